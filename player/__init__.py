@@ -1,0 +1,5 @@
+"""lull: a bedside speaker that never startles."""
+
+from typing import Final
+
+__version__: Final = "0.1.0"

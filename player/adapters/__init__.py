@@ -1,0 +1,1 @@
+"""Doors to the world: one file for each foreign library or service."""

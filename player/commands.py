@@ -1,0 +1,146 @@
+"""Commands: what people and their homes ask for. Frozen, valid once built, on the standard library alone.
+
+A command asks, an order tells the engine, an event reports; the three are never mixed. A command travels in a
+`Request` that says where it came from, so that the state can say why the sound started and a reply finds its way back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from player.settings import MAX_TIMER_S, TimerSetting, check_range
+from player.units import VOLUME_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Start, or change what plays; None takes the default (and on a running session: leaves it as it is)."""
+
+    playlist: str | None = None
+    volume: int | None = None
+    timer: TimerSetting | None = None
+    fade_in_s: float | None = None
+    fade_out_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.volume is not None:
+            check_range("volume", self.volume, 0, VOLUME_MAX)
+        if self.fade_in_s is not None:
+            check_range("fade_in", self.fade_in_s, 0, 3600)
+        if self.fade_out_s is not None:
+            check_range("fade_out", self.fade_out_s, 0, 7200)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the session by a short fade; ``now`` by the shortest one that is no cut."""
+
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Fall silent and keep the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Come back from a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toggle:
+    """One button: play when idle, pause when playing, resume when paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Go to another track."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Move within the track: to a position, or by a distance when ``is_relative``; seconds."""
+
+    position_s: float
+    is_relative: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("position in seconds", self.position_s, -86400 if self.is_relative else 0, 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Set the volume 0-100, or move it by so many points when ``is_relative``."""
+
+    volume: int
+    is_relative: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("volume", self.volume, -VOLUME_MAX if self.is_relative else 0, VOLUME_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Set the sleep timer from now, to the end of the track, or switch it off."""
+
+    timer: TimerSetting
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendTimer:
+    """Move the sleep timer's end by so many seconds, earlier when negative."""
+
+    by_s: float
+
+    def __post_init__(self) -> None:
+        check_range("minutes", self.by_s / 60, -MAX_TIMER_S / 60, MAX_TIMER_S / 60)
+
+
+@dataclass(frozen=True, slots=True)
+class SetPlaylist:
+    """Choose the playlist: blends into it when playing, otherwise it is what play starts."""
+
+    playlist: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetSchedule:
+    """Switch the schedule on or off; None flips it."""
+
+    is_enabled: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """Ask for the snapshot as a reply; changes nothing."""
+
+
+Command: TypeAlias = (
+    Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | SetPlaylist
+    | SetSchedule | GetStatus
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Where an answer goes: the sender's id, and over MQTT 5 its response topic and correlation data."""
+
+    id: str | None = None
+    topic: str | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command on its way to the session.
+
+    Attributes:
+        origin: who asked, as it is shown: ``mqtt``, ``cli``, ``schedule:weeknights``, ``trigger:button``, ``signal``.
+        reply_to: where an answer is wanted; None when nobody waits for one.
+    """
+
+    command: Command
+    origin: str
+    reply_to: ReplyTo | None = None

@@ -1,0 +1,189 @@
+"""Events: what happened. Reports come from the engine and the library, news go to everyone. Frozen, standard library.
+
+A report is read by the session alone. What the session makes of it, it says in news: those are published over MQTT,
+written to the journal, and later to the store. Names are in the past tense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from player.commands import ReplyTo
+from player.orders import Then
+
+# Reports: engine, library and operating system -> session.
+
+
+@dataclass(frozen=True, slots=True)
+class ItemStarted:
+    """An item became the current one; ``duration_s`` is the whole track's, None where nobody knows (streams)."""
+
+    item_id: int
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnded:
+    """An item sounded to its end, or was faded out; ``played_s`` of it were heard."""
+
+    item_id: int
+    played_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFailed:
+    """An item could not be opened, broke off, or has no sound in it."""
+
+    item_id: int
+    reason: str
+    played_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RanDry:
+    """Nothing sounds and nothing is queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class RampArrived:
+    """The output level reached its target; at silence, ``then`` has been done."""
+
+    target_db: float
+    then: Then
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """About once a second while something sounds.
+
+    Attributes:
+        position_s: place in the track.
+        level_db: mean square level of the output in dBFS over the last second, -inf at silence.
+        volume_db: where the output ramp stands.
+    """
+
+    item_id: int | None
+    position_s: float
+    level_db: float
+    volume_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLost:
+    """The sound device is missing or failed; it is tried again for ever."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFound:
+    """The sound device is (again) there; the output stands at silence and waits for a ramp."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputUnderran:
+    """The device ran dry for a moment; the output stands at silence and waits for a ramp."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFaulted:
+    """The engine caught an exception in the audio path, wrote silence and goes on; waits for a ramp."""
+
+    reason: str
+
+
+EngineReport: TypeAlias = (
+    ItemStarted | ItemEnded | ItemFailed | RanDry | RampArrived | Progressed | OutputLost | OutputFound
+    | OutputUnderran | EngineFaulted
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A playable thing that the library found: a file path or an http(s) address, and a name for people."""
+
+    uri: str
+    title: str
+    is_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRead:
+    """The library looked at a playlist: its tracks, and a sentence for each thing that it left out."""
+
+    playlist: str
+    tracks: tuple[Track, ...]
+    warnings: tuple[str, ...] = ()
+
+
+# News: session -> everyone.
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something worth telling: published as an event and written to the journal.
+
+    Attributes:
+        type: the ``event_type``: session_started, track_started, timer_set, fading_out, session_ended, problem, …
+        data: JSON-ready details.
+        text: one line for people.
+    """
+
+    type: str
+    text: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one request: done, or refused for a reason."""
+
+    reply_to: ReplyTo | None
+    is_done: bool
+    text: str
+    data: dict[str, Any]
+
+
+Event: TypeAlias = News | Answer
+
+EVENT_TYPES = (
+    "session_started", "session_ended", "track_started", "track_skipped_over", "paused", "resumed", "volume_set",
+    "timer_set", "timer_cleared", "timer_expired", "fading_out", "faded_out", "playlist_set", "schedule_set",
+    "start_missed", "command_rejected", "problem", "problem_cleared", "settings_changed",
+)  # fmt: skip
+"""Every ``event_type`` that can occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole state at one instant, as it is published (retained) and shown; times are aware and local.
+
+    Attributes:
+        state: idle, playing, paused, fading_out, stopping.
+        why: what started the session (``schedule:weeknights``, ``mqtt``, ``cli``, …), None when idle.
+        ramping_to: the volume that the level moves toward, None when it stands.
+        timer_mode: clock, end-of-track or off.
+        problems: what is wrong now, a sentence each; empty when all is well.
+    """
+
+    state: str
+    why: str | None
+    playlist: str | None
+    track: str | None
+    position_s: float | None
+    duration_s: float | None
+    volume: int
+    volume_max: int
+    ramping_to: int | None
+    level_db: float | None
+    timer_mode: str
+    timer_ends: datetime | None
+    timer_remaining_s: float | None
+    next_start: datetime | None
+    next_entry: str | None
+    schedule_enabled: bool
+    clock_trusted: bool
+    playlists: tuple[str, ...]
+    problems: tuple[str, ...]

@@ -1,0 +1,192 @@
+"""What a night is made of: the validated values that session, schedule and timer work with.
+
+Frozen, on the standard library alone, and valid once built: each class checks its own ranges and says what is allowed.
+`player.config` reads a file into these and adds file, line and key path to whatever they complain about.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import time
+from enum import StrEnum
+from typing import Final
+
+from player.safety import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
+from player.units import VOLUME_MAX
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""Weekday names in the order of `datetime.date.weekday`."""
+
+MAX_TIMER_S: Final = 24 * 3600.0
+MIN_GAIN_DB: Final = -40.0
+_NAME = re.compile(r"[\w.-][\w .-]*", re.UNICODE)
+
+
+def check_range(name: str, value: float, lowest: float, highest: float) -> None:
+    """Raise ValueError naming the field unless lowest <= value <= highest (NaN fails)."""
+    if not lowest <= value <= highest:
+        raise ValueError(f"{name} is {value:g}; allowed is {lowest:g} to {highest:g}")
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise ValueError unless the name can be a topic level and be typed: letters, digits, space, ``_ - .``."""
+    if not _NAME.fullmatch(name) or len(name) > 64:
+        raise ValueError(f"{what} {name!r} is not a name: use up to 64 letters, digits, spaces, '_', '-' and '.'")
+
+
+class Order(StrEnum):
+    """How the tracks of a playlist follow each other."""
+
+    ROTATE = "rotate"
+    SHUFFLE = "shuffle"
+    IN_ORDER = "in_order"
+
+
+class TimerMode(StrEnum):
+    """What ends a session: a moment (the fade is finished then), the end of the track, or nothing."""
+
+    CLOCK = "clock"
+    END_OF_TRACK = "end-of-track"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSetting:
+    """A sleep timer as it is asked for; ``duration_s`` only in clock mode."""
+
+    mode: TimerMode
+    duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode is TimerMode.CLOCK:
+            if self.duration_s is None:
+                raise ValueError("a clock timer needs a duration")
+            check_range("timer in seconds", self.duration_s, 1, MAX_TIMER_S)
+        elif self.duration_s is not None:
+            raise ValueError(f"a timer {self.mode.value!r} has no duration")
+
+    @classmethod
+    def clock(cls, duration_s: float) -> TimerSetting:
+        """A timer that is silent after so many seconds."""
+        return cls(TimerMode.CLOCK, duration_s)
+
+
+TIMER_OFF: Final = TimerSetting(TimerMode.OFF)
+TIMER_END_OF_TRACK: Final = TimerSetting(TimerMode.END_OF_TRACK)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSettings:
+    """``default`` for a start that names no volume, ``max`` the hard cap; both 0-100."""
+
+    default: int = 30
+    max: int = 60
+
+    def __post_init__(self) -> None:
+        check_range("max", self.max, 1, VOLUME_MAX)
+        check_range("default", self.default, 0, VOLUME_MAX)
+        if self.default > self.max:
+            raise ValueError(f"default is {self.default}, above max {self.max}; lower default or raise max")
+
+    def cap(self, volume: int) -> int:
+        """The volume, held within 0 and the cap."""
+        return max(0, min(volume, self.max))
+
+
+@dataclass(frozen=True, slots=True)
+class FadeSettings:
+    """Lengths of the fades. A fade-in never rises faster than 6 dB/s whatever is asked: 60 dB take at least 10 s."""
+
+    fade_in_s: float = 30.0
+    fade_out_s: float = 600.0
+    crossfade_s: float = 8.0
+    stop_s: float = 4.0
+    pause_s: float = 1.5
+    volume_db_per_s: float = MAX_RISE_DB_PER_S
+
+    def __post_init__(self) -> None:
+        check_range("fade_in", self.fade_in_s, 0, 3600)
+        check_range("fade_out", self.fade_out_s, 0, 7200)
+        check_range("crossfade", self.crossfade_s, 0, 60)
+        check_range("stop", self.stop_s, 0.5, 60)
+        check_range("pause", self.pause_s, 0.5, 30)
+        check_range("volume_rate", self.volume_db_per_s, 0.5, MAX_RISE_DB_PER_S)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Limits that a person tightens; looser than the built-in ones is refused."""
+
+    ceiling_dbtp: float = CEILING_DBTP
+
+    def __post_init__(self) -> None:
+        check_range("ceiling", self.ceiling_dbtp, -40, CEILING_DBTP)
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """A name for some sound: folders, files, playlist files and http(s) streams."""
+
+    name: str
+    paths: tuple[str, ...]
+    order: Order = Order.ROTATE
+    gain_db: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_name("playlist", self.name)
+        if not self.paths:
+            raise ValueError("paths is empty; name at least one folder, file, playlist file or stream")
+        check_range("gain", self.gain_db, MIN_GAIN_DB, MAX_GAIN_DB)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the schedule; None means: take the general default."""
+
+    name: str
+    at: time
+    days: frozenset[int] = frozenset(range(7))
+    playlist: str | None = None
+    volume: int | None = None
+    timer: TimerSetting | None = None
+    fade_in_s: float | None = None
+    fade_out_s: float | None = None
+    takes_over: bool = False
+
+    def __post_init__(self) -> None:
+        check_name("schedule entry", self.name)
+        if not self.days or not self.days <= frozenset(range(7)):
+            raise ValueError(f"days must hold at least one of {', '.join(DAYS)}")
+        if self.volume is not None:
+            check_range("volume", self.volume, 0, VOLUME_MAX)
+        if self.fade_in_s is not None:
+            check_range("fade_in", self.fade_in_s, 0, 3600)
+        if self.fade_out_s is not None:
+            check_range("fade_out", self.fade_out_s, 0, 7200)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the session needs to know; a reload hands it a new one."""
+
+    device: str = "lull"
+    volume: VolumeSettings = field(default_factory=VolumeSettings)
+    fades: FadeSettings = field(default_factory=FadeSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    timer: TimerSetting = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
+    playlists: tuple[Playlist, ...] = ()
+    default_playlist: str | None = None
+    schedule: tuple[Entry, ...] = ()
+    catch_up_s: float = 20 * 60.0
+
+    def playlist(self, name: str) -> Playlist | None:
+        """The playlist of that name, or None."""
+        return next((playlist for playlist in self.playlists if playlist.name == name), None)
+
+    @property
+    def first_playlist(self) -> str | None:
+        """What plays when nobody names a playlist: ``default_playlist``, otherwise the first one."""
+        if self.default_playlist is not None:
+            return self.default_playlist
+        return self.playlists[0].name if self.playlists else None

@@ -1,0 +1,1 @@
+"""Topics and payloads to commands and back; no socket."""
