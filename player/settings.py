@@ -166,6 +166,83 @@ class Entry:
             check_range("fade_out", self.fade_out_s, 0, 7200)
 
 
+class OutputKind(StrEnum):
+    """Where the sound goes."""
+
+    ALSA = "alsa"
+    WAV = "wav"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSettings:
+    """The output: an ALSA device by its name or card id (never a number), a WAV file, or nothing at real time."""
+
+    output: OutputKind = OutputKind.ALSA
+    device: str = "default"
+    path: str | None = None
+    buffer_s: float = 0.3
+    hold_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.output is OutputKind.WAV and not self.path:
+            raise ValueError("output wav needs path: the file to write")
+        if re.match(r"(plug)?hw:\d|(plug)?hw:CARD=\d", self.device):
+            raise ValueError(
+                f"device {self.device!r} names a card by its number, which changes from boot to boot; "
+                "use its id, as in plughw:CARD=Headphones (aplay -L lists them)"
+            )
+        check_range("buffer in seconds", self.buffer_s, 0.1, 2.0)
+        check_range("hold in seconds", self.hold_s, 0, 86400)
+
+
+class MqttProtocol(StrEnum):
+    """Protocol version of the broker connection."""
+
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """TLS towards the broker; no ``ca`` means the system's trust store."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key belong together; give both or neither")
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """The broker; None in `player.config.Config` means: no MQTT at all."""
+
+    host: str = "localhost"
+    port: int = 1883
+    username: str | None = None
+    password_file: str | None = None
+    prefix: str = "lull"
+    groups: tuple[str, ...] = ()
+    protocol: MqttProtocol = MqttProtocol.V5
+    keepalive_s: int = 30
+    tls: TlsSettings | None = None
+
+    def __post_init__(self) -> None:
+        if not self.host:
+            raise ValueError("host is empty")
+        check_range("port", self.port, 1, 65535)
+        check_range("keepalive in seconds", self.keepalive_s, 5, 3600)
+        for level in self.prefix.split("/"):
+            check_name("prefix", level)
+        for group in self.groups:
+            check_name("group", group)
+            if group == "all":
+                raise ValueError("group 'all' is built in: every speaker listens to it")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that the session needs to know; a reload hands it a new one."""
