@@ -1,0 +1,232 @@
+"""The sound card, or a sound server, through ALSA: the one door to pyalsaaudio (0.10 and 0.11).
+
+Runs on the engine thread. Theory: the handle is non-blocking, because a blocking one waits for ever for a busy card and
+for a sound server that hangs. `write` offers what is left of the block, sleeps as long as the device needs to play that
+much, and offers again; a device that takes nothing for `STALL_S` is lost. There is no wait on poll descriptors: those
+of dmix must be read through a call that pyalsaaudio 0.10 does not have.
+
+What pyalsaaudio does not say is read back: it ignores every refused parameter, so format, rate, channels and buffer are
+compared with what was asked. 0.10 hides an underrun that happened between two writes and raises "Broken pipe" for one
+inside a write; 0.11 returns -EPIPE for both. Both prepare the device again. The state, asked before each write, tells
+the first kind. 0.10 also takes the *significant* bits of a sample for its width, so a 24 bit card in 32 bit samples
+would be fed misaligned frames: such a format is passed over there.
+
+A block that follows a gap is replaced by silence of the same length: sound that sets in at full level after a gap is
+what startles. Silence is also what `drain` writes, a buffer full of it: no call into ALSA that could block.
+
+Where it falls short: pyalsaaudio holds the interpreter's lock while it opens and closes. A PulseAudio server that is
+frozen (not dead: that is refused at once) keeps both for 30 s, libpulse's own timeout, and the whole process with them.
+What ALSA's name ``default`` means is decided by ALSA's configuration when it is opened; Debian's may choose the bare
+card while PulseAudio is not running.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from functools import cache
+from typing import Any, Final
+
+import alsaaudio
+
+from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
+from player.clock import Clock
+from player.dsp.types import Block
+from player.errors import SinkError, Underrun
+from player.units import CHANNELS, RATE_HZ, to_frames, to_seconds
+
+PERIOD_FRAMES: Final = 4_800
+STALL_S: Final = 5.0
+"""A device that takes no sample for so long is lost."""
+DRAIN_STALL_S: Final = 0.5
+SLACK_S: Final = 0.003
+"""Slept in addition, so that the device has room for all the rest and one wake-up serves a block."""
+RETRY_S: Final = 0.010
+BUFFER_TOLERANCE: Final = (0.25, 1.5)
+"""The buffer that a device grants, as a factor of the one that was asked: dmix has its own idea of it."""
+_FORMATS: Final = (
+    (SampleFormat.FLOAT_LE, alsaaudio.PCM_FORMAT_FLOAT_LE),
+    (SampleFormat.S32_LE, alsaaudio.PCM_FORMAT_S32_LE),
+    (SampleFormat.S16_LE, alsaaudio.PCM_FORMAT_S16_LE),
+)
+_HINTS: Final = {
+    errno.EBUSY: "another program holds the device; stop it, or use a shared one such as default",
+    errno.ENOENT: "there is no such device now; `aplay -L` lists the names",
+    errno.ENODEV: "there is no such device now; `aplay -L` lists the names",
+    errno.EACCES: "this user may not use it; add the user to the group audio",
+    errno.EPERM: "this user may not use it; add the user to the group audio",
+    errno.ECONNREFUSED: "the sound server is not running",
+}
+_ERROR_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+
+
+class AlsaSink:
+    """A `Sink` into one ALSA device, and no other.
+
+    Args:
+        device: ALSA's name of it: ``default``, ``plughw:CARD=Headphones``, …
+        buffer_s: the device buffer to ask for, in periods of about 100 ms.
+        clock: measures and sleeps the waits of `write`.
+    """
+
+    def __init__(self, device: str, buffer_s: float, clock: Clock) -> None:
+        self._device = device
+        self._asked_frames = to_frames(buffer_s)
+        self._buffer_frames = self._asked_frames
+        self._clock = clock
+        self._pcm: Any = None
+        self._encoder = PcmEncoder(SampleFormat.FLOAT_LE)
+
+    @property
+    def delay_s(self) -> float:
+        """The length of the device's buffer, which `write` keeps full; a sound server's own delay comes on top."""
+        return to_seconds(self._buffer_frames)
+
+    def open(self) -> None:
+        """Take the device at 48 kHz in the first of FLOAT, S32, S16 that it grants; in stereo, or mono if that is all.
+
+        Raises:
+            SinkError: the device is missing, busy, not ours, or cannot do 48 kHz; nothing is held.
+        """
+        _hush_alsa_lib()
+        self.close()
+        for sample_format, alsa_format in _FORMATS:
+            pcm = self._take(alsa_format)
+            try:
+                granted = pcm.info()
+                self._check(granted)
+            except BaseException:
+                pcm.close()
+                raise
+            if granted["format"] == alsa_format and _is_width_known(granted, sample_format):
+                self._encoder = PcmEncoder(sample_format, granted["channels"])
+                self._buffer_frames = granted["buffer_size"]
+                self._pcm = pcm
+                return
+            pcm.close()
+        raise SinkError(f"{self._device} takes neither FLOAT_LE, S32_LE nor S16_LE; {self._advice()}")
+
+    def write(self, block: Block) -> None:
+        """Play the block after all before; waits until the device has taken it.
+
+        Raises:
+            Underrun: a gap was heard; silence was played in the place of this block, or of what was left of it.
+            SinkError: the sink is closed, the device is gone, or it took nothing for 5 s.
+        """
+        had_gap = self._push(self._encoder.encode(block), STALL_S)
+        if had_gap:
+            raise Underrun(f"{self._device} ran dry")
+
+    def drain(self) -> None:
+        """Play silence until all that was written before it has left the buffer; a lost device ends it at once."""
+        if self._pcm is None:
+            return
+        try:
+            self._push(self._encoder.silence(self._buffer_frames), DRAIN_STALL_S)
+        except SinkError:
+            return  # nothing of it will be heard any more; the next write or open says why
+
+    def close(self) -> None:
+        """Let go of the device; what it has not played yet may be dropped (a card does, PulseAudio plays it out)."""
+        if self._pcm is not None:
+            self._pcm.close()
+        self._pcm = None
+
+    def _take(self, alsa_format: int) -> Any:
+        periods = max(2, round(self._asked_frames / PERIOD_FRAMES))
+        try:
+            return alsaaudio.PCM(
+                type=alsaaudio.PCM_PLAYBACK,
+                mode=alsaaudio.PCM_NONBLOCK,
+                device=self._device,
+                rate=RATE_HZ,
+                channels=CHANNELS,
+                format=alsa_format,
+                periodsize=self._asked_frames // periods,
+                periods=periods,
+            )
+        except alsaaudio.ALSAAudioError as fault:
+            raise self._error("cannot open", fault) from fault
+
+    def _check(self, granted: dict[str, Any]) -> None:
+        """Refuse what no conversion of ours can serve."""
+        if granted["rate"] != RATE_HZ:
+            raise SinkError(f"{self._device} plays {granted['rate']} Hz, not {RATE_HZ} Hz; {self._advice()}")
+        if granted["channels"] not in (1, CHANNELS):
+            raise SinkError(f"{self._device} has {granted['channels']} channels, not {CHANNELS}; {self._advice()}")
+        lowest, highest = (factor * self._asked_frames for factor in BUFFER_TOLERANCE)
+        if not lowest <= granted["buffer_size"] <= highest:
+            raise SinkError(
+                f"{self._device} has a buffer of {to_seconds(granted['buffer_size']):.3f} s; "
+                f"{to_seconds(self._asked_frames):.3f} s were asked for: change `buffer`, or {self._advice()}"
+            )
+
+    def _advice(self) -> str:
+        plain = self._device.removeprefix("hw:")
+        return f"use plughw:{plain} or default" if plain != self._device else "use a plughw: device or default"
+
+    def _push(self, data: bytes, patience_s: float) -> bool:
+        """Hand over all of it, or silence of the same length from the first gap on; True when there was a gap."""
+        pcm = self._pcm
+        if pcm is None:
+            raise SinkError(f"{self._device} is not open")
+        had_gap = bool(pcm.state() == alsaaudio.PCM_STATE_XRUN)
+        rest = memoryview(bytes(len(data)) if had_gap else data)
+        give_up_s = self._clock.now().boot_s + patience_s
+        wait_s = self._wait_s(rest)
+        while True:
+            taken_frames, is_gap = self._offer(pcm, rest)
+            rest = rest[taken_frames * self._encoder.frame_bytes :]
+            if not rest:
+                return had_gap
+            if is_gap:
+                had_gap, rest, wait_s = True, memoryview(bytes(len(rest))), RETRY_S
+            elif taken_frames > 0:
+                give_up_s, wait_s = self._clock.now().boot_s + patience_s, self._wait_s(rest)
+            if self._clock.now().boot_s >= give_up_s:
+                raise SinkError(f"{self._device} has taken no sound for {patience_s:g} s")
+            self._clock.sleep(wait_s)
+            wait_s = RETRY_S
+
+    def _offer(self, pcm: Any, data: memoryview) -> tuple[int, bool]:
+        """Frames that the device took at once, and whether it reported a gap (and is prepared again)."""
+        try:
+            taken_frames: int = pcm.write(data)
+        except alsaaudio.ALSAAudioError as fault:
+            if os.strerror(errno.EPIPE) in str(fault):
+                return 0, True
+            raise self._error("lost", fault) from fault
+        return (0, True) if taken_frames == -errno.EPIPE else (taken_frames, False)
+
+    def _wait_s(self, rest: memoryview) -> float:
+        """Until a full device has room for the rest, but never until it could have run dry."""
+        rest_s = to_seconds(len(rest) // self._encoder.frame_bytes)
+        return min(rest_s + SLACK_S, to_seconds(self._buffer_frames) / 2)
+
+    def _error(self, what: str, fault: Exception) -> SinkError:
+        """ALSA's text, and what to do about it where that is known."""
+        text = str(fault)
+        hints = (hint for number, hint in _HINTS.items() if text.startswith(os.strerror(number)))
+        hint = next(hints, None)
+        return SinkError(f"{what} the sound device: {text}" + (f"; {hint}" if hint else ""))
+
+
+def _is_width_known(granted: dict[str, Any], sample_format: SampleFormat) -> bool:
+    """Whether pyalsaaudio counts a frame's bytes as we do; 0.11 does always, and has ``physical_bits``."""
+    bits = granted.get("physical_bits", granted["significant_bits"])
+    return bool(bits == 8 * sample_format.width_bytes)
+
+
+def _say_nothing(*_: object) -> None:
+    """ALSA's own messages go to stderr, several for each attempt, all night; the exception says enough."""
+
+
+_SILENT_HANDLER = _ERROR_HANDLER(_say_nothing)
+"""Kept here because ALSA keeps only the address."""
+
+
+@cache
+def _hush_alsa_lib() -> None:
+    """Silence the messages of the ALSA library in this process, once."""
+    ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SILENT_HANDLER)

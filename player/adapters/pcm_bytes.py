@@ -1,0 +1,87 @@
+"""Blocks as the bytes that a device takes: float, 32 bit, or 16 bit with dither; stereo or mixed down to one channel.
+
+Runs on the engine thread. This is the last thing that touches a sample, so it is also the last place where a sample can
+do harm: a block with a NaN or an infinity in it becomes silence (converted to integers a NaN is full scale on some
+machines and nothing on others), and nothing exceeds full scale. Digital silence stays digital silence, dither or not,
+so a paused speaker does not hiss.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+import numpy as np
+
+from player.dsp.types import Block
+from player.units import CHANNELS
+
+_S32_SCALE: Final = 2.0**31
+_S16_SCALE: Final = 2.0**15
+
+
+class SampleFormat(Enum):
+    """A little-endian sample format by ALSA's name; the value is the width of a sample in bytes."""
+
+    FLOAT_LE = ("FLOAT_LE", 4)
+    S32_LE = ("S32_LE", 4)
+    S16_LE = ("S16_LE", 2)
+
+    @property
+    def width_bytes(self) -> int:
+        """Bytes of one sample of one channel."""
+        return self.value[1]
+
+
+class PcmEncoder:
+    """Turns blocks into interleaved bytes.
+
+    Args:
+        sample_format: what the device takes.
+        channels: 2, or 1 for the mean of left and right.
+        seed: of the dither.
+    """
+
+    def __init__(self, sample_format: SampleFormat, channels: int = CHANNELS, seed: int = 1) -> None:
+        assert channels in (1, CHANNELS), channels
+        self.frame_bytes = sample_format.width_bytes * channels
+        self._format = sample_format
+        self._channels = channels
+        self._random = np.random.default_rng(seed)
+
+    def encode(self, block: Block) -> bytes:
+        """The block's bytes: ``frames * frame_bytes`` of them, always whole frames."""
+        assert block.dtype == np.float32, block.dtype
+        assert block.ndim == 2, block.shape
+        assert block.shape[1] == CHANNELS, block.shape
+        if not block.any() or not np.isfinite(block).all():
+            return self.silence(len(block))
+        # the mean of two channels cannot exceed the louder one, so one channel needs no new headroom
+        mixed = block if self._channels == CHANNELS else block.mean(axis=1, keepdims=True)
+        bounded = np.clip(mixed, np.float32(-1.0), np.float32(1.0))
+        match self._format:
+            case SampleFormat.FLOAT_LE:
+                return bounded.astype("<f4", copy=False).tobytes()
+            case SampleFormat.S32_LE:
+                return self._as_s32(bounded)
+            case SampleFormat.S16_LE:
+                return self._as_s16(bounded)
+
+    def silence(self, frames: int) -> bytes:
+        """So many frames of silence; zero in every format."""
+        return bytes(frames * self.frame_bytes)
+
+    def _as_s32(self, samples: Block) -> bytes:
+        # in float64: 2^31 - 1 is no float32, it would round up to 2^31 and wrap around to full scale the other way
+        scaled = np.rint(samples.astype(np.float64) * _S32_SCALE)
+        return np.minimum(scaled, _S32_SCALE - 1.0).astype("<i4").tobytes()
+
+    def _as_s16(self, samples: Block) -> bytes:
+        """16 bit with triangular dither of two steps peak to peak, which makes the rounding error plain white noise.
+
+        Source: Lipshitz, Wannamaker, Vanderkooy, Quantization and Dither, J. Audio Eng. Soc. 40 (1992).
+        """
+        shape = samples.shape
+        dither = self._random.random(shape, np.float32) - self._random.random(shape, np.float32)
+        scaled = np.rint(samples * np.float32(_S16_SCALE) + dither)
+        return np.clip(scaled, -_S16_SCALE, _S16_SCALE - 1.0).astype("<i2").tobytes()
