@@ -41,6 +41,8 @@ class Order(StrEnum):
     ROTATE = "rotate"
     SHUFFLE = "shuffle"
     IN_ORDER = "in_order"
+    ONCE = "once"
+    """In order, each track once; then the session ends."""
 
 
 class TimerMode(StrEnum):

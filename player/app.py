@@ -1,0 +1,329 @@
+"""The app: the only module that knows session, engine and adapters. It wires them, and turns the one inbox.
+
+Threads: the main thread waits in the inbox, hands each message to the session and carries the outcome out, orders
+first; the engine thread renders; the librarian thread looks into folders, because a share may hang; paho and libVLC have
+their own. Everything that crosses goes through the inbox or the engine's order queue.
+
+Parts start in order (signals, engine, librarian, broker, READY) and stop in reverse. The daemon never waits for the
+broker, the network or the clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from player import orders
+from player.clock import Clock, Now
+from player.config import Config, differences, load
+from player.engine import Engine, EngineSettings
+from player.errors import ConfigError, Refused
+from player.events import Answer, Event, News, Snapshot
+from player.outcome import Outcome
+from player.ports import Decoder, Library, Sink
+from player.session import Message, NewSettings, Session, Shutdown, Trouble
+from player.settings import AudioSettings, MqttSettings
+from player.states import State
+from player.watch import Heartbeat
+from player.wire import payloads, topics
+from player.wire.pacing import Pacer
+from player.wire.topics import Incoming, LinkDown, LinkUp
+
+log = logging.getLogger("lull")
+
+TERM_FADE_S: Final = 1.2
+"""SIGTERM: silent well within two seconds."""
+TERM_LIMIT_S: Final = 2.0
+"""After so long the daemon ends, silent or not reported so."""
+LINK_STOP_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """SIGHUP: read the config again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """SIGTERM, SIGINT: fade out and end."""
+
+    over_s: float = TERM_FADE_S
+
+
+Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | Reload | Quit
+
+
+class Link(Protocol):
+    """The broker connection, as the app needs it."""
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """Say offline and disconnect, within a time."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0) -> None:
+        """Send, or drop while offline."""
+        ...
+
+
+class Notifier(Protocol):
+    """The service manager, as the app needs it."""
+
+    @property
+    def watchdog_s(self) -> float | None:
+        """The watchdog's period, None without one."""
+        ...
+
+    def ready(self) -> None:
+        """The daemon is up."""
+        ...
+
+    def status(self, text: str) -> None:
+        """One line for ``systemctl status``."""
+        ...
+
+    def reloading(self) -> None:
+        """A reload began; `ready` ends it."""
+        ...
+
+    def stopping(self) -> None:
+        """The daemon goes down."""
+        ...
+
+    def feed_watchdog(self) -> None:
+        """All is well."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that touches the world; real ones from `player.cli.parts`, fakes in tests."""
+
+    clock: Clock
+    make_sink: Callable[[AudioSettings], Sink]
+    decoder: Decoder
+    library: Library
+    notifier: Notifier
+    make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
+    is_time_trusted: Callable[[], bool]
+
+
+class App:
+    """The daemon.
+
+    Args:
+        config: what to do.
+        parts: what to do it with.
+        watchers: told the snapshot after each turn of the inbox; must be quick.
+    """
+
+    def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
+        self.inbox: queue.SimpleQueue[Inbound] = queue.SimpleQueue()
+        self._config = config
+        self._parts = parts
+        self._watchers = tuple(watchers)
+        self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
+        self._engine = Engine(
+            parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config)
+        )
+        self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
+        self._wanted: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._librarian = threading.Thread(target=self._look_up, name="lull-librarian", daemon=True)
+        self._link: Link | None = None
+        self._topics: topics.Topics | None = None
+        self._pacer = Pacer()
+        self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
+        self._quit_by_s: float | None = None
+
+    def run(self) -> None:
+        """Start, turn until told to quit, stop."""
+        self._start()
+        try:
+            while not self._is_done():
+                self._turn()
+        finally:
+            self._stop()
+
+    # Starting and stopping.
+
+    def _start(self) -> None:
+        self._engine_thread.start()
+        self._librarian.start()
+        for playlist in self._config.settings.playlists:
+            self._wanted.put(playlist.name)
+        self._open_link(self._config)
+        self._parts.notifier.ready()
+
+    def _open_link(self, config: Config) -> None:
+        if config.mqtt is None:
+            return
+        device = config.settings.device
+        self._topics = topics.Topics(config.mqtt.prefix, device, config.mqtt.groups)
+        self._link = self._parts.make_link(config.mqtt, device, self.inbox.put)
+        self._link.start()
+
+    def _close_link(self) -> None:
+        if self._link is not None:
+            self._link.stop(LINK_STOP_S)
+            self._link = None
+
+    def _is_done(self) -> bool:
+        if self._quit_by_s is None:
+            return False
+        return self._session.state is State.IDLE or self._now().boot_s >= self._quit_by_s
+
+    def _stop(self) -> None:
+        self._parts.notifier.stopping()
+        self._engine.order(orders.Quit())
+        self._wanted.put(None)
+        self._close_link()
+        self._engine_thread.join(timeout=TERM_LIMIT_S)
+
+    # The turn.
+
+    def _now(self) -> Now:
+        now = self._parts.clock.now()
+        return Now(now.boot_s, now.wall, trusted=self._parts.is_time_trusted())
+
+    def _turn(self) -> None:
+        """Wait for a message or for time, act, publish, and feed the watchdog if there is reason to."""
+        message = self._wait()
+        now = self._now()
+        self._act(message, now)
+        self._publish_state(now)
+        if self._heartbeat.is_due(
+            now.boot_s, self._engine.blocks_rendered, is_silence_expected=self._expects_silence()
+        ):
+            self._parts.notifier.feed_watchdog()
+
+    def _wait(self) -> Inbound | None:
+        now = self._now()
+        longest_s = min(self._session.wait_s(now), self._heartbeat.wait_s(), self._pacer.wait_s(now.boot_s))
+        if self._quit_by_s is not None:
+            longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
+        try:
+            return self.inbox.get(timeout=max(longest_s, 0.001))
+        except queue.Empty:
+            return None
+
+    def _expects_silence(self) -> bool:
+        alive = self._engine_thread.is_alive()
+        return alive and (self._session.state is State.IDLE or self._session.is_output_lost)
+
+    def _act(self, message: Inbound | None, now: Now) -> None:
+        match message:
+            case Incoming():
+                self._take_incoming(message, now)
+            case LinkUp():
+                self._greet(now)
+            case LinkDown(reason):
+                log.warning("broker: %s; playing goes on, trying again for ever", reason)
+            case Reload():
+                self._reload(now)
+            case Quit(over_s):
+                self._quit_by_s = now.boot_s + max(over_s, TERM_LIMIT_S - TERM_FADE_S) + TERM_LIMIT_S - TERM_FADE_S
+                self._hand_over(Shutdown(over_s), now)
+            case _:
+                self._hand_over(message, now)
+
+    def _hand_over(self, message: Message | None, now: Now) -> None:
+        self._carry_out(self._session.handle(message, now), now)
+
+    def _carry_out(self, out: Outcome, now: Now) -> None:
+        for order in out.orders:
+            self._engine.order(order)
+        for name in out.reads:
+            self._wanted.put(name)
+        for event in out.events:
+            self._tell(event, now)
+
+    # The librarian's thread.
+
+    def _look_up(self) -> None:
+        while (name := self._wanted.get()) is not None:
+            playlist = self._config.settings.playlist(name)
+            if playlist is not None:
+                self.inbox.put(self._parts.library.read(playlist))
+
+    # The wire.
+
+    def _take_incoming(self, incoming: Incoming, now: Now) -> None:
+        assert self._topics is not None
+        try:
+            request = topics.parse(self._topics, incoming)
+        except Refused as refusal:
+            reply_to = topics.reply_to(incoming)
+            self._tell(Answer(reply_to, is_done=False, text=str(refusal), data={}), now)
+            self._tell(News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"}), now)
+            return
+        if request is not None:
+            self._hand_over(request, now)
+
+    def _greet(self, now: Now) -> None:
+        """Connected (again): brokers forget, so the whole state is published."""
+        log.info("broker: connected")
+        self._pacer.forget()
+        self._publish_state(now)
+
+    def _publish_state(self, now: Now) -> None:
+        snapshot = self._session.snapshot(now)
+        for watcher in self._watchers:
+            watcher(snapshot)
+        if self._link is not None and self._topics is not None and self._pacer.is_due(snapshot, now.boot_s):
+            self._link.publish(self._topics.state, payloads.state(snapshot), retain=True, qos=1)
+
+    def _tell(self, event: Event, now: Now) -> None:
+        if isinstance(event, Answer):
+            self._reply(event, now)
+            return
+        level = logging.WARNING if event.type in {"problem", "track_skipped_over", "start_missed"} else logging.INFO
+        log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
+        if self._link is not None and self._topics is not None:
+            self._link.publish(self._topics.event, payloads.event(event, now.wall), qos=1)
+
+    def _reply(self, answer: Answer, now: Now) -> None:
+        if answer.reply_to is None or self._link is None or self._topics is None:
+            return
+        snapshot = self._session.snapshot(now)
+        self._link.publish(answer.reply_to.topic or self._topics.reply, payloads.reply(answer, snapshot), qos=1)
+
+    # Reload.
+
+    def _reload(self, now: Now) -> None:
+        """Touch only what changed; a bad file leaves the old config in force and says so."""
+        self._parts.notifier.reloading()
+        path = self._config.path
+        try:
+            fresh = load(path) if path is not None else self._config
+        except ConfigError as error:
+            for fault in error.faults:
+                log.error("%s", fault)
+            text = f"the config was not taken over, the old one stays in force: {error.faults[0]}"
+            self._hand_over(Trouble("config", text), now)
+        else:
+            self._take_over(fresh, now)
+        self._parts.notifier.ready()
+
+    def _take_over(self, fresh: Config, now: Now) -> None:
+        changed = differences(self._config, fresh)
+        self._config = fresh
+        self._hand_over(Trouble("config", None), now)
+        self._hand_over(NewSettings(fresh.settings), now)
+        if "mqtt" in changed or "device" in changed:
+            self._close_link()
+            self._open_link(fresh)
+        if "audio" in changed:
+            self._engine.replace_sink(self._parts.make_sink(fresh.audio))
+
+
+def _engine_settings(config: Config) -> EngineSettings:
+    settings = config.settings
+    return EngineSettings(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, config.audio.hold_s)

@@ -1,0 +1,134 @@
+"""``lull night``: a night at once, in the foreground, with whatever is there and defaults for whatever is not."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from player.cli.live import LiveLine
+from player.cli.private_broker import PrivateBroker, answers
+from player.cli.progress import Progress
+from player.errors import LullError, SinkError
+from player.settings import AudioSettings, MqttSettings, Order, OutputKind, Playlist, Settings
+from player.units import format_duration
+
+if TYPE_CHECKING:
+    from player.config import Config
+
+DESCRIPTION = """\
+Play a night now. Without PATHs and without a config the first run makes a
+starter library (rain, sea, brown noise, brushing, taps, pages) and plays it;
+with PATHs it plays those; with --config it runs that config.
+
+What is missing is replaced and said: a private broker on loopback where the
+configured one does not answer, and a WAV at real time where there is no sound
+device. Ctrl-C fades out and ends."""
+
+HOME: Final = Path("~/.local/share/lull")
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``night`` to the command line."""
+    parser = commands.add_parser(
+        "night",
+        help="play a night now, with a live line",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, playlist files or streams to play")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="run this config instead")
+    parser.add_argument(
+        "--home", type=Path, default=HOME, metavar="DIR", help=f"where the starter library lies ({HOME})"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find out what is there, say so, and play until Ctrl-C or the end of the session's timer."""
+    if args.config is not None and args.paths:
+        raise LullError("give PATHs or --config, not both")
+    home: Path = args.home.expanduser()
+    home.mkdir(parents=True, exist_ok=True)
+    config = _config(args, home)
+    config = replace(config, audio=_audio_that_is_there(config.audio, home))
+    with contextlib.ExitStack() as stack:
+        config = replace(config, mqtt=_broker_that_answers(config.mqtt, stack))
+        _say_how_to_control(config)
+        live = LiveLine()
+        stack.callback(live.end)
+        _serve(config, live, autoplay=args.config is None)
+    return 0
+
+
+def _serve(config: Config, live: LiveLine, *, autoplay: bool) -> None:
+    from player.adapters import journal
+    from player.cli.run import serve
+
+    journal.set_up(warnings_only=True)
+    serve(config, (live,), autoplay=autoplay)
+
+
+def _config(args: argparse.Namespace, home: Path) -> Config:
+    from player.config import Config, load
+
+    if args.config is not None:
+        return load(args.config)
+    playlist = Playlist("mine", tuple(args.paths), Order.ROTATE) if args.paths else _starter(home)
+    return Config(settings=Settings(playlists=(playlist,)), audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)
+
+
+def _starter(home: Path) -> Playlist:
+    """The starter library, made on the first run."""
+    from player.adapters.starter import make_starter_library
+
+    folder = home / "starter"
+    with Progress() as progress:
+        paths = make_starter_library(folder, lambda title, share: progress.show(f"making {title}", share))
+    print(f"starter library: {len(paths)} tracks in {folder}")
+    return Playlist("starter", (str(folder),), Order.SHUFFLE)
+
+
+def _audio_that_is_there(audio: AudioSettings, home: Path) -> AudioSettings:
+    """The configured output, or a WAV where there is no sound device."""
+    from player.adapters.sinks import make_sink
+    from player.clock import SystemClock
+
+    if audio.output is not OutputKind.ALSA:
+        return audio
+    sink = make_sink(audio, SystemClock())
+    try:
+        sink.open()
+    except SinkError as fault:
+        path = home / f"night-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.wav"
+        print(f"no sound: {fault}")
+        print(f"writing what would be heard to {path}, at real time (23 MB a minute)")
+        return replace(audio, output=OutputKind.WAV, path=str(path))
+    sink.close()
+    print(f"sound: ALSA device {audio.device}")
+    return audio
+
+
+def _broker_that_answers(mqtt: MqttSettings | None, stack: contextlib.ExitStack) -> MqttSettings | None:
+    """The configured broker, or a private one where it does not answer; none at all where that cannot be had."""
+    if mqtt is None or answers(mqtt.host, mqtt.port):
+        return mqtt
+    try:
+        broker = stack.enter_context(PrivateBroker())
+    except LullError as error:
+        print(f"broker: {mqtt.host}:{mqtt.port} does not answer, and {error}; playing without one")
+        return None
+    print(f"broker: {mqtt.host}:{mqtt.port} does not answer; a private one runs on 127.0.0.1:{broker.port}")
+    return MqttSettings(host="127.0.0.1", port=broker.port, prefix=mqtt.prefix, groups=mqtt.groups)
+
+
+def _say_how_to_control(config: Config) -> None:
+    settings = config.settings
+    if config.mqtt is not None:
+        print(f"control: lull --help; for example: lull volume +5 --host {config.mqtt.host} --port {config.mqtt.port}")
+    timer = settings.timer.duration_s
+    ends = "" if timer is None else f"; silent after {format_duration(timer)}"
+    print(f"fades in over {format_duration(settings.fades.fade_in_s)}{ends}; Ctrl-C fades out and ends")

@@ -1,0 +1,207 @@
+"""``lull rehearse``: a night on a virtual clock into a WAV, through the real chain, as fast as the CPU allows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from player.cli.progress import Progress
+from player.clock import Now
+from player.commands import Play, Request, Stop
+from player.errors import LullError, did_you_mean
+from player.events import Event, News
+from player.settings import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.units import format_duration, parse_duration_s
+
+if TYPE_CHECKING:
+    from player.engine import Engine
+    from player.rehearsal import Rehearsal, VirtualClock
+
+DESCRIPTION = """\
+Render what would be heard into OUT.wav (float32, 48 kHz, stereo): the real
+session, decoder, chain and limiter on a virtual clock, as fast as the CPU
+allows. The same input gives the same file, bit for bit.
+
+With PATHs those are played in order, once each, to the end of the last.
+Otherwise one session of the config is: the default playlist, --playlist or
+a line of the schedule (--entry), to the end of its sleep timer."""
+
+ENDLESS_S: Final = 12 * 3600.0
+"""A rehearsal without a timer ends here at the latest."""
+SEED: Final = 1
+_DEMO: Final = "rehearsal"
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``rehearse`` to the command line."""
+    parser = commands.add_parser(
+        "rehearse",
+        help="render a night into a WAV, faster than real time",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("out", type=Path, metavar="OUT.wav", help="the file to write")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, playlist files or streams")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config; not needed with PATHs")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--playlist", metavar="NAME", help="a playlist of the config")
+    what.add_argument("--entry", metavar="NAME", help="a line of the schedule, with its volume, timer and fades")
+    parser.add_argument("--for", dest="duration", type=_duration, metavar="TIME", help="sleep timer, such as 12m")
+    parser.add_argument("--volume", type=int, metavar="N", help="0-100, within the config's maximum")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write figures and events here")
+    parser.set_defaults(run=run)
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is rehearsed: settings, how it starts, and how long it may take at most."""
+
+    settings: Settings
+    start: Play
+    longest_s: float
+    expected_s: float | None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render, write the report, say what was done."""
+    plan = make_plan(args)
+    report = Report()
+    began_s = time.monotonic()
+    with Progress() as progress:
+        rendered_s = render(plan, args.out, report, progress)
+    took_s = time.monotonic() - began_s
+    if args.report is not None:
+        figures = {"duration_s": round(rendered_s, 3), "speed": round(rendered_s / max(took_s, 1e-9), 1)}
+        args.report.write_text(json.dumps({**report.as_dict(), **figures}, indent=2) + "\n", encoding="utf-8")
+    print(
+        f"{args.out}: {format_duration(rendered_s)} rendered in {took_s:.1f} s ({rendered_s / took_s:.0f} x real time)"
+    )
+    if not report.tracks:
+        raise LullError(
+            "nothing was played: " + (report.problems[-1] if report.problems else "no track could be opened")
+        )
+    return 0
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """Read the arguments; raises LullError that names what is wrong."""
+    settings = _settings(args)
+    entry = _entry(settings, args.entry)
+    timer = None if args.duration is None else TimerSetting.clock(args.duration)
+    if args.paths:
+        settings = replace(settings, playlists=(_path_playlist(args.paths),), default_playlist=None, schedule=())
+        start = Play(_DEMO, args.volume, timer or TIMER_OFF)
+    elif entry is not None:
+        start = Play(
+            entry.playlist, args.volume or entry.volume, timer or entry.timer, entry.fade_in_s, entry.fade_out_s
+        )
+    else:
+        start = Play(args.playlist, args.volume, timer)
+    asked = start.timer or settings.timer
+    expected_s = asked.duration_s
+    return Plan(replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s)
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    if args.config is None:
+        if not args.paths:
+            raise LullError("nothing to rehearse: give PATHs, or --config FILE")
+        return Settings()
+    from player.config import load
+
+    return load(args.config).settings
+
+
+def _entry(settings: Settings, name: str | None) -> Entry | None:
+    if name is None:
+        return None
+    names = [entry.name for entry in settings.schedule]
+    for entry in settings.schedule:
+        if entry.name == name:
+            return entry
+    raise LullError(f"no schedule entry {name!r}{did_you_mean(name, names)}; there are: {', '.join(names) or 'none'}")
+
+
+def _path_playlist(paths: list[str]) -> Playlist:
+    return Playlist(_DEMO, tuple(paths), Order.ONCE)
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened, with seconds from the start."""
+
+    tracks: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def hear(self, now: Now, event: Event) -> None:
+        """Take down one event."""
+        if not isinstance(event, News):
+            if not event.is_done:
+                self.refusals.append(event.text)
+            return
+        self.events.append({"at_s": round(now.boot_s, 3), "type": event.type, "text": event.text, **event.data})
+        if event.type == "track_started":
+            self.tracks.append({"at_s": round(now.boot_s, 3), "track": event.data["track"], "uri": event.data["uri"]})
+        elif event.type in {"problem", "track_skipped_over"}:
+            self.problems.append(event.text)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {"tracks": self.tracks, "problems": self.problems, "events": self.events}
+
+
+def render(plan: Plan, out: Path, report: Report, progress: Progress) -> float:
+    """Play the plan into a file; returns the seconds rendered."""
+    from player.rehearsal import VirtualClock
+
+    clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
+    rehearsal, engine = _build(plan, out, report, clock)
+    rehearsal.tell(Request(plan.start, "rehearsal"))
+    if report.refusals:
+        raise LullError(report.refusals[0])
+    try:
+        while not rehearsal.is_idle:
+            engine_s = clock.now().boot_s
+            if engine_s > plan.longest_s:
+                rehearsal.tell(Request(Stop(), "rehearsal"))
+            rehearsal.step()
+            share = None if plan.expected_s is None else engine_s / plan.expected_s
+            progress.show(f"{timedelta(seconds=int(engine_s))} rendered", share)
+    finally:
+        engine.finish()
+    return clock.now().boot_s
+
+
+def _build(plan: Plan, out: Path, report: Report, clock: VirtualClock) -> tuple[Rehearsal, Engine]:
+    from player.adapters.library import FileLibrary
+    from player.adapters.vlc_source import VlcDecoder
+    from player.adapters.wav_sink import WavSink
+    from player.engine import Engine, EngineSettings
+    from player.rehearsal import Rehearsal
+    from player.session import Session
+
+    settings = plan.settings
+    session = Session(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
+    decoder = VlcDecoder()
+    rehearsal = Rehearsal(settings, session, FileLibrary(decoder), clock, report.hear)
+    engine_settings = EngineSettings(
+        settings.fades.crossfade_s, settings.limits.ceiling_dbtp, hold_s=0.0, is_offline=True
+    )
+    engine = Engine(WavSink(out, clock, buffer_s=0.0), decoder, clock, rehearsal.report, engine_settings)
+    rehearsal.attach(engine)
+    return rehearsal, engine

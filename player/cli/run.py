@@ -1,0 +1,65 @@
+"""``lull run``: the daemon in the foreground, as the service manager starts it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from player.events import Snapshot
+
+if TYPE_CHECKING:
+    from player.app import App
+    from player.config import Config
+
+DESCRIPTION = """\
+Run the daemon: keep the schedule, listen to the broker, play. It starts and
+works without a broker, without a sound device (both are tried for ever) and
+without a set clock (then the schedule waits).
+
+SIGHUP reads the config again, SIGTERM fades out and ends within two seconds."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``run`` to the command line."""
+    parser = commands.add_parser(
+        "run", help="run the daemon", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the config, see config/lull.yaml")
+    parser.add_argument("--verbose", action="store_true", help="say more in the log")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the daemon until it is told to end."""
+    from player.adapters import journal
+    from player.config import load
+
+    config = load(args.config)
+    journal.set_up(is_verbose=args.verbose)
+    serve(config)
+    return 0
+
+
+def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (), *, autoplay: bool = False) -> None:
+    """Run the app with the real parts; ``autoplay`` starts the first playlist at once."""
+    from player.app import App
+    from player.cli.parts import real_parts
+    from player.commands import Play, Request
+
+    app = App(config, real_parts(), watchers)
+    _handle_signals(app)
+    if autoplay:
+        app.inbox.put(Request(Play(), "start"))
+    app.run()
+
+
+def _handle_signals(app: App) -> None:
+    """Signals only put a message into the inbox; its put may be called from a handler."""
+    from player.app import Quit, Reload
+
+    signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Quit()))
+    signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(Quit(over_s=2.5)))
+    signal.signal(signal.SIGHUP, lambda _number, _frame: app.inbox.put(Reload()))

@@ -1,0 +1,278 @@
+"""The engine: one thread that turns orders into sound, a block of 100 ms at a time.
+
+Theory. `step` is one turn: take the orders that have come, render a block, write it. `Sink.write` blocks until the
+device has room, and that alone paces the thread; there is no timer. Nothing else touches decks or chain, so there are
+no locks here. What goes out are reports (through ``report``, which must not block) and one counter, `blocks_rendered`,
+written by this thread alone and read by the watchdog's heartbeat.
+
+Whatever goes wrong ends in silence: a lost device, a gap that was played, an exception in the audio path. After each of
+them the chain stands at silence and stays there until the session, told by a report, orders a ramp; a ramp from silence
+rises at no more than 6 dB/s. The device is retried for ever, and never another one in its place.
+
+The device is opened at start for a moment, so that a missing one is known before the night, and is held open with
+silence for ``hold_s`` after a session, because DACs pop when they are opened and closed.
+
+Where it falls short: a gap in the device is known only after it was heard.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from player.clock import Clock
+from player.dsp.chain import Chain
+from player.dsp.types import Block
+from player.errors import SinkError, Underrun
+from player.events import (
+    EngineFaulted,
+    EngineReport,
+    OutputFound,
+    OutputLost,
+    OutputUnderran,
+    Progressed,
+    RampArrived,
+)
+from player.mixer import Mixer
+from player.orders import EngineOrder, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.ports import Decoder, Sink
+from player.units import CHANNELS, RATE_HZ, SILENCE_DB
+
+BLOCK_FRAMES: Final = 4_800
+"""100 ms: few wake-ups, and a command is heard soon."""
+PROGRESS_BLOCKS: Final = 10
+"""A progress report a second."""
+FIRST_RETRY_S: Final = 0.5
+LAST_RETRY_S: Final = 5.0
+"""Pauses between attempts to open the device, doubling from the first to the last."""
+RETRY_POLL_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Parameters of the engine.
+
+    Attributes:
+        hold_s: how long silence is played after a session before the device is closed.
+        is_offline: a rehearsal: decoders are waited for, so that the output is the same each time.
+    """
+
+    crossfade_s: float
+    ceiling_dbtp: float
+    hold_s: float = 30.0
+    is_offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _UseSink:
+    """A reload named another output; taken when nothing sounds."""
+
+    sink: Sink
+
+
+class Engine:
+    """Renders decks through the chain into the sink, following orders.
+
+    Args:
+        sink: where the sound goes; opened, closed and retried here.
+        decoder: opens tracks.
+        clock: paces the retries of a missing device.
+        report: takes each report on the engine thread; must not block.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        decoder: Decoder,
+        clock: Clock,
+        report: Callable[[EngineReport], None],
+        settings: EngineSettings,
+    ) -> None:
+        self.blocks_rendered = 0
+        self._sink = sink
+        self._clock = clock
+        self._report = report
+        self._chain = Chain(settings.ceiling_dbtp)
+        self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
+        self._hold_blocks = round(settings.hold_s * RATE_HZ / BLOCK_FRAMES)
+        self._idle_blocks = 0
+        self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
+        self._silence: Block = np.zeros((BLOCK_FRAMES, CHANNELS), np.float32)
+        self._then: Then | None = None
+        self._new_sink: Sink | None = None
+        self._is_held = False
+        self._is_open = False
+        self._is_lost = False
+        self._has_quit = False
+        self._retry_s = FIRST_RETRY_S
+        self._retry_at_s = 0.0
+
+    def order(self, order: EngineOrder) -> None:
+        """Hand over an order; from any thread, never blocks."""
+        self._orders.put(order)
+
+    def replace_sink(self, sink: Sink) -> None:
+        """Use another output once nothing sounds; from any thread, never blocks."""
+        self._orders.put(_UseSink(sink))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to play and the output stands at silence."""
+        return self._mixer.is_empty and self._chain.ramp.is_silent and self._chain.ramp.target_db == SILENCE_DB
+
+    def run(self) -> None:
+        """The thread's body: steps until `Quit`, then closes the device."""
+        while not self._has_quit:
+            if self._is_resting():
+                self._close_sink()
+                self._obey(self._orders.get())
+            self.step()
+        self.finish()
+
+    def finish(self) -> None:
+        """Let go of tracks and device, once what was written has been heard."""
+        self._mixer.clear()
+        if self._is_open:
+            self._sink.drain()
+        self._close_sink()
+
+    def step(self) -> None:
+        """One turn: orders, one block, one write. Without a device: orders, and another attempt when it is due."""
+        block = self._next_block_or_silence()
+        if self._has_quit:
+            return
+        if self._is_open or self._try_open():
+            self._write(block)
+        else:
+            self._clock.sleep(RETRY_POLL_S)
+
+    def _next_block_or_silence(self) -> Block:
+        """Obey, then render; on any exception an emptied chain, silence, and a report."""
+        try:
+            self._take_orders()
+            self._do_what_then()
+            self._change_sink_if_silent()
+            return self._render() if self._is_open else self._silence
+        except Exception as fault:  # the audio path may never end the thread: a bug must end in silence (C5)
+            self._chain.hush()
+            self._mixer.clear()
+            self._report(EngineFaulted(f"{type(fault).__name__}: {fault}"))
+            return self._silence
+
+    def _is_resting(self) -> bool:
+        """Nothing to do until an order comes; a missing device is looked for even then."""
+        return self.is_idle and self._is_open and self._idle_blocks >= self._hold_blocks and self._orders.empty()
+
+    def _take_orders(self) -> None:
+        while True:
+            try:
+                self._obey(self._orders.get_nowait())
+            except queue.Empty:
+                return
+
+    def _obey(self, order: EngineOrder | _UseSink) -> None:
+        self._idle_blocks = 0
+        match order:
+            case PlayItem(item, crossing):
+                self._mixer.play(item, crossing)
+            case QueueItem(item):
+                self._mixer.queue(item)
+            case RampTo(target_db, over_s, then):
+                self._chain.ramp.to(target_db, over_s)
+                self._then = then
+                self._is_held = self._is_held and target_db == SILENCE_DB
+            case Retune(crossfade_s, ceiling_dbtp):
+                self._mixer.crossfade_s = crossfade_s
+                self._chain.limiter.set_ceiling(ceiling_dbtp)
+            case _UseSink(sink):
+                self._new_sink = sink
+            case Quit():
+                self._has_quit = True
+
+    def _do_what_then(self) -> None:
+        """The ramp has arrived: do what was to follow, and say so."""
+        ramp = self._chain.ramp
+        if self._then is None or ramp.is_moving:
+            return
+        then, self._then = self._then, None
+        if ramp.is_silent and then is Then.HOLD:
+            self._is_held = True
+        elif ramp.is_silent and then is Then.STOP:
+            self._mixer.clear()
+            self._is_held = False
+        self._report(RampArrived(ramp.target_db, then))
+
+    def _change_sink_if_silent(self) -> None:
+        if self._new_sink is not None and self.is_idle:
+            self._close_sink()
+            self._sink, self._new_sink = self._new_sink, None
+            self._retry_at_s = 0.0
+
+    def _render(self) -> Block:
+        if self.is_idle:
+            self._idle_blocks += 1
+            return self._silence
+        if self._is_held:
+            return self._silence
+        mixed = self._mixer.mix(BLOCK_FRAMES, is_output_silent=self._chain.ramp.is_silent)
+        return self._chain.process(mixed)
+
+    def _write(self, block: Block) -> None:
+        try:
+            self._sink.write(block)
+        except Underrun:
+            self._chain.hush()
+            self._report(OutputUnderran())
+        except SinkError as fault:
+            self._lose(fault)
+            return
+        self.blocks_rendered += 1
+        if self.blocks_rendered % PROGRESS_BLOCKS == 0 and not self.is_idle:
+            self._report_progress()
+
+    def _report_progress(self) -> None:
+        deck = self._mixer.current
+        self._report(
+            Progressed(
+                item_id=None if deck is None else deck.item.id,
+                position_s=0.0 if deck is None else deck.position_s,
+                level_db=self._chain.meter.level_db,
+                volume_db=self._chain.ramp.level_db,
+            )
+        )
+
+    def _try_open(self) -> bool:
+        """Open the device when an attempt is due."""
+        if self._clock.now().boot_s < self._retry_at_s:
+            return False
+        try:
+            self._sink.open()
+        except SinkError as fault:
+            self._lose(fault)
+            return False
+        self._is_open = True
+        self._retry_s = FIRST_RETRY_S
+        self._idle_blocks = 0
+        if self._is_lost:
+            self._is_lost = False
+            self._report(OutputFound())
+        return True
+
+    def _lose(self, fault: SinkError) -> None:
+        """The device is gone: silence, and another attempt after a growing pause."""
+        self._close_sink()
+        self._chain.hush()
+        if not self._is_lost:
+            self._is_lost = True
+            self._report(OutputLost(str(fault)))
+        self._retry_at_s = self._clock.now().boot_s + self._retry_s
+        self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
+
+    def _close_sink(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._sink.close()

@@ -1,0 +1,323 @@
+"""The decks: which tracks sound, how one takes over from another, and what happens when one runs short.
+
+Runs on the engine thread alone. A deck is an opened track with its sanitiser, its own gain and a count of what was
+heard of it. One deck is the current one; others are on their way out. What comes next is opened ahead of time, so that
+a broken file is noticed while the one before still plays and no gap is heard.
+
+A track ends in one of four ways, each without a cut: the next one is blended in over its end (equal power); a person
+skips and it falls at once while the next rises; nothing follows and its last seconds fade; or its data stops coming,
+and it fades within what the ring still holds, and comes back by a rise from silence when there is enough again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from player.dsp.crossfade import DeckGain, crossfade_within, overlap_s, plan_overlap
+from player.dsp.sanitise import Sanitiser
+from player.dsp.types import Block
+from player.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, RanDry
+from player.orders import Crossing, Item
+from player.ports import Decoder, Source
+from player.units import CHANNELS, RATE_HZ, db_to_gain, to_frames, to_seconds
+
+PREFILL_S: Final = 1.0
+"""A track starts once so much of it is decoded."""
+STREAM_PREFILL_S: Final = 3.0
+"""A stream has hiccups, so it starts later."""
+TAIL_S: Final = 2.0
+"""The last seconds of a track that nothing follows, or that ends before it was due, fade."""
+STALL_S: Final = 0.4
+"""With less than this in the ring and no end in sight, the track fades out on what is left."""
+STALL_LIMIT_S: Final = 15.0
+"""Silence from a track that does not recover; then it has failed."""
+OPEN_AHEAD_S: Final = 20.0
+"""The next track is opened so long before its blend begins."""
+SKIP_FALL_S: Final = 3.0
+"""A person skipped: what sounds falls by 60 dB in this time, 20 dB/s, heard at once and no cut."""
+MAX_DECKS: Final = 3
+"""More than this never sound together, however fast a person skips."""
+
+
+class Deck:
+    """One opened track.
+
+    Attributes:
+        gain: the deck's own gain; the mixer gives it targets.
+        played_frames: frames consumed so far.
+        is_stalled: its ring ran dry and it waits for data.
+    """
+
+    def __init__(self, item: Item, source: Source) -> None:
+        self.item = item
+        self.source = source
+        self.gain = DeckGain()
+        self.played_frames = 0
+        self.is_stalled = False
+        self.stalled_frames = 0
+        self._sanitiser = Sanitiser()
+        self._flush_frames = self._sanitiser.latency_frames
+        self._item_gain = np.float32(db_to_gain(item.gain_db))
+        self._is_ending = False
+
+    @property
+    def position_s(self) -> float:
+        """Place in the track."""
+        return self.item.start_s + to_seconds(self.played_frames)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can start to sound."""
+        wanted = to_frames(STREAM_PREFILL_S if self.item.is_stream else PREFILL_S)
+        ready = self.source.frames_ready()
+        return ready >= wanted or (ready > 0 and self.source.is_finished())
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it ended before its first sample."""
+        return self.played_frames == 0 and self.source.is_finished() and self.source.frames_ready() == 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can be heard any more."""
+        exhausted = self.source.is_finished() and self.source.frames_ready() == 0 and self._flush_frames <= 0
+        return exhausted or (self.gain.is_silent and not self.is_stalled)
+
+    def left_s(self) -> float | None:
+        """Seconds until its end: exact near the end, from the container before, None for streams."""
+        ready_s = to_seconds(self.source.frames_ready())
+        if self.source.is_finished():
+            return ready_s
+        duration_s = self.source.duration_s
+        return None if duration_s is None else max(ready_s, duration_s - self.position_s)
+
+    def render(self, frames: int) -> Block:
+        """The deck's next ``frames`` frames, shape (frames, 2); zeros where it has none."""
+        self._watch_the_end()
+        if self.is_stalled and self.gain.is_silent:
+            self.stalled_frames += frames
+            return np.zeros((frames, CHANNELS), np.float32)
+        block = self.source.read(frames)
+        self.played_frames += len(block)
+        if len(block) < frames:
+            self._flush_frames -= frames - len(block)
+            block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
+        return self._shape(self._sanitiser.process(block))
+
+    def _shape(self, block: Block) -> Block:
+        gains = self.gain.gains(len(block))
+        if isinstance(gains, float):
+            factor = np.float32(gains) * self._item_gain
+            return block if factor == 1.0 else block * factor
+        shaped: Block = block * (gains * self._item_gain)[:, np.newaxis]
+        return shaped
+
+    def _watch_the_end(self) -> None:
+        """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled."""
+        ready = self.source.frames_ready()
+        if self.source.is_finished():
+            if ready < to_frames(TAIL_S) and not self._is_ending:
+                self._is_ending = True
+                self.is_stalled = False
+                self.gain.tail(ready)
+        elif self.is_stalled:
+            if self.is_ready and self.gain.is_silent:
+                self.is_stalled = False
+                self.stalled_frames = 0
+                self.gain.rise(0.0)
+        elif ready < to_frames(STALL_S):
+            self.is_stalled = True
+            self.gain.tail(ready)
+
+    def close(self) -> None:
+        """Let go of the decoder."""
+        self.source.close()
+
+
+class Mixer:
+    """All decks, summed; reports what starts, ends and fails through ``report``.
+
+    Args:
+        decoder: opens tracks.
+        report: takes each report, on the engine thread; must not block.
+        crossfade_s: length of the equal-power part of a blend.
+        is_offline: a rehearsal: wait for the decoder rather than play silence, so that the output is the same each time.
+    """
+
+    def __init__(
+        self, decoder: Decoder, report: Callable[[EngineReport], None], crossfade_s: float, *, is_offline: bool = False
+    ) -> None:
+        self.crossfade_s = crossfade_s
+        self._decoder = decoder
+        self._report = report
+        self._is_offline = is_offline
+        self._decks: list[Deck] = []
+        self._current: Deck | None = None
+        self._pending: Deck | None = None
+        self._pending_crossing = Crossing.BLEND
+        self._queued: Item | None = None
+        self._next: Deck | None = None
+        self._is_dry = True
+
+    @property
+    def current(self) -> Deck | None:
+        """The deck that people would call what plays."""
+        return self._current
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing sounds and nothing is being opened."""
+        return not self._decks and self._pending is None and self._queued is None
+
+    def play(self, item: Item, crossing: Crossing) -> None:
+        """Make this item the current one as soon as it is ready; forgets what was queued."""
+        self.queue(None)
+        if self._pending is not None:
+            self._pending.close()
+        self._is_dry = False
+        self._pending = Deck(item, self._decoder.open(item.uri, item.start_s))
+        self._pending_crossing = crossing
+        if crossing is Crossing.SKIP:
+            self._fall_all()
+
+    def queue(self, item: Item | None) -> None:
+        """Say what follows the current item, or that nothing does."""
+        if self._next is not None:
+            self._next.close()
+            self._next = None
+        self._queued = item
+
+    def clear(self) -> None:
+        """Drop everything; only while the output is silent."""
+        for deck in self._decks:
+            self._report(ItemEnded(deck.item.id, to_seconds(deck.played_frames)))
+            deck.close()
+        self._decks.clear()
+        self._current = None
+        if self._pending is not None:
+            self._pending.close()
+            self._pending = None
+        self.queue(None)
+        self._is_dry = True
+
+    def mix(self, frames: int, *, is_output_silent: bool) -> Block:
+        """The sum of all decks, shape (frames, 2); ``is_output_silent`` lets a first track begin at its full gain."""
+        if self._is_offline:
+            self._wait_for_decoders(frames)
+        self._start_pending(is_output_silent=is_output_silent)
+        self._prepare_next()
+        mixed = np.zeros((frames, CHANNELS), np.float32)
+        for deck in self._decks:
+            mixed = deck.render(frames) if len(self._decks) == 1 else mixed + deck.render(frames)
+        self._drop_what_is_over()
+        return mixed
+
+    def _start_pending(self, *, is_output_silent: bool) -> None:
+        deck = self._pending
+        if deck is None or len(self._decks) >= MAX_DECKS:
+            return
+        if deck.is_broken:
+            self._pending = None
+            self._fail(deck)
+        elif deck.is_ready:
+            self._pending = None
+            if is_output_silent:
+                self._drop_silently()
+                deck.gain.open()
+            elif self._pending_crossing is Crossing.SKIP or self._current is None:
+                deck.gain.rise(0.0)
+            else:
+                self._blend_into(deck)
+            self._make_current(deck)
+
+    def _drop_silently(self) -> None:
+        """The output stands at silence: what sounded before the pause ends here, unheard."""
+        for deck in self._decks:
+            self._report(ItemEnded(deck.item.id, to_seconds(deck.played_frames)))
+            deck.close()
+        self._decks.clear()
+
+    def _make_current(self, deck: Deck) -> None:
+        self._decks.append(deck)
+        self._current = deck
+        self._report(ItemStarted(deck.item.id, deck.source.duration_s))
+
+    def _blend_into(self, deck: Deck) -> None:
+        """Let the current deck make room for this one; a shorter crossfade where the current one ends too soon."""
+        left_s = self._current.left_s() if self._current is not None else None
+        deck.gain.rise(self.crossfade_s if left_s is None else crossfade_within(left_s, self.crossfade_s))
+        for other in self._decks:
+            if other is self._current:
+                other.gain.fall_with(deck.gain)
+            else:
+                other.gain.fall(SKIP_FALL_S)
+
+    def _fall_all(self) -> None:
+        for deck in self._decks:
+            deck.gain.fall(SKIP_FALL_S)
+
+    def _prepare_next(self) -> None:
+        """Open the queued item ahead of time, and blend into it where the current one nears its end."""
+        current, item = self._current, self._queued
+        if item is None or self._pending is not None:
+            return
+        left_s = current.left_s() if current is not None else 0.0
+        if left_s is None or left_s > overlap_s(self.crossfade_s) + OPEN_AHEAD_S:
+            return
+        if self._next is None:
+            self._next = Deck(item, self._decoder.open(item.uri, item.start_s))
+        if self._next.is_broken:
+            failed, self._next, self._queued = self._next, None, None
+            self._fail(failed)
+        elif self._next.is_ready and len(self._decks) < MAX_DECKS:
+            overlap = plan_overlap(left_s, self._next.source.duration_s, self.crossfade_s)
+            if current is None or left_s <= overlap:
+                self._follow_with(self._next)
+
+    def _follow_with(self, deck: Deck) -> None:
+        self._next = self._queued = None
+        if self._current is not None:
+            self._blend_into(deck)
+        else:
+            deck.gain.rise(0.0)
+        self._make_current(deck)
+
+    def _drop_what_is_over(self) -> None:
+        for deck in [deck for deck in self._decks if deck.is_over or self._has_given_up(deck)]:
+            self._decks.remove(deck)
+            if deck is self._current:
+                self._current = None
+            self._end(deck)
+        if not self._is_dry and self.is_empty:
+            self._is_dry = True
+            self._report(RanDry())
+
+    @staticmethod
+    def _has_given_up(deck: Deck) -> bool:
+        return deck.is_stalled and deck.stalled_frames > STALL_LIMIT_S * RATE_HZ
+
+    def _end(self, deck: Deck) -> None:
+        played_s = to_seconds(deck.played_frames)
+        if self._has_given_up(deck):
+            self._report(ItemFailed(deck.item.id, f"no data for {STALL_LIMIT_S:.0f} s", played_s))
+        elif deck.source.fault is not None:
+            self._report(ItemFailed(deck.item.id, deck.source.fault, played_s))
+        else:
+            self._report(ItemEnded(deck.item.id, played_s))
+        deck.close()
+
+    def _fail(self, deck: Deck) -> None:
+        deck.close()
+        self._report(ItemFailed(deck.item.id, deck.source.fault or "has no sound in it"))
+        if self.is_empty and not self._is_dry:
+            self._is_dry = True
+            self._report(RanDry())
+
+    def _wait_for_decoders(self, frames: int) -> None:
+        """Rehearsals: the decoder's pace must not show, so whatever is open is waited for (at most 30 s each)."""
+        for deck in (*self._decks, self._pending, self._next):
+            if deck is not None:
+                deck.source.wait_ready(frames + to_frames(TAIL_S), 30.0)

@@ -1,0 +1,233 @@
+"""Commands obeyed: each checked whole, then carried out. Main thread, standard library, pure.
+
+A function here either raises `Refused` before anything has changed, with a reason that names the offender and the
+choices, or does what was asked and returns a sentence for the person who asked.
+"""
+
+from __future__ import annotations
+
+from player.clock import Now
+from player.commands import (
+    Command,
+    ExtendTimer,
+    GetStatus,
+    Next,
+    Pause,
+    Play,
+    Request,
+    Resume,
+    Seek,
+    SetPlaylist,
+    SetSchedule,
+    SetTimer,
+    SetVolume,
+    Stop,
+    Toggle,
+)
+from player.errors import Refused, did_you_mean
+from player.keeper import Keeper
+from player.outcome import Outcome
+from player.run import Run
+from player.safety import STOP_NOW_S
+from player.settings import Playlist, TimerMode
+from player.states import OBEYED, State
+from player.units import format_duration
+
+
+def obey(keeper: Keeper, request: Request, now: Now, out: Outcome) -> str:
+    """Carry a request out. Returns what was done, for people; raises Refused, and then nothing has changed."""
+    command = request.command
+    if type(command) not in OBEYED[keeper.state]:
+        verb = type(command).__name__.removeprefix("Set").removeprefix("Get").lower()
+        raise Refused(f"{verb}: nothing is playing" if keeper.run is None else f"{verb}: the session is ending")
+    return _carry_out(keeper, command, request.origin, now, out)
+
+
+def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Outcome) -> str:  # noqa: C901 - a table
+    match command:
+        case Play():
+            return _play(keeper, command, origin, now, out)
+        case Stop():
+            return _stop(keeper, command, out)
+        case Pause():
+            return _pause(keeper, out)
+        case Resume():
+            return _resume(keeper, now, out)
+        case Toggle():
+            return _toggle(keeper, origin, now, out)
+        case Next():
+            return _next(_running(keeper), now, out)
+        case Seek():
+            return _seek(_running(keeper), command, out)
+        case SetVolume():
+            return _set_volume(keeper, command, now, out)
+        case SetTimer(timer):
+            run = _running(keeper)
+            run.set_timer(timer, now.boot_s, out)
+            return _tell_timer(run, now, out)
+        case ExtendTimer(by_s):
+            run = _running(keeper)
+            run.extend_timer(by_s, now.boot_s, out)
+            return _tell_timer(run, now, out)
+        case SetPlaylist(name):
+            return _set_playlist(keeper, name, now, out)
+        case SetSchedule(is_enabled):
+            return _set_schedule(keeper, is_enabled, out)
+        case GetStatus():
+            return f"state is {keeper.state}"
+
+
+def _running(keeper: Keeper) -> Run:
+    assert keeper.run is not None, "the table of obeyed commands let this through without a session"
+    return keeper.run
+
+
+def _find_playlist(keeper: Keeper, name: str | None) -> Playlist:
+    settings = keeper.settings
+    wanted = keeper.next_playlist if name is None else name
+    if wanted is None:
+        raise Refused("there is no playlist in the config")
+    found = settings.playlist(wanted)
+    if found is None:
+        names = [playlist.name for playlist in settings.playlists]
+        choices = ", ".join(names) or "none"
+        raise Refused(f"no playlist {wanted!r}{did_you_mean(wanted, names)}; there are: {choices}")
+    return found
+
+
+def _check_volume(keeper: Keeper, volume: int) -> None:
+    highest = keeper.settings.volume.max
+    if not 0 <= volume <= highest:
+        raise Refused(f"volume {volume} is out of range; allowed is 0 to {highest} (volume.max)")
+
+
+def _play(keeper: Keeper, play: Play, origin: str, now: Now, out: Outcome) -> str:
+    if play.volume is not None:
+        _check_volume(keeper, play.volume)
+    run = keeper.run
+    name = play.playlist
+    if name is None and run is not None and keeper.settings.playlist(run.programme.playlist.name) is not None:
+        name = run.programme.playlist.name
+    playlist = _find_playlist(keeper, name)
+    if run is None:
+        keeper.begin(keeper.start_for(origin, play), playlist, now, out)
+        return f"plays {playlist.name}"
+    if playlist.name != run.programme.playlist.name:
+        keeper.change_playlist(playlist, now, out)
+    _go_on(run, play, now, out)
+    return f"plays {playlist.name}"
+
+
+def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
+    """Play on a session that is already there: wake it, and change what was named and nothing else."""
+    if play.fade_out_s is not None:
+        run.fade_out_s = play.fade_out_s
+    if play.volume is not None:
+        run.set_volume(play.volume, now.boot_s, out)
+    was_ending = run.state in {State.FADING_OUT, State.STOPPING}
+    if play.timer is not None or was_ending:
+        run.set_timer(play.timer or run.setting, now.boot_s, out)
+        _tell_timer(run, now, out)
+    if run.state is State.PAUSED:
+        run.resume(now.boot_s, out)
+    elif run.state in {State.FADING_OUT, State.STOPPING}:
+        run.take_back(now.boot_s, out)
+
+
+def _stop(keeper: Keeper, stop: Stop, out: Outcome) -> str:
+    run = keeper.run
+    if run is None:
+        return "nothing is playing"
+    if run.state is not State.STOPPING or stop.now:
+        run.stop(STOP_NOW_S if stop.now else keeper.settings.fades.stop_s, "stop", out)
+    return "stops"
+
+
+def _pause(keeper: Keeper, out: Outcome) -> str:
+    run = _running(keeper)
+    if run.state is not State.PAUSED:
+        run.pause(out)
+    return "paused"
+
+
+def _resume(keeper: Keeper, now: Now, out: Outcome) -> str:
+    run = _running(keeper)
+    if run.state is State.PAUSED:
+        run.resume(now.boot_s, out)
+    elif run.state is State.FADING_OUT:
+        run.take_back(now.boot_s, out)
+    return "plays"
+
+
+def _toggle(keeper: Keeper, origin: str, now: Now, out: Outcome) -> str:
+    match keeper.state:
+        case State.PLAYING | State.FADING_OUT:
+            return _pause(keeper, out)
+        case State.PAUSED:
+            return _resume(keeper, now, out)
+        case _:
+            return _play(keeper, Play(), origin, now, out)
+
+
+def _next(run: Run, now: Now, out: Outcome) -> str:
+    if not run.programme.skip(now.boot_s, out):
+        raise Refused("next: there is no other track")
+    return "next track"
+
+
+def _seek(run: Run, seek: Seek, out: Outcome) -> str:
+    playing = run.programme.current
+    if playing is None or not playing.is_sounding:
+        raise Refused("seek: no track is playing yet")
+    if playing.track.is_stream:
+        raise Refused(f"seek: {playing.track.title} is a stream")
+    position_s = seek.position_s + (playing.position_s if seek.is_relative else 0.0)
+    if playing.duration_s is not None and position_s > playing.duration_s:
+        raise Refused(f"seek: {position_s:.0f} s is beyond the end; the track has {playing.duration_s:.0f} s")
+    run.programme.seek(max(0.0, position_s), out)
+    return f"plays from {format_duration(max(0.0, position_s))}"
+
+
+def _set_volume(keeper: Keeper, command: SetVolume, now: Now, out: Outcome) -> str:
+    volume = command.volume
+    if command.is_relative:
+        volume = keeper.settings.volume.cap(keeper.volume + volume)
+    _check_volume(keeper, volume)
+    if keeper.run is None:
+        keeper.idle_volume = volume
+    else:
+        keeper.run.set_volume(volume, now.boot_s, out)
+    out.tell("volume_set", f"volume {volume}", volume=volume)
+    return f"volume {volume}"
+
+
+def _set_playlist(keeper: Keeper, name: str, now: Now, out: Outcome) -> str:
+    playlist = _find_playlist(keeper, name)
+    keeper.selected_playlist = playlist.name
+    run = keeper.run
+    if run is not None and run.state is not State.STOPPING and run.programme.playlist.name != playlist.name:
+        keeper.change_playlist(playlist, now, out)
+    out.tell("playlist_set", f"playlist {playlist.name}", playlist=playlist.name)
+    return f"playlist {playlist.name}"
+
+
+def _set_schedule(keeper: Keeper, is_enabled: bool | None, out: Outcome) -> str:
+    keeper.is_schedule_enabled = (not keeper.is_schedule_enabled) if is_enabled is None else is_enabled
+    text = f"schedule {'on' if keeper.is_schedule_enabled else 'off'}"
+    out.tell("schedule_set", text, enabled=keeper.is_schedule_enabled)
+    return text
+
+
+def _tell_timer(run: Run, now: Now, out: Outcome) -> str:
+    """What the sleep timer is now, as news and as an answer."""
+    timer = run.timer
+    if timer.mode is TimerMode.OFF:
+        out.tell("timer_cleared", "sleep timer off")
+        return "sleep timer off"
+    if timer.mode is TimerMode.END_OF_TRACK:
+        out.tell("timer_set", "stops at the end of the track", mode=timer.mode.value)
+        return "stops at the end of the track"
+    left_s = timer.remaining_s(now.boot_s) or 0.0
+    text = f"silent in {format_duration(left_s)}"
+    out.tell("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
+    return text

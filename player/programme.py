@@ -1,0 +1,268 @@
+"""The programme: which track a session plays, which one follows, and what to do when one cannot be played.
+
+Main thread, standard library, pure: time comes in, orders and news go out through an `Outcome`. It knows nothing of
+volume, timers or states; the session does.
+
+A file that fails is set aside and another one is taken at once, ahead of time where possible. A stream that drops is
+tried again after 2, 5 and 15 seconds before another track is taken. When nothing at all can be played there is one
+problem and silence, and everything is tried again after a pause that grows to five minutes: a share that appears late
+still makes a night.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from player.events import ItemEnded, ItemFailed, ItemStarted, Progressed, Track
+from player.night.rotation import Rotation
+from player.orders import Crossing, Item, PlayItem, QueueItem
+from player.outcome import Outcome
+from player.settings import Playlist
+
+STREAM_RETRIES_S: Final = (2.0, 5.0, 15.0)
+STREAM_STEADY_S: Final = 60.0
+"""A stream that played so long has earned its retries back."""
+FIRST_PAUSE_S: Final = 5.0
+LAST_PAUSE_S: Final = 300.0
+SPREE: Final = 20
+"""So many failures in a row go at full speed; further ones are a second apart."""
+
+
+@dataclass(slots=True)
+class Playing:
+    """An item that was handed to the engine, and what is known of it."""
+
+    item: Item
+    track: Track
+    duration_s: float | None = None
+    position_s: float = 0.0
+    is_sounding: bool = False
+
+
+class Programme:
+    """The tracks of one session.
+
+    Args:
+        playlist: what to choose from.
+        tracks: what the library found in it so far; None where it has not looked yet.
+        rotation: remembers what was heard.
+        rng: seeded randomness for shuffling.
+        ids: numbers for items, never used twice.
+    """
+
+    def __init__(
+        self,
+        playlist: Playlist,
+        tracks: tuple[Track, ...] | None,
+        rotation: Rotation,
+        rng: random.Random,
+        ids: Iterator[int],
+    ) -> None:
+        self.playlist = playlist
+        self.current: Playing | None = None
+        self.problem: str | None = None
+        self.is_over = False
+        """Everything that was to be played has been played."""
+        self.is_last = False
+        """Nothing may follow the current track (a timer to the end of the track)."""
+        self.retry_at_s: float | None = None
+        self._queued: Playing | None = None
+        self._tracks = tracks
+        self._rotation = rotation
+        self._rng = rng
+        self._ids = ids
+        self._failures = 0
+        self._pause_s = FIRST_PAUSE_S
+        self._stream_tries: dict[str, int] = {}
+        self._retry_track: Track | None = None
+        rotation.begin(playlist.name)
+
+    def begin(self, now_s: float, out: Outcome) -> None:
+        """Play a first track, blending it over whatever sounds; wait where the library has not looked yet."""
+        if self._tracks is None:
+            out.reads.append(self.playlist.name)
+        else:
+            self._play_another(now_s, out, Crossing.BLEND)
+
+    def set_tracks(self, tracks: tuple[Track, ...], now_s: float, out: Outcome) -> None:
+        """The library has looked (again)."""
+        self._tracks = tracks
+        if self.current is None and self._retry_track is None:
+            self._rotation.forgive()
+            self._play_another(now_s, out, Crossing.BLEND)
+
+    def skip(self, now_s: float, out: Outcome) -> bool:
+        """Go to another track now; False where there is none."""
+        track = self._choose()
+        if track is None:
+            return False
+        self._play(track, out, Crossing.SKIP)
+        return True
+
+    def on_engine_fault(self, out: Outcome) -> None:
+        """The engine failed in the middle of a track: it may be the track's doing, so another one is taken."""
+        if self.current is not None:
+            self._set_aside(self.current.track, "the engine failed in it", out)
+        track = self._choose()
+        if track is not None:
+            self._play(track, out, Crossing.BLEND)
+
+    def play_on(self, out: Outcome) -> None:
+        """The engine dropped the tracks: play the current one from where it was."""
+        if self.current is not None:
+            start_s = 0.0 if self.current.track.is_stream else self.current.position_s
+            self._play(self.current.track, out, Crossing.BLEND, start_s=start_s)
+
+    def seek(self, position_s: float, out: Outcome) -> None:
+        """Play the current track from another place."""
+        assert self.current is not None
+        self._play(self.current.track, out, Crossing.SKIP, start_s=position_s)
+
+    def end_after_current(self, out: Outcome, *, is_last: bool) -> None:
+        """Let nothing follow the current track, or something again."""
+        self.is_last = is_last
+        if self.current is not None and self.current.is_sounding:
+            self._queue_another(out)
+
+    def on_started(self, report: ItemStarted, out: Outcome) -> None:
+        """A track began to sound: it is the current one now, and what follows it is chosen."""
+        playing = self._by_id(report.item_id)
+        if playing is None:
+            return
+        if playing is self._queued:
+            self._queued = None
+        playing.duration_s = report.duration_s
+        playing.position_s = playing.item.start_s
+        playing.is_sounding = True
+        self.current = playing
+        self.problem = None
+        self._failures = 0
+        self._pause_s = FIRST_PAUSE_S
+        track = playing.track
+        self._rotation.mark_played(self.playlist.name, track.uri)
+        out.tell("track_started", f"track {track.title}", track=track.title, uri=track.uri, playlist=self.playlist.name)
+        self._queue_another(out)
+
+    def on_progress(self, report: Progressed) -> None:
+        """Where the current track is."""
+        playing = self.current
+        if playing is not None and playing.item.id == report.item_id:
+            playing.position_s = report.position_s
+            if playing.track.is_stream and report.position_s > STREAM_STEADY_S:
+                self._stream_tries.pop(playing.track.uri, None)
+
+    def on_ended(self, report: ItemEnded, now_s: float, out: Outcome) -> None:
+        """A track is over; of the current one that matters only where it is a stream, which should have no end."""
+        playing = self.current
+        if playing is not None and playing.item.id == report.item_id and playing.track.is_stream:
+            self._retry_stream(playing.track, "the stream ended", now_s, out)
+
+    def on_failed(self, report: ItemFailed, now_s: float, out: Outcome) -> None:
+        """A track could not be opened or broke off: one warning that names it, and another one instead."""
+        playing = self._by_id(report.item_id)
+        if playing is None:
+            return
+        if playing.track.is_stream and playing is self.current:
+            self._retry_stream(playing.track, report.reason, now_s, out)
+            return
+        self._set_aside(playing.track, report.reason, out)
+        if playing is self._queued:
+            self._queued = None
+            self._queue_another(out)
+        elif self._queued is None:
+            self.current = None
+            self._play_another(now_s, out, Crossing.BLEND)
+
+    def on_dry(self, now_s: float, out: Outcome) -> None:
+        """Nothing sounds and nothing is queued."""
+        if self.is_last:
+            self.is_over = True
+        elif self.retry_at_s is None and self._tracks is not None:
+            self.current = None
+            self._play_another(now_s, out, Crossing.BLEND)
+
+    def on_tick(self, now_s: float, out: Outcome) -> None:
+        """Try again what was put off."""
+        if self.retry_at_s is None or now_s < self.retry_at_s:
+            return
+        self.retry_at_s = None
+        if self._retry_track is not None:
+            track, self._retry_track = self._retry_track, None
+            self._play(track, out, Crossing.BLEND)
+            return
+        self._rotation.forgive()
+        out.reads.append(self.playlist.name)
+        self._play_another(now_s, out, Crossing.BLEND)
+
+    def _by_id(self, item_id: int) -> Playing | None:
+        for playing in (self.current, self._queued):
+            if playing is not None and playing.item.id == item_id:
+                return playing
+        return None
+
+    def _choose(self) -> Track | None:
+        return self._rotation.next_track(self.playlist.name, self.playlist.order, self._tracks or (), self._rng)
+
+    def _playing(self, track: Track, start_s: float = 0.0) -> Playing:
+        item = Item(
+            id=next(self._ids),
+            uri=track.uri,
+            title=track.title,
+            gain_db=self.playlist.gain_db,
+            start_s=start_s,
+            is_stream=track.is_stream,
+        )
+        return Playing(item, track, position_s=start_s)
+
+    def _play(self, track: Track, out: Outcome, crossing: Crossing, start_s: float = 0.0) -> None:
+        self.current = self._playing(track, start_s)
+        self._queued = None
+        self.retry_at_s = None
+        self._retry_track = None
+        out.order(PlayItem(self.current.item, crossing))
+
+    def _play_another(self, now_s: float, out: Outcome, crossing: Crossing) -> None:
+        track = self._choose()
+        if track is not None and self._failures < SPREE:
+            self._play(track, out, crossing)
+        elif track is not None:
+            self._retry_track = track
+            self.retry_at_s = now_s + 1.0
+        elif self._rotation.has_finished(self.playlist.name, self.playlist.order, self._tracks or ()):
+            self.is_over = True
+        else:
+            self._give_up_for_now(now_s)
+
+    def _give_up_for_now(self, now_s: float) -> None:
+        self.current = None
+        self.problem = f"playlist {self.playlist.name!r} has nothing that can be played"
+        self.retry_at_s = now_s + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
+
+    def _queue_another(self, out: Outcome) -> None:
+        track = None if self.is_last else self._choose()
+        self._queued = None if track is None else self._playing(track)
+        out.order(QueueItem(None if self._queued is None else self._queued.item))
+
+    def _set_aside(self, track: Track, reason: str, out: Outcome) -> None:
+        self._failures += 1
+        self._rotation.mark_failed(track.uri)
+        text = f"left out {track.uri}: {reason}"
+        out.tell("track_skipped_over", text, track=track.title, uri=track.uri, reason=reason)
+
+    def _retry_stream(self, track: Track, reason: str, now_s: float, out: Outcome) -> None:
+        tries = self._stream_tries.get(track.uri, 0)
+        self._queued = None
+        out.order(QueueItem(None))
+        if tries < len(STREAM_RETRIES_S):
+            self._stream_tries[track.uri] = tries + 1
+            self._retry_track = track
+            self.retry_at_s = now_s + STREAM_RETRIES_S[tries]
+            return
+        self._stream_tries.pop(track.uri, None)
+        self._set_aside(track, reason, out)
+        self.current = None
+        self._play_another(now_s, out, Crossing.BLEND)

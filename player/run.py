@@ -1,0 +1,304 @@
+"""One session from its start to silence: its level, its sleep timer, and the state that both depend on.
+
+Main thread, standard library, pure. Every change of level is a ramp with a target. After anything that cost samples (a
+lost device, a gap, a fault) the engine stands at silence, and `rise_again` brings the level back from there, at most to
+where it was.
+
+There is one deadline. The final fade is finished at the deadline; a volume command in the middle of it takes the fade
+over, keeps the person's level for half of what remains, and fades over the other half. The deadline stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from player.clock import Now
+from player.events import Progressed, RampArrived
+from player.night.timer import SleepTimer
+from player.orders import RampTo, Then
+from player.outcome import Outcome
+from player.programme import Programme
+from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S, STOP_NOW_S
+from player.settings import FadeSettings, TimerMode, TimerSetting
+from player.states import Move, State, moved
+from player.units import SILENCE_DB, format_duration, volume_to_db
+
+OUTPUT_LATENCY_S: Final = 0.4
+"""A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
+NO_SOUND_S: Final = 20.0
+"""Without sound so long after a start something is wrong."""
+FALL_DB_PER_S: Final = 20.0
+"""A volume command lowers the level no faster: gentle, and soon enough."""
+RETURN_S: Final = FADE_DEPTH_DB / MAX_RISE_DB_PER_S
+"""How long the way back from silence takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a session begins with: the command's or the schedule entry's values, filled up with the defaults."""
+
+    why: str
+    volume: int
+    timer: TimerSetting
+    fade_in_s: float
+    fade_out_s: float
+    late_s: float = 0.0
+
+
+class Run:
+    """A running session.
+
+    Attributes:
+        state: where it stands in `player.states.MOVES`; IDLE once it is over.
+        volume: the person's level, 0-100.
+        ramp_db: where the output's level was last seen.
+        ramping_to: the volume that the level is on its way to, None when it stands there.
+        end_reason: what ended it, or will: timer, stop, end-of-track, end-of-playlist, shutdown.
+    """
+
+    def __init__(self, start: Start, programme: Programme, fades: FadeSettings, now: Now) -> None:
+        self.state = moved(State.IDLE, Move.START)
+        self.why = start.why
+        self.programme = programme
+        self.volume = start.volume
+        self.setting = start.timer
+        self.timer = SleepTimer.start(start.timer, now.boot_s - start.late_s)
+        self.fade_in_s = start.fade_in_s
+        self.fade_out_s = start.fade_out_s
+        self.fades = fades
+        self.started = now
+        self.ramping_to: int | None = None
+        self.end_reason = "stop"
+        self.level_db: float | None = None
+        self.is_output_lost = False
+        self.awaits_sound = True
+        self.was_heard = False
+        self.ramp_db = SILENCE_DB
+        self._fade_started_s = 0.0
+
+    # Moves.
+
+    def begin(self, now_s: float, out: Outcome) -> None:
+        """Choose the first track; the level rises when it sounds."""
+        self.programme.is_last = self.timer.mode is TimerMode.END_OF_TRACK
+        self.programme.begin(now_s, out)
+
+    def take_over_from(self, before: Run, out: Outcome) -> None:
+        """Something sounds already: go to our own level from there, and call its stop off."""
+        self.ramp_db = before.ramp_db
+        self.awaits_sound = False
+        self.was_heard = before.was_heard
+        self._rise(out, max(self.fade_in_s / 2, self._distance_s(volume_to_db(self.volume))))
+
+    def end(self) -> None:
+        """Silence is reached."""
+        self.state = moved(self.state, Move.END)
+
+    def pause(self, out: Outcome) -> None:
+        """Fall silent and keep the place."""
+        self.state = moved(self.state, Move.PAUSE)
+        self.ramping_to = None
+        self.awaits_sound = False
+        out.order(RampTo(SILENCE_DB, self.fades.pause_s, Then.HOLD))
+        out.tell("paused", "paused")
+
+    def resume(self, now_s: float, out: Outcome) -> None:
+        """Come back from a pause, by a rise from silence."""
+        self.state = moved(self.state, Move.RESUME)
+        self._plan_fade_again(now_s)
+        self._rise(out, RETURN_S)
+        out.tell("resumed", "goes on")
+
+    def take_back(self, now_s: float, out: Outcome) -> None:
+        """A person is awake after all: leave the final fade, or a stop that is not silent yet."""
+        move = Move.TAKE_BACK if self.state is State.FADING_OUT else Move.START
+        self.state = moved(self.state, move)
+        self._plan_fade_again(now_s)
+        self._rise(out, self._distance_s(volume_to_db(self.volume)))
+
+    def stop(self, over_s: float, reason: str, out: Outcome) -> None:
+        """End by a fade of ``over_s``."""
+        self.state = moved(self.state, Move.STOP)
+        self.end_reason = reason
+        self.ramping_to = 0
+        self.awaits_sound = False
+        out.order(RampTo(SILENCE_DB, max(over_s, STOP_NOW_S), Then.STOP))
+
+    def fade_out(self, over_s: float, reason: str, out: Outcome) -> None:
+        """Begin the final fade."""
+        self.state = moved(self.state, Move.FADE)
+        self.end_reason = reason
+        self.ramping_to = 0
+        self._fade_started_s = over_s
+        out.order(RampTo(SILENCE_DB, over_s, Then.STOP))
+        out.tell("fading_out", f"fading out over {format_duration(over_s)}", seconds=round(over_s), reason=reason)
+
+    # What a person sets.
+
+    def set_volume(self, volume: int, now_s: float, out: Outcome) -> None:
+        """Move to a level; during the final fade the level is kept for half of what remains."""
+        self.volume = volume
+        if self.state is State.FADING_OUT:
+            self.take_back(now_s, out)
+        elif self.state is State.PLAYING and not self.awaits_sound and not self.is_output_lost:
+            self._ramp(out, self._distance_s(volume_to_db(volume)))
+
+    def set_timer(self, setting: TimerSetting, now_s: float, out: Outcome) -> None:
+        """Begin a new sleep timer now."""
+        self.setting = setting
+        self._change_timer(SleepTimer.start(setting, now_s), now_s, out)
+
+    def extend_timer(self, by_s: float, now_s: float, out: Outcome) -> None:
+        """Move the end of the sleep timer."""
+        self._change_timer(self.timer.extend(by_s, now_s), now_s, out)
+
+    def _change_timer(self, timer: SleepTimer, now_s: float, out: Outcome) -> None:
+        was_last = self.programme.is_last
+        self.timer = timer
+        is_last = timer.mode is TimerMode.END_OF_TRACK
+        if is_last != was_last:
+            self.programme.end_after_current(out, is_last=is_last)
+        if self.state is State.FADING_OUT:
+            self.take_back(now_s, out)
+
+    # What the engine reports.
+
+    def on_sound(self, now_s: float, out: Outcome) -> None:
+        """A track began: the first one brings the level up."""
+        if not self.awaits_sound:
+            return
+        self.awaits_sound = False
+        if self.state is State.PLAYING and not self.is_output_lost:
+            self._rise(out, self._fit(self.fade_in_s, now_s))
+
+    def on_progress(self, report: Progressed) -> None:
+        """Where the level and the track are."""
+        self.ramp_db = report.volume_db
+        self.level_db = report.level_db
+        self.was_heard = self.was_heard or report.level_db > SILENCE_DB
+        self.programme.on_progress(report)
+
+    def on_arrived(self, report: RampArrived, out: Outcome) -> bool:
+        """A ramp is at its target; True when that was the end."""
+        self.ramp_db = report.target_db
+        if report.then is Then.STOP:
+            if self.state in {State.STOPPING, State.FADING_OUT}:
+                return True
+            self.programme.play_on(out)  # a command took the stop back just as silence was reached
+        elif self.state is State.PLAYING and report.target_db == volume_to_db(self.volume):
+            self.ramping_to = None
+        return False
+
+    def on_output_lost(self, out: Outcome) -> None:
+        """No device: a stop or a pause is reached at once, everything else waits for it."""
+        self.is_output_lost = True
+        self._settle(out)
+
+    def on_output_found(self, now_s: float, out: Outcome) -> None:
+        """The device is back."""
+        self.is_output_lost = False
+        self.rise_again(now_s, out)
+
+    def rise_again(self, now_s: float, out: Outcome) -> None:
+        """The engine fell to silence by itself: come back to the level that is due now, or settle at silence."""
+        self.ramp_db = SILENCE_DB
+        if self.state is State.PLAYING and not self.awaits_sound and not self.is_output_lost:
+            self._rise(out, RETURN_S)
+        elif self.state is State.FADING_OUT:
+            self._resume_fade(now_s, out)
+        else:
+            self._settle(out)
+
+    def _settle(self, out: Outcome) -> None:
+        """The engine forgot what was to follow its ramp; order it again, from silence."""
+        if self.state is State.STOPPING:
+            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
+        elif self.state is State.PAUSED:
+            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))
+
+    def _resume_fade(self, now_s: float, out: Outcome) -> None:
+        """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
+        left_s = self._left_s(now_s)
+        if left_s is None or left_s < 2 * RETURN_S:
+            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
+            return
+        self.state = moved(self.state, Move.TAKE_BACK)
+        self.timer = self.timer.refade(now_s)
+        done = 1.0 - min(left_s / self._fade_started_s, 1.0) if self._fade_started_s else 0.0
+        out.order(RampTo(volume_to_db(self.volume) - FADE_DEPTH_DB * done, RETURN_S))
+
+    # What time brings.
+
+    def tick(self, now_s: float, out: Outcome) -> None:
+        """Begin the final fade when it is due, and see that the deadline is silent."""
+        self.programme.on_tick(now_s, out)
+        if self.state is State.STOPPING:
+            return
+        if self.timer.is_due(now_s):
+            self.stop(STOP_NOW_S, "timer", out)
+        elif self.state is State.PLAYING:
+            self._begin_fade_if_due(now_s, out)
+
+    def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
+        starts_s = self.timer.fade_starts_at(self.fade_out_s)
+        if starts_s is not None and now_s >= starts_s:
+            left_s = (self._left_s(now_s) or 0.0) - OUTPUT_LATENCY_S
+            self.fade_out(max(left_s, STOP_NOW_S), "timer", out)
+        elif self.timer.mode is TimerMode.END_OF_TRACK:
+            self._fade_with_track(out)
+
+    def _fade_with_track(self, out: Outcome) -> None:
+        """End-of-track: the fade takes at most half of the track and ends with it."""
+        playing = self.programme.current
+        if playing is None or not playing.is_sounding or playing.duration_s is None:
+            return
+        left_s = playing.duration_s - playing.position_s
+        if left_s <= min(self.fade_out_s, playing.duration_s / 2):
+            self.fade_out(max(left_s - OUTPUT_LATENCY_S, STOP_NOW_S), "end-of-track", out)
+
+    def next_wake_s(self, now_s: float, longest_s: float) -> float:
+        """Seconds until something is due, at most ``longest_s``."""
+        due = [self.timer.fade_starts_at(self.fade_out_s), self.timer.deadline_boot_s, self.programme.retry_at_s]
+        waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
+        return min([longest_s, *waits])
+
+    def problems(self, now_s: float) -> list[str]:
+        """What is wrong with this session, a sentence each."""
+        found = [self.programme.problem] if self.programme.problem else []
+        silent_s = now_s - self.started.boot_s
+        if not found and not self.was_heard and silent_s > NO_SOUND_S and not self.is_output_lost and self.volume > 0:
+            found.append(f"no sound {NO_SOUND_S:.0f} s after the start")
+        return found
+
+    # Levels.
+
+    def _rise(self, out: Outcome, over_s: float) -> None:
+        if not self.awaits_sound and not self.is_output_lost:
+            self._ramp(out, over_s)
+
+    def _ramp(self, out: Outcome, over_s: float) -> None:
+        self.ramping_to = self.volume
+        out.order(RampTo(volume_to_db(self.volume), over_s))
+
+    def _distance_s(self, target_db: float) -> float:
+        """How long the way from the present level to a target takes at the rates for volume commands."""
+        if target_db == SILENCE_DB:
+            return FADE_DEPTH_DB / FALL_DB_PER_S
+        start_db = max(self.ramp_db, target_db - FADE_DEPTH_DB)
+        rate = self.fades.volume_db_per_s if target_db > start_db else FALL_DB_PER_S
+        return abs(target_db - start_db) / rate
+
+    def _left_s(self, now_s: float) -> float | None:
+        deadline_s = self.timer.deadline_boot_s
+        return None if deadline_s is None else deadline_s - now_s
+
+    def _fit(self, fade_in_s: float, now_s: float) -> float:
+        """A fade-in takes at most a third of the session, and never less than its way at 6 dB/s."""
+        left_s = self._left_s(now_s)
+        return fade_in_s if left_s is None else max(RETURN_S, min(fade_in_s, left_s / 3))
+
+    def _plan_fade_again(self, now_s: float) -> None:
+        starts_s = self.timer.fade_starts_at(self.fade_out_s)
+        if starts_s is not None and now_s >= starts_s:
+            self.timer = self.timer.refade(now_s)

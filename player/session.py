@@ -1,0 +1,219 @@
+"""The session: the one place that decides. Main thread, standard library, pure.
+
+`Session.handle(message, now)` takes a request, a report, or nothing but the passing of time, and returns an `Outcome`:
+orders for the engine and events for everyone. It reads no clock, starts no thread, touches no device.
+
+A request is checked whole before anything is changed: what it refuses, it refuses with a reason that names the offender
+and the choices, and nothing has happened. A running session is a `player.run.Run`; there is never more than one.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from player.clock import Now
+from player.commands import Request
+from player.errors import Refused
+from player.events import Answer, EngineReport, LibraryRead, Snapshot
+from player.keeper import Keeper
+from player.night.schedule import Due, Missed, Planner, next_start
+from player.obey import obey
+from player.outcome import Outcome
+from player.safety import STOP_NOW_S
+from player.settings import Entry, Settings
+from player.states import State
+
+WAKE_S: Final = 10.0
+"""The longest wait: a step of the wall clock is noticed within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The daemon is asked to end: fade out within so many seconds."""
+
+    over_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewSettings:
+    """A reload: what is in force from now on."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something outside the session is wrong (``text``), or right again (None); it is shown as a problem."""
+
+    key: str
+    text: str | None
+
+
+Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | Trouble
+
+
+class Session:
+    """States, schedule, timer and volume, driven by messages and time.
+
+    Args:
+        settings: what a night is made of.
+        rng: seeded randomness for shuffling; the session has no other.
+    """
+
+    def __init__(self, settings: Settings, rng: random.Random) -> None:
+        self._keeper = Keeper(settings, rng)
+        self._planner = Planner()
+        self._troubles: dict[str, str] = {}
+        self._said: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._keeper.state
+
+    @property
+    def is_output_lost(self) -> bool:
+        """Whether there is no sound device at the moment."""
+        return self._keeper.output_fault is not None
+
+    def wait_s(self, now: Now) -> float:
+        """How long nothing will be due, at most ten seconds."""
+        longest_s = WAKE_S
+        planned = self._next_start(now)
+        if planned is not None:
+            longest_s = min(longest_s, max(0.0, (planned[1] - now.wall).total_seconds()))
+        run = self._keeper.run
+        return longest_s if run is None else run.next_wake_s(now.boot_s, longest_s)
+
+    def problems(self, now: Now) -> tuple[str, ...]:
+        """What is wrong now, a sentence each."""
+        keeper = self._keeper
+        found = list(self._troubles.values())
+        if keeper.output_fault is not None:
+            found.append(f"no sound device: {keeper.output_fault}")
+        if keeper.settings.schedule and keeper.is_schedule_enabled and not now.trusted:
+            found.append("the clock is not set yet; the schedule waits, commands work")
+        if keeper.run is not None:
+            found.extend(keeper.run.problems(now.boot_s))
+        return tuple(found)
+
+    def handle(self, message: Message | None, now: Now) -> Outcome:
+        """Take one message, or with None just the time; every call also does what has become due."""
+        out = Outcome()
+        if isinstance(message, Request):
+            self._answer(message, now, out)
+        elif message is not None:
+            self._take(message, now, out)
+        self._start_what_is_due(now, out)
+        self._keep_time(now, out)
+        self._tell_problems(now, out)
+        return out
+
+    def snapshot(self, now: Now) -> Snapshot:
+        """The whole state, for people and homes."""
+        keeper, run = self._keeper, self._keeper.run
+        planned = self._next_start(now)
+        playing = None if run is None else run.programme.current
+        left_s = None if run is None else run.timer.remaining_s(now.boot_s)
+        return Snapshot(
+            state=keeper.state.value,
+            why=None if run is None else run.why,
+            playlist=keeper.next_playlist if run is None else run.programme.playlist.name,
+            track=None if playing is None else playing.track.title,
+            position_s=None if playing is None else playing.position_s,
+            duration_s=None if playing is None else playing.duration_s,
+            volume=keeper.volume,
+            volume_max=keeper.settings.volume.max,
+            ramping_to=None if run is None else run.ramping_to,
+            level_db=None if run is None else run.level_db,
+            timer_mode="off" if run is None else run.timer.mode.value,
+            timer_ends=None if left_s is None else now.wall + timedelta(seconds=left_s),
+            timer_remaining_s=left_s,
+            next_start=None if planned is None else planned[1],
+            next_entry=None if planned is None else planned[0].name,
+            schedule_enabled=keeper.is_schedule_enabled,
+            clock_trusted=now.trusted,
+            playlists=tuple(playlist.name for playlist in keeper.settings.playlists),
+            problems=self.problems(now),
+        )
+
+    def _answer(self, request: Request, now: Now, out: Outcome) -> None:
+        """Obey, and answer whoever waits; a refusal is news even when nobody waits."""
+        try:
+            text = obey(self._keeper, request, now, out)
+        except Refused as refusal:
+            out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))
+            out.tell("command_rejected", str(refusal), reason=str(refusal), origin=request.origin)
+        else:
+            out.events.append(Answer(request.reply_to, is_done=True, text=text, data={}))
+
+    def _take(self, message: Message, now: Now, out: Outcome) -> None:
+        keeper = self._keeper
+        match message:
+            case LibraryRead():
+                keeper.take_library(message, now, out)
+            case Shutdown(over_s):
+                if keeper.run is not None:
+                    keeper.run.stop(over_s, "shutdown", out)
+            case NewSettings(settings):
+                keeper.change_settings(settings, now, out)
+            case Trouble(key, text):
+                self._troubles.pop(key, None)
+                if text is not None:
+                    self._troubles[key] = text
+            case Request():
+                raise AssertionError("requests are answered, not taken")
+            case _:
+                keeper.take_report(message, now, out)
+
+    def _next_start(self, now: Now) -> tuple[Entry, datetime] | None:
+        if not self._keeper.is_schedule_enabled:
+            return None
+        return next_start(self._keeper.settings.schedule, now.wall)
+
+    def _start_what_is_due(self, now: Now, out: Outcome) -> None:
+        keeper = self._keeper
+        settings = keeper.settings
+        for due in self._planner.due(
+            settings.schedule, now, settings.catch_up_s, is_enabled=keeper.is_schedule_enabled
+        ):
+            reason = "it is too late for it" if isinstance(due, Missed) else self._start(due, now, out)
+            if reason is not None:
+                text = f"{due.entry.name} at {due.planned:%H:%M} did not start: {reason}"
+                out.tell("start_missed", text, entry=due.entry.name, planned=due.planned.isoformat(), reason=reason)
+
+    def _start(self, due: Due, now: Now, out: Outcome) -> str | None:
+        """Begin what the schedule says; returns why not."""
+        keeper, entry = self._keeper, due.entry
+        if keeper.state in {State.PLAYING, State.PAUSED, State.FADING_OUT} and not entry.takes_over:
+            return "a session is running"
+        timer = entry.timer or keeper.settings.timer
+        if timer.duration_s is not None and due.late_s >= timer.duration_s:
+            return "its planned end has passed"
+        name = entry.playlist or keeper.settings.first_playlist
+        playlist = None if name is None else keeper.settings.playlist(name)
+        if playlist is None:
+            return f"there is no playlist {name!r}"
+        keeper.begin(keeper.start_for(f"schedule:{entry.name}", entry, due.late_s), playlist, now, out)
+        return None
+
+    def _keep_time(self, now: Now, out: Outcome) -> None:
+        run = self._keeper.run
+        if run is None:
+            return
+        run.tick(now.boot_s, out)
+        if run.programme.is_over and run.state is not State.STOPPING:
+            run.stop(STOP_NOW_S, "end-of-track" if run.programme.is_last else "end-of-playlist", out)
+
+    def _tell_problems(self, now: Now, out: Outcome) -> None:
+        found = self.problems(now)
+        for text in found:
+            if text not in self._said:
+                out.tell("problem", text, problem=text)
+        for text in self._said:
+            if text not in found:
+                out.tell("problem_cleared", f"over: {text}", problem=text)
+        self._said = found
