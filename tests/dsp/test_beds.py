@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.dsp.beds import BEDS, MIN_FRAMES, Bed, render
+from player.dsp.beds import BEDS, Bed, render
+from player.dsp.score import MIN_FRAMES
 from player.units import RATE_HZ
 
 FRAMES = 20 * RATE_HZ
