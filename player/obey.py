@@ -43,7 +43,7 @@ def obey(keeper: Keeper, request: Request, now: Now, out: Outcome) -> str:
     return _carry_out(keeper, command, request.origin, now, out)
 
 
-def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Outcome) -> str:  # noqa: C901 - a table
+def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Outcome) -> str:
     match command:
         case Play():
             return _play(keeper, command, origin, now, out)

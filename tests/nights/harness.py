@@ -1,0 +1,118 @@
+"""Whole nights in no time: the real session, schedule, timer and rotation, a fake engine, a fake clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from player.clock import Now
+from player.commands import Command, ReplyTo, Request
+from player.events import Answer, Event, LibraryRead, News, Track
+from player.outcome import Outcome
+from player.session import Message, Session
+from player.settings import Settings
+from player.states import State
+from tests.fakes.clock import FakeClock
+from tests.fakes.engine import FakeEngine
+
+
+@dataclass(frozen=True)
+class Told:
+    """A piece of news and when it was told."""
+
+    now: Now
+    news: News
+
+
+class Nights:
+    """Runs a session through virtual time, waking it exactly when it asks to be woken or when the engine reports."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        wall: datetime,
+        tracks: Iterable[str] = ("a", "b", "c", "d"),
+        longest_idle_s: float = 10.0,
+    ) -> None:
+        self.clock = FakeClock(wall)
+        self.engine = FakeEngine()
+        self.session = Session(settings, random.Random(7))
+        self.told: list[Told] = []
+        self.answers: list[Answer] = []
+        self.library = {playlist.name: tuple(Track(uri, uri) for uri in tracks) for playlist in settings.playlists}
+        self._longest_idle_s = longest_idle_s
+        for playlist in settings.playlists:
+            self.tell(LibraryRead(playlist.name, self.library[playlist.name]))
+
+    @property
+    def now(self) -> Now:
+        return self.clock.now()
+
+    @property
+    def state(self) -> State:
+        return self.session.state
+
+    def tell(self, message: Message | None) -> Outcome:
+        """Hand a message to the session at the present instant and carry its outcome out."""
+        out = self.session.handle(message, self.now)
+        for order in out.orders:
+            self.engine.order(order)
+        for name in out.reads:
+            self.tell(LibraryRead(name, self.library.get(name, ())))
+        self._hear(out.events)
+        self._take_reports()
+        return out
+
+    def command(self, command: Command, origin: str = "test") -> Answer:
+        """Send a command and return its answer."""
+        before = len(self.answers)
+        self.tell(Request(command, origin, ReplyTo(id="1")))
+        assert len(self.answers) == before + 1, "each request has exactly one answer"
+        return self.answers[-1]
+
+    def run_for(self, duration_s: float) -> None:
+        """Let virtual time pass."""
+        end_s = self.now.boot_s + duration_s
+        while (left_s := end_s - self.now.boot_s) > 1e-6:
+            self._step(left_s)
+
+    def run_until(self, wall: datetime) -> None:
+        """Let virtual time pass until a wall time."""
+        self.run_for((wall - self.now.wall).total_seconds())
+
+    def events(self, event_type: str) -> list[Told]:
+        """All news of a type."""
+        return [told for told in self.told if told.news.type == event_type]
+
+    def _step(self, left_s: float) -> None:
+        wait_s = self.session.wait_s(self.now)
+        assert wait_s <= 10.0, "a step of the wall clock must be noticed"
+        if self.state is State.IDLE and wait_s == 10.0:
+            wait_s = self._longest_idle_s
+        due_s = self.engine.next_s()
+        if due_s is not None:
+            wait_s = min(wait_s, max(0.0, due_s - self.now.boot_s))
+        self.clock.advance(min(max(wait_s, 1e-3), left_s))
+        self._take_reports()
+        self.tell(None)
+
+    def _take_reports(self) -> None:
+        for report in self.engine.advance(self.now.boot_s):
+            self.tell(report)
+
+    def _hear(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, News):
+                self.told.append(Told(self.now, event))
+            else:
+                self.answers.append(event)
+
+
+def later(wall: datetime, **parts: float) -> datetime:
+    """A wall time moved by real time, with the right offset afterwards."""
+    assert wall.tzinfo is not None
+    from datetime import UTC
+
+    return (wall.astimezone(UTC) + timedelta(**parts)).astimezone(wall.tzinfo)
