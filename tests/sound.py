@@ -97,10 +97,10 @@ def fast_level(samples: Samples) -> Curve:
     """Time weighting F: mean squares of 10 ms, exponentially averaged with 125 ms, starting at silence (IEC 61672)."""
     hop = round(FAST_HOP_S * RATE_HZ)
     hops = len(samples) // hop
-    at_s: Levels = np.arange(1, hops + 1) * FAST_HOP_S
+    at_s: Any = np.arange(1, hops + 1) * FAST_HOP_S
     power = _power(samples)[: hops * hop].reshape(hops, hop).mean(axis=1)
     keep = math.exp(-FAST_HOP_S / FAST_S)
-    level = np.empty(hops)
+    level: Levels = np.empty(hops)
     state = 0.0
     for number, value in enumerate(power):
         state = keep * state + (1.0 - keep) * float(value)
@@ -112,8 +112,9 @@ def fastest_rise(samples: Samples, floor_db: float, over_s: float = 0.1) -> Rise
     """The steepest rise of the 50 ms level between two instants ``over_s`` apart.
 
     What lies below ``floor_db`` counts as the floor: a fade may start at once 60 dB below its target. Give a floor 1 dB
-    above that start, or the box that is half full at the start counts as part of the rise. A step of x dB shows as x / over_s, so 6 dB/s with the allowed steps of 0.1 dB stays below 7, and a step of 1 dB does
-    not. The ripple of a steady tone of 200 Hz or more stays below 1 dB/s.
+    above that start, or the box that is half full at the start counts as part of the rise. A step of x dB shows as
+    x / over_s, so 6 dB/s with the allowed steps of 0.1 dB stays below 7, and a step of 1 dB does not. The ripple of a
+    steady tone of 200 Hz or more stays below 1 dB/s.
     """
     curve = box_level(samples)
     level_db = np.maximum(curve.level_db, floor_db)

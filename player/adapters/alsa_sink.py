@@ -7,7 +7,7 @@ of dmix must be read through a call that pyalsaaudio 0.10 does not have.
 
 What pyalsaaudio does not say is read back: it ignores every refused parameter, so format, rate, channels and buffer are
 compared with what was asked. 0.10 hides an underrun that happened between two writes and raises "Broken pipe" for one
-inside a write; 0.11 returns -EPIPE for both. Both prepare the device again. The state, asked before each write, tells
+inside a write; 0.11 returns -EPIPE for both. Both prepare the device again. The state, asked before each offer, tells
 the first kind. 0.10 also takes the *significant* bits of a sample for its width, so a 24 bit card in 32 bit samples
 would be fed misaligned frames: such a format is passed over there.
 
@@ -171,18 +171,19 @@ class AlsaSink:
         pcm = self._pcm
         if pcm is None:
             raise SinkError(f"{self._device} is not open")
-        had_gap = bool(pcm.state() == alsaaudio.PCM_STATE_XRUN)
-        rest = memoryview(bytes(len(data)) if had_gap else data)
+        had_gap = False
+        rest = memoryview(data)
         give_up_s = self._clock.now().boot_s + patience_s
         wait_s = self._wait_s(rest)
         while True:
             taken_frames, is_gap = self._offer(pcm, rest)
             rest = rest[taken_frames * self._encoder.frame_bytes :]
+            had_gap = had_gap or is_gap
             if not rest:
                 return had_gap
             if is_gap:
-                had_gap, rest, wait_s = True, memoryview(bytes(len(rest))), RETRY_S
-            elif taken_frames > 0:
+                rest, wait_s = memoryview(bytes(len(rest))), RETRY_S
+            if taken_frames > 0:
                 give_up_s, wait_s = self._clock.now().boot_s + patience_s, self._wait_s(rest)
             if self._clock.now().boot_s >= give_up_s:
                 raise SinkError(f"{self._device} has taken no sound for {patience_s:g} s")
@@ -190,14 +191,15 @@ class AlsaSink:
             wait_s = RETRY_S
 
     def _offer(self, pcm: Any, data: memoryview) -> tuple[int, bool]:
-        """Frames that the device took at once, and whether it reported a gap (and is prepared again)."""
+        """Frames that the device took at once, and whether there was a gap before them; then they were silence."""
+        has_gap = bool(pcm.state() == alsaaudio.PCM_STATE_XRUN)
         try:
-            taken_frames: int = pcm.write(data)
+            taken_frames: int = pcm.write(bytes(len(data)) if has_gap else data)
         except alsaaudio.ALSAAudioError as fault:
             if os.strerror(errno.EPIPE) in str(fault):
                 return 0, True
             raise self._error("lost", fault) from fault
-        return (0, True) if taken_frames == -errno.EPIPE else (taken_frames, False)
+        return (0, True) if taken_frames == -errno.EPIPE else (taken_frames, has_gap)
 
     def _wait_s(self, rest: memoryview) -> float:
         """Until a full device has room for the rest, but never until it could have run dry."""

@@ -18,6 +18,7 @@ WIDTH_BYTES: Final = {
     alsaaudio.PCM_FORMAT_FLOAT_LE: 4,
     alsaaudio.PCM_FORMAT_S32_LE: 4,
     alsaaudio.PCM_FORMAT_S16_LE: 2,
+    alsaaudio.PCM_FORMAT_U8: 1,
 }
 
 
@@ -39,7 +40,11 @@ class FakeCard:
     """
 
     clock: FakeClock
-    formats: tuple[int, ...] = tuple(WIDTH_BYTES)
+    formats: tuple[int, ...] = (
+        alsaaudio.PCM_FORMAT_FLOAT_LE,
+        alsaaudio.PCM_FORMAT_S32_LE,
+        alsaaudio.PCM_FORMAT_S16_LE,
+    )
     channels: int = 2
     rate: int = 48_000
     buffer_frames: int | None = None

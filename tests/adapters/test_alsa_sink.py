@@ -1,0 +1,244 @@
+"""What the ALSA sink makes of odd devices: refusals, stalls, gaps, and the two versions of pyalsaaudio."""
+
+from __future__ import annotations
+
+import errno
+
+import alsaaudio
+import numpy as np
+import pytest
+
+from player.adapters.alsa_sink import DRAIN_STALL_S, STALL_S, AlsaSink
+from player.dsp.types import Block
+from player.errors import SinkError, Underrun
+from tests.fakes.alsa import FakeCard
+from tests.fakes.clock import FakeClock
+
+FLOAT, S32, S16 = alsaaudio.PCM_FORMAT_FLOAT_LE, alsaaudio.PCM_FORMAT_S32_LE, alsaaudio.PCM_FORMAT_S16_LE
+BLOCK: Block = np.full((4_800, 2), 0.25, np.float32)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A fresh clock."""
+    return FakeClock()
+
+
+@pytest.fixture
+def card(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeCard:
+    """A perfect card in the place of ALSA."""
+    card = FakeCard(clock)
+    monkeypatch.setattr("player.adapters.alsa_sink.alsaaudio.PCM", card.open)
+    return card
+
+
+@pytest.fixture
+def sink(card: FakeCard) -> AlsaSink:
+    """A sink that would open the card."""
+    return AlsaSink("hw:CARD=Fake", 0.3, card.clock)
+
+
+class TestOpen:
+    def test_it_asks_for_one_device_without_blocking(self, card: FakeCard, sink: AlsaSink) -> None:
+        """48 kHz, stereo, float, three periods of 100 ms, non-blocking, and the device by its own name."""
+        sink.open()
+        assert card.asked == [
+            {
+                "type": alsaaudio.PCM_PLAYBACK,
+                "mode": alsaaudio.PCM_NONBLOCK,
+                "device": "hw:CARD=Fake",
+                "rate": 48_000,
+                "channels": 2,
+                "format": FLOAT,
+                "periodsize": 4_800,
+                "periods": 3,
+            }
+        ]
+
+    @pytest.mark.parametrize(
+        ("buffer_s", "periodsize", "periods"), [(0.1, 2_400, 2), (0.5, 4_800, 5), (2.0, 4_800, 20)]
+    )
+    def test_the_buffer_is_what_was_asked(self, card: FakeCard, buffer_s: float, periodsize: int, periods: int) -> None:
+        """Period times periods is the buffer of the settings, with at least two periods."""
+        AlsaSink("hw:CARD=Fake", buffer_s, card.clock).open()
+        assert (card.asked[0]["periodsize"], card.asked[0]["periods"]) == (periodsize, periods)
+
+    @pytest.mark.parametrize(
+        ("formats", "asked", "dtype"), [((S32, S16), [FLOAT, S32], "<i4"), ((S16,), [FLOAT, S32, S16], "<i2")]
+    )
+    def test_it_takes_the_first_format_that_is_granted(
+        self, card: FakeCard, sink: AlsaSink, formats: tuple[int, ...], asked: list[int], dtype: str
+    ) -> None:
+        """A device without float gets 32 bit, one without that 16 bit, and what is not used is closed again."""
+        card.formats = formats
+        sink.open()
+        sink.write(BLOCK)
+        assert [one["format"] for one in card.asked] == asked
+        assert card.held == 1
+        heard = np.frombuffer(bytes(card.heard), dtype).astype(np.float64) / np.iinfo(dtype).max
+        assert heard == pytest.approx(0.25, abs=1e-4)
+
+    def test_a_device_without_a_format_of_ours_is_refused(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A device that takes 8 bit only is refused, and not held."""
+        card.formats = (alsaaudio.PCM_FORMAT_U8,)
+        with pytest.raises(SinkError, match="S16_LE; use plughw:CARD=Fake or default"):
+            sink.open()
+        assert card.held == 0
+
+    def test_another_rate_is_refused_with_advice(self, card: FakeCard, sink: AlsaSink) -> None:
+        """The library grants 44.1 kHz without a word; lull says so, names a way out, and holds nothing."""
+        card.rate = 44_100
+        with pytest.raises(SinkError, match=r"plays 44100 Hz, not 48000 Hz; use plughw:CARD=Fake or default"):
+            sink.open()
+        assert card.held == 0
+
+    def test_mono_is_mixed_down(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A device with one channel hears the mean of both."""
+        card.channels = 1
+        sink.open()
+        sink.write(BLOCK * np.array([1.0, 0.5], np.float32))
+        assert np.frombuffer(bytes(card.heard), "<f4") == pytest.approx([0.1875] * 4_800)
+
+    def test_many_channels_are_refused(self, card: FakeCard, sink: AlsaSink) -> None:
+        """An 8 channel device is refused rather than fed misaligned frames."""
+        card.channels = 8
+        with pytest.raises(SinkError, match="8 channels"):
+            sink.open()
+        assert card.held == 0
+
+    @pytest.mark.parametrize(("frames", "is_taken"), [(3_000, False), (4_096, True), (16_384, True), (48_000, False)])
+    def test_a_very_different_buffer_is_refused(
+        self, card: FakeCard, sink: AlsaSink, frames: int, is_taken: bool
+    ) -> None:
+        """A buffer of a second would delay every command by it; one of 62 ms runs dry; dmix's 341 ms are fine."""
+        card.buffer_frames = frames
+        if is_taken:
+            sink.open()
+            assert sink.delay_s == pytest.approx(frames / 48_000)
+        else:
+            with pytest.raises(SinkError, match="change `buffer`"):
+                sink.open()
+        assert card.held == is_taken
+
+    @pytest.mark.parametrize(
+        ("number", "hint"),
+        [
+            (errno.EBUSY, "another program"),
+            (errno.ENOENT, "aplay -L"),
+            (errno.ENODEV, "aplay -L"),
+            (errno.EACCES, "group audio"),
+            (errno.ECONNREFUSED, "sound server"),
+            (errno.EINVAL, "Invalid argument"),
+        ],
+    )
+    def test_a_missing_device_says_what_to_do(self, card: FakeCard, sink: AlsaSink, number: int, hint: str) -> None:
+        """Each way in which a device can be missing has its own sentence, with ALSA's own words and the name."""
+        card.open_errno = number
+        with pytest.raises(SinkError, match=hint) as refused:
+            sink.open()
+        assert "[hw:CARD=Fake]" in str(refused.value)
+
+    def test_the_old_version_never_gets_misaligned_frames(self, card: FakeCard, sink: AlsaSink) -> None:
+        """Version 0.10 counts a 24-in-32 bit sample as 3 bytes, so it gets 16 bit instead; 0.11 counts rightly."""
+        card.formats, card.significant_bits, card.is_old = (S32, S16), 24, True
+        sink.open()
+        sink.write(BLOCK)
+        assert len(card.heard) == 4_800 * 2 * 2
+        card.is_old = False
+        card.heard.clear()
+        sink.open()
+        sink.write(BLOCK)
+        assert len(card.heard) == 4_800 * 2 * 4
+
+    def test_no_other_device_is_ever_tried(self, card: FakeCard, sink: AlsaSink) -> None:
+        """Whatever fails, only the configured name is opened."""
+        card.open_errno = errno.ENODEV
+        for _ in range(3):
+            with pytest.raises(SinkError):
+                sink.open()
+        assert {one["device"] for one in card.asked} == {"hw:CARD=Fake"}
+
+
+class TestWrite:
+    def test_a_block_takes_one_wake_up(self, card: FakeCard, sink: AlsaSink) -> None:
+        """With a full buffer each block is offered twice: it does not fit, and 100 ms later it does."""
+        sink.open()
+        for _ in range(4):
+            sink.write(BLOCK)
+        card.offers.clear()
+        for _ in range(10):
+            sink.write(BLOCK)
+        assert len(card.offers) == 20
+
+    @pytest.mark.parametrize("is_old", [False, True])
+    def test_a_gap_inside_a_block_silences_its_rest(
+        self, card: FakeCard, sink: AlsaSink, monkeypatch: pytest.MonkeyPatch, is_old: bool
+    ) -> None:
+        """The device takes a part, runs dry while we wait, and then gets silence for the rest of the block."""
+        card.is_old = is_old
+        sink.open()
+        real_sleep = card.clock.sleep
+        monkeypatch.setattr(card.clock, "sleep", lambda duration_s: real_sleep(duration_s + 1.0))
+        with pytest.raises(Underrun):
+            sink.write(np.full((19_200, 2), 0.25, np.float32))
+        heard = np.frombuffer(bytes(card.heard), "<f4").reshape(-1, 2)
+        assert np.all(heard[:14_400] == 0.25)
+        assert not heard[14_400:].any()
+        assert len(heard) == 19_200
+
+    def test_a_device_that_takes_nothing_is_lost_after_five_seconds(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A sound server that hangs does not hang the player."""
+        sink.open()
+        card.is_stuck = True
+        start_s = card.clock.now().boot_s
+        with pytest.raises(SinkError, match="taken no sound for 5 s"):
+            sink.write(BLOCK)
+        assert card.clock.now().boot_s - start_s == pytest.approx(STALL_S, abs=0.05)
+
+    @pytest.mark.parametrize("is_old", [False, True])
+    def test_a_device_that_only_reports_gaps_is_lost_too(self, card: FakeCard, sink: AlsaSink, is_old: bool) -> None:
+        """Endless underruns end as a lost device, without spinning."""
+        card.is_old = is_old
+        sink.open()
+        card.is_always_dry = True
+        with pytest.raises(SinkError, match="taken no sound"):
+            sink.write(BLOCK)
+        assert len(card.offers) < 600
+
+    @pytest.mark.parametrize("number", [errno.EIO, errno.ENODEV, errno.ESTRPIPE, errno.EBADFD])
+    def test_an_error_of_the_device_is_a_lost_device(self, card: FakeCard, sink: AlsaSink, number: int) -> None:
+        """EIO (server died), ENODEV (unplugged), ESTRPIPE (suspended): close and open again."""
+        sink.open()
+        card.write_errno = number
+        with pytest.raises(SinkError, match="lost the sound device") as lost:
+            sink.write(BLOCK)
+        assert not isinstance(lost.value, Underrun)
+        sink.close()
+        assert card.held == 0
+
+    def test_digital_silence_stays_silent_in_16_bit(self, card: FakeCard, sink: AlsaSink) -> None:
+        """No dither on silence: a paused speaker does not hiss."""
+        card.formats = (S16,)
+        sink.open()
+        sink.write(np.zeros((4_800, 2), np.float32))
+        assert not any(card.heard)
+
+
+class TestDrain:
+    def test_it_gives_up_on_a_stuck_device(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A stuck device costs half a second, and no error: nothing of it will be heard any more."""
+        sink.open()
+        card.is_stuck = True
+        start_s = card.clock.now().boot_s
+        sink.drain()
+        assert card.clock.now().boot_s - start_s < DRAIN_STALL_S + 0.2
+
+    def test_it_plays_silence_behind_the_sound(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A full buffer of silence pushes the last sample out, without a call that could block."""
+        sink.open()
+        sink.write(BLOCK)
+        sink.drain()
+        heard = np.frombuffer(bytes(card.heard), "<f4").reshape(-1, 2)
+        assert np.all(heard[:4_800] == 0.25)
+        assert not heard[4_800:].any()
+        assert len(heard) == 4_800 + 14_400

@@ -1,0 +1,89 @@
+"""Blocks as bytes: exact where they can be, dithered where they cannot, and never harmful."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
+from player.dsp.types import Block
+
+DTYPE = {SampleFormat.FLOAT_LE: "<f4", SampleFormat.S32_LE: "<i4", SampleFormat.S16_LE: "<i2"}
+FULL_SCALE = {SampleFormat.FLOAT_LE: 1.0, SampleFormat.S32_LE: 2.0**31, SampleFormat.S16_LE: 2.0**15}
+EVERY = pytest.mark.parametrize("sample_format", list(SampleFormat))
+
+
+def decoded(sample_format: SampleFormat, block: Block, channels: int = 2) -> np.ndarray:
+    """What a device would play, as fractions of full scale."""
+    data = PcmEncoder(sample_format, channels).encode(block)
+    return np.frombuffer(data, DTYPE[sample_format]).reshape(-1, channels) / FULL_SCALE[sample_format]
+
+
+def ramp() -> Block:
+    """Both channels over the whole range, in opposite directions."""
+    up = np.linspace(-0.99, 0.99, 4_801, dtype=np.float32)
+    return np.stack([up, -up], axis=1)
+
+
+@EVERY
+def test_samples_survive(sample_format: SampleFormat) -> None:
+    """Float is exact, 32 bit exact to float's own 24 bits, 16 bit within 1.5 steps (dither 1, rounding 0.5)."""
+    limit = {SampleFormat.FLOAT_LE: 0.0, SampleFormat.S32_LE: 2.0**-31, SampleFormat.S16_LE: 1.5 * 2.0**-15}
+    assert np.abs(decoded(sample_format, ramp()) - ramp()).max() <= limit[sample_format]
+
+
+@EVERY
+def test_silence_is_zero(sample_format: SampleFormat) -> None:
+    """Digital silence is digital silence in every format, dithered or not."""
+    assert not any(PcmEncoder(sample_format).encode(np.zeros((100, 2), np.float32)))
+
+
+@EVERY
+@pytest.mark.parametrize("harm", [math.nan, math.inf, -math.inf])
+def test_a_block_with_a_broken_number_is_silence(sample_format: SampleFormat, harm: float) -> None:
+    """One NaN or infinity makes the block silent: whoever made it cannot be trusted with the rest."""
+    block = ramp()
+    block[7, 1] = harm
+    data = PcmEncoder(sample_format).encode(block)
+    assert not any(data)
+    assert len(data) == len(block) * 2 * sample_format.width_bytes
+
+
+@EVERY
+def test_nothing_exceeds_or_wraps_around_full_scale(sample_format: SampleFormat) -> None:
+    """Overs are held at full scale with their sign; an integer that wraps would be a full-scale click."""
+    block = np.array([[1.0, -1.0], [1.5, -1.5], [3e38, -3e38]], np.float32)
+    played = decoded(sample_format, block)
+    assert np.all(played[:, 0] > 0.9999)
+    assert np.all(played[:, 1] < -0.9999)
+
+
+@EVERY
+def test_one_channel_is_the_mean(sample_format: SampleFormat) -> None:
+    """Left and right are averaged: half as loud alone, equal when equal, and never louder than the louder one."""
+    block = np.array([[0.5, 0.0], [0.5, 0.5], [1.0, -1.0]], np.float32)
+    assert decoded(sample_format, block, channels=1)[:, 0] == pytest.approx([0.25, 0.5, 0.0], abs=1e-4)
+
+
+def test_a_view_is_encoded_in_its_own_order() -> None:
+    """Every second frame of a longer array is as good as an array."""
+    block = ramp()
+    np.testing.assert_array_equal(decoded(SampleFormat.FLOAT_LE, block[::2]), block[::2])
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(10, np.float32), np.zeros((10, 1), np.float32), np.zeros((10, 2))])
+def test_anything_but_a_block_is_a_bug(wrong: np.ndarray) -> None:
+    """One channel, one dimension or float64 is not a block."""
+    with pytest.raises(AssertionError):
+        PcmEncoder(SampleFormat.FLOAT_LE).encode(wrong)
+
+
+def test_the_dither_is_triangular_and_independent() -> None:
+    """The error at a constant 1/3 step has mean 0 and variance 1/4 step² (1/6 of TPDF + 1/12 of rounding)."""
+    block = np.full((200_000, 2), (1000 + 1 / 3) / 2.0**15, np.float32)
+    error = decoded(SampleFormat.S16_LE, block) * 2.0**15 - (1000 + 1 / 3)
+    assert error.mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.01)
+    assert error.var(axis=0) == pytest.approx([0.25, 0.25], rel=0.02)
+    assert abs(np.corrcoef(error[:, 0], error[:, 1])[0, 1]) < 0.01
