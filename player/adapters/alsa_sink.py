@@ -91,21 +91,19 @@ class AlsaSink:
         """
         _hush_alsa_lib()
         self.close()
+        refusal = SinkError(f"{self._device} takes neither FLOAT_LE, S32_LE nor S16_LE; {self._advice()}")
         for sample_format, alsa_format in _FORMATS:
-            pcm = self._take(alsa_format)
             try:
-                granted = pcm.info()
-                self._check(granted)
-            except BaseException:
-                pcm.close()
-                raise
-            if granted["format"] == alsa_format and _is_width_known(granted, sample_format):
-                self._encoder = PcmEncoder(sample_format, granted["channels"])
-                self._buffer_frames = granted["buffer_size"]
+                pcm = self._take(alsa_format)
+            except alsaaudio.ALSAAudioError as fault:
+                refusal = self._error("cannot open", fault)
+                if os.strerror(errno.EINVAL) in str(fault):
+                    continue  # some plugins answer so to a format that they have not
+                raise refusal from fault
+            if self._is_usable(pcm, sample_format, alsa_format):
                 self._pcm = pcm
                 return
-            pcm.close()
-        raise SinkError(f"{self._device} takes neither FLOAT_LE, S32_LE nor S16_LE; {self._advice()}")
+        raise refusal
 
     def write(self, block: Block) -> None:
         """Play the block after all before; waits until the device has taken it.
@@ -135,19 +133,31 @@ class AlsaSink:
 
     def _take(self, alsa_format: int) -> Any:
         periods = max(2, round(self._asked_frames / PERIOD_FRAMES))
+        return alsaaudio.PCM(
+            type=alsaaudio.PCM_PLAYBACK,
+            mode=alsaaudio.PCM_NONBLOCK,
+            device=self._device,
+            rate=RATE_HZ,
+            channels=CHANNELS,
+            format=alsa_format,
+            periodsize=self._asked_frames // periods,
+            periods=periods,
+        )
+
+    def _is_usable(self, pcm: Any, sample_format: SampleFormat, alsa_format: int) -> bool:
+        """Whether the format was granted, and then all is set for it; otherwise the device is closed again."""
         try:
-            return alsaaudio.PCM(
-                type=alsaaudio.PCM_PLAYBACK,
-                mode=alsaaudio.PCM_NONBLOCK,
-                device=self._device,
-                rate=RATE_HZ,
-                channels=CHANNELS,
-                format=alsa_format,
-                periodsize=self._asked_frames // periods,
-                periods=periods,
-            )
-        except alsaaudio.ALSAAudioError as fault:
-            raise self._error("cannot open", fault) from fault
+            granted = pcm.info()
+            self._check(granted)
+        except BaseException:
+            pcm.close()
+            raise
+        if granted["format"] != alsa_format or not _is_width_known(granted, sample_format):
+            pcm.close()
+            return False
+        self._encoder = PcmEncoder(sample_format, granted["channels"])
+        self._buffer_frames = granted["buffer_size"]
+        return True
 
     def _check(self, granted: dict[str, Any]) -> None:
         """Refuse what no conversion of ours can serve."""

@@ -85,6 +85,13 @@ class TestOpen:
             sink.open()
         assert card.held == 0
 
+    def test_a_format_that_cannot_even_be_asked_for_is_passed_over(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A plugin that answers EINVAL to float is asked for 32 bit next."""
+        card.refuses = {FLOAT}
+        sink.open()
+        assert [one["format"] for one in card.asked] == [FLOAT, S32]
+        assert card.held == 1
+
     def test_another_rate_is_refused_with_advice(self, card: FakeCard, sink: AlsaSink) -> None:
         """The library grants 44.1 kHz without a word; lull says so, names a way out, and holds nothing."""
         card.rate = 44_100

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class FakeCard:
         significant_bits: of a 4-byte integer sample.
         is_old: pyalsaaudio 0.10 instead of 0.11.
         open_errno: opening fails with this.
+        refuses: formats with which opening fails with EINVAL.
         write_errno: writing fails with this.
         is_stuck: takes nothing any more.
         is_always_dry: reports a gap at each write.
@@ -51,6 +53,7 @@ class FakeCard:
     significant_bits: int = 32
     is_old: bool = False
     open_errno: int | None = None
+    refuses: Collection[int] = ()
     write_errno: int | None = None
     is_stuck: bool = False
     is_always_dry: bool = False
@@ -62,8 +65,9 @@ class FakeCard:
     def open(self, **asked: Any) -> FakePcm:
         """As `alsaaudio.PCM(...)`."""
         self.asked.append(asked)
-        if self.open_errno is not None:
-            raise alsaaudio.ALSAAudioError(f"{os.strerror(self.open_errno)} [{asked['device']}]")
+        number = errno.EINVAL if asked["format"] in self.refuses else self.open_errno
+        if number is not None:
+            raise alsaaudio.ALSAAudioError(f"{os.strerror(number)} [{asked['device']}]")
         self.held += 1
         return FakePcm(self, asked)
 

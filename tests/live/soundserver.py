@@ -29,11 +29,16 @@ CHANNELS: Final = 2
 PATIENCE_S: Final = 10.0
 NAMED_PCM: Final = "bench"
 """Besides ``default``, the ALSA name of the same sink; a name that nothing can take for a fall-back."""
-S32_PCM: Final = "bench_s32"
-"""The same sink behind a converter that takes integers only."""
+S32_PCM: Final = "raw_s32"
+"""No sound: a device that takes no float, into the file `SoundServer.raw_file`; ALSA's own converter, no pace."""
+MONO_PCM: Final = "raw_mono"
+"""The same with one channel."""
 
 _DIES_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 _SINK: Final = "bench"
+
+
+Samples = npt.NDArray[np.float32]
 
 
 class Recording:
@@ -46,7 +51,7 @@ class Recording:
     """
 
     def __init__(self) -> None:
-        self.samples: npt.NDArray[np.float32] = np.zeros((0, CHANNELS), np.float32)
+        self.samples: Samples = np.zeros((0, CHANNELS), np.float32)
         self.started_wall_s = 0.0
         self.started_boot_s = 0.0
         self._data = bytearray()
@@ -89,6 +94,7 @@ class SoundServer:
         self._dir = Path(tempfile.mkdtemp(prefix="lull-pa-"))  # pytest's own are too long for the name of a socket
         self._socket = self._dir / "native"
         self._process: subprocess.Popen[bytes] | None = None
+        self.raw_file = self._dir / "raw"
         (self._dir / "pulse.pa").write_text(
             f"load-module module-null-sink sink_name={_SINK} rate={RATE_HZ} channels={CHANNELS} format=float32le "
             "norewinds=1\n"
@@ -100,7 +106,9 @@ class SoundServer:
             f"pcm.!default {{ {pulse} }}\n"
             f"ctl.!default {{ {pulse} }}\n"
             f"pcm.{NAMED_PCM} {{ {pulse} }}\n"
-            f'pcm.{S32_PCM} {{ type linear slave {{ pcm "{NAMED_PCM}" format S32_LE }} }}\n'
+            f"pcm.raw {{ type file file {self.raw_file} format raw slave.pcm {{ type null }} }}\n"
+            f'pcm.{S32_PCM} {{ type linear slave {{ pcm "raw" format S32_LE }} }}\n'
+            f'pcm.{MONO_PCM} {{ type multi slaves.a {{ pcm "raw" channels 1 }} bindings.0 {{ slave a channel 0 }} }}\n'
         )
 
     def env(self) -> dict[str, str]:
