@@ -1,9 +1,9 @@
 """Logging: to the journal with fields when systemd started us, otherwise plain lines with the time on stderr.
 
-Any thread may log; handlers carry the standard library's lock. The audio thread does not log. ``extra={"lull": {...}}``
+Any thread may log; handlers carry the standard library's lock. The audio thread does not log. ``extra={"lull": {…}}``
 on a record becomes journal fields: ``event`` is LULL_EVENT, ``playlist`` LULL_PLAYLIST, and so on, so that
-``journalctl LULL_EVENT=session_started`` finds every start of a session. What the logger ``lull`` itself says is news and
-always said; everything else (libVLC, paho, the adapters) is said once and then counted (`player.adapters.repeats`).
+``journalctl LULL_EVENT=session_started`` finds every start of a session. What the logger ``lull`` itself says is news
+and always said; everything else (libVLC, paho, the adapters) is said once and then counted (`player.adapters.repeats`).
 """
 
 from __future__ import annotations

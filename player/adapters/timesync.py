@@ -14,8 +14,9 @@ doubt means no. Three witnesses are asked in turn, and one is enough:
    such stamps at boot, so the two disagree as well.
 
 Once trusted the clock stays trusted for as long as the daemon runs. The kernel raises STA_UNSYNC again after some nine
-hours without news from a time server, but the clock is then off by a second, not by a day, and a router that is switched
-off at night must not cost the next one. The kernel raises it too when somebody sets the clock: who does that means it.
+hours without news from a time server, but the clock is then off by a second, not by a day, and a router that is
+switched off at night must not cost the next one. The kernel raises it too when somebody sets the clock: who does that
+means it.
 
 Where it falls short: an RTC that runs in local time (dual boot) does not agree and does not count; a container that may
 neither call adjtimex nor see an RTC is not trusted until somebody vouches.
@@ -34,7 +35,7 @@ from player.clock import Clock, SystemClock
 STA_UNSYNC: Final = 0x0040
 """<sys/timex.h>: the clock is not synchronised."""
 RTC_AGREES_S: Final = 300.0
-"""Far more than two crystals drift apart in a month (0.0005 %/°C aside, 50 ppm are 130 s), far less than a wrong night."""
+"""More than two crystals drift apart in a month (50 ppm are 130 s), less than would spoil a night."""
 
 
 @dataclass(frozen=True, slots=True)
