@@ -1,0 +1,163 @@
+"""The library: what the paths of a playlist hold, as tracks. Runs on the librarian's thread, since a share may hang.
+
+Folders are read with everything below them, in the order people count (``track 2`` before ``track 10``); a file or
+address that is named is taken as it is; a playlist file that is named is read, but not one that merely lies in a
+folder, because its tracks lie there anyway. Nothing here opens or decodes a track: that is found out when it plays.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urljoin, urlsplit
+
+from player.adapters.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
+from player.events import LibraryRead, Track
+from player.settings import Playlist
+
+AUDIO_SUFFIXES: Final = frozenset({
+    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".caf", ".dff", ".dsf", ".dts", ".flac", ".it",
+    ".m4a", ".m4b", ".m4r", ".mka", ".mod", ".mp+", ".mp1", ".mp2", ".mp3", ".mp4", ".mpc", ".mpga", ".oga", ".ogg",
+    ".opus", ".ra", ".rm", ".s3m", ".snd", ".spx", ".tta", ".voc", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma",
+    ".wv", ".xm",
+})  # fmt: skip
+"""What counts as a track inside a folder; a file that is named is always taken."""
+
+MAX_TRACKS: Final = 20_000
+MAX_WARNINGS: Final = 20
+MAX_DEPTH: Final = 3
+"""Playlist files may name playlist files, but not for ever."""
+
+
+class FileLibrary:
+    """Looks into folders, files and playlist files: `player.ports.Library`."""
+
+    def read(self, playlist: Playlist) -> LibraryRead:
+        """Tracks in path order, each once; what is missing, empty or unreadable becomes a warning that names it."""
+        shelf = _Shelf()
+        for path in playlist.paths:
+            shelf.add(path)
+        return LibraryRead(playlist.name, tuple(shelf.tracks.values()), tuple(shelf.warnings_within_bounds()))
+
+
+class _Shelf:
+    """One reading of one playlist: the tracks by where they lead, and what was left out."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[str, Track] = {}
+        self.warnings: list[str] = []
+
+    def warnings_within_bounds(self) -> list[str]:
+        """The warnings, the first ones and a count where there are very many."""
+        more = len(self.warnings) - MAX_WARNINGS
+        return self.warnings if more <= 0 else [*self.warnings[:MAX_WARNINGS], f"and {more} more like these"]
+
+    def add(self, named: str) -> None:
+        """One path of the config: an address, a folder, a playlist file or a file."""
+        if _is_web(named):
+            self._keep(Track(named, _web_title(named), is_stream=True))
+            return
+        path = Path(named.removeprefix("file://") if named.startswith("file:///") else named).expanduser().absolute()
+        if path.is_dir():
+            self._add_folder(path)
+        elif not path.exists():
+            self.warnings.append(f"{path} does not exist")
+        elif path.suffix.lower() in SUFFIXES:
+            self._add_playlist(path, ())
+        else:
+            self._keep(Track(str(path), path.stem))
+
+    def _keep(self, track: Track) -> None:
+        if len(self.tracks) == MAX_TRACKS:
+            self.warnings.append(f"only the first {MAX_TRACKS} tracks are used")
+        if len(self.tracks) < MAX_TRACKS:
+            self.tracks.setdefault(track.uri, track)
+
+    def _add_folder(self, folder: Path) -> None:
+        is_empty = True
+        for path in self._walk(folder):
+            is_empty = False
+            self._keep(Track(str(path), path.stem))
+        if is_empty and not any(str(folder) in warning for warning in self.warnings):
+            self.warnings.append(f"{folder} has no audio in it")
+
+    def _walk(self, folder: Path) -> Iterator[Path]:
+        """Audio files below the folder in natural order, a folder's own files before those of the folders in it."""
+        seen: set[tuple[int, int]] = set()
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            try:
+                place = here.stat()
+                entries = sorted(here.iterdir(), key=lambda path: natural_key(path.name))
+            except OSError as fault:
+                self.warnings.append(f"{here} cannot be read: {fault.strerror}")
+                continue
+            if (place.st_dev, place.st_ino) in seen:
+                continue  # a link back up: a loop
+            seen.add((place.st_dev, place.st_ino))
+            visible = [path for path in entries if not path.name.startswith(".")]
+            yield from (path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+            waiting.extend(path for path in reversed(visible) if path.is_dir())
+
+    def _add_playlist(self, path: Path, above: tuple[Path, ...]) -> None:
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES)
+            entries = parse_playlist(path.suffix.lower(), data)
+        except (OSError, ValueError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+            self.warnings.append(f"{path} cannot be read: {reason}")
+            return
+        if not entries:
+            self.warnings.append(f"{path} has no entries")
+        for entry in entries:
+            self._add_entry(entry, (*above, path))
+
+    def _add_entry(self, entry: PlaylistEntry, above: tuple[Path, ...]) -> None:
+        if _is_web(entry.location):
+            self._keep(Track(entry.location, entry.title or _web_title(entry.location), is_stream=True))
+            return
+        path = _resolve(entry.location, above[-1])
+        if path is None or not path.exists():
+            self.warnings.append(f"{path or entry.location} does not exist (named in {above[-1]})")
+        elif path.is_dir():
+            self._add_folder(path)
+        elif path.suffix.lower() not in SUFFIXES:
+            self._keep(Track(str(path), entry.title or path.stem))
+        elif path in above or len(above) >= MAX_DEPTH:
+            self.warnings.append(f"{path} is left out: playlists may not nest in a circle or deeper than {MAX_DEPTH}")
+        else:
+            self._add_playlist(path, above)
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sorting key in which numbers count as numbers and case does not matter: ``track2`` before ``Track10``."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return [(int(part), "") if part.isdigit() and part.isascii() else (-1, part) for part in parts if part]
+
+
+def _is_web(location: str) -> bool:
+    return location.lower().startswith(("http://", "https://"))
+
+
+def _web_title(address: str) -> str:
+    """Host and path of an address, without what may be a password or a token."""
+    parts = urlsplit(address)
+    return f"{parts.hostname or ''}{unquote(parts.path)}".rstrip("/") or address
+
+
+def _resolve(location: str, playlist: Path) -> Path | None:
+    """The absolute path of a playlist's entry; relative ones lie beside it. None for a scheme that is not a file."""
+    if location.lower().startswith("file:"):
+        return Path(unquote(urlsplit(location).path))
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", location):
+        return None
+    plain = Path(os.path.normpath(playlist.parent / Path(location.replace("\\", "/")).expanduser()))
+    if plain.exists() or "%" not in location:
+        return plain
+    escaped = urlsplit(urljoin(playlist.as_uri(), location)).path
+    return Path(os.path.normpath(unquote(escaped)))

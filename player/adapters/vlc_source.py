@@ -1,0 +1,260 @@
+"""The decoder: libVLC's stream output hands float32 blocks at 48 kHz stereo to a ring. The only file that imports vlc.
+
+libVLC has no output, no volume and no clock here: ``transcode`` makes every format the same, ``smem`` calls back with
+each block, and a callback that blocks holds the decoder back. (The public audio callbacks of VLC 3 give 16 bit only and
+are paced by VLC's own clock, which drifts from the sound card's.)
+
+Threads, for each source:
+
+* the *reader* (the engine) calls the methods of `RingSource`; none touches libVLC, so none can hang;
+* the *keeper*, one Python thread per open source, makes every libVLC call: it starts the player, sleeps until something
+  happened, stops it. A stop that hangs (a dead network share) hangs the keeper and nobody else; the number of keepers
+  is bounded, so stuck ones end in a fault, not in a pile of threads;
+* *libVLC's own threads* call `_prerender`, `_postrender` and `_on_event`, which never call libVLC.
+
+The three callbacks are made once for the process and never freed, and libVLC hands them a number instead of an object:
+`_OPEN` says which source it stands for. So no late callback can reach freed memory, and opening costs no closures.
+
+The end is not ``EndReached``: libVLC sends that before it flushes the decoder, whose last block comes later. It is
+``Stopped``, which VLC 3 sends when the input thread is done, so that the same file gives the same samples every time.
+
+Where it falls short: the last 7 to 80 ms of a track are lost. VLC's copy packetizer keeps one packet back and drops it
+at the end (modules/packetizer/copy.c: WAV, AIFF, Opus), and the transcoder never drains its resampler. No option helps.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import vlc
+
+from player.adapters.mp3_length import mp3_length
+from player.adapters.ring import FRAME_BYTES, ring_of
+from player.adapters.ring_source import RingSource
+from player.adapters.track_faults import is_web, unreadable, why_over
+from player.errors import SourceError
+from player.units import CHANNELS, RATE_HZ, format_duration
+
+INSTANCE_OPTIONS: Final = (
+    "--intf=dummy", "--verbose=-1", "--ignore-config", "--no-media-library", "--no-interact", "--no-lua",
+    "--no-video", "--no-spu", "--no-osd", "--no-sub-autodetect-file", "--no-xlib", "--no-stats",
+    "--no-auto-preparse", "--no-metadata-network-access", "--no-sout-all",
+    "--aout=dummy",
+    # 0.64 % of a core for an MP3 at 44.1 kHz, libsamplerate 1.13 %; the others where VLC was built without soxr
+    "--audio-resampler=soxr,speex_resampler,any",
+    # the one for anything, before the one that drags libavcodec and 12 MB of its friends in
+    "--packetizer=mpegaudio,flac,vorbis,mpeg4audio,a52,dts,mlp,lpcm,speex,copy,any",
+)  # fmt: skip
+
+MEDIA_OPTIONS: Final = (":network-caching=2000", ":http-reconnect")
+
+MAX_KEEPERS: Final = 16
+MAX_HOPS: Final = 3
+"""A playlist may lead to a playlist, but not for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderSettings:
+    """Sizes and patience.
+
+    Attributes:
+        ring_s: how much decoded audio waits; 8 bytes a frame, so 6 s are 2.3 MB.
+        file_stall_s: a file that gives nothing for so long, though there is room, has failed.
+        web_stall_s: the same for an address; longer, since libVLC reconnects by itself.
+    """
+
+    ring_s: float = 6.0
+    file_stall_s: float = 10.0
+    web_stall_s: float = 30.0
+
+
+_OPEN: Final[dict[int, RingSource]] = {}
+_numbers: Final[Iterator[int]] = itertools.count(1)
+
+
+def _prerender(number: int, place: Any, size: int) -> None:
+    """LibVLC wants room for ``size`` bytes; zero occurs. Blocks while the ring is full."""
+    # an unknown number would be a bug: a keeper removes its own only after libVLC's threads are gone
+    place[0] = _OPEN[number].ring.reserve(-(-size // FRAME_BYTES))
+
+
+def _postrender(number: int, _place: int, *block: int) -> None:
+    """The block lies where `_prerender` said; it is (channels, rate in Hz, frames, bits, bytes, time stamp)."""
+    channels, rate_hz, _, bits, size, _ = block
+    source = _OPEN[number]
+    if (channels, rate_hz, bits) != (CHANNELS, RATE_HZ, 32):
+        source.is_alien = True
+        source.ring.finish()
+    source.ring.commit(size // FRAME_BYTES)
+
+
+def _on_event(event: Any, number: int) -> None:
+    """Something happened to a player; only flags are set here."""
+    source = _OPEN[number]
+    kind = event.contents.type.value
+    if kind == vlc.EventType.MediaPlayerLengthChanged.value:
+        if not source.is_length_ours:
+            length_ms = event.contents.u.new_length
+            source.length_s = length_ms / 1000 if length_ms > 0 else None
+    elif kind == vlc.EventType.MediaPlayerEncounteredError.value:
+        source.is_error = True
+    else:
+        source.is_over = True
+        source.wake.set()
+
+
+_PRERENDER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_size_t)(
+    _prerender
+)
+_POSTRENDER: Final = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint] * 4, ctypes.c_size_t, ctypes.c_int64
+)(_postrender)
+_ON_EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.POINTER(vlc.Event), ctypes.c_void_p)(_on_event)
+_EVENTS: Final = (
+    vlc.EventType.MediaPlayerLengthChanged, vlc.EventType.MediaPlayerEncounteredError, vlc.EventType.MediaPlayerStopped,
+)  # fmt: skip
+
+
+class VlcDecoder:
+    """Opens tracks with one libVLC instance that lives as long as this (creating it takes about 40 ms).
+
+    Raises:
+        SourceError: libVLC cannot start, for example because its plugins are not installed.
+    """
+
+    def __init__(self, settings: DecoderSettings = DecoderSettings()) -> None:
+        self._settings = settings
+        self._instance = vlc.Instance(*INSTANCE_OPTIONS)
+        if self._instance is None:
+            raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
+        self._places = threading.Semaphore(MAX_KEEPERS)
+
+    def open(self, uri: str, start_s: float = 0.0) -> RingSource:
+        """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
+        source = RingSource(ring_of(self._settings.ring_s))
+        if self._places.acquire(blocking=False):
+            keeper = _Keeper(self._instance, source, self._settings)
+            threading.Thread(target=self._keep, args=(keeper, uri, start_s), name="lull-decoder", daemon=True).start()
+        else:
+            source.end(f"cannot be opened while {MAX_KEEPERS} earlier tracks hang")
+        return source
+
+    def _keep(self, keeper: _Keeper, uri: str, start_s: float) -> None:
+        """The life of a keeper thread."""
+        try:
+            keeper.run(uri, start_s)
+        finally:
+            self._places.release()
+
+
+class _Keeper:
+    """All libVLC calls for one source, on a thread of its own."""
+
+    def __init__(self, instance: Any, source: RingSource, settings: DecoderSettings) -> None:
+        self._instance = instance
+        self._source = source
+        self._settings = settings
+        self._number = next(_numbers)
+        _OPEN[self._number] = source
+
+    def run(self, uri: str, start_s: float) -> None:
+        """Play to the end, whatever happens."""
+        try:
+            self._source.end(self._follow(uri, start_s))
+        except Exception as fault:  # noqa: BLE001 - the thread ends here; a bug must become a fault of the track
+            self._source.end(f"cannot be played: {type(fault).__name__}: {fault}")
+        finally:
+            del _OPEN[self._number]
+
+    def _follow(self, uri: str, start_s: float) -> str | None:
+        """Play an address, and the first entry of what turns out to be a playlist; what went wrong, if anything."""
+        for _ in range(MAX_HOPS + 1):
+            reason = None if is_web(uri) else unreadable(uri)
+            if reason is not None:
+                return reason
+            entry = self._play(uri, start_s)
+            if entry is None or self._source.is_closed:
+                return why_over(self._source, uri, start_s)
+            uri = entry
+        return f"is a playlist that leads on to more than {MAX_HOPS} others"
+
+    def _play(self, uri: str, start_s: float) -> str | None:
+        """Play one address until it is over; where it leads if it was a playlist."""
+        self._source.is_over = self._source.is_error = False
+        media = self._media(uri, start_s)
+        player = vlc.libvlc_media_player_new_from_media(media)
+        manager = player.event_manager()
+        for kind in _EVENTS:
+            vlc.libvlc_event_attach(manager, kind, _ON_EVENT, self._number)
+        try:
+            player.play()
+            self._watch(self._settings.web_stall_s if is_web(uri) else self._settings.file_stall_s)
+            player.stop()  # joins libVLC's threads: behind this line no callback comes
+            return self._entry(media, uri)
+        finally:
+            player.release()
+            media.release()
+
+    def _media(self, uri: str, start_s: float) -> Any:
+        """The libVLC media with its options; releases are the caller's."""
+        if is_web(uri):
+            media = vlc.libvlc_media_new_location(self._instance, uri.encode())
+        else:
+            media = vlc.libvlc_media_new_path(self._instance, os.fsencode(Path(uri).absolute()))
+        before, after = (ctypes.cast(function, ctypes.c_void_p).value for function in (_PRERENDER, _POSTRENDER))
+        chain = (
+            f"#transcode{{acodec=f32l,channels={CHANNELS},samplerate={RATE_HZ}}}"
+            f":smem{{audio-prerender-callback={before},audio-postrender-callback={after},"
+            f"audio-data={self._number},no-time-sync}}"
+        )
+        start = f":start-time={start_s * self._measure(uri):.3f}"
+        for option in (*MEDIA_OPTIONS, f":sout={chain}", start):
+            vlc.libvlc_media_add_option(media, option.encode())
+        return media
+
+    def _measure(self, uri: str) -> float:
+        """Note the length of an MP3, which libVLC often gets wrong; what start times must be multiplied by."""
+        if is_web(uri) or Path(uri).suffix.lower() != ".mp3":
+            return 1.0
+        length = mp3_length(Path(uri))
+        self._source.is_length_ours = True
+        self._source.length_s = length.duration_s
+        return length.start_scale
+
+    def _watch(self, stall_s: float) -> None:
+        """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may."""
+        ring = self._source.ring
+        seen, quiet_s = -1, 0.0
+        while not self._source.wake.wait(stall_s / 4):
+            is_quiet = ring.written_frames == seen and not ring.is_writer_waiting
+            quiet_s = quiet_s + stall_s / 4 if is_quiet else 0.0
+            seen = ring.written_frames
+            if quiet_s >= stall_s:
+                self._source.end(f"gave nothing for {format_duration(stall_s)}")  # before stop, which may hang
+                return
+        if not self._source.is_closed:
+            self._source.wake.clear()
+
+    def _entry(self, media: Any, uri: str) -> str | None:
+        """The first entry of what turned out to be a playlist; the web never leads to a file."""
+        if self._source.ring.written_frames:
+            return None
+        entries = media.subitems()
+        if entries is None:
+            return None
+        try:
+            first = entries.item_at_index(0)
+            if first is None:
+                return None
+            location = str(first.get_mrl())
+            first.release()
+        finally:
+            entries.release()
+        return location if is_web(location) and is_web(uri) else None
