@@ -123,9 +123,20 @@ class TestWavSink:
         assert path.read_bytes()[:HEADER_BYTES] == wav_header(BLOCK.nbytes)
         sink.close()
         sink.open()
+        assert path.stat().st_size == HEADER_BYTES + BLOCK.nbytes
         sink.write(BLOCK * 2)
         samples = np.frombuffer(path.read_bytes()[HEADER_BYTES:], "<f4").reshape(-1, 2)
         np.testing.assert_array_equal(samples, np.concatenate([BLOCK, BLOCK * 2]))
+
+    def test_a_disk_that_takes_little_at_once_gets_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A write that takes only a part is continued where it stopped."""
+        path = tmp_path / "night.wav"
+        sink = WavSink(path)
+        real_pwrite = os.pwrite
+        monkeypatch.setattr(os, "pwrite", lambda file, data, at_byte: real_pwrite(file, data[:999], at_byte))
+        sink.open()
+        sink.write(BLOCK)
+        assert path.read_bytes() == wav_header(BLOCK.nbytes) + BLOCK.tobytes()
 
     def test_unpaced_it_takes_no_time_and_paced_it_does(self, tmp_path: Path) -> None:
         """A rehearsal runs as fast as it can; a recording daemon runs at the clock's pace."""
