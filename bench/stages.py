@@ -1,0 +1,127 @@
+"""What each stage costs for a block of 100 ms, in one run, as ratios: `python -m bench.stages` from the repository.
+
+A ratio is the time of a stage over the time of one plain product of the block with a number, taken in the same rounds,
+so that it holds on other machines and beside other work better than microseconds do. The last column is the share of
+one core of this machine; the budget of the whole chain is 0.25 %.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from player.dsp.chain import Chain
+from player.dsp.crossfade import DeckGain
+from player.dsp.gain import applied
+from player.dsp.limiter import Limiter
+from player.dsp.meter import LevelMeter
+from player.dsp.ramp import Ramp
+from player.dsp.sanitise import Sanitiser
+from player.dsp.types import Block
+from player.units import RATE_HZ
+
+FRAMES: Final = 4_800
+ROUNDS: Final = 60
+CALLS: Final = 20
+
+Call = Callable[[], object]
+
+
+def quiet() -> Block:
+    """A block of noise at -20 dBFS peak, as calm sound is."""
+    return np.random.default_rng(1).uniform(-0.1, 0.1, (FRAMES, 2)).astype(np.float32)
+
+
+def loud() -> Block:
+    """A block of noise all of which the limiter must lower."""
+    return np.random.default_rng(2).uniform(-2, 2, (FRAMES, 2)).astype(np.float32)
+
+
+def opened(level_db: float) -> Chain:
+    """A chain that stands at a level."""
+    chain = Chain(-1.0)
+    chain.ramp.to(level_db, 0.0)
+    while chain.ramp.is_moving:
+        chain.process(np.zeros((FRAMES, 2), np.float32))
+    return chain
+
+
+def ramping() -> Ramp:
+    """A ramp in a fade that outlasts the run."""
+    ramp = Ramp()
+    ramp.to(0.0, 80_000.0)
+    return ramp
+
+
+def recovering() -> Sanitiser:
+    """A sanitiser on its way back from a bad sample; the run is longer than the way, so it is renewed often."""
+    stage = Sanitiser()
+    stage.process(np.full((1, 2), np.nan, np.float32))
+    stage.process(np.zeros((FRAMES, 2), np.float32))
+    return stage
+
+
+def blended(block: Block) -> Block:
+    """The outgoing deck of a crossfade, 12 s after it began."""
+    incoming, outgoing = DeckGain(), DeckGain()
+    outgoing.open()
+    incoming.rise(8.0)
+    outgoing.fall_with(incoming)
+    outgoing._at = 12 * RATE_HZ
+    gains = outgoing.gains(FRAMES)
+    assert not isinstance(gains, float)
+    return applied(block, gains)
+
+
+def cases() -> dict[str, Call]:
+    """Each stage in its fast path and in its slow one."""
+    calm, hot, full, steady = quiet(), loud(), opened(0.0), opened(-20.0)
+    closed, moving, sanitiser = Chain(-1.0), ramping(), Sanitiser()
+    limiter, limiting, meter = Limiter(-1.0), Limiter(-1.0), LevelMeter()
+    whole, fading = opened(0.0), opened(0.0)
+    fading.ramp.to(-60.0, 80_000.0)
+    return {
+        "one product (the unit)": lambda: calm * np.float32(0.5),
+        "sanitise, good": lambda: sanitiser.process(calm),
+        "sanitise, recovering": lambda: recovering().process(calm),
+        "deck gain, blending": lambda: blended(calm),
+        "ramp, full level": lambda: full.ramp.process(calm),
+        "ramp, steady": lambda: steady.ramp.process(calm),
+        "ramp, moving": lambda: moving.process(calm),
+        "limiter, far below": lambda: limiter.process(calm),
+        "limiter, limiting": lambda: limiting.process(hot),
+        "meter": lambda: meter.measure(calm),
+        "chain, silent": lambda: closed.process(calm),
+        "chain, full level": lambda: full.process(calm),
+        "chain, steady": lambda: steady.process(calm),
+        "chain, fading": lambda: fading.process(calm),
+        "chain, limiting": lambda: whole.process(hot),
+    }
+
+
+def measured_s(calls: dict[str, Call]) -> dict[str, float]:
+    """Shortest time of each over all rounds; rounds take turns, so that what disturbs one disturbs all."""
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            start_s = time.perf_counter()
+            for _ in range(CALLS):
+                call()
+            best[name] = min(best[name], (time.perf_counter() - start_s) / CALLS)
+    return best
+
+
+def main() -> None:
+    """Print the table."""
+    best = measured_s(cases())
+    unit_s = next(iter(best.values()))
+    print(f"{'':26}{'ratio':>8}{'us':>9}{'of a core':>11}")
+    for name, cost_s in best.items():
+        print(f"{name:26}{cost_s / unit_s:8.1f}{cost_s * 1e6:9.1f}{cost_s * RATE_HZ / FRAMES:11.3%}")
+
+
+if __name__ == "__main__":
+    main()

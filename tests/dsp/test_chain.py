@@ -1,0 +1,173 @@
+"""The stages in their order: what leaves is finite and below the ceiling, whatever comes in."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from player.dsp.chain import Chain
+from player.dsp.types import Block
+from tests.dsp.cut import Process, assert_same_bits_however_cut, run
+from tests.dsp.test_ramp import assert_rises_gently, levels_db
+from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, rng_for, silence, tone
+
+LATE = 240
+CEILING = 10 ** (-1 / 20)
+
+
+def opened(level_db: float = 0.0) -> Chain:
+    """A chain whose ramp stands at a level."""
+    chain = Chain(-1.0)
+    chain.ramp.to(level_db, 0.0)
+    run(chain.process, in_blocks(silence(10.1), 4800))
+    assert not chain.ramp.is_moving
+    return chain
+
+
+def test_it_starts_at_silence() -> None:
+    """Without a target nothing passes, and nothing is held back that could come out with one."""
+    chain = Chain(-1.0)
+    assert not chain.process(pink(1.0)).any()
+    chain.ramp.to(0.0, 0.0)
+    assert np.abs(chain.process(silence(0.1))).max() == 0.0
+
+
+@pytest.mark.parametrize("name", CALM)
+def test_calm_sound_at_full_level_passes_bit_by_bit(name: str) -> None:
+    """At 0 dB the chain only delays, by 240 frames."""
+    chain, sound = opened(), CALM[name]()
+    assert chain.latency_frames == LATE
+    out = run(chain.process, in_blocks(np.concatenate((sound, silence(0.005))), 4800))
+    assert out[LATE:].tobytes() == sound.tobytes()
+    assert chain.faults == 0
+
+
+@pytest.mark.parametrize("name", HAZARDS)
+def test_whatever_hazard_comes_in_what_leaves_is_finite_and_below_the_ceiling(name: str) -> None:
+    """Without tolerance, NaN included."""
+    out = run(opened().process, in_blocks(HAZARDS[name](), 1023))
+    assert np.isfinite(out).all()
+    assert np.abs(out).astype(np.float64).max() <= CEILING
+
+
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(1, 700), st.just(2)), elements=st.floats(width=32)),
+    st.integers(1, 500),
+)
+@settings(max_examples=80, deadline=None)
+@pytest.mark.slow
+def test_any_float32_at_all_leaves_finite_and_below_the_ceiling(sound: Block, size: int) -> None:
+    """Infinities and NaN included."""
+    chain = OPEN
+    out = run(chain.process, in_blocks(sound, size))
+    assert np.isfinite(out).all()
+    assert np.abs(out).astype(np.float64).max() <= CEILING
+    chain.hush()
+    chain.ramp.to(0.0, 0.0)
+    run(chain.process, in_blocks(ZEROS, 48_000))
+
+
+OPEN = opened()
+ZEROS = silence(10.0)
+
+
+def test_an_unfit_block_becomes_silence_and_the_way_back_is_a_ramp() -> None:
+    """NaN behind the sanitisers cannot happen; if it does, the chain stands at silence until a new target."""
+    chain, sound = opened(), tone(0.1)
+    sound[2_000, 1] = np.nan
+    assert not chain.process(sound).any()
+    assert chain.faults == 1
+    assert chain.ramp.is_silent
+    assert chain.ramp.target_db == -math.inf
+    assert not run(chain.process, in_blocks(tone(0.5), 4800)).any()
+    chain.ramp.to(0.0, 0.0)
+    gain_db = levels_db(run(chain.process, in_blocks(dc(0.5, 0.5), 4800)))[LATE:]
+    assert gain_db[0] == pytest.approx(-60.0 - 6.02, abs=0.01)
+    assert_rises_gently(gain_db)
+
+
+@pytest.mark.parametrize("beyond", [0.9, -0.9])
+def test_the_check_trusts_no_stage(beyond: float) -> None:
+    """A limiter that lets something through is noticed: 0.9 is above -1 dBTP, on either side."""
+    chain = opened()
+    broken = np.zeros((100, 2), np.float32)
+    broken[50, 1] = beyond
+    chain.limiter.process = lambda block: broken  # type: ignore[method-assign]
+    assert not chain.process(tone(0.1)[:100]).any()
+    assert chain.faults == 1
+
+
+def test_hush_leaves_nothing_that_could_come_out_later() -> None:
+    """After a loud sound and hush, the next frames are zeros, even once a ramp brings sound back."""
+    chain = opened()
+    chain.process(tone(0.1, peak=3.0))
+    chain.hush()
+    assert not chain.process(tone(0.1, peak=3.0)).any()
+    chain.ramp.to(0.0, 0.0)
+    assert np.abs(chain.process(tone(0.1, peak=0.5))).max() < 0.0006
+
+
+def test_silence_is_reported_once_it_has_left_the_chain() -> None:
+    """When the ramp says silent, the next frame that leaves is zero, though the limiter holds 240 frames back."""
+    chain = opened()
+    chain.ramp.to(-math.inf, 0.5)
+    sound = dc(0.1, 0.5)
+    blocks = 0
+    while not chain.ramp.is_silent:
+        out = chain.process(sound[:100])
+        blocks += 1
+    assert blocks == math.ceil((24_000 + 240) / 100)
+    assert not out[-40:].any()
+    assert chain.process(silence(0.1)).max() == 0.0
+
+
+def test_the_ramp_stands_before_the_limiter() -> None:
+    """A loud sound at a low level is not limited: 20 dB down, a peak of 2 leaves as 0.2, bit by bit scaled."""
+    chain, sound = opened(-20.0), tone(0.1, peak=2.0)
+    out = run(chain.process, [sound, silence(0.005)])[LATE:]
+    assert np.array_equal(out, sound * np.float32(0.1))
+    assert chain.limiter.reduction_db == 0.0
+
+
+def test_the_meter_hears_what_leaves() -> None:
+    """A sine of peak 0.25 at -20 dB reads -12.04 - 3.01 - 20 dBFS."""
+    chain = opened(-20.0)
+    run(chain.process, in_blocks(tone(1.5), 4800))
+    assert chain.meter.level_db == pytest.approx(-35.05, abs=0.01)
+    assert chain.meter.peak_db == pytest.approx(-32.04, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["slam", "clipped", "peaks between samples"])
+def test_the_same_bits_however_it_is_cut(name: str) -> None:
+    """A fade over a hazard is the same for every block size."""
+    sound = HAZARDS[name]()
+    middle = len(sound) // 2
+    opening = opened().ramp
+
+    def make() -> Process:
+        chain = Chain(-10.0)
+        chain.ramp._level_db = chain.ramp._target_db = opening.level_db
+        chain.ramp._steady = opening._steady
+        chain.ramp.to(-15.0, 0.1)
+        return chain.process
+
+    assert_same_bits_however_cut(make, sound[max(0, middle - 2_000) : middle + 4_000])
+
+
+@pytest.mark.slow
+def test_a_night_of_fades_never_rises_faster_than_6_db_a_second() -> None:
+    """Two minutes of random targets on a constant below the ceiling: what leaves rises as C2 asks, over each 100 ms."""
+    rng, chain, parts = rng_for("night"), Chain(-1.0), []
+    for _ in range(60):
+        silent = chain.ramp.is_silent
+        chain.ramp.to(float(rng.choice([-math.inf, *rng.uniform(-60, 0, 4)])), float(rng.uniform(0, 4)))
+        if silent:
+            parts.append(chain.process(dc(0.01, 0.5)))
+        parts.append(run(chain.process, in_blocks(dc(2.0, 0.5), 4800)))
+    assert_rises_gently(levels_db(np.concatenate(parts)))
