@@ -16,7 +16,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from player import orders
 from player.clock import Clock, Now
@@ -25,7 +25,7 @@ from player.engine import Engine, EngineSettings
 from player.errors import ConfigError, Refused
 from player.events import Answer, Event, News, Snapshot
 from player.outcome import Outcome
-from player.ports import Decoder, Library, Sink
+from player.ports import Decoder, Library, Link, Notifier, Sink
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
 from player.settings import AudioSettings, MqttSettings
 from player.states import State
@@ -56,51 +56,6 @@ class Quit:
 
 
 Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | Reload | Quit
-
-
-class Link(Protocol):
-    """The broker connection, as the app needs it."""
-
-    def start(self) -> None:
-        """Begin to connect; returns at once."""
-        ...
-
-    def stop(self, timeout_s: float) -> None:
-        """Say offline and disconnect, within a time."""
-        ...
-
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0) -> None:
-        """Send, or drop while offline."""
-        ...
-
-
-class Notifier(Protocol):
-    """The service manager, as the app needs it."""
-
-    @property
-    def watchdog_s(self) -> float | None:
-        """The watchdog's period, None without one."""
-        ...
-
-    def ready(self) -> None:
-        """The daemon is up."""
-        ...
-
-    def status(self, text: str) -> None:
-        """One line for ``systemctl status``."""
-        ...
-
-    def reloading(self) -> None:
-        """A reload began; `ready` ends it."""
-        ...
-
-    def stopping(self) -> None:
-        """The daemon goes down."""
-        ...
-
-    def feed_watchdog(self) -> None:
-        """All is well."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,3 +96,48 @@ class Library(Protocol):
     def read(self, playlist: Playlist) -> LibraryRead:
         """Tracks of the playlist in path order; what is missing or unreadable becomes a warning, never an error."""
         ...
+
+
+class Link(Protocol):
+    """The broker connection, as the app needs it."""
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """Say offline and disconnect, within a time."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0) -> None:
+        """Send, or drop while offline."""
+        ...
+
+
+class Notifier(Protocol):
+    """The service manager, as the app needs it."""
+
+    @property
+    def watchdog_s(self) -> float | None:
+        """The watchdog's period, None without one."""
+        ...
+
+    def ready(self) -> None:
+        """The daemon is up."""
+        ...
+
+    def status(self, text: str) -> None:
+        """One line for ``systemctl status``."""
+        ...
+
+    def reloading(self) -> None:
+        """A reload began; `ready` ends it."""
+        ...
+
+    def stopping(self) -> None:
+        """The daemon goes down."""
+        ...
+
+    def feed_watchdog(self) -> None:
+        """All is well."""
+        ...

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
-from player.clock import Now
+from player.clock import Now, elapsed_s
 from player.commands import Request
 from player.errors import Refused
 from player.events import Answer, EngineReport, LibraryRead, Snapshot
@@ -52,6 +52,22 @@ class Trouble:
     text: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The next start as it was found at an instant."""
+
+    entries: tuple[Entry, ...]
+    made_at: datetime
+    found: tuple[Entry, datetime] | None
+
+    def holds(self, entries: tuple[Entry, ...], wall: datetime) -> bool:
+        """Whether it is still the next start, for these entries at this instant."""
+        if entries is not self.entries or wall.tzinfo is not self.made_at.tzinfo:
+            return False
+        end = self.made_at + timedelta(days=1) if self.found is None else self.found[1]
+        return self.made_at.astimezone(UTC) <= wall.astimezone(UTC) < end.astimezone(UTC)
+
+
 Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | Trouble
 
 
@@ -68,6 +84,7 @@ class Session:
         self._planner = Planner()
         self._troubles: dict[str, str] = {}
         self._said: tuple[str, ...] = ()
+        self._plan: _Plan | None = None
 
     @property
     def state(self) -> State:
@@ -84,7 +101,7 @@ class Session:
         longest_s = WAKE_S
         planned = self._next_start(now)
         if planned is not None:
-            longest_s = min(longest_s, max(0.0, (planned[1] - now.wall).total_seconds()))
+            longest_s = min(longest_s, max(0.0, elapsed_s(now.wall, planned[1])))
         run = self._keeper.run
         return longest_s if run is None else run.next_wake_s(now.boot_s, longest_s)
 
@@ -170,9 +187,14 @@ class Session:
                 keeper.take_report(message, now, out)
 
     def _next_start(self, now: Now) -> tuple[Entry, datetime] | None:
+        """The next line of the schedule; worked out again only when it has come, or clock, zone or entries moved."""
         if not self._keeper.is_schedule_enabled:
             return None
-        return next_start(self._keeper.settings.schedule, now.wall)
+        entries = self._keeper.settings.schedule
+        plan = self._plan
+        if plan is None or not plan.holds(entries, now.wall):
+            plan = self._plan = _Plan(entries, now.wall, next_start(entries, now.wall))
+        return plan.found
 
     def _start_what_is_due(self, now: Now, out: Outcome) -> None:
         keeper = self._keeper
@@ -180,7 +202,7 @@ class Session:
         for due in self._planner.due(
             settings.schedule, now, settings.catch_up_s, is_enabled=keeper.is_schedule_enabled
         ):
-            reason = "it is too late for it" if isinstance(due, Missed) else self._start(due, now, out)
+            reason = due.reason if isinstance(due, Missed) else self._start(due, now, out)
             if reason is not None:
                 text = f"{due.entry.name} at {due.planned:%H:%M} did not start: {reason}"
                 out.tell("start_missed", text, entry=due.entry.name, planned=due.planned.isoformat(), reason=reason)

@@ -81,6 +81,7 @@ class FakeEngine:
 
     def advance(self, now_s: float) -> list[EngineReport]:
         """Let time pass up to ``now_s`` and return what would have been reported."""
+        has_moved = now_s > self._now_s
         while True:
             due_s = self.next_s()
             if due_s is None or due_s > now_s:
@@ -88,7 +89,7 @@ class FakeEngine:
             self._now_s = max(self._now_s, due_s)
             self._happen()
         self._now_s = now_s
-        if self._item is not None and not self._is_held and not self.is_lost:
+        if has_moved and self._item is not None and not self._is_held and not self.is_lost:
             level = self.level_db()
             self._reports.append(Progressed(self._item.id, self._position_s(), level, level))
         reports, self._reports = self._reports, []
@@ -140,6 +141,7 @@ class FakeEngine:
         if self._item is not None:
             self._reports.append(ItemEnded(self._item.id, self._now_s - self._item_began_s))
         duration_s = self.durations.get(item.uri, self.duration_s)
+        self._held_left_s = None
         self._item, self._item_began_s = item, self._now_s
         self._item_ends_s = None if duration_s is None else self._now_s + duration_s - item.start_s
         self.heard.append((self._now_s, item.uri))
@@ -178,7 +180,7 @@ class FakeEngine:
         elif then is Then.STOP:
             if self._item is not None:
                 self._reports.append(ItemEnded(self._item.id, self._now_s - self._item_began_s))
-            self._item = self._item_ends_s = self._queued = None
+            self._item = self._item_ends_s = self._queued = self._held_left_s = None
             self._is_held = False
             self._is_dry = True
 

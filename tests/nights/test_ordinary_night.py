@@ -1,0 +1,350 @@
+"""One ordinary night, and what people do to it, on the fake clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+import pytest
+
+from player.commands import (
+    ExtendTimer,
+    Next,
+    Pause,
+    Play,
+    Resume,
+    Seek,
+    SetPlaylist,
+    SetSchedule,
+    SetTimer,
+    SetVolume,
+    Stop,
+    Toggle,
+)
+from player.orders import RampTo, Then
+from player.settings import (
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    Entry,
+    Order,
+    Playlist,
+    Settings,
+    TimerSetting,
+)
+from player.states import State
+from player.units import SILENCE_DB, volume_to_db
+from tests.nights.harness import Nights
+
+EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
+SETTINGS = Settings(
+    playlists=(Playlist("whispers", ("/w",)), Playlist("rain", ("/r",), Order.SHUFFLE, gain_db=-3.0)),
+    schedule=(Entry("nightly", time(22, 30), volume=25, timer=TimerSetting.clock(2700.0), fade_in_s=60.0),),
+)
+
+
+@pytest.fixture
+def nights() -> Nights:
+    return Nights(SETTINGS, EVENING)
+
+
+@pytest.fixture
+def by_hand() -> Nights:
+    """The same without a schedule."""
+    return Nights(Settings(playlists=SETTINGS.playlists), EVENING)
+
+
+def test_the_schedule_starts_the_night_fades_it_and_ends_it(nights: Nights) -> None:
+    """At 22:30 it plays, at 23:05 the fade-out begins, at 23:15 it is silent."""
+    nights.run_until(EVENING.replace(minute=30, second=1))
+    assert nights.state is State.PLAYING
+    snapshot = nights.session.snapshot(nights.now)
+    assert (snapshot.why, snapshot.playlist, snapshot.volume) == ("schedule:nightly", "whispers", 25)
+    nights.run_until(EVENING.replace(hour=23, minute=4, second=59))
+    assert nights.state is State.PLAYING
+    assert nights.engine.level_db() == volume_to_db(25)
+    nights.run_until(EVENING.replace(hour=23, minute=5, second=1))
+    assert nights.state is State.FADING_OUT
+    nights.run_until(EVENING.replace(hour=23, minute=15))
+    assert nights.state is State.IDLE
+    assert nights.engine.level_db() == SILENCE_DB
+    ended = nights.events("session_ended")[-1]
+    assert ended.now.wall.isoformat() >= "2026-01-15T23:14:59"
+    assert ended.news.data["reason"] == "timer"
+    assert ended.news.data["minutes"] == 45.0
+
+
+def test_the_next_start_is_known_all_day(nights: Nights) -> None:
+    """The snapshot names the next start, before the night and after it."""
+    assert nights.session.snapshot(nights.now).next_start == EVENING.replace(minute=30)
+    nights.run_until(EVENING.replace(hour=23, minute=30))
+    assert nights.session.snapshot(nights.now).next_start == EVENING.replace(day=16, minute=30)
+
+
+def test_a_boundary_of_the_schedule_leaves_alone_what_plays_by_hand(nights: Nights) -> None:
+    """A session that somebody started goes on through 22:30, and the missed start is told."""
+    nights.command(Play("rain", timer=TimerSetting.clock(3 * 3600.0)))
+    nights.run_until(EVENING.replace(hour=23))
+    assert nights.session.snapshot(nights.now).playlist == "rain"
+    assert [told.news.data["reason"] for told in nights.events("start_missed")] == ["a session is running"]
+    assert len(nights.events("session_started")) == 1
+
+
+def test_an_entry_that_takes_over_does(nights: Nights) -> None:
+    """With takes_over the entry blends into its own playlist and level, and the session before it is said to be over."""
+    entry = Entry("strict", time(22, 30), playlist="whispers", volume=20, takes_over=True)
+    nights = Nights(Settings(playlists=SETTINGS.playlists, schedule=(entry,)), EVENING)
+    nights.command(Play("rain"))
+    nights.run_until(EVENING.replace(minute=31))
+    assert nights.session.snapshot(nights.now).why == "schedule:strict"
+    assert nights.engine.level_db() == volume_to_db(20)
+    assert [told.news.data["reason"] for told in nights.events("session_ended")] == ["taken_over"]
+
+
+def test_stop_fades_and_is_idle_soon(nights: Nights) -> None:
+    """Stop is a fade of some seconds and then silence."""
+    nights.command(Play())
+    nights.run_for(60)
+    assert nights.command(Stop()).is_done
+    assert nights.state is State.STOPPING
+    nights.run_for(5)
+    assert nights.state is State.IDLE
+
+
+def test_pause_keeps_the_place_and_resume_rises_from_silence(nights: Nights) -> None:
+    """Paused, nothing is heard and the track stands still; resumed, it takes ten seconds to come back."""
+    nights.command(Play())
+    nights.run_for(60)
+    nights.command(Pause())
+    nights.run_for(300)
+    assert nights.state is State.PAUSED
+    assert nights.engine.level_db() == SILENCE_DB
+    nights.command(Resume())
+    nights.run_for(5)
+    assert nights.engine.level_db() < volume_to_db(30)
+    nights.run_for(6)
+    assert nights.engine.level_db() == volume_to_db(30)
+
+
+def test_the_timer_ends_a_paused_session(by_hand: Nights) -> None:
+    """Somebody fell asleep on pause: at the deadline the session is over."""
+    by_hand.command(Play(timer=TimerSetting.clock(1200.0)))
+    by_hand.run_for(60)
+    by_hand.command(Pause())
+    by_hand.run_for(1141)
+    assert by_hand.state is State.IDLE
+
+
+def test_toggle_is_one_button(nights: Nights) -> None:
+    """Play, pause, resume."""
+    states = []
+    for _ in range(3):
+        nights.command(Toggle())
+        nights.run_for(30)
+        states.append(nights.state)
+    assert states == [State.PLAYING, State.PAUSED, State.PLAYING]
+
+
+def test_extend_moves_the_deadline(by_hand: Nights) -> None:
+    """Fifteen more minutes are fifteen more minutes, also when asked for in the middle of the final fade."""
+    by_hand.command(Play(timer=TimerSetting.clock(1800.0)))
+    by_hand.run_for(1500)
+    assert by_hand.state is State.FADING_OUT
+    by_hand.command(ExtendTimer(900.0))
+    assert by_hand.state is State.PLAYING
+    by_hand.run_for(1190)
+    assert by_hand.state is State.FADING_OUT
+    by_hand.run_for(15)
+    assert by_hand.state is State.IDLE
+
+
+def test_the_timer_can_be_switched_off_and_on(by_hand: Nights) -> None:
+    """Off, the session goes on for hours; set again, it ends when that says."""
+    by_hand.command(Play())
+    by_hand.command(SetTimer(TIMER_OFF))
+    by_hand.run_for(4 * 3600)
+    assert by_hand.state is State.PLAYING
+    by_hand.command(SetTimer(TimerSetting.clock(60.0)))
+    by_hand.run_for(60.5)
+    assert by_hand.state is State.IDLE
+
+
+def test_end_of_track_stops_at_the_end_of_the_track(by_hand: Nights) -> None:
+    """Tracks are 240 s long: the session is over at 240 s, faded, and no other track was begun."""
+    by_hand.command(Play(timer=TIMER_END_OF_TRACK))
+    by_hand.run_for(238)
+    assert by_hand.state is State.FADING_OUT
+    by_hand.run_for(3)
+    assert by_hand.state is State.IDLE
+    assert len(by_hand.engine.heard) == 1
+    assert by_hand.events("session_ended")[-1].news.data["reason"] == "end-of-track"
+
+
+def test_a_volume_command_takes_the_final_fade_over_and_the_deadline_stands(by_hand: Nights) -> None:
+    """The person's level is kept for half of what remains; silence comes when it was to come."""
+    by_hand.command(Play(timer=TimerSetting.clock(1800.0)))
+    by_hand.run_for(1500)
+    assert by_hand.state is State.FADING_OUT
+    by_hand.command(SetVolume(40))
+    by_hand.run_for(140)
+    assert by_hand.engine.level_db() == volume_to_db(40)
+    by_hand.run_for(20)
+    assert by_hand.state is State.FADING_OUT
+    by_hand.run_for(140.0)
+    assert by_hand.state is State.IDLE
+
+
+def test_volume_is_held_at_the_maximum(nights: Nights) -> None:
+    """Above the maximum is refused with the range; a step stops at it."""
+    nights.command(Play())
+    nights.run_for(60)
+    refused = nights.command(SetVolume(61))
+    assert not refused.is_done
+    assert "0 to 60" in refused.text
+    nights.command(SetVolume(50, is_relative=True))
+    assert nights.session.snapshot(nights.now).volume == 60
+
+
+def test_unknown_playlists_are_refused_with_the_choices(nights: Nights) -> None:
+    """The answer names the playlist, the nearest one, and all of them; nothing has changed."""
+    answer = nights.command(Play("wispers"))
+    assert not answer.is_done
+    assert "'wispers'" in answer.text
+    assert "did you mean 'whispers'" in answer.text
+    assert "whispers, rain" in answer.text
+    assert nights.state is State.IDLE
+    assert not nights.engine.orders
+
+
+def test_next_and_seek_start_another_playing(nights: Nights) -> None:
+    """Next takes another track; seek the same one from elsewhere; beyond the end is refused."""
+    nights.command(Play())
+    nights.run_for(30)
+    nights.command(Next())
+    nights.run_for(1)
+    assert len({uri for _, uri in nights.engine.heard}) == 2
+    assert nights.command(Seek(100.0)).is_done
+    nights.run_for(1)
+    position_s = nights.session.snapshot(nights.now).position_s
+    assert position_s is not None
+    assert 100.0 <= position_s <= 102.0
+    assert "beyond the end" in nights.command(Seek(1000.0)).text
+
+
+def test_a_playlist_of_broken_files_is_one_problem_and_is_tried_again_slowly() -> None:
+    """Nothing playable: silence, a problem, few attempts; when the files come back the night goes on."""
+    nights = Nights(SETTINGS, EVENING)
+    nights.engine.broken = {"a", "b", "c", "d"}
+    nights.command(Play())
+    nights.run_for(600)
+    assert [told.news.text for told in nights.events("problem")] == [
+        "playlist 'whispers' has nothing that can be played"
+    ]
+    attempts = len(nights.engine.orders)
+    assert attempts < 50
+    nights.engine.broken = set()
+    nights.run_for(300)
+    assert nights.engine.heard
+    assert nights.events("problem_cleared")
+
+
+def test_a_broken_file_is_left_out_with_one_warning_that_names_it() -> None:
+    """One of four is broken: it is named once a round, the others play on."""
+    nights = Nights(SETTINGS, EVENING)
+    nights.engine.broken = {"b"}
+    nights.command(Play(timer=TIMER_OFF))
+    nights.run_for(700)
+    assert [told.news.data["uri"] for told in nights.events("track_skipped_over")] == ["b"]
+    assert len(nights.engine.heard) >= 3
+
+
+def test_a_lost_device_is_a_problem_and_the_way_back_starts_at_silence(nights: Nights) -> None:
+    """Unplugged and plugged in again: a problem, then a rise of ten seconds to the level that was."""
+    nights.command(Play())
+    nights.run_for(60)
+    nights.engine.lose_output()
+    nights.run_for(30)
+    assert any("no sound device" in problem for problem in nights.session.snapshot(nights.now).problems)
+    nights.engine.find_output()
+    nights.run_for(1)
+    assert nights.engine.level_db() < volume_to_db(30) - 50
+    nights.run_for(10)
+    assert nights.engine.level_db() == volume_to_db(30)
+    assert not nights.session.snapshot(nights.now).problems
+
+
+def test_a_device_lost_in_the_final_fade_comes_back_no_louder_and_the_deadline_stands(by_hand: Nights) -> None:
+    """Half way down the fade the device returns: at most half of the level, and silence in time."""
+    by_hand.command(Play(timer=TimerSetting.clock(1800.0)))
+    by_hand.run_for(1500)
+    by_hand.engine.lose_output()
+    by_hand.run_for(10)
+    by_hand.engine.find_output()
+    by_hand.run_for(15)
+    assert by_hand.engine.level_db() <= volume_to_db(30) - 25
+    by_hand.run_for(275.0)
+    assert by_hand.state is State.IDLE
+
+
+def test_without_a_trusted_clock_the_schedule_waits_and_commands_work(nights: Nights) -> None:
+    """Nothing starts at 22:30 by an untrusted clock; it says so; play works; trusted in time, the start is caught up."""
+    nights.clock.is_trusted = False
+    nights.run_until(EVENING.replace(minute=40))
+    assert nights.state is State.IDLE
+    assert any("clock" in problem for problem in nights.session.snapshot(nights.now).problems)
+    assert nights.command(Play()).is_done
+    nights.command(Stop())
+    nights.run_for(10)
+    nights.clock.is_trusted = True
+    nights.run_for(10)
+    assert nights.state is State.PLAYING
+    nights.run_until(EVENING.replace(hour=23, minute=15))
+    assert nights.state is State.IDLE, "the planned end is kept"
+
+
+def test_a_schedule_that_is_off_starts_nothing(nights: Nights) -> None:
+    """Switched off, 22:30 passes; switched on after it, nothing starts late."""
+    nights.command(SetSchedule(is_enabled=False))
+    assert nights.session.snapshot(nights.now).next_start is None
+    nights.run_until(EVENING.replace(minute=35))
+    nights.command(SetSchedule(is_enabled=True))
+    nights.run_until(EVENING.replace(hour=23))
+    assert nights.state is State.IDLE
+
+
+def test_a_chosen_playlist_is_what_play_starts(nights: Nights) -> None:
+    """Chosen while idle it waits; chosen while playing it is blended in."""
+    nights.command(SetPlaylist("rain"))
+    nights.command(Play())
+    assert nights.session.snapshot(nights.now).playlist == "rain"
+    nights.run_for(30)
+    nights.command(SetPlaylist("whispers"))
+    assert nights.session.snapshot(nights.now).playlist == "whispers"
+    assert len(nights.events("session_started")) == 1
+
+
+def test_play_while_playing_leaves_the_sound_alone(nights: Nights) -> None:
+    """A second press of play on the running playlist starts nothing and moves nothing."""
+    nights.command(Play())
+    nights.run_for(100)
+    before = len(nights.engine.orders)
+    assert nights.command(Play()).is_done
+    assert len(nights.engine.orders) == before
+
+
+def test_stop_is_obeyed_in_every_state() -> None:
+    """Whatever is going on, stop leads to silence within its fade."""
+    for prepare in ([], [Play()], [Play(), Pause()], [Play(), Stop()], [Play(timer=TimerSetting.clock(30.0))]):
+        nights = Nights(SETTINGS, EVENING)
+        for command in prepare:
+            nights.command(command)
+            nights.run_for(12)
+        assert nights.command(Stop(now=True)).is_done
+        nights.run_for(1)
+        assert nights.state is State.IDLE
+
+
+def test_every_ramp_that_ends_a_session_goes_to_silence_and_stops(nights: Nights) -> None:
+    """There is no order that drops the tracks at a level."""
+    nights.run_until(EVENING.replace(hour=23, minute=30))
+    stops = [order for order in nights.engine.orders if isinstance(order, RampTo) and order.then is not Then.NOTHING]
+    assert stops
+    assert all(order.target_db == SILENCE_DB for order in stops)

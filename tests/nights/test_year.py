@@ -1,0 +1,56 @@
+"""A year of nights on the fake clock, through both changes of the clocks."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from player.settings import Entry, Playlist, Settings, TimerSetting
+from tests.nights.harness import Nights, later
+
+NIGHTS = 365
+
+
+def year_settings(at: time) -> Settings:
+    playlist = Playlist("whispers", ("/music",))
+    entry = Entry("nightly", at, timer=TimerSetting.clock(45 * 60.0), fade_in_s=60.0, fade_out_s=600.0)
+    return Settings(playlists=(playlist,), schedule=(entry,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("zone", "at", "odd"),
+    [
+        ("Europe/Berlin", "22:30", {}),
+        # 02:30 does not exist on 29 March 2026: it fires at the first instant after the gap; on 25 October it exists twice
+        ("Europe/Berlin", "02:30", {"2026-03-29": "2026-03-29T03:00:00+02:00", "2026-10-25": "2026-10-25T02:30:00+02:00"}),
+        ("America/New_York", "02:30", {"2026-03-08": "2026-03-08T03:00:00-04:00", "2026-11-01": "2026-11-01T02:30:00-04:00"}),
+        ("Australia/Lord_Howe", "02:15", {"2026-10-04": "2026-10-04T02:30:00+11:00", "2026-04-05": None}),
+        ("Asia/Kathmandu", "22:30", {}),
+    ],
+)
+def test_each_of_365_nights_starts_and_ends_when_it_should(zone: str, at: str, odd: dict[str, str | None]) -> None:
+    """Every local date has one start at its time (or at the rule's instant) and is silent 45 minutes later."""
+    here = ZoneInfo(zone)
+    at_time = time.fromisoformat(at)
+    first = date(2026, 1, 2)
+    nights = Nights(year_settings(at_time), datetime(2026, 1, 1, 23, 59, tzinfo=here), longest_idle_s=600.0)
+    nights.run_until(datetime.combine(first + timedelta(days=NIGHTS), time(1, 0), here))
+    starts = [told.now.wall for told in nights.events("session_started")]
+    ends = [told.now.wall for told in nights.events("session_ended")]
+    expected = []
+    for day in range(NIGHTS):
+        local = first + timedelta(days=day)
+        special = odd.get(local.isoformat())
+        expected.append(
+            datetime.fromisoformat(special).astimezone(here) if special else datetime.combine(local, at_time, here)
+        )
+    in_time = [when for when in expected if when < nights.now.wall]
+    assert [start.isoformat() for start in starts] == [when.isoformat() for when in in_time]
+    assert len(ends) == len(starts)
+    for start, end in zip(starts, ends, strict=True):
+        assert abs((end - later(start, minutes=45)).total_seconds()) <= 0.5
+    assert not nights.events("problem")
+    assert {told.news.data["reason"] for told in nights.events("session_ended")} == {"timer"}
