@@ -3,18 +3,25 @@
 Two times are kept apart. ``boot_s`` counts seconds since boot, suspend included (CLOCK_BOOTTIME), and never jumps: all
 durations and deadlines use it. ``wall`` is the local civil time with its zone: only the schedule and what people read
 use it. Code never asks for the time itself; it is handed a `Now`.
+
+Python compares and subtracts two times of the same zone by their faces, so that an hour is lost or won where the clocks
+change. `elapsed_s` and `moved` count real seconds instead.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+ZONE_CHECK_S: Final = 5.0
+"""The system's zone is looked up so often at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,51 +54,95 @@ class Clock(Protocol):
         ...
 
 
-LOCALTIME: Final = Path("/etc/localtime")
+def elapsed_s(since: datetime, until: datetime) -> float:
+    """Real seconds from one aware time to another, through changes of the clocks; negative when it is earlier."""
+    return (until.astimezone(UTC) - since.astimezone(UTC)).total_seconds()
 
 
-def system_zone() -> tzinfo:
-    """The machine's own zone with its rules for the future, not just today's offset.
+def moved(wall: datetime, by_s: float) -> datetime:
+    """The aware time so many real seconds later, in the same zone and with the offset that holds then."""
+    return (wall.astimezone(UTC) + timedelta(seconds=by_s)).astimezone(wall.tzinfo)
 
-    From ``TZ``, else from where /etc/localtime points, else from /etc/timezone, else today's offset.
+
+def system_zone(environ: Mapping[str, str] = os.environ, etc: Path = Path("/etc")) -> tzinfo:
+    """The machine's time zone with its rules for summer time.
+
+    Looked for as the C library does: ``TZ``, where it is set, then ``/etc/localtime``; ``/etc/timezone`` is asked where
+    that file is missing. What cannot be read as a zone of the database (``TZ=CET-1CEST``, a broken link) gives the
+    offset that holds at the moment, without rules.
     """
-    names = [os.environ.get("TZ", "").lstrip(":")]
-    with contextlib.suppress(OSError):
-        names.append(str(LOCALTIME.resolve()).partition("/zoneinfo/")[2])
-    with contextlib.suppress(OSError):
-        names.append(Path("/etc/timezone").read_text(encoding="utf-8").strip())
-    for name in filter(None, names):
-        with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
-            return ZoneInfo(name.removeprefix("posix/").removeprefix("right/"))
-    return datetime.now().astimezone().tzinfo or UTC
+    wanted = environ.get("TZ")
+    zone = _localtime(etc) if wanted is None else _named(wanted.removeprefix(":") or "UTC")
+    return zone or _present_offset()
+
+
+def _localtime(etc: Path) -> ZoneInfo | None:
+    """The zone by the name that the link tells, otherwise by the file's content, otherwise by ``/etc/timezone``."""
+    file = etc / "localtime"
+    try:
+        target = os.readlink(file)
+    except OSError:
+        target = ""  # a copy instead of a link, or nothing at all
+    _, _, name = target.partition("zoneinfo/")
+    return (_named(name) if name else None) or _read(file) or _named(_first_line(etc / "timezone"))
+
+
+def _named(name: str) -> ZoneInfo | None:
+    """A zone by its name in the database or by the absolute path of its file."""
+    if name.startswith("/"):
+        return _read(Path(name))
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found; not a name; a folder such as "Europe"
+        return None
+
+
+def _read(file: Path) -> ZoneInfo | None:
+    try:
+        with file.open("rb") as opened:
+            return ZoneInfo.from_file(opened)
+    except (ValueError, OSError):
+        return None
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (ValueError, OSError):
+        return ""
+
+
+def _present_offset() -> tzinfo:
+    """The offset that the C library applies at this moment."""
+    offset = datetime.now(UTC).astimezone().tzinfo
+    assert offset is not None
+    return offset
 
 
 class SystemClock:
-    """The machine's clocks; ``zone`` None follows the system's own zone, changes at run time included."""
+    """The machine's clocks, for any thread; ``zone`` None follows the system's own zone, changes at run time included.
+
+    The thread that made the clock looks the zone up again now and then; the others, the audio thread among them, only
+    read what it found, and touch no file.
+    """
 
     def __init__(self, zone: tzinfo | None = None) -> None:
-        self._zone = zone
-        self._system: tuple[object, tzinfo] | None = None
+        self._is_following = zone is None
+        self._zone = system_zone() if zone is None else zone
+        self._zone_read_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._owner = threading.get_ident()
 
     def now(self) -> Now:
-        """The present instant, in the given zone or the system's."""
-        wall = datetime.now(UTC).astimezone(self._zone or self._follow_system())
-        return Now(boot_s=time.clock_gettime(time.CLOCK_BOOTTIME), wall=wall)
+        """The present instant, in the configured zone or the system's."""
+        boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        if self._is_following and boot_s - self._zone_read_s >= ZONE_CHECK_S and threading.get_ident() == self._owner:
+            self._zone = system_zone()
+            self._zone_read_s = boot_s
+        return Now(boot_s=boot_s, wall=datetime.now(UTC).astimezone(self._zone))
 
     def sleep(self, duration_s: float) -> None:
         """Block the calling thread."""
         time.sleep(duration_s)
-
-    def _follow_system(self) -> tzinfo:
-        """The system's zone, read again when /etc/localtime has been replaced."""
-        try:
-            stat = LOCALTIME.lstat()
-            mark: object = (stat.st_ino, stat.st_mtime_ns)
-        except OSError:
-            mark = None
-        if self._system is None or self._system[0] != mark:
-            self._system = (mark, system_zone())
-        return self._system[1]
 
 
 def monotonic_us() -> int:

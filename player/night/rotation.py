@@ -1,0 +1,137 @@
+"""The rotation: which track of a playlist comes next, so that nights differ. Main thread; pure but for its memory.
+
+Asking changes nothing: a choice counts when the track is heard (`mark_played`), so one may choose ahead, think again
+and choose anew. A file that is named twice in a playlist is one track. Tracks may appear and vanish between two calls;
+what vanished is remembered, because a share that was away comes back.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from player.events import Track
+from player.settings import Order
+
+SET_ASIDE_PLAYS: Final = 50
+"""A track that failed is left out until so many others have been heard."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of one playlist; tracks are named by their uri.
+
+    Attributes:
+        session: heard in this session.
+        round: heard in this round of the shuffle, which goes on from session to session.
+        last: heard last.
+        opener: what the latest session that was heard began with.
+        listing: the tracks in their order, as last seen with ``last`` among them.
+    """
+
+    session: set[str] = field(default_factory=set)
+    round: set[str] = field(default_factory=set)
+    last: str | None = None
+    opener: str | None = None
+    listing: list[str] = field(default_factory=list)
+
+
+class Rotation:
+    """The play memory of the run, for all playlists; how long ago a track was heard counts across them."""
+
+    def __init__(self) -> None:
+        self._plays = 0
+        self._heard_at: dict[str, int] = {}
+        self._set_aside_until: dict[str, int] = {}
+        self._memories: dict[str, _Memory] = {}
+
+    def begin(self, playlist: str) -> None:
+        """A session begins: ``in_order`` and ``once`` begin at the beginning."""
+        self._memory(playlist).session.clear()
+
+    def next_track(self, playlist: str, order: Order, tracks: Sequence[Track], rng: random.Random) -> Track | None:
+        """The track to play next.
+
+        ``rotate``: the one that was not heard for longest, never heard ones first, ties in the order of the list; but a
+        session does not open with the track that opened the one before. ``shuffle``: each track once a round, in random
+        order, none twice in a row. ``in_order``: the one after the last heard, from the start again after the last.
+        ``once``: likewise, but None when all have been heard in this session.
+
+        Returns:
+            None also when there are no tracks, or all of them are set aside.
+        """
+        memory = self._memory(playlist)
+        usable = self._usable(tracks)
+        if not usable:
+            return None
+        match order:
+            case Order.ROTATE:
+                return self._longest_not_heard(usable, memory)
+            case Order.SHUFFLE:
+                return _any_of_round(usable, memory, rng)
+            case Order.IN_ORDER:
+                return _following(tracks, usable, memory)
+            case Order.ONCE:
+                return next((track for track in usable if track.uri not in memory.session), None)
+
+    def has_finished(self, playlist: str, order: Order, tracks: Sequence[Track]) -> bool:
+        """Whether all that ``once`` asks for has been heard: something was, and nothing that can be played is left."""
+        heard = self._memory(playlist).session
+        return order is Order.ONCE and bool(heard) and all(track.uri in heard for track in self._usable(tracks))
+
+    def mark_played(self, playlist: str, uri: str) -> None:
+        """A track is heard; telling it again of the same one (after a seek) changes nothing that matters."""
+        self._plays += 1
+        self._heard_at[uri] = self._plays
+        self._set_aside_until.pop(uri, None)
+        memory = self._memory(playlist)
+        if not memory.session:
+            memory.opener = uri
+        if uri != memory.last and uri in memory.round:
+            memory.round.clear()  # the round was complete, and this is the first of a new one
+        memory.session.add(uri)
+        memory.round.add(uri)
+        memory.last = uri
+
+    def mark_failed(self, uri: str) -> None:
+        """A track could not be played: leave it out of all playlists for a while."""
+        self._set_aside_until[uri] = self._plays + SET_ASIDE_PLAYS
+
+    def forgive(self) -> None:
+        """Take all failed tracks back in."""
+        self._set_aside_until.clear()
+
+    def _memory(self, playlist: str) -> _Memory:
+        return self._memories.setdefault(playlist, _Memory())
+
+    def _usable(self, tracks: Sequence[Track]) -> list[Track]:
+        """The tracks that are not set aside, each once."""
+        unique = {track.uri: track for track in tracks}
+        return [track for track in unique.values() if self._set_aside_until.get(track.uri, 0) <= self._plays]
+
+    def _longest_not_heard(self, usable: list[Track], memory: _Memory) -> Track:
+        others = [track for track in usable if track.uri != memory.opener]
+        choice = usable if memory.session or not others else others
+        return min(choice, key=lambda track: self._heard_at.get(track.uri, 0))
+
+
+def _any_of_round(usable: list[Track], memory: _Memory, rng: random.Random) -> Track:
+    fresh = [track for track in usable if track.uri not in memory.round]
+    others = [track for track in usable if track.uri != memory.last]
+    return rng.choice(fresh or others or usable)
+
+
+def _following(tracks: Sequence[Track], usable: list[Track], memory: _Memory) -> Track:
+    """The first usable track after the last heard; where that has vanished, after the place where it was."""
+    if not memory.session or memory.last is None:
+        return usable[0]
+    listing = list(dict.fromkeys(track.uri for track in tracks))
+    if memory.last in listing:
+        memory.listing = listing
+    if memory.last not in memory.listing:
+        return usable[0]
+    by_uri = {track.uri: track for track in usable}
+    later = memory.listing[memory.listing.index(memory.last) + 1 :]
+    return next((by_uri[uri] for uri in later if uri in by_uri), usable[0])

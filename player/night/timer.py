@@ -1,0 +1,76 @@
+"""The sleep timer: what ends a session, as a frozen value and what can be asked of it. Pure; any thread.
+
+The end is an absolute moment on the boot clock, so it depends on neither tracks nor pauses nor on a wall clock that is
+set; a session that starts late simply has its timer started in the past, and ends when it was planned to. The end is
+the moment of silence: the fade lies before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from player.settings import MAX_TIMER_S, TimerMode, TimerSetting
+
+SHORTEST_S: Final = 1.0
+"""A timer that is shortened to less than this ends now; no shorter one can be set either."""
+
+
+@dataclass(frozen=True, slots=True)
+class SleepTimer:
+    """A sleep timer that runs.
+
+    Attributes:
+        mode: what ends the session.
+        deadline_boot_s: the moment of silence on the boot clock; in clock mode only, otherwise None.
+        fade_from_boot_s: the final fade does not begin before this moment, however long it is meant to be.
+    """
+
+    mode: TimerMode
+    deadline_boot_s: float | None = None
+    fade_from_boot_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        assert (self.mode is TimerMode.CLOCK) == (self.deadline_boot_s is not None), self
+
+    @classmethod
+    def start(cls, setting: TimerSetting, now_s: float) -> SleepTimer:
+        """The timer that was asked for, counted from ``now_s`` on the boot clock."""
+        if setting.duration_s is None:
+            return cls(setting.mode)
+        return cls(setting.mode, now_s + setting.duration_s, now_s)
+
+    def extend(self, by_s: float, now_s: float) -> SleepTimer:
+        """Silence so much later, or earlier when negative; never in the past and never more than 24 hours from now.
+
+        Without a deadline (off, end of track) an extension sets one, counted from now; there is nothing to shorten, so
+        a negative one changes nothing. A level that is being kept (see `refade`) is kept for half of what then remains.
+        """
+        if self.deadline_boot_s is None and by_s <= 0.0:
+            return self
+        left_s = (self.remaining_s(now_s) or 0.0) + by_s
+        left_s = min(left_s, MAX_TIMER_S) if left_s >= SHORTEST_S else 0.0
+        extended = SleepTimer(TimerMode.CLOCK, now_s + left_s, now_s)
+        return extended.refade(now_s) if self.fade_from_boot_s > now_s else extended
+
+    def refade(self, now_s: float) -> SleepTimer:
+        """After a person set a level during the fade: keep it for half of what remains, then fade; the end stands."""
+        left_s = self.remaining_s(now_s)
+        return self if left_s is None else replace(self, fade_from_boot_s=now_s + left_s / 2)
+
+    def fade_starts_at(self, fade_out_s: float) -> float | None:
+        """When a fade of so many seconds begins, on the boot clock; None without a deadline.
+
+        A fade longer than the timer is clamped to it: it then begins with the timer.
+        """
+        if self.deadline_boot_s is None:
+            return None
+        return min(self.deadline_boot_s, max(self.deadline_boot_s - fade_out_s, self.fade_from_boot_s))
+
+    def remaining_s(self, now_s: float) -> float | None:
+        """Seconds until silence, 0 once it is due; None without a deadline."""
+        return None if self.deadline_boot_s is None else max(0.0, self.deadline_boot_s - now_s)
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it should be silent now."""
+        return self.deadline_boot_s is not None and now_s >= self.deadline_boot_s
