@@ -38,8 +38,8 @@ log = logging.getLogger("lull")
 
 TERM_FADE_S: Final = 1.2
 """SIGTERM: silent well within two seconds."""
-TERM_LIMIT_S: Final = 2.0
-"""After so long the daemon ends, silent or not reported so."""
+QUIT_MARGIN_S: Final = 0.5
+"""So long after its fade the daemon ends, even where the engine does not say that it is silent."""
 LINK_STOP_S: Final = 1.0
 
 
@@ -140,7 +140,7 @@ class App:
         self._engine.order(orders.Quit())
         self._wanted.put(None)
         self._close_link()
-        self._engine_thread.join(timeout=TERM_LIMIT_S)
+        self._engine_thread.join(timeout=2 * QUIT_MARGIN_S)
 
     # The turn.
 
@@ -184,7 +184,7 @@ class App:
             case Reload():
                 self._reload(now)
             case Quit(over_s):
-                self._quit_by_s = now.boot_s + max(over_s, TERM_LIMIT_S - TERM_FADE_S) + TERM_LIMIT_S - TERM_FADE_S
+                self._quit_by_s = now.boot_s + over_s + QUIT_MARGIN_S
                 self._hand_over(Shutdown(over_s), now)
             case _:
                 self._hand_over(message, now)
@@ -248,7 +248,8 @@ class App:
         if answer.reply_to is None or self._link is None or self._topics is None:
             return
         snapshot = self._session.snapshot(now)
-        self._link.publish(answer.reply_to.topic or self._topics.reply, payloads.reply(answer, snapshot), qos=1)
+        topic = answer.reply_to.topic or self._topics.reply
+        self._link.publish(topic, payloads.reply(answer, snapshot), qos=1, correlation=answer.reply_to.correlation)
 
     # Reload.
 

@@ -109,8 +109,10 @@ class Link(Protocol):
         """Say offline and disconnect, within a time."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0) -> None:
-        """Send, or drop while offline."""
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> None:
+        """Send, or drop while offline; ``correlation`` goes with an answer over MQTT 5."""
         ...
 
 

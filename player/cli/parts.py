@@ -23,7 +23,7 @@ def real_parts() -> Parts:
         clock=clock,
         make_sink=lambda audio: make_sink(audio, clock),
         decoder=decoder,
-        library=FileLibrary(decoder),
+        library=FileLibrary(),
         notifier=SystemdNotifier(),
         make_link=_make_link,
         is_time_trusted=TimeSync().is_trusted,

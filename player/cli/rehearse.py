@@ -198,7 +198,7 @@ def _build(plan: Plan, out: Path, report: Report, clock: VirtualClock) -> tuple[
     settings = plan.settings
     session = Session(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
     decoder = VlcDecoder()
-    rehearsal = Rehearsal(settings, session, FileLibrary(decoder), clock, report.hear)
+    rehearsal = Rehearsal(settings, session, FileLibrary(), clock, report.hear)
     engine_settings = EngineSettings(
         settings.fades.crossfade_s, settings.limits.ceiling_dbtp, hold_s=0.0, is_offline=True
     )
