@@ -1,0 +1,72 @@
+"""How a speaker shows itself to a broker: client id, password, patience. The link's thread; paho is not needed here."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+import socket
+from pathlib import Path
+from typing import Final
+
+from player.settings import MqttSettings
+
+log = logging.getLogger("lull.mqtt")
+
+FIRST_S: Final = 1.0
+LONGEST_S: Final = 60.0
+STEADY_S: Final = 60.0
+"""A connection that lasted so long was a good one."""
+_MACHINE_ID: Final = Path("/etc/machine-id")
+
+
+def client_id_of(prefix: str, device: str) -> str:
+    """The same id after each start, another one on each machine, at most 23 characters (all that 3.1.1 promises).
+
+    A second client with the same id throws the first one out, so it must not be a mere name; and the machine's id must
+    not be shown (machine-id(5)), so it is hashed.
+    """
+    try:
+        machine = _MACHINE_ID.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        machine = ""
+    seed = "\0".join((machine or socket.gethostname(), prefix, device))
+    return "lull-" + hashlib.sha256(seed.encode()).hexdigest()[:18]
+
+
+def read_password(settings: MqttSettings) -> str | None:
+    """The first line of the password file, None without one.
+
+    A relative name is looked for among the service manager's credentials. A file that cannot be read is a warning, not
+    an error: the speaker plays on, and the broker's refusal shows as the reason why it is not connected.
+    """
+    if settings.password_file is None:
+        return None
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / settings.password_file
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        log.warning("the broker's password cannot be read from %s: %s", path, reason)
+        return None
+    return lines[0] if lines else None
+
+
+class Backoff:
+    """How long to wait before the next attempt: 1 s, doubled up to 60 s, each shortened by up to half at random.
+
+    The jitter keeps a house full of speakers from knocking all at once when the broker is back.
+    """
+
+    def __init__(self, rng: random.Random | None = None) -> None:
+        self._rng = random.Random() if rng is None else rng  # noqa: S311 - a delay, no secret
+        self._next_s = FIRST_S
+
+    def next_s(self, lasted_s: float) -> float:
+        """Seconds to wait after an attempt that lasted so long; one that was steady starts the row anew."""
+        if lasted_s >= STEADY_S:
+            self._next_s = FIRST_S
+        wait_s = self._next_s * self._rng.uniform(0.5, 1.0)
+        self._next_s = min(self._next_s * 2, LONGEST_S)
+        return wait_s
