@@ -57,7 +57,7 @@ class Witnesses:
     )
 
 
-class _Timex(ctypes.Structure):
+class Timex(ctypes.Structure):
     """``struct timex`` up to its status; the rest is room, larger than on any platform."""
 
     _fields_ = (
@@ -77,7 +77,7 @@ def kernel_status() -> int | None:
         adjtimex = ctypes.CDLL(None).adjtimex
     except (OSError, AttributeError):
         return None
-    timex = _Timex(modes=0)
+    timex = Timex(modes=0)
     return None if adjtimex(ctypes.byref(timex)) < 0 else timex.status
 
 

@@ -1,0 +1,180 @@
+"""What the service manager hears: datagrams on a real notify socket, in the file system and abstract."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from player.adapters.systemd import SystemdNotifier, read_watchdog_s, send_to_journal
+from player.clock import monotonic_us
+
+
+class Manager:
+    """The receiving end of sd_notify(3)."""
+
+    def __init__(self, address: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
+        self._socket.setblocking(False)  # a datagram on a local socket has arrived when the sender returns
+
+    def heard(self) -> list[str]:
+        """Everything that came since the last time, one text a datagram."""
+        texts: list[str] = []
+        while True:
+            try:
+                texts.append(self._socket.recv(4096).decode())
+            except BlockingIOError:
+                return texts
+
+    def leave(self) -> None:
+        """Close the socket; its name stays."""
+        self._socket.close()
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    """A service manager on both kinds of address that systemd uses."""
+    address = str(tmp_path / "notify") if request.param == "path" else f"@lull-test-{secrets.token_hex(8)}"
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    listening = Manager(address)
+    yield listening
+    listening.leave()
+
+
+def test_ready_is_told(manager: Manager) -> None:
+    """READY=1 ends starting."""
+    SystemdNotifier().ready()
+    assert manager.heard() == ["READY=1"]
+
+
+def test_stopping_is_told(manager: Manager) -> None:
+    """STOPPING=1 begins the end."""
+    SystemdNotifier().stopping()
+    assert manager.heard() == ["STOPPING=1"]
+
+
+def test_the_watchdog_is_fed(manager: Manager) -> None:
+    """WATCHDOG=1 is one feeding, and each call is one."""
+    notifier = SystemdNotifier()
+    notifier.feed_watchdog()
+    notifier.feed_watchdog()
+    assert manager.heard() == ["WATCHDOG=1", "WATCHDOG=1"]
+
+
+def test_the_status_is_one_line(manager: Manager) -> None:
+    """A title with line breaks stays one variable; nobody can smuggle a READY=1 into the status."""
+    SystemdNotifier().status("playing rain\nREADY=1\r\nMAINPID=1")
+    assert manager.heard() == ["STATUS=playing rain READY=1 MAINPID=1"]
+
+
+def test_a_long_status_is_cut(manager: Manager) -> None:
+    """Two hundred characters are enough; umlauts count as one."""
+    SystemdNotifier().status("ä" * 500)
+    assert manager.heard() == ["STATUS=" + "ä" * 200]
+
+
+def test_reloading_carries_the_managers_own_time(manager: Manager) -> None:
+    """RELOADING=1 and MONOTONIC_USEC travel in one datagram, in microseconds of CLOCK_MONOTONIC."""
+    SystemdNotifier(monotonic_us=lambda: 12_345_678).reloading()
+    assert manager.heard() == ["RELOADING=1\nMONOTONIC_USEC=12345678"]
+
+
+def test_the_managers_time_is_clock_monotonic(manager: Manager) -> None:
+    """Unless told otherwise the time comes from CLOCK_MONOTONIC."""
+    before_us = monotonic_us()
+    SystemdNotifier().reloading()
+    (text,) = manager.heard()
+    assert before_us <= int(text.partition("MONOTONIC_USEC=")[2]) <= monotonic_us()
+
+
+def test_more_time_is_asked_for_in_microseconds(manager: Manager) -> None:
+    """Two and a half seconds are 2 500 000 microseconds."""
+    SystemdNotifier().extend_timeout(2.5)
+    assert manager.heard() == ["EXTEND_TIMEOUT_USEC=2500000"]
+
+
+def everything(notifier: SystemdNotifier) -> None:
+    """Make every call there is."""
+    notifier.ready()
+    notifier.status("idle")
+    notifier.reloading()
+    notifier.feed_watchdog()
+    notifier.extend_timeout(1.0)
+    notifier.stopping()
+
+
+def test_a_manager_that_left_is_no_fault(manager: Manager) -> None:
+    """Nobody reads the socket any more: every call returns."""
+    manager.leave()
+    everything(SystemdNotifier())
+
+
+def test_a_socket_that_was_removed_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NOTIFY_SOCKET names nothing: every call returns."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    everything(SystemdNotifier())
+
+
+def test_an_address_that_is_none_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NOTIFY_SOCKET is nonsense: every call returns."""
+    monkeypatch.setenv("NOTIFY_SOCKET", "nonsense")
+    everything(SystemdNotifier())
+
+
+def test_a_full_socket_blocks_nobody(manager: Manager) -> None:
+    """A manager that does not read lets messages be lost, and the caller goes on; what had room arrives."""
+    notifier = SystemdNotifier()
+    for _ in range(5):
+        notifier.feed_watchdog()
+    assert manager.heard() == ["WATCHDOG=1"] * 5
+
+
+def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started from a shell every call returns, and there is no watchdog."""
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    notifier = SystemdNotifier()
+    everything(notifier)
+    assert notifier.watchdog_s is None
+
+
+def test_the_watchdogs_period_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """WatchdogSec=30 arrives as thirty million microseconds, with our own process id."""
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    assert SystemdNotifier().watchdog_s == 30.0
+
+
+def test_the_watchdogs_period_needs_no_process_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sd_watchdog_enabled(3): without WATCHDOG_PID the period is for whoever reads it."""
+    monkeypatch.setenv("WATCHDOG_USEC", "1500000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    assert read_watchdog_s() == 1.5
+
+
+def test_somebody_elses_watchdog_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A period that was inherited from a parent is left alone."""
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid() + 1))
+    assert read_watchdog_s() is None
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "30s", "1e6", "²"])
+def test_a_period_that_is_none_means_no_watchdog(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zero, a sign, a unit or no number at all: no watchdog, and no fault."""
+    monkeypatch.setenv("WATCHDOG_USEC", text)
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    assert read_watchdog_s() is None
+
+
+def test_a_journal_entry_keeps_its_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Message and fields reach the library as they are, once."""
+    sent: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr("systemd.journal.send", lambda message, **fields: sent.append((message, fields)))
+    send_to_journal("two\nlines", {"LULL_EVENT": "problem", "PRIORITY": "4"})
+    assert sent == [("two\nlines", {"LULL_EVENT": "problem", "PRIORITY": "4"})]
