@@ -1,0 +1,288 @@
+"""What is written where: fields for the journal, lines for people, and each noise once."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
+
+from player.adapters import journal
+from tests.fakes.clock import FakeClock
+
+
+class FakeJournal:
+    """Takes entries, or refuses them with ``fault``."""
+
+    def __init__(self, fault: OSError | None = None) -> None:
+        self.entries: list[tuple[str, dict[str, str]]] = []
+        self.fault = fault
+
+    def send(self, message: str, fields: Mapping[str, str]) -> None:
+        """One entry."""
+        if self.fault is not None:
+            raise self.fault
+        self.entries.append((message, dict(fields)))
+
+
+class Terminal(io.StringIO):
+    """A stream that somebody looks at."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+def record(text: str, level: int = logging.INFO, name: str = "lull", **more: Any) -> logging.LogRecord:
+    """A record, with whatever ``extra`` would have put on it."""
+    return logging.makeLogRecord(
+        {"name": name, "levelno": level, "levelname": logging.getLevelName(level), "msg": text, **more}
+    )
+
+
+def handler_to(stream: TextIO, clock: FakeClock | None = None) -> journal.OnceHandler:
+    """The handler of a process with this stderr."""
+    return journal.make_handler(stream, clock or FakeClock(), FakeJournal().send)
+
+
+@pytest.fixture
+def connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
+    """A stderr that systemd has connected: JOURNAL_STREAM names its device and inode."""
+    with (tmp_path / "stderr").open("w+", encoding="utf-8") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        yield stream
+
+
+@pytest.fixture
+def untouched_logging() -> Iterator[None]:
+    """Root and ``lull`` loggers come back as they were."""
+    root, own = logging.getLogger(), logging.getLogger("lull")
+    before = list(root.handlers), root.level, own.level
+    yield
+    for handler in [handler for handler in root.handlers if handler not in before[0]]:
+        handler.close()
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    own.setLevel(before[2])
+
+
+# Where to.
+
+
+def test_a_connected_stderr_leads_to_the_journal(connected: TextIO) -> None:
+    """JOURNAL_STREAM matches device and inode of stderr."""
+    assert journal.leads_to_journal(connected)
+
+
+def test_an_inherited_variable_leads_nowhere(connected: TextIO, tmp_path: Path) -> None:
+    """Started by a service with stderr sent to a file of its own, JOURNAL_STREAM is somebody else's."""
+    with (tmp_path / "other").open("w", encoding="utf-8") as other:
+        assert not journal.leads_to_journal(other)
+
+
+def test_without_the_variable_there_is_no_journal(connected: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell's stderr stays a shell's stderr."""
+    monkeypatch.delenv("JOURNAL_STREAM")
+    assert not journal.leads_to_journal(connected)
+
+
+def test_a_stream_that_is_no_file_leads_nowhere(connected: TextIO) -> None:
+    """A stream in memory, and one that is closed, are no reason to fail."""
+    assert not journal.leads_to_journal(io.StringIO())
+    connected.close()
+    assert not journal.leads_to_journal(connected)
+
+
+# The journal's fields.
+
+
+def test_news_become_fields() -> None:
+    """``extra={"lull": …}`` is LULL_ and the key in capitals; numbers and truth as JSON, nothing for None."""
+    data = {"event": "session_started", "playlist": "rain", "volume": 30, "is_late": False, "track": None}
+    fields = journal.fields_of(record("playing rain", lull=data))
+    assert {key: value for key, value in fields.items() if key.startswith("LULL_")} == {
+        "LULL_EVENT": "session_started",
+        "LULL_PLAYLIST": "rain",
+        "LULL_VOLUME": "30",
+        "LULL_IS_LATE": "false",
+    }
+    assert fields["SYSLOG_IDENTIFIER"] == "lull"
+
+
+def test_a_fields_name_is_one_that_the_journal_takes() -> None:
+    """Capitals, digits and underscores, at most 64 of them: systemd.journal-fields(7)."""
+    fields = journal.fields_of(record("odd", lull={"next start": "x", "größe": "y", "k" * 100: "z"}))
+    assert all(re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", key) for key in fields)
+    assert fields["LULL_NEXT_START"] == "x"
+
+
+def test_what_json_does_not_know_is_written_as_text() -> None:
+    """A value of any kind becomes text; logging never fails over it."""
+    assert journal.fields_of(record("odd", lull={"path": Path("/a")}))["LULL_PATH"] == '"/a"'
+
+
+@pytest.mark.parametrize(
+    ("level", "priority"),
+    [
+        (logging.DEBUG, "7"),
+        (logging.INFO, "6"),
+        (logging.WARNING, "4"),
+        (logging.ERROR, "3"),
+        (logging.CRITICAL, "2"),
+        (logging.INFO + 1, "6"),
+    ],
+)
+def test_levels_are_syslogs(level: int, priority: str) -> None:
+    """syslog(3): debug 7, informational 6, warning 4, error 3, critical 2."""
+    assert journal.fields_of(record("x", level))["PRIORITY"] == priority
+
+
+def test_a_record_reaches_the_journal_with_its_text(connected: TextIO) -> None:
+    """Arguments are filled in, and nothing is written on stderr beside it."""
+    fake = FakeJournal()
+    handler = journal.make_handler(connected, FakeClock(), fake.send)
+    handler.handle(record("playing %s", args=("rain",), lull={"event": "track_started"}))
+    ((message, fields),) = fake.entries
+    assert message == "playing rain"
+    assert fields["LULL_EVENT"] == "track_started"
+    assert connected.tell() == 0
+
+
+def test_a_traceback_reaches_the_journal_in_one_entry(connected: TextIO) -> None:
+    """An exception's traceback is part of its message."""
+    fake = FakeJournal()
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        journal.make_handler(connected, FakeClock(), fake.send).handle(record("failed", exc_info=sys.exc_info()))
+    ((message, _),) = fake.entries
+    assert message.startswith("failed\nTraceback")
+    assert message.endswith("ValueError: odd")
+
+
+def test_what_the_journal_does_not_take_goes_to_stderr(connected: TextIO) -> None:
+    """A full disk loses the fields, not the message; one line, with its priority in front."""
+    fake = FakeJournal(OSError(28, "No space left on device"))
+    journal.make_handler(connected, FakeClock(), fake.send).handle(record("device\nlost", logging.WARNING))
+    connected.seek(0)
+    assert connected.read() == "<4>device lost\n"
+
+
+# Lines for people.
+
+
+def test_people_get_the_time_and_the_text() -> None:
+    """``2026-01-15 22:30:00 text``; no level where there is nothing to worry about."""
+    stream = io.StringIO()
+    handler_to(stream).handle(record("playing rain"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d playing rain\n", stream.getvalue())
+
+
+def test_warnings_and_errors_are_named() -> None:
+    """From warnings on the level stands before the text."""
+    stream = io.StringIO()
+    handler = handler_to(stream)
+    handler.handle(record("broker away", logging.WARNING))
+    handler.handle(record("config bad", logging.ERROR))
+    assert [line[20:] for line in stream.getvalue().splitlines()] == ["warning: broker away", "error: config bad"]
+
+
+def test_a_terminals_live_line_is_wiped_first() -> None:
+    """On a terminal a message replaces the half-drawn line instead of running on from it."""
+    stream = Terminal()
+    handler_to(stream).handle(record("playing rain"))
+    assert stream.getvalue().startswith("\r\x1b[2K")
+
+
+# Each noise once.
+
+
+def test_noise_is_said_once_then_counted() -> None:
+    """A hundred refused connections in a minute are one line, and a count with the first line after ten minutes."""
+    stream, clock = io.StringIO(), FakeClock()
+    handler = handler_to(stream, clock)
+    for _ in range(100):
+        handler.handle(record("refused", logging.WARNING, "lull.mqtt"))
+        clock.advance(0.6)
+    clock.advance(540.0)
+    handler.handle(record("playing rain"))
+    assert [line[20:] for line in stream.getvalue().splitlines()] == [
+        "warning: refused",
+        "warning: refused (came 99 more times within 10m)",
+        "playing rain",
+    ]
+
+
+def test_news_are_always_said() -> None:
+    """The same track twice in ten minutes is news both times."""
+    stream = io.StringIO()
+    handler = handler_to(stream)
+    handler.handle(record("playing rain"))
+    handler.handle(record("playing rain"))
+    assert len(stream.getvalue().splitlines()) == 2
+
+
+def test_texts_are_compared_with_their_arguments() -> None:
+    """The same form with other arguments is another text."""
+    stream = io.StringIO()
+    handler = handler_to(stream)
+    handler.handle(record("skipped %s", name="lull.vlc", args=("a.mp3",)))
+    handler.handle(record("skipped %s", name="lull.vlc", args=("b.mp3",)))
+    assert len(stream.getvalue().splitlines()) == 2
+
+
+def test_counts_that_are_owed_are_said_at_the_end() -> None:
+    """Closing says what was counted."""
+    stream = io.StringIO()
+    handler = handler_to(stream)
+    for _ in range(3):
+        handler.handle(record("refused", logging.WARNING, "lull.mqtt"))
+    handler.close()
+    assert stream.getvalue().splitlines()[-1].endswith("warning: refused (came 2 more times within 10m)")
+
+
+# Set-up.
+
+
+@pytest.mark.usefixtures("untouched_logging")
+@pytest.mark.parametrize(
+    ("options", "own", "foreign"),
+    [
+        ({}, {"info", "warning"}, {"warning"}),
+        ({"is_verbose": True}, {"debug", "info", "warning"}, {"debug", "info", "warning"}),
+        ({"warnings_only": True}, {"warning"}, {"warning"}),
+    ],
+)
+def test_levels_of_the_set_up(
+    options: dict[str, bool], own: set[str], foreign: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours from info on, others' from warnings on; verbose says all, and the night's live line only warnings."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    journal.set_up(**options)
+    for level in ("debug", "info", "warning"):
+        getattr(logging.getLogger("lull.own"), level)("own %s", level)
+        getattr(logging.getLogger("paho"), level)("foreign %s", level)
+    heard = stream.getvalue()
+    assert set(re.findall(r"own (\w+)", heard)) == own
+    assert set(re.findall(r"foreign (\w+)", heard)) == foreign
+
+
+@pytest.mark.usefixtures("untouched_logging")
+def test_a_second_set_up_replaces_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set up twice, everything is still said once."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    journal.set_up()
+    journal.set_up()
+    logging.getLogger("lull").info("ready")
+    assert len(stream.getvalue().splitlines()) == 1
