@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.timesync import STA_UNSYNC, TimeSync, Timex, Witnesses, kernel_status
+from player.adapters.timesync import TimeSync, Timex, Witnesses, kernel_status
 from tests.fakes.clock import FakeClock
 
 TODAY = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 INSTALLED = datetime(2025, 12, 1, tzinfo=UTC)
 STA_PLL = 0x0001
+STA_UNSYNC = 0x0040  # both as in <linux/timex.h>
 
 
 def unsynced() -> int:
