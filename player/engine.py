@@ -40,12 +40,15 @@ from player.events import (
 from player.mixer import Mixer
 from player.orders import EngineOrder, PlayItem, QueueItem, Quit, RampTo, Retune, Then
 from player.ports import Decoder, Sink
-from player.units import CHANNELS, RATE_HZ, SILENCE_DB
+from player.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames
 
 BLOCK_FRAMES: Final = 4_800
 """100 ms: few wake-ups, and a command is heard soon."""
 PROGRESS_BLOCKS: Final = 10
 """A progress report a second."""
+SOON_FRAMES: Final = to_frames(4.0)
+"""Two rises would add up to 12 dB/s, so one waits: a blend for a volume command that is done so soon, otherwise the
+output's ramp for the blend."""
 FIRST_RETRY_S: Final = 0.5
 LAST_RETRY_S: Final = 5.0
 """Pauses between attempts to open the device, doubling from the first to the last."""
@@ -218,8 +221,14 @@ class Engine:
             return self._silence
         if self._is_held:
             return self._silence
-        mixed = self._mixer.mix(BLOCK_FRAMES, is_output_silent=self._chain.ramp.is_silent)
-        return self._chain.process(mixed)
+        ramp = self._chain.ramp
+        self._mixer.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)
+        if ramp.is_rising and not self._mixer.is_sounding:
+            return self._silence  # the rise waits for the sound that it is for
+        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES
+        is_ramp_free = is_ramp_first or not self._mixer.is_rising
+        mixed = self._mixer.mix(BLOCK_FRAMES, may_rise=not is_ramp_first)
+        return self._chain.process(mixed, may_rise=is_ramp_free)
 
     def _write(self, block: Block) -> None:
         try:

@@ -94,9 +94,8 @@ class Deck:
         duration_s = self.source.duration_s
         return None if duration_s is None else max(ready_s, duration_s - self.position_s)
 
-    def render(self, frames: int) -> Block:
+    def render(self, frames: int, *, may_rise: bool) -> Block:
         """The deck's next ``frames`` frames, shape (frames, 2); zeros where it has none."""
-        self._watch_the_end()
         if self.is_stalled and self.gain.is_silent:
             self.stalled_frames += frames
             return np.zeros((frames, CHANNELS), np.float32)
@@ -105,17 +104,17 @@ class Deck:
         if len(block) < frames:
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
-        return self._shape(self._sanitiser.process(block))
+        return self._shape(self._sanitiser.process(block), may_rise=may_rise)
 
-    def _shape(self, block: Block) -> Block:
-        gains = self.gain.gains(len(block))
+    def _shape(self, block: Block, *, may_rise: bool) -> Block:
+        gains = self.gain.gains(len(block), may_rise=may_rise)
         if isinstance(gains, float):
             factor = np.float32(gains) * self._item_gain
             return block if factor == 1.0 else block * factor
         shaped: Block = block * (gains * self._item_gain)[:, np.newaxis]
         return shaped
 
-    def _watch_the_end(self) -> None:
+    def watch_the_end(self) -> None:
         """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled."""
         ready = self.source.frames_ready()
         if self.source.is_finished():
@@ -203,15 +202,34 @@ class Mixer:
         self.queue(None)
         self._is_dry = True
 
-    def mix(self, frames: int, *, is_output_silent: bool) -> Block:
-        """The sum of all decks, shape (frames, 2); ``is_output_silent`` lets a first track begin at its full gain."""
+    @property
+    def is_sounding(self) -> bool:
+        """Whether there is a deck to be heard."""
+        return bool(self._decks)
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether a deck is on its way up."""
+        return any(deck.gain.is_rising for deck in self._decks)
+
+    def prepare(self, frames: int, *, is_output_silent: bool) -> None:
+        """Before a block of so many frames: start what is ready, fade what ends or runs dry.
+
+        ``is_output_silent`` lets a first track begin at its full gain, because the output makes the rise.
+        """
         if self._is_offline:
             self._wait_for_decoders(frames)
         self._start_pending(is_output_silent=is_output_silent)
         self._prepare_next()
+        for deck in self._decks:
+            deck.watch_the_end()
+
+    def mix(self, frames: int, *, may_rise: bool = True) -> Block:
+        """The sum of all decks, shape (frames, 2); without ``may_rise`` decks on their way up stand still."""
         mixed = np.zeros((frames, CHANNELS), np.float32)
         for deck in self._decks:
-            mixed = deck.render(frames) if len(self._decks) == 1 else mixed + deck.render(frames)
+            block = deck.render(frames, may_rise=may_rise)
+            mixed = block if len(self._decks) == 1 else mixed + block
         self._drop_what_is_over()
         return mixed
 

@@ -34,9 +34,13 @@ class Chain:
         self.latency_frames = self.guard.latency_frames + self.limiter.latency_frames
         self.faults = 0
 
-    def process(self, mixed: Block) -> Block:
-        """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling."""
-        out = self._checked(self.limiter.process(self.ramp.process(self.guard.process(mixed))))
+    def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
+        """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling.
+
+        Without ``may_rise`` a ramp on its way up stands still for this block, because a deck rises in it.
+        """
+        ramp = self.ramp.process if may_rise or not self.ramp.is_rising else self.ramp.wait
+        out = self._checked(self.limiter.process(ramp(self.guard.process(mixed))))
         self.meter.measure(out)
         return out
 

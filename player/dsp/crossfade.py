@@ -173,6 +173,11 @@ class DeckGain:
         return self._law is None and self._now == 1.0
 
     @property
+    def is_rising(self) -> bool:
+        """Whether it is on its way up."""
+        return isinstance(self._law, Rise)
+
+    @property
     def level_db(self) -> float:
         """Level of the last frame in dB, -inf for silence."""
         return gain_to_db(self._now)
@@ -213,10 +218,13 @@ class DeckGain:
         if self._law is not None and self._frames == self._at:
             self._stand(self._law.end)
 
-    def gains(self, frames: int) -> Gains | float:
-        """Gains of the next ``frames`` frames, float32; one number when it stands at 0 or 1."""
+    def gains(self, frames: int, *, may_rise: bool = True) -> Gains | float:
+        """Gains of the next ``frames`` frames, float32; one number when it stands.
+
+        Without ``may_rise`` a rise, and what makes room for one, stands still for these frames: something else rises.
+        """
         law = self._law
-        if law is None:
+        if law is None or not (may_rise or isinstance(law, Fall)):
             return self._now
         moving = min(frames, self._frames - self._at)
         gains = law.exact(self._at + 1, moving).astype(np.float32)

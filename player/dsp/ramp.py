@@ -98,6 +98,15 @@ class Ramp:
         self._frames = self._at = 0
         self._settled = self._settle_frames
 
+    @property
+    def is_rising(self) -> bool:
+        """Whether it is on its way up, or about to be."""
+        return self.is_moving and self._target_db > self._level_db
+
+    def wait(self, block: Block) -> Block:
+        """The block times the present gain, without moving: something else rises, and two rises would add up."""
+        return block * np.float32(db_to_gain(self._level_db))
+
     def process(self, block: Block) -> Block:
         """The block, shape (frames, 2), times the gain; at full level it is the same block, at silence exact zeros."""
         moving = min(len(block), self._frames - self._at)

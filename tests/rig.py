@@ -1,0 +1,103 @@
+"""The real engine on a fake device, a scripted decoder and a fake clock; what is heard is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from player.engine import BLOCK_FRAMES, Engine, EngineSettings
+from player.events import EngineReport
+from player.orders import Crossing, Item, PlayItem, QueueItem, RampTo
+from player.units import CHANNELS, RATE_HZ, to_frames
+from tests.fakes.clock import FakeClock
+from tests.fakes.sink import FakeSink
+from tests.fakes.source import FakeDecoder, Script
+
+Samples = npt.NDArray[np.float32]
+R = TypeVar("R")
+LEVEL = 0.1
+
+
+def constant(duration_s: float = 600.0, level: float = LEVEL) -> Script:
+    """A track that is a constant, so that the output is the gain itself."""
+    return Script(lambda _start, frames: np.full((frames, CHANNELS), level, np.float32), to_frames(duration_s))
+
+
+def noise(seed: int, duration_s: float = 60.0, level: float = LEVEL) -> Script:
+    """A track of white noise, unrelated to those of other seeds."""
+    frames = to_frames(duration_s)
+    samples = np.random.default_rng(seed).normal(0.0, level, (frames, CHANNELS)).astype(np.float32)
+    return Script(np.clip(samples, -0.5, 0.5), frames)
+
+
+class Rig:
+    """Steps the engine through virtual time."""
+
+    def __init__(self, scripts: Mapping[str, Script], crossfade_s: float = 8.0, hold_s: float = 1.0) -> None:
+        self.clock = FakeClock()
+        self.sink = FakeSink(self.clock, on_block=self._hear)
+        self.decoder = FakeDecoder(dict(scripts))
+        self.reports: list[EngineReport] = []
+        settings = EngineSettings(crossfade_s, -1.0, hold_s)
+        self.engine = Engine(self.sink, self.decoder, self.clock, self.reports.append, settings)
+        self._blocks: list[Samples] = []
+        self._ids = 0
+
+    def _hear(self, block: Samples) -> None:
+        self._blocks.append(block.copy())
+
+    def item(self, uri: str, **parts: float) -> Item:
+        """A new playing of a script."""
+        self._ids += 1
+        return Item(self._ids, uri, uri, **parts)  # type: ignore[arg-type]
+
+    def play(self, uri: str, crossing: Crossing = Crossing.BLEND, **parts: float) -> Item:
+        item = self.item(uri, **parts)
+        self.engine.order(PlayItem(item, crossing))
+        return item
+
+    def queue(self, uri: str) -> Item:
+        item = self.item(uri)
+        self.engine.order(QueueItem(item))
+        return item
+
+    def start(self, uri: str, level_db: float = 0.0) -> Item:
+        """Play a track and wait until the level is reached."""
+        item = self.play(uri)
+        self.engine.order(RampTo(level_db, 0.0))
+        self.run(11.0)
+        return item
+
+    def run(self, duration_s: float) -> None:
+        """Render so much."""
+        for _ in range(round(duration_s * RATE_HZ / BLOCK_FRAMES)):
+            self.engine.step()
+
+    def heard(self, last_s: float | None = None) -> Samples:
+        """All that was heard, or the last seconds of it."""
+        samples = np.concatenate(self._blocks) if self._blocks else np.zeros((0, CHANNELS), np.float32)
+        return samples if last_s is None else samples[-to_frames(last_s) :]
+
+    def reported(self, kind: type[R]) -> list[R]:
+        """All reports of a kind."""
+        return [report for report in self.reports if isinstance(report, kind)]
+
+
+def gain_db(samples: Samples, full: float = LEVEL) -> npt.NDArray[np.float64]:
+    """Gain at each frame of a constant track, in dB; -inf for silence."""
+    with np.errstate(divide="ignore"):
+        levels: npt.NDArray[np.float64] = 20 * np.log10(np.abs(samples[:, 0].astype(np.float64)) / full)
+    return levels
+
+
+def fastest_rise(samples: Samples, floor_db: float = -59.0, over_s: float = 0.01) -> float:
+    """The steepest rise of a constant track's gain in dB/s between instants ``over_s`` apart, what is below the floor
+    counting as the floor.
+    """
+    hop = RATE_HZ // 100
+    apart = round(over_s * 100)
+    levels = np.maximum(gain_db(samples)[::hop], floor_db - 0.01)
+    return float(np.max(levels[apart:] - levels[:-apart], initial=0.0) / over_s)

@@ -1,0 +1,262 @@
+"""The engine renders what it is told, at bounded rates, and falls to silence when anything goes wrong."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from player.events import (
+    EngineFaulted,
+    ItemEnded,
+    ItemFailed,
+    ItemStarted,
+    OutputFound,
+    OutputLost,
+    OutputUnderran,
+    RampArrived,
+    RanDry,
+)
+from player.orders import Crossing, RampTo, Then
+from player.safety import MAX_RISE_DB_PER_S
+from player.units import SILENCE_DB
+from tests.fakes.source import Script
+from tests.rig import LEVEL, Rig, constant, fastest_rise, gain_db, noise
+
+RISE = MAX_RISE_DB_PER_S + 0.01
+HALT = RampTo(SILENCE_DB, 1.0, Then.STOP)
+
+
+def power_db(samples: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(np.square(samples.astype(np.float64)))))
+
+
+def test_the_first_track_comes_up_with_the_output_and_no_faster_than_6_db_a_second() -> None:
+    """From silence it starts 60 dB below its level and needs ten seconds, however short a fade is asked for."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    levels = gain_db(rig.heard())
+    assert fastest_rise(rig.heard()) <= RISE
+    assert levels[-1] == pytest.approx(0.0, abs=1e-4)
+    sounding = levels[np.isfinite(levels)]
+    assert sounding[0] == pytest.approx(-60.0, abs=0.1)
+
+
+def test_a_track_blends_into_the_next_at_constant_power() -> None:
+    """Unrelated tracks: the level over any second of the blend stays within 1 dB; both were heard to the end."""
+    rig = Rig({"a": noise(1, 40.0), "b": noise(2, 60.0)})
+    rig.start("a")
+    rig.queue("b")
+    rig.run(40.0)
+    after = rig.heard()[12 * 48_000 :]
+    levels = [power_db(after[at : at + 48_000]) for at in range(0, len(after) - 48_000, 24_000)]
+    assert max(levels) - min(levels) < 1.0
+    assert [report.item_id for report in rig.reported(ItemStarted)] == [1, 2]
+    ended = rig.reported(ItemEnded)
+    assert [report.item_id for report in ended] == [1]
+    assert ended[0].played_s == pytest.approx(40.0, abs=0.2)
+
+
+def test_a_track_that_ends_in_silence_gives_way_to_a_slow_rise() -> None:
+    """What comes in over silence is heard alone, and still rises by 6 dB a second at most."""
+    rig = Rig({"a": constant(40.0, level=0.0), "b": constant()})
+    rig.start("a")
+    rig.queue("b")
+    rig.run(50.0)
+    assert fastest_rise(rig.heard()) <= RISE
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_skip_falls_at_once_and_the_other_rises_slowly() -> None:
+    """Within half a second the level has fallen; the new track is there after ten seconds; nothing rises faster."""
+    rig = Rig({"a": constant(), "b": constant()})
+    rig.start("a")
+    rig.play("b", Crossing.SKIP)
+    rig.run(0.5)
+    assert gain_db(rig.heard())[-1] < -6.0
+    rig.run(11.0)
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+    assert fastest_rise(rig.heard()) <= RISE
+
+
+def test_a_stop_is_a_fade_and_then_exact_silence() -> None:
+    """The last sample before silence is 60 dB below the programme; then zeros, and the tracks are let go."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.engine.order(HALT)
+    rig.run(2.0)
+    samples = rig.heard(2.0)[:, 0]
+    last = np.flatnonzero(samples)[-1]
+    assert abs(samples[last]) <= LEVEL * 1.05e-3
+    assert not samples[last + 1 :].any()
+    assert rig.reported(RampArrived)[-1] == RampArrived(SILENCE_DB, Then.STOP)
+    assert rig.engine.is_idle
+    assert rig.decoder.open_count == 0
+
+
+def test_hold_keeps_the_place_and_comes_back_from_silence() -> None:
+    """Nothing of the track is used up while it is held."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.engine.order(RampTo(SILENCE_DB, 1.0, Then.HOLD))
+    rig.run(2.0)
+    position = rig.decoder.opened[0][1].position
+    rig.run(30.0)
+    assert rig.decoder.opened[0][1].position == position
+    assert not rig.heard(20.0).any()
+    rig.engine.order(RampTo(0.0, 0.0))
+    rig.run(11.0)
+    assert fastest_rise(rig.heard()) <= RISE
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_broken_next_track_is_noticed_ahead_and_leaves_no_gap() -> None:
+    """The failure of what is queued is reported while the present one still plays."""
+    rig = Rig({"a": noise(1, 40.0), "b": Script(np.zeros((0, 2), np.float32), fails_to_open=True), "c": noise(3)})
+    rig.start("a")
+    rig.queue("b")
+    rig.run(3.0)
+    assert [report.reason for report in rig.reported(ItemFailed)] == ["cannot be opened"]
+    rig.queue("c")
+    rig.run(30.0)
+    after = rig.heard()[12 * 48_000 :]
+    assert min(power_db(after[at : at + 24_000]) for at in range(0, len(after) - 24_000, 24_000)) > -23.0
+
+
+def test_without_a_successor_the_last_seconds_fade() -> None:
+    """A track that ends while loud does not end in a cut, and the engine says that it ran dry."""
+    rig = Rig({"a": constant(30.0)})
+    rig.start("a")
+    rig.run(25.0)
+    samples = rig.heard()[:, 0]
+    last = np.flatnonzero(samples)[-1]
+    assert abs(samples[last]) <= LEVEL * 1.1e-3
+    assert len(rig.reported(RanDry)) == 1
+    assert np.max(np.abs(np.diff(samples))) < LEVEL * 0.01
+
+
+def test_nan_in_a_track_never_reaches_the_device() -> None:
+    """The sound falls to silence before the bad sample and rises from silence behind it."""
+    rig = Rig({"a": Script(constant().audio, 48_000 * 60, nan_at=48_000 * 20)})
+    rig.start("a")
+    rig.run(25.0)
+    assert np.isfinite(rig.heard()).all()
+    assert fastest_rise(rig.heard()) <= RISE
+    assert gain_db(rig.heard())[48_000 * 21] < -50.0
+
+
+def test_a_stalled_source_fades_out_and_comes_back_slowly() -> None:
+    """Data stop coming: a fade on what is left; they come again: a rise from silence."""
+    rig = Rig({"a": Script(constant().audio, 48_000 * 600, stalls_at=48_000 * 20)})
+    rig.start("a")
+    rig.run(12.0)
+    assert gain_db(rig.heard())[-1] == SILENCE_DB
+    samples = rig.heard()[:, 0]
+    assert np.max(np.abs(np.diff(samples))) < LEVEL * 0.01
+    rig.decoder.opened[0][1].script = constant()
+    rig.run(12.0)
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+    assert fastest_rise(rig.heard()) <= RISE
+
+
+def test_a_source_that_stays_stalled_has_failed() -> None:
+    """After fifteen seconds of nothing it is reported and let go."""
+    rig = Rig({"a": Script(constant().audio, 48_000 * 600, stalls_at=48_000 * 20)})
+    rig.start("a")
+    rig.run(30.0)
+    assert "no data" in rig.reported(ItemFailed)[0].reason
+    assert len(rig.reported(RanDry)) == 1
+
+
+def test_a_lost_device_is_retried_and_the_output_waits_at_silence_for_a_ramp() -> None:
+    """Reported once, tried again and again, nothing used up meanwhile, silence until a ramp is ordered."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.sink.fails_on_write = {rig.sink.writes}
+    rig.sink.fails_on_open = 5
+    rig.run(1.0)
+    position = rig.decoder.opened[0][1].position
+    assert len(rig.reported(OutputLost)) == 1
+    rig.run(20.0)
+    assert len(rig.reported(OutputFound)) == 1
+    assert rig.sink.opens == 2
+    assert not rig.heard(0.5).any()
+    rig.engine.order(RampTo(0.0, 0.0))
+    rig.run(11.0)
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+    assert fastest_rise(rig.heard()) <= RISE
+    assert rig.decoder.opened[0][1].position > position
+
+
+def test_an_underrun_comes_back_from_silence() -> None:
+    """A gap was heard: after it silence, and a rise when it is ordered."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.sink.underrun_at = {rig.sink.writes}
+    rig.run(0.5)
+    assert len(rig.reported(OutputUnderran)) == 1
+    assert not rig.heard(0.4).any()
+    rig.engine.order(RampTo(0.0, 0.0))
+    rig.run(11.0)
+    assert fastest_rise(rig.heard()) <= RISE
+
+
+def test_an_exception_in_the_audio_path_becomes_silence_and_a_report() -> None:
+    """A decoder that raises ends nothing: silence, a report, and the next order is obeyed."""
+
+    def explode(_start: int, _frames: int) -> np.ndarray:
+        raise ZeroDivisionError("a bug")
+
+    rig = Rig({"a": constant(), "bad": Script(explode, 48_000 * 60)})
+    rig.start("a")
+    rig.play("bad", Crossing.SKIP)
+    rig.run(2.0)
+    assert [report.reason for report in rig.reported(EngineFaulted)] == ["ZeroDivisionError: a bug"]
+    assert not rig.heard(1.0).any()
+    rig.start("a")
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+    assert fastest_rise(rig.heard()) <= RISE
+
+
+def test_gain_belongs_to_the_item() -> None:
+    """A track at -6 dB next to one at 0 dB: each has its own gain from its first to its last sample."""
+    rig = Rig({"a": constant(40.0), "b": constant()})
+    rig.play("a", gain_db=-6.0)
+    rig.engine.order(RampTo(0.0, 0.0))
+    rig.run(12.0)
+    assert gain_db(rig.heard())[-1] == pytest.approx(-6.0, abs=1e-3)
+    rig.queue("b")
+    rig.run(40.0)
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_no_sequence_of_orders_rises_faster_than_6_db_a_second(seed: int) -> None:
+    """Random plays, skips, queues, ramps, holds, stops and faults at random moments: one law for all of them."""
+    rng = random.Random(seed)
+    tracks = {"a": constant(), "b": constant(45.0), "c": constant(25.0), "s": constant(40.0, level=0.0)}
+    rig = Rig(tracks)
+    rig.start("a")
+    for _ in range(60):
+        match rng.randrange(8):
+            case 0 | 1:
+                rig.play(rng.choice("abcs"), rng.choice(list(Crossing)))
+            case 2:
+                rig.queue(rng.choice("abcs"))
+            case 3 | 4:
+                rig.engine.order(RampTo(rng.choice([0.0, -10.0, -30.0, SILENCE_DB]), rng.choice([0.0, 1.0, 20.0])))
+            case 5:
+                rig.engine.order(RampTo(SILENCE_DB, rng.random(), rng.choice([Then.HOLD, Then.STOP])))
+            case 6:
+                rig.engine.order(RampTo(0.0, 0.0))
+            case 7:
+                rig.sink.underrun_at = {rig.sink.writes + 1}
+        rig.run(rng.choice([0.1, 0.3, 2.0, 9.0]))
+    samples = rig.heard()
+    # two copies of one constant add up in phase where unrelated tracks would not: up to 3 dB more, gained over seconds,
+    # and a track that begins 60 dB down is heard as 0.5 dB where another one is already 38 dB down
+    assert fastest_rise(samples, floor_db=-50.0, over_s=0.5) <= RISE + 1.0
+    assert np.max(np.abs(samples)) <= 10 ** (-1 / 20)
+    assert rig.reported(ItemStarted)
