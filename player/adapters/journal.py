@@ -8,6 +8,7 @@ and always said; everything else (libVLC, paho, the adapters) is said once and t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -103,13 +104,19 @@ class JournalHandler(logging.Handler):
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        message = self.format(record)
+        """Write one record; logging never raises."""
         try:
+            message = self.format(record)
             self._send(message, fields_of(record))
         except OSError:
+            self._write_line(record.levelno, message)
+        except (TypeError, ValueError):  # a text and arguments that do not fit: said in the standard library's way
+            self.handleError(record)
+
+    def _write_line(self, level: int, message: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # stderr is gone as well: nobody is left to be told
             # "<4>" at the start of a line is its priority: sd-daemon(3)
-            self._stream.write(f"<{_priority(record.levelno)}>{' '.join(message.splitlines())}\n")
+            self._stream.write(f"<{_priority(level)}>{' '.join(message.splitlines())}\n")
             self._stream.flush()
 
 
@@ -130,6 +137,13 @@ class PlainFormatter(logging.Formatter):
         return f"{self._before}{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {level}{super().format(record)}"
 
 
+def _text_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # a text and arguments that do not fit; the inner handler says so
+        return str(record.msg)
+
+
 class OnceHandler(logging.Handler):
     """Passes records on to another handler, each text once; the counts follow with the first record after ten minutes.
 
@@ -148,7 +162,7 @@ class OnceHandler(logging.Handler):
         """Write it, or count it."""
         now_s = self._clock.now().boot_s
         self._say_counts(now_s)
-        message = Message(record.name, record.levelno, record.getMessage())
+        message = Message(record.name, record.levelno, _text_of(record))
         if record.name == NEWS_LOGGER or self._repeats.is_new(message, now_s):
             self._inner.handle(record)
 

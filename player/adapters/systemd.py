@@ -86,6 +86,9 @@ def send_to_journal(message: str, fields: Mapping[str, str]) -> None:
     Raises:
         OSError: the journal is there and does not take the entry.
     """
-    from systemd.journal import send  # noqa: PLC0415 - 0.7 MB that only a daemon under systemd needs
+    from systemd.journal import sendv  # noqa: PLC0415 - 0.7 MB that only a daemon under systemd needs
 
-    send(message, **fields)
+    # file names may hold bytes that are no UTF-8; an entry about one must not fail over it
+    sendv(
+        *(f"{key}={value}".encode(errors="backslashreplace") for key, value in {"MESSAGE": message, **fields}.items())
+    )

@@ -175,6 +175,21 @@ def test_what_the_journal_does_not_take_goes_to_stderr(connected: TextIO) -> Non
     assert connected.read() == "<4>device lost\n"
 
 
+def test_logging_does_not_raise_when_nobody_can_be_told(connected: TextIO) -> None:
+    """Journal full and stderr closed: the message is lost, the daemon is not."""
+    handler = journal.make_handler(connected, FakeClock(), FakeJournal(OSError(28, "No space left on device")).send)
+    connected.close()
+    handler.handle(record("device lost", logging.WARNING))
+
+
+def test_arguments_that_do_not_fit_do_not_raise(connected: TextIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bug in a log call is printed, as the standard library does, and the caller goes on."""
+    fake = FakeJournal()
+    journal.make_handler(connected, FakeClock(), fake.send).handle(record("%s of %s", args=("one",)))
+    assert fake.entries == []
+    assert "not enough arguments" in capsys.readouterr().err
+
+
 # Lines for people.
 
 

@@ -172,9 +172,26 @@ def test_a_period_that_is_none_means_no_watchdog(text: str, monkeypatch: pytest.
     assert read_watchdog_s() is None
 
 
-def test_a_journal_entry_keeps_its_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Message and fields reach the library as they are, once."""
-    sent: list[tuple[str, dict[str, str]]] = []
-    monkeypatch.setattr("systemd.journal.send", lambda message, **fields: sent.append((message, fields)))
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[set[bytes]]:
+    """What libsystemd was given, a set of fields for each entry."""
+    entries: list[set[bytes]] = []
+    monkeypatch.setattr("systemd.journal.sendv", lambda *fields: entries.append(set(fields)))
+    return entries
+
+
+def test_a_journal_entry_keeps_its_fields(sent: list[set[bytes]]) -> None:
+    """Message and fields reach the library as they are, line breaks included, in one entry."""
     send_to_journal("two\nlines", {"LULL_EVENT": "problem", "PRIORITY": "4"})
-    assert sent == [("two\nlines", {"LULL_EVENT": "problem", "PRIORITY": "4"})]
+    assert sent == [{b"MESSAGE=two\nlines", b"LULL_EVENT=problem", b"PRIORITY=4"}]
+
+
+def test_a_name_that_is_no_utf8_can_be_written(sent: list[set[bytes]]) -> None:
+    """A file name with the byte FF in it arrives with that byte spelled out."""
+    send_to_journal("skipped", {"LULL_TRACK": os.fsdecode(b"rain\xff.mp3")})
+    assert sent == [{b"MESSAGE=skipped", b"LULL_TRACK=rain\\udcff.mp3"}]
+
+
+def test_the_real_library_takes_an_entry() -> None:
+    """The libsystemd of this machine accepts what we send, journal or no journal; debug level, so that nobody minds."""
+    send_to_journal("a test of lull wrote this", {"PRIORITY": "7", "SYSLOG_IDENTIFIER": "lull-test", "CODE_LINE": "1"})
