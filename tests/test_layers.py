@@ -44,8 +44,7 @@ DOORS = {
     "paho": {"adapters/mqtt.py"},
     "alsaaudio": {"adapters/alsa_sink.py"},
     "systemd": {"adapters/systemd.py", "adapters/journal.py"},
-    "yaml": {"config.py", "config_schema.py"},
-    "voluptuous": {"config.py", "config_schema.py"},
+    "yaml": {"config/tree.py"},
 }
 """One door for each foreign library."""
 

@@ -1,0 +1,170 @@
+"""The config file: YAML in, one frozen `Config` out, or every fault at once with file, line, key and what is allowed.
+
+Runs on the main thread, at start and at each reload. `tree` reads YAML and remembers lines, `values` reads single
+values as they were written, `fill` turns tables into settings, `sections` says which keys there are. There is no schema
+library in between: those check plain Python values, and by then the lines and the spelling (``22:30``, ``off``) are
+gone, while the ranges live in the settings classes anyway.
+
+No secret is ever in a Config: the broker's password is in a file of its own, and only that file's name is here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from player.config.sections import read_config
+from player.config.tree import Fault, Place, read_tree
+from player.config.values import Spot, Told
+from player.errors import ConfigError, did_you_mean
+from player.settings import AudioSettings, MqttSettings, Settings
+
+STATE_DIR: Final = Path("/var/lib/lull")
+MAX_BYTES: Final = 256 << 10
+FAULTS_SHOWN: Final = 100
+_IN_SETTINGS: Final = {
+    "device": "device",
+    "volume": "volume",
+    "fades": "fades",
+    "limits": "limits",
+    "timer": "timer",
+    "playlists": "playlists",
+    "default_playlist": "default_playlist",
+    "schedule": "schedule",
+    "catch_up": "catch_up_s",
+}
+"""Top-level keys of the file and the attributes of `Settings` that they fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that a file says.
+
+    Attributes:
+        settings: for the session.
+        audio: the output.
+        mqtt: the broker; None means no MQTT at all.
+        state_dir: where memory across restarts belongs.
+        path: the file that this came from, to be read again; None where there is none.
+    """
+
+    settings: Settings
+    audio: AudioSettings
+    mqtt: MqttSettings | None
+    state_dir: Path
+    path: Path | None = None
+
+
+def load(path: Path) -> Config:
+    """Read a config file.
+
+    Raises:
+        ConfigError: it cannot be read, or has faults; all of them are listed.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"{_name(path)}: {_why_unread(path, error)}"]) from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError([f"{_name(path)}: is larger than {MAX_BYTES >> 10} KiB; that is no config of lull"])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        fault = Fault(
+            Place(data.count(b"\n", 0, error.start) + 1), "", f"is not UTF-8 text (byte 0x{data[error.start]:02x})"
+        )
+        raise ConfigError(_lines(path, [fault])) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path | None = None) -> Config:
+    """Read a config from its text; ``path`` names it in messages, and its folder is where relative paths start.
+
+    Raises:
+        ConfigError: it has faults; all of them are listed.
+    """
+    if len(text) > MAX_BYTES:
+        raise ConfigError([f"{_name(path)}: is longer than {MAX_BYTES >> 10} Ki characters; that is no config of lull"])
+    node, tree_faults = read_tree(text)
+    faults = list(tree_faults)
+    found: dict[str, Any] = {}
+    if node is not None:
+        base = Path.cwd() if path is None else path.absolute().parent
+        try:
+            found = read_config(Spot(node, "", base, faults, node.place))
+        except Told:
+            assert faults, "what was told must be in the list"
+    elif not faults:
+        faults.append(
+            Fault(Place(1), "", "is empty; the least it needs is  playlists: {rain: {paths: [/srv/lull/rain]}}")
+        )
+    if faults:
+        raise ConfigError(_lines(path, faults))
+    return _build(found, path)
+
+
+def differences(old: Config, new: Config) -> frozenset[str]:
+    """Which top-level keys of the file mean something else now; a reload touches only those."""
+    before, after = _by_key(old), _by_key(new)
+    return frozenset(key for key, value in after.items() if value != before[key])
+
+
+def _by_key(config: Config) -> dict[str, object]:
+    own: dict[str, object] = {"audio": config.audio, "mqtt": config.mqtt, "state_dir": config.state_dir}
+    return own | {key: getattr(config.settings, attribute) for key, attribute in _IN_SETTINGS.items()}
+
+
+def _build(found: dict[str, Any], path: Path | None) -> Config:
+    assert set(_IN_SETTINGS.values()) == {field.name for field in fields(Settings)}, "every setting has its key"
+    given = {attribute: found[key] for key, attribute in _IN_SETTINGS.items() if found.get(key) is not None}
+    return Config(
+        settings=Settings(**given),
+        audio=found.get("audio", AudioSettings()),
+        mqtt=found.get("mqtt"),
+        state_dir=Path(found.get("state_dir", STATE_DIR)),
+        path=path,
+    )
+
+
+def _name(path: Path | None) -> str:
+    """The file's name as it can be printed anywhere; a name may hold bytes that are no text."""
+    return "config" if path is None else str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _lines(path: Path | None, faults: Iterable[Fault]) -> list[str]:
+    """One line for each fault, in file order, each once (an alias may show the same fault in two places)."""
+    ordered = sorted(faults, key=lambda fault: fault.place)
+    lines = list(
+        dict.fromkeys(
+            f"{_name(path)}:{fault.place.line}: " + (f"{fault.path}: " if fault.path else "") + fault.text
+            for fault in ordered
+        )
+    )
+    more = len(lines) - FAULTS_SHOWN
+    return lines if more <= 0 else [*lines[:FAULTS_SHOWN], f"{_name(path)}: and {more} more faults"]
+
+
+def _why_unread(path: Path, error: OSError | ValueError) -> str:
+    """Why a file cannot be read, and what may have been meant."""
+    if isinstance(error, IsADirectoryError):
+        inside = _configs_in(path)
+        return "is a folder, not a file" + (f"; in it is {', '.join(inside[:3])}" if inside else "")
+    if isinstance(error, FileNotFoundError):
+        if not path.parent.is_dir():
+            return f"is not there, and neither is the folder {_name(path.parent)}"
+        beside = _configs_in(path.parent)
+        guess = did_you_mean(path.name, beside)
+        return f"is not there{guess}" + ("" if guess or not beside else f"; beside it is {', '.join(beside[:3])}")
+    return f"cannot be read: {error.strerror if isinstance(error, OSError) else error}"
+
+
+def _configs_in(folder: Path) -> list[str]:
+    """Names of the YAML files in a folder, none where it cannot be read."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith((".yaml", ".yml")))
+    except OSError:
+        return []

@@ -1,0 +1,249 @@
+"""The config file as a small tree of tables, lists and texts that remember their lines; the one door to PyYAML.
+
+Runs on the main thread. PyYAML is asked for its event stream alone: nothing is resolved to a type, so every scalar
+arrives as it was written. That ends the traps of YAML 1.1 at their root: ``22:30`` is never the sexagesimal 81000,
+``off`` never False, and whoever reads a key knows what kind of value belongs there. The event parser keeps its own
+stack instead of recursing, so a file of brackets meets the depth limit here and not Python's.
+
+Aliases and merge keys (``<<``) work. What they unfold to is counted against the limit of nodes, so that ten lines
+cannot become a billion values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+import yaml
+
+MAX_NODES: Final = 20_000
+MAX_DEPTH: Final = 16
+SHOWN_CHARS: Final = 60
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_UNUSABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Place(NamedTuple):
+    """Where something begins; the line is counted from 1, the column orders what stands in one line."""
+
+    line: int
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong: where, the key path (empty for the file as a whole), and a sentence."""
+
+    place: Place
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar as it was written; ``is_plain`` without quotes."""
+
+    place: Place
+    text: str
+    is_plain: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing (or YAML's null) was written."""
+        return self.is_plain and self.text in _NULLS
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A YAML sequence."""
+
+    place: Place
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One key of a table and what it holds; ``place`` is the key's."""
+
+    place: Place
+    key: str
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A YAML mapping; each key occurs once, in file order, merged ones last."""
+
+    place: Place
+    rows: tuple[Row, ...]
+
+
+Node: TypeAlias = Leaf | Listing | Table
+
+
+class _Unreadable(Exception):
+    """Reading cannot go on behind this fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.text)
+        self.fault = fault
+
+
+def read_tree(text: str) -> tuple[Node | None, tuple[Fault, ...]]:
+    """The tree of a text, None when nothing is in it or it is no YAML, and the faults found on the way."""
+    builder: _Builder | None = None
+    try:
+        builder = _Builder(text)
+        return builder.document(), tuple(builder.faults)
+    except _Unreadable as unreadable:
+        fault = unreadable.fault
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        fault = Fault(Place(line), "", f"has a character that YAML forbids, {_code_point(error.character)}")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        fault = Fault(
+            Place(mark.line + 1, mark.column) if mark else Place(1),
+            "",
+            _syntax(error.problem or "", error.context or ""),
+        )
+    except (ValueError, OverflowError):
+        # PyYAML hands escapes such as "\UFFFFFFFF" and endless version numbers to chr() and int() unchecked
+        fault = Fault(Place(builder.line if builder else 1), "", "has an escape or a number that stands for nothing")
+    return None, (*(builder.faults if builder else ()), fault)
+
+
+def join(path: str, key: str) -> str:
+    """The path of a key below a path, fit to be printed."""
+    word = key if key.isprintable() and 0 < len(key) <= SHOWN_CHARS else shown(key)
+    return f"{path}.{word}" if path else word
+
+
+def shown(text: str) -> str:
+    """A text in quotes as a message shows it: escaped, and shortened when it is long."""
+    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…")
+
+
+def _code_point(character: str | int) -> str:
+    return f"U+{character if isinstance(character, int) else ord(character):04X}"
+
+
+def _syntax(problem: str, context: str) -> str:
+    """PyYAML's complaint, and what usually causes it."""
+    if r"'\t'" in problem:
+        return "a tab stands where YAML wants spaces"
+    if "mapping values are not allowed" in problem:
+        return "is not YAML: a second ': ' in one line; put quotes around a text that holds one"
+    return f"is not YAML: {', '.join(part for part in (context, problem) if part)}"
+
+
+class _Builder:
+    """Turns the events of one text into a tree; used once."""
+
+    def __init__(self, text: str) -> None:
+        self.faults: list[Fault] = []
+        self._loader = yaml.SafeLoader(text)
+        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        self._nodes = 0
+
+    @property
+    def line(self) -> int:
+        """The line that the scanner has reached."""
+        line: int = self._loader.line
+        return line + 1
+
+    def _next(self) -> yaml.Event:
+        event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]
+        return event
+
+    def document(self) -> Node | None:
+        """The first document; a second one is a fault."""
+        node: Node | None = None
+        while not isinstance(event := self._next(), yaml.StreamEndEvent):
+            if isinstance(event, yaml.NodeEvent):
+                node = self._node(event, "", 0)
+            elif isinstance(event, yaml.DocumentStartEvent) and node is not None:
+                raise _Unreadable(Fault(_place(event), "", "a second document starts here; one file is one config"))
+        return node
+
+    def _node(self, event: yaml.Event, path: str, depth: int) -> Node:
+        self._count(1, _place(event))
+        if depth > MAX_DEPTH:
+            raise _Unreadable(Fault(_place(event), "", f"is nested more than {MAX_DEPTH} levels deep"))
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, path)
+        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        if event.tag is not None:
+            self._fault(event, path, f"has the tag {shown(event.tag)}; write the value alone")
+        before = self._nodes
+        node = self._content(event, path, depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, self._nodes - before + 1)
+        return node
+
+    def _content(self, event: yaml.Event, path: str, depth: int) -> Node:
+        if isinstance(event, yaml.ScalarEvent):
+            if _UNUSABLE.search(event.value):
+                self._fault(event, path, "has an escape that stands for no character of a text")
+            return Leaf(_place(event), event.value, event.implicit[0])
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Node] = []
+            while not isinstance(inner := self._next(), yaml.SequenceEndEvent):
+                items.append(self._node(inner, f"{path}[{len(items)}]", depth + 1))
+            return Listing(_place(event), tuple(items))
+        return self._table(event, path, depth)
+
+    def _table(self, event: yaml.Event, path: str, depth: int) -> Table:
+        rows: dict[str, Row] = {}
+        merged: list[Node] = []
+        while not isinstance(inner := self._next(), yaml.MappingEndEvent):
+            key = self._node(inner, path, depth + 1)
+            text = key.text if isinstance(key, Leaf) else ""
+            value = self._node(self._next(), join(path, text), depth + 1)
+            if not isinstance(key, Leaf):
+                self._fault(inner, path, "has a list or a table where a key belongs; a key is one word")
+            elif key.is_plain and text == "<<":
+                merged.append(value)
+            elif text in rows:
+                self._fault(
+                    inner, join(path, text), f"is here a second time; the first is in line {rows[text].place.line}"
+                )
+            else:
+                rows[text] = Row(_place(inner), text, value)
+        for table in self._to_merge(merged, path):
+            for row in table.rows:
+                rows.setdefault(row.key, row)
+        return Table(_place(event), tuple(rows.values()))
+
+    def _to_merge(self, values: list[Node], path: str) -> list[Table]:
+        """Tables named by ``<<``, one or a list of them each."""
+        flat = [node for value in values for node in (value.items if isinstance(value, Listing) else (value,))]
+        tables = [node for node in flat if isinstance(node, Table)]
+        if len(tables) < len(flat):
+            self.faults.append(Fault(values[0].place, join(path, "<<"), "takes in tables only, as in <<: *name"))
+        return tables
+
+    def _alias(self, event: yaml.AliasEvent, path: str) -> Node:
+        known = self._anchors.get(event.anchor or "")
+        if known is None:
+            raise _Unreadable(Fault(_place(event), path, f"nothing complete is called &{event.anchor} before this"))
+        node, size = known
+        self._count(size, _place(event))
+        return node
+
+    def _count(self, nodes: int, place: Place) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise _Unreadable(Fault(place, "", f"has more than {MAX_NODES} values, aliases counted; that is no config"))
+
+    def _fault(self, event: yaml.Event, path: str, text: str) -> None:
+        self.faults.append(Fault(_place(event), path, text))
+
+
+def _place(event: yaml.Event) -> Place:
+    mark = event.start_mark
+    assert mark is not None, "events of a text carry marks"
+    return Place(mark.line + 1, mark.column)
