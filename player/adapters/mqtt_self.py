@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import random
 import socket
 from pathlib import Path
@@ -38,12 +37,12 @@ def client_id_of(prefix: str, device: str) -> str:
 def read_password(settings: MqttSettings) -> str | None:
     """The first line of the password file, None without one.
 
-    A relative name is looked for among the service manager's credentials. A file that cannot be read is a warning, not
-    an error: the speaker plays on, and the broker's refusal shows as the reason why it is not connected.
+    A file that cannot be read is a warning, not an error: the speaker plays on, and the broker's refusal shows as the
+    reason why it is not connected.
     """
     if settings.password_file is None:
         return None
-    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / settings.password_file
+    path = Path(settings.password_file)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -121,6 +121,15 @@ def _bounded_float(text: str) -> float:
     return value
 
 
+def as_object(payload: bytes) -> dict[str, Any]:
+    """The JSON object in what a speaker has published; empty for anything else."""
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def check_keys(what: str, fields: Mapping[str, Any], allowed: Iterable[str]) -> None:
     """Raise Refused naming the first key that is not allowed, and the choices."""
     choices = sorted(allowed)

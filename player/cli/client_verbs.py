@@ -1,0 +1,148 @@
+"""The verbs of the client commands: their arguments, their help, and what they say in the JSON command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A client command.
+
+    Attributes:
+        name: on the command line and on the wire.
+        brief: its line in the list of commands.
+        description: what its own help says.
+        add: adds its own arguments.
+        fields: what it says in the JSON command, from the parsed arguments.
+    """
+
+    name: str
+    brief: str
+    description: str
+    add: Callable[[argparse.ArgumentParser], None]
+    fields: Callable[[argparse.Namespace], dict[str, Any]]
+
+
+def _nothing(_parser: argparse.ArgumentParser) -> None:
+    """A verb without arguments."""
+
+
+def _no_fields(_args: argparse.Namespace) -> dict[str, Any]:
+    return {}
+
+
+def _value(metavar: str, text: str) -> Callable[[argparse.ArgumentParser], None]:
+    """Adds one argument that must be given."""
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("value", metavar=metavar, help=text)
+
+    return add
+
+
+def _value_as(key: str) -> Callable[[argparse.Namespace], dict[str, Any]]:
+    """Says that one argument under a key."""
+    return lambda args: {key: args.value}
+
+
+def _add_play(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("playlist", nargs="?", metavar="PLAYLIST", help="what to play; the default one if not given")
+    parser.add_argument("--volume", metavar="N", help="0 to 100, at most the configured maximum")
+    parser.add_argument("--timer", metavar="T", help="silent after: 45m, 1h30, 45 (minutes), off, end-of-track")
+    parser.add_argument("--fade-in", metavar="T", help="length of the fade-in: 30s, 2m; never faster than 6 dB/s")
+
+
+def _play_fields(args: argparse.Namespace) -> dict[str, Any]:
+    given = {name: getattr(args, name) for name in ("playlist", "volume", "timer", "fade_in")}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _add_stop(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--now", action="store_true", help="by the shortest fade that is not heard as a cut (0.5 s)")
+
+
+def _stop_fields(args: argparse.Namespace) -> dict[str, Any]:
+    return {"now": True} if args.now else {}
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the state as JSON, as in docs/mqtt.md")
+
+
+VERBS: Final = (
+    Verb(
+        "play",
+        "start, or change what plays",
+        "Start from silence, with a slow fade-in. While something plays, change only what\nis named: another playlist "
+        "is blended in, a volume or timer is set. A paused or\nfading session comes back.\n\n"
+        "    lull play\n    lull play rain --volume 25 --timer 1h",
+        _add_play,
+        _play_fields,
+    ),
+    Verb(
+        "stop",
+        "fade out and end the session",
+        "Fade out in the configured time (4 s) and end the session, its sleep timer with\nit.",
+        _add_stop,
+        _stop_fields,
+    ),
+    Verb("pause", "fall silent and keep the place", "Fade to silence and keep the place.", _nothing, _no_fields),
+    Verb("resume", "go on after a pause", "Rise from silence where it was paused.", _nothing, _no_fields),
+    Verb(
+        "toggle",
+        "one button: play, pause, resume",
+        "Play when idle, pause when playing, resume when paused.",
+        _nothing,
+        _no_fields,
+    ),
+    Verb("next", "go to another track", "Fall silent and rise again with another track.", _nothing, _no_fields),
+    Verb(
+        "seek",
+        "move within the track",
+        "Move within the track, through silence.\n\n    lull seek 3:20      to that place\n"
+        "    lull seek +30       half a minute on\n    lull seek -2m       two minutes back",
+        _value("POS|+N|-N", "m:ss, h:mm:ss, seconds, or 90s, 2m; with a sign a distance"),
+        _value_as("position"),
+    ),
+    Verb(
+        "volume",
+        "set or change the volume",
+        "Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is\nhalf a decibel.\n\n"
+        "    lull volume 30\n    lull volume -5",
+        _value("N|+N|-N", "0 to 100, at most the configured maximum; with a sign a step; up and down are 2 dB"),
+        _value_as("volume"),
+    ),
+    Verb(
+        "timer",
+        "set the sleep timer",
+        "Set the sleep timer; the fade-out is over when it ends.\n\n    lull timer 45m\n"
+        "    lull timer +15m     a quarter of an hour longer\n    lull timer off",
+        _value("T|+T|-T|off|end-of-track", "45m, 1h30, 45 (minutes); with a sign from where it stands"),
+        _value_as("timer"),
+    ),
+    Verb(
+        "playlist",
+        "choose the playlist",
+        "Choose the playlist: blended in while playing, otherwise what play starts next.",
+        _value("NAME", "a playlist of the config; status lists them"),
+        _value_as("playlist"),
+    ),
+    Verb(
+        "schedule",
+        "switch the schedule on or off",
+        "Switch the nightly schedule on or off. What plays goes on.",
+        _value("on|off|toggle", "what it is to be"),
+        _value_as("enabled"),
+    ),
+    Verb(
+        "status",
+        "show what the speaker does",
+        "Show what plays, volume, sleep timer, next start, and what is wrong.",
+        _add_status,
+        _no_fields,
+    ),
+)

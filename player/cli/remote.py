@@ -1,0 +1,192 @@
+"""A conversation with one speaker over the broker: find it, ask, wait for the answer. For the client commands.
+
+The caller's thread asks and waits; a second thread serves the connection and only puts what arrives into a queue.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, TypeAlias
+
+from player.adapters.mqtt import Broker, Plan, read_password
+from player.errors import LullError
+from player.settings import MqttSettings
+from player.wire.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
+from player.wire.values import as_object
+
+LOOK_AROUND_S: Final = 0.7
+"""So long after subscribing all retained messages have come."""
+OFFLINE_S: Final = 1.0
+"""A speaker that is said to be offline gets this long to prove the opposite."""
+_CLOSE_S: Final = 1.0
+
+Arrival: TypeAlias = Incoming | LinkUp | LinkDown
+
+
+class NoAnswer(LullError):
+    """Broker or speaker did not answer; the message says which, where, and what to check."""
+
+
+class Ambiguous(LullError):
+    """Several speakers are there and none was named."""
+
+
+class Remote:
+    """``with Remote(settings, device, timeout_s) as remote: remote.ask("pause", {})``.
+
+    Args:
+        device: the speaker; None takes the only one that is online.
+        timeout_s: how long to wait for the broker, and then for each answer.
+
+    Raises:
+        NoAnswer: on entering, when the broker cannot be reached or no speaker is online.
+        Ambiguous: on entering, when several are.
+    """
+
+    def __init__(self, settings: MqttSettings, device: str | None, timeout_s: float) -> None:
+        self._settings = settings
+        self._timeout_s = timeout_s
+        self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self._availability: dict[str, bytes] = {}
+        self._device = device
+        wanted = Topics(settings.prefix, device or "+")
+        plan = Plan(
+            client_id=f"lull-cli-{secrets.token_hex(6)}",
+            others=(wanted.availability, wanted.state, wanted.event, wanted.reply),
+        )
+        self._broker = Broker(settings, read_password(settings), plan, self._came_up, self._arrivals.put)
+        self._thread = threading.Thread(target=self._serve, name="lull-remote", daemon=True)
+
+    @property
+    def where(self) -> str:
+        """The broker's address, as it is shown."""
+        return f"{self._settings.host}:{self._settings.port}"
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the speaker's topics; after entering."""
+        assert self._device is not None, "the speaker is known after entering"
+        return Topics(self._settings.prefix, self._device)
+
+    def __enter__(self) -> Remote:
+        self._thread.start()
+        try:
+            self._wait_until_up()
+            if self._device is None:
+                self._device = self._only_device()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def ask(self, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a command and wait for its answer, the object described in docs/mqtt.md. Raises NoAnswer."""
+        sender_id = secrets.token_hex(6)
+        message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
+        self._broker.publish(self.topics.command(), message.encode(), qos=1)
+        deadline_s = time.monotonic() + self._timeout_s
+        while (incoming := self._next_by(deadline_s)) is not None:
+            if incoming.topic == self.topics.reply:
+                answer = as_object(incoming.payload)
+                if answer.get("id") == sender_id:
+                    return answer
+            elif incoming.topic == self.topics.availability and incoming.payload == OFFLINE:
+                deadline_s = min(deadline_s, time.monotonic() + OFFLINE_S)
+        raise NoAnswer(self._why_silent())
+
+    def arrivals(self) -> Iterator[Incoming]:
+        """Everything that the speaker publishes from now on, what it has retained first. Raises NoAnswer at the end."""
+        while True:
+            incoming = self._next_by(time.monotonic() + 3600)
+            if incoming is not None and incoming.topic.startswith(f"{self.topics.root}/"):
+                yield incoming
+
+    # Waiting.
+
+    def _next_by(self, deadline_s: float) -> Incoming | None:
+        """The next message, None when none comes in time. Raises NoAnswer when the connection ends."""
+        try:
+            arrival = self._arrivals.get(timeout=max(0.0, deadline_s - time.monotonic()))
+        except queue.Empty:
+            return None
+        if isinstance(arrival, LinkDown):
+            raise NoAnswer(
+                f"no connection to the broker at {arrival.reason}. Check that it runs, and --host, --port, --username "
+                "and --password-file, or mqtt in the config"
+            )
+        assert isinstance(arrival, Incoming), "it comes up once, and that has been waited for"
+        self._note(arrival)
+        return arrival
+
+    def _wait_until_up(self) -> None:
+        """The first arrival is either the connection or the reason why there is none."""
+        try:
+            arrival = self._arrivals.get(timeout=self._timeout_s)
+        except queue.Empty:
+            arrival = LinkDown(f"{self.where}: no answer in {self._timeout_s:g} s")
+        if not isinstance(arrival, LinkUp):
+            self._arrivals = queue.SimpleQueue()
+            self._arrivals.put(arrival)
+            self._next_by(time.monotonic())
+
+    def _only_device(self) -> str:
+        """The device that is online, when there is exactly one."""
+        deadline_s = time.monotonic() + LOOK_AROUND_S
+        kept: list[Incoming] = []
+        while (incoming := self._next_by(deadline_s)) is not None:
+            kept.append(incoming)
+        online = sorted(device for device, payload in self._availability.items() if payload != OFFLINE)
+        if len(online) > 1:
+            raise Ambiguous(f"several speakers are online: {', '.join(online)}; name one with --device")
+        if not online:
+            offline = ", ".join(sorted(self._availability)) or "none is known"
+            raise NoAnswer(
+                f"no speaker is online under {self._settings.prefix!r} at {self.where} (offline: {offline}). Check "
+                "that lull runs (systemctl status lull), and --prefix"
+            )
+        for incoming in kept:
+            self._arrivals.put(incoming)
+        return online[0]
+
+    def _note(self, incoming: Incoming) -> None:
+        """Remember who is there, by the name in the topic; an empty payload means forgotten."""
+        prefix, suffix = f"{self._settings.prefix}/", "/availability"
+        if incoming.topic.startswith(prefix) and incoming.topic.endswith(suffix):
+            device = incoming.topic[len(prefix) : -len(suffix)]
+            if incoming.payload:
+                self._availability[device] = incoming.payload
+            else:
+                self._availability.pop(device, None)
+
+    def _why_silent(self) -> str:
+        known = self._availability.get(self.topics.device)
+        if known is None:
+            reason = "no speaker of that name has ever been there; check --device and --prefix"
+        elif known == OFFLINE:
+            reason = "the speaker is offline; check that lull runs there (systemctl status lull)"
+        else:
+            reason = f"it is online but said nothing within {self._timeout_s:g} s; see its journal (journalctl -u lull)"
+        return f"no answer from {self.topics.root} at {self.where}: {reason}"
+
+    # The connection's thread.
+
+    def _serve(self) -> None:
+        self._arrivals.put(LinkDown(self._broker.serve()))
+
+    def _came_up(self) -> None:
+        self._arrivals.put(LinkUp())
+
+    def _close(self) -> None:
+        self._broker.close()
+        self._thread.join(_CLOSE_S)
