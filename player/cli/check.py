@@ -1,0 +1,206 @@
+"""``lull check``: every fault of a config, or on one screen what it means. Nothing is opened, played or connected."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from player.errors import ConfigError
+from player.orders import SHORTEST_RISE_S
+from player.settings import (
+    DAYS,
+    AudioSettings,
+    Entry,
+    FadeSettings,
+    MqttSettings,
+    OutputKind,
+    Playlist,
+    Settings,
+    TimerSetting,
+)
+from player.units import format_duration
+
+if TYPE_CHECKING:
+    from player.config import Config
+
+DESCRIPTION = """\
+Read a config as `lull run` would and list every fault at once, with its line,
+its key, what is allowed and the nearest known key. Without a fault it says what
+the config means: output, broker, playlists, the next start. Things that may
+still change, such as a folder that is not there now, are notes and no faults.
+
+exit codes: 0 good, 1 faults, 2 wrong usage"""
+
+LISTED: Final = 8
+"""So many playlists, paths and entries are listed; one screen is enough."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``check`` to the command line."""
+    parser = commands.add_parser(
+        "check",
+        help="list every fault of a config, or say what it means",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the config, see config/lull.yaml")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the faults to stderr and return 1, or the meaning to stdout and return 0."""
+    from player.clock import SystemClock
+    from player.config import load
+
+    try:
+        config = load(args.config)
+    except ConfigError as error:
+        print("\n".join(error.faults), file=sys.stderr)
+        return 1
+    print(f"{args.config} is good")
+    for line in summary(config, SystemClock().now().wall):
+        print(line)
+    for note in notes(config):
+        print(f"note: {note}")
+    return 0
+
+
+def summary(config: Config, wall: datetime) -> Iterator[str]:
+    """What the config means, a line each; ``wall`` is the aware local time that the next start is counted from."""
+    settings = config.settings
+    yield from _rows("device", [settings.device])
+    yield from _rows("output", [_output(config.audio)])
+    yield from _rows("broker", [_broker(config.mqtt, settings.device)])
+    yield from _rows("volume", [f"{settings.volume.default} at a start, never above {settings.volume.max}"])
+    yield from _rows("fades", [_fades(settings.fades)])
+    yield from _rows("ceiling", [f"{settings.limits.ceiling_dbtp:g} dBTP"])
+    yield from _rows("timer", [_timer(settings.timer)])
+    playlists = [line for playlist in settings.playlists[:LISTED] for line in _playlist(playlist, settings)]
+    yield from _rows("playlists", [*playlists, *_more(len(settings.playlists))])
+    entries = [_entry(entry, settings) for entry in settings.schedule[:LISTED]]
+    yield from _rows("schedule", [*entries, *_more(len(settings.schedule))] or ["nothing starts by itself"])
+    yield from _rows("next", [_next(settings, wall)])
+    yield from _rows("state", [str(config.state_dir)])
+
+
+def notes(config: Config) -> Iterator[str]:
+    """What is no fault and still worth knowing: files that are missing now, and wishes that will be bent."""
+    for playlist in config.settings.playlists:
+        for path in playlist.paths:
+            if "://" not in path and not os.path.exists(path):
+                yield f"playlist {playlist.name}: {path} is not there now"
+    yield from _file_notes(config.mqtt)
+    yield from _fade_notes("fades", config.settings.fades.fade_in_s)
+    yield from _timer_notes("the default timer", config.settings.timer, config.settings.fades.fade_out_s)
+    for entry in config.settings.schedule:
+        yield from _entry_notes(entry, config.settings)
+
+
+def _rows(title: str, lines: Iterable[str]) -> Iterator[str]:
+    for index, line in enumerate(lines):
+        yield f"{title if index == 0 else '':<10} {line}"
+
+
+def _more(count: int) -> list[str]:
+    return [f"and {count - LISTED} more"] if count > LISTED else []
+
+
+def _output(audio: AudioSettings) -> str:
+    waits = f"{format_duration(audio.buffer_s)} of buffer"
+    match audio.output:
+        case OutputKind.ALSA:
+            return f"ALSA device {audio.device}, {waits}, held open {format_duration(audio.hold_s)} after a session"
+        case OutputKind.WAV:
+            return f"WAV file {audio.path}"
+        case OutputKind.SILENT:
+            return "silent: nothing is heard, at real time"
+
+
+def _broker(mqtt: MqttSettings | None, device: str) -> str:
+    if mqtt is None:
+        return "none; lull is not controlled over MQTT"
+    # IPv6 addresses have colons of their own
+    host = f"[{mqtt.host}]" if ":" in mqtt.host else mqtt.host
+    user = f" as {mqtt.username}" if mqtt.username else ""
+    tls = ", TLS" if mqtt.tls is not None else ""
+    topics = ", ".join(f"{mqtt.prefix}/{name}/..." for name in (device, *mqtt.groups, "all"))
+    return f"{host}:{mqtt.port}{user}, MQTT {mqtt.protocol.value}{tls}, topics {topics}"
+
+
+def _fades(fades: FadeSettings) -> str:
+    named = {
+        "in": fades.fade_in_s,
+        "out": fades.fade_out_s,
+        "crossfade": fades.crossfade_s,
+        "stop": fades.stop_s,
+        "pause": fades.pause_s,
+    }
+    lengths = ", ".join(f"{name} {format_duration(length_s)}" for name, length_s in named.items())
+    return f"{lengths}; volume moves {fades.volume_db_per_s:g} dB/s"
+
+
+def _timer(timer: TimerSetting) -> str:
+    return timer.mode.value if timer.duration_s is None else format_duration(timer.duration_s)
+
+
+def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:
+    gain = f", {playlist.gain_db:+g} dB" if playlist.gain_db else ""
+    default = " (the default)" if playlist.name == settings.first_playlist else ""
+    yield f"{playlist.name}: {playlist.order.value}{gain}{default}"
+    for path in [*playlist.paths[:LISTED], *_more(len(playlist.paths))]:
+        yield f"  {path}"
+
+
+def _entry(entry: Entry, settings: Settings) -> str:
+    days = "daily" if len(entry.days) == len(DAYS) else " ".join(DAYS[day] for day in sorted(entry.days))
+    volume = settings.volume.default if entry.volume is None else entry.volume
+    over = ", takes over what plays" if entry.takes_over else ""
+    return (
+        f"{entry.name}: {entry.at:%H:%M} {days}, {entry.playlist or settings.first_playlist}, "
+        f"volume {volume}, timer {_timer(entry.timer or settings.timer)}{over}"
+    )
+
+
+def _next(settings: Settings, wall: datetime) -> str:
+    from player.night.schedule import next_start
+
+    coming = next_start(settings.schedule, wall)
+    if coming is None:
+        return "no start is planned"
+    entry, planned = coming
+    return f"{entry.name} starts {DAYS[planned.weekday()]} {planned.isoformat(sep=' ', timespec='minutes')}"
+
+
+def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
+    if mqtt is None:
+        return
+    tls = mqtt.tls
+    files = {"password_file": mqtt.password_file}
+    if tls is not None:
+        files |= {"tls.ca": tls.ca, "tls.cert": tls.cert, "tls.key": tls.key}
+    for key, path in files.items():
+        if path is not None and not os.access(path, os.R_OK):
+            yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
+
+
+def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:
+    if fade_in_s is not None and fade_in_s < SHORTEST_RISE_S:
+        yield f"{where}: a fade-in from silence takes {format_duration(SHORTEST_RISE_S)} at least"
+
+
+def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator[str]:
+    if timer.duration_s is not None and fade_out_s > timer.duration_s:
+        length, fade = format_duration(timer.duration_s), format_duration(fade_out_s)
+        yield f"{where} is {length}, shorter than its fade-out of {fade}: the fade is shortened to it"
+
+
+def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:
+    yield from _fade_notes(f"schedule {entry.name}", entry.fade_in_s)
+    if entry.timer is not None or entry.fade_out_s is not None:
+        fade_out_s = settings.fades.fade_out_s if entry.fade_out_s is None else entry.fade_out_s
+        yield from _timer_notes(f"the timer of {entry.name}", entry.timer or settings.timer, fade_out_s)
