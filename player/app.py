@@ -1,8 +1,8 @@
 """The app: the only module that knows session, engine and adapters. It wires them, and turns the one inbox.
 
 Threads: the main thread waits in the inbox, hands each message to the session and carries the outcome out, orders
-first; the engine thread renders; the librarian thread looks into folders, because a share may hang; paho and libVLC have
-their own. Everything that crosses goes through the inbox or the engine's order queue.
+first; the engine thread renders; the librarian thread looks into folders, because a share may hang; paho and libVLC
+have their own. Everything that crosses goes through the inbox or the engine's order queue.
 
 Parts start in order (signals, engine, librarian, broker, READY) and stop in reverse. The daemon never waits for the
 broker, the network or the clock.

@@ -160,7 +160,7 @@ class Engine:
             self._do_what_then()
             self._change_sink_if_silent()
             return self._render() if self._is_open else self._silence
-        except Exception as fault:  # the audio path may never end the thread: a bug must end in silence (C5)
+        except Exception as fault:  # noqa: BLE001 - the thread may never end: a bug must end in silence (C5)
             self._chain.hush()
             self._mixer.clear()
             self._report(EngineFaulted(f"{type(fault).__name__}: {fault}"))

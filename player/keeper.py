@@ -1,7 +1,7 @@
 """The keeper: holds at most one running session, begins and ends it, and keeps what outlives it. Main thread, pure.
 
-What outlives a session: the settings, what the library found, the memory of what was heard, the volume and playlist that
-a person chose for the next one, and whether the schedule is on.
+What outlives a session: the settings, what the library found, the memory of what was heard, the volume and playlist
+that a person chose for the next one, and whether the schedule is on.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ LAYERS = [
     {"run"},
     {"keeper"},
     {"obey"},
-    {"session", "mixer"},
+    {"session", "deck"},
+    {"mixer"},
     {"engine", "adapters", "rehearsal"},
     {"app"},
     {"cli"},
@@ -36,7 +37,7 @@ LAYERS = [
 ]
 """Each line may import from the lines above it, and from itself."""
 
-STRANGERS = [{"session", "keeper", "run", "programme", "obey"}, {"engine", "mixer"}, {"adapters"}]
+STRANGERS = [{"session", "keeper", "run", "programme", "obey"}, {"engine", "mixer", "deck"}, {"adapters"}]
 """The session's family, the engine's family and the adapters know nothing of each other."""
 
 DOORS = {
@@ -48,7 +49,7 @@ DOORS = {
 }
 """One door for each foreign library."""
 
-NUMPY_AT = {"dsp", "ports", "engine", "mixer", "adapters"}
+NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "settings", "commands", "orders", "events", "night", "wire",
     "outcome", "states", "watch", "programme", "run", "keeper", "obey", "session",
@@ -151,3 +152,14 @@ def test_no_file_is_longer_than_it_should_be() -> None:
     """One idea a file: at most 320 lines."""
     lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
     assert not {name: length for name, length in lengths.items() if length > 320}
+
+
+def test_every_test_states_its_fact() -> None:
+    """Each test function has a docstring, so that the list of tests reads as the specification."""
+    silent = [
+        f"{path.relative_to(ROOT.parent)}:{node.lineno} {node.name}"
+        for path in sorted((ROOT.parent / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert not silent

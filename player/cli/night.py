@@ -65,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(config: Config, live: LiveLine, *, autoplay: bool) -> None:
-    from player.adapters import journal
+    from player.adapters.journal import set_up
     from player.cli.run import serve
 
-    journal.set_up(warnings_only=True)
+    set_up(warnings_only=True)
     serve(config, (live,), autoplay=autoplay)
 
 

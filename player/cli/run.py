@@ -34,11 +34,11 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to end."""
-    from player.adapters import journal
+    from player.adapters.journal import set_up
     from player.config import load
 
     config = load(args.config)
-    journal.set_up(is_verbose=args.verbose)
+    set_up(is_verbose=args.verbose)
     serve(config)
     return 0
 

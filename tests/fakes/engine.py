@@ -41,7 +41,7 @@ class Line:
 
 
 class FakeEngine:
-    """Tracks have the length that ``durations`` says, otherwise ``duration_s``; those in ``broken`` cannot be opened."""
+    """Tracks are as long as ``durations`` says, otherwise ``duration_s``; those in ``broken`` cannot be opened."""
 
     def __init__(self, duration_s: float = 240.0) -> None:
         self.duration_s = duration_s

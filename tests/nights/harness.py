@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from player.clock import Now, elapsed_s
 from player.commands import Command, ReplyTo, Request
@@ -119,6 +119,4 @@ class Nights:
 def later(wall: datetime, **parts: float) -> datetime:
     """A wall time moved by real time, with the right offset afterwards."""
     assert wall.tzinfo is not None
-    from datetime import UTC
-
     return (wall.astimezone(UTC) + timedelta(**parts)).astimezone(wall.tzinfo)

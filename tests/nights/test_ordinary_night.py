@@ -89,7 +89,7 @@ def test_a_boundary_of_the_schedule_leaves_alone_what_plays_by_hand(nights: Nigh
 
 
 def test_an_entry_that_takes_over_does(nights: Nights) -> None:
-    """With takes_over the entry blends into its own playlist and level, and the session before it is said to be over."""
+    """With takes_over the entry blends into its own playlist and level, and the session before it is over."""
     entry = Entry("strict", time(22, 30), playlist="whispers", volume=20, takes_over=True)
     nights = Nights(Settings(playlists=SETTINGS.playlists, schedule=(entry,)), EVENING)
     nights.command(Play("rain"))
@@ -285,7 +285,7 @@ def test_a_device_lost_in_the_final_fade_comes_back_no_louder_and_the_deadline_s
 
 
 def test_without_a_trusted_clock_the_schedule_waits_and_commands_work(nights: Nights) -> None:
-    """Nothing starts at 22:30 by an untrusted clock; it says so; play works; trusted in time, the start is caught up."""
+    """Nothing starts at 22:30, which is said; play works; trusted soon enough, the start is caught up with."""
     nights.clock.is_trusted = False
     nights.run_until(EVENING.replace(minute=40))
     assert nights.state is State.IDLE
