@@ -184,12 +184,14 @@ class Planner:
     def _passed(self, now: Now, on_since_s: float) -> list[tuple[_Start, float]]:
         """The starts whose moment has passed and which were not made, with their age, oldest first."""
         moment = now.wall.astimezone(UTC)
+        oldest = moment - timedelta(seconds=LOOK_BACK_S)
         found = []
         for start in self._starts_around(now.wall):
+            if not oldest < start.moment <= moment or start.key in self._made:
+                continue
             age_s = elapsed_s(start.moment, moment)
             plan = (start.entry.name, start.entry.at, start.entry.days)
-            counted_s = now.boot_s - max(self._known_since_s[plan], on_since_s)
-            if 0.0 <= age_s < min(counted_s, LOOK_BACK_S) and start.key not in self._made:
+            if age_s < now.boot_s - max(self._known_since_s[plan], on_since_s):
                 found.append((start, age_s))
         return sorted(found, key=lambda pair: pair[0].moment)
 
