@@ -1,0 +1,39 @@
+"""A snapshot for tests of the wire."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from player.events import Snapshot
+
+CET = timezone(timedelta(hours=1))
+ENDS = datetime(2026, 1, 31, 23, 15, 0, tzinfo=CET)
+
+PLAYING = Snapshot(
+    state="playing",
+    why="schedule:weeknights",
+    playlist="rain",
+    track="Drops",
+    position_s=61.4,
+    duration_s=300.0,
+    volume=30,
+    volume_max=60,
+    ramping_to=None,
+    level_db=-30.26,
+    timer_mode="clock",
+    timer_ends=ENDS,
+    timer_remaining_s=1799.6,
+    next_start=datetime(2026, 2, 1, 22, 30, tzinfo=CET),
+    next_entry="weeknights",
+    schedule_enabled=True,
+    clock_trusted=True,
+    playlists=("rain", "sea"),
+    problems=(),
+)
+
+
+def shot(**changes: Any) -> Snapshot:
+    """`PLAYING` with some values changed."""
+    return replace(PLAYING, **changes)

@@ -1,0 +1,223 @@
+"""Payload reading and value forms."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from player.errors import Refused
+from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.wire import values
+
+
+def refusal(payload: bytes) -> str:
+    with pytest.raises(Refused) as caught:
+        values.read(payload)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"", None),
+        (b"  \r\n", None),
+        (b"rain\n", "rain"),
+        ("Wald im Frühling".encode(), "Wald im Frühling"),
+        (b'"rain"', "rain"),
+        (b'""', None),
+        (b"15.0", "15.0"),
+        (b"true", "true"),
+        (b'{"minutes": 15}', {"minutes": 15}),
+        (b"{}", {}),
+    ],
+)
+def test_a_payload_is_nothing_a_text_or_an_object(payload: bytes, said: object) -> None:
+    """Empty is nothing, a JSON object is itself, anything else is its text without outer spaces."""
+    assert values.read(payload) == said
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"x" * 4097, "4097 bytes; allowed are 4096"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"ra\x00in", "control characters"),
+        (b"\x1b[2Jrain", "control characters"),
+        (b'"ra\\u0000in"', "control characters"),
+        (b"[1, 2]", "a JSON list"),
+        (b'{"a": 1', "not JSON"),
+        (b'{"a": 1} x', "not JSON"),
+        (b'{"volume": NaN}', "'NaN' is not a usable number"),
+        (b'{"volume": -Infinity}', "'-Infinity' is not a usable number"),
+        (b'{"volume": 1e999}', "'1e999' is not a usable number"),
+        (b'{"volume": ' + b"9" * 4000 + b"}", "is not a usable number"),
+        (b'{"volume": 1, "volume": 2}', "'volume' comes twice"),
+        (b'{"a":' * 5 + b"1" + b"}" * 5, "nested more than 4 deep"),
+        (b"[" * 4096, "nested more than 4 deep"),
+        (b'{"a":' * 800, "nested more than 4 deep"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(payload: bytes, reason: str) -> None:
+    """Too long, no text, broken, ambiguous or a bomb: each is refused by its name."""
+    assert reason in refusal(payload)
+
+
+def test_a_payload_of_exactly_4096_bytes_is_read() -> None:
+    """The limit itself is allowed."""
+    assert values.read(b"x" * 4096) == "x" * 4096
+
+
+def test_brackets_inside_of_strings_are_no_depth() -> None:
+    """A string may hold as many brackets as it likes, quotes of its own included."""
+    assert values.read(b'{"id": "[[[[[{{{{{\\"[[[["}') == {"id": '[[[[[{{{{{"[[[['}
+
+
+def test_the_worst_4_kib_are_refused_soon() -> None:
+    """Unclosed strings, which invite a scanner to begin again at each quote, cost less than 50 ms."""
+    for payload in (b'{"' + b'\\"' * 2047, b'{"' + b'"' * 4094, b'{"' + b"\\" * 4094, b'{"' + b'"\\' * 2047):
+        began_s = time.perf_counter()
+        refusal(payload)
+        assert time.perf_counter() - began_s < 0.05
+
+
+def test_a_reason_quotes_at_most_forty_characters() -> None:
+    """A long offender is named, not repeated."""
+    with pytest.raises(Refused) as caught:
+        values.number("volume", "9" * 3000)
+    assert len(str(caught.value)) < 80
+
+
+@pytest.mark.parametrize("written", [15, 15.0, "15", "15.0", " 15 ", "+15"])
+def test_a_whole_number_has_many_forms(written: object) -> None:
+    """15, 15.0 and their texts are the same number."""
+    assert values.whole("volume", written) == 15
+
+
+@pytest.mark.parametrize(
+    "written", [15.5, "15.5", "", "x", "1e3", "0x10", "١٥", True, None, [], {}, "1" * 10, float("nan")]
+)
+def test_what_is_no_whole_number_is_refused(written: object) -> None:
+    """Fractions, other notations, other digits, booleans, and numbers too long to be meant."""
+    with pytest.raises(Refused, match="volume"):
+        values.whole("volume", written)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (True, True),
+        ("ON", True),
+        ("true", True),
+        (1, True),
+        ("1", True),
+        ("Yes", True),
+        (False, False),
+        ("off", False),
+        ("False", False),
+        (0, False),
+        ("0", False),
+        (" no ", False),
+    ],
+)
+def test_on_and_off_have_many_forms(written: object, meant: bool) -> None:
+    """Booleans, words and digits, in any case."""
+    assert values.switch("schedule", written) is meant
+
+
+@pytest.mark.parametrize("written", ["maybe", 2, None, "", {}, [1], 0.5])
+def test_neither_on_nor_off_is_refused(written: object) -> None:
+    """There is no third thing, and nothing counts as off by being empty."""
+    with pytest.raises(Refused, match="neither on nor off"):
+        values.switch("schedule", written)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("45m", 2700),
+        (45, 2700),
+        ("45", 2700),
+        (0.5, 30),
+        ("1h30", 5400),
+        ("90 min", 5400),
+        ("0:45:00", 2700),
+        ({"minutes": 45}, 2700),
+        ({"seconds": 90}, 90),
+        ({"timer": "45m"}, 2700),
+    ],
+)
+def test_a_timer_in_minutes_has_many_forms(written: object, seconds: float) -> None:
+    """A bare number counts minutes; units say otherwise."""
+    assert values.timer(written) == TimerSetting.clock(seconds)
+
+
+@pytest.mark.parametrize("written", ["off", "OFF", " Off "])
+def test_a_timer_is_switched_off_by_word(written: str) -> None:
+    """Off, in any case."""
+    assert values.timer(written) == TIMER_OFF
+
+
+@pytest.mark.parametrize("written", ["end-of-track", "end of track", "END_OF_TRACK"])
+def test_a_timer_ends_with_the_track(written: str) -> None:
+    """With hyphens, spaces or underscores, in any case."""
+    assert values.timer(written) == TIMER_END_OF_TRACK
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("soon", "write minutes, 45m, 1h30, off or end-of-track"),
+        (0, "to switch the sleep timer off write off"),
+        ("0m", "to switch the sleep timer off write off"),
+        ("25h", "allowed is 1 to 86400"),
+        (-5, "allowed is 1 to 86400"),
+        (True, "is no timer"),
+        (None, "is no timer"),
+        ("9" * 30 + ":00", "is no timer"),
+        ("9" * 400 + "m", "is no timer"),
+        ("9" * 400 + "h30", "is no timer"),
+        ({}, "exactly one of"),
+        ({"minutes": 5, "seconds": 5}, "exactly one of"),
+        ({"hours": 1}, "unknown key 'hours'"),
+        ({"timer": {"timer": "5m"}}, "nested too deep"),
+    ],
+)
+def test_a_timer_that_is_none_is_refused_with_the_choices(written: object, reason: str) -> None:
+    """Zero is not off: it could as well mean at once, so the word is asked for."""
+    with pytest.raises(Refused) as caught:
+        values.timer(written)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (90, 90),
+        ("90", 90),
+        ("1:30", 90),
+        ("1:02:03", 3723),
+        ("90s", 90),
+        ("2m", 120),
+        ("+1:30", 90),
+        ("-0:30", -30),
+        ("-30", -30),
+        ("120:00", 7200),
+    ],
+)
+def test_a_place_in_a_track_is_written_as_players_show_it(written: object, seconds: float) -> None:
+    """``m:ss`` here, where a duration elsewhere would be ``h:mm``; a bare number counts seconds."""
+    assert values.place_s("position", written) == seconds
+
+
+def test_an_unknown_key_is_named_with_the_nearest_one_and_all_choices() -> None:
+    """A slip of the finger can be seen from the reason alone."""
+    with pytest.raises(Refused) as caught:
+        values.check_keys("play", {"volum": 3}, ("volume", "timer"))
+    assert str(caught.value) == "play: unknown key 'volum' (did you mean 'volume'?); allowed: timer, volume"
+
+
+@pytest.mark.parametrize("payload", [b"", b"x", b"[1]", b"\xff", b"{", b"[" * 100_000])
+def test_what_is_no_object_reads_as_an_empty_one(payload: bytes) -> None:
+    """Whatever a stranger publishes on a speaker's topic, the command line goes on."""
+    assert values.as_object(payload) == {}

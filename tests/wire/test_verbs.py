@@ -1,0 +1,136 @@
+"""Verb and value to command."""
+
+from __future__ import annotations
+
+import pytest
+
+from player.commands import (
+    Command,
+    ExtendTimer,
+    GetStatus,
+    Next,
+    Pause,
+    Play,
+    Resume,
+    Seek,
+    SetPlaylist,
+    SetSchedule,
+    SetTimer,
+    SetVolume,
+    Stop,
+    Toggle,
+)
+from player.errors import Refused
+from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.wire.values import read
+from player.wire.verbs import VERBS, to_command
+
+FORMS: list[tuple[str, bytes, Command]] = [
+    ("play", b"", Play()),
+    ("play", b"{}", Play()),
+    ("play", b"rain", Play("rain")),
+    ("play", b"30", Play("30")),
+    ("play", b'{"playlist": "rain", "volume": null}', Play("rain")),
+    (
+        "play",
+        b'{"playlist": "rain", "volume": "30", "timer": "1h", "fade_in": 60, "fade_out": "10m"}',
+        Play("rain", 30, TimerSetting.clock(3600), 60, 600),
+    ),
+    ("play", b'{"timer": {"minutes": 45}}', Play(timer=TimerSetting.clock(2700))),
+    ("stop", b"", Stop()),
+    ("stop", b"NOW", Stop(now=True)),
+    ("stop", b'{"now": true}', Stop(now=True)),
+    ("stop", b'{"now": "off"}', Stop()),
+    ("pause", b"", Pause()),
+    ("resume", b"{}", Resume()),
+    ("toggle", b"", Toggle()),
+    ("next", b"", Next()),
+    ("seek", b"90", Seek(90)),
+    ("seek", b"+30", Seek(30, is_relative=True)),
+    ("seek", b"-1:00", Seek(-60, is_relative=True)),
+    ("seek", b'{"position": 90}', Seek(90)),
+    ("volume", b"30", SetVolume(30)),
+    ("volume", b"15.0", SetVolume(15)),
+    ("volume", b'{"volume": 30}', SetVolume(30)),
+    ("volume", b"+5", SetVolume(5, is_relative=True)),
+    ("volume", b"-5", SetVolume(-5, is_relative=True)),
+    # one press is 2 dB; 99 points span 50 dB, so it is 2 * 99 / 50 = 3.96 points
+    ("volume", b"up", SetVolume(4, is_relative=True)),
+    ("volume", b"Down", SetVolume(-4, is_relative=True)),
+    ("timer", b"45m", SetTimer(TimerSetting.clock(2700))),
+    ("timer", b"45", SetTimer(TimerSetting.clock(2700))),
+    ("timer", b'{"minutes": 45}', SetTimer(TimerSetting.clock(2700))),
+    ("timer", b'{"timer": "off"}', SetTimer(TIMER_OFF)),
+    ("timer", b"end-of-track", SetTimer(TIMER_END_OF_TRACK)),
+    ("timer", b"+15m", ExtendTimer(900)),
+    ("timer", b'{"timer": "-15"}', ExtendTimer(-900)),
+    ("extend", b"", ExtendTimer(900)),
+    ("extend", b"{}", ExtendTimer(900)),
+    ("extend", b"20", ExtendTimer(1200)),
+    ("extend", b"-5m", ExtendTimer(-300)),
+    ("extend", b'{"minutes": 15}', ExtendTimer(900)),
+    ("extend", b'{"seconds": 90}', ExtendTimer(90)),
+    ("extend", b'{"by": "1h"}', ExtendTimer(3600)),
+    ("playlist", b"rain", SetPlaylist("rain")),
+    ("playlist", b'{"playlist": "rain"}', SetPlaylist("rain")),
+    ("schedule", b"ON", SetSchedule(is_enabled=True)),
+    ("schedule", b"0", SetSchedule(is_enabled=False)),
+    ("schedule", b"toggle", SetSchedule(None)),
+    ("schedule", b'{"enabled": false}', SetSchedule(is_enabled=False)),
+    ("status", b"", GetStatus()),
+]
+
+
+@pytest.mark.parametrize(("verb", "payload", "command"), FORMS)
+def test_each_documented_form_becomes_its_command(verb: str, payload: bytes, command: Command) -> None:
+    """Forms differ, the meaning does not."""
+    assert to_command(verb, read(payload)) == command
+
+
+def test_every_verb_is_among_the_forms() -> None:
+    """No verb goes untested."""
+    assert {verb for verb, _, _ in FORMS} == set(VERBS)
+
+
+REFUSALS = [
+    ("playresume", b"", "unknown command 'playresume'"),
+    ("paly", b"", "did you mean 'play'?"),
+    ("Play", b"", "unknown command 'Play'"),
+    ("play/now", b"", "unknown command 'play/now'"),
+    ("play", b'{"loud": true}', "unknown key 'loud'; allowed: fade_in, fade_out, playlist, timer, volume"),
+    ("play", b'{"volume": 101}', "volume is 101; allowed is 0 to 100"),
+    ("play", b'{"volume": true}', "volume 'true' is not a number"),
+    ("play", b'{"fade_in": "2h"}', "fade_in is 7200; allowed is 0 to 3600"),
+    ("play", b'{"playlist": 3}', "playlist '3' is not a text"),
+    ("play", b'{"playlist": " "}', "playlist ' ' is not usable"),
+    ("play", b"x" * 65, "is not usable"),
+    ("stop", b"later", "allowed is nothing or now"),
+    ("stop", b'{"now": 3}', "neither on nor off"),
+    ("pause", b"PRESS", "pause takes no value; got 'PRESS'"),
+    ("next", b'{"count": 2}', "unknown key 'count'"),
+    ("seek", b"", "seek needs a value"),
+    ("seek", b'{"position": -5}', "position in seconds is -5; allowed is 0 to 86400"),
+    ("seek", b"somewhere", "is not a duration"),
+    ("volume", b"", "volume needs a value"),
+    ("volume", b"{}", "volume needs a value"),
+    ("volume", b"101", "volume is 101; allowed is 0 to 100"),
+    ("volume", b"+101", "allowed is -100 to 100"),
+    ("volume", b'{"volume": -5}', "volume is -5; allowed is 0 to 100"),
+    ("volume", b"30.5", "is not a whole number"),
+    ("volume", b'{"level": 30}', "unknown key 'level'"),
+    ("timer", b"", "timer needs a value"),
+    ("timer", b"+25h", "minutes is 1500; allowed is -1440 to 1440"),
+    ("extend", b"a bit", "is not a duration"),
+    ("extend", b'{"minutes": 5, "by": "5m"}', "exactly one of"),
+    ("playlist", b"", "playlist needs a value"),
+    ("schedule", b"sometimes", "allowed: on, off, toggle"),
+    ("status", b"please", "status takes no value"),
+]
+
+
+@pytest.mark.parametrize(("verb", "payload", "reason"), REFUSALS)
+def test_a_refusal_names_the_offender_and_what_is_allowed(verb: str, payload: bytes, reason: str) -> None:
+    """Nothing is guessed: what is not clearly meant is refused, in words that help."""
+    with pytest.raises(Refused) as caught:
+        to_command(verb, read(payload))
+    assert reason in str(caught.value)
