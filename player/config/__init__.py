@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.config.sections import read_config
-from player.config.tree import Fault, Place, read_tree
+from player.config.tree import Fault, Leaf, Place, read_tree
 from player.config.values import Spot, Told
 from player.errors import ConfigError, did_you_mean
 from player.settings import AudioSettings, MqttSettings, Settings
@@ -92,7 +92,7 @@ def parse(text: str, path: Path | None = None) -> Config:
     node, tree_faults = read_tree(text)
     faults = list(tree_faults)
     found: dict[str, Any] = {}
-    if node is not None:
+    if node is not None and not (isinstance(node, Leaf) and node.is_empty):
         base = Path.cwd() if path is None else path.absolute().parent
         try:
             found = read_config(Spot(node, "", base, faults, node.place))

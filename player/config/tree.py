@@ -122,7 +122,7 @@ def join(path: str, key: str) -> str:
 
 def shown(text: str) -> str:
     """A text in quotes as a message shows it: escaped, and shortened when it is long."""
-    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…")
+    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "...")
 
 
 def _code_point(character: str | int) -> str:
@@ -187,7 +187,7 @@ class _Builder:
     def _content(self, event: yaml.Event, path: str, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
             if _UNUSABLE.search(event.value):
-                self._fault(event, path, "has an escape that stands for no character of a text")
+                raise _Unreadable(Fault(_place(event), path, "has an escape that stands for no character of a text"))
             return Leaf(_place(event), event.value, event.implicit[0])
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Node] = []

@@ -191,7 +191,7 @@ def _day(spot: Spot) -> Sequence[int]:
         if value in names:
             return (names.index(value),)
     known = [*DAYS, *_DAY_GROUPS]
-    guess = did_you_mean(value, [*known, *_LONG_DAYS])
+    guess = did_you_mean(value, known) or did_you_mean(value, _LONG_DAYS)
     raise ValueError(f"{shown(value)} is no day{guess}; choose from {', '.join(known)}, several as [sun, mon]")
 
 

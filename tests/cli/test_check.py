@@ -1,0 +1,169 @@
+"""``lull check``: faults and exit code 1, or what a config means, what is to be noted, and 0."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from player.cli import check
+from player.config import parse
+
+EXAMPLE = Path(__file__).parent.parent.parent / "config" / "lull.yaml"
+SUNDAY_EVENING = datetime(2026, 3, 29, 21, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+"""The day on which Berlin's clocks went from +01:00 to +02:00."""
+
+
+def lull(*words: str) -> int:
+    """The exit code of a command line that knows `check` alone."""
+    parser = argparse.ArgumentParser(prog="lull")
+    check.add_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(words)
+    code: int = args.run(args)
+    return code
+
+
+def summary(text: str) -> dict[str, list[str]]:
+    """Titles of the summary and the lines that belong to each."""
+    found: dict[str, list[str]] = {}
+    title = ""
+    for line in check.summary(parse(text, Path("/etc/lull/lull.yaml")), SUNDAY_EVENING):
+        title = line[:10].strip() or title
+        found.setdefault(title, []).append(line[11:])
+    return found
+
+
+def notes(text: str) -> list[str]:
+    return list(check.notes(parse(text, Path("/etc/lull/lull.yaml"))))
+
+
+def test_a_good_config_is_explained_on_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    """The example passes with code 0; its meaning fits 24 lines of 100 columns, notes included."""
+    assert lull("check", "--config", str(EXAMPLE)) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{EXAMPLE} is good\n")
+    assert "next       weekn" in out or "next       weekend" in out
+    assert "note: playlist whispers: /srv/lull/whispers is not there now\n" in out
+    assert not err
+    assert len(out.splitlines()) <= 24
+    assert max(len(line) for line in out.splitlines()[1:]) <= 100
+
+
+def test_every_fault_goes_to_stderr_with_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Faults are listed one a line, and nothing is said on stdout."""
+    file = tmp_path / "lull.yaml"
+    file.write_text("playlists: {a: {paths: x}}\ndevcie: b\nvolume: {max: 0}\n")
+    assert lull("check", "--config", str(file)) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert [line.split(": ")[:2] for line in err.splitlines()] == [[f"{file}:2", "devcie"], [f"{file}:3", "volume.max"]]
+
+
+def test_a_missing_file_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A config that is not there has code 1 as well: the check says no."""
+    assert lull("check", "--config", str(tmp_path / "x.yaml")) == 1
+    assert capsys.readouterr().err == f"{tmp_path / 'x.yaml'}: is not there\n"
+
+
+def test_without_a_file_it_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """`lull check` alone ends with code 2, as argparse does for every wrong usage."""
+    with pytest.raises(SystemExit) as caught:
+        lull("check")
+    assert caught.value.code == 2
+    assert "--config" in capsys.readouterr().err
+
+
+def test_the_least_config_is_spelt_out() -> None:
+    """Defaults are shown as they take effect, and the absence of broker and schedule is said."""
+    assert summary("playlists: {rain: {paths: [/rain, 'https://host/x']}}") == {
+        "device": ["lull"],
+        "output": ["ALSA device default, 0.3s of buffer, held open 30s after a session"],
+        "broker": ["none; lull is not controlled over MQTT"],
+        "volume": ["30 at a start, never above 60"],
+        "fades": ["in 30s, out 10m, crossfade 8s, stop 4s, pause 1.5s; volume moves 6 dB/s"],
+        "ceiling": ["-1 dBTP"],
+        "timer": ["45m"],
+        "playlists": ["rain: rotate (the default)", "  /rain", "  https://host/x"],
+        "schedule": ["nothing starts by itself"],
+        "next": ["no start is planned"],
+        "state": ["/var/lib/lull"],
+    }
+
+
+def test_broker_output_and_entries_are_spelt_out() -> None:
+    """Topics, TLS and user, playlist gain, days and inherited values of an entry are shown."""
+    found = summary(
+        "device: bed\naudio: {output: wav, path: n.wav}\n"
+        "mqtt: {host: '::1', username: me, groups: [up], prefix: home/x, protocol: 3.1.1, tls: on}\n"
+        "playlists: {a: {paths: /a}, b: {paths: /b, order: once, gain: 2}}\ndefault_playlist: b\ntimer: off\n"
+        "schedule:\n- {name: s, at: 22:30, days: [sun, sat], takes_over: on}\n"
+        "- {name: t, at: 6:00, playlist: a, volume: 10, timer: end-of-track}\n"
+    )
+    assert found["output"] == ["WAV file /etc/lull/n.wav"]
+    assert found["broker"] == [
+        "[::1]:8883 as me, MQTT 3.1.1, TLS, topics home/x/bed/..., home/x/up/..., home/x/all/..."
+    ]
+    assert found["playlists"] == ["a: rotate", "  /a", "b: once, +2 dB (the default)", "  /b"]
+    assert found["schedule"] == [
+        "s: 22:30 sat sun, b, volume 30, timer off, takes over what plays",
+        "t: 06:00 daily, a, volume 10, timer end-of-track",
+    ]
+    assert found["timer"] == ["off"]
+
+
+def test_the_next_start_is_local_with_its_offset() -> None:
+    """Asked on Sunday at nine in Berlin's summer time, a start at 22:30 is that evening at +02:00."""
+    least = "playlists: {a: {paths: /a}}\n"
+    assert summary(least + "schedule: [{name: n, at: 22:30}]")["next"] == ["n starts sun 2026-03-29 22:30+02:00"]
+    assert summary(least + "schedule: [{name: n, at: 20:30, days: weekend}]")["next"] == [
+        "n starts sat 2026-04-04 20:30+02:00"
+    ]
+
+
+def test_long_lists_are_cut() -> None:
+    """Eight playlists, paths or entries are shown, and the number of the others."""
+    found = summary(
+        "playlists: {"
+        + ", ".join(f"p{n}: {{paths: /{n}}}" for n in range(10))
+        + f", q: {{paths: [{', '.join('/x' for _ in range(9))}]}}}}\n"
+        + "schedule: ["
+        + ", ".join(f"{{name: n{n}, at: 1:00}}" for n in range(9))
+        + "]"
+    )
+    assert found["playlists"][-1] == "and 3 more"
+    assert len(found["playlists"]) == 17
+    assert found["schedule"][-1] == "and 1 more"
+    many = summary(f"playlists: {{q: {{paths: [{', '.join('/x' for _ in range(10))}]}}}}")["playlists"]
+    assert many == ["q: rotate (the default)", *["  /x"] * 8, "  and 2 more"]
+
+
+def test_what_is_missing_is_a_note(tmp_path: Path) -> None:
+    """Folders and files that are not there now are named, those that are, and addresses, are not."""
+    here = tmp_path / "here"
+    here.mkdir()
+    assert notes(
+        f"playlists: {{a: {{paths: [{here}, {tmp_path}/away, 'http://host/']}}}}\n"
+        f"mqtt: {{username: me, password_file: {tmp_path}/pw, tls: {{ca: {here}, cert: {tmp_path}/c, key: {here}}}}}"
+    ) == [
+        f"playlist a: {tmp_path}/away is not there now",
+        f"mqtt.password_file: {tmp_path}/pw is not there or cannot be read by this user",
+        f"mqtt.tls.cert: {tmp_path}/c is not there or cannot be read by this user",
+    ]
+
+
+def test_wishes_that_will_be_bent_are_notes() -> None:
+    """A timer shorter than its fade shortens the fade; a rise from silence of 60 dB takes 10 s at 6 dB/s."""
+    assert notes(
+        "playlists: {a: {paths: 'http://host/'}}\nfades: {fade_in: 9s}\ntimer: 5m\nschedule:\n"
+        "- {name: n, at: 1:00, timer: 2m, fade_in: 0}\n- {name: m, at: 1:00, fade_out: 6m}\n- {name: l, at: 1:00}\n"
+        "- {name: k, at: 1:00, timer: 10m, fade_in: 10s}\n- {name: j, at: 1:00, timer: off, fade_out: 1h}\n"
+    ) == [
+        "fades: a fade-in from silence takes 10s at least",
+        "the default timer is 5m, shorter than its fade-out of 10m: the fade is shortened to it",
+        "schedule n: a fade-in from silence takes 10s at least",
+        "the timer of n is 2m, shorter than its fade-out of 10m: the fade is shortened to it",
+        "the timer of m is 5m, shorter than its fade-out of 6m: the fade is shortened to it",
+    ]

@@ -1,0 +1,132 @@
+"""What is said of a config that means nothing: every fault at once, with line, key, what is allowed or nearest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from player.config import parse
+from player.errors import ConfigError
+
+LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"
+
+
+def faults(text: str) -> list[str]:
+    """The faults of a whole text."""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, Path("lull.yaml"))
+    return list(caught.value.faults)
+
+
+def fault(more: str) -> str:
+    """The only fault of what stands from line 2 on, without the file's name."""
+    (only,) = faults(LEAST + more)
+    return only.removeprefix("lull.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("fade_in: 3s", "2: fade_in: is no key here (it belongs under fades); known: device,"),
+        ("fades: {fade-in: 3s}", "2: fades.fade-in: is no key here (did you mean 'fade_in'?); known: fade_in,"),
+        ("fades: {fade_out: 3h}", "2: fades.fade_out: fade_out is 10800; allowed is 0 to 7200 seconds"),
+        ("fades: {volume_rate: 6.1}", "2: fades.volume_rate: volume_rate is 6.1; allowed is 0.5 to 6 dB/s"),
+        ("fades: 30s", "2: fades: takes keys with values: fade_in, fade_out,"),
+        ("limits: {ceiling: -0.9}", "2: limits.ceiling: ceiling is -0.9; allowed is -40 to -1 dBTP"),
+        ("volume: {max: 101}", "2: volume.max: max is 101; allowed is 1 to 100"),
+        ("volume: {max: 30%}", "2: volume.max: '30%' is no whole number"),
+        ("volume: {default: .nan}", "2: volume.default: '.nan' is no whole number"),
+        ("volume: {default: 31, max: 30}", "2: volume.max: default is 31, above max 30"),
+        ("timer: 0", "2: timer: 0 would end a session as it begins; write off for no timer"),
+        ("timer: {default: of}", "2: timer.default: 'of' is not a duration; write 30s, 45m, 1h or 1h30; or off"),
+        ("timer: 25h", "2: timer: timer in seconds is 90000; allowed is 1 to 86400"),
+        ("catch_up: 13h", "2: catch_up: catch_up in seconds is 46800; allowed is 0 to 43200"),
+        ("device: all", "2: device: 'all' is built in"),
+        ("device: a/b", "2: device: device 'a/b' is not a name"),
+        ("audio: {device: 'hw:0'}", "2: audio.device: device 'hw:0' names a card by its number"),
+        ("audio: {output: wav}", "2: audio.output: output wav needs path"),
+        ("audio: {output: pulse}", "2: audio.output: 'pulse' is none of alsa, wav, silent"),
+        ("audio: {device: hw:CARD=x,DEV=0}", "2: audio.DEV=0: is no key here (inside {...} and [...] a value"),
+        ("mqtt: on", "2: mqtt: takes keys with values: host,"),
+        ("mqtt: {tls: {cert: x}}", "2: mqtt.tls.cert: cert and key belong together"),
+        ("mqtt: {keepalive: 1}", "2: mqtt.keepalive: 1 has no unit"),
+        ("mqtt: {keepalive: 10.5s}", "2: mqtt.keepalive: '10.5s' is no whole number of seconds"),
+        ("mqtt: {groups: [a, all]}", "2: mqtt.groups: group 'all' is built in"),
+        ("mqtt: {password_file: x}", "2: mqtt.password_file: needs username as well"),
+        ("default_playlist: rian", "2: default_playlist: 'rian' is no playlist (did you mean 'rain'?); choose"),
+        ("schedule: [{at: 1:00}]", "2: schedule[0]: needs name"),
+        ("schedule: [{name: a}]", "2: schedule[0]: needs at"),
+        ("schedule: {a: {at: 1:00}}", "2: schedule: takes a list"),
+        ("schedule: [{name: a, at: 1:00, volume: 61}]", "2: schedule[0].volume: volume is 61, above volume.max"),
+        ("schedule: [{name: a, at: 1:00, days: []}]", "2: schedule[0].days: is an empty list"),
+        ("schedule: [{name: a, at: 1:00, days: [mod]}]", "2: schedule[0].days[0]: 'mod' is no day (did you mean 'mon'"),
+        ("schedule: [{name: a, at: 1:00, takes_over: 2}]", "2: schedule[0].takes_over: '2' is neither true nor false"),
+        ("schedule:\n- {name: a, at: 1:00}\n- {name: a, at: 2:00}", "4: schedule[1].name: 'a' is already the name of"),
+        ("device: a\ndevice: b", "3: device: is here a second time; the first is in line 2"),
+        ("device: !!str a", "2: device: has the tag 'tag:yaml.org,2002:str'; write the value alone"),
+        ("device: [a]", "2: device: takes one value, not a list or a table"),
+    ],
+)  # fmt: skip
+def test_a_fault_names_line_key_and_what_is_allowed(more: str, said: str) -> None:
+    """Each fault is one line: line number, key path, what is wrong, and what is allowed or nearest."""
+    assert fault(more).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("playlists", "said"),
+    [
+        ("{}", "playlists: is empty"),
+        ("[rain]", "playlists: takes names with their paths below"),
+        ("{a: {}}", "playlists.a: needs paths"),
+        ("{a: {paths: []}}", "playlists.a.paths: paths is empty"),
+        ("{a/b: {paths: x}}", "playlists.a/b: playlist 'a/b' is not a name"),
+        ("{a: {paths: x, gain: 6.5}}", "playlists.a.gain: gain is 6.5; allowed is -40 to 6 dB"),
+        ("{a: {paths: x, order: randon}}", "playlists.a.order: 'randon' is none of rotate, shuffle, in_order, once"),
+        ("{a: {paths: [x, 'smb://nas/x']}}", "playlists.a.paths[1]: smb:// is not played"),
+        ("{a: {paths: 'http://'}}", "playlists.a.paths: 'http://' is no complete address"),
+        ("{a: {paths: 'http://[x/'}}", "playlists.a.paths: 'http://[x/' is no complete address"),
+        ("{a: {paths: ~nobody-of-that-name/x}}", "playlists.a.paths: '~nobody-of-that-name/x' starts with the home"),
+    ],
+)
+def test_a_playlist_needs_a_name_and_a_place(playlists: str, said: str) -> None:
+    """Playlists are named tables with at least one path or http(s) address."""
+    (only,) = faults(f"playlists: {playlists}")
+    assert only.startswith(f"lull.yaml:1: {said}")
+
+
+def test_the_brief_example_reads_as_promised() -> None:
+    """A misspelt playlist is shown with its line, key, nearest name and the choices."""
+    text = (
+        "playlists:\n  whispers: {paths: [/w]}\n  rain: {paths: [/r]}\nschedule:\n"
+        "  - name: weeknights\n    at: 22:30\n    playlist: wispers\n"
+    )
+    assert faults(text) == [
+        "lull.yaml:7: schedule[0].playlist: 'wispers' is no playlist (did you mean 'whispers'?); "
+        "choose one of whispers, rain"
+    ]
+
+
+def test_every_fault_is_told_at_once_in_file_order() -> None:
+    """Faults of keys, values, ranges and references come together, sorted as they stand in the file."""
+    text = (
+        "schedule:\n- {name: a, at: 25:00, playlist: x, volume: 99}\n- hello\n"
+        "fades: {crossfade: 8, fade_in: 2h, nonsense: 1}\nplaylists: {a: {paths: []}}\nvolume: {max: 0, default: 70}\n"
+    )
+    assert [line.split(": ")[0] + " " + line.split(": ")[1] for line in faults(text)] == [
+        "lull.yaml:2 schedule[0].at",
+        "lull.yaml:2 schedule[0].playlist",
+        "lull.yaml:3 schedule[1]",
+        "lull.yaml:4 fades.crossfade",
+        "lull.yaml:4 fades.fade_in",
+        "lull.yaml:4 fades.nonsense",
+        "lull.yaml:5 playlists.a.paths",
+        "lull.yaml:6 volume.max",
+    ]
+
+
+def test_no_message_repeats_a_secret() -> None:
+    """A password in the file, or in the broker's address, is refused and shown nowhere."""
+    text = "\n".join(faults(LEAST + 'mqtt: {password: hunter2, host: "mqtt://me:hunter2@broker"}'))
+    assert "password_file" in text
+    assert "hunter2" not in text
