@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
-from player.safety import MAX_GAIN_DB, MAX_RISE_DB_PER_S
+from player.safety import MAX_GAIN_DB
 from player.settings import check_range
 
 
@@ -77,7 +77,7 @@ class RampTo:
     """Move the output level to ``target_db`` in ``over_s`` seconds, linear in dB, or at a slower rate if C2 asks.
 
     Attributes:
-        target_db: level in dB re full volume; -inf is silence, reached through 60 dB below the present level.
+        target_db: level in dB re full volume; -inf is silence, reached through 66 dB below the present level.
         over_s: the wanted duration. A rise is slowed to 6 dB/s and starts 60 dB below its target; a fall may be fast.
         then: what to do on arrival.
     """
@@ -106,6 +106,3 @@ class Quit:
 
 
 EngineOrder: TypeAlias = PlayItem | QueueItem | RampTo | Retune | Quit
-
-SHORTEST_RISE_S = 60.0 / MAX_RISE_DB_PER_S
-"""A rise from silence takes at least this long."""

@@ -19,7 +19,7 @@ from player.night.timer import SleepTimer
 from player.orders import RampTo, Then
 from player.outcome import Outcome
 from player.programme import Programme
-from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S, STOP_NOW_S
+from player.safety import FADE_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
 from player.settings import FadeSettings, TimerMode, TimerSetting
 from player.states import Move, State, moved
 from player.units import SILENCE_DB, format_duration, volume_to_db
@@ -30,8 +30,6 @@ NO_SOUND_S: Final = 20.0
 """Without sound so long after a start something is wrong."""
 FALL_DB_PER_S: Final = 20.0
 """A volume command lowers the level no faster: gentle, and soon enough."""
-RETURN_S: Final = FADE_DEPTH_DB / MAX_RISE_DB_PER_S
-"""How long the way back from silence takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class Run:
         """Come back from a pause, by a rise from silence."""
         self.state = moved(self.state, Move.RESUME)
         self._plan_fade_again(now_s)
-        self._rise(out, RETURN_S)
+        self._rise(out, SHORTEST_RISE_S)
         out.tell("resumed", "goes on")
 
     def take_back(self, now_s: float, out: Outcome) -> None:
@@ -204,7 +202,7 @@ class Run:
         """The engine fell to silence by itself: come back to the level that is due now, or settle at silence."""
         self.ramp_db = SILENCE_DB
         if self.state is State.PLAYING and not self.awaits_sound and not self.is_output_lost:
-            self._rise(out, RETURN_S)
+            self._rise(out, SHORTEST_RISE_S)
         elif self.state is State.FADING_OUT:
             self._resume_fade(now_s, out)
         else:
@@ -220,13 +218,13 @@ class Run:
     def _resume_fade(self, now_s: float, out: Outcome) -> None:
         """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
         left_s = self._left_s(now_s)
-        if left_s is None or left_s < 2 * RETURN_S:
+        if left_s is None or left_s < 2 * SHORTEST_RISE_S:
             out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
             return
         self.state = moved(self.state, Move.TAKE_BACK)
         self.timer = self.timer.refade(now_s)
         done = 1.0 - min(left_s / self._fade_started_s, 1.0) if self._fade_started_s else 0.0
-        out.order(RampTo(volume_to_db(self.volume) - FADE_DEPTH_DB * done, RETURN_S))
+        out.order(RampTo(volume_to_db(self.volume) - FADE_DEPTH_DB * done, SHORTEST_RISE_S))
 
     # What time brings.
 
@@ -296,7 +294,7 @@ class Run:
     def _fit(self, fade_in_s: float, now_s: float) -> float:
         """A fade-in takes at most a third of the session, and never less than its way at 6 dB/s."""
         left_s = self._left_s(now_s)
-        return fade_in_s if left_s is None else max(RETURN_S, min(fade_in_s, left_s / 3))
+        return fade_in_s if left_s is None else max(SHORTEST_RISE_S, min(fade_in_s, left_s / 3))
 
     def _plan_fade_again(self, now_s: float) -> None:
         starts_s = self.timer.fade_starts_at(self.fade_out_s)

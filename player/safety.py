@@ -12,7 +12,10 @@ MAX_RISE_DB_PER_S: Final = 6.0
 """C2: the fastest rise that the player itself may make."""
 
 FADE_DEPTH_DB: Final = 60.0
-"""C2: a fade starts and ends this far below the level it belongs to; beyond that lies silence."""
+"""C2: a rise starts this far below the level it belongs to; beyond that lies silence."""
+
+FALL_DEPTH_DB: Final = 66.0
+"""C2: a fall ends so far below; with 60 the last milliseconds before silence would stand a little above -60 dB."""
 
 CEILING_DBTP: Final = -1.0
 """C4: no true peak above this reaches the device."""
@@ -25,3 +28,6 @@ FAULT_LEVEL: Final = 4.0
 
 STOP_NOW_S: Final = 0.5
 """The shortest fade of a stop; shorter is a cut, and a cut is heard."""
+
+SHORTEST_RISE_S: Final = FADE_DEPTH_DB / MAX_RISE_DB_PER_S
+"""A rise from silence takes at least this long."""

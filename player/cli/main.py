@@ -18,7 +18,11 @@ exit codes: 0 done, 1 refused or faulty, 2 wrong usage, 3 no answer"""
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from player.cli import check, client, night, rehearse, run
+    import player.cli.check as check
+    import player.cli.client as client
+    import player.cli.night as night
+    import player.cli.rehearse as rehearse
+    import player.cli.run as run
 
     parser = argparse.ArgumentParser(
         prog="lull", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -25,7 +25,7 @@ import numpy as np
 
 from player.dsp.gain import RISE_DB_PER_FRAME, DbLine, Doubles, fall_frames, rise_frames
 from player.dsp.types import Gains
-from player.safety import FADE_DEPTH_DB
+from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB
 from player.units import RATE_HZ, db_to_gain, gain_to_db, to_seconds
 
 SHORTEST_OVERLAP_S: Final = FADE_DEPTH_DB / (RISE_DB_PER_FRAME * RATE_HZ)
@@ -204,7 +204,7 @@ class DeckGain:
             self._follow(Yield(law, self._now, law.frames))
 
     def fall(self, over_s: float) -> None:
-        """Fall by 60 dB from the present gain in ``over_s`` seconds (at least 5 ms), straight in dB, then silence."""
+        """Fall by 66 dB from the present gain in ``over_s`` seconds (at least 5 ms), straight in dB, then silence."""
         self._fall_in(fall_frames(over_s))
 
     def tail(self, frames: int) -> None:
@@ -240,7 +240,7 @@ class DeckGain:
 
     def _fall_in(self, frames: int) -> None:
         if not (self._is_falling and self._frames - self._at <= frames):
-            line = DbLine(self.level_db, -FADE_DEPTH_DB / max(1, frames))
+            line = DbLine(self.level_db, -FALL_DEPTH_DB / max(1, frames))
             self._follow(Fall(line, frames if self._now > 0.0 else 0))
 
     def _follow(self, law: Law) -> None:

@@ -2,7 +2,7 @@
 
 Runs on the engine thread. It is given targets and moves toward them along straight lines in dB, because only such a
 line has a bounded rate: a rise takes at least a second for each 6 dB, and comes from 60 dB below its target when it
-begins in silence; a fall may be fast, yet is never a cut; silence is reached through 60 dB below the present level and
+begins in silence; a fall may be fast, yet is never a cut; silence is reached through 66 dB below the present level and
 is exactly zero from there on. A new target at any moment continues from the present level. There is no way to set a
 gain at once other than to silence, and that one is for a moment at which the listener has lost the sound already.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from player.dsp.gain import DbLine, applied, fall_frames, rise_frames
 from player.dsp.types import Block
-from player.safety import FADE_DEPTH_DB
+from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB
 from player.units import SILENCE_DB, db_to_gain
 
 
@@ -64,7 +64,7 @@ class Ramp:
     def to(self, target_db: float, over_s: float) -> None:
         """Move to a level of at most 0 dB in ``over_s`` seconds; slower where a rise would exceed 6 dB/s.
 
-        A fall takes at least 5 ms. A target of -inf falls by 60 dB from where it stands, then is exact silence.
+        A fall takes at least 5 ms. A target of -inf falls by 66 dB from where it stands, then is exact silence.
         """
         assert target_db <= 0.0, target_db
         assert over_s >= 0.0, over_s
@@ -76,7 +76,7 @@ class Ramp:
         elif target_db > now_db:
             self._go(target_db - FADE_DEPTH_DB if now_db == SILENCE_DB else now_db, target_db, over_s)
         elif target_db == SILENCE_DB:
-            self._go(now_db, now_db - FADE_DEPTH_DB, over_s)
+            self._go(now_db, now_db - FALL_DEPTH_DB, over_s)
         else:
             self._go(now_db, target_db, over_s)
 

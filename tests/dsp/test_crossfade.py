@@ -167,13 +167,13 @@ def test_an_opened_deck_is_full_at_once() -> None:
     assert gain.gains(4800) == 1.0
 
 
-def test_a_fall_goes_down_by_60_db_and_is_silent() -> None:
+def test_a_fall_goes_down_by_66_db_and_is_silent() -> None:
     """3 s: 20 dB/s, 30 dB down after 1.5 s, then exact zeros."""
     gain = full()
     gain.fall(3.0)
     gains = taken(gain, 3 * RATE + 10)
     assert in_db(gains)[3 * RATE // 2 - 1] == pytest.approx(-30.0, abs=1e-5)
-    assert in_db(gains)[3 * RATE - 1] == pytest.approx(-60.0, abs=1e-5)
+    assert in_db(gains)[3 * RATE - 1] == pytest.approx(-66.0, abs=1e-5)
     assert not gains[3 * RATE :].any()
     assert gain.is_silent
 
@@ -199,11 +199,11 @@ def test_a_shorter_fall_takes_over() -> None:
 
 @pytest.mark.parametrize("frames", [1, 100, 19_200])
 def test_a_tail_ends_within_the_frames_that_are_left(frames: int) -> None:
-    """The last frame stands 60 dB down, the next is silent."""
+    """The last frame stands 66 dB down, the next is silent."""
     gain = full()
     gain.tail(frames)
     gains = taken(gain, frames + 5)
-    assert in_db(gains)[frames - 1] == pytest.approx(-60.0, abs=1e-5)
+    assert in_db(gains)[frames - 1] == pytest.approx(-66.0, abs=1e-5)
     assert not gains[frames:].any()
 
 
@@ -234,11 +234,11 @@ def test_a_blend_that_ends_a_moment_early_keeps_its_law() -> None:
 
 
 def test_a_blend_whose_file_ends_too_early_falls_in_time() -> None:
-    """With 1 s of data but 14 s of blend, the outgoing is 60 dB down after that second."""
+    """With 1 s of data but 14 s of blend, the outgoing is 66 dB down after that second."""
     outgoing, _ = blending(8.0)
     outgoing.tail(RATE)
     gains = taken(outgoing, RATE + 1)
-    assert in_db(gains)[RATE - 1] == pytest.approx(-60.0, abs=0.01)
+    assert in_db(gains)[RATE - 1] == pytest.approx(-66.0, abs=0.01)
     assert gains[RATE] == 0.0
 
 
@@ -249,7 +249,7 @@ def test_an_incoming_deck_that_is_skipped_falls_from_where_it_is() -> None:
     before_db = in_db(taken(gain, 10 * RATE))[-1]
     gain.fall(3.0)
     after_db = in_db(taken(gain, RATE))
-    assert after_db[0] == pytest.approx(before_db - 60 / (3 * RATE), abs=1e-5)
+    assert after_db[0] == pytest.approx(before_db - 66 / (3 * RATE), abs=1e-5)
     assert after_db[-1] == pytest.approx(before_db - 20, abs=1e-4)
 
 
@@ -304,7 +304,7 @@ ACTIONS = st.lists(
 @settings(max_examples=50, deadline=None)
 @pytest.mark.slow
 def test_no_sequence_of_orders_steps_or_rises_fast(actions: list[tuple[str, float, int]], is_open: bool) -> None:
-    """Between 0 and 1 always; up at most 6 dB/s; down at most 60 dB in 5 ms or in the frames that a tail has left."""
+    """Between 0 and 1 always; up at most 6 dB/s; down at most 66 dB in 5 ms or in the frames that a tail has left."""
     gain = full() if is_open else DeckGain()
     parts, shortest = [], 240
     for action, length_s, frames in actions:
@@ -328,7 +328,7 @@ def test_no_sequence_of_orders_steps_or_rises_fast(actions: list[tuple[str, floa
     assert_rises_gently(gain_db)
     with np.errstate(invalid="ignore"):
         falls = gain_db[:-1] - gain_db[1:]
-    assert (falls[gain_db[1:] > -60] <= 60 / shortest + 1e-3).all()
+    assert (falls[gain_db[1:] > -60] <= 66 / shortest + 1e-3).all()
 
 
 @given(st.lists(st.integers(0, 9_000), min_size=1, max_size=60), st.sampled_from([0.0, 0.2, 8.0]))

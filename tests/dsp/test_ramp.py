@@ -93,12 +93,12 @@ def test_a_fall_is_never_a_cut() -> None:
     assert ramp.frames_left == 240
 
 
-def test_silence_is_reached_through_60_db_below() -> None:
-    """From -10 dB in 1 s: the last frame that sounds stands at -70 dB, then exact zeros."""
+def test_silence_is_reached_through_66_db_below() -> None:
+    """From -10 dB in 1 s: the last frame that sounds stands at -76 dB, then exact zeros."""
     ramp = at_level(-10.0)
     ramp.to(-math.inf, 1.0)
     out = ramp.process(dc(1.5, 1.0))
-    assert levels_db(out)[48_000 - 1] == pytest.approx(-70.0, abs=1e-5)
+    assert levels_db(out)[48_000 - 1] == pytest.approx(-76.0, abs=1e-5)
     assert not out[48_000:].any()
     assert ramp.is_silent
 
@@ -168,9 +168,9 @@ ORDERS = st.lists(st.tuples(TARGETS, st.floats(0, 30), st.integers(0, 30_000)), 
 @settings(max_examples=50, deadline=None)
 @pytest.mark.slow
 def test_no_sequence_of_targets_rises_fast_or_steps(orders: list[tuple[float, float, int]]) -> None:
-    """Whatever is asked at whatever moment: at most 6 dB/s up, out of silence at -60 dB re target, down within 0.26 dB.
+    """Whatever is asked at whatever moment: at most 6 dB/s up, out of silence at -60 dB re target, down within 0.28 dB.
 
-    60 dB in 5 ms are 0.25 dB a frame, the steepest fall there is.
+    66 dB in 5 ms are 0.275 dB a frame, the steepest fall there is.
     """
     ramp = Ramp()
     parts, starts_db = [], []
@@ -187,7 +187,7 @@ def test_no_sequence_of_targets_rises_fast_or_steps(orders: list[tuple[float, fl
     with np.errstate(invalid="ignore"):
         falls = gain_db[:-1] - gain_db[1:]
     sounding = np.isfinite(gain_db[1:])
-    assert (falls[sounding] <= 0.25 + 1e-4).all()
+    assert (falls[sounding] <= 0.275 + 1e-4).all()
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from player.events import (
     RanDry,
 )
 from player.orders import EngineOrder, Item, PlayItem, QueueItem, Quit, RampTo, Retune, Then
-from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
+from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB, MAX_RISE_DB_PER_S
 from player.units import SILENCE_DB
 
 
@@ -159,7 +159,7 @@ class FakeEngine:
             seconds = 0.0 if now_db == target_db else max(over_s, rise_s)
             self._is_held = False
             self._thaw()
-        end_db = now_db - FADE_DEPTH_DB if target_db == SILENCE_DB else target_db
+        end_db = now_db - FALL_DEPTH_DB if target_db == SILENCE_DB else target_db
         self._line = Line(now_db, end_db, self._now_s, self._now_s + seconds)
         self._target_db, self._then = target_db, then
 
