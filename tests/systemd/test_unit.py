@@ -1,0 +1,137 @@
+"""The unit file, judged by systemd itself, and what it promises beyond what systemd can judge."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from player.watch import Heartbeat
+
+UNIT = Path(__file__).parents[2] / "systemd" / "lull.service"
+PROGRAM = "/opt/lull/.venv/bin/lull"
+WORST_EXPOSURE = 3.0
+STOP_S = 2.0  # README: the daemon fades out and ends within two seconds
+LONGEST_WAIT_S = 10.0  # the session's: a clock step is noticed that soon
+
+
+def values(key: str) -> list[str]:
+    """All values of a key, in order."""
+    return re.findall(rf"^{key}=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def single(key: str) -> str:
+    """The value of a key that is there once."""
+    (value,) = values(key)
+    return value
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A copy of the unit whose program exists."""
+    program = tmp_path / "lull"
+    program.write_text("#!/bin/sh\n", encoding="ascii")
+    program.chmod(0o755)
+    text = UNIT.read_text(encoding="utf-8")
+    assert text.count(PROGRAM) == 1
+    copy = tmp_path / "lull.service"
+    copy.write_text(text.replace(PROGRAM, str(program)), encoding="utf-8")
+    return copy
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Ask the real systemd-analyze."""
+    return subprocess.run(
+        ["systemd-analyze", "--no-pager", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_systemd_has_nothing_to_say_against_the_unit(installed: Path) -> None:
+    """Every key is known, every value valid: verify says nothing at all."""
+    verdict = analyze("verify", str(installed))
+    assert (verdict.returncode, verdict.stdout, verdict.stderr) == (0, "", "")
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_systemd_objects_to_a_misspelt_key(installed: Path) -> None:
+    """The check above can fail: one wrong letter is named."""
+    installed.write_text(
+        installed.read_text(encoding="utf-8").replace("WatchdogSec=", "WatchdogSecs="), encoding="utf-8"
+    )
+    assert "WatchdogSecs" in analyze("verify", str(installed)).stderr
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_the_sandbox_is_tight(installed: Path) -> None:
+    """Judged by systemd's own scale from 0 (safe) to 10, the exposure is below 3."""
+    report = analyze("security", "--offline=true", str(installed)).stdout
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", report)
+    assert found, report
+    print(f"exposure {found[1]}")
+    assert float(found[1]) < WORST_EXPOSURE
+
+
+def test_starting_waits_for_nothing_that_may_never_come() -> None:
+    """Not for the network, not for the time, not for a mount: ordering names the sound card alone."""
+    assert values("After") == ["sound.target"]
+    for key in ("Wants", "Requires", "BindsTo", "Requisite", "RequiresMountsFor"):
+        assert values(key) == []
+
+
+def test_the_watchdog_leaves_the_heartbeat_room() -> None:
+    """The heartbeat looks more than twice a period; the session's longest wait is under half of one too."""
+    period_s = float(single("WatchdogSec"))
+    assert Heartbeat(period_s).wait_s() < period_s / 2
+    assert period_s / 2 > LONGEST_WAIT_S
+
+
+def test_a_stop_has_time_for_its_fade() -> None:
+    """The daemon ends within its own limit long before systemd kills it."""
+    assert float(single("TimeoutStopSec")) >= 2 * STOP_S
+
+
+def test_restarts_never_end_and_never_storm() -> None:
+    """Whatever happens it comes back, at most six times a minute; wrong usage alone stays down."""
+    assert single("Restart") == "always"
+    assert single("StartLimitIntervalSec") == "0"
+    assert float(single("RestartSec")) >= 10.0
+    assert single("RestartPreventExitStatus") == "2"
+
+
+def test_the_manager_is_told_when_it_is_ready_and_reloads_by_signal() -> None:
+    """READY ends starting, HUP begins a reload."""
+    assert single("Type") == "notify"
+    assert single("ExecReload") == "/bin/kill -HUP $MAINPID"
+
+
+def test_a_missing_credential_is_no_fault() -> None:
+    """Without a path systemd passes over what is not there; with one it would not start (systemd/systemd#32667)."""
+    assert ":" not in single("LoadCredential")
+
+
+def test_sound_stays_within_reach() -> None:
+    """The sandbox leaves /dev/snd and its group, and nothing else that is real."""
+    assert single("SupplementaryGroups") == "audio"
+    assert single("DevicePolicy") == "closed"
+    assert single("DeviceAllow") == "char-alsa rw"
+    assert values("PrivateDevices") == []
+
+
+def test_the_kernel_may_be_asked_about_the_clock() -> None:
+    """What @privileged takes away with @clock is put back behind it, and ProtectClock does not take it again."""
+    filters = values("SystemCallFilter")
+    assert set(filters[-1].split()) == {"adjtimex", "clock_adjtime", "clock_adjtime64"}
+    assert values("ProtectClock") == []
+
+
+def test_every_exception_of_the_sandbox_has_its_reason() -> None:
+    """What a hardened unit would have and this one has not is named in a comment."""
+    text = UNIT.read_text(encoding="utf-8")
+    for key in ("ProtectClock", "PrivateDevices", "PrivateNetwork", "PrivateUsers", "ProcSubset", "RemoveIPC"):
+        assert re.search(rf"^# not .*{key}", text, re.MULTILINE), key
