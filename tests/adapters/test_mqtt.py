@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import random
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -336,3 +339,24 @@ class Taken:
     """paho's note that it took a message."""
 
     rc = 0
+
+
+def test_a_name_server_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting, publishing and stopping return while the link's thread waits for a name."""
+    asked, released = threading.Event(), threading.Event()
+
+    def getaddrinfo(*_args: object, **_more: object) -> list[object]:
+        asked.set()
+        released.wait(WAIT_S)
+        raise OSError("the name server is gone")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    link = MqttLink(MqttSettings(host="broker.invalid"), "bedroom", lambda _message: None)
+    began_s = time.perf_counter()
+    link.start()
+    assert asked.wait(WAIT_S)
+    link.publish("t", b"x")
+    link.stop(0.1)
+    took_s = time.perf_counter() - began_s
+    released.set()
+    assert took_s < 0.25

@@ -57,6 +57,12 @@ class RealBroker:
             time.sleep(0.02)
         raise AssertionError(f"mosquitto did not start: {(self.folder / 'log').read_text()}")
 
+    @property
+    def pid(self) -> int:
+        """The process, to be stopped and continued."""
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
     def add_user(self, name: str, password: str) -> Path:
         """Write a password file with one user and return its path, for ``password_file``."""
         path = self.folder / "passwords"
