@@ -36,7 +36,6 @@ still change, such as a folder that is not there now, are notes and no faults.
 
 exit codes: 0 good, 1 faults, 2 wrong usage"""
 
-SHORTEST_RISE_S: Final = FADE_DEPTH_DB / MAX_RISE_DB_PER_S
 LISTED: Final = 8
 """So many playlists, paths and entries are listed; one screen is enough."""
 
