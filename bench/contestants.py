@@ -1,0 +1,223 @@
+"""How each player is made to play one file into one ALSA device, quietly, with nothing of the user's own in the way.
+
+Each is a context manager that yields once the player runs and ends it afterwards. All go through ALSA's ``default``,
+which leads to the sound server of `Stage`; mpv also speaks to that server directly, as it does by choice.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from paho.mqtt import publish
+
+from player.cli.private_broker import PrivateBroker
+from tests.live.soundserver import SoundServer
+
+PATIENCE_S: Final = 20.0
+ROOT: Final = Path(__file__).resolve().parent.parent
+_NOBODY: Final = 65_534
+_RUN: Final = ["-m", "player", "run", "--config"]
+_AUTOPLAY: Final = """
+import sys
+from pathlib import Path
+from player.adapters import journal
+from player.cli.run import serve
+from player.config import load
+config = load(Path(sys.argv[1]))
+journal.set_up()
+serve(config, autoplay=True)
+"""
+"""What `lull run` does, and then a play: without a broker nobody can ask for it, and a schedule needs a set clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What all share: a folder for their files, the sound server, and the track."""
+
+    folder: Path
+    server: SoundServer
+    track: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started player; ``ready_s`` from the start to READY=1, for those that say so."""
+
+    pid: int
+    ready_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A player by its name in the table, the program that must be installed, and how it is started."""
+
+    name: str
+    program: str
+    start: Callable[[Stage], AbstractContextManager[Running]]
+    plays: bool = True
+
+
+@contextmanager
+def program(stage: Stage, command: list[str], extra: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in the stage's surroundings; SIGTERM at the end, SIGKILL to one that does not listen."""
+    env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | stage.server.env() | {"HOME": str(stage.folder)}
+    with (stage.folder / "log").open("ab") as log:
+        log.write(f"\n# {' '.join(command)}\n".encode())
+        log.flush()
+        process = subprocess.Popen(
+            command, env=env | (extra or {}), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def vlc(stage: Stage) -> Iterator[Running]:
+    """``cvlc``; it does not run as root, so root starts it as nobody."""
+    user = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--"] if os.geteuid() == 0 else []
+    command = [*user, "cvlc", "--ignore-config", "--quiet", "--aout=alsa", "--alsa-audio-device=default"]
+    with program(stage, [*command, "--", str(stage.track)]) as process:
+        yield Running(process.pid)
+
+
+def mpv(output: str) -> Callable[[Stage], AbstractContextManager[Running]]:
+    """``mpv`` with an audio output of its own choosing or ALSA."""
+
+    @contextmanager
+    def start(stage: Stage) -> Iterator[Running]:
+        command = ["mpv", "--no-config", "--no-video", "--no-terminal", f"--ao={output}", "--", str(stage.track)]
+        with program(stage, command) as process:
+            yield Running(process.pid)
+
+    return start
+
+
+@contextmanager
+def mpd(stage: Stage) -> Iterator[Running]:
+    """``mpd`` without a database, told over its socket what to play."""
+    address = stage.folder / "mpd.socket"
+    config = stage.folder / "mpd.conf"
+    config.write_text(
+        f'music_directory "{stage.track.parent}"\nbind_to_address "{address}"\n'
+        'audio_output {\n type "alsa"\n name "bench"\n device "default"\n mixer_type "none"\n}\n'
+    )
+    with program(stage, ["mpd", "--no-daemon", "--stderr", str(config)]) as process:
+        _tell_mpd(address, f'add "{stage.track.as_uri().replace("file://", "")}"', "play")
+        yield Running(process.pid)
+
+
+def _tell_mpd(address: Path, *commands: str) -> None:
+    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rw", encoding="utf-8") as talk:
+        connection.settimeout(PATIENCE_S)
+        _connect(connection, address)
+        talk.readline()
+        for command in commands:
+            talk.write(command + "\n")
+            talk.flush()
+            answer = talk.readline().strip()
+            assert answer == "OK", f"mpd says {answer} to {command}"
+
+
+def _connect(connection: socket.socket, address: Path) -> None:
+    give_up_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return connection.connect(str(address))
+        except (FileNotFoundError, ConnectionRefusedError):
+            assert time.monotonic() < give_up_s, "mpd does not listen"
+            time.sleep(0.05)
+
+
+@contextmanager
+def lull(stage: Stage) -> Iterator[Running]:
+    """The daemon with a broker, which tells it to play."""
+    with (
+        PrivateBroker() as broker,
+        _daemon(stage, _RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
+    ):
+        time.sleep(2.0)  # it is ready before the broker has answered, and forgets what came before that
+        publish.single("lull/bench/cmd/play", b"", hostname="127.0.0.1", port=broker.port)
+        yield running
+
+
+@contextmanager
+def lull_idle(stage: Stage) -> Iterator[Running]:
+    """The daemon with a broker, waiting for the night."""
+    with (
+        PrivateBroker() as broker,
+        _daemon(stage, _RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
+    ):
+        yield running
+
+
+@contextmanager
+def lull_alone(stage: Stage) -> Iterator[Running]:
+    """The daemon without a broker."""
+    with _daemon(stage, ["-c", _AUTOPLAY], "off") as running:
+        yield running
+
+
+def compile_modules(stage: Stage) -> None:
+    """One start that counts for nothing: an installed daemon has its modules compiled, and the disk's cache warm."""
+    with _daemon(stage, _RUN, "off"):
+        pass
+
+
+@contextmanager
+def _daemon(stage: Stage, arguments: list[str], mqtt: str) -> Iterator[Running]:
+    """The daemon as a unit of the service manager's would run it: readiness, watchdog, compiled modules."""
+    config = stage.folder / "lull.yaml"
+    config.write_text(
+        f"device: bench\naudio: {{output: alsa, device: default, hold: 0s}}\nmqtt: {mqtt}\ntimer: off\n"
+        f"fades: {{fade_in: 10s}}\nplaylists: {{bench: {{paths: ['{stage.track}']}}}}\nstate_dir: {stage.folder}\n"
+    )
+    manager = stage.folder / "notify"
+    manager.unlink(missing_ok=True)
+    extra = {
+        "NOTIFY_SOCKET": str(manager), "WATCHDOG_USEC": "30000000", "PYTHONPYCACHEPREFIX": str(stage.folder / "pyc"),
+    }  # fmt: skip
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(manager))
+        heard.settimeout(PATIENCE_S)
+        began_s = time.monotonic()
+        with program(stage, [sys.executable, *arguments, str(config)], extra) as process:
+            while b"READY=1" not in heard.recv(4096):
+                pass
+            yield Running(process.pid, time.monotonic() - began_s)
+
+
+def contestants() -> tuple[Contestant, ...]:
+    """All of them, in the order of the table."""
+    python = sys.executable
+    return (
+        Contestant("cvlc", "cvlc", vlc),
+        Contestant("mpv", "mpv", mpv("alsa")),
+        Contestant("mpv, pulse", "mpv", mpv("pulse")),
+        Contestant("mpd", "mpd", mpd),
+        Contestant("lull", python, lull),
+        Contestant("lull, no mqtt", python, lull_alone),
+        Contestant("lull, idle", python, lull_idle, plays=False),
+    )
+
+
+def is_installed(contestant: Contestant) -> bool:
+    """Whether its program is there."""
+    return shutil.which(contestant.program) is not None

@@ -1,0 +1,176 @@
+"""lull beside other players: processor, memory, wake-ups and start, all in one run into one null sink.
+
+`python bench/players.py [--seconds 60] [--only lull,mpv]` from the repository, on a machine that is otherwise quiet;
+see bench/README.md for what the figures mean. Nothing here passes or fails by a time, but a player that is not heard
+is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs as a file, without -m
+
+from bench import contestants, usage
+from bench.contestants import Contestant, Running, Stage
+from player.errors import LullError
+from tests.live.soundserver import SoundServer
+
+WARM_UP_S: Final = 15.0
+"""Left out: start, filling of buffers, and lull's fade, which takes 10 s."""
+TRACK_S: Final = 300
+LEAST_RMS: Final = 1e-4
+"""-80 dBFS: lull plays the track at about -60 dBFS with its default volume, and a silent sink gives 0."""
+IDLE_S: Final = 3.0
+RIVALS: Final = ("cvlc", "mpv")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; ``server_percent`` is what the sound server spent meanwhile."""
+
+    name: str
+    usage: usage.Usage
+    server_percent: float
+    ready_s: float | None
+
+
+def make_track(path: Path) -> None:
+    """Five minutes of stereo noise as an MP3, 44.1 kHz, 192 kbit/s: what rain and whispers are kept in."""
+    noise = ";".join(
+        f"anoisesrc=color=pink:amplitude=0.3:sample_rate=44100:seed={seed}:duration={TRACK_S}[{name}]"
+        for seed, name in ((1, "l"), (2, "r"))
+    )
+    graph = f"{noise};[l][r]amerge=inputs=2"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", graph, "-c:a", "libmp3lame", "-b:a", "192k", str(path)],
+        check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def measured(contestant: Contestant, stage: Stage, server_pid: int, duration_s: float) -> Row:
+    """Start one, wait, make sure that it is heard, and watch it. Raises AssertionError when it is silent."""
+    with contestant.start(stage) as running:
+        time.sleep(WARM_UP_S if contestant.plays else IDLE_S)
+        if contestant.plays:
+            rms = heard_rms(stage.server)
+            assert rms > LEAST_RMS, f"{contestant.name} is not heard (RMS {rms:.2g}); see {stage.folder}/log"
+        return watched(contestant.name, running, server_pid, duration_s)
+
+
+def watched(name: str, running: Running, server_pid: int, duration_s: float) -> Row:
+    """Figures of a running player and of the sound server in the same seconds."""
+    before = usage.sample(server_pid)
+    figures = usage.measure(running.pid, duration_s)
+    after = usage.sample(server_pid)
+    spent_s = after.cpu_s[server_pid] - before.cpu_s[server_pid]
+    return Row(name, figures, 100 * spent_s / (after.at_s - before.at_s), running.ready_s)
+
+
+def heard_rms(server: SoundServer) -> float:
+    """RMS of one second of what the sink plays."""
+    with server.record() as recording:
+        recording.wait_s(1.0)
+    return float(np.sqrt(np.mean(np.square(recording.samples, dtype=np.float64))))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The figures."""
+    lines = [
+        f"{'':15}{'CPU %':>8}{'PSS MB':>9}{'private MB':>12}{'wakes/s':>9}{'threads':>9}{'READY s':>9}{'server %':>10}"
+    ]
+    for row in rows:
+        used = row.usage
+        ready = "" if row.ready_s is None else f"{row.ready_s:.2f}"
+        lines.append(
+            f"{row.name:15}{used.cpu_percent:8.2f}{used.pss_mb:9.1f}{used.private_mb:12.1f}{used.wakes_per_s:9.1f}"
+            f"{used.threads:9d}{ready:>9}{row.server_percent:10.2f}"
+        )
+    return "\n".join(lines)
+
+
+def ratios(rows: Sequence[Row]) -> str:
+    """Each figure over that of the rivals; below 1 is less than theirs."""
+    blocks = []
+    for rival in (row for row in rows if row.name in RIVALS):
+        lines = [f"{'over ' + rival.name:15}{'CPU':>8}{'PSS':>9}{'private':>12}{'wakes':>9}"]
+        for row in rows:
+            mine, theirs = row.usage, rival.usage
+            lines.append(
+                f"{row.name:15}{_ratio(mine.cpu_percent, theirs.cpu_percent):>8}{_ratio(mine.pss_mb, theirs.pss_mb):>9}"
+                f"{_ratio(mine.private_mb, theirs.private_mb):>12}{_ratio(mine.wakes_per_s, theirs.wakes_per_s):>9}"
+            )
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _ratio(mine: float, theirs: float) -> str:
+    return f"{mine / theirs:.2f}" if theirs else "-"
+
+
+def run(chosen: Sequence[Contestant], duration_s: float, folder: Path) -> list[Row]:
+    """All of them, one after the other; says what is missing and what went wrong, and goes on."""
+    track = folder / "noise.mp3"
+    make_track(track)
+    rows = []
+    server = SoundServer()
+    try:
+        server.start()
+        Path(server.env()["HOME"]).chmod(0o755)  # the same
+        server_pid = next(one for one in usage.tree(os.getpid()) if _name_of(one) == "pulseaudio")
+        stage = Stage(folder, server, track)
+        contestants.compile_modules(stage)
+        for contestant in chosen:
+            if not contestants.is_installed(contestant):
+                print(f"{contestant.name}: {contestant.program} is not installed", flush=True)
+                continue
+            print(f"{contestant.name} ...", flush=True)
+            try:
+                rows.append(measured(contestant, stage, server_pid, duration_s))
+            except (AssertionError, OSError, LullError) as fault:
+                print(f"{contestant.name}: not counted: {fault}\n{_log_tail(folder)}", flush=True)
+    finally:
+        server.close()
+    return rows
+
+
+def _name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def _log_tail(folder: Path) -> str:
+    return "\n".join((folder / "log").read_text(errors="replace").splitlines()[-12:])
+
+
+def main() -> None:
+    """Print what is missing, the figures, and the ratios."""
+    everyone = contestants.contestants()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60, help="how long each is watched, 5 to 240 (60)")
+    parser.add_argument("--only", default="", help="names that begin with one of these, separated by commas")
+    args = parser.parse_args()
+    if not 5 <= args.seconds <= TRACK_S - 60:
+        parser.error(f"--seconds is 5 to {TRACK_S - 60}: the track must outlast it")
+    wanted = tuple(args.only.split(","))
+    chosen = [contestant for contestant in everyone if contestant.name.startswith(wanted)]
+    if not chosen:
+        parser.error(f"--only names none of: {', '.join(contestant.name for contestant in everyone)}")
+    with tempfile.TemporaryDirectory(prefix="lull-bench-") as folder:
+        Path(folder).chmod(0o755)  # VLC runs as nobody when we are root
+        rows = run(chosen, args.seconds, Path(folder))
+    print(f"\n{table(rows)}\n\n{ratios(rows)}")
+
+
+if __name__ == "__main__":
+    main()
