@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli import shown
 from player.cli.client_verbs import VERBS, Verb
 from player.errors import LullError, Refused
-from player.settings import MqttSettings
-from player.wire.topics import Incoming, Topics
+from player.settings import MqttSettings, check_name
+from player.wire.topics import ALL, Incoming, Topics
 from player.wire.values import as_object
 from player.wire.verbs import to_command
 
@@ -94,7 +94,14 @@ def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
     settings, device = (MqttSettings(), None) if args.host is not None else _from_config(args.config)
     options = ("host", "port", "username", "password_file", "prefix")
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
-    return replace(settings, **given), args.device or device
+    if args.device is not None:
+        device = args.device
+        check_name("device", args.device)
+        if device == ALL:
+            raise ValueError(
+                "name one speaker, which can answer; to tell all of them something publish to lull/all/cmd"
+            )
+    return replace(settings, **given), device
 
 
 def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:

@@ -1,0 +1,277 @@
+"""The client commands as far as they go without a broker: arguments, config, what is shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from player.cli import client, remote, shown
+from player.cli.client_verbs import VERBS
+from player.commands import Command, ExtendTimer, Play, Seek, SetPlaylist, SetSchedule, SetTimer, SetVolume, Stop
+from player.errors import ConfigError, LullError
+from player.events import Snapshot
+from player.settings import MqttSettings, TimerSetting
+from player.wire import payloads
+from player.wire.topics import Incoming, Topics
+from player.wire.verbs import VERBS as ALL_VERBS
+from player.wire.verbs import to_command
+from tests.live.broker import free_port
+from tests.wire.shots import PLAYING
+
+CONFIG = """\
+device: bedroom
+mqtt: {host: broker.lan, port: 1884, username: lull, password_file: /etc/lull/password, prefix: home}
+playlists: {rain: {paths: [/srv/rain]}}
+"""
+
+
+def parse(*argv: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="lull")
+    client.add_parsers(parser.add_subparsers(required=True))
+    return parser.parse_args(argv)
+
+
+@pytest.fixture(autouse=True)
+def _no_config_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LULL_CONFIG", raising=False)
+    monkeypatch.setattr(client, "DEFAULT_CONFIG", tmp_path / "absent.yaml")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "lull.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        ("play", Play()),
+        ("play rain --volume 30 --timer 1h --fade-in 2m", Play("rain", 30, TimerSetting.clock(3600), 120)),
+        ("stop", Stop()),
+        ("stop --now", Stop(now=True)),
+        ("seek 3:20", Seek(200)),
+        ("seek +30", Seek(30, is_relative=True)),
+        ("seek -30", Seek(-30, is_relative=True)),
+        ("seek -1:00 --host broker", Seek(-60, is_relative=True)),
+        ("volume 30", SetVolume(30)),
+        ("volume -5", SetVolume(-5, is_relative=True)),
+        ("timer 45m", SetTimer(TimerSetting.clock(2700))),
+        ("timer +15m", ExtendTimer(900)),
+        ("timer -15m", ExtendTimer(-900)),
+        ("timer --device bedroom -15m", ExtendTimer(-900)),
+        ("playlist rain", SetPlaylist("rain")),
+        ("schedule off", SetSchedule(is_enabled=False)),
+        ("schedule toggle", SetSchedule(None)),
+    ],
+)
+def test_arguments_say_the_command(argv: str, command: Command) -> None:
+    """Steps down begin with a minus and are no options."""
+    args = parse(*argv.split())
+    assert to_command(args.verb.name, args.verb.fields(args)) == command
+
+
+def test_every_verb_of_the_wire_can_be_typed() -> None:
+    """Except extend, which is ``timer +15m`` here."""
+    assert {verb.name for verb in VERBS} == set(ALL_VERBS) - {"extend"}
+
+
+@pytest.mark.parametrize("name", [*(verb.name for verb in VERBS), "watch"])
+def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it does, which broker it asks, and the exit codes; no line wider than a terminal."""
+    with pytest.raises(SystemExit) as caught:
+        parse(name, "--help")
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "3 no answer" in text
+    assert "--password-file FILE" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        ("volume loud", "volume 'loud' is not a number"),
+        ("volume 101", "allowed is 0 to 100"),
+        ("timer soon", "write minutes, 45m, 1h30, off or end-of-track"),
+        ("timer 0", "to switch the sleep timer off write off"),
+        ("seek here", "is not a duration"),
+        ("schedule perhaps", "allowed: on, off, toggle"),
+        ("play --fade-in 3h", "fade_in is 10800; allowed is 0 to 3600"),
+        ("pause --host x --port 0", "port is 0; allowed is 1 to 65535"),
+        ("pause --host x --prefix a/#", "prefix '#' is not a name"),
+        ("pause --host x --device a/+", "device 'a/+' is not a name"),
+        ("pause --host x --device all", "lull/all/cmd"),
+    ],
+)
+def test_wrong_usage_is_2_before_anything_is_sent(argv: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason is on stderr, nothing on stdout."""
+    args = parse(*argv.split())
+    assert client.run(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert reason in err
+
+
+@pytest.mark.parametrize("argv", ["volume", "pause 3", "play a b", "status --timeout 0", "status --timeout x"])
+def test_arguments_that_do_not_fit_are_2(argv: str) -> None:
+    """As argparse has it."""
+    with pytest.raises(SystemExit) as caught:
+        parse(*argv.split())
+    assert caught.value.code == 2
+
+
+def test_a_broker_that_is_not_there_is_3_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Host, port, and what to check."""
+    port = free_port()
+    assert client.run(parse("pause", "--host", "127.0.0.1", "--port", str(port))) == 3
+    err = capsys.readouterr().err
+    assert f"127.0.0.1:{port}" in err
+    assert "--host, --port" in err
+
+
+# Which speaker.
+
+
+def test_without_a_config_it_is_the_broker_of_this_machine() -> None:
+    """And the speaker is found out."""
+    assert client.find_speaker(parse("pause")) == (MqttSettings(), None)
+
+
+def test_the_config_names_broker_and_speaker(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By option, by $LULL_CONFIG, and at its usual place."""
+    wanted = MqttSettings("broker.lan", 1884, "lull", "/etc/lull/password", "home"), "bedroom"
+    assert client.find_speaker(parse("pause", "--config", str(config))) == wanted
+    monkeypatch.setattr(client, "DEFAULT_CONFIG", config)
+    assert client.find_speaker(parse("pause")) == wanted
+    monkeypatch.setattr(client, "DEFAULT_CONFIG", config / "absent")
+    monkeypatch.setenv("LULL_CONFIG", str(config))
+    assert client.find_speaker(parse("pause")) == wanted
+
+
+def test_options_come_before_the_config(config: Path) -> None:
+    """Each for itself."""
+    settings, device = client.find_speaker(
+        parse("pause", "--config", str(config), "--port", "1999", "--prefix", "lull", "--device", "kitchen")
+    )
+    assert (settings.host, settings.port, settings.prefix, device) == ("broker.lan", 1999, "lull", "kitchen")
+
+
+def test_the_configs_password_goes_to_the_configs_broker_only(config: Path) -> None:
+    """A host on the command line is taken alone."""
+    settings, device = client.find_speaker(parse("pause", "--config", str(config), "--host", "other.lan"))
+    assert (settings, device) == (MqttSettings("other.lan"), None)
+
+
+def test_a_config_without_mqtt_cannot_be_asked(tmp_path: Path) -> None:
+    """It says so, and what to do."""
+    path = tmp_path / "lull.yaml"
+    path.write_text("mqtt: off\nplaylists: {rain: {paths: [/srv/rain]}}\n")
+    with pytest.raises(LullError, match="has no mqtt"):
+        client.find_speaker(parse("pause", "--config", str(path)))
+
+
+def test_a_config_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
+    """No silent step to another broker."""
+    with pytest.raises(ConfigError):
+        client.find_speaker(parse("pause", "--config", str(tmp_path / "absent.yaml")))
+
+
+# What is shown.
+
+
+def state_of(snapshot: Snapshot) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(payloads.state(snapshot))
+    return found
+
+
+def test_the_status_of_a_night() -> None:
+    """A line for each thing worth knowing, in the speaker's own time."""
+    snapshot = replace(PLAYING, ramping_to=20, problems=("no sound device",))
+    assert shown.status("bedroom", state_of(snapshot)).splitlines() == [
+        "bedroom: playing, rain, Drops, 1:01 of 5:00",
+        "  started by  schedule:weeknights",
+        "  volume      30 of at most 60, moving to 20",
+        "  sleep timer silent in 30m, at 23:15",
+        "  next start  Sun 01 Feb 22:30 (weeknights)",
+        "  schedule    on",
+        "  playlists   rain, sea",
+        "  problem     no sound device",
+    ]
+
+
+def test_the_status_of_an_idle_day() -> None:
+    """Nothing is said about what there is not."""
+    idle = replace(
+        PLAYING, state="idle", why=None, track=None, position_s=None, next_start=None, schedule_enabled=False
+    )
+    assert shown.status("bedroom", state_of(idle)).splitlines() == [
+        "bedroom: idle",
+        "  volume      30 of at most 60",
+        "  schedule    off",
+        "  playlists   rain, sea",
+    ]
+
+
+def test_a_state_of_another_version_is_shown_as_far_as_it_goes() -> None:
+    """Missing keys, odd times and nulls are no exception."""
+    for state in (
+        {},
+        {"state": "playing", "timer": None, "next_start": "soon"},
+        {"timer": {"remaining": 5, "ends": 3}},
+    ):
+        assert shown.status("bedroom", state).startswith("bedroom: ")
+        assert shown.line(state)
+    assert shown.event({}) == "--:--:-- ?"
+
+
+def test_a_title_cannot_command_the_terminal() -> None:
+    """Titles come from files, and files from anywhere."""
+    evil = state_of(replace(PLAYING, track="\x1b]0;owned\x07\x1b[2J", problems=("a\nb",)))
+    for text in (shown.status("bedroom", evil), shown.line(evil), shown.event({"text": "\x1b[31m"})):
+        assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_watch_shows_state_events_and_availability() -> None:
+    """A line each; answers to others are not its business."""
+    topics = Topics("lull", "bedroom")
+    event = b'{"event_type": "faded_out", "time": "2026-01-31T23:15:00+01:00", "text": "silent"}'
+
+    def told(topic: str, payload: bytes, *, is_json: bool = False) -> str | None:
+        return client._told(topics, Incoming(topic, payload), is_json=is_json)
+
+    assert told(topics.availability, b"online") == "bedroom is online"
+    assert told(topics.event, event) == "23:15:00 silent"
+    assert (
+        told(topics.state, payloads.state(PLAYING))
+        == "playing, rain, Drops, 1:01 of 5:00 | volume 30 of at most 60 | timer silent in 30m, at 23:15"
+    )
+    assert told(topics.reply, b"{}") is None
+    assert told(topics.availability, b"online", is_json=True) == (
+        '{"topic": "lull/bedroom/availability", "payload": "online"}'
+    )
+
+
+def test_waiting_for_the_broker_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that accepts and says nothing is named after the timeout."""
+
+    class Silent:
+        def __init__(self, *_args: object) -> None: ...
+
+        def serve(self) -> str:
+            return "closed"
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(remote, "Broker", Silent)
+    silent = remote.Remote(MqttSettings("broker.lan"), "bedroom", 0.01)
+    monkeypatch.setattr(silent, "_serve", lambda: None)
+    silent._thread = remote.threading.Thread(target=silent._serve)
+    with pytest.raises(remote.NoAnswer, match=r"broker.lan:1883: no answer in 0.01 s"), silent:
+        pass
