@@ -107,9 +107,8 @@ class Rotation:
         return self._memories.setdefault(playlist, _Memory())
 
     def _usable(self, tracks: Sequence[Track]) -> list[Track]:
-        """The tracks that are not set aside, each once."""
-        unique = {track.uri: track for track in tracks}
-        return [track for track in unique.values() if self._set_aside_until.get(track.uri, 0) <= self._plays]
+        """The tracks that are not set aside."""
+        return [track for track in tracks if self._set_aside_until.get(track.uri, 0) <= self._plays]
 
     def _longest_not_heard(self, usable: list[Track], memory: _Memory) -> Track:
         others = [track for track in usable if track.uri != memory.opener]

@@ -198,8 +198,8 @@ class Planner:
     def _starts_around(self, wall: datetime) -> list[_Start]:
         """All starts from two days ago to tomorrow; worked out anew when date, zone or entries change.
 
-        Two days, because a start belongs to the date it was written for, also where its moment is pushed into the
-        next; tomorrow, because clocks that go back at midnight make a date come before the last minutes of another.
+        Two days, because after a day of 23 hours the last hour of the one before it is still within 24; tomorrow,
+        because clocks that go back just after midnight return to the date before.
         """
         zone = wall.tzinfo
         assert zone is not None

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from player.clock import Now, moved
-from player.night.schedule import HISTORY_S, Due, Missed, Planner
+from player.night.schedule import HISTORY_S, KEPT, Due, Missed, Planner
 from player.settings import Entry
-from tests.night.material import BERLIN, LORD_HOWE, NEW_YORK, at, entry
+from tests.night.material import BERLIN, KATHMANDU, LORD_HOWE, NEW_YORK, at, entry
 
 CATCH_UP_S = 20 * 60.0
 NIGHT = (entry("22:00"),)
@@ -106,6 +106,48 @@ def test_a_clock_that_is_trusted_too_late_tells_what_was_missed_meanwhile() -> N
     assert isinstance(missed, Missed)
     assert isinstance(due, Due)
     assert (missed.entry.name, due.entry.name) == ("early", "late")
+
+
+def test_what_was_missed_is_told_in_the_order_of_its_times() -> None:
+    """Whatever the order of the list, the earlier start is told first."""
+    first = Wakes(at("2026-01-15T23:30:00+01:00", 30), (entry("22:30"), entry("22:00"))).first
+    assert [missed.entry.at.minute for missed in first] == [0, 30]
+
+
+def test_after_a_long_sleep_of_the_machine_only_the_last_day_is_news() -> None:
+    """Three days asleep until 23:00: the start of an hour ago is told as missed, those of the days before are not."""
+    wakes = Wakes(at("2026-01-15T21:00:00+01:00", 50_000))
+    (missed,) = wakes.after(3 * 24 * 60 + 120)
+    assert missed.planned.isoformat() == "2026-01-18T22:00:00+01:00"
+
+
+def test_the_last_day_reaches_over_a_day_of_23_hours() -> None:
+    """At 00:10 on 2026-03-30, 23:30 on the 28th is 23 h 40 min ago, because the 29th had 23 hours."""
+    wakes = Wakes(at("2026-03-28T12:00:00+01:00", 50_000), (entry("23:30"),))
+    told = wakes.after(35 * 60 + 10)
+    assert wakes.now.wall.isoformat() == "2026-03-30T00:10:00+02:00"
+    assert [missed.planned.isoformat() for missed in told] == ["2026-03-28T23:30:00+01:00", "2026-03-29T23:30:00+02:00"]
+
+
+def test_clocks_that_go_back_over_midnight_lose_no_start() -> None:
+    """St. John's went from 00:01 on 2010-11-07 back to 23:01 on the 6th: midnight is caught up with, and is not twice.
+
+    The look comes 70 seconds after the first midnight, on the date before it.
+    """
+    zone = ZoneInfo("America/St_Johns")
+    wakes = Wakes(at("2010-11-06T23:59:50-02:30", 50_000, zone), (entry("00:00"),))
+    (due,) = wakes.after(80 / 60)
+    assert wakes.now.wall.isoformat() == "2010-11-06T23:01:10-03:30"
+    assert isinstance(due, Due)
+    assert (due.planned.isoformat(), due.late_s) == ("2010-11-07T00:00:00-02:30", 70)
+    assert [wakes.after(10) for _ in range(12)] == [()] * 12
+
+
+def test_the_memory_is_bounded() -> None:
+    """Eleven hundred nights, of 24 hours each, leave a thousand starts in memory."""
+    wakes = Wakes(at("2026-01-15T22:00:00+05:45", 50_000, KATHMANDU))
+    assert sum(len(wakes.after(24 * 60)) for _ in range(1100)) == 1100
+    assert len(wakes.planner._made) == KEPT == 1000
 
 
 def test_of_two_that_are_due_the_later_one_starts() -> None:

@@ -153,9 +153,10 @@ def test_shuffles_differ_and_every_place_is_open_to_every_track() -> None:
     assert len(openers) == 3
 
 
-def test_hearing_the_same_track_again_does_not_break_the_round() -> None:
+@pytest.mark.parametrize("seed", range(10))
+def test_hearing_the_same_track_again_does_not_break_the_round(seed: int) -> None:
     """A seek tells the same track again; the others of the round still come before it."""
-    listener = Listener(Order.SHUFFLE, "abcd")
+    listener = Listener(Order.SHUFFLE, "abcd", seed)
     heard = listener.session(2)
     listener.rotation.mark_played(LIST, heard[-1])
     assert set(heard + listener.hear(2)) == set("abcd")
@@ -242,6 +243,15 @@ def test_a_failed_track_is_tried_again_after_many_others(order: Order) -> None:
     listener.rotation.mark_failed(failed)
     assert failed not in listener.hear(SET_ASIDE_PLAYS)
     assert failed in listener.hear(4)
+
+
+def test_a_track_that_is_heard_after_all_is_forgiven() -> None:
+    """It failed in one place and sounds in another: there is no reason to leave it out."""
+    listener = Listener(Order.IN_ORDER, "a")
+    listener.rotation.mark_failed("a")
+    assert listener.ask() is None
+    listener.rotation.mark_played("other", "a")
+    assert listener.ask() == "a"
 
 
 def test_in_order_a_failed_track_is_stepped_over() -> None:

@@ -130,7 +130,7 @@ def test_an_extension_forgets_a_level_that_is_no_longer_kept() -> None:
 SECONDS = st.floats(0, 3600)
 
 
-@settings(derandomize=True, database=None, deadline=None)
+@settings(derandomize=True, database=None, deadline=None, max_examples=60)
 @given(SECONDS, st.lists(st.tuples(st.floats(0.1, 600), st.floats(-7200, 7200) | st.none())), SECONDS)
 def test_whatever_is_pressed_the_fade_lies_before_the_end_and_the_end_not_in_the_past(
     first_s: float, presses: list[tuple[float, float | None]], fade_s: float

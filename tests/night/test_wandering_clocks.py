@@ -27,6 +27,7 @@ ENTRIES = (
 )
 
 
+@pytest.mark.slow
 @settings(derandomize=True, database=None, deadline=None, max_examples=400)
 @given(st.dates(date(2020, 1, 1), date(2036, 12, 31)), st.times(), st.sampled_from(ZONES))
 def test_a_start_is_the_first_instant_at_which_its_time_has_come(day: date, at: time, zone: ZoneInfo) -> None:
