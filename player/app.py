@@ -97,6 +97,7 @@ class App:
         self._pacer = Pacer()
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
+        self._status = ""
 
     def run(self) -> None:
         """Start, turn until told to quit, stop."""
@@ -146,7 +147,8 @@ class App:
 
     def _now(self) -> Now:
         now = self._parts.clock.now()
-        return Now(now.boot_s, now.wall, trusted=self._parts.is_time_trusted())
+        trusted = self._config.settings.trusts_clock or self._parts.is_time_trusted()
+        return Now(now.boot_s, now.wall, trusted=trusted)
 
     def _turn(self) -> None:
         """Wait for a message or for time, act, publish, and feed the watchdog if there is reason to."""
@@ -232,6 +234,10 @@ class App:
         snapshot = self._session.snapshot(now)
         for watcher in self._watchers:
             watcher(snapshot)
+        status = status_line(snapshot)
+        if status != self._status:
+            self._status = status
+            self._parts.notifier.status(status)
         if self._link is not None and self._topics is not None and self._pacer.is_due(snapshot, now.boot_s):
             self._link.publish(self._topics.state, payloads.state(snapshot), retain=True, qos=1)
 
@@ -283,3 +289,13 @@ class App:
 def _engine_settings(config: Config) -> EngineSettings:
     settings = config.settings
     return EngineSettings(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, config.audio.hold_s)
+
+
+def status_line(snapshot: Snapshot) -> str:
+    """One line for the service manager; it changes only when something happened."""
+    parts = [snapshot.state.replace("_", " ")]
+    if snapshot.track is not None:
+        parts.append(f"{snapshot.track} ({snapshot.playlist}) at volume {snapshot.volume}")
+    if snapshot.state == "idle" and snapshot.next_start is not None:
+        parts.append(f"next start {snapshot.next_start:%a %H:%M} ({snapshot.next_entry})")
+    return "; ".join([*parts, *snapshot.problems])

@@ -10,7 +10,7 @@ over, keeps the person's level for half of what remains, and fades over the othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from player.clock import Now
@@ -168,7 +168,9 @@ class Run:
             return
         self.awaits_sound = False
         if self.state is State.PLAYING and not self.is_output_lost:
-            self._rise(out, self._fit(self.fade_in_s, now_s))
+            rise_s = self._fit(self.fade_in_s, now_s)
+            self.timer = replace(self.timer, fade_from_boot_s=max(self.timer.fade_from_boot_s, now_s + rise_s))
+            self._rise(out, rise_s)
 
     def on_progress(self, report: Progressed) -> None:
         """Where the level and the track are."""
@@ -235,7 +237,7 @@ class Run:
             return
         if self.timer.is_due(now_s):
             self.stop(STOP_NOW_S, "timer", out)
-        elif self.state is State.PLAYING:
+        elif self.state is State.PLAYING and not self.awaits_sound:
             self._begin_fade_if_due(now_s, out)
 
     def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:

@@ -247,7 +247,10 @@ class MqttSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the session needs to know; a reload hands it a new one."""
+    """All that the session needs to know; a reload hands it a new one.
+
+    ``trusts_clock`` says that the machine's clock is right without a witness (a virtual machine, a clock of its own).
+    """
 
     device: str = "lull"
     volume: VolumeSettings = field(default_factory=VolumeSettings)
@@ -258,6 +261,7 @@ class Settings:
     default_playlist: str | None = None
     schedule: tuple[Entry, ...] = ()
     catch_up_s: float = 20 * 60.0
+    trusts_clock: bool = False
 
     def playlist(self, name: str) -> Playlist | None:
         """The playlist of that name, or None."""

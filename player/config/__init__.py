@@ -35,6 +35,7 @@ _IN_SETTINGS: Final = {
     "default_playlist": "default_playlist",
     "schedule": "schedule",
     "catch_up": "catch_up_s",
+    "trust_clock": "trusts_clock",
 }
 """Top-level keys of the file and the attributes of `Settings` that they fill."""
 
@@ -72,7 +73,7 @@ def load(path: Path) -> Config:
     if len(data) > MAX_BYTES:
         raise ConfigError([f"{_name(path)}: is larger than {MAX_BYTES >> 10} KiB; that is no config of lull"])
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         fault = Fault(
             Place(data.count(b"\n", 0, error.start) + 1), "", f"is not UTF-8 text (byte 0x{data[error.start]:02x})"
@@ -136,14 +137,11 @@ def _name(path: Path | None) -> str:
 
 
 def _lines(path: Path | None, faults: Iterable[Fault]) -> list[str]:
-    """One line for each fault, in file order, each once (an alias may show the same fault in two places)."""
-    ordered = sorted(faults, key=lambda fault: fault.place)
-    lines = list(
-        dict.fromkeys(
-            f"{_name(path)}:{fault.place.line}: " + (f"{fault.path}: " if fault.path else "") + fault.text
-            for fault in ordered
-        )
-    )
+    """One line for each fault, in file order."""
+    lines = [
+        f"{_name(path)}:{fault.place.line}: " + (f"{fault.path}: " if fault.path else "") + fault.text
+        for fault in sorted(faults, key=lambda fault: fault.place)
+    ]
     more = len(lines) - FAULTS_SHOWN
     return lines if more <= 0 else [*lines[:FAULTS_SHOWN], f"{_name(path)}: and {more} more faults"]
 

@@ -218,6 +218,7 @@ TOP: Final = Keys(
         Key("default_playlist", "default_playlist", word),
         Key("schedule", "schedule", _schedule),
         Key("catch_up", "catch_up_s", _catch_up_s),
+        Key("trust_clock", "trusts_clock", switch),
         Key("state_dir", "state_dir", file_path),
     ),
     needs=("playlists",),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.live.broker import RealBroker
+from tests.live.daemon import Listener
 from tests.live.soundserver import SoundServer
 
 
@@ -24,3 +26,20 @@ def sound_server(stopped_sound_server: SoundServer) -> SoundServer:
     """A running private sound server; this process and what it starts are pointed at it."""
     stopped_sound_server.start()
     return stopped_sound_server
+
+
+@pytest.fixture
+def broker() -> Iterator[RealBroker]:
+    """A private mosquitto that runs."""
+    real = RealBroker()
+    real.start()
+    yield real
+    real.close()
+
+
+@pytest.fixture
+def listener(broker: RealBroker) -> Iterator[Listener]:
+    """Somebody on the broker."""
+    somebody = Listener(broker.port)
+    yield somebody
+    somebody.close()

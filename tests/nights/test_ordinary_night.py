@@ -167,6 +167,18 @@ def test_the_timer_can_be_switched_off_and_on(by_hand: Nights) -> None:
     assert by_hand.state is State.IDLE
 
 
+def test_a_timer_shorter_than_the_fade_out_fades_in_first(by_hand: Nights) -> None:
+    """Two minutes with a fade-out of ten: it comes up, is heard, and the rest is the fade."""
+    by_hand.command(Play(timer=TimerSetting.clock(120.0)))
+    by_hand.run_for(29)
+    assert by_hand.state is State.PLAYING
+    by_hand.run_for(3)
+    assert by_hand.state is State.FADING_OUT
+    assert by_hand.engine.level_db() > volume_to_db(30) - 5
+    by_hand.run_for(88)
+    assert by_hand.state is State.IDLE
+
+
 def test_end_of_track_stops_at_the_end_of_the_track(by_hand: Nights) -> None:
     """Tracks are 240 s long: the session is over at 240 s, faded, and no other track was begun."""
     by_hand.command(Play(timer=TIMER_END_OF_TRACK))
