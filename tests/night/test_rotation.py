@@ -49,8 +49,8 @@ class Listener:
         self.rotation.begin(LIST)
         return self.hear(count)
 
-    @property
     def has_finished(self) -> bool:
+        """Whether there is nothing left to hear."""
         return self.rotation.has_finished(LIST, self.order, tracks(self.names))
 
 
@@ -74,7 +74,7 @@ def test_no_tracks_give_none(order: Order) -> None:
     """An empty playlist has no next track, and has not finished: nothing was heard."""
     listener = Listener(order, "")
     assert listener.ask() is None
-    assert not listener.has_finished
+    assert not listener.has_finished()
 
 
 @pytest.mark.parametrize("order", [Order.ROTATE, Order.SHUFFLE, Order.IN_ORDER])
@@ -193,10 +193,10 @@ def test_once_ends_after_the_last_track_and_begins_anew_next_time() -> None:
     """All three are heard, then there is none, and it has finished; the next session hears all three again."""
     listener = Listener(Order.ONCE, "abc")
     assert listener.session(2) == "ab"
-    assert not listener.has_finished
+    assert not listener.has_finished()
     assert listener.hear(1) == "c"
     assert listener.ask() is None
-    assert listener.has_finished
+    assert listener.has_finished()
     assert listener.session(3) == "abc"
 
 
@@ -206,12 +206,12 @@ def test_once_has_finished_when_the_rest_cannot_be_played() -> None:
     for uri in "abc":
         listener.rotation.mark_failed(uri)
     assert listener.ask() is None
-    assert not listener.has_finished
+    assert not listener.has_finished()
     listener.rotation.forgive()
     listener.session(2)
     listener.rotation.mark_failed("c")
     assert listener.ask() is None
-    assert listener.has_finished
+    assert listener.has_finished()
 
 
 @pytest.mark.parametrize("order", [Order.ROTATE, Order.SHUFFLE, Order.IN_ORDER])
@@ -219,7 +219,7 @@ def test_only_once_can_finish(order: Order) -> None:
     """The other orders go on for ever."""
     listener = Listener(order, "ab")
     listener.session(2)
-    assert not listener.has_finished
+    assert not listener.has_finished()
 
 
 @pytest.mark.parametrize("order", ORDERS)
