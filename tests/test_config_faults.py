@@ -125,6 +125,15 @@ def test_every_fault_is_told_at_once_in_file_order() -> None:
     ]
 
 
+def test_a_fault_is_not_told_again_by_what_depends_on_it() -> None:
+    """A volume that cannot be read, names that are none, a path that comes after its output: one fault each."""
+    assert fault("volume: 80\nschedule: [{name: a, at: 1:00, volume: 70}]").startswith("2: volume: takes keys")
+    assert fault("audio: {output: wav, path: x, buffer: 5s}").startswith("2: audio.buffer: ")
+    entries = "schedule: [{name: a/b, at: 1:00}, {name: a/b, at: 2:00}]"
+    assert [line.split(": ")[1] for line in faults(LEAST + entries)] == ["schedule[0].name", "schedule[1].name"]
+    assert [line.split(": ")[1] for line in faults("playlists: rain\ndefault_playlist: x")] == ["playlists"]
+
+
 def test_no_message_repeats_a_secret() -> None:
     """A password in the file, or in the broker's address, is refused and shown nowhere."""
     text = "\n".join(faults(LEAST + 'mqtt: {password: hunter2, host: "mqtt://me:hunter2@broker"}'))

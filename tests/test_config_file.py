@@ -111,7 +111,8 @@ BOMBS = {
         f"{new}: &{new} [{','.join(['*' + old] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     ),
     "keys": "".join(f"k{number}: 1\n" for number in range(9000)),
-    "numbers": "volume: {max: " + "9" * 5000 + "}\ncatch_up: " + "9" * 5000 + "h\ntimer: " + "9" * 5000 + ":00",
+    # Python turns no text of more than 4300 digits into an int, and no int of more than 308 into a float
+    "numbers": "volume: {max: " + "9" * 5000 + "}\ncatch_up: " + "9" * 5000 + "h\ntimer: " + "9" * 400 + ":00\n",
     "starts": LEAST + "schedule:\n" + "".join(f"- {{name: n{n}, at: 1:00, playlist: p{n}}}\n" for n in range(2000)),
 }
 
