@@ -96,6 +96,9 @@ class Programme:
 
     def skip(self, now_s: float, out: Outcome) -> bool:
         """Go to another track now; False where there is none."""
+        if self.current is not None and not self.current.is_sounding:
+            # pressed again before the last choice was heard: that one was not wanted either
+            self._rotation.mark_played(self.playlist.name, self.current.track.uri)
         track = self._choose()
         if track is None:
             return False

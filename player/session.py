@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
-from player.clock import Now, elapsed_s
+from player.clock import Now, elapsed_s, moved
 from player.commands import Request
 from player.errors import Refused
 from player.events import Answer, EngineReport, LibraryRead, Snapshot
@@ -147,7 +147,7 @@ class Session:
             ramping_to=None if run is None else run.ramping_to,
             level_db=None if run is None else run.level_db,
             timer_mode="off" if run is None else run.timer.mode.value,
-            timer_ends=None if left_s is None else now.wall + timedelta(seconds=left_s),
+            timer_ends=None if left_s is None else moved(now.wall, left_s),
             timer_remaining_s=left_s,
             next_start=None if planned is None else planned[1],
             next_entry=None if planned is None else planned[0].name,

@@ -26,7 +26,8 @@ def year_settings(at: time) -> Settings:
         ("Europe/Berlin", "22:30", {}),
         # 02:30 does not exist on 29 March 2026: it fires at the first instant after the gap; it exists twice in October
         ("Europe/Berlin", "02:30", {"2026-03-29": "2026-03-29T03:00+02:00", "2026-10-25": "2026-10-25T02:30+02:00"}),
-        ("America/New_York", "02:30", {"2026-03-08": "2026-03-08T03:00-04:00", "2026-11-01": "2026-11-01T02:30-04:00"}),
+        ("America/New_York", "01:30", {"2026-11-01": "2026-11-01T01:30-04:00"}),
+        ("America/New_York", "02:30", {"2026-03-08": "2026-03-08T03:00-04:00", "2026-11-01": "2026-11-01T02:30-05:00"}),
         ("Australia/Lord_Howe", "02:15", {"2026-10-04": "2026-10-04T02:30+11:00", "2026-04-05": None}),
         ("Asia/Kathmandu", "22:30", {}),
     ],

@@ -1,0 +1,249 @@
+"""The app wires the parts: reload, quit, answers, publication. Real threads, a silent output, a link without a broker."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from player.adapters.silent_sink import SilentSink
+from player.app import App, Inbound, Parts, Quit, Reload
+from player.clock import SystemClock
+from player.commands import Play, ReplyTo, Request, SetVolume
+from player.config import load
+from player.events import LibraryRead, Snapshot, Track
+from player.settings import AudioSettings, MqttSettings, Playlist
+from player.wire.topics import Incoming, LinkUp
+from tests.fakes.source import FakeDecoder, tone
+
+CONFIG = """\
+device: bedroom
+audio: {output: silent, hold: 0s}
+mqtt: {host: localhost}
+volume: {default: 30, max: %d}
+trust_clock: true
+playlists:
+  rain: {paths: [/music]}
+"""
+PATIENCE_S = 5.0
+
+
+@dataclass
+class FakeLink:
+    """Keeps what is published."""
+
+    sent: list[tuple[str, bytes, bool, bytes | None]] = field(default_factory=list)
+    is_stopped: bool = False
+
+    def start(self) -> None:
+        """Nothing to do."""
+
+    def stop(self, timeout_s: float) -> None:
+        self.is_stopped = timeout_s > 0
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> None:
+        assert qos <= 1
+        self.sent.append((topic, payload, retain, correlation))
+
+    def fields(self, topic: str) -> list[dict[str, Any]]:
+        return [json.loads(payload) for name, payload, *_ in list(self.sent) if name == topic]
+
+
+@dataclass
+class FakeNotifier:
+    """Keeps what the service manager is told."""
+
+    watchdog_s: float | None = None
+    told: list[str] = field(default_factory=list)
+
+    def ready(self) -> None:
+        self.told.append("ready")
+
+    def status(self, text: str) -> None:
+        self.told.append(f"status {text}")
+
+    def reloading(self) -> None:
+        self.told.append("reloading")
+
+    def stopping(self) -> None:
+        self.told.append("stopping")
+
+    def feed_watchdog(self) -> None:
+        self.told.append("fed")
+
+
+class OneTrack:
+    """A library with the same track in every playlist."""
+
+    def read(self, playlist: Playlist) -> LibraryRead:
+        return LibraryRead(playlist.name, (Track("tone", "tone"),))
+
+
+class House:
+    """An app that runs in a thread, with fakes around it."""
+
+    def __init__(self, folder: Path, watchdog_s: float | None = None) -> None:
+        self.path = folder / "lull.yaml"
+        self.write(CONFIG % 60)
+        self.link = FakeLink()
+        self.notifier = FakeNotifier(watchdog_s)
+        self.snapshots: list[Snapshot] = []
+        clock = SystemClock()
+        parts = Parts(
+            clock=clock,
+            make_sink=lambda audio: self._sink(audio, clock),
+            decoder=FakeDecoder({"tone": tone()}),
+            library=OneTrack(),
+            notifier=self.notifier,
+            make_link=self._make_link,
+            is_time_trusted=lambda: True,
+        )
+        self.app = App(load(self.path), parts, (self.snapshots.append,))
+        self.thread = threading.Thread(target=self.app.run, daemon=True)
+        self.thread.start()
+
+    @staticmethod
+    def _sink(audio: AudioSettings, clock: SystemClock) -> SilentSink:
+        return SilentSink(clock, audio.buffer_s)
+
+    def _make_link(self, _settings: MqttSettings, device: str, _deliver: Callable[[Inbound], None]) -> FakeLink:
+        assert device == "bedroom"
+        return self.link
+
+    def write(self, text: str) -> None:
+        self.path.write_text(text, encoding="utf-8")
+
+    def tell(self, message: Inbound) -> None:
+        self.app.inbox.put(message)
+
+    def wait(self, what: Callable[[], bool]) -> None:
+        give_up_s = time.monotonic() + PATIENCE_S
+        while not what():
+            assert time.monotonic() < give_up_s, (self.notifier.told, self.link.sent[-3:])
+            time.sleep(0.005)
+
+    def state(self) -> dict[str, Any]:
+        return self.link.fields("lull/bedroom/state")[-1]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    built = House(tmp_path)
+    built.wait(lambda: bool(built.link.fields("lull/bedroom/state")))
+    yield built
+    built.tell(Quit(over_s=0.5))
+    built.thread.join(PATIENCE_S)
+    assert not built.thread.is_alive()
+
+
+@pytest.mark.slow
+def test_a_command_from_the_broker_is_obeyed_and_answered_with_its_correlation(house: House) -> None:
+    """Incoming message to answer, on the topic that the sender asked for, and to a new state."""
+    house.tell(Incoming("lull/bedroom/cmd/volume", b"40", response_topic="me/answers", correlation=b"\x01"))
+    house.wait(lambda: bool(house.link.fields("me/answers")))
+    topic, payload, retain, correlation = next(sent for sent in house.link.sent if sent[0] == "me/answers")
+    assert json.loads(payload)["done"] is True
+    assert (topic, retain, correlation) == ("me/answers", False, b"\x01")
+    house.wait(lambda: house.state()["volume"] == 40)
+
+
+@pytest.mark.slow
+def test_what_is_not_understood_is_refused_with_an_answer_and_an_event(house: House) -> None:
+    """A wrong verb: the reason names it, and nothing changes."""
+    house.tell(Incoming("lull/bedroom/cmd/plya", b'{"id": "7"}'))
+    house.wait(lambda: bool(house.link.fields("lull/bedroom/reply")))
+    answer = house.link.fields("lull/bedroom/reply")[-1]
+    assert answer["id"] == "7"
+    assert answer["done"] is False
+    assert "plya" in answer["text"]
+    assert "command_rejected" in [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
+
+
+@pytest.mark.slow
+def test_a_bad_config_on_reload_leaves_the_old_one_and_is_a_problem_until_it_is_mended(house: House) -> None:
+    """The first fault is published, the old maximum stays; the mended file is taken over and clears the problem."""
+    house.write("volume: {max: loud}")
+    house.tell(Reload())
+    house.wait(lambda: house.state()["problem"] is not None)
+    assert "lull.yaml" in house.state()["problem"]
+    assert house.state()["volume_max"] == 60
+    house.write(CONFIG % 50)
+    house.tell(Reload())
+    house.wait(lambda: house.state()["problem"] is None and house.state()["volume_max"] == 50)
+    assert house.notifier.told.count("reloading") == 2
+    assert house.notifier.told.count("ready") == 3
+
+
+@pytest.mark.slow
+def test_a_reload_while_playing_goes_on_and_lowers_a_level_above_the_new_maximum(house: House) -> None:
+    """The same session and track; the volume moves down to the new cap."""
+    house.tell(Request(Play(volume=60), "test", ReplyTo("1")))
+    house.wait(lambda: house.state()["state"] == "playing" and house.state()["track"] == "tone")
+    house.write(CONFIG % 40)
+    house.tell(Reload())
+    house.wait(lambda: house.state()["volume"] == 40)
+    assert house.state()["state"] == "playing"
+    events = [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
+    assert events.count("session_started") == events.count("track_started") == 1
+
+
+@pytest.mark.slow
+def test_quit_fades_out_says_offline_and_ends_within_two_seconds(tmp_path: Path) -> None:
+    """SIGTERM in the middle of a session."""
+    house = House(tmp_path)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    began_s = time.monotonic()
+    house.tell(Quit())
+    house.thread.join(PATIENCE_S)
+    assert not house.thread.is_alive()
+    assert time.monotonic() - began_s < 2.0
+    assert house.link.is_stopped
+    assert house.notifier.told[-1] == "stopping"
+    assert [fields["reason"] for fields in house.link.fields("lull/bedroom/event") if "minutes" in fields] == [
+        "shutdown"
+    ]
+
+
+@pytest.mark.slow
+def test_everything_is_published_again_when_the_broker_comes_back(house: House) -> None:
+    """A broker forgets: after each connect the whole state goes out, changed or not."""
+    before = len(house.link.fields("lull/bedroom/state"))
+    house.tell(LinkUp())
+    house.wait(lambda: len(house.link.fields("lull/bedroom/state")) > before)
+    assert all(retain for name, _, retain, _ in house.link.sent if name == "lull/bedroom/state")
+
+
+@pytest.mark.slow
+def test_the_watchdog_is_fed_while_idle_and_while_playing_and_starves_without_an_engine(tmp_path: Path) -> None:
+    """Fed from rendered blocks; when the engine's thread has ended, it is not fed any more."""
+    house = House(tmp_path, watchdog_s=0.4)
+    house.wait(lambda: house.notifier.told.count("fed") >= 2)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    fed = house.notifier.told.count("fed")
+    house.wait(lambda: house.notifier.told.count("fed") >= fed + 3)
+    house.app._engine.run = lambda: None  # type: ignore[method-assign]
+    house.app._engine._has_quit = True
+    house.wait(lambda: not house.app._engine_thread.is_alive())
+    fed = house.notifier.told.count("fed")
+    time.sleep(0.6)
+    assert house.notifier.told.count("fed") <= fed + 1
+    house.tell(Quit(over_s=0.5))
+    house.thread.join(PATIENCE_S)
+
+
+@pytest.mark.slow
+def test_the_status_line_says_what_plays(house: House) -> None:
+    """``systemctl status`` shows state and track."""
+    house.tell(Request(Play(), "test"))
+    house.tell(Request(SetVolume(35), "test"))
+    house.wait(lambda: "status playing; tone (rain) at volume 35" in house.notifier.told)
