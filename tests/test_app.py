@@ -1,4 +1,4 @@
-"""The app wires the parts: reload, quit, answers, publication. Real threads, a silent output, a link without a broker."""
+"""The app wires the parts: reload, quit, answers, publication. Real threads, a silent output, no broker."""
 
 from __future__ import annotations
 
