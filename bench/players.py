@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -87,16 +87,13 @@ def heard_rms(server: SoundServer) -> float:
 
 def table(rows: Sequence[Row]) -> str:
     """The figures."""
-    lines = [
-        f"{'':15}{'CPU %':>8}{'PSS MB':>9}{'private MB':>12}{'wakes/s':>9}{'threads':>9}{'READY s':>9}{'server %':>10}"
-    ]
+    lines = [_line("", ("CPU %", "PSS MB", "own MB", "RSS MB", "wakes/s", "threads", "READY s", "server %"))]
     for row in rows:
         used = row.usage
+        memory = [f"{value:.1f}" for value in (used.pss_mb, used.own_mb, used.rss_mb)]
         ready = "" if row.ready_s is None else f"{row.ready_s:.2f}"
-        lines.append(
-            f"{row.name:15}{used.cpu_percent:8.2f}{used.pss_mb:9.1f}{used.private_mb:12.1f}{used.wakes_per_s:9.1f}"
-            f"{used.threads:9d}{ready:>9}{row.server_percent:10.2f}"
-        )
+        rest = (f"{used.wakes_per_s:.1f}", f"{used.threads}", ready, f"{row.server_percent:.2f}")
+        lines.append(_line(row.name, (f"{used.cpu_percent:.2f}", *memory, *rest)))
     return "\n".join(lines)
 
 
@@ -104,15 +101,19 @@ def ratios(rows: Sequence[Row]) -> str:
     """Each figure over that of the rivals; below 1 is less than theirs."""
     blocks = []
     for rival in (row for row in rows if row.name in RIVALS):
-        lines = [f"{'over ' + rival.name:15}{'CPU':>8}{'PSS':>9}{'private':>12}{'wakes':>9}"]
-        for row in rows:
-            mine, theirs = row.usage, rival.usage
-            lines.append(
-                f"{row.name:15}{_ratio(mine.cpu_percent, theirs.cpu_percent):>8}{_ratio(mine.pss_mb, theirs.pss_mb):>9}"
-                f"{_ratio(mine.private_mb, theirs.private_mb):>12}{_ratio(mine.wakes_per_s, theirs.wakes_per_s):>9}"
-            )
+        lines = [_line("over " + rival.name, ("CPU", "PSS", "own", "RSS", "wakes"))]
+        lines += [_line(row.name, map(_ratio, _compared(row), _compared(rival))) for row in rows]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def _compared(row: Row) -> tuple[float, ...]:
+    used = row.usage
+    return used.cpu_percent, used.pss_mb, used.own_mb, used.rss_mb, used.wakes_per_s
+
+
+def _line(name: str, cells: Iterable[str]) -> str:
+    return f"{name:14}" + "".join(f"{cell:>9}" for cell in cells)
 
 
 def _ratio(mine: float, theirs: float) -> str:

@@ -42,14 +42,25 @@ class Usage:
         wakes_per_s: voluntary context switches of all threads; those of threads that ended meanwhile are lost.
         threads: at the end.
         pss_mb: memory, each shared page divided by the number of processes that share it, in 10^6 bytes.
-        private_mb: the part of it that nobody shares.
+        own_mb: the part of it that is no file's: heaps, stacks, shared buffers.
+        rss_mb: shared pages counted in full. Unlike PSS these two do not depend on what else runs on the machine.
     """
 
     cpu_percent: float
     wakes_per_s: float
     threads: int
     pss_mb: float
-    private_mb: float
+    own_mb: float
+    rss_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes, as `Usage` explains them."""
+
+    pss: int
+    own: int
+    rss: int
 
 
 def measure(pid: int, duration_s: float) -> Usage:
@@ -60,13 +71,14 @@ def measure(pid: int, duration_s: float) -> Usage:
     if pid not in after.cpu_s or pid not in before.cpu_s:
         raise ProcessLookupError(f"process {pid} ended while it was measured")
     elapsed_s = after.at_s - before.at_s
-    pss, private = memory_bytes(pid)
+    memory = memory_bytes(pid)
     return Usage(
         cpu_percent=100 * sum(value - before.cpu_s.get(one, 0.0) for one, value in after.cpu_s.items()) / elapsed_s,
         wakes_per_s=sum(value - before.wakes.get(one, 0) for one, value in after.wakes.items()) / elapsed_s,
         threads=len(after.wakes),
-        pss_mb=pss / 1e6,
-        private_mb=private / 1e6,
+        pss_mb=memory.pss / 1e6,
+        own_mb=memory.own / 1e6,
+        rss_mb=memory.rss / 1e6,
     )
 
 
@@ -82,15 +94,16 @@ def sample(pid: int) -> Sample:
     return Sample(at_s, cpu_s, wakes)
 
 
-def memory_bytes(pid: int) -> tuple[int, int]:
-    """PSS and the private part of it, summed over the tree."""
-    pss = private = 0
+def memory_bytes(pid: int) -> Memory:
+    """The memory of the tree now."""
+    pss = own = rss = 0
     for one in tree(pid):
         with suppress(FileNotFoundError, ProcessLookupError):
             rows = _fields(_PROC / str(one) / "smaps_rollup")
             pss += _kib(rows["Pss"])
-            private += _kib(rows["Private_Clean"]) + _kib(rows["Private_Dirty"])
-    return pss * 1024, private * 1024
+            own += _kib(rows["Pss_Anon"]) + _kib(rows["Pss_Shmem"])
+            rss += _kib(rows["Rss"])
+    return Memory(pss * 1024, own * 1024, rss * 1024)
 
 
 def tree(pid: int) -> Iterator[int]:
