@@ -56,12 +56,10 @@ def ramping() -> Ramp:
     return ramp
 
 
-def recovering() -> Sanitiser:
-    """A sanitiser on its way back from a bad sample; the run is longer than the way, so it is renewed often."""
-    stage = Sanitiser()
-    stage.process(np.full((1, 2), np.nan, np.float32))
-    stage.process(np.zeros((FRAMES, 2), np.float32))
-    return stage
+def recovered(stage: Sanitiser, block: Block) -> Block:
+    """A block on the way back from a bad sample: the stage is put there each time, for the run outlasts the way."""
+    stage._is_clean, stage._since_bad = False, RATE_HZ
+    return stage.process(block)
 
 
 def blended(block: Block) -> Block:
@@ -80,13 +78,14 @@ def cases() -> dict[str, Call]:
     """Each stage in its fast path and in its slow one."""
     calm, hot, full, steady = quiet(), loud(), opened(0.0), opened(-20.0)
     closed, moving, sanitiser = Chain(-1.0), ramping(), Sanitiser()
+    mending = Sanitiser()
     limiter, limiting, meter = Limiter(-1.0), Limiter(-1.0), LevelMeter()
     whole, fading = opened(0.0), opened(0.0)
     fading.ramp.to(-60.0, 80_000.0)
     return {
         "one product (the unit)": lambda: calm * np.float32(0.5),
         "sanitise, good": lambda: sanitiser.process(calm),
-        "sanitise, recovering": lambda: recovering().process(calm),
+        "sanitise, recovering": lambda: recovered(mending, calm),
         "deck gain, blending": lambda: blended(calm),
         "ramp, full level": lambda: full.ramp.process(calm),
         "ramp, steady": lambda: steady.ramp.process(calm),

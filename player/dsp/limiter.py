@@ -200,16 +200,20 @@ def _wave_peaks(samples: Floats) -> Floats:
     newer = [samples[(TAPS - 1 - i) * CHANNELS :][:size] for i in range(TAPS // 2)]
     sums = [a + b for a, b in zip(older, newer, strict=True)]
     differences = [a - b for a, b in zip(older, newer, strict=True)]
-    peaks = np.zeros(size, np.float32)
-    for even, odd in zip(_EVEN, _ODD, strict=True):
-        peaks = np.maximum(peaks, np.abs(_weighted(sums, even)) + np.abs(_weighted(differences, odd)))
+    peaks = np.abs(_weighted(sums, _EVEN[-1]))  # the phase in the middle mirrors itself: nothing is odd in it
+    for even, odd in zip(_EVEN[:-1], _ODD[:-1], strict=True):
+        larger = np.abs(_weighted(sums, even))
+        larger += np.abs(_weighted(differences, odd))
+        np.maximum(peaks, larger, out=peaks)
     return peaks
 
 
 def _weighted(parts: list[Floats], weights: Floats) -> Floats:
     total: Floats = parts[0] * weights[0]
+    term = np.empty_like(total)
     for part, weight in zip(parts[1:], weights[1:], strict=True):
-        total += part * weight
+        np.multiply(part, weight, out=term)
+        total += term
     return total
 
 

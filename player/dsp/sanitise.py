@@ -64,11 +64,19 @@ class Sanitiser:
             window = np.concatenate((self._late, block))
             self._late = window[frames:]
             return window[:frames]
-        bad = np.concatenate((self._late_is_bad, ~(np.abs(block) <= FAULT_LEVEL).all(axis=1)))
+        return self._mended(block, is_good=is_good)
+
+    def _mended(self, block: Block, *, is_good: bool) -> Block:
+        """The block, delayed, under the gain of its frames; what was bad is zero."""
+        frames = len(block)
+        bad = np.concatenate((self._late_is_bad, np.zeros(frames, np.bool_) if is_good else _is_bad(block)))
         window = np.concatenate((self._late, block))
-        window[bad] = 0.0
         self._late, self._late_is_bad = window[frames:], bad[frames:]
-        gains = _FALL[self._ahead(bad)[:frames]] * self._recovery(bad[:frames])
+        if bad.any():
+            window[bad] = 0.0
+            gains = self._recovery(bad[:frames]) * _FALL[self._ahead(bad)[:frames]]
+        else:
+            gains = self._recovery(bad[:frames])
         self._is_clean = self._since_bad >= _WELL and not self._late_is_bad.any()
         return applied(window[:frames], gains)
 
@@ -93,6 +101,12 @@ class Sanitiser:
         last_bad = np.maximum.accumulate(np.where(bad, frame, -1 - self._since_bad))
         self._since_bad = min(int(len(bad) - 1 - last_bad[-1]), _WELL)
         return _recovered(frame - last_bad)
+
+
+def _is_bad(block: Block) -> npt.NDArray[np.bool_]:
+    """Which frames have a bad sample; NaN compares False."""
+    good = np.abs(block) <= FAULT_LEVEL
+    return ~(good[:, 0] & good[:, 1])
 
 
 def _recovered(since: Distances) -> Gains:
