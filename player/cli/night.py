@@ -13,7 +13,7 @@ from player.cli.live import LiveLine
 from player.cli.private_broker import PrivateBroker, answers
 from player.cli.progress import Progress
 from player.errors import LullError, SinkError
-from player.settings import AudioSettings, MqttSettings, Order, OutputKind, Playlist, Settings
+from player.settings import AudioSettings, MqttSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
 from player.units import format_duration
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ What is missing is replaced and said: a private broker on loopback where the
 configured one does not answer, and a WAV at real time where there is no sound
 device. Ctrl-C fades out and ends."""
 
+FIRST_VOLUME: Final = VolumeSettings(default=50, max=80)
+"""A first try is by day, at a desk: 10 dB above the default of a night."""
 HOME: Final = Path("~/.local/share/lull")
 
 
@@ -78,7 +80,8 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
     if args.config is not None:
         return load(args.config)
     playlist = Playlist("mine", tuple(args.paths), Order.ROTATE) if args.paths else _starter(home)
-    return Config(settings=Settings(playlists=(playlist,)), audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)
+    settings = Settings(playlists=(playlist,), volume=FIRST_VOLUME)
+    return Config(settings=settings, audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)
 
 
 def _starter(home: Path) -> Playlist:

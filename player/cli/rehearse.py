@@ -34,6 +34,8 @@ a line of the schedule (--entry), to the end of its sleep timer."""
 
 ENDLESS_S: Final = 12 * 3600.0
 """A rehearsal without a timer ends here at the latest."""
+SILENT_LIMIT_S: Final = 60.0
+"""With no track that plays in so long, there is nothing to rehearse."""
 SEED: Final = 1
 _DEMO: Final = "rehearsal"
 
@@ -177,6 +179,8 @@ def render(plan: Plan, out: Path, report: Report, progress: Progress) -> float:
     try:
         while not rehearsal.is_idle:
             engine_s = clock.now().boot_s
+            if engine_s > SILENT_LIMIT_S and not report.tracks:
+                break
             if engine_s > plan.longest_s:
                 rehearsal.tell(Request(Stop(), "rehearsal"))
             rehearsal.step()

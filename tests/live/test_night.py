@@ -137,8 +137,8 @@ def test_a_scheduled_night_through_every_format(
     check_calm(night)
     deadline_s = 1.0 + 90.0
     end = sound.ending(night, PEAK_OUT)
-    print(f"\nsilent {deadline_s - end.at_s:+.2f} s before the deadline")
-    assert abs(end.at_s - deadline_s) <= 0.5
+    print(f"\nsilent {deadline_s - end.silent_from_s:+.2f} s before the deadline")
+    assert abs(end.silent_from_s - deadline_s) <= 0.5
     assert end.last_db <= -60.0
     middle = sound.box_level(night[20 * 48_000 : 65 * 48_000]).level_db
     assert middle.min() > TONE_DB - 4.0, "a hole in a blend"
