@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from player.adapters.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
 from player.events import LibraryRead, Track
@@ -49,6 +49,7 @@ class _Shelf:
     def __init__(self) -> None:
         self.tracks: dict[str, Track] = {}
         self.warnings: list[str] = []
+        self._is_full = False
 
     def warnings_within_bounds(self) -> list[str]:
         """The warnings, the first ones and a count where there are very many."""
@@ -60,27 +61,30 @@ class _Shelf:
         if _is_web(named):
             self._keep(Track(named, _web_title(named), is_stream=True))
             return
-        path = Path(named.removeprefix("file://") if named.startswith("file:///") else named).expanduser().absolute()
-        if path.is_dir():
+        path = Path(os.path.abspath(os.path.expanduser(named.removeprefix("file://"))))
+        if problem := _problem(path):
+            self.warnings.append(f"{path} {problem}")
+        elif path.is_dir():
             self._add_folder(path)
-        elif not path.exists():
-            self.warnings.append(f"{path} does not exist")
         elif path.suffix.lower() in SUFFIXES:
             self._add_playlist(path, ())
         else:
             self._keep(Track(str(path), path.stem))
 
     def _keep(self, track: Track) -> None:
-        if len(self.tracks) == MAX_TRACKS:
-            self.warnings.append(f"only the first {MAX_TRACKS} tracks are used")
         if len(self.tracks) < MAX_TRACKS:
             self.tracks.setdefault(track.uri, track)
+        elif not self._is_full and track.uri not in self.tracks:
+            self._is_full = True
+            self.warnings.append(f"only the first {MAX_TRACKS} tracks are used")
 
     def _add_folder(self, folder: Path) -> None:
         is_empty = True
         for path in self._walk(folder):
             is_empty = False
             self._keep(Track(str(path), path.stem))
+            if self._is_full:
+                break
         if is_empty and not any(str(folder) in warning for warning in self.warnings):
             self.warnings.append(f"{folder} has no audio in it")
 
@@ -122,8 +126,9 @@ class _Shelf:
             self._keep(Track(entry.location, entry.title or _web_title(entry.location), is_stream=True))
             return
         path = _resolve(entry.location, above[-1])
-        if path is None or not path.exists():
-            self.warnings.append(f"{path or entry.location} does not exist (named in {above[-1]})")
+        problem = "is no file and no http address" if path is None else _problem(path)
+        if path is None or problem:
+            self.warnings.append(f"{path or entry.location} {problem} (named in {above[-1]})")
         elif path.is_dir():
             self._add_folder(path)
         elif path.suffix.lower() not in SUFFIXES:
@@ -134,10 +139,23 @@ class _Shelf:
             self._add_playlist(path, above)
 
 
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sorting key in which numbers count as numbers and case does not matter: ``track2`` before ``Track10``."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return [(int(part), "") if part.isdigit() and part.isascii() else (-1, part) for part in parts if part]
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sorting key: numbers count as numbers and come before letters, case does not matter: ``2``, ``10``, ``b``."""
+    parts = re.split(r"([0-9]{1,18})", name.casefold())
+    return [(0, int(part), "") if part.isdecimal() and part.isascii() else (1, 0, part) for part in parts if part]
+
+
+def _problem(path: Path) -> str | None:
+    """Why there is nothing to be read at a path, None if there is something."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return "does not exist"
+    except OSError as fault:
+        return f"cannot be read: {fault.strerror}"
+    except ValueError:
+        return "is no path"
+    return None
 
 
 def _is_web(location: str) -> bool:
@@ -146,18 +164,20 @@ def _is_web(location: str) -> bool:
 
 def _web_title(address: str) -> str:
     """Host and path of an address, without what may be a password or a token."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "stream"  # a malformed address; the decoder will say so
     return f"{parts.hostname or ''}{unquote(parts.path)}".rstrip("/") or address
 
 
 def _resolve(location: str, playlist: Path) -> Path | None:
     """The absolute path of a playlist's entry; relative ones lie beside it. None for a scheme that is not a file."""
     if location.lower().startswith("file:"):
-        return Path(unquote(urlsplit(location).path))
+        return Path(unquote(re.sub(r"^file:(//[^/]*)?", "", location, flags=re.IGNORECASE)))
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", location):
         return None
-    plain = Path(os.path.normpath(playlist.parent / Path(location.replace("\\", "/")).expanduser()))
-    if plain.exists() or "%" not in location:
+    plain = Path(os.path.normpath(playlist.parent / os.path.expanduser(location.replace("\\", "/"))))
+    if "%" not in location or _problem(plain) is None:
         return plain
-    escaped = urlsplit(urljoin(playlist.as_uri(), location)).path
-    return Path(os.path.normpath(unquote(escaped)))
+    return Path(unquote(str(plain)))

@@ -15,6 +15,7 @@ is then moved to the front.
 
 from __future__ import annotations
 
+import mmap
 import threading
 from typing import Final
 
@@ -39,7 +40,9 @@ class Ring:
     def __init__(self, capacity_frames: int) -> None:
         assert capacity_frames >= 4 * OVERHANG_FRAMES, "the ring is too short for its blocks"
         self._capacity = capacity_frames
-        self._store: Block = np.zeros((capacity_frames + OVERHANG_FRAMES, CHANNELS), dtype=np.float32)
+        # pages of its own: they go back to the system with the ring; from malloc they would stay and fragment the heap
+        pages = mmap.mmap(-1, (capacity_frames + OVERHANG_FRAMES) * FRAME_BYTES)
+        self._store: Block = np.frombuffer(pages, dtype=np.float32).reshape(-1, CHANNELS)
         self._address = self._store.ctypes.data
         self._written = 0
         self._taken = 0

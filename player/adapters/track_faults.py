@@ -6,6 +6,7 @@ Runs on the keeper thread of a source. A sentence follows the track's name: "rai
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -26,14 +27,19 @@ def is_web(uri: str) -> bool:
 
 def unreadable(path: str) -> str | None:
     """Why a file cannot be played, before anything looks into it; None if it may be."""
-    file = Path(path)
-    if file.is_dir():
-        return "is a folder"
-    if not file.exists():
+    try:
+        facts = os.stat(path)
+    except FileNotFoundError:
         return "does not exist"
-    if not os.access(file, os.R_OK):
+    except OSError as fault:
+        return f"cannot be read: {fault.strerror}"
+    if stat.S_ISDIR(facts.st_mode):
+        return "is a folder"
+    if not stat.S_ISREG(facts.st_mode):
+        return "is no file"  # a pipe or a device could keep a decoder for ever
+    if not os.access(path, os.R_OK):
         return "may not be read"
-    return None if file.stat().st_size else "is empty"
+    return None if facts.st_size else "is empty"
 
 
 def why_over(source: RingSource, uri: str, start_s: float) -> str | None:
