@@ -19,8 +19,7 @@ class RingSource:
         ring: filled by the decoder's thread.
         wake: set by whoever has news for the keeper: the reader on `close`, libVLC at the end.
         is_closed: the reader writes it.
-        is_over: libVLC's input thread writes it: nothing more comes.
-        is_error: the same thread, before ``is_over``: and it ended in an error.
+        is_error: libVLC's input thread writes it: the track ended in an error.
         is_alien: libVLC's decoder thread: a block came in a format that was not asked for.
         length_s: the keeper, before anything is decoded, or libVLC's input thread where ``is_length_ours`` is not set.
         is_length_ours: the keeper, before anything is decoded: libVLC's own idea of the length is not wanted.
@@ -30,7 +29,6 @@ class RingSource:
         self.ring = ring
         self.wake = threading.Event()
         self.is_closed = False
-        self.is_over = False
         self.is_error = False
         self.is_alien = False
         self.length_s: float | None = None

@@ -113,7 +113,6 @@ def _on_event(event: Any, number: int) -> None:
     elif kind == vlc.EventType.MediaPlayerEncounteredError.value:
         source.is_error = True
     else:
-        source.is_over = True
         source.wake.set()
 
 
@@ -216,7 +215,10 @@ class _Keeper:
 
     def _play(self, uri: str, start_s: float) -> str | None:
         """Play one address until it is over; where it leads if it was a playlist."""
-        self._source.is_over = self._source.is_error = False
+        self._source.is_error = False
+        self._source.wake.clear()
+        if self._source.is_closed:  # asked behind the clear, so that no close is missed
+            return None
         media = self._media(uri, start_s)
         player = vlc.libvlc_media_player_new_from_media(media)
         manager = player.event_manager()
@@ -272,8 +274,6 @@ class _Keeper:
             if quiet_s >= stall_s:
                 self._source.end(f"gave nothing for {format_duration(stall_s)}")  # before stop, which may hang
                 return
-        if not self._source.is_closed:
-            self._source.wake.clear()
 
     def _entry(self, media: Any, uri: str) -> str | None:
         """The first entry of what turned out to be a playlist; the web never leads to a file."""
