@@ -19,6 +19,7 @@ import pytest
 from player.adapters.mqtt import MqttLink
 from player.cli import client
 from player.clock import Now
+from player.commands import ReplyTo
 from player.errors import Refused
 from player.events import Answer, LibraryRead, News, Track
 from player.session import Session
@@ -34,7 +35,7 @@ NOW = Now(1000.0, datetime(2026, 1, 31, 22, 30, tzinfo=UTC))
 
 
 class Speaker:
-    """Answers over MQTT as the app does, at an instant that never passes; `why` is who started it."""
+    """Answers over MQTT as the app does, at an instant that never passes; a deaf one answers somebody else."""
 
     def __init__(self, settings: MqttSettings, device: str) -> None:
         self.topics = topics.Topics(settings.prefix, device)
@@ -56,7 +57,9 @@ class Speaker:
 
     def _run(self) -> None:
         while (message := self._told.get()) is not None:
-            if isinstance(message, Incoming) and not self.is_deaf:
+            if isinstance(message, Incoming) and self.is_deaf:
+                self._reply(Answer(ReplyTo("somebody else's"), is_done=True, text="yes", data={}))
+            elif isinstance(message, Incoming):
                 self._obey(message)
 
     def _obey(self, incoming: Incoming) -> None:

@@ -30,7 +30,7 @@ def after(seconds: float, snapshot: Snapshot = PLAYING) -> Snapshot:
         position_s=snapshot.position_s + seconds,
         timer_remaining_s=snapshot.timer_remaining_s - seconds,
         level_db=-30.0 + seconds,
-        timer_ends=ENDS + timedelta(microseconds=137),
+        timer_ends=ENDS + timedelta(microseconds=seconds * 1e6 % 991),
     )
 
 
