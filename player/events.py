@@ -150,7 +150,7 @@ Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
     "session_started", "session_ended", "track_started", "track_skipped_over", "paused", "resumed", "volume_set",
-    "timer_set", "timer_cleared", "timer_expired", "fading_out", "faded_out", "playlist_set", "schedule_set",
+    "timer_set", "timer_cleared", "timer_expired", "fading_out", "playlist_set", "schedule_set",
     "start_missed", "command_rejected", "problem", "problem_cleared", "settings_changed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""

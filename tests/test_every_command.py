@@ -50,7 +50,8 @@ COMMANDS: list[Command] = [
     Play(), Play("two"), Play(volume=100), Play(timer=TimerSetting.clock(60.0)), Stop(), Stop(now=True),
     Pause(), Resume(), Toggle(), Next(), Seek(10.0), Seek(30.0, is_relative=True),
     SetVolume(100), SetVolume(10), SetVolume(0), SetVolume(5, is_relative=True),
-    SetTimer(TimerSetting.clock(30.0)), SetTimer(TIMER_OFF), SetTimer(TIMER_END_OF_TRACK), ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None), GetStatus(),
+    SetTimer(TimerSetting.clock(30.0)), SetTimer(TIMER_OFF), SetTimer(TIMER_END_OF_TRACK),
+    ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None), GetStatus(),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
     State.IDLE: [],

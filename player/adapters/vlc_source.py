@@ -15,8 +15,9 @@ Threads, for each source:
 The three callbacks are made once for the process and never freed, and libVLC hands them a number instead of an object:
 `_OPEN` says which source it stands for. So no late callback can reach freed memory, and opening costs no closures.
 
-The end is not ``EndReached``: libVLC sends that before it flushes the decoder, whose last block comes later. It is
-``Stopped``, which VLC 3 sends when the input thread is done, so that the same file gives the same samples every time.
+The ring is finished only after ``stop`` has joined libVLC's threads, which is done once
+libVLC says ``Stopped``. ``EndReached`` comes earlier: behind it the decoder is still flushed, and whoever ended there
+would lose a block now and then. So the same file gives the same samples every time.
 
 Where it falls short: the last 7 to 100 ms of a track are lost. VLC's copy packetizer keeps one packet back and drops it
 at the end (modules/packetizer/copy.c: WAV, AIFF, Opus), and the transcoder never drains its resampler. No option helps.

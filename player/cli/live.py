@@ -52,7 +52,7 @@ def _position(snapshot: Snapshot) -> str:
 
 
 class LiveLine:
-    """Watches the snapshots and draws; on anything but a terminal a plain line when the state changes or now and then."""
+    """Watches the snapshots and draws; where nobody watches, a plain line when the state changes or now and then."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream

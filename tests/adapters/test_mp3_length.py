@@ -56,11 +56,14 @@ def test_frames_of_several_bit_rates_without_a_header_tell_nothing(tmp_path: Pat
 
 
 def test_tags_in_front_do_not_count(tmp_path: Path) -> None:
-    """An ID3v2 tag with a picture, whose length is written in bytes of seven bits, and some padding behind it."""
-    size = 5000
-    tag = b"ID3\x04\0\0" + bytes([0, 0, size >> 7, size & 0x7F]) + b"\xff\xfb\x90\0" * (size // 4)
+    """An ID3v2 tag that holds frames of a cover's own, its length in bytes of seven bits; some padding behind it."""
+    inside = frame(11) * 40
+    size = len(inside)
+    tag = b"ID3\x04\0\0" + bytes([0, size >> 14, size >> 7 & 0x7F, size & 0x7F]) + inside
+    footed = b"ID3\x04\0\x10" + tag[6:] + frame(11)[:10]
     plain = mp3_length(write(tmp_path / "a.mp3", frame() * 100))
     assert mp3_length(write(tmp_path / "b.mp3", tag, b"\0" * 50, frame() * 100)) == plain
+    assert mp3_length(write(tmp_path / "c.mp3", footed, frame() * 100)) == plain
 
 
 @pytest.mark.parametrize("data", [b"", b"ID3", b"\xff" * 5000, b"hello world" * 500, frame(), frame() + b"junk"])

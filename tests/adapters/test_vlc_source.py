@@ -153,7 +153,7 @@ class TestLengthAndStart:
     @pytest.mark.parametrize(
         ("suffix", "options", "within_s"),
         [
-            ("wav", (), 0.001), ("mp3", ("-b:a", "128k"), 0.1), ("mp3", ("-q:a", "4"), 0.3),
+            ("wav", (), 0.001), ("mp3", (), 0.1), ("mp3", ("-ar", "22050", "-ac", "1"), 0.1), ("mp3", ("-q:a", "4"), 0.3),
             ("mp3", ("-b:a", "64k", "-write_xing", "0"), 0.1), ("m4a", (), 0.1), ("flac", (), 0.5), ("ogg", (), 1.1),
             ("opus", (), 1.1),
         ],
@@ -161,7 +161,10 @@ class TestLengthAndStart:
     def test_a_start_in_the_middle_lands_there(
         self, decoder: VlcDecoder, tmp_path: Path, suffix: str, options: tuple[str, ...], within_s: float
     ) -> None:
-        """A sweep of 100 Hz a second tells by its pitch where it is."""
+        """A sweep of 100 Hz a second tells by its pitch where it is.
+
+        The first two MP3s have Info frames at twice and about half of their bit rate, which libVLC goes by.
+        """
         time_s = np.arange(40 * 44_100) / 44_100
         sweep = np.repeat(0.25 * np.sin(2 * np.pi * (500 * time_s + 50 * time_s**2))[:, None], 2, axis=1)
         path = encode(tmp_path / f"a.{suffix}", sweep.astype(np.float32), *options, rate_hz=44_100)

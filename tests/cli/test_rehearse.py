@@ -80,7 +80,9 @@ def test_an_entry_of_the_schedule_is_silent_at_its_deadline(folder: Path, tmp_pa
     assert end.last_db <= -60.0
 
 
-def test_a_volume_above_the_maximum_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_volume_above_the_maximum_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Exit 1 and the range; no file of nothing is called a success."""
     config, out = tmp_path / "lull.yaml", tmp_path / "out.wav"
     config.write_text(CONFIG % folder)

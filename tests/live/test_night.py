@@ -66,7 +66,10 @@ def every_format(folder: Path, duration_s: float) -> Path:
     for index, (name, rate_hz, channels, options) in enumerate(makes):
         hz = 400.0 + 110.0 * index
         encode(
-            folder / name, sine(hz, duration_s, rate_hz=rate_hz, channels=channels, peak=PEAK), *options, rate_hz=rate_hz
+            folder / name,
+            sine(hz, duration_s, rate_hz=rate_hz, channels=channels, peak=PEAK),
+            *options,
+            rate_hz=rate_hz,
         )
     return folder
 
@@ -165,10 +168,7 @@ def test_commands_are_heard_within_half_a_second(
             delays[f"{verb} {len(delays)}"] = sent_s
     for name, sent_s in delays.items():
         samples = part(recording, sent_s, sent_s + 2.5)
-        if name.startswith("resume"):
-            delay_s = sound.beginning_s(samples)
-        else:
-            delay_s = first_change(samples)
+        delay_s = sound.beginning_s(samples) if name.startswith("resume") else first_change(samples)
         print(f"{name}: {delay_s * 1000:.0f} ms")
         assert delay_s <= 0.5, name
     heard = part(recording, began_s, boot_s())
