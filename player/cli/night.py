@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -131,7 +132,8 @@ def _broker_that_answers(mqtt: MqttSettings | None, stack: contextlib.ExitStack)
 def _say_how_to_control(config: Config) -> None:
     settings = config.settings
     if config.mqtt is not None:
-        print(f"control: lull --help; for example: lull volume +5 --host {config.mqtt.host} --port {config.mqtt.port}")
+        broker = f"--host {config.mqtt.host} --port {config.mqtt.port}"
+        print(f"control: {sys.argv[0]} --help; for example: {sys.argv[0]} volume +5 {broker}")
     timer = settings.timer.duration_s
     ends = "" if timer is None else f"; silent after {format_duration(timer)}"
     print(f"fades in over {format_duration(settings.fades.fade_in_s)}{ends}; Ctrl-C fades out and ends")

@@ -1,0 +1,90 @@
+"""``lull night``, what ``scripts/run`` runs: it plays whatever is missing, says what it replaced, and fades out on Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from player.cli.live import line, meter
+from player.cli.private_broker import PrivateBroker, answers
+from player.events import Snapshot
+from tests import sound
+from tests.live.daemon import ROOT
+from tests.material import sine, write_wav
+
+
+def snapshot(**parts: object) -> Snapshot:
+    """An idle snapshot, changed in parts."""
+    idle: dict[str, object] = {
+        "state": "idle", "why": None, "playlist": None, "track": None, "position_s": None, "duration_s": None,
+        "volume": 30, "volume_max": 60, "ramping_to": None, "level_db": None, "timer_mode": "off", "timer_ends": None,
+        "timer_remaining_s": None, "next_start": None, "next_entry": None, "schedule_enabled": True,
+        "clock_trusted": True, "playlists": (), "problems": (),
+    }  # fmt: skip
+    return Snapshot(**{**idle, **parts})  # type: ignore[arg-type]
+
+
+def test_the_live_line_shows_state_track_level_timer_and_volume() -> None:
+    """All of it on one line, problems last."""
+    text = line(
+        snapshot(
+            state="playing", track="Rain", position_s=61.0, level_db=-40.0, timer_mode="clock", timer_remaining_s=1800.0,
+            ramping_to=40, volume=40, problems=("no sound device",),
+        )
+    )  # fmt: skip
+    for part in ("playing", "Rain 1:01", "-40 dBFS", "timer 30m", "volume 40 (moving to 40)", "! no sound device"):
+        assert part in text
+
+
+def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:
+    """Twelve steps over 72 dB."""
+    assert meter(float("-inf")) == "[............] silent"
+    assert meter(0.0).startswith("[############]")
+    assert meter(-36.0).startswith("[######......]")
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_private_broker_runs_and_ends_with_its_block() -> None:
+    """It accepts connections inside, and is gone afterwards."""
+    with PrivateBroker() as broker:
+        give_up_s = time.monotonic() + 5
+        while not answers("127.0.0.1", broker.port) and time.monotonic() < give_up_s:
+            time.sleep(0.02)
+        assert answers("127.0.0.1", broker.port)
+    assert not answers("127.0.0.1", broker.port)
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_without_a_sound_device_it_writes_a_wav_at_real_time_and_ctrl_c_fades_out(tmp_path: Path) -> None:
+    """It says that there is no device and which broker it runs; the WAV has the tone, slowly risen, and ends in silence."""
+    music = write_wav(tmp_path / "tone.wav", sine(440.0, 60.0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "player", "night", "--home", str(tmp_path / "home"), str(music)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+        env={**os.environ, "ALSA_CONFIG_PATH": "/nonexistent", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    time.sleep(9.0)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=15)
+    assert process.returncode == 0, output
+    assert "no sound: cannot open the sound device" in output
+    assert "a private one runs on 127.0.0.1:" in output or "control:" in output
+    assert re.search(r"playing +\| tone", output)
+    wav = next((tmp_path / "home").glob("night-*.wav"))
+    data = wav.read_bytes()
+    samples = np.frombuffer(data[data.index(b"data") + 8 :], "<f4").reshape(-1, 2)
+    assert 6.0 <= len(samples) / 48_000 <= 14.0
+    peak = float(np.abs(samples).max())
+    assert peak > 0
+    assert sound.ending(samples, peak).last_db <= -60.0
+    assert not np.any(samples[-480:])
