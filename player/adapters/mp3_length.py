@@ -86,11 +86,10 @@ def _told(head: bytes, first: _Frame, stream_bytes: int) -> Mp3Length | None:
 
 
 def _tag_bytes(head: bytes) -> int:
-    """Length of the ID3v2 tag at the start: four bytes of seven bits, plus ten, plus ten for a footer."""
+    """Length of the ID3v2 tag at the start: four bytes of seven bits, plus ten; a footer is skipped by `_frames`."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
-    length = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    return length + (20 if head[5] & 0x10 else 10)
+    return 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
 
 
 def _frames(data: bytes) -> Iterator[tuple[int, _Frame]]:

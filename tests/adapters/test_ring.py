@@ -82,10 +82,11 @@ def test_a_block_of_no_frames_is_nothing() -> None:
 def test_a_full_ring_holds_the_writer_back_until_half_of_it_is_free() -> None:
     """Reading a little does not wake the writer; reading half of the ring does."""
     ring = Ring(CAPACITY)
-    writing(ring, [1024] * 200)
+    writer = writing(ring, [1024] * 200)
     wait_until(lambda: ring.is_writer_waiting)
     assert ring.frames_ready() == CAPACITY // 1024 * 1024
     ring.read(CAPACITY // 2 - 1)
+    writer.join(0.05)  # its chance to go on
     assert ring.is_writer_waiting
     assert ring.written_frames == CAPACITY
     ring.read(1)

@@ -153,7 +153,8 @@ class TestLengthAndStart:
     @pytest.mark.parametrize(
         ("suffix", "options", "within_s"),
         [
-            ("wav", (), 0.001), ("mp3", (), 0.1), ("mp3", ("-ar", "22050", "-ac", "1"), 0.1), ("mp3", ("-q:a", "4"), 0.3),
+            ("wav", (), 0.001), ("mp3", (), 0.1), ("mp3", ("-ar", "22050", "-ac", "1"), 0.1),
+            ("mp3", ("-q:a", "4"), 0.3),
             ("mp3", ("-b:a", "64k", "-write_xing", "0"), 0.1), ("m4a", (), 0.1), ("flac", (), 0.5), ("ogg", (), 1.1),
             ("opus", (), 1.1),
         ],
