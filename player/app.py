@@ -255,7 +255,8 @@ class App:
             return
         snapshot = self._session.snapshot(now)
         topic = answer.reply_to.topic or self._topics.reply
-        self._link.publish(topic, payloads.reply(answer, snapshot), qos=1, correlation=answer.reply_to.correlation)
+        payload = payloads.reply(answer, snapshot, self._topics.device)
+        self._link.publish(topic, payload, qos=1, correlation=answer.reply_to.correlation)
 
     # Reload.
 

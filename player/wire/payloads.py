@@ -61,10 +61,10 @@ def event(news: News, wall: datetime) -> bytes:
     return _encode({**head, **{key: value for key, value in news.data.items() if key not in head}})
 
 
-def reply(answer: Answer, snapshot: Snapshot) -> bytes:
+def reply(answer: Answer, snapshot: Snapshot, device: str) -> bytes:
     """The payload of an answer: the sender's id, whether it was done, a line for people, and the state after it."""
     sender_id = None if answer.reply_to is None else answer.reply_to.id
-    head = {"v": FORMAT, "id": sender_id, "done": answer.is_done, "text": answer.text}
+    head = {"v": FORMAT, "id": sender_id, "device": device, "done": answer.is_done, "text": answer.text}
     return _encode({**head, "data": answer.data, "state": state_fields(snapshot)})
 
 

@@ -1,4 +1,4 @@
-"""``lull night``, what ``scripts/run`` runs: it plays whatever is missing, says what it replaced, and fades out on Ctrl-C."""
+"""``lull night``, what ``scripts/run`` runs: it replaces what is missing and says so, and fades out on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_the_live_line_shows_state_track_level_timer_and_volume() -> None:
     """All of it on one line, problems last."""
     text = line(
         snapshot(
-            state="playing", track="Rain", position_s=61.0, level_db=-40.0, timer_mode="clock", timer_remaining_s=1800.0,
-            ramping_to=40, volume=40, problems=("no sound device",),
+            state="playing", track="Rain", position_s=61.0, level_db=-40.0, timer_mode="clock",
+            timer_remaining_s=1800.0, ramping_to=40, volume=40, problems=("no sound device",),
         )
     )  # fmt: skip
     for part in ("playing", "Rain 1:01", "-40 dBFS", "timer 30m", "volume 40 (moving to 40)", "! no sound device"):
@@ -66,7 +66,7 @@ def test_a_private_broker_runs_and_ends_with_its_block() -> None:
 @pytest.mark.live
 @pytest.mark.slow
 def test_without_a_sound_device_it_writes_a_wav_at_real_time_and_ctrl_c_fades_out(tmp_path: Path) -> None:
-    """It says that there is no device and which broker it runs; the WAV has the tone, slowly risen, and ends in silence."""
+    """It says that there is no device; the WAV has the tone and ends in silence, below -60 dB at the last."""
     music = write_wav(tmp_path / "tone.wav", sine(440.0, 60.0))
     process = subprocess.Popen(
         [sys.executable, "-m", "player", "night", "--home", str(tmp_path / "home"), str(music)],

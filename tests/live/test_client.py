@@ -78,7 +78,7 @@ class Speaker:
     def _reply(self, answer: Answer) -> None:
         if answer.reply_to is not None:
             topic = answer.reply_to.topic or self.topics.reply
-            self.link.publish(topic, payloads.reply(answer, self.session.snapshot(NOW)), qos=1)
+            self.link.publish(topic, payloads.reply(answer, self.session.snapshot(NOW), "bedroom"), qos=1)
 
     def _publish_state(self) -> None:
         self.link.publish(self.topics.state, payloads.state(self.session.snapshot(NOW)), retain=True, qos=1)

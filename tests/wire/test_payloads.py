@@ -131,13 +131,15 @@ def test_details_of_any_kind_become_json() -> None:
 
 def test_an_answer_carries_the_id_the_outcome_and_the_state_after_it() -> None:
     """Who asked learns everything from one message."""
-    found = strictly(payloads.reply(Answer(ReplyTo("7"), is_done=False, text="no playlist 'x'", data={}), PLAYING))
+    found = strictly(
+        payloads.reply(Answer(ReplyTo("7"), is_done=False, text="no playlist 'x'", data={}), PLAYING, "bedroom")
+    )
     state = found.pop("state")
-    assert found == {"v": 1, "id": "7", "done": False, "text": "no playlist 'x'", "data": {}}
+    assert found == {"v": 1, "id": "7", "device": "bedroom", "done": False, "text": "no playlist 'x'", "data": {}}
     assert state == strictly(payloads.state(PLAYING))
 
 
 def test_an_answer_without_an_id_has_a_null_id() -> None:
     """Over MQTT 5 the correlation data says which question it belongs to."""
     answer = Answer(ReplyTo(None, "a/b", b"1"), is_done=True, text="paused", data={})
-    assert strictly(payloads.reply(answer, PLAYING))["id"] is None
+    assert strictly(payloads.reply(answer, PLAYING, "bedroom"))["id"] is None
