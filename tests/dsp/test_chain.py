@@ -134,6 +134,19 @@ def test_the_ramp_stands_before_the_limiter() -> None:
     assert chain.limiter.reduction_db == 0.0
 
 
+def test_a_ramp_on_its_way_up_waits_where_it_may_not_rise_and_one_on_its_way_down_does_not() -> None:
+    """Two rises would add up; two falls may."""
+    chain = opened(-20.0)
+    chain.ramp.to(-10.0, 0.0)
+    chain.process(silence(0.5), may_rise=False)
+    assert chain.ramp.level_db == -20.0
+    chain.process(silence(0.5))
+    assert chain.ramp.level_db == pytest.approx(-17.0)
+    chain.ramp.to(-27.0, 1.0)
+    chain.process(silence(0.5), may_rise=False)
+    assert chain.ramp.level_db == pytest.approx(-22.0)
+
+
 def test_the_meter_hears_what_leaves() -> None:
     """A sine of peak 0.25 at -20 dB reads -12.04 - 3.01 - 20 dBFS."""
     chain = opened(-20.0)

@@ -293,6 +293,26 @@ def test_yielding_to_a_deck_that_has_been_heard_already_is_a_bug() -> None:
         full().fall_with(incoming)
 
 
+def test_a_blend_that_waits_goes_on_with_its_powers_adding_to_one() -> None:
+    """Both decks stand still for the frames in which something else rises, and are in step after it."""
+    outgoing, incoming = blending(8.0)
+    power = []
+    for block in range(160):
+        pair = [gain.gains(4_800, may_rise=block % 10 != 9) for gain in (outgoing, incoming)]
+        power.append(sum(np.broadcast_to(gains, 4_800).astype(np.float64) ** 2 for gains in pair))
+        assert incoming.is_rising or incoming.is_full
+    np.testing.assert_allclose(np.concatenate(power), 1.0, atol=3e-7)
+
+
+def test_a_fall_does_not_wait() -> None:
+    """Whatever rises elsewhere, a skipped deck goes down."""
+    gain = full()
+    gain.fall(1.0)
+    for _ in range(10):
+        gain.gains(4_800, may_rise=False)
+    assert gain.is_silent
+
+
 ACTIONS = st.lists(
     st.tuples(st.sampled_from(["rise", "fall", "tail", "yield"]), st.floats(0, 20), st.integers(0, 100_000)),
     min_size=1,

@@ -146,6 +146,30 @@ def test_hush_silences_the_next_frame_and_stays() -> None:
     assert levels_db(ramp.process(dc(0.1, 1.0)))[0] == pytest.approx(-60.0, abs=1e-3)
 
 
+def test_a_rise_that_waits_stands_where_it_is_and_goes_on_from_there() -> None:
+    """Five seconds up, one second of waiting, and the whole rise has taken a second longer, without a step."""
+    ramp = Ramp()
+    ramp.to(0.0, 0.0)
+    assert ramp.is_rising
+    parts = [ramp.process(dc(5.0, 1.0)), ramp.wait(dc(1.0, 1.0)), ramp.process(dc(5.0, 1.0))]
+    gain_db = [levels_db(part) for part in parts]
+    np.testing.assert_allclose(gain_db[1], gain_db[0][-1], atol=1e-6)
+    assert_rises_gently(np.concatenate(gain_db))
+    assert ramp.level_db == 0.0
+    assert not ramp.is_rising
+
+
+def test_only_a_way_up_is_a_rise() -> None:
+    """Falling, standing and silent ramps are not rising."""
+    ramp = at_level(-10.0)
+    assert not ramp.is_rising
+    ramp.to(-20.0, 5.0)
+    assert not ramp.is_rising
+    ramp.to(-math.inf, 5.0)
+    assert not ramp.is_rising
+    assert not Ramp().is_rising
+
+
 def test_silence_in_is_silence_out() -> None:
     """A moving gain makes nothing out of nothing."""
     ramp = at_level(-20.0)
