@@ -110,7 +110,7 @@ def test_the_crossfade_that_fits_a_room_nearly_fills_it(room_s: float, crossfade
 # --- the law --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("crossfade_s", [0.0, 0.5, 8.0, 60.0])
+@pytest.mark.parametrize("crossfade_s", [0.0, 0.5, 8.0, 30.0])
 def test_the_powers_of_a_blend_add_to_one_in_each_frame(crossfade_s: float) -> None:
     """g_in^2 + g_out^2 = 1 within the rounding of float32, over the whole overlap and after it."""
     outgoing, incoming = blending(crossfade_s)
@@ -121,7 +121,7 @@ def test_the_powers_of_a_blend_add_to_one_in_each_frame(crossfade_s: float) -> N
     assert incoming.is_full
 
 
-@pytest.mark.parametrize("crossfade_s", [0.0, 0.5, 8.0, 60.0])
+@pytest.mark.parametrize("crossfade_s", [0.0, 0.5, 8.0, 30.0])
 def test_the_incoming_track_never_rises_faster_than_6_db_a_second(crossfade_s: float) -> None:
     """It begins 60 dB down, keeps to 6 dB/s in each frame and over each 100 ms, and ends at exactly 1."""
     gain = DeckGain()
