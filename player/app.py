@@ -23,11 +23,11 @@ from player.clock import Clock, Now
 from player.config import Config, differences, load
 from player.engine import Engine, EngineSettings
 from player.errors import ConfigError, Refused
-from player.events import Answer, Event, News, Snapshot
+from player.events import Answer, Event, LibraryRead, News, Snapshot
 from player.outcome import Outcome
 from player.ports import Decoder, Library, Link, Notifier, Sink
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
-from player.settings import AudioSettings, MqttSettings
+from player.settings import AudioSettings, MqttSettings, Playlist
 from player.states import State
 from player.watch import Heartbeat
 from player.wire import payloads, topics
@@ -208,7 +208,14 @@ class App:
         while (name := self._wanted.get()) is not None:
             playlist = self._config.settings.playlist(name)
             if playlist is not None:
-                self.inbox.put(self._parts.library.read(playlist))
+                self.inbox.put(self._read(playlist))
+
+    def _read(self, playlist: Playlist) -> LibraryRead:
+        try:
+            return self._parts.library.read(playlist)
+        except Exception as fault:  # the thread would end here, and with it every later look into a folder
+            log.exception("the library could not read %s", playlist.name)
+            return LibraryRead(playlist.name, (), (f"playlist {playlist.name!r} cannot be read: {fault}",))
 
     # The wire.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -64,7 +64,7 @@ class _Shelf:
         path = Path(os.path.abspath(os.path.expanduser(named.removeprefix("file://"))))
         if problem := _problem(path):
             self.warnings.append(f"{path} {problem}")
-        elif path.is_dir():
+        elif _is(path.is_dir):
             self._add_folder(path)
         elif path.suffix.lower() in SUFFIXES:
             self._add_playlist(path, ())
@@ -104,8 +104,8 @@ class _Shelf:
                 continue  # a link back up: a loop
             seen.add((place.st_dev, place.st_ino))
             visible = [path for path in entries if not path.name.startswith(".")]
-            yield from (path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
-            waiting.extend(path for path in reversed(visible) if path.is_dir())
+            yield from (path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES and _is(path.is_file))
+            waiting.extend(path for path in reversed(visible) if _is(path.is_dir))
 
     def _add_playlist(self, path: Path, above: tuple[Path, ...]) -> None:
         try:
@@ -129,7 +129,7 @@ class _Shelf:
         problem = "is no file and no http address" if path is None else _problem(path)
         if path is None or problem:
             self.warnings.append(f"{path or entry.location} {problem} (named in {above[-1]})")
-        elif path.is_dir():
+        elif _is(path.is_dir):
             self._add_folder(path)
         elif path.suffix.lower() not in SUFFIXES:
             self._keep(Track(str(path), entry.title or path.stem))
@@ -137,6 +137,14 @@ class _Shelf:
             self.warnings.append(f"{path} is left out: playlists may not nest in a circle or deeper than {MAX_DEPTH}")
         else:
             self._add_playlist(path, above)
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """The answer about a path, no for one that may not be looked at (a folder without the right to enter it)."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -47,14 +47,20 @@ class PcmEncoder:
         self.frame_bytes = sample_format.width_bytes * channels
         self._format = sample_format
         self._channels = channels
-        self._random = np.random.default_rng(seed)
+        # numpy.random takes 3 MB and 50 ms to load, so it is loaded for those who dither
+        self._random = np.random.default_rng(seed) if sample_format is SampleFormat.S16_LE else None
 
     def encode(self, block: Block) -> bytes:
         """The block's bytes: ``frames * frame_bytes`` of them, always whole frames."""
         assert block.dtype == np.float32, block.dtype
         assert block.ndim == 2, block.shape
         assert block.shape[1] == CHANNELS, block.shape
-        if not block.any() or not np.isfinite(block).all():
+        if not block.any():
+            return self.silence(len(block))
+        is_float = self._format is SampleFormat.FLOAT_LE and self._channels == CHANNELS
+        if is_float and block.max() <= 1.0 and block.min() >= -1.0:  # NaN fails both comparisons
+            return block.astype("<f4", copy=False).tobytes()
+        if not np.isfinite(block).all():
             return self.silence(len(block))
         # the mean of two channels cannot exceed the louder one, so one channel needs no new headroom
         mixed = block if self._channels == CHANNELS else block.mean(axis=1, keepdims=True)
@@ -81,6 +87,7 @@ class PcmEncoder:
 
         Source: Lipshitz, Wannamaker, Vanderkooy, Quantization and Dither, J. Audio Eng. Soc. 40 (1992).
         """
+        assert self._random is not None, "only 16 bit are dithered"
         shape = samples.shape
         dither = self._random.random(shape, np.float32) - self._random.random(shape, np.float32)
         scaled = np.rint(samples * np.float32(_S16_SCALE) + dither)

@@ -242,7 +242,7 @@ class _Keeper:
             media = vlc.libvlc_media_new_path(self._instance, os.fsencode(Path(uri).absolute()))
         before, after = (ctypes.cast(function, ctypes.c_void_p).value for function in (_PRERENDER, _POSTRENDER))
         chain = (
-            f"#transcode{{acodec=f32l,channels={CHANNELS},samplerate={RATE_HZ}}}"
+            f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}"
             f":smem{{audio-prerender-callback={before},audio-postrender-callback={after},"
             f"audio-data={self._number},no-time-sync}}"
         )

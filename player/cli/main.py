@@ -1,11 +1,13 @@
-"""``lull``: the command line. Each command is a file; it is imported only when it runs, so that ``--help`` is quick."""
+"""``lull``: the command line. Each command is a file, and only the one that is named is imported: it starts soon."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from player import __version__
 from player.errors import LullError
@@ -16,31 +18,28 @@ schedule, a sleep timer, and control over MQTT.
 
 exit codes: 0 done, 1 refused or faulty, 2 wrong usage, 3 no answer"""
 
+COMMANDS: Final = ("run", "night", "check", "rehearse")
+"""Commands with a file of their own; all others are in `player.cli.client`."""
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    import player.cli.check as check
-    import player.cli.client as client
-    import player.cli.night as night
-    import player.cli.rehearse as rehearse
-    import player.cli.run as run
 
+def build_parser(named: str | None = None) -> argparse.ArgumentParser:
+    """The command line; only with the command that is named, if it is one with a file of its own."""
     parser = argparse.ArgumentParser(
         prog="lull", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"lull {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    run.add_parser(commands)
-    night.add_parser(commands)
-    check.add_parser(commands)
-    rehearse.add_parser(commands)
-    client.add_parsers(commands)
+    for name in (named,) if named in COMMANDS else COMMANDS:
+        importlib.import_module(f"player.cli.{name}").add_parser(commands)
+    if named not in COMMANDS:
+        importlib.import_module("player.cli.client").add_parsers(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = build_parser(words[0] if words else None).parse_args(words)
     try:
         code: int = args.run(args)
     except LullError as error:

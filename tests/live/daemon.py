@@ -126,7 +126,7 @@ class Daemon:
         """Start it in this process's environment."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning",
+                ["setpriv", "--pdeathsig", "KILL", "--", sys.executable,
                  "-m", "player", "run", "--config", str(self.config)],
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
