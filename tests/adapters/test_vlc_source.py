@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -402,10 +403,17 @@ class TestManners:
                 for thread in threading.enumerate():
                     if thread.name == "lull-decoder":
                         thread.join(10.0)
+            return left_open()
+
+        def left_open() -> tuple[int, int]:
             return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
 
         before = round_of(10)
-        assert round_of(60) == before
+        round_of(60)
+        give_up_s = time.monotonic() + 5.0
+        while left_open() > before and time.monotonic() < give_up_s:
+            time.sleep(0.05)  # the kernel may still be taking a joined thread down
+        assert left_open() <= before
 
     def test_nothing_is_written_to_the_terminal(self, tmp_path: Path) -> None:
         """Whatever is opened: libVLC's and its plugins' complaints stay inside."""
