@@ -23,6 +23,8 @@ STREAM_PREFILL_S: Final = 3.0
 """A stream has hiccups, so it starts later."""
 TAIL_S: Final = 2.0
 """The last seconds of a track that nothing follows, or that ends before it was due, fade."""
+LAST_TAIL_S: Final = 0.2
+"""A track that goes out anyway is left to do so until then: a longer tail would make a hole in a blend."""
 STALL_S: Final = 0.4
 """With less than this in the ring and no end in sight, the track fades out on what is left."""
 
@@ -103,7 +105,8 @@ class Deck:
         """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled."""
         ready = self.source.frames_ready()
         if self.source.is_finished():
-            if ready < to_frames(TAIL_S) and not self._is_ending:
+            tail_s = LAST_TAIL_S if self.gain.is_falling else TAIL_S
+            if ready < to_frames(tail_s) and not self._is_ending:
                 self._is_ending = True
                 self.is_stalled = False
                 self.gain.tail(ready)

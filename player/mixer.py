@@ -33,6 +33,15 @@ MAX_DECKS: Final = 3
 """More than this never sound together, however fast a person skips."""
 
 
+BLEND_MARGIN_S: Final = 0.3
+"""A blend is over so long before the track's end: decoders lose the last 100 ms, and lengths are rounded."""
+
+
+def _room_s(left_s: float) -> float:
+    """What a blend may use of what is left of a track."""
+    return max(0.0, left_s - BLEND_MARGIN_S)
+
+
 class Mixer:
     """All decks, summed; reports what starts, ends and fails through ``report``.
 
@@ -163,7 +172,7 @@ class Mixer:
     def _blend_into(self, deck: Deck) -> None:
         """Let the current deck make room for this one; a shorter crossfade where the current one ends too soon."""
         left_s = self._current.left_s() if self._current is not None else None
-        deck.gain.rise(self.crossfade_s if left_s is None else crossfade_within(left_s, self.crossfade_s))
+        deck.gain.rise(self.crossfade_s if left_s is None else crossfade_within(_room_s(left_s), self.crossfade_s))
         for other in self._decks:
             if other is self._current:
                 other.gain.fall_with(deck.gain)
@@ -188,8 +197,8 @@ class Mixer:
             failed, self._next, self._queued = self._next, None, None
             self._fail(failed)
         elif self._next.is_ready and len(self._decks) < MAX_DECKS:
-            overlap = plan_overlap(left_s, self._next.source.duration_s, self.crossfade_s)
-            if current is None or left_s <= overlap:
+            room_s = _room_s(left_s)
+            if current is None or room_s <= plan_overlap(room_s, self._next.source.duration_s, self.crossfade_s):
                 self._follow_with(self._next)
 
     def _follow_with(self, deck: Deck) -> None:

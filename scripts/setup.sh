@@ -49,7 +49,8 @@ need_packages() {
     for wanted in "${missing[@]}"; do
         found=
         for choice in ${wanted//|/ }; do
-            if apt-cache show --no-all-versions "$choice" 2>/dev/null | grep -q '^Version:'; then found=$choice; break; fi
+            # no pipe into grep -q here: it closes early, and under pipefail that looks like "not found"
+            if apt-cache show --no-all-versions "$choice" >/dev/null 2>&1; then found=$choice; break; fi
         done
         [ -n "$found" ] || fail "no package ${wanted//|/ or } in the package lists"
         names+=("$found")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,19 +44,20 @@ def test_the_first_track_comes_up_with_the_output_and_no_faster_than_6_db_a_seco
     assert sounding[0] == pytest.approx(-60.0, abs=0.1)
 
 
-def test_a_track_blends_into_the_next_at_constant_power() -> None:
-    """Unrelated tracks: the level over any second of the blend stays within 1 dB; both were heard to the end."""
-    rig = Rig({"a": noise(1, 40.0), "b": noise(2, 60.0)})
+@pytest.mark.parametrize("claimed_s", [40.0, 40.2, 39.8])
+def test_a_track_blends_into_the_next_at_constant_power(claimed_s: float) -> None:
+    """Unrelated tracks: the level over half a second stays within 1 dB, also where the length is a little wrong."""
+    rig = Rig({"a": replace(noise(1, 40.0), duration_s=claimed_s), "b": noise(2, 60.0)})
     rig.start("a")
     rig.queue("b")
     rig.run(40.0)
     after = rig.heard()[12 * 48_000 :]
-    levels = [power_db(after[at : at + 48_000]) for at in range(0, len(after) - 48_000, 24_000)]
+    levels = [power_db(after[at : at + 24_000]) for at in range(0, len(after) - 24_000, 12_000)]
     assert max(levels) - min(levels) < 1.0
     assert [report.item_id for report in rig.reported(ItemStarted)] == [1, 2]
     ended = rig.reported(ItemEnded)
     assert [report.item_id for report in ended] == [1]
-    assert ended[0].played_s == pytest.approx(40.0, abs=0.2)
+    assert ended[0].played_s == pytest.approx(40.0, abs=0.6)
 
 
 def test_a_track_that_ends_in_silence_gives_way_to_a_slow_rise() -> None:

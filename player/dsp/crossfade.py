@@ -178,6 +178,11 @@ class DeckGain:
         return isinstance(self._law, Rise)
 
     @property
+    def is_falling(self) -> bool:
+        """Whether it is on its way to silence."""
+        return not (self._law is None or isinstance(self._law, Rise))
+
+    @property
     def level_db(self) -> float:
         """Level of the last frame in dB, -inf for silence."""
         return gain_to_db(self._now)
@@ -200,7 +205,7 @@ class DeckGain:
         law = incoming._law
         assert isinstance(law, Rise), "tell the incoming deck to rise first"
         assert incoming._now == 0.0, "the incoming deck must rise from silence, and not have been rendered since"
-        if not self._is_falling:
+        if not self.is_falling:
             self._follow(Yield(law, self._now, law.frames))
 
     def fall(self, over_s: float) -> None:
@@ -212,7 +217,7 @@ class DeckGain:
 
         A fall that has sunk below -60 dB by then goes on as it is, and ends there.
         """
-        if self._is_falling and self._law is not None and self._law.gain(self._at + frames) <= _INAUDIBLE:
+        if self.is_falling and self._law is not None and self._law.gain(self._at + frames) <= _INAUDIBLE:
             self._frames = min(self._frames, self._at + frames)
         self._fall_in(frames)
         if self._law is not None and self._frames == self._at:
@@ -234,12 +239,8 @@ class DeckGain:
             self._stand(law.end)
         return gains if moving == frames else np.append(gains, np.full(frames - moving, self._now, np.float32))
 
-    @property
-    def _is_falling(self) -> bool:
-        return not (self._law is None or isinstance(self._law, Rise))
-
     def _fall_in(self, frames: int) -> None:
-        if not (self._is_falling and self._frames - self._at <= frames):
+        if not (self.is_falling and self._frames - self._at <= frames):
             line = DbLine(self.level_db, -FALL_DEPTH_DB / max(1, frames))
             self._follow(Fall(line, frames if self._now > 0.0 else 0))
 
