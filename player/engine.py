@@ -161,7 +161,7 @@ class Engine:
             self._change_sink_if_silent()
             return self._render() if self._is_open else self._silence
         except Exception as fault:  # noqa: BLE001 - the thread may never end: a bug must end in silence (C5)
-            self._chain.hush()
+            self._hush()
             self._mixer.clear()
             self._report(EngineFaulted(f"{type(fault).__name__}: {fault}"))
             return self._silence
@@ -209,6 +209,11 @@ class Engine:
             self._is_held = False
         self._report(RampArrived(ramp.target_db, then))
 
+    def _hush(self) -> None:
+        """Silence at once, because the listener has lost the sound already; what was to follow a ramp is forgotten."""
+        self._chain.hush()
+        self._then = None
+
     def _change_sink_if_silent(self) -> None:
         if self._new_sink is not None and self.is_idle:
             self._close_sink()
@@ -234,7 +239,7 @@ class Engine:
         try:
             self._sink.write(block)
         except Underrun:
-            self._chain.hush()
+            self._hush()
             self._report(OutputUnderran())
         except SinkError as fault:
             self._lose(fault)
@@ -274,7 +279,7 @@ class Engine:
     def _lose(self, fault: SinkError) -> None:
         """The device is gone: silence, and another attempt after a growing pause."""
         self._close_sink()
-        self._chain.hush()
+        self._hush()
         if not self._is_lost:
             self._is_lost = True
             self._report(OutputLost(str(fault)))

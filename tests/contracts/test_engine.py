@@ -162,6 +162,16 @@ class TestEngineContract:
         bench.run(10.0)
         assert [type(report) for report in told(bench, OutputLost, OutputFound)] == [OutputLost, OutputFound]
 
+    def test_a_lost_output_forgets_what_was_to_follow_a_ramp(self, bench: Bench) -> None:
+        """In the middle of a fade to the end the device goes: no stop, the item is still there."""
+        start(bench)
+        bench.order(RampTo(SILENCE_DB, 30.0, Then.STOP))
+        bench.run(5.0)
+        bench.lose()
+        bench.run(10.0)
+        assert RampArrived(SILENCE_DB, Then.STOP) not in bench.reports
+        assert not told(bench, ItemEnded)
+
     def test_a_fall_that_is_called_off_does_not_stop(self, bench: Bench) -> None:
         """A ramp up before silence replaces the stop."""
         start(bench)

@@ -126,6 +126,7 @@ class FakeEngine:
     def _hush(self) -> None:
         self._line = Line(SILENCE_DB, SILENCE_DB, self._now_s, self._now_s)
         self._target_db = SILENCE_DB
+        self._then = None
 
     def _position_s(self) -> float:
         assert self._item is not None

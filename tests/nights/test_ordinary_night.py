@@ -291,7 +291,8 @@ def test_a_device_lost_in_the_final_fade_comes_back_no_louder_and_the_deadline_s
     by_hand.run_for(10)
     by_hand.engine.find_output()
     by_hand.run_for(15)
-    assert by_hand.engine.level_db() <= volume_to_db(30) - 25
+    assert by_hand.state is State.PLAYING, "the rest of the night is not lost with the device"
+    assert SILENCE_DB < by_hand.engine.level_db() <= volume_to_db(30) - 25
     by_hand.run_for(275.0)
     assert by_hand.state is State.IDLE
 
