@@ -36,6 +36,7 @@ class Deck:
         gain: the deck's own gain; the mixer gives it targets.
         played_frames: frames consumed so far.
         is_stalled: its ring ran dry and it waits for data.
+        is_leaving: another track has taken its place; it goes to silence and never comes back.
     """
 
     def __init__(self, item: Item, source: Source) -> None:
@@ -44,6 +45,7 @@ class Deck:
         self.gain = DeckGain()
         self.played_frames = 0
         self.is_stalled = False
+        self.is_leaving = False
         self.stalled_frames = 0
         self._sanitiser = Sanitiser()
         self._flush_frames = self._sanitiser.latency_frames
@@ -71,7 +73,17 @@ class Deck:
     def is_over(self) -> bool:
         """Whether nothing of it can be heard any more."""
         exhausted = self.source.is_finished() and self.source.frames_ready() == 0 and self._flush_frames <= 0
-        return exhausted or (self.gain.is_silent and not self.is_stalled)
+        return exhausted or (self.gain.is_silent and (self.is_leaving or not self.is_stalled))
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether it comes back from bad samples."""
+        return self._sanitiser.is_recovering
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether anything in it is on its way up."""
+        return self.gain.is_rising or self.is_recovering
 
     def left_s(self) -> float | None:
         """Seconds until its end: exact near the end, from the container before, None for streams."""
@@ -94,7 +106,7 @@ class Deck:
         return self._shape(self._sanitiser.process(block), may_rise=may_rise)
 
     def _shape(self, block: Block, *, may_rise: bool) -> Block:
-        gains = self.gain.gains(len(block), may_rise=may_rise)
+        gains = self.gain.gains(len(block), may_rise=may_rise and not self.is_recovering)
         if isinstance(gains, float):
             factor = np.float32(gains) * self._item_gain
             return block if factor == 1.0 else block * factor
@@ -104,18 +116,17 @@ class Deck:
     def watch_the_end(self) -> None:
         """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled."""
         ready = self.source.frames_ready()
-        if self.source.is_finished():
+        if self.is_stalled and not self.is_leaving and self.is_ready and self.gain.is_silent:
+            self.is_stalled = False
+            self.stalled_frames = 0
+            self.gain.rise(0.0)
+        elif self.source.is_finished():
             tail_s = LAST_TAIL_S if self.gain.is_falling else TAIL_S
             if ready < to_frames(tail_s) and not self._is_ending:
                 self._is_ending = True
                 self.is_stalled = False
                 self.gain.tail(ready)
-        elif self.is_stalled:
-            if self.is_ready and self.gain.is_silent:
-                self.is_stalled = False
-                self.stalled_frames = 0
-                self.gain.rise(0.0)
-        elif ready < to_frames(STALL_S):
+        elif ready < to_frames(STALL_S) and not self.is_stalled:
             self.is_stalled = True
             self.gain.tail(ready)
 

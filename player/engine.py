@@ -17,6 +17,7 @@ Where it falls short: a gap in the device is known only after it was heard.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ import numpy as np
 from player.clock import Clock
 from player.dsp.chain import Chain
 from player.dsp.types import Block
-from player.errors import SinkError, Underrun
+from player.errors import Underrun
 from player.events import (
     EngineFaulted,
     EngineReport,
@@ -40,6 +41,7 @@ from player.events import (
 from player.mixer import Mixer
 from player.orders import EngineOrder, PlayItem, QueueItem, Quit, RampTo, Retune, Then
 from player.ports import Decoder, Sink
+from player.safety import STOP_NOW_S
 from player.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames
 
 BLOCK_FRAMES: Final = 4_800
@@ -49,6 +51,7 @@ PROGRESS_BLOCKS: Final = 10
 SOON_FRAMES: Final = to_frames(4.0)
 """Two rises would add up to 12 dB/s, so one waits: a blend for a volume command that is done so soon, otherwise the
 output's ramp for the blend."""
+LAST_BLOCKS: Final = 10
 FIRST_RETRY_S: Final = 0.5
 LAST_RETRY_S: Final = 5.0
 """Pauses between attempts to open the device, doubling from the first to the last."""
@@ -105,6 +108,7 @@ class Engine:
         self._idle_blocks = 0
         self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
         self._silence: Block = np.zeros((BLOCK_FRAMES, CHANNELS), np.float32)
+        self._first_order: EngineOrder | _UseSink | None = None
         self._then: Then | None = None
         self._new_sink: Sink | None = None
         self._is_held = False
@@ -132,15 +136,22 @@ class Engine:
         while not self._has_quit:
             if self._is_resting():
                 self._close_sink()
-                self._obey(self._orders.get())
+                self._first_order = self._orders.get()
             self.step()
+        self._fade_out()
         self.finish()
+
+    def _fade_out(self) -> None:
+        """Whoever told us to quit should have faded out before; if not, the end is still no cut."""
+        self._chain.ramp.to(SILENCE_DB, STOP_NOW_S)
+        for _ in range(LAST_BLOCKS):
+            if not self._is_open or self._chain.ramp.is_silent:
+                return
+            self._write(self._next_block_or_silence())
 
     def finish(self) -> None:
         """Let go of tracks and device, once what was written has been heard."""
         self._mixer.clear()
-        if self._is_open:
-            self._sink.drain()
         self._close_sink()
 
     def step(self) -> None:
@@ -171,6 +182,9 @@ class Engine:
         return self.is_idle and self._is_open and self._idle_blocks >= self._hold_blocks and self._orders.empty()
 
     def _take_orders(self) -> None:
+        if self._first_order is not None:
+            order, self._first_order = self._first_order, None
+            self._obey(order)
         while True:
             try:
                 self._obey(self._orders.get_nowait())
@@ -215,7 +229,7 @@ class Engine:
         self._then = None
 
     def _change_sink_if_silent(self) -> None:
-        if self._new_sink is not None and self.is_idle:
+        if self._new_sink is not None and (self.is_idle or not self._is_open):
             self._close_sink()
             self._sink, self._new_sink = self._new_sink, None
             self._retry_at_s = 0.0
@@ -230,10 +244,15 @@ class Engine:
         self._mixer.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)
         if ramp.is_rising and not self._mixer.is_sounding:
             return self._silence  # the rise waits for the sound that it is for
-        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES
+        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._mixer.is_recovering
         is_ramp_free = is_ramp_first or not self._mixer.is_rising
         mixed = self._mixer.mix(BLOCK_FRAMES, may_rise=not is_ramp_first)
-        return self._chain.process(mixed, may_rise=is_ramp_free)
+        is_ramp_free = is_ramp_free and not self._mixer.is_recovering
+        faults = self._chain.faults
+        block = self._chain.process(mixed, may_rise=is_ramp_free)
+        if self._chain.faults != faults:
+            raise AssertionError("a stage let an unfit block through; the output check stopped it")
+        return block
 
     def _write(self, block: Block) -> None:
         try:
@@ -241,7 +260,7 @@ class Engine:
         except Underrun:
             self._hush()
             self._report(OutputUnderran())
-        except SinkError as fault:
+        except Exception as fault:  # noqa: BLE001 - whatever a device does, the thread goes on looking for it
             self._lose(fault)
             return
         self.blocks_rendered += 1
@@ -265,7 +284,7 @@ class Engine:
             return False
         try:
             self._sink.open()
-        except SinkError as fault:
+        except Exception as fault:  # noqa: BLE001 - as in _write
             self._lose(fault)
             return False
         self._is_open = True
@@ -276,9 +295,11 @@ class Engine:
             self._report(OutputFound())
         return True
 
-    def _lose(self, fault: SinkError) -> None:
+    def _lose(self, fault: Exception) -> None:
         """The device is gone: silence, and another attempt after a growing pause."""
-        self._close_sink()
+        self._is_open = False
+        with contextlib.suppress(Exception):  # it is lost already; letting go of it may fail as well
+            self._sink.close()
         self._hush()
         if not self._is_lost:
             self._is_lost = True
@@ -287,6 +308,9 @@ class Engine:
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
 
     def _close_sink(self) -> None:
+        """Let go of the device once all that it holds has been heard."""
         if self._is_open:
             self._is_open = False
-            self._sink.close()
+            with contextlib.suppress(Exception):  # silence was written; a device that fails now is looked for again
+                self._sink.drain()
+                self._sink.close()

@@ -116,7 +116,12 @@ class Mixer:
     @property
     def is_rising(self) -> bool:
         """Whether a deck is on its way up."""
-        return any(deck.gain.is_rising for deck in self._decks)
+        return any(deck.is_rising for deck in self._decks)
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether a deck comes back from bad samples; that cannot be put off."""
+        return any(deck.is_recovering for deck in self._decks)
 
     def prepare(self, frames: int, *, is_output_silent: bool) -> None:
         """Before a block of so many frames: start what is ready, fade what ends or runs dry.
@@ -174,6 +179,7 @@ class Mixer:
         left_s = self._current.left_s() if self._current is not None else None
         deck.gain.rise(self.crossfade_s if left_s is None else crossfade_within(_room_s(left_s), self.crossfade_s))
         for other in self._decks:
+            other.is_leaving = True
             if other is self._current:
                 other.gain.fall_with(deck.gain)
             else:
@@ -181,6 +187,7 @@ class Mixer:
 
     def _fall_all(self) -> None:
         for deck in self._decks:
+            deck.is_leaving = True
             deck.gain.fall(SKIP_FALL_S)
 
     def _prepare_next(self) -> None:

@@ -194,7 +194,7 @@ class AudioSettings:
                 f"device {self.device!r} names a card by its number, which changes from boot to boot; "
                 "use its id, as in plughw:CARD=Headphones (aplay -L lists them)"
             )
-        check_range("buffer in seconds", self.buffer_s, 0.1, 2.0)
+        check_range("buffer in seconds", self.buffer_s, 0.1, 0.5)
         check_range("hold in seconds", self.hold_s, 0, 86400)
 
 

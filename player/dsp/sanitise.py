@@ -56,6 +56,11 @@ class Sanitiser:
         self._since_bad = _WELL
         self._is_clean = True
 
+    @property
+    def is_recovering(self) -> bool:
+        """Whether it comes back from a fault, or has one coming: its gain rises, so nothing else may."""
+        return not self._is_clean
+
     def process(self, block: Block) -> Block:
         """The block, shape (frames, 2), delayed; finite and within the fault level whatever comes in."""
         frames = len(block)
