@@ -1,7 +1,7 @@
 """The app: the only module that knows session, engine and adapters. It wires them, and turns the one inbox.
 
 Threads: the main thread waits in the inbox, hands each message to the session and carries the outcome out, orders
-first; the engine thread renders; the librarian thread looks into folders, because a share may hang; paho and libVLC
+first; the engine thread renders; the librarian's threads look into folders, because a share may hang; paho and libVLC
 have their own. Everything that crosses goes through the inbox or the engine's order queue.
 
 Parts start in order (signals, engine, librarian, broker, READY) and stop in reverse. The daemon never waits for the
@@ -24,10 +24,11 @@ from player.config import Config, differences, load
 from player.engine import Engine, EngineSettings
 from player.errors import ConfigError, Refused
 from player.events import Answer, Event, LibraryRead, News, Snapshot
+from player.librarian import Librarian
 from player.outcome import Outcome
 from player.ports import Decoder, Library, Link, Notifier, Sink
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
-from player.settings import AudioSettings, MqttSettings, Playlist
+from player.settings import AudioSettings, MqttSettings
 from player.states import State
 from player.watch import Heartbeat
 from player.wire import payloads, topics
@@ -90,8 +91,7 @@ class App:
             parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config)
         )
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
-        self._wanted: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._librarian = threading.Thread(target=self._look_up, name="lull-librarian", daemon=True)
+        self._librarian = Librarian(parts.library, self.inbox.put)
         self._link: Link | None = None
         self._topics: topics.Topics | None = None
         self._pacer = Pacer()
@@ -112,9 +112,8 @@ class App:
 
     def _start(self) -> None:
         self._engine_thread.start()
-        self._librarian.start()
         for playlist in self._config.settings.playlists:
-            self._wanted.put(playlist.name)
+            self._librarian.look(playlist)
         self._open_link(self._config)
         self._parts.notifier.ready()
 
@@ -139,9 +138,8 @@ class App:
     def _stop(self) -> None:
         self._parts.notifier.stopping()
         self._engine.order(orders.Quit())
-        self._wanted.put(None)
         self._close_link()
-        self._engine_thread.join(timeout=2 * QUIT_MARGIN_S)
+        self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
     # The turn.
 
@@ -188,6 +186,9 @@ class App:
             case Quit(over_s):
                 self._quit_by_s = now.boot_s + over_s + QUIT_MARGIN_S
                 self._hand_over(Shutdown(over_s), now)
+            case LibraryRead():
+                self._librarian.has_delivered(message)
+                self._hand_over(message, now)
             case _:
                 self._hand_over(message, now)
 
@@ -198,24 +199,11 @@ class App:
         for order in out.orders:
             self._engine.order(order)
         for name in out.reads:
-            self._wanted.put(name)
-        for event in out.events:
-            self._tell(event, now)
-
-    # The librarian's thread.
-
-    def _look_up(self) -> None:
-        while (name := self._wanted.get()) is not None:
             playlist = self._config.settings.playlist(name)
             if playlist is not None:
-                self.inbox.put(self._read(playlist))
-
-    def _read(self, playlist: Playlist) -> LibraryRead:
-        try:
-            return self._parts.library.read(playlist)
-        except Exception as fault:  # the thread would end here, and with it every later look into a folder
-            log.exception("the library could not read %s", playlist.name)
-            return LibraryRead(playlist.name, (), (f"playlist {playlist.name!r} cannot be read: {fault}",))
+                self._librarian.look(playlist)
+        for event in out.events:
+            self._tell(event, now)
 
     # The wire.
 

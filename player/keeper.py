@@ -30,8 +30,9 @@ from player.night.rotation import Rotation
 from player.orders import Retune
 from player.outcome import Outcome
 from player.programme import Programme
-from player.run import Run, Start
+from player.run import Run
 from player.settings import Entry, Playlist, Settings
+from player.start import Start
 from player.states import State
 from player.units import format_duration
 
@@ -57,6 +58,7 @@ class Keeper:
         self._ids = itertools.count(1)
         self._rotation = Rotation()
         self._tracks: dict[str, tuple[Track, ...]] = {}
+        self._warned: dict[str, tuple[str, ...]] = {}
 
     @property
     def state(self) -> State:
@@ -108,6 +110,8 @@ class Keeper:
             timer_minutes=None if start.timer.duration_s is None else start.timer.duration_s / 60,
         )
         self.run.begin(now.boot_s, out)
+        if playlist.name in self._tracks:
+            out.reads.append(playlist.name)  # what is new since the last look is there for later tonight
         if before is not None:
             self.run.take_over_from(before, out)
 
@@ -172,13 +176,14 @@ class Keeper:
                 run.rise_again(now.boot_s, out)
             case EngineFaulted(reason):
                 out.tell("problem", f"the engine failed and goes on: {reason}", problem=reason)
-                programme.on_engine_fault(out)
+                programme.on_engine_fault(now.boot_s, out)
                 run.rise_again(now.boot_s, out)
 
     def take_library(self, read: LibraryRead, now: Now, out: Outcome) -> None:
         """The library looked at a playlist."""
         self._tracks[read.playlist] = read.tracks
-        for warning in read.warnings:
+        known, self._warned[read.playlist] = self._warned.get(read.playlist, ()), read.warnings
+        for warning in (warning for warning in read.warnings if warning not in known):
             out.tell("track_skipped_over", warning, playlist=read.playlist, reason=warning)
         if self.run is not None and self.run.programme.playlist.name == read.playlist:
             self.run.programme.set_tracks(read.tracks, now.boot_s, out)
@@ -192,7 +197,9 @@ class Keeper:
         for playlist in settings.playlists:
             if playlist != old.playlist(playlist.name):
                 self._tracks.pop(playlist.name, None)
-                out.reads.append(playlist.name)
+                if self.run is not None and self.run.programme.playlist.name == playlist.name:
+                    self.run.programme.playlist = playlist
+            out.reads.append(playlist.name)
         if self.selected_playlist and settings.playlist(self.selected_playlist) is None:
             self.selected_playlist = None
         if self.idle_volume is not None:

@@ -120,6 +120,8 @@ def _play(keeper: Keeper, play: Play, origin: str, now: Now, out: Outcome) -> st
 
 def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
     """Play on a session that is already there: wake it, and change what was named and nothing else."""
+    if play.fade_in_s is not None:
+        run.fade_in_s = play.fade_in_s
     if play.fade_out_s is not None:
         run.fade_out_s = play.fade_out_s
     if play.volume is not None:

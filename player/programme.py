@@ -105,13 +105,12 @@ class Programme:
         self._play(track, out, Crossing.SKIP)
         return True
 
-    def on_engine_fault(self, out: Outcome) -> None:
+    def on_engine_fault(self, now_s: float, out: Outcome) -> None:
         """The engine failed in the middle of a track: it may be the track's doing, so another one is taken."""
         if self.current is not None:
             self._set_aside(self.current.track, "the engine failed in it", out)
-        track = self._choose()
-        if track is not None:
-            self._play(track, out, Crossing.BLEND)
+        self.current = self._queued = None
+        self._play_another(now_s, out, Crossing.BLEND)
 
     def play_on(self, out: Outcome) -> None:
         """The engine dropped the tracks: play the current one from where it was."""
@@ -246,7 +245,9 @@ class Programme:
         self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
 
     def _queue_another(self, out: Outcome) -> None:
-        track = None if self.is_last else self._choose()
+        # nothing waits behind a stream: when it drops, it is the stream itself that is tried again first
+        is_stream = self.current is not None and self.current.track.is_stream
+        track = None if self.is_last or is_stream else self._choose()
         self._queued = None if track is None else self._playing(track)
         out.order(QueueItem(None if self._queued is None else self._queued.item))
 

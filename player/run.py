@@ -10,7 +10,8 @@ over, keeps the person's level for half of what remains, and fades over the othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
 from typing import Final
 
 from player.clock import Now
@@ -21,6 +22,7 @@ from player.outcome import Outcome
 from player.programme import Programme
 from player.safety import FADE_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
 from player.settings import FadeSettings, TimerMode, TimerSetting
+from player.start import Start
 from player.states import Move, State, moved
 from player.units import SILENCE_DB, format_duration, volume_to_db
 
@@ -30,18 +32,6 @@ NO_SOUND_S: Final = 20.0
 """Without sound so long after a start something is wrong."""
 FALL_DB_PER_S: Final = 20.0
 """A volume command lowers the level no faster: gentle, and soon enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What a session begins with: the command's or the schedule entry's values, filled up with the defaults."""
-
-    why: str
-    volume: int
-    timer: TimerSetting
-    fade_in_s: float
-    fade_out_s: float
-    late_s: float = 0.0
 
 
 class Run:
@@ -74,6 +64,8 @@ class Run:
         self.was_heard = False
         self.ramp_db = SILENCE_DB
         self._fade_started_s = 0.0
+        self._last_part_s = math.inf
+        self._is_cut_short = False
 
     # Moves.
 
@@ -113,6 +105,7 @@ class Run:
         move = Move.TAKE_BACK if self.state is State.FADING_OUT else Move.START
         self.state = moved(self.state, move)
         self._plan_fade_again(now_s)
+        self._last_part_s = (self._track_left_s() or math.inf) / 2
         self._rise(out, self._distance_s(volume_to_db(self.volume)))
 
     def stop(self, over_s: float, reason: str, out: Outcome) -> None:
@@ -154,6 +147,7 @@ class Run:
     def _change_timer(self, timer: SleepTimer, now_s: float, out: Outcome) -> None:
         was_last = self.programme.is_last
         self.timer = timer
+        self._last_part_s = math.inf
         is_last = timer.mode is TimerMode.END_OF_TRACK
         if is_last != was_last:
             self.programme.end_after_current(out, is_last=is_last)
@@ -203,10 +197,10 @@ class Run:
     def rise_again(self, now_s: float, out: Outcome) -> None:
         """The engine fell to silence by itself: come back to the level that is due now, or settle at silence."""
         self.ramp_db = SILENCE_DB
-        if self.state is State.PLAYING and not self.awaits_sound and not self.is_output_lost:
-            self._rise(out, SHORTEST_RISE_S)
-        elif self.state is State.FADING_OUT:
+        if self.state is State.FADING_OUT or (self.state is State.PLAYING and self._is_fade_due(now_s)):
             self._resume_fade(now_s, out)
+        elif self.state is State.PLAYING:
+            self._rise(out, SHORTEST_RISE_S)
         else:
             self._settle(out)
 
@@ -219,13 +213,16 @@ class Run:
 
     def _resume_fade(self, now_s: float, out: Outcome) -> None:
         """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
+        if self.is_output_lost:
+            return
         left_s = self._left_s(now_s)
         if left_s is None or left_s < 2 * SHORTEST_RISE_S:
-            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
+            self.stop(STOP_NOW_S, "timer" if left_s is not None else self.end_reason, out)
             return
-        self.state = moved(self.state, Move.TAKE_BACK)
+        if self.state is State.FADING_OUT:
+            self.state = moved(self.state, Move.TAKE_BACK)
         self.timer = self.timer.refade(now_s)
-        done = 1.0 - min(left_s / self._fade_started_s, 1.0) if self._fade_started_s else 0.0
+        done = 1.0 - min(left_s / (self._fade_started_s or self.fade_out_s or 1.0), 1.0)
         out.order(RampTo(volume_to_db(self.volume) - FADE_DEPTH_DB * done, SHORTEST_RISE_S))
 
     # What time brings.
@@ -234,15 +231,24 @@ class Run:
         """Begin the final fade when it is due, and see that the deadline is silent."""
         self.programme.on_tick(now_s, out)
         if self.state is State.STOPPING:
-            return
-        if self.timer.is_due(now_s):
+            self._keep_the_deadline(now_s, out)
+        elif self.timer.is_due(now_s):
             self.stop(STOP_NOW_S, "timer", out)
-        elif self.state is State.PLAYING and not self.awaits_sound:
+        elif self.state is State.PLAYING and not self.awaits_sound and not self.is_output_lost:
             self._begin_fade_if_due(now_s, out)
 
-    def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
+    def _keep_the_deadline(self, now_s: float, out: Outcome) -> None:
+        """A long stop that was ordered shortly before the deadline is cut short, once."""
+        if self.timer.is_due(now_s) and not self._is_cut_short:
+            self._is_cut_short = True
+            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
+
+    def _is_fade_due(self, now_s: float) -> bool:
         starts_s = self.timer.fade_starts_at(self.fade_out_s)
-        if starts_s is not None and now_s >= starts_s:
+        return starts_s is not None and now_s >= starts_s
+
+    def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
+        if self._is_fade_due(now_s):
             left_s = (self._left_s(now_s) or 0.0) - OUTPUT_LATENCY_S
             self.fade_out(max(left_s, STOP_NOW_S), "timer", out)
         elif self.timer.mode is TimerMode.END_OF_TRACK:
@@ -250,12 +256,17 @@ class Run:
 
     def _fade_with_track(self, out: Outcome) -> None:
         """End-of-track: the fade takes at most half of the track and ends with it."""
+        playing, left_s = self.programme.current, self._track_left_s()
+        if playing is None or playing.duration_s is None or left_s is None:
+            return
+        if left_s <= min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
+            self.fade_out(max(left_s - OUTPUT_LATENCY_S, STOP_NOW_S), "end-of-track", out)
+
+    def _track_left_s(self) -> float | None:
         playing = self.programme.current
         if playing is None or not playing.is_sounding or playing.duration_s is None:
-            return
-        left_s = playing.duration_s - playing.position_s
-        if left_s <= min(self.fade_out_s, playing.duration_s / 2):
-            self.fade_out(max(left_s - OUTPUT_LATENCY_S, STOP_NOW_S), "end-of-track", out)
+            return None
+        return playing.duration_s - playing.position_s
 
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""
@@ -267,7 +278,8 @@ class Run:
         """What is wrong with this session, a sentence each."""
         found = [self.programme.problem] if self.programme.problem else []
         silent_s = now_s - self.started.boot_s
-        if not found and not self.was_heard and silent_s > NO_SOUND_S and not self.is_output_lost and self.volume > 0:
+        is_due = self.state is State.PLAYING and not self.is_output_lost and self.volume > 0
+        if not found and is_due and not self.was_heard and silent_s > NO_SOUND_S:
             found.append(f"no sound {NO_SOUND_S:.0f} s after the start")
         return found
 
@@ -299,6 +311,5 @@ class Run:
         return fade_in_s if left_s is None else max(SHORTEST_RISE_S, min(fade_in_s, left_s / 3))
 
     def _plan_fade_again(self, now_s: float) -> None:
-        starts_s = self.timer.fade_starts_at(self.fade_out_s)
-        if starts_s is not None and now_s >= starts_s:
+        if self._is_fade_due(now_s):
             self.timer = self.timer.refade(now_s)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from player.clock import Now, elapsed_s, moved
-from player.commands import Request
+from player.commands import GetStatus, Request, Stop
 from player.errors import Refused
 from player.events import Answer, EngineReport, LibraryRead, Snapshot
 from player.keeper import Keeper
@@ -85,6 +85,7 @@ class Session:
         self._troubles: dict[str, str] = {}
         self._said: tuple[str, ...] = ()
         self._plan: _Plan | None = None
+        self._is_closing = False
 
     @property
     def state(self) -> State:
@@ -160,6 +161,8 @@ class Session:
     def _answer(self, request: Request, now: Now, out: Outcome) -> None:
         """Obey, and answer whoever waits; a refusal is news even when nobody waits."""
         try:
+            if self._is_closing and not isinstance(request.command, Stop | GetStatus):
+                raise Refused("the speaker is being switched off")
             text = obey(self._keeper, request, now, out)
         except Refused as refusal:
             out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))
@@ -173,6 +176,7 @@ class Session:
             case LibraryRead():
                 keeper.take_library(message, now, out)
             case Shutdown(over_s):
+                self._is_closing = True
                 if keeper.run is not None:
                     keeper.run.stop(over_s, "shutdown", out)
             case NewSettings(settings):
@@ -210,7 +214,10 @@ class Session:
     def _start(self, due: Due, now: Now, out: Outcome) -> str | None:
         """Begin what the schedule says; returns why not."""
         keeper, entry = self._keeper, due.entry
-        if keeper.state in {State.PLAYING, State.PAUSED, State.FADING_OUT} and not entry.takes_over:
+        if self._is_closing:
+            return "the speaker is being switched off"
+        # a session that was paused and forgotten plays nothing that could be disturbed
+        if keeper.state in {State.PLAYING, State.FADING_OUT} and not entry.takes_over:
             return "a session is running"
         timer = entry.timer or keeper.settings.timer
         if timer.duration_s is not None and due.late_s >= timer.duration_s:

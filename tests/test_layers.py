@@ -23,14 +23,14 @@ LAYERS = [
     {"wire"},
     {"ports"},
     {"config"},
-    {"outcome", "states", "watch"},
+    {"outcome", "start", "states", "watch"},
     {"programme"},
     {"run"},
     {"keeper"},
     {"obey"},
     {"session", "deck"},
     {"mixer"},
-    {"engine", "adapters", "rehearsal"},
+    {"engine", "adapters", "rehearsal", "librarian"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -52,7 +52,7 @@ DOORS = {
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "settings", "commands", "orders", "events", "night", "wire",
-    "outcome", "states", "watch", "programme", "run", "keeper", "obey", "session",
+    "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

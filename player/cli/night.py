@@ -79,7 +79,8 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
     from player.config import Config, load
 
     if args.config is not None:
-        return load(args.config)
+        # without its path: a reload would bring back the broker and the device that were replaced here
+        return replace(load(args.config), path=None)
     playlist = Playlist("mine", tuple(args.paths), Order.ROTATE) if args.paths else _starter(home)
     settings = Settings(playlists=(playlist,), volume=FIRST_VOLUME)
     return Config(settings=settings, audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)
