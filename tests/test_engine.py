@@ -19,9 +19,10 @@ from player.events import (
     RampArrived,
     RanDry,
 )
-from player.orders import Crossing, RampTo, Then
+from player.orders import Crossing, Quit, RampTo, Then
 from player.safety import MAX_RISE_DB_PER_S
 from player.units import SILENCE_DB
+from tests.fakes.sink import FakeSink
 from tests.fakes.source import Script
 from tests.rig import LEVEL, Rig, constant, fastest_rise, gain_db, noise
 
@@ -262,3 +263,81 @@ def test_no_sequence_of_orders_rises_faster_than_6_db_a_second(seed: int) -> Non
     assert fastest_rise(samples, floor_db=-50.0, over_s=0.5) <= RISE + 1.0
     assert np.max(np.abs(samples)) <= 10 ** (-1 / 20)
     assert rig.reported(ItemStarted)
+
+
+def test_a_stalled_track_that_was_skipped_never_comes_back() -> None:
+    """Its data returns while the next track plays: it is not heard again."""
+    rig = Rig({"a": replace(constant(), stalls_at=48_000 * 20), "b": constant()})
+    rig.start("a")
+    rig.run(9.0)
+    rig.play("b", Crossing.SKIP)
+    rig.run(2.0)
+    rig.decoder.opened[0][1].script = constant()
+    rig.run(30.0)
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+    assert rig.decoder.open_count == 1
+
+
+def test_bad_samples_in_a_fade_in_do_not_make_it_faster() -> None:
+    """The way back from a fault and the output's rise do not add up."""
+    rig = Rig({"a": replace(constant(), nan_at=48_000 * 2)})
+    rig.start("a")
+    rig.run(20.0)
+    assert fastest_rise(rig.heard(), floor_db=-50.0, over_s=0.1) <= RISE
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_quit_in_the_middle_of_sound_is_a_fade() -> None:
+    """Nobody faded out before: the engine does, and lets go of the device after it."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.engine.order(Quit())
+    rig.engine.run()
+    samples = rig.heard(0.6)[:, 0]
+    last = np.flatnonzero(samples)[-1]
+    assert abs(samples[last]) <= LEVEL * 1.05e-3
+    assert not rig.sink.is_open
+
+
+def test_another_output_is_taken_while_the_first_one_is_missing() -> None:
+    """The device of the config was wrong: the right one is opened in the middle of the session."""
+    rig = Rig({"a": constant()})
+    rig.sink.fails_on_open = 10_000
+    rig.play("a")
+    rig.run(2.0)
+    other = FakeSink(rig.clock)
+    rig.engine.replace_sink(other)
+    rig.run(2.0)
+    assert other.is_open
+    assert [type(report) for report in rig.reported(OutputLost) + rig.reported(OutputFound)] == [
+        OutputLost,
+        OutputFound,
+    ]
+
+
+def test_whatever_a_device_raises_the_thread_goes_on() -> None:
+    """An error that no contract names is a lost device."""
+
+    class Odd(FakeSink):
+        def open(self) -> None:
+            if self._clock.now().boot_s < 1_003.0:
+                raise ZeroDivisionError("a bug in a driver")
+            super().open()
+
+    rig = Rig({"a": constant()})
+    rig.engine.replace_sink(Odd(rig.clock))
+    rig.run(6.0)
+    assert [report.reason for report in rig.reported(OutputLost)] == ["a bug in a driver"]
+    assert len(rig.reported(OutputFound)) == 1
+
+
+def test_a_block_that_the_output_check_stops_is_reported() -> None:
+    """Silence has a reason that is told, and the way back is open."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.engine._chain.guard.process = lambda block: block * np.float32("nan")  # type: ignore[method-assign]
+    rig.run(0.1)
+    del rig.engine._chain.guard.process
+    assert "output check" in rig.reported(EngineFaulted)[0].reason
+    rig.start("a")
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)

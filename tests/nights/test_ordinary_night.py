@@ -20,11 +20,14 @@ from player.commands import (
     Stop,
     Toggle,
 )
+from player.events import EngineFaulted, LibraryRead, Track
 from player.orders import RampTo, Then
+from player.session import Shutdown
 from player.settings import (
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,
+    FadeSettings,
     Order,
     Playlist,
     Settings,
@@ -361,3 +364,88 @@ def test_every_ramp_that_ends_a_session_goes_to_silence_and_stops(nights: Nights
     stops = [order for order in nights.engine.orders if isinstance(order, RampTo) and order.then is not Then.NOTHING]
     assert stops
     assert all(order.target_db == SILENCE_DB for order in stops)
+
+
+def test_an_end_of_track_fade_can_be_taken_back(by_hand: Nights) -> None:
+    """A volume command keeps its level for half of what is left of the track; it still ends with the track."""
+    by_hand.command(Play(timer=TIMER_END_OF_TRACK))
+    by_hand.run_for(200)
+    assert by_hand.state is State.FADING_OUT
+    by_hand.command(SetVolume(35))
+    by_hand.run_for(15)
+    assert by_hand.state is State.PLAYING
+    assert by_hand.engine.level_db() == volume_to_db(35)
+    by_hand.run_for(27)
+    assert by_hand.state is State.IDLE
+
+
+def test_a_fade_that_falls_due_without_a_device_waits_for_it(by_hand: Nights) -> None:
+    """Away when the fade should begin, back ten seconds later: it comes back lower and is silent in time."""
+    by_hand.command(Play(timer=TimerSetting.clock(1200.0)))
+    by_hand.run_for(595)
+    by_hand.engine.lose_output()
+    by_hand.run_for(15)
+    assert by_hand.state is State.PLAYING
+    by_hand.engine.find_output()
+    by_hand.run_for(12)
+    assert SILENCE_DB < by_hand.engine.level_db() <= volume_to_db(30)
+    by_hand.run_for(578)
+    assert by_hand.state is State.IDLE
+
+
+def test_a_long_stop_just_before_the_deadline_does_not_overrun_it() -> None:
+    """A stop of a minute, two seconds before the end: silent at the end."""
+    slow = Settings(playlists=SETTINGS.playlists, fades=FadeSettings(stop_s=60.0))
+    nights = Nights(slow, EVENING)
+    nights.command(Play(timer=TimerSetting.clock(1200.0)))
+    nights.run_for(590)
+    nights.command(SetTimer(TimerSetting.clock(40.0)))
+    nights.command(Stop())
+    nights.run_for(41)
+    assert nights.state is State.IDLE
+
+
+def test_a_forgotten_pause_does_not_cost_the_night(nights: Nights) -> None:
+    """Paused in the evening without a timer: the schedule starts all the same."""
+    nights.command(Play(timer=TIMER_OFF))
+    nights.run_for(60)
+    nights.command(Pause())
+    nights.run_until(EVENING.replace(minute=31))
+    assert nights.session.snapshot(nights.now).why == "schedule:nightly"
+    assert nights.engine.level_db() > SILENCE_DB
+
+
+def test_nothing_starts_while_the_speaker_is_being_switched_off(nights: Nights) -> None:
+    """After the shutdown has begun, play is refused and stop is not."""
+    nights.command(Play())
+    nights.run_for(60)
+    nights.tell(Shutdown(1.2))
+    refused = nights.command(Play())
+    assert not refused.is_done
+    assert "switched off" in refused.text
+    assert nights.command(Stop()).is_done
+    nights.run_for(2)
+    assert nights.state is State.IDLE
+
+
+def test_a_fault_of_the_engine_with_one_track_is_tried_again(nights: Nights) -> None:
+    """The only track is set aside, which is a problem; after a pause it plays again."""
+    alone = Nights(Settings(playlists=SETTINGS.playlists), EVENING, tracks=("a",))
+    alone.command(Play(timer=TIMER_OFF))
+    alone.run_for(60)
+    alone.tell(EngineFaulted("a bug"))
+    alone.run_for(30)
+    assert len(alone.engine.heard) >= 2
+    assert alone.engine.level_db() > SILENCE_DB
+
+
+def test_a_stream_that_drops_is_tried_again_before_anything_else() -> None:
+    """Nothing waits behind it; after its retries another track is taken."""
+    nights = Nights(Settings(playlists=SETTINGS.playlists), EVENING)
+    tracks = (Track("http://radio", "radio", is_stream=True), Track("a", "a"))
+    nights.engine.durations["http://radio"] = 30.0
+    nights.library["whispers"] = tracks
+    nights.tell(LibraryRead("whispers", tracks))
+    nights.command(Play(timer=TIMER_OFF))
+    nights.run_for(200)
+    assert [uri for _, uri in nights.engine.heard][:5] == ["http://radio"] * 4 + ["a"]
