@@ -36,6 +36,7 @@ ENDLESS_S: Final = 12 * 3600.0
 """A rehearsal without a timer ends here at the latest."""
 SILENT_LIMIT_S: Final = 60.0
 """With no track that plays in so long, there is nothing to rehearse."""
+REASONS_SHOWN: Final = 5
 SEED: Final = 1
 _DEMO: Final = "rehearsal"
 
@@ -92,9 +93,8 @@ def run(args: argparse.Namespace) -> int:
         f"{args.out}: {format_duration(rendered_s)} rendered in {took_s:.1f} s ({rendered_s / took_s:.0f} x real time)"
     )
     if not report.tracks:
-        raise LullError(
-            "nothing was played: " + (report.problems[-1] if report.problems else "no track could be opened")
-        )
+        reasons = list(dict.fromkeys(report.problems))[:REASONS_SHOWN] or ["no track could be opened"]
+        raise LullError("nothing was played: " + "; ".join(reasons))
     return 0
 
 
