@@ -37,6 +37,9 @@ ENDLESS_S: Final = 12 * 3600.0
 SILENT_LIMIT_S: Final = 60.0
 """With no track that plays in so long, there is nothing to rehearse."""
 REASONS_SHOWN: Final = 5
+RENDER_MARK_AT: Final = slice(8, 16)
+RENDER_MARKS: Final = (b"WAVEJUNK", b"WAVEds64")
+"""What a WAV of our own has in its first bytes, and hardly any other."""
 SEED: Final = 1
 _DEMO: Final = "rehearsal"
 
@@ -81,6 +84,7 @@ class Plan:
 def run(args: argparse.Namespace) -> int:
     """Render, write the report, say what was done."""
     plan = make_plan(args)
+    check_out(args.out, args.paths)
     report = Report()
     began_s = time.monotonic()
     with Progress() as progress:
@@ -96,6 +100,22 @@ def run(args: argparse.Namespace) -> int:
         reasons = list(dict.fromkeys(report.problems))[:REASONS_SHOWN] or ["no track could be opened"]
         raise LullError("nothing was played: " + "; ".join(reasons))
     return 0
+
+
+def check_out(out: Path, paths: list[str]) -> None:
+    """Refuse to write over anything but an earlier rehearsal: OUT comes first, and music is easily lost."""
+    if out.suffix.lower() != ".wav":
+        raise LullError(f"OUT is {out}; it comes before the PATHs and must end in .wav")
+    if not out.exists():
+        return
+    if any(Path(path).exists() and out.samefile(path) for path in paths):
+        raise LullError(f"{out} is to be played and cannot be written over as well")
+    head = b""
+    if out.is_file():
+        with out.open("rb") as file:
+            head = file.read(RENDER_MARK_AT.stop)
+    if head[RENDER_MARK_AT] not in RENDER_MARKS:
+        raise LullError(f"{out} is there already and was not written by a rehearsal; name another file")
 
 
 def make_plan(args: argparse.Namespace) -> Plan:

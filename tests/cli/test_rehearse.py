@@ -92,6 +92,20 @@ def test_a_volume_above_the_maximum_is_refused(
     assert "0 to 80" in capsys.readouterr().err
 
 
+def test_somebody_s_music_is_not_written_over(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """OUT comes first: a track in its place is refused untouched; an earlier rehearsal may be written over."""
+    music = write_wav(tmp_path / "music.wav", sine(440.0, 30.0))
+    song = tmp_path / "song.opus"
+    song.write_bytes((folder / "two.opus").read_bytes())
+    before = (music.read_bytes(), song.read_bytes())
+    for words in ([song, folder / "one.mp3"], [music, folder / "one.mp3"], [music, music]):
+        assert main(["rehearse", *map(str, words)]) == 1
+        assert str(words[0]) in capsys.readouterr().err
+    assert (music.read_bytes(), song.read_bytes()) == before
+    for _ in range(2):
+        assert main(["rehearse", str(tmp_path / "out.wav"), str(folder / "one.mp3")]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
