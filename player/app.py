@@ -37,6 +37,9 @@ from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
 
+WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
+"""News that is more than information."""
+
 TERM_FADE_S: Final = 1.2
 """SIGTERM: silent well within two seconds."""
 QUIT_MARGIN_S: Final = 0.5
@@ -137,6 +140,8 @@ class App:
 
     def _stop(self) -> None:
         self._parts.notifier.stopping()
+        self._pacer.forget()
+        self._publish_state(self._now())
         self._engine.order(orders.Quit())
         self._close_link()
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
@@ -240,7 +245,7 @@ class App:
         if isinstance(event, Answer):
             self._reply(event, now)
             return
-        level = logging.WARNING if event.type in {"problem", "track_skipped_over", "start_missed"} else logging.INFO
+        level = logging.WARNING if event.type in WARNINGS else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         if self._link is not None and self._topics is not None:
             self._link.publish(self._topics.event, payloads.event(event, now.wall), qos=1)
@@ -279,6 +284,8 @@ class App:
             self._close_link()
             self._open_link(fresh)
         if "audio" in changed:
+            text = "the new audio settings hold as soon as nothing plays"
+            self._tell(News("settings_changed", text, {}), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio))
 
 

@@ -36,6 +36,7 @@ class Deck:
         gain: the deck's own gain; the mixer gives it targets.
         played_frames: frames consumed so far.
         is_stalled: its ring ran dry and it waits for data.
+        muted_frames: frames in a row that were broken, and silenced.
         is_leaving: another track has taken its place; it goes to silence and never comes back.
     """
 
@@ -47,6 +48,8 @@ class Deck:
         self.is_stalled = False
         self.is_leaving = False
         self.stalled_frames = 0
+        self.muted_frames = 0
+        self._faults_at_end: int | None = None
         self._sanitiser = Sanitiser()
         self._flush_frames = self._sanitiser.latency_frames
         self._item_gain = np.float32(db_to_gain(item.gain_db))
@@ -76,6 +79,11 @@ class Deck:
         return exhausted or (self.gain.is_silent and (self.is_leaving or not self.is_stalled))
 
     @property
+    def faults(self) -> int:
+        """How many stretches of it were broken."""
+        return self._sanitiser.faults if self._faults_at_end is None else self._faults_at_end
+
+    @property
     def is_recovering(self) -> bool:
         """Whether it comes back from bad samples."""
         return self._sanitiser.is_recovering
@@ -100,7 +108,10 @@ class Deck:
             return np.zeros((frames, CHANNELS), np.float32)
         block = self.source.read(frames)
         self.played_frames += len(block)
+        self.muted_frames = self.muted_frames + len(block) if self._sanitiser.is_muted else 0
         if len(block) < frames:
+            if self._faults_at_end is None:
+                self._faults_at_end = self._sanitiser.faults  # the zeros behind the end are ours, and no hole
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
         return self._shape(self._sanitiser.process(block), may_rise=may_rise)

@@ -26,10 +26,11 @@ class ItemStarted:
 
 @dataclass(frozen=True, slots=True)
 class ItemEnded:
-    """An item sounded to its end, or was faded out; ``played_s`` of it were heard."""
+    """An item sounded to its end, or was faded out; ``played_s`` were heard, ``faults`` stretches were silenced."""
 
     item_id: int
     played_s: float
+    faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,9 @@ class Answer:
 Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
-    "session_started", "session_ended", "track_started", "track_skipped_over", "paused", "resumed", "volume_set",
-    "timer_set", "timer_cleared", "timer_expired", "fading_out", "playlist_set", "schedule_set",
-    "start_missed", "command_rejected", "problem", "problem_cleared", "settings_changed",
+    "session_started", "session_ended", "track_started", "track_skipped_over", "track_too_short", "track_damaged",
+    "paused", "resumed", "volume_set", "timer_set", "timer_cleared", "timer_expired", "fading_out", "playlist_set",
+    "schedule_set", "start_missed", "command_rejected", "problem", "problem_cleared", "settings_changed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""
 

@@ -228,16 +228,18 @@ class Mixer:
 
     @staticmethod
     def _has_given_up(deck: Deck) -> bool:
-        return deck.is_stalled and deck.stalled_frames > STALL_LIMIT_S * RATE_HZ
+        silent_frames = max(deck.stalled_frames if deck.is_stalled else 0, deck.muted_frames)
+        return silent_frames > STALL_LIMIT_S * RATE_HZ
 
     def _end(self, deck: Deck) -> None:
         played_s = to_seconds(deck.played_frames)
         if self._has_given_up(deck):
-            self._report(ItemFailed(deck.item.id, f"no data for {STALL_LIMIT_S:.0f} s", played_s))
+            what = "no data" if deck.is_stalled else "nothing but broken samples"
+            self._report(ItemFailed(deck.item.id, f"{what} for {STALL_LIMIT_S:.0f} s", played_s))
         elif deck.source.fault is not None:
             self._report(ItemFailed(deck.item.id, deck.source.fault, played_s))
         else:
-            self._report(ItemEnded(deck.item.id, played_s))
+            self._report(ItemEnded(deck.item.id, played_s, deck.faults))
         deck.close()
 
     def _fail(self, deck: Deck) -> None:

@@ -21,12 +21,17 @@ from player.night.rotation import Rotation
 from player.orders import Crossing, Item, PlayItem, QueueItem
 from player.outcome import Outcome
 from player.settings import Playlist
+from player.units import format_duration
 
 STREAM_RETRIES_S: Final = (2.0, 5.0, 15.0)
 STREAM_STEADY_S: Final = 60.0
 """A stream that played so long has earned its retries back."""
 FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 300.0
+SHORTEST_TRACK_S: Final = 2.0
+"""Anything shorter is over before its slow rise can be heard; it is left out like a broken one."""
+BLENDABLE_S: Final = 20.0
+"""A shorter track cannot be blended into the next: 60 dB at 6 dB/s take ten seconds at each end."""
 SPREE: Final = 20
 """So many failures in a row go at full speed; further ones are a second apart."""
 
@@ -78,6 +83,8 @@ class Programme:
         self._pause_s = FIRST_PAUSE_S
         self._stream_tries: dict[str, int] = {}
         self._retry_track: Track | None = None
+        self._told_short: set[str] = set()
+        self._titles: dict[int, Track] = {}
         rotation.begin(playlist.name)
 
     def begin(self, now_s: float, out: Outcome) -> None:
@@ -140,13 +147,28 @@ class Programme:
         playing.position_s = playing.item.start_s
         playing.is_sounding = True
         self.current = playing
-        self.problem = None
-        self._failures = 0
-        self._pause_s = FIRST_PAUSE_S
+        self._titles = {**{key: self._titles[key] for key in list(self._titles)[-3:]}, playing.item.id: playing.track}
+        if report.duration_s is None or report.duration_s >= SHORTEST_TRACK_S:
+            self.problem = None
+            self._failures = 0
+            self._pause_s = FIRST_PAUSE_S
         track = playing.track
         self._rotation.mark_played(self.playlist.name, track.uri)
         out.tell("track_started", f"track {track.title}", track=track.title, uri=track.uri, playlist=self.playlist.name)
+        self._mind_the_length(playing, out)
         self._queue_another(out)
+
+    def _mind_the_length(self, playing: Playing, out: Outcome) -> None:
+        """Tell of tracks that are too short for slow fades, and take none of two seconds again."""
+        length_s, track = playing.duration_s, playing.track
+        if length_s is None or length_s >= BLENDABLE_S or track.is_stream:
+            return
+        if length_s < SHORTEST_TRACK_S:
+            self._set_aside(track, f"too short to be played softly ({format_duration(length_s)})", out)
+        elif track.uri not in self._told_short:
+            self._told_short.add(track.uri)
+            text = f"{track.title} lasts {format_duration(length_s)}; below 20s a track only fades in and out"
+            out.tell("track_too_short", text, track=track.title, uri=track.uri)
 
     def on_progress(self, report: Progressed) -> None:
         """Where the current track is."""
@@ -159,6 +181,9 @@ class Programme:
     def on_ended(self, report: ItemEnded, now_s: float, out: Outcome) -> None:
         """A track is over; of the current one that matters only where it is a stream, which should have no end."""
         playing = self.current
+        if report.faults and (damaged := self._titles.get(report.item_id)) is not None:
+            text = f"{damaged.uri} is damaged in {report.faults} places; they were silenced"
+            out.tell("track_damaged", text, track=damaged.title, uri=damaged.uri, places=report.faults)
         if playing is not None and playing.item.id == report.item_id and playing.track.is_stream:
             self._retry_stream(playing.track, "the stream ended", now_s, out)
 

@@ -341,3 +341,22 @@ def test_a_block_that_the_output_check_stops_is_reported() -> None:
     assert "output check" in rig.reported(EngineFaulted)[0].reason
     rig.start("a")
     assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_track_of_broken_samples_alone_is_given_up() -> None:
+    """Fifteen seconds of nothing usable are a failure with a reason, not a silent night."""
+    rig = Rig({"a": constant(level=1e4)})
+    rig.start("a")
+    rig.run(10.0)
+    assert [report.reason for report in rig.reported(ItemFailed)] == ["nothing but broken samples for 15 s"]
+    assert not rig.heard().any()
+
+
+def test_a_track_that_was_damaged_says_so_at_its_end() -> None:
+    """One bad stretch is counted in the report of its end; an end while loud is no damage."""
+    rig = Rig({"a": replace(constant(40.03), nan_at=48_000 * 5), "b": constant(30.03)})
+    rig.start("a")
+    rig.run(35.0)
+    rig.play("b")
+    rig.run(35.0)
+    assert [report.faults for report in rig.reported(ItemEnded)] == [1, 0]

@@ -1,7 +1,8 @@
 """What a decoder hands over, made fit to be heard: a broken sample becomes a short silence, entered and left softly.
 
 Runs on the engine thread, one for each deck, before its gain. A frame is bad when a sample of it is not finite or lies
-beyond the fault level; legitimate overs stay far below that. Each frame's gain is a product of two:
+beyond the fault level (legitimate overs stay far below that), or when it lies in a hole that was cut into the sound
+(`player.dsp.holes`: libVLC makes zeros of NaN). Each frame's gain is a product of two:
 
 - before the next bad frame, the second half of a raised cosine, which reaches zero in the look-ahead. The look-ahead is
   why this stage is late by 5 ms;
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from player.dsp.gain import DbLine, applied, rise_frames
+from player.dsp.holes import HoleFinder
 from player.dsp.types import Block, Gains
 from player.safety import FADE_DEPTH_DB, FAULT_LEVEL
 from player.units import CHANNELS, to_frames
@@ -55,26 +57,34 @@ class Sanitiser:
         self._late_is_bad = np.zeros(LOOK_AHEAD_FRAMES, np.bool_)
         self._since_bad = _WELL
         self._is_clean = True
+        self._holes = HoleFinder()
 
     @property
     def is_recovering(self) -> bool:
         """Whether it comes back from a fault, or has one coming: its gain rises, so nothing else may."""
         return not self._is_clean
 
+    @property
+    def is_muted(self) -> bool:
+        """Whether it gives silence, because of bad frames that go on or have just ended."""
+        return self._since_bad <= HOLD_FRAMES
+
     def process(self, block: Block) -> Block:
         """The block, shape (frames, 2), delayed; finite and within the fault level whatever comes in."""
         frames = len(block)
         is_good = frames == 0 or bool(block.max() <= FAULT_LEVEL and block.min() >= -FAULT_LEVEL)  # NaN compares False
-        if is_good and self._is_clean:
+        holes = self._holes.find(self._late, block)
+        if is_good and holes is None and self._is_clean:
             window = np.concatenate((self._late, block))
             self._late = window[frames:]
             return window[:frames]
-        return self._mended(block, is_good=is_good)
+        return self._mended(block, holes, is_good=is_good)
 
-    def _mended(self, block: Block, *, is_good: bool) -> Block:
+    def _mended(self, block: Block, holes: npt.NDArray[np.bool_] | None, *, is_good: bool) -> Block:
         """The block, delayed, under the gain of its frames; what was bad is zero."""
         frames = len(block)
-        bad = np.concatenate((self._late_is_bad, np.zeros(frames, np.bool_) if is_good else _is_bad(block)))
+        fresh = np.zeros(frames, np.bool_) if is_good else _is_bad(block)
+        bad = np.concatenate((self._late_is_bad, fresh if holes is None else fresh | holes))
         window = np.concatenate((self._late, block))
         self._late, self._late_is_bad = window[frames:], bad[frames:]
         if bad.any():

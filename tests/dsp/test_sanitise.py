@@ -129,3 +129,39 @@ def test_the_same_bits_however_it_is_cut(bad: float) -> None:
     sound[1_000:1_500] = bad
     sound[[2_400, 8_000], [0, 1]] = bad
     assert_same_bits_however_cut(lambda: Sanitiser().process, sound)
+
+
+def holed(cut_s: float, hole_s: float) -> np.ndarray:
+    """Four seconds and more of noise with a hole of exact zeros cut out of it."""
+    sound = np.random.default_rng(5).normal(0, 0.1, (round((cut_s + hole_s + 12) * 48_000), 2)).astype(np.float32)
+    sound[round(cut_s * 48_000) : round((cut_s + hole_s) * 48_000)] = 0.0
+    return sound
+
+
+@pytest.mark.parametrize("size", [64, 1023, 4800, 48_000])
+def test_a_hole_cut_into_sound_has_soft_edges_and_a_slow_way_back(size: int) -> None:
+    """A decoder makes zeros of NaN: the sound falls within 5 ms before them and rises from -60 dB behind them."""
+    sound = holed(1.0, 1.0)
+    sanitiser = Sanitiser()
+    out = np.concatenate([sanitiser.process(sound[at : at + size]) for at in range(0, len(sound), size)])
+    cut = 48_000 + sanitiser.latency_frames
+    assert np.abs(out[cut - 3 : cut]).max() < 0.01
+    assert np.abs(out[cut - 480 : cut - 260]).max() > 0.1
+    back = 96_000 + sanitiser.latency_frames
+    assert np.abs(out[back : back + 2_400]).max() == 0.0
+    assert 0.0 < np.abs(out[back + 2_500 : back + 7_200]).max() < 0.1 * 5 * 10 ** (-58 / 20)
+    assert np.abs(out[-4_800:]).max() > 0.2
+    reference = Sanitiser().process(sound)
+    assert np.array_equal(out, reference), "the same bits for every block size"
+
+
+def test_silence_that_was_faded_into_is_no_hole() -> None:
+    """A decay to one step of 16 bit and then zeros, and a low tone through its zero crossings: untouched."""
+    t = np.arange(48_000) / 48_000
+    decay = np.round(0.3 * np.exp(-t * 14)[:, None] * np.sin(2 * np.pi * 300 * t)[:, None] * 32768) / 32768
+    low = np.round(0.003 * np.sin(2 * np.pi * 40 * t)[:, None] * 32768) / 32768
+    sound = np.repeat(np.concatenate([decay, np.zeros((24_000, 1)), decay, low]), 2, axis=1).astype(np.float32)
+    sanitiser = Sanitiser()
+    out = sanitiser.process(np.concatenate([sound, np.zeros((240, 2), np.float32)]))
+    assert np.array_equal(out[240:], sound)
+    assert sanitiser.faults == 0

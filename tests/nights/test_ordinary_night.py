@@ -449,3 +449,24 @@ def test_a_stream_that_drops_is_tried_again_before_anything_else() -> None:
     nights.command(Play(timer=TIMER_OFF))
     nights.run_for(200)
     assert [uri for _, uri in nights.engine.heard][:5] == ["http://radio"] * 4 + ["a"]
+
+
+def test_tracks_of_half_a_second_are_left_out_and_tried_slowly() -> None:
+    """Nothing else is there: named, a problem, and silence with few attempts, no stutter all night."""
+    nights = Nights(Settings(playlists=SETTINGS.playlists), EVENING, tracks=("a", "b"))
+    nights.engine.duration_s = 0.5
+    nights.command(Play(timer=TIMER_OFF))
+    nights.run_for(3600)
+    assert "too short" in nights.events("track_skipped_over")[0].news.text
+    assert len(nights.engine.heard) < 60
+    assert "nothing that can be played" in nights.session.snapshot(nights.now).problems[0]
+
+
+def test_a_short_loop_is_told_once() -> None:
+    """Ten seconds are played, faded in and out, and one line says so."""
+    nights = Nights(Settings(playlists=SETTINGS.playlists), EVENING, tracks=("a",))
+    nights.engine.duration_s = 10.0
+    nights.command(Play(timer=TIMER_OFF))
+    nights.run_for(100)
+    assert len(nights.events("track_too_short")) == 1
+    assert len(nights.engine.heard) >= 9
