@@ -408,12 +408,14 @@ class TestManners:
         def left_open() -> tuple[int, int]:
             return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
 
-        before = round_of(10)
+        threads, files = round_of(10)
         round_of(60)
         give_up_s = time.monotonic() + 5.0
-        while left_open() > before and time.monotonic() < give_up_s:
+        while left_open() > (threads, files) and time.monotonic() < give_up_s:
             time.sleep(0.05)  # the kernel may still be taking a joined thread down
-        assert left_open() <= before
+        # a leak would be 60; a few belong to whatever else this process did before and is still winding up
+        assert left_open()[0] < threads + 10
+        assert left_open()[1] < files + 10
 
     def test_nothing_is_written_to_the_terminal(self, tmp_path: Path) -> None:
         """Whatever is opened: libVLC's and its plugins' complaints stay inside."""
