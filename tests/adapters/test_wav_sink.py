@@ -97,7 +97,7 @@ class TestWavSink:
         held = len(os.listdir("/proc/self/fd"))
         with pytest.raises(SinkError, match=r"missing/out\.wav: No such file or directory"):
             WavSink(tmp_path / "missing" / "out.wav").open()
-        assert len(os.listdir("/proc/self/fd")) == held
+        assert len(os.listdir("/proc/self/fd")) <= held
 
     def test_a_full_disk_is_an_error_and_leaves_whole_frames(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
