@@ -15,7 +15,7 @@ LAYERS = [
     {"clock"},
     {"safety"},
     {"settings"},
-    {"commands"},
+    {"commands", "measured"},
     {"orders"},
     {"events"},
     {"dsp"},
@@ -51,7 +51,7 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "settings", "commands", "orders", "events", "night", "wire",
+    "units", "errors", "clock", "safety", "settings", "measured", "commands", "orders", "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

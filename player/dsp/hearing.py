@@ -1,0 +1,104 @@
+"""What a listener hears and has got used to, followed hop by hop: the quantities of docs/never-startle.md.
+
+Runs on whatever thread owns the object. It is fed K-weighted powers of 5 ms hops and keeps, all as powers:
+
+- ``fast``, E: the F-weighted level of ISO/PAS 1996-3, an exponential mean of 125 ms;
+- ``box``, R: the plain mean of the last 50 ms, in which a short burst cannot hide;
+- ``background``, B: the mean over 10 s of min(E, B + 10 dB); time without sound counts as silence;
+- ``familiar``, H: the largest E of the last 30 s without the last half second;
+- ``usual``, Q: what R exceeded for a tenth of the last 5 s. The ear is used to the peaks of taps, not to the pauses.
+
+B, H and Q are brought up to date every 50 ms. H leaves out up to 50 ms more than half a second for that: it is never
+more than the definition allows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+import numpy as np
+
+from player.units import RATE_HZ, SILENCE_DB
+
+HOP_FRAMES: Final = RATE_HZ // 200
+"""5 ms."""
+HOP_S: Final = HOP_FRAMES / RATE_HZ
+CHUNK_HOPS: Final = 10
+CHUNK_S: Final = CHUNK_HOPS * HOP_S
+FAST_KEEP: Final = math.exp(-HOP_S / 0.125)
+FAST_TAKE: Final = 1.0 - FAST_KEEP
+BACKGROUND_CHUNKS: Final = round(10.0 / CHUNK_S)
+FAMILIAR_CHUNKS: Final = round(30.0 / CHUNK_S)
+RECENT_CHUNKS: Final = round(0.5 / CHUNK_S)
+USUAL_HOPS: Final = round(5.0 / HOP_S)
+USUAL_RANK: Final = USUAL_HOPS - USUAL_HOPS // 10 - 1
+BACKGROUND_ROOM: Final = 10.0
+"""10 dB: more than so far above the background counts as so far."""
+_TINY: Final = 1e-12
+"""-120 dB, far below any room."""
+
+
+def to_lufs(power: float) -> float:
+    """Level in LUFS of a K-weighted power that is summed over the channels; 0 is -inf."""
+    return 10.0 * math.log10(power) - 0.691 if power > 0.0 else SILENCE_DB
+
+
+def to_power(level_lufs: float) -> float:
+    """The power of a level in LUFS; -inf is 0."""
+    return math.pow(10.0, (level_lufs + 0.691) / 10.0)
+
+
+class Hearing:
+    """The quantities after the last hop that was pushed; all 0 at first, as after a long silence."""
+
+    def __init__(self) -> None:
+        self.fast = 0.0
+        self.box = 0.0
+        self.background = 0.0
+        self.familiar = 0.0
+        self.usual = 0.0
+        self._box_hops = deque([0.0] * CHUNK_HOPS, CHUNK_HOPS)
+        self._hops = 0
+        self._chunk_sum = 0.0
+        self._chunk_max = 0.0
+        self._sums = np.zeros(BACKGROUND_CHUNKS)
+        self._maxima = np.zeros(FAMILIAR_CHUNKS - RECENT_CHUNKS)
+        self._recent = deque([0.0] * RECENT_CHUNKS, RECENT_CHUNKS)
+        self._boxes = np.zeros(USUAL_HOPS)
+        self._chunk_boxes: list[float] = []
+        self._chunks = 0
+
+    @property
+    def box_before(self) -> float:
+        """Sum of the powers that stay in the box when the next hop comes."""
+        hops = self._box_hops
+        return sum(hops) - hops[0]
+
+    def push(self, power: float) -> None:
+        """Hear one more hop."""
+        fast = self.fast = FAST_KEEP * self.fast + FAST_TAKE * power
+        self._box_hops.append(power)
+        self.box = sum(self._box_hops) / CHUNK_HOPS
+        self._chunk_boxes.append(self.box)
+        most = self.background * BACKGROUND_ROOM + _TINY
+        self._chunk_sum += fast if fast < most else most
+        self._chunk_max = max(self._chunk_max, fast)
+        self._hops += 1
+        if self._hops == CHUNK_HOPS:
+            self._end_chunk()
+
+    def _end_chunk(self) -> None:
+        at = self._chunks
+        self._chunks += 1
+        self._sums[at % BACKGROUND_CHUNKS] = self._chunk_sum
+        self.background = float(self._sums.sum()) / (BACKGROUND_CHUNKS * CHUNK_HOPS)
+        self._maxima[at % len(self._maxima)] = self._recent[0]
+        self.familiar = float(self._maxima.max())
+        self._recent.append(self._chunk_max)
+        first = at * CHUNK_HOPS % USUAL_HOPS
+        self._boxes[first : first + CHUNK_HOPS] = self._chunk_boxes
+        self.usual = float(np.partition(self._boxes, USUAL_RANK)[USUAL_RANK])
+        self._chunk_boxes.clear()
+        self._hops, self._chunk_sum, self._chunk_max = 0, 0.0, 0.0

@@ -1,0 +1,76 @@
+"""What a scan found out about a track, and the programme gain that follows from it. Frozen, standard library alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from player.safety import MAX_GAIN_DB
+
+UNMEASURED_LUFS: Final = -8.0
+"""C6: a track that nobody measured counts as this loud, so it may come out too quiet and never too loud."""
+SHORT_TERM_ROOM_LU: Final = 5.0
+"""C3: short-term loudness stays within so much over the target."""
+MOMENTARY_ROOM_LU: Final = 8.0
+"""C3: momentary loudness stays within so much over the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A startle event in a track as it was recorded; the guard tames it.
+
+    Attributes:
+        at_s: where in the track.
+        ld_db: how far it stands out.
+        ki_db: its impulse adjustment KI.
+    """
+
+    at_s: float
+    ld_db: float
+    ki_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A track's measurements, before any gain; -inf where nothing could be heard.
+
+    Attributes:
+        duration_s: length of what could be decoded.
+        integrated_lufs: I.
+        programme_lufs: I', loudness of the calm part: one loud event does not move it.
+        range_lu: LRA.
+        max_momentary_lufs: largest M.
+        max_short_lufs: largest S.
+        calm_short_lufs: largest S of the calm part, what C3 is planned with.
+        true_peak_dbtp: largest true peak.
+        habitual_lufs: what the fast level reaches habitually, its 95th percentile; never a surprise.
+        faults: stretches that could not be decoded or were broken.
+    """
+
+    duration_s: float
+    integrated_lufs: float
+    programme_lufs: float
+    range_lu: float
+    max_momentary_lufs: float
+    max_short_lufs: float
+    calm_short_lufs: float
+    true_peak_dbtp: float
+    habitual_lufs: float
+    surprises: tuple[Surprise, ...] = ()
+    faults: int = 0
+
+    def gain_db(self, target_lufs: float, ceiling_dbtp: float) -> float:
+        """Programme gain: what brings the calm part to the target, and breaks neither C3 nor C4 nor C6."""
+        return min(
+            target_lufs - self.programme_lufs,
+            target_lufs + SHORT_TERM_ROOM_LU - self.calm_short_lufs,
+            max(0.0, ceiling_dbtp - self.true_peak_dbtp),
+            MAX_GAIN_DB,
+        )
+
+
+def programme_gain_db(measured: Measured | None, target_lufs: float, ceiling_dbtp: float) -> float:
+    """The gain of a track, whether it was measured or not."""
+    if measured is None:
+        return target_lufs - UNMEASURED_LUFS
+    return measured.gain_db(target_lufs, ceiling_dbtp)
