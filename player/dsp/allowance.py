@@ -17,7 +17,7 @@ from player.dsp.hearing import CHUNK_HOPS, CHUNK_S
 _FREE: Final = 0.7
 """So much of the window may be spent within the short horizon."""
 _TRANSIENT: Final = 0.5
-"""While the fast level is 3 dB below the limit, a single hop may take half of a chunk's allowance."""
+"""While the fast level is 3 dB below the limit, a single hop may take a quarter of what is left for a chunk."""
 _LEAST: Final = 0.05
 """13 dB below the limit is always allowed: it moves the limit by 0.2 dB at most, and nothing is cut out."""
 
@@ -58,7 +58,7 @@ class Allowance:
         """The most that a hop may take when ``late`` is yet to be taken, while the fast level stands at ``fast``."""
         left = self.left - late
         even = 2.0 * left / (self._hops + 1)
-        return max(even, 0.5 * left, self._least) if fast < self._transient else max(even, self._least)
+        return max(even, 0.25 * left, self._least) if fast < self._transient else max(even, self._least)
 
     def take(self, power: float) -> None:
         """A hop of this power was heard."""

@@ -8,8 +8,9 @@ Theory. For each hop there are five bounds on the power that may leave; the K-we
 the largest gain that obeys a bound has a closed form, and nothing is estimated:
 
 - *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 15 dB/s))), where H is the familiar
-  level, B the background and e is 8 dB, or 6 dB when strict. E is an exponential mean, so E' = kE + (1-k)pg^2;
-- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level;
+  level, B the background and e is 8 dB, or 6 dB when strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A
+  power that is not familiar itself may bring E to its bound in 125 ms; at once would be steeper than it came;
+- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; what is left is spread over three hops;
 - *click*: a sample stands at most 15 dB over E or B, or 2.7 dB over the familiar peak;
 - *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take half of
   what is left, so a bound is approached and never hit like a wall.
@@ -22,8 +23,9 @@ The gain falls at once and returns with a time constant of 40 ms. A hop's gain h
 border of two hops stands the lower gain, and between borders a straight line in dB. That is why the stage is one hop
 late. The gains as they were applied, not as they were asked for, are what H, B and Q are made of.
 
-Where it falls short: what is held down for long is flattened, since each 5 ms is held to the bound. A sound that comes
-back after more than 30 s is new again; a bell each minute is tamed each minute.
+Where it falls short: what is held down for long is flattened. A sound that comes back after more than 30 s is new again;
+a bell each minute is tamed each minute. What is also far over C3 ends its rise more sharply than it came: its KI can be
+3 dB higher than before, at a level that is 20 dB lower.
 """
 
 from __future__ import annotations
@@ -61,6 +63,8 @@ STRICT: Final[float] = 10.0**0.6
 EMERGING: Final[float] = 10.0 ** (15.0 * HOP_S / 10.0)
 BURST_ROOM: Final[float] = 10.0**1.4
 CREST: Final[float] = 10.0**1.5
+APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
+"""A power that nobody knows yet may bring E to its bound in 125 ms; at once, it would be steeper than it came."""
 LET_DOWN: Final[float] = 10.0 ** (-20.0 * HOP_S / 10.0)
 RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
 FLOOR: Final[float] = 10.0**-1.8
@@ -121,8 +125,8 @@ class Guard:
 
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
-        self._peaks = Familiar()
-        self._chunk_peak, self._chunk_hops = 0.0, 0
+        self._peaks, self._hop_powers = Familiar(), Familiar()
+        self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
         self._short_term = Allowance(3.0, (0.2, 1.0), SHORT_TERM_ROOM_LU - C3_MARGIN_LU)
 
@@ -154,7 +158,7 @@ class Guard:
             self._hearing.push(0.0)
             self._momentary.take(0.0)
             self._short_term.take(0.0)
-            self._keep_peak(0.0)
+            self._keep_largest(0.0, 0.0)
 
     def episodes(self) -> list[Episode]:
         """What was held down and has ended since the last call."""
@@ -220,9 +224,11 @@ class Guard:
         background = max(hearing.background, floor)
         emerging = min(background * (STRICT if self.is_strict else GENTLE), max(background * NOTICED, fast * EMERGING))
         bound = self._fast_bound = max(hearing.familiar * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
-        room = (bound - FAST_KEEP * fast) / FAST_TAKE
+        known = self._hop_powers.value * FAMILIAR_ROOM
+        at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
+        room = max((bound - APPROACH_KEEP * fast) / (1.0 - APPROACH_KEEP), at_once, 0.3 * bound)
         box = self._box_bound = max(max(hearing.usual, floor) * BURST_ROOM, self._box_bound * LET_DOWN)
-        room = min(room, max(CHUNK_HOPS * box - hearing.box_rest - late, box / 3.0))
+        room = min(room, self._box_room(CHUNK_HOPS * box - late, box))
         full_power = self._target * full
         if full_power > 0.0:
             level, late = fast / full_power, late / full_power
@@ -230,6 +236,11 @@ class Guard:
             room = min(room, full_power * left)
         allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM)
         return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
+
+    def _box_room(self, free: float, least: float) -> float:
+        """What the 50 ms box leaves for a hop if as much is to come twice more; never nothing, which would chop."""
+        after = self._hearing.box_after(4)
+        return max(min(free - after[1], (free - after[2]) / 2.0, (free - after[3]) / 3.0), 0.3 * least)
 
     def _settle(self, border: float) -> None:
         """The hop that was held back is now known to the last sample: it is what was heard."""
@@ -240,14 +251,16 @@ class Guard:
         share = heard / self._late_full if self._late_full > 0.0 else 0.0
         self._momentary.take(share)
         self._short_term.take(share)
-        self._keep_peak(self._late_peak * max(start, border))
+        self._keep_largest(heard, self._late_peak * max(start, border))
 
-    def _keep_peak(self, peak: float) -> None:
+    def _keep_largest(self, power: float, peak: float) -> None:
+        self._chunk_power = max(self._chunk_power, power)
         self._chunk_peak = max(self._chunk_peak, peak)
         self._chunk_hops += 1
         if self._chunk_hops == CHUNK_HOPS:
+            self._hop_powers.push(self._chunk_power)
             self._peaks.push(self._chunk_peak)
-            self._chunk_hops, self._chunk_peak = 0, 0.0
+            self._chunk_power, self._chunk_peak, self._chunk_hops = 0.0, 0.0, 0
 
     def _watch(self, gain: float, is_loud: bool) -> None:
         """Count what is held down; what would not even have been as loud as calm sound is no surprise."""

@@ -96,12 +96,13 @@ class Hearing:
         """H."""
         return self._familiar.value
 
-    @property
-    def box_rest(self) -> float:
-        """Sum of the powers that are still in the box when two more hops have come."""
-        at = len(self._hops)
-        both = self._former + self._hops
-        return self._box_sum - both[at] - both[at + 1]
+    def box_after(self, hops: int) -> list[float]:
+        """Sum of the powers that are still in the box when one more hop has come, when two have, and so on."""
+        at, left, sums = len(self._hops), self._box_sum, []
+        for power in (self._former + self._hops)[at : at + hops]:
+            left -= power
+            sums.append(left)
+        return sums
 
     def push(self, power: float) -> None:
         """Hear one more hop."""
