@@ -23,8 +23,8 @@ The gain falls at once and returns with a time constant of 40 ms. A hop's gain h
 border of two hops stands the lower gain, and between borders a straight line in dB. That is why the stage is one hop
 late. The gains as they were applied, not as they were asked for, are what H, B and Q are made of.
 
-Where it falls short: what is held down for long is flattened. A sound that comes back after more than 30 s is new again;
-a bell each minute is tamed each minute. What is also far over C3 ends its rise more sharply than it came: its KI can be
+Where it falls short: what is held down for long is flattened. A sound that comes back after over 30 s is new again; a
+bell each minute is tamed each minute. What is also far over C3 ends its rise more sharply than it came: its KI can be
 3 dB higher than before, at a level that is 20 dB lower.
 """
 
