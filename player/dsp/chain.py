@@ -85,6 +85,7 @@ class Chain:
         if self.broken is not None:
             out = _let_go(out)
             self.hush()
+            self.forget()
         self.meter.measure(out)
         return out
 
