@@ -60,13 +60,27 @@ class Allowance:
         even = 2.0 * left / (self._hops + 1)
         return max(even, 0.25 * left, self._least) if fast < self._transient else max(even, self._least)
 
+    def take_many(self, powers: list[float], share: float) -> None:
+        """The same as `take` for each power times ``share``, of at most as many as this chunk has left."""
+        taken, left = self._taken, self.left
+        for power in powers:
+            taken += power * share
+            left -= power * share
+        self._taken, self.left = taken, max(left, 0.0)
+        self._hops -= len(powers)
+        if self._hops == 0:
+            self._end_chunk()
+
     def take(self, power: float) -> None:
         """A hop of this power was heard."""
         self._taken += power
         self.left = max(self.left - power, 0.0)
         self._hops -= 1
         if self._hops == 0:
-            self._chunks.append(self._taken)
-            del self._chunks[0]
-            self._taken, self._hops = 0.0, CHUNK_HOPS
-            self.left = self._next_chunk()
+            self._end_chunk()
+
+    def _end_chunk(self) -> None:
+        self._chunks.append(self._taken)
+        del self._chunks[0]
+        self._taken, self._hops = 0.0, CHUNK_HOPS
+        self.left = self._next_chunk()

@@ -196,14 +196,14 @@ def test_what_was_held_down_is_told_once() -> None:
     assert 0.15 < episodes[0].duration_s < 0.5
 
 
-def test_the_same_bits_however_many_hops_come_at_once() -> None:
-    """One hop at a time or a minute at a time."""
+def test_the_same_bits_however_many_chunks_come_at_once() -> None:
+    """One chunk at a time, three, or twenty."""
     sound = with_part(whispers(6.0), 3.0, noise(0.2))
 
     def process(guard: Guard) -> Callable[[Sound], Sound]:
         return lambda hops: guard.process(hops, [1.0] * (len(hops) // HOP_FRAMES), [1.0] * (len(hops) // HOP_FRAMES))
 
-    sizes = (HOP_FRAMES, 3 * HOP_FRAMES, 20 * HOP_FRAMES)
+    sizes = (10 * HOP_FRAMES, 30 * HOP_FRAMES, 200 * HOP_FRAMES)
     outs = []
     for size in sizes:
         run = process(Guard(HopMeter, TARGET))
