@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import math
+import weakref
 from functools import cache
 from typing import Any, Final
 
@@ -68,11 +69,7 @@ class _State:
             raise LoudnessError(f"{LIBRARY} has no memory left")
         self.value = ctypes.c_double()
         self.result = ctypes.byref(self.value)
-
-    def __del__(self) -> None:
-        handle = getattr(self, "handle", None)
-        if handle:
-            self.library.ebur128_destroy(ctypes.byref(handle))
+        weakref.finalize(self, self.library.ebur128_destroy, ctypes.byref(self.handle))
 
     def add(self, block: Block) -> None:
         """Measure more audio."""
