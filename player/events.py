@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from player.commands import ReplyTo
+from player.measured import Measured
 from player.orders import Then
 
 # Reports: engine, library and operating system -> session.
@@ -103,20 +104,28 @@ EngineReport: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A playable thing that the library found: a file path or an http(s) address, and a name for people."""
+    """A playable thing that the library found: a file path or an http(s) address, and a name for people.
+
+    ``measured`` is what a scan found out about it, None while nobody knows.
+    """
 
     uri: str
     title: str
     is_stream: bool = False
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryRead:
-    """The library looked at a playlist: its tracks, and a sentence for each thing that it left out."""
+    """The library looked at a playlist: its tracks, and a sentence for each thing that it left out.
+
+    ``unmeasured`` names the files that no scan has tried yet.
+    """
 
     playlist: str
     tracks: tuple[Track, ...]
     warnings: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
 
 # News: session -> everyone.

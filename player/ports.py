@@ -8,6 +8,7 @@ from typing import Protocol
 
 from player.dsp.types import Block
 from player.events import LibraryRead
+from player.measured import FileMark, Finding
 from player.settings import Playlist
 
 
@@ -95,6 +96,25 @@ class Library(Protocol):
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """Tracks of the playlist in path order; what is missing or unreadable becomes a warning, never an error."""
+        ...
+
+
+class Store(Protocol):
+    """Remembers across restarts. Any thread may call; a power cut loses at most the last seconds.
+
+    A store that cannot be read knows nothing, which is safe: an unmeasured track counts as loud.
+    """
+
+    def find(self, mark: FileMark) -> Finding | None:
+        """What was found out about exactly this file by this version of the measuring, None where nothing was."""
+        ...
+
+    def keep(self, mark: FileMark, finding: Finding) -> None:
+        """Remember; what was known of that path is replaced. Raises StoreError, and then nothing has changed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
         ...
 
 

@@ -23,8 +23,6 @@ from player.dsp.types import Block
 from player.measured import Measured
 from player.units import CHANNELS, to_frames, to_seconds
 
-VERSION: Final = 1
-"""Of the measuring: what an older one found is measured anew."""
 LONGEST_S: Final = 12 * 3600.0
 """Of anything longer the first twelve hours are measured: a file without an end must not fill the memory."""
 

@@ -1,9 +1,9 @@
 """The surprises in a track: startle events as the recording has them, and what its calm part is without them.
 
-Pure functions, on the thread that measures. `player.dsp.startle.Judge` decides; but it costs a tenth of a scan, and in
-nearly all of a track nothing can be a startle event. So conditions that each event fulfils (its level stands over floor,
-familiar level and a quick climb) are looked for in whole pieces first, and the judge hears those places alone, from 45 s
-before, by which time it has forgotten that it did not hear the rest.
+Pure functions, on the thread that measures. `player.dsp.startle.Judge` decides; but it costs a tenth of a scan, and
+in nearly all of a track nothing can be a startle event. So conditions that each event fulfils (its level stands over
+floor, familiar level and a quick climb) are looked for in whole pieces first, and the judge hears those places alone,
+from 45 s before, by which time it has forgotten that it did not hear the rest.
 
 A track is heard after its own fade-in: before its first sample the judge heard half a minute of its habitual level.
 Otherwise each track would begin with a surprise.
