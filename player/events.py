@@ -128,6 +128,14 @@ class LibraryRead:
     unmeasured: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ScanMoved:
+    """The background scan has looked into ``found`` more files since it told last; ``is_over`` when none is left."""
+
+    found: int
+    is_over: bool
+
+
 # News: session -> everyone.
 
 
@@ -197,3 +205,13 @@ class Snapshot:
     clock_trusted: bool
     playlists: tuple[str, ...]
     problems: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """One line for the service manager; it changes only when something happened."""
+        parts = [self.state.replace("_", " ")]
+        if self.track is not None:
+            parts.append(f"{self.track} ({self.playlist}) at volume {self.volume}")
+        if self.state == "idle" and self.next_start is not None:
+            parts.append(f"next start {self.next_start:%a %H:%M} ({self.next_entry})")
+        return "; ".join([*parts, *self.problems])

@@ -118,6 +118,18 @@ class Store(Protocol):
         ...
 
 
+class BackgroundScan(Protocol):
+    """Measures files while the daemon runs, and never gets in the way of playing; tells of it as `ScanMoved`."""
+
+    def start(self, paths: tuple[str, ...]) -> None:
+        """Measure these files, in this order, instead of what is under way; returns soon."""
+        ...
+
+    def stop(self) -> None:
+        """End what is under way, within two seconds; nothing is told of it any more. May be called at any time."""
+        ...
+
+
 class Link(Protocol):
     """The broker connection, as the app needs it."""
 

@@ -1,8 +1,10 @@
 """The process that decodes and measures files for a scan, one after the other.
 
 A decoder that crashes or hangs takes this process with it and nothing else; `player.adapters.scan_pool` starts another
-one. It is run as ``python -m player.adapters.scan_worker``. Requests come on stdin, a line of JSON each: the path. Answers go to what was stdout, lines of JSON: ``at_s`` now
-and then while a file is being measured, in the end ``measured`` and ``fault``. It ends when stdin does.
+one. It is run as ``python -m player.adapters.scan_worker``.
+
+Requests come on stdin, a line of JSON each: the path. Answers go to what was stdout, lines of JSON: ``at_s`` now and
+then while a file is being measured, in the end ``measured`` and ``fault``. It ends when stdin does.
 
 One thread here measures; libVLC's own decode and write into the pipe meanwhile.
 """

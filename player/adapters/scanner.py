@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
+from player.adapters.file_mark import mark_of
 from player.adapters.scan_pool import Result, ScanSettings, WorkerPool
 from player.adapters.track_faults import is_web, unreadable
 from player.clock import Clock
@@ -53,12 +54,6 @@ class _Job:
     mark: FileMark
     names: list[str]
     marks: list[FileMark]
-
-
-def mark_of(path: str) -> FileMark:
-    """The file that a path leads to. Raises OSError where there is none."""
-    facts = os.stat(path)
-    return FileMark(os.path.realpath(path), facts.st_size, facts.st_mtime_ns)
 
 
 class Scan:
