@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 from player import orders
 from player.clock import Clock, Now
 from player.config import Config, differences, load
+from player.dsp.types import MakePowerMeter
 from player.engine import Engine, EngineSettings
 from player.errors import ConfigError, Refused
 from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
@@ -75,6 +76,7 @@ class Parts:
     make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
     is_time_trusted: Callable[[], bool]
+    make_power_meter: MakePowerMeter
 
 
 class App:
@@ -93,7 +95,7 @@ class App:
         self._watchers = tuple(watchers)
         self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
         self._engine = Engine(
-            parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config)
+            parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts)
         )
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
         self._librarian = Librarian(parts.library, self.inbox.put)
@@ -227,8 +229,8 @@ class App:
 
     def _measure(self, now: Now) -> None:
         """Let the background scan look at what nobody has measured, the playlist that plays next first."""
-        files = () if self._quit_by_s is not None else self._measuring.next_files(self._session.snapshot(now).playlist)
-        if files:
+        files = self._measuring.next_files(self._session.snapshot(now).playlist)
+        if files and self._quit_by_s is None:
             self._scan.start(files)
 
     # The wire.
@@ -308,11 +310,11 @@ class App:
             self._close_link()
             self._open_link(fresh)
         if "audio" in changed:
-            text = "the new audio settings hold as soon as nothing plays"
-            self._tell(News("settings_changed", text, {}), now)
+            self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio))
 
 
-def _engine_settings(config: Config) -> EngineSettings:
-    settings = config.settings
-    return EngineSettings(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, config.audio.hold_s)
+def _engine_settings(config: Config, parts: Parts) -> EngineSettings:
+    fades, limits = config.settings.fades, config.settings.limits
+    meter, hold_s = parts.make_power_meter, config.audio.hold_s
+    return EngineSettings(fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, meter, hold_s)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from player.cli.progress import Progress
 from player.errors import LullError, StoreError
+from player.events import LibraryRead
 from player.ports import Store
+from player.settings import Playlist
 from player.units import format_duration
 
 if TYPE_CHECKING:
@@ -78,6 +80,36 @@ class Measuring:
                     progress.show(progress_line(self.tally, self.took_s), self.tally.bytes_done / self.tally.bytes)
                 if self.took_s > longest_s:
                     self._scan.stop()
+
+
+class MeasuredLibrary:
+    """`player.ports.Library` that measures what nobody has measured before it answers: for rehearsals.
+
+    Args:
+        folder: where measurements are kept; None keeps them as long as this lives.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        from player.adapters.library import FileLibrary
+        from player.adapters.store import SqliteStore
+
+        self._store = SqliteStore(None) if folder is None else open_store(folder)
+        self._library = FileLibrary(self._store)
+        self._tried: set[str] = set()
+
+    def read(self, playlist: Playlist) -> LibraryRead:
+        """Tracks of the playlist, measured where that is possible."""
+        read = self._library.read(playlist)
+        new = [path for path in read.unmeasured if path not in self._tried]
+        if not new:
+            return read
+        self._tried.update(new)
+        measure_first(new, self._store)
+        return self._library.read(playlist)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
 
 
 def measure_first(paths: Iterable[str], store: Store, longest_s: float = float("inf")) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from player.adapters.background_scan import BackgroundScanner
+from player.adapters.ebur128 import HopMeter
 from player.adapters.library import FileLibrary
 from player.adapters.mqtt import MqttLink, read_password
 from player.adapters.sinks import make_sink
@@ -37,6 +38,7 @@ def real_parts(state_dir: Path) -> Parts:
         make_link=_make_link,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
         is_time_trusted=TimeSync().is_trusted,
+        make_power_meter=HopMeter,
     )
 
 
