@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from player.adapters.ebur128 import HopMeter
 from player.dsp.chain import Chain
 from player.dsp.crossfade import DeckGain
 from player.dsp.gain import applied
@@ -42,7 +43,7 @@ def loud() -> Block:
 
 def opened(level_db: float) -> Chain:
     """A chain that stands at a level."""
-    chain = Chain(-1.0)
+    chain = Chain(-1.0, -23.0, HopMeter)
     chain.ramp.to(level_db, 0.0)
     while chain.ramp.is_moving:
         chain.process(np.zeros((FRAMES, 2), np.float32))
@@ -77,7 +78,7 @@ def blended(block: Block) -> Block:
 def cases() -> dict[str, Call]:
     """Each stage in its fast path and in its slow one."""
     calm, hot, full, steady = quiet(), loud(), opened(0.0), opened(-20.0)
-    closed, moving, sanitiser = Chain(-1.0), ramping(), Sanitiser()
+    closed, moving, sanitiser = Chain(-1.0, -23.0, HopMeter), ramping(), Sanitiser()
     mending = Sanitiser()
     limiter, limiting, meter = Limiter(-1.0), Limiter(-1.0), LevelMeter()
     whole, fading = opened(0.0), opened(0.0)

@@ -21,10 +21,12 @@ from typing import Final, TypeAlias
 from player import orders
 from player.clock import Clock, Now
 from player.config import Config, differences, load
+from player.dsp.types import MakePowerMeter
 from player.engine import Engine, EngineSettings
 from player.errors import ConfigError, Refused
 from player.events import Answer, Event, LibraryRead, News, Snapshot
 from player.librarian import Librarian
+from player.measured import TARGET_LUFS
 from player.outcome import Outcome
 from player.ports import Decoder, Library, Link, Notifier, Sink
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
@@ -73,6 +75,7 @@ class Parts:
     notifier: Notifier
     make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
     is_time_trusted: Callable[[], bool]
+    make_power_meter: MakePowerMeter
 
 
 class App:
@@ -91,7 +94,7 @@ class App:
         self._watchers = tuple(watchers)
         self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
         self._engine = Engine(
-            parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config)
+            parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts)
         )
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
         self._librarian = Librarian(parts.library, self.inbox.put)
@@ -289,9 +292,11 @@ class App:
             self._engine.replace_sink(self._parts.make_sink(fresh.audio))
 
 
-def _engine_settings(config: Config) -> EngineSettings:
-    settings = config.settings
-    return EngineSettings(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, config.audio.hold_s)
+def _engine_settings(config: Config, parts: Parts) -> EngineSettings:
+    fades, limits = config.settings.fades, config.settings.limits
+    return EngineSettings(
+        fades.crossfade_s, limits.ceiling_dbtp, TARGET_LUFS, parts.make_power_meter, config.audio.hold_s
+    )
 
 
 def status_line(snapshot: Snapshot) -> str:

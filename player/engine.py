@@ -17,7 +17,6 @@ Where it falls short: a gap in the device is known only after it was heard.
 
 from __future__ import annotations
 
-import contextlib
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,19 +26,18 @@ import numpy as np
 
 from player.clock import Clock
 from player.dsp.chain import Chain
-from player.dsp.types import Block
-from player.errors import Underrun
+from player.dsp.types import Block, MakePowerMeter
 from player.events import (
+    ClauseBroken,
     EngineFaulted,
     EngineReport,
-    OutputFound,
-    OutputLost,
-    OutputUnderran,
     Progressed,
     RampArrived,
+    Tamed,
 )
 from player.mixer import Mixer
 from player.orders import EngineOrder, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.outlet import Outlet, Written
 from player.ports import Decoder, Sink
 from player.safety import STOP_NOW_S
 from player.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames
@@ -52,10 +50,6 @@ SOON_FRAMES: Final = to_frames(4.0)
 """Two rises would add up to 12 dB/s, so one waits: a blend for a volume command that is done so soon, otherwise the
 output's ramp for the blend."""
 LAST_BLOCKS: Final = 10
-FIRST_RETRY_S: Final = 0.5
-LAST_RETRY_S: Final = 5.0
-"""Pauses between attempts to open the device, doubling from the first to the last."""
-RETRY_POLL_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,8 @@ class EngineSettings:
 
     crossfade_s: float
     ceiling_dbtp: float
+    target_lufs: float
+    make_power_meter: MakePowerMeter
     hold_s: float = 30.0
     is_offline: bool = False
 
@@ -99,10 +95,9 @@ class Engine:
         settings: EngineSettings,
     ) -> None:
         self.blocks_rendered = 0
-        self._sink = sink
-        self._clock = clock
+        self._outlet = Outlet(sink, clock, report)
         self._report = report
-        self._chain = Chain(settings.ceiling_dbtp)
+        self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
         self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._hold_blocks = round(settings.hold_s * RATE_HZ / BLOCK_FRAMES)
         self._idle_blocks = 0
@@ -112,11 +107,7 @@ class Engine:
         self._then: Then | None = None
         self._new_sink: Sink | None = None
         self._is_held = False
-        self._is_open = False
-        self._is_lost = False
         self._has_quit = False
-        self._retry_s = FIRST_RETRY_S
-        self._retry_at_s = 0.0
 
     def order(self, order: EngineOrder) -> None:
         """Hand over an order; from any thread, never blocks."""
@@ -135,8 +126,9 @@ class Engine:
         """The thread's body: steps until `Quit`, then closes the device."""
         while not self._has_quit:
             if self._is_resting():
-                self._close_sink()
+                self._outlet.close()
                 self._first_order = self._orders.get()
+                self._chain.forget()
             self.step()
         self._fade_out()
         self.finish()
@@ -145,24 +137,25 @@ class Engine:
         """Whoever told us to quit should have faded out before; if not, the end is still no cut."""
         self._chain.ramp.to(SILENCE_DB, STOP_NOW_S)
         for _ in range(LAST_BLOCKS):
-            if not self._is_open or self._chain.ramp.is_silent:
+            if not self._outlet.is_open or self._chain.ramp.is_silent:
                 return
             self._write(self._next_block_or_silence())
 
     def finish(self) -> None:
         """Let go of tracks and device, once what was written has been heard."""
         self._mixer.clear()
-        self._close_sink()
+        self._outlet.close()
 
     def step(self) -> None:
         """One turn: orders, one block, one write. Without a device: orders, and another attempt when it is due."""
         block = self._next_block_or_silence()
         if self._has_quit:
             return
-        if self._is_open or self._try_open():
+        if self._outlet.is_open:
             self._write(block)
-        else:
-            self._clock.sleep(RETRY_POLL_S)
+        elif self._outlet.open_or_wait():
+            self._idle_blocks = 0
+            self._write(block)
 
     def _next_block_or_silence(self) -> Block:
         """Obey, then render; on any exception an emptied chain, silence, and a report."""
@@ -170,7 +163,7 @@ class Engine:
             self._take_orders()
             self._do_what_then()
             self._change_sink_if_silent()
-            return self._render() if self._is_open else self._silence
+            return self._render() if self._outlet.is_open else self._silence
         except Exception as fault:  # noqa: BLE001 - the thread may never end: a bug must end in silence (C5)
             self._hush()
             self._mixer.clear()
@@ -179,7 +172,7 @@ class Engine:
 
     def _is_resting(self) -> bool:
         """Nothing to do until an order comes; a missing device is looked for even then."""
-        return self.is_idle and self._is_open and self._idle_blocks >= self._hold_blocks and self._orders.empty()
+        return self.is_idle and self._outlet.is_open and self._idle_blocks >= self._hold_blocks and self._orders.empty()
 
     def _take_orders(self) -> None:
         if self._first_order is not None:
@@ -229,21 +222,20 @@ class Engine:
         self._then = None
 
     def _change_sink_if_silent(self) -> None:
-        if self._new_sink is not None and (self.is_idle or not self._is_open):
-            self._close_sink()
-            self._sink, self._new_sink = self._new_sink, None
-            self._retry_at_s = 0.0
+        if self._new_sink is not None and (self.is_idle or not self._outlet.is_open):
+            self._outlet.replace(self._new_sink)
+            self._new_sink = None
 
     def _render(self) -> Block:
         if self.is_idle:
             self._idle_blocks += 1
-            return self._silence
+            return self._rest()
         if self._is_held:
-            return self._silence
+            return self._rest()
         ramp = self._chain.ramp
         self._mixer.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)
         if ramp.is_rising and not self._mixer.is_sounding:
-            return self._silence  # the rise waits for the sound that it is for
+            return self._rest()  # the rise waits for the sound that it is for
         is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._mixer.is_recovering
         is_ramp_free = is_ramp_first or not self._mixer.is_rising
         mixed = self._mixer.mix(BLOCK_FRAMES, may_rise=not is_ramp_first)
@@ -252,16 +244,38 @@ class Engine:
         block = self._chain.process(mixed, may_rise=is_ramp_free)
         if self._chain.faults != faults:
             raise AssertionError("a stage let an unfit block through; the output check stopped it")
+        self._tell_of_the_chain()
         return block
 
+    def _rest(self) -> Block:
+        """Silence; the chain has to know, because what was heard before it is forgotten in time."""
+        self._chain.rest(BLOCK_FRAMES)
+        return self._silence
+
+    def _tell_of_the_chain(self) -> None:
+        """What the guard held down, and what the output meter did not let through."""
+        deck = self._mixer.current
+        for episode in self._chain.guard.episodes():
+            self._report(
+                Tamed(
+                    item_id=None if deck is None else deck.item.id,
+                    position_s=0.0 if deck is None else max(0.0, deck.position_s - episode.began_s),
+                    reduction_db=episode.reduction_db,
+                    duration_s=episode.duration_s,
+                )
+            )
+        broken = self._chain.broken
+        if broken is not None:
+            self._then = None
+            self._report(ClauseBroken(broken.clause, broken.reason))
+
     def _write(self, block: Block) -> None:
-        try:
-            self._sink.write(block)
-        except Underrun:
+        """One block to the device; after a gap or a loss the chain is emptied, and stands at silence."""
+        written = self._outlet.write(block)
+        if written is not Written.HEARD:
             self._hush()
-            self._report(OutputUnderran())
-        except Exception as fault:  # noqa: BLE001 - whatever a device does, the thread goes on looking for it
-            self._lose(fault)
+        if written is Written.LOST:
+            self._chain.forget()
             return
         self.blocks_rendered += 1
         if self.blocks_rendered % PROGRESS_BLOCKS == 0 and not self.is_idle:
@@ -277,40 +291,3 @@ class Engine:
                 volume_db=self._chain.ramp.level_db,
             )
         )
-
-    def _try_open(self) -> bool:
-        """Open the device when an attempt is due."""
-        if self._clock.now().boot_s < self._retry_at_s:
-            return False
-        try:
-            self._sink.open()
-        except Exception as fault:  # noqa: BLE001 - as in _write
-            self._lose(fault)
-            return False
-        self._is_open = True
-        self._retry_s = FIRST_RETRY_S
-        self._idle_blocks = 0
-        if self._is_lost:
-            self._is_lost = False
-            self._report(OutputFound())
-        return True
-
-    def _lose(self, fault: Exception) -> None:
-        """The device is gone: silence, and another attempt after a growing pause."""
-        self._is_open = False
-        with contextlib.suppress(Exception):  # it is lost already; letting go of it may fail as well
-            self._sink.close()
-        self._hush()
-        if not self._is_lost:
-            self._is_lost = True
-            self._report(OutputLost(str(fault)))
-        self._retry_at_s = self._clock.now().boot_s + self._retry_s
-        self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
-
-    def _close_sink(self) -> None:
-        """Let go of the device once all that it holds has been heard."""
-        if self._is_open:
-            self._is_open = False
-            with contextlib.suppress(Exception):  # silence was written; a device that fails now is looked for again
-                self._sink.drain()
-                self._sink.close()

@@ -95,9 +95,39 @@ class EngineFaulted:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClauseBroken:
+    """The output meter saw a clause of the contract about to break; the output is muted and waits for a ramp.
+
+    Attributes:
+        clause: C1 or C3.
+        reason: what it saw.
+    """
+
+    clause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tamed:
+    """The guard held something down that would have stood out.
+
+    Attributes:
+        item_id: what was playing, None when nothing was.
+        position_s: where in it that began.
+        reduction_db: by how much it was lowered at most.
+        duration_s: how long it was lowered.
+    """
+
+    item_id: int | None
+    position_s: float
+    reduction_db: float
+    duration_s: float
+
+
 EngineReport: TypeAlias = (
     ItemStarted | ItemEnded | ItemFailed | RanDry | RampArrived | Progressed | OutputLost | OutputFound
-    | OutputUnderran | EngineFaulted
+    | OutputUnderran | EngineFaulted | ClauseBroken | Tamed
 )  # fmt: skip
 
 

@@ -7,12 +7,16 @@ from typing import Final
 
 from player.safety import MAX_GAIN_DB
 
+TARGET_LUFS: Final = -23.0
+"""The programme target of EBU R 128."""
 UNMEASURED_LUFS: Final = -8.0
 """C6: a track that nobody measured counts as this loud, so it may come out too quiet and never too loud."""
 SHORT_TERM_ROOM_LU: Final = 5.0
 """C3: short-term loudness stays within so much over the target."""
 MOMENTARY_ROOM_LU: Final = 8.0
 """C3: momentary loudness stays within so much over the target."""
+PLANNED_BELOW_LU: Final = 1.0
+"""A track is planned to stay so far below the limit of C3, so that the guard has nothing to do there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Measured:
         """Programme gain: what brings the calm part to the target, and breaks neither C3 nor C4 nor C6."""
         return min(
             target_lufs - self.programme_lufs,
-            target_lufs + SHORT_TERM_ROOM_LU - self.calm_short_lufs,
+            target_lufs + SHORT_TERM_ROOM_LU - PLANNED_BELOW_LU - self.calm_short_lufs,
             max(0.0, ceiling_dbtp - self.true_peak_dbtp),
             MAX_GAIN_DB,
         )

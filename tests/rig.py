@@ -8,6 +8,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from player.adapters.ebur128 import HopMeter
+from player.dsp.chain import Chain
 from player.engine import BLOCK_FRAMES, Engine, EngineSettings
 from player.events import EngineReport
 from player.orders import Crossing, Item, PlayItem, QueueItem, RampTo
@@ -18,12 +20,19 @@ from tests.fakes.source import FakeDecoder, Script
 
 Samples = npt.NDArray[np.float32]
 R = TypeVar("R")
-LEVEL = 0.1
+LEVEL = 1e-3
+"""So quiet that the guard lets it pass whatever its gain does: below its floor."""
 
 
 def constant(duration_s: float = 600.0, level: float = LEVEL) -> Script:
-    """A track that is a constant, so that the output is the gain itself."""
+    """A track that is a constant, so that the output is the gain itself; see `let_dc_through`."""
     return Script(lambda _start, frames: np.full((frames, CHANNELS), level, np.float32), to_frames(duration_s))
+
+
+def let_dc_through(chain: Chain) -> Chain:
+    """The chain without its high-pass, so that a constant shows all gains."""
+    chain._highpass.process = lambda hops: hops  # type: ignore[method-assign]
+    return chain
 
 
 def noise(seed: int, duration_s: float = 60.0, level: float = LEVEL) -> Script:
@@ -41,8 +50,9 @@ class Rig:
         self.sink = FakeSink(self.clock, on_block=self._hear)
         self.decoder = FakeDecoder(dict(scripts))
         self.reports: list[EngineReport] = []
-        settings = EngineSettings(crossfade_s, -1.0, hold_s)
+        settings = EngineSettings(crossfade_s, -1.0, -23.0, HopMeter, hold_s)
         self.engine = Engine(self.sink, self.decoder, self.clock, self.reports.append, settings)
+        let_dc_through(self.engine._chain)
         self._blocks: list[Samples] = []
         self._ids = 0
 

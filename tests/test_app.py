@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from player.adapters.ebur128 import HopMeter
 from player.adapters.silent_sink import SilentSink
 from player.app import App, Inbound, Parts, Quit, Reload
 from player.clock import SystemClock
@@ -104,6 +105,7 @@ class House:
             library=OneTrack(),
             notifier=self.notifier,
             make_link=self._make_link,
+            make_power_meter=HopMeter,
             is_time_trusted=lambda: True,
         )
         self.app = App(load(self.path), parts, (self.snapshots.append,))

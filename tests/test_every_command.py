@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from player.adapters.ebur128 import HopMeter
 from player.clock import Now
 from player.commands import (
     Command,
@@ -39,7 +40,7 @@ from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, T
 from player.states import MOVES, OBEYED, IllegalMove, Move, State, moved
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder
-from tests.rig import LEVEL, constant, fastest_rise
+from tests.rig import LEVEL, constant, fastest_rise, let_dc_through
 
 SETTINGS = Settings(
     playlists=(Playlist("one", ("/1",)), Playlist("two", ("/2",))),
@@ -74,8 +75,10 @@ class House:
         tracks = {name: constant(200.0) for name in ("a", "b", "c", "d")}
         self.rehearsal = Rehearsal(SETTINGS, self.session, self, self.clock, self.hear)
         sink = FakeSink(self.clock, on_block=lambda block: self.blocks.append(block.copy()))
-        settings = EngineSettings(8.0, -1.0, hold_s=1.0)
-        self.rehearsal.attach(Engine(sink, FakeDecoder(tracks), self.clock, self.rehearsal.report, settings))
+        settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=1.0)
+        engine = Engine(sink, FakeDecoder(tracks), self.clock, self.rehearsal.report, settings)
+        let_dc_through(engine._chain)
+        self.rehearsal.attach(engine)
         for playlist in SETTINGS.playlists:
             self.rehearsal.tell(self.read(playlist))
 

@@ -29,7 +29,7 @@ LAYERS = [
     {"keeper"},
     {"obey"},
     {"session", "deck"},
-    {"mixer"},
+    {"mixer", "outlet"},
     {"engine", "adapters", "rehearsal", "librarian"},
     {"app"},
     {"cli"},
@@ -37,7 +37,7 @@ LAYERS = [
 ]
 """Each line may import from the lines above it, and from itself."""
 
-STRANGERS = [{"session", "keeper", "run", "programme", "obey"}, {"engine", "mixer", "deck"}, {"adapters"}]
+STRANGERS = [{"session", "keeper", "run", "programme", "obey"}, {"engine", "mixer", "deck", "outlet"}, {"adapters"}]
 """The session's family, the engine's family and the adapters know nothing of each other."""
 
 DOORS = {

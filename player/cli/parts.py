@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from player.adapters.ebur128 import HopMeter
 from player.adapters.library import FileLibrary
 from player.adapters.mqtt import MqttLink, read_password
 from player.adapters.sinks import make_sink
@@ -27,6 +28,7 @@ def real_parts() -> Parts:
         notifier=SystemdNotifier(),
         make_link=_make_link,
         is_time_trusted=TimeSync().is_trusted,
+        make_power_meter=HopMeter,
     )
 
 

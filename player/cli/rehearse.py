@@ -16,6 +16,7 @@ from player.clock import Now
 from player.commands import Play, Request, Stop
 from player.errors import LullError, did_you_mean
 from player.events import Event, News
+from player.measured import TARGET_LUFS
 from player.settings import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.units import format_duration, parse_duration_s
 
@@ -212,6 +213,7 @@ def render(plan: Plan, out: Path, report: Report, progress: Progress) -> float:
 
 
 def _build(plan: Plan, out: Path, report: Report, clock: VirtualClock) -> tuple[Rehearsal, Engine]:
+    from player.adapters.ebur128 import HopMeter
     from player.adapters.library import FileLibrary
     from player.adapters.vlc_source import VlcDecoder
     from player.adapters.wav_sink import WavSink
@@ -224,7 +226,7 @@ def _build(plan: Plan, out: Path, report: Report, clock: VirtualClock) -> tuple[
     decoder = VlcDecoder()
     rehearsal = Rehearsal(settings, session, FileLibrary(), clock, report.hear)
     engine_settings = EngineSettings(
-        settings.fades.crossfade_s, settings.limits.ceiling_dbtp, hold_s=0.0, is_offline=True
+        settings.fades.crossfade_s, settings.limits.ceiling_dbtp, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True
     )
     engine = Engine(WavSink(out, clock, buffer_s=0.0), decoder, clock, rehearsal.report, engine_settings)
     rehearsal.attach(engine)

@@ -1,63 +1,151 @@
 """The stages behind the mixer, in their order, written once.
 
-Runs on the engine thread. The ramp stands before the limiter so that nothing behind the limiter can raise a level, and
-the check stands behind everything, knows nothing of the stages but the bound, and trusts none of them.
+Runs on the engine thread. The order, and why:
+
+1. the *high-pass*: a constant is no sound, but its steps are;
+2. the *ramp*, the volume. In front of the guard, because the guard judges what is heard, and a rising volume is heard;
+3. the *guard*: nothing that newly stands out passes;
+4. the *limiter*, behind which nothing can raise a level: no peak above the ceiling;
+5. the *check* and the *output meter*: they know nothing of the stages but the promise, and trust none of them.
+
+The first three work in hops of 5 ms, which are always cut at the same frames.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
+from player.dsp.gain import applied
 from player.dsp.guard import Guard
+from player.dsp.hearing import HOP_FRAMES
+from player.dsp.highpass import HighPass
+from player.dsp.hops import Hops
 from player.dsp.limiter import Limiter
 from player.dsp.meter import LevelMeter
+from player.dsp.output_meter import Broken, OutputMeter
 from player.dsp.ramp import Ramp
-from player.dsp.types import Block
+from player.dsp.types import Block, Gains, MakePowerMeter
+from player.safety import FAULT_LEVEL
+from player.units import SILENCE_DB, db_to_gain
+
+MOST: Final = 4 * FAULT_LEVEL
+"""No mixture of sanitised decks under gains of at most +6 dB gets so far."""
+_LET_GO: Final[Gains] = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES)).astype(np.float32)
+"""5 ms from what sounds to silence: a mute is no click."""
 
 
 class Chain:
-    """Guard, ramp, limiter, check, meter; at silence until the ramp is given a target.
+    """At silence until the ramp is given a target.
 
     Args:
         ceiling_dbtp: no true peak above this leaves; at most -1.
+        target_lufs: the programme target, which C3 and the floor of the guard hang on.
+        make_power_meter: makes meters of K-weighted power, one for the guard, one for the output meter.
 
     Attributes:
         latency_frames: frames by which the output is later than the input.
         faults: how often the check found a block unfit; more than 0 is a bug in a stage or its input.
+        broken: what the output meter found in the last block; the block was muted, and the chain stands at silence.
     """
 
-    def __init__(self, ceiling_dbtp: float) -> None:
-        self.guard = Guard()
+    def __init__(self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter) -> None:
+        self.guard = Guard(make_power_meter, target_lufs)
         self.limiter = Limiter(ceiling_dbtp)
-        self.ramp = Ramp(settle_frames=self.limiter.latency_frames)
+        self.latency_frames = Hops.latency_frames + self.guard.latency_frames + self.limiter.latency_frames
+        self.ramp = Ramp(settle_frames=self.latency_frames)
         self.meter = LevelMeter()
-        self.latency_frames = self.guard.latency_frames + self.limiter.latency_frames
         self.faults = 0
+        self.broken: Broken | None = None
+        self._hops = Hops()
+        self._highpass = HighPass()
+        self._output_meter = OutputMeter(make_power_meter, target_lufs)
+        self._room = 0.0
+
+    def set_target(self, target_lufs: float) -> None:
+        """Another programme target from the next block on."""
+        self.guard.set_target(target_lufs)
+        self._output_meter.target_lufs = target_lufs
 
     def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
         """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling.
 
         Without ``may_rise`` a ramp on its way up stands still for this block, because a deck rises in it.
         """
-        ramp = self.ramp.process if may_rise or not self.ramp.is_rising else self.ramp.wait
-        out = self._checked(self.limiter.process(ramp(self.guard.process(mixed))))
+        self.broken = None
+        if len(mixed) == 0 or not self._is_fit(mixed, MOST):
+            return np.zeros_like(mixed)
+        hops = self._hops.take(mixed)
+        guarded, full = self._guarded(hops, moves=may_rise or not self.ramp.is_rising) if len(hops) else (hops, 0.0)
+        out = self.limiter.process(self._hops.give(guarded, len(mixed)))
+        if not self._is_fit(out, self.limiter.bound):
+            return np.zeros_like(out)
+        self.broken = self._output_meter.measure(out, full, self._room)
+        if self.broken is not None:
+            out = _let_go(out)
+            self.hush()
         self.meter.measure(out)
         return out
+
+    def rest(self, frames: int) -> None:
+        """So many frames of silence are played that do not come through here."""
+        self.guard.rest(frames // HOP_FRAMES)
+        self._output_meter.rest(frames // HOP_FRAMES)
+
+    def forget(self) -> None:
+        """Nothing was heard for nobody knows how long: nothing is familiar."""
+        self.guard.forget()
+        self._output_meter.forget()
 
     def hush(self) -> None:
         """Silence from the next frame on, and nothing held back that could come out later.
 
         Only after the device lost samples or a stage failed. The way back is a ramp.
         """
+        self._hops.reset()
+        self._highpass.reset()
         self.guard.reset()
         self.ramp.hush()
         self.limiter.reset()
 
-    def _checked(self, block: Block) -> Block:
-        """The block, or silence in its place where it is unfit (C5); NaN fails both comparisons."""
-        bound = self.limiter.bound
-        if len(block) == 0 or (block.max() <= bound and block.min() >= -bound):
-            return block
+    def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
+        """Whole hops behind the guard, and the volume that counts as full."""
+        clean = self._highpass.process(hops)
+        volume, room = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
+        loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
+        return self.guard.process(loud, volume, room), max(volume)
+
+    def _volumes(self, hops: int, *, moves: bool) -> tuple[list[float], list[float]]:
+        """For each of the coming hops the volume that counts as full, and the lowest since silence."""
+        ramp, full, low = self.ramp, [], []
+        target = _power(ramp.target_db)
+        for hop in range(1, hops + 1):
+            level = _power(ramp.level_ahead_db(hop * HOP_FRAMES) if moves else ramp.level_db)
+            if level == 0.0:
+                self._room = 0.0
+            elif target > 0.0:
+                self._room = min(self._room or target, target)
+            full.append(max(level, target))
+            low.append(self._room)
+        return full, low
+
+    def _is_fit(self, block: Block, most: float) -> bool:
+        """Whether each sample is a number and no larger; if not, all is hushed (C5). NaN fails both comparisons."""
+        if len(block) == 0 or (block.max() <= most and block.min() >= -most):
+            return True
         self.faults += 1
         self.hush()
-        return np.zeros_like(block)
+        return False
+
+
+def _power(level_db: float) -> float:
+    return db_to_gain(level_db) ** 2 if level_db > SILENCE_DB else 0.0
+
+
+def _let_go(block: Block) -> Block:
+    """The block from what sounds to silence."""
+    out = np.zeros_like(block)
+    frames = min(len(block), HOP_FRAMES)
+    out[:frames] = applied(block[:frames], _LET_GO[:frames])
+    return out

@@ -1,29 +1,274 @@
-"""The place of the emergence guard, between the mixer and the output ramp.
+"""The emergence guard: whatever newly stands out of what was heard before is held down until it is familiar.
 
-Runs on the engine thread. The guard of docs/never-startle.md, which holds down whatever newly stands out of the sound
-before it, belongs to a later version; this stage lets everything pass unchanged, adds no latency and reduces nothing.
-It is here so that the order of the stages, their reset and the status line are already what they will be.
+Runs on the engine thread, hop by hop of 5 ms, behind the output ramp: what startles is what leaves the speaker, so a
+volume command, a fade and a resume are part of what is judged. (In front of the ramp, taps under a rise of 6 dB/s would
+each stand 6 dB over the last one, and the guard would never know.)
+
+Theory. For each hop there are five bounds on the power that may leave; the K-weighted power p that came in is known, so
+the largest gain that obeys a bound has a closed form, and nothing is estimated:
+
+- *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 15 dB/s))), where H is the familiar
+  level, B the background and e is 8 dB, or 6 dB when strict. E is an exponential mean, so E' = kE + (1-k)pg^2;
+- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level;
+- *click*: a sample stands at most 15 dB over E or B, or 2.7 dB over the familiar peak;
+- *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take half of
+  what is left, so a bound is approached and never hit like a wall.
+
+B and Q count as no less than the floor: what the room hides anyway. A bound on E or R falls by no more than 20 dB/s, so
+that a level that stops being familiar while it sounds is let down, not cut. H + 2.7 dB with an H that is half a second
+old lets a steady sound grow by 5 dB/s: a rise of the ramp passes nearly as it is, and anything steeper is made so.
+
+The gain falls at once and returns with a time constant of 40 ms. A hop's gain holds for each of its samples: at the
+border of two hops stands the lower gain, and between borders a straight line in dB. That is why the stage is one hop
+late. The gains as they were applied, not as they were asked for, are what H, B and Q are made of.
+
+Where it falls short: what is held down for long is flattened, since each 5 ms is held to the bound. A sound that comes
+back after more than 30 s is new again; a bell each minute is tamed each minute.
 """
 
 from __future__ import annotations
 
-from player.dsp.types import Block
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from player.dsp.allowance import Allowance
+from player.dsp.gain import applied
+from player.dsp.hearing import (
+    CHUNK_HOPS,
+    FAST_KEEP,
+    FAST_TAKE,
+    HOP_FRAMES,
+    HOP_S,
+    Familiar,
+    Hearing,
+    to_power,
+)
+from player.dsp.types import Block, MakePowerMeter
+from player.measured import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
+from player.units import CHANNELS
+
+FAMILIAR_ROOM: Final[float] = 10.0**0.27
+"""2.7 dB over what is familiar passes at once; 3 dB would be the limit of the contract."""
+NOTICED: Final[float] = 10.0**0.3
+"""3 dB."""
+GENTLE: Final[float] = 10.0**0.8
+STRICT: Final[float] = 10.0**0.6
+EMERGING: Final[float] = 10.0 ** (15.0 * HOP_S / 10.0)
+BURST_ROOM: Final[float] = 10.0**1.4
+CREST: Final[float] = 10.0**1.5
+LET_DOWN: Final[float] = 10.0 ** (-20.0 * HOP_S / 10.0)
+RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
+FLOOR: Final[float] = 10.0**-1.8
+"""18 dB under calm, 6 dB below the floor of the contract, because calm material may lie below the target."""
+C3_MARGIN_LU: Final = 0.3
+"""M and S are kept in steps of 50 ms; whoever measures at other instants may find so much more."""
+TAMED: Final[float] = 10.0**-0.3
+"""A reduction by more than 3 dB is worth telling."""
+EPISODE_HOPS: Final = round(1.0 / HOP_S)
+"""Reductions less than a second apart are one."""
+_NEARLY_ONE: Final = 0.9999
+_TINY: Final = 1e-15
+_SHARE: Final = 2.0 / (CHUNK_HOPS + 1)
+"""What a hop may take of what is left, whatever the moment."""
+_LOWEST: Final = 1e-9
+"""-90 dB, so that a gain has a logarithm; silence under full scale."""
+_STEPS: Final = np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Something that was held down.
+
+    Attributes:
+        began_s: how long ago it began.
+        duration_s: how long it lasted.
+        reduction_db: the most by which it was lowered.
+    """
+
+    began_s: float
+    duration_s: float
+    reduction_db: float
 
 
 class Guard:
-    """Passes each block through.
+    """Lowers what stands out, 240 frames late; never raises anything.
+
+    Args:
+        make_power_meter: makes the meter of what comes in.
+        target_lufs: the programme target, at full volume.
 
     Attributes:
-        latency_frames: frames by which the output is later than the input.
-        reduction_db: how far it holds the sound down at present, in dB, 0 or more.
+        latency_frames: frames by which the output is later than the input; the first ones are zeros.
+        is_strict: hold the emergence to 6 dB instead of 8.
+        reduction_db: the most by which a hop of the last call was lowered, 0 or more.
     """
 
-    latency_frames = 0
-    reduction_db = 0.0
+    latency_frames: Final = HOP_FRAMES
 
-    def process(self, block: Block) -> Block:
-        """The same block, shape (frames, 2)."""
-        return block
+    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
+        self.is_strict = False
+        self.reduction_db = 0.0
+        self._make_power_meter = make_power_meter
+        self._target = to_power(target_lufs)
+        self._episodes: deque[Episode] = deque(maxlen=64)
+        self._forget_audio()
+        self._forget_hearing()
+
+    def _forget_hearing(self) -> None:
+        self._hearing = Hearing()
+        self._peaks = Familiar()
+        self._chunk_peak, self._chunk_hops = 0.0, 0
+        self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
+        self._short_term = Allowance(3.0, (0.2, 1.0), SHORT_TERM_ROOM_LU - C3_MARGIN_LU)
+
+    def _forget_audio(self) -> None:
+        self._meter = self._make_power_meter(HOP_FRAMES)
+        self._late: Block = np.zeros((HOP_FRAMES, CHANNELS), np.float32)
+        self._late_power = self._late_peak = self._late_full = 0.0
+        self._gain = self._border = 1.0  # power gains: of the hop that is held back, and at its start
+        self._fast_bound = self._box_bound = 0.0
+        self._held_hops = self._quiet_hops = 0
+        self._deepest = 1.0
+
+    def set_target(self, target_lufs: float) -> None:
+        """Another programme target from the next hop on."""
+        self._target = to_power(target_lufs)
 
     def reset(self) -> None:
-        """Forget what was heard; there is nothing to forget."""
+        """Forget the audio that is held back; what was heard stays heard."""
+        self._forget_audio()
+        self.reduction_db = 0.0
+
+    def forget(self) -> None:
+        """Forget what was heard as well: nobody knows how long the silence was."""
+        self._forget_hearing()
+
+    def rest(self, hops: int) -> None:
+        """So many hops of silence were heard that did not come through here."""
+        for _ in range(hops):
+            self._hearing.push(0.0)
+            self._momentary.take(0.0)
+            self._short_term.take(0.0)
+            self._keep_peak(0.0)
+
+    def episodes(self) -> list[Episode]:
+        """What was held down and has ended since the last call."""
+        found = list(self._episodes)
+        self._episodes.clear()
+        return found
+
+    def process(self, hops: Block, volume: Sequence[float], room: Sequence[float]) -> Block:
+        """Whole hops, shape (n * 240, 2), one hop later.
+
+        Args:
+            hops: what the ramp gave.
+            volume: for each hop the power gain that C3 counts as full level: the ramp's, or its target's if higher.
+            room: for each hop the power gain of the lowest volume since silence; the floor hangs on it.
+        """
+        count = len(hops) // HOP_FRAMES
+        powers = self._meter.powers(hops)
+        peaks = np.square(np.abs(hops.reshape(count, -1)).max(axis=1)).tolist() if count else []
+        borders = [self._border]
+        for power, peak, full, low in zip(powers, peaks, volume, room, strict=True):
+            borders.append(self._step(power, peak, full, low))
+        self.reduction_db = -10.0 * math.log10(min(borders))
+        window = np.concatenate((self._late, hops))
+        self._late = window[len(hops) :]
+        return _applied(window[: len(hops)], borders)
+
+    def _step(self, power: float, peak: float, full: float, low: float) -> float:
+        """Decide about one hop; the power gain at its start, which settles the hop before."""
+        gain, former = 1.0, self._gain
+        if former < 1.0 or not self._is_calm(power, peak, full):
+            gain = min(1.0, self._bound(power, peak, full, low))
+        if gain > former:
+            gain = former + (gain - former) * RETURN
+            gain = gain if gain < _NEARLY_ONE else 1.0
+        border = min(gain, former)
+        self._settle(border)
+        self._gain, self._border = gain, border
+        self._late_power, self._late_peak, self._late_full = power, peak, self._target * full
+        self._watch(gain, power > self._target * low)
+        return border
+
+    def _is_calm(self, power: float, peak: float, full: float) -> bool:
+        """Whether a hop is so far within all bounds that they need not be computed; nearly always, and a third of the
+        time. A power below the bound of E cannot lift E over it; the other comparisons leave out what would help.
+        """
+        hearing, both = self._hearing, power + self._late_power
+        is_calm = (
+            power <= hearing.familiar * FAMILIAR_ROOM
+            and peak <= self._peaks.value * FAMILIAR_ROOM
+            and hearing.box * CHUNK_HOPS + both <= hearing.usual * (CHUNK_HOPS * BURST_ROOM)
+            and both <= self._target * full * _SHARE * min(self._momentary.left, self._short_term.left)
+        ) or (power <= _TINY and peak <= _TINY)
+        if is_calm:
+            self._fast_bound *= LET_DOWN
+            self._box_bound *= LET_DOWN
+        return is_calm
+
+    def _bound(self, power: float, peak: float, full: float, low: float) -> float:
+        """The largest power gain that obeys all bounds."""
+        hearing, late = self._hearing, self._late_power * self._gain
+        floor = self._target * low * FLOOR
+        fast = FAST_KEEP * hearing.fast + FAST_TAKE * late
+        background = max(hearing.background, floor)
+        emerging = min(background * (STRICT if self.is_strict else GENTLE), max(background * NOTICED, fast * EMERGING))
+        bound = self._fast_bound = max(hearing.familiar * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
+        room = (bound - FAST_KEEP * fast) / FAST_TAKE
+        box = self._box_bound = max(max(hearing.usual, floor) * BURST_ROOM, self._box_bound * LET_DOWN)
+        room = min(room, max(CHUNK_HOPS * box - hearing.box_rest - late, box / 3.0))
+        full_power = self._target * full
+        if full_power > 0.0:
+            level, late = fast / full_power, late / full_power
+            left = min(self._momentary.bound(level, late), self._short_term.bound(level, late))
+            room = min(room, full_power * left)
+        allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM)
+        return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
+
+    def _settle(self, border: float) -> None:
+        """The hop that was held back is now known to the last sample: it is what was heard."""
+        start = self._border
+        mean = start if border == start else (border - start) / math.log(border / start)
+        heard = self._late_power * mean
+        self._hearing.push(heard)
+        share = heard / self._late_full if self._late_full > 0.0 else 0.0
+        self._momentary.take(share)
+        self._short_term.take(share)
+        self._keep_peak(self._late_peak * max(start, border))
+
+    def _keep_peak(self, peak: float) -> None:
+        self._chunk_peak = max(self._chunk_peak, peak)
+        self._chunk_hops += 1
+        if self._chunk_hops == CHUNK_HOPS:
+            self._peaks.push(self._chunk_peak)
+            self._chunk_hops, self._chunk_peak = 0, 0.0
+
+    def _watch(self, gain: float, is_loud: bool) -> None:
+        """Count what is held down; what would not even have been as loud as calm sound is no surprise."""
+        if gain < TAMED and (is_loud or self._held_hops):
+            self._held_hops += 1 + self._quiet_hops
+            self._quiet_hops = 0
+            self._deepest = min(self._deepest, gain)
+        elif self._held_hops:
+            self._quiet_hops += 1
+            if self._quiet_hops == EPISODE_HOPS:
+                held_s, deepest_db = self._held_hops * HOP_S, -10.0 * math.log10(self._deepest)
+                self._episodes.append(Episode(held_s + EPISODE_HOPS * HOP_S, held_s, deepest_db))
+                self._held_hops = self._quiet_hops = 0
+                self._deepest = 1.0
+
+
+def _applied(hops: Block, borders: list[float]) -> Block:
+    """The hops under gains that are straight in dB between their borders, given as power gains."""
+    if min(borders) == 1.0:
+        return hops
+    levels = 0.5 * np.log(np.array(borders))
+    slopes = np.diff(levels)[:, np.newaxis] * _STEPS
+    gains = np.exp(levels[:-1, np.newaxis] + slopes).astype(np.float32)
+    return applied(hops, gains.reshape(-1))

@@ -50,43 +50,70 @@ def to_power(level_lufs: float) -> float:
     return math.pow(10.0, (level_lufs + 0.691) / 10.0)
 
 
+class Familiar:
+    """The largest value of the last 30 s without the last half second, by chunks of 50 ms."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self._maxima = np.zeros(FAMILIAR_CHUNKS - RECENT_CHUNKS)
+        self._recent = deque([0.0] * RECENT_CHUNKS, RECENT_CHUNKS)
+        self._chunks = 0
+
+    def push(self, largest: float) -> None:
+        """The largest value of one more chunk."""
+        self._maxima[self._chunks % len(self._maxima)] = self._recent[0]
+        self._recent.append(largest)
+        self._chunks += 1
+        self.value = float(self._maxima.max())
+
+
 class Hearing:
     """The quantities after the last hop that was pushed; all 0 at first, as after a long silence."""
 
     def __init__(self) -> None:
         self.fast = 0.0
-        self.box = 0.0
         self.background = 0.0
-        self.familiar = 0.0
         self.usual = 0.0
-        self._box_hops = deque([0.0] * CHUNK_HOPS, CHUNK_HOPS)
-        self._hops = 0
+        self._familiar = Familiar()
+        self._former = [0.0] * CHUNK_HOPS
+        self._hops: list[float] = []
+        self._box_sum = 0.0
+        self._box_sums: list[float] = []
+        self._most = _TINY
         self._chunk_sum = 0.0
         self._chunk_max = 0.0
         self._sums = np.zeros(BACKGROUND_CHUNKS)
-        self._maxima = np.zeros(FAMILIAR_CHUNKS - RECENT_CHUNKS)
-        self._recent = deque([0.0] * RECENT_CHUNKS, RECENT_CHUNKS)
         self._boxes = np.zeros(USUAL_HOPS)
-        self._chunk_boxes: list[float] = []
         self._chunks = 0
 
     @property
-    def box_before(self) -> float:
-        """Sum of the powers that stay in the box when the next hop comes."""
-        hops = self._box_hops
-        return sum(hops) - hops[0]
+    def box(self) -> float:
+        """R."""
+        return self._box_sum / CHUNK_HOPS
+
+    @property
+    def familiar(self) -> float:
+        """H."""
+        return self._familiar.value
+
+    @property
+    def box_rest(self) -> float:
+        """Sum of the powers that are still in the box when two more hops have come."""
+        at = len(self._hops)
+        both = self._former + self._hops
+        return self._box_sum - both[at] - both[at + 1]
 
     def push(self, power: float) -> None:
         """Hear one more hop."""
         fast = self.fast = FAST_KEEP * self.fast + FAST_TAKE * power
-        self._box_hops.append(power)
-        self.box = sum(self._box_hops) / CHUNK_HOPS
-        self._chunk_boxes.append(self.box)
-        most = self.background * BACKGROUND_ROOM + _TINY
+        hops = self._hops
+        self._box_sum += power - self._former[len(hops)]
+        hops.append(power)
+        self._box_sums.append(self._box_sum)
+        most = self._most
         self._chunk_sum += fast if fast < most else most
         self._chunk_max = max(self._chunk_max, fast)
-        self._hops += 1
-        if self._hops == CHUNK_HOPS:
+        if len(hops) == CHUNK_HOPS:
             self._end_chunk()
 
     def _end_chunk(self) -> None:
@@ -94,11 +121,11 @@ class Hearing:
         self._chunks += 1
         self._sums[at % BACKGROUND_CHUNKS] = self._chunk_sum
         self.background = float(self._sums.sum()) / (BACKGROUND_CHUNKS * CHUNK_HOPS)
-        self._maxima[at % len(self._maxima)] = self._recent[0]
-        self.familiar = float(self._maxima.max())
-        self._recent.append(self._chunk_max)
+        self._most = self.background * BACKGROUND_ROOM + _TINY
+        self._familiar.push(self._chunk_max)
         first = at * CHUNK_HOPS % USUAL_HOPS
-        self._boxes[first : first + CHUNK_HOPS] = self._chunk_boxes
-        self.usual = float(np.partition(self._boxes, USUAL_RANK)[USUAL_RANK])
-        self._chunk_boxes.clear()
-        self._hops, self._chunk_sum, self._chunk_max = 0, 0.0, 0.0
+        self._boxes[first : first + CHUNK_HOPS] = self._box_sums
+        self.usual = float(np.partition(self._boxes, USUAL_RANK)[USUAL_RANK]) / CHUNK_HOPS
+        self._former, self._hops, self._box_sums = self._hops, [], []
+        self._box_sum = sum(self._former)  # what rounding has gathered goes with each chunk
+        self._chunk_sum = self._chunk_max = 0.0

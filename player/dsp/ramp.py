@@ -103,6 +103,11 @@ class Ramp:
         """Whether it is on its way up, or about to be."""
         return self.is_moving and self._target_db > self._level_db
 
+    def level_ahead_db(self, frames: int) -> float:
+        """Where it will stand so many frames from now, if no other target comes."""
+        at = self._at + frames
+        return self._target_db if at >= self._frames else self._line.level_db(at)
+
     def wait(self, block: Block) -> Block:
         """The block times the present gain, without moving: something else rises, and two rises would add up."""
         return block * np.float32(db_to_gain(self._level_db))

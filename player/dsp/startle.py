@@ -30,6 +30,7 @@ ROOM_BELOW_CALM_DB: Final = 12.0
 LOWEST_LUFS: Final = -100.0
 """Levels below count as this; no bedroom is so quiet."""
 
+_BURST: Final = 10.0 ** (BURST_DB / 10.0)
 _SAMPLE_S: Final = 2 * HOP_S
 _GRADIENT_DB: Final = GRADIENT_DB_PER_S * _SAMPLE_S
 _MERGE_SAMPLES: Final = round(0.050 / _SAMPLE_S)
@@ -97,7 +98,7 @@ class Judge:
     """Finds onsets and bursts in K-weighted powers of 5 ms hops.
 
     Args:
-        floor_lufs: what the room hides: the background and the usual level count as no less. 12 dB below calm.
+        floor_lufs: what the room hides, 12 dB below calm: no level counts as less.
     """
 
     def __init__(self, floor_lufs: float) -> None:
@@ -105,9 +106,9 @@ class Judge:
         self.floor_lufs = floor_lufs
         self._floor = to_power(floor_lufs)
         self._hops = 0
-        self._before = LOWEST_LUFS
+        self._before = floor_lufs
         self._open: _Climb | None = None
-        self._boxes = deque([LOWEST_LUFS], _BURST_HOPS)
+        self._boxes = deque([0.0], _BURST_HOPS)
         self._is_burst = False
 
     def move_floor(self, floor_lufs: float) -> None:
@@ -124,28 +125,39 @@ class Judge:
             found += self._sample()
         return found
 
+    @property
+    def is_startling(self) -> bool:
+        """Whether the onset that is under way is a startle event already."""
+        climb = self._open
+        if climb is None or climb.levels[climb.end - climb.start] - climb.background <= STARTLE_LD_DB:
+            return False
+        return climb.onset().is_startle
+
     def finish(self) -> list[Onset]:
         """What was still under way at the end."""
         climb, self._open = self._open, None
         return [] if climb is None else [climb.onset()]
 
     def _burst(self) -> list[Onset]:
+        """The 50 ms box: more than 15 dB over what is usual, and gained within a second."""
         hearing = self.hearing
-        usual = max(hearing.usual, self._floor)
-        level = max(to_lufs(hearing.box), LOWEST_LUFS)
-        lowest = min(self._boxes) if hearing.box > usual * 10.0 ** (BURST_DB / 10.0) else level
-        self._boxes.append(level)
-        was_burst, self._is_burst = self._is_burst, level - lowest > BURST_DB
+        box = hearing.box
+        self._boxes.append(box)
+        if box <= self._floor * _BURST or box <= hearing.usual * _BURST:
+            self._is_burst = False
+            return []
+        was_burst, self._is_burst = self._is_burst, box > min(self._boxes) * _BURST
         if was_burst or not self._is_burst:
             return []
-        at_s = self._hops * HOP_S
-        over_db = level - to_lufs(usual)
+        at_s, level = self._hops * HOP_S, to_lufs(box)
+        over_db = level - to_lufs(max(hearing.usual, self._floor))
         familiar_db = level - max(to_lufs(hearing.familiar), LOWEST_LUFS)
         return [Onset(at_s - HOP_S, at_s, level, over_db, over_db / HOP_S, over_db, familiar_db, is_burst=True)]
 
     def _sample(self) -> list[Onset]:
         """One more sample of the fast level."""
-        level = max(to_lufs(self.hearing.fast), LOWEST_LUFS)
+        fast = self.hearing.fast
+        level = to_lufs(fast) if fast > self._floor else self.floor_lufs
         before, self._before = self._before, level
         sample = self._hops // 2
         climb = self._open
