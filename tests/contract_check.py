@@ -1,4 +1,4 @@
-"""The clauses of docs/never-startle.md, measured on a recording of what left the speaker. No stage of the player is used.
+"""The clauses of docs/never-startle.md, measured on a recording of what left the speaker, by no stage of the player.
 
 A recording is float32, shape (frames, 2), 48 kHz. Powers come from the meter and onsets from the judge, both of which
 are proven on known signals (tests/adapters/test_ebur128.py, tests/dsp/test_instruments.py). Clicks have a detector of
@@ -78,9 +78,9 @@ class Figures:
         """One line."""
         return (
             f"startle events {len(self.startles)}, bursts {len(self.bursts)}, new onsets {len(self.new_onsets)}, "
-            f"clicks {len(self.clicks)}, max M {self.max_momentary_lufs:.1f} LUFS, max S {self.max_short_lufs:.1f} LUFS, "
-            f"true peak {self.true_peak_dbtp:+.2f} dBTP, sample peak {20 * math.log10(max(self.peak, 1e-9)):+.3f} dBFS, "
-            f"steepest {self.rise_db_per_s:.0f} dB/s"
+            f"clicks {len(self.clicks)}, max M {self.max_momentary_lufs:.1f} and S {self.max_short_lufs:.1f} LUFS, "
+            f"true peak {self.true_peak_dbtp:+.2f} dBTP, sample peak {20 * math.log10(max(self.peak, 1e-9)):+.3f} "
+            f"dBFS, steepest {self.rise_db_per_s:.0f} dB/s"
         )
 
 
@@ -111,7 +111,8 @@ class Touch:
         """One line."""
         return (
             f"reduced {self.reduced_share:6.2%} of the time, at most {self.most_db:4.1f} dB, LRA "
-            f"{self.range_change_lu:+.2f} LU, I {self.loudness_change_lu:+.2f} LU, spread {self.spread_change_db:+.2f} dB"
+            f"{self.range_change_lu:+.2f} LU, I {self.loudness_change_lu:+.2f} LU, "
+            f"spread {self.spread_change_db:+.2f} dB"
         )
 
 
@@ -206,7 +207,7 @@ def _clicks_in(channel: npt.NDArray[np.float32], smallest: float, ratio: float) 
 
 
 def _high(channel: Floats) -> Floats:
-    """What lies above 4 kHz: the sound less its low-pass, a windowed sinc, so that an impulse keeps nearly its height."""
+    """What lies above 4 kHz: the sound less its low-pass, a short windowed sinc."""
     t = np.arange(_HIGH_TAPS) - _HIGH_TAPS // 2
     low = np.sinc(t * 2 * 4000.0 / RATE_HZ) * np.hanning(_HIGH_TAPS + 2)[1:-1]
     taps = -low / low.sum()
