@@ -7,12 +7,15 @@ their own, proven in tests/test_contract_check.py:
 a *click* is an impulse of at most 2 ms that stands alone. What is left of the sound above 4 kHz has a peak that is 16
 times (24 dB) the RMS of the 20 ms before and of the 20 ms after it, 2 ms to each side left out. Noise, rain and taps
 reach 6 times, the hardest plosive of a whisper 14; they go on sounding, so that they have no quiet on both sides.
-Impulses that do not reach ``smallest`` are not heard.
+Impulses that do not reach ``smallest`` do not count: in `figures` the RMS of calm sound, 15 to 20 dB below the peaks of
+its own taps and plosives.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,10 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from player.adapters.ebur128 import HopMeter, ProgrammeMeter
-from player.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs
+from player.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs, to_power
 from player.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from tests.signals import RATE_HZ, Sound, frames_of, in_blocks
-from tests.sound import fastest_rise
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,8 +63,10 @@ class Figures:
         peak: C4, the largest sample.
         rise_db_per_s: the steepest 100 ms of the 50 ms level, what lies below the floor counting as the floor.
         is_finite: C5.
+        onsets: all of them.
     """
 
+    onsets: tuple[Onset, ...]
     startles: tuple[Onset, ...]
     bursts: tuple[Onset, ...]
     new_onsets: tuple[Onset, ...]
@@ -78,7 +82,7 @@ class Figures:
         """One line."""
         return (
             f"startle events {len(self.startles)}, bursts {len(self.bursts)}, new onsets {len(self.new_onsets)}, "
-            f"clicks {len(self.clicks)}, max M {self.max_momentary_lufs:.1f} and S {self.max_short_lufs:.1f} LUFS, "
+            f"clicks {len(self.clicks)}, max M {self.max_momentary_lufs:.2f} and S {self.max_short_lufs:.2f} LUFS, "
             f"true peak {self.true_peak_dbtp:+.2f} dBTP, sample peak {20 * math.log10(max(self.peak, 1e-9)):+.3f} "
             f"dBFS, steepest {self.rise_db_per_s:.0f} dB/s"
         )
@@ -144,15 +148,16 @@ def figures(sound: Sound, calm_lufs: float) -> Figures:
     for block in in_blocks(clean, 48_000):
         meter.add(block)
     return Figures(
+        onsets=tuple(onsets),
         startles=tuple(onset for onset in onsets if onset.is_startle and not onset.is_burst),
         bursts=tuple(onset for onset in onsets if onset.is_burst),
         new_onsets=tuple(onset for onset in onsets if onset.is_new and not onset.is_burst),
-        clicks=clicks(clean, smallest=10 ** (floor / 20)),
+        clicks=clicks(clean, smallest=10 ** (calm_lufs / 20)),
         max_momentary_lufs=loudest(powers, 0.4),
         max_short_lufs=loudest(powers, 3.0),
         true_peak_dbtp=meter.true_peak_dbtp,
         peak=float(np.abs(clean).max(initial=0.0)),
-        rise_db_per_s=fastest_rise(clean, floor).db_per_s,
+        rise_db_per_s=steepest(powers, floor),
         is_finite=finite,
     )
 
@@ -160,6 +165,12 @@ def figures(sound: Sound, calm_lufs: float) -> Figures:
 def loudest(powers: list[float], window_s: float) -> float:
     """The loudest window, looked at every 5 ms."""
     return to_lufs(float(sliding(powers, window_s).max(initial=0.0)))
+
+
+def steepest(powers: list[float], floor_lufs: float) -> float:
+    """The largest rise of the 50 ms level within 100 ms, in dB/s."""
+    levels = 10 * np.log10(np.maximum(sliding(powers, 0.05), to_power(floor_lufs)))
+    return float((levels[20:] - levels[:-20]).max(initial=0.0)) / 0.1
 
 
 def sliding(powers: list[float], window_s: float) -> Floats:
@@ -245,18 +256,23 @@ def _programme(sound: Sound) -> ProgrammeMeter:
     return meter
 
 
-def raised_ki(before: list[Onset], after: list[Onset], tolerance_db: float = 0.1) -> list[tuple[Onset, float]]:
-    """Onsets that score more than any that overlaps them (to 50 ms) did before, each with what was scored before."""
+def raised_ki(before: Iterable[Onset], after: Iterable[Onset], apart_s: float = 0.05) -> list[tuple[Onset, float]]:
+    """Onsets that score more than any so near did before, by more than 0.1 dB, each with what was scored before.
+
+    What is loud hides the onsets of what is quiet right behind it: once it is held down they are heard, and score. Give
+    ``apart_s`` accordingly where a recording has such places.
+    """
+    scored = [onset for onset in before if onset.ki_db > 0.0 and not onset.is_burst]
+    starts = [onset.at_s for onset in scored]
+    longest_s = max((onset.end_s - onset.at_s for onset in scored), default=0.0)
     raised = []
     for onset in after:
         if onset.is_burst or onset.ki_db == 0.0:
             continue
-        lap = [
-            other.ki_db
-            for other in before
-            if not other.is_burst and other.at_s - 0.05 <= onset.end_s and onset.at_s <= other.end_s + 0.05
-        ]
-        most = max(lap, default=0.0)
-        if onset.ki_db > most + tolerance_db:
+        first = bisect_left(starts, onset.at_s - apart_s - longest_s)
+        last = bisect_right(starts, onset.end_s + apart_s)
+        near = [other.ki_db for other in scored[first:last] if onset.at_s <= other.end_s + apart_s]
+        most = max(near, default=0.0)
+        if onset.ki_db > most + 0.1:
             raised.append((onset, most))
     return raised

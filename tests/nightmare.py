@@ -1,4 +1,4 @@
-"""The night of hazards: every hazard of docs/never-startle.md in calm material, as files of every format, with the truth.
+"""The night of hazards: all those of docs/never-startle.md in calm material, as files of every format, with the truth.
 
 `night(folder)` builds it, about 17 min in 28 files that are to be played in order, and is the same for every call. What
 is calm in a track has a known loudness, so that a programme gain can be given without a scan. Needs ffmpeg.
@@ -241,7 +241,9 @@ def _clicks() -> Bed:
 
 
 def _click_in_whisper() -> Bed:
-    bed = Bed("whisper", "n7", 34.0, -36.0).put(15.0, "one full-scale sample", np.ones((1, 2), np.float32), instead=True)
+    bed = Bed("whisper", "n7", 34.0, -36.0).put(
+        15.0, "one full-scale sample", np.ones((1, 2), np.float32), instead=True
+    )
     return bed.put(19.3, "pop of 2 ms", loud_noise(0.002, "p7"), instead=True).clip()
 
 
@@ -255,7 +257,7 @@ def _hot() -> Bed:
 def _swell() -> Bed:
     bed = Bed("rain", "n10", 58.0, -46.0).marked(14.0, "swell of 25 dB in 20 s: legitimate")
     bed.sound = swell(bed.sound, 14.0, 20.0, 25.0)
-    bed.lufs = -34.0
+    bed.lufs = -24.0  # a scan plans the largest S under the limit of C3, and that is here what counts
     return bed
 
 
@@ -266,8 +268,10 @@ def _loud_end() -> Bed:
 
 def _bell() -> Bed:
     bed = Bed("whisper", "n13", 78.0, -34.0)
-    bed.put(14.0, "digital silence of 45 s", silence(45.0), instead=True).put(59.0, "bell after silence", bell())
-    return bed.clip()
+    bed.put(14.0, "digital silence of 45 s", silence(45.0), instead=True)
+    edge = np.linspace(1.0, 0.0, frames_of(0.2), dtype=np.float32)[:, None]  # at once it would be a hole, and is mended
+    bed.sound[frames_of(13.8) :][: len(edge)] *= edge
+    return bed.put(59.0, "bell after silence", bell()).clip()
 
 
 def _advert() -> Bed:

@@ -1,5 +1,6 @@
-"""A night through the real session, engine, libVLC and chain on a virtual clock: `lull rehearse`'s machinery, its output
-kept, with the programme gains of a measured library.
+"""A night through the real session, engine, libVLC and chain on a virtual clock: the machinery of `lull rehearse`.
+
+Its output is kept, and each track gets the programme gain of a measured library.
 """
 
 from __future__ import annotations
@@ -138,7 +139,9 @@ def play(night: Night, *, is_open: bool = False, volume: int = 100, meddle: Medd
 
     rehearsal = Rehearsal(settings, Session(settings, random.Random(SEED)), FileLibrary(), clock, hear)
     sink = KeepingSink(clock)
-    engine_settings = EngineSettings(FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True)
+    engine_settings = EngineSettings(
+        FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True
+    )
     with patch("player.engine.Chain", OpenChain if is_open else Chain):
         engine = Engine(sink, VlcDecoder(), clock, rehearsal.report, engine_settings)
     gains = {track.file: track.gain_db(TARGET_LUFS, CEILING_DBTP) for track in night.tracks}
