@@ -337,6 +337,24 @@ RECIPES: Final[tuple[Recipe, ...]] = (
     ("24-early.mp3", _early, lossy),
     ("27-misaligned.wav", lambda: Bed("whisper", "n27").marked(20.0, "a byte is missing for 1.5 s"), misaligned),
 )
+
+
+def worst(folder: Path) -> list[tuple[Path, list[tuple[float, str]]]]:
+    """Two minutes of the worst for tests in real time: three files that are to be played in order, with their truth."""
+    first = Bed("whisper", "w1", 56.0, -32.0).put(0.0, "loud jingle first", jingle(2.0), instead=True)
+    first.put(13.0, "airhorn in a whisper", airhorn(), instead=True).put(20.0, "slam", loud_noise(0.2, "w1"))
+    first.put(26.0, "one full-scale sample", np.ones((1, 2), np.float32), instead=True)
+    first.put(30.0, "0.2 s at +85 dBFS", scaled(tone(0.2, 997.0, 1.0), 85.0), instead=True)
+    second = Bed("tapping", "w2", 40.0, -32.0).put(15.0, "scream", scream()).gain(22.0, 2.0, 20.0)
+    second.put(27.9, "loud until it ends", loud_noise(12.1, "w2"), instead=True).clip()
+    third = Bed("rain", "w3", 44.0, -8.0).marked(0.0, "mastered 25 LU hotter")
+    third.put(18.0, "digital silence of 6 s", silence(6.0), instead=True).put(24.0, "bell after silence", bell()).clip()
+    found = []
+    for name, bed, write in (("1.wav", first, float_wav), ("2.flac", second, encode), ("3.mp3", third, lossy)):
+        found.append((write(folder / name, bed.sound), bed.hazards))
+    return found
+
+
 EMPTY: Final = "26-empty.mp3"
 TEXT: Final = "26-text.mp3"
 
