@@ -124,6 +124,7 @@ class Keeper:
     def _programme(self, playlist: Playlist, *, is_last: bool = False) -> Programme:
         programme = Programme(playlist, self._tracks.get(playlist.name), self._rotation, self._rng, self._ids)
         programme.is_last = is_last
+        programme.limits = self.settings.limits
         return programme
 
     def _end(self, run: Run, now: Now, out: Outcome) -> None:
@@ -206,6 +207,7 @@ class Keeper:
             self.idle_volume = settings.volume.cap(self.idle_volume)
         if self.run is not None:
             self.run.fades = settings.fades
+            self.run.programme.limits = settings.limits
             if self.run.volume > settings.volume.max:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
         out.tell("settings_changed", "the config was read again")
