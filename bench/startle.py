@@ -1,4 +1,4 @@
-"""The night of hazards through lull and through other players and their filters: what startles, and what calm sound pays.
+"""The night of hazards through lull, other players and their filters: what startles, and what calm sound pays.
 
 `python bench/startle.py [--only lull,mpv] [--night FOLDER]` from the repository; see bench/README.md for the columns.
 Everything is rendered into files, faster than real time, and judged from those by tests/contract_check.py.

@@ -1,7 +1,7 @@
 """The night of hazards: all those of docs/never-startle.md in calm material, as files of every format, with the truth.
 
 `night(folder)` builds it, about 17 min in 28 files that are to be played in order, and is the same for every call. What
-is calm in a track has a known loudness, so that a programme gain can be given without a scan. Needs ffmpeg.
+is calm in a track has a known loudness, which a scan must find. Needs ffmpeg.
 """
 
 from __future__ import annotations
@@ -44,20 +44,12 @@ class NightTrack:
 
     Attributes:
         calm_lufs: loudness of what is calm in it, None where there is nothing to be heard.
-        true_peak_dbtp: the largest sample, for the programme gain.
         is_calm: nothing in it may be touched (C9).
     """
 
     file: str
     calm_lufs: float | None
-    true_peak_dbtp: float
     is_calm: bool
-
-    def gain_db(self, target_lufs: float, ceiling_dbtp: float) -> float:
-        """Programme gain as section 4.1 has it."""
-        if self.calm_lufs is None:
-            return 0.0
-        return min(target_lufs - self.calm_lufs, max(0.0, ceiling_dbtp - self.true_peak_dbtp), 6.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +249,7 @@ def _hot() -> Bed:
 def _swell() -> Bed:
     bed = Bed("rain", "n10", 58.0, -46.0).marked(14.0, "swell of 25 dB in 20 s: legitimate")
     bed.sound = swell(bed.sound, 14.0, 20.0, 25.0)
-    bed.lufs = -24.0  # a scan plans the largest S under the limit of C3, and that is here what counts
+    bed.lufs = -28.0
     return bed
 
 
@@ -377,17 +369,13 @@ def _build(folder: Path) -> tuple[list[NightTrack], list[Hazard]]:
     for name, make, write in RECIPES:
         bed = make()
         write(folder / name, bed.sound)
-        tracks.append(NightTrack(name, bed.lufs, _peak_db(bed.sound), is_calm=False))
+        tracks.append(NightTrack(name, bed.lufs, is_calm=False))
         hazards += [Hazard(name, at_s, kind) for at_s, kind in bed.hazards]
     for name, (kind, write) in CALM_TRACKS.items():
         sound = Bed(kind, name).sound
         write(folder / name, sound)
-        tracks.append(NightTrack(name, QUIET_LUFS, _peak_db(sound), is_calm=True))
+        tracks.append(NightTrack(name, QUIET_LUFS, is_calm=True))
     (folder / EMPTY).write_bytes(b"")
     (folder / TEXT).write_text("This is no music.\n" * 500)
-    tracks += [NightTrack(name, None, 0.0, is_calm=False) for name in (EMPTY, TEXT)]
+    tracks += [NightTrack(name, None, is_calm=False) for name in (EMPTY, TEXT)]
     return sorted(tracks, key=lambda track: track.file), sorted(hazards, key=lambda hazard: (hazard.file, hazard.at_s))
-
-
-def _peak_db(sound: Sound) -> float:
-    return float(20 * np.log10(np.abs(sound[np.isfinite(sound)]).max()))

@@ -1,13 +1,13 @@
 """A night through the real session, engine, libVLC and chain on a virtual clock: the machinery of `lull rehearse`.
 
-Its output is kept, and each track gets the programme gain of a measured library.
+Its output is kept. Tracks are scanned first, once for each folder.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
@@ -15,8 +15,8 @@ from unittest.mock import patch
 import numpy as np
 
 from player.adapters.ebur128 import HopMeter
-from player.adapters.library import FileLibrary
 from player.adapters.vlc_source import VlcDecoder
+from player.cli.measuring import MeasuredLibrary
 from player.clock import Clock, Now
 from player.commands import Command, Play, Request
 from player.dsp.chain import Chain
@@ -24,7 +24,6 @@ from player.dsp.types import Block
 from player.engine import Engine, EngineSettings
 from player.events import Event, News
 from player.measured import TARGET_LUFS
-from player.orders import EngineOrder, Item, PlayItem, QueueItem
 from player.rehearsal import Rehearsal, VirtualClock
 from player.safety import CEILING_DBTP
 from player.session import Session
@@ -60,30 +59,6 @@ class KeepingSink:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class Measured:
-    """Stands before the engine and gives each item the gain that its measurements ask for."""
-
-    def __init__(self, engine: Engine, gains: dict[str, float]) -> None:
-        self._engine = engine
-        self._gains = gains
-
-    def order(self, order: EngineOrder) -> None:
-        """Pass it on."""
-        match order:
-            case PlayItem(item):
-                order = replace(order, item=self._gained(item))
-            case QueueItem(item) if item is not None:
-                order = QueueItem(self._gained(item))
-        self._engine.order(order)
-
-    def step(self) -> None:
-        """One block."""
-        self._engine.step()
-
-    def _gained(self, item: Item) -> Item:
-        return replace(item, gain_db=self._gains[Path(item.uri).name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +107,20 @@ def play(night: Night, *, is_open: bool = False, volume: int = 100, meddle: Medd
     playlist = Playlist("night", tuple(map(str, night.paths())), Order.ONCE)
     settings = Settings(volume=VolumeSettings(default=volume, max=100), fades=FADES, playlists=(playlist,))
     played = Played(np.zeros((0, 2), np.float32))
+    library = MeasuredLibrary(night.folder / "state")
 
     def hear(now: Now, event: Event) -> None:
         if isinstance(event, News):
             played.news.append((now.boot_s, event))
 
-    rehearsal = Rehearsal(settings, Session(settings, random.Random(SEED)), FileLibrary(), clock, hear)
+    rehearsal = Rehearsal(settings, Session(settings, random.Random(SEED)), library, clock, hear)
     sink = KeepingSink(clock)
     engine_settings = EngineSettings(
         FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True
     )
     with patch("player.engine.Chain", OpenChain if is_open else Chain):
         engine = Engine(sink, VlcDecoder(), clock, rehearsal.report, engine_settings)
-    gains = {track.file: track.gain_db(TARGET_LUFS, CEILING_DBTP) for track in night.tracks}
-    rehearsal.attach(Measured(engine, gains))
+    rehearsal.attach(engine)
     rehearsal.tell(Request(Play("night", volume, TIMER_OFF), "test"))
     try:
         while not rehearsal.is_idle and clock.now().boot_s < LONGEST_S:
@@ -155,6 +130,7 @@ def play(night: Night, *, is_open: bool = False, volume: int = 100, meddle: Medd
             rehearsal.step()
     finally:
         engine.finish()
+        library.close()
     played.sound = np.concatenate(sink.blocks)
     played.faults = engine._chain.faults
     return played
