@@ -23,9 +23,8 @@ from player.dsp.chain import Chain
 from player.dsp.types import Block
 from player.engine import Engine, EngineSettings
 from player.events import Event, News
-from player.measured import TARGET_LUFS
 from player.rehearsal import Rehearsal, VirtualClock
-from player.safety import CEILING_DBTP
+from player.safety import CEILING_DBTP, TARGET_LUFS
 from player.session import Session
 from player.settings import TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
 from tests.nightmare import Night
