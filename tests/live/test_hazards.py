@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from player.safety import CEILING_DBTP, TARGET_LUFS
+from player.safety import CEILING_DBTP
+from player.settings import TARGET_LUFS
 from player.units import db_to_gain, volume_to_db
 from tests.contract_check import figures
 from tests.live.broker import RealBroker

@@ -24,9 +24,9 @@ from player.dsp.types import Block
 from player.engine import Engine, EngineSettings
 from player.events import Event, News
 from player.rehearsal import Rehearsal, VirtualClock
-from player.safety import CEILING_DBTP, TARGET_LUFS
+from player.safety import CEILING_DBTP
 from player.session import Session
-from player.settings import TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
+from player.settings import TARGET_LUFS, TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
 from tests.nightmare import Night
 from tests.nights.open_chain import OpenChain
 from tests.signals import RATE_HZ, Sound, frames_of

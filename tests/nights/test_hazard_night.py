@@ -16,7 +16,8 @@ import pytest
 from player.clock import Now
 from player.commands import Command, Next, Pause, Resume, Seek, SetVolume
 from player.dsp.crossfade import overlap_s
-from player.safety import CEILING_DBTP, TARGET_LUFS
+from player.safety import CEILING_DBTP
+from player.settings import TARGET_LUFS
 from player.units import db_to_gain
 from tests.contract_check import Figures, Touch, figures, raised_ki, touch
 from tests.nightmare import EMPTY, TEXT, Night, night
