@@ -36,7 +36,7 @@ from player.events import (
     Tamed,
 )
 from player.mixer import Mixer
-from player.orders import EngineOrder, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.orders import EngineOrder, Guard, PlayItem, QueueItem, Quit, RampTo, Retune, Then
 from player.outlet import Outlet, Written
 from player.ports import Decoder, Sink
 from player.safety import STOP_NOW_S
@@ -198,6 +198,8 @@ class Engine:
             case Retune(crossfade_s, ceiling_dbtp):
                 self._mixer.crossfade_s = crossfade_s
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
+            case Guard(is_strict):
+                self._chain.guard.is_strict = is_strict
             case _UseSink(sink):
                 self._new_sink = sink
             case Quit():

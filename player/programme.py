@@ -87,6 +87,18 @@ class Programme:
         self._titles: dict[int, Track] = {}
         rotation.begin(playlist.name)
 
+    @property
+    def left_s(self) -> float | None:
+        """What is left of the current track, None where nobody knows."""
+        playing = self.current
+        if playing is None or not playing.is_sounding or playing.duration_s is None:
+            return None
+        return playing.duration_s - playing.position_s
+
+    def track_of(self, item_id: int | None) -> Track | None:
+        """The track of an item that sounds or has sounded lately."""
+        return None if item_id is None else self._titles.get(item_id)
+
     def begin(self, now_s: float, out: Outcome) -> None:
         """Play a first track, blending it over whatever sounds; wait where the library has not looked yet."""
         if self._tracks is None:
@@ -112,10 +124,10 @@ class Programme:
         self._play(track, out, Crossing.SKIP)
         return True
 
-    def on_engine_fault(self, now_s: float, out: Outcome) -> None:
-        """The engine failed in the middle of a track: it may be the track's doing, so another one is taken."""
+    def on_fault(self, reason: str, now_s: float, out: Outcome) -> None:
+        """The sound broke off in the middle of a track: it may be the track's doing, so another one is taken."""
         if self.current is not None:
-            self._set_aside(self.current.track, "the engine failed in it", out)
+            self._set_aside(self.current.track, reason, out)
         self.current = self._queued = None
         self._play_another(now_s, out, Crossing.BLEND)
 
