@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import math
+import weakref
 from functools import cache
 from typing import Any, Final
 
@@ -68,11 +69,7 @@ class _State:
             raise LoudnessError(f"{LIBRARY} has no memory left")
         self.value = ctypes.c_double()
         self.result = ctypes.byref(self.value)
-
-    def __del__(self) -> None:
-        handle = getattr(self, "handle", None)
-        if handle:
-            self.library.ebur128_destroy(ctypes.byref(handle))
+        weakref.finalize(self, self.library.ebur128_destroy, ctypes.byref(self.handle))
 
     def add(self, block: Block) -> None:
         """Measure more audio."""
@@ -103,15 +100,14 @@ class HopMeter:
     def powers(self, block: Block) -> list[float]:
         """Power of each hop of the block, shape (n * hop_frames, 2), finite."""
         samples = np.ascontiguousarray(block, np.float32)
-        state, step, hop_ms = self._state, self._hop_frames * _FRAME_BYTES, self._hop_ms
+        state, hop, hop_ms, found = self._state, self._hop_frames, self._hop_ms, []
         add, window = state.library.ebur128_add_frames_float, state.library.ebur128_loudness_window
-        handle, value, result, first = state.handle, state.value, state.result, samples.ctypes.data
-        found = []
-        for hop in range(len(samples) // self._hop_frames):
-            add(handle, first + hop * step, self._hop_frames)
+        handle, value, result, first = state.handle.value, state.value, state.result, samples.ctypes.data
+        for at in range(first, first + len(samples) // hop * hop * _FRAME_BYTES, hop * _FRAME_BYTES):
+            add(handle, at, hop)
             window(handle, hop_ms, result)
-            found.append(to_power(value.value))
-        return found
+            found.append(value.value)
+        return [to_power(level_lufs) for level_lufs in found]
 
 
 class ProgrammeMeter:

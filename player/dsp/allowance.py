@@ -17,7 +17,7 @@ from player.dsp.hearing import CHUNK_HOPS, CHUNK_S
 _FREE: Final = 0.7
 """So much of the window may be spent within the short horizon."""
 _TRANSIENT: Final = 0.5
-"""While the fast level is 3 dB below the limit, a single hop may take half of a chunk's allowance."""
+"""While the fast level is 3 dB below the limit, a single hop may take a quarter of what is left for a chunk."""
 _LEAST: Final = 0.05
 """13 dB below the limit is always allowed: it moves the limit by 0.2 dB at most, and nothing is cut out."""
 
@@ -58,7 +58,18 @@ class Allowance:
         """The most that a hop may take when ``late`` is yet to be taken, while the fast level stands at ``fast``."""
         left = self.left - late
         even = 2.0 * left / (self._hops + 1)
-        return max(even, 0.5 * left, self._least) if fast < self._transient else max(even, self._least)
+        return max(even, 0.25 * left, self._least) if fast < self._transient else max(even, self._least)
+
+    def take_many(self, powers: list[float], share: float) -> None:
+        """The same as `take` for each power times ``share``, of at most as many as this chunk has left."""
+        taken, left = self._taken, self.left
+        for power in powers:
+            taken += power * share
+            left -= power * share
+        self._taken, self.left = taken, max(left, 0.0)
+        self._hops -= len(powers)
+        if self._hops == 0:
+            self._end_chunk()
 
     def take(self, power: float) -> None:
         """A hop of this power was heard."""
@@ -66,7 +77,10 @@ class Allowance:
         self.left = max(self.left - power, 0.0)
         self._hops -= 1
         if self._hops == 0:
-            self._chunks.append(self._taken)
-            del self._chunks[0]
-            self._taken, self._hops = 0.0, CHUNK_HOPS
-            self.left = self._next_chunk()
+            self._end_chunk()
+
+    def _end_chunk(self) -> None:
+        self._chunks.append(self._taken)
+        del self._chunks[0]
+        self._taken, self._hops = 0.0, CHUNK_HOPS
+        self.left = self._next_chunk()

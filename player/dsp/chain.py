@@ -8,7 +8,7 @@ Runs on the engine thread. The order, and why:
 4. the *limiter*, behind which nothing can raise a level: no peak above the ceiling;
 5. the *check* and the *output meter*: they know nothing of the stages but the promise, and trust none of them.
 
-The first three work in hops of 5 ms, which are always cut at the same frames.
+The first three work in hops of 5 ms and chunks of ten hops, which are always cut at the same frames.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Chain:
         if self.broken is not None:
             out = _let_go(out)
             self.hush()
+            self.forget()
         self.meter.measure(out)
         return out
 

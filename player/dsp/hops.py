@@ -1,7 +1,7 @@
-"""Cuts a stream of blocks of any size into whole hops of 5 ms, and puts the hops together again, one hop late.
+"""Cuts a stream of blocks of any size into chunks of ten hops, 50 ms, and puts them together again, one chunk late.
 
-Runs on the engine thread. The stages between work hop by hop, always cut at the same frames, so that they give the same
-bits however the audio came in.
+Runs on the engine thread. The stages between work hop by hop and chunk by chunk, always cut at the same frames, so that
+they give the same bits however the audio came in.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from typing import Final
 
 import numpy as np
 
-from player.dsp.hearing import HOP_FRAMES
+from player.dsp.hearing import CHUNK_HOPS, HOP_FRAMES
 from player.dsp.types import Block
 from player.units import CHANNELS
+
+CHUNK_FRAMES: Final = CHUNK_HOPS * HOP_FRAMES
 
 
 class Hops:
     """For each block `take` once, then `give` as many frames as the block had."""
 
-    latency_frames: Final = HOP_FRAMES
+    latency_frames: Final = CHUNK_FRAMES
 
     def __init__(self) -> None:
         self.reset()
@@ -26,12 +28,12 @@ class Hops:
     def reset(self) -> None:
         """Forget the frames that wait on either side."""
         self._waiting: Block = np.zeros((0, CHANNELS), np.float32)
-        self._ready: Block = np.zeros((HOP_FRAMES, CHANNELS), np.float32)
+        self._ready: Block = np.zeros((CHUNK_FRAMES, CHANNELS), np.float32)
 
     def take(self, block: Block) -> Block:
-        """The hops that are complete with this block, shape (n * 240, 2)."""
+        """The chunks that are complete with this block, shape (n * 2400, 2)."""
         frames = np.concatenate((self._waiting, block)) if len(self._waiting) else block
-        whole = len(frames) // HOP_FRAMES * HOP_FRAMES
+        whole = len(frames) // CHUNK_FRAMES * CHUNK_FRAMES
         self._waiting = frames[whole:].copy()
         return frames[:whole]
 

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from player.dsp.hearing import CHUNK_HOPS, CHUNK_S, HOP_FRAMES, to_lufs, to_power
-from player.dsp.startle import ROOM_BELOW_CALM_DB, Judge
+from player.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.dsp.types import Block, MakePowerMeter
 from player.measured import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 from player.units import CHANNELS
@@ -59,7 +59,7 @@ class OutputMeter:
         self._full = deque([0.0] * SHORT_TERM_CHUNKS, SHORT_TERM_CHUNKS)
 
     def measure(self, block: Block, full: float, room: float) -> Broken | None:
-        """Judge the block, shape (frames, 2), finite; the first clause that it breaks.
+        """Judge the block, shape (frames, 2), finite; the first clause that it breaks, after which `forget` is due.
 
         Args:
             block: what is about to be played.
@@ -78,20 +78,24 @@ class OutputMeter:
         self._judged([0.0] * hops, 0.0)
 
     def _judged(self, powers: list[float], full: float) -> Broken | None:
-        broken: Broken | None = None
         judge = self._judge
         for power in powers:
-            for onset in judge.push(power):
-                if onset.is_startle:
-                    what = "a burst" if onset.is_burst else "an onset"
-                    broken = broken or Broken("C1", f"{what} {onset.ld_db:.1f} dB up to {onset.level_lufs:.1f} LUFS")
-            if broken is None and judge.is_startling:
-                broken = Broken("C1", "an onset that stands out")
+            broken = self._startle(judge.push(power))
             self._chunk += power
             self._hops += 1
-            if self._hops == CHUNK_HOPS:
-                broken = self._end_chunk(full) or broken
-        return broken
+            if self._hops >= CHUNK_HOPS and broken is None:
+                broken = self._end_chunk(full)
+            if broken is not None:
+                return broken
+        return None
+
+    def _startle(self, onsets: list[Onset]) -> Broken | None:
+        """C1: of what has just been found, or of what is under way."""
+        for onset in onsets:
+            if onset.is_startle:
+                what = "a burst" if onset.is_burst else "an onset"
+                return Broken("C1", f"{what} {onset.ld_db:.1f} dB up to {onset.level_lufs:.1f} LUFS")
+        return Broken("C1", "an onset that stands out") if self._judge.is_startling else None
 
     def _end_chunk(self, full: float) -> Broken | None:
         """C3, each 50 ms."""
