@@ -69,7 +69,7 @@ class Parts:
     """Everything that touches the world; real ones from `player.cli.parts`, fakes in tests."""
 
     clock: Clock
-    make_sink: Callable[[AudioSettings], Sink]
+    make_sink: Callable[[AudioSettings, Callable[[str | None], None]], Sink]
     decoder: Decoder
     library: Library
     notifier: Notifier
@@ -94,7 +94,7 @@ class App:
         self._watchers = tuple(watchers)
         self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
         self._engine = Engine(
-            parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts)
+            self._make_sink(config), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts)
         )
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
         self._librarian = Librarian(parts.library, self.inbox.put)
@@ -289,7 +289,11 @@ class App:
         if "audio" in changed:
             text = "the new audio settings hold as soon as nothing plays"
             self._tell(News("settings_changed", text, {}), now)
-            self._engine.replace_sink(self._parts.make_sink(fresh.audio))
+            self._hand_over(Trouble("mixer", None), now)
+            self._engine.replace_sink(self._make_sink(fresh))
+
+    def _make_sink(self, config: Config) -> Sink:
+        return self._parts.make_sink(config.audio, lambda text: self.inbox.put(Trouble("mixer", text)))
 
 
 def _engine_settings(config: Config, parts: Parts) -> EngineSettings:

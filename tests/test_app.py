@@ -100,7 +100,7 @@ class House:
         clock = SystemClock()
         parts = Parts(
             clock=clock,
-            make_sink=lambda audio: self._sink(audio, clock),
+            make_sink=lambda audio, _tell: self._sink(audio, clock),
             decoder=FakeDecoder({"tone": tone()}),
             library=OneTrack(),
             notifier=self.notifier,

@@ -48,7 +48,7 @@ STRANGERS = [
 DOORS = {
     "vlc": {"adapters/vlc_source.py"},
     "paho": {"adapters/mqtt.py"},
-    "alsaaudio": {"adapters/alsa_sink.py"},
+    "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py"},
     "systemd": {"adapters/systemd.py", "adapters/journal.py"},
     "yaml": {"config/tree.py"},
 }

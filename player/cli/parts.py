@@ -22,7 +22,7 @@ def real_parts() -> Parts:
     decoder = VlcDecoder()
     return Parts(
         clock=clock,
-        make_sink=lambda audio: make_sink(audio, clock),
+        make_sink=lambda audio, tell: make_sink(audio, clock, tell),
         decoder=decoder,
         library=FileLibrary(),
         notifier=SystemdNotifier(),
