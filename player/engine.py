@@ -195,9 +195,10 @@ class Engine:
                 self._chain.ramp.to(target_db, over_s)
                 self._then = then
                 self._is_held = self._is_held and target_db == SILENCE_DB
-            case Retune(crossfade_s, ceiling_dbtp):
+            case Retune(crossfade_s, ceiling_dbtp, target_lufs):
                 self._mixer.crossfade_s = crossfade_s
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
+                self._chain.set_target(target_lufs)
             case Guard(is_strict):
                 self._chain.guard.is_strict = is_strict
             case _UseSink(sink):

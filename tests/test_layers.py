@@ -24,14 +24,14 @@ LAYERS = [
     {"wire"},
     {"ports"},
     {"config"},
-    {"outcome", "start", "states", "watch"},
+    {"outcome", "start", "states", "watch", "items"},
     {"levels", "asleep", "taming", "setbacks", "programme"},
     {"run"},
     {"keeper"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian"},
+    {"engine", "adapters", "rehearsal", "librarian", "measuring"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -60,6 +60,7 @@ STANDARD_ONLY = {
     "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks",
+    "measuring", "items",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

@@ -7,7 +7,7 @@ each stand 6 dB over the last one, and the guard would never know.)
 Theory. For each hop there are five bounds on the power that may leave; the K-weighted power p that came in is known, so
 the largest gain that obeys a bound has a closed form, and nothing is estimated:
 
-- *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 15 dB/s))), where H is the familiar
+- *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
   level, B the background and e is 8 dB, or 6 dB when strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A
   power that is not familiar itself may bring E to its bound in 125 ms; at once would be steeper than it came;
 - *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; what is left is spread over three hops;
@@ -16,8 +16,8 @@ the largest gain that obeys a bound has a closed form, and nothing is estimated:
   what is left, so a bound is approached and never hit like a wall.
 
 B and Q count as no less than the floor: what the room hides anyway. A bound on E or R falls by no more than 20 dB/s, so
-that a level that stops being familiar while it sounds is let down, not cut. H + 2.7 dB with an H that is half a second
-old lets a steady sound grow by 5 dB/s: a rise of the ramp passes nearly as it is, and anything steeper is made so.
+that a level that stops being familiar while it sounds is let down, not cut. H is followed at no more than 5 dB/s, so a
+rise of the ramp passes nearly as it is, and anything steeper is made so.
 
 The gain falls at once and returns with a time constant of 40 ms. A hop's gain holds for each of its samples: at the
 border of two hops stands the lower gain, and between borders a straight line in dB. That is why the stage is one hop
@@ -60,7 +60,9 @@ NOTICED: Final[float] = 10.0**0.3
 """3 dB."""
 GENTLE: Final[float] = 10.0**0.8
 STRICT: Final[float] = 10.0**0.6
-EMERGING: Final[float] = 10.0 ** (15.0 * HOP_S / 10.0)
+GENTLE_RATE: Final[float] = 10.0 ** (5.0 * HOP_S / 10.0)
+STRICT_RATE: Final[float] = 10.0 ** (3.0 * HOP_S / 10.0)
+"""5 dB/s, 3 when strict: how fast a level may emerge, and H is followed, or it would come in steps of 2.7 dB."""
 BURST_ROOM: Final[float] = 10.0**1.4
 CREST: Final[float] = 10.0**1.5
 APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
@@ -108,7 +110,7 @@ class Guard:
 
     Attributes:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
-        is_strict: hold the emergence to 6 dB instead of 8.
+        is_strict: hold the emergence to 6 dB instead of 8, and let it come at 3 dB/s instead of 5.
         reduction_db: the most by which a hop of the last call was lowered, 0 or more.
     """
 
@@ -125,6 +127,7 @@ class Guard:
 
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
+        self._used_to = 0.0
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
@@ -140,7 +143,7 @@ class Guard:
         self._deepest = 1.0
 
     def set_target(self, target_lufs: float) -> None:
-        """Another programme target from the next hop on."""
+        """Another programme target from the next call on."""
         self._target = to_power(target_lufs)
 
     def reset(self) -> None:
@@ -180,7 +183,7 @@ class Guard:
         borders = [self._border]
         for at in range(0, count, CHUNK_HOPS):
             part = slice(at, at + CHUNK_HOPS)
-            if self._are_calm(powers[part], peaks[part], volume[part]):
+            if self._are_calm(powers[part], peaks[part], volume[part], room[at]):
                 borders += [1.0] * CHUNK_HOPS
             else:
                 borders += map(self._step, powers[part], peaks[part], volume[part], room[part])
@@ -204,7 +207,7 @@ class Guard:
         self._watch(gain, power > self._target * low)
         return border
 
-    def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float]) -> bool:
+    def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float], low: float) -> bool:
         """Take a chunk in one go if it is so far within all bounds that these need not be computed.
 
         That is so nearly always, and takes a fifth of the time. A power below the bound of E cannot lift E over it; the
@@ -217,7 +220,7 @@ class Guard:
             and not self._held_hops
             and self._late_full == full
             and volume[0] == volume[-1]
-            and max(powers) <= hearing.familiar * FAMILIAR_ROOM
+            and max(powers) <= min(self._used_to, hearing.familiar) * FAMILIAR_ROOM
             and max(peaks) <= self._peaks.value * FAMILIAR_ROOM
             and hearing.box * CHUNK_HOPS + total <= hearing.usual * (CHUNK_HOPS * BURST_ROOM)
             and total <= full * _SHARE * min(self._momentary.left, self._short_term.left)
@@ -229,6 +232,8 @@ class Guard:
         for part in (slice(0, split), slice(split, CHUNK_HOPS)):
             self._settle_many(heard[part], reached[part])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
+        rate = STRICT_RATE if self.is_strict else GENTLE_RATE
+        self._used_to = min(hearing.familiar, max(self._used_to * rate**CHUNK_HOPS, self._target * low * FLOOR))
         self._fast_bound *= _LET_DOWN_CHUNK
         self._box_bound *= _LET_DOWN_CHUNK
         return True
@@ -248,8 +253,10 @@ class Guard:
         floor = self._target * low * FLOOR
         fast = FAST_KEEP * hearing.fast + FAST_TAKE * late
         background = max(hearing.background, floor)
-        emerging = min(background * (STRICT if self.is_strict else GENTLE), max(background * NOTICED, fast * EMERGING))
-        bound = self._fast_bound = max(hearing.familiar * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
+        room, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
+        emerging = min(background * room, max(background * NOTICED, fast * rate))
+        self._used_to = min(hearing.familiar, max(self._used_to * rate, floor))
+        bound = self._fast_bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
         known = self._hop_powers.value * FAMILIAR_ROOM
         at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
         room = max((bound - APPROACH_KEEP * fast) / (1.0 - APPROACH_KEEP), at_once, 0.3 * bound)
