@@ -31,14 +31,13 @@ bell each minute is tamed each minute. What is also far over C3 ends its rise mo
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from player.dsp.allowance import Allowance
+from player.dsp.episodes import Episodes
 from player.dsp.gain import applied
 from player.dsp.hearing import (
     CHUNK_HOPS,
@@ -72,33 +71,16 @@ _LET_DOWN_CHUNK: Final[float] = LET_DOWN**CHUNK_HOPS
 RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
 FLOOR: Final[float] = 10.0**-1.8
 """18 dB under calm, 6 dB below the floor of the contract, because calm material may lie below the target."""
+HABITUAL: Final[float] = 10.0**-0.6
+"""Words and taps reach 6 dB over the calm level of their sound."""
 C3_MARGIN_LU: Final = 0.3
 """M and S are kept in steps of 50 ms; whoever measures at other instants may find so much more."""
-TAMED: Final[float] = 10.0**-0.3
-"""A reduction by more than 3 dB is worth telling."""
-EPISODE_HOPS: Final = round(1.0 / HOP_S)
-"""Reductions less than a second apart are one."""
 _NEARLY_ONE: Final = 0.9999
 _TINY: Final = 1e-15
 _SHARE: Final = 0.1
 _LOWEST: Final = 1e-9
 """-90 dB, so that a gain has a logarithm; silence under full scale."""
 _STEPS: Final = np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """Something that was held down.
-
-    Attributes:
-        began_s: how long ago it began.
-        duration_s: how long it lasted.
-        reduction_db: the most by which it was lowered.
-    """
-
-    began_s: float
-    duration_s: float
-    reduction_db: float
 
 
 class Guard:
@@ -111,6 +93,7 @@ class Guard:
     Attributes:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
         is_strict: hold the emergence to 6 dB instead of 8, and let it come at 3 dB/s instead of 5.
+        episodes: what was held down.
         reduction_db: the most by which a hop of the last call was lowered, 0 or more.
     """
 
@@ -120,8 +103,8 @@ class Guard:
         self.is_strict = False
         self.reduction_db = 0.0
         self._make_power_meter = make_power_meter
-        self._target = to_power(target_lufs)
-        self._episodes: deque[Episode] = deque(maxlen=64)
+        self._target = self._calm = to_power(target_lufs)
+        self.episodes = Episodes()
         self._forget_audio()
         self._forget_hearing()
 
@@ -139,12 +122,15 @@ class Guard:
         self._late_power = self._late_peak = self._late_full = 0.0
         self._gain = self._border = 1.0  # power gains: of the hop that is held back, and at its start
         self._fast_bound = self._box_bound = 0.0
-        self._held_hops = self._quiet_hops = 0
-        self._deepest = 1.0
+        self.episodes.reset()
 
-    def set_target(self, target_lufs: float) -> None:
-        """Another programme target from the next call on."""
+    def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
+        """From the next call on: the programme target, and what the fast level of what sounds habitually reaches.
+
+        The floor lies under the calm level of the sound where that is known and below the target.
+        """
         self._target = to_power(target_lufs)
+        self._calm = self._target if habitual_lufs is None else min(self._target, to_power(habitual_lufs) * HABITUAL)
 
     def reset(self) -> None:
         """Forget the audio that is held back; what was heard stays heard."""
@@ -162,12 +148,6 @@ class Guard:
             self._momentary.take(0.0)
             self._short_term.take(0.0)
             self._keep_largest(0.0, 0.0, 1)
-
-    def episodes(self) -> list[Episode]:
-        """What was held down and has ended since the last call."""
-        found = list(self._episodes)
-        self._episodes.clear()
-        return found
 
     def process(self, hops: Block, volume: Sequence[float], room: Sequence[float]) -> Block:
         """Whole chunks of ten hops, shape (n * 2400, 2), one hop later.
@@ -204,7 +184,7 @@ class Guard:
         self._settle(border)
         self._gain, self._border = gain, border
         self._late_power, self._late_peak, self._late_full = power, peak, self._target * full
-        self._watch(gain, power > self._target * low)
+        self.episodes.watch(gain, is_loud=power > self._target * low)
         return border
 
     def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float], low: float) -> bool:
@@ -217,7 +197,7 @@ class Guard:
         total = sum(powers) + self._late_power
         if not (
             self._gain == 1.0
-            and not self._held_hops
+            and not self.episodes.is_open
             and self._late_full == full
             and volume[0] == volume[-1]
             and max(powers) <= min(self._used_to, hearing.familiar) * FAMILIAR_ROOM
@@ -233,7 +213,7 @@ class Guard:
             self._settle_many(heard[part], reached[part])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
-        self._used_to = min(hearing.familiar, max(self._used_to * rate**CHUNK_HOPS, self._target * low * FLOOR))
+        self._used_to = min(hearing.familiar, max(self._used_to * rate**CHUNK_HOPS, self._calm * low * FLOOR))
         self._fast_bound *= _LET_DOWN_CHUNK
         self._box_bound *= _LET_DOWN_CHUNK
         return True
@@ -250,7 +230,7 @@ class Guard:
     def _bound(self, power: float, peak: float, full: float, low: float) -> float:
         """The largest power gain that obeys all bounds."""
         hearing, late = self._hearing, self._late_power * self._gain
-        floor = self._target * low * FLOOR
+        floor = self._calm * low * FLOOR
         fast = FAST_KEEP * hearing.fast + FAST_TAKE * late
         background = max(hearing.background, floor)
         room, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
@@ -294,20 +274,6 @@ class Guard:
             self._hop_powers.push(self._chunk_power)
             self._peaks.push(self._chunk_peak)
             self._chunk_power, self._chunk_peak, self._chunk_hops = 0.0, 0.0, 0
-
-    def _watch(self, gain: float, is_loud: bool) -> None:
-        """Count what is held down; what would not even have been as loud as calm sound is no surprise."""
-        if gain < TAMED and (is_loud or self._held_hops):
-            self._held_hops += 1 + self._quiet_hops
-            self._quiet_hops = 0
-            self._deepest = min(self._deepest, gain)
-        elif self._held_hops:
-            self._quiet_hops += 1
-            if self._quiet_hops == EPISODE_HOPS:
-                held_s, deepest_db = self._held_hops * HOP_S, -10.0 * math.log10(self._deepest)
-                self._episodes.append(Episode(held_s + EPISODE_HOPS * HOP_S, held_s, deepest_db))
-                self._held_hops = self._quiet_hops = 0
-                self._deepest = 1.0
 
 
 def _applied(hops: Block, borders: list[float]) -> Block:

@@ -111,7 +111,7 @@ def test_calm_sound_passes_untouched(name: str) -> None:
     before, after = loudness(sound), loudness(heard)
     assert after.integrated_lufs == pytest.approx(before.integrated_lufs, abs=0.5)
     assert after.range_lu == pytest.approx(before.range_lu, abs=0.5)
-    assert not guard.episodes()
+    assert not guard.episodes.take()
 
 
 def test_a_second_pass_changes_nothing_audible() -> None:
@@ -190,7 +190,7 @@ def test_strict_holds_down_more() -> None:
 def test_what_was_held_down_is_told_once() -> None:
     """A slam in whispers: one episode, with its depth and length; nothing is told before it is over."""
     sound = faded_in(with_part(whispers(50.0), 40.0, noise(0.2)))
-    episodes = guarded(sound)[1].episodes()
+    episodes = guarded(sound)[1].episodes.take()
     assert len(episodes) == 1
     assert episodes[0].reduction_db > 10.0
     assert 0.15 < episodes[0].duration_s < 0.5
