@@ -36,7 +36,7 @@ from player.events import (
     Tamed,
 )
 from player.mixer import Mixer
-from player.orders import EngineOrder, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.orders import EngineOrder, Guard, PlayItem, QueueItem, Quit, RampTo, Retune, Then
 from player.outlet import Outlet, Written
 from player.ports import Decoder, Sink
 from player.safety import STOP_NOW_S
@@ -200,6 +200,8 @@ class Engine:
                 self._target_lufs = target_lufs
                 self._mixer.crossfade_s = crossfade_s
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
+            case Guard(is_strict):
+                self._chain.guard.is_strict = is_strict
             case _UseSink(sink):
                 self._new_sink = sink
             case Quit():
