@@ -61,6 +61,10 @@ class SqliteStore:
         self._has_complained = False
         self._base = self._open_or_begin_anew()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_base"):
+            self._base.close()
+
     def find(self, mark: FileMark) -> Finding | None:
         """What is known of exactly this file."""
         query = (

@@ -84,6 +84,7 @@ def test_the_least_config_is_spelt_out() -> None:
         "broker": ["none; lull is not controlled over MQTT"],
         "volume": ["30 at a start, never above 60"],
         "fades": ["in 30s, out 10m, crossfade 8s, stop 4s, pause 1.5s; volume moves 6 dB/s"],
+        "target": ["-23 LUFS for every track, before the volume"],
         "ceiling": ["-1 dBTP"],
         "timer": ["45m"],
         "playlists": ["rain: rotate (the default)", "  /rain", "  https://host/x"],
