@@ -194,7 +194,7 @@ class Keeper:
     def change_settings(self, settings: Settings, now: Now, out: Outcome) -> None:
         """Touch only what changed; what sounds goes on, and a lower maximum is reached by a ramp."""
         old, self.settings = self.settings, settings
-        out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp))
+        out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, settings.limits.target_lufs))
         for playlist in settings.playlists:
             if playlist != old.playlist(playlist.name):
                 self._tracks.pop(playlist.name, None)

@@ -100,6 +100,7 @@ class Retune:
 
     crossfade_s: float
     ceiling_dbtp: float
+    target_lufs: float
 
 
 @dataclass(frozen=True, slots=True)
