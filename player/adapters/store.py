@@ -128,6 +128,7 @@ class SqliteStore:
         # no transaction is opened by itself: each statement stands alone and is on the disk when it is done
         base = sqlite3.connect(name, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         try:
+            _share(self._path)
             base.execute("PRAGMA journal_mode = WAL")
             base.execute("PRAGMA synchronous = NORMAL")
             _bring_up_to_date(base, name)
@@ -150,6 +151,14 @@ class SqliteStore:
             pass  # another process was faster
         except OSError as fault:
             raise StoreError(f"{self._path} is damaged and cannot be set aside: {fault.strerror}") from fault
+
+
+def _share(path: Path | None) -> None:
+    """What root makes belongs to whom the folder belongs to: the daemon must be able to write it as well."""
+    if path is not None and os.geteuid() == 0 and path.exists():
+        owner = path.parent.stat()
+        with contextlib.suppress(OSError):
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _bring_up_to_date(base: sqlite3.Connection, name: str) -> None:
