@@ -20,6 +20,8 @@ class Measuring:
 
     def take_library(self, read: LibraryRead) -> None:
         """The library looked at a playlist."""
+        known = set(self._unmeasured.get(read.playlist, ())) - set(read.unmeasured)
+        self._tried -= known  # should one of them become unknown again, it has changed
         self._unmeasured[read.playlist] = read.unmeasured
 
     def take_progress(self, moved: ScanMoved) -> None:

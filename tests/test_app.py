@@ -19,6 +19,7 @@ from player.clock import SystemClock
 from player.commands import Play, ReplyTo, Request, SetVolume
 from player.config import load
 from player.events import LibraryRead, Snapshot, Track
+from player.ports import Library
 from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
 from player.wire.topics import Incoming, LinkUp
@@ -90,10 +91,21 @@ class OneTrack:
         return LibraryRead(playlist.name, (Track("tone", "tone"),))
 
 
+class NewTrack:
+    """A library whose track nobody has measured, and never will."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def read(self, playlist: Playlist) -> LibraryRead:
+        self.looks += 1
+        return LibraryRead(playlist.name, (Track("tone", "tone"),), (), ("/music/new.flac",))
+
+
 class House:
     """An app that runs in a thread, with fakes around it."""
 
-    def __init__(self, folder: Path, watchdog_s: float | None = None) -> None:
+    def __init__(self, folder: Path, watchdog_s: float | None = None, library: Library | None = None) -> None:
         self.path = folder / "lull.yaml"
         self.write(CONFIG % 60)
         self.link = FakeLink()
@@ -104,7 +116,7 @@ class House:
             clock=clock,
             make_sink=lambda audio, deliver: self._sink(audio, clock, deliver),
             decoder=FakeDecoder({"tone": tone()}),
-            library=OneTrack(),
+            library=library or OneTrack(),
             notifier=self.notifier,
             make_link=self._make_link,
             make_scan=self._make_scan,
@@ -270,3 +282,19 @@ def test_the_status_line_says_what_plays(house: House) -> None:
     house.tell(Request(Play(), "test"))
     house.tell(Request(SetVolume(35), "test"))
     house.wait(lambda: "status playing; tone (rain) at volume 35" in house.notifier.told)
+
+
+@pytest.mark.slow
+def test_what_nobody_measured_is_handed_to_the_background_scan_and_looked_at_again(tmp_path: Path) -> None:
+    """The library names it, a scan is started once; when it has found something, the library looks again."""
+    house = House(tmp_path, library=(library := NewTrack()))
+    house.wait(lambda: house.scan.started == [("/music/new.flac",)])
+    looks = library.looks
+    house.scan.move(1, is_over=True)
+    house.wait(lambda: library.looks > looks)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    house.wait(lambda: len(house.scan.started) == 2)  # a night gives it another chance
+    house.tell(Quit(over_s=0.5))
+    house.thread.join(PATIENCE_S)
+    assert house.scan.stops >= 1

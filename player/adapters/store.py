@@ -61,6 +61,10 @@ class SqliteStore:
         self._has_complained = False
         self._base = self._open_or_begin_anew()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_base"):
+            self._base.close()
+
     def find(self, mark: FileMark) -> Finding | None:
         """What is known of exactly this file."""
         query = (
@@ -124,6 +128,7 @@ class SqliteStore:
         # no transaction is opened by itself: each statement stands alone and is on the disk when it is done
         base = sqlite3.connect(name, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         try:
+            _share(self._path)
             base.execute("PRAGMA journal_mode = WAL")
             base.execute("PRAGMA synchronous = NORMAL")
             _bring_up_to_date(base, name)
@@ -146,6 +151,14 @@ class SqliteStore:
             pass  # another process was faster
         except OSError as fault:
             raise StoreError(f"{self._path} is damaged and cannot be set aside: {fault.strerror}") from fault
+
+
+def _share(path: Path | None) -> None:
+    """What root makes belongs to whom the folder belongs to: the daemon must be able to write it as well."""
+    if path is not None and os.geteuid() == 0 and path.exists():
+        owner = path.parent.stat()
+        with contextlib.suppress(OSError):
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _bring_up_to_date(base: sqlite3.Connection, name: str) -> None:

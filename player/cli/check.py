@@ -19,7 +19,6 @@ from player.settings import (
     AudioSettings,
     Entry,
     FadeSettings,
-    LimitSettings,
     MqttSettings,
     OutputKind,
     Playlist,
@@ -82,7 +81,8 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     yield from _rows("broker", [_broker(config.mqtt, settings.device)])
     yield from _rows("volume", [_volume(settings.volume)])
     yield from _rows("fades", [_fades(settings.fades)])
-    yield from _rows("loudness", [_loudness(settings.limits)])
+    yield from _rows("target", [f"{settings.limits.target_lufs:g} LUFS for every track, before the volume"])
+    yield from _rows("ceiling", [f"{settings.limits.ceiling_dbtp:g} dBTP"])
     yield from _rows("guard", [_guard(settings.guard)])
     yield from _rows("timer", [_timer(settings.timer)])
     playlists = [line for playlist in settings.playlists[:LISTED] for line in _playlist(playlist, settings)]
@@ -162,10 +162,6 @@ def _fades(fades: FadeSettings) -> str:
     }
     lengths = ", ".join(f"{name} {format_duration(length_s)}" for name, length_s in named.items())
     return f"{lengths}; volume moves {fades.volume_db_per_s:g} dB/s"
-
-
-def _loudness(limits: LimitSettings) -> str:
-    return f"tracks at {limits.target_lufs:g} LUFS, no peak above {limits.ceiling_dbtp:g} dBTP"
 
 
 def _timer(timer: TimerSetting) -> str:

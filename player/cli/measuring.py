@@ -107,10 +107,6 @@ class MeasuredLibrary:
         measure_first(new, self._store)
         return self._library.read(playlist)
 
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
-
 
 def measure_first(paths: Iterable[str], store: Store, longest_s: float = float("inf")) -> None:
     """Measure before playing; what cannot be measured or kept is told and played as if it were loud (C6)."""

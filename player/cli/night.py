@@ -14,7 +14,7 @@ from player.cli.live import LiveLine
 from player.cli.measuring import HOME, measure_first, open_store
 from player.cli.private_broker import PrivateBroker, answers
 from player.cli.progress import Progress
-from player.errors import LullError, SinkError
+from player.errors import LullError, SinkError, StoreError
 from player.settings import AudioSettings, MqttSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
 from player.units import format_duration
 
@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     home: Path = args.home.expanduser()
     home.mkdir(parents=True, exist_ok=True)
     config = _config(args, home)
-    config = replace(config, audio=_audio_that_is_there(config.audio, home))
+    state_dir = _state_dir_that_is_there(config.state_dir, home)
+    config = replace(config, audio=_audio_that_is_there(config.audio, home), state_dir=state_dir)
     with contextlib.ExitStack() as stack:
         config = replace(config, mqtt=_broker_that_answers(config.mqtt, stack))
         _measure_what_comes_first(config)
@@ -100,6 +101,18 @@ def _starter(home: Path) -> Playlist:
     return Playlist("starter", (str(folder),), Order.SHUFFLE)
 
 
+def _state_dir_that_is_there(state_dir: Path, home: Path) -> Path:
+    """The configured state directory, or the home of this command where it cannot be written."""
+    from player.adapters.store import SqliteStore
+
+    try:
+        SqliteStore(state_dir).close()
+    except StoreError as fault:
+        print(f"state: {fault}; what is known of tracks is kept in {home}")
+        return home
+    return state_dir
+
+
 def _measure_what_comes_first(config: Config) -> None:
     """Measure the playlist that plays first, as far as that takes no time: unmeasured tracks are played as if loud."""
     from player.adapters.library import FileLibrary
@@ -112,9 +125,7 @@ def _measure_what_comes_first(config: Config) -> None:
     try:
         new = FileLibrary(store).read(playlist).unmeasured
         if new:
-            print(
-                f"measuring {len(new)} new track{'' if len(new) == 1 else 's'}, so that all play at the same loudness"
-            )
+            print(f"measuring {len(new)} new track{'' if len(new) == 1 else 's'}, so that all are equally loud")
             measure_first(new, store, MEASURE_S)
     finally:
         store.close()

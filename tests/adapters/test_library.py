@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from player.adapters import library
+from player.adapters.file_mark import mark_of
 from player.adapters.library import FileLibrary, natural_key
 from player.events import LibraryRead
+from player.measured import Finding
 from player.settings import Playlist
+from tests.contracts.test_store import MEASURED
+from tests.fakes.store import FakeStore
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -233,3 +237,24 @@ def test_a_name_that_is_no_utf8_is_found(tmp_path: Path) -> None:
 def test_natural_order(before: str, after: str) -> None:
     """Numbers count as numbers, case does not, and digits come before letters."""
     assert natural_key(before) < natural_key(after)
+
+
+def test_what_was_measured_goes_with_the_track(tmp_path: Path) -> None:
+    """Measured ones carry it, failures count as tried, the rest is named as unmeasured; streams never are."""
+    touch(tmp_path, "a.flac", "b.flac", "c.flac", "gone.flac")
+    store = FakeStore()
+    store.keep(mark_of(str(tmp_path / "a.flac")), Finding(MEASURED))
+    store.keep(mark_of(str(tmp_path / "b.flac")), Finding(None, "has no sound in it"))
+    (tmp_path / "empty.flac").touch()
+    found = FileLibrary(store).read(Playlist("p", (str(tmp_path), "http://radio.lan/x")))
+    by_title = {track.title: track.measured for track in found.tracks}
+    assert by_title["a"] == MEASURED
+    assert [by_title[title] for title in ("b", "c", "empty")] == [None, None, None]
+    assert found.unmeasured == (str(tmp_path / "c.flac"), str(tmp_path / "gone.flac"))
+
+
+def test_without_a_store_nothing_is_known_and_nothing_is_asked_for(tmp_path: Path) -> None:
+    """No track carries measurements, none is named as unmeasured."""
+    touch(tmp_path, "a.flac")
+    found = read(tmp_path)
+    assert (found.tracks[0].measured, found.unmeasured) == (None, ())

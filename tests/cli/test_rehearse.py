@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,14 @@ import pytest
 from player.cli.main import main
 from player.units import volume_to_db
 from tests import sound
+from tests.levelled import level_db
 from tests.material import encode, sine, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 CONFIG = """\
 mqtt: off
+state_dir: state
 volume: {default: 70, max: 80}
 fades: {fade_in: 10s, fade_out: 10s, crossfade: 2s}
 timer: {default: 40s}
@@ -63,8 +64,8 @@ def test_paths_are_played_in_order_once_each_to_the_end_of_the_last(folder: Path
     assert [track["track"] for track in figures["tracks"]] == ["three", "one", "two"]
     samples = samples_of(out)
     assert len(samples) / 48_000 == pytest.approx(figures["duration_s"], abs=0.2)
-    level_db = 20 * math.log10(0.25 / math.sqrt(2)) + volume_to_db(30)
-    assert sound.fastest_rise(samples, level_db - 58.0).db_per_s <= 6.6
+    tone_db = level_db(0.25, 660.0) + volume_to_db(30)
+    assert sound.fastest_rise(samples, tone_db - 58.0).db_per_s <= 6.6
     peak = float(np.abs(samples).max())
     assert sound.ending(samples, peak).last_db <= -60.0
     assert not sound.clicks(samples, smallest=1.5e-3 * peak)

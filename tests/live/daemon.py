@@ -132,6 +132,13 @@ class Daemon:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
 
+    def measure(self) -> None:
+        """Measure its tracks first, as it would by itself within a while."""
+        subprocess.run(
+            [sys.executable, "-m", "player", "scan", "--config", str(self.config)],
+            cwd=ROOT, check=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         assert self._process is not None

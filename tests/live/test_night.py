@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from player.units import volume_to_db
 from tests import sound
+from tests.levelled import level_db, programme_gain_db
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener, boot_s
 from tests.live.soundserver import Recording, SoundServer
@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 PEAK = 0.25
 VOLUME = 80
-TONE_DB = 20 * math.log10(PEAK / math.sqrt(2)) + volume_to_db(VOLUME)
+TONE_DB = level_db(PEAK) + volume_to_db(VOLUME)
 """Level of a tone at the volume used here, in dBFS."""
-PEAK_OUT = PEAK * 10 ** (volume_to_db(VOLUME) / 20)
+PEAK_OUT = PEAK * 10 ** ((programme_gain_db(PEAK) + volume_to_db(VOLUME)) / 20)
 RISE = 6.0 + 0.6
 """6 dB/s, and a tenth for the 50 ms box over a tone."""
 
@@ -40,6 +40,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def start(config: str) -> Daemon:
         daemon = Daemon(tmp_path, config)
         daemons.append(daemon)
+        daemon.measure()
         daemon.start()
         return daemon
 
@@ -86,6 +87,7 @@ volume: {{default: {VOLUME}, max: 100}}
 fades: {fades}
 timer: {{default: 10m}}
 trust_clock: true
+state_dir: state
 playlists:
   tones: {{paths: [{folder}], order: in_order}}
 {more}

@@ -1,0 +1,24 @@
+"""What becomes of a test tone's level when a scan has measured it."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+from player.adapters.measure import Measurer
+from player.safety import CEILING_DBTP
+from player.settings import TARGET_LUFS
+from tests.material import sine
+
+
+@cache
+def programme_gain_db(peak: float, hz: float = 440.0) -> float:
+    """The gain that a tone on both sides is played with."""
+    measurer = Measurer()
+    measurer.add(sine(hz, 4.0, peak=peak))
+    return measurer.finish().gain_db(TARGET_LUFS, CEILING_DBTP)
+
+
+def level_db(peak: float, hz: float = 440.0) -> float:
+    """Its mean square level in dBFS at full volume."""
+    return 20.0 * math.log10(peak / math.sqrt(2.0)) + programme_gain_db(peak, hz)
