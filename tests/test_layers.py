@@ -30,7 +30,7 @@ LAYERS = [
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -46,6 +46,7 @@ DOORS = {
     "alsaaudio": {"adapters/alsa_sink.py"},
     "systemd": {"adapters/systemd.py", "adapters/journal.py"},
     "yaml": {"config/tree.py"},
+    "matplotlib": {"adapters/picture.py"},
 }
 """One door for each foreign library."""
 
