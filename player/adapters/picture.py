@@ -1,4 +1,4 @@
-"""A night as a picture: how loud it would have been, how loud it is, and what the guard did. The only user of matplotlib.
+"""A night as a picture: how loud it would have been, how loud it is, what the guard did. The only user of matplotlib.
 
 Runs on the main thread, after a rehearsal. Three panels over one axis of time: loudness relative to calm sound at the
 night's volume, by how much the guard lowered it, and the volume. The colours (Okabe and Ito) differ in lightness too,
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from player.dsp.series import Columns, Values
@@ -31,10 +32,13 @@ MARK: Final = "lull rehearsal"
 """Stands in each picture, so that it is known again and nothing else is written over."""
 BEFORE, AFTER, HELD, VOLUME = "#E69F00", "#0072B2", "#A8327D", "#007A5A"
 INK, FAINT = "#333333", "#8A8A8A"
-LOWEST_DB: Final = -45.0
-LABEL_WIDTH_SHARE: Final = 0.045
+HALO: Final = (withStroke(linewidth=3.0, foreground="white"),)
+LOWEST_DB: Final = -40.0
+DIFFERENT_DB: Final = 0.5
+"""Less is not seen, and not drawn."""
+LABEL_SHARE: Final = 0.045
 """Labels of surprises that are nearer to each other would overlap: the larger one is shown."""
-MOST_ROWS: Final = 12
+HOUR_S: Final = 3600.0
 _TICKS_S: Final = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 
 
@@ -75,9 +79,9 @@ def draw(scene: Scene) -> Figure:
     """The figure: 1600 by 900 points of a PNG."""
     figure = Figure(figsize=SIZE_IN)
     loudness, held, volume = figure.subplots(3, 1, sharex=True, height_ratios=(6.0, 1.6, 1.3))
-    figure.subplots_adjust(left=0.075, right=0.985, top=0.845, bottom=0.065, hspace=0.09)
-    figure.text(0.075, 0.955, scene.title, fontsize=17, color=INK, weight="bold", parse_math=False)
-    figure.text(0.075, 0.918, scene.verdict, fontsize=12, color=INK, parse_math=False)
+    figure.subplots_adjust(left=0.06, right=0.915, top=0.845, bottom=0.065, hspace=0.09)
+    figure.text(0.06, 0.955, scene.title, fontsize=17, color=INK, weight="bold", parse_math=False)
+    figure.text(0.06, 0.918, scene.verdict, fontsize=12, color=INK, parse_math=False)
     _draw_loudness(loudness, scene)
     _draw_tracks((loudness, held, volume), scene)
     _draw_surprises(loudness, scene)
@@ -99,23 +103,22 @@ def _steps(values: Values) -> Values:
 
 
 def _draw_loudness(axes: Axes, scene: Scene) -> None:
+    """What is heard stands on the ground; what the guard took away stands on top of it."""
     columns, edges = scene.columns, _edges(scene)
-    bands = (
-        (columns.before_least, columns.before_most, BEFORE, 0.75),
-        (columns.after_least, columns.after_most, AFTER, 0.85),
+    heard_least, heard, recorded = (
+        np.maximum(_steps(values) - scene.calm_lufs, LOWEST_DB)
+        for values in (columns.after_least, columns.after_most, columns.before_most)
     )
-    for least, most, colour, alpha in bands:
-        low, high = (np.maximum(_steps(values) - scene.calm_lufs, LOWEST_DB) for values in (least, most))
-        axes.fill_between(edges, low, high, step="post", color=colour, alpha=alpha, linewidth=0.6)
-    mean = np.maximum(_steps(columns.after_mean) - scene.calm_lufs, LOWEST_DB)
-    axes.plot(edges, mean, drawstyle="steps-post", color="white", linewidth=0.9, alpha=0.9)
-    loudest = float(columns.before_most.max(initial=scene.calm_lufs)) - scene.calm_lufs
-    axes.set_ylim(LOWEST_DB, max(20.0, 5.0 * np.ceil((loudest + 6.0) / 5.0)))
-    for level_db, text in ((0.0, "calm"), (MOMENTARY_ROOM_LU, "never louder than this")):
-        axes.axhline(level_db, color=INK, linewidth=0.8, linestyle=(0, (6, 4)), zorder=3)
+    recorded = np.where(recorded - heard > DIFFERENT_DB, recorded, heard)
+    axes.fill_between(edges, heard, recorded, where=recorded > heard, step="post", color=BEFORE, linewidth=1.2)
+    axes.fill_between(edges, LOWEST_DB, heard, step="post", color=AFTER, alpha=0.45, linewidth=0.0)
+    axes.fill_between(edges, LOWEST_DB, heard_least, step="post", color=AFTER, linewidth=0.0)
+    axes.set_ylim(LOWEST_DB, max(20.0, 5.0 * np.ceil((float(recorded.max()) + 9.0) / 5.0)))
+    for level_db, text in ((0.0, "calm"), (MOMENTARY_ROOM_LU, "never louder\nthan this")):
+        axes.axhline(level_db, color=INK, linewidth=0.9, linestyle=(0, (6, 4)), zorder=3)
         axes.annotate(
-            text, (1.0, level_db), (-4, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-            ha="right", va="bottom", fontsize=9, color=INK, zorder=6,
+            text, (1.0, level_db), (5, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            ha="left", va="center", fontsize=9, color=INK, annotation_clip=False,
         )  # fmt: skip
     axes.set_ylabel("loudness against calm (dB)")
     axes.yaxis.set_major_locator(MultipleLocator(10))
@@ -133,11 +136,11 @@ def _draw_tracks(panels: Sequence[Axes], scene: Scene) -> None:
         axes.tick_params(colors=INK)
     for number, ((at_s, name), end_s) in enumerate(zip(scene.tracks, ends, strict=True), start=1):
         share = (end_s - at_s) / max(scene.duration_s, 1e-9)
-        letters = int(share * 190.0)
+        letters = int(share * 175.0)
         text = _shortened(name, letters) if letters >= 6 else str(number) if letters >= 2 else ""
         panels[0].annotate(
             text, (at_s, 1.0), (3, -4), xycoords=("data", "axes fraction"), textcoords="offset points",
-            va="top", fontsize=9, color=INK, parse_math=False, zorder=6, annotation_clip=False,
+            va="top", fontsize=9, color=INK, parse_math=False, zorder=6, annotation_clip=False, path_effects=HALO,
         )  # fmt: skip
 
 
@@ -158,14 +161,21 @@ def _draw_surprises(axes: Axes, scene: Scene) -> None:
         [at_s for at_s, _, _ in marks], [top + 1.2 for _, top, _ in marks], marker="v", s=46, color=HELD,
         edgecolors="white", linewidths=0.6, zorder=5, gid="surprises",
     )  # fmt: skip
-    taken: list[float] = []
+    labelled: list[float] = []
     for at_s, top, reduction_db in sorted(marks, key=lambda mark: -mark[2]):
-        if all(abs(at_s - other) > LABEL_WIDTH_SHARE * scene.duration_s for other in taken):
-            taken.append(at_s)
+        is_free = all(abs(at_s - other) > LABEL_SHARE * scene.duration_s for other in labelled)
+        if is_free and not any(_is_in_the_way(mark, (at_s, top), scene.duration_s) for mark in marks):
+            labelled.append(at_s)
             axes.annotate(
                 f"−{reduction_db:.0f} dB", (at_s, top + 1.2), (0, 6), textcoords="offset points",
-                ha="center", va="bottom", fontsize=9, weight="bold", color=HELD, zorder=6,
+                ha="center", va="bottom", fontsize=9, weight="bold", color=HELD, zorder=6, path_effects=HALO,
             )  # fmt: skip
+
+
+def _is_in_the_way(mark: tuple[float, float, float], label: tuple[float, float], duration_s: float) -> bool:
+    """Whether a mark lies where a label would be written."""
+    apart_s = abs(mark[0] - label[0])
+    return 0.0 < apart_s < LABEL_SHARE / 2.0 * duration_s and label[1] - 1.0 < mark[1] < label[1] + 6.0
 
 
 def _draw_held(axes: Axes, scene: Scene) -> None:
@@ -184,30 +194,42 @@ def _draw_volume(axes: Axes, scene: Scene) -> None:
     axes.set_ylabel("volume")
     if scene.fade is not None:
         begin_s, end_s = scene.fade
-        axes.axvspan(begin_s, end_s, facecolor="none", edgecolor=FAINT, hatch="//", linewidth=0.0, zorder=0)
-        axes.annotate("the timer's fade", ((begin_s + end_s) / 2.0, 96.0), ha="center", va="top", fontsize=9, color=INK)
+        axes.axvspan(begin_s, end_s, facecolor=FAINT, alpha=0.18, linewidth=0.0, zorder=0)
+        axes.annotate(
+            "the timer's fade", (end_s, 94.0), (-4, 0), textcoords="offset points", ha="right", va="top", fontsize=9,
+            color=INK, path_effects=HALO,
+        )  # fmt: skip
 
 
 def _draw_time(axes: Axes, scene: Scene) -> None:
+    is_long = scene.duration_s >= HOUR_S
+    every_s = next((step_s for step_s in _TICKS_S if scene.duration_s / step_s <= 16), _TICKS_S[-1])
     axes.set_xlim(0.0, max(scene.duration_s, 1e-3))
-    axes.xaxis.set_major_locator(
-        MultipleLocator(next((t for t in _TICKS_S if scene.duration_s / t <= 16), _TICKS_S[-1]))
-    )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: clock_text(at_s)))
-    axes.set_xlabel("time since the start (h:mm:ss)" if scene.duration_s >= 3600 else "time since the start (min:s)")
+    axes.xaxis.set_major_locator(MultipleLocator(every_s))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: _clock(at_s / 60.0 if is_long else at_s)))
+    axes.set_xlabel(f"time since the start ({'hours:minutes' if is_long else 'minutes:seconds'})")
 
 
-def clock_text(at_s: float) -> str:
-    """Seconds as ``9:05``, or from an hour on as ``1:09:05``."""
-    minutes, seconds = divmod(round(at_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+def _clock(at: float) -> str:
+    """Seconds as ``9:05``, or minutes as hours and minutes."""
+    large, small = divmod(round(at), 60)
+    return f"{large}:{small:02d}"
 
 
 def _draw_legend(figure: Figure) -> None:
     handles = [
-        Patch(color=BEFORE, alpha=0.75, label="as recorded: what the guard took away"),
-        Patch(color=AFTER, alpha=0.85, label="as you hear it (quietest to loudest)"),
-        Line2D([], [], color=HELD, marker="v", linestyle="", label="a surprise, and by how much it was brought down"),
+        Patch(color=AFTER, label="what you hear, at its quietest"),
+        Patch(color=AFTER, alpha=0.45, label="and at its loudest"),
+        Patch(color=BEFORE, label="in the recording, taken away by the guard"),
+        Line2D([], [], color=HELD, marker="v", linestyle="", label="a surprise, and how far it was brought down"),
     ]
-    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.068, 0.908), ncols=3, frameon=False, fontsize=10)
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.053, 0.908),
+        ncols=4,
+        columnspacing=1.6,
+        borderaxespad=0.3,
+        frameon=False,
+        fontsize=10,
+    )

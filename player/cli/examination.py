@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, Final
 
-from player.adapters.ebur128 import HopMeter, ProgrammeMeter, true_peak_dbtp
+from player.adapters.ebur128 import HopMeter, true_peak_dbtp
 from player.dsp.contract import Examiner, Findings, Instruments, Limits
 from player.dsp.contract_calm import TrackHeard
 from player.dsp.contract_figures import Figure
@@ -41,7 +41,7 @@ class Examination:
 
     def __init__(self, settings: Settings) -> None:
         limits = Limits(TARGET_LUFS, settings.limits.ceiling_dbtp, volume_to_db(settings.volume.max))
-        self.examiner = Examiner(limits, Instruments(HopMeter, ProgrammeMeter, true_peak_dbtp))
+        self.examiner = Examiner(limits, Instruments(HopMeter, true_peak_dbtp))
         self.surprises: list[dict[str, Any]] = []
         self.mutes: list[dict[str, Any]] = []
         self._findings: Findings | None = None
@@ -91,8 +91,7 @@ class Examination:
             own = next((one for one in heard if one.uri == track["uri"]), None)
             if own is not None:
                 heard.remove(own)
-                track = {**track, **_described(own)}
-            described.append(track)
+            described.append(track if own is None else {**track, **_described(own)})
         return {
             "tracks": described,
             "holds": not found.broken,

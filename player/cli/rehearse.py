@@ -44,7 +44,7 @@ SILENT_LIMIT_S: Final = 60.0
 """With no track that plays in so long, there is nothing to rehearse."""
 REASONS_SHOWN: Final = 5
 SEED: Final = 1
-_DEMO: Final = "rehearsal"
+DEMO: Final = "rehearsal"
 
 
 def add_parser(commands: Any) -> None:
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         from player.adapters import picture
         from player.cli.scene import scene_of
 
-        picture.save(scene_of(plan.start.playlist, report.events, examination, rendered_s), args.picture)
+        picture.save(scene_of(report.events, examination, rendered_s), args.picture)
     print("\n".join(examination.lines()))
     if examination.findings.broken:
         raise LullError(examination.complaint())
@@ -134,7 +134,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     timer = None if args.duration is None else TimerSetting.clock(args.duration)
     if args.paths:
         settings = replace(settings, playlists=(_path_playlist(args.paths),), default_playlist=None, schedule=())
-        start = Play(_DEMO, args.volume, timer or TIMER_OFF)
+        start = Play(DEMO, args.volume, timer or TIMER_OFF)
     elif entry is not None:
         start = Play(
             entry.playlist, args.volume or entry.volume, timer or entry.timer, entry.fade_in_s, entry.fade_out_s
@@ -167,7 +167,7 @@ def _entry(settings: Settings, name: str | None) -> Entry | None:
 
 
 def _path_playlist(paths: list[str]) -> Playlist:
-    return Playlist(_DEMO, tuple(paths), Order.ONCE)
+    return Playlist(DEMO, tuple(paths), Order.ONCE)
 
 
 @dataclass(slots=True)

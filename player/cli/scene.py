@@ -6,20 +6,23 @@ from typing import Any, Final
 
 from player.adapters.picture import Scene
 from player.cli.examination import Examination
+from player.cli.rehearse import DEMO
 from player.measured import TARGET_LUFS
 from player.units import SILENCE_DB, format_duration
 
 ENDINGS: Final = ("session_ended", "timer_expired")
 
 
-def scene_of(playlist: str | None, events: list[dict[str, Any]], examination: Examination, duration_s: float) -> Scene:
+def scene_of(events: list[dict[str, Any]], examination: Examination, duration_s: float) -> Scene:
     """The scene of a night that is over."""
     columns = examination.examiner.series.columns()
     volume_db = float(columns.volume_db.max(initial=SILENCE_DB))
     tracks = examination.findings.tracks
+    playlist = next((event.get("playlist") for event in events if event["type"] == "session_started"), None)
+    name = "A rehearsed night" if playlist in {None, DEMO} else f"A night of {playlist}"
     number = f"{len(tracks)} track{'s' if len(tracks) != 1 else ''}"
     return Scene(
-        title=f"A night of {playlist}: {format_duration(duration_s)}, {number}",
+        title=f"{name}: {format_duration(duration_s)}, {number}",
         verdict=examination.verdict(),
         duration_s=duration_s,
         columns=columns,

@@ -36,7 +36,7 @@ from player.dsp.contract_peaks import Peaks
 from player.dsp.hearing import HOP_FRAMES
 from player.dsp.series import Series
 from player.dsp.tap import Rendered
-from player.dsp.types import Block, MakePowerMeter, MakeProgrammeMeter
+from player.dsp.types import Block, MakePowerMeter
 from player.units import CHANNELS, SILENCE_DB, to_seconds
 
 
@@ -60,7 +60,6 @@ class Instruments:
     """Makers of meters."""
 
     power_meter: MakePowerMeter
-    programme_meter: MakeProgrammeMeter
     true_peak_dbtp: Callable[[Block], float]
 
 
@@ -102,7 +101,7 @@ class Examiner:
         self._after = Loudness(instruments.power_meter, limits.target_lufs)
         self._moves = Moves(limits.volume_cap_db)
         self._peaks = Peaks(limits.ceiling_dbtp, instruments.true_peak_dbtp)
-        self._calm = CalmTracks(instruments.programme_meter, limits.target_lufs)
+        self._calm = CalmTracks(limits.target_lufs)
         self._clicks = Clicks()
         self._unfit = Offences()
         self._frames = 0
@@ -121,8 +120,8 @@ class Examiner:
         had, has = self._before.push(before, volume, at_s), self._after.push(out, volume, at_s)
         self._moves.look_at_the_end(out, has, at_s)
         self._peaks.push(out, at_s)
-        self._clicks.push(out, volume.full_db + self._limits.target_lufs)
-        reduction = self._calm.push((before, out), (had, has), rendered, volume)
+        self._clicks.push(out, volume.room_db + self._limits.target_lufs)
+        reduction = self._calm.push(had, has, rendered, volume)
         self.series.push(had, has, reduction, volume.level_db)
         self._frames += len(out)
 

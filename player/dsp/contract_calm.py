@@ -17,9 +17,9 @@ import numpy as np
 from player.dsp.contract_figures import Figure, Worst
 from player.dsp.contract_loudness import Levels, Powers
 from player.dsp.contract_moves import Volume
+from player.dsp.contract_programme import Programme
 from player.dsp.hearing import HOP_S, to_power
 from player.dsp.tap import Rendered
-from player.dsp.types import Block, MakeProgrammeMeter
 from player.orders import Item
 from player.units import SILENCE_DB
 
@@ -30,6 +30,8 @@ LOUDNESS_LIMIT_LU: Final = 0.5
 FAINT_DB: Final = 40.0
 """So far below calm nobody hears what is taken away, and a meter's own ringing is measured."""
 MOST_DB: Final = 99.0
+OF_TENTHS: Final = 10
+"""M every 100 ms, out of those every 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,15 @@ class TrackHeard:
 class _Track:
     """The track under way."""
 
-    def __init__(self, item: Item, began_s: float, make_programme_meter: MakeProgrammeMeter) -> None:
+    def __init__(self, item: Item, began_s: float) -> None:
         self.item = item
         self.began_s = began_s
-        self.meters = (make_programme_meter(), make_programme_meter())
+        self.programmes = (Programme(), Programme())
         self.is_calm = True
         self.hops = self.lowered = 0
 
     def heard(self) -> TrackHeard:
-        before, after = self.meters
+        before, after = self.programmes
         return TrackHeard(
             self.item.id,
             self.item.title,
@@ -88,28 +90,25 @@ class CalmTracks:
     """Follows the current track.
 
     Args:
-        make_programme_meter: makes two for each track.
         target_lufs: the programme target at full volume.
     """
 
-    def __init__(self, make_programme_meter: MakeProgrammeMeter, target_lufs: float) -> None:
-        self._make = make_programme_meter
+    def __init__(self, target_lufs: float) -> None:
         self._target_lufs = target_lufs
         self._now: _Track | None = None
         self._tracks: list[TrackHeard] = []
         self._hops = 0
 
-    def push(
-        self, blocks: tuple[Block, Block], levels: tuple[Levels, Levels], rendered: Rendered | None, volume: Volume
-    ) -> Powers:
+    def push(self, had: Levels, has: Levels, rendered: Rendered | None, volume: Volume) -> Powers:
         """A block before and after the guard; for each hop by how many dB it was lowered."""
-        had, has = levels
         lowered = self._lowered_db(had.hops, has.hops, volume)
         track = self._follow(rendered)
         self._hops += len(lowered)
-        if track is not None and rendered is not None:
-            for meter, block in zip(track.meters, blocks, strict=True):
-                meter.add(block)
+        if track is not None:
+            for programme, levels in zip(track.programmes, (had, has), strict=True):
+                for power in levels.momentary[OF_TENTHS - 1 :: OF_TENTHS]:
+                    programme.push_momentary(float(power))
+                    programme.push_short_term(float(levels.short_term[-1]))
             track.is_calm = track.is_calm and not (had.has_startled or had.is_over)
             track.hops += len(lowered)
             track.lowered += int(np.count_nonzero(lowered > NOTICEABLE_DB))
@@ -129,7 +128,7 @@ class CalmTracks:
         item = next((deck.item for deck in decks if deck.is_current), None)
         if item is not None and (self._now is None or item.id != self._now.item.id):
             self._close()
-            self._now = _Track(item, self._hops * HOP_S, self._make)
+            self._now = _Track(item, self._hops * HOP_S)
         return self._now if item is not None else None
 
     def _close(self) -> None:

@@ -40,12 +40,14 @@ class Levels:
     Attributes:
         hops: of each hop of 5 ms.
         momentary: over the last 400 ms, every 10 ms.
+        short_term: over the last 3 s, every 10 ms.
         has_startled: whether a startle event was found in it.
         is_over: whether it broke C3.
     """
 
     hops: Powers
     momentary: Powers
+    short_term: Powers
     has_startled: bool
     is_over: bool
 
@@ -71,7 +73,7 @@ class Loudness:
         self._target_lufs = target_lufs
         self._late = np.zeros(late_hops)
         self._past = np.zeros(SHORT_TERM_HOPS)
-        self._volumes = deque([SILENCE_DB], SHORT_TERM_HOPS + LATE_HOPS)
+        self._volumes = deque([SILENCE_DB], SHORT_TERM_HOPS + LATE_HOPS + 1)
         self._momentary = Worst(target_lufs + MOMENTARY_ROOM_LU, 1e-6)
         self._short_term = Worst(target_lufs + SHORT_TERM_ROOM_LU, 1e-6)
 
@@ -84,18 +86,11 @@ class Loudness:
         startles = sum(self._take(onset) for onset in found)
         past = np.concatenate((self._past, hops))
         self._past = past[len(hops) :]
-        momentary = self._means(past, MOMENTARY_HOPS, len(hops))
-        short_term = self._means(past, SHORT_TERM_HOPS, len(hops))
-        is_over = self._see(momentary, short_term, volume, at_s)
-        return Levels(hops, momentary, startles > 0, is_over)
-
-    @staticmethod
-    def _means(past: Powers, window: int, hops: int) -> Powers:
-        """The mean over the window that ends with each second one of the last hops."""
         sums = np.concatenate(([0.0], np.cumsum(past)))
-        ends = np.arange(len(past) - hops + EVERY_HOPS, len(past) + 1, EVERY_HOPS)
-        means: Powers = np.maximum(sums[ends] - sums[ends - window], _EMPTY) / window
-        return means
+        ends = np.arange(len(past) - len(hops) + EVERY_HOPS, len(past) + 1, EVERY_HOPS)
+        momentary, short_term = _means(sums, ends, MOMENTARY_HOPS), _means(sums, ends, SHORT_TERM_HOPS)
+        is_over = self._see(momentary, short_term, volume, at_s)
+        return Levels(hops, momentary, short_term, startles > 0, is_over)
 
     def _take(self, onset: Onset) -> bool:
         if onset.is_startle:
@@ -105,9 +100,10 @@ class Loudness:
 
     def _see(self, momentary: Powers, short_term: Powers, volume: Volume, at_s: float) -> bool:
         """Hold M and S against the target at the highest volume of their windows."""
-        self._volumes.extend([volume.full_db] * (len(momentary) * EVERY_HOPS))
+        self._volumes.append(volume.full_db)
         recent = list(self._volumes)
-        fulls = (max(recent[-MOMENTARY_HOPS - LATE_HOPS - 2 * len(momentary) :]), max(recent))
+        blocks = self._blocks(len(momentary))
+        fulls = (max(recent[-blocks[0] :]), max(recent[-blocks[1] :]))
         is_over = False
         for powers, full_db, worst in zip(
             (momentary, short_term), fulls, (self._momentary, self._short_term), strict=True
@@ -121,6 +117,12 @@ class Loudness:
             is_over = is_over or level > worst.limit
         return is_over
 
+    @staticmethod
+    def _blocks(count: int) -> tuple[int, int]:
+        """How many blocks like this one the windows of M and S reach into, with what the chain holds back."""
+        hops = max(1, count * EVERY_HOPS)
+        return -(-(MOMENTARY_HOPS + LATE_HOPS) // hops) + 1, -(-(SHORT_TERM_HOPS + LATE_HOPS) // hops) + 1
+
     def finish(self) -> None:
         """What was still under way."""
         for onset in self._judge.finish():
@@ -132,3 +134,9 @@ class Loudness:
             self._momentary.figure("C3", "loudest 400 ms, at full volume", "LUFS"),
             self._short_term.figure("C3", "loudest 3 s, at full volume", "LUFS"),
         )
+
+
+def _means(sums: Powers, ends: npt.NDArray[np.int64], window: int) -> Powers:
+    """The mean over the window before each end, from running sums."""
+    means: Powers = np.maximum(sums[ends] - sums[ends - window], _EMPTY) / window
+    return means

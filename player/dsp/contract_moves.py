@@ -105,7 +105,7 @@ class Moves:
 
     def look_at_the_end(self, out: Block, heard: Levels, at_s: float) -> None:
         """Remember how the sound ended, and judge it once lull is silent."""
-        sounding = np.flatnonzero(out.any(axis=1))
+        sounding = np.flatnonzero((out[:, 0] != 0.0) | (out[:, 1] != 0.0))
         if sounding.size:
             self._loudest = max(self._loudest, float(heard.momentary.max()))
             hop = int(sounding[-1]) // HOP_FRAMES

@@ -42,7 +42,7 @@ class Peaks:
         """One more block, finite, shape (frames, 2)."""
         if len(block) == 0:
             return
-        peaks = np.abs(block).max(axis=1)
+        peaks = np.maximum(np.abs(block[:, 0]), np.abs(block[:, 1]))
         top = int(np.argmax(peaks))
         peak_db, when_s = gain_to_db(float(peaks[top])), at_s + to_seconds(top)
         self._sample.see(peak_db, when_s)

@@ -94,7 +94,7 @@ class Series:
         blocks = np.maximum(self._blocks[:end], 1.0)
         had, has, lowered_db, volume_db = self._most[:, :end]
         return Columns(
-            starts_s=np.arange(end) * (self._wide * self._block_s),
+            starts_s=np.arange(end, dtype=np.float64) * (self._wide * self._block_s),
             before_least=_levels(self._least[0, :end]),
             before_mean=_levels(self._sums[0, :end] / blocks),
             before_most=_levels(had),

@@ -25,25 +25,3 @@ class PowerMeter(Protocol):
 
 MakePowerMeter: TypeAlias = Callable[[int], PowerMeter]
 """A new meter for hops of so many frames."""
-
-
-class ProgrammeMeter(Protocol):
-    """Loudness and loudness range of a whole programme."""
-
-    def add(self, block: Block) -> None:
-        """Measure more audio: finite, shape (frames, 2), any length."""
-        ...
-
-    @property
-    def integrated_lufs(self) -> float:
-        """I so far, -inf where nothing passed the gates."""
-        ...
-
-    @property
-    def range_lu(self) -> float:
-        """LRA so far."""
-        ...
-
-
-MakeProgrammeMeter: TypeAlias = Callable[[], ProgrammeMeter]
-"""A new meter for a programme that begins now."""
