@@ -7,6 +7,7 @@ so that nobody needs to tell red from green.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def save(scene: Scene, path: Path) -> None:
     """Write the picture in the format of its suffix, .png or .svg. Raises LullError where it cannot be written."""
     is_svg = path.suffix.lower() == ".svg"
     metadata = {"Creator": MARK, "Date": None} if is_svg else {"Software": MARK}
-    with mpl.rc_context({"svg.hashsalt": MARK, "font.size": 10, "svg.fonttype": "path"}):
+    with mpl.rc_context({"svg.hashsalt": MARK, "font.size": 10, "svg.fonttype": "path"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a letter that the font lacks is drawn as a box
         figure = draw(scene)
         try:
             figure.savefig(path, dpi=DPI, format="svg" if is_svg else "png", metadata=metadata)

@@ -118,10 +118,11 @@ class Examination:
         if not surprises:
             return []
         worst = max(surprises, key=lambda one: float(one["reduction_db"]))
-        what = "1 surprise was" if len(surprises) == 1 else f"{len(surprises)} surprises were"
         where = "" if worst["track"] is None else f" in {worst['track']}"
-        least = "it" if len(surprises) == 1 else "the worst"
-        return [f"{what} brought down, {least} by {worst['reduction_db']:.0f} dB at {clock_text(worst['at'])}{where}."]
+        how_far = f"{worst['reduction_db']:.0f} dB at {clock_text(worst['at'])}{where}"
+        if len(surprises) == 1:
+            return [f"1 surprise was brought down by {how_far}."]
+        return [f"{len(surprises)} surprises were brought down, the worst by {how_far}."]
 
     def verdict(self) -> str:
         """One sentence."""

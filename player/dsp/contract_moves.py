@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LAST_LEVEL_DB: Final = -60.0
 RATE_TOLERANCE_DB_PER_S: Final = 0.01
 """Of float32 gains over a tenth of a second."""
+NOTHING_DB: Final = -120.0
 RECENT_S: Final = 0.3
 """Sound that ended longer ago was not ended by lull."""
 
@@ -114,7 +115,8 @@ class Moves:
         has_ended = int(sounding[-1]) < len(out) - HOP_FRAMES if sounding.size else True
         if self._is_own_silence and has_ended and self._loudest > 0.0:
             if at_s - self._ending_at_s < RECENT_S and self._ending > 0.0:
-                self._last.see(to_lufs(self._ending) - to_lufs(self._loudest), self._ending_at_s)
+                below_db = to_lufs(self._ending) - to_lufs(self._loudest)
+                self._last.see(max(below_db, NOTHING_DB), self._ending_at_s)
             self._loudest = 0.0
 
     def figures(self, tracks: Sequence[TrackHeard]) -> list[Figure]:
