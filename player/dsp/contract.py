@@ -22,7 +22,7 @@ gain that comes back from silenced faults counts as the recording's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,9 +30,9 @@ import numpy as np
 from player.dsp.contract_calm import CalmTracks, TrackHeard
 from player.dsp.contract_clicks import Clicks
 from player.dsp.contract_figures import Figure, Offences
-from player.dsp.contract_loudness import LATE_HOPS, Loudness
 from player.dsp.contract_moves import Moves
 from player.dsp.contract_peaks import Peaks
+from player.dsp.contract_sides import Sides
 from player.dsp.hearing import HOP_FRAMES
 from player.dsp.series import Series
 from player.dsp.tap import Rendered
@@ -97,8 +97,7 @@ class Examiner:
     def __init__(self, limits: Limits, instruments: Instruments) -> None:
         self.series = Series()
         self._limits = limits
-        self._before = Loudness(instruments.power_meter, limits.target_lufs, late_hops=LATE_HOPS)
-        self._after = Loudness(instruments.power_meter, limits.target_lufs)
+        self._sides = Sides(instruments.power_meter, limits.target_lufs)
         self._moves = Moves(limits.volume_cap_db)
         self._peaks = Peaks(limits.ceiling_dbtp, instruments.true_peak_dbtp)
         self._calm = CalmTracks(limits.target_lufs)
@@ -117,7 +116,7 @@ class Examiner:
         out = self._fit(out, at_s)
         before = np.zeros((len(out), CHANNELS), np.float32) if rendered is None else self._fit(rendered.before, None)
         volume = self._moves.push(rendered, len(out), at_s)
-        had, has = self._before.push(before, volume, at_s), self._after.push(out, volume, at_s)
+        had, has = self._sides.push(before, out, volume, at_s)
         self._moves.look_at_the_end(out, has, at_s)
         self._peaks.push(out, at_s)
         self._clicks.push(out, volume.room_db + self._limits.target_lufs)
@@ -138,29 +137,24 @@ class Examiner:
 
     def finish(self) -> Findings:
         """The night is over."""
-        self._after.finish()
-        self._before.finish()
-        tracks = self._calm.finish()
+        self._sides.finish()
+        sides, tracks = self._sides, self._calm.finish()
         figures = [
-            *self._loudness_figures(),
+            sides.after.startles.figure("C1", "startle events and bursts"),
+            *sides.after.figures(),
             *self._moves.figures(tracks),
             *self._peaks.figures(),
             self._unfit.figure("C5", "samples that are no numbers or beyond full scale"),
             *self._calm.figures(),
             self._clicks.offences.figure("C10", "clicks that the recordings do not have"),
         ]
-        before = self._before.startles
         return Findings(
             tuple(sorted((_rounded(figure) for figure in figures), key=_place)),
-            before.count,
-            self._before.worst_startle_db if before.count else 0.0,
+            sides.before.startles.count,
+            sides.before.worst_startle_db,
             tracks,
             self._clicks.recorded,
         )
-
-    def _loudness_figures(self) -> Sequence[Figure]:
-        after = self._after
-        return (after.startles.figure("C1", "startle events and bursts"), *after.figures())
 
 
 def _place(figure: Figure) -> int:

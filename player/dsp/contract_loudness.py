@@ -8,6 +8,7 @@ fall of the volume does not make louder what was heard before it.
 from __future__ import annotations
 
 from collections import deque
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -58,31 +59,31 @@ class Loudness:
     Args:
         make_power_meter: makes its meter.
         target_lufs: at full volume.
-        late_hops: the stream is delayed by so much before it is judged.
 
     Attributes:
         startles: startle events and bursts.
         worst_startle_db: how far the worst one stood over the familiar level or, if that is nearer, the background.
     """
 
-    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float, late_hops: int = 0) -> None:
+    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
         self.startles = Offences()
         self.worst_startle_db = 0.0
+        self._make_power_meter = make_power_meter
         self._meter = make_power_meter(HOP_FRAMES)
         self._judge = Judge(target_lufs - ROOM_BELOW_CALM_DB)
         self._target_lufs = target_lufs
-        self._late = np.zeros(late_hops)
         self._past = np.zeros(SHORT_TERM_HOPS)
-        self._volumes = deque([SILENCE_DB], SHORT_TERM_HOPS + LATE_HOPS + 1)
+        self._volumes = deque([SILENCE_DB], 1)
         self._momentary = Worst(target_lufs + MOMENTARY_ROOM_LU, 1e-6)
         self._short_term = Worst(target_lufs + SHORT_TERM_ROOM_LU, 1e-6)
 
     def push(self, block: Block, volume: Volume, at_s: float) -> Levels:
         """One more block, finite, shape (n * 240, 2)."""
-        hops = np.concatenate((self._late, np.array(self._meter.powers(block), np.float64)))
-        self._late, hops = hops[len(hops) - len(self._late) :], hops[: len(hops) - len(self._late)]
+        powers = self._meter.powers(block)
+        hops = np.array(powers, np.float64)
         self._judge.move_floor(self._target_lufs - ROOM_BELOW_CALM_DB + volume.room_db)
-        found = [onset for power in hops.tolist() for onset in self._judge.push(power)]
+        push = self._judge.push
+        found = [onset for power in powers for onset in push(power)]
         startles = sum(self._take(onset) for onset in found)
         past = np.concatenate((self._past, hops))
         self._past = past[len(hops) :]
@@ -92,6 +93,13 @@ class Loudness:
         is_over = self._see(momentary, short_term, volume, at_s)
         return Levels(hops, momentary, short_term, startles > 0, is_over)
 
+    def follow(self, other: Loudness, recent: Block) -> None:
+        """Go on from where another one stands, who has heard the same for long; ``recent`` is the last of that."""
+        self._judge = deepcopy(other._judge)
+        self._past, self._volumes = other._past, deque(other._volumes, other._volumes.maxlen)
+        self._meter = self._make_power_meter(HOP_FRAMES)
+        self._meter.powers(recent)
+
     def _take(self, onset: Onset) -> bool:
         if onset.is_startle:
             self.startles.add(onset.at_s)
@@ -100,10 +108,12 @@ class Loudness:
 
     def _see(self, momentary: Powers, short_term: Powers, volume: Volume, at_s: float) -> bool:
         """Hold M and S against the target at the highest volume of their windows."""
+        few, many = self._blocks(len(momentary))
+        if self._volumes.maxlen != many:
+            self._volumes = deque(self._volumes, many)
         self._volumes.append(volume.full_db)
         recent = list(self._volumes)
-        blocks = self._blocks(len(momentary))
-        fulls = (max(recent[-blocks[0] :]), max(recent[-blocks[1] :]))
+        fulls = (max(recent[-few:]), max(recent))
         is_over = False
         for powers, full_db, worst in zip(
             (momentary, short_term), fulls, (self._momentary, self._short_term), strict=True

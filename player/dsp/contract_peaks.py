@@ -42,16 +42,18 @@ class Peaks:
         """One more block, finite, shape (frames, 2)."""
         if len(block) == 0:
             return
-        peaks = np.maximum(np.abs(block[:, 0]), np.abs(block[:, 1]))
-        top = int(np.argmax(peaks))
-        peak_db, when_s = gain_to_db(float(peaks[top])), at_s + to_seconds(top)
+        peak = max(float(block.max()), -float(block.min()))
+        if peak >= self._near or gain_to_db(peak) > self._sample.value:
+            self._look(block, peak, at_s)
+        self._lead = block[-LEAD_FRAMES:]
+
+    def _look(self, block: Block, peak: float, at_s: float) -> None:
+        """A block that is near the ceiling, or nearer than all before."""
+        when_s = at_s + to_seconds(int(np.argmax(np.maximum(np.abs(block[:, 0]), np.abs(block[:, 1])))))
+        peak_db = gain_to_db(peak)
         self._sample.see(peak_db, when_s)
-        window = np.concatenate((self._lead, block))
-        if peaks[top] >= self._near:
-            self._true.see(max(peak_db, self._measure(window)), when_s)
-        elif peak_db > self._true.value:
-            self._true.value = peak_db
-        self._lead = window[-LEAD_FRAMES:]
+        is_near = peak >= self._near
+        self._true.see(max(peak_db, self._measure(np.concatenate((self._lead, block)))) if is_near else peak_db, when_s)
 
     def figures(self) -> tuple[Figure, Figure]:
         """C4."""

@@ -58,7 +58,7 @@ def test_a_night_with_a_slam_is_reported_and_drawn(tmp_path: Path, capsys: pytes
     figures = json.loads(report.read_text())
     assert figures["holds"] is True
     assert {"clause", "text", "value", "unit", "limit", "holds", "at"} == set(figures["contract"][0])
-    assert [one["clause"] for one in figures["contract"]][0] == "C1"
+    assert figures["contract"][0]["clause"] == "C1"
     (surprise,) = figures["surprises"]
     assert surprise["track"] == "story"
     assert surprise["at"] == pytest.approx(40.2, abs=0.4)

@@ -12,7 +12,10 @@ from player.adapters.ebur128 import HopMeter, ProgrammeMeter, true_peak_dbtp
 from player.dsp.chain import Chain
 from player.dsp.contract import Examiner, Findings, Instruments, Limits
 from player.dsp.contract_figures import MOST_TIMES, Figure, Offences
+from player.dsp.contract_loudness import Loudness
+from player.dsp.contract_moves import Volume
 from player.dsp.contract_programme import Programme
+from player.dsp.contract_sides import Sides
 from player.dsp.tap import LATE_FRAMES, SOURCE_LATE_FRAMES, Rendered, Sounding
 from player.orders import Item
 from player.units import SILENCE_DB
@@ -123,7 +126,7 @@ BROKEN: dict[str, tuple[str, Callable[[Sound], Night], float]] = {
         lambda calm: Night(calm, volume_db=[0.0] * 300 + [-20.0], target_db=-20.0),
         33.1,
     ),
-    "a wave above the ceiling": ("C4", lambda calm: Night(with_part(calm, 30.0, tone(0.5, 12e3, 1.0, np.pi / 4))), 30.0),
+    "a wave above the ceiling": ("C4", lambda calm: Night(with_part(calm, 30.0, tone(0.5, 12e3, 1, np.pi / 4))), 30.0),
     "a sample above the ceiling": ("C4", lambda calm: Night(with_part(calm, 30.0, tone(0.5, 440.0, 0.92))), 30.0),
     "a NaN": ("C5", lambda calm: Night(with_part(calm, 30.0, np.full((1, 2), np.nan, np.float32))), 30.0),
     "a gain of 7 dB": ("C6", lambda calm: Night(calm, item=Item(1, "one.wav", "one", gain_db=5.9)), 0.0),
@@ -213,6 +216,25 @@ def test_startles_in_front_of_the_guard_are_counted_apart(calm: Sound) -> None:
     assert found.worst_before_db > 10.0
     assert not found.tracks[0].is_calm
     assert not figures(found, "C9")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_s", [20.0, 80.0], ids=["before both sides are taken for one", "afterwards"])
+def test_both_sides_are_measured_as_if_always_apart(at_s: float) -> None:
+    """What stands out in front of the guard is found with the same height, however long nothing had been done."""
+    sound = at_lufs(pink(90.0), TARGET)
+    sides, apart = Sides(HopMeter, TARGET), Loudness(HopMeter, TARGET)
+    before, volume = with_part(sound, at_s, noise(0.2)), Volume(0.0, 0.0, 0.0)
+    early = _early(before, LATE_FRAMES)
+    for at in range(0, len(sound), BLOCK):
+        had, _ = sides.push(early[at : at + BLOCK], sound[at : at + BLOCK], volume, at / 48_000)
+        wanted = apart.push(before[at : at + BLOCK], volume, at / 48_000)
+        if at > 48_000:
+            np.testing.assert_allclose(had.hops, wanted.hops, rtol=1e-4)
+            np.testing.assert_allclose(had.momentary, wanted.momentary, rtol=1e-4)
+    sides.finish()
+    assert sides.before.startles.count == apart.startles.count > sides.after.startles.count
+    assert sides.before.worst_startle_db == pytest.approx(apart.worst_startle_db, abs=1e-3)
 
 
 def test_silence_has_nothing_to_measure() -> None:
