@@ -24,11 +24,11 @@ from player.config import Config, differences, load
 from player.dsp.types import MakePowerMeter
 from player.engine import Engine, EngineSettings
 from player.errors import ConfigError, Refused
-from player.events import Answer, Event, LibraryRead, News, Snapshot
+from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
 from player.librarian import Librarian
-from player.measured import TARGET_LUFS
+from player.measuring import Measuring
 from player.outcome import Outcome
-from player.ports import Decoder, Library, Link, Notifier, Sink
+from player.ports import BackgroundScan, Decoder, Library, Link, Notifier, Sink
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
 from player.settings import AudioSettings, MqttSettings
 from player.states import State
@@ -61,7 +61,7 @@ class Quit:
     over_s: float = TERM_FADE_S
 
 
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | Reload | Quit
+Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Reload | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Parts:
     library: Library
     notifier: Notifier
     make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
+    make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter
 
@@ -98,6 +99,8 @@ class App:
         )
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
         self._librarian = Librarian(parts.library, self.inbox.put)
+        self._scan = parts.make_scan(self.inbox.put)
+        self._measuring = Measuring()
         self._link: Link | None = None
         self._topics: topics.Topics | None = None
         self._pacer = Pacer()
@@ -118,8 +121,7 @@ class App:
 
     def _start(self) -> None:
         self._engine_thread.start()
-        for playlist in self._config.settings.playlists:
-            self._librarian.look(playlist)
+        self._look_at_all()
         self._open_link(self._config)
         self._parts.notifier.ready()
 
@@ -146,6 +148,7 @@ class App:
         self._pacer.forget()
         self._publish_state(self._now())
         self._engine.order(orders.Quit())
+        self._scan.stop()
         self._close_link()
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
@@ -196,7 +199,14 @@ class App:
                 self._hand_over(Shutdown(over_s), now)
             case LibraryRead():
                 self._librarian.has_delivered(message)
+                self._measuring.take_library(message)
                 self._hand_over(message, now)
+                self._measure(now)
+            case ScanMoved(found):
+                self._measuring.take_progress(message)
+                if found:
+                    self._look_at_all()
+                self._measure(now)
             case _:
                 self._hand_over(message, now)
 
@@ -212,6 +222,16 @@ class App:
                 self._librarian.look(playlist)
         for event in out.events:
             self._tell(event, now)
+
+    def _look_at_all(self) -> None:
+        for playlist in self._config.settings.playlists:
+            self._librarian.look(playlist)
+
+    def _measure(self, now: Now) -> None:
+        """Let the background scan look at what nobody has measured, the playlist that plays next first."""
+        files = self._measuring.next_files(self._session.snapshot(now).playlist)
+        if files and self._quit_by_s is None:
+            self._scan.start(files)
 
     # The wire.
 
@@ -237,7 +257,7 @@ class App:
         snapshot = self._session.snapshot(now)
         for watcher in self._watchers:
             watcher(snapshot)
-        status = status_line(snapshot)
+        status = snapshot.line
         if status != self._status:
             self._status = status
             self._parts.notifier.status(status)
@@ -248,6 +268,8 @@ class App:
         if isinstance(event, Answer):
             self._reply(event, now)
             return
+        if event.type == "session_started":
+            self._measuring.forgive()
         level = logging.WARNING if event.type in WARNINGS else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         if self._link is not None and self._topics is not None:
@@ -280,6 +302,7 @@ class App:
 
     def _take_over(self, fresh: Config, now: Now) -> None:
         changed = differences(self._config, fresh)
+        self._measuring.forgive()
         self._config = fresh
         self._hand_over(Trouble("config", None), now)
         self._hand_over(NewSettings(fresh.settings), now)
@@ -287,23 +310,11 @@ class App:
             self._close_link()
             self._open_link(fresh)
         if "audio" in changed:
-            text = "the new audio settings hold as soon as nothing plays"
-            self._tell(News("settings_changed", text, {}), now)
+            self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio))
 
 
 def _engine_settings(config: Config, parts: Parts) -> EngineSettings:
     fades, limits = config.settings.fades, config.settings.limits
-    return EngineSettings(
-        fades.crossfade_s, limits.ceiling_dbtp, TARGET_LUFS, parts.make_power_meter, config.audio.hold_s
-    )
-
-
-def status_line(snapshot: Snapshot) -> str:
-    """One line for the service manager; it changes only when something happened."""
-    parts = [snapshot.state.replace("_", " ")]
-    if snapshot.track is not None:
-        parts.append(f"{snapshot.track} ({snapshot.playlist}) at volume {snapshot.volume}")
-    if snapshot.state == "idle" and snapshot.next_start is not None:
-        parts.append(f"next start {snapshot.next_start:%a %H:%M} ({snapshot.next_entry})")
-    return "; ".join([*parts, *snapshot.problems])
+    meter, hold_s = parts.make_power_meter, config.audio.hold_s
+    return EngineSettings(fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, meter, hold_s)

@@ -100,6 +100,7 @@ class Engine:
         self.blocks_rendered = 0
         self._outlet = Outlet(sink, clock, report)
         self._report = report
+        self._target_lufs = settings.target_lufs
         self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
         self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._tap = settings.tap
@@ -199,7 +200,8 @@ class Engine:
                 self._chain.ramp.to(target_db, over_s)
                 self._then = then
                 self._is_held = self._is_held and target_db == SILENCE_DB
-            case Retune(crossfade_s, ceiling_dbtp):
+            case Retune(crossfade_s, ceiling_dbtp, target_lufs):
+                self._target_lufs = target_lufs
                 self._mixer.crossfade_s = crossfade_s
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
             case _UseSink(sink):
@@ -245,6 +247,7 @@ class Engine:
         mixed = self._mixer.mix(BLOCK_FRAMES, may_rise=not is_ramp_first)
         is_ramp_free = is_ramp_free and not self._mixer.is_recovering
         faults = self._chain.faults
+        self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs)
         block = self._chain.process(mixed, may_rise=is_ramp_free)
         if self._chain.faults != faults:
             raise AssertionError("a stage let an unfit block through; the output check stopped it")
@@ -261,7 +264,7 @@ class Engine:
     def _tell_of_the_chain(self) -> None:
         """What the guard held down, and what the output meter did not let through."""
         deck = self._mixer.current
-        for episode in self._chain.guard.episodes():
+        for episode in self._chain.guard.episodes.take():
             self._report(
                 Tamed(
                     item_id=None if deck is None else deck.item.id,

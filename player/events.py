@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from player.commands import ReplyTo
+from player.measured import Measured
 from player.orders import Then
 
 # Reports: engine, library and operating system -> session.
@@ -133,20 +134,36 @@ EngineReport: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A playable thing that the library found: a file path or an http(s) address, and a name for people."""
+    """A playable thing that the library found: a file path or an http(s) address, and a name for people.
+
+    ``measured`` is what a scan found out about it, None while nobody knows.
+    """
 
     uri: str
     title: str
     is_stream: bool = False
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryRead:
-    """The library looked at a playlist: its tracks, and a sentence for each thing that it left out."""
+    """The library looked at a playlist: its tracks, and a sentence for each thing that it left out.
+
+    ``unmeasured`` names the files that no scan has tried yet.
+    """
 
     playlist: str
     tracks: tuple[Track, ...]
     warnings: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanMoved:
+    """The background scan has looked into ``found`` more files since it told last; ``is_over`` when none is left."""
+
+    found: int
+    is_over: bool
 
 
 # News: session -> everyone.
@@ -218,3 +235,13 @@ class Snapshot:
     clock_trusted: bool
     playlists: tuple[str, ...]
     problems: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """One line for the service manager; it changes only when something happened."""
+        parts = [self.state.replace("_", " ")]
+        if self.track is not None:
+            parts.append(f"{self.track} ({self.playlist}) at volume {self.volume}")
+        if self.state == "idle" and self.next_start is not None:
+            parts.append(f"next start {self.next_start:%a %H:%M} ({self.next_entry})")
+        return "; ".join([*parts, *self.problems])

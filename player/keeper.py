@@ -124,6 +124,7 @@ class Keeper:
     def _programme(self, playlist: Playlist, *, is_last: bool = False) -> Programme:
         programme = Programme(playlist, self._tracks.get(playlist.name), self._rotation, self._rng, self._ids)
         programme.is_last = is_last
+        programme.limits = self.settings.limits
         return programme
 
     def _end(self, run: Run, now: Now, out: Outcome) -> None:
@@ -193,7 +194,7 @@ class Keeper:
     def change_settings(self, settings: Settings, now: Now, out: Outcome) -> None:
         """Touch only what changed; what sounds goes on, and a lower maximum is reached by a ramp."""
         old, self.settings = self.settings, settings
-        out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp))
+        out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, settings.limits.target_lufs))
         for playlist in settings.playlists:
             if playlist != old.playlist(playlist.name):
                 self._tracks.pop(playlist.name, None)
@@ -206,6 +207,7 @@ class Keeper:
             self.idle_volume = settings.volume.cap(self.idle_volume)
         if self.run is not None:
             self.run.fades = settings.fades
+            self.run.programme.limits = settings.limits
             if self.run.volume > settings.volume.max:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
         out.tell("settings_changed", "the config was read again")

@@ -7,8 +7,8 @@ from typing import Final
 
 from player.safety import MAX_GAIN_DB
 
-TARGET_LUFS: Final = -23.0
-"""The programme target of EBU R 128."""
+MEASURING: Final = 1
+"""Version of the measuring: what an older one found is measured anew."""
 UNMEASURED_LUFS: Final = -8.0
 """C6: a track that nobody measured counts as this loud, so it may come out too quiet and never too loud."""
 SHORT_TERM_ROOM_LU: Final = 5.0
@@ -78,3 +78,34 @@ def programme_gain_db(measured: Measured | None, target_lufs: float, ceiling_dbt
     if measured is None:
         return target_lufs - UNMEASURED_LUFS
     return measured.gain_db(target_lufs, ceiling_dbtp)
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """Which file was measured, and that it is still the same one.
+
+    Attributes:
+        path: where it really lies, links resolved.
+        size: in bytes.
+        mtime_ns: when it was last written.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What measuring a file led to.
+
+    Attributes:
+        measured: None for a file that cannot be played at all.
+        fault: what is wrong with it, to be read after its name: why it cannot be played, or where it broke off.
+    """
+
+    measured: Measured | None
+    fault: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.measured is not None or self.fault, "a file that was not measured has a reason"

@@ -119,6 +119,12 @@ class Mixer:
         return bool(self._decks)
 
     @property
+    def habitual_lufs(self) -> float | None:
+        """What the fast level of the quietest deck habitually reaches, None where nobody measured any."""
+        known = [deck.item.habitual_lufs for deck in self._decks if deck.item.habitual_lufs is not None]
+        return min(known, default=None)
+
+    @property
     def is_rising(self) -> bool:
         """Whether a deck is on its way up."""
         return any(deck.is_rising for deck in self._decks)

@@ -22,6 +22,7 @@ class Item:
         uri: a file path or an http(s) address.
         title: what people see.
         gain_db: programme gain, bound to this item's samples and to nothing else; at most +6 dB.
+        habitual_lufs: what its fast level reaches habitually, after the gain; None where nobody measured it.
         start_s: where in the track to begin.
         is_stream: an address without an end; its end is a fault.
     """
@@ -32,6 +33,7 @@ class Item:
     gain_db: float = 0.0
     start_s: float = 0.0
     is_stream: bool = False
+    habitual_lufs: float | None = None
 
     def __post_init__(self) -> None:
         check_range("gain_db", self.gain_db, -200, MAX_GAIN_DB)
@@ -98,6 +100,7 @@ class Retune:
 
     crossfade_s: float
     ceiling_dbtp: float
+    target_lufs: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.events import ItemEnded, ItemFailed, ItemStarted, Progressed, Track
+from player.items import item_of
 from player.night.rotation import Rotation
 from player.orders import Crossing, Item, PlayItem, QueueItem
 from player.outcome import Outcome
-from player.settings import Playlist
+from player.settings import LimitSettings, Playlist
 from player.units import format_duration
 
 STREAM_RETRIES_S: Final = (2.0, 5.0, 15.0)
@@ -32,6 +33,8 @@ SHORTEST_TRACK_S: Final = 2.0
 """Anything shorter is over before its slow rise can be heard; it is left out like a broken one."""
 BLENDABLE_S: Final = 20.0
 """A shorter track cannot be blended into the next: 60 dB at 6 dB/s take ten seconds at each end."""
+REQUEUE_S: Final = 60.0
+"""The next track is opened 20 s ahead; until well before that its gain may still change."""
 SPREE: Final = 20
 """So many failures in a row go at full speed; further ones are a second apart."""
 
@@ -67,6 +70,8 @@ class Programme:
         ids: Iterator[int],
     ) -> None:
         self.playlist = playlist
+        self.limits = LimitSettings()
+        """What the gains of tracks follow from; the keeper sets it."""
         self.current: Playing | None = None
         self.problem: str | None = None
         self.is_over = False
@@ -100,6 +105,24 @@ class Programme:
         if self.current is None and self._retry_track is None:
             self._rotation.forgive()
             self._play_another(now_s, out, Crossing.BLEND)
+        self._measure_queued(out)
+
+    def _measure_queued(self, out: Outcome) -> None:
+        """Give what follows the gain that is known by now, while there is time enough that it has not been opened."""
+        queued, left_s = self._queued, self._left_s()
+        if queued is None or left_s is None or left_s < REQUEUE_S:
+            return
+        track = next((track for track in self._tracks or () if track.uri == queued.track.uri), None)
+        if track is not None and track.measured != queued.track.measured:
+            self._queued = self._playing(track)
+            out.order(QueueItem(self._queued.item))
+
+    def _left_s(self) -> float | None:
+        """How long the current track goes on, as far as is known."""
+        playing = self.current
+        if playing is None or not playing.is_sounding or playing.duration_s is None:
+            return None
+        return playing.duration_s - playing.position_s
 
     def skip(self, now_s: float, out: Outcome) -> bool:
         """Go to another track now; False where there is none."""
@@ -234,14 +257,7 @@ class Programme:
         return self._rotation.next_track(self.playlist.name, self.playlist.order, self._tracks or (), self._rng)
 
     def _playing(self, track: Track, start_s: float = 0.0) -> Playing:
-        item = Item(
-            id=next(self._ids),
-            uri=track.uri,
-            title=track.title,
-            gain_db=self.playlist.gain_db,
-            start_s=start_s,
-            is_stream=track.is_stream,
-        )
+        item = item_of(track, next(self._ids), start_s, self.playlist, self.limits)
         return Playing(item, track, position_s=start_s)
 
     def _play(self, track: Track, out: Outcome, crossing: Crossing, start_s: float = 0.0) -> None:

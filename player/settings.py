@@ -18,6 +18,8 @@ from player.units import VOLUME_MAX
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Weekday names in the order of `datetime.date.weekday`."""
 
+TARGET_LUFS: Final = -23.0
+"""EBU R 128's own."""
 MAX_TIMER_S: Final = 24 * 3600.0
 MIN_GAIN_DB: Final = -40.0
 _NAME = re.compile(r"[\w.-][\w .-]*", re.UNICODE)
@@ -118,11 +120,16 @@ class FadeSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Limits that a person tightens; looser than the built-in ones is refused."""
+    """Limits that a person tightens; looser than the built-in ones is refused.
+
+    ``target_lufs`` is what every track is brought to before the volume: not a limit by itself, but C3 counts from it.
+    """
 
     ceiling_dbtp: float = CEILING_DBTP
+    target_lufs: float = TARGET_LUFS
 
     def __post_init__(self) -> None:
+        check_range("target", self.target_lufs, -40, -16)
         check_range("ceiling", self.ceiling_dbtp, -40, CEILING_DBTP)
 
 

@@ -21,6 +21,7 @@ from player.config import load
 from player.events import LibraryRead, Snapshot, Track
 from player.settings import AudioSettings, MqttSettings, Playlist
 from player.wire.topics import Incoming, LinkUp
+from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
 
 CONFIG = """\
@@ -105,6 +106,7 @@ class House:
             library=OneTrack(),
             notifier=self.notifier,
             make_link=self._make_link,
+            make_scan=self._make_scan,
             make_power_meter=HopMeter,
             is_time_trusted=lambda: True,
         )
@@ -115,6 +117,10 @@ class House:
     @staticmethod
     def _sink(audio: AudioSettings, clock: SystemClock) -> SilentSink:
         return SilentSink(clock, audio.buffer_s)
+
+    def _make_scan(self, deliver: Callable[[Inbound], None]) -> FakeScan:
+        self.scan = FakeScan(deliver)
+        return self.scan
 
     def _make_link(self, _settings: MqttSettings, device: str, _deliver: Callable[[Inbound], None]) -> FakeLink:
         assert device == "bedroom"

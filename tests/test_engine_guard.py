@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from player.events import ClauseBroken, RampArrived, Tamed
-from player.orders import RampTo, Then
+from player.orders import Item, PlayItem, RampTo, Then
 from player.units import SILENCE_DB
 from tests.dsp.hearing import TARGET, at_lufs, loudness, startles, whispers
 from tests.fakes.source import Script
 from tests.rig import Rig
-from tests.signals import Sound, frames_of, pink, rng_for, with_part
+from tests.signals import Sound, frames_of, pink, rng_for, scaled, with_part
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +99,17 @@ def test_c3_holds_for_a_track_that_is_far_too_hot() -> None:
     assert heard.max_short_lufs <= TARGET + 5.0
     assert not startles(rig.heard())
     assert not rig.reported(ClauseBroken)
+
+
+def test_a_whisper_track_that_cannot_reach_the_target_has_a_lower_floor() -> None:
+    """At -40 LUFS a slam of the target's level is one; the floor follows what was measured of the track."""
+    quiet = scaled(whispers(60.0), -17.0)
+    sound = with_part(quiet, 40.0, at_lufs(pink(0.5, name="ten"), TARGET))
+    heard = []
+    for habitual in (None, TARGET - 17.0 + 6.0):
+        rig = Rig({"a": script(sound)})
+        rig.engine.order(PlayItem(Item(1, "a", "a", habitual_lufs=habitual)))
+        rig.engine.order(RampTo(0.0, 30.0))
+        rig.run(50.0)
+        heard.append(rig.heard())
+    assert not startles(heard[1], TARGET - 17.0)

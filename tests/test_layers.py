@@ -23,14 +23,14 @@ LAYERS = [
     {"wire"},
     {"ports"},
     {"config"},
-    {"outcome", "start", "states", "watch"},
+    {"outcome", "start", "states", "watch", "items"},
     {"programme"},
     {"run"},
     {"keeper"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "listening"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -54,6 +54,7 @@ NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "settings", "measured", "commands", "orders", "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
+    "measuring", "items",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from player.adapters.file_mark import mark_of
 from player.adapters.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
+from player.adapters.track_faults import unreadable
 from player.events import LibraryRead, Track
+from player.ports import Store
 from player.settings import Playlist
 
 AUDIO_SUFFIXES: Final = frozenset({
@@ -33,14 +37,39 @@ MAX_DEPTH: Final = 3
 
 
 class FileLibrary:
-    """Looks into folders, files and playlist files: `player.ports.Library`."""
+    """Looks into folders, files and playlist files: `player.ports.Library`.
+
+    Args:
+        store: what was measured earlier; without one no track is known.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """Tracks in path order, each once; what is missing, empty or unreadable becomes a warning that names it."""
         shelf = _Shelf()
         for path in playlist.paths:
             shelf.add(path)
-        return LibraryRead(playlist.name, tuple(shelf.tracks.values()), tuple(shelf.warnings_within_bounds()))
+        warnings = tuple(shelf.warnings_within_bounds())
+        if self._store is None:
+            return LibraryRead(playlist.name, tuple(shelf.tracks.values()), warnings)
+        tracks, unmeasured = _recalled(shelf.tracks.values(), self._store)
+        return LibraryRead(playlist.name, tracks, warnings, unmeasured)
+
+
+def _recalled(tracks: Iterable[Track], store: Store) -> tuple[tuple[Track, ...], tuple[str, ...]]:
+    """The tracks with what is known of them, and the files of which nothing is."""
+    found, unmeasured = [], []
+    for track in tracks:
+        finding = None
+        if not track.is_stream and unreadable(track.uri) is None:
+            finding = store.find(mark_of(track.uri))
+            if finding is None:
+                unmeasured.append(track.uri)
+        measured = None if finding is None else finding.measured
+        found.append(track if measured is None else replace(track, measured=measured))
+    return tuple(found), tuple(unmeasured)
 
 
 class _Shelf:

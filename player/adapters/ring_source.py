@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 
+from player.adapters.pipe_ring import PipeRing
 from player.adapters.ring import Ring
 from player.dsp.types import Block
 
@@ -25,7 +26,7 @@ class RingSource:
         is_length_ours: the keeper, before anything is decoded: libVLC's own idea of the length is not wanted.
     """
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring | PipeRing) -> None:
         self.ring = ring
         self.wake = threading.Event()
         self.is_closed = False
@@ -65,6 +66,8 @@ class RingSource:
         """Let go: a blocked decoder is released, and the keeper takes it down."""
         self.is_closed = True
         self.ring.finish()
+        if isinstance(self.ring, PipeRing):
+            self.ring.shut()
         self.wake.set()
 
     def end(self, fault: str | None) -> None:

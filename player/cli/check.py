@@ -17,6 +17,7 @@ from player.settings import (
     AudioSettings,
     Entry,
     FadeSettings,
+    LimitSettings,
     MqttSettings,
     OutputKind,
     Playlist,
@@ -78,7 +79,7 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     yield from _rows("broker", [_broker(config.mqtt, settings.device)])
     yield from _rows("volume", [f"{settings.volume.default} at a start, never above {settings.volume.max}"])
     yield from _rows("fades", [_fades(settings.fades)])
-    yield from _rows("ceiling", [f"{settings.limits.ceiling_dbtp:g} dBTP"])
+    yield from _rows("loudness", [_loudness(settings.limits)])
     yield from _rows("timer", [_timer(settings.timer)])
     playlists = [line for playlist in settings.playlists[:LISTED] for line in _playlist(playlist, settings)]
     yield from _rows("playlists", [*playlists, *_more(len(settings.playlists))])
@@ -142,6 +143,10 @@ def _fades(fades: FadeSettings) -> str:
     }
     lengths = ", ".join(f"{name} {format_duration(length_s)}" for name, length_s in named.items())
     return f"{lengths}; volume moves {fades.volume_db_per_s:g} dB/s"
+
+
+def _loudness(limits: LimitSettings) -> str:
+    return f"tracks at {limits.target_lufs:g} LUFS, no peak above {limits.ceiling_dbtp:g} dBTP"
 
 
 def _timer(timer: TimerSetting) -> str:

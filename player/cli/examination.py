@@ -11,11 +11,10 @@ from player.adapters.ebur128 import HopMeter, true_peak_dbtp
 from player.dsp.contract import Examiner, Findings, Instruments, Limits
 from player.dsp.contract_calm import TrackHeard
 from player.dsp.contract_figures import Figure
-from player.dsp.guard import EPISODE_HOPS
+from player.dsp.episodes import APART_HOPS
 from player.dsp.hearing import HOP_S
 from player.events import ClauseBroken, EngineFaulted, EngineReport, Tamed
 from player.listening import HeardDecoder, HeardSink
-from player.measured import TARGET_LUFS
 from player.ports import Decoder, Sink
 from player.settings import Settings
 from player.units import volume_to_db
@@ -32,7 +31,7 @@ PROMISES: Final = {
     "C10": "no clicks",
 }
 """The clauses in a few words; C7 cannot be heard."""
-TOLD_S: Final = EPISODE_HOPS * HOP_S
+TOLD_S: Final = APART_HOPS * HOP_S
 """The guard tells of what it held down so long after it was over."""
 
 
@@ -40,7 +39,8 @@ class Examination:
     """Listens to a night that is rendered."""
 
     def __init__(self, settings: Settings) -> None:
-        limits = Limits(TARGET_LUFS, settings.limits.ceiling_dbtp, volume_to_db(settings.volume.max))
+        limits = Limits(settings.limits.target_lufs, settings.limits.ceiling_dbtp, volume_to_db(settings.volume.max))
+        self.target_lufs = limits.target_lufs
         self.examiner = Examiner(limits, Instruments(HopMeter, true_peak_dbtp))
         self.surprises: list[dict[str, Any]] = []
         self.mutes: list[dict[str, Any]] = []
@@ -149,6 +149,7 @@ def _described(track: TrackHeard) -> dict[str, Any]:
     return {
         "gain_db": round(track.gain_db, 2),
         "heard_s": round(track.heard_s, 2),
+        "is_measured": track.is_measured,
         "is_calm": track.is_calm,
         "lowered_percent": round(track.lowered_percent, 2),
         "loudness_lufs": {"before": before, "after": after},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.live import LiveLine
+from player.cli.measuring import HOME, measure_first, open_store
 from player.cli.private_broker import PrivateBroker, answers
 from player.cli.progress import Progress
 from player.errors import LullError, SinkError
@@ -31,7 +32,8 @@ device. Ctrl-C fades out and ends."""
 
 FIRST_VOLUME: Final = VolumeSettings(default=50, max=80)
 """A first try is by day, at a desk: 10 dB above the default of a night."""
-HOME: Final = Path("~/.local/share/lull")
+MEASURE_S: Final = 20.0
+"""So long at most people wait for tracks to be measured; the rest follows in the background."""
 
 
 def add_parser(commands: Any) -> None:
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     config = replace(config, audio=_audio_that_is_there(config.audio, home))
     with contextlib.ExitStack() as stack:
         config = replace(config, mqtt=_broker_that_answers(config.mqtt, stack))
+        _measure_what_comes_first(config)
         _say_how_to_control(config)
         live = LiveLine()
         stack.callback(live.end)
@@ -95,6 +98,26 @@ def _starter(home: Path) -> Playlist:
         paths = make_starter_library(folder, lambda title, share: progress.show(f"making {title}", share))
     print(f"starter library: {len(paths)} tracks in {folder}")
     return Playlist("starter", (str(folder),), Order.SHUFFLE)
+
+
+def _measure_what_comes_first(config: Config) -> None:
+    """Measure the playlist that plays first, as far as that takes no time: unmeasured tracks are played as if loud."""
+    from player.adapters.library import FileLibrary
+
+    settings = config.settings
+    playlist = settings.playlist(settings.first_playlist or "")
+    if playlist is None:
+        return
+    store = open_store(config.state_dir)
+    try:
+        new = FileLibrary(store).read(playlist).unmeasured
+        if new:
+            print(
+                f"measuring {len(new)} new track{'' if len(new) == 1 else 's'}, so that all play at the same loudness"
+            )
+            measure_first(new, store, MEASURE_S)
+    finally:
+        store.close()
 
 
 def _audio_that_is_there(audio: AudioSettings, home: Path) -> AudioSettings:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.cli.measuring import MeasuredLibrary
 from player.cli.progress import Progress
 from player.clock import Now
 from player.commands import Play, Request, Stop
 from player.errors import LullError, did_you_mean
 from player.events import EngineReport, Event, News
-from player.measured import TARGET_LUFS
 from player.settings import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.units import format_duration, parse_duration_s
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Render what would be heard into OUT.wav (float32, 48 kHz, stereo): the real
 session, decoder, chain and limiter on a virtual clock, as fast as the CPU
-allows. The same input gives the same file, bit for bit.
+allows. The same input gives the same file, bit for bit. Tracks that nobody has
+measured are measured first, as the daemon would have done by the evening.
 
 With PATHs those are played in order, once each, to the end of the last.
 Otherwise one session of the config is: the default playlist, --playlist or
@@ -77,12 +78,13 @@ def _duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is rehearsed: settings, how it starts, and how long it may take at most."""
+    """What is rehearsed: settings, how it starts, how long it may take at most, and where measurements are kept."""
 
     settings: Settings
     start: Play
     longest_s: float
     expected_s: float | None
+    state_dir: Path | None = None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -129,7 +131,7 @@ def _check_files(args: argparse.Namespace) -> None:
 
 def make_plan(args: argparse.Namespace) -> Plan:
     """Read the arguments; raises LullError that names what is wrong."""
-    settings = _settings(args)
+    settings, state_dir = _settings(args)
     entry = _entry(settings, args.entry)
     timer = None if args.duration is None else TimerSetting.clock(args.duration)
     if args.paths:
@@ -143,17 +145,19 @@ def make_plan(args: argparse.Namespace) -> Plan:
         start = Play(args.playlist, args.volume, timer)
     asked = start.timer or settings.timer
     expected_s = asked.duration_s
-    return Plan(replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s)
+    return Plan(replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir)
 
 
-def _settings(args: argparse.Namespace) -> Settings:
+def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
+    """The settings and the state directory; without a config nothing is left behind."""
     if args.config is None:
         if not args.paths:
             raise LullError("nothing to rehearse: give PATHs, or --config FILE")
-        return Settings()
+        return Settings(), None
     from player.config import load
 
-    return load(args.config).settings
+    config = load(args.config)
+    return config.settings, config.state_dir
 
 
 def _entry(settings: Settings, name: str | None) -> Entry | None:
@@ -225,7 +229,6 @@ def _build(
     plan: Plan, out: Path, listeners: tuple[Report, Examination], clock: VirtualClock
 ) -> tuple[Rehearsal, Engine]:
     from player.adapters.ebur128 import HopMeter
-    from player.adapters.library import FileLibrary
     from player.adapters.vlc_source import VlcDecoder
     from player.adapters.wav_sink import WavSink
     from player.engine import Engine, EngineSettings
@@ -236,11 +239,11 @@ def _build(
     session = Session(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
     report, examination = listeners
     sink = examination.sink(WavSink(out, clock, buffer_s=0.0))
-    rehearsal = Rehearsal(settings, session, FileLibrary(), clock, report.hear)
+    rehearsal = Rehearsal(settings, session, MeasuredLibrary(plan.state_dir), clock, report.hear)
     engine_settings = EngineSettings(
         crossfade_s=settings.fades.crossfade_s,
         ceiling_dbtp=settings.limits.ceiling_dbtp,
-        target_lufs=TARGET_LUFS,
+        target_lufs=settings.limits.target_lufs,
         make_power_meter=HopMeter,
         hold_s=0.0,
         is_offline=True,

@@ -49,7 +49,7 @@ def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (),
     from player.cli.parts import real_parts
     from player.commands import Play, Request
 
-    app = App(config, real_parts(), watchers)
+    app = App(config, real_parts(config.state_dir), watchers)
     _handle_signals(app)
     if autoplay:
         app.inbox.put(Request(Play(), "start"))

@@ -7,7 +7,6 @@ from typing import Any, Final
 from player.adapters.picture import Scene
 from player.cli.examination import Examination
 from player.cli.rehearse import DEMO
-from player.measured import TARGET_LUFS
 from player.units import SILENCE_DB, format_duration
 
 ENDINGS: Final = ("session_ended", "timer_expired")
@@ -26,7 +25,7 @@ def scene_of(events: list[dict[str, Any]], examination: Examination, duration_s:
         verdict=examination.verdict(),
         duration_s=duration_s,
         columns=columns,
-        calm_lufs=TARGET_LUFS + (volume_db if volume_db > SILENCE_DB else 0.0),
+        calm_lufs=examination.target_lufs + (volume_db if volume_db > SILENCE_DB else 0.0),
         tracks=[(track.began_s, track.title) for track in tracks],
         surprises=[(one["at"], one["reduction_db"]) for one in examination.named_surprises()],
         fade=_fade(events, duration_s),

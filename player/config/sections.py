@@ -156,7 +156,7 @@ FADES: Final = Keys(
         Key("volume_rate", "volume_db_per_s", number, "dB/s"),
     )
 )
-LIMITS: Final = Keys((Key("ceiling", "ceiling_dbtp", number, "dBTP"),))
+LIMITS: Final = Keys((Key("ceiling", "ceiling_dbtp", number, "dBTP"), Key("target", "target_lufs", number, "LUFS")))
 TIMER: Final = Keys((Key("default", "timer", timer),))
 AUDIO: Final = Keys(
     (

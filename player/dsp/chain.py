@@ -65,9 +65,9 @@ class Chain:
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
         self._room = 0.0
 
-    def set_target(self, target_lufs: float) -> None:
-        """Another programme target from the next block on."""
-        self.guard.set_target(target_lufs)
+    def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
+        """From the next block on: the programme target, and what the level of what sounds habitually reaches."""
+        self.guard.set_target(target_lufs, habitual_lufs)
         self._output_meter.target_lufs = target_lufs
 
     def process(self, mixed: Block, *, may_rise: bool = True) -> Block:

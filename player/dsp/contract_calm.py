@@ -42,6 +42,7 @@ class TrackHeard:
         began_s: when, seconds from the start.
         heard_s: for how long.
         gain_db: its programme gain.
+        is_measured: whether its level is known from a scan.
         is_calm: nothing in it broke C1 or C3 before the guard.
         lowered_percent: how much of its time it was lowered by more than 0.5 dB.
         integrated_lufs: I before and after the guard.
@@ -54,6 +55,7 @@ class TrackHeard:
     began_s: float
     heard_s: float
     gain_db: float
+    is_measured: bool
     is_calm: bool
     lowered_percent: float
     integrated_lufs: tuple[float, float]
@@ -79,6 +81,7 @@ class _Track:
             self.began_s,
             self.hops * HOP_S,
             self.item.gain_db,
+            self.item.habitual_lufs is not None,
             self.is_calm,
             100.0 * self.lowered / max(1, self.hops),
             (before.integrated_lufs, after.integrated_lufs),

@@ -1,8 +1,8 @@
 """The night in front of the guard and as it left, hop beside hop.
 
-Runs on the thread that renders. Most of the time the guard and the limiter do nothing but delay, and then both sides are
-the same bits. Once they have been so for longer than anything remembers, only what leaves is measured; when they part,
-the other side goes on from there with a meter that has heard the last second.
+Runs on the thread that renders. Mostly the guard and the limiter do nothing but delay, and then both sides are the same
+bits. Once they have been so for longer than anything remembers, only what leaves is measured; when they part, the other
+side goes on from there with a meter that has heard the last second.
 """
 
 from __future__ import annotations

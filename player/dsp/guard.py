@@ -7,7 +7,7 @@ each stand 6 dB over the last one, and the guard would never know.)
 Theory. For each hop there are five bounds on the power that may leave; the K-weighted power p that came in is known, so
 the largest gain that obeys a bound has a closed form, and nothing is estimated:
 
-- *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 15 dB/s))), where H is the familiar
+- *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
   level, B the background and e is 8 dB, or 6 dB when strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A
   power that is not familiar itself may bring E to its bound in 125 ms; at once would be steeper than it came;
 - *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; what is left is spread over three hops;
@@ -16,8 +16,8 @@ the largest gain that obeys a bound has a closed form, and nothing is estimated:
   what is left, so a bound is approached and never hit like a wall.
 
 B and Q count as no less than the floor: what the room hides anyway. A bound on E or R falls by no more than 20 dB/s, so
-that a level that stops being familiar while it sounds is let down, not cut. H + 2.7 dB with an H that is half a second
-old lets a steady sound grow by 5 dB/s: a rise of the ramp passes nearly as it is, and anything steeper is made so.
+that a level that stops being familiar while it sounds is let down, not cut. H is followed at no more than 5 dB/s, so a
+rise of the ramp passes nearly as it is, and anything steeper is made so.
 
 The gain falls at once and returns with a time constant of 40 ms. A hop's gain holds for each of its samples: at the
 border of two hops stands the lower gain, and between borders a straight line in dB. That is why the stage is one hop
@@ -31,14 +31,13 @@ bell each minute is tamed each minute. What is also far over C3 ends its rise mo
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from player.dsp.allowance import Allowance
+from player.dsp.episodes import Episodes
 from player.dsp.gain import applied
 from player.dsp.hearing import (
     CHUNK_HOPS,
@@ -60,7 +59,9 @@ NOTICED: Final[float] = 10.0**0.3
 """3 dB."""
 GENTLE: Final[float] = 10.0**0.8
 STRICT: Final[float] = 10.0**0.6
-EMERGING: Final[float] = 10.0 ** (15.0 * HOP_S / 10.0)
+GENTLE_RATE: Final[float] = 10.0 ** (5.0 * HOP_S / 10.0)
+STRICT_RATE: Final[float] = 10.0 ** (3.0 * HOP_S / 10.0)
+"""5 dB/s, 3 when strict: how fast a level may emerge, and H is followed, or it would come in steps of 2.7 dB."""
 BURST_ROOM: Final[float] = 10.0**1.4
 CREST: Final[float] = 10.0**1.5
 APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
@@ -70,33 +71,16 @@ _LET_DOWN_CHUNK: Final[float] = LET_DOWN**CHUNK_HOPS
 RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
 FLOOR: Final[float] = 10.0**-1.8
 """18 dB under calm, 6 dB below the floor of the contract, because calm material may lie below the target."""
+HABITUAL: Final[float] = 10.0**-0.6
+"""Words and taps reach 6 dB over the calm level of their sound."""
 C3_MARGIN_LU: Final = 0.3
 """M and S are kept in steps of 50 ms; whoever measures at other instants may find so much more."""
-TAMED: Final[float] = 10.0**-0.3
-"""A reduction by more than 3 dB is worth telling."""
-EPISODE_HOPS: Final = round(1.0 / HOP_S)
-"""Reductions less than a second apart are one."""
 _NEARLY_ONE: Final = 0.9999
 _TINY: Final = 1e-15
 _SHARE: Final = 0.1
 _LOWEST: Final = 1e-9
 """-90 dB, so that a gain has a logarithm; silence under full scale."""
 _STEPS: Final = np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """Something that was held down.
-
-    Attributes:
-        began_s: how long ago it began.
-        duration_s: how long it lasted.
-        reduction_db: the most by which it was lowered.
-    """
-
-    began_s: float
-    duration_s: float
-    reduction_db: float
 
 
 class Guard:
@@ -108,7 +92,8 @@ class Guard:
 
     Attributes:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
-        is_strict: hold the emergence to 6 dB instead of 8.
+        is_strict: hold the emergence to 6 dB instead of 8, and let it come at 3 dB/s instead of 5.
+        episodes: what was held down.
         reduction_db: the most by which a hop of the last call was lowered, 0 or more.
     """
 
@@ -118,13 +103,14 @@ class Guard:
         self.is_strict = False
         self.reduction_db = 0.0
         self._make_power_meter = make_power_meter
-        self._target = to_power(target_lufs)
-        self._episodes: deque[Episode] = deque(maxlen=64)
+        self._target = self._calm = to_power(target_lufs)
+        self.episodes = Episodes()
         self._forget_audio()
         self._forget_hearing()
 
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
+        self._used_to = 0.0
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
@@ -136,12 +122,15 @@ class Guard:
         self._late_power = self._late_peak = self._late_full = 0.0
         self._gain = self._border = 1.0  # power gains: of the hop that is held back, and at its start
         self._fast_bound = self._box_bound = 0.0
-        self._held_hops = self._quiet_hops = 0
-        self._deepest = 1.0
+        self.episodes.reset()
 
-    def set_target(self, target_lufs: float) -> None:
-        """Another programme target from the next hop on."""
+    def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
+        """From the next call on: the programme target, and what the fast level of what sounds habitually reaches.
+
+        The floor lies under the calm level of the sound where that is known and below the target.
+        """
         self._target = to_power(target_lufs)
+        self._calm = self._target if habitual_lufs is None else min(self._target, to_power(habitual_lufs) * HABITUAL)
 
     def reset(self) -> None:
         """Forget the audio that is held back; what was heard stays heard."""
@@ -160,12 +149,6 @@ class Guard:
             self._short_term.take(0.0)
             self._keep_largest(0.0, 0.0, 1)
 
-    def episodes(self) -> list[Episode]:
-        """What was held down and has ended since the last call."""
-        found = list(self._episodes)
-        self._episodes.clear()
-        return found
-
     def process(self, hops: Block, volume: Sequence[float], room: Sequence[float]) -> Block:
         """Whole chunks of ten hops, shape (n * 2400, 2), one hop later.
 
@@ -180,7 +163,7 @@ class Guard:
         borders = [self._border]
         for at in range(0, count, CHUNK_HOPS):
             part = slice(at, at + CHUNK_HOPS)
-            if self._are_calm(powers[part], peaks[part], volume[part]):
+            if self._are_calm(powers[part], peaks[part], volume[part], room[at]):
                 borders += [1.0] * CHUNK_HOPS
             else:
                 borders += map(self._step, powers[part], peaks[part], volume[part], room[part])
@@ -201,10 +184,10 @@ class Guard:
         self._settle(border)
         self._gain, self._border = gain, border
         self._late_power, self._late_peak, self._late_full = power, peak, self._target * full
-        self._watch(gain, power > self._target * low)
+        self.episodes.watch(gain, is_loud=power > self._target * low)
         return border
 
-    def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float]) -> bool:
+    def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float], low: float) -> bool:
         """Take a chunk in one go if it is so far within all bounds that these need not be computed.
 
         That is so nearly always, and takes a fifth of the time. A power below the bound of E cannot lift E over it; the
@@ -214,10 +197,10 @@ class Guard:
         total = sum(powers) + self._late_power
         if not (
             self._gain == 1.0
-            and not self._held_hops
+            and not self.episodes.is_open
             and self._late_full == full
             and volume[0] == volume[-1]
-            and max(powers) <= hearing.familiar * FAMILIAR_ROOM
+            and max(powers) <= min(self._used_to, hearing.familiar) * FAMILIAR_ROOM
             and max(peaks) <= self._peaks.value * FAMILIAR_ROOM
             and hearing.box * CHUNK_HOPS + total <= hearing.usual * (CHUNK_HOPS * BURST_ROOM)
             and total <= full * _SHARE * min(self._momentary.left, self._short_term.left)
@@ -229,6 +212,8 @@ class Guard:
         for part in (slice(0, split), slice(split, CHUNK_HOPS)):
             self._settle_many(heard[part], reached[part])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
+        rate = STRICT_RATE if self.is_strict else GENTLE_RATE
+        self._used_to = min(hearing.familiar, max(self._used_to * rate**CHUNK_HOPS, self._calm * low * FLOOR))
         self._fast_bound *= _LET_DOWN_CHUNK
         self._box_bound *= _LET_DOWN_CHUNK
         return True
@@ -245,11 +230,13 @@ class Guard:
     def _bound(self, power: float, peak: float, full: float, low: float) -> float:
         """The largest power gain that obeys all bounds."""
         hearing, late = self._hearing, self._late_power * self._gain
-        floor = self._target * low * FLOOR
+        floor = self._calm * low * FLOOR
         fast = FAST_KEEP * hearing.fast + FAST_TAKE * late
         background = max(hearing.background, floor)
-        emerging = min(background * (STRICT if self.is_strict else GENTLE), max(background * NOTICED, fast * EMERGING))
-        bound = self._fast_bound = max(hearing.familiar * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
+        room, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
+        emerging = min(background * room, max(background * NOTICED, fast * rate))
+        self._used_to = min(hearing.familiar, max(self._used_to * rate, floor))
+        bound = self._fast_bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
         known = self._hop_powers.value * FAMILIAR_ROOM
         at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
         room = max((bound - APPROACH_KEEP * fast) / (1.0 - APPROACH_KEEP), at_once, 0.3 * bound)
@@ -287,20 +274,6 @@ class Guard:
             self._hop_powers.push(self._chunk_power)
             self._peaks.push(self._chunk_peak)
             self._chunk_power, self._chunk_peak, self._chunk_hops = 0.0, 0.0, 0
-
-    def _watch(self, gain: float, is_loud: bool) -> None:
-        """Count what is held down; what would not even have been as loud as calm sound is no surprise."""
-        if gain < TAMED and (is_loud or self._held_hops):
-            self._held_hops += 1 + self._quiet_hops
-            self._quiet_hops = 0
-            self._deepest = min(self._deepest, gain)
-        elif self._held_hops:
-            self._quiet_hops += 1
-            if self._quiet_hops == EPISODE_HOPS:
-                held_s, deepest_db = self._held_hops * HOP_S, -10.0 * math.log10(self._deepest)
-                self._episodes.append(Episode(held_s + EPISODE_HOPS * HOP_S, held_s, deepest_db))
-                self._held_hops = self._quiet_hops = 0
-                self._deepest = 1.0
 
 
 def _applied(hops: Block, borders: list[float]) -> Block:

@@ -1,0 +1,126 @@
+"""``lull scan``: measures tracks, remembers it, and shows what is in them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from player.cli.measuring import HOME, Measuring, cores, open_store
+from player.errors import LullError
+from player.settings import LimitSettings, Playlist
+
+if TYPE_CHECKING:
+    from player.config import Config
+    from player.events import Track
+
+DESCRIPTION = """\
+Measure tracks: how loud they are, their range and true peak, and whatever in
+them would startle a sleeper. Without PATHs all playlists of the config are
+measured, streams left out. A file that was measured before is not decoded
+again. What is found is kept in the config's state_dir, otherwise in
+~/.local/share/lull, and from then on each track comes at the same loudness; one
+that nobody measured is played as if it were very loud, so more quietly.
+
+Ctrl-C keeps what was done. exit codes: 0 done, also with files that cannot be
+played, 1 nothing could be measured, 2 wrong usage, 130 interrupted"""
+
+_ANY: Final = "scan"
+INTERRUPTED: Final = 130
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``scan`` to the command line."""
+    parser = commands.add_parser(
+        "scan",
+        help="measure tracks and show what is in them",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders or playlist files")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config; not needed with PATHs")
+    parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+    parser.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="processes at once; all cores without it")
+    parser.add_argument("--all", action="store_true", help="measure anew what is known")
+    parser.set_defaults(run=run)
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64; this machine has {cores()} cores")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is to be scanned: files with the gain of the first playlist that has them, and what was left out."""
+
+    tracks: tuple[tuple[Track, float], ...]
+    streams: int
+    warnings: tuple[str, ...]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table or the object, return the exit code."""
+    from player.cli import scan_table
+
+    config = _config(args)
+    limits = LimitSettings() if config is None else config.settings.limits
+    material = find_material(args.paths, config)
+    for warning in material.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    store = open_store(HOME.expanduser() if config is None else config.state_dir)
+    measuring = Measuring((track.uri for track, _ in material.tracks), store, jobs=args.jobs, is_anew=args.all)
+    is_interrupted = False
+    try:
+        measuring.run()
+    except KeyboardInterrupt:
+        is_interrupted = True
+    finally:
+        store.close()
+    rows = scan_table.rows(material.tracks, measuring.results, limits)
+    if args.json:
+        print(
+            json.dumps(scan_table.as_json(rows, material.streams, measuring, is_interrupted=is_interrupted), indent=2)
+        )
+    else:
+        for line in scan_table.lines(rows, material.streams, measuring):
+            print(line)
+    if is_interrupted:
+        tally = measuring.tally
+        print(
+            f"interrupted: {tally.done} of {tally.files} tracks are done and kept; scan again to go on", file=sys.stderr
+        )
+    return INTERRUPTED if is_interrupted else 0
+
+
+def _config(args: argparse.Namespace) -> Config | None:
+    from player.config import load
+
+    if args.config is not None:
+        return load(args.config)
+    if not args.paths:
+        raise LullError("nothing to scan: give PATHs, or --config FILE for all of its playlists")
+    return None
+
+
+def find_material(paths: list[str], config: Config | None) -> Material:
+    """The tracks of the paths, or of all playlists, the one that plays first in front."""
+    from player.adapters.library import FileLibrary
+
+    playlists = (Playlist(_ANY, tuple(paths)),) if paths else config.settings.playlists if config else ()
+    first = config.settings.first_playlist if config else None
+    tracks: dict[str, tuple[Track, float]] = {}
+    streams: set[str] = set()
+    warnings: dict[str, None] = {}
+    for playlist in sorted(playlists, key=lambda playlist: playlist.name != first):
+        read = FileLibrary().read(playlist)
+        warnings |= dict.fromkeys(read.warnings)
+        streams |= {track.uri for track in read.tracks if track.is_stream}
+        for track in read.tracks:
+            if not track.is_stream:
+                tracks.setdefault(track.uri, (track, playlist.gain_db))
+    return Material(tuple(tracks.values()), len(streams), tuple(warnings))

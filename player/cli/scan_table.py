@@ -1,0 +1,163 @@
+"""What a scan shows: a table for people, an object for programs. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from player.cli.shown import printable
+from player.measured import Finding, Measured, programme_gain_db
+from player.safety import MAX_GAIN_DB
+from player.settings import LimitSettings
+from player.units import format_duration
+
+if TYPE_CHECKING:
+    from player.adapters.scanner import Scanned
+    from player.cli.measuring import Measuring
+    from player.events import Track
+
+HEAD = "  loud   LRA   peak   length   gain"
+_BLANK = " " * len(HEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One track: what was found, and the gain in dB that it will get; None for one that cannot be played."""
+
+    uri: str
+    title: str
+    finding: Finding
+    gain_db: float | None
+    is_new: bool
+
+
+def rows(
+    tracks: Iterable[tuple[Track, float]], results: Mapping[str, Scanned], limits: LimitSettings
+) -> tuple[Row, ...]:
+    """A row for each track that has a result."""
+    found = []
+    for track, playlist_gain_db in tracks:
+        scanned = results.get(track.uri)
+        if scanned is None:
+            continue
+        measured = scanned.finding.measured
+        gain_db = None
+        if measured is not None:
+            own_db = programme_gain_db(measured, limits.target_lufs, limits.ceiling_dbtp)
+            gain_db = min(own_db + playlist_gain_db, MAX_GAIN_DB)
+        found.append(Row(track.uri, track.title, scanned.finding, gain_db, scanned.is_new))
+    return tuple(found)
+
+
+def lines(found: tuple[Row, ...], streams: int, measuring: Measuring) -> Iterator[str]:
+    """The table, folder by folder, and a summary."""
+    folder = None
+    if found:
+        yield HEAD
+    for row in found:
+        path = Path(row.uri)
+        if path.parent != folder:
+            folder = path.parent
+            yield printable(f"{folder}/")
+        measured = row.finding.measured
+        figures = _BLANK if measured is None else _figures(measured, row.gain_db or 0.0)
+        yield printable(f"{figures}  {path.name}: {verdict(row.finding)}")
+    if streams:
+        yield f"{_count(streams, 'stream')} left out: nobody can know what will come"
+    yield summary(found, measuring)
+
+
+def _figures(measured: Measured, gain_db: float) -> str:
+    return (
+        f"{_level(measured.programme_lufs):>6} {measured.range_lu:5.1f} {_level(measured.true_peak_dbtp):>6} "
+        f"{_clock(measured.duration_s):>8} {gain_db:+6.1f}"
+    )
+
+
+def _level(level: float) -> str:
+    return f"{level:.1f}" if math.isfinite(level) else "-"
+
+
+def verdict(finding: Finding) -> str:
+    """What is worth knowing about a track, in a few words."""
+    measured = finding.measured
+    if measured is None:
+        return f"unplayable: {finding.fault}"
+    parts = [_surprises(measured) if math.isfinite(measured.programme_lufs) else "silent"]
+    if measured.faults:
+        parts.append(f"damaged in {_count(measured.faults, 'place')}: silenced")
+    if finding.fault:
+        parts.append(finding.fault)
+    return "; ".join(parts)
+
+
+def _surprises(measured: Measured) -> str:
+    if not measured.surprises:
+        return "calm"
+    worst = max(measured.surprises, key=lambda surprise: surprise.ld_db)
+    where = f"at {_clock(worst.at_s)} {worst.ld_db:+.0f} dB: tamed"
+    count = len(measured.surprises)
+    return f"1 surprise {where}" if count == 1 else f"{count} surprises, worst {where}"
+
+
+def summary(found: tuple[Row, ...], measuring: Measuring) -> str:
+    """One line about all of them."""
+    measured = [row.finding.measured for row in found if row.finding.measured is not None]
+    surprising = sum(1 for one in measured if one.surprises)
+    parts = [f"{len(measured) - surprising} without surprises"]
+    if surprising:
+        parts.append(f"{surprising} with surprises, which will be tamed")
+    if len(found) > len(measured):
+        parts.append(f"{len(found) - len(measured)} unplayable")
+    length = format_duration(round(sum(one.duration_s for one in measured)))
+    text = f"{_count(len(found), 'track')}, {length} of sound: {', '.join(parts)}"
+    decoded_s = measuring.tally.measured_s
+    if decoded_s and measuring.took_s:
+        new = sum(row.is_new for row in found)
+        speed = decoded_s / measuring.took_s
+        text += f"; {new} measured now in {format_duration(max(1, round(measuring.took_s)))} ({speed:.0f} x real time)"
+    return text
+
+
+def as_json(found: tuple[Row, ...], streams: int, measuring: Measuring, *, is_interrupted: bool) -> dict[str, Any]:
+    """The same for programs; what is not finite is null."""
+    return {
+        "tracks": [_track(row) for row in found],
+        "streams_left_out": streams,
+        "measured_now": sum(row.is_new for row in found),
+        "took_s": round(measuring.took_s, 3),
+        "interrupted": is_interrupted,
+    }
+
+
+def _track(row: Row) -> dict[str, Any]:
+    fields: dict[str, Any] = {"path": row.uri, "title": row.title, "verdict": verdict(row.finding)}
+    fields |= {"fault": row.finding.fault, "gain_db": _rounded(row.gain_db), "is_new": row.is_new}
+    if row.finding.measured is not None:
+        fields |= {key: _rounded(value) for key, value in asdict(row.finding.measured).items()}
+    return fields
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, 3) if math.isfinite(value) else None
+        case dict():
+            return {key: _rounded(inner) for key, inner in value.items()}
+        case tuple() | list():
+            return [_rounded(inner) for inner in value]
+        case _:
+            return value
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _clock(duration_s: float) -> str:
+    minutes, seconds = divmod(int(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,32 @@
+"""How a track becomes an item for the engine: its gain, and what its level habitually reaches after that. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from player.events import Track
+from player.measured import programme_gain_db
+from player.orders import Item
+from player.safety import MAX_GAIN_DB
+from player.settings import LimitSettings, Playlist
+
+
+def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:
+    """Programme gain and the playlist's own; a track that nobody measured counts as loud (C6)."""
+    own_db = programme_gain_db(track.measured, limits.target_lufs, limits.ceiling_dbtp)
+    return min(own_db + playlist.gain_db, MAX_GAIN_DB)
+
+
+def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limits: LimitSettings) -> Item:
+    """One playing of a track from a place on."""
+    db = gain_db(track, playlist, limits)
+    habitual_lufs = None if track.measured is None else track.measured.habitual_lufs + db
+    return Item(
+        id=item_id,
+        uri=track.uri,
+        title=track.title,
+        gain_db=db,
+        start_s=start_s,
+        is_stream=track.is_stream,
+        habitual_lufs=habitual_lufs if habitual_lufs is not None and math.isfinite(habitual_lufs) else None,
+    )

@@ -1,0 +1,31 @@
+"""A store in a dictionary: `player.ports.Store` without a file, which can be told to fail."""
+
+from __future__ import annotations
+
+from player.errors import StoreError
+from player.measured import FileMark, Finding
+
+
+class FakeStore:
+    """Remembers as long as it lives.
+
+    Attributes:
+        kept: what was kept last for each path, with its mark.
+        is_full: each `keep` fails.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[FileMark, Finding]] = {}
+        self.is_full = False
+
+    def find(self, mark: FileMark) -> Finding | None:
+        known, finding = self.kept.get(mark.path, (None, None))
+        return finding if known == mark else None
+
+    def keep(self, mark: FileMark, finding: Finding) -> None:
+        if self.is_full:
+            raise StoreError("the disk is full")
+        self.kept[mark.path] = (mark, finding)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
