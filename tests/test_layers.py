@@ -31,7 +31,7 @@ LAYERS = [
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "measuring"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -51,6 +51,7 @@ DOORS = {
     "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py"},
     "systemd": {"adapters/systemd.py", "adapters/journal.py"},
     "yaml": {"config/tree.py"},
+    "matplotlib": {"adapters/picture.py"},
 }
 """One door for each foreign library."""
 

@@ -30,7 +30,7 @@ from player.dsp.output_meter import Broken, OutputMeter
 from player.dsp.ramp import Ramp
 from player.dsp.types import Block, Gains, MakePowerMeter
 from player.safety import FAULT_LEVEL
-from player.units import SILENCE_DB, db_to_gain
+from player.units import CHANNELS, SILENCE_DB, db_to_gain
 
 MOST: Final = 4 * FAULT_LEVEL
 """No mixture of sanitised decks under gains of at most +6 dB gets so far."""
@@ -49,6 +49,7 @@ class Chain:
     Attributes:
         latency_frames: frames by which the output is later than the input.
         faults: how often the check found a block unfit; more than 0 is a bug in a stage or its input.
+        before_guard: what the guard was given of the last block, for a tap.
         broken: what the output meter found in the last block; the block was muted, and the chain stands at silence.
     """
 
@@ -62,6 +63,7 @@ class Chain:
         self.meter = LevelMeter()
         self.faults = 0
         self.broken: Broken | None = None
+        self.before_guard: Block = np.zeros((0, CHANNELS), np.float32)
         self._hops = Hops()
         self._highpass = HighPass()
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
@@ -120,7 +122,8 @@ class Chain:
         clean = self._highpass.process(hops)
         volume, room = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
-        return self.guard.process(self.declick.process(loud), volume, room), max(volume)
+        self.before_guard = loud = self.declick.process(loud)
+        return self.guard.process(loud, volume, room), max(volume)
 
     def _volumes(self, hops: int, *, moves: bool) -> tuple[list[float], list[float]]:
         """For each of the coming hops the volume that counts as full, and the lowest since silence."""

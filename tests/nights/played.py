@@ -129,7 +129,6 @@ def play(night: Night, *, is_open: bool = False, volume: int = 100, meddle: Medd
             rehearsal.step()
     finally:
         engine.finish()
-        library.close()
     played.sound = np.concatenate(sink.blocks)
     played.faults = engine._chain.faults
     return played
