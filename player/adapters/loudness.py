@@ -4,8 +4,8 @@ does not move. Pure functions, on the thread that measures; all values are power
 I and LRA are those of EBU R 128 (Tech 3341, Tech 3342); M and S are looked at every 5 ms.
 
 I' is gated from both sides. Of the 400 ms blocks above -70 LUFS, those more than 8 LU over the median are left out, but
-at most a quarter of all, the loudest; then the gate of R 128 follows. So a scream of seconds in a whisper of minutes does
-not count, and the loud half of a track does: a quarter is the border between an event and a part of the programme.
+at most a quarter of all, the loudest; then the gate of R 128 follows. So a scream of seconds in a whisper of minutes
+does not count, and the loud half of a track does: a quarter is the border between an event and a part of the programme.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from player.dsp.declick import Declick
 from player.dsp.guard import Guard
 from player.dsp.hops import Hops
 from player.dsp.limiter import Limiter
@@ -18,7 +19,7 @@ from player.orders import Item
 
 LATE_FRAMES: Final = Hops.latency_frames + Guard.latency_frames + Limiter.latency_frames
 """By so much what leaves the chain is later than what the guard was given."""
-SOURCE_LATE_FRAMES: Final = Sanitiser.latency_frames + LATE_FRAMES
+SOURCE_LATE_FRAMES: Final = Sanitiser.latency_frames + Declick.latency_frames + LATE_FRAMES
 """By so much what leaves the chain is later than what was decoded for it."""
 
 
