@@ -3,7 +3,8 @@
 Runs on the engine thread, hop by hop, two hops late. A click carries too little power for any loudness meter, and
 lowering a whole hop for it would leave a hole. So a hop is looked at whose wave is eight times as sharp (its largest
 second difference) as the hops around: where that exceeds ten times its median there, and for no more than 4 ms, those
-samples are replaced by a cubic that leaves on one side and arrives on the other with the slopes found there. White
+samples are replaced by a cubic that leaves on one side and arrives on the other with the slopes found there, or by a
+dip to zero and back within 5 ms where the two sides do not fit together. White
 noise has second differences of up to seven times their median, a tone of 1.4 times.
 
 What lasts longer is no click and belongs to the guard. Where clicks come as often as once a second they are the sound:
@@ -30,6 +31,10 @@ APART_FRAMES: Final = to_frames(0.0005)
 TEXTURE_CLICKS: Final = 10
 TEXTURE_HOPS: Final = round(10.0 / HOP_S)
 """As many clicks in so many hops are no accident."""
+SIDE_FRAMES: Final = HOP_FRAMES // 2
+_DOWN: Final = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, SIDE_FRAMES + 1) / SIDE_FRAMES)).astype(np.float32)[
+    :, np.newaxis
+]
 _SMALL: Final = 1e-5
 """-100 dBFS: nothing below is looked at."""
 _CONTEXT: Final = 3
@@ -68,34 +73,46 @@ class Declick:
         return frames[HOP_FRAMES : HOP_FRAMES + len(hops)]
 
     def _mend(self, wave: Block, hop: int) -> None:
-        """Draw the clicks anew that begin in the second of these four hops."""
-        for begin, end in _sharp(wave):
-            if HOP_FRAMES <= begin < 2 * HOP_FRAMES and end - begin <= LONGEST_FRAMES:
+        """Draw the clicks anew that begin in the second of these four hops, or half a hop later.
+
+        So there is always half a hop before them that has not left.
+        """
+        places, limit = _sharp(wave)
+        for begin, end in places:
+            if SIDE_FRAMES <= begin - HOP_FRAMES < HOP_FRAMES + SIDE_FRAMES and end - begin <= LONGEST_FRAMES:
                 self._seen.append(hop)
                 if hop - self._seen[0] >= TEXTURE_HOPS:
                     self.clicks += 1
                     _redraw(wave, begin, end)
+                    if _second_difference(wave[begin - 3 : end + 3]).max() > 3.0 * limit:
+                        _dip(wave, begin, end)
+
+
+def _second_difference(wave: Block) -> Block:
+    """Its magnitude: shape (frames - 2, 2)."""
+    second = wave[2:] - wave[1:-1]
+    second -= wave[1:-1] - wave[:-2]
+    magnitude: Block = np.abs(second)
+    return magnitude
 
 
 def _sharpness(frames: Block) -> list[float]:
     """Largest second difference in each hop."""
-    second = frames[2:] - frames[1:-1]
-    second -= frames[1:-1] - frames[:-2]
-    whole = np.empty_like(frames)
-    whole[1:-1] = np.abs(second)
-    whole[0] = whole[-1] = 0.0
+    whole = np.zeros_like(frames)
+    whole[1:-1] = _second_difference(frames)
     sharpness: list[float] = whole.reshape(-1, HOP_FRAMES * CHANNELS).max(axis=1).tolist()
     return sharpness
 
 
-def _sharp(wave: Block) -> list[tuple[int, int]]:
-    """First frame and the one behind the last of each place that is far sharper than the wave around it."""
-    sharpness = np.abs(np.diff(wave.astype(np.float64), n=2, axis=0)).max(axis=1)
-    places = np.flatnonzero(sharpness > SHARP * np.median(sharpness)) + 1
+def _sharp(wave: Block) -> tuple[list[tuple[int, int]], float]:
+    """First frame and the one behind the last of each place that is far sharper than the wave, and what that means."""
+    sharpness = _second_difference(wave).max(axis=1)
+    limit = SHARP * float(np.median(sharpness))
+    places = np.flatnonzero(sharpness > limit) + 1
     if places.size == 0:
-        return []
+        return [], limit
     groups = np.split(places, np.flatnonzero(np.diff(places) > APART_FRAMES) + 1)
-    return [(int(group[0]), int(group[-1]) + 1) for group in groups]
+    return [(int(group[0]), int(group[-1]) + 1) for group in groups], limit
 
 
 def _redraw(wave: Block, begin: int, end: int) -> None:
@@ -112,3 +129,10 @@ def _redraw(wave: Block, begin: int, end: int) -> None:
     )
     most = max(np.abs(before).max(), np.abs(behind).max())
     wave[begin:end] = np.clip(drawn, -2 * most, 2 * most)
+
+
+def _dip(wave: Block, begin: int, end: int) -> None:
+    """Go to zero in 2.5 ms and back: the two sides do not fit together, as where a constant sets in."""
+    wave[begin - SIDE_FRAMES : begin] *= _DOWN
+    wave[begin:end] = 0.0
+    wave[end : end + SIDE_FRAMES] *= _DOWN[::-1]

@@ -1,4 +1,4 @@
-"""The chain with nothing in it that protects: what would be heard without guard, limiter and output meter.
+"""The chain with nothing in it that protects: what would be heard without declicker, guard, limiter and meter.
 
 The same latency, the same volume, the same high-pass, so that its output is sample by sample the same sound as the real
 chain's before it was protected. For comparison in tests and benchmarks; the product has no such way.
@@ -11,10 +11,22 @@ import math
 import numpy as np
 
 from player.dsp.chain import Chain
+from player.dsp.declick import Declick
 from player.dsp.guard import Guard
+from player.dsp.hearing import HOP_FRAMES
 from player.dsp.limiter import Limiter
 from player.dsp.output_meter import Broken, OutputMeter
 from player.dsp.types import Block, MakePowerMeter
+
+
+class OpenDeclick(Declick):
+    """Delays."""
+
+    def process(self, hops: Block) -> Block:
+        """The hops, as late as from the declicker."""
+        window = np.concatenate((self._late, hops))
+        self._late = window[len(hops) :].copy()
+        return window[HOP_FRAMES : HOP_FRAMES + len(hops)]
 
 
 class OpenGuard(Guard):
@@ -71,4 +83,5 @@ class OpenChain(UnguardedChain):
 
     def __init__(self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter) -> None:
         super().__init__(ceiling_dbtp, target_lufs, make_power_meter)
+        self.declick = OpenDeclick()
         self.limiter = OpenLimiter(ceiling_dbtp)
