@@ -39,6 +39,10 @@ journal.set_up()
 serve(config, autoplay=True)
 """
 """What `lull run` does, and then a play: without a broker nobody can ask for it, and a schedule needs a set clock."""
+_UNGUARDED: Final = (
+    "import player.engine\nfrom tests.nights.open_chain import UnguardedChain\nplayer.engine.Chain = UnguardedChain\n"
+)
+"""The product cannot be run without its guard; here a stage that only delays stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,13 @@ def vlc(stage: Stage) -> Iterator[Running]:
         yield Running(process.pid)
 
 
-def mpv(output: str) -> Callable[[Stage], AbstractContextManager[Running]]:
+def mpv(output: str, *options: str) -> Callable[[Stage], AbstractContextManager[Running]]:
     """``mpv`` with an audio output of its own choosing or ALSA."""
 
     @contextmanager
     def start(stage: Stage) -> Iterator[Running]:
-        command = ["mpv", "--no-config", "--no-video", "--no-terminal", f"--ao={output}", "--", str(stage.track)]
+        command = ["mpv", "--no-config", "--no-video", "--no-terminal", f"--ao={output}", *options]
+        command += ["--", str(stage.track)]
         with program(stage, command) as process:
             yield Running(process.pid)
 
@@ -172,6 +177,13 @@ def lull_idle(stage: Stage) -> Iterator[Running]:
 def lull_alone(stage: Stage) -> Iterator[Running]:
     """The daemon without a broker."""
     with _daemon(stage, ["-c", _AUTOPLAY], "off") as running:
+        yield running
+
+
+@contextmanager
+def lull_unguarded(stage: Stage) -> Iterator[Running]:
+    """The daemon without a broker, guard and output meter taken out."""
+    with _daemon(stage, ["-c", _UNGUARDED + _AUTOPLAY], "off") as running:
         yield running
 
 

@@ -69,7 +69,7 @@ class Parts:
     """Everything that touches the world; real ones from `player.cli.parts`, fakes in tests."""
 
     clock: Clock
-    make_sink: Callable[[AudioSettings], Sink]
+    make_sink: Callable[[AudioSettings, Callable[[Inbound], None]], Sink]
     decoder: Decoder
     library: Library
     notifier: Notifier
@@ -94,9 +94,8 @@ class App:
         self._parts = parts
         self._watchers = tuple(watchers)
         self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
-        self._engine = Engine(
-            parts.make_sink(config.audio), parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts)
-        )
+        sink = parts.make_sink(config.audio, self.inbox.put)
+        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts))
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
         self._librarian = Librarian(parts.library, self.inbox.put)
         self._scan = parts.make_scan(self.inbox.put)
@@ -311,7 +310,8 @@ class App:
             self._open_link(fresh)
         if "audio" in changed:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
-            self._engine.replace_sink(self._parts.make_sink(fresh.audio))
+            self._hand_over(Trouble("mixer", None), now)
+            self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put))
 
 
 def _engine_settings(config: Config, parts: Parts) -> EngineSettings:

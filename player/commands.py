@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from player.settings import MAX_TIMER_S, TimerSetting, check_range
+from player.checks import check_range
+from player.settings import MAX_TIMER_S, TimerSetting
 from player.units import VOLUME_MAX
 
 

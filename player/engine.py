@@ -26,6 +26,7 @@ import numpy as np
 
 from player.clock import Clock
 from player.dsp.chain import Chain
+from player.dsp.tap import Rendered, Tap
 from player.dsp.types import Block, MakePowerMeter
 from player.events import (
     ClauseBroken,
@@ -36,7 +37,7 @@ from player.events import (
     Tamed,
 )
 from player.mixer import Mixer
-from player.orders import EngineOrder, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.orders import EngineOrder, Guard, PlayItem, QueueItem, Quit, RampTo, Retune, Then
 from player.outlet import Outlet, Written
 from player.ports import Decoder, Sink
 from player.safety import STOP_NOW_S
@@ -59,6 +60,7 @@ class EngineSettings:
     Attributes:
         hold_s: how long silence is played after a session before the device is closed.
         is_offline: a rehearsal: decoders are waited for, so that the output is the same each time.
+        tap: is shown each block that went through the chain; None in the daemon.
     """
 
     crossfade_s: float
@@ -67,6 +69,7 @@ class EngineSettings:
     make_power_meter: MakePowerMeter
     hold_s: float = 30.0
     is_offline: bool = False
+    tap: Tap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Engine:
         self._target_lufs = settings.target_lufs
         self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
         self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
+        self._tap = settings.tap
         self._hold_blocks = round(settings.hold_s * RATE_HZ / BLOCK_FRAMES)
         self._idle_blocks = 0
         self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
@@ -200,6 +204,8 @@ class Engine:
                 self._target_lufs = target_lufs
                 self._mixer.crossfade_s = crossfade_s
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
+            case Guard(is_strict):
+                self._chain.guard.is_strict = is_strict
             case _UseSink(sink):
                 self._new_sink = sink
             case Quit():
@@ -248,6 +254,8 @@ class Engine:
         if self._chain.faults != faults:
             raise AssertionError("a stage let an unfit block through; the output check stopped it")
         self._tell_of_the_chain()
+        if self._tap is not None:
+            self._tap(Rendered(self._chain.before_guard, ramp.level_db, ramp.target_db, self._mixer.sounding()))
         return block
 
     def _rest(self) -> Block:

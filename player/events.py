@@ -198,8 +198,9 @@ Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
     "session_started", "session_ended", "track_started", "track_skipped_over", "track_too_short", "track_damaged",
-    "paused", "resumed", "volume_set", "timer_set", "timer_cleared", "timer_expired", "fading_out", "playlist_set",
-    "schedule_set", "start_missed", "command_rejected", "problem", "problem_cleared", "settings_changed",
+    "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared", "timer_expired",
+    "fading_out", "playlist_set", "schedule_set", "start_missed", "command_rejected", "problem", "problem_cleared",
+    "settings_changed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""
 
@@ -211,8 +212,10 @@ class Snapshot:
     Attributes:
         state: idle, playing, paused, fading_out, stopping.
         why: what started the session (``schedule:weeknights``, ``mqtt``, ``cli``, …), None when idle.
+        volume_max: the cap in force: the hard one, or that of the night.
         ramping_to: the volume that the level moves toward, None when it stands.
         timer_mode: clock, end-of-track or off.
+        tamed: how often the guard held something down in this session.
         problems: what is wrong now, a sentence each; empty when all is well.
     """
 
@@ -233,6 +236,7 @@ class Snapshot:
     next_entry: str | None
     schedule_enabled: bool
     clock_trusted: bool
+    tamed: int
     playlists: tuple[str, ...]
     problems: tuple[str, ...]
 

@@ -12,6 +12,7 @@ import random
 from player.clock import Now
 from player.commands import Play
 from player.events import (
+    ClauseBroken,
     EngineFaulted,
     EngineReport,
     ItemEnded,
@@ -24,6 +25,7 @@ from player.events import (
     Progressed,
     RampArrived,
     RanDry,
+    Tamed,
     Track,
 )
 from player.night.rotation import Rotation
@@ -31,6 +33,7 @@ from player.orders import Retune
 from player.outcome import Outcome
 from player.programme import Programme
 from player.run import Run
+from player.setbacks import Setbacks
 from player.settings import Entry, Playlist, Settings
 from player.start import Start
 from player.states import State
@@ -57,6 +60,7 @@ class Keeper:
         self._rng = rng
         self._ids = itertools.count(1)
         self._rotation = Rotation()
+        self._setbacks = Setbacks()
         self._tracks: dict[str, tuple[Track, ...]] = {}
         self._warned: dict[str, tuple[str, ...]] = {}
 
@@ -97,7 +101,7 @@ class Keeper:
         before = self.run
         if before is not None:
             self._tell_end(before, "taken_over", now, out)
-        self.run = Run(start, self._programme(playlist), self.settings.fades, now)
+        self.run = Run(start, self._programme(playlist), self.settings, now)
         self.run.is_output_lost = self.output_fault is not None
         self.idle_volume = None
         out.tell(
@@ -137,9 +141,17 @@ class Keeper:
 
     @staticmethod
     def _tell_end(run: Run, reason: str, now: Now, out: Outcome) -> None:
+        run.taming.tell(out)
         played_s = now.boot_s - run.started.boot_s
-        text = f"session ended after {format_duration(played_s)} ({reason})"
-        out.tell("session_ended", text, reason=reason, why=run.why, minutes=round(played_s / 60, 1))
+        out.tell(
+            "session_ended",
+            f"session ended after {format_duration(played_s)} ({reason})",
+            reason=reason,
+            why=run.why,
+            minutes=round(played_s / 60, 1),
+            tamed=run.taming.count,
+            largest_db=run.taming.largest_db,
+        )
 
     # Reports.
 
@@ -149,6 +161,11 @@ class Keeper:
             self.output_fault = report.reason
         elif isinstance(report, OutputFound):
             self.output_fault = None
+        elif isinstance(report, ClauseBroken):
+            text = f"{report.clause} would have been broken ({report.reason}); muted, the sound comes back slowly"
+            out.tell("problem", text, problem=text, clause=report.clause)
+        elif isinstance(report, EngineFaulted):
+            out.tell("problem", f"the engine failed and goes on: {report.reason}", problem=report.reason)
         if self.run is not None:
             self._report_to(self.run, report, now, out)
 
@@ -175,10 +192,23 @@ class Keeper:
                 run.on_output_found(now.boot_s, out)
             case OutputUnderran():
                 run.rise_again(now.boot_s, out)
-            case EngineFaulted(reason):
-                out.tell("problem", f"the engine failed and goes on: {reason}", problem=reason)
-                programme.on_engine_fault(now.boot_s, out)
-                run.rise_again(now.boot_s, out)
+            case Tamed(item_id):
+                run.taming.take(report, programme.track_of(item_id), now.boot_s, out)
+            case EngineFaulted() | ClauseBroken():
+                self._come_back(run, report, now, out)
+
+    def _come_back(self, run: Run, muted: EngineFaulted | ClauseBroken, now: Now, out: Outcome) -> None:
+        """The engine muted itself: the first time it comes back at once, then later and later.
+
+        After a fault the tracks are gone. After a clause the track goes on behind what would have broken it, unless
+        that happens too often.
+        """
+        run.stay_silent(self._setbacks.note(now.boot_s), now.boot_s, out)
+        if isinstance(muted, EngineFaulted):
+            run.programme.on_fault("the engine failed in it", now.boot_s, out)
+        elif self._setbacks.is_the_tracks_fault:
+            run.programme.on_fault(f"it was about to break {muted.clause} again and again", now.boot_s, out)
+        run.rise_again(now.boot_s, out)
 
     def take_library(self, read: LibraryRead, now: Now, out: Outcome) -> None:
         """The library looked at a playlist."""
@@ -207,6 +237,7 @@ class Keeper:
             self.idle_volume = settings.volume.cap(self.idle_volume)
         if self.run is not None:
             self.run.fades = settings.fades
+            self.run.asleep.settings = settings
             self.run.programme.limits = settings.limits
             if self.run.volume > settings.volume.max:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)

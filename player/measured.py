@@ -15,6 +15,8 @@ SHORT_TERM_ROOM_LU: Final = 5.0
 """C3: short-term loudness stays within so much over the target."""
 MOMENTARY_ROOM_LU: Final = 8.0
 """C3: momentary loudness stays within so much over the target."""
+HABITUAL_ROOM_LU: Final = 7.0
+"""What a track reaches habitually stands no higher over the target, or sparse sounds would be new beside dense ones."""
 PLANNED_BELOW_LU: Final = 1.0
 """A track is planned to stay so far below the limit of C3, so that the guard has nothing to do there."""
 
@@ -68,6 +70,7 @@ class Measured:
         return min(
             target_lufs - self.programme_lufs,
             target_lufs + SHORT_TERM_ROOM_LU - PLANNED_BELOW_LU - self.calm_short_lufs,
+            target_lufs + HABITUAL_ROOM_LU - self.habitual_lufs,
             max(0.0, ceiling_dbtp - self.true_peak_dbtp),
             MAX_GAIN_DB,
         )

@@ -17,6 +17,7 @@ import numpy as np
 
 from player.deck import TAIL_S, Deck
 from player.dsp.crossfade import crossfade_within, overlap_s, plan_overlap
+from player.dsp.tap import Sounding
 from player.dsp.types import Block
 from player.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, RanDry
 from player.orders import Crossing, Item
@@ -107,6 +108,10 @@ class Mixer:
             self._pending = None
         self.queue(None)
         self._is_dry = True
+
+    def sounding(self) -> tuple[Sounding, ...]:
+        """All decks and where they stand, for a tap."""
+        return tuple(Sounding(deck.item, deck.gain.level_db, deck is self._current) for deck in self._decks)
 
     @property
     def is_sounding(self) -> bool:

@@ -115,7 +115,7 @@ def _play(keeper: Keeper, play: Play, origin: str, now: Now, out: Outcome) -> st
     if playlist.name != run.programme.playlist.name:
         keeper.change_playlist(playlist, now, out)
     _go_on(run, play, now, out)
-    return f"plays {playlist.name}"
+    return f"plays {playlist.name}" + _held_back(keeper, play.volume)
 
 
 def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
@@ -199,8 +199,16 @@ def _set_volume(keeper: Keeper, command: SetVolume, now: Now, out: Outcome) -> s
         keeper.idle_volume = volume
     else:
         keeper.run.set_volume(volume, now.boot_s, out)
-    out.tell("volume_set", f"volume {volume}", volume=volume)
-    return f"volume {volume}"
+    text = f"volume {keeper.volume}" + _held_back(keeper, volume)
+    out.tell("volume_set", text, volume=keeper.volume, asked=volume)
+    return text
+
+
+def _held_back(keeper: Keeper, asked: int | None) -> str:
+    """What to add where the cap of the night gave less than was asked for."""
+    if asked is None or asked <= keeper.volume:
+        return ""
+    return f": {asked} is above the night cap, which is {keeper.volume}"
 
 
 def _set_playlist(keeper: Keeper, name: str, now: Now, out: Outcome) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
+from player.checks import check_range
 from player.safety import MAX_GAIN_DB
-from player.settings import check_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,15 @@ class Retune:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """How far something new may stand out: 8 dB, or 6 dB when strict. There is no order that switches the guard off."""
+
+    is_strict: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """End the engine thread; the session has faded out before."""
 
 
-EngineOrder: TypeAlias = PlayItem | QueueItem | RampTo | Retune | Quit
+EngineOrder: TypeAlias = PlayItem | QueueItem | RampTo | Retune | Guard | Quit

@@ -92,6 +92,18 @@ class Programme:
         self._titles: dict[int, Track] = {}
         rotation.begin(playlist.name)
 
+    @property
+    def left_s(self) -> float | None:
+        """What is left of the current track, None where nobody knows."""
+        playing = self.current
+        if playing is None or not playing.is_sounding or playing.duration_s is None:
+            return None
+        return playing.duration_s - playing.position_s
+
+    def track_of(self, item_id: int | None) -> Track | None:
+        """The track of an item that sounds or has sounded lately."""
+        return None if item_id is None else self._titles.get(item_id)
+
     def begin(self, now_s: float, out: Outcome) -> None:
         """Play a first track, blending it over whatever sounds; wait where the library has not looked yet."""
         if self._tracks is None:
@@ -109,20 +121,13 @@ class Programme:
 
     def _measure_queued(self, out: Outcome) -> None:
         """Give what follows the gain that is known by now, while there is time enough that it has not been opened."""
-        queued, left_s = self._queued, self._left_s()
+        queued, left_s = self._queued, self.left_s
         if queued is None or left_s is None or left_s < REQUEUE_S:
             return
         track = next((track for track in self._tracks or () if track.uri == queued.track.uri), None)
         if track is not None and track.measured != queued.track.measured:
             self._queued = self._playing(track)
             out.order(QueueItem(self._queued.item))
-
-    def _left_s(self) -> float | None:
-        """How long the current track goes on, as far as is known."""
-        playing = self.current
-        if playing is None or not playing.is_sounding or playing.duration_s is None:
-            return None
-        return playing.duration_s - playing.position_s
 
     def skip(self, now_s: float, out: Outcome) -> bool:
         """Go to another track now; False where there is none."""
@@ -135,10 +140,10 @@ class Programme:
         self._play(track, out, Crossing.SKIP)
         return True
 
-    def on_engine_fault(self, now_s: float, out: Outcome) -> None:
-        """The engine failed in the middle of a track: it may be the track's doing, so another one is taken."""
+    def on_fault(self, reason: str, now_s: float, out: Outcome) -> None:
+        """The sound broke off in the middle of a track: it may be the track's doing, so another one is taken."""
         if self.current is not None:
-            self._set_aside(self.current.track, "the engine failed in it", out)
+            self._set_aside(self.current.track, reason, out)
         self.current = self._queued = None
         self._play_another(now_s, out, Crossing.BLEND)
 

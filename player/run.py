@@ -2,7 +2,7 @@
 
 Main thread, standard library, pure. Every change of level is a ramp with a target. After anything that cost samples (a
 lost device, a gap, a fault) the engine stands at silence, and `rise_again` brings the level back from there, at most to
-where it was.
+where it was; after `stay_silent` not before its time.
 
 There is one deadline. The final fade is finished at the deadline; a volume command in the middle of it takes the fade
 over, keeps the person's level for half of what remains, and fades over the other half. The deadline stands.
@@ -14,24 +14,24 @@ import math
 from dataclasses import replace
 from typing import Final
 
+from player.asleep import Asleep
 from player.clock import Now
 from player.events import Progressed, RampArrived
+from player.levels import GLIDE_DB_PER_S, fit_s, glide_s, way_s
 from player.night.timer import SleepTimer
 from player.orders import RampTo, Then
 from player.outcome import Outcome
 from player.programme import Programme
-from player.safety import FADE_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
-from player.settings import FadeSettings, TimerMode, TimerSetting
+from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
+from player.settings import Settings, TimerMode, TimerSetting
 from player.start import Start
 from player.states import Move, State, moved
+from player.taming import Taming
 from player.units import SILENCE_DB, format_duration, volume_to_db
 
 OUTPUT_LATENCY_S: Final = 0.4
 """A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
-NO_SOUND_S: Final = 20.0
-"""Without sound so long after a start something is wrong."""
-FALL_DB_PER_S: Final = 20.0
-"""A volume command lowers the level no faster: gentle, and soon enough."""
+_SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
 
 
 class Run:
@@ -39,13 +39,14 @@ class Run:
 
     Attributes:
         state: where it stands in `player.states.MOVES`; IDLE once it is over.
-        volume: the person's level, 0-100.
+        volume: the person's level, 0-100, never above the cap in force.
         ramp_db: where the output's level was last seen.
         ramping_to: the volume that the level is on its way to, None when it stands there.
+        silent_until_s: it keeps silent until then, see `stay_silent`; None otherwise.
         end_reason: what ended it, or will: timer, stop, end-of-track, end-of-playlist, shutdown.
     """
 
-    def __init__(self, start: Start, programme: Programme, fades: FadeSettings, now: Now) -> None:
+    def __init__(self, start: Start, programme: Programme, settings: Settings, now: Now) -> None:
         self.state = moved(State.IDLE, Move.START)
         self.why = start.why
         self.programme = programme
@@ -54,7 +55,9 @@ class Run:
         self.timer = SleepTimer.start(start.timer, now.boot_s - start.late_s)
         self.fade_in_s = start.fade_in_s
         self.fade_out_s = start.fade_out_s
-        self.fades = fades
+        self.fades = settings.fades
+        self.asleep = Asleep(settings, now.boot_s - start.late_s)
+        self.taming = Taming()
         self.started = now
         self.ramping_to: int | None = None
         self.end_reason = "stop"
@@ -63,6 +66,7 @@ class Run:
         self.awaits_sound = True
         self.was_heard = False
         self.ramp_db = SILENCE_DB
+        self.silent_until_s: float | None = None
         self._fade_started_s = 0.0
         self._last_part_s = math.inf
         self._is_cut_short = False
@@ -79,7 +83,7 @@ class Run:
         self.ramp_db = before.ramp_db
         self.awaits_sound = False
         self.was_heard = before.was_heard
-        self._rise(out, max(self.fade_in_s / 2, self._distance_s(volume_to_db(self.volume))))
+        self._rise(out, max(self.fade_in_s / 2, self._way_s()))
 
     def end(self) -> None:
         """Silence is reached."""
@@ -100,13 +104,13 @@ class Run:
         self._rise(out, SHORTEST_RISE_S)
         out.tell("resumed", "goes on")
 
-    def take_back(self, now_s: float, out: Outcome) -> None:
+    def take_back(self, now_s: float, out: Outcome, over_s: float | None = None) -> None:
         """A person is awake after all: leave the final fade, or a stop that is not silent yet."""
         move = Move.TAKE_BACK if self.state is State.FADING_OUT else Move.START
         self.state = moved(self.state, move)
         self._plan_fade_again(now_s)
-        self._last_part_s = (self._track_left_s() or math.inf) / 2
-        self._rise(out, self._distance_s(volume_to_db(self.volume)))
+        self._last_part_s = (self.programme.left_s or math.inf) / 2
+        self._rise(out, self._way_s() if over_s is None else over_s)
 
     def stop(self, over_s: float, reason: str, out: Outcome) -> None:
         """End by a fade of ``over_s``."""
@@ -128,12 +132,28 @@ class Run:
     # What a person sets.
 
     def set_volume(self, volume: int, now_s: float, out: Outcome) -> None:
-        """Move to a level; during the final fade the level is kept for half of what remains."""
-        self.volume = volume
+        """Move to a level, at most to the cap; during the final fade the level is kept for half of what remains.
+
+        Whoever asks for more than the cap of the night does not want less at once: a level above it goes on gliding.
+        """
+        self.volume = min(volume, self.asleep.volume_max(now_s))
+        is_gliding = self.volume < volume and self.ramp_db > volume_to_db(self.volume)
+        over_s = glide_s(self.ramp_db, volume_to_db(self.volume)) if is_gliding else self._way_s()
         if self.state is State.FADING_OUT:
-            self.take_back(now_s, out)
-        elif self.state is State.PLAYING and not self.awaits_sound and not self.is_output_lost:
-            self._ramp(out, self._distance_s(volume_to_db(volume)))
+            self.take_back(now_s, out, over_s)
+        elif self.state is State.PLAYING:
+            self._rise(out, over_s)
+
+    def _obey_the_cap(self, now_s: float, out: Outcome) -> None:
+        """The cap of the night has come: down to it, so slowly that nobody notices."""
+        cap = self.asleep.volume_max(now_s)
+        if self.volume <= cap:
+            return
+        self.volume, over_s = cap, glide_s(self.ramp_db, volume_to_db(cap))
+        if self.state is State.PLAYING and self.silent_until_s is None:
+            self._rise(out, over_s)
+        elif self.state is State.FADING_OUT and self._fade_started_s > FALL_DEPTH_DB / GLIDE_DB_PER_S:
+            self.take_back(now_s, out, over_s)  # hours of fading would stay above the cap for long
 
     def set_timer(self, setting: TimerSetting, now_s: float, out: Outcome) -> None:
         """Begin a new sleep timer now."""
@@ -162,7 +182,7 @@ class Run:
             return
         self.awaits_sound = False
         if self.state is State.PLAYING and not self.is_output_lost:
-            rise_s = self._fit(self.fade_in_s, now_s)
+            rise_s = fit_s(self.fade_in_s, self.timer.remaining_s(now_s))
             self.timer = replace(self.timer, fade_from_boot_s=max(self.timer.fade_from_boot_s, now_s + rise_s))
             self._rise(out, rise_s)
 
@@ -197,12 +217,22 @@ class Run:
     def rise_again(self, now_s: float, out: Outcome) -> None:
         """The engine fell to silence by itself: come back to the level that is due now, or settle at silence."""
         self.ramp_db = SILENCE_DB
-        if self.state is State.FADING_OUT or (self.state is State.PLAYING and self._is_fade_due(now_s)):
+        if self.silent_until_s is not None and now_s < self.silent_until_s and self.state in _SOUNDING:
+            return
+        self.silent_until_s = None
+        if self.state in _SOUNDING and (self.state is State.FADING_OUT or self._is_fade_due(now_s)):
             self._resume_fade(now_s, out)
         elif self.state is State.PLAYING:
             self._rise(out, SHORTEST_RISE_S)
         else:
             self._settle(out)
+
+    def stay_silent(self, for_s: float, now_s: float, out: Outcome) -> None:
+        """The engine fell to silence once too often: keep the place, and come back later. A person may sooner."""
+        if for_s > 0.0 and self.state in _SOUNDING:
+            self.silent_until_s = now_s + for_s
+            self.ramping_to = None
+            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))
 
     def _settle(self, out: Outcome) -> None:
         """The engine forgot what was to follow its ramp; order it again, from silence."""
@@ -215,7 +245,7 @@ class Run:
         """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
         if self.is_output_lost:
             return
-        left_s = self._left_s(now_s)
+        left_s = self.timer.remaining_s(now_s)
         if left_s is None or left_s < 2 * SHORTEST_RISE_S:
             self.stop(STOP_NOW_S, "timer" if left_s is not None else self.end_reason, out)
             return
@@ -230,11 +260,16 @@ class Run:
     def tick(self, now_s: float, out: Outcome) -> None:
         """Begin the final fade when it is due, and see that the deadline is silent."""
         self.programme.on_tick(now_s, out)
+        self.taming.tick(now_s, out)
+        self.asleep.tick(now_s, out)
+        self._obey_the_cap(now_s, out)
+        if self.silent_until_s is not None and now_s >= self.silent_until_s:
+            self.rise_again(now_s, out)
         if self.state is State.STOPPING:
             self._keep_the_deadline(now_s, out)
         elif self.timer.is_due(now_s):
             self.stop(STOP_NOW_S, "timer", out)
-        elif self.state is State.PLAYING and not self.awaits_sound and not self.is_output_lost:
+        elif self.state is State.PLAYING and not (self.awaits_sound or self.is_output_lost or self.silent_until_s):
             self._begin_fade_if_due(now_s, out)
 
     def _keep_the_deadline(self, now_s: float, out: Outcome) -> None:
@@ -244,71 +279,41 @@ class Run:
             out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
 
     def _is_fade_due(self, now_s: float) -> bool:
-        starts_s = self.timer.fade_starts_at(self.fade_out_s)
-        return starts_s is not None and now_s >= starts_s
+        return self.timer.is_fade_due(self.fade_out_s, now_s)
 
     def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
         if self._is_fade_due(now_s):
-            left_s = (self._left_s(now_s) or 0.0) - OUTPUT_LATENCY_S
+            left_s = (self.timer.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S
             self.fade_out(max(left_s, STOP_NOW_S), "timer", out)
         elif self.timer.mode is TimerMode.END_OF_TRACK:
             self._fade_with_track(out)
 
     def _fade_with_track(self, out: Outcome) -> None:
         """End-of-track: the fade takes at most half of the track and ends with it."""
-        playing, left_s = self.programme.current, self._track_left_s()
+        playing, left_s = self.programme.current, self.programme.left_s
         if playing is None or playing.duration_s is None or left_s is None:
             return
         if left_s <= min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
             self.fade_out(max(left_s - OUTPUT_LATENCY_S, STOP_NOW_S), "end-of-track", out)
 
-    def _track_left_s(self) -> float | None:
-        playing = self.programme.current
-        if playing is None or not playing.is_sounding or playing.duration_s is None:
-            return None
-        return playing.duration_s - playing.position_s
-
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""
         due = [self.timer.fade_starts_at(self.fade_out_s), self.timer.deadline_boot_s, self.programme.retry_at_s]
+        due += [self.silent_until_s, self.taming.due_s(), *self.asleep.due_s()]
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
-
-    def problems(self, now_s: float) -> list[str]:
-        """What is wrong with this session, a sentence each."""
-        found = [self.programme.problem] if self.programme.problem else []
-        silent_s = now_s - self.started.boot_s
-        is_due = self.state is State.PLAYING and not self.is_output_lost and self.volume > 0
-        if not found and is_due and not self.was_heard and silent_s > NO_SOUND_S:
-            found.append(f"no sound {NO_SOUND_S:.0f} s after the start")
-        return found
 
     # Levels.
 
     def _rise(self, out: Outcome, over_s: float) -> None:
         if not self.awaits_sound and not self.is_output_lost:
-            self._ramp(out, over_s)
+            self.ramping_to = self.volume
+            self.silent_until_s = None
+            out.order(RampTo(volume_to_db(self.volume), over_s))
 
-    def _ramp(self, out: Outcome, over_s: float) -> None:
-        self.ramping_to = self.volume
-        out.order(RampTo(volume_to_db(self.volume), over_s))
-
-    def _distance_s(self, target_db: float) -> float:
-        """How long the way from the present level to a target takes at the rates for volume commands."""
-        if target_db == SILENCE_DB:
-            return FADE_DEPTH_DB / FALL_DB_PER_S
-        start_db = max(self.ramp_db, target_db - FADE_DEPTH_DB)
-        rate = self.fades.volume_db_per_s if target_db > start_db else FALL_DB_PER_S
-        return abs(target_db - start_db) / rate
-
-    def _left_s(self, now_s: float) -> float | None:
-        deadline_s = self.timer.deadline_boot_s
-        return None if deadline_s is None else deadline_s - now_s
-
-    def _fit(self, fade_in_s: float, now_s: float) -> float:
-        """A fade-in takes at most a third of the session, and never less than its way at 6 dB/s."""
-        left_s = self._left_s(now_s)
-        return fade_in_s if left_s is None else max(SHORTEST_RISE_S, min(fade_in_s, left_s / 3))
+    def _way_s(self) -> float:
+        """From the present level to the person's, at the rates for volume commands."""
+        return way_s(self.ramp_db, volume_to_db(self.volume), self.fades.volume_db_per_s)
 
     def _plan_fade_again(self, now_s: float) -> None:
         if self._is_fade_due(now_s):

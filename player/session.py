@@ -22,12 +22,15 @@ from player.keeper import Keeper
 from player.night.schedule import Due, Missed, Planner, next_start
 from player.obey import obey
 from player.outcome import Outcome
+from player.run import Run
 from player.safety import STOP_NOW_S
 from player.settings import Entry, Settings
 from player.states import State
 
 WAKE_S: Final = 10.0
 """The longest wait: a step of the wall clock is noticed within it."""
+NO_SOUND_S: Final = 20.0
+"""Without sound so long after a start something is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Session:
         if keeper.settings.schedule and keeper.is_schedule_enabled and not now.trusted:
             found.append("the clock is not set yet; the schedule waits, commands work")
         if keeper.run is not None:
-            found.extend(keeper.run.problems(now.boot_s))
+            found.extend(_problems_of(keeper.run, now.boot_s))
         return tuple(found)
 
     def handle(self, message: Message | None, now: Now) -> Outcome:
@@ -144,7 +147,7 @@ class Session:
             position_s=None if playing is None else playing.position_s,
             duration_s=None if playing is None else playing.duration_s,
             volume=keeper.volume,
-            volume_max=keeper.settings.volume.max,
+            volume_max=keeper.settings.volume.max if run is None else run.asleep.volume_max(now.boot_s),
             ramping_to=None if run is None else run.ramping_to,
             level_db=None if run is None else run.level_db,
             timer_mode="off" if run is None else run.timer.mode.value,
@@ -154,6 +157,7 @@ class Session:
             next_entry=None if planned is None else planned[0].name,
             schedule_enabled=keeper.is_schedule_enabled,
             clock_trusted=now.trusted,
+            tamed=0 if run is None else run.taming.count,
             playlists=tuple(playlist.name for playlist in keeper.settings.playlists),
             problems=self.problems(now),
         )
@@ -246,3 +250,15 @@ class Session:
             if text not in found:
                 out.tell("problem_cleared", f"over: {text}", problem=text)
         self._said = found
+
+
+def _problems_of(run: Run, now_s: float) -> list[str]:
+    """What is wrong with the running session, a sentence each."""
+    found = [run.programme.problem] if run.programme.problem else []
+    is_due = run.state is State.PLAYING and run.volume > 0
+    is_due = is_due and not found and now_s - run.started.boot_s > NO_SOUND_S
+    if is_due and not run.is_output_lost and not run.was_heard:
+        found.append(f"no sound {NO_SOUND_S:.0f} s after the start")
+    if run.silent_until_s is not None:
+        found.append("silent for a while: the sound broke off again and again")
+    return found

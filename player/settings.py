@@ -12,6 +12,8 @@ from datetime import time
 from enum import StrEnum
 from typing import Final
 
+from player.caps import GuardSettings, MixerSettings, NightCap
+from player.checks import check_name, check_range
 from player.safety import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.units import VOLUME_MAX
 
@@ -22,19 +24,6 @@ TARGET_LUFS: Final = -23.0
 """EBU R 128's own."""
 MAX_TIMER_S: Final = 24 * 3600.0
 MIN_GAIN_DB: Final = -40.0
-_NAME = re.compile(r"[\w.-][\w .-]*", re.UNICODE)
-
-
-def check_range(name: str, value: float, lowest: float, highest: float) -> None:
-    """Raise ValueError naming the field unless lowest <= value <= highest (NaN fails)."""
-    if not lowest <= value <= highest:
-        raise ValueError(f"{name} is {value:g}; allowed is {lowest:g} to {highest:g}")
-
-
-def check_name(what: str, name: str) -> None:
-    """Raise ValueError unless the name can be a topic level and be typed: letters, digits, space, ``_ - .``."""
-    if not _NAME.fullmatch(name) or len(name) > 64:
-        raise ValueError(f"{what} {name!r} is not a name: use up to 64 letters, digits, spaces, '_', '-' and '.'")
 
 
 class Order(StrEnum):
@@ -82,16 +71,19 @@ TIMER_END_OF_TRACK: Final = TimerSetting(TimerMode.END_OF_TRACK)
 
 @dataclass(frozen=True, slots=True)
 class VolumeSettings:
-    """``default`` for a start that names no volume, ``max`` the hard cap; both 0-100."""
+    """``default`` for a start that names no volume, ``max`` the hard cap, both 0-100; and the cap of the night."""
 
     default: int = 30
     max: int = 60
+    night_cap: NightCap | None = None
 
     def __post_init__(self) -> None:
         check_range("max", self.max, 1, VOLUME_MAX)
         check_range("default", self.default, 0, VOLUME_MAX)
         if self.default > self.max:
             raise ValueError(f"default is {self.default}, above max {self.max}; lower default or raise max")
+        if self.night_cap is not None and self.night_cap.max > self.max:
+            raise ValueError(f"night_cap.max is {self.night_cap.max}, above max {self.max}; lower it")
 
     def cap(self, volume: int) -> int:
         """The volume, held within 0 and the cap."""
@@ -192,10 +184,13 @@ class AudioSettings:
     path: str | None = None
     buffer_s: float = 0.3
     hold_s: float = 30.0
+    mixer: MixerSettings | None = None
 
     def __post_init__(self) -> None:
         if self.output is OutputKind.WAV and not self.path:
             raise ValueError("output wav needs path: the file to write")
+        if self.mixer is not None and self.output is not OutputKind.ALSA:
+            raise ValueError(f"mixer is a control of a sound card; output {self.output.value} has none")
         if re.match(r"(plug)?hw:\d|(plug)?hw:CARD=\d", self.device):
             raise ValueError(
                 f"device {self.device!r} names a card by its number, which changes from boot to boot; "
@@ -263,6 +258,7 @@ class Settings:
     volume: VolumeSettings = field(default_factory=VolumeSettings)
     fades: FadeSettings = field(default_factory=FadeSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
     timer: TimerSetting = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
     playlists: tuple[Playlist, ...] = ()
     default_playlist: str | None = None

@@ -83,6 +83,13 @@ def parse_duration_s(text: str) -> float:
     return parts.get("h", 0.0) * 3600 + parts.get("m", 0.0) * 60 + parts.get("s", 0.0)
 
 
+def format_place(position_s: float) -> str:
+    """A place in a track as players show it: ``12:31``, ``1:02:03``."""
+    minutes, seconds = divmod(int(max(0.0, position_s)), 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{hours}:{rest:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
 def format_duration(duration_s: float) -> str:
     """A duration as people write it: ``45m``, ``1h30m``, ``10s``, ``1m30s``; tenths below ten seconds."""
     if 0 < duration_s < 10 and duration_s != int(duration_s):

@@ -20,6 +20,7 @@ from player.commands import Play, ReplyTo, Request, SetVolume
 from player.config import load
 from player.events import LibraryRead, Snapshot, Track
 from player.ports import Library
+from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
 from player.wire.topics import Incoming, LinkUp
 from tests.fakes.scan import FakeScan
@@ -113,7 +114,7 @@ class House:
         clock = SystemClock()
         parts = Parts(
             clock=clock,
-            make_sink=lambda audio: self._sink(audio, clock),
+            make_sink=lambda audio, deliver: self._sink(audio, clock, deliver),
             decoder=FakeDecoder({"tone": tone()}),
             library=library or OneTrack(),
             notifier=self.notifier,
@@ -126,8 +127,8 @@ class House:
         self.thread = threading.Thread(target=self.app.run, daemon=True)
         self.thread.start()
 
-    @staticmethod
-    def _sink(audio: AudioSettings, clock: SystemClock) -> SilentSink:
+    def _sink(self, audio: AudioSettings, clock: SystemClock, deliver: Callable[[Inbound], None]) -> SilentSink:
+        self.deliver = deliver
         return SilentSink(clock, audio.buffer_s)
 
     def _make_scan(self, deliver: Callable[[Inbound], None]) -> FakeScan:
@@ -200,6 +201,20 @@ def test_a_bad_config_on_reload_leaves_the_old_one_and_is_a_problem_until_it_is_
     house.wait(lambda: house.state()["problem"] is None and house.state()["volume_max"] == 50)
     assert house.notifier.told.count("reloading") == 2
     assert house.notifier.told.count("ready") == 3
+
+
+@pytest.mark.slow
+def test_a_problem_of_the_mixer_is_published_and_goes_with_the_audio_settings_it_belongs_to(house: House) -> None:
+    """The sink tells it through the inbox; a reload of other settings leaves it, one of the audio section ends it."""
+    house.deliver(Trouble("mixer", "mixer control PCM is not pinned"))
+    house.wait(lambda: house.state()["problem"] == "mixer control PCM is not pinned")
+    house.write(CONFIG % 50)
+    house.tell(Reload())
+    house.wait(lambda: house.state()["volume_max"] == 50)
+    assert house.state()["problem"] == "mixer control PCM is not pinned"
+    house.write((CONFIG % 50).replace("hold: 0s", "hold: 1s"))
+    house.tell(Reload())
+    house.wait(lambda: house.state()["problem"] is None)
 
 
 @pytest.mark.slow

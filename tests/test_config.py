@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
 from player.config import Config, differences, load, parse
+from player.config.caps import GUARD, MIXER, NIGHT_CAP
 from player.config.fill import Keys
 from player.config.sections import AUDIO, ENTRY, FADES, LIMITS, MQTT, PLAYLIST, TIMER, TLS, TOP, VOLUME
 from player.errors import ConfigError
@@ -96,7 +98,9 @@ def test_the_example_states_the_defaults() -> None:
     assert [entry.name for entry in config.settings.schedule] == ["weeknights", "weekend"]
 
 
-@pytest.mark.parametrize("keys", [TOP, AUDIO, MQTT, TLS, VOLUME, FADES, LIMITS, TIMER, PLAYLIST, ENTRY])
+@pytest.mark.parametrize(
+    "keys", [TOP, AUDIO, MIXER, MQTT, TLS, VOLUME, NIGHT_CAP, FADES, LIMITS, GUARD, TIMER, PLAYLIST, ENTRY]
+)
 def test_the_example_names_every_key(keys: Keys) -> None:
     """Every key that can be written is in config/lull.yaml, as a line of its own or commented out."""
     lines = [line.lstrip(" #-") for line in EXAMPLE.read_text(encoding="utf-8").splitlines()]
@@ -205,6 +209,37 @@ def test_the_words_of_the_broker() -> None:
     )  # fmt: skip
 
 
+def test_a_night_cap_comes_after_half_an_hour_unless_told_otherwise() -> None:
+    """Only its maximum is needed; `off` and nothing mean none."""
+    assert read("volume: {night_cap: {max: 20}}").settings.volume.night_cap == NightCap(20, 1800.0)
+    assert read("volume: {night_cap: {max: 20, after: 1h}}").settings.volume.night_cap == NightCap(20, 3600.0)
+    assert read("volume: {night_cap: off}").settings.volume.night_cap is None
+
+
+@pytest.mark.parametrize(
+    ("written", "guard"),
+    [
+        ("strict", GuardSettings(GuardMode.STRICT)),
+        ("{mode: Strict}", GuardSettings(GuardMode.STRICT)),
+        ("{asleep_after: 5m}", GuardSettings(asleep_after_s=300.0)),
+        ("{mode: gentle, asleep_after: 0}", GuardSettings(asleep_after_s=0.0)),
+    ],
+)
+def test_the_guard_is_gentle_or_strict(written: str, guard: GuardSettings) -> None:
+    """The mode may stand alone."""
+    assert read(f"guard: {written}").settings.guard == guard
+
+
+@pytest.mark.parametrize(
+    ("written", "level"),
+    [("80%", MixerLevel(80)), ("80 %", MixerLevel(80)), ("-12.5dB", MixerLevel(-12.5, is_db=True))],
+)
+def test_a_mixer_is_pinned_in_per_cent_or_decibels(written: str, level: MixerLevel) -> None:
+    """A space before the unit makes no difference."""
+    config = read(f"audio: {{mixer: {{control: 'PCM,1', value: {written}}}}}")
+    assert config.audio.mixer == MixerSettings("PCM,1", level)
+
+
 def test_tls_moves_the_default_port() -> None:
     """8883 is the registered port of MQTT over TLS; a port that is written stands."""
     config = read("mqtt: {tls: on}")
@@ -261,6 +296,10 @@ def test_entries_may_share_by_anchors() -> None:
         ("mqtt: {}", {"mqtt"}),
         ("volume: {max: 50}\nfades: {stop: 5s}", {"volume", "fades"}),
         ("limits: {ceiling: -2}", {"limits"}),
+        ("guard: {mode: gentle, asleep_after: 20m}\nvolume: {night_cap: off}\naudio: {mixer: off}", set()),
+        ("guard: strict", {"guard"}),
+        ("volume: {night_cap: {max: 20}}", {"volume"}),
+        ("audio: {mixer: {control: PCM, value: 80%}}", {"audio"}),
         ("default_playlist: rain", {"default_playlist"}),
         ("schedule: [{name: a, at: 1:00}]", {"schedule"}),
         ("catch_up: 1m\nstate_dir: /tmp/x", {"catch_up", "state_dir"}),

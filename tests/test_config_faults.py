@@ -38,6 +38,17 @@ def fault(more: str) -> str:
         ("volume: {max: 30%}", "2: volume.max: '30%' is no whole number"),
         ("volume: {default: .nan}", "2: volume.default: '.nan' is no whole number"),
         ("volume: {default: 31, max: 30}", "2: volume.max: default is 31, above max 30"),
+        ("volume: {night_cap: {max: 61}}", "2: volume.night_cap: night_cap.max is 61, above max 60; lower it"),
+        ("volume: {night_cap: {after: 1h}}", "2: volume.night_cap: needs max"),
+        ("volume: {night_cap: {max: 20, after: 30}}", "2: volume.night_cap.after: 30 has no unit"),
+        ("volume: {night_cap: 20}", "2: volume.night_cap: takes keys with values: max, after"),
+        ("guard: {mode: strct}", "2: guard.mode: 'strct' is none of gentle, strict (did you mean 'strict'?)"),
+        ("guard: {asleep_after: 3h}", "2: guard.asleep_after: asleep_after is 10800; allowed is 0 to 7200 seconds"),
+        ("audio: {mixer: {control: PCM}}", "2: audio.mixer: needs value"),
+        ("audio: {mixer: {control: PCM, value: 80}}", "2: audio.mixer.value: '80' is no level of a mixer; write it"),
+        ("audio: {mixer: {control: PCM, value: 0%}}", "2: audio.mixer.value: value in per cent is 0; allowed is 1 to"),
+        ("audio: {mixer: {control: PCM, value: 1dB}}", "2: audio.mixer.value: value in dB is 1; allowed is -100 to 0"),
+        ("audio: {output: silent, mixer: {control: PCM, value: 9%}}", "2: audio.mixer: mixer is a control of a sound"),
         ("timer: 0", "2: timer: 0 would end a session as it begins; write off for no timer"),
         ("timer: {default: of}", "2: timer.default: 'of' is not a duration; write 30s, 45m, 1h or 1h30; or off"),
         ("timer: 25h", "2: timer: timer in seconds is 90000; allowed is 1 to 86400"),
@@ -93,6 +104,15 @@ def test_a_playlist_needs_a_name_and_a_place(playlists: str, said: str) -> None:
     """Playlists are named tables with at least one path or http(s) address."""
     (only,) = faults(f"playlists: {playlists}")
     assert only.startswith(f"lull.yaml:1: {said}")
+
+
+@pytest.mark.parametrize("word", ["off", "none", "false", '"off"', "No", "disabled", "0"])
+@pytest.mark.parametrize("form", ["guard: %s", "guard: {mode: %s}"])
+def test_the_guard_cannot_be_switched_off(form: str, word: str) -> None:
+    """Each way of asking for it is answered with the reason and the choices."""
+    said = fault(form % word)
+    assert "the guard cannot be switched off" in said
+    assert said.endswith("choose gentle or strict")
 
 
 def test_the_brief_example_reads_as_promised() -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from player.config import MAX_BYTES, Config, load, parse
+from player.config.caps import GUARD, MIXER, NIGHT_CAP
 from player.config.sections import AUDIO, ENTRY, FADES, MQTT, PLAYLIST, TLS, TOP
 from player.errors import ConfigError
 
@@ -166,7 +167,8 @@ def test_any_text_is_a_config_or_a_list_of_faults(text: str) -> None:
 
 
 WORDS = sorted(
-    {word for keys in (TOP, AUDIO, MQTT, TLS, FADES, PLAYLIST, ENTRY) for word in keys.words} | {"max", "<<"}
+    {word for keys in (TOP, AUDIO, MIXER, MQTT, TLS, FADES, NIGHT_CAP, GUARD, PLAYLIST, ENTRY) for word in keys.words}
+    | {"max", "<<"}
 )
 SCALARS = st.one_of(
     st.text(max_size=8).map(lambda text: "'" + text.replace("'", "''").replace("\n", " ") + "'"),

@@ -19,7 +19,7 @@ from player.events import (
     RampArrived,
     RanDry,
 )
-from player.orders import Crossing, Quit, RampTo, Then
+from player.orders import Crossing, Guard, Quit, RampTo, Retune, Then
 from player.safety import MAX_RISE_DB_PER_S
 from player.units import SILENCE_DB
 from tests.fakes.sink import FakeSink
@@ -360,3 +360,19 @@ def test_a_track_that_was_damaged_says_so_at_its_end() -> None:
     rig.play("b")
     rig.run(35.0)
     assert [report.faults for report in rig.reported(ItemEnded)] == [1, 0]
+
+
+def test_orders_change_the_guard_and_the_targets_at_once() -> None:
+    """Strictness and programme target reach the stages with the next block."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    chain = rig.engine._chain
+    assert not chain.guard.is_strict
+    rig.engine.order(Guard(is_strict=True))
+    rig.engine.order(Retune(crossfade_s=5.0, ceiling_dbtp=-6.0, target_lufs=-30.0))
+    rig.run(0.1)
+    assert chain.guard.is_strict
+    assert chain._output_meter.target_lufs == -30.0
+    rig.engine.order(Guard(is_strict=False))
+    rig.run(0.1)
+    assert not chain.guard.is_strict

@@ -6,12 +6,14 @@ Session and engine are the real ones, on a virtual clock; the tracks are constan
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from player.adapters.ebur128 import HopMeter
+from player.caps import NightCap
 from player.clock import Now
 from player.commands import (
     Command,
@@ -33,11 +35,21 @@ from player.commands import (
 )
 from player.engine import Engine, EngineSettings
 from player.events import Answer, Event, LibraryRead, Track
+from player.measured import programme_gain_db
 from player.rehearsal import Rehearsal, VirtualClock
-from player.safety import MAX_RISE_DB_PER_S
+from player.safety import CEILING_DBTP, MAX_RISE_DB_PER_S
 from player.session import Session
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting, VolumeSettings
+from player.settings import (
+    TARGET_LUFS,
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)
 from player.states import MOVES, OBEYED, IllegalMove, Move, State, moved
+from player.units import db_to_gain, volume_to_db
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder
 from tests.rig import LEVEL, constant, fastest_rise, let_dc_through
@@ -62,18 +74,20 @@ WAY: dict[State, list[tuple[Command, float]]] = {
     State.STOPPING: [(Play(), 15.0), (Stop(), 0.5)],
 }
 """How each state is reached: commands, and how long to wait after each."""
+CAP = 60
+"""15 dB below the default of 90: while the glide lasts, the level is above it."""
 
 
 class House:
     """The real session and the real engine on a virtual clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings = SETTINGS) -> None:
         self.clock = VirtualClock(datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
         self.blocks: list[np.ndarray] = []
         self.answers: list[Answer] = []
-        self.session = Session(SETTINGS, random.Random(3))
+        self.session = Session(settings, random.Random(3))
         tracks = {name: constant(200.0) for name in ("a", "b", "c", "d")}
-        self.rehearsal = Rehearsal(SETTINGS, self.session, self, self.clock, self.hear)
+        self.rehearsal = Rehearsal(settings, self.session, self, self.clock, self.hear)
         sink = FakeSink(self.clock, on_block=lambda block: self.blocks.append(block.copy()))
         settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=1.0)
         engine = Engine(sink, FakeDecoder(tracks), self.clock, self.rehearsal.report, settings)
@@ -131,6 +145,32 @@ def test_a_command_in_a_state(state: State, command: Command) -> None:
     assert fastest_rise(samples, floor_db=-58.0, over_s=0.5) <= MAX_RISE_DB_PER_S + 1.0
     steps = np.abs(np.diff(samples[:, 0]))
     assert steps.max() <= LEVEL * 0.02, "a click"
+
+
+LOUDER: list[Command] = [
+    Play(), Play("two"), Play(volume=100), Resume(), Toggle(), Next(), SetVolume(100), SetVolume(5, is_relative=True),
+    SetTimer(TIMER_OFF), ExtendTimer(60.0), Seek(10.0),
+]  # fmt: skip
+"""Whatever could bring a level up."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LOUDER, ids=str)
+@pytest.mark.parametrize("state", [state for state in State if state is not State.IDLE])
+def test_a_command_under_the_night_cap(state: State, command: Command) -> None:
+    """With the cap in force nothing brings the level above it; where it was above, it goes on sinking."""
+    house = House(replace(SETTINGS, volume=replace(SETTINGS.volume, night_cap=NightCap(CAP, 12.0))))
+    house.reach(state)
+    assert house.session.snapshot(house.clock.now()).volume_max == CAP
+    before = float(np.abs(house.blocks[-1]).max())
+    house.blocks.clear()
+    assert house.command(command).is_done is (type(command) in OBEYED[state])
+    house.run(30.0)
+    assert house.session.state is State.IDLE or house.session.snapshot(house.clock.now()).volume <= CAP
+    samples = house.heard()
+    capped = LEVEL * db_to_gain(programme_gain_db(None, TARGET_LUFS, CEILING_DBTP) + volume_to_db(CAP))
+    assert np.abs(samples).max() <= max(before, capped) * 1.001
+    assert fastest_rise(samples, floor_db=-58.0, over_s=0.5) <= MAX_RISE_DB_PER_S + 1.0
 
 
 def test_the_table_of_obeyed_commands_knows_every_command() -> None:

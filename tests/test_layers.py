@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent / "player"
 LAYERS = [
     {"units", "errors"},
     {"clock"},
-    {"safety"},
+    {"safety", "checks"},
+    {"caps"},
     {"settings"},
     {"commands", "measured"},
     {"orders"},
@@ -24,35 +25,42 @@ LAYERS = [
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items"},
-    {"programme"},
+    {"levels", "asleep", "taming", "setbacks", "programme"},
     {"run"},
     {"keeper"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "measuring"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring"},
     {"app"},
     {"cli"},
     {"__main__"},
 ]
 """Each line may import from the lines above it, and from itself."""
 
-STRANGERS = [{"session", "keeper", "run", "programme", "obey"}, {"engine", "mixer", "deck", "outlet"}, {"adapters"}]
+STRANGERS = [
+    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey"},
+    {"engine", "mixer", "deck", "outlet"},
+    {"adapters"},
+]
 """The session's family, the engine's family and the adapters know nothing of each other."""
 
 DOORS = {
     "vlc": {"adapters/vlc_source.py"},
     "paho": {"adapters/mqtt.py"},
-    "alsaaudio": {"adapters/alsa_sink.py"},
+    "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py"},
     "systemd": {"adapters/systemd.py", "adapters/journal.py"},
     "yaml": {"config/tree.py"},
+    "matplotlib": {"adapters/picture.py"},
 }
 """One door for each foreign library."""
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "settings", "measured", "commands", "orders", "events", "night", "wire",
+    "units", "errors", "clock", "safety", "checks", "caps", "settings", "measured", "commands", "orders", "events",
+    "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
+    "levels", "asleep", "taming", "setbacks",
     "measuring", "items",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

@@ -1,4 +1,4 @@
-"""The sound card, or a sound server, through ALSA: the one door to pyalsaaudio (0.10 and 0.11).
+"""The sound card, or a sound server, through ALSA: the door to pyalsaaudio's PCM (0.10 and 0.11).
 
 Runs on the engine thread. Theory: the handle is non-blocking, because a blocking one waits for ever for a busy card and
 for a sound server that hangs. `write` offers what is left of the block, sleeps as long as the device needs to play that
@@ -30,6 +30,7 @@ from typing import Any, Final
 
 import alsaaudio
 
+from player.adapters.alsa_mixer import MixerPin
 from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
 from player.clock import Clock
 from player.dsp.types import Block
@@ -43,6 +44,8 @@ DRAIN_STALL_S: Final = 0.5
 SLACK_S: Final = 0.003
 """Slept in addition, so that the device has room for all the rest and one wake-up serves a block."""
 RETRY_S: Final = 0.010
+SILENT_FRAMES: Final = to_frames(1.0)
+"""So much silence behind a buffer full of it, and nothing is heard any more, whatever a sound server holds back."""
 BUFFER_TOLERANCE: Final = (0.25, 1.5)
 """The buffer that a device grants, as a factor of the one that was asked: dmix has its own idea of it."""
 _FORMATS: Final = (
@@ -68,13 +71,16 @@ class AlsaSink:
         device: ALSA's name of it: ``default``, ``plughw:CARD=Headphones``, …
         buffer_s: the device buffer to ask for, in periods of about 100 ms.
         clock: measures and sleeps the waits of `write`.
+        pin: keeps a control of the card's mixer where it belongs.
     """
 
-    def __init__(self, device: str, buffer_s: float, clock: Clock) -> None:
+    def __init__(self, device: str, buffer_s: float, clock: Clock, pin: MixerPin | None = None) -> None:
         self._device = device
         self._asked_frames = to_frames(buffer_s)
         self._buffer_frames = self._asked_frames
         self._clock = clock
+        self._pin = pin
+        self._silent_frames = 0
         self._pcm: Any = None
         self._encoder = PcmEncoder(SampleFormat.FLOAT_LE)
 
@@ -87,10 +93,20 @@ class AlsaSink:
         """Take the device at 48 kHz in the first of FLOAT, S32, S16 that it grants; in stereo, or mono if that is all.
 
         Raises:
-            SinkError: the device is missing, busy, not ours, or cannot do 48 kHz; nothing is held.
+            SinkError: the device is missing, busy, not ours, or cannot do 48 kHz, or its mixer stands too high;
+                nothing is held.
         """
         _hush_alsa_lib()
         self.close()
+        if self._pin is not None:
+            self._pin.set()
+        self._pcm = self._opened()
+        self._silent_frames = SILENT_FRAMES + self._buffer_frames
+        if self._pin is not None:
+            self._pin.opened(self._clock.now().boot_s)
+
+    def _opened(self) -> Any:
+        """The device in the first format that it grants."""
         refusal = SinkError(f"{self._device} takes neither FLOAT_LE, S32_LE nor S16_LE; {self._advice()}")
         for sample_format, alsa_format in _FORMATS:
             try:
@@ -101,8 +117,7 @@ class AlsaSink:
                     continue  # some plugins answer so to a format that they have not
                 raise refusal from fault
             if self._is_usable(pcm, sample_format, alsa_format):
-                self._pcm = pcm
-                return
+                return pcm
         raise refusal
 
     def write(self, block: Block) -> None:
@@ -110,11 +125,15 @@ class AlsaSink:
 
         Raises:
             Underrun: a gap was heard; silence was played in the place of this block, or of what was left of it.
-            SinkError: the sink is closed, the device is gone, or it took nothing for 5 s.
+            SinkError: the sink is closed, the device is gone, it took nothing for 5 s, or its mixer stands too high.
         """
         had_gap = self._push(self._encoder.encode(block), STALL_S)
         if had_gap:
             raise Underrun(f"{self._device} ran dry")
+        if self._pin is not None:
+            self._silent_frames = 0 if block.any() else self._silent_frames + len(block)
+            is_silent = self._silent_frames >= SILENT_FRAMES + self._buffer_frames
+            self._pin.look(self._clock.now().boot_s, is_silent=is_silent)
 
     def drain(self) -> None:
         """Play silence until all that was written before it has left the buffer; a lost device ends it at once."""

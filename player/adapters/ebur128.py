@@ -145,3 +145,10 @@ class ProgrammeMeter:
         """Largest true peak of both channels so far, -inf for silence."""
         peak = max(self._state.ask("ebur128_true_peak", channel) for channel in range(CHANNELS))
         return 20.0 * math.log10(peak) if peak > 0.0 else SILENCE_DB
+
+
+def true_peak_dbtp(block: Block) -> float:
+    """Largest true peak of a stretch, shape (frames, 2), by the library's 4x oversampling."""
+    meter = ProgrammeMeter(true_peak=True)
+    meter.add(block)
+    return meter.true_peak_dbtp

@@ -4,8 +4,8 @@ does not move. Pure functions, on the thread that measures; all values are power
 I and LRA are those of EBU R 128 (Tech 3341, Tech 3342); M and S are looked at every 5 ms.
 
 I' is gated from both sides. Of the 400 ms blocks above -70 LUFS, those more than 8 LU over the median are left out, but
-at most a tenth of all, the loudest; then the gate of R 128 follows. So a scream of seconds in a whisper of minutes does
-not count, and the loud half of a track does: a tenth is the border between an event and a part of the programme.
+at most a quarter of all, the loudest; then the gate of R 128 follows. So a scream of seconds in a whisper of minutes
+does not count, and the loud half of a track does: a quarter is the border between an event and a part of the programme.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOMENTARY_HOPS: Final = round(0.4 / HOP_S)
 SHORT_HOPS: Final = round(3.0 / HOP_S)
 PIECE_HOPS: Final = round(600.0 / HOP_S)
 """So much is worked on at once."""
-EVENT_SHARE: Final = 0.1
+EVENT_SHARE: Final = 0.25
 """What is rarer than this is an event, what is not belongs to the programme."""
 _ABSOLUTE: Final = to_power(-70.0)
 _EVENT: Final = 10.0**0.8

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from player.adapters.alsa_mixer import MixerPin
 from player.adapters.alsa_sink import AlsaSink
 from player.adapters.silent_sink import SilentSink
 from player.adapters.wav_sink import WavSink
@@ -12,11 +14,15 @@ from player.ports import Sink
 from player.settings import AudioSettings, OutputKind
 
 
-def make_sink(audio: AudioSettings, clock: Clock) -> Sink:
-    """The sink of the settings, not opened yet; a WAV file is written at real time."""
+def make_sink(audio: AudioSettings, clock: Clock, tell: Callable[[str | None], None] = lambda _: None) -> Sink:
+    """The sink of the settings, not opened yet; a WAV file is written at real time.
+
+    ``tell`` hears what is wrong with the card's mixer, and None when it is well again; on the engine thread.
+    """
     match audio.output:
         case OutputKind.ALSA:
-            return AlsaSink(audio.device, audio.buffer_s, clock)
+            pin = None if audio.mixer is None else MixerPin(audio.mixer, audio.device, tell)
+            return AlsaSink(audio.device, audio.buffer_s, clock, pin)
         case OutputKind.WAV:
             assert audio.path is not None, "AudioSettings demands a path for a WAV"
             return WavSink(Path(audio.path).expanduser(), clock, audio.buffer_s)

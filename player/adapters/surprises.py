@@ -9,7 +9,7 @@ A track is heard after its own fade-in: before its first sample the judge heard 
 Otherwise each track would begin with a surprise.
 
 Calm is what remains without the surprises, each from its begin until the level has come down for a second, at most
-half a minute. Where they would take more than a tenth of the track they belong to the programme, and nothing is left
+half a minute. Where they would take more than a quarter of the track they belong to the programme, and nothing is left
 out: too quiet is better than too loud.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.caps import GuardMode, GuardSettings
 from player.errors import ConfigError
 from player.safety import SHORTEST_RISE_S
 from player.settings import (
@@ -22,6 +24,7 @@ from player.settings import (
     Playlist,
     Settings,
     TimerSetting,
+    VolumeSettings,
 )
 from player.units import format_duration
 
@@ -76,10 +79,11 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     yield from _rows("device", [settings.device])
     yield from _rows("output", [_output(config.audio)])
     yield from _rows("broker", [_broker(config.mqtt, settings.device)])
-    yield from _rows("volume", [f"{settings.volume.default} at a start, never above {settings.volume.max}"])
+    yield from _rows("volume", [_volume(settings.volume)])
     yield from _rows("fades", [_fades(settings.fades)])
     yield from _rows("target", [f"{settings.limits.target_lufs:g} LUFS for every track, before the volume"])
     yield from _rows("ceiling", [f"{settings.limits.ceiling_dbtp:g} dBTP"])
+    yield from _rows("guard", [_guard(settings.guard)])
     yield from _rows("timer", [_timer(settings.timer)])
     playlists = [line for playlist in settings.playlists[:LISTED] for line in _playlist(playlist, settings)]
     yield from _rows("playlists", [*playlists, *_more(len(settings.playlists))])
@@ -96,6 +100,7 @@ def notes(config: Config) -> Iterator[str]:
             if "://" not in path and not os.path.exists(path):
                 yield f"playlist {playlist.name}: {path} is not there now"
     yield from _file_notes(config.mqtt)
+    yield from _cap_notes(config.settings)
     yield from _fade_notes("fades", config.settings.fades.fade_in_s)
     yield from _timer_notes("the default timer", config.settings.timer, config.settings.fades.fade_out_s)
     for entry in config.settings.schedule:
@@ -115,11 +120,25 @@ def _output(audio: AudioSettings) -> str:
     waits = f"{format_duration(audio.buffer_s)} of buffer"
     match audio.output:
         case OutputKind.ALSA:
-            return f"ALSA device {audio.device}, {waits}, held open {format_duration(audio.hold_s)} after a session"
+            pinned = f"; mixer {audio.mixer.control} pinned at {audio.mixer.level}" if audio.mixer is not None else ""
+            held = f"held open {format_duration(audio.hold_s)} after a session"
+            return f"ALSA device {audio.device}, {waits}, {held}{pinned}"
         case OutputKind.WAV:
             return f"WAV file {audio.path}"
         case OutputKind.SILENT:
             return "silent: nothing is heard, at real time"
+
+
+def _volume(volume: VolumeSettings) -> str:
+    capped = f"{volume.default} at a start, never above {volume.max}"
+    night = volume.night_cap
+    return capped if night is None else f"{capped}, nor above {night.max} from {format_duration(night.after_s)} on"
+
+
+def _guard(guard: GuardSettings) -> str:
+    if guard.mode is GuardMode.STRICT:
+        return "strict: nothing new stands out by more than 6 dB"
+    return f"gentle: nothing new stands out by more than 8 dB, after {format_duration(guard.asleep_after_s)} 6 dB"
 
 
 def _broker(mqtt: MqttSettings | None, device: str) -> str:
@@ -187,6 +206,15 @@ def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
     for key, path in files.items():
         if path is not None and not os.access(path, os.R_OK):
             yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
+
+
+def _cap_notes(settings: Settings) -> Iterator[str]:
+    night, timers = settings.volume.night_cap, [settings.timer, *(entry.timer for entry in settings.schedule)]
+    longest_s = max(
+        (math.inf if timer.duration_s is None else timer.duration_s for timer in timers if timer), default=0
+    )
+    if night is not None and longest_s <= night.after_s:
+        yield f"volume.night_cap: no session is planned to last {format_duration(night.after_s)}"
 
 
 def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:

@@ -14,10 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.checks import check_name
 from player.cli import shown
 from player.cli.client_verbs import VERBS, Verb
 from player.errors import LullError, Refused
-from player.settings import MqttSettings, check_name
+from player.settings import MqttSettings
 from player.wire.topics import ALL, Incoming, Topics
 from player.wire.values import as_object
 from player.wire.verbs import to_command

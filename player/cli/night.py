@@ -145,7 +145,7 @@ def _audio_that_is_there(audio: AudioSettings, home: Path) -> AudioSettings:
         path = home / f"night-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.wav"
         print(f"no sound: {fault}")
         print(f"writing what would be heard to {path}, at real time (23 MB a minute)")
-        return replace(audio, output=OutputKind.WAV, path=str(path))
+        return replace(audio, output=OutputKind.WAV, path=str(path), mixer=None)
     sink.close()
     print(f"sound: ALSA device {audio.device}")
     return audio

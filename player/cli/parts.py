@@ -19,6 +19,7 @@ from player.app import Inbound, Parts
 from player.clock import SystemClock
 from player.errors import StoreError
 from player.ports import Store
+from player.session import Trouble
 from player.settings import MqttSettings
 
 log = logging.getLogger("lull")
@@ -31,7 +32,7 @@ def real_parts(state_dir: Path) -> Parts:
     decoder = VlcDecoder()
     return Parts(
         clock=clock,
-        make_sink=lambda audio: make_sink(audio, clock),
+        make_sink=lambda audio, deliver: make_sink(audio, clock, lambda text: deliver(Trouble("mixer", text))),
         decoder=decoder,
         library=FileLibrary(store),
         notifier=SystemdNotifier(),

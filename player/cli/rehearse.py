@@ -16,11 +16,12 @@ from player.cli.progress import Progress
 from player.clock import Now
 from player.commands import Play, Request, Stop
 from player.errors import LullError, did_you_mean
-from player.events import Event, News
+from player.events import EngineReport, Event, News
 from player.settings import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.units import format_duration, parse_duration_s
 
 if TYPE_CHECKING:
+    from player.cli.examination import Examination
     from player.engine import Engine
     from player.rehearsal import Rehearsal, VirtualClock
 
@@ -32,18 +33,19 @@ measured are measured first, as the daemon would have done by the evening.
 
 With PATHs those are played in order, once each, to the end of the last.
 Otherwise one session of the config is: the default playlist, --playlist or
-a line of the schedule (--entry), to the end of its sleep timer."""
+a line of the schedule (--entry), to the end of its sleep timer.
+
+What was rendered is held against the never-startle contract
+(docs/never-startle.md). A clause that is broken is said, and is exit code 1;
+the files are written all the same."""
 
 ENDLESS_S: Final = 12 * 3600.0
 """A rehearsal without a timer ends here at the latest."""
 SILENT_LIMIT_S: Final = 60.0
 """With no track that plays in so long, there is nothing to rehearse."""
 REASONS_SHOWN: Final = 5
-RENDER_MARK_AT: Final = slice(8, 16)
-RENDER_MARKS: Final = (b"WAVEJUNK", b"WAVEds64")
-"""What a WAV of our own has in its first bytes, and hardly any other."""
 SEED: Final = 1
-_DEMO: Final = "rehearsal"
+DEMO: Final = "rehearsal"
 
 
 def add_parser(commands: Any) -> None:
@@ -63,6 +65,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--for", dest="duration", type=_duration, metavar="TIME", help="sleep timer, such as 12m")
     parser.add_argument("--volume", type=int, metavar="N", help="0-100, within the config's maximum")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write figures and events here")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the night, as .png or .svg")
     parser.set_defaults(run=run)
 
 
@@ -85,40 +88,45 @@ class Plan:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render, write the report, say what was done."""
+    """Render, write report and picture, say what was done; a broken clause of the contract is a failure."""
+    from player.cli.examination import Examination
+
     plan = make_plan(args)
-    check_out(args.out, args.paths)
-    report = Report()
+    _check_files(args)
+    report, examination = Report(), Examination(plan.settings)
     began_s = time.monotonic()
     with Progress() as progress:
-        rendered_s = render(plan, args.out, report, progress)
+        rendered_s = render(plan, args.out, (report, examination), progress)
     took_s = time.monotonic() - began_s
     if args.report is not None:
         figures = {"duration_s": round(rendered_s, 3), "speed": round(rendered_s / max(took_s, 1e-9), 1)}
-        args.report.write_text(json.dumps({**report.as_dict(), **figures}, indent=2) + "\n", encoding="utf-8")
+        night = {**report.as_dict(), **examination.as_dict(report.tracks), **figures}
+        args.report.write_text(json.dumps(night, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     print(
         f"{args.out}: {format_duration(rendered_s)} rendered in {took_s:.1f} s ({rendered_s / took_s:.0f} x real time)"
     )
     if not report.tracks:
         reasons = list(dict.fromkeys(report.problems))[:REASONS_SHOWN] or ["no track could be opened"]
         raise LullError("nothing was played: " + "; ".join(reasons))
+    if args.picture is not None:
+        from player.adapters import picture
+        from player.cli.scene import scene_of
+
+        picture.save(scene_of(report.events, examination, rendered_s), args.picture)
+    print("\n".join(examination.lines()))
+    if examination.findings.broken:
+        raise LullError(examination.complaint())
     return 0
 
 
-def check_out(out: Path, paths: list[str]) -> None:
-    """Refuse to write over anything but an earlier rehearsal: OUT comes first, and music is easily lost."""
-    if out.suffix.lower() != ".wav":
-        raise LullError(f"OUT is {out}; it comes before the PATHs and must end in .wav")
-    if not out.exists():
-        return
-    if any(Path(path).exists() and out.samefile(path) for path in paths):
-        raise LullError(f"{out} is to be played and cannot be written over as well")
-    head = b""
-    if out.is_file():
-        with out.open("rb") as file:
-            head = file.read(RENDER_MARK_AT.stop)
-    if head[RENDER_MARK_AT] not in RENDER_MARKS:
-        raise LullError(f"{out} is there already and was not written by a rehearsal; name another file")
+def _check_files(args: argparse.Namespace) -> None:
+    from player.cli.written import check_out, check_picture, check_report
+
+    check_out(args.out, args.paths)
+    if args.report is not None:
+        check_report(args.report)
+    if args.picture is not None:
+        check_picture(args.picture)
 
 
 def make_plan(args: argparse.Namespace) -> Plan:
@@ -128,7 +136,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     timer = None if args.duration is None else TimerSetting.clock(args.duration)
     if args.paths:
         settings = replace(settings, playlists=(_path_playlist(args.paths),), default_playlist=None, schedule=())
-        start = Play(_DEMO, args.volume, timer or TIMER_OFF)
+        start = Play(DEMO, args.volume, timer or TIMER_OFF)
     elif entry is not None:
         start = Play(
             entry.playlist, args.volume or entry.volume, timer or entry.timer, entry.fade_in_s, entry.fade_out_s
@@ -163,7 +171,7 @@ def _entry(settings: Settings, name: str | None) -> Entry | None:
 
 
 def _path_playlist(paths: list[str]) -> Playlist:
-    return Playlist(_DEMO, tuple(paths), Order.ONCE)
+    return Playlist(DEMO, tuple(paths), Order.ONCE)
 
 
 @dataclass(slots=True)
@@ -192,12 +200,13 @@ class Report:
         return {"tracks": self.tracks, "problems": self.problems, "events": self.events}
 
 
-def render(plan: Plan, out: Path, report: Report, progress: Progress) -> float:
-    """Play the plan into a file; returns the seconds rendered."""
+def render(plan: Plan, out: Path, listeners: tuple[Report, Examination], progress: Progress) -> float:
+    """Play the plan into a file while it is examined; returns the seconds rendered."""
     from player.rehearsal import VirtualClock
 
     clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
-    rehearsal, engine = _build(plan, out, report, clock)
+    report, _ = listeners
+    rehearsal, engine = _build(plan, out, listeners, clock)
     rehearsal.tell(Request(plan.start, "rehearsal"))
     if report.refusals:
         raise LullError(report.refusals[0])
@@ -216,7 +225,9 @@ def render(plan: Plan, out: Path, report: Report, progress: Progress) -> float:
     return clock.now().boot_s
 
 
-def _build(plan: Plan, out: Path, report: Report, clock: VirtualClock) -> tuple[Rehearsal, Engine]:
+def _build(
+    plan: Plan, out: Path, listeners: tuple[Report, Examination], clock: VirtualClock
+) -> tuple[Rehearsal, Engine]:
     from player.adapters.ebur128 import HopMeter
     from player.adapters.vlc_source import VlcDecoder
     from player.adapters.wav_sink import WavSink
@@ -226,12 +237,23 @@ def _build(plan: Plan, out: Path, report: Report, clock: VirtualClock) -> tuple[
 
     settings = plan.settings
     session = Session(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
-    decoder = VlcDecoder()
+    report, examination = listeners
+    sink = examination.sink(WavSink(out, clock, buffer_s=0.0))
     rehearsal = Rehearsal(settings, session, MeasuredLibrary(plan.state_dir), clock, report.hear)
-    limits = settings.limits
     engine_settings = EngineSettings(
-        settings.fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, HopMeter, hold_s=0.0, is_offline=True
+        crossfade_s=settings.fades.crossfade_s,
+        ceiling_dbtp=settings.limits.ceiling_dbtp,
+        target_lufs=settings.limits.target_lufs,
+        make_power_meter=HopMeter,
+        hold_s=0.0,
+        is_offline=True,
+        tap=sink.tap,
     )
-    engine = Engine(WavSink(out, clock, buffer_s=0.0), decoder, clock, rehearsal.report, engine_settings)
+
+    def hear(told: EngineReport) -> None:
+        examination.hear(told, clock.now().boot_s)
+        rehearsal.report(told)
+
+    engine = Engine(sink, examination.decoder(VlcDecoder()), clock, hear, engine_settings)
     rehearsal.attach(engine)
     return rehearsal, engine

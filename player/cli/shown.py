@@ -20,6 +20,7 @@ def status(device: str, state: Mapping[str, Any]) -> str:
         ("", _headline(state)),
         ("started by", state.get("why")),
         ("volume", _volume(state)),
+        ("held down", _tamed(state)),
         ("sleep timer", _timer(state) if state.get("state") != "idle" else None),
         ("next start", _next_start(state)),
         ("schedule", None if "schedule" not in state else "on" if state["schedule"] else "off"),
@@ -60,6 +61,11 @@ def _volume(state: Mapping[str, Any]) -> str:
     towards = state.get("ramping_to")
     moving = "" if towards is None or towards == state.get("volume") else f", moving to {towards}"
     return f"{state.get('volume', '?')} of at most {state.get('volume_max', '?')}{moving}"
+
+
+def _tamed(state: Mapping[str, Any]) -> str | None:
+    count = state.get("tamed") or 0
+    return f"{count} surprise{'s' if count > 1 else ''} in this session" if count else None
 
 
 def _timer(state: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ _IN_SETTINGS: Final = {
     "volume": "volume",
     "fades": "fades",
     "limits": "limits",
+    "guard": "guard",
     "timer": "timer",
     "playlists": "playlists",
     "default_playlist": "default_playlist",

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from player.caps import GuardSettings, MixerSettings, NightCap
 from player.config.tree import Table
 from player.config.values import Reader, Spot, Told, each
 from player.errors import did_you_mean
@@ -26,7 +27,10 @@ from player.settings import (
     VolumeSettings,
 )
 
-S = TypeVar("S", VolumeSettings, FadeSettings, LimitSettings, AudioSettings, MqttSettings, TlsSettings, Playlist, Entry)
+S = TypeVar(
+    "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,
+    MqttSettings, TlsSettings, Playlist, Entry,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import time
 from typing import Any, Final
 
+from player.checks import check_name, check_range
+from player.config.caps import GUARD, guard, mixer, night_cap
 from player.config.fill import Key, Keys, fill, put, read
 from player.config.tree import Leaf, Listing, Table, shown
 from player.config.values import (
@@ -46,8 +48,6 @@ from player.settings import (
     TimerSetting,
     TlsSettings,
     VolumeSettings,
-    check_name,
-    check_range,
 )
 from player.units import VOLUME_MAX
 
@@ -145,7 +145,9 @@ def _entry(item: Spot) -> Entry:
         return start
 
 
-VOLUME: Final = Keys((Key("default", "default", whole), Key("max", "max", whole)))
+VOLUME: Final = Keys(
+    (Key("default", "default", whole), Key("max", "max", whole), Key("night_cap", "night_cap", night_cap))
+)
 FADES: Final = Keys(
     (
         Key("fade_in", "fade_in_s", duration_s, "seconds"),
@@ -165,6 +167,7 @@ AUDIO: Final = Keys(
         Key("path", "path", file_path),
         Key("buffer", "buffer_s", duration_s),
         Key("hold", "hold_s", duration_s),
+        Key("mixer", "mixer", mixer),
     )
 )
 TLS: Final = Keys((Key("ca", "ca", file_path), Key("cert", "cert", file_path), Key("key", "key", file_path)))
@@ -204,7 +207,7 @@ ENTRY: Final = Keys(
     ),
     needs=("name", "at"),
 )
-_NESTED: Final = {"audio": AUDIO, "mqtt": MQTT, "volume": VOLUME, "fades": FADES, "limits": LIMITS}
+_NESTED: Final = {"audio": AUDIO, "mqtt": MQTT, "volume": VOLUME, "fades": FADES, "limits": LIMITS, "guard": GUARD}
 TOP: Final = Keys(
     (
         Key("device", "device", _device),
@@ -213,6 +216,7 @@ TOP: Final = Keys(
         Key("volume", "volume", _volume),
         Key("fades", "fades", lambda spot: fill(spot, FADES, FadeSettings())),
         Key("limits", "limits", lambda spot: fill(spot, LIMITS, LimitSettings())),
+        Key("guard", "guard", guard),
         Key("timer", "timer", _timer),
         Key("playlists", "playlists", _playlists),
         Key("default_playlist", "default_playlist", word),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from player.caps import MixerLevel
 from player.config.tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
 from player.errors import did_you_mean
 from player.settings import DAYS, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
@@ -164,6 +165,15 @@ def timer(spot: Spot) -> TimerSetting:
     if seconds == 0:
         raise ValueError("0 would end a session as it begins; write off for no timer")
     return TimerSetting.clock(seconds)
+
+
+def mixer_level(spot: Spot) -> MixerLevel:
+    """Where a hardware mixer is pinned: ``80%`` or ``-12 dB``."""
+    value = text(spot)
+    parts = re.fullmatch(r"([+-]?\d{1,3}(?:\.\d{1,3})?)\s*(%|dB)", value, re.IGNORECASE | re.ASCII)
+    if not parts:
+        raise ValueError(f"{shown(value)} is no level of a mixer; write it like 80% or -12dB")
+    return MixerLevel(float(parts[1]), is_db=parts[2] != "%")
 
 
 def clock_time(spot: Spot) -> time:

@@ -4,11 +4,12 @@ Runs on the engine thread. The order, and why:
 
 1. the *high-pass*: a constant is no sound, but its steps are;
 2. the *ramp*, the volume. In front of the guard, because the guard judges what is heard, and a rising volume is heard;
-3. the *guard*: nothing that newly stands out passes;
-4. the *limiter*, behind which nothing can raise a level: no peak above the ceiling;
-5. the *check* and the *output meter*: they know nothing of the stages but the promise, and trust none of them.
+3. *declick*: samples that stand out alone are drawn anew;
+4. the *guard*: nothing that newly stands out passes;
+5. the *limiter*, behind which nothing can raise a level: no peak above the ceiling;
+6. the *check* and the *output meter*: they know nothing of the stages but the promise, and trust none of them.
 
-The first three work in hops of 5 ms and chunks of ten hops, which are always cut at the same frames.
+The first four work in hops of 5 ms and chunks of ten hops, which are always cut at the same frames.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from player.dsp.declick import Declick
 from player.dsp.gain import applied
 from player.dsp.guard import Guard
 from player.dsp.hearing import HOP_FRAMES
@@ -28,7 +30,7 @@ from player.dsp.output_meter import Broken, OutputMeter
 from player.dsp.ramp import Ramp
 from player.dsp.types import Block, Gains, MakePowerMeter
 from player.safety import FAULT_LEVEL
-from player.units import SILENCE_DB, db_to_gain
+from player.units import CHANNELS, SILENCE_DB, db_to_gain
 
 MOST: Final = 4 * FAULT_LEVEL
 """No mixture of sanitised decks under gains of at most +6 dB gets so far."""
@@ -47,17 +49,21 @@ class Chain:
     Attributes:
         latency_frames: frames by which the output is later than the input.
         faults: how often the check found a block unfit; more than 0 is a bug in a stage or its input.
+        before_guard: what the guard was given of the last block, for a tap.
         broken: what the output meter found in the last block; the block was muted, and the chain stands at silence.
     """
 
     def __init__(self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter) -> None:
         self.guard = Guard(make_power_meter, target_lufs)
         self.limiter = Limiter(ceiling_dbtp)
-        self.latency_frames = Hops.latency_frames + self.guard.latency_frames + self.limiter.latency_frames
+        self.declick = Declick()
+        late = (Hops, Declick, self.guard, self.limiter)
+        self.latency_frames = sum(stage.latency_frames for stage in late)
         self.ramp = Ramp(settle_frames=self.latency_frames)
         self.meter = LevelMeter()
         self.faults = 0
         self.broken: Broken | None = None
+        self.before_guard: Block = np.zeros((0, CHANNELS), np.float32)
         self._hops = Hops()
         self._highpass = HighPass()
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
@@ -106,6 +112,7 @@ class Chain:
         """
         self._hops.reset()
         self._highpass.reset()
+        self.declick.reset()
         self.guard.reset()
         self.ramp.hush()
         self.limiter.reset()
@@ -115,6 +122,7 @@ class Chain:
         clean = self._highpass.process(hops)
         volume, room = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
+        self.before_guard = loud = self.declick.process(loud)
         return self.guard.process(loud, volume, room), max(volume)
 
     def _volumes(self, hops: int, *, moves: bool) -> tuple[list[float], list[float]]:

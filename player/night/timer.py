@@ -67,6 +67,11 @@ class SleepTimer:
             return None
         return min(self.deadline_boot_s, max(self.deadline_boot_s - fade_out_s, self.fade_from_boot_s))
 
+    def is_fade_due(self, fade_out_s: float, now_s: float) -> bool:
+        """Whether a fade of so many seconds should have begun."""
+        starts_s = self.fade_starts_at(fade_out_s)
+        return starts_s is not None and now_s >= starts_s
+
     def remaining_s(self, now_s: float) -> float | None:
         """Seconds until silence, 0 once it is due; None without a deadline."""
         return None if self.deadline_boot_s is None else max(0.0, self.deadline_boot_s - now_s)

@@ -1,8 +1,8 @@
 """Pacing: when a changed snapshot is worth publishing. Pure, main thread.
 
 What people wait for goes out at once, at most four times a second: state, track, volume, timer, problems. What only
-runs along with the clock (position, the timer's remainder, the level) goes out at most every ten seconds: a home's
-recorder writes each message to a disk, and the timer's end and the last position tell the rest.
+runs along (position, the timer's remainder, the level, the count of what was tamed) goes out at most every ten seconds:
+a home's recorder writes each message to a disk, and the timer's end and the last position tell the rest.
 """
 
 from __future__ import annotations
@@ -77,17 +77,14 @@ def _has_run_on(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
     return elapsed_s >= POSITION_GAP_S and _running(old) != _running(new)
 
 
-def _running(snapshot: Snapshot) -> tuple[int | None, int | None, int | None]:
+def _running(snapshot: Snapshot) -> tuple[int | None, ...]:
     """What runs along with the clock, as coarse as it is worth telling."""
-    values = (snapshot.position_s, snapshot.timer_remaining_s, snapshot.level_db)
-    position_s, remaining_s, level_db = (
-        round(value) if value is not None and math.isfinite(value) else None for value in values
-    )
-    return position_s, remaining_s, level_db
+    values = (snapshot.position_s, snapshot.timer_remaining_s, snapshot.level_db, snapshot.tamed)
+    return tuple(round(value) if value is not None and math.isfinite(value) else None for value in values)
 
 
 def _without_running(snapshot: Snapshot) -> Snapshot:
-    return replace(snapshot, position_s=None, level_db=None, timer_ends=None, timer_remaining_s=None)
+    return replace(snapshot, position_s=None, level_db=None, timer_ends=None, timer_remaining_s=None, tamed=0)
 
 
 def _is_same_moment(old: datetime | None, new: datetime | None) -> bool:

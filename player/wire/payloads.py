@@ -48,6 +48,7 @@ def state_fields(snapshot: Snapshot) -> dict[str, Any]:
         "schedule": snapshot.schedule_enabled,
         "clock_trusted": snapshot.clock_trusted,
         "guard_reduction": 0.0,
+        "tamed": snapshot.tamed,
         "playlists": list(snapshot.playlists),
         "problem": "; ".join(snapshot.problems) or None,
         "problems": list(snapshot.problems),

@@ -92,7 +92,7 @@ def test_an_advert_is_left_out_of_the_calm() -> None:
 
 
 def test_the_loud_half_of_a_track_is_not_left_out() -> None:
-    """What is a tenth of the track or more belongs to its calm part, whatever it began with."""
+    """What is a quarter of the track or more belongs to its calm part, whatever it began with."""
     powers = levels((-45, 120), (-20, 120))
     found = find_surprises(powers, measure_loudness(powers))
     assert to_lufs(found.max_short) == pytest.approx(-20, abs=0.1)

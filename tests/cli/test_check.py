@@ -86,6 +86,7 @@ def test_the_least_config_is_spelt_out() -> None:
         "fades": ["in 30s, out 10m, crossfade 8s, stop 4s, pause 1.5s; volume moves 6 dB/s"],
         "target": ["-23 LUFS for every track, before the volume"],
         "ceiling": ["-1 dBTP"],
+        "guard": ["gentle: nothing new stands out by more than 8 dB, after 20m 6 dB"],
         "timer": ["45m"],
         "playlists": ["rain: rotate (the default)", "  /rain", "  https://host/x"],
         "schedule": ["nothing starts by itself"],
@@ -113,6 +114,24 @@ def test_broker_output_and_entries_are_spelt_out() -> None:
         "t: 06:00 daily, a, volume 10, timer end-of-track",
     ]
     assert found["timer"] == ["off"]
+
+
+def test_what_holds_the_sound_down_is_spelt_out() -> None:
+    """The cap of the night, a strict guard and a pinned mixer are shown as they take effect."""
+    found = summary(
+        "playlists: {a: {paths: /a}}\nvolume: {night_cap: {max: 20}}\nguard: strict\n"
+        "audio: {mixer: {control: PCM, value: 80%}}\n"
+    )
+    assert found["volume"] == ["30 at a start, never above 60, nor above 20 from 30m on"]
+    assert found["guard"] == ["strict: nothing new stands out by more than 6 dB"]
+    assert found["output"][0].endswith("; mixer PCM pinned at 80 %")
+
+
+def test_a_night_cap_that_never_comes_is_a_note() -> None:
+    """With a timer of 20 minutes and a cap after 30 nobody would ever meet it; with an endless entry somebody does."""
+    text = "playlists: {a: {paths: 'http://host/'}}\nvolume: {night_cap: {max: 20}}\ntimer: 20m\n"
+    assert notes(text) == ["volume.night_cap: no session is planned to last 30m"]
+    assert notes(text + "schedule: [{name: n, at: 1:00, timer: off}]") == []
 
 
 def test_the_next_start_is_local_with_its_offset() -> None:

@@ -18,8 +18,8 @@ from tests.dsp.test_ramp import assert_rises_gently, levels_db
 from tests.rig import let_dc_through
 from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, rng_for, scaled, silence, tone
 
-LATE = 2880
-"""The hops wait for their chunk 2400 frames, the guard is 240 late, the limiter 240."""
+LATE = 3360
+"""The hops wait for their chunk 2400 frames, declick is 480 late, the guard 240, the limiter 240."""
 CEILING = 10 ** (-1 / 20)
 
 
@@ -42,10 +42,11 @@ def test_it_starts_at_silence() -> None:
 
 @pytest.mark.parametrize("name", CALM)
 def test_quiet_sound_at_full_level_passes_bit_by_bit(name: str) -> None:
-    """At 0 dB, with nothing that stands out and but for the high-pass, the chain only delays, by 2880 frames."""
+    """At 0 dB, with nothing that stands out and but for the high-pass, the chain only delays, by 3360 frames."""
     chain, sound = let_dc_through(opened()), scaled(CALM[name](), -40.0)
+    sound[:4800] *= np.linspace(0, 1, 4800, dtype=np.float32)[:, np.newaxis]  # a tone that begins at once clicks
     assert chain.latency_frames == LATE
-    out = run(chain.process, in_blocks(np.concatenate((sound, silence(0.06))), 4800))
+    out = run(chain.process, in_blocks(np.concatenate((sound, silence(0.07))), 4800))
     assert out[LATE:].tobytes() == sound.tobytes()
     assert chain.faults == 0
 
@@ -116,7 +117,7 @@ def test_hush_leaves_nothing_that_could_come_out_later() -> None:
 
 
 def test_silence_is_reported_once_it_has_left_the_chain() -> None:
-    """When the ramp says silent, the next frame that leaves is zero, though the stages hold 2880 frames back."""
+    """When the ramp says silent, the next frame that leaves is zero, though the stages hold 3360 frames back."""
     chain = opened()
     chain.ramp.to(-math.inf, 0.5)
     sound = tone(0.1, peak=0.5)

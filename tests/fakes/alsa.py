@@ -1,4 +1,4 @@
-"""A fake of pyalsaaudio's PCM: an ideal card on a fake clock, with the manners of version 0.10 or 0.11.
+"""Fakes of pyalsaaudio: an ideal card on a fake clock, with the manners of version 0.10 or 0.11, and its mixer.
 
 The manners are those of `alsaaudio.c` at tags 0.10.0 and 0.11.0, and of the PulseAudio plugin as the live tests see it.
 """
@@ -137,3 +137,95 @@ class FakePcm:
 
     def _fault(self, number: int) -> alsaaudio.ALSAAudioError:
         return alsaaudio.ALSAAudioError(f"{os.strerror(number)} [{self._device}]")
+
+
+@dataclass
+class FakeControl:
+    """A control of a card's mixer, in steps.
+
+    Attributes:
+        steps: where each channel stands.
+        lowest, highest: the range.
+        db_per_step: hundredths of a decibel; 0 is a control without a scale. The highest step is 0 dB.
+        capabilities: as `volumecap` says them.
+        stuck_at: whatever is written, it stays there.
+        is_loud: setting it in decibels picks the next step above, as some do.
+    """
+
+    steps: list[int]
+    lowest: int = 0
+    highest: int = 100
+    db_per_step: int = 50
+    capabilities: tuple[str, ...] = ("Playback Volume",)
+    stuck_at: int | None = None
+    is_loud: bool = False
+
+
+@dataclass
+class FakeMixers:
+    """The mixers of a machine; `mixers` and `Mixer` stand in the place of pyalsaaudio's.
+
+    Attributes:
+        cards: controls by the name of the mixer and their own.
+        opened: how many handles were opened.
+        held: how many of them are still open.
+        writes: what was written, in order: control, channel (-1 is all), step.
+    """
+
+    cards: dict[str, dict[str, FakeControl]]
+    opened: int = 0
+    held: int = 0
+    writes: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def mixers(self, *, device: str) -> list[str]:
+        """As `alsaaudio.mixers(device=...)`."""
+        if device not in self.cards:
+            raise alsaaudio.ALSAAudioError(f"{os.strerror(errno.ENOENT)} [{device}]")
+        return [name.partition(",")[0] for name in self.cards[device]]
+
+    def open(self, *, control: str, id: int, device: str) -> FakeMixer:  # noqa: A002 - pyalsaaudio's own name
+        """As `alsaaudio.Mixer(...)`."""
+        self.mixers(device=device)
+        name = f"{control},{id}" if id else control
+        if name not in self.cards[device]:
+            raise alsaaudio.ALSAAudioError(f"Unable to find mixer control {control},{id} [{device}]")
+        self.opened += 1
+        self.held += 1
+        return FakeMixer(self, name, self.cards[device][name])
+
+
+class FakeMixer:
+    """One handle: it shows what it saw when it was opened, and believes what it writes."""
+
+    def __init__(self, mixers: FakeMixers, name: str, control: FakeControl) -> None:
+        self._mixers = mixers
+        self._name = name
+        self._control = control
+        self._seen = list(control.steps)
+
+    def volumecap(self) -> list[str]:
+        return list(self._control.capabilities)
+
+    def getrange(self, *, units: int) -> list[int]:
+        control = self._control
+        ends = [control.lowest, control.highest]
+        return [self._db(step) for step in ends] if units == alsaaudio.VOLUME_UNITS_DB else ends
+
+    def getvolume(self, *, units: int) -> list[int]:
+        return [self._db(step) for step in self._seen] if units == alsaaudio.VOLUME_UNITS_DB else list(self._seen)
+
+    def setvolume(self, volume: int, channel: int = -1, *, units: int) -> None:
+        control = self._control
+        if units == alsaaudio.VOLUME_UNITS_DB:
+            rounding = 1 if control.is_loud and volume % control.db_per_step else 0
+            volume = min(control.highest, control.highest + volume // control.db_per_step + rounding)
+        self._mixers.writes.append((self._name, channel, volume))
+        for at in range(len(self._seen)) if channel == -1 else [channel]:
+            self._seen[at] = volume
+            control.steps[at] = volume if control.stuck_at is None else control.stuck_at
+
+    def close(self) -> None:
+        self._mixers.held -= 1
+
+    def _db(self, step: int) -> int:
+        return (step - self._control.highest) * self._control.db_per_step

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from player.events import (
+    ClauseBroken,
+    EngineFaulted,
     EngineReport,
     ItemEnded,
     ItemFailed,
@@ -19,7 +21,7 @@ from player.events import (
     RampArrived,
     RanDry,
 )
-from player.orders import EngineOrder, Item, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.orders import EngineOrder, Guard, Item, PlayItem, QueueItem, Quit, RampTo, Retune, Then
 from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB, MAX_RISE_DB_PER_S
 from player.units import SILENCE_DB
 
@@ -76,7 +78,7 @@ class FakeEngine:
                 self._queued = item
             case RampTo(target_db, over_s, then):
                 self._ramp(target_db, over_s, then)
-            case Retune() | Quit():
+            case Retune() | Guard() | Quit():
                 pass
 
     def advance(self, now_s: float) -> list[EngineReport]:
@@ -120,6 +122,13 @@ class FakeEngine:
         self.is_lost = False
         self._thaw()
         self._reports.append(OutputFound())
+
+    def mute(self, report: ClauseBroken | EngineFaulted) -> None:
+        """The output falls silent by itself; after a fault the tracks are gone, after a clause they are not."""
+        self._hush()
+        if isinstance(report, EngineFaulted):
+            self._item = self._item_ends_s = self._queued = self._held_left_s = None
+        self._reports.append(report)
 
     # Inside.
 

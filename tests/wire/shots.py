@@ -29,6 +29,7 @@ PLAYING = Snapshot(
     next_entry="weeknights",
     schedule_enabled=True,
     clock_trusted=True,
+    tamed=0,
     playlists=("rain", "sea"),
     problems=(),
 )

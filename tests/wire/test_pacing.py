@@ -64,9 +64,11 @@ def test_what_people_wait_for_is_due_after_a_quarter_of_a_second(change: dict[st
     assert pacer.wait_s(100.25) == math.inf
 
 
-@pytest.mark.parametrize("change", [{"level_db": -10.0}, {"level_db": None}, {"timer_remaining_s": 10.0}], ids=str)
-def test_level_and_remainder_alone_wait_ten_seconds(change: dict[str, Any]) -> None:
-    """They run along with the clock."""
+@pytest.mark.parametrize(
+    "change", [{"level_db": -10.0}, {"level_db": None}, {"timer_remaining_s": 10.0}, {"tamed": 3}], ids=str
+)
+def test_what_runs_along_waits_ten_seconds(change: dict[str, Any]) -> None:
+    """Level, remainder and the count of what was tamed."""
     pacer = published()
     assert not pacer.is_due(shot(**change), 109.9)
     assert pacer.wait_s(109.9) == math.inf

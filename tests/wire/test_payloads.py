@@ -48,6 +48,7 @@ def test_the_state_is_published_key_by_key() -> None:
         "schedule": True,
         "clock_trusted": True,
         "guard_reduction": 0.0,
+        "tamed": 0,
         "playlists": ["rain", "sea"],
         "problem": None,
         "problems": [],

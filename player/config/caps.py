@@ -1,0 +1,54 @@
+"""The sections of the config that hold the sound down: the cap of the night, the guard, the hardware mixer.
+
+Runs on the main thread; pure.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
+from player.config.fill import Key, Keys, fill
+from player.config.tree import Leaf
+from player.config.values import OFF, Spot, duration_s, mixer_level, one_of, text, whole, word
+
+GUARD_OFF: Final = OFF | {"none", "null", "disabled", "disable", "never", "0"}
+"""Ways to ask for what there is not."""
+
+
+def night_cap(spot: Spot) -> NightCap | None:
+    """The cap of the night, or None for ``night_cap: off``; a placeholder stands in for a maximum that is missing."""
+    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
+        return None
+    return fill(spot, NIGHT_CAP, NightCap(1))
+
+
+def guard(spot: Spot) -> GuardSettings:
+    """The guard, or its mode alone: ``guard: strict``."""
+    if isinstance(spot.node, Leaf):
+        return GuardSettings(_guard_mode(spot))
+    return fill(spot, GUARD, GuardSettings())
+
+
+def _guard_mode(spot: Spot) -> GuardMode:
+    if text(spot).lower() in GUARD_OFF:
+        raise ValueError(
+            "the guard cannot be switched off: it is what keeps a sudden sound from waking anybody; "
+            "choose gentle or strict"
+        )
+    return one_of(GuardMode)(spot)
+
+
+def mixer(spot: Spot) -> MixerSettings | None:
+    """The card's mixer, or None for ``mixer: off``; placeholders stand in for what is missing."""
+    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
+        return None
+    return fill(spot, MIXER, MixerSettings("control", MixerLevel(1)))
+
+
+NIGHT_CAP: Final = Keys((Key("max", "max", whole), Key("after", "after_s", duration_s, "seconds")), needs=("max",))
+GUARD: Final = Keys((Key("mode", "mode", _guard_mode), Key("asleep_after", "asleep_after_s", duration_s, "seconds")))
+MIXER: Final = Keys(
+    (Key("control", "control", word), Key("value", "level", mixer_level)),
+    needs=("control", "value"),
+)

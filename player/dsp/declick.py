@@ -1,0 +1,114 @@
+"""Takes clicks out: a few samples that stand out alone are drawn anew from their neighbours.
+
+Runs on the engine thread, hop by hop, two hops late. A click carries too little power for any loudness meter, and
+lowering a whole hop for it would leave a hole. So a hop is looked at whose wave is eight times as sharp (its largest
+second difference) as the hops around: where that exceeds ten times its median there, and for no more than 4 ms, those
+samples are replaced by a cubic that leaves on one side and arrives on the other with the slopes found there. White
+noise has second differences of up to seven times their median, a tone of 1.4 times.
+
+What lasts longer is no click and belongs to the guard. Where clicks come as often as once a second they are the sound:
+fire, vinyl, a mouth; those stay.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from player.dsp.hearing import HOP_FRAMES, HOP_S
+from player.dsp.types import Block
+from player.units import CHANNELS, to_frames
+
+ALONE: Final = 8.0
+SHARP: Final = 10.0
+LONGEST_FRAMES: Final = to_frames(0.004)
+APART_FRAMES: Final = to_frames(0.0005)
+"""Sharp places closer than this are one."""
+TEXTURE_CLICKS: Final = 10
+TEXTURE_HOPS: Final = round(10.0 / HOP_S)
+"""As many clicks in so many hops are no accident."""
+_SMALL: Final = 1e-5
+"""-100 dBFS: nothing below is looked at."""
+_CONTEXT: Final = 3
+"""Hops that are kept: the last one that left, and two that wait."""
+
+
+class Declick:
+    """Passes whole hops, 480 frames late.
+
+    Attributes:
+        clicks: how many were taken out.
+    """
+
+    latency_frames: Final = 2 * HOP_FRAMES
+
+    def __init__(self) -> None:
+        self.clicks = 0
+        self._hops = 0
+        self._seen: deque[int] = deque([-TEXTURE_HOPS] * TEXTURE_CLICKS, TEXTURE_CLICKS)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the audio that is held back."""
+        self._late: Block = np.zeros((_CONTEXT * HOP_FRAMES, CHANNELS), np.float32)
+
+    def process(self, hops: Block) -> Block:
+        """Whole hops, shape (n * 240, 2), two hops later; finite in, finite out."""
+        frames = np.concatenate((self._late, hops))
+        sharpness = _sharpness(frames)
+        for hop in range(1, len(sharpness) - 2):
+            around = max(sharpness[hop - 1], sharpness[hop + 2], _SMALL)
+            if sharpness[hop] > ALONE * around or sharpness[hop + 1] > ALONE * around:
+                self._mend(frames[(hop - 1) * HOP_FRAMES : (hop + 3) * HOP_FRAMES], self._hops + hop)
+        self._hops += len(sharpness) - _CONTEXT
+        self._late = frames[len(hops) :].copy()
+        return frames[HOP_FRAMES : HOP_FRAMES + len(hops)]
+
+    def _mend(self, wave: Block, hop: int) -> None:
+        """Draw the clicks anew that begin in the second of these four hops."""
+        for begin, end in _sharp(wave):
+            if HOP_FRAMES <= begin < 2 * HOP_FRAMES and end - begin <= LONGEST_FRAMES:
+                self._seen.append(hop)
+                if hop - self._seen[0] >= TEXTURE_HOPS:
+                    self.clicks += 1
+                    _redraw(wave, begin, end)
+
+
+def _sharpness(frames: Block) -> list[float]:
+    """Largest second difference in each hop."""
+    second = frames[2:] - frames[1:-1]
+    second -= frames[1:-1] - frames[:-2]
+    whole = np.empty_like(frames)
+    whole[1:-1] = np.abs(second)
+    whole[0] = whole[-1] = 0.0
+    sharpness: list[float] = whole.reshape(-1, HOP_FRAMES * CHANNELS).max(axis=1).tolist()
+    return sharpness
+
+
+def _sharp(wave: Block) -> list[tuple[int, int]]:
+    """First frame and the one behind the last of each place that is far sharper than the wave around it."""
+    sharpness = np.abs(np.diff(wave.astype(np.float64), n=2, axis=0)).max(axis=1)
+    places = np.flatnonzero(sharpness > SHARP * np.median(sharpness)) + 1
+    if places.size == 0:
+        return []
+    groups = np.split(places, np.flatnonzero(np.diff(places) > APART_FRAMES) + 1)
+    return [(int(group[0]), int(group[-1]) + 1) for group in groups]
+
+
+def _redraw(wave: Block, begin: int, end: int) -> None:
+    """Replace the frames by the cubic through its neighbours' values and slopes."""
+    before, behind = wave[begin - 1].astype(np.float64), wave[end].astype(np.float64)
+    span = end - begin + 1
+    leaving, arriving = (before - wave[begin - 2]) * span, (wave[end + 1] - behind) * span
+    t: npt.NDArray[np.float64] = (np.arange(1, span) / span)[:, np.newaxis]
+    drawn = (
+        (2 * t**3 - 3 * t**2 + 1) * before
+        + (t**3 - 2 * t**2 + t) * leaving
+        + (3 * t**2 - 2 * t**3) * behind
+        + (t**3 - t**2) * arriving
+    )
+    most = max(np.abs(before).max(), np.abs(behind).max())
+    wave[begin:end] = np.clip(drawn, -2 * most, 2 * most)

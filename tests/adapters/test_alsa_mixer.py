@@ -1,0 +1,269 @@
+"""The pinned mixer: set and read back before the device is opened, lowered at once, raised only in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from player.adapters.alsa_mixer import LOOK_EVERY_S, MixerPin, mixer_name
+from player.adapters.alsa_sink import AlsaSink
+from player.adapters.sinks import make_sink
+from player.caps import MixerLevel, MixerSettings
+from player.dsp.types import Block
+from player.errors import SinkError
+from player.settings import AudioSettings
+from tests.fakes.alsa import FakeCard, FakeControl, FakeMixers, FakePcm
+from tests.fakes.clock import FakeClock
+
+CARD = "plughw:CARD=Fake"
+SOUND: Block = np.full((4_800, 2), 0.25, np.float32)
+SILENCE: Block = np.zeros((4_800, 2), np.float32)
+
+
+class House:
+    """A sink on a fake card whose mixer has the controls PCM and Master."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = FakeClock()
+        self.card = FakeCard(self.clock)
+        self.pcm = FakeControl([100, 100])
+        self.mixers = FakeMixers({"hw:Fake": {"PCM": self.pcm, "Master": FakeControl([50])}})
+        self.told: list[str | None] = []
+        self.steps_at_open: list[list[int]] = []
+        monkeypatch.setattr("player.adapters.alsa_sink.alsaaudio.PCM", self._open)
+        monkeypatch.setattr("player.adapters.alsa_mixer.alsaaudio.Mixer", self.mixers.open)
+        monkeypatch.setattr("player.adapters.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
+
+    def _open(self, **asked: Any) -> FakePcm:
+        self.steps_at_open.append(list(self.pcm.steps))
+        return self.card.open(**asked)
+
+    def sink(self, control: str = "PCM", value: float = 80.0, *, is_db: bool = False) -> AlsaSink:
+        settings = MixerSettings(control, MixerLevel(value, is_db))
+        return AlsaSink(CARD, 0.3, self.clock, MixerPin(settings, CARD, self.told.append))
+
+    def play(self, sink: AlsaSink, duration_s: float, block: Block = SOUND) -> None:
+        for _ in range(round(duration_s * 10)):
+            sink.write(block)
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> House:
+    return House(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("device", "mixer"),
+    [
+        ("default", "default"),
+        ("bench", "bench"),
+        ("hw:Headphones", "hw:Headphones"),
+        ("plughw:Headphones,0", "hw:Headphones"),
+        ("plughw:CARD=Headphones", "hw:Headphones"),
+        ("sysdefault:CARD=DAC,DEV=0", "hw:DAC"),
+        ("dmix:CARD=DAC", "hw:DAC"),
+    ],
+)
+def test_the_mixer_is_that_of_the_card(device: str, mixer: str) -> None:
+    """However the device names its card; otherwise the mixer has the name of the device."""
+    assert mixer_name(device) == mixer
+
+
+class TestOpen:
+    @pytest.mark.parametrize("before", [[100, 100], [10, 100], [0, 0]])
+    def test_the_control_is_set_before_the_device_is_opened(self, house: House, before: list[int]) -> None:
+        """From above and from below: nothing sounds yet. Nothing is a problem, and no handle stays open."""
+        house.pcm.steps = before
+        house.sink().open()
+        assert house.steps_at_open == [[80, 80]]
+        assert house.told == [None]
+        assert house.mixers.held == 0
+
+    def test_a_control_that_is_right_is_not_written(self, house: House) -> None:
+        """Reading is enough."""
+        house.pcm.steps = [80, 80]
+        house.sink().open()
+        assert house.mixers.writes == []
+
+    def test_only_the_pinned_control_is_touched(self, house: House) -> None:
+        """Master is somebody else's."""
+        house.sink().open()
+        assert {name for name, _, _ in house.mixers.writes} == {"PCM"}
+
+    @pytest.mark.parametrize(("value", "step"), [(80.0, 25), (50.0, 15), (100.0, 31), (1.0, 0)])
+    def test_per_cents_are_rounded_down(self, house: House, value: float, step: int) -> None:
+        """With 31 steps 80 % would be 24.8: never above what was asked, counted from the lowest."""
+        house.pcm.lowest, house.pcm.highest = 0, 32 if step == 25 else 31
+        house.sink(value=value).open()
+        assert house.pcm.steps == [step, step]
+
+    @pytest.mark.parametrize("is_loud", [False, True])
+    @pytest.mark.parametrize(("value", "step"), [(-12.0, 76), (-12.2, 75), (0.0, 100)])
+    def test_decibels_are_never_rounded_up(self, house: House, value: float, step: int, is_loud: bool) -> None:
+        """A card that takes the next louder step is brought down again."""
+        house.pcm.is_loud = is_loud
+        house.sink(value=value, is_db=True).open()
+        assert house.pcm.steps == [step, step]
+        assert house.told == [None]
+
+    def test_the_second_control_of_a_name_has_a_number(self, house: House) -> None:
+        """`PCM,1`, as amixer counts."""
+        house.mixers.cards["hw:Fake"]["PCM,1"] = FakeControl([100])
+        house.sink("PCM,1").open()
+        assert house.mixers.cards["hw:Fake"]["PCM,1"].steps == [80]
+        assert house.pcm.steps == [100, 100]
+
+    def test_a_control_that_is_not_there_is_a_problem_that_names_those_that_are(self, house: House) -> None:
+        """Playing goes on: that is what volume.max is for."""
+        sink = house.sink("Headphone")
+        sink.open()
+        house.play(sink, 61.0)
+        assert house.told == [
+            "mixer control Headphone is not pinned: the mixer hw:Fake has none of that name; it has: PCM, Master"
+        ]
+
+    def test_a_card_without_a_mixer_is_a_problem(self, house: House) -> None:
+        """ALSA's own words."""
+        house.mixers.cards.clear()
+        house.sink().open()
+        assert house.told == ["mixer control PCM is not pinned: No such file or directory [hw:Fake]"]
+
+    def test_a_control_for_recording_is_not_pinned(self, house: House) -> None:
+        """The library would quietly set how loud the microphone is."""
+        house.pcm.capabilities = ("Capture Volume", "Joined Capture Volume")
+        house.sink().open()
+        assert house.told == ["mixer control PCM is not pinned: it has no volume for playing"]
+        assert house.pcm.steps == [100, 100]
+
+    def test_decibels_need_a_scale(self, house: House) -> None:
+        """Without one the library returns whatever stood in memory."""
+        house.pcm.db_per_step = 0
+        house.sink(value=-10.0, is_db=True).open()
+        assert house.told == ["mixer control PCM is not pinned: it has no scale in decibels; pin it in per cent"]
+
+    @pytest.mark.parametrize(("value", "is_db"), [(80.0, False), (-12.0, True)])
+    def test_one_that_cannot_be_lowered_refuses_the_device(self, house: House, value: float, is_db: bool) -> None:
+        """Silence is safer; the device is not even opened, and it is tried again as a lost one is."""
+        house.pcm.stuck_at = 100
+        sink = house.sink(value=value, is_db=is_db)
+        for _ in range(2):
+            with pytest.raises(SinkError, match=r"mixer control PCM stands above .* and cannot be lowered"):
+                sink.open()
+        assert house.card.asked == []
+        house.pcm.stuck_at = None
+        sink.open()
+        assert max(house.pcm.steps) <= 80
+        assert house.mixers.held == 0
+
+    def test_one_that_cannot_be_raised_is_a_problem_and_plays(self, house: House) -> None:
+        """Too quiet wakes nobody."""
+        house.pcm.steps, house.pcm.stuck_at = [40, 40], 40
+        sink = house.sink()
+        sink.open()
+        house.play(sink, 1.0)
+        assert house.told == ["mixer control PCM cannot be raised to 80 %"]
+
+    def test_a_missing_device_is_one_problem_not_two(self, house: House) -> None:
+        """Without the card there is no mixer either; the mixer is told of only where the device opens."""
+        house.mixers.cards.clear()
+        house.card.open_errno = 19
+        with pytest.raises(SinkError, match="cannot open"):
+            house.sink().open()
+        assert house.told == []
+
+
+class TestPlaying:
+    def test_it_is_looked_at_about_once_a_minute(self, house: House) -> None:
+        """Ten minutes, ten looks, none of them writing or telling anything."""
+        sink = house.sink()
+        sink.open()
+        opened, written = house.mixers.opened, len(house.mixers.writes)
+        house.play(sink, 10 * LOOK_EVERY_S + 1.0)
+        assert house.mixers.opened - opened == 10
+        assert len(house.mixers.writes) == written
+        assert house.told == [None]
+
+    def test_turned_up_it_is_lowered_at_once_and_told(self, house: House) -> None:
+        """Within a minute; the problem is over with the next look that finds it in its place."""
+        sink = house.sink()
+        sink.open()
+        house.pcm.steps = [100, 100]
+        house.play(sink, 61.0)
+        assert house.pcm.steps == [80, 80]
+        assert house.told == [None, "mixer control PCM had been moved; it was set back to 80 %"]
+        house.play(sink, 60.0)
+        assert house.told[2:] == [None]
+
+    def test_turned_down_it_is_raised_only_when_nothing_sounds(self, house: House) -> None:
+        """Two minutes of sound leave it alone; a second of silence behind a silent buffer, and it is back."""
+        sink = house.sink()
+        sink.open()
+        house.pcm.steps = [40, 40]
+        house.play(sink, 121.0)
+        assert house.pcm.steps == [40, 40]
+        assert house.told[1:] == ["mixer control PCM was turned down below 80 %; it is raised when nothing sounds"]
+        house.play(sink, 1.2, SILENCE)
+        assert house.pcm.steps == [40, 40]
+        house.play(sink, 0.2, SILENCE)
+        assert house.pcm.steps == [80, 80]
+        assert house.told[2:] == [None]
+
+    def test_channels_are_told_apart(self, house: House) -> None:
+        """One too high, one too low: while sound plays only the first is set."""
+        sink = house.sink()
+        sink.open()
+        house.pcm.steps = [100, 30]
+        house.play(sink, 61.0)
+        assert house.pcm.steps == [80, 30]
+        assert "turned down" in str(house.told[-1])
+
+    def test_one_that_cannot_be_raised_in_silence_is_not_tried_with_each_block(self, house: House) -> None:
+        """Once when the silence begins, then once a minute."""
+        sink = house.sink()
+        sink.open()
+        house.pcm.steps, house.pcm.stuck_at = [40, 40], 40
+        house.play(sink, 61.0)
+        before = len(house.mixers.writes)
+        house.play(sink, 58.0, SILENCE)
+        assert len(house.mixers.writes) == before + 1
+        assert house.told[-1] == "mixer control PCM cannot be raised to 80 %"
+
+    def test_turned_up_for_good_the_device_is_lost(self, house: House) -> None:
+        """A control that jumps up and does not obey: an error, as if the device were gone."""
+        sink = house.sink()
+        sink.open()
+        house.pcm.steps, house.pcm.stuck_at = [100, 100], 100
+        with pytest.raises(SinkError, match="cannot be lowered"):
+            house.play(sink, 61.0)
+        sink.close()
+        assert house.card.held == house.mixers.held == 0
+
+    def test_a_mixer_that_vanishes_is_a_problem_until_it_is_back(self, house: House) -> None:
+        """It is looked for every minute."""
+        sink = house.sink()
+        sink.open()
+        card = house.mixers.cards.pop("hw:Fake")
+        house.play(sink, 61.0)
+        assert house.told[-1] == "mixer control PCM is not pinned any more: No such file or directory [hw:Fake]"
+        house.mixers.cards["hw:Fake"] = card
+        house.play(sink, 60.0)
+        assert house.told[-1] is None
+
+
+def test_without_a_pin_no_mixer_is_touched(house: House) -> None:
+    """Most people have set theirs once and for all."""
+    sink = make_sink(AudioSettings(device=CARD), house.clock)
+    assert isinstance(sink, AlsaSink)
+    sink.open()
+    house.play(sink, 61.0)
+    assert house.mixers.opened == 0
+
+
+def test_the_settings_make_a_pinned_sink(house: House) -> None:
+    """`audio.mixer` reaches the card."""
+    audio = AudioSettings(device=CARD, mixer=MixerSettings("PCM", MixerLevel(70.0)))
+    make_sink(audio, house.clock, house.told.append).open()
+    assert house.pcm.steps == [70, 70]
+    assert house.told == [None]
