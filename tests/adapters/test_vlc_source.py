@@ -476,8 +476,8 @@ class TestManners:
 def test_what_is_measured_is_what_is_played(decoder: VlcDecoder, tmp_path: Path, kind: str) -> None:
     """Through the pipe come the samples that come through the ring, bit by bit.
 
-    Only within the first 50 ms of MP2 and MP3 the ring's outlet (smem) drops what the transcoder hands over as a chain of
-    blocks: 40 ms at most.
+    Only within the first 50 ms of MP2 and MP3 the ring's outlet (smem) drops what the transcoder hands over as a chain
+    of blocks: 40 ms at most.
     """
     path = encode(tmp_path / f"track.{kind}", noise(3.0, rate_hz=44_100), *FORMATS[kind], rate_hz=44_100)
     played = drain(decoder.open(str(path)))
