@@ -16,6 +16,7 @@ from player.dsp.contract_loudness import Loudness
 from player.dsp.contract_moves import Volume
 from player.dsp.contract_programme import Programme
 from player.dsp.contract_sides import Sides
+from player.dsp.sanitise import Sanitiser
 from player.dsp.tap import LATE_FRAMES, SOURCE_LATE_FRAMES, Rendered, Sounding
 from player.orders import Item
 from player.units import SILENCE_DB
@@ -247,7 +248,9 @@ def test_silence_has_nothing_to_measure() -> None:
 
 def test_the_delays_are_those_of_the_chain() -> None:
     """What leaves is laid beside what went in."""
-    assert Chain(-1.0, TARGET, HopMeter).latency_frames == LATE_FRAMES
+    chain = Chain(-1.0, TARGET, HopMeter)
+    assert chain.latency_frames == LATE_FRAMES + chain.declick.latency_frames
+    assert chain.latency_frames == SOURCE_LATE_FRAMES - Sanitiser.latency_frames
 
 
 def test_offences_are_counted_all_and_listed_first() -> None:
