@@ -95,9 +95,9 @@ class WorkerPool:
         return len(self._workers) < self._settings.jobs or any(worker.path is None for worker in self._workers)
 
     @property
-    def under_way_s(self) -> float:
-        """Seconds of sound measured so far of the files that are not done."""
-        return sum(worker.at_s for worker in self._workers if worker.path is not None)
+    def under_way(self) -> dict[str, float]:
+        """The files that are being measured, and how many seconds of each are done."""
+        return {worker.path: worker.at_s for worker in self._workers if worker.path is not None}
 
     def give(self, path: str) -> None:
         """Have a file measured."""

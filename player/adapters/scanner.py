@@ -37,7 +37,7 @@ class Tally:
     Attributes:
         files: names to report on, of which ``done`` are.
         measured_s: seconds of sound decoded so far.
-        bytes: size of all that has to be decoded, of which ``bytes_done`` is.
+        bytes: size of all that has to be decoded, of which ``bytes_done`` is, as far as can be told.
     """
 
     files: int = 0
@@ -74,6 +74,7 @@ class Scan:
         self._settings = settings
         self._stop = threading.Event()
         self._done_s = 0.0
+        self._bytes_done = 0
 
     def stop(self) -> None:
         """End soon; any thread may ask."""
@@ -97,7 +98,7 @@ class Scan:
                     pool.give(waiting.popleft())
                 for result in pool.collect():
                     yield from self._keep(jobs[result.path], result)
-                self.tally.measured_s = self._done_s + pool.under_way_s
+                self._count(pool, jobs)
                 yield None
         finally:
             pool.close()
@@ -129,11 +130,19 @@ class Scan:
         finding = result.finding
         if finding.measured is not None:
             self._done_s += finding.measured.duration_s
-        self.tally.bytes_done += job.mark.size
+        self._bytes_done += job.mark.size
         for mark in job.marks if result.is_lasting and self._is_still(job.mark) else ():
             self._store.keep(mark, finding)
         for name in job.names:
             yield self._report(name, finding, is_new=True)
+
+    def _count(self, pool: WorkerPool, jobs: dict[str, _Job]) -> None:
+        """Bring the tally up to date; files under way count as if they were as dense as those that are done."""
+        under_way = pool.under_way
+        self.tally.measured_s = self._done_s + sum(under_way.values())
+        per_s = self._bytes_done / self._done_s if self._done_s else 0.0
+        guesses = (min(0.95 * jobs[path].mark.size, at_s * per_s) for path, at_s in under_way.items())
+        self.tally.bytes_done = self._bytes_done + round(sum(guesses))
 
     @staticmethod
     def _is_still(mark: FileMark) -> bool:

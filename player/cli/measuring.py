@@ -117,11 +117,13 @@ def measure_first(paths: Iterable[str], store: Store, longest_s: float = float("
 
 
 def progress_line(tally: Tally, took_s: float) -> str:
-    """Tracks done, hours of sound, speed, time left."""
-    parts = [f"{tally.done}/{tally.files} tracks", f"{tally.measured_s / 3600:.1f} h of sound"]
-    if took_s > 1.0:
+    """Tracks done, hours or minutes of sound, speed, time left."""
+    hours = tally.measured_s / 3600
+    parts = [f"{tally.done}/{tally.files} tracks", f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"]
+    if took_s > 1.0 and tally.measured_s:
         parts.append(f"{tally.measured_s / took_s:.0f} x real time")
     if tally.bytes_done:
         left_s = took_s * (tally.bytes - tally.bytes_done) / tally.bytes_done
-        parts.append(f"{format_duration(max(1, round(left_s)))} left")
+        # minutes are enough for what takes hours
+        parts.append(f"{format_duration(max(1, round(left_s / 60) * 60 if left_s > 3600 else round(left_s)))} left")
     return ", ".join(parts)

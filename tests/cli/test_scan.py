@@ -79,7 +79,7 @@ def test_the_table_is_aligned_and_shows_the_gain(tmp_path: Path) -> None:
 def test_the_line_of_progress_tells_how_far_and_how_long() -> None:
     """Tracks, hours, speed, and the time left by the size of the files."""
     tally = Tally(files=10, done=4, measured_s=7200.0, bytes=1000, bytes_done=250)
-    assert progress_line(tally, 60.0) == "4/10 tracks, 2.0 h of sound, 120 x real time, 3m left"
+    assert progress_line(tally, 60.0) == "4/10 tracks, 2.0 h, 120 x real time, 3m left"
 
 
 @pytest.fixture
