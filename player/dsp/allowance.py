@@ -10,6 +10,7 @@ chopped. The horizon is short while the window is not yet 70 % full, so that the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from player.dsp.hearing import CHUNK_HOPS, CHUNK_S
@@ -60,22 +61,18 @@ class Allowance:
         even = 2.0 * left / (self._hops + 1)
         return max(even, 0.25 * left, self._least) if fast < self._transient else max(even, self._least)
 
-    def take_many(self, powers: list[float], share: float) -> None:
-        """The same as `take` for each power times ``share``, of at most as many as this chunk has left."""
+    def take(self, power: float) -> None:
+        """A hop of this power was heard."""
+        self.take_many((power,), 1.0)
+
+    def take_many(self, powers: Sequence[float], share: float) -> None:
+        """Hops of these powers times ``share`` were heard, at most as many as this chunk has left."""
         taken, left = self._taken, self.left
         for power in powers:
             taken += power * share
             left -= power * share
         self._taken, self.left = taken, max(left, 0.0)
         self._hops -= len(powers)
-        if self._hops == 0:
-            self._end_chunk()
-
-    def take(self, power: float) -> None:
-        """A hop of this power was heard."""
-        self._taken += power
-        self.left = max(self.left - power, 0.0)
-        self._hops -= 1
         if self._hops == 0:
             self._end_chunk()
 

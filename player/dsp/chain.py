@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from player.dsp.declick import Declick
-from player.dsp.gain import applied
+from player.dsp.gain import applied, let_down
 from player.dsp.guard import Guard
 from player.dsp.hearing import HOP_FRAMES
 from player.dsp.highpass import HighPass
@@ -28,13 +28,13 @@ from player.dsp.limiter import Limiter
 from player.dsp.meter import LevelMeter
 from player.dsp.output_meter import Broken, OutputMeter
 from player.dsp.ramp import Ramp
-from player.dsp.types import Block, Gains, MakePowerMeter
+from player.dsp.types import Block, MakePowerMeter
 from player.safety import FAULT_LEVEL
 from player.units import CHANNELS, SILENCE_DB, db_to_gain
 
 MOST: Final = 4 * FAULT_LEVEL
 """No mixture of sanitised decks under gains of at most +6 dB gets so far."""
-_LET_GO: Final[Gains] = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES)).astype(np.float32)
+_LET_GO: Final = let_down(HOP_FRAMES)
 """5 ms from what sounds to silence: a mute is no click."""
 
 

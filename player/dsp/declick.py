@@ -4,8 +4,8 @@ Runs on the engine thread, hop by hop, two hops late. A click carries too little
 lowering a whole hop for it would leave a hole. So a hop is looked at whose wave is eight times as sharp (its largest
 second difference) as the hops around: where that exceeds ten times its median there, and for no more than 4 ms, those
 samples are replaced by a cubic that leaves on one side and arrives on the other with the slopes found there, or by a
-dip to zero and back within 5 ms where the two sides do not fit together. White
-noise has second differences of up to seven times their median, a tone of 1.4 times.
+dip to zero and back within 5 ms where the two sides do not fit together. White noise has second differences of up to
+seven times their median, a tone of 1.4 times.
 
 What lasts longer is no click and belongs to the guard. Where clicks come as often as once a second they are the sound:
 fire, vinyl, a mouth; those stay.
@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from player.dsp.gain import let_down
 from player.dsp.hearing import HOP_FRAMES, HOP_S
 from player.dsp.types import Block
 from player.units import CHANNELS, to_frames
@@ -32,9 +33,7 @@ TEXTURE_CLICKS: Final = 10
 TEXTURE_HOPS: Final = round(10.0 / HOP_S)
 """As many clicks in so many hops are no accident."""
 SIDE_FRAMES: Final = HOP_FRAMES // 2
-_DOWN: Final = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, SIDE_FRAMES + 1) / SIDE_FRAMES)).astype(np.float32)[
-    :, np.newaxis
-]
+_DOWN: Final = let_down(SIDE_FRAMES)[:, np.newaxis]
 _SMALL: Final = 1e-5
 """-100 dBFS: nothing below is looked at."""
 _CONTEXT: Final = 3

@@ -78,6 +78,12 @@ def fall_frames(over_s: float) -> int:
     return max(SHORTEST_FALL_FRAMES, to_frames(over_s))
 
 
+def let_down(frames: int) -> Gains:
+    """From full to silence along half a cosine, which is no click even within some milliseconds."""
+    gains: Gains = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, frames + 1) / frames)).astype(np.float32)
+    return gains
+
+
 def applied(block: Block, gains: Gains) -> Block:
     """A new block: each frame times its gain. Two strided products take a third of the time of one that broadcasts."""
     out = np.empty_like(block)

@@ -12,8 +12,8 @@ the largest gain that obeys a bound has a closed form, and nothing is estimated:
   power that is not familiar itself may bring E to its bound in 125 ms; at once would be steeper than it came;
 - *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; what is left is spread over three hops;
 - *click*: a sample stands at most 15 dB over E or B, or 2.7 dB over the familiar peak;
-- *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take half of
-  what is left, so a bound is approached and never hit like a wall.
+- *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take a
+  quarter of what is left, so a bound is approached and never hit like a wall.
 
 B and Q count as no less than the floor: what the room hides anyway. A bound on E or R falls by no more than 20 dB/s, so
 that a level that stops being familiar while it sounds is let down, not cut. H is followed at no more than 5 dB/s, so a
@@ -78,6 +78,7 @@ C3_MARGIN_LU: Final = 0.3
 _NEARLY_ONE: Final = 0.9999
 _TINY: Final = 1e-15
 _SHARE: Final = 0.1
+"""Of what M and S have left a calm chunk asks for no more."""
 _LOWEST: Final = 1e-9
 """-90 dB, so that a gain has a logarithm; silence under full scale."""
 _STEPS: Final = np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES
@@ -143,11 +144,7 @@ class Guard:
 
     def rest(self, hops: int) -> None:
         """So many hops of silence were heard that did not come through here."""
-        for _ in range(hops):
-            self._hearing.push(0.0)
-            self._momentary.take(0.0)
-            self._short_term.take(0.0)
-            self._keep_largest(0.0, 0.0, 1)
+        self._hear([0.0] * hops, [0.0] * hops)
 
     def process(self, hops: Block, volume: Sequence[float], room: Sequence[float]) -> Block:
         """Whole chunks of ten hops, shape (n * 2400, 2), one hop later.
@@ -206,26 +203,17 @@ class Guard:
             and total <= full * _SHARE * min(self._momentary.left, self._short_term.left)
         ):
             return False
-        heard = [self._late_power, *powers[:-1]]
-        reached = [self._late_peak, *peaks[:-1]]
-        split = hearing.hops_left
-        for part in (slice(0, split), slice(split, CHUNK_HOPS)):
-            self._settle_many(heard[part], reached[part])
+        self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
-        self._used_to = min(hearing.familiar, max(self._used_to * rate**CHUNK_HOPS, self._calm * low * FLOOR))
+        self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
         self._fast_bound *= _LET_DOWN_CHUNK
         self._box_bound *= _LET_DOWN_CHUNK
         return True
 
-    def _settle_many(self, heard: list[float], peaks: list[float]) -> None:
-        """Hops that passed as they came, at most as many as the chunk of H, B and Q has left."""
-        if heard:
-            share = 1.0 / self._late_full if self._late_full > 0.0 else 0.0
-            self._hearing.push_many(heard)
-            self._momentary.take_many(heard, share)
-            self._short_term.take_many(heard, share)
-            self._keep_largest(max(heard), max(peaks), len(heard))
+    def _get_used(self, rise: float, floor: float) -> None:
+        """Follow H: down at once, up by no more than a factor."""
+        self._used_to = min(self._hearing.familiar, max(self._used_to * rise, floor))
 
     def _bound(self, power: float, peak: float, full: float, low: float) -> float:
         """The largest power gain that obeys all bounds."""
@@ -233,9 +221,9 @@ class Guard:
         floor = self._calm * low * FLOOR
         fast = FAST_KEEP * hearing.fast + FAST_TAKE * late
         background = max(hearing.background, floor)
-        room, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
-        emerging = min(background * room, max(background * NOTICED, fast * rate))
-        self._used_to = min(hearing.familiar, max(self._used_to * rate, floor))
+        emergence, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
+        emerging = min(background * emergence, max(background * NOTICED, fast * rate))
+        self._get_used(rate, floor)
         bound = self._fast_bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
         known = self._hop_powers.value * FAMILIAR_ROOM
         at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
@@ -259,12 +247,19 @@ class Guard:
         """The hop that was held back is now known to the last sample: it is what was heard."""
         start = self._border
         mean = start if border == start else (border - start) / math.log(border / start)
-        heard = self._late_power * mean
-        self._hearing.push(heard)
-        share = heard / self._late_full if self._late_full > 0.0 else 0.0
-        self._momentary.take(share)
-        self._short_term.take(share)
-        self._keep_largest(heard, self._late_peak * max(start, border), 1)
+        self._hear([self._late_power * mean], [self._late_peak * max(start, border)])
+
+    def _hear(self, powers: Sequence[float], peaks: Sequence[float]) -> None:
+        """Hops as they left, into all that remembers; no more at once than until H, B and Q change."""
+        share = 1.0 / self._late_full if self._late_full > 0.0 else 0.0
+        at = 0
+        while at < len(powers):
+            part = slice(at, at + self._hearing.hops_left)
+            heard, at = powers[part], part.stop
+            self._hearing.push_many(heard)
+            self._momentary.take_many(heard, share)
+            self._short_term.take_many(heard, share)
+            self._keep_largest(max(heard), max(peaks[part]), len(heard))
 
     def _keep_largest(self, power: float, peak: float, hops: int) -> None:
         self._chunk_power = max(self._chunk_power, power)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -109,8 +110,12 @@ class Hearing:
         """Hops until B, H and Q change."""
         return CHUNK_HOPS - len(self._hops)
 
-    def push_many(self, powers: list[float]) -> None:
-        """The same as `push` for each of at most `hops_left` hops, in a third of the time."""
+    def push(self, power: float) -> None:
+        """Hear one more hop."""
+        self.push_many((power,))
+
+    def push_many(self, powers: Sequence[float]) -> None:
+        """Hear at most `hops_left` more hops."""
         fast, box_sum, most = self.fast, self._box_sum, self._most
         hops, sums, former = self._hops, self._box_sums, self._former
         chunk_sum, chunk_max = self._chunk_sum, self._chunk_max
@@ -123,19 +128,6 @@ class Hearing:
             chunk_max = max(chunk_max, fast)
         self.fast, self._box_sum = fast, box_sum
         self._chunk_sum, self._chunk_max = chunk_sum, chunk_max
-        if len(hops) == CHUNK_HOPS:
-            self._end_chunk()
-
-    def push(self, power: float) -> None:
-        """Hear one more hop."""
-        fast = self.fast = FAST_KEEP * self.fast + FAST_TAKE * power
-        hops = self._hops
-        self._box_sum += power - self._former[len(hops)]
-        hops.append(power)
-        self._box_sums.append(self._box_sum)
-        most = self._most
-        self._chunk_sum += fast if fast < most else most
-        self._chunk_max = max(self._chunk_max, fast)
         if len(hops) == CHUNK_HOPS:
             self._end_chunk()
 

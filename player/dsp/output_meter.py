@@ -21,7 +21,7 @@ from player.dsp.hearing import CHUNK_HOPS, CHUNK_S, HOP_FRAMES, to_lufs, to_powe
 from player.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.dsp.types import Block, MakePowerMeter
 from player.measured import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
-from player.units import CHANNELS
+from player.units import CHANNELS, gain_to_db
 
 MOMENTARY_CHUNKS: Final = round(0.4 / CHUNK_S)
 SHORT_TERM_CHUNKS: Final = round(3.0 / CHUNK_S)
@@ -70,7 +70,7 @@ class OutputMeter:
         whole = len(frames) // HOP_FRAMES * HOP_FRAMES
         self._rest = frames[whole:].copy()
         if room > 0.0:
-            self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + to_lufs(room) + 0.691)
+            self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
         return self._judged(self._meter.powers(frames[:whole]), full)
 
     def rest(self, hops: int) -> None:
