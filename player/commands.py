@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from player.checks import check_range
-from player.settings import MAX_TIMER_S, TimerSetting
+from player.settings import MAX_FADE_OUT_S, MAX_TIMER_S, TimerSetting
 from player.units import VOLUME_MAX
 
 
@@ -30,7 +30,7 @@ class Play:
         if self.fade_in_s is not None:
             check_range("fade_in", self.fade_in_s, 0, 3600)
         if self.fade_out_s is not None:
-            check_range("fade_out", self.fade_out_s, 0, 7200)
+            check_range("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,37 @@ class ExtendTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class SetFade:
+    """Set the length of the fade-out, of this session or, when idle, of the next one that is started by hand."""
+
+    fade_out_s: float
+
+    def __post_init__(self) -> None:
+        check_range("fade in seconds", self.fade_out_s, 0, MAX_FADE_OUT_S)
+
+
+@dataclass(frozen=True, slots=True)
+class NeverAgain:
+    """Ban a track for ever, and leave it softly: the one that plays, or one by its title or uri."""
+
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AllowAgain:
+    """Take a ban back: the latest one, or that of a track by its title or uri."""
+
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkipTonight:
+    """Leave the schedule's starts of this night out, or not after all; None flips it."""
+
+    is_skipped: bool | None = True
+
+
+@dataclass(frozen=True, slots=True)
 class SetPlaylist:
     """Choose the playlist: blends into it when playing, otherwise it is what play starts."""
 
@@ -108,9 +139,10 @@ class SetPlaylist:
 
 @dataclass(frozen=True, slots=True)
 class SetSchedule:
-    """Switch the schedule on or off; None flips it."""
+    """Switch the schedule, or one entry of it, on or off; None flips it."""
 
     is_enabled: bool | None
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +152,7 @@ class GetStatus:
 
 Command: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | SetPlaylist
-    | SetSchedule | GetStatus
+    | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | GetStatus
 )  # fmt: skip
 
 

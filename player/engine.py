@@ -110,6 +110,7 @@ class Engine:
         self._silence: Block = np.zeros((BLOCK_FRAMES, CHANNELS), np.float32)
         self._first_order: EngineOrder | _UseSink | None = None
         self._then: Then | None = None
+        self._held_db = 0.0
         self._new_sink: Sink | None = None
         self._is_held = False
         self._has_quit = False
@@ -265,6 +266,7 @@ class Engine:
 
     def _tell_of_the_chain(self) -> None:
         """What the guard held down, and what the output meter did not let through."""
+        self._held_db = max(self._held_db, self._chain.guard.reduction_db)
         deck = self._mixer.current
         for episode in self._chain.guard.episodes.take():
             self._report(
@@ -300,5 +302,7 @@ class Engine:
                 position_s=0.0 if deck is None else deck.position_s,
                 level_db=self._chain.meter.level_db,
                 volume_db=self._chain.ramp.level_db,
+                held_db=self._held_db,
             )
         )
+        self._held_db = 0.0

@@ -64,12 +64,14 @@ class Progressed:
         position_s: place in the track.
         level_db: mean square level of the output in dBFS over the last second, -inf at silence.
         volume_db: where the output ramp stands.
+        held_db: by how much the guard held the sound down at most since the last report.
     """
 
     item_id: int | None
     position_s: float
     level_db: float
     volume_db: float
+    held_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +201,27 @@ Event: TypeAlias = News | Answer
 EVENT_TYPES = (
     "session_started", "session_ended", "track_started", "track_skipped_over", "track_too_short", "track_damaged",
     "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared", "timer_expired",
-    "fading_out", "playlist_set", "schedule_set", "start_missed", "command_rejected", "problem", "problem_cleared",
-    "settings_changed",
+    "fade_set", "fading_out", "playlist_set", "schedule_set", "skip_tonight_set", "start_missed", "never_again",
+    "allowed_again", "command_rejected", "problem", "problem_cleared", "settings_changed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryState:
+    """One entry of the schedule: whether it is switched on, and when it starts next (None while it does not)."""
+
+    is_enabled: bool
+    next_start: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command that was obeyed: its verb in words, who asked, and when."""
+
+    command: str
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +233,16 @@ class Snapshot:
         why: what started the session (``schedule:weeknights``, ``mqtt``, ``cli``, …), None when idle.
         volume_max: the cap in force: the hard one, or that of the night.
         ramping_to: the volume that the level moves toward, None when it stands.
+        started: when the session began, None when idle.
+        next_track: the title of the track that follows, where that is decided.
+        guard_reduction_db: by how much the guard held the sound down at most in the last second.
         timer_mode: clock, end-of-track or off.
+        timer_set_s: what the sleep timer was set to, of this session or of the next; None in the other modes.
+        fade_out_s: how long the fade-out takes, of this session or of the next.
+        skip_tonight: the schedule leaves this night out.
+        entries: the schedule, by name.
+        nights_used: how many of the last 30 nights had a session.
+        asked: the last command that was obeyed.
         tamed: how often the guard held something down in this session.
         problems: what is wrong now, a sentence each; empty when all is well.
     """
@@ -222,19 +250,28 @@ class Snapshot:
     state: str
     why: str | None
     playlist: str | None
+    started: datetime | None
+    asked: Asked | None
     track: str | None
+    next_track: str | None
     position_s: float | None
     duration_s: float | None
     volume: int
     volume_max: int
     ramping_to: int | None
     level_db: float | None
+    guard_reduction_db: float
     timer_mode: str
+    timer_set_s: float | None
     timer_ends: datetime | None
     timer_remaining_s: float | None
+    fade_out_s: float
     next_start: datetime | None
     next_entry: str | None
     schedule_enabled: bool
+    entries: dict[str, EntryState]
+    skip_tonight: bool
+    nights_used: int
     clock_trusted: bool
     tamed: int
     playlists: tuple[str, ...]

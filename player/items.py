@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from player.events import Track
 from player.measured import programme_gain_db
@@ -15,6 +16,17 @@ def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:
     """Programme gain and the playlist's own; a track that nobody measured counts as loud (C6)."""
     own_db = programme_gain_db(track.measured, limits.target_lufs, limits.ceiling_dbtp)
     return min(own_db + playlist.gain_db, MAX_GAIN_DB)
+
+
+@dataclass(slots=True)
+class Playing:
+    """An item that was handed to the engine, and what is known of it."""
+
+    item: Item
+    track: Track
+    duration_s: float | None = None
+    position_s: float = 0.0
+    is_sounding: bool = False
 
 
 def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limits: LimitSettings) -> Item:

@@ -12,6 +12,7 @@ import random
 from player.clock import Now
 from player.commands import Play
 from player.events import (
+    Asked,
     ClauseBroken,
     EngineFaulted,
     EngineReport,
@@ -28,13 +29,14 @@ from player.events import (
     Tamed,
     Track,
 )
+from player.night.memory import Memory
 from player.night.rotation import Rotation
 from player.orders import Retune
 from player.outcome import Outcome
 from player.programme import Programme
 from player.run import Run
 from player.setbacks import Setbacks
-from player.settings import Entry, Playlist, Settings
+from player.settings import Entry, Playlist, Settings, TimerSetting
 from player.start import Start
 from player.states import State
 from player.units import format_duration
@@ -48,6 +50,10 @@ class Keeper:
         output_fault: why there is no sound device, None while there is one.
         selected_playlist: what a person chose for the next start.
         idle_volume: the level that a person chose for the next start.
+        idle_timer: the sleep timer that a person chose for the next start.
+        idle_fade_out_s: the fade-out that a person chose for the next start.
+        memory: what is remembered beyond one session.
+        asked: the last command that was obeyed.
     """
 
     def __init__(self, settings: Settings, rng: random.Random) -> None:
@@ -56,10 +62,15 @@ class Keeper:
         self.is_schedule_enabled = True
         self.selected_playlist: str | None = None
         self.idle_volume: int | None = None
+        self.idle_timer: TimerSetting | None = None
+        self.idle_fade_out_s: float | None = None
+        self.memory = Memory()
+        self.asked: Asked | None = None
         self.output_fault: str | None = None
         self._rng = rng
         self._ids = itertools.count(1)
-        self._rotation = Rotation()
+        self._rotation = Rotation(self.memory)
+        self._entries_on: tuple[Entry, ...] = ()
         self._setbacks = Setbacks()
         self._tracks: dict[str, tuple[Track, ...]] = {}
         self._warned: dict[str, tuple[str, ...]] = {}
@@ -81,18 +92,47 @@ class Keeper:
         """What play starts when it names nothing."""
         return self.selected_playlist or self.settings.first_playlist
 
+    @property
+    def timer(self) -> TimerSetting:
+        """What the sleep timer was set to: of the running session, or for the next one."""
+        if self.run is not None:
+            return self.run.setting
+        return self.settings.timer if self.idle_timer is None else self.idle_timer
+
+    @property
+    def fade_out_s(self) -> float:
+        """How long the fade-out takes: of the running session, or of the next one."""
+        if self.run is not None:
+            return self.run.fade_out_s
+        return self.settings.fades.fade_out_s if self.idle_fade_out_s is None else self.idle_fade_out_s
+
+    @property
+    def entries_on(self) -> tuple[Entry, ...]:
+        """The schedule's entries that are switched on."""
+        found = tuple(entry for entry in self.settings.schedule if entry.name not in self.memory.off)
+        if found != self._entries_on:
+            self._entries_on = found
+        return self._entries_on
+
+    @property
+    def tracks(self) -> dict[str, Track]:
+        """Everything that the library found, by uri."""
+        return {track.uri: track for tracks in self._tracks.values() for track in tracks}
+
     # Beginning and ending.
 
     def start_for(self, why: str, asked: Entry | Play, late_s: float = 0.0) -> Start:
         """What was asked for, filled up with the defaults and held under the caps."""
         settings = self.settings
         default = settings.volume.default if isinstance(asked, Entry) else self.volume
+        timer = settings.timer if isinstance(asked, Entry) else self.timer
+        fade_out_s = settings.fades.fade_out_s if isinstance(asked, Entry) else self.fade_out_s
         return Start(
             why=why,
             volume=settings.volume.cap(default if asked.volume is None else asked.volume),
-            timer=settings.timer if asked.timer is None else asked.timer,
+            timer=timer if asked.timer is None else asked.timer,
             fade_in_s=settings.fades.fade_in_s if asked.fade_in_s is None else asked.fade_in_s,
-            fade_out_s=settings.fades.fade_out_s if asked.fade_out_s is None else asked.fade_out_s,
+            fade_out_s=fade_out_s if asked.fade_out_s is None else asked.fade_out_s,
             late_s=late_s,
         )
 
@@ -103,7 +143,9 @@ class Keeper:
             self._tell_end(before, "taken_over", now, out)
         self.run = Run(start, self._programme(playlist), self.settings, now)
         self.run.is_output_lost = self.output_fault is not None
-        self.idle_volume = None
+        self.idle_volume = self.idle_timer = self.idle_fade_out_s = None
+        if now.trusted:
+            self.memory.use(now.wall)
         out.tell(
             "session_started",
             f"plays {playlist.name} at volume {start.volume} ({start.why})",

@@ -8,28 +8,33 @@ from __future__ import annotations
 
 from player.clock import Now
 from player.commands import (
+    AllowAgain,
     Command,
     ExtendTimer,
     GetStatus,
+    NeverAgain,
     Next,
     Pause,
     Play,
     Request,
     Resume,
     Seek,
+    SetFade,
     SetPlaylist,
     SetSchedule,
     SetTimer,
     SetVolume,
+    SkipTonight,
     Stop,
     Toggle,
 )
 from player.errors import Refused, did_you_mean
 from player.keeper import Keeper
 from player.outcome import Outcome
+from player.recall import remember
 from player.run import Run
 from player.safety import STOP_NOW_S
-from player.settings import Playlist, TimerMode
+from player.settings import Playlist, TimerMode, TimerSetting
 from player.states import OBEYED, State
 from player.units import format_duration
 
@@ -61,18 +66,14 @@ def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Out
             return _seek(_running(keeper), command, out)
         case SetVolume():
             return _set_volume(keeper, command, now, out)
-        case SetTimer(timer):
-            run = _running(keeper)
-            run.set_timer(timer, now.boot_s, out)
-            return _tell_timer(run, now, out)
-        case ExtendTimer(by_s):
-            run = _running(keeper)
-            run.extend_timer(by_s, now.boot_s, out)
-            return _tell_timer(run, now, out)
+        case SetTimer() | SetFade() | ExtendTimer():
+            return _set_end(keeper, command, now, out)
         case SetPlaylist(name):
             return _set_playlist(keeper, name, now, out)
-        case SetSchedule(is_enabled):
-            return _set_schedule(keeper, is_enabled, out)
+        case SetSchedule(is_enabled, entry):
+            return _set_schedule(keeper, is_enabled, entry, out)
+        case NeverAgain() | AllowAgain() | SkipTonight():
+            return remember(keeper, command, now, out)
         case GetStatus():
             return f"state is {keeper.state}"
 
@@ -221,10 +222,66 @@ def _set_playlist(keeper: Keeper, name: str, now: Now, out: Outcome) -> str:
     return f"playlist {playlist.name}"
 
 
-def _set_schedule(keeper: Keeper, is_enabled: bool | None, out: Outcome) -> str:
+def _set_schedule(keeper: Keeper, is_enabled: bool | None, entry: str | None, out: Outcome) -> str:
+    if entry is not None:
+        return _set_entry(keeper, is_enabled, entry, out)
     keeper.is_schedule_enabled = (not keeper.is_schedule_enabled) if is_enabled is None else is_enabled
     text = f"schedule {'on' if keeper.is_schedule_enabled else 'off'}"
-    out.tell("schedule_set", text, enabled=keeper.is_schedule_enabled)
+    out.tell("schedule_set", text, enabled=keeper.is_schedule_enabled, entry=None)
+    return text
+
+
+def _set_entry(keeper: Keeper, is_enabled: bool | None, name: str, out: Outcome) -> str:
+    names = [entry.name for entry in keeper.settings.schedule]
+    if name not in names:
+        choices = ", ".join(names) or "none"
+        raise Refused(f"no schedule entry {name!r}{did_you_mean(name, names)}; there are: {choices}")
+    off = keeper.memory.off
+    is_on = name in off if is_enabled is None else is_enabled
+    (off.discard if is_on else off.add)(name)
+    text = f"schedule entry {name} {'on' if is_on else 'off'}"
+    out.tell("schedule_set", text, enabled=is_on, entry=name)
+    return text
+
+
+def _set_end(keeper: Keeper, command: SetTimer | SetFade | ExtendTimer, now: Now, out: Outcome) -> str:
+    """When and how slowly it ends."""
+    match command:
+        case SetTimer(timer):
+            return _set_timer(keeper, timer, now, out)
+        case SetFade(fade_out_s):
+            return _set_fade(keeper, fade_out_s, out)
+        case ExtendTimer(by_s):
+            run = _running(keeper)
+            run.extend_timer(by_s, now.boot_s, out)
+            return _tell_timer(run, now, out)
+
+
+def _set_timer(keeper: Keeper, timer: TimerSetting, now: Now, out: Outcome) -> str:
+    run = keeper.run
+    if run is not None:
+        run.set_timer(timer, now.boot_s, out)
+        return _tell_timer(run, now, out)
+    keeper.idle_timer = timer
+    if timer.mode is TimerMode.CLOCK and timer.duration_s is not None:
+        text = f"sleep timer of the next session: {format_duration(timer.duration_s)}"
+        out.tell("timer_set", text, mode=timer.mode.value, seconds=round(timer.duration_s))
+    elif timer.mode is TimerMode.END_OF_TRACK:
+        text = "the next session stops at the end of its track"
+        out.tell("timer_set", text, mode=timer.mode.value)
+    else:
+        text = "the next session has no sleep timer"
+        out.tell("timer_cleared", text)
+    return text
+
+
+def _set_fade(keeper: Keeper, fade_out_s: float, out: Outcome) -> str:
+    if keeper.run is None:
+        keeper.idle_fade_out_s = fade_out_s
+    else:
+        keeper.run.fade_out_s = fade_out_s
+    text = f"fade-out over {format_duration(fade_out_s)}"
+    out.tell("fade_set", text, seconds=round(fade_out_s))
     return text
 
 

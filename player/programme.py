@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from player.events import ItemEnded, ItemFailed, ItemStarted, Progressed, Track
-from player.items import item_of
+from player.items import Playing, item_of
 from player.night.rotation import Rotation
-from player.orders import Crossing, Item, PlayItem, QueueItem
+from player.orders import Crossing, PlayItem, QueueItem
 from player.outcome import Outcome
 from player.settings import LimitSettings, Playlist
 from player.units import format_duration
@@ -37,17 +36,6 @@ REQUEUE_S: Final = 60.0
 """The next track is opened 20 s ahead; until well before that its gain may still change."""
 SPREE: Final = 20
 """So many failures in a row go at full speed; further ones are a second apart."""
-
-
-@dataclass(slots=True)
-class Playing:
-    """An item that was handed to the engine, and what is known of it."""
-
-    item: Item
-    track: Track
-    duration_s: float | None = None
-    position_s: float = 0.0
-    is_sounding: bool = False
 
 
 class Programme:
@@ -100,6 +88,11 @@ class Programme:
             return None
         return playing.duration_s - playing.position_s
 
+    @property
+    def next_title(self) -> str | None:
+        """What follows the current track, where that is decided."""
+        return None if self._queued is None else self._queued.track.title
+
     def track_of(self, item_id: int | None) -> Track | None:
         """The track of an item that sounds or has sounded lately."""
         return None if item_id is None else self._titles.get(item_id)
@@ -139,6 +132,14 @@ class Programme:
             return False
         self._play(track, out, Crossing.SKIP)
         return True
+
+    def leave_out(self, uri: str, now_s: float, out: Outcome) -> bool:
+        """A track was banned: play another one instead where it plays or follows; False where there is none."""
+        if self._queued is not None and self._queued.track.uri == uri:
+            self._queue_another(out)
+        if self.current is None or self.current.track.uri != uri:
+            return True
+        return self.skip(now_s, out)
 
     def on_fault(self, reason: str, now_s: float, out: Outcome) -> None:
         """The sound broke off in the middle of a track: it may be the track's doing, so another one is taken."""

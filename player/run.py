@@ -62,14 +62,13 @@ class Run:
         self.ramping_to: int | None = None
         self.end_reason = "stop"
         self.level_db: float | None = None
-        self.is_output_lost = False
+        self.held_db = 0.0
         self.awaits_sound = True
-        self.was_heard = False
+        self.is_output_lost = self.was_heard = self._is_cut_short = False
         self.ramp_db = SILENCE_DB
         self.silent_until_s: float | None = None
         self._fade_started_s = 0.0
         self._last_part_s = math.inf
-        self._is_cut_short = False
 
     # Moves.
 
@@ -190,6 +189,7 @@ class Run:
         """Where the level and the track are."""
         self.ramp_db = report.volume_db
         self.level_db = report.level_db
+        self.held_db = report.held_db
         self.was_heard = self.was_heard or report.level_db > SILENCE_DB
         self.programme.on_progress(report)
 

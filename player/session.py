@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from player.clock import Now, elapsed_s, moved
+from player.coming import Coming, Preview
 from player.commands import GetStatus, Request, Stop
 from player.errors import Refused
-from player.events import Answer, EngineReport, LibraryRead, Snapshot
+from player.events import Answer, Asked, EngineReport, EntryState, LibraryRead, Snapshot
 from player.keeper import Keeper
-from player.night.schedule import Due, Missed, Planner, next_start
+from player.night.memory import tonight
+from player.night.schedule import Due, Missed, Planner
 from player.obey import obey
 from player.outcome import Outcome
 from player.run import Run
 from player.safety import STOP_NOW_S
-from player.settings import Entry, Settings
+from player.settings import Settings
 from player.states import State
 
 WAKE_S: Final = 10.0
@@ -55,22 +56,6 @@ class Trouble:
     text: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The next start as it was found at an instant."""
-
-    entries: tuple[Entry, ...]
-    made_at: datetime
-    found: tuple[Entry, datetime] | None
-
-    def holds(self, entries: tuple[Entry, ...], wall: datetime) -> bool:
-        """Whether it is still the next start, for these entries at this instant."""
-        if entries is not self.entries or wall.tzinfo is not self.made_at.tzinfo:
-            return False
-        end = self.made_at + timedelta(days=1) if self.found is None else self.found[1]
-        return self.made_at.astimezone(UTC) <= wall.astimezone(UTC) < end.astimezone(UTC)
-
-
 Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | Trouble
 
 
@@ -87,7 +72,7 @@ class Session:
         self._planner = Planner()
         self._troubles: dict[str, str] = {}
         self._said: tuple[str, ...] = ()
-        self._plan: _Plan | None = None
+        self._preview = Preview()
         self._is_closing = False
 
     @property
@@ -103,9 +88,9 @@ class Session:
     def wait_s(self, now: Now) -> float:
         """How long nothing will be due, at most ten seconds."""
         longest_s = WAKE_S
-        planned = self._next_start(now)
-        if planned is not None:
-            longest_s = min(longest_s, max(0.0, elapsed_s(now.wall, planned[1])))
+        coming = self._coming(now)
+        if coming is not None and coming.first is not None:
+            longest_s = min(longest_s, max(0.0, elapsed_s(now.wall, coming.first[1])))
         run = self._keeper.run
         return longest_s if run is None else run.next_wake_s(now.boot_s, longest_s)
 
@@ -136,26 +121,36 @@ class Session:
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
         keeper, run = self._keeper, self._keeper.run
-        planned = self._next_start(now)
+        coming = self._coming(now)
+        planned = None if coming is None else coming.first
         playing = None if run is None else run.programme.current
         left_s = None if run is None else run.timer.remaining_s(now.boot_s)
         return Snapshot(
             state=keeper.state.value,
             why=None if run is None else run.why,
+            started=None if run is None else run.started.wall,
+            asked=keeper.asked,
             playlist=keeper.next_playlist if run is None else run.programme.playlist.name,
             track=None if playing is None else playing.track.title,
+            next_track=None if run is None else run.programme.next_title,
             position_s=None if playing is None else playing.position_s,
             duration_s=None if playing is None else playing.duration_s,
             volume=keeper.volume,
             volume_max=keeper.settings.volume.max if run is None else run.asleep.volume_max(now.boot_s),
             ramping_to=None if run is None else run.ramping_to,
             level_db=None if run is None else run.level_db,
+            guard_reduction_db=0.0 if run is None else run.held_db,
             timer_mode="off" if run is None else run.timer.mode.value,
+            timer_set_s=keeper.timer.duration_s,
             timer_ends=None if left_s is None else moved(now.wall, left_s),
             timer_remaining_s=left_s,
+            fade_out_s=keeper.fade_out_s,
             next_start=None if planned is None else planned[1],
             next_entry=None if planned is None else planned[0].name,
             schedule_enabled=keeper.is_schedule_enabled,
+            entries=_entries(keeper, coming),
+            skip_tonight=keeper.memory.skipped == tonight(now.wall),
+            nights_used=keeper.memory.nights_used(now.wall),
             clock_trusted=now.trusted,
             tamed=0 if run is None else run.taming.count,
             playlists=tuple(playlist.name for playlist in keeper.settings.playlists),
@@ -172,6 +167,8 @@ class Session:
             out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))
             out.tell("command_rejected", str(refusal), reason=str(refusal), origin=request.origin)
         else:
+            if not isinstance(request.command, GetStatus):
+                self._keeper.asked = Asked(text, request.origin, now.wall)
             out.events.append(Answer(request.reply_to, is_done=True, text=text, data={}))
 
     def _take(self, message: Message, now: Now, out: Outcome) -> None:
@@ -194,21 +191,16 @@ class Session:
             case _:
                 keeper.take_report(message, now, out)
 
-    def _next_start(self, now: Now) -> tuple[Entry, datetime] | None:
-        """The next line of the schedule; worked out again only when it has come, or clock, zone or entries moved."""
-        if not self._keeper.is_schedule_enabled:
-            return None
-        entries = self._keeper.settings.schedule
-        plan = self._plan
-        if plan is None or not plan.holds(entries, now.wall):
-            plan = self._plan = _Plan(entries, now.wall, next_start(entries, now.wall))
-        return plan.found
+    def _coming(self, now: Now) -> Coming | None:
+        """What the schedule starts next; None while it is switched off."""
+        keeper = self._keeper
+        return self._preview.look(keeper.entries_on, keeper.memory, now.wall) if keeper.is_schedule_enabled else None
 
     def _start_what_is_due(self, now: Now, out: Outcome) -> None:
         keeper = self._keeper
         settings = keeper.settings
         for due in self._planner.due(
-            settings.schedule, now, settings.catch_up_s, is_enabled=keeper.is_schedule_enabled
+            keeper.entries_on, now, settings.catch_up_s, is_enabled=keeper.is_schedule_enabled
         ):
             reason = due.reason if isinstance(due, Missed) else self._start(due, now, out)
             if reason is not None:
@@ -220,6 +212,8 @@ class Session:
         keeper, entry = self._keeper, due.entry
         if self._is_closing:
             return "the speaker is being switched off"
+        if keeper.memory.is_skipped(due.planned):
+            return "this night is skipped"
         # a session that was paused and forgotten plays nothing that could be disturbed
         if keeper.state in {State.PLAYING, State.FADING_OUT} and not entry.takes_over:
             return "a session is running"
@@ -262,3 +256,9 @@ def _problems_of(run: Run, now_s: float) -> list[str]:
     if run.silent_until_s is not None:
         found.append("silent for a while: the sound broke off again and again")
     return found
+
+
+def _entries(keeper: Keeper, coming: Coming | None) -> dict[str, EntryState]:
+    """The schedule by name: what is switched on, and when it starts next."""
+    names, off = [entry.name for entry in keeper.settings.schedule], keeper.memory.off
+    return {name: EntryState(name not in off, None if coming is None else coming.each.get(name)) for name in names}

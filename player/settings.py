@@ -23,6 +23,7 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 TARGET_LUFS: Final = -23.0
 """EBU R 128's own."""
 MAX_TIMER_S: Final = 24 * 3600.0
+MAX_FADE_OUT_S: Final = 7200.0
 MIN_GAIN_DB: Final = -40.0
 
 
@@ -103,7 +104,7 @@ class FadeSettings:
 
     def __post_init__(self) -> None:
         check_range("fade_in", self.fade_in_s, 0, 3600)
-        check_range("fade_out", self.fade_out_s, 0, 7200)
+        check_range("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
         check_range("crossfade", self.crossfade_s, 0, 60)
         check_range("stop", self.stop_s, 0.5, 60)
         check_range("pause", self.pause_s, 0.5, 30)
@@ -164,7 +165,7 @@ class Entry:
         if self.fade_in_s is not None:
             check_range("fade_in", self.fade_in_s, 0, 3600)
         if self.fade_out_s is not None:
-            check_range("fade_out", self.fade_out_s, 0, 7200)
+            check_range("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
 
 
 class OutputKind(StrEnum):

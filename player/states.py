@@ -11,17 +11,21 @@ from enum import StrEnum
 from typing import Final
 
 from player.commands import (
+    AllowAgain,
     ExtendTimer,
     GetStatus,
+    NeverAgain,
     Next,
     Pause,
     Play,
     Resume,
     Seek,
+    SetFade,
     SetPlaylist,
     SetSchedule,
     SetTimer,
     SetVolume,
+    SkipTonight,
     Stop,
     Toggle,
 )
@@ -78,10 +82,12 @@ MOVES: Final[dict[State, dict[Move, State]]] = {
     State.STOPPING: {Move.START: State.PLAYING, Move.STOP: State.STOPPING, Move.END: State.IDLE},
 }
 
-_ALWAYS: Final = frozenset({Play, Stop, Toggle, SetVolume, SetPlaylist, SetSchedule, GetStatus})
-_RUNNING: Final = frozenset({Next, Seek, SetTimer, ExtendTimer})
+_ALWAYS: Final = frozenset({
+    Play, Stop, Toggle, SetVolume, SetPlaylist, SetSchedule, NeverAgain, AllowAgain, SkipTonight, GetStatus,
+})  # fmt: skip
+_RUNNING: Final = frozenset({Next, Seek, SetTimer, SetFade, ExtendTimer})
 OBEYED: Final[dict[State, frozenset[type]]] = {
-    State.IDLE: _ALWAYS,
+    State.IDLE: _ALWAYS | {SetTimer, SetFade},
     State.PLAYING: _ALWAYS | _RUNNING | {Pause, Resume},
     State.PAUSED: _ALWAYS | _RUNNING | {Pause, Resume},
     State.FADING_OUT: _ALWAYS | _RUNNING | {Pause, Resume},

@@ -16,9 +16,11 @@ from player.adapters.ebur128 import HopMeter
 from player.caps import NightCap
 from player.clock import Now
 from player.commands import (
+    AllowAgain,
     Command,
     ExtendTimer,
     GetStatus,
+    NeverAgain,
     Next,
     Pause,
     Play,
@@ -26,10 +28,12 @@ from player.commands import (
     Request,
     Resume,
     Seek,
+    SetFade,
     SetPlaylist,
     SetSchedule,
     SetTimer,
     SetVolume,
+    SkipTonight,
     Stop,
     Toggle,
 )
@@ -64,7 +68,8 @@ COMMANDS: list[Command] = [
     Pause(), Resume(), Toggle(), Next(), Seek(10.0), Seek(30.0, is_relative=True),
     SetVolume(100), SetVolume(10), SetVolume(0), SetVolume(5, is_relative=True),
     SetTimer(TimerSetting.clock(30.0)), SetTimer(TIMER_OFF), SetTimer(TIMER_END_OF_TRACK),
-    ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None), GetStatus(),
+    ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None),
+    SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(), GetStatus(),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
     State.IDLE: [],
@@ -95,6 +100,7 @@ class House:
         self.rehearsal.attach(engine)
         for playlist in SETTINGS.playlists:
             self.rehearsal.tell(self.read(playlist))
+        self.command(NeverAgain("d"))  # so that there is a ban to take back
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """The library: two tracks in each playlist."""

@@ -25,9 +25,10 @@ LAYERS = [
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items"},
-    {"levels", "asleep", "taming", "setbacks", "programme"},
+    {"levels", "asleep", "taming", "setbacks", "coming", "programme"},
     {"run"},
     {"keeper"},
+    {"recall"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
@@ -39,7 +40,7 @@ LAYERS = [
 """Each line may import from the lines above it, and from itself."""
 
 STRANGERS = [
-    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey"},
+    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey", "recall", "coming"},
     {"engine", "mixer", "deck", "outlet"},
     {"adapters"},
 ]
@@ -60,7 +61,7 @@ STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "checks", "caps", "settings", "measured", "commands", "orders", "events",
     "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks",
+    "levels", "asleep", "taming", "setbacks", "coming", "recall",
     "measuring", "items",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

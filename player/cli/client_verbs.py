@@ -73,6 +73,29 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the state as JSON, as in docs/mqtt.md")
 
 
+def _add_never_again(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("track", nargs="?", metavar="TRACK", help="its title or path; what plays if not given")
+    parser.add_argument("--undo", action="store_true", help="allow it again; without TRACK the one banned last")
+
+
+def _never_again_fields(args: argparse.Namespace) -> dict[str, Any]:
+    named = {} if args.track is None else {"track": args.track}
+    return {**named, "undo": True} if args.undo else named
+
+
+def _add_skip(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("value", nargs="?", default="on", metavar="on|off|toggle", help="what it is to be; on")
+
+
+def _add_schedule(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("value", metavar="on|off|toggle", help="what it is to be")
+    parser.add_argument("--entry", metavar="NAME", help="only this entry of the schedule")
+
+
+def _schedule_fields(args: argparse.Namespace) -> dict[str, Any]:
+    return {"enabled": args.value, **({} if args.entry is None else {"entry": args.entry})}
+
+
 VERBS: Final = (
     Verb(
         "play",
@@ -132,11 +155,33 @@ VERBS: Final = (
         _value_as("playlist"),
     ),
     Verb(
+        "fade",
+        "set the length of the fade-out",
+        "Set how long the fade-out takes: of this session, or of the next one.",
+        _value("T", "10m, 90s, 10 (minutes)"),
+        _value_as("fade"),
+    ),
+    Verb(
+        "never_again",
+        "ban a track for ever",
+        "Ban the track that plays, or the one that is named, and go softly to another.\n\n    lull never_again\n"
+        "    lull never_again --undo     take the latest ban back",
+        _add_never_again,
+        _never_again_fields,
+    ),
+    Verb(
+        "skip_tonight",
+        "let the schedule leave tonight out",
+        "Let the schedule start nothing tonight. By hand everything can be played.",
+        _add_skip,
+        lambda args: {"skip": args.value},
+    ),
+    Verb(
         "schedule",
         "switch the schedule on or off",
-        "Switch the nightly schedule on or off. What plays goes on.",
-        _value("on|off|toggle", "what it is to be"),
-        _value_as("enabled"),
+        "Switch the nightly schedule, or one entry of it, on or off. What plays goes on.",
+        _add_schedule,
+        _schedule_fields,
     ),
     Verb(
         "status",

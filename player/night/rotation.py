@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from player.events import Track
+from player.night.memory import Memory
 from player.settings import Order
 
 SET_ASIDE_PLAYS: Final = 50
@@ -39,9 +40,14 @@ class _Memory:
 
 
 class Rotation:
-    """The play memory of the run, for all playlists; how long ago a track was heard counts across them."""
+    """The play memory of the run, for all playlists; how long ago a track was heard counts across them.
 
-    def __init__(self) -> None:
+    Args:
+        memory: knows what is banned.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory_of_all = memory
         self._plays = 0
         self._heard_at: dict[str, int] = {}
         self._set_aside_until: dict[str, int] = {}
@@ -107,8 +113,9 @@ class Rotation:
         return self._memories.setdefault(playlist, _Memory())
 
     def _usable(self, tracks: Sequence[Track]) -> list[Track]:
-        """The tracks that are not set aside."""
-        return [track for track in tracks if self._set_aside_until.get(track.uri, 0) <= self._plays]
+        """The tracks that are neither banned nor set aside."""
+        allowed = self._memory_of_all.allowed(tracks)
+        return [track for track in allowed if self._set_aside_until.get(track.uri, 0) <= self._plays]
 
     def _longest_not_heard(self, usable: list[Track], memory: _Memory) -> Track:
         others = [track for track in usable if track.uri != memory.opener]

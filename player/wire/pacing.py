@@ -79,12 +79,15 @@ def _has_run_on(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
 
 def _running(snapshot: Snapshot) -> tuple[int | None, ...]:
     """What runs along with the clock, as coarse as it is worth telling."""
-    values = (snapshot.position_s, snapshot.timer_remaining_s, snapshot.level_db, snapshot.tamed)
+    values = (
+        snapshot.position_s, snapshot.timer_remaining_s, snapshot.level_db, snapshot.guard_reduction_db, snapshot.tamed,
+    )  # fmt: skip
     return tuple(round(value) if value is not None and math.isfinite(value) else None for value in values)
 
 
 def _without_running(snapshot: Snapshot) -> Snapshot:
-    return replace(snapshot, position_s=None, level_db=None, timer_ends=None, timer_remaining_s=None, tamed=0)
+    still = replace(snapshot, position_s=None, level_db=None, guard_reduction_db=0.0, tamed=0)
+    return replace(still, timer_ends=None, timer_remaining_s=None)
 
 
 def _is_same_moment(old: datetime | None, new: datetime | None) -> bool:

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from player import __version__
-from player.events import Answer, News, Snapshot
+from player.events import Answer, Asked, News, Snapshot
 
 FORMAT: Final = 1
 
@@ -30,8 +30,11 @@ def state_fields(snapshot: Snapshot) -> dict[str, Any]:
         "v": FORMAT,
         "state": snapshot.state,
         "why": snapshot.why,
+        "session": None if snapshot.started is None else {"started": _iso(snapshot.started)},
+        "asked": _asked(snapshot.asked),
         "playlist": snapshot.playlist,
         "track": snapshot.track,
+        "next_track": snapshot.next_track,
         "position": whole_seconds(snapshot.position_s),
         "duration": whole_seconds(snapshot.duration_s),
         "volume": snapshot.volume,
@@ -40,20 +43,32 @@ def state_fields(snapshot: Snapshot) -> dict[str, Any]:
         "level": None if snapshot.level_db is None else _rounded(snapshot.level_db),
         "timer": {
             "mode": snapshot.timer_mode,
+            "set": whole_seconds(snapshot.timer_set_s),
             "ends": _iso(snapshot.timer_ends),
             "remaining": whole_seconds(snapshot.timer_remaining_s),
         },
+        "fade": whole_seconds(snapshot.fade_out_s),
         "next_start": _iso(snapshot.next_start),
         "next_entry": snapshot.next_entry,
         "schedule": snapshot.schedule_enabled,
+        "entries": {
+            name: {"enabled": entry.is_enabled, "next": _iso(entry.next_start)}
+            for name, entry in snapshot.entries.items()
+        },
+        "skip_tonight": snapshot.skip_tonight,
+        "nights_used": snapshot.nights_used,
         "clock_trusted": snapshot.clock_trusted,
-        "guard_reduction": 0.0,
+        "guard_reduction": _rounded(snapshot.guard_reduction_db),
         "tamed": snapshot.tamed,
         "playlists": list(snapshot.playlists),
         "problem": "; ".join(snapshot.problems) or None,
         "problems": list(snapshot.problems),
         "version": __version__,
     }
+
+
+def _asked(asked: Asked | None) -> dict[str, Any] | None:
+    return None if asked is None else {"command": asked.command, "by": asked.by, "at": _iso(asked.at)}
 
 
 def event(news: News, wall: datetime) -> bytes:

@@ -10,18 +10,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from player.commands import (
+    AllowAgain,
     Command,
     ExtendTimer,
     GetStatus,
+    NeverAgain,
     Next,
     Pause,
     Play,
     Resume,
     Seek,
+    SetFade,
     SetPlaylist,
     SetSchedule,
     SetTimer,
     SetVolume,
+    SkipTonight,
     Stop,
     Toggle,
 )
@@ -145,14 +149,49 @@ def _playlist(value: Value) -> SetPlaylist:
     return SetPlaylist(text("playlist", _single("playlist", "playlist", value)))
 
 
+def _fade(value: Value) -> SetFade:
+    if isinstance(value, Mapping) and value:
+        key, length = only_one("fade", value, ("minutes", "seconds", "fade"))
+        if key == "fade":
+            return SetFade(duration_s("fade", length, 60.0))
+        return SetFade(number(key, length) * (60.0 if key == "minutes" else 1.0))
+    return SetFade(duration_s("fade", _single("fade", "fade", value), 60.0))
+
+
 def _schedule(value: Value) -> SetSchedule:
-    wanted = _single("schedule", "enabled", value)
+    entry = None
+    if isinstance(value, Mapping) and "entry" in value:
+        check_keys("schedule", value, ("enabled", "entry"))
+        entry = text("entry", value["entry"])
+        value = {key: found for key, found in value.items() if key != "entry"}
+    return SetSchedule(_flip("schedule", _single("schedule", "enabled", value)), entry)
+
+
+def _skip_tonight(value: Value) -> SkipTonight:
+    if value is None or value == {}:
+        return SkipTonight()
+    return SkipTonight(_flip("skip_tonight", _single("skip_tonight", "skip", value)))
+
+
+def _flip(verb: str, wanted: object) -> bool | None:
+    """A switch that may also be toggled, which is None."""
     if isinstance(wanted, str) and wanted.lower() == "toggle":
-        return SetSchedule(None)
+        return None
     try:
-        return SetSchedule(switch("schedule", wanted))
+        return switch(verb, wanted)
     except Refused as refusal:
         raise Refused(f"{refusal}; allowed: on, off, toggle") from None
+
+
+def _never_again(value: Value) -> NeverAgain | AllowAgain:
+    """The track that plays, one by its name, or ``undo`` for the latest ban."""
+    if isinstance(value, Mapping):
+        check_keys("never_again", value, ("track", "undo"))
+        track = None if value.get("track") is None else text("track", value["track"])
+        return AllowAgain(track) if switch("undo", value.get("undo", False)) else NeverAgain(track)
+    if value is not None and value.lower() == "undo":
+        return AllowAgain()
+    return NeverAgain(None if value is None else text("track", value))
 
 
 def _single(verb: str, key: str, value: Value) -> object:
@@ -176,7 +215,10 @@ _VERBS: Final[dict[str, Callable[[Value], Command]]] = {
     "volume": _volume,
     "timer": _timer,
     "extend": _extend,
+    "fade": _fade,
     "playlist": _playlist,
+    "never_again": _never_again,
+    "skip_tonight": _skip_tonight,
     "schedule": _schedule,
     "status": _bare("status", GetStatus()),
 }

@@ -27,7 +27,9 @@ def snapshot(**parts: object) -> Snapshot:
         "state": "idle", "why": None, "playlist": None, "track": None, "position_s": None, "duration_s": None,
         "volume": 30, "volume_max": 60, "ramping_to": None, "level_db": None, "timer_mode": "off", "timer_ends": None,
         "timer_remaining_s": None, "next_start": None, "next_entry": None, "schedule_enabled": True,
-        "clock_trusted": True, "tamed": 0, "playlists": (), "problems": (),
+        "clock_trusted": True, "tamed": 0, "playlists": (), "problems": (), "started": None, "asked": None,
+        "next_track": None, "guard_reduction_db": 0.0, "timer_set_s": None, "fade_out_s": 600.0, "entries": {},
+        "skip_tonight": False, "nights_used": 0,
     }  # fmt: skip
     return Snapshot(**{**idle, **parts})  # type: ignore[arg-type]
 

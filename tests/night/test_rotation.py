@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from player.events import Track
+from player.night.memory import Memory
 from player.night.rotation import SET_ASIDE_PLAYS, Rotation
 from player.settings import Order
 
@@ -24,7 +25,7 @@ class Listener:
     """Plays what a rotation proposes, in one playlist."""
 
     def __init__(self, order: Order, names: str, seed: int = 1) -> None:
-        self.rotation = Rotation()
+        self.rotation = Rotation(Memory())
         self.order = order
         self.names = names
         self.rng = random.Random(seed)

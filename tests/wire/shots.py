@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from player.events import Snapshot
+from player.events import Asked, EntryState, Snapshot
 
 CET = timezone(timedelta(hours=1))
 ENDS = datetime(2026, 1, 31, 23, 15, 0, tzinfo=CET)
@@ -14,15 +14,24 @@ ENDS = datetime(2026, 1, 31, 23, 15, 0, tzinfo=CET)
 PLAYING = Snapshot(
     state="playing",
     why="schedule:weeknights",
+    started=datetime(2026, 1, 31, 22, 30, 0, tzinfo=CET),
+    asked=Asked("volume 30", "cli", datetime(2026, 1, 31, 22, 31, 5, tzinfo=CET)),
     playlist="rain",
     track="Drops",
+    next_track="Gutter",
     position_s=61.4,
     duration_s=300.0,
     volume=30,
     volume_max=60,
     ramping_to=None,
     level_db=-30.26,
+    guard_reduction_db=0.0,
     timer_mode="clock",
+    timer_set_s=2700.0,
+    fade_out_s=600.0,
+    entries={"weeknights": EntryState(True, datetime(2026, 2, 1, 22, 30, tzinfo=CET))},
+    skip_tonight=False,
+    nights_used=12,
     timer_ends=ENDS,
     timer_remaining_s=1799.6,
     next_start=datetime(2026, 2, 1, 22, 30, tzinfo=CET),

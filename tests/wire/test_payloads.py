@@ -34,18 +34,25 @@ def test_the_state_is_published_key_by_key() -> None:
         "v": 1,
         "state": "playing",
         "why": "schedule:weeknights",
+        "session": {"started": "2026-01-31T22:30:00+01:00"},
+        "asked": {"command": "volume 30", "by": "cli", "at": "2026-01-31T22:31:05+01:00"},
         "playlist": "rain",
         "track": "Drops",
+        "next_track": "Gutter",
         "position": 61,
         "duration": 300,
         "volume": 30,
         "volume_max": 60,
         "ramping_to": None,
         "level": -30.3,
-        "timer": {"mode": "clock", "ends": "2026-01-31T23:15:00+01:00", "remaining": 1800},
+        "timer": {"mode": "clock", "set": 2700, "ends": "2026-01-31T23:15:00+01:00", "remaining": 1800},
+        "fade": 600,
         "next_start": "2026-02-01T22:30:00+01:00",
         "next_entry": "weeknights",
         "schedule": True,
+        "entries": {"weeknights": {"enabled": True, "next": "2026-02-01T22:30:00+01:00"}},
+        "skip_tonight": False,
+        "nights_used": 12,
         "clock_trusted": True,
         "guard_reduction": 0.0,
         "tamed": 0,
@@ -68,13 +75,17 @@ def test_all_keys_are_there_when_nothing_is_known() -> None:
             "level_db",
             "timer_ends",
             "timer_remaining_s",
+            "timer_set_s",
+            "started",
+            "asked",
+            "next_track",
             "next_start",
             "next_entry",
         ]
     )
     idle = strictly(payloads.state(shot(state="idle", timer_mode="off", **unknown)))
     assert idle.keys() == strictly(payloads.state(PLAYING)).keys()
-    assert idle["timer"] == {"mode": "off", "ends": None, "remaining": None}
+    assert idle["timer"] == {"mode": "off", "set": None, "ends": None, "remaining": None}
     assert [idle["position"], idle["track"], idle["level"]] == [None, None, None]
 
 

@@ -1,0 +1,57 @@
+"""What the schedule will start next, of all entries and of each. Main thread, standard library, pure.
+
+It is asked at every turn, and working it out means looking through days of entries; so it is remembered until the next
+start has come, or until clock, zone, entries or a skipped night have moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from player.night.memory import Memory
+from player.night.schedule import next_start
+from player.settings import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """The next start, and that of each entry by name, as found at an instant."""
+
+    key: tuple[object, ...]
+    made_at: datetime
+    first: tuple[Entry, datetime] | None
+    each: Mapping[str, datetime | None]
+
+    def holds(self, key: tuple[object, ...], wall: datetime) -> bool:
+        """Whether it is still so, for what it was asked with and at this instant."""
+        if key != self.key or wall.tzinfo is not self.made_at.tzinfo:
+            return False
+        end = self.made_at + timedelta(days=1) if self.first is None else self.first[1]
+        return self.made_at.astimezone(UTC) <= wall.astimezone(UTC) < end.astimezone(UTC)
+
+
+class Preview:
+    """Looks ahead in the schedule."""
+
+    def __init__(self) -> None:
+        self._found: Coming | None = None
+
+    def look(self, entries: tuple[Entry, ...], memory: Memory, wall: datetime) -> Coming:
+        """What comes after an aware local time, of the entries that are switched on."""
+        key = (entries, memory.skipped)
+        if self._found is None or not self._found.holds(key, wall):
+            each = {entry.name: _start([entry], memory, wall) for entry in entries}
+            self._found = Coming(
+                key, wall, _start(entries, memory, wall), {name: found and found[1] for name, found in each.items()}
+            )
+        return self._found
+
+
+def _start(entries: Sequence[Entry], memory: Memory, wall: datetime) -> tuple[Entry, datetime] | None:
+    """The next start that is not in a skipped night."""
+    found = next_start(entries, wall)
+    while found is not None and memory.is_skipped(found[1]):
+        found = next_start(entries, found[1])
+    return found

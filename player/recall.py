@@ -1,0 +1,91 @@
+"""Commands that are remembered beyond the session: a track that is never wanted again, a night to be left out.
+
+Main thread, standard library, pure. What cannot be done is refused before anything has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from player.clock import Now
+from player.commands import AllowAgain, NeverAgain, SkipTonight
+from player.errors import Refused, did_you_mean
+from player.events import Track
+from player.keeper import Keeper
+from player.night.memory import Ban, tonight
+from player.outcome import Outcome
+from player.states import State
+
+_Named = TypeVar("_Named", Track, Ban)
+
+
+def remember(keeper: Keeper, command: NeverAgain | AllowAgain | SkipTonight, now: Now, out: Outcome) -> str:
+    """Carry one of these out. Returns what was done, for people; raises Refused, and then nothing has changed."""
+    match command:
+        case NeverAgain(name):
+            return _never_again(keeper, name, now, out)
+        case AllowAgain(name):
+            return _allow_again(keeper, name, out)
+        case SkipTonight(is_skipped):
+            return _skip_tonight(keeper, is_skipped, now, out)
+
+
+def _never_again(keeper: Keeper, name: str | None, now: Now, out: Outcome) -> str:
+    track = _playing(keeper) if name is None else _named("track", name, keeper.tracks.values())
+    keeper.memory.ban(track, now.wall)
+    text = f"never again: {track.title}"
+    out.tell("never_again", text, track=track.title, uri=track.uri)
+    run = keeper.run
+    if run is None or run.state is State.STOPPING:
+        return text
+    if not run.programme.leave_out(track.uri, now.boot_s, out):
+        run.stop(keeper.settings.fades.stop_s, "never_again", out)
+        return f"{text}; there is no other track, so the session ends"
+    return text
+
+
+def _playing(keeper: Keeper) -> Track:
+    playing = None if keeper.run is None else keeper.run.programme.current
+    if playing is None:
+        raise Refused("never_again: nothing is playing; name the track")
+    return playing.track
+
+
+def _allow_again(keeper: Keeper, name: str | None, out: Outcome) -> str:
+    bans = keeper.memory.bans
+    if not bans:
+        raise Refused("never_again: no track is banned")
+    ban = next(reversed(bans.values())) if name is None else _named("banned track", name, bans.values())
+    del bans[ban.uri]
+    text = f"allowed again: {ban.title}"
+    out.tell("allowed_again", text, track=ban.title, uri=ban.uri)
+    return text
+
+
+def _named(what: str, name: str, among: Iterable[_Named]) -> _Named:
+    """The one with that uri or title.
+
+    Raises:
+        Refused: there is none, or several have that title; the reason names what might be meant.
+    """
+    choices = list(among)
+    found = [one for one in choices if one.uri == name] or [
+        one for one in choices if one.title.casefold() == name.casefold()
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused(f"{len(found)} tracks are called {name!r}; name one of {', '.join(one.uri for one in found)}")
+    raise Refused(f"no {what} {name!r}{did_you_mean(name, [one.title for one in choices])}")
+
+
+def _skip_tonight(keeper: Keeper, is_skipped: bool | None, now: Now, out: Outcome) -> str:
+    if not now.trusted:
+        raise Refused("skip_tonight: the clock is not set yet, so nobody knows which night this is")
+    night, memory = tonight(now.wall), keeper.memory
+    skips = memory.skipped != night if is_skipped is None else is_skipped
+    memory.skipped = night if skips else None
+    text = "the schedule leaves tonight out" if skips else "the schedule starts tonight"
+    out.tell("skip_tonight_set", text, skipped=skips)
+    return text

@@ -1,0 +1,260 @@
+"""What is remembered beyond a session: bans, a skipped night, switched-off entries, nights used, the next start's wishes.
+
+The real session without an engine: what it orders is looked at, and it is told that it sounds.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from player.clock import Now
+from player.commands import (
+    AllowAgain,
+    Command,
+    GetStatus,
+    NeverAgain,
+    Next,
+    Play,
+    ReplyTo,
+    Request,
+    SetFade,
+    SetSchedule,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+)
+from player.events import Answer, ItemStarted, LibraryRead, News, Snapshot, Track
+from player.night.memory import Memory, night_of, tonight
+from player.orders import PlayItem, QueueItem, RampTo, Then
+from player.session import Session
+from player.settings import TIMER_OFF, Entry, Playlist, Settings, TimerSetting
+from player.states import State
+
+BERLIN = ZoneInfo("Europe/Berlin")
+EVENING = datetime(2026, 1, 15, 20, 0, tzinfo=BERLIN)
+SETTINGS = Settings(
+    playlists=(Playlist("rain", ("/rain",)),),
+    schedule=(Entry("early", time(22, 30)), Entry("late", time(1, 15))),
+)
+
+
+class Bedroom:
+    """A session, the time, and what came of it all."""
+
+    def __init__(self, tracks: str = "abc", wall: datetime = EVENING) -> None:
+        self.now = Now(1000.0, wall, trusted=True)
+        self.session = Session(SETTINGS, random.Random(1))
+        self.news: list[News] = []
+        self.orders: list[object] = []
+        self.handle(LibraryRead("rain", tuple(Track(f"/rain/{name}", name.upper()) for name in tracks)))
+
+    def handle(self, message: object) -> list[Answer]:
+        out = self.session.handle(message, self.now)  # type: ignore[arg-type]
+        self.orders += out.orders
+        self.news += [event for event in out.events if isinstance(event, News)]
+        return [event for event in out.events if isinstance(event, Answer)]
+
+    def ask(self, command: Command) -> Answer:
+        (answer,) = self.handle(Request(command, "test", ReplyTo(id="1")))
+        return answer
+
+    def play(self) -> None:
+        """Start, and let the first track sound."""
+        assert self.ask(Play()).is_done
+        self.sound()
+
+    def sound(self) -> None:
+        """The engine plays what was ordered last."""
+        item = [order for order in self.orders if isinstance(order, PlayItem)][-1].item
+        self.handle(ItemStarted(item.id, 600.0))
+
+    def pass_until(self, wall: datetime) -> None:
+        self.now = Now(self.now.boot_s + (wall - self.now.wall).total_seconds(), wall, trusted=True)
+        self.handle(None)
+
+    def told(self, event_type: str) -> list[News]:
+        return [news for news in self.news if news.type == event_type]
+
+    @property
+    def shot(self) -> Snapshot:
+        return self.session.snapshot(self.now)
+
+
+def test_never_again_leaves_the_track_and_never_comes_back_to_it() -> None:
+    """What plays is left at once for another, and is not chosen again, in this session or the next."""
+    room = Bedroom()
+    room.play()
+    banned = room.shot.track
+    answer = room.ask(NeverAgain())
+    assert answer.is_done
+    assert str(banned) in answer.text
+    room.sound()
+    seen = {room.shot.track}
+    for _ in range(6):
+        assert room.ask(Next()).is_done
+        room.sound()
+        seen.add(room.shot.track)
+    assert seen == {"A", "B", "C"} - {banned}
+    assert [news.data["track"] for news in room.told("never_again")] == [banned]
+
+
+def test_a_banned_track_that_was_to_follow_is_replaced() -> None:
+    """What the engine has queued is taken back with the ban."""
+    room = Bedroom()
+    room.play()
+    following = room.shot.next_track
+    assert following is not None
+    assert room.ask(NeverAgain(following.lower())).is_done, "titles in any case"
+    queued = [order for order in room.orders if isinstance(order, QueueItem)][-1]
+    assert queued.item is not None
+    assert queued.item.title != following
+    assert room.shot.next_track == queued.item.title
+
+
+def test_banning_the_only_track_ends_the_session_softly() -> None:
+    """Nothing else is there: it fades out, and says so."""
+    room = Bedroom("a")
+    room.play()
+    answer = room.ask(NeverAgain())
+    assert "there is no other track" in answer.text
+    last = [order for order in room.orders if isinstance(order, RampTo)][-1]
+    assert last.then is Then.STOP
+    assert last.over_s >= SETTINGS.fades.stop_s
+    assert room.session.state is State.STOPPING
+
+
+def test_a_ban_is_taken_back_by_name_or_the_latest_first() -> None:
+    """Undo without a name means the latest ban; with one that track, by title or uri."""
+    room = Bedroom()
+    for name in ("A", "B", "C"):
+        assert room.ask(NeverAgain(name)).is_done
+    assert room.ask(AllowAgain("/rain/a")).text == "allowed again: A"
+    assert room.ask(AllowAgain()).text == "allowed again: C"
+    room.play()
+    assert room.shot.track in {"A", "C"}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (NeverAgain(), "nothing is playing"),
+        (NeverAgain("Aa"), "did you mean 'A'"),
+        (AllowAgain(), "no track is banned"),
+        (SetSchedule(False, "earlt"), "did you mean 'early'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_its_reason(command: Command, words: str) -> None:
+    """Nothing plays, no such track, no ban, no such entry: refused, and nothing has changed."""
+    room = Bedroom()
+    before = room.shot
+    answer = room.ask(command)
+    assert not answer.is_done
+    assert words in answer.text
+    assert room.shot == before
+
+
+def test_two_tracks_of_one_title_are_told_apart() -> None:
+    """The refusal names both files, and each can be banned by its name."""
+    room = Bedroom("")
+    room.handle(LibraryRead("rain", (Track("/1/x", "X"), Track("/2/x", "X"))))
+    answer = room.ask(NeverAgain("x"))
+    assert not answer.is_done
+    assert "/1/x, /2/x" in answer.text
+    assert room.ask(NeverAgain("/2/x")).is_done
+
+
+def test_a_skipped_night_starts_nothing_and_the_next_one_does() -> None:
+    """Both starts of the night are left out and told; the night after is as planned."""
+    room = Bedroom()
+    assert room.ask(SkipTonight()).is_done
+    tomorrow = EVENING.replace(hour=22, minute=30) + timedelta(days=1)
+    assert room.shot.skip_tonight
+    assert room.shot.next_start == tomorrow
+    assert room.shot.entries["late"].next_start == EVENING.replace(hour=1, minute=15) + timedelta(days=2)
+    room.pass_until(EVENING.replace(hour=22, minute=30, second=2))
+    room.pass_until(EVENING.replace(hour=1, minute=15, second=2) + timedelta(days=1))
+    assert room.session.state is State.IDLE
+    assert [news.data["reason"] for news in room.told("start_missed")] == ["this night is skipped"] * 2
+    room.pass_until(tomorrow + timedelta(seconds=2))
+    assert room.session.state is State.PLAYING
+    assert not room.shot.skip_tonight
+
+
+def test_skipping_can_be_taken_back_and_toggled() -> None:
+    """Off means the night happens; toggle flips it."""
+    room = Bedroom()
+    for is_skipped, expected in ((True, True), (False, False), (None, True), (None, False)):
+        assert room.ask(SkipTonight(is_skipped)).is_done
+        assert room.shot.skip_tonight is expected
+    room.pass_until(EVENING.replace(hour=22, minute=30, second=2))
+    assert room.session.state is State.PLAYING
+
+
+def test_nobody_knows_tonight_while_the_clock_is_not_set() -> None:
+    """An untrusted clock may be weeks off: refused."""
+    room = Bedroom()
+    room.now = Now(room.now.boot_s, room.now.wall, trusted=False)
+    answer = room.ask(SkipTonight())
+    assert not answer.is_done
+    assert "clock" in answer.text
+
+
+@pytest.mark.parametrize(("hour", "meant"), [(7, 15), (13, 15), (23, 15), (2, 14), (5, 14)], ids=str)
+def test_tonight_is_what_people_mean(hour: int, meant: int) -> None:
+    """Until six it is the night that runs, then the one to come."""
+    assert tonight(datetime(2026, 1, 15, hour, 0, tzinfo=BERLIN)).day == meant
+
+
+def test_an_entry_that_is_off_does_not_start_and_the_other_does() -> None:
+    """Switched off by name it is passed over; switched on again it counts from then on."""
+    room = Bedroom()
+    assert room.ask(SetSchedule(False, "early")).text == "schedule entry early off"
+    assert room.shot.next_entry == "late"
+    assert not room.shot.entries["early"].is_enabled
+    assert room.shot.entries["early"].next_start is None
+    room.pass_until(EVENING.replace(hour=22, minute=30, second=2))
+    assert room.session.state is State.IDLE
+    room.pass_until(EVENING.replace(hour=1, minute=15, second=2) + timedelta(days=1))
+    assert room.session.state is State.PLAYING
+    assert room.ask(SetSchedule(None, "early")).text == "schedule entry early on"
+
+
+def test_timer_fade_and_volume_set_while_idle_hold_for_the_next_start() -> None:
+    """They are shown at once, used by the next play, and gone after it; the schedule has its own."""
+    room = Bedroom()
+    for command in (SetTimer(TimerSetting.clock(1200.0)), SetFade(120.0), SetVolume(12)):
+        assert room.ask(command).is_done
+    assert (room.shot.timer_set_s, room.shot.fade_out_s, room.shot.volume) == (1200.0, 120.0, 12)
+    room.play()
+    assert room.shot.timer_remaining_s == 1200.0
+    assert room.shot.fade_out_s == 120.0
+    assert room.shot.volume == 12
+    other = Bedroom()
+    other.ask(SetTimer(TIMER_OFF))
+    other.pass_until(EVENING.replace(hour=22, minute=30, second=2))
+    assert other.shot.timer_mode == "clock"
+
+
+def test_nights_with_a_session_are_counted_once() -> None:
+    """Two sessions of a night are one; a night before noon belongs to the evening before."""
+    memory = Memory()
+    for wall in (EVENING, EVENING + timedelta(hours=6), EVENING + timedelta(days=1)):
+        memory.use(wall)
+    assert memory.nights_used(EVENING + timedelta(days=1)) == 2
+    assert memory.nights_used(EVENING + timedelta(days=30)) == 1
+    assert night_of(EVENING + timedelta(hours=6)) == EVENING.date()
+
+
+def test_the_last_obeyed_command_is_shown_and_a_look_is_none() -> None:
+    """What was done, who asked and when; status and refusals leave it."""
+    room = Bedroom()
+    room.ask(SetVolume(20))
+    room.ask(GetStatus())
+    room.ask(SetVolume(99))
+    asked = room.shot.asked
+    assert asked is not None
+    assert (asked.command, asked.by, asked.at) == ("volume 20", "test", EVENING)
