@@ -1,4 +1,4 @@
-"""What is remembered beyond a session: bans, a skipped night, switched-off entries, nights used, the next start's wishes.
+"""What outlives a session: bans, a skipped night, switched-off entries, nights used, and wishes for the next start.
 
 The real session without an engine: what it orders is looked at, and it is told that it sounds.
 """
