@@ -108,8 +108,8 @@ class Keeper:
 
     @property
     def entries_on(self) -> tuple[Entry, ...]:
-        """The schedule's entries that are switched on."""
-        found = tuple(entry for entry in self.settings.schedule if entry.name not in self.memory.off)
+        """The schedule's entries that are switched on, without the dates on which nobody is there."""
+        found = self.settings.planned(self.memory.off)
         if found != self._entries_on:
             self._entries_on = found
         return self._entries_on

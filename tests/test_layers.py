@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "player"
 LAYERS = [
     {"units", "errors"},
     {"clock"},
-    {"safety", "checks"},
+    {"safety", "checks", "dates"},
     {"caps"},
     {"settings"},
     {"commands", "measured"},
@@ -58,8 +58,8 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "checks", "caps", "settings", "measured", "commands", "orders", "events",
-    "night", "wire",
+    "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
+    "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall",
     "measuring", "items",

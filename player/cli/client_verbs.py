@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from player.cli import starts
+
 
 @dataclass(frozen=True, slots=True)
 class Verb:
@@ -88,7 +90,8 @@ def _add_skip(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_schedule(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("value", metavar="on|off|toggle", help="what it is to be")
+    parser.add_argument("value", nargs="?", metavar="on|off|toggle", help="what it is to be")
+    starts.add_arguments(parser)
     parser.add_argument("--entry", metavar="NAME", help="only this entry of the schedule")
 
 
@@ -178,8 +181,11 @@ VERBS: Final = (
     ),
     Verb(
         "schedule",
-        "switch the schedule on or off",
-        "Switch the nightly schedule, or one entry of it, on or off. What plays goes on.",
+        "list the coming starts, or switch the schedule",
+        "Without a value list every start of the next two weeks, as the config plans it:\nlocal time with its offset "
+        "from UTC, entry, playlist, timer. What was switched\noff or skipped by hand is known to the running speaker: "
+        "see `lull status`.\n\nWith a value switch the schedule, or one entry of it. What plays goes on.\n\n"
+        "    lull schedule --from 2026-12-24\n    lull schedule off --entry weekend",
         _add_schedule,
         _schedule_fields,
     ),

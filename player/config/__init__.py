@@ -35,6 +35,7 @@ _IN_SETTINGS: Final = {
     "playlists": "playlists",
     "default_playlist": "default_playlist",
     "schedule": "schedule",
+    "away": "away",
     "catch_up": "catch_up_s",
     "trust_clock": "trusts_clock",
 }

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from player.checks import check_name, check_range
 from player.config.caps import GUARD, guard, mixer, night_cap
+from player.config.dates import dates, own_times
 from player.config.fill import Key, Keys, fill, put, read
 from player.config.tree import Leaf, Listing, Table, shown
 from player.config.values import (
@@ -198,6 +199,8 @@ ENTRY: Final = Keys(
         Key("name", "name", word),
         Key("at", "at", clock_time),
         Key("days", "days", days),
+        Key("at_on", "own_times", own_times),
+        Key("leave_out", "leave_out", several(dates)),
         Key("playlist", "playlist", word),
         Key("volume", "volume", whole),
         Key("timer", "timer", timer),
@@ -221,6 +224,7 @@ TOP: Final = Keys(
         Key("playlists", "playlists", _playlists),
         Key("default_playlist", "default_playlist", word),
         Key("schedule", "schedule", _schedule),
+        Key("away", "away", several(dates)),
         Key("catch_up", "catch_up_s", _catch_up_s),
         Key("trust_clock", "trusts_clock", switch),
         Key("state_dir", "state_dir", file_path),
