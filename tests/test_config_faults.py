@@ -72,7 +72,7 @@ def fault(more: str) -> str:
         ("schedule: [{name: a, at: 1:00, volume: 61}]", "2: schedule[0].volume: volume is 61, above volume.max"),
         ("schedule: [{name: a, at: 1:00, at_on: 2:00}]", "2: schedule[0].at_on: takes days with their times"),
         ("schedule: [{name: a, at: 1:00, at_on: {fir: 2:00}}]", "2: schedule[0].at_on: 'fir' is no day"),
-        ("schedule: [{name: a, at: 1:00, at_on: {sun: 2:00, weekend: 3:00}}]", "2: schedule[0].at_on: names the same day"),
+        ("schedule: [{name: a, at: 1:00, at_on: {sun: 2:00, weekend: 3:00}}]", "2: schedule[0].at_on: names the"),
         ("schedule: [{name: a, at: 1:00, days: mon, at_on: {sun: 2:00}}]", "2: schedule[0].at_on: names sun"),
         ("schedule: [{name: a, at: 1:00, at_on: {sun: 25:00}}]", "2: schedule[0].at_on: '25:00' is no time of day"),
         ("schedule: [{name: a, at: 1:00, leave_out: [24.12.2026]}]", "2: schedule[0].leave_out[0]: '24.12.2026' is no"),
