@@ -1,6 +1,6 @@
 """Triggers in the daemon: from messages on other people's topics to requests for the session.
 
-The link's thread calls `deliver`, which only lays messages into a bounded mailbox; everything else is the main thread's.
+The link's thread calls `deliver`, which only lays messages into a bounded mailbox; all else is the main thread's.
 Between a trigger that fires and the session stand two rules about sound that begins, because nobody is there who asked
 for it by name: in the quiet hours no trigger starts sound, and a trigger that starts it again and again (a switch that
 bounces, a loop through somebody's automation) is put to rest. Whether a command would start sound depends on what the
@@ -94,18 +94,20 @@ class Triggered:
         self._desk = Desk()
         self._restraints: dict[Trigger, Restraint] = {}
         self._given_up = 0
+        self._listen: Callable[[tuple[str, ...]], None] = lambda _filters: None
         self.change(settings)
 
-    @property
-    def filters(self) -> tuple[str, ...]:
-        """What the link has to listen to."""
-        return self._filters
+    def attach(self, listen: Callable[[tuple[str, ...]], None]) -> None:
+        """From now on this link is told which topics it has to listen to."""
+        self._listen = listen
+        listen(self._filters)
 
     def change(self, settings: TriggerSettings) -> None:
         """Other rules; those that stay go on as they are."""
         self._quiet_hours = settings.quiet_hours
         self._desk.change(settings.rules)
         self._filters = self._desk.filters
+        self._listen(self._filters)
         before = self._restraints
         self._restraints = {rule: before.get(rule) or Restraint() for rule in settings.rules if rule.can_start}
 
@@ -127,9 +129,9 @@ class Triggered:
         return self._desk.wait_s(now_s)
 
     def take(self, now: Now, state: Callable[[], State]) -> Iterator[Request | News]:
-        """What the triggers ask for now: carry each out before the next one is asked for, because it looks at ``state``.
+        """What the triggers ask for now.
 
-        A refusal is news; one that is repeated is not.
+        Carry each request out before the next one is asked for, because that depends on ``state``. A refusal is news; one that is repeated is not.
         """
         for item in self._mailbox.take():
             if isinstance(item, Break):

@@ -86,12 +86,9 @@ def _part_of(text: str, path: tuple[Step, ...]) -> Scalar | Nothing:
     if isinstance(found, Nothing):
         return found
     for place, step in enumerate(path):
-        if isinstance(step, int) and isinstance(found, list) and step < len(found):
-            found = found[step]
-        elif isinstance(step, str) and isinstance(found, dict) and step in found:
-            found = found[step]
-        else:
+        if not _has(found, step):
             return Nothing(f"the message has no {show_path(path[: place + 1])}")
+        found = found[step]
     where = show_path(path)
     if found is None or found == "":
         return Nothing(f"{where} is {'null' if found is None else 'empty'}")
@@ -101,6 +98,12 @@ def _part_of(text: str, path: tuple[Step, ...]) -> Scalar | Nothing:
         return found.strip() or Nothing(f"{where} is empty")
     assert isinstance(found, int | float), "JSON has no other kinds"
     return found
+
+
+def _has(found: Any, step: Step) -> bool:
+    if isinstance(step, int):
+        return isinstance(found, list) and step < len(found)
+    return isinstance(found, dict) and step in found
 
 
 def _json(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a trigger is: frozen values, valid once built, on the standard library alone. `player.config.triggers` reads them.
+"""What a trigger is: frozen values, valid once built, on the standard library alone; `player.config.triggers` reads it.
 
 A trigger waits for messages on a topic, takes one value out of each, compares it, and asks for a command.
 """
@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([
 class AnyValue:
     """Every message that has a value meets it."""
 
-    def is_met(self, value: Scalar, *, was_met: bool) -> bool:  # noqa: ARG002 - one shape for all conditions
+    def is_met(self, value: Scalar, *, was_met: bool) -> bool:
         """Always."""
         return True
 
@@ -49,7 +49,7 @@ class OneOf:
         if not self.words or not all(self.words):
             raise ValueError("is empty; write the value that is waited for")
 
-    def is_met(self, value: Scalar, *, was_met: bool) -> bool:  # noqa: ARG002 - one shape for all conditions
+    def is_met(self, value: Scalar, *, was_met: bool) -> bool:
         """Whether one of the words is the same as the value."""
         return any(is_same(word, value) for word in self.words)
 
@@ -67,7 +67,7 @@ class Glob:
         if not 0 < len(self.pattern) <= 64:
             raise ValueError("is no pattern; write 1 to 64 characters, with * and ? for what may be there")
 
-    def is_met(self, value: Scalar, *, was_met: bool) -> bool:  # noqa: ARG002 - one shape for all conditions
+    def is_met(self, value: Scalar, *, was_met: bool) -> bool:
         """Whether the text of the value fits."""
         return fnmatchcase(as_text(value)[:256], self.pattern)
 
@@ -104,9 +104,9 @@ Condition: TypeAlias = AnyValue | OneOf | Glob | Beyond
 def is_same(word: str, value: Scalar) -> bool:
     """Whether a word of the config and a value of a message are the same.
 
-    A JSON boolean is the word ``true`` or ``false`` in any case and nothing else; a number is a word that means the same
-    number (``1`` and ``1.0``); texts are the same letter by letter, unless both are numbers. ``ON`` is not ``on``, and
-    neither is ``true`` nor ``1``: who sends ``ON`` today does not send ``1`` tomorrow.
+    A JSON boolean is the word ``true`` or ``false`` in any case and nothing else; a number is a word that means the
+    same number (``1`` and ``1.0``); texts are the same letter by letter, unless both are numbers. ``ON`` is not ``on``,
+    and neither is ``true`` or ``1``: who sends ``ON`` today does not send ``1`` tomorrow.
     """
     if isinstance(value, bool):
         return word.lower() == as_text(value)

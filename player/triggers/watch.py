@@ -6,9 +6,9 @@ once:
 - A message that says nothing to the trigger (empty, null, without the path, retained) changes nothing at all.
 - With ``for`` the condition holds from its first message on; repeats do not start it anew; it fires once, and again
   only after the condition has ended in between. A lost connection ends it, because nobody knows what was missed.
-- Where only the beginning counts (``above``, ``below``, ``only_changes``), the first value after the daemon's start only
-  shows where things stand: it may have been so for hours. That is remembered across connections, so that a home that
-  tells everything again after a broker's restart sets nothing off.
+- Where only the beginning counts (``above``, ``below``, ``only_changes``), the first value after the daemon's start
+  only shows where things stand: it may have been so for hours. That is remembered across connections, so that a home
+  that tells everything again after a broker's restart sets nothing off.
 - ``debounce`` counts from the last firing. Apart from it no trigger but a stop fires more than some times a second.
 """
 
