@@ -131,7 +131,8 @@ class Triggered:
     def take(self, now: Now, state: Callable[[], State]) -> Iterator[Request | News]:
         """What the triggers ask for now.
 
-        Carry each request out before the next one is asked for, because that depends on ``state``. A refusal is news; one that is repeated is not.
+        Carry each request out before the next one is asked for, because that depends on ``state``. A refusal is news;
+        one that is repeated is not.
         """
         for item in self._mailbox.take():
             if isinstance(item, Break):
