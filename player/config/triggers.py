@@ -40,8 +40,8 @@ class Around:
     volume: VolumeSettings
 
 
-def triggers(spot: Spot) -> tuple[Trigger, ...]:
-    """The list of triggers, each complete in itself; `check_triggers` looks at what is around them."""
+def triggers(spot: Spot) -> tuple[Trigger | None, ...]:
+    """The list of triggers, each complete in itself, None for a faulty one; `check_triggers` looks around them."""
     if not isinstance(spot.node, Listing):
         raise ValueError(
             "takes a list, each trigger behind a dash, as in - {topic: a/button, equals: single, do: toggle}"
@@ -49,17 +49,13 @@ def triggers(spot: Spot) -> tuple[Trigger, ...]:
     items = spot.items()
     if len(items) > MAX_TRIGGERS:
         raise ValueError(f"has {len(items)} triggers; at most {MAX_TRIGGERS} can be")
-    found: list[Trigger] = []
+    found: list[Trigger | None] = []
     names: dict[str, int] = {}
-    is_good = True
     for item in items:
         trigger = _trigger(item, names)
-        is_good = is_good and trigger is not None
+        found.append(trigger)
         if trigger is not None:
-            found.append(trigger)
-            names.setdefault(trigger.name, item.place.line)
-    if not is_good:
-        raise Told
+            names[trigger.name] = item.place.line
     return tuple(found)
 
 
@@ -212,11 +208,13 @@ TRIGGER: Final = Keys(
 )
 
 
-def check_triggers(spot: Spot, found: Sequence[Trigger], around: Around) -> None:
+def check_triggers(spot: Spot, found: Sequence[Trigger | None], around: Around) -> None:
     """Blame what does not agree with the rest of the file."""
     if found and around.mqtt is None:
         spot.blame("needs mqtt: without a broker no message comes")
     for item, trigger in zip(spot.items(), found, strict=True):
+        if trigger is None:
+            continue
         rows = item.rows()
         if around.mqtt is not None:
             _check_loop(rows["topic"], trigger.topic, Topics(around.mqtt.prefix, around.device, around.mqtt.groups))

@@ -138,6 +138,8 @@ class Watch:
         return True
 
     def _met(self, value: Scalar) -> str:
+        if isinstance(self.trigger.condition, OneOf | AnyValue):
+            return f"{show_path(self.trigger.path) or 'the message'} is {quoted(as_text(value))}"
         return f"{self._said(value)} is {self.trigger.condition}"
 
     def _unmet(self, value: Scalar) -> str:
