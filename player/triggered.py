@@ -26,6 +26,8 @@ from player.units import format_duration
 from player.wire.topics import Incoming, LinkDown, LinkUp
 from player.wire.values import quoted
 
+news = logging.getLogger("lull")
+"""What is said here is said each time; what the logger below says again is only counted."""
 log = logging.getLogger("lull.triggers")
 
 STARTS: Final = 6
@@ -151,8 +153,11 @@ class Triggered:
             return
         refusal, is_news = self._refusal(trigger, now, state)
         if refusal is None:
-            level = logging.INFO if trigger.can_start else logging.DEBUG
-            log.log(level, "%s asks for %s: %s on %s", trigger.origin, trigger.asks, reason, ruled.topic)
+            text = f"{trigger.origin} asks for {trigger.asks}: {reason} on {ruled.topic}"
+            if would_start(trigger.command, state):
+                news.info("%s", text, extra={"lull": {"trigger": trigger.name, "topic": ruled.topic}})
+            else:
+                log.log(logging.INFO if trigger.can_start else logging.DEBUG, "%s", text)
             yield Request(trigger.command, trigger.origin)
         elif is_news:
             text = f"{trigger.origin} ({ruled.topic}) may not {trigger.asks}: {refusal}"
