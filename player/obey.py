@@ -55,7 +55,7 @@ def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Out
         case Stop():
             return _stop(keeper, command, out)
         case Pause():
-            return _pause(keeper, out)
+            return _pause(keeper, now, out)
         case Resume():
             return _resume(keeper, now, out)
         case Toggle():
@@ -106,6 +106,8 @@ def _play(keeper: Keeper, play: Play, origin: str, now: Now, out: Outcome) -> st
     if play.volume is not None:
         _check_volume(keeper, play.volume)
     run = keeper.run
+    if run is None:
+        play = keeper.rearmed(play, now.boot_s)
     name = play.playlist
     if name is None and run is not None and keeper.settings.playlist(run.programme.playlist.name) is not None:
         name = run.programme.playlist.name
@@ -124,12 +126,12 @@ def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
     if play.fade_in_s is not None:
         run.fade_in_s = play.fade_in_s
     if play.fade_out_s is not None:
-        run.fade_out_s = play.fade_out_s
+        run.ending.fade_out_s = play.fade_out_s
     if play.volume is not None:
         run.set_volume(play.volume, now.boot_s, out)
     was_ending = run.state in {State.FADING_OUT, State.STOPPING}
     if play.timer is not None or was_ending:
-        run.set_timer(play.timer or run.setting, now.boot_s, out)
+        run.set_timer(play.timer or run.ending.setting, now.boot_s, out)
         _tell_timer(run, now, out)
     if run.state is State.PAUSED:
         run.resume(now.boot_s, out)
@@ -146,10 +148,10 @@ def _stop(keeper: Keeper, stop: Stop, out: Outcome) -> str:
     return "stops"
 
 
-def _pause(keeper: Keeper, out: Outcome) -> str:
+def _pause(keeper: Keeper, now: Now, out: Outcome) -> str:
     run = _running(keeper)
     if run.state is not State.PAUSED:
-        run.pause(out)
+        run.pause(now.boot_s, out)
     return "paused"
 
 
@@ -165,7 +167,7 @@ def _resume(keeper: Keeper, now: Now, out: Outcome) -> str:
 def _toggle(keeper: Keeper, origin: str, now: Now, out: Outcome) -> str:
     match keeper.state:
         case State.PLAYING | State.FADING_OUT:
-            return _pause(keeper, out)
+            return _pause(keeper, now, out)
         case State.PAUSED:
             return _resume(keeper, now, out)
         case _:
@@ -279,7 +281,7 @@ def _set_fade(keeper: Keeper, fade_out_s: float, out: Outcome) -> str:
     if keeper.run is None:
         keeper.idle_fade_out_s = fade_out_s
     else:
-        keeper.run.fade_out_s = fade_out_s
+        keeper.run.ending.fade_out_s = fade_out_s
     text = f"fade-out over {format_duration(fade_out_s)}"
     out.tell("fade_set", text, seconds=round(fade_out_s))
     return text
@@ -287,7 +289,7 @@ def _set_fade(keeper: Keeper, fade_out_s: float, out: Outcome) -> str:
 
 def _tell_timer(run: Run, now: Now, out: Outcome) -> str:
     """What the sleep timer is now, as news and as an answer."""
-    timer = run.timer
+    timer = run.ending.timer
     if timer.mode is TimerMode.OFF:
         out.tell("timer_cleared", "sleep timer off")
         return "sleep timer off"

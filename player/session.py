@@ -124,7 +124,7 @@ class Session:
         coming = self._coming(now)
         planned = None if coming is None else coming.first
         playing = None if run is None else run.programme.current
-        left_s = None if run is None else run.timer.remaining_s(now.boot_s)
+        left_s = None if run is None else run.ending.left_s(now.boot_s)
         return Snapshot(
             state=keeper.state.value,
             why=None if run is None else run.why,
@@ -140,7 +140,7 @@ class Session:
             ramping_to=None if run is None else run.ramping_to,
             level_db=None if run is None else run.level_db,
             guard_reduction_db=0.0 if run is None else run.held_db,
-            timer_mode="off" if run is None else run.timer.mode.value,
+            timer_mode="off" if run is None else run.ending.timer.mode.value,
             timer_set_s=keeper.timer.duration_s,
             timer_ends=None if left_s is None else moved(now.wall, left_s),
             timer_remaining_s=left_s,

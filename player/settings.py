@@ -13,7 +13,7 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Final
 
-from player.caps import GuardSettings, MixerSettings, NightCap
+from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings
 from player.checks import check_name, check_range
 from player.dates import Dates
 from player.safety import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
@@ -280,6 +280,7 @@ class Settings:
     fades: FadeSettings = field(default_factory=FadeSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
     timer: TimerSetting = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
     playlists: tuple[Playlist, ...] = ()
     default_playlist: str | None = None

@@ -25,7 +25,7 @@ LAYERS = [
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items"},
-    {"levels", "asleep", "taming", "setbacks", "coming", "programme"},
+    {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
     {"keeper"},
     {"recall"},
@@ -61,7 +61,7 @@ STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
     "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks", "coming", "recall",
+    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering",
     "measuring", "items",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

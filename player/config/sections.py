@@ -10,7 +10,7 @@ from datetime import time
 from typing import Any, Final
 
 from player.checks import check_name, check_range
-from player.config.caps import GUARD, guard, mixer, night_cap
+from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, session
 from player.config.dates import dates, own_times
 from player.config.fill import Key, Keys, fill, put, read
 from player.config.tree import Leaf, Listing, Table, shown
@@ -210,7 +210,15 @@ ENTRY: Final = Keys(
     ),
     needs=("name", "at"),
 )
-_NESTED: Final = {"audio": AUDIO, "mqtt": MQTT, "volume": VOLUME, "fades": FADES, "limits": LIMITS, "guard": GUARD}
+_NESTED: Final = {
+    "audio": AUDIO,
+    "mqtt": MQTT,
+    "volume": VOLUME,
+    "fades": FADES,
+    "limits": LIMITS,
+    "guard": GUARD,
+    "session": SESSION,
+}
 TOP: Final = Keys(
     (
         Key("device", "device", _device),
@@ -220,6 +228,7 @@ TOP: Final = Keys(
         Key("fades", "fades", lambda spot: fill(spot, FADES, FadeSettings())),
         Key("limits", "limits", lambda spot: fill(spot, LIMITS, LimitSettings())),
         Key("guard", "guard", guard),
+        Key("session", "session", session),
         Key("timer", "timer", _timer),
         Key("playlists", "playlists", _playlists),
         Key("default_playlist", "default_playlist", word),
