@@ -113,8 +113,8 @@ class Keeper:
 
     @property
     def entries_on(self) -> tuple[Entry, ...]:
-        """The schedule's entries that are switched on, without the dates on which nobody is there."""
-        found = self.settings.planned(self.memory.off)
+        """What the schedule starts, with all that was changed by hand."""
+        found = self.memory.planned(self.settings)
         if found != self._entries_on:
             self._entries_on = found
         return self._entries_on

@@ -76,6 +76,7 @@ def fault(more: str) -> str:
         ("schedule: [{name: a, at: 1:00, days: mon, at_on: {sun: 2:00}}]", "2: schedule[0].at_on: names sun"),
         ("schedule: [{name: a, at: 1:00, at_on: {sun: 25:00}}]", "2: schedule[0].at_on: '25:00' is no time of day"),
         ("schedule: [{name: a, at: 1:00, leave_out: [24.12.2026]}]", "2: schedule[0].leave_out[0]: '24.12.2026' is no"),
+        ("schedule: [{name: tonight, at: 1:00}]", "2: schedule[0].name: 'tonight' is built in"),
         ("session: {max: 5m}", "2: session.max: max is 300; allowed is 600 to 86400 seconds"),
         ("session: {taper: {floor: 5}}", "2: session.taper: needs by"),
         ("session: {taper: {by: 30}}", "2: session.taper.by: by is 30"),

@@ -28,7 +28,7 @@ LAYERS = [
     {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
     {"keeper"},
-    {"recall"},
+    {"recall", "planning"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
@@ -61,7 +61,7 @@ STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
     "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering",
+    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
     "measuring", "items",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

@@ -37,6 +37,7 @@ from player.config.values import (
 )
 from player.errors import did_you_mean
 from player.settings import (
+    ONCE,
     AudioSettings,
     Entry,
     FadeSettings,
@@ -277,6 +278,8 @@ def _check_names(items: Sequence[Spot], entries: Sequence[Entry]) -> None:
         # an entry whose name could not be read carries a placeholder, which proves nothing
         if row is None or not isinstance(row.node, Leaf) or row.node.text.strip() != entry.name:
             continue
+        if entry.name == ONCE:
+            row.blame(f"{shown(ONCE)} is built in: a start that is planned by hand is called so; choose another name")
         if entry.name in lines:
             row.blame(f"{shown(entry.name)} is already the name of the entry in line {lines[entry.name]}")
         lines.setdefault(entry.name, row.place.line)
