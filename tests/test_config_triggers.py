@@ -84,7 +84,15 @@ def test_what_goes_with_a_command_is_read_as_from_the_broker(line: str, command:
 
 def test_every_command_but_status_can_be_asked_for() -> None:
     """With a value where it needs one."""
-    values = {"seek": "90", "volume": "up", "timer": "45m", "fade": "5m", "playlist": "rain", "schedule": "off"}
+    values = {
+        "seek": "90",
+        "volume": "up",
+        "timer": "45m",
+        "fade": "5m",
+        "playlist": "rain",
+        "schedule": "off",
+        "tonight": "'23:15'",
+    }
     for verb in VERBS:
         if verb != "status":
             value = f", with: {values[verb]}" if verb in values else ""
@@ -146,7 +154,7 @@ def test_every_fault_names_key_and_choices(line: str, said: str) -> None:
     assert fault(line).startswith(said)
 
 
-@pytest.mark.parametrize("verb", ["play", "toggle", "resume"])
+@pytest.mark.parametrize("verb", ["play", "toggle", "resume", "tonight, with: '23:15'"])
 def test_an_old_message_may_not_start_sound(verb: str) -> None:
     """A broker repeats what it retains at each connection, at three in the morning too."""
     assert "so it may not start sound" in fault(f"topic: a, allow_retained: yes, do: {verb}")
@@ -169,6 +177,14 @@ def test_lull_s_own_topics_set_nothing_off(topic: str) -> None:
 def test_what_another_speaker_says_may_set_something_off(topic: str) -> None:
     """When the kitchen begins, the bedroom may stop."""
     assert settings_of(f"topic: '{topic}', do: stop").rules
+
+
+def test_no_trigger_plans_a_start_in_the_quiet_hours() -> None:
+    """Half past midnight is one, eleven is not."""
+    hours = "quiet_hours: 23:30-6:30\n"
+    (only,) = faults("topic: a, do: tonight, with: '0:30'", more=hours)
+    assert only.endswith("with: 00:30 is in the quiet hours (23:30-06:30), in which no trigger starts sound")
+    assert settings_of("topic: a, do: tonight, with: '23:00'", more=hours).rules
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from player.checks import check_name
-from player.commands import Command, Play, SetPlaylist, SetSchedule, SetVolume
+from player.commands import Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
 from player.config.fill import Key, Keys, read
 from player.config.tree import Leaf, Listing, Table, shown
 from player.config.values import Spot, Told, clock_time, duration_s, number, several, switch, text, word
@@ -38,6 +38,7 @@ class Around:
     playlists: Sequence[str]
     entries: Sequence[Entry]
     volume: VolumeSettings
+    quiet_hours: DayPart | None
 
 
 def triggers(spot: Spot) -> tuple[Trigger | None, ...]:
@@ -234,17 +235,19 @@ def _check_loop(row: Spot, topic: str, own: Topics) -> None:
 
 def _check_command(row: Spot, command: Command, around: Around) -> None:
     """Names and volumes that the session would refuse."""
-    playlist = command.playlist if isinstance(command, Play | SetPlaylist) else None
+    playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight) else None
     if playlist is not None and around.playlists and playlist not in around.playlists:
         guess = did_you_mean(playlist, around.playlists)
         row.blame(f"{shown(playlist)} is no playlist{guess}; choose one of {', '.join(around.playlists)}")
-    volume = command.volume if isinstance(command, Play | SetVolume) else None
+    volume = command.volume if isinstance(command, Play | SetVolume | Tonight) else None
     is_step = isinstance(command, SetVolume) and command.is_relative
     if volume is not None and not is_step and volume > around.volume.max:
         row.blame(f"volume is {volume}, above volume.max, which is {around.volume.max}")
     entries = [entry.name for entry in around.entries]
-    if isinstance(command, SetSchedule) and command.entry is not None and command.entry not in entries:
-        guess = did_you_mean(command.entry, entries)
-        row.blame(
-            f"{shown(command.entry)} is no entry of the schedule{guess}; choose one of {', '.join(entries) or 'none'}"
-        )
+    quiet = around.quiet_hours
+    if isinstance(command, Tonight) and quiet is not None and quiet.has(command.at):
+        row.blame(f"{command.at:%H:%M} is in the quiet hours ({quiet}), in which no trigger starts sound")
+    entry = command.entry if isinstance(command, SetSchedule | SetStartTime) else None
+    if entry is not None and entry not in entries:
+        guess = did_you_mean(entry, entries)
+        row.blame(f"{shown(entry)} is no entry of the schedule{guess}; choose one of {', '.join(entries) or 'none'}")

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
 from player.checks import check_range
-from player.commands import Command, GetStatus, Play, Resume, Stop, Toggle
+from player.commands import Command, GetStatus, Play, Resume, Stop, Toggle, Tonight
 from player.triggers.content import Scalar, Step
 from player.triggers.filters import check_filter
 from player.wire.values import quoted
@@ -22,8 +22,8 @@ MAX_FOR_S: Final = 24 * 3600.0
 MAX_DEBOUNCE_S: Final = 3600.0
 DEBOUNCE_S: Final = 0.3
 """A radio repeats itself within that time, and nobody means two presses by it."""
-STARTERS: Final = (Play, Toggle, Resume)
-"""Commands that can make a silent speaker sound."""
+STARTERS: Final = (Play, Toggle, Resume, Tonight)
+"""Commands that can make a silent speaker sound, at once or later."""
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,2})?")
 
 
@@ -201,12 +201,12 @@ class Trigger:
         if self.allow_retained and self.can_start:
             raise ValueError(
                 "a retained message comes again at each connection, at night too, so it may not start sound; "
-                "leave allow_retained out, or choose a command other than play, toggle and resume"
+                "leave allow_retained out, or choose a command other than play, toggle, resume and tonight"
             )
 
     @property
     def can_start(self) -> bool:
-        """Whether its command can make a silent speaker sound."""
+        """Whether its command can make a silent speaker sound, at once or later."""
         return isinstance(self.command, STARTERS)
 
     @property
