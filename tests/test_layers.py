@@ -24,7 +24,8 @@ LAYERS = [
     {"wire"},
     {"ports"},
     {"config"},
-    {"outcome", "start", "states", "watch", "items"},
+    {"outcome", "start", "states", "watch", "items", "inbox"},
+    {"desk"},
     {"levels", "asleep", "taming", "setbacks", "coming", "programme"},
     {"run"},
     {"keeper"},
@@ -62,7 +63,7 @@ STANDARD_ONLY = {
     "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall",
-    "measuring", "items",
+    "measuring", "items", "inbox", "desk",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

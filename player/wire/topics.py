@@ -30,6 +30,8 @@ class Incoming:
         retained: it was kept by the broker, or was sent to be kept.
         response_topic: MQTT 5: where the sender wants the answer.
         correlation: MQTT 5: what the sender wants to see again with it.
+        expires_s: MQTT 5: so many seconds after its arrival it is worth nothing; None for ever.
+        marks: MQTT 5: user properties, names and values.
     """
 
     topic: str
@@ -37,11 +39,21 @@ class Incoming:
     retained: bool = False
     response_topic: str | None = None
     correlation: bytes | None = None
+    expires_s: float | None = None
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """The broker is connected and the command topics are subscribed."""
+    """The broker is connected and the command topics are subscribed.
+
+    Attributes:
+        protocol: the version of MQTT that is spoken.
+        is_fallback: a newer one was tried, and the broker does not speak it.
+    """
+
+    protocol: str = "5"
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,11 @@ class Topics:
             if topic.startswith(f"{root}/"):
                 return topic[len(root) + 1 :]
         return None
+
+
+def may_stop(incoming: Incoming) -> bool:
+    """Whether a message on a command topic is worth reading at once, because it could be a stop. Quick."""
+    return not incoming.retained and ("stop" in incoming.topic or b"stop" in incoming.payload)
 
 
 def parse(topics: Topics, incoming: Incoming) -> Request | None:
