@@ -192,7 +192,7 @@ class App:
             case Incoming() | Refusal():
                 self._take_incoming(message, now)
             case LinkUp():
-                self._greet(now)
+                self._greet(message, now)
             case LinkDown(reason):
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
             case Reload():
@@ -245,9 +245,9 @@ class App:
         if taken.request is not None:
             self._hand_over(taken.request, now)
 
-    def _greet(self, now: Now) -> None:
+    def _greet(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
-        log.info("broker: connected")
+        log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
         self._pacer.forget()
         self._publish_state(now)
 

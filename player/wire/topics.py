@@ -48,12 +48,16 @@ class LinkUp:
     """The broker is connected and the command topics are subscribed.
 
     Attributes:
-        protocol: the version of MQTT that is spoken.
-        is_fallback: a newer one was tried, and the broker does not speak it.
+        fell_back_to: the older version of MQTT that is spoken because the broker does not speak 5.
     """
 
-    protocol: str = "5"
-    is_fallback: bool = False
+    fell_back_to: str | None = None
+
+    @property
+    def line(self) -> str:
+        """One line for the journal."""
+        older = self.fell_back_to
+        return "connected" if older is None else f"connected with MQTT {older}, because it does not speak 5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +140,9 @@ def parse(topics: Topics, incoming: Incoming) -> Request | None:
     if verb is None or incoming.retained:
         return None
     value = read(incoming.payload)
-    common: dict[str, Any] = {}
+    common: dict[str, Any] = dict(incoming.marks)
     if isinstance(value, Mapping):
-        common = {key: value[key] for key in _COMMON_KEYS if key in value}
+        common |= {key: value[key] for key in _COMMON_KEYS if key in value}
         value = {key: found for key, found in value.items() if key not in _COMMON_KEYS}
     if not verb:
         verb, value = _verb_in(value)
@@ -155,9 +159,10 @@ def reply_to(incoming: Incoming) -> ReplyTo | None:
     """Where the refusal of a message goes, as far as it can be made out; None when nobody waits for it."""
     sender_id = None
     try:
+        sender_id = _sender_id(dict(incoming.marks))
         value = read(incoming.payload)
         if isinstance(value, Mapping):
-            sender_id = _sender_id(value)
+            sender_id = _sender_id(value) or sender_id
     except Refused:
         pass  # what cannot be read has no id; the response topic may still be good
     return _reply_to(sender_id, incoming)

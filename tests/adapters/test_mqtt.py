@@ -63,9 +63,10 @@ def house() -> Iterator[House]:
 
 
 def test_the_plan_has_the_command_topics_its_own_availability_and_the_will(house: House) -> None:
-    """The will is on the same topic that is watched for it."""
+    """The will is on the same topic that is watched for it; what is sent carries format and name."""
     house.link.start()
-    assert house.broker.next().plan == Plan("id", TOPICS.subscriptions, (AVAILABILITY,), AVAILABILITY)
+    marks = (("v", "1"), ("device", "bedroom"))
+    assert house.broker.next().plan == Plan("id", TOPICS.subscriptions, (AVAILABILITY,), AVAILABILITY, marks)
 
 
 def test_online_is_published_before_the_app_is_told(house: House) -> None:
@@ -314,6 +315,20 @@ def test_a_password_file_that_cannot_be_read_is_a_warning(tmp_path: Path, caplog
     assert [record.getMessage() for record in caplog.records] == [
         f"the broker's password cannot be read from {path}: No such file or directory",
         f"the broker's password cannot be read from {path}: it is not UTF-8 text",
+    ]
+
+
+def test_a_credential_is_what_the_service_manager_hands_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By its name in the folder that systemd names; by hand there is none, and that is said."""
+    (tmp_path / "lull.mqtt-password").write_text("s3cret\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    settings, other = (MqttSettings(password_file=f"credential:{name}") for name in ("lull.mqtt-password", "other"))
+    assert read_password(settings, environ) == "s3cret"
+    assert read_password(settings, {}) is None
+    assert read_password(other, environ) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "the broker's password cannot be read from credential:lull.mqtt-password: only a service is handed credentials",
+        "the broker's password cannot be read from credential:other: No such file or directory",
     ]
 
 
