@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import subprocess
 import time
+from typing import Any
 
 from player.adapters.mqtt import MqttLink
 from player.settings import MqttProtocol, MqttSettings
@@ -38,7 +39,8 @@ class House:
         return link
 
     def settings(self, protocol: MqttProtocol = MqttProtocol.V5, **more: object) -> MqttSettings:
-        return MqttSettings(host="127.0.0.1", port=self.broker.port, protocol=protocol, **more)  # type: ignore[arg-type]
+        asked: dict[str, Any] = {"port": self.broker.port, **more}
+        return MqttSettings(host="127.0.0.1", protocol=protocol, **asked)
 
     def next(self) -> Incoming | LinkUp | LinkDown:
         return self.told.get(timeout=WAIT_S)
