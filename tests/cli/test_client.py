@@ -107,7 +107,9 @@ def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.Captur
         ("pause --host x --port 0", "port is 0; allowed is 1 to 65535"),
         ("pause --host x --prefix a/#", "prefix '#' is not a name"),
         ("pause --host x --device a/+", "device 'a/+' is not a name"),
-        ("pause --host x --device all", "lull/all/cmd"),
+        ("pause --host x --device all", "write --all"),
+        ("watch --host x --all", "watch shows one speaker"),
+        ("stop --host x --group a/+", "group 'a/+' is not a name"),
     ],
 )
 def test_wrong_usage_is_2_before_anything_is_sent(argv: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:

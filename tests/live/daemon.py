@@ -16,6 +16,8 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests import schemas
+
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 15.0
 
@@ -46,6 +48,7 @@ class Listener:
 
     def __init__(self, port: int) -> None:
         self.heard: list[Heard] = []
+        self._faults: list[str] = []
         self._news = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._take
@@ -57,6 +60,9 @@ class Listener:
     def _take(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         with self._news:
             self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, boot_s()))
+            kind = message.topic.rpartition("/")[2]
+            if kind in schemas.KINDS and message.payload:
+                self._faults += filter(None, [schemas.fault_of(kind, message.payload)])
             self._news.notify_all()
 
     def wait(self, what: str, matches: Any, since: int = 0, patience_s: float = PATIENCE_S) -> Heard:
@@ -108,9 +114,10 @@ class Listener:
         self._client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(5)
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect; whatever the speaker has published must have been as its schema says."""
         self._client.disconnect()
         self._client.loop_stop()
+        assert not self._faults, self._faults[:3]
 
 
 class Daemon:
