@@ -44,15 +44,15 @@ class Heard:
 
 
 class Listener:
-    """Hears everything below ``lull/`` on a broker, and sends commands."""
+    """Hears everything below ``lull/`` on a broker, or what a filter lets through, and sends commands."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, topics: str = "lull/#") -> None:
         self.heard: list[Heard] = []
         self._faults: list[str] = []
         self._news = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._take
-        self._client.on_connect = lambda client, *_: client.subscribe("lull/#", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(topics, qos=1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._ids = 0
@@ -167,6 +167,12 @@ class Daemon:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:
