@@ -19,8 +19,8 @@ def anything(rng: random.Random) -> tuple[str, bytes]:
     """A command of any kind but stop, sensible or not; now and then four kilobytes of it."""
     verb = rng.choice([verb for verb in VERBS if verb != "stop"])
     payload = rng.choice(
-        [b"", b"1", b"40", b"80", b"+5", b"-5", b"up", b"one", b"two", b"10m", b"90s", b"off", b"toggle", b"end-of-track",
-         b"undo", b"23:15", b"{", b"\xff\xfe", b"[" * 2000, b"x" * 5000, rng.randbytes(20),
+        [b"", b"1", b"40", b"80", b"+5", b"-5", b"up", b"one", b"two", b"10m", b"90s", b"off", b"toggle",
+         b"end-of-track", b"undo", b"23:15", b"{", b"\xff\xfe", b"[" * 2000, b"x" * 5000, rng.randbytes(20),
          json.dumps({"playlist": rng.choice(["one", "two", "three"]), "volume": rng.randrange(120)}).encode(),
          json.dumps({"id": str(rng.randrange(10**6))}).encode()]
     )  # fmt: skip
