@@ -354,6 +354,33 @@ class Taken:
     rc = 0
 
 
+@pytest.mark.slow
+def test_a_connection_that_has_ended_leaves_no_socket_to_the_garbage_collector() -> None:
+    """In a circle of references it may take paho's sockets before paho itself closes them, and complains of each."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], protocol=MqttProtocol.V311)
+        brokers = [Broker(settings, None, Plan("id"), lambda: None, lambda _message: None) for _ in range(3)]
+        for broker in brokers:
+            thread = threading.Thread(target=broker.serve)
+            thread.start()
+            client, _ = server.accept()
+            client.close()
+            thread.join(WAIT_S)
+            assert (broker._client._sock, broker._client._sockpairR, broker._client._sockpairW) == (None, None, None)
+
+
+def test_a_publication_while_the_connection_is_torn_down_is_dropped() -> None:
+    """The main thread publishes what it likes; sockets that the other thread closes under it are no exception."""
+    broker = Broker(MqttSettings(), None, Plan("id"), lambda: None, lambda _message: None)
+
+    def publish(*_args: object, **_more: object) -> None:
+        raise OSError(9, "Bad file descriptor")
+
+    broker._client.publish = publish  # type: ignore[assignment,method-assign]
+    assert not broker.publish("t", b"x")
+    broker.close(("t", b"offline"), 0.1)
+
+
 def test_a_name_server_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting, publishing and stopping return while the link's thread waits for a name."""
     asked, released = threading.Event(), threading.Event()
