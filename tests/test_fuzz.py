@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from player import inbox
@@ -98,7 +98,8 @@ def sent_for(house: House, message: Incoming) -> list[tuple[str, dict[str, Any]]
 
 @pytest.mark.slow
 @given(message=messages)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# no shrinking and no remembering: what fails has ended the app that all further examples would need
+@settings(max_examples=250, deadline=None, phases=[Phase.generate])
 def test_nothing_from_the_broker_ends_a_thread_and_every_refusal_names_its_reason(
     house: House, message: Incoming
 ) -> None:

@@ -39,8 +39,12 @@ def build_parser(named: str | None = None) -> argparse.ArgumentParser:
 def _command_first(words: list[str]) -> list[str]:
     """``lull --all stop`` reads better than ``lull stop --all`` and means the same."""
     if words[:1] == ["--all"] or (words and words[0].startswith("--group=")):
-        return [*words[1:], words[0]]
-    return [*words[2:], *words[:2]] if words[:1] == ["--group"] and len(words) > 2 else words
+        moved = [*words[1:], words[0]]
+    elif words[:1] == ["--group"] and len(words) > 2:
+        moved = [*words[2:], *words[:2]]
+    else:
+        return words
+    return words if moved[0] in COMMANDS else moved
 
 
 def main(argv: Sequence[str] | None = None) -> int:
