@@ -66,16 +66,21 @@ class Desk:
     def take(self, message: Incoming | Refusal, now_s: float) -> Taken:
         """Read a message, or say why it is not obeyed."""
         if isinstance(message, Refusal):
-            asked = message.message
-            answer_to = asked.reply_to if isinstance(asked, Request) else reply_to(asked)
-            origin = asked.origin if isinstance(asked, Request) else "mqtt"
-            return _refused(answer_to, message.reason, origin, is_news=message.is_news)
+            return self._refuse(message)
         assert self.topics is not None, "nothing comes without a broker"
         try:
             request = parse(self.topics, message)
         except Refused as refusal:
             return _refused(reply_to(message), str(refusal), "mqtt", is_news=True)
         return Taken() if request is None else self._unless_repeated(request, now_s)
+
+    def _refuse(self, refusal: Refusal) -> Taken:
+        asked = refusal.message
+        if isinstance(asked, Request):
+            return _refused(asked.reply_to, refusal.reason, asked.origin, is_news=refusal.is_news)
+        if asked.retained:
+            return Taken()  # nobody's wish of this moment, and so nobody's disappointment
+        return _refused(reply_to(asked), refusal.reason, "mqtt", is_news=refusal.is_news)
 
     def note(self, answer: Answer) -> None:
         """Remember an answer, for when its command comes again."""

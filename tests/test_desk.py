@@ -40,6 +40,13 @@ def test_what_the_inbox_refused_is_answered_and_told_only_as_news() -> None:
     )
 
 
+def test_a_retained_command_is_not_even_refused() -> None:
+    """Also where it has expired while it waited."""
+    retained = Incoming(LOUDER.topic, LOUDER.payload, retained=True)
+    assert Desk(TOPICS).take(retained, 0.0) == Taken()
+    assert Desk(TOPICS).take(Refusal(retained, "too late", is_news=True), 0.0) == Taken()
+
+
 def test_a_command_that_comes_twice_is_obeyed_once_and_answered_twice() -> None:
     """Same id and content: the sender did not hear the first answer, and wants one step and not two."""
     desk = Desk(TOPICS)
