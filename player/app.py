@@ -21,10 +21,12 @@ from typing import Final, TypeAlias
 from player import orders
 from player.clock import Clock, Now
 from player.config import Config, differences, load
+from player.desk import Desk
 from player.dsp.types import MakePowerMeter
 from player.engine import Engine, EngineSettings
-from player.errors import ConfigError, Refused
+from player.errors import ConfigError
 from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
+from player.inbox import Inbox, Refusal
 from player.librarian import Librarian
 from player.measuring import Measuring
 from player.outcome import Outcome
@@ -60,7 +62,7 @@ class Quit:
     over_s: float = TERM_FADE_S
 
 
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Knock | Reload | Quit
+Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Knock | Reload | Quit | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ class App:
     """
 
     def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
-        self.inbox: queue.SimpleQueue[Inbound] = queue.SimpleQueue()
+        self._desk = Desk()
+        self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._desk.lane_of)
         self._config = config
         self._parts = parts
         self._watchers = tuple(watchers)
@@ -128,8 +131,9 @@ class App:
     def _open_link(self, config: Config) -> None:
         if config.mqtt is None:
             return
-        self._topics = topics.Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
-        self._link = self._parts.make_link(config.mqtt, self._topics.device, self._triggered.deliver)
+        device = config.settings.device
+        self._topics = self._desk.topics = topics.Topics(config.mqtt.prefix, device, config.mqtt.groups)
+        self._link = self._parts.make_link(config.mqtt, device, self._triggered.deliver)
         self._triggered.attach(self._link.listen)
         self._link.start()
 
@@ -188,10 +192,10 @@ class App:
 
     def _act(self, message: Inbound | None, now: Now) -> None:
         match message:
-            case Incoming():
+            case Incoming() | Refusal():
                 self._take_incoming(message, now)
             case LinkUp():
-                self._greet(now)
+                self._greet(message, now)
             case LinkDown(reason):
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
             case Reload():
@@ -239,21 +243,16 @@ class App:
 
     # The wire.
 
-    def _take_incoming(self, incoming: Incoming, now: Now) -> None:
-        assert self._topics is not None
-        try:
-            request = topics.parse(self._topics, incoming)
-        except Refused as refusal:
-            reply_to = topics.reply_to(incoming)
-            self._tell(Answer(reply_to, is_done=False, text=str(refusal), data={}), now)
-            self._tell(News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"}), now)
-            return
-        if request is not None:
-            self._hand_over(request, now)
+    def _take_incoming(self, message: Incoming | Refusal, now: Now) -> None:
+        taken = self._desk.take(message, now.boot_s)
+        for event in taken.events:
+            self._tell(event, now)
+        if taken.request is not None:
+            self._hand_over(taken.request, now)
 
-    def _greet(self, now: Now) -> None:
+    def _greet(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
-        log.info("broker: connected")
+        log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
         self._pacer.forget()
         self._publish_state(now)
 
@@ -270,6 +269,7 @@ class App:
 
     def _tell(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):
+            self._desk.note(event)
             self._reply(event, now)
             return
         if event.type == "session_started":

@@ -24,6 +24,7 @@ from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
 from player.triggered import Arrival
 from player.wire.topics import Incoming, LinkUp
+from tests import schemas
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
 
@@ -60,6 +61,7 @@ class FakeLink:
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
     ) -> None:
         assert qos <= 1
+        schemas.check(topic, payload)
         self.sent.append((topic, payload, retain, correlation))
 
     def fields(self, topic: str) -> list[dict[str, Any]]:
@@ -191,6 +193,7 @@ def test_what_is_not_understood_is_refused_with_an_answer_and_an_event(house: Ho
     assert answer["id"] == "7"
     assert answer["done"] is False
     assert "plya" in answer["text"]
+    house.wait(lambda: bool(house.link.fields("lull/bedroom/event")))
     assert "command_rejected" in [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
 
 

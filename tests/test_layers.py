@@ -25,7 +25,8 @@ LAYERS = [
     {"triggers"},
     {"ports"},
     {"config"},
-    {"outcome", "start", "states", "watch", "items"},
+    {"outcome", "start", "states", "watch", "items", "inbox"},
+    {"desk"},
     {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
     {"keeper"},
@@ -63,7 +64,7 @@ STANDARD_ONLY = {
     "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
-    "measuring", "items",
+    "measuring", "items", "inbox", "desk",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 from player.adapters.mqtt_self import Backoff
 from player.clock import SystemClock
 from player.triggers.content import MAX_BYTES
+from player.wire.payloads import FORMAT
 from player.wire.topics import OFFLINE, ONLINE, Incoming, LinkDown, LinkUp, Topics
 from player.wire.values import MAX_PAYLOAD_BYTES
 
@@ -31,16 +32,23 @@ class Plan:
         commands: filters on which only what is sent now counts: nothing retained, nothing of our own.
         others: filters on which everything is wanted.
         will: topic whose retained payload becomes ``offline`` when the connection breaks.
+        marks: MQTT 5: user properties of all that is published.
     """
 
     client_id: str
     commands: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     will: str | None = None
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 class Connection(Protocol):
     """One attempt to be connected; used once."""
+
+    @property
+    def fell_back_to(self) -> str | None:
+        """The older protocol that is spoken because the broker does not speak the newer; None when it does."""
+        ...
 
     def serve(self) -> str:
         """Connect and work on the calling thread until it is over; returns the reason."""
@@ -86,7 +94,8 @@ class Link:
         backoff: Backoff | None = None,
     ) -> None:
         self._topics = topics
-        self._plan = Plan(client_id, topics.subscriptions, (topics.availability,), topics.availability)
+        marks = (("v", str(FORMAT)), ("device", topics.device))
+        self._plan = Plan(client_id, topics.subscriptions, (topics.availability,), topics.availability, marks)
         self._deliver = deliver
         self._connect = connect
         self._backoff = Backoff() if backoff is None else backoff
@@ -179,7 +188,7 @@ class Link:
         self._connection.publish(self._topics.availability, ONLINE, retain=True, qos=1)
         self._told = None
         self._is_up = True
-        self._deliver(LinkUp())
+        self._deliver(LinkUp(self._connection.fell_back_to))
         with self._listening:
             self._subscribed = ()
             self._bring_up_to_date()
@@ -195,8 +204,7 @@ class Link:
             self._drop_retained(incoming.topic)
         else:
             # cut to what is enough to be refused for its length
-            payload = incoming.payload[: MAX_PAYLOAD_BYTES + 1]
-            self._deliver(Incoming(incoming.topic, payload, False, incoming.response_topic, incoming.correlation))
+            self._deliver(replace(incoming, payload=incoming.payload[: MAX_PAYLOAD_BYTES + 1]))
 
     def _drop_retained(self, topic: str) -> None:
         """One line for each topic: a broker repeats what it retains at every connection."""

@@ -15,6 +15,7 @@ from player.caps import GuardMode, GuardSettings
 from player.errors import ConfigError
 from player.safety import SHORTEST_RISE_S
 from player.settings import (
+    CREDENTIAL,
     DAYS,
     AudioSettings,
     Entry,
@@ -212,7 +213,8 @@ def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
     if tls is not None:
         files |= {"tls.ca": tls.ca, "tls.cert": tls.cert, "tls.key": tls.key}
     for key, path in files.items():
-        if path is not None and not os.access(path, os.R_OK):
+        # a credential is there for the service alone
+        if path is not None and not path.startswith(CREDENTIAL) and not os.access(path, os.R_OK):
             yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
 
 

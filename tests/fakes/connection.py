@@ -14,6 +14,8 @@ WAIT_S = 5.0
 class FakeConnection:
     """Serves until the test says `end` or `fail`; comes `up` and receives `message` when the test says so."""
 
+    fell_back_to: str | None = None
+
     def __init__(self, plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> None:
         self.plan = plan
         self.published: queue.SimpleQueue[tuple[str, bytes, bool, int, bytes | None]] = queue.SimpleQueue()
