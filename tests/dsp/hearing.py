@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from player.adapters.ebur128 import HopMeter, ProgrammeMeter
 from player.dsp.chain import Chain
-from player.dsp.guard import Guard
-from player.dsp.hearing import HOP_FRAMES, Hearing, to_lufs
+from player.dsp.guard import Guard, Volumes
+from player.dsp.hearing import HOP_FRAMES, HOP_S, Hearing, to_lufs
 from player.dsp.startle import Judge, Onset
 from tests.signals import Sound, frames_of, in_blocks, pink, rng_for, scaled, silence
 
@@ -25,13 +25,19 @@ def at_lufs(sound: Sound, lufs: float) -> Sound:
     return scaled(sound, lufs - meter.integrated_lufs)
 
 
+def at_full(frames: int) -> Volumes:
+    """Full volume, and nothing else that rises."""
+    ones = [1.0] * (frames // HOP_FRAMES)
+    return Volumes(ones, ones, [10 ** (0.6 * HOP_S)] * len(ones))
+
+
 def guarded(sound: Sound, *, strict: bool = False) -> tuple[Sound, Guard]:
     """What a guard at full volume makes of a sound, and the guard; whole blocks, without the delay."""
     guard = Guard(HopMeter, TARGET)
     guard.is_strict = strict
-    ones = [1.0] * (BLOCK // HOP_FRAMES)
+    volumes = at_full(BLOCK)
     whole = sound[: len(sound) // BLOCK * BLOCK]
-    parts = [guard.process(block, ones, ones) for block in in_blocks(np.concatenate((whole, silence(0.1))), BLOCK)]
+    parts = [guard.process(block, volumes) for block in in_blocks(np.concatenate((whole, silence(0.1))), BLOCK)]
     return np.concatenate(parts)[HOP_FRAMES : HOP_FRAMES + len(whole)], guard
 
 

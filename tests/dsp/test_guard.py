@@ -12,6 +12,7 @@ from player.dsp.guard import Guard
 from player.dsp.hearing import HOP_FRAMES
 from tests.dsp.hearing import (
     TARGET,
+    at_full,
     at_lufs,
     emergence_db,
     faded_in,
@@ -201,7 +202,7 @@ def test_the_same_bits_however_many_chunks_come_at_once() -> None:
     sound = with_part(whispers(6.0), 3.0, noise(0.2))
 
     def process(guard: Guard) -> Callable[[Sound], Sound]:
-        return lambda hops: guard.process(hops, [1.0] * (len(hops) // HOP_FRAMES), [1.0] * (len(hops) // HOP_FRAMES))
+        return lambda hops: guard.process(hops, at_full(len(hops)))
 
     sizes = (10 * HOP_FRAMES, 30 * HOP_FRAMES, 200 * HOP_FRAMES)
     outs = []
@@ -215,12 +216,11 @@ def test_rest_and_forget_make_sound_new_again() -> None:
     """After 31 s of silence elsewhere, or of unknown length, whispers have to be let in again."""
     sound = at_lufs(pink(32.0), TARGET)
     again = sound[: frames_of(1.0)]
-    ones = [1.0] * (len(again) // HOP_FRAMES)
     reductions = []
     for wait in (lambda _guard: None, lambda guard: guard.rest(31 * 200), lambda guard: guard.forget()):
         _, guard = guarded(sound)
         wait(guard)
-        guard.process(again, ones, ones)
+        guard.process(again, at_full(len(again)))
         reductions.append(guard.reduction_db)
     assert reductions[0] < 1.0
     assert min(reductions[1:]) > 6.0
