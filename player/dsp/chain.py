@@ -82,13 +82,13 @@ class Chain:
     def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
         """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling.
 
-        Without ``may_rise`` a deck rises in this block: a ramp on its way up stands still, and the guard lets nothing go.
+        Without ``may_rise`` a ramp on its way up stands still for this block, because a deck rises in it.
         """
         self.broken = None
         if len(mixed) == 0 or not self._is_fit(mixed, MOST):
             return np.zeros_like(mixed)
         hops = self._hops.take(mixed)
-        guarded, full = self._guarded(hops, may_rise=may_rise) if len(hops) else (hops, 0.0)
+        guarded, full = self._guarded(hops, moves=may_rise or not self.ramp.is_rising) if len(hops) else (hops, 0.0)
         out = self.limiter.process(self._hops.give(guarded, len(mixed)))
         if not self._is_fit(out, self.limiter.bound):
             return np.zeros_like(out)
@@ -122,16 +122,15 @@ class Chain:
         self.ramp.hush()
         self.limiter.reset()
 
-    def _guarded(self, hops: Block, *, may_rise: bool) -> tuple[Block, float]:
+    def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
         """Whole hops behind the guard, and the volume that counts as full."""
-        moves = may_rise or not self.ramp.is_rising
         clean = self._highpass.process(hops)
-        volumes = self._volumes(len(hops) // HOP_FRAMES, may_rise=may_rise, moves=moves)
+        volumes = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
         self.before_guard = loud = self.declick.process(loud)
         return self.guard.process(loud, volumes), max(volumes.full)
 
-    def _volumes(self, hops: int, *, may_rise: bool, moves: bool) -> Volumes:
+    def _volumes(self, hops: int, *, moves: bool) -> Volumes:
         """What the guard is to know of the coming hops."""
         ramp, full, low, left = self.ramp, [], [], self._left
         target, former = _power(ramp.target_db), _power(ramp.level_db)
@@ -143,7 +142,7 @@ class Chain:
                 self._room = min(self._room or target, target)
             full.append(max(level, target))
             low.append(self._room)
-            left.append(_left(former, level) if may_rise else 1.0)
+            left.append(max(1.0, _RISE * former / level) if level > former else _RISE)
             former = level
         self._left = left[hops:]
         return Volumes(full, low, [min(left[hop : hop + _LATE_HOPS + 1]) for hop in range(hops)])
@@ -159,11 +158,6 @@ class Chain:
 
 def _power(level_db: float) -> float:
     return db_to_gain(level_db) ** 2 if level_db > SILENCE_DB else 0.0
-
-
-def _left(former: float, level: float) -> float:
-    """What a ramp that went from one power gain to another in a hop leaves of a hop's rise, as a factor."""
-    return max(1.0, _RISE * former / level) if level > former else _RISE
 
 
 def _let_go(block: Block) -> Block:

@@ -20,11 +20,14 @@ that a level that stops being familiar while it sounds is let down, not cut. H i
 rise of the ramp passes nearly as it is, and anything steeper is made so.
 
 The gain falls at once. It returns with a time constant of 40 ms where that is not heard, in the pauses behind what was
-held down: as long as the hop stays 3 dB below the fast level E. Otherwise its return is a rise like any other: 6 dB/s,
-of which the ramp and the decks take their share first, so that the guard holds still while they rise at 6 dB/s. (A
-return of 40 ms on top of a ramp was measured at 10 dB/s.) A hop's gain holds for each of its samples: at the
-border of two hops stands the lower gain, and between borders a straight line in dB. That is why the stage is one hop
-late. The gains as they were applied, not as they were asked for, are what H, B and Q are made of.
+held down: as long as the hop stays 1 dB below the fast level E. Otherwise its return is a rise like any other: 6 dB/s,
+less what the ramp takes of them and what comes in rises by, so that the guard holds still while a ramp or a deck rises
+at 6 dB/s. (A return of 40 ms on top of a ramp was measured at 10 dB/s.) What comes in as an onset is not let in by more
+than 1.5 dB over what became of the sound before it, or its KI would be raised by as much.
+
+A hop's gain holds for each of its samples: at the border of two hops stands the lower gain, and between borders a
+straight line in dB. That is why the stage is one hop late. The gains as they were applied, not as they were asked for,
+are what H, B and Q are made of.
 
 Where it falls short: what is held down for long is flattened. A sound that comes back after over 30 s is new again; a
 bell each minute is tamed each minute. What is also far over C3 ends its rise more sharply than it came: its KI can be
@@ -73,8 +76,10 @@ APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
 LET_DOWN: Final[float] = 10.0 ** (-20.0 * HOP_S / 10.0)
 _LET_DOWN_CHUNK: Final[float] = LET_DOWN**CHUNK_HOPS
 RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
-UNHEARD: Final = 0.5
-"""3 dB below E: less would let a steady tone dip and come back."""
+UNHEARD: Final = 0.8
+"""1 dB below E: less would let a steady tone dip and come back."""
+LET_IN: Final = 1.4
+"""1.5 dB. With 1.15 dB whispers behind a word that was held down are held down for over 1 % of the time, C9's limit."""
 FLOOR: Final[float] = 10.0**-1.8
 """18 dB under calm, 6 dB below the floor of the contract, because calm material may lie below the target."""
 HABITUAL: Final[float] = 10.0**-0.6
@@ -97,7 +102,7 @@ class Volumes:
     Attributes:
         full: what C3 counts as full level: the ramp's, or its target's if higher.
         low: the lowest since silence; the floor hangs on it.
-        left: by how much the guard's own gain may rise, as a factor: what other rises leave of 6 dB/s.
+        left: by how much the guard's own gain may rise, as a factor: what the ramp leaves of 6 dB/s.
     """
 
     full: Sequence[float]
@@ -133,6 +138,7 @@ class Guard:
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
         self._used_to = 0.0
+        self._came = 0.0  # the fast level of what comes in, up to the hop that is held back
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
@@ -187,12 +193,14 @@ class Guard:
 
     def _step(self, power: float, peak: float, full: float, low: float, left: float) -> float:
         """Decide about one hop; the power gain at its start, which settles the hop before."""
-        gain, former = 1.0, self._gain
+        gain, former, came = 1.0, self._gain, self._came
         if power > _TINY or peak > _TINY:
             gain = min(1.0, self._bound(power, peak, full, low))
+        self._came = FAST_KEEP * came + FAST_TAKE * power
         if gain > former:
             unheard = UNHEARD * self._hearing.fast / max(power, _TINY)
-            gain = min(former + (gain - former) * RETURN, max(former * left, unheard))
+            risen = max(1.0, left * came / max(self._came, _TINY))
+            gain = min(former + (gain - former) * RETURN, max(former * risen, unheard))
             gain = gain if gain < _NEARLY_ONE else 1.0
         border = min(gain, former)
         self._settle(border)
@@ -222,6 +230,7 @@ class Guard:
             return False
         self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
+        self._came = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
         self._fast_bound *= _LET_DOWN_CHUNK
@@ -252,6 +261,8 @@ class Guard:
             level, late = fast / full_power, late / full_power
             left = min(self._momentary.bound(level, late), self._short_term.bound(level, late))
             room = min(room, full_power * left)
+        if power > self._came:
+            room = min(room, LET_IN * power * max(fast, background) / max(self._came, background, _TINY))
         allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM)
         return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
 
