@@ -7,16 +7,19 @@ Frozen, on the standard library alone, and valid once built: each class checks i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from datetime import time
+from dataclasses import dataclass, field, replace
+from datetime import date, time
 from enum import StrEnum
 from typing import Final
 
-from player.caps import GuardSettings, MixerSettings, NightCap
+from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings
 from player.checks import check_name, check_range
+from player.dates import Dates
 from player.safety import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.units import VOLUME_MAX
 
+ONCE: Final = "tonight"
+"""What a start that was planned by hand is called; no entry of the config has that name."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Weekday names in the order of `datetime.date.weekday`."""
 
@@ -144,7 +147,14 @@ class Playlist:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the schedule; None means: take the general default."""
+    """One line of the schedule; None means: take the general default.
+
+    Attributes:
+        at: the local time at which it starts.
+        own_times: another time for some of its weekdays.
+        leave_out: dates on which it does not start.
+        only_on: the one date on which it starts, None where it comes again.
+    """
 
     name: str
     at: time
@@ -155,17 +165,31 @@ class Entry:
     fade_in_s: float | None = None
     fade_out_s: float | None = None
     takes_over: bool = False
+    own_times: tuple[tuple[int, time], ...] = ()
+    leave_out: tuple[Dates, ...] = ()
+    only_on: date | None = None
 
     def __post_init__(self) -> None:
         check_name("schedule entry", self.name)
         if not self.days or not self.days <= frozenset(range(7)):
             raise ValueError(f"days must hold at least one of {', '.join(DAYS)}")
+        for day, _ in self.own_times:
+            if day not in self.days:
+                raise ValueError(f"names {DAYS[day]}, which is none of its days")
         if self.volume is not None:
             check_range("volume", self.volume, 0, VOLUME_MAX)
         if self.fade_in_s is not None:
             check_range("fade_in", self.fade_in_s, 0, 3600)
         if self.fade_out_s is not None:
             check_range("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
+
+    def at_on(self, day: date) -> time | None:
+        """The local time at which it starts on a date, None where it does not."""
+        if day.weekday() not in self.days or any(day in dates for dates in self.leave_out):
+            return None
+        if self.only_on is not None and day != self.only_on:
+            return None
+        return dict(self.own_times).get(day.weekday(), self.at)
 
 
 class OutputKind(StrEnum):
@@ -252,6 +276,7 @@ class MqttSettings:
 class Settings:
     """All that the session needs to know; a reload hands it a new one.
 
+    ``away`` are dates on which no entry of the schedule starts.
     ``trusts_clock`` says that the machine's clock is right without a witness (a virtual machine, a clock of its own).
     """
 
@@ -260,16 +285,23 @@ class Settings:
     fades: FadeSettings = field(default_factory=FadeSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
     timer: TimerSetting = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
     playlists: tuple[Playlist, ...] = ()
     default_playlist: str | None = None
     schedule: tuple[Entry, ...] = ()
+    away: tuple[Dates, ...] = ()
     catch_up_s: float = 20 * 60.0
     trusts_clock: bool = False
 
     def playlist(self, name: str) -> Playlist | None:
         """The playlist of that name, or None."""
         return next((playlist for playlist in self.playlists if playlist.name == name), None)
+
+    def planned(self) -> tuple[Entry, ...]:
+        """The schedule, ``away`` included."""
+        away = self.away
+        return tuple(replace(entry, leave_out=entry.leave_out + away) if away else entry for entry in self.schedule)
 
     @property
     def first_playlist(self) -> str | None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "player"
 LAYERS = [
     {"units", "errors"},
     {"clock"},
-    {"safety", "checks"},
+    {"safety", "checks", "dates"},
     {"caps"},
     {"settings"},
     {"commands", "measured"},
@@ -25,10 +25,10 @@ LAYERS = [
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items"},
-    {"levels", "asleep", "taming", "setbacks", "coming", "programme"},
+    {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
     {"keeper"},
-    {"recall"},
+    {"recall", "planning"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
@@ -58,10 +58,10 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "checks", "caps", "settings", "measured", "commands", "orders", "events",
-    "night", "wire",
+    "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
+    "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks", "coming", "recall",
+    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
     "measuring", "items",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

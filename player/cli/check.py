@@ -179,9 +179,11 @@ def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:
 def _entry(entry: Entry, settings: Settings) -> str:
     days = "daily" if len(entry.days) == len(DAYS) else " ".join(DAYS[day] for day in sorted(entry.days))
     volume = settings.volume.default if entry.volume is None else entry.volume
+    own = "".join(f", {DAYS[day]} {at:%H:%M}" for day, at in entry.own_times)
+    out = f", {len(entry.leave_out)} left out" if entry.leave_out else ""
     over = ", takes over what plays" if entry.takes_over else ""
     return (
-        f"{entry.name}: {entry.at:%H:%M} {days}, {entry.playlist or settings.first_playlist}, "
+        f"{entry.name}: {entry.at:%H:%M} {days}{own}{out}, {entry.playlist or settings.first_playlist}, "
         f"volume {volume}, timer {_timer(entry.timer or settings.timer)}{over}"
     )
 
@@ -189,7 +191,7 @@ def _entry(entry: Entry, settings: Settings) -> str:
 def _next(settings: Settings, wall: datetime) -> str:
     from player.night.schedule import next_start
 
-    coming = next_start(settings.schedule, wall)
+    coming = next_start(settings.planned(), wall)
     if coming is None:
         return "no start is planned"
     entry, planned = coming

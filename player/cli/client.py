@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from dataclasses import replace
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.checks import check_name
-from player.cli import shown
+from player.cli import shown, starts
 from player.cli.client_verbs import VERBS, Verb
+from player.cli.where import DEFAULT_CONFIG, chosen_config
 from player.errors import LullError, Refused
 from player.settings import MqttSettings
 from player.wire.topics import ALL, Incoming, Topics
@@ -26,7 +26,6 @@ from player.wire.verbs import to_command
 if TYPE_CHECKING:
     from player.cli.remote import Remote
 
-DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
 DEFAULT_TIMEOUT_S: Final = 5.0
 DONE: Final = 0
 REFUSED: Final = 1
@@ -64,6 +63,8 @@ def add_parsers(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, connect, ask, show the answer; returns the exit code."""
     verb: Verb | None = args.verb
+    if verb is not None and verb.name == "schedule" and args.value is None and args.at is None:
+        return starts.run(args)
     try:
         fields = {} if verb is None else verb.fields(args)
         if verb is not None:
@@ -106,7 +107,7 @@ def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
 
 
 def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
-    chosen = named or (Path(os.environ["LULL_CONFIG"]) if os.environ.get("LULL_CONFIG") else None)
+    chosen = chosen_config(named)
     if chosen is None and not DEFAULT_CONFIG.exists():
         return MqttSettings(), None
     from player.config import load

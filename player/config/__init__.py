@@ -31,10 +31,12 @@ _IN_SETTINGS: Final = {
     "fades": "fades",
     "limits": "limits",
     "guard": "guard",
+    "session": "session",
     "timer": "timer",
     "playlists": "playlists",
     "default_playlist": "default_playlist",
     "schedule": "schedule",
+    "away": "away",
     "catch_up": "catch_up_s",
     "trust_clock": "trusts_clock",
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from player.caps import GuardSettings, MixerSettings, NightCap
+from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings, Taper
 from player.config.tree import Table
 from player.config.values import Reader, Spot, Told, each
 from player.errors import did_you_mean
@@ -29,7 +29,7 @@ from player.settings import (
 
 S = TypeVar(
     "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,
-    MqttSettings, TlsSettings, Playlist, Entry,
+    MqttSettings, TlsSettings, Playlist, Entry, SessionSettings, Taper,
 )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from datetime import time
 from typing import Any, Final
 
 from player.checks import check_name, check_range
-from player.config.caps import GUARD, guard, mixer, night_cap
+from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, session
+from player.config.dates import dates, own_times
 from player.config.fill import Key, Keys, fill, put, read
 from player.config.tree import Leaf, Listing, Table, shown
 from player.config.values import (
@@ -36,6 +37,7 @@ from player.config.values import (
 )
 from player.errors import did_you_mean
 from player.settings import (
+    ONCE,
     AudioSettings,
     Entry,
     FadeSettings,
@@ -198,6 +200,8 @@ ENTRY: Final = Keys(
         Key("name", "name", word),
         Key("at", "at", clock_time),
         Key("days", "days", days),
+        Key("at_on", "own_times", own_times),
+        Key("leave_out", "leave_out", several(dates)),
         Key("playlist", "playlist", word),
         Key("volume", "volume", whole),
         Key("timer", "timer", timer),
@@ -207,7 +211,15 @@ ENTRY: Final = Keys(
     ),
     needs=("name", "at"),
 )
-_NESTED: Final = {"audio": AUDIO, "mqtt": MQTT, "volume": VOLUME, "fades": FADES, "limits": LIMITS, "guard": GUARD}
+_NESTED: Final = {
+    "audio": AUDIO,
+    "mqtt": MQTT,
+    "volume": VOLUME,
+    "fades": FADES,
+    "limits": LIMITS,
+    "guard": GUARD,
+    "session": SESSION,
+}
 TOP: Final = Keys(
     (
         Key("device", "device", _device),
@@ -217,10 +229,12 @@ TOP: Final = Keys(
         Key("fades", "fades", lambda spot: fill(spot, FADES, FadeSettings())),
         Key("limits", "limits", lambda spot: fill(spot, LIMITS, LimitSettings())),
         Key("guard", "guard", guard),
+        Key("session", "session", session),
         Key("timer", "timer", _timer),
         Key("playlists", "playlists", _playlists),
         Key("default_playlist", "default_playlist", word),
         Key("schedule", "schedule", _schedule),
+        Key("away", "away", several(dates)),
         Key("catch_up", "catch_up_s", _catch_up_s),
         Key("trust_clock", "trusts_clock", switch),
         Key("state_dir", "state_dir", file_path),
@@ -264,6 +278,8 @@ def _check_names(items: Sequence[Spot], entries: Sequence[Entry]) -> None:
         # an entry whose name could not be read carries a placeholder, which proves nothing
         if row is None or not isinstance(row.node, Leaf) or row.node.text.strip() != entry.name:
             continue
+        if entry.name == ONCE:
+            row.blame(f"{shown(ONCE)} is built in: a start that is planned by hand is called so; choose another name")
         if entry.name in lines:
             row.blame(f"{shown(entry.name)} is already the name of the entry in line {lines[entry.name]}")
         lines.setdefault(entry.name, row.place.line)

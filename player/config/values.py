@@ -194,7 +194,12 @@ def days(spot: Spot) -> frozenset[int]:
 
 
 def _day(spot: Spot) -> Sequence[int]:
-    value = text(spot).lower()
+    return day_of(text(spot))
+
+
+def day_of(word: str) -> Sequence[int]:
+    """The weekdays that a word means, Monday is 0. Raises ValueError when it means none."""
+    value = word.lower()
     if value in _DAY_GROUPS:
         return _DAY_GROUPS[value]
     for names in (DAYS, _LONG_DAYS):

@@ -30,11 +30,13 @@ HISTORY_S: Final = 3 * 3600.0
 PUNCTUAL_S: Final = 30.0
 """A start is not late within this time: the schedule is looked at every ten seconds only."""
 KEPT: Final = 1000
+HORIZON_DAYS: Final = 367
+"""The next start is looked for so far ahead: dates may be left out for long."""
 
 TOO_LATE: Final = "it is too late for it"
 
 _Key: TypeAlias = tuple[str, time, date]
-_Plan: TypeAlias = tuple[str, time, frozenset[int]]
+_Plan: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,17 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """One start of one entry: the local date it belongs to, and its moment, aware, in UTC."""
+    """One start of one entry: the local date and time it belongs to, and its moment, aware, in UTC."""
 
     entry: Entry
+    at: time
     day: date
     moment: datetime
 
     @property
     def key(self) -> _Key:
         """What is made at most once. The time is part of it: moved to a later time of the same day it starts again."""
-        return self.entry.name, self.entry.at, self.day
+        return self.entry.name, self.at, self.day
 
 
 def moment_of(day: date, at: time, zone: tzinfo) -> datetime:
@@ -100,23 +103,19 @@ def _end_of_gap(skipped: datetime) -> datetime:
 
 
 def _starts(entries: Iterable[Entry], days: Sequence[date], zone: tzinfo) -> list[_Start]:
-    return [
-        _Start(entry, day, moment_of(day, entry.at, zone))
-        for day in days
-        for entry in entries
-        if day.weekday() in entry.days
-    ]
+    planned = [(entry, entry.at_on(day), day) for day in days for entry in entries]
+    return [_Start(entry, at, day, moment_of(day, at, zone)) for entry, at, day in planned if at is not None]
 
 
 def next_start(entries: Sequence[Entry], after: datetime) -> tuple[Entry, datetime] | None:
     """The entry that is planned next, strictly after an aware time, and when, local in the zone of that time.
 
-    Of two at the same moment the one that is listed first is meant. None when there are no entries.
+    Of two at the same moment the one that is listed first is meant. None when there is none within a year.
     """
     zone = after.tzinfo
     assert zone is not None, "the time must carry its zone"
     limit = after.astimezone(UTC)
-    for ahead in range(8):  # in eight days each weekday comes around; a later date never comes before an earlier one
+    for ahead in range(HORIZON_DAYS if entries else 0):  # a later date never comes before an earlier one
         starts = _starts(entries, [after.date() + timedelta(days=ahead)], zone)
         coming = [start for start in starts if start.moment > limit]
         if coming:
@@ -162,7 +161,7 @@ class Planner:
             winner, late_s = max(recent, key=lambda pair: pair[0].moment)
             for start, _ in recent:
                 if _is_new(self._made, start.key) and start is not winner:
-                    reason = f"{winner.entry.name} at {winner.entry.at:%H:%M} takes its place"
+                    reason = f"{winner.entry.name} at {winner.at:%H:%M} takes its place"
                     told.append(Missed(start.entry, start.moment.astimezone(zone), reason))
             told.append(Due(winner.entry, winner.moment.astimezone(zone), late_s))
         return tuple(told)
@@ -171,7 +170,7 @@ class Planner:
         """Note since when each entry is known and the schedule is on; at the first look that is before the start."""
         since_s = boot_s if self._has_looked else boot_s - history_s
         if entries != self._entries:
-            plans = [(entry.name, entry.at, entry.days) for entry in entries]
+            plans = [_plan(entry) for entry in entries]
             self._known_since_s = {plan: self._known_since_s.get(plan, since_s) for plan in plans}
             self._entries = entries
             self._around = None
@@ -190,8 +189,7 @@ class Planner:
             if not oldest < start.moment <= moment or start.key in self._made:
                 continue
             age_s = elapsed_s(start.moment, moment)
-            plan = (start.entry.name, start.entry.at, start.entry.days)
-            if age_s < now.boot_s - max(self._known_since_s[plan], on_since_s):
+            if age_s < now.boot_s - max(self._known_since_s[_plan(start.entry)], on_since_s):
                 found.append((start, age_s))
         return sorted(found, key=lambda pair: pair[0].moment)
 
@@ -209,6 +207,11 @@ class Planner:
             self._starts = _starts(self._entries, days, zone)
             self._around = around
         return self._starts
+
+
+def _plan(entry: Entry) -> _Plan:
+    """What an entry plans; one that plans something else begins to count anew."""
+    return entry.name, entry.at, entry.days, entry.own_times, entry.leave_out, entry.only_on
 
 
 def _is_new(memory: dict[_Key, None], key: _Key) -> bool:

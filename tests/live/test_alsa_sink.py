@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -143,12 +144,13 @@ class TestLoss:
         sink = make_sink()
         with pytest.raises(SinkError, match="the sound server is not running"):
             sink.open()
+        gc.collect()  # what other tests left behind is not closed in between
         held = held_files()
         start_s = time.monotonic()
         with pytest.raises(SinkError):
             sink.open()
         assert time.monotonic() - start_s < 1.0
-        assert held_files() == held
+        assert held_files() <= held
 
     @pytest.mark.parametrize("device", ["nosuch", "hw:CARD=Nope", "plughw:CARD=Nope"])
     def test_a_missing_device_is_an_error_at_once(self, sound_server: SoundServer, device: str) -> None:

@@ -1,0 +1,84 @@
+"""``lull schedule`` without a value: what it lists."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from player.cli.main import main
+from player.cli.starts import moment
+from player.errors import LullError
+
+CONFIG = """\
+playlists: {rain: {paths: [/srv/rain]}, sea: {paths: [/srv/sea]}}
+timer: 45m
+away: [2026-03-24, 2026-04-02 to 2026-04-30]
+schedule:
+  - {name: night, at: "02:30", at_on: {sat: "23:15"}, days: [fri, sat, sun, mon, tue]}
+  - {name: other, at: "22:00", days: wed, playlist: sea, timer: off, leave_out: 2026-03-25}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A config, in Berlin."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    file = tmp_path / "lull.yaml"
+    file.write_text(CONFIG, encoding="utf-8")
+    return file
+
+
+def test_two_weeks_are_listed_with_their_offsets(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A skipped hour, days with a time of their own, dates left out by the entry and by all, and no end by a timer."""
+    assert main(["schedule", "--from", "2026-03-22T12:00", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Mon 2026-03-23T02:30:00+01:00  night  rain, timer 45m",
+        "Fri 2026-03-27T02:30:00+01:00  night  rain, timer 45m",
+        "Sat 2026-03-28T23:15:00+01:00  night  rain, timer 45m",
+        "Sun 2026-03-29T03:00:00+02:00  night  rain, timer 45m",
+        "Mon 2026-03-30T02:30:00+02:00  night  rain, timer 45m",
+        "Tue 2026-03-31T02:30:00+02:00  night  rain, timer 45m",
+        "Wed 2026-04-01T22:00:00+02:00  other  sea, timer off",
+    ]
+
+
+def test_as_json_with_the_moment_of_silence(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same for programs; silence is counted in real seconds."""
+    assert main(["schedule", "--from", "2026-03-31", "--days", "2", "--json", "--config", str(config)]) == 0
+    night, other = json.loads(capsys.readouterr().out)
+    assert night == {
+        "start": "2026-03-31T02:30:00+02:00", "entry": "night", "playlist": "rain", "volume": 30,
+        "silent": "2026-03-31T03:15:00+02:00",
+    }  # fmt: skip
+    assert other["silent"] is None
+
+
+def test_nothing_planned_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everybody is away."""
+    assert main(["schedule", "--from", "2026-04-03", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == "no start is planned within 14 days\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [(["--from", "tomorrow"], "'tomorrow' is no time"), (["--days", "0"], "--days 0 is out of range")],
+)
+def test_wrong_words_are_refused(
+    config: Path, capsys: pytest.CaptureFixture[str], words: list[str], reason: str
+) -> None:
+    """Named, with what is allowed."""
+    assert main(["schedule", *words, "--config", str(config)]) == 1
+    assert reason in capsys.readouterr().err
+
+
+def test_a_time_with_an_offset_is_shown_in_the_local_zone() -> None:
+    """18:00 in Kathmandu is 13:15 in Berlin in winter; a date alone is its local midnight."""
+    now = datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert moment("2026-01-15T18:00+05:45", now).isoformat() == "2026-01-15T13:15:00+01:00"
+    assert moment("2026-07-01", now).isoformat() == "2026-07-01T00:00:00+02:00"
+    with pytest.raises(LullError, match="is no time"):
+        moment("7 pm", now)
