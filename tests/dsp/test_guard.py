@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -57,6 +58,12 @@ PARTS: dict[str, Callable[[], Sound]] = {
 }
 
 
+@cache
+def peak_of_whispers(fade_in_s: float) -> float:
+    """The largest sample of the whispers alone, through the chain."""
+    return float(np.abs(played(whispers(50.0), fade_in_s)).max())
+
+
 @pytest.mark.parametrize("at_s", [1.0, 40.0], ids=["first seconds", "later"])
 @pytest.mark.parametrize("name", PARTS)
 def test_no_hazard_in_whispers_startles(name: str, at_s: float) -> None:
@@ -66,8 +73,7 @@ def test_no_hazard_in_whispers_startles(name: str, at_s: float) -> None:
     assert not startles(heard)
     assert not [onset for onset in onsets(heard) if onset.is_new]
     assert emergence_db(heard, TARGET - 12.0) <= 0.0
-    calm = played(whispers(50.0), 10.0 if at_s < 10 else 30.0)
-    assert np.abs(heard).max() <= 4.0 * np.abs(calm).max()
+    assert np.abs(heard).max() <= 4.0 * peak_of_whispers(10.0 if at_s < 10 else 30.0)
 
 
 @pytest.mark.parametrize("name", ["slam of 200 ms", "airhorn", "advert 20 LU up", "step of 40 dB", "bell"])

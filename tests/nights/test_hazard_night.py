@@ -166,7 +166,7 @@ class TestWholeNight:
         )
 
     def test_no_onset_is_made_worse(self, whole: Whole) -> None:
-        """C9: nothing becomes highly impulsive (KI over 5) by being let in, nor by more than 0.9 in calm tracks if it was."""
+        """C9: nothing becomes highly impulsive (KI over 5) by being let in, nor more so by over 0.9 in calm tracks."""
         assert not whole.raised, "\n".join(whole.raised)
 
     def test_the_legitimate_swell_passes(self, whole: Whole) -> None:
