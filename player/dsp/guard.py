@@ -261,8 +261,8 @@ class Guard:
             level, late = fast / full_power, late / full_power
             left = min(self._momentary.bound(level, late), self._short_term.bound(level, late))
             room = min(room, full_power * left)
-        if power > self._came:
-            room = min(room, LET_IN * power * max(fast, background) / max(self._came, background, _TINY))
+        if power > max(self._came, background):
+            room = min(room, LET_IN * power * max(fast, background) / max(self._came, background))
         allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM)
         return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
 
