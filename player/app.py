@@ -32,15 +32,14 @@ from player.ports import BackgroundScan, Decoder, Library, Link, Notifier, Sink
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
 from player.settings import AudioSettings, MqttSettings
 from player.states import State
+from player.triggered import Arrival, Triggered
+from player.triggers.mailbox import Knock
 from player.watch import Heartbeat
 from player.wire import payloads, topics
 from player.wire.pacing import Pacer
 from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
-
-WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
-"""News that is more than information."""
 
 TERM_FADE_S: Final = 1.2
 """SIGTERM: silent well within two seconds."""
@@ -61,7 +60,7 @@ class Quit:
     over_s: float = TERM_FADE_S
 
 
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Reload | Quit
+Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Knock | Reload | Quit
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Parts:
     decoder: Decoder
     library: Library
     notifier: Notifier
-    make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
+    make_link: Callable[[MqttSettings, str, Callable[[Arrival], None]], Link]
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter
@@ -95,13 +94,15 @@ class App:
         self._watchers = tuple(watchers)
         self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
         sink = parts.make_sink(config.audio, self.inbox.put)
-        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts))
+        engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
+        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
         self._librarian = Librarian(parts.library, self.inbox.put)
         self._scan = parts.make_scan(self.inbox.put)
         self._measuring = Measuring()
         self._link: Link | None = None
         self._topics: topics.Topics | None = None
+        self._triggered = Triggered(config.triggers, self.inbox.put)
         self._pacer = Pacer()
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
@@ -127,9 +128,9 @@ class App:
     def _open_link(self, config: Config) -> None:
         if config.mqtt is None:
             return
-        device = config.settings.device
-        self._topics = topics.Topics(config.mqtt.prefix, device, config.mqtt.groups)
-        self._link = self._parts.make_link(config.mqtt, device, self.inbox.put)
+        self._topics = topics.Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
+        self._link = self._parts.make_link(config.mqtt, self._topics.device, self._triggered.deliver)
+        self._triggered.attach(self._link.listen)
         self._link.start()
 
     def _close_link(self) -> None:
@@ -163,6 +164,8 @@ class App:
         message = self._wait()
         now = self._now()
         self._act(message, now)
+        for found in self._triggered.take(now, lambda: self._session.state):
+            self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
         self._publish_state(now)
         if self._heartbeat.is_due(
             now.boot_s, self._engine.blocks_rendered, is_silence_expected=self._expects_silence()
@@ -171,7 +174,8 @@ class App:
 
     def _wait(self) -> Inbound | None:
         now = self._now()
-        longest_s = min(self._session.wait_s(now), self._heartbeat.wait_s(), self._pacer.wait_s(now.boot_s))
+        own_s = (self._heartbeat.wait_s(), self._pacer.wait_s(now.boot_s), self._triggered.wait_s(now.boot_s))
+        longest_s = min(self._session.wait_s(now), *own_s)
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
         try:
@@ -180,8 +184,7 @@ class App:
             return None
 
     def _expects_silence(self) -> bool:
-        alive = self._engine_thread.is_alive()
-        return alive and (self._session.state is State.IDLE or self._session.is_output_lost)
+        return self._engine_thread.is_alive() and (self._session.state is State.IDLE or self._session.is_output_lost)
 
     def _act(self, message: Inbound | None, now: Now) -> None:
         match message:
@@ -206,6 +209,8 @@ class App:
                 if found:
                     self._look_at_all()
                 self._measure(now)
+            case Knock():
+                self._hand_over(None, now)
             case _:
                 self._hand_over(message, now)
 
@@ -269,7 +274,7 @@ class App:
             return
         if event.type == "session_started":
             self._measuring.forgive()
-        level = logging.WARNING if event.type in WARNINGS else logging.INFO
+        level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         if self._link is not None and self._topics is not None:
             self._link.publish(self._topics.event, payloads.event(event, now.wall), qos=1)
@@ -303,6 +308,7 @@ class App:
         changed = differences(self._config, fresh)
         self._measuring.forgive()
         self._config = fresh
+        self._triggered.change(fresh.triggers)
         self._hand_over(Trouble("config", None), now)
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
@@ -312,9 +318,3 @@ class App:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._hand_over(Trouble("mixer", None), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put))
-
-
-def _engine_settings(config: Config, parts: Parts) -> EngineSettings:
-    fades, limits = config.settings.fades, config.settings.limits
-    meter, hold_s = parts.make_power_meter, config.audio.hold_s
-    return EngineSettings(fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, meter, hold_s)

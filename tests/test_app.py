@@ -22,6 +22,7 @@ from player.events import LibraryRead, Snapshot, Track
 from player.ports import Library
 from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
+from player.triggered import Arrival
 from player.wire.topics import Incoming, LinkUp
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
@@ -44,12 +45,16 @@ class FakeLink:
 
     sent: list[tuple[str, bytes, bool, bytes | None]] = field(default_factory=list)
     is_stopped: bool = False
+    heard: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Nothing to do."""
 
     def stop(self, timeout_s: float) -> None:
         self.is_stopped = timeout_s > 0
+
+    def listen(self, filters: tuple[str, ...]) -> None:
+        self.heard = filters
 
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
@@ -135,8 +140,9 @@ class House:
         self.scan = FakeScan(deliver)
         return self.scan
 
-    def _make_link(self, _settings: MqttSettings, device: str, _deliver: Callable[[Inbound], None]) -> FakeLink:
+    def _make_link(self, _settings: MqttSettings, device: str, deliver: Callable[[Arrival], None]) -> FakeLink:
         assert device == "bedroom"
+        self.hear = deliver
         return self.link
 
     def write(self, text: str) -> None:

@@ -22,6 +22,7 @@ LAYERS = [
     {"dsp"},
     {"night"},
     {"wire"},
+    {"triggers"},
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items"},
@@ -32,7 +33,7 @@ LAYERS = [
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "triggered"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -59,7 +60,7 @@ DOORS = {
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
-    "events", "night", "wire",
+    "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
     "measuring", "items",

@@ -135,6 +135,15 @@ class Broker:
         info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
+        if gone:
+            self._client.unsubscribe(list(gone))
+        if new and self._is_v5:
+            self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in new])
+        elif new:
+            self._client.subscribe([(name, 1) for name in new])
+
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
         """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""
         if last is not None:

@@ -107,6 +107,10 @@ class Listener:
         """Send anything."""
         self._client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(5)
 
+    def send(self, topic: str, payload: bytes | str) -> None:
+        """Send without waiting, for floods."""
+        self._client.publish(topic, payload, qos=0)
+
     def close(self) -> None:
         """Disconnect."""
         self._client.disconnect()
