@@ -25,10 +25,12 @@ LAYERS = [
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items"},
+    {"choice"},
     {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
+    {"rearming"},
     {"keeper"},
-    {"recall", "planning"},
+    {"recall", "planning", "reported", "reprise", "notebook"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
@@ -40,7 +42,8 @@ LAYERS = [
 """Each line may import from the lines above it, and from itself."""
 
 STRANGERS = [
-    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey", "recall", "coming"},
+    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey", "recall", "coming",
+     "choice", "rearming", "reported", "reprise", "notebook"},
     {"engine", "mixer", "deck", "outlet"},
     {"adapters"},
 ]
@@ -62,7 +65,7 @@ STANDARD_ONLY = {
     "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
-    "measuring", "items",
+    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 
