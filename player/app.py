@@ -25,10 +25,10 @@ from player.dsp.types import MakePowerMeter
 from player.engine import Engine, EngineSettings
 from player.errors import ConfigError, Refused
 from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
-from player.librarian import Librarian
+from player.librarian import Librarian, Recognise
 from player.measuring import Measuring
 from player.outcome import Outcome
-from player.ports import BackgroundScan, Decoder, Library, Link, Notifier, Sink
+from player.ports import BackgroundScan, Decoder, Diary, Library, Link, Notifier, Sink
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
 from player.settings import AudioSettings, MqttSettings
 from player.states import State
@@ -39,14 +39,12 @@ from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
 
-WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
-"""News that is more than information."""
-
 TERM_FADE_S: Final = 1.2
 """SIGTERM: silent well within two seconds."""
 QUIT_MARGIN_S: Final = 0.5
 """So long after its fade the daemon ends, even where the engine does not say that it is silent."""
 LINK_STOP_S: Final = 1.0
+DIARY_STOP_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,8 @@ class Parts:
     notifier: Notifier
     make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
+    make_diary: Callable[[Callable[[Inbound], None]], Diary]
+    recognise: Recognise
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter
 
@@ -93,11 +93,14 @@ class App:
         self._config = config
         self._parts = parts
         self._watchers = tuple(watchers)
-        self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
+        self._diary = parts.make_diary(self.inbox.put)
+        rng = random.Random()  # noqa: S311 - choosing tracks, no secret
+        self._session = Session(config.settings, rng, self._diary.recall())
         sink = parts.make_sink(config.audio, self.inbox.put)
-        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts))
+        engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
+        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
-        self._librarian = Librarian(parts.library, self.inbox.put)
+        self._librarian = Librarian(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
         self._measuring = Measuring()
         self._link: Link | None = None
@@ -144,11 +147,13 @@ class App:
 
     def _stop(self) -> None:
         self._parts.notifier.stopping()
+        self._carry_out(self._session.close(self._now()), self._now())
         self._pacer.forget()
         self._publish_state(self._now())
         self._engine.order(orders.Quit())
         self._scan.stop()
         self._close_link()
+        self._diary.close(DIARY_STOP_S)
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
     # The turn.
@@ -180,8 +185,7 @@ class App:
             return None
 
     def _expects_silence(self) -> bool:
-        alive = self._engine_thread.is_alive()
-        return alive and (self._session.state is State.IDLE or self._session.is_output_lost)
+        return self._engine_thread.is_alive() and (self._session.state is State.IDLE or self._session.is_output_lost)
 
     def _act(self, message: Inbound | None, now: Now) -> None:
         match message:
@@ -215,16 +219,18 @@ class App:
     def _carry_out(self, out: Outcome, now: Now) -> None:
         for order in out.orders:
             self._engine.order(order)
+        for batch in out.writes:
+            self._diary.write(batch)
         for name in out.reads:
             playlist = self._config.settings.playlist(name)
             if playlist is not None:
-                self._librarian.look(playlist)
+                self._librarian.look(playlist, self._session.watched)
         for event in out.events:
             self._tell(event, now)
 
     def _look_at_all(self) -> None:
         for playlist in self._config.settings.playlists:
-            self._librarian.look(playlist)
+            self._librarian.look(playlist, self._session.watched)
 
     def _measure(self, now: Now) -> None:
         """Let the background scan look at what nobody has measured, the playlist that plays next first."""
@@ -269,7 +275,7 @@ class App:
             return
         if event.type == "session_started":
             self._measuring.forgive()
-        level = logging.WARNING if event.type in WARNINGS else logging.INFO
+        level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         if self._link is not None and self._topics is not None:
             self._link.publish(self._topics.event, payloads.event(event, now.wall), qos=1)
@@ -312,9 +318,3 @@ class App:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._hand_over(Trouble("mixer", None), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put))
-
-
-def _engine_settings(config: Config, parts: Parts) -> EngineSettings:
-    fades, limits = config.settings.fades, config.settings.limits
-    meter, hold_s = parts.make_power_meter, config.audio.hold_s
-    return EngineSettings(fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, meter, hold_s)

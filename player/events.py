@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from player.commands import ReplyTo
 from player.measured import Measured
 from player.orders import Then
+
+WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
+"""Types of news that are more than information."""
 
 # Reports: engine, library and operating system -> session.
 
@@ -187,6 +190,11 @@ class News:
     type: str
     text: str
     data: dict[str, Any]
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it is more than information."""
+        return self.type in WARNINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,10 @@ class Keeper:
         """Everything that the library found, by uri."""
         return {track.uri: track for read in self._reads.values() for track in (*read.opening, *read.tracks)}
 
+    def playlists_with(self, uri: str) -> list[str]:
+        """Names of the playlists that have a track."""
+        return [name for name, read in self._reads.items() if any(t.uri == uri for t in (*read.opening, *read.tracks))]
+
     @property
     def choices(self) -> Choices:
         """What a person chose for the next start."""

@@ -23,6 +23,7 @@ from player.ports import Library
 from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
 from player.wire.topics import Incoming, LinkUp
+from tests.fakes.memory import FakeDiary, FakeMemoryStore
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
 
@@ -111,6 +112,7 @@ class House:
         self.link = FakeLink()
         self.notifier = FakeNotifier(watchdog_s)
         self.snapshots: list[Snapshot] = []
+        self.memory = FakeMemoryStore()
         clock = SystemClock()
         parts = Parts(
             clock=clock,
@@ -121,6 +123,8 @@ class House:
             make_link=self._make_link,
             make_scan=self._make_scan,
             make_power_meter=HopMeter,
+            make_diary=lambda _deliver: FakeDiary(self.memory),
+            recognise=lambda read, _watched: read,
             is_time_trusted=lambda: True,
         )
         self.app = App(load(self.path), parts, (self.snapshots.append,))

@@ -42,8 +42,24 @@ LAYERS = [
 """Each line may import from the lines above it, and from itself."""
 
 STRANGERS = [
-    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey", "recall", "coming",
-     "choice", "rearming", "reported", "reprise", "notebook"},
+    {
+        "session",
+        "keeper",
+        "run",
+        "asleep",
+        "taming",
+        "setbacks",
+        "levels",
+        "programme",
+        "obey",
+        "recall",
+        "coming",
+        "choice",
+        "rearming",
+        "reported",
+        "reprise",
+        "notebook",
+    },
     {"engine", "mixer", "deck", "outlet"},
     {"adapters"},
 ]

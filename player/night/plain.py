@@ -17,8 +17,8 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 
 def as_text(value: Any) -> str:
-    """The value as JSON text; equal values give equal texts."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    """The value as JSON text, in ASCII: a path need not be text, and its odd bytes come back."""
+    return json.dumps(_plain(value), separators=(",", ":"))
 
 
 def from_text(kind: Any, text: str, name: str) -> Any:
