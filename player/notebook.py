@@ -20,7 +20,7 @@ from typing import Final
 
 from player.clock import Now
 from player.keeper import Keeper
-from player.night.kept import NAMES, Batch, Ended, Heard, Kept, Record, Switches, texts
+from player.night.kept import NAMES, RECORD, Batch, Ended, Heard, Kept, Record, Switches, texts
 from player.night.rotation import Rotation
 from player.night.schedule import Planner
 from player.outcome import Outcome
@@ -110,9 +110,14 @@ class Notebook:
         self._looked_s = now_s
         self._room = min(BUCKET, self._room + passed_s / SIGN_OF_LIFE_S)
         is_calm = now_s - self._wrote_s >= SOON_S
-        if self._is_at_once(kept) or (is_calm and self._is_soon(kept)):
+        changed = {name for name in NAMES if getattr(kept, name) != getattr(self._written, name)}
+        if (
+            changed & _AT_ONCE
+            or _standing(kept.record) != _standing(self._written.record)
+            or (is_calm and self._is_soon(changed, kept.record))
+        ):
             self._write(kept, now_s, out)
-        elif is_calm and self._room >= 1.0 and self._is_wanted(kept, now_s):
+        elif is_calm and self._room >= 1.0 and self._is_wanted(kept.record, now_s):
             self._room -= 1.0
             self._write(kept, now_s, out)
 
@@ -121,25 +126,19 @@ class Notebook:
         if self._heard or self._ended or kept != self._written:
             self._write(kept, now_s, out)
 
-    def _is_at_once(self, kept: Kept) -> bool:
-        if _standing(kept.record) != _standing(self._written.record):
+    def _is_soon(self, changed: set[str], record: Record | None) -> bool:
+        if self._ended or changed - {RECORD}:
             return True
-        return any(getattr(kept, name) != getattr(self._written, name) for name in _AT_ONCE)
+        old = self._written.record
+        return old is not None and record is not None and _is_another_wish(old, record)
 
-    def _is_soon(self, kept: Kept) -> bool:
-        others = set(NAMES) - _AT_ONCE - {"record"}
-        if self._ended or any(getattr(kept, name) != getattr(self._written, name) for name in others):
-            return True
-        old, new = self._written.record, kept.record
-        return old is not None and new is not None and _is_another_wish(old, new)
-
-    def _is_wanted(self, kept: Kept, now_s: float) -> bool:
+    def _is_wanted(self, record: Record | None, now_s: float) -> bool:
         if self._heard:
             return True
-        old, new = self._written.record, kept.record
-        if old is None or new is None:
+        old = self._written.record
+        if old is None or record is None:
             return False
-        is_other = (old.track, old.following, old.volume) != (new.track, new.following, new.volume)
+        is_other = (old.track, old.following, old.volume) != (record.track, record.following, record.volume)
         return is_other or now_s - self._wrote_s >= SIGN_OF_LIFE_S
 
     def _write(self, kept: Kept, now_s: float, out: Outcome) -> None:
