@@ -111,11 +111,9 @@ class Notebook:
         self._room = min(BUCKET, self._room + passed_s / SIGN_OF_LIFE_S)
         is_calm = now_s - self._wrote_s >= SOON_S
         changed = {name for name in NAMES if getattr(kept, name) != getattr(self._written, name)}
-        if (
-            changed & _AT_ONCE
-            or _standing(kept.record) != _standing(self._written.record)
-            or (is_calm and self._is_soon(changed, kept.record))
-        ):
+        is_other = _standing(kept.record) != _standing(self._written.record)
+        is_at_once = is_other or bool(changed & _AT_ONCE)
+        if is_at_once or (is_calm and self._is_soon(changed, kept.record)):
             self._write(kept, now_s, out)
         elif is_calm and self._room >= 1.0 and self._is_wanted(kept.record, now_s):
             self._room -= 1.0

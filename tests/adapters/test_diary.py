@@ -41,7 +41,7 @@ class Desk:
     said: list[str | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.diary = WritingDiary(self.open, lambda: self.look(), self.said.append, retry_s=0.01)
+        self.diary = WritingDiary(self.open, self.look, self.said.append, retry_s=0.01)
 
     def open(self) -> FakeMemoryStore:
         if not self.is_openable:

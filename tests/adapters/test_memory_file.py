@@ -1,4 +1,4 @@
-"""The memory's file: power cuts between two writes, damage, disks that are full or cannot be written, readers beside it."""
+"""The memory's file: killed processes, damage, disks that are full or cannot be written, readers beside it."""
 
 from __future__ import annotations
 
