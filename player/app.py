@@ -15,23 +15,25 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from player import orders
-from player.clock import Clock, Now
+from player.clock import Now
 from player.config import Config, differences, load
-from player.dsp.types import MakePowerMeter
+from player.desk import Desk
 from player.engine import Engine, EngineSettings
-from player.errors import ConfigError, Refused
+from player.errors import ConfigError
 from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
-from player.librarian import Librarian, Recognise
+from player.inbox import Inbox, Refusal
+from player.librarian import Librarian
 from player.measuring import Measuring
 from player.outcome import Outcome
-from player.ports import BackgroundScan, Decoder, Diary, Library, Link, Notifier, Sink
+from player.parts import Inbound, Parts, Quit, Reload
+from player.ports import Link
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
-from player.settings import AudioSettings, MqttSettings
 from player.states import State
+from player.triggered import Triggered
+from player.triggers.mailbox import Knock
 from player.watch import Heartbeat
 from player.wire import payloads, topics
 from player.wire.pacing import Pacer
@@ -39,44 +41,10 @@ from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
 
-TERM_FADE_S: Final = 1.2
-"""SIGTERM: silent well within two seconds."""
 QUIT_MARGIN_S: Final = 0.5
 """So long after its fade the daemon ends, even where the engine does not say that it is silent."""
 LINK_STOP_S: Final = 1.0
 DIARY_STOP_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Reload:
-    """SIGHUP: read the config again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quit:
-    """SIGTERM, SIGINT: fade out and end."""
-
-    over_s: float = TERM_FADE_S
-
-
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Reload | Quit
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that touches the world; real ones from `player.cli.parts`, fakes in tests."""
-
-    clock: Clock
-    make_sink: Callable[[AudioSettings, Callable[[Inbound], None]], Sink]
-    decoder: Decoder
-    library: Library
-    notifier: Notifier
-    make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
-    make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
-    make_diary: Callable[[Callable[[Inbound], None]], Diary]
-    recognise: Recognise
-    is_time_trusted: Callable[[], bool]
-    make_power_meter: MakePowerMeter
 
 
 class App:
@@ -89,7 +57,8 @@ class App:
     """
 
     def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
-        self.inbox: queue.SimpleQueue[Inbound] = queue.SimpleQueue()
+        self._desk = Desk()
+        self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._desk.lane_of)
         self._config = config
         self._parts = parts
         self._watchers = tuple(watchers)
@@ -105,6 +74,7 @@ class App:
         self._measuring = Measuring()
         self._link: Link | None = None
         self._topics: topics.Topics | None = None
+        self._triggered = Triggered(config.triggers, self.inbox.put)
         self._pacer = Pacer()
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
@@ -131,8 +101,9 @@ class App:
         if config.mqtt is None:
             return
         device = config.settings.device
-        self._topics = topics.Topics(config.mqtt.prefix, device, config.mqtt.groups)
-        self._link = self._parts.make_link(config.mqtt, device, self.inbox.put)
+        self._topics = self._desk.topics = topics.Topics(config.mqtt.prefix, device, config.mqtt.groups)
+        self._link = self._parts.make_link(config.mqtt, device, self._triggered.deliver)
+        self._triggered.attach(self._link.listen)
         self._link.start()
 
     def _close_link(self) -> None:
@@ -168,6 +139,8 @@ class App:
         message = self._wait()
         now = self._now()
         self._act(message, now)
+        for found in self._triggered.take(now, lambda: self._session.state):
+            self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
         self._publish_state(now)
         if self._heartbeat.is_due(
             now.boot_s, self._engine.blocks_rendered, is_silence_expected=self._expects_silence()
@@ -176,7 +149,8 @@ class App:
 
     def _wait(self) -> Inbound | None:
         now = self._now()
-        longest_s = min(self._session.wait_s(now), self._heartbeat.wait_s(), self._pacer.wait_s(now.boot_s))
+        own_s = (self._heartbeat.wait_s(), self._pacer.wait_s(now.boot_s), self._triggered.wait_s(now.boot_s))
+        longest_s = min(self._session.wait_s(now), *own_s)
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
         try:
@@ -189,10 +163,10 @@ class App:
 
     def _act(self, message: Inbound | None, now: Now) -> None:
         match message:
-            case Incoming():
+            case Incoming() | Refusal():
                 self._take_incoming(message, now)
             case LinkUp():
-                self._greet(now)
+                self._greet(message, now)
             case LinkDown(reason):
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
             case Reload():
@@ -210,6 +184,8 @@ class App:
                 if found:
                     self._look_at_all()
                 self._measure(now)
+            case Knock():
+                self._hand_over(None, now)
             case _:
                 self._hand_over(message, now)
 
@@ -240,21 +216,16 @@ class App:
 
     # The wire.
 
-    def _take_incoming(self, incoming: Incoming, now: Now) -> None:
-        assert self._topics is not None
-        try:
-            request = topics.parse(self._topics, incoming)
-        except Refused as refusal:
-            reply_to = topics.reply_to(incoming)
-            self._tell(Answer(reply_to, is_done=False, text=str(refusal), data={}), now)
-            self._tell(News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"}), now)
-            return
-        if request is not None:
-            self._hand_over(request, now)
+    def _take_incoming(self, message: Incoming | Refusal, now: Now) -> None:
+        taken = self._desk.take(message, now.boot_s)
+        for event in taken.events:
+            self._tell(event, now)
+        if taken.request is not None:
+            self._hand_over(taken.request, now)
 
-    def _greet(self, now: Now) -> None:
+    def _greet(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
-        log.info("broker: connected")
+        log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
         self._pacer.forget()
         self._publish_state(now)
 
@@ -271,6 +242,7 @@ class App:
 
     def _tell(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):
+            self._desk.note(event)
             self._reply(event, now)
             return
         if event.type == "session_started":
@@ -309,6 +281,7 @@ class App:
         changed = differences(self._config, fresh)
         self._measuring.forgive()
         self._config = fresh
+        self._triggered.change(fresh.triggers)
         self._hand_over(Trouble("config", None), now)
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:

@@ -181,6 +181,10 @@ class Link(Protocol):
         """Say offline and disconnect, within a time."""
         ...
 
+    def listen(self, filters: tuple[str, ...]) -> None:
+        """From now on, and after each connection, take these topics of others as well, and no longer any before."""
+        ...
+
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
     ) -> None:

@@ -226,9 +226,14 @@ class AudioSettings:
         check_range("hold in seconds", self.hold_s, 0, 86400)
 
 
-class MqttProtocol(StrEnum):
-    """Protocol version of the broker connection."""
+CREDENTIAL: Final = "credential:"
+"""A ``password_file`` that begins so names a credential of the service manager instead of a file."""
 
+
+class MqttProtocol(StrEnum):
+    """Protocol version of the broker connection; auto is 5, and 3.1.1 with a broker that does not speak 5."""
+
+    AUTO = "auto"
     V5 = "5"
     V311 = "3.1.1"
 
@@ -256,7 +261,7 @@ class MqttSettings:
     password_file: str | None = None
     prefix: str = "lull"
     groups: tuple[str, ...] = ()
-    protocol: MqttProtocol = MqttProtocol.V5
+    protocol: MqttProtocol = MqttProtocol.AUTO
     keepalive_s: int = 30
     tls: TlsSettings | None = None
 

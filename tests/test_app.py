@@ -14,15 +14,18 @@ import pytest
 
 from player.adapters.ebur128 import HopMeter
 from player.adapters.silent_sink import SilentSink
-from player.app import App, Inbound, Parts, Quit, Reload
+from player.app import App
 from player.clock import SystemClock
 from player.commands import Play, ReplyTo, Request, SetVolume
 from player.config import load
 from player.events import LibraryRead, Snapshot, Track
+from player.parts import Inbound, Parts, Quit, Reload
 from player.ports import Library
 from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
+from player.triggered import Arrival
 from player.wire.topics import Incoming, LinkUp
+from tests import schemas
 from tests.fakes.memory import FakeDiary, FakeMemoryStore
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
@@ -45,6 +48,7 @@ class FakeLink:
 
     sent: list[tuple[str, bytes, bool, bytes | None]] = field(default_factory=list)
     is_stopped: bool = False
+    heard: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Nothing to do."""
@@ -52,10 +56,14 @@ class FakeLink:
     def stop(self, timeout_s: float) -> None:
         self.is_stopped = timeout_s > 0
 
+    def listen(self, filters: tuple[str, ...]) -> None:
+        self.heard = filters
+
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
     ) -> None:
         assert qos <= 1
+        schemas.check(topic, payload)
         self.sent.append((topic, payload, retain, correlation))
 
     def fields(self, topic: str) -> list[dict[str, Any]]:
@@ -139,8 +147,9 @@ class House:
         self.scan = FakeScan(deliver)
         return self.scan
 
-    def _make_link(self, _settings: MqttSettings, device: str, _deliver: Callable[[Inbound], None]) -> FakeLink:
+    def _make_link(self, _settings: MqttSettings, device: str, deliver: Callable[[Arrival], None]) -> FakeLink:
         assert device == "bedroom"
+        self.hear = deliver
         return self.link
 
     def write(self, text: str) -> None:
@@ -189,6 +198,7 @@ def test_what_is_not_understood_is_refused_with_an_answer_and_an_event(house: Ho
     assert answer["id"] == "7"
     assert answer["done"] is False
     assert "plya" in answer["text"]
+    house.wait(lambda: bool(house.link.fields("lull/bedroom/event")))
     assert "command_rejected" in [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
 
 

@@ -22,10 +22,11 @@ LAYERS = [
     {"dsp"},
     {"night"},
     {"wire"},
+    {"triggers"},
     {"ports"},
     {"config"},
-    {"outcome", "start", "states", "watch", "items"},
-    {"choice"},
+    {"outcome", "start", "states", "watch", "items", "inbox"},
+    {"choice", "desk"},
     {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
     {"rearming"},
@@ -34,7 +35,8 @@ LAYERS = [
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "triggered"},
+    {"parts"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -78,10 +80,10 @@ DOORS = {
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
-    "events", "night", "wire",
+    "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
-    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook",
+    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

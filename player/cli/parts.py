@@ -18,12 +18,13 @@ from player.adapters.store import SqliteStore
 from player.adapters.systemd import SystemdNotifier
 from player.adapters.timesync import TimeSync
 from player.adapters.vlc_source import VlcDecoder
-from player.app import Inbound, Parts
 from player.clock import SystemClock
 from player.errors import StoreError
+from player.parts import Parts
 from player.ports import Store
 from player.session import Trouble
 from player.settings import MqttSettings
+from player.triggered import Arrival
 
 log = logging.getLogger("lull")
 
@@ -61,5 +62,5 @@ def _store(state_dir: Path) -> Store:
         return SqliteStore(None)
 
 
-def _make_link(settings: MqttSettings, device: str, deliver: Callable[[Inbound], None]) -> MqttLink:
+def _make_link(settings: MqttSettings, device: str, deliver: Callable[[Arrival], None]) -> MqttLink:
     return MqttLink(settings, device, deliver, read_password(settings))

@@ -14,6 +14,7 @@ from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, session
 from player.config.dates import dates, own_times
 from player.config.fill import Key, Keys, fill, put, read
 from player.config.tree import Leaf, Listing, Table, shown
+from player.config.triggers import Around, check_triggers, day_part, triggers
 from player.config.values import (
     OFF,
     Spot,
@@ -27,6 +28,7 @@ from player.config.values import (
     number,
     one_of,
     path_or_address,
+    secret_path,
     several,
     switch,
     text,
@@ -47,6 +49,7 @@ from player.settings import (
     Order,
     OutputKind,
     Playlist,
+    Settings,
     TimerSetting,
     TlsSettings,
     VolumeSettings,
@@ -178,7 +181,7 @@ MQTT: Final = Keys(
         Key("host", "host", host),
         Key("port", "port", whole),
         Key("username", "username", text),
-        Key("password_file", "password_file", file_path),
+        Key("password_file", "password_file", secret_path),
         Key("prefix", "prefix", word),
         Key("groups", "groups", several(word)),
         Key("protocol", "protocol", one_of(MqttProtocol)),
@@ -236,6 +239,8 @@ TOP: Final = Keys(
         Key("default_playlist", "default_playlist", word),
         Key("schedule", "schedule", _schedule),
         Key("away", "away", several(dates)),
+        Key("triggers", "triggers", triggers),
+        Key("quiet_hours", "quiet_hours", day_part),
         Key("catch_up", "catch_up_s", _catch_up_s),
         Key("trust_clock", "trusts_clock", switch),
         Key("state_dir", "state_dir", file_path),
@@ -263,7 +268,17 @@ def read_config(root: Spot) -> dict[str, Any]:
             if names and entry.playlist is not None:
                 _check_playlist(item.rows()["playlist"], entry.playlist, names)
             _check_volume(item, entry, found.get("volume", VolumeSettings()).max)
+    if "triggers" in found:
+        check_triggers(rows["triggers"], found["triggers"], _around(root, found, names))
     return found
+
+
+def _around(root: Spot, found: dict[str, Any], names: Sequence[str]) -> Around:
+    """What triggers are checked against; where the broker's section is faulty, the default stands in for it."""
+    is_broker_faulty = any(fault.path.startswith("mqtt") for fault in root.faults)
+    mqtt = MqttSettings() if is_broker_faulty else found.get("mqtt")
+    device, volume = found.get("device", Settings().device), found.get("volume", VolumeSettings())
+    return Around(mqtt, device, names, found.get("schedule", ()), volume, found.get("quiet_hours"))
 
 
 def _check_playlist(spot: Spot, name: str, names: Sequence[str]) -> None:

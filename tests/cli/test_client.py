@@ -5,16 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from player.cli import client, remote, shown
+from player.cli import main as command_line
 from player.cli.client_verbs import VERBS
-from player.commands import Command, ExtendTimer, Play, Seek, SetPlaylist, SetSchedule, SetTimer, SetVolume, Stop
+from player.commands import (
+    AllowAgain,
+    Command,
+    ExtendTimer,
+    NeverAgain,
+    NotTonight,
+    Play,
+    Seek,
+    SetFade,
+    SetPlaylist,
+    SetSchedule,
+    SetStartTime,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+    Stop,
+    Tonight,
+)  # fmt: skip
 from player.errors import ConfigError, LullError
-from player.events import Snapshot
+from player.events import EntryState, Snapshot
 from player.settings import MqttSettings, TimerSetting
 from player.wire import payloads
 from player.wire.topics import Incoming, Topics
@@ -69,6 +88,19 @@ def config(tmp_path: Path) -> Path:
         ("playlist rain", SetPlaylist("rain")),
         ("schedule off", SetSchedule(is_enabled=False)),
         ("schedule toggle", SetSchedule(None)),
+        ("schedule off --entry late", SetSchedule(False, "late")),
+        ("schedule --entry late --at 1:05", SetStartTime("late", time(1, 5))),
+        ("schedule --entry late --at config", SetStartTime("late", None)),
+        (
+            "tonight 23:15 --playlist rain --volume 20 --timer 1h",
+            Tonight(time(23, 15), "rain", 20, TimerSetting.clock(3600)),
+        ),
+        ("tonight off", NotTonight()),
+        ("never_again", NeverAgain()),
+        ("never_again Drops --undo", AllowAgain("Drops")),
+        ("skip_tonight", SkipTonight()),
+        ("skip_tonight off", SkipTonight(is_skipped=False)),
+        ("fade 10m", SetFade(600)),
     ],
 )
 def test_arguments_say_the_command(argv: str, command: Command) -> None:
@@ -107,7 +139,9 @@ def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.Captur
         ("pause --host x --port 0", "port is 0; allowed is 1 to 65535"),
         ("pause --host x --prefix a/#", "prefix '#' is not a name"),
         ("pause --host x --device a/+", "device 'a/+' is not a name"),
-        ("pause --host x --device all", "lull/all/cmd"),
+        ("pause --host x --device all", "write --all"),
+        ("watch --host x --all", "watch shows one speaker"),
+        ("stop --host x --group a/+", "group 'a/+' is not a name"),
     ],
 )
 def test_wrong_usage_is_2_before_anything_is_sent(argv: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +168,23 @@ def test_a_broker_that_is_not_there_is_3_and_named(capsys: pytest.CaptureFixture
     err = capsys.readouterr().err
     assert f"127.0.0.1:{port}" in err
     assert "--host, --port" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("--all stop --now", "stop --now --all"),
+        ("--group upstairs stop", "stop --group upstairs"),
+        ("--group=upstairs stop", "stop --group=upstairs"),
+        ("stop --all", "stop --all"),
+        ("--all scan", "--all scan"),
+        ("--group upstairs", "--group upstairs"),
+        ("", ""),
+    ],
+)
+def test_whom_to_ask_may_be_said_first(words: str, same: str) -> None:
+    """``lull --all stop``; commands that ask nobody are left as they are."""
+    assert command_line._command_first(words.split()) == same.split()
 
 
 # Which speaker.
@@ -212,6 +263,13 @@ def test_the_status_shows_the_cap_in_force_and_what_was_held_down() -> None:
     assert "  volume      20 of at most 20" in lines
     assert "  held down   3 surprises in this session" in lines
     assert "held down" not in shown.status("bedroom", state_of(PLAYING))
+
+
+def test_what_was_changed_in_the_schedule_by_hand_is_shown() -> None:
+    """A skipped night, an entry that is off and one that was moved, each in words."""
+    changed = {"early": EntryState(False, time(22, 30), False, None), "late": EntryState(True, time(1, 5), True, None)}
+    lines = shown.status("bedroom", state_of(replace(PLAYING, skip_tonight=True, entries=changed))).splitlines()
+    assert "  schedule    on, tonight is skipped, early is off, late was moved to 01:05" in lines
 
 
 def test_the_status_of_an_idle_day() -> None:

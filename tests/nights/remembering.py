@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from player.events import LibraryRead
 from player.night.kept import Batch
 from player.session import Session, Shutdown
 from player.settings import Settings
@@ -51,9 +50,13 @@ class Remembering(Nights):
         self.engine = FakeEngine(self.engine.duration_s)
         self.engine.advance(self.now.boot_s)
         self.session = Session(self._settings, random.Random(self.deaths), self.store.recall())
-        for name, tracks in self.library.items():
-            self.tell(LibraryRead(name, tracks))
+        self.look()
         self.tell(None)
+
+    def look(self) -> None:
+        """The library looks at all playlists."""
+        for name in self.library:
+            self.tell(self.read(name))
 
     def switch_off(self) -> None:
         """A clean end."""
