@@ -15,14 +15,12 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from player import orders
-from player.clock import Clock, Now
+from player.clock import Now
 from player.config import Config, differences, load
 from player.desk import Desk
-from player.dsp.types import MakePowerMeter
 from player.engine import Engine, EngineSettings
 from player.errors import ConfigError
 from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
@@ -30,11 +28,11 @@ from player.inbox import Inbox, Refusal
 from player.librarian import Librarian
 from player.measuring import Measuring
 from player.outcome import Outcome
-from player.ports import BackgroundScan, Decoder, Library, Link, Notifier, Sink
+from player.parts import Inbound, Parts, Quit, Reload
+from player.ports import Link
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
-from player.settings import AudioSettings, MqttSettings
 from player.states import State
-from player.triggered import Arrival, Triggered
+from player.triggered import Triggered
 from player.triggers.mailbox import Knock
 from player.watch import Heartbeat
 from player.wire import payloads, topics
@@ -43,41 +41,10 @@ from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
 
-TERM_FADE_S: Final = 1.2
-"""SIGTERM: silent well within two seconds."""
 QUIT_MARGIN_S: Final = 0.5
 """So long after its fade the daemon ends, even where the engine does not say that it is silent."""
 LINK_STOP_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reload:
-    """SIGHUP: read the config again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quit:
-    """SIGTERM, SIGINT: fade out and end."""
-
-    over_s: float = TERM_FADE_S
-
-
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Knock | Reload | Quit | Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that touches the world; real ones from `player.cli.parts`, fakes in tests."""
-
-    clock: Clock
-    make_sink: Callable[[AudioSettings, Callable[[Inbound], None]], Sink]
-    decoder: Decoder
-    library: Library
-    notifier: Notifier
-    make_link: Callable[[MqttSettings, str, Callable[[Arrival], None]], Link]
-    make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
-    is_time_trusted: Callable[[], bool]
-    make_power_meter: MakePowerMeter
+DIARY_STOP_S: Final = 0.5
 
 
 class App:
@@ -95,12 +62,14 @@ class App:
         self._config = config
         self._parts = parts
         self._watchers = tuple(watchers)
-        self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
+        self._diary = parts.make_diary(self.inbox.put)
+        rng = random.Random()  # noqa: S311 - choosing tracks, no secret
+        self._session = Session(config.settings, rng, self._diary.recall())
         sink = parts.make_sink(config.audio, self.inbox.put)
         engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
-        self._librarian = Librarian(parts.library, self.inbox.put)
+        self._librarian = Librarian(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
         self._measuring = Measuring()
         self._link: Link | None = None
@@ -149,11 +118,13 @@ class App:
 
     def _stop(self) -> None:
         self._parts.notifier.stopping()
+        self._carry_out(self._session.close(self._now()), self._now())
         self._pacer.forget()
         self._publish_state(self._now())
         self._engine.order(orders.Quit())
         self._scan.stop()
         self._close_link()
+        self._diary.close(DIARY_STOP_S)
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
     # The turn.
@@ -224,16 +195,18 @@ class App:
     def _carry_out(self, out: Outcome, now: Now) -> None:
         for order in out.orders:
             self._engine.order(order)
+        for batch in out.writes:
+            self._diary.write(batch)
         for name in out.reads:
             playlist = self._config.settings.playlist(name)
             if playlist is not None:
-                self._librarian.look(playlist)
+                self._librarian.look(playlist, self._session.watched)
         for event in out.events:
             self._tell(event, now)
 
     def _look_at_all(self) -> None:
         for playlist in self._config.settings.playlists:
-            self._librarian.look(playlist)
+            self._librarian.look(playlist, self._session.watched)
 
     def _measure(self, now: Now) -> None:
         """Let the background scan look at what nobody has measured, the playlist that plays next first."""

@@ -141,26 +141,29 @@ EngineReport: TypeAlias = (
 class Track:
     """A playable thing that the library found: a file path or an http(s) address, and a name for people.
 
-    ``measured`` is what a scan found out about it, None while nobody knows.
+    ``measured`` is what a scan found out about it, None while nobody knows. ``key`` names its content, under whatever
+    name it lies; None where nobody asked.
     """
 
     uri: str
     title: str
     is_stream: bool = False
     measured: Measured | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryRead:
     """The library looked at a playlist: its tracks, and a sentence for each thing that it left out.
 
-    ``unmeasured`` names the files that no scan has tried yet.
+    ``unmeasured`` names the files that no scan has tried yet; ``opening`` is what a night begins with.
     """
 
     playlist: str
     tracks: tuple[Track, ...]
     warnings: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
+    opening: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +210,8 @@ class Answer:
 Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
-    "session_started", "session_ended", "track_started", "track_skipped_over", "track_too_short", "track_damaged",
-    "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
+    "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over", "track_too_short",
+    "track_damaged", "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
     "skip_tonight_set", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
     "problem_cleared", "settings_changed",

@@ -131,12 +131,13 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A name for some sound: folders, files, playlist files and http(s) streams."""
+    """A name for some sound: folders, files, playlist files and http(s) streams; ``opening`` is what begins a night."""
 
     name: str
     paths: tuple[str, ...]
     order: Order = Order.ROTATE
     gain_db: float = 0.0
+    opening: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name("playlist", self.name)

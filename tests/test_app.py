@@ -14,17 +14,19 @@ import pytest
 
 from player.adapters.ebur128 import HopMeter
 from player.adapters.silent_sink import SilentSink
-from player.app import App, Inbound, Parts, Quit, Reload
+from player.app import App
 from player.clock import SystemClock
 from player.commands import Play, ReplyTo, Request, SetVolume
 from player.config import load
 from player.events import LibraryRead, Snapshot, Track
+from player.parts import Inbound, Parts, Quit, Reload
 from player.ports import Library
 from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
 from player.triggered import Arrival
 from player.wire.topics import Incoming, LinkUp
 from tests import schemas
+from tests.fakes.memory import FakeDiary, FakeMemoryStore
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
 
@@ -118,6 +120,7 @@ class House:
         self.link = FakeLink()
         self.notifier = FakeNotifier(watchdog_s)
         self.snapshots: list[Snapshot] = []
+        self.memory = FakeMemoryStore()
         clock = SystemClock()
         parts = Parts(
             clock=clock,
@@ -128,6 +131,8 @@ class House:
             make_link=self._make_link,
             make_scan=self._make_scan,
             make_power_meter=HopMeter,
+            make_diary=lambda _deliver: FakeDiary(self.memory),
+            recognise=lambda read, _watched: read,
             is_time_trusted=lambda: True,
         )
         self.app = App(load(self.path), parts, (self.snapshots.append,))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from player.app import Quit, Reload
 from player.clock import SystemClock
+from player.parts import Quit, Reload
 from player.wire.topics import Incoming
 from tests.test_app import CONFIG, PATIENCE_S, House
 

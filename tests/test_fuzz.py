@@ -12,8 +12,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from player import inbox
-from player.app import Quit
 from player.commands import GetStatus, ReplyTo, Request
+from player.parts import Quit
 from player.wire.topics import Incoming
 from player.wire.verbs import VERBS
 from tests.test_app import PATIENCE_S, House

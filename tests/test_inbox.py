@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from player.app import Inbound
 from player.commands import Play, Request, Stop
 from player.desk import Desk
 from player.events import RanDry
 from player.inbox import MAX_OTHERS, MAX_STOPS, MAX_WAITING, RATE_PER_S, TELL_EVERY_S, TOO_MANY, VOID, Inbox, Refusal
+from player.parts import Inbound
 from player.wire.topics import Incoming, LinkUp, Topics
 from tests.fakes.clock import FakeClock
 

@@ -26,15 +26,17 @@ LAYERS = [
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items", "inbox"},
-    {"desk"},
+    {"choice", "desk"},
     {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
+    {"rearming"},
     {"keeper"},
-    {"recall", "planning"},
+    {"recall", "planning", "reported", "reprise", "notebook"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
     {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "triggered"},
+    {"parts"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -42,7 +44,24 @@ LAYERS = [
 """Each line may import from the lines above it, and from itself."""
 
 STRANGERS = [
-    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey", "recall", "coming"},
+    {
+        "session",
+        "keeper",
+        "run",
+        "asleep",
+        "taming",
+        "setbacks",
+        "levels",
+        "programme",
+        "obey",
+        "recall",
+        "coming",
+        "choice",
+        "rearming",
+        "reported",
+        "reprise",
+        "notebook",
+    },
     {"engine", "mixer", "deck", "outlet"},
     {"adapters"},
 ]
@@ -64,7 +83,7 @@ STANDARD_ONLY = {
     "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
-    "measuring", "items", "inbox", "desk",
+    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

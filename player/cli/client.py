@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.checks import check_name
-from player.cli import shown, starts
+from player.cli import bans, shown, starts
 from player.cli.client_verbs import VERBS, Verb
 from player.cli.where import DEFAULT_CONFIG, chosen_config
 from player.errors import LullError, Refused
@@ -50,6 +50,7 @@ def add_parsers(commands: Any) -> None:
         parser = _add_parser(commands, verb.name, verb.brief, verb.description, common)
         verb.add(parser)
         parser.set_defaults(run=run, verb=verb)
+    bans.add_arguments(_add_parser(commands, "bans", bans.BRIEF, bans.DESCRIPTION, common))
     watch = _add_parser(
         commands,
         "watch",

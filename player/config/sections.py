@@ -195,6 +195,7 @@ PLAYLIST: Final = Keys(
         Key("paths", "paths", several(path_or_address)),
         Key("order", "order", one_of(Order)),
         Key("gain", "gain_db", number, "dB"),
+        Key("opening", "opening", several(path_or_address)),
     ),
     needs=("paths",),
 )
