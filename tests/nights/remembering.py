@@ -26,12 +26,14 @@ class Remembering(Nights):
         dies_at_write: the daemon dies just before this write is made, counted from 1; None: it does not.
     """
 
-    def __init__(self, settings: Settings, wall: datetime, tracks: Iterable[str] = "abcd") -> None:
+    def __init__(
+        self, settings: Settings, wall: datetime, tracks: Iterable[str] = "abcd", longest_idle_s: float = 10.0
+    ) -> None:
         self.store = FakeMemoryStore()
         self.dies_at_write: int | None = None
         self.deaths = 0
         self._settings = settings
-        super().__init__(settings, wall, tracks)
+        super().__init__(settings, wall, tracks, longest_idle_s)
 
     def write(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
