@@ -41,10 +41,11 @@ class Order(StrEnum):
 
 
 class TimerMode(StrEnum):
-    """What ends a session: a moment (the fade is finished then), the end of the track, or nothing."""
+    """What ends a session: a moment (the fade is finished then), the end of the track, of the playlist, or nothing."""
 
     CLOCK = "clock"
     END_OF_TRACK = "end-of-track"
+    END_OF_PLAYLIST = "end-of-playlist"
     OFF = "off"
 
 
@@ -71,6 +72,7 @@ class TimerSetting:
 
 TIMER_OFF: Final = TimerSetting(TimerMode.OFF)
 TIMER_END_OF_TRACK: Final = TimerSetting(TimerMode.END_OF_TRACK)
+TIMER_END_OF_PLAYLIST: Final = TimerSetting(TimerMode.END_OF_PLAYLIST)
 
 
 @dataclass(frozen=True, slots=True)
