@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from player import orders
+from player.announced import Identity
 from player.clock import Clock, Now
 from player.config import Config, differences, load
 from player.dsp.types import MakePowerMeter
@@ -28,13 +29,13 @@ from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
 from player.librarian import Librarian
 from player.measuring import Measuring
 from player.outcome import Outcome
-from player.ports import BackgroundScan, Decoder, Library, Link, Notifier, Sink
+from player.ports import BackgroundScan, Decoder, Library, Notifier, Sink
+from player.post import MakeLink, Post
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
-from player.settings import AudioSettings, MqttSettings
+from player.settings import AudioSettings
 from player.states import State
 from player.watch import Heartbeat
-from player.wire import payloads, topics
-from player.wire.pacing import Pacer
+from player.wire import topics
 from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
@@ -46,7 +47,6 @@ TERM_FADE_S: Final = 1.2
 """SIGTERM: silent well within two seconds."""
 QUIT_MARGIN_S: Final = 0.5
 """So long after its fade the daemon ends, even where the engine does not say that it is silent."""
-LINK_STOP_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class Parts:
     decoder: Decoder
     library: Library
     notifier: Notifier
-    make_link: Callable[[MqttSettings, str, Callable[[Inbound], None]], Link]
+    make_link: MakeLink
+    identity: Identity
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter
@@ -100,9 +101,7 @@ class App:
         self._librarian = Librarian(parts.library, self.inbox.put)
         self._scan = parts.make_scan(self.inbox.put)
         self._measuring = Measuring()
-        self._link: Link | None = None
-        self._topics: topics.Topics | None = None
-        self._pacer = Pacer()
+        self._post = Post(parts.make_link, self.inbox.put, parts.identity)
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
         self._status = ""
@@ -121,21 +120,8 @@ class App:
     def _start(self) -> None:
         self._engine_thread.start()
         self._look_at_all()
-        self._open_link(self._config)
+        self._post.open(self._config)
         self._parts.notifier.ready()
-
-    def _open_link(self, config: Config) -> None:
-        if config.mqtt is None:
-            return
-        device = config.settings.device
-        self._topics = topics.Topics(config.mqtt.prefix, device, config.mqtt.groups)
-        self._link = self._parts.make_link(config.mqtt, device, self.inbox.put)
-        self._link.start()
-
-    def _close_link(self) -> None:
-        if self._link is not None:
-            self._link.stop(LINK_STOP_S)
-            self._link = None
 
     def _is_done(self) -> bool:
         if self._quit_by_s is None:
@@ -144,11 +130,11 @@ class App:
 
     def _stop(self) -> None:
         self._parts.notifier.stopping()
-        self._pacer.forget()
-        self._publish_state(self._now())
+        now = self._now()
+        self._post.publish_last(self._session.snapshot(now), now)
         self._engine.order(orders.Quit())
         self._scan.stop()
-        self._close_link()
+        self._post.close()
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
     # The turn.
@@ -171,7 +157,7 @@ class App:
 
     def _wait(self) -> Inbound | None:
         now = self._now()
-        longest_s = min(self._session.wait_s(now), self._heartbeat.wait_s(), self._pacer.wait_s(now.boot_s))
+        longest_s = min(self._session.wait_s(now), self._heartbeat.wait_s(), self._post.wait_s(now.boot_s))
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
         try:
@@ -190,6 +176,7 @@ class App:
             case LinkUp():
                 self._greet(now)
             case LinkDown(reason):
+                self._post.disconnected()
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
             case Reload():
                 self._reload(now)
@@ -235,9 +222,8 @@ class App:
     # The wire.
 
     def _take_incoming(self, incoming: Incoming, now: Now) -> None:
-        assert self._topics is not None
         try:
-            request = topics.parse(self._topics, incoming)
+            request = self._post.take(incoming, now.boot_s)
         except Refused as refusal:
             reply_to = topics.reply_to(incoming)
             self._tell(Answer(reply_to, is_done=False, text=str(refusal), data={}), now)
@@ -249,8 +235,7 @@ class App:
     def _greet(self, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
         log.info("broker: connected")
-        self._pacer.forget()
-        self._publish_state(now)
+        self._post.connected(now.boot_s)
 
     def _publish_state(self, now: Now) -> None:
         snapshot = self._session.snapshot(now)
@@ -260,27 +245,17 @@ class App:
         if status != self._status:
             self._status = status
             self._parts.notifier.status(status)
-        if self._link is not None and self._topics is not None and self._pacer.is_due(snapshot, now.boot_s):
-            self._link.publish(self._topics.state, payloads.state(snapshot), retain=True, qos=1)
+        self._post.publish_state(snapshot, now)
 
     def _tell(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):
-            self._reply(event, now)
+            self._post.reply(event, self._session.snapshot(now))
             return
         if event.type == "session_started":
             self._measuring.forgive()
         level = logging.WARNING if event.type in WARNINGS else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
-        if self._link is not None and self._topics is not None:
-            self._link.publish(self._topics.event, payloads.event(event, now.wall), qos=1)
-
-    def _reply(self, answer: Answer, now: Now) -> None:
-        if answer.reply_to is None or self._link is None or self._topics is None:
-            return
-        snapshot = self._session.snapshot(now)
-        topic = answer.reply_to.topic or self._topics.reply
-        payload = payloads.reply(answer, snapshot, self._topics.device)
-        self._link.publish(topic, payload, qos=1, correlation=answer.reply_to.correlation)
+        self._post.tell(event, now.wall)
 
     # Reload.
 
@@ -306,8 +281,7 @@ class App:
         self._hand_over(Trouble("config", None), now)
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
-            self._close_link()
-            self._open_link(fresh)
+            self._post.open(fresh)
         if "audio" in changed:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._hand_over(Trouble("mixer", None), now)

@@ -13,6 +13,7 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Final
 
+from player.announced import DiscoverySettings
 from player.caps import GuardSettings, MixerSettings, NightCap
 from player.checks import check_name, check_range
 from player.dates import Dates
@@ -253,6 +254,7 @@ class MqttSettings:
     protocol: MqttProtocol = MqttProtocol.V5
     keepalive_s: int = 30
     tls: TlsSettings | None = None
+    discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
 
     def __post_init__(self) -> None:
         if not self.host:

@@ -14,12 +14,14 @@ import pytest
 
 from player.adapters.ebur128 import HopMeter
 from player.adapters.silent_sink import SilentSink
+from player.announced import Identity
 from player.app import App, Inbound, Parts, Quit, Reload
 from player.clock import SystemClock
 from player.commands import Play, ReplyTo, Request, SetVolume
 from player.config import load
 from player.events import LibraryRead, Snapshot, Track
 from player.ports import Library
+from player.post import Deliver
 from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
 from player.wire.topics import Incoming, LinkUp
@@ -121,6 +123,7 @@ class House:
             make_link=self._make_link,
             make_scan=self._make_scan,
             make_power_meter=HopMeter,
+            identity=Identity("lull_0123456789ab", "test board"),
             is_time_trusted=lambda: True,
         )
         self.app = App(load(self.path), parts, (self.snapshots.append,))
@@ -135,7 +138,7 @@ class House:
         self.scan = FakeScan(deliver)
         return self.scan
 
-    def _make_link(self, _settings: MqttSettings, device: str, _deliver: Callable[[Inbound], None]) -> FakeLink:
+    def _make_link(self, _settings: MqttSettings, device: str, _others: tuple[str, ...], _deliver: Deliver) -> FakeLink:
         assert device == "bedroom"
         return self.link
 

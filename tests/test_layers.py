@@ -14,7 +14,7 @@ LAYERS = [
     {"units", "errors"},
     {"clock"},
     {"safety", "checks", "dates"},
-    {"caps"},
+    {"caps", "announced"},
     {"settings"},
     {"commands", "measured"},
     {"orders"},
@@ -32,7 +32,8 @@ LAYERS = [
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "homes"},
+    {"post"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -58,11 +59,11 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
-    "events", "night", "wire",
+    "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "settings", "measured",
+    "commands", "orders", "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall",
-    "measuring", "items",
+    "measuring", "items", "homes",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

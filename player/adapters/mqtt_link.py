@@ -70,6 +70,7 @@ class Link:
         deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
         connect: makes a connection.
         backoff: how long to wait between attempts.
+        others: filters on which everything is wanted, what is retained included.
     """
 
     def __init__(
@@ -79,9 +80,10 @@ class Link:
         deliver: Callable[[Incoming | LinkUp | LinkDown], None],
         connect: Connect,
         backoff: Backoff | None = None,
+        others: tuple[str, ...] = (),
     ) -> None:
         self._topics = topics
-        self._plan = Plan(client_id, topics.subscriptions, (topics.availability,), topics.availability)
+        self._plan = Plan(client_id, topics.subscriptions, (topics.availability, *others), topics.availability)
         self._deliver = deliver
         self._connect = connect
         self._backoff = Backoff() if backoff is None else backoff
@@ -161,6 +163,8 @@ class Link:
             if incoming.payload == OFFLINE and not self._quit.is_set():
                 # the will of a connection that this one took over, or a twin's farewell
                 self.publish(incoming.topic, ONLINE, retain=True, qos=1)
+        elif self._topics.verb_of(incoming.topic) is None:
+            self._deliver(incoming)  # on one of the other filters
         elif incoming.retained:
             self._drop_retained(incoming.topic)
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from player.adapters.background_scan import BackgroundScanner
 from player.adapters.ebur128 import HopMeter
+from player.adapters.identity import identity_of
 from player.adapters.library import FileLibrary
 from player.adapters.mqtt import MqttLink, read_password
 from player.adapters.sinks import make_sink
@@ -15,10 +15,11 @@ from player.adapters.store import SqliteStore
 from player.adapters.systemd import SystemdNotifier
 from player.adapters.timesync import TimeSync
 from player.adapters.vlc_source import VlcDecoder
-from player.app import Inbound, Parts
+from player.app import Parts
 from player.clock import SystemClock
 from player.errors import StoreError
 from player.ports import Store
+from player.post import Deliver
 from player.session import Trouble
 from player.settings import MqttSettings
 
@@ -38,6 +39,7 @@ def real_parts(state_dir: Path) -> Parts:
         notifier=SystemdNotifier(),
         make_link=_make_link,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
+        identity=identity_of(state_dir),
         is_time_trusted=TimeSync().is_trusted,
         make_power_meter=HopMeter,
     )
@@ -52,5 +54,5 @@ def _store(state_dir: Path) -> Store:
         return SqliteStore(None)
 
 
-def _make_link(settings: MqttSettings, device: str, deliver: Callable[[Inbound], None]) -> MqttLink:
-    return MqttLink(settings, device, deliver, read_password(settings))
+def _make_link(settings: MqttSettings, device: str, others: tuple[str, ...], deliver: Deliver) -> MqttLink:
+    return MqttLink(settings, device, deliver, read_password(settings), others)
