@@ -124,7 +124,7 @@ class Homes:
     def announce(self, snapshot: Snapshot, boot_s: float) -> tuple[Publication, ...]:
         """What is to be published now; the whole state belongs behind it where it is not empty."""
         self._volume_max = snapshot.volume_max
-        shown = Shown(self._speaker.topics, snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries))
+        shown = Shown(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries))
         if shown != self._shown:
             self._shown = shown
             self._wanted = announcement(self._speaker, shown)

@@ -68,7 +68,7 @@ def fault(more: str) -> str:
         ("mqtt: {discovery: {prefix: a/#}}", "2: mqtt.discovery.prefix: prefix '#' is not a name"),
         ("mqtt: {discovery: {birth_topic: a//b}}", "2: mqtt.discovery.birth_topic: birth_topic '' is not a name"),
         ("mqtt: {discovery: {id: my bed}}", "2: mqtt.discovery.id: id 'my bed' is not usable"),
-        ("mqtt: {discovery: {media_playr: yes}}", "2: mqtt.discovery.media_playr: is no key here (did you mean 'media_player'?)"),
+        ("mqtt: {discovery: {media_playr: yes}}", "2: mqtt.discovery.media_playr: is no key here (did you"),
         ("mqtt: {password_file: x}", "2: mqtt.password_file: needs username as well"),
         ("default_playlist: rian", "2: default_playlist: 'rian' is no playlist (did you mean 'rain'?); choose"),
         ("schedule: [{at: 1:00}]", "2: schedule[0]: needs name"),

@@ -107,7 +107,7 @@ def root_of(payload: bytes) -> str | None:
 
 
 def _device(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
-    components = {key: _with_ids(speaker, key, fields) for key, fields in entities(shown).items()}
+    components = {key: _with_ids(speaker, key, fields) for key, fields in entities(speaker.topics, shown).items()}
     return {speaker.device_topic: _encode({**_common(speaker), "cmps": components})}
 
 
@@ -117,7 +117,7 @@ def _components(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
         f"{speaker.settings.prefix}/{fields['p']}/{speaker.id}/{key}/config": _encode(
             {name: value for name, value in {**common, **_with_ids(speaker, key, fields)}.items() if name != "p"}
         )
-        for key, fields in entities(shown).items()
+        for key, fields in entities(speaker.topics, shown).items()
         if fields["p"] not in NOT_FOR_ALL
     }
 

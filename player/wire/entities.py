@@ -39,27 +39,31 @@ _LONGEST_STATE: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What entities depend on.
+    """What entities depend on beside the topics.
 
     Attributes:
         volume_max: the cap in force.
         playlists, entries: names, in the order of the config.
     """
 
-    topics: Topics
     volume_max: int
     playlists: tuple[str, ...]
     entries: tuple[str, ...]
 
 
-def entities(shown: Shown) -> dict[str, Fields]:
+def entities(topics: Topics, shown: Shown) -> dict[str, Fields]:
     """Every entity by its key; ``p`` is its platform."""
-    return {**_levels(shown), **_buttons(shown), **_switches(shown), **_sensors(shown), **_diagnostics(shown)}
+    return {
+        **_levels(topics, shown),
+        **_buttons(topics),
+        **_switches(topics, shown.entries),
+        **_sensors(topics),
+        **_diagnostics(topics),
+    }
 
 
-def _levels(shown: Shown) -> dict[str, Fields]:
+def _levels(topics: Topics, shown: Shown) -> dict[str, Fields]:
     """What is set to a value."""
-    topics = shown.topics
     minutes = {"p": "number", "min": 0, "mode": "box", "unit_of_meas": "min", "ent_cat": "config"}
     timer = "[1, (value_json.timer.set / 60) | round | int] | max if value_json.timer.set else "
     return {
@@ -88,9 +92,7 @@ def _levels(shown: Shown) -> dict[str, Fields]:
     }  # fmt: skip
 
 
-def _buttons(shown: Shown) -> dict[str, Fields]:
-    topics = shown.topics
-
+def _buttons(topics: Topics) -> dict[str, Fields]:
     def button(name: str, icon: str, verb: str, payload: str) -> Fields:
         return {"p": "button", "name": name, "ic": f"mdi:{icon}", "pl_prs": payload, **_command(topics, verb)}
 
@@ -103,8 +105,7 @@ def _buttons(shown: Shown) -> dict[str, Fields]:
     }
 
 
-def _switches(shown: Shown) -> dict[str, Fields]:
-    topics = shown.topics
+def _switches(topics: Topics, entries: tuple[str, ...]) -> dict[str, Fields]:
     both = {"p": "switch", "pl_on": "ON", "pl_off": "OFF"}
     found = {
         "play": {
@@ -120,7 +121,7 @@ def _switches(shown: Shown) -> dict[str, Fields]:
             **_on_off(topics, "value_json.schedule"),
         },
     }  # fmt: skip
-    return found | {entry_key(name): _entry_switch(topics, name) for name in shown.entries}
+    return found | {entry_key(name): _entry_switch(topics, name) for name in entries}
 
 
 def _entry_switch(topics: Topics, name: str) -> Fields:
@@ -135,8 +136,7 @@ def _entry_switch(topics: Topics, name: str) -> Fields:
     }  # fmt: skip
 
 
-def _sensors(shown: Shown) -> dict[str, Fields]:
-    topics = shown.topics
+def _sensors(topics: Topics) -> dict[str, Fields]:
     words = json.dumps(STATE_WORDS)
     moment = {"p": "sensor", "dev_cla": "timestamp"}
     return {
@@ -165,8 +165,7 @@ def _sensors(shown: Shown) -> dict[str, Fields]:
     }  # fmt: skip
 
 
-def _diagnostics(shown: Shown) -> dict[str, Fields]:
-    topics = shown.topics
+def _diagnostics(topics: Topics) -> dict[str, Fields]:
     number = {"p": "sensor", "stat_cla": "measurement", "ent_cat": "diagnostic"}
     return {
         "guard_reduction": number | {

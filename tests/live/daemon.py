@@ -42,14 +42,16 @@ class Heard:
 
 
 class Listener:
-    """Hears everything below ``lull/`` on a broker, and sends commands."""
+    """Hears everything below ``lull/`` on a broker, and what else it is asked to, and sends commands."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *others: str) -> None:
         self.heard: list[Heard] = []
         self._news = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._take
-        self._client.on_connect = lambda client, *_: client.subscribe("lull/#", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(
+            [("lull/#", 1), *((other, 1) for other in others)]
+        )
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._ids = 0
