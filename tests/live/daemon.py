@@ -35,6 +35,11 @@ class Heard:
     at_s: float
 
     @property
+    def is_state(self) -> bool:
+        """Whether it is a speaker's state."""
+        return self.topic.split("/")[2:] == ["state"]
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The payload as JSON."""
         fields: dict[str, Any] = json.loads(self.payload)
@@ -49,9 +54,7 @@ class Listener:
         self._news = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._take
-        self._client.on_connect = lambda client, *_: client.subscribe(
-            [("lull/#", 1), *((other, 1) for other in others)]
-        )
+        self._client.on_connect = lambda client, *_: client.subscribe([(name, 1) for name in ("lull/#", *others)])
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._ids = 0
@@ -75,10 +78,8 @@ class Listener:
 
     def wait_state(self, what: str, matches: Any, patience_s: float = PATIENCE_S) -> dict[str, Any]:
         """The first state, from the latest one on, for which ``matches(fields)`` is true."""
-        latest = max((i for i, heard in enumerate(self.heard) if heard.topic.endswith("/state")), default=0)
-        found = self.wait(
-            what, lambda heard: heard.topic.endswith("/state") and matches(heard.fields), latest, patience_s
-        )
+        latest = max((i for i, heard in enumerate(self.heard) if heard.is_state), default=0)
+        found = self.wait(what, lambda heard: heard.is_state and matches(heard.fields), latest, patience_s)
         return found.fields
 
     def wait_event(self, event_type: str, since: int = 0, patience_s: float = PATIENCE_S) -> Heard:

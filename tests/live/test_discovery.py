@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 CONFIG = """\
 device: {device}
 audio: {{output: silent, hold: 0s}}
-mqtt: {{host: 127.0.0.1, port: {port}, protocol: "{protocol}", discovery: {{id: bed, media_player: true, mode: {mode}}}}}
+mqtt:
+  {{host: 127.0.0.1, port: {port}, protocol: "{protocol}", discovery: {{id: bed, media_player: true, mode: {mode}}}}}
 trust_clock: true
 state_dir: {folder}/state
 volume: {{max: {max}}}
@@ -135,7 +136,7 @@ class Panel:
 
     def shows(self, key: str) -> str:
         """What it shows now."""
-        state = next(heard for heard in reversed(self.listener.heard) if heard.topic.endswith("/state"))
+        state = next(heard for heard in reversed(self.listener.heard) if heard.is_state)
         return home_assistant.value(self.entities[key], state.fields)
 
 
@@ -256,7 +257,7 @@ def test_what_a_reload_changes_is_announced_and_what_it_removes_is_taken_back(ho
     assert (done.returncode, done.stderr) == (0, "")
     assert "has forgotten nursery: 2 retained messages cleared" in done.stdout
     left = Listener(home.broker.port, "homeassistant/#")
-    left.publish("lull/sentinel", "x")
+    left.publish("lull/sentinel", "x", retain=True)
     left.wait("the sentinel", lambda heard: heard.topic == "lull/sentinel")
     assert [heard.topic for heard in left.heard] == ["lull/sentinel"]
     left.close()
