@@ -123,9 +123,12 @@ def _components(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
 
 
 def _with_ids(speaker: Speaker, key: str, fields: Fields) -> Fields:
-    """The entity with its unique id, which never changes, and the entity id that a home may begin with."""
-    name = slug(speaker.topics.device) or speaker.id
-    return {**fields, "uniq_id": f"{speaker.id}_{key}", "def_ent_id": f"{fields['p']}.{name}_{key}"}
+    """The entity with its unique id, which never changes, and the entity id that a home may begin with.
+
+    That is the one which Home Assistant before 2025.10 made of the names by itself.
+    """
+    name = f"{slug(speaker.topics.device) or speaker.id}_{slug(fields['name']) or key}"
+    return {**fields, "uniq_id": f"{speaker.id}_{key}", "def_ent_id": f"{fields['p']}.{name}"}
 
 
 def _common(speaker: Speaker) -> Fields:

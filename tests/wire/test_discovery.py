@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from player.announced import DiscoveryMode, DiscoverySettings, Identity
@@ -244,6 +244,7 @@ ORIGINS = st.text(min_size=1, max_size=64).map(str.strip).filter(lambda text: te
 
 
 @pytest.mark.slow
+@settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from([state.value for state in State]),
     st.text(min_size=1, max_size=400).filter(lambda text: text.strip() != ""),
@@ -327,8 +328,8 @@ def test_an_entity_that_is_gone_is_named_once_with_its_platform_alone() -> None:
 
 def test_an_announcement_leads_to_the_name_that_the_speaker_had() -> None:
     """From either form, and from the media player's; anything else leads nowhere."""
-    for settings in (speaker(), speaker(DiscoveryMode.COMPONENTS), speaker(media_player=True)):
-        for payload in announcement(settings, SHOWN).values():
+    for announced in (speaker(), speaker(DiscoveryMode.COMPONENTS), speaker(media_player=True)):
+        for payload in announcement(announced, SHOWN).values():
             assert root_of(payload) == "lull/bedroom"
     for odd in (b"", b"{}", b'{"avty_t": 7}', b'{"avty_t": "x"}', b'{"availability": {"topic": []}}'):
         assert root_of(odd) is None
