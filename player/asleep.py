@@ -33,10 +33,15 @@ class Asleep:
         night_max = self._night_max(now_s)
         return self.settings.volume.max if night_max is None else night_max
 
+    @property
+    def since_s(self) -> float:
+        """When somebody is taken to be asleep, on the boot clock."""
+        return self._began_s + self.settings.guard.asleep_after_s
+
     def is_strict(self, now_s: float) -> bool:
         """Whether the guard holds down whatever stands out by more than 6 dB, instead of 8."""
         guard = self.settings.guard
-        return guard.mode is GuardMode.STRICT or now_s >= self._began_s + guard.asleep_after_s
+        return guard.mode is GuardMode.STRICT or now_s >= self.since_s
 
     def due_s(self) -> list[float]:
         """The instants at which something tightens, those that have passed included."""

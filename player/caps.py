@@ -1,4 +1,4 @@
-"""Settings that hold the sound down: the cap of the night, the guard, the hardware mixer. Frozen, standard library.
+"""Settings that hold the sound down, or end it: night cap, tapering, guard, hardware mixer, longest session. Frozen.
 
 All of them tighten. None of them can loosen what is built in, and there is no way to switch the guard off.
 """
@@ -28,6 +28,39 @@ class NightCap:
     def __post_init__(self) -> None:
         check_range("max", self.max, 1, VOLUME_MAX)
         check_range("after", self.after_s, 0, LATEST_NIGHT_CAP_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Taper:
+    """The volume sinks so fast while somebody sleeps, down to the floor (0-100) and no further."""
+
+    db_per_h: float
+    floor: int = 10
+
+    def __post_init__(self) -> None:
+        check_range("by", self.db_per_h, 0.1, 12)
+        check_range("floor", self.floor, 1, VOLUME_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What holds for every session.
+
+    Attributes:
+        max_s: none lasts longer, whatever its timer says.
+        pause_holds_timer: the sleep timer stands still during a pause.
+        rearm_s: play within so long after the timer has run out goes on as before, with the same timer.
+        taper: how the volume sinks while somebody sleeps, None where it does not.
+    """
+
+    max_s: float = 10 * 3600.0
+    pause_holds_timer: bool = False
+    rearm_s: float = 5 * 60.0
+    taper: Taper | None = None
+
+    def __post_init__(self) -> None:
+        check_range("max", self.max_s, 10 * 60, 24 * 3600)
+        check_range("rearm_within", self.rearm_s, 0, 3600)
 
 
 class GuardMode(StrEnum):

@@ -7,6 +7,7 @@ A command asks, an order tells the engine, an event reports; the three are never
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 from typing import TypeAlias
 
 from player.checks import check_range
@@ -131,6 +132,33 @@ class SkipTonight:
 
 
 @dataclass(frozen=True, slots=True)
+class SetStartTime:
+    """Move an entry of the schedule to another local time, kept until the config names another; None takes it back."""
+
+    entry: str
+    at: time | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tonight:
+    """Start once, at the next time that the clocks show ``at``; what is None takes the default."""
+
+    at: time
+    playlist: str | None = None
+    volume: int | None = None
+    timer: TimerSetting | None = None
+
+    def __post_init__(self) -> None:
+        if self.volume is not None:
+            check_range("volume", self.volume, 0, VOLUME_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class NotTonight:
+    """Take the start of `Tonight` back."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetPlaylist:
     """Choose the playlist: blends into it when playing, otherwise it is what play starts."""
 
@@ -152,7 +180,8 @@ class GetStatus:
 
 Command: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | SetPlaylist
-    | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | GetStatus
+    | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
+    | Tonight | NotTonight | GetStatus
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ written to the journal, and later to the store. Names are in the past tense.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, TypeAlias
 
 from player.commands import ReplyTo
@@ -200,18 +200,28 @@ Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
     "session_started", "session_ended", "track_started", "track_skipped_over", "track_too_short", "track_damaged",
-    "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared", "timer_expired",
-    "fade_set", "fading_out", "playlist_set", "schedule_set", "skip_tonight_set", "start_missed", "never_again",
-    "allowed_again", "command_rejected", "problem", "problem_cleared", "settings_changed",
+    "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
+    "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
+    "skip_tonight_set", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
+    "problem_cleared", "settings_changed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """One entry of the schedule: whether it is switched on, and when it starts next (None while it does not)."""
+    """One entry of the schedule.
+
+    Attributes:
+        is_enabled: it is switched on.
+        at: its local time.
+        is_moved: that time was set by hand; the config says another.
+        next_start: when it starts next, None while it does not.
+    """
 
     is_enabled: bool
+    at: time
+    is_moved: bool
     next_start: datetime | None
 
 

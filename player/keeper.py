@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import TypeVar
 
 from player.clock import Now
 from player.commands import Play
@@ -41,6 +42,8 @@ from player.start import Start
 from player.states import State
 from player.units import format_duration
 
+_Any = TypeVar("_Any")
+
 
 class Keeper:
     """At most one `Run`, and what outlives it.
@@ -54,6 +57,7 @@ class Keeper:
         idle_fade_out_s: the fade-out that a person chose for the next start.
         memory: what is remembered beyond one session.
         asked: the last command that was obeyed.
+        expired: when a sleep timer has run out, and what brings its session back.
     """
 
     def __init__(self, settings: Settings, rng: random.Random) -> None:
@@ -66,6 +70,7 @@ class Keeper:
         self.idle_fade_out_s: float | None = None
         self.memory = Memory()
         self.asked: Asked | None = None
+        self.expired: tuple[float, Play] | None = None
         self.output_fault: str | None = None
         self._rng = rng
         self._ids = itertools.count(1)
@@ -96,20 +101,20 @@ class Keeper:
     def timer(self) -> TimerSetting:
         """What the sleep timer was set to: of the running session, or for the next one."""
         if self.run is not None:
-            return self.run.setting
+            return self.run.ending.setting
         return self.settings.timer if self.idle_timer is None else self.idle_timer
 
     @property
     def fade_out_s(self) -> float:
         """How long the fade-out takes: of the running session, or of the next one."""
         if self.run is not None:
-            return self.run.fade_out_s
+            return self.run.ending.fade_out_s
         return self.settings.fades.fade_out_s if self.idle_fade_out_s is None else self.idle_fade_out_s
 
     @property
     def entries_on(self) -> tuple[Entry, ...]:
-        """The schedule's entries that are switched on, without the dates on which nobody is there."""
-        found = self.settings.planned(self.memory.off)
+        """What the schedule starts, with all that was changed by hand."""
+        found = self.memory.planned(self.settings)
         if found != self._entries_on:
             self._entries_on = found
         return self._entries_on
@@ -143,7 +148,7 @@ class Keeper:
             self._tell_end(before, "taken_over", now, out)
         self.run = Run(start, self._programme(playlist), self.settings, now)
         self.run.is_output_lost = self.output_fault is not None
-        self.idle_volume = self.idle_timer = self.idle_fade_out_s = None
+        self.idle_volume = self.idle_timer = self.idle_fade_out_s = self.expired = None
         if now.trusted:
             self.memory.use(now.wall)
         out.tell(
@@ -178,8 +183,29 @@ class Keeper:
         run.end()
         if run.end_reason == "timer":
             out.tell("timer_expired", "the sleep timer has run out")
+            self.expired = now.boot_s, self._as_it_was(run)
         self._tell_end(run, run.end_reason, now, out)
         self.run = None
+
+    @staticmethod
+    def _as_it_was(run: Run) -> Play:
+        """What brings a session back."""
+        ending = run.ending
+        return Play(run.programme.playlist.name, run.volume, ending.setting, fade_out_s=ending.fade_out_s)
+
+    def rearmed(self, play: Play, now_s: float) -> Play:
+        """Play, shortly after the sleep timer has run out: as it was, but for what is named. A button has no screen."""
+        if self.expired is None or now_s - self.expired[0] > self.settings.session.rearm_s:
+            return play
+        before = self.expired[1]
+        is_other = play.playlist not in {None, before.playlist} or self.settings.playlist(before.playlist or "") is None
+        return Play(
+            play.playlist if is_other else before.playlist,
+            _first(play.volume, self.idle_volume, self.settings.volume.cap(before.volume or 0)),
+            _first(play.timer, self.idle_timer, before.timer),
+            play.fade_in_s,
+            _first(play.fade_out_s, self.idle_fade_out_s, before.fade_out_s),
+        )
 
     @staticmethod
     def _tell_end(run: Run, reason: str, now: Now, out: Outcome) -> None:
@@ -279,8 +305,13 @@ class Keeper:
             self.idle_volume = settings.volume.cap(self.idle_volume)
         if self.run is not None:
             self.run.fades = settings.fades
-            self.run.asleep.settings = settings
+            self.run.asleep.settings = self.run.tapering.settings = settings
             self.run.programme.limits = settings.limits
             if self.run.volume > settings.volume.max:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
         out.tell("settings_changed", "the config was read again")
+
+
+def _first(*choices: _Any) -> _Any:
+    """The first one that is not None, or the last."""
+    return next((choice for choice in choices if choice is not None), choices[-1])

@@ -14,6 +14,7 @@ from player.commands import (
     GetStatus,
     NeverAgain,
     Next,
+    NotTonight,
     Pause,
     Play,
     Request,
@@ -22,19 +23,22 @@ from player.commands import (
     SetFade,
     SetPlaylist,
     SetSchedule,
+    SetStartTime,
     SetTimer,
     SetVolume,
     SkipTonight,
     Stop,
     Toggle,
+    Tonight,
 )
-from player.errors import Refused, did_you_mean
+from player.errors import Refused
 from player.keeper import Keeper
 from player.outcome import Outcome
+from player.planning import check_volume, find_playlist, plan
 from player.recall import remember
 from player.run import Run
 from player.safety import STOP_NOW_S
-from player.settings import Playlist, TimerMode, TimerSetting
+from player.settings import TimerMode, TimerSetting
 from player.states import OBEYED, State
 from player.units import format_duration
 
@@ -55,7 +59,7 @@ def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Out
         case Stop():
             return _stop(keeper, command, out)
         case Pause():
-            return _pause(keeper, out)
+            return _pause(keeper, now, out)
         case Resume():
             return _resume(keeper, now, out)
         case Toggle():
@@ -70,8 +74,8 @@ def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Out
             return _set_end(keeper, command, now, out)
         case SetPlaylist(name):
             return _set_playlist(keeper, name, now, out)
-        case SetSchedule(is_enabled, entry):
-            return _set_schedule(keeper, is_enabled, entry, out)
+        case SetSchedule() | SetStartTime() | Tonight() | NotTonight():
+            return plan(keeper, command, now, out)
         case NeverAgain() | AllowAgain() | SkipTonight():
             return remember(keeper, command, now, out)
         case GetStatus():
@@ -83,33 +87,16 @@ def _running(keeper: Keeper) -> Run:
     return keeper.run
 
 
-def _find_playlist(keeper: Keeper, name: str | None) -> Playlist:
-    settings = keeper.settings
-    wanted = keeper.next_playlist if name is None else name
-    if wanted is None:
-        raise Refused("there is no playlist in the config")
-    found = settings.playlist(wanted)
-    if found is None:
-        names = [playlist.name for playlist in settings.playlists]
-        choices = ", ".join(names) or "none"
-        raise Refused(f"no playlist {wanted!r}{did_you_mean(wanted, names)}; there are: {choices}")
-    return found
-
-
-def _check_volume(keeper: Keeper, volume: int) -> None:
-    highest = keeper.settings.volume.max
-    if not 0 <= volume <= highest:
-        raise Refused(f"volume {volume} is out of range; allowed is 0 to {highest} (volume.max)")
-
-
 def _play(keeper: Keeper, play: Play, origin: str, now: Now, out: Outcome) -> str:
     if play.volume is not None:
-        _check_volume(keeper, play.volume)
+        check_volume(keeper, play.volume)
     run = keeper.run
+    if run is None:
+        play = keeper.rearmed(play, now.boot_s)
     name = play.playlist
     if name is None and run is not None and keeper.settings.playlist(run.programme.playlist.name) is not None:
         name = run.programme.playlist.name
-    playlist = _find_playlist(keeper, name)
+    playlist = find_playlist(keeper, name)
     if run is None:
         keeper.begin(keeper.start_for(origin, play), playlist, now, out)
         return f"plays {playlist.name}"
@@ -124,12 +111,12 @@ def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
     if play.fade_in_s is not None:
         run.fade_in_s = play.fade_in_s
     if play.fade_out_s is not None:
-        run.fade_out_s = play.fade_out_s
+        run.ending.fade_out_s = play.fade_out_s
     if play.volume is not None:
         run.set_volume(play.volume, now.boot_s, out)
     was_ending = run.state in {State.FADING_OUT, State.STOPPING}
     if play.timer is not None or was_ending:
-        run.set_timer(play.timer or run.setting, now.boot_s, out)
+        run.set_timer(play.timer or run.ending.setting, now.boot_s, out)
         _tell_timer(run, now, out)
     if run.state is State.PAUSED:
         run.resume(now.boot_s, out)
@@ -146,10 +133,10 @@ def _stop(keeper: Keeper, stop: Stop, out: Outcome) -> str:
     return "stops"
 
 
-def _pause(keeper: Keeper, out: Outcome) -> str:
+def _pause(keeper: Keeper, now: Now, out: Outcome) -> str:
     run = _running(keeper)
     if run.state is not State.PAUSED:
-        run.pause(out)
+        run.pause(now.boot_s, out)
     return "paused"
 
 
@@ -165,7 +152,7 @@ def _resume(keeper: Keeper, now: Now, out: Outcome) -> str:
 def _toggle(keeper: Keeper, origin: str, now: Now, out: Outcome) -> str:
     match keeper.state:
         case State.PLAYING | State.FADING_OUT:
-            return _pause(keeper, out)
+            return _pause(keeper, now, out)
         case State.PAUSED:
             return _resume(keeper, now, out)
         case _:
@@ -195,7 +182,7 @@ def _set_volume(keeper: Keeper, command: SetVolume, now: Now, out: Outcome) -> s
     volume = command.volume
     if command.is_relative:
         volume = keeper.settings.volume.cap(keeper.volume + volume)
-    _check_volume(keeper, volume)
+    check_volume(keeper, volume)
     if keeper.run is None:
         keeper.idle_volume = volume
     else:
@@ -213,35 +200,13 @@ def _held_back(keeper: Keeper, asked: int | None) -> str:
 
 
 def _set_playlist(keeper: Keeper, name: str, now: Now, out: Outcome) -> str:
-    playlist = _find_playlist(keeper, name)
+    playlist = find_playlist(keeper, name)
     keeper.selected_playlist = playlist.name
     run = keeper.run
     if run is not None and run.state is not State.STOPPING and run.programme.playlist.name != playlist.name:
         keeper.change_playlist(playlist, now, out)
     out.tell("playlist_set", f"playlist {playlist.name}", playlist=playlist.name)
     return f"playlist {playlist.name}"
-
-
-def _set_schedule(keeper: Keeper, is_enabled: bool | None, entry: str | None, out: Outcome) -> str:
-    if entry is not None:
-        return _set_entry(keeper, is_enabled, entry, out)
-    keeper.is_schedule_enabled = (not keeper.is_schedule_enabled) if is_enabled is None else is_enabled
-    text = f"schedule {'on' if keeper.is_schedule_enabled else 'off'}"
-    out.tell("schedule_set", text, enabled=keeper.is_schedule_enabled, entry=None)
-    return text
-
-
-def _set_entry(keeper: Keeper, is_enabled: bool | None, name: str, out: Outcome) -> str:
-    names = [entry.name for entry in keeper.settings.schedule]
-    if name not in names:
-        choices = ", ".join(names) or "none"
-        raise Refused(f"no schedule entry {name!r}{did_you_mean(name, names)}; there are: {choices}")
-    off = keeper.memory.off
-    is_on = name in off if is_enabled is None else is_enabled
-    (off.discard if is_on else off.add)(name)
-    text = f"schedule entry {name} {'on' if is_on else 'off'}"
-    out.tell("schedule_set", text, enabled=is_on, entry=name)
-    return text
 
 
 def _set_end(keeper: Keeper, command: SetTimer | SetFade | ExtendTimer, now: Now, out: Outcome) -> str:
@@ -279,7 +244,7 @@ def _set_fade(keeper: Keeper, fade_out_s: float, out: Outcome) -> str:
     if keeper.run is None:
         keeper.idle_fade_out_s = fade_out_s
     else:
-        keeper.run.fade_out_s = fade_out_s
+        keeper.run.ending.fade_out_s = fade_out_s
     text = f"fade-out over {format_duration(fade_out_s)}"
     out.tell("fade_set", text, seconds=round(fade_out_s))
     return text
@@ -287,7 +252,7 @@ def _set_fade(keeper: Keeper, fade_out_s: float, out: Outcome) -> str:
 
 def _tell_timer(run: Run, now: Now, out: Outcome) -> str:
     """What the sleep timer is now, as news and as an answer."""
-    timer = run.timer
+    timer = run.ending.timer
     if timer.mode is TimerMode.OFF:
         out.tell("timer_cleared", "sleep timer off")
         return "sleep timer off"

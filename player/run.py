@@ -10,15 +10,13 @@ over, keeps the person's level for half of what remains, and fades over the othe
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from typing import Final
 
 from player.asleep import Asleep
 from player.clock import Now
+from player.ending import Ending
 from player.events import Progressed, RampArrived
 from player.levels import GLIDE_DB_PER_S, fit_s, glide_s, way_s
-from player.night.timer import SleepTimer
 from player.orders import RampTo, Then
 from player.outcome import Outcome
 from player.programme import Programme
@@ -27,10 +25,9 @@ from player.settings import Settings, TimerMode, TimerSetting
 from player.start import Start
 from player.states import Move, State, moved
 from player.taming import Taming
+from player.tapering import Tapering
 from player.units import SILENCE_DB, format_duration, volume_to_db
 
-OUTPUT_LATENCY_S: Final = 0.4
-"""A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
 _SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
 
 
@@ -51,12 +48,11 @@ class Run:
         self.why = start.why
         self.programme = programme
         self.volume = start.volume
-        self.setting = start.timer
-        self.timer = SleepTimer.start(start.timer, now.boot_s - start.late_s)
+        self.ending = Ending(start, settings.session, now.boot_s)
         self.fade_in_s = start.fade_in_s
-        self.fade_out_s = start.fade_out_s
         self.fades = settings.fades
         self.asleep = Asleep(settings, now.boot_s - start.late_s)
+        self.tapering = Tapering(settings, self.asleep)
         self.taming = Taming()
         self.started = now
         self.ramping_to: int | None = None
@@ -67,14 +63,12 @@ class Run:
         self.is_output_lost = self.was_heard = self._is_cut_short = False
         self.ramp_db = SILENCE_DB
         self.silent_until_s: float | None = None
-        self._fade_started_s = 0.0
-        self._last_part_s = math.inf
 
     # Moves.
 
     def begin(self, now_s: float, out: Outcome) -> None:
         """Choose the first track; the level rises when it sounds."""
-        self.programme.is_last = self.timer.mode is TimerMode.END_OF_TRACK
+        self.programme.is_last = self.ending.timer.mode is TimerMode.END_OF_TRACK
         self.programme.begin(now_s, out)
 
     def take_over_from(self, before: Run, out: Outcome) -> None:
@@ -88,9 +82,10 @@ class Run:
         """Silence is reached."""
         self.state = moved(self.state, Move.END)
 
-    def pause(self, out: Outcome) -> None:
+    def pause(self, now_s: float, out: Outcome) -> None:
         """Fall silent and keep the place."""
         self.state = moved(self.state, Move.PAUSE)
+        self.ending.pause(now_s)
         self.ramping_to = None
         self.awaits_sound = False
         out.order(RampTo(SILENCE_DB, self.fades.pause_s, Then.HOLD))
@@ -99,7 +94,8 @@ class Run:
     def resume(self, now_s: float, out: Outcome) -> None:
         """Come back from a pause, by a rise from silence."""
         self.state = moved(self.state, Move.RESUME)
-        self._plan_fade_again(now_s)
+        self.ending.resume(now_s)
+        self.ending.take_back(now_s)
         self._rise(out, SHORTEST_RISE_S)
         out.tell("resumed", "goes on")
 
@@ -107,8 +103,8 @@ class Run:
         """A person is awake after all: leave the final fade, or a stop that is not silent yet."""
         move = Move.TAKE_BACK if self.state is State.FADING_OUT else Move.START
         self.state = moved(self.state, move)
-        self._plan_fade_again(now_s)
-        self._last_part_s = (self.programme.left_s or math.inf) / 2
+        self.ending.resume(now_s)
+        self.ending.take_back(now_s, self.programme.left_s)
         self._rise(out, self._way_s() if over_s is None else over_s)
 
     def stop(self, over_s: float, reason: str, out: Outcome) -> None:
@@ -124,7 +120,7 @@ class Run:
         self.state = moved(self.state, Move.FADE)
         self.end_reason = reason
         self.ramping_to = 0
-        self._fade_started_s = over_s
+        self.ending.fade_started_s = over_s
         out.order(RampTo(SILENCE_DB, over_s, Then.STOP))
         out.tell("fading_out", f"fading out over {format_duration(over_s)}", seconds=round(over_s), reason=reason)
 
@@ -136,6 +132,7 @@ class Run:
         Whoever asks for more than the cap of the night does not want less at once: a level above it goes on gliding.
         """
         self.volume = min(volume, self.asleep.volume_max(now_s))
+        self.tapering.begin_anew(now_s)
         is_gliding = self.volume < volume and self.ramp_db > volume_to_db(self.volume)
         over_s = glide_s(self.ramp_db, volume_to_db(self.volume)) if is_gliding else self._way_s()
         if self.state is State.FADING_OUT:
@@ -143,32 +140,30 @@ class Run:
         elif self.state is State.PLAYING:
             self._rise(out, over_s)
 
-    def _obey_the_cap(self, now_s: float, out: Outcome) -> None:
-        """The cap of the night has come: down to it, so slowly that nobody notices."""
-        cap = self.asleep.volume_max(now_s)
-        if self.volume <= cap:
+    def _sink(self, now_s: float, out: Outcome) -> None:
+        """The cap of the night has come, or the level tapers: down, so slowly that nobody notices."""
+        lower = min(self.tapering.tick(self.volume, now_s), self.asleep.volume_max(now_s))
+        if self.volume <= lower:
             return
-        self.volume, over_s = cap, glide_s(self.ramp_db, volume_to_db(cap))
+        self.volume, over_s = lower, glide_s(self.ramp_db, volume_to_db(lower))
         if self.state is State.PLAYING and self.silent_until_s is None:
             self._rise(out, over_s)
-        elif self.state is State.FADING_OUT and self._fade_started_s > FALL_DEPTH_DB / GLIDE_DB_PER_S:
+        elif self.state is State.FADING_OUT and self.ending.fade_started_s > FALL_DEPTH_DB / GLIDE_DB_PER_S:
             self.take_back(now_s, out, over_s)  # hours of fading would stay above the cap for long
 
     def set_timer(self, setting: TimerSetting, now_s: float, out: Outcome) -> None:
         """Begin a new sleep timer now."""
-        self.setting = setting
-        self._change_timer(SleepTimer.start(setting, now_s), now_s, out)
+        self.ending.set(setting, now_s)
+        self._obey_the_timer(now_s, out)
 
     def extend_timer(self, by_s: float, now_s: float, out: Outcome) -> None:
         """Move the end of the sleep timer."""
-        self._change_timer(self.timer.extend(by_s, now_s), now_s, out)
+        self.ending.extend(by_s, now_s)
+        self._obey_the_timer(now_s, out)
 
-    def _change_timer(self, timer: SleepTimer, now_s: float, out: Outcome) -> None:
-        was_last = self.programme.is_last
-        self.timer = timer
-        self._last_part_s = math.inf
-        is_last = timer.mode is TimerMode.END_OF_TRACK
-        if is_last != was_last:
+    def _obey_the_timer(self, now_s: float, out: Outcome) -> None:
+        is_last = self.ending.timer.mode is TimerMode.END_OF_TRACK
+        if is_last != self.programme.is_last:
             self.programme.end_after_current(out, is_last=is_last)
         if self.state is State.FADING_OUT:
             self.take_back(now_s, out)
@@ -181,8 +176,8 @@ class Run:
             return
         self.awaits_sound = False
         if self.state is State.PLAYING and not self.is_output_lost:
-            rise_s = fit_s(self.fade_in_s, self.timer.remaining_s(now_s))
-            self.timer = replace(self.timer, fade_from_boot_s=max(self.timer.fade_from_boot_s, now_s + rise_s))
+            rise_s = fit_s(self.fade_in_s, self.ending.left_s(now_s))
+            self.ending.allow_rise(now_s + rise_s)
             self._rise(out, rise_s)
 
     def on_progress(self, report: Progressed) -> None:
@@ -220,7 +215,7 @@ class Run:
         if self.silent_until_s is not None and now_s < self.silent_until_s and self.state in _SOUNDING:
             return
         self.silent_until_s = None
-        if self.state in _SOUNDING and (self.state is State.FADING_OUT or self._is_fade_due(now_s)):
+        if self.state in _SOUNDING and (self.state is State.FADING_OUT or self.ending.is_fade_due(now_s)):
             self._resume_fade(now_s, out)
         elif self.state is State.PLAYING:
             self._rise(out, SHORTEST_RISE_S)
@@ -245,15 +240,15 @@ class Run:
         """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
         if self.is_output_lost:
             return
-        left_s = self.timer.remaining_s(now_s)
+        left_s = self.ending.left_s(now_s)
         if left_s is None or left_s < 2 * SHORTEST_RISE_S:
-            self.stop(STOP_NOW_S, "timer" if left_s is not None else self.end_reason, out)
+            self.stop(STOP_NOW_S, self.ending.reason if left_s is not None else self.end_reason, out)
             return
         if self.state is State.FADING_OUT:
             self.state = moved(self.state, Move.TAKE_BACK)
-        self.timer = self.timer.refade(now_s)
-        done = 1.0 - min(left_s / (self._fade_started_s or self.fade_out_s or 1.0), 1.0)
-        out.order(RampTo(volume_to_db(self.volume) - FADE_DEPTH_DB * done, SHORTEST_RISE_S))
+        self.ending.timer = self.ending.timer.refade(now_s)
+        depth_db = FADE_DEPTH_DB * self.ending.faded(left_s)
+        out.order(RampTo(volume_to_db(self.volume) - depth_db, SHORTEST_RISE_S))
 
     # What time brings.
 
@@ -262,44 +257,34 @@ class Run:
         self.programme.on_tick(now_s, out)
         self.taming.tick(now_s, out)
         self.asleep.tick(now_s, out)
-        self._obey_the_cap(now_s, out)
+        self._sink(now_s, out)
         if self.silent_until_s is not None and now_s >= self.silent_until_s:
             self.rise_again(now_s, out)
         if self.state is State.STOPPING:
             self._keep_the_deadline(now_s, out)
-        elif self.timer.is_due(now_s):
-            self.stop(STOP_NOW_S, "timer", out)
+        elif self.ending.is_due(now_s):
+            self.stop(STOP_NOW_S, self.ending.reason, out)
         elif self.state is State.PLAYING and not (self.awaits_sound or self.is_output_lost or self.silent_until_s):
             self._begin_fade_if_due(now_s, out)
 
     def _keep_the_deadline(self, now_s: float, out: Outcome) -> None:
         """A long stop that was ordered shortly before the deadline is cut short, once."""
-        if self.timer.is_due(now_s) and not self._is_cut_short:
+        if self.ending.is_due(now_s) and not self._is_cut_short:
             self._is_cut_short = True
             out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
 
-    def _is_fade_due(self, now_s: float) -> bool:
-        return self.timer.is_fade_due(self.fade_out_s, now_s)
-
     def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
-        if self._is_fade_due(now_s):
-            left_s = (self.timer.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S
-            self.fade_out(max(left_s, STOP_NOW_S), "timer", out)
-        elif self.timer.mode is TimerMode.END_OF_TRACK:
-            self._fade_with_track(out)
-
-    def _fade_with_track(self, out: Outcome) -> None:
-        """End-of-track: the fade takes at most half of the track and ends with it."""
-        playing, left_s = self.programme.current, self.programme.left_s
-        if playing is None or playing.duration_s is None or left_s is None:
+        if self.ending.is_fade_due(now_s):
+            self.fade_out(self.ending.fade_s(now_s), self.ending.reason, out)
             return
-        if left_s <= min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
-            self.fade_out(max(left_s - OUTPUT_LATENCY_S, STOP_NOW_S), "end-of-track", out)
+        over_s = self.ending.fade_with_track_s(self.programme.current, self.programme.left_s)
+        if over_s is not None:
+            self.fade_out(over_s, "end-of-track", out)
 
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""
-        due = [self.timer.fade_starts_at(self.fade_out_s), self.timer.deadline_boot_s, self.programme.retry_at_s]
-        due += [self.silent_until_s, self.taming.due_s(), *self.asleep.due_s()]
+        due = [*self.ending.due_s(now_s), self.programme.retry_at_s, self.silent_until_s, self.taming.due_s()]
+        due += [self.tapering.due_s(self.volume), *self.asleep.due_s()]
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
 
@@ -314,7 +299,3 @@ class Run:
     def _way_s(self) -> float:
         """From the present level to the person's, at the rates for volume commands."""
         return way_s(self.ramp_db, volume_to_db(self.volume), self.fades.volume_db_per_s)
-
-    def _plan_fade_again(self, now_s: float) -> None:
-        if self._is_fade_due(now_s):
-            self.timer = self.timer.refade(now_s)

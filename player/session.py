@@ -25,7 +25,7 @@ from player.obey import obey
 from player.outcome import Outcome
 from player.run import Run
 from player.safety import STOP_NOW_S
-from player.settings import Settings
+from player.settings import ONCE, Settings
 from player.states import State
 
 WAKE_S: Final = 10.0
@@ -124,7 +124,7 @@ class Session:
         coming = self._coming(now)
         planned = None if coming is None else coming.first
         playing = None if run is None else run.programme.current
-        left_s = None if run is None else run.timer.remaining_s(now.boot_s)
+        left_s = None if run is None else run.ending.left_s(now.boot_s)
         return Snapshot(
             state=keeper.state.value,
             why=None if run is None else run.why,
@@ -140,7 +140,7 @@ class Session:
             ramping_to=None if run is None else run.ramping_to,
             level_db=None if run is None else run.level_db,
             guard_reduction_db=0.0 if run is None else run.held_db,
-            timer_mode="off" if run is None else run.timer.mode.value,
+            timer_mode="off" if run is None else run.ending.timer.mode.value,
             timer_set_s=keeper.timer.duration_s,
             timer_ends=None if left_s is None else moved(now.wall, left_s),
             timer_remaining_s=left_s,
@@ -203,6 +203,8 @@ class Session:
             keeper.entries_on, now, settings.catch_up_s, is_enabled=keeper.is_schedule_enabled
         ):
             reason = due.reason if isinstance(due, Missed) else self._start(due, now, out)
+            if due.entry.name == ONCE:
+                keeper.memory.once = None
             if reason is not None:
                 text = f"{due.entry.name} at {due.planned:%H:%M} did not start: {reason}"
                 out.tell("start_missed", text, entry=due.entry.name, planned=due.planned.isoformat(), reason=reason)
@@ -259,6 +261,15 @@ def _problems_of(run: Run, now_s: float) -> list[str]:
 
 
 def _entries(keeper: Keeper, coming: Coming | None) -> dict[str, EntryState]:
-    """The schedule by name: what is switched on, and when it starts next."""
-    names, off = [entry.name for entry in keeper.settings.schedule], keeper.memory.off
-    return {name: EntryState(name not in off, None if coming is None else coming.each.get(name)) for name in names}
+    """The schedule by name: what is switched on, at what time, and when it starts next."""
+    memory, once = keeper.memory, keeper.memory.once
+    listed = [*keeper.settings.schedule, *([] if once is None else [once])]
+    return {
+        entry.name: EntryState(
+            entry.name not in memory.off,
+            memory.moved(entry).at,
+            memory.moved(entry) != entry,
+            None if coming is None else coming.each.get(entry.name),
+        )
+        for entry in listed
+    }

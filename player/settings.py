@@ -7,19 +7,20 @@ Frozen, on the standard library alone, and valid once built: each class checks i
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from enum import StrEnum
 from typing import Final
 
 from player.announced import DiscoverySettings
-from player.caps import GuardSettings, MixerSettings, NightCap
+from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings
 from player.checks import check_name, check_range
 from player.dates import Dates
 from player.safety import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.units import VOLUME_MAX
 
+ONCE: Final = "tonight"
+"""What a start that was planned by hand is called; no entry of the config has that name."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Weekday names in the order of `datetime.date.weekday`."""
 
@@ -153,6 +154,7 @@ class Entry:
         at: the local time at which it starts.
         own_times: another time for some of its weekdays.
         leave_out: dates on which it does not start.
+        only_on: the one date on which it starts, None where it comes again.
     """
 
     name: str
@@ -166,6 +168,7 @@ class Entry:
     takes_over: bool = False
     own_times: tuple[tuple[int, time], ...] = ()
     leave_out: tuple[Dates, ...] = ()
+    only_on: date | None = None
 
     def __post_init__(self) -> None:
         check_name("schedule entry", self.name)
@@ -184,6 +187,8 @@ class Entry:
     def at_on(self, day: date) -> time | None:
         """The local time at which it starts on a date, None where it does not."""
         if day.weekday() not in self.days or any(day in dates for dates in self.leave_out):
+            return None
+        if self.only_on is not None and day != self.only_on:
             return None
         return dict(self.own_times).get(day.weekday(), self.at)
 
@@ -282,6 +287,7 @@ class Settings:
     fades: FadeSettings = field(default_factory=FadeSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     guard: GuardSettings = field(default_factory=GuardSettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
     timer: TimerSetting = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
     playlists: tuple[Playlist, ...] = ()
     default_playlist: str | None = None
@@ -294,10 +300,10 @@ class Settings:
         """The playlist of that name, or None."""
         return next((playlist for playlist in self.playlists if playlist.name == name), None)
 
-    def planned(self, off: Container[str] = ()) -> tuple[Entry, ...]:
-        """The schedule, ``away`` included, without the entries that are switched off."""
-        on = [entry for entry in self.schedule if entry.name not in off]
-        return tuple(replace(entry, leave_out=entry.leave_out + self.away) if self.away else entry for entry in on)
+    def planned(self) -> tuple[Entry, ...]:
+        """The schedule, ``away`` included."""
+        away = self.away
+        return tuple(replace(entry, leave_out=entry.leave_out + away) if away else entry for entry in self.schedule)
 
     @property
     def first_playlist(self) -> str | None:

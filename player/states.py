@@ -16,6 +16,7 @@ from player.commands import (
     GetStatus,
     NeverAgain,
     Next,
+    NotTonight,
     Pause,
     Play,
     Resume,
@@ -23,11 +24,13 @@ from player.commands import (
     SetFade,
     SetPlaylist,
     SetSchedule,
+    SetStartTime,
     SetTimer,
     SetVolume,
     SkipTonight,
     Stop,
     Toggle,
+    Tonight,
 )
 
 
@@ -83,7 +86,8 @@ MOVES: Final[dict[State, dict[Move, State]]] = {
 }
 
 _ALWAYS: Final = frozenset({
-    Play, Stop, Toggle, SetVolume, SetPlaylist, SetSchedule, NeverAgain, AllowAgain, SkipTonight, GetStatus,
+    Play, Stop, Toggle, SetVolume, SetPlaylist, SetSchedule, SetStartTime, Tonight, NotTonight, SkipTonight,
+    NeverAgain, AllowAgain, GetStatus,
 })  # fmt: skip
 _RUNNING: Final = frozenset({Next, Seek, SetTimer, SetFade, ExtendTimer})
 OBEYED: Final[dict[State, frozenset[type]]] = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from player.commands import (
     GetStatus,
     NeverAgain,
     Next,
+    NotTonight,
     Pause,
     Play,
     ReplyTo,
@@ -31,11 +32,13 @@ from player.commands import (
     SetFade,
     SetPlaylist,
     SetSchedule,
+    SetStartTime,
     SetTimer,
     SetVolume,
     SkipTonight,
     Stop,
     Toggle,
+    Tonight,
 )
 from player.engine import Engine, EngineSettings
 from player.events import Answer, Event, LibraryRead, Track
@@ -47,6 +50,7 @@ from player.settings import (
     TARGET_LUFS,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
+    Entry,
     Playlist,
     Settings,
     TimerSetting,
@@ -62,6 +66,7 @@ SETTINGS = Settings(
     playlists=(Playlist("one", ("/1",)), Playlist("two", ("/2",))),
     volume=VolumeSettings(default=90, max=100),
     timer=TimerSetting.clock(120.0),
+    schedule=(Entry("nightly", time(20, 0)),),
 )
 COMMANDS: list[Command] = [
     Play(), Play("two"), Play(volume=100), Play(timer=TimerSetting.clock(60.0)), Stop(), Stop(now=True),
@@ -69,7 +74,8 @@ COMMANDS: list[Command] = [
     SetVolume(100), SetVolume(10), SetVolume(0), SetVolume(5, is_relative=True),
     SetTimer(TimerSetting.clock(30.0)), SetTimer(TIMER_OFF), SetTimer(TIMER_END_OF_TRACK),
     ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None),
-    SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(), GetStatus(),
+    SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(),
+    SetStartTime("nightly", time(23, 0)), Tonight(time(21, 0)), NotTonight(), GetStatus(),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
     State.IDLE: [],
@@ -101,6 +107,7 @@ class House:
         for playlist in SETTINGS.playlists:
             self.rehearsal.tell(self.read(playlist))
         self.command(NeverAgain("d"))  # so that there is a ban to take back
+        self.command(Tonight(time(21, 30)))  # and a plan
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """The library: two tracks in each playlist."""

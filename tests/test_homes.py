@@ -6,6 +6,7 @@ import json
 import logging
 import random
 from dataclasses import replace
+from datetime import time
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_the_birth_topic_can_be_named() -> None:
     [
         ({"volume_max": 20}, "volume", "max", 20),
         ({"playlists": ("rain", "sea", "ocean")}, "playlist", "ops", ["rain", "sea", "ocean"]),
-        ({"entries": {"new": EntryState(True, None)}}, entry_key("new"), "name", "Schedule new"),
+        ({"entries": {"new": EntryState(True, time(22), False, None)}}, entry_key("new"), "name", "Schedule new"),
     ],
 )
 def test_what_changes_is_announced_at_once(change: dict[str, Any], key: str, field: str, value: object) -> None:

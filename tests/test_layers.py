@@ -25,10 +25,10 @@ LAYERS = [
     {"ports"},
     {"config"},
     {"outcome", "start", "states", "watch", "items"},
-    {"levels", "asleep", "taming", "setbacks", "coming", "programme"},
+    {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
     {"keeper"},
-    {"recall"},
+    {"recall", "planning"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
@@ -62,7 +62,7 @@ STANDARD_ONLY = {
     "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "settings", "measured",
     "commands", "orders", "events", "night", "wire",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks", "coming", "recall",
+    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
     "measuring", "items", "homes",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

@@ -6,6 +6,7 @@ The real session without an engine: what it orders is looked at, and it is told 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,19 +19,22 @@ from player.commands import (
     GetStatus,
     NeverAgain,
     Next,
+    NotTonight,
     Play,
     ReplyTo,
     Request,
     SetFade,
     SetSchedule,
+    SetStartTime,
     SetTimer,
     SetVolume,
     SkipTonight,
+    Tonight,
 )
 from player.events import Answer, ItemStarted, LibraryRead, News, Snapshot, Track
 from player.night.memory import Memory, night_of, tonight
 from player.orders import PlayItem, QueueItem, RampTo, Then
-from player.session import Session
+from player.session import NewSettings, Session
 from player.settings import TIMER_OFF, Entry, Playlist, Settings, TimerSetting
 from player.states import State
 
@@ -258,3 +262,65 @@ def test_the_last_obeyed_command_is_shown_and_a_look_is_none() -> None:
     asked = room.shot.asked
     assert asked is not None
     assert (asked.command, asked.by, asked.at) == ("volume 20", "test", EVENING)
+
+
+def test_a_start_planned_by_hand_comes_once() -> None:
+    """At the time that comes next, with what was asked for; then it is gone."""
+    room = Bedroom()
+    answer = room.ask(Tonight(time(0, 10), "rain", 12, TimerSetting.clock(600.0)))
+    assert answer.text == "plays rain once, at Fri 00:10"
+    planned = EVENING.replace(hour=0, minute=10) + timedelta(days=1)
+    assert room.shot.entries["tonight"].next_start == planned
+    room.ask(SetSchedule(False, "early"))
+    room.pass_until(planned + timedelta(seconds=1))
+    assert (room.shot.why, room.shot.volume, room.shot.timer_remaining_s) == ("schedule:tonight", 12, 599.0)
+    assert "tonight" not in room.shot.entries
+    room.handle(None)
+    assert len(room.told("session_started")) == 1
+
+
+def test_a_start_planned_by_hand_can_be_taken_back() -> None:
+    """Taken back it does not come, and there is nothing to take back twice."""
+    room = Bedroom()
+    room.ask(Tonight(time(21, 0)))
+    assert room.ask(NotTonight()).is_done
+    room.pass_until(EVENING.replace(hour=21, second=1))
+    assert room.session.state is State.IDLE
+    assert not room.ask(NotTonight()).is_done
+
+
+def test_what_cannot_be_planned_is_refused() -> None:
+    """A playlist that there is not, too loud a volume, a clock that is not set, an entry that there is not."""
+    room = Bedroom()
+    for command, words in (
+        (Tonight(time(21, 0), "rian"), "did you mean 'rain'"),
+        (Tonight(time(21, 0), volume=90), "allowed is 0 to 60"),
+        (SetStartTime("lat", time(2, 0)), "did you mean 'late'"),
+    ):
+        answer = room.ask(command)
+        assert not answer.is_done
+        assert words in answer.text
+    room.now = Now(room.now.boot_s, room.now.wall, trusted=False)
+    assert "clock" in room.ask(Tonight(time(21, 0))).text
+
+
+def test_an_entry_is_moved_until_the_config_says_otherwise() -> None:
+    """Moved from 22:30 to 21:00 it starts then and not at 22:30; a config with another time wins over the hand."""
+    room = Bedroom()
+    assert room.ask(SetStartTime("early", time(21, 0))).is_done
+    assert (room.shot.entries["early"].at, room.shot.entries["early"].is_moved) == (time(21, 0), True)
+    room.handle(NewSettings(SETTINGS))
+    assert room.shot.entries["early"].is_moved, "the config still says what it said"
+    room.pass_until(EVENING.replace(hour=21, second=1))
+    assert room.shot.why == "schedule:early"
+    entry = replace(SETTINGS.schedule[0], at=time(22, 0))
+    room.handle(NewSettings(replace(SETTINGS, schedule=(entry, SETTINGS.schedule[1]))))
+    assert (room.shot.entries["early"].at, room.shot.entries["early"].is_moved) == (time(22, 0), False)
+
+
+def test_a_moved_entry_goes_back() -> None:
+    """Null means: as the config says."""
+    room = Bedroom()
+    room.ask(SetStartTime("early", time(21, 0)))
+    assert room.ask(SetStartTime("early", None)).is_done
+    assert not room.shot.entries["early"].is_moved

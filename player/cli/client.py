@@ -63,7 +63,7 @@ def add_parsers(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, connect, ask, show the answer; returns the exit code."""
     verb: Verb | None = args.verb
-    if verb is not None and verb.name == "schedule" and args.value is None:
+    if verb is not None and verb.name == "schedule" and args.value is None and args.at is None:
         return starts.run(args)
     try:
         fields = {} if verb is None else verb.fields(args)

@@ -85,6 +85,18 @@ def _never_again_fields(args: argparse.Namespace) -> dict[str, Any]:
     return {**named, "undo": True} if args.undo else named
 
 
+def _add_tonight(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("value", metavar="HH:MM|off", help="the local time, or off")
+    parser.add_argument("--playlist", metavar="NAME", help="what to play; the default one if not given")
+    parser.add_argument("--volume", metavar="N", help="0 to 100, at most the configured maximum")
+    parser.add_argument("--timer", metavar="T", help="silent after: 45m, 1h30, 45 (minutes), off, end-of-track")
+
+
+def _tonight_fields(args: argparse.Namespace) -> dict[str, Any]:
+    named = {name: getattr(args, name) for name in ("playlist", "volume", "timer") if getattr(args, name) is not None}
+    return {"off": True} if args.value == "off" and not named else {"at": args.value, **named}
+
+
 def _add_skip(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("value", nargs="?", default="on", metavar="on|off|toggle", help="what it is to be; on")
 
@@ -93,9 +105,12 @@ def _add_schedule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("value", nargs="?", metavar="on|off|toggle", help="what it is to be")
     starts.add_arguments(parser)
     parser.add_argument("--entry", metavar="NAME", help="only this entry of the schedule")
+    parser.add_argument("--at", metavar="HH:MM|config", help="move that entry to this time, or back to the config's")
 
 
 def _schedule_fields(args: argparse.Namespace) -> dict[str, Any]:
+    if args.at is not None:
+        return {"entry": args.entry, "at": None if args.at == "config" else args.at}
     return {"enabled": args.value, **({} if args.entry is None else {"entry": args.entry})}
 
 
@@ -171,6 +186,14 @@ VERBS: Final = (
         "    lull never_again --undo     take the latest ban back",
         _add_never_again,
         _never_again_fields,
+    ),
+    Verb(
+        "tonight",
+        "plan a start for once",
+        "Start once, at the next time that the clocks show it, besides the schedule.\n\n"
+        "    lull tonight 23:15 --playlist rain\n    lull tonight off            take it back",
+        _add_tonight,
+        _tonight_fields,
     ),
     Verb(
         "skip_tonight",

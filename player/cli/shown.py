@@ -23,7 +23,7 @@ def status(device: str, state: Mapping[str, Any]) -> str:
         ("held down", _tamed(state)),
         ("sleep timer", _timer(state) if state.get("state") != "idle" else None),
         ("next start", _next_start(state)),
-        ("schedule", None if "schedule" not in state else "on" if state["schedule"] else "off"),
+        ("schedule", None if "schedule" not in state else _schedule(state)),
         ("playlists", ", ".join(map(str, state.get("playlists") or ())) or None),
         *(("problem", problem) for problem in state.get("problems") or ()),
     ]
@@ -79,6 +79,19 @@ def _timer(state: Mapping[str, Any]) -> str:
 def _next_start(state: Mapping[str, Any]) -> str | None:
     planned = _moment(state.get("next_start"), "%a %d %b %H:%M")
     return None if planned is None else f"{planned} ({state.get('next_entry')})"
+
+
+def _schedule(state: Mapping[str, Any]) -> str:
+    """Whether it is on, and what was changed in it by hand."""
+    words = ["on" if state["schedule"] else "off"]
+    if state.get("skip_tonight"):
+        words.append("tonight is skipped")
+    for name, entry in (state.get("entries") or {}).items():
+        if not entry.get("enabled", True):
+            words.append(f"{name} is off")
+        elif entry.get("moved"):
+            words.append(f"{name} was moved to {entry.get('at')}")
+    return ", ".join(words)
 
 
 def _moment(text: object, form: str) -> str | None:

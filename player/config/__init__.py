@@ -31,6 +31,7 @@ _IN_SETTINGS: Final = {
     "fades": "fades",
     "limits": "limits",
     "guard": "guard",
+    "session": "session",
     "timer": "timer",
     "playlists": "playlists",
     "default_playlist": "default_playlist",

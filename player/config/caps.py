@@ -1,4 +1,4 @@
-"""The sections of the config that hold the sound down: the cap of the night, the guard, the hardware mixer.
+"""The sections of the config that hold the sound down or end it: night cap, guard, hardware mixer, session.
 
 Runs on the main thread; pure.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
+from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap, SessionSettings, Taper
 from player.config.fill import Key, Keys, fill
 from player.config.tree import Leaf
-from player.config.values import OFF, Spot, duration_s, mixer_level, one_of, text, whole, word
+from player.config.values import OFF, Spot, duration_s, mixer_level, number, one_of, switch, text, whole, word
 
 GUARD_OFF: Final = OFF | {"none", "null", "disabled", "disable", "never", "0"}
 """Ways to ask for what there is not."""
@@ -46,6 +46,27 @@ def mixer(spot: Spot) -> MixerSettings | None:
     return fill(spot, MIXER, MixerSettings("control", MixerLevel(1)))
 
 
+def session(spot: Spot) -> SessionSettings:
+    """What holds for every session."""
+    return fill(spot, SESSION, SessionSettings())
+
+
+def _taper(spot: Spot) -> Taper | None:
+    """The tapering, or None for ``taper: off``; a placeholder stands in for a rate that is missing."""
+    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
+        return None
+    return fill(spot, TAPER, Taper(1.0))
+
+
+TAPER: Final = Keys((Key("by", "db_per_h", number, "dB per hour"), Key("floor", "floor", whole)), needs=("by",))
+SESSION: Final = Keys(
+    (
+        Key("max", "max_s", duration_s, "seconds"),
+        Key("pause_holds_timer", "pause_holds_timer", switch),
+        Key("rearm_within", "rearm_s", duration_s, "seconds"),
+        Key("taper", "taper", _taper),
+    )
+)
 NIGHT_CAP: Final = Keys((Key("max", "max", whole), Key("after", "after_s", duration_s, "seconds")), needs=("max",))
 GUARD: Final = Keys((Key("mode", "mode", _guard_mode), Key("asleep_after", "asleep_after_s", duration_s, "seconds")))
 MIXER: Final = Keys(

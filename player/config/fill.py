@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from player.announced import DiscoverySettings
-from player.caps import GuardSettings, MixerSettings, NightCap
+from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings, Taper
 from player.config.tree import Table
 from player.config.values import Reader, Spot, Told, each
 from player.errors import did_you_mean
@@ -30,7 +30,7 @@ from player.settings import (
 
 S = TypeVar(
     "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,
-    MqttSettings, DiscoverySettings, TlsSettings, Playlist, Entry,
+    MqttSettings, DiscoverySettings, TlsSettings, Playlist, Entry, SessionSettings, Taper,
 )  # fmt: skip
 
 

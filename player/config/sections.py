@@ -10,7 +10,7 @@ from datetime import time
 from typing import Any, Final
 
 from player.checks import check_name, check_range
-from player.config.caps import GUARD, guard, mixer, night_cap
+from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, session
 from player.config.dates import dates, own_times
 from player.config.discovery import discovery
 from player.config.fill import Key, Keys, fill, put, read
@@ -38,6 +38,7 @@ from player.config.values import (
 )
 from player.errors import did_you_mean
 from player.settings import (
+    ONCE,
     AudioSettings,
     Entry,
     FadeSettings,
@@ -212,7 +213,15 @@ ENTRY: Final = Keys(
     ),
     needs=("name", "at"),
 )
-_NESTED: Final = {"audio": AUDIO, "mqtt": MQTT, "volume": VOLUME, "fades": FADES, "limits": LIMITS, "guard": GUARD}
+_NESTED: Final = {
+    "audio": AUDIO,
+    "mqtt": MQTT,
+    "volume": VOLUME,
+    "fades": FADES,
+    "limits": LIMITS,
+    "guard": GUARD,
+    "session": SESSION,
+}
 TOP: Final = Keys(
     (
         Key("device", "device", _device),
@@ -222,6 +231,7 @@ TOP: Final = Keys(
         Key("fades", "fades", lambda spot: fill(spot, FADES, FadeSettings())),
         Key("limits", "limits", lambda spot: fill(spot, LIMITS, LimitSettings())),
         Key("guard", "guard", guard),
+        Key("session", "session", session),
         Key("timer", "timer", _timer),
         Key("playlists", "playlists", _playlists),
         Key("default_playlist", "default_playlist", word),
@@ -270,6 +280,8 @@ def _check_names(items: Sequence[Spot], entries: Sequence[Entry]) -> None:
         # an entry whose name could not be read carries a placeholder, which proves nothing
         if row is None or not isinstance(row.node, Leaf) or row.node.text.strip() != entry.name:
             continue
+        if entry.name == ONCE:
+            row.blame(f"{shown(ONCE)} is built in: a start that is planned by hand is called so; choose another name")
         if entry.name in lines:
             row.blame(f"{shown(entry.name)} is already the name of the entry in line {lines[entry.name]}")
         lines.setdefault(entry.name, row.place.line)

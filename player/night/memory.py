@@ -8,11 +8,12 @@ means the hours behind him.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from player.events import Track
+from player.settings import Entry, Settings
 
 NIGHTS: Final = 30
 """`Memory.nights_used` looks back over so many nights."""
@@ -39,6 +40,14 @@ class Ban:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Another time for an entry, and what the config said when it was chosen."""
+
+    at: time
+    instead_of: tuple[time, tuple[tuple[int, time], ...]]
+
+
 @dataclass(slots=True)
 class Memory:
     """The memory of one speaker.
@@ -48,12 +57,28 @@ class Memory:
         skipped: the night in which the schedule starts nothing.
         off: names of the schedule's entries that are switched off.
         nights: nights that had a session.
+        times: by name, entries that were moved to another time by hand.
+        once: a start that was planned by hand.
     """
 
     bans: dict[str, Ban] = field(default_factory=dict)
     skipped: date | None = None
     off: set[str] = field(default_factory=set)
     nights: set[date] = field(default_factory=set)
+    times: dict[str, Moved] = field(default_factory=dict)
+    once: Entry | None = None
+
+    def planned(self, settings: Settings) -> tuple[Entry, ...]:
+        """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once."""
+        on = [self.moved(entry) for entry in settings.planned() if entry.name not in self.off]
+        return tuple(on if self.once is None else [*on, self.once])
+
+    def moved(self, entry: Entry) -> Entry:
+        """The entry at the time that a person chose, as long as the config says what it said then."""
+        found = self.times.get(entry.name)
+        if found is None or found.instead_of != (entry.at, entry.own_times):
+            return entry
+        return replace(entry, at=found.at, own_times=())
 
     def ban(self, track: Track, wall: datetime) -> None:
         """Never again that track."""

@@ -211,7 +211,7 @@ class Planner:
 
 def _plan(entry: Entry) -> _Plan:
     """What an entry plans; one that plans something else begins to count anew."""
-    return entry.name, entry.at, entry.days, entry.own_times, entry.leave_out
+    return entry.name, entry.at, entry.days, entry.own_times, entry.leave_out, entry.only_on
 
 
 def _is_new(memory: dict[_Key, None], key: _Key) -> bool:

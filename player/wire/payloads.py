@@ -52,7 +52,12 @@ def state_fields(snapshot: Snapshot) -> dict[str, Any]:
         "next_entry": snapshot.next_entry,
         "schedule": snapshot.schedule_enabled,
         "entries": {
-            name: {"enabled": entry.is_enabled, "next": _iso(entry.next_start)}
+            name: {
+                "enabled": entry.is_enabled,
+                "at": f"{entry.at:%H:%M}",
+                "moved": entry.is_moved,
+                "next": _iso(entry.next_start),
+            }
             for name, entry in snapshot.entries.items()
         },
         "skip_tonight": snapshot.skip_tonight,

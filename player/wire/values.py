@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import time
 from typing import Any, Final, TypeAlias
 
 from player.errors import Refused, did_you_mean
@@ -205,6 +206,14 @@ def place_s(name: str, value: object) -> float:
             hours, minutes, seconds = (int(part or 0) for part in clock.groups())
             return (-1.0 if found.startswith("-") else 1.0) * (hours * 3600 + minutes * 60 + seconds)
     return duration_s(name, value, 1.0)
+
+
+def clock_time(name: str, value: object) -> time:
+    """A local time of day in 24 hours: ``23:15``."""
+    parts = re.fullmatch(r"(\d{1,2}):(\d{2})(:00)?", value.strip(), re.ASCII) if isinstance(value, str) else None
+    if parts is None or int(parts[1]) > 23 or int(parts[2]) > 59:
+        raise Refused(f"{name} {quoted(value)} is no time of day; write hours and minutes, as in 23:15")
+    return time(int(parts[1]), int(parts[2]))
 
 
 def timer(value: object) -> TimerSetting:

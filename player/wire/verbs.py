@@ -16,6 +16,7 @@ from player.commands import (
     GetStatus,
     NeverAgain,
     Next,
+    NotTonight,
     Pause,
     Play,
     Resume,
@@ -23,11 +24,13 @@ from player.commands import (
     SetFade,
     SetPlaylist,
     SetSchedule,
+    SetStartTime,
     SetTimer,
     SetVolume,
     SkipTonight,
     Stop,
     Toggle,
+    Tonight,
 )
 from player.errors import Refused, did_you_mean
 from player.units import volume_step
@@ -35,6 +38,7 @@ from player.wire.values import (
     MAX_TEXT,
     Value,
     check_keys,
+    clock_time,
     duration_s,
     is_signed,
     number,
@@ -158,13 +162,41 @@ def _fade(value: Value) -> SetFade:
     return SetFade(duration_s("fade", _single("fade", "fade", value), 60.0))
 
 
-def _schedule(value: Value) -> SetSchedule:
+def _schedule(value: Value) -> SetSchedule | SetStartTime:
     entry = None
+    if isinstance(value, Mapping) and "at" in value:
+        check_keys("schedule", value, ("entry", "at"))
+        if value.get("entry") is None:
+            raise Refused("schedule: at needs entry, the name of what is to start then")
+        return SetStartTime(
+            text("entry", value["entry"]), None if value["at"] is None else clock_time("at", value["at"])
+        )
     if isinstance(value, Mapping) and "entry" in value:
         check_keys("schedule", value, ("enabled", "entry"))
         entry = text("entry", value["entry"])
         value = {key: found for key, found in value.items() if key != "entry"}
     return SetSchedule(_flip("schedule", _single("schedule", "enabled", value)), entry)
+
+
+def _tonight(value: Value) -> Tonight | NotTonight:
+    if isinstance(value, str) and value.lower() == "off":
+        return NotTonight()
+    if not isinstance(value, Mapping):
+        if value is None:
+            raise Refused("tonight needs a time of day, as in 23:15, or off")
+        return Tonight(clock_time("at", value))
+    if set(value) == {"off"} and switch("off", value["off"]):
+        return NotTonight()
+    check_keys("tonight", value, ("at", "playlist", "volume", "timer", "off"))
+    given = {key: found for key, found in value.items() if found is not None}
+    if "at" not in given:
+        raise Refused("tonight needs at, a time of day, as in 23:15")
+    return Tonight(
+        clock_time("at", given["at"]),
+        text("playlist", given["playlist"]) if "playlist" in given else None,
+        whole("volume", given["volume"]) if "volume" in given else None,
+        timer(given["timer"]) if "timer" in given else None,
+    )
 
 
 def _skip_tonight(value: Value) -> SkipTonight:
@@ -218,6 +250,7 @@ _VERBS: Final[dict[str, Callable[[Value], Command]]] = {
     "fade": _fade,
     "playlist": _playlist,
     "never_again": _never_again,
+    "tonight": _tonight,
     "skip_tonight": _skip_tonight,
     "schedule": _schedule,
     "status": _bare("status", GetStatus()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,26 @@ import pytest
 
 from player.cli import client, remote, shown
 from player.cli.client_verbs import VERBS
-from player.commands import Command, ExtendTimer, Play, Seek, SetPlaylist, SetSchedule, SetTimer, SetVolume, Stop
+from player.commands import (
+    AllowAgain,
+    Command,
+    ExtendTimer,
+    NeverAgain,
+    NotTonight,
+    Play,
+    Seek,
+    SetFade,
+    SetPlaylist,
+    SetSchedule,
+    SetStartTime,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+    Stop,
+    Tonight,
+)  # fmt: skip
 from player.errors import ConfigError, LullError
-from player.events import Snapshot
+from player.events import EntryState, Snapshot
 from player.settings import MqttSettings, TimerSetting
 from player.wire import payloads
 from player.wire.topics import Incoming, Topics
@@ -69,6 +87,19 @@ def config(tmp_path: Path) -> Path:
         ("playlist rain", SetPlaylist("rain")),
         ("schedule off", SetSchedule(is_enabled=False)),
         ("schedule toggle", SetSchedule(None)),
+        ("schedule off --entry late", SetSchedule(False, "late")),
+        ("schedule --entry late --at 1:05", SetStartTime("late", time(1, 5))),
+        ("schedule --entry late --at config", SetStartTime("late", None)),
+        (
+            "tonight 23:15 --playlist rain --volume 20 --timer 1h",
+            Tonight(time(23, 15), "rain", 20, TimerSetting.clock(3600)),
+        ),
+        ("tonight off", NotTonight()),
+        ("never_again", NeverAgain()),
+        ("never_again Drops --undo", AllowAgain("Drops")),
+        ("skip_tonight", SkipTonight()),
+        ("skip_tonight off", SkipTonight(is_skipped=False)),
+        ("fade 10m", SetFade(600)),
     ],
 )
 def test_arguments_say_the_command(argv: str, command: Command) -> None:
@@ -212,6 +243,13 @@ def test_the_status_shows_the_cap_in_force_and_what_was_held_down() -> None:
     assert "  volume      20 of at most 20" in lines
     assert "  held down   3 surprises in this session" in lines
     assert "held down" not in shown.status("bedroom", state_of(PLAYING))
+
+
+def test_what_was_changed_in_the_schedule_by_hand_is_shown() -> None:
+    """A skipped night, an entry that is off and one that was moved, each in words."""
+    changed = {"early": EntryState(False, time(22, 30), False, None), "late": EntryState(True, time(1, 5), True, None)}
+    lines = shown.status("bedroom", state_of(replace(PLAYING, skip_tonight=True, entries=changed))).splitlines()
+    assert "  schedule    on, tonight is skipped, early is off, late was moved to 01:05" in lines
 
 
 def test_the_status_of_an_idle_day() -> None:

@@ -33,11 +33,15 @@ class FakeClock:
         self._utc = wall.astimezone(UTC)
         self._boot_s = boot_s
         self._moved_s = 0.0
+        self._seen: tuple[object, Now] | None = None
 
     def now(self) -> Now:
-        """The instant that the hands show."""
-        wall = (self._utc + timedelta(seconds=self._moved_s)).astimezone(self._zone)
-        return Now(boot_s=self._boot_s + self._moved_s, wall=wall, trusted=self.is_trusted)
+        """What the hands show; the same object until one moves, because thousands of nights ask often."""
+        hands = (self._utc, self._moved_s, self._zone, self.is_trusted)
+        if self._seen is None or self._seen[0] != hands:
+            wall = (self._utc + timedelta(seconds=self._moved_s)).astimezone(self._zone)
+            self._seen = hands, Now(boot_s=self._boot_s + self._moved_s, wall=wall, trusted=self.is_trusted)
+        return self._seen[1]
 
     def sleep(self, duration_s: float) -> None:
         """Move both hands; as with `time.sleep`, never back."""

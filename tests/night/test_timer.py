@@ -36,23 +36,23 @@ def test_without_a_deadline_nothing_is_ever_due(setting: TimerSetting) -> None:
     assert timer.mode is setting.mode
     assert not timer.is_due(1e12)
     assert timer.remaining_s(START_S) is None
-    assert timer.fade_starts_at(600) is None
+    assert timer.fade_starts_at(600, START_S) is None
     assert timer.refade(START_S) == timer
 
 
 def test_the_fade_ends_with_the_timer() -> None:
     """A fade of ten minutes in a timer of 45 begins after 35."""
-    assert clock(45).fade_starts_at(10 * MINUTE) == START_S + 35 * MINUTE
+    assert clock(45).fade_starts_at(10 * MINUTE, START_S) == START_S + 35 * MINUTE
 
 
 def test_a_fade_longer_than_the_timer_begins_with_it() -> None:
     """A fade of ten minutes in a timer of four begins at once and takes four."""
-    assert clock(4).fade_starts_at(10 * MINUTE) == START_S
+    assert clock(4).fade_starts_at(10 * MINUTE, START_S) == START_S
 
 
 def test_a_fade_of_no_length_begins_at_the_end() -> None:
     """Without a fade its beginning is the end of the timer."""
-    assert clock(45).fade_starts_at(0.0) == START_S + 45 * MINUTE
+    assert clock(45).fade_starts_at(0.0, START_S) == START_S + 45 * MINUTE
 
 
 def test_a_late_start_keeps_its_planned_end() -> None:
@@ -97,19 +97,19 @@ def test_a_level_set_during_the_fade_is_kept_for_half_of_what_remains() -> None:
     """With six minutes left the level stays for three, then fades over three; the end stands."""
     now_s = START_S + 39 * MINUTE
     timer = clock(45).refade(now_s)
-    assert timer.fade_starts_at(10 * MINUTE) == now_s + 3 * MINUTE
+    assert timer.fade_starts_at(10 * MINUTE, START_S) == now_s + 3 * MINUTE
     assert timer.deadline_boot_s == START_S + 45 * MINUTE
 
 
 def test_a_kept_level_never_makes_a_short_fade_longer() -> None:
     """Where the fade is shorter than half of what remains it begins when it always would."""
-    assert clock(45).refade(START_S).fade_starts_at(10 * MINUTE) == START_S + 35 * MINUTE
+    assert clock(45).refade(START_S).fade_starts_at(10 * MINUTE, START_S) == START_S + 35 * MINUTE
 
 
 def test_each_touch_halves_what_remains_anew() -> None:
     """A second touch one minute later, with five left, keeps the level for two and a half."""
     now_s = START_S + 40 * MINUTE
-    assert clock(45).refade(now_s - MINUTE).refade(now_s).fade_starts_at(10 * MINUTE) == now_s + 2.5 * MINUTE
+    assert clock(45).refade(now_s - MINUTE).refade(now_s).fade_starts_at(10 * MINUTE, START_S) == now_s + 2.5 * MINUTE
 
 
 def test_an_extension_while_a_level_is_kept_keeps_it_for_half_of_the_new_rest() -> None:
@@ -117,14 +117,14 @@ def test_an_extension_while_a_level_is_kept_keeps_it_for_half_of_the_new_rest() 
     now_s = START_S + 40 * MINUTE
     timer = clock(45).refade(now_s - MINUTE).extend(5 * MINUTE, now_s)
     assert timer.deadline_boot_s == now_s + 10 * MINUTE
-    assert timer.fade_starts_at(10 * MINUTE) == now_s + 5 * MINUTE
+    assert timer.fade_starts_at(10 * MINUTE, START_S) == now_s + 5 * MINUTE
 
 
 def test_an_extension_forgets_a_level_that_is_no_longer_kept() -> None:
     """Once the second half fades, an extension by an hour has an ordinary fade at its end again."""
     now_s = START_S + 44 * MINUTE
     timer = clock(45).refade(START_S + 39 * MINUTE).extend(60 * MINUTE, now_s)
-    assert timer.fade_starts_at(10 * MINUTE) == now_s + 51 * MINUTE
+    assert timer.fade_starts_at(10 * MINUTE, START_S) == now_s + 51 * MINUTE
 
 
 SECONDS = st.floats(0, 3600)
@@ -141,7 +141,7 @@ def test_whatever_is_pressed_the_fade_lies_before_the_end_and_the_end_not_in_the
         now_s += passed_s
         before_s = timer.deadline_boot_s
         timer = timer.refade(now_s) if by_s is None else timer.extend(by_s, now_s)
-        starts_s, end_s = timer.fade_starts_at(fade_s), timer.deadline_boot_s
+        starts_s, end_s = timer.fade_starts_at(fade_s, START_S), timer.deadline_boot_s
         assert timer.mode is TimerMode.CLOCK
         assert starts_s is not None
         assert end_s is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -42,6 +42,7 @@ class Nights:
         self.told: list[Told] = []
         self.answers: list[Answer] = []
         self.library = {playlist.name: tuple(Track(uri, uri) for uri in tracks) for playlist in settings.playlists}
+        self.on_step: Callable[[], None] = lambda: None
         self._longest_idle_s = longest_idle_s
         for playlist in settings.playlists:
             self.tell(LibraryRead(playlist.name, self.library[playlist.name]))
@@ -59,10 +60,10 @@ class Nights:
         out = self.session.handle(message, self.now)
         for order in out.orders:
             self.engine.order(order)
+        self._hear(out.events)
         for name in out.reads:
             self.tell(LibraryRead(name, self.library.get(name, ())))
-        self._hear(out.events)
-        self._take_reports()
+        self.take_reports()
         return out
 
     def command(self, command: Command, origin: str = "test") -> Answer:
@@ -95,8 +96,9 @@ class Nights:
         if due_s is not None:
             wait_s = min(wait_s, max(0.0, due_s - self.now.boot_s))
         self.clock.advance(min(max(wait_s, 1e-3), left_s))
-        self._take_reports()
+        self.take_reports()
         self.tell(None)
+        self.on_step()
 
     def _sleep_long(self) -> float:
         """A fast way through idle days: as long as the harness allows, but not past the next start."""
@@ -104,7 +106,8 @@ class Nights:
         until_s = self._longest_idle_s if planned is None else elapsed_s(self.now.wall, planned)
         return max(10.0, min(self._longest_idle_s, until_s))
 
-    def _take_reports(self) -> None:
+    def take_reports(self) -> None:
+        """Hand what the engine reports to the session."""
         for report in self.engine.advance(self.now.boot_s):
             self.tell(report)
 

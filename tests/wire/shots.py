@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
 from player.events import Asked, EntryState, Snapshot
@@ -29,7 +29,7 @@ PLAYING = Snapshot(
     timer_mode="clock",
     timer_set_s=2700.0,
     fade_out_s=600.0,
-    entries={"weeknights": EntryState(True, datetime(2026, 2, 1, 22, 30, tzinfo=CET))},
+    entries={"weeknights": EntryState(True, time(22, 30), False, datetime(2026, 2, 1, 22, 30, tzinfo=CET))},
     skip_tonight=False,
     nights_used=12,
     timer_ends=ENDS,

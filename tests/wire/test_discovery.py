@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import time
 from typing import Any
 
 import pytest
@@ -279,7 +280,12 @@ def test_every_state_has_a_word_and_every_start_a_reason_in_words() -> None:
 
 def test_an_entry_that_is_switched_off_shows_it() -> None:
     """Read from the entry's own place in the state."""
-    off = shot(entries={"weeknights": EntryState(False, None), "week-end": EntryState(True, None)})
+    off = shot(
+        entries={
+            "weeknights": EntryState(False, time(22), False, None),
+            "week-end": EntryState(True, time(22), False, None),
+        }
+    )
     found = entities()
     assert home_assistant.value(found[entry_key("weeknights")], state(off)) == "OFF"
     assert home_assistant.value(found[entry_key("week-end")], state(off)) == "ON"

@@ -50,7 +50,9 @@ def test_the_state_is_published_key_by_key() -> None:
         "next_start": "2026-02-01T22:30:00+01:00",
         "next_entry": "weeknights",
         "schedule": True,
-        "entries": {"weeknights": {"enabled": True, "next": "2026-02-01T22:30:00+01:00"}},
+        "entries": {
+            "weeknights": {"enabled": True, "at": "22:30", "moved": False, "next": "2026-02-01T22:30:00+01:00"}
+        },
         "skip_tonight": False,
         "nights_used": 12,
         "clock_trusted": True,

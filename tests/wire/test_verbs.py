@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 import pytest
 
 from player.commands import (
@@ -11,6 +13,7 @@ from player.commands import (
     GetStatus,
     NeverAgain,
     Next,
+    NotTonight,
     Pause,
     Play,
     Resume,
@@ -18,11 +21,13 @@ from player.commands import (
     SetFade,
     SetPlaylist,
     SetSchedule,
+    SetStartTime,
     SetTimer,
     SetVolume,
     SkipTonight,
     Stop,
     Toggle,
+    Tonight,
 )
 from player.errors import Refused
 from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
@@ -85,6 +90,16 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("never_again", b'{"track": "Drops"}', NeverAgain("Drops")),
     ("never_again", b"UNDO", AllowAgain()),
     ("never_again", b'{"track": "Drops", "undo": true}', AllowAgain("Drops")),
+    ("schedule", b'{"entry": "weekend", "at": "23:05"}', SetStartTime("weekend", time(23, 5))),
+    ("schedule", b'{"entry": "weekend", "at": null}', SetStartTime("weekend", None)),
+    ("tonight", b"23:15", Tonight(time(23, 15))),
+    ("tonight", b"off", NotTonight()),
+    ("tonight", b'{"off": true}', NotTonight()),
+    (
+        "tonight",
+        b'{"at": "0:15", "playlist": "rain", "volume": 20, "timer": "1h"}',
+        Tonight(time(0, 15), "rain", 20, TimerSetting.clock(3600)),
+    ),
     ("skip_tonight", b"", SkipTonight()),
     ("skip_tonight", b"off", SkipTonight(is_skipped=False)),
     ("skip_tonight", b"toggle", SkipTonight(None)),

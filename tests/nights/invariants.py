@@ -1,0 +1,169 @@
+"""What holds in every night, looked at after each step of it.
+
+Nothing here knows how the session works: it looks at what is heard (the fake engine's level), at what was told, and at
+what was asked.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+from player.commands import Stop
+from player.events import Snapshot
+from player.night.schedule import moment_of
+from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
+from player.states import State
+from player.units import SILENCE_DB, volume_to_db
+from tests.nights.harness import Nights
+from tests.nights.stories import Happening, Story
+
+SLACK_S = 1.0
+"""A deadline is met within this; what is heard of a fade ends 0.4 s before."""
+STOP_S = 4.0 + SLACK_S
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+class Watcher:
+    """Looks on while a story is played."""
+
+    def __init__(self, story: Story, nights: Nights) -> None:
+        self._story = story
+        self._nights = nights
+        self._told = 0
+        self._is_open = False
+        self._silent_by_s = math.inf
+        self._stopped_by_s = math.inf
+        self._level_db = SILENCE_DB
+        self._at_s = nights.now.boot_s
+        self._wishes: set[str] = set()
+        self.started: list[tuple[str, datetime]] = []
+        self.missed: list[tuple[str, datetime]] = []
+
+    def note(self, happening: Happening) -> None:
+        """Something has just been done; after a stop it ends, whatever was asked before it."""
+        is_stop = happening.words.startswith(Stop.__name__ + "(")
+        self._stopped_by_s = self._nights.now.boot_s + STOP_S if is_stop else math.inf
+
+    def look(self) -> None:
+        """Check everything at the present instant."""
+        self._hear_news()
+        shot = self._nights.session.snapshot(self._nights.now)
+        now_s = self._nights.now.boot_s
+        level_db = self._nights.engine.level_db()
+        self._check_level(level_db, shot, now_s)
+        self._check_ends(level_db, shot, now_s)
+        self._level_db, self._at_s = level_db, now_s
+
+    def _hear_news(self) -> None:
+        for told in self._nights.told[self._told :]:
+            data = told.news.data
+            if told.news.type == "session_started":
+                if self._is_open:
+                    raise Broken("a session started while another one was running")
+                self._is_open = True
+                if not data["why"]:
+                    raise Broken("a session started without a reason")
+                if data["why"].startswith("schedule:"):
+                    self.started.append((data["why"].removeprefix("schedule:"), told.now.wall))
+                self._stopped_by_s = math.inf
+            elif told.news.type == "session_ended":
+                if not self._is_open:
+                    raise Broken("a session ended twice")
+                self._is_open = False
+            elif told.news.type == "start_missed":
+                self.missed.append((data["entry"], datetime.fromisoformat(data["planned"])))
+        self._told = len(self._nights.told)
+
+    def _check_level(self, level_db: float, shot: Snapshot, now_s: float) -> None:
+        highest_db = volume_to_db(shot.volume_max)
+        if level_db > max(highest_db, self._level_db) + 1e-6:
+            raise Broken(f"{level_db:.1f} dB is above the cap of {shot.volume_max}, which is {highest_db:.1f} dB")
+        if level_db == SILENCE_DB:
+            return
+        if not self._is_open:
+            raise Broken("something sounds, and no session is running")
+        before_db = max(self._level_db, volume_to_db(shot.volume_max) - FADE_DEPTH_DB)
+        if self._level_db != SILENCE_DB and level_db - before_db > MAX_RISE_DB_PER_S * (now_s - self._at_s) + 0.1:
+            raise Broken(f"from {before_db:.1f} to {level_db:.1f} dB in {now_s - self._at_s:.3f} s")
+
+    def _check_ends(self, level_db: float, shot: Snapshot, now_s: float) -> None:
+        """Silent at the deadline that was last shown, and after a stop; the longest session ends in any case."""
+        is_silent = level_db == SILENCE_DB
+        if now_s > self._silent_by_s and not is_silent:
+            raise Broken(f"still {level_db:.1f} dB at the deadline of its timer, in state {shot.state}")
+        left_s = shot.timer_remaining_s
+        self._silent_by_s = math.inf if left_s is None else now_s + left_s + SLACK_S
+        if now_s > self._stopped_by_s and self._nights.state is not State.IDLE:
+            raise Broken(f"{STOP_S:.0f} s after a stop the state is {shot.state}")
+        if shot.started is not None and self._story.is_steady:
+            lasted_s = (self._nights.now.wall.astimezone(UTC) - shot.started.astimezone(UTC)).total_seconds()
+            if lasted_s > self._story.settings.session.max_s + SLACK_S:
+                raise Broken(f"the session has lasted {lasted_s:.0f} s")
+
+    def finish(self) -> None:
+        """The night is over: no start twice, and where nobody touched clock or schedule, none lost."""
+        started = [(name, wall.date()) for name, wall in self.started if name != "tonight"]
+        if self._story.is_steady and len(set(started)) < len(started) and not self._is_schedule_touched():
+            raise Broken(f"an entry started twice: {started}")
+        if self._story.is_steady and not self._is_schedule_touched():
+            self._check_none_lost()
+
+    def _is_schedule_touched(self) -> bool:
+        words = ("SetSchedule", "SkipTonight", "SetStartTime", "Tonight")
+        return any(word in happening.words for happening in self._story.happenings for word in words)
+
+    def _check_none_lost(self) -> None:
+        """Each planned start of the night was made at its instant, or told as missed."""
+        zone = self._story.evening.tzinfo
+        assert zone is not None
+        end = self._nights.now.wall.astimezone(UTC) - timedelta(seconds=60)
+        for entry in self._story.settings.schedule:
+            for day in (self._story.evening.date(), self._story.evening.date() + timedelta(days=1)):
+                moment = moment_of(day, entry.at, zone)
+                if not self._story.evening.astimezone(UTC) < moment < end:
+                    continue
+                made = [wall for name, wall in self.started if name == entry.name and _near(wall, moment)]
+                told = [wall for name, wall in self.missed if name == entry.name and wall.astimezone(UTC) == moment]
+                if len(made) + len(told) != 1:
+                    raise Broken(f"{entry.name} at {moment.isoformat()}: started {len(made)}, missed {len(told)} times")
+
+
+def _near(wall: datetime, moment: datetime) -> bool:
+    return 0.0 <= (wall.astimezone(UTC) - moment).total_seconds() <= 1.0
+
+
+def play(story: Story, lasts_s: float) -> None:
+    """Play a story to its end. Raises Broken."""
+    nights = Nights(story.settings, story.evening, longest_idle_s=600.0)
+    watcher = Watcher(story, nights)
+    nights.on_step = watcher.look
+    began_s = nights.now.boot_s
+    for happening in story.happenings:
+        nights.run_for(max(0.0, began_s + happening.at_s - nights.now.boot_s))
+        happening.do(nights)
+        nights.take_reports()
+        watcher.note(happening)
+        watcher.look()
+    nights.run_for(began_s + lasts_s - nights.now.boot_s)
+    watcher.finish()
+
+
+def shortest(story: Story, lasts_s: float) -> tuple[Story, Broken] | None:
+    """Leave out whatever is not needed to break it; None where it is not broken at all."""
+    try:
+        play(story, lasts_s)
+    except Broken as broken:
+        found = broken
+    else:
+        return None
+    for happening in story.happenings:
+        shorter = story.without(happening)
+        try:
+            play(shorter, lasts_s)
+        except Broken as broken:
+            story, found = shorter, broken
+    return story, found

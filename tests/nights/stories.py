@@ -1,0 +1,175 @@
+"""Random nights: what may happen in one, drawn from a seed, and played on the fake clock with the real session.
+
+A story is a config, an evening, and things that happen at moments of the night: commands, a device that goes and comes,
+an engine that fails, tracks that cannot be opened, clocks that are set. `tests.nights.invariants` looks on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from player.caps import NightCap, SessionSettings, Taper
+from player.commands import (
+    AllowAgain,
+    Command,
+    ExtendTimer,
+    NeverAgain,
+    Next,
+    NotTonight,
+    Pause,
+    Play,
+    Resume,
+    Seek,
+    SetFade,
+    SetPlaylist,
+    SetSchedule,
+    SetStartTime,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+    Stop,
+    Toggle,
+    Tonight,
+)
+from player.events import ClauseBroken, EngineFaulted
+from player.settings import (
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    Entry,
+    FadeSettings,
+    Order,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)
+from tests.nights.harness import Nights
+
+ZONES: Final = tuple(
+    map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"))
+)
+CHANGES: Final = tuple(date(2026, month, day) for month, day in ((3, 28), (10, 24), (3, 7), (10, 31), (10, 3), (4, 4)))
+"""The evenings before the clocks change in one of the zones."""
+LASTS_S: Final = 15 * 3600.0
+"""From seven in the evening to ten in the morning."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something at a moment of the night, in words and as a deed."""
+
+    at_s: float
+    words: str
+    do: Callable[[Nights], object]
+
+
+@dataclass(frozen=True)
+class Story:
+    """A whole night. ``is_steady``: nobody sets the clocks, so every planned start must be accounted for."""
+
+    seed: int
+    settings: Settings
+    evening: datetime
+    happenings: tuple[Happening, ...]
+    is_steady: bool
+
+    def __str__(self) -> str:
+        lines = [f"seed {self.seed}, from {self.evening.isoformat()}", f"  {self.settings}"]
+        return "\n".join([*lines, *(f"  {happening.at_s:8.1f} s  {happening.words}" for happening in self.happenings)])
+
+    def without(self, happening: Happening) -> Story:
+        """The story with one thing less."""
+        rest = tuple(one for one in self.happenings if one is not happening)
+        return Story(self.seed, self.settings, self.evening, rest, self.is_steady)
+
+
+def story(seed: int) -> Story:
+    """The story of a seed; the same one each time."""
+    rng = random.Random(seed)
+    zone = rng.choice(ZONES)
+    day = rng.choice(CHANGES) if rng.random() < 0.3 else date(2026, 1, 1) + timedelta(days=rng.randrange(365))
+    evening = datetime.combine(day, time(19, 0), zone)
+    is_steady = rng.random() < 0.7
+    settings = _settings(rng)
+    happenings = [_happening(rng, settings, is_steady=is_steady) for _ in range(rng.choice((0, 2, 6, 15)))]
+    return Story(seed, settings, evening, tuple(sorted(happenings, key=lambda one: one.at_s)), is_steady)
+
+
+def _settings(rng: random.Random) -> Settings:
+    highest = rng.choice((40, 60, 100))
+    cap = NightCap(rng.randint(5, highest), rng.choice((0.0, 600.0, 1800.0))) if rng.random() < 0.4 else None
+    return Settings(
+        volume=VolumeSettings(rng.randint(0, highest), highest, cap),
+        fades=FadeSettings(rng.choice((0.0, 30.0, 300.0)), rng.choice((0.0, 60.0, 600.0, 7200.0)), stop_s=4.0),
+        timer=_timer(rng),
+        session=SessionSettings(
+            rng.choice((1800.0, 7200.0, 7200.0, 36000.0)), rng.random() < 0.5, rng.choice((0.0, 300.0)),
+            Taper(rng.choice((1.0, 6.0)), rng.randint(1, 20)) if rng.random() < 0.3 else None,
+        ),
+        playlists=(Playlist("whispers", ("/w",)), Playlist("rain", ("/r",), rng.choice(tuple(Order)))),
+        schedule=tuple(_entry(rng, name, highest) for name in ("early", "late", "third")[: rng.randint(0, 3)]),
+        catch_up_s=rng.choice((0.0, 1200.0)),
+    )  # fmt: skip
+
+
+def _entry(rng: random.Random, name: str, highest: int) -> Entry:
+    return Entry(
+        name,
+        time(rng.choice((20, 22, 23, 0, 1, 2, 3)), rng.randrange(60)),
+        playlist=rng.choice((None, "rain")),
+        volume=rng.choice((None, rng.randint(0, highest))),
+        timer=rng.choice((None, _timer(rng))),
+        fade_in_s=rng.choice((None, 0.0, 60.0)),
+        takes_over=rng.random() < 0.3,
+    )
+
+
+def _timer(rng: random.Random) -> TimerSetting:
+    return rng.choice((TIMER_OFF, TIMER_END_OF_TRACK, *(TimerSetting.clock(60.0 * m) for m in (1, 10, 20, 45, 180))))
+
+
+def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Happening:
+    at_s = rng.uniform(0.0, LASTS_S - 7200.0)
+    if rng.random() < 0.7:
+        command = _command(rng, settings)
+        return Happening(at_s, str(command), lambda nights: nights.command(command))
+    kinds = [
+        ("the device is gone", lambda nights: nights.engine.is_lost or nights.engine.lose_output()),
+        ("the device is back", lambda nights: nights.engine.is_lost and nights.engine.find_output()),
+        ("the engine fails", lambda nights: nights.engine.mute(EngineFaulted("it was broken on purpose"))),
+        ("a clause is broken", lambda nights: nights.engine.mute(ClauseBroken("C1", "it was broken on purpose"))),
+        ("a track cannot be opened", lambda nights: nights.engine.broken.add("b")),
+        ("no track can be opened", lambda nights: nights.engine.broken.update("abcd")),
+        ("all tracks are good again", lambda nights: nights.engine.broken.clear()),
+    ]
+    if not is_steady:
+        by_s = rng.choice((-90_000.0, -3600.0, -30.0, 30.0, 3600.0, 90_000.0))
+        kinds += [
+            (f"the wall clock is set by {by_s:+.0f} s", lambda nights: nights.clock.jump_wall(by_s)),
+            ("the clock is not trusted", lambda nights: setattr(nights.clock, "is_trusted", False)),
+            ("the clock is trusted", lambda nights: setattr(nights.clock, "is_trusted", True)),
+            ("the zone changes", lambda nights: nights.clock.move_to(rng.choice(ZONES))),
+        ]
+    words, do = rng.choice(kinds)
+    return Happening(at_s, words, do)
+
+
+def _command(rng: random.Random, settings: Settings) -> Command:
+    """Any command; play, stop and volume most of all."""
+    volume = rng.randint(0, 100)
+    names = [entry.name for entry in settings.schedule] or ["early"]
+    common: list[Command] = [Play(), Stop(), SetVolume(volume), Toggle()]
+    rare: list[Command] = [
+        Play("rain", volume, _timer(rng)), Stop(now=True), Pause(), Resume(), Next(), Seek(rng.uniform(0, 300)),
+        SetVolume(rng.randint(-10, 10), is_relative=True), SetTimer(_timer(rng)), SetFade(rng.choice((0.0, 300.0))),
+        ExtendTimer(rng.choice((-600.0, 900.0, 36_000.0))), SetPlaylist("rain"), SetPlaylist("whispers"),
+        SetSchedule(None), SetSchedule(None, rng.choice(names)), NeverAgain(rng.choice("abcd")), AllowAgain(),
+        SkipTonight(None), Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), NotTonight(),
+        SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
+    ]  # fmt: skip
+    return rng.choice(common if rng.random() < 0.4 else rare)

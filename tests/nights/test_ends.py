@@ -1,0 +1,180 @@
+"""How sessions end, and what is left of them: the longest one, pauses that hold, a button after the end, tapering."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from player.caps import SessionSettings, Taper
+from player.commands import ExtendTimer, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.session import NewSettings
+from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting, VolumeSettings
+from player.states import State
+from player.units import SILENCE_DB, volume_to_db
+from tests.nights.harness import Nights
+
+EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
+HOUR_S = 3600.0
+SETTINGS = Settings(playlists=(Playlist("whispers", ("/w",)), Playlist("rain", ("/r",))))
+
+
+def nights(session: SessionSettings | None = None) -> Nights:
+    return Nights(replace(SETTINGS, session=session or SessionSettings()), EVENING)
+
+
+@pytest.mark.parametrize("timer", [TIMER_OFF, TIMER_END_OF_TRACK, TimerSetting.clock(24 * HOUR_S)], ids=str)
+def test_no_session_lasts_longer_than_the_longest(timer: TimerSetting) -> None:
+    """Whatever the timer says: ten minutes before ten hours it begins to fade, and at ten hours it is silent."""
+    room = nights()
+    room.engine.duration_s = 12 * HOUR_S
+    room.command(Play(timer=timer))
+    room.run_for(10 * HOUR_S - 601.0)
+    assert room.state is State.PLAYING
+    room.run_for(2.0)
+    assert room.state is State.FADING_OUT
+    room.run_for(599.0)
+    assert room.state is State.IDLE
+    assert room.engine.level_db() == SILENCE_DB
+    assert room.events("session_ended")[-1].news.data["reason"] == "max_session"
+    assert not room.events("timer_expired")
+
+
+def test_nothing_moves_the_longest_end() -> None:
+    """Extending, a new timer, a pause and a volume in the fade: silent after an hour all the same."""
+    room = nights(SessionSettings(max_s=HOUR_S, pause_holds_timer=True))
+    room.command(Play())
+    room.run_for(0.4 * HOUR_S)
+    room.command(Pause())
+    room.run_for(0.2 * HOUR_S)
+    room.command(Resume())
+    room.command(ExtendTimer(5 * HOUR_S))
+    room.run_for(0.35 * HOUR_S)
+    room.command(SetTimer(TimerSetting.clock(2 * HOUR_S)))
+    room.command(SetVolume(25))
+    room.run_for(0.05 * HOUR_S + 0.5)
+    assert room.state is State.IDLE
+
+
+def test_a_pause_that_is_forgotten_ends_too() -> None:
+    """Held for ever it would be a session that never ends."""
+    room = nights(SessionSettings(max_s=HOUR_S, pause_holds_timer=True))
+    room.command(Play())
+    room.run_for(60.0)
+    room.command(Pause())
+    room.run_for(HOUR_S)
+    assert room.state is State.IDLE
+
+
+@pytest.mark.parametrize(("holds", "left_s"), [(True, 2640.0), (False, 2040.0)])
+def test_a_pause_holds_the_timer_or_not(holds: bool, left_s: float) -> None:
+    """One minute played, ten paused, of forty-five: 44 left where it holds, 34 where it does not."""
+    room = nights(SessionSettings(pause_holds_timer=holds))
+    room.command(Play(timer=TimerSetting.clock(2700.0)))
+    room.run_for(60.0)
+    room.command(Pause())
+    room.run_for(600.0)
+    assert room.session.snapshot(room.now).timer_remaining_s == pytest.approx(left_s, abs=0.2)
+    room.command(Resume())
+    assert room.session.snapshot(room.now).timer_remaining_s == pytest.approx(left_s, abs=0.2)
+    room.run_for(left_s - 1.0)
+    assert room.state is State.FADING_OUT
+    room.run_for(1.5)
+    assert room.state is State.IDLE
+
+
+def test_a_timer_set_in_a_pause_that_holds_begins_with_the_music() -> None:
+    """Twenty minutes asked for in the pause are twenty minutes of sound."""
+    room = nights(SessionSettings(pause_holds_timer=True))
+    room.command(Play())
+    room.run_for(60.0)
+    room.command(Pause())
+    room.command(SetTimer(TimerSetting.clock(1200.0)))
+    room.run_for(900.0)
+    room.command(ExtendTimer(60.0))
+    room.run_for(900.0)
+    room.command(Resume())
+    assert room.session.snapshot(room.now).timer_remaining_s == pytest.approx(1260.0, abs=0.2)
+
+
+def expired(session: SessionSettings | None = None) -> Nights:
+    """A session of rain at volume 12 for 20 minutes, which has just run out."""
+    room = nights(session)
+    room.command(Play("rain", timer=TimerSetting.clock(1200.0), fade_out_s=120.0))
+    room.command(SetVolume(12))
+    room.run_for(1201.0)
+    assert room.state is State.IDLE
+    return room
+
+
+def test_play_soon_after_the_end_goes_on_as_before() -> None:
+    """A button in the dark: the same playlist, level, timer and fade."""
+    room = expired()
+    room.run_for(200.0)
+    assert room.command(Toggle()).is_done
+    snapshot = room.session.snapshot(room.now)
+    assert (snapshot.playlist, snapshot.volume, snapshot.timer_set_s, snapshot.fade_out_s) == (
+        "rain",
+        12,
+        1200.0,
+        120.0,
+    )
+
+
+def test_what_is_named_comes_first() -> None:
+    """Another playlist and another timer, at the level that was kept."""
+    room = expired()
+    room.command(Play("whispers", timer=TimerSetting.clock(60.0)))
+    snapshot = room.session.snapshot(room.now)
+    assert (snapshot.playlist, snapshot.volume, snapshot.timer_set_s) == ("whispers", 12, 60.0)
+
+
+def test_a_maximum_that_was_lowered_meanwhile_holds() -> None:
+    """The level of before is held under the cap of now, and is not refused."""
+    room = expired()
+    room.tell(NewSettings(replace(SETTINGS, volume=VolumeSettings(default=5, max=8))))
+    assert room.command(Play()).is_done
+    assert room.session.snapshot(room.now).volume == 8
+
+
+def test_later_and_after_a_stop_by_hand_it_is_an_ordinary_start() -> None:
+    """Six minutes later, with the time set to nothing, or after stop: the defaults."""
+    late, never, stopped = expired(), expired(SessionSettings(rearm_s=0.0)), nights()
+    late.run_for(360.0)
+    never.run_for(1.0)
+    stopped.command(Play("rain", timer=TimerSetting.clock(1200.0)))
+    stopped.run_for(60.0)
+    stopped.command(Stop())
+    stopped.run_for(10.0)
+    for room in (late, never, stopped):
+        room.command(Play())
+        snapshot = room.session.snapshot(room.now)
+        assert (snapshot.playlist, snapshot.volume, snapshot.timer_set_s) == ("whispers", 30, 2700.0)
+
+
+def test_the_level_tapers_once_asleep_down_to_the_floor() -> None:
+    """Three decibels an hour from the twentieth minute on, half a decibel at a time; at the floor it stays."""
+    room = nights(SessionSettings(taper=Taper(3.0, floor=18)))
+    room.command(Play(timer=TIMER_OFF))
+    room.run_for(20 * 60.0 + 60.0)
+    assert room.session.snapshot(room.now).volume == 30
+    room.run_for(HOUR_S)
+    hour_later = room.engine.level_db()
+    assert hour_later == pytest.approx(volume_to_db(30) - 3.0, abs=0.6)
+    room.run_for(4 * HOUR_S)
+    assert room.session.snapshot(room.now).volume == 18
+    assert room.engine.level_db() == volume_to_db(18)
+
+
+def test_a_level_set_by_hand_tapers_from_there() -> None:
+    """Whoever turns it up in the night is not turned down at once, but sinks from there at the same rate."""
+    room = nights(SessionSettings(taper=Taper(3.0, floor=10)))
+    room.command(Play(timer=TIMER_OFF))
+    room.run_for(3 * HOUR_S)
+    assert room.session.snapshot(room.now).volume < 20
+    room.command(SetVolume(30))
+    room.run_for(60.0)
+    assert room.session.snapshot(room.now).volume == 30
+    room.run_for(HOUR_S)
+    assert room.engine.level_db() == pytest.approx(volume_to_db(30) - 3.0, abs=0.6)
