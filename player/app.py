@@ -15,69 +15,33 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from player import orders
-from player.announced import Identity
-from player.clock import Clock, Now
+from player.clock import Now
 from player.config import Config, differences, load
-from player.dsp.types import MakePowerMeter
+from player.desk import Desk
 from player.engine import Engine, EngineSettings
-from player.errors import ConfigError, Refused
+from player.errors import ConfigError
 from player.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
+from player.inbox import Inbox, Refusal
 from player.librarian import Librarian
 from player.measuring import Measuring
 from player.outcome import Outcome
-from player.ports import BackgroundScan, Decoder, Library, Notifier, Sink
-from player.post import MakeLink, Post
+from player.parts import Inbound, Parts, Quit, Reload
+from player.post import Post
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
-from player.settings import AudioSettings
 from player.states import State
+from player.triggered import Triggered
+from player.triggers.mailbox import Knock
 from player.watch import Heartbeat
-from player.wire import topics
 from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
 
-WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
-"""News that is more than information."""
-
-TERM_FADE_S: Final = 1.2
-"""SIGTERM: silent well within two seconds."""
 QUIT_MARGIN_S: Final = 0.5
 """So long after its fade the daemon ends, even where the engine does not say that it is silent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reload:
-    """SIGHUP: read the config again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quit:
-    """SIGTERM, SIGINT: fade out and end."""
-
-    over_s: float = TERM_FADE_S
-
-
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Reload | Quit
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that touches the world; real ones from `player.cli.parts`, fakes in tests."""
-
-    clock: Clock
-    make_sink: Callable[[AudioSettings, Callable[[Inbound], None]], Sink]
-    decoder: Decoder
-    library: Library
-    notifier: Notifier
-    make_link: MakeLink
-    identity: Identity
-    make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
-    is_time_trusted: Callable[[], bool]
-    make_power_meter: MakePowerMeter
+DIARY_STOP_S: Final = 0.5
 
 
 class App:
@@ -90,18 +54,23 @@ class App:
     """
 
     def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
-        self.inbox: queue.SimpleQueue[Inbound] = queue.SimpleQueue()
+        self._desk = Desk()
+        self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._desk.lane_of)
         self._config = config
         self._parts = parts
         self._watchers = tuple(watchers)
-        self._session = Session(config.settings, random.Random())  # noqa: S311 - choosing tracks, no secret
+        self._diary = parts.make_diary(self.inbox.put)
+        rng = random.Random()  # noqa: S311 - choosing tracks, no secret
+        self._session = Session(config.settings, rng, self._diary.recall())
         sink = parts.make_sink(config.audio, self.inbox.put)
-        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, _engine_settings(config, parts))
+        engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
+        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
-        self._librarian = Librarian(parts.library, self.inbox.put)
+        self._librarian = Librarian(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
         self._measuring = Measuring()
-        self._post = Post(parts.make_link, self.inbox.put, parts.identity)
+        self._triggered = Triggered(config.triggers, self.inbox.put)
+        self._post = Post(parts.make_link, parts.identity, self._desk, self._triggered, self.inbox.put)
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
         self._status = ""
@@ -130,11 +99,12 @@ class App:
 
     def _stop(self) -> None:
         self._parts.notifier.stopping()
-        now = self._now()
-        self._post.publish_last(self._session.snapshot(now), now)
+        self._carry_out(self._session.close(self._now()), self._now())
+        self._post.publish_last(self._session.snapshot(self._now()), self._now())
         self._engine.order(orders.Quit())
         self._scan.stop()
         self._post.close()
+        self._diary.close(DIARY_STOP_S)
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
     # The turn.
@@ -149,6 +119,8 @@ class App:
         message = self._wait()
         now = self._now()
         self._act(message, now)
+        for found in self._triggered.take(now, lambda: self._session.state):
+            self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
         self._publish_state(now)
         if self._heartbeat.is_due(
             now.boot_s, self._engine.blocks_rendered, is_silence_expected=self._expects_silence()
@@ -157,7 +129,8 @@ class App:
 
     def _wait(self) -> Inbound | None:
         now = self._now()
-        longest_s = min(self._session.wait_s(now), self._heartbeat.wait_s(), self._post.wait_s(now.boot_s))
+        own_s = (self._heartbeat.wait_s(), self._post.wait_s(now.boot_s), self._triggered.wait_s(now.boot_s))
+        longest_s = min(self._session.wait_s(now), *own_s)
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
         try:
@@ -166,15 +139,14 @@ class App:
             return None
 
     def _expects_silence(self) -> bool:
-        alive = self._engine_thread.is_alive()
-        return alive and (self._session.state is State.IDLE or self._session.is_output_lost)
+        return self._engine_thread.is_alive() and (self._session.state is State.IDLE or self._session.is_output_lost)
 
     def _act(self, message: Inbound | None, now: Now) -> None:
         match message:
-            case Incoming():
+            case Incoming() | Refusal():
                 self._take_incoming(message, now)
             case LinkUp():
-                self._greet(now)
+                self._greet(message, now)
             case LinkDown(reason):
                 self._post.disconnected()
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
@@ -193,6 +165,8 @@ class App:
                 if found:
                     self._look_at_all()
                 self._measure(now)
+            case Knock():
+                self._hand_over(None, now)
             case _:
                 self._hand_over(message, now)
 
@@ -202,16 +176,18 @@ class App:
     def _carry_out(self, out: Outcome, now: Now) -> None:
         for order in out.orders:
             self._engine.order(order)
+        for batch in out.writes:
+            self._diary.write(batch)
         for name in out.reads:
             playlist = self._config.settings.playlist(name)
             if playlist is not None:
-                self._librarian.look(playlist)
+                self._librarian.look(playlist, self._session.watched)
         for event in out.events:
             self._tell(event, now)
 
     def _look_at_all(self) -> None:
         for playlist in self._config.settings.playlists:
-            self._librarian.look(playlist)
+            self._librarian.look(playlist, self._session.watched)
 
     def _measure(self, now: Now) -> None:
         """Let the background scan look at what nobody has measured, the playlist that plays next first."""
@@ -221,20 +197,16 @@ class App:
 
     # The wire.
 
-    def _take_incoming(self, incoming: Incoming, now: Now) -> None:
-        try:
-            request = self._post.take(incoming, now.boot_s)
-        except Refused as refusal:
-            reply_to = topics.reply_to(incoming)
-            self._tell(Answer(reply_to, is_done=False, text=str(refusal), data={}), now)
-            self._tell(News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"}), now)
-            return
-        if request is not None:
-            self._hand_over(request, now)
+    def _take_incoming(self, message: Incoming | Refusal, now: Now) -> None:
+        taken = self._post.take(message, now.boot_s)
+        for event in taken.events:
+            self._tell(event, now)
+        if taken.request is not None:
+            self._hand_over(taken.request, now)
 
-    def _greet(self, now: Now) -> None:
+    def _greet(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
-        log.info("broker: connected")
+        log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
         self._post.connected(now.boot_s)
 
     def _publish_state(self, now: Now) -> None:
@@ -249,11 +221,12 @@ class App:
 
     def _tell(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):
+            self._desk.note(event)
             self._post.reply(event, self._session.snapshot(now))
             return
         if event.type == "session_started":
             self._measuring.forgive()
-        level = logging.WARNING if event.type in WARNINGS else logging.INFO
+        level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         self._post.tell(event, now.wall)
 
@@ -278,6 +251,7 @@ class App:
         changed = differences(self._config, fresh)
         self._measuring.forgive()
         self._config = fresh
+        self._triggered.change(fresh.triggers)
         self._hand_over(Trouble("config", None), now)
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
@@ -286,9 +260,3 @@ class App:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._hand_over(Trouble("mixer", None), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put))
-
-
-def _engine_settings(config: Config, parts: Parts) -> EngineSettings:
-    fades, limits = config.settings.fades, config.settings.limits
-    meter, hold_s = parts.make_power_meter, config.audio.hold_s
-    return EngineSettings(fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, meter, hold_s)

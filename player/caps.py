@@ -51,16 +51,19 @@ class SessionSettings:
         pause_holds_timer: the sleep timer stands still during a pause.
         rearm_s: play within so long after the timer has run out goes on as before, with the same timer.
         taper: how the volume sinks while somebody sleeps, None where it does not.
+        resume_s: a session that a crash or a power cut broke off goes on within so long; 0: never.
     """
 
     max_s: float = 10 * 3600.0
     pause_holds_timer: bool = False
     rearm_s: float = 5 * 60.0
     taper: Taper | None = None
+    resume_s: float = 10 * 60.0
 
     def __post_init__(self) -> None:
         check_range("max", self.max_s, 10 * 60, 24 * 3600)
         check_range("rearm_within", self.rearm_s, 0, 3600)
+        check_range("resume_within", self.resume_s, 0, 3600)
 
 
 class GuardMode(StrEnum):

@@ -39,6 +39,11 @@ class Ending:
         self._holds_in_pauses = settings.pause_holds_timer
         self._last_part_s = math.inf
 
+    def go_on(self, mode: TimerMode, left_s: float | None, now_s: float) -> None:
+        """A session that was broken off ends when it would have."""
+        deadline_s = None if left_s is None else now_s + left_s
+        self.timer = SleepTimer(mode, deadline_s, now_s, self._latest_s)
+
     def set(self, setting: TimerSetting, now_s: float) -> None:
         """Begin a new sleep timer now; one that stands still goes on doing so."""
         is_held = self.timer.held_at_s is not None

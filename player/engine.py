@@ -41,6 +41,7 @@ from player.orders import EngineOrder, Guard, PlayItem, QueueItem, Quit, RampTo,
 from player.outlet import Outlet, Written
 from player.ports import Decoder, Sink
 from player.safety import STOP_NOW_S
+from player.settings import Settings
 from player.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames
 
 BLOCK_FRAMES: Final = 4_800
@@ -70,6 +71,12 @@ class EngineSettings:
     hold_s: float = 30.0
     is_offline: bool = False
     tap: Tap | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, make_power_meter: MakePowerMeter, hold_s: float) -> EngineSettings:
+        """What a config's settings mean for the engine."""
+        limits = settings.limits
+        return cls(settings.fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, make_power_meter, hold_s)
 
 
 @dataclass(frozen=True, slots=True)

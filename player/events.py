@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from player.commands import ReplyTo
 from player.measured import Measured
 from player.orders import Then
+
+WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
+"""Types of news that are more than information."""
 
 # Reports: engine, library and operating system -> session.
 
@@ -138,26 +141,29 @@ EngineReport: TypeAlias = (
 class Track:
     """A playable thing that the library found: a file path or an http(s) address, and a name for people.
 
-    ``measured`` is what a scan found out about it, None while nobody knows.
+    ``measured`` is what a scan found out about it, None while nobody knows. ``key`` names its content, under whatever
+    name it lies; None where nobody asked.
     """
 
     uri: str
     title: str
     is_stream: bool = False
     measured: Measured | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryRead:
     """The library looked at a playlist: its tracks, and a sentence for each thing that it left out.
 
-    ``unmeasured`` names the files that no scan has tried yet.
+    ``unmeasured`` names the files that no scan has tried yet; ``opening`` is what a night begins with.
     """
 
     playlist: str
     tracks: tuple[Track, ...]
     warnings: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
+    opening: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,11 @@ class News:
     text: str
     data: dict[str, Any]
 
+    @property
+    def is_warning(self) -> bool:
+        """Whether it is more than information."""
+        return self.type in WARNINGS
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -199,8 +210,8 @@ class Answer:
 Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
-    "session_started", "session_ended", "track_started", "track_skipped_over", "track_too_short", "track_damaged",
-    "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
+    "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over", "track_too_short",
+    "track_damaged", "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
     "skip_tonight_set", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
     "problem_cleared", "settings_changed",

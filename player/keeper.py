@@ -8,41 +8,28 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import TypeVar
 
+from player.choice import Choice, Place
 from player.clock import Now
 from player.commands import Play
 from player.events import (
     Asked,
-    ClauseBroken,
-    EngineFaulted,
-    EngineReport,
-    ItemEnded,
-    ItemFailed,
-    ItemStarted,
     LibraryRead,
-    OutputFound,
-    OutputLost,
-    OutputUnderran,
-    Progressed,
-    RampArrived,
-    RanDry,
-    Tamed,
     Track,
 )
+from player.night.kept import Choices, Ended, Recalled, Record
 from player.night.memory import Memory
 from player.night.rotation import Rotation
 from player.orders import Retune
 from player.outcome import Outcome
 from player.programme import Programme
+from player.rearming import as_it_was, rearmed
 from player.run import Run
 from player.setbacks import Setbacks
 from player.settings import Entry, Playlist, Settings, TimerSetting
 from player.start import Start
 from player.states import State
 from player.units import format_duration
-
-_Any = TypeVar("_Any")
 
 
 class Keeper:
@@ -58,27 +45,35 @@ class Keeper:
         memory: what is remembered beyond one session.
         asked: the last command that was obeyed.
         expired: when a sleep timer has run out, and what brings its session back.
+        interrupted: the session that was broken off by a death of the daemon, as long as it may be brought back.
+        rotation: remembers what was heard.
+        setbacks: counts how often the sound broke off.
+        ended: sessions that ended since somebody last emptied it.
     """
 
-    def __init__(self, settings: Settings, rng: random.Random) -> None:
+    def __init__(self, settings: Settings, rng: random.Random, recalled: Recalled) -> None:
+        kept = recalled.kept
         self.settings = settings
         self.run: Run | None = None
-        self.is_schedule_enabled = True
-        self.selected_playlist: str | None = None
-        self.idle_volume: int | None = None
-        self.idle_timer: TimerSetting | None = None
-        self.idle_fade_out_s: float | None = None
+        self.is_schedule_enabled = kept.switches.is_enabled
+        self.selected_playlist = kept.choices.playlist
+        self.idle_volume = kept.choices.volume
+        self.idle_timer = kept.choices.timer
+        self.idle_fade_out_s = kept.choices.fade_out_s
         self.memory = Memory()
+        kept.recall(self.memory)
+        self.interrupted = kept.record
+        self.ended: list[Ended] = []
         self.asked: Asked | None = None
         self.expired: tuple[float, Play] | None = None
         self.output_fault: str | None = None
         self._rng = rng
         self._ids = itertools.count(1)
-        self._rotation = Rotation(self.memory)
+        self.rotation = Rotation(self.memory)
+        self.rotation.recall(recalled.heard)
         self._entries_on: tuple[Entry, ...] = ()
-        self._setbacks = Setbacks()
-        self._tracks: dict[str, tuple[Track, ...]] = {}
-        self._warned: dict[str, tuple[str, ...]] = {}
+        self.setbacks = Setbacks()
+        self._reads: dict[str, LibraryRead] = {}
 
     @property
     def state(self) -> State:
@@ -122,7 +117,16 @@ class Keeper:
     @property
     def tracks(self) -> dict[str, Track]:
         """Everything that the library found, by uri."""
-        return {track.uri: track for tracks in self._tracks.values() for track in tracks}
+        return {track.uri: track for read in self._reads.values() for track in (*read.opening, *read.tracks)}
+
+    def playlists_with(self, uri: str) -> list[str]:
+        """Names of the playlists that have a track."""
+        return [name for name, read in self._reads.items() if any(t.uri == uri for t in (*read.opening, *read.tracks))]
+
+    @property
+    def choices(self) -> Choices:
+        """What a person chose for the next start."""
+        return Choices(self.selected_playlist, self.idle_volume, self.idle_timer, self.idle_fade_out_s)
 
     # Beginning and ending.
 
@@ -146,9 +150,28 @@ class Keeper:
         before = self.run
         if before is not None:
             self._tell_end(before, "taken_over", now, out)
-        self.run = Run(start, self._programme(playlist), self.settings, now)
-        self.run.is_output_lost = self.output_fault is not None
+        self.rotation.begin(playlist.name)
+        self.run = Run(start, self._programme(playlist, has_opening=True), self.settings, now)
         self.idle_volume = self.idle_timer = self.idle_fade_out_s = self.expired = None
+        self._begin(self.run, now, out)
+        if before is not None:
+            self.run.take_over_from(before, out)
+
+    def go_on(self, start: Start, record: Record, place: Place | None, now: Now, out: Outcome) -> Run:
+        """The session that was broken off, from where it would be by now."""
+        playlist = self.settings.playlist(record.playlist)
+        assert playlist is not None, "whoever brings a session back has looked for its playlist"
+        programme = self._programme(playlist, has_opening=True)
+        programme.choice.place = place
+        self.run = Run(start, programme, self.settings, now)
+        self.run.is_resumed = True
+        self._begin(self.run, now, out)
+        return self.run
+
+    def _begin(self, run: Run, now: Now, out: Outcome) -> None:
+        start, playlist = run.start, run.programme.playlist
+        self.interrupted = None
+        run.is_output_lost = self.output_fault is not None
         if now.trusted:
             self.memory.use(now.wall)
         out.tell(
@@ -160,57 +183,49 @@ class Keeper:
             timer=start.timer.mode.value,
             timer_minutes=None if start.timer.duration_s is None else start.timer.duration_s / 60,
         )
-        self.run.begin(now.boot_s, out)
-        if playlist.name in self._tracks:
+        run.begin(now.boot_s, out)
+        if playlist.name in self._reads:
             out.reads.append(playlist.name)  # what is new since the last look is there for later tonight
-        if before is not None:
-            self.run.take_over_from(before, out)
 
     def change_playlist(self, playlist: Playlist, now: Now, out: Outcome) -> None:
         """Blend the running session into another playlist."""
         assert self.run is not None
-        self.run.programme = self._programme(playlist, is_last=self.run.programme.is_last)
+        is_last = self.run.programme.is_last
+        self.rotation.begin(playlist.name)
+        self.run.programme = self._programme(playlist, has_opening=False)
+        self.run.programme.is_last = is_last
         self.run.programme.begin(now.boot_s, out)
 
-    def _programme(self, playlist: Playlist, *, is_last: bool = False) -> Programme:
-        programme = Programme(playlist, self._tracks.get(playlist.name), self._rotation, self._rng, self._ids)
-        programme.is_last = is_last
+    def _programme(self, playlist: Playlist, *, has_opening: bool) -> Programme:
+        choice = Choice(playlist, self.rotation, self._rng)
+        choice.has_opening = has_opening
+        programme = Programme(choice, self._ids)
         programme.limits = self.settings.limits
+        if playlist.name in self._reads:
+            choice.take(self._reads[playlist.name])
         return programme
 
-    def _end(self, run: Run, now: Now, out: Outcome) -> None:
+    def end(self, run: Run, now: Now, out: Outcome) -> None:
         """Silence is reached: the session is over."""
         run.end()
         if run.end_reason == "timer":
             out.tell("timer_expired", "the sleep timer has run out")
-            self.expired = now.boot_s, self._as_it_was(run)
+            self.expired = now.boot_s, as_it_was(run)
         self._tell_end(run, run.end_reason, now, out)
         self.run = None
 
-    @staticmethod
-    def _as_it_was(run: Run) -> Play:
-        """What brings a session back."""
-        ending = run.ending
-        return Play(run.programme.playlist.name, run.volume, ending.setting, fade_out_s=ending.fade_out_s)
-
     def rearmed(self, play: Play, now_s: float) -> Play:
-        """Play, shortly after the sleep timer has run out: as it was, but for what is named. A button has no screen."""
+        """Play, shortly after the sleep timer has run out: as it was, but for what is named."""
         if self.expired is None or now_s - self.expired[0] > self.settings.session.rearm_s:
             return play
-        before = self.expired[1]
-        is_other = play.playlist not in {None, before.playlist} or self.settings.playlist(before.playlist or "") is None
-        return Play(
-            play.playlist if is_other else before.playlist,
-            _first(play.volume, self.idle_volume, self.settings.volume.cap(before.volume or 0)),
-            _first(play.timer, self.idle_timer, before.timer),
-            play.fade_in_s,
-            _first(play.fade_out_s, self.idle_fade_out_s, before.fade_out_s),
-        )
+        return rearmed(play, self.expired[1], self.choices, self.settings)
 
-    @staticmethod
-    def _tell_end(run: Run, reason: str, now: Now, out: Outcome) -> None:
+    def _tell_end(self, run: Run, reason: str, now: Now, out: Outcome) -> None:
         run.taming.tell(out)
         played_s = now.boot_s - run.started.boot_s
+        self.ended.append(
+            Ended(run.started.wall, run.why, run.programme.playlist.name, round(played_s / 60, 1), reason)
+        )
         out.tell(
             "session_ended",
             f"session ended after {format_duration(played_s)} ({reason})",
@@ -221,73 +236,16 @@ class Keeper:
             largest_db=run.taming.largest_db,
         )
 
-    # Reports.
-
-    def take_report(self, report: EngineReport, now: Now, out: Outcome) -> None:
-        """Hand the engine's report to the running session."""
-        if isinstance(report, OutputLost):
-            self.output_fault = report.reason
-        elif isinstance(report, OutputFound):
-            self.output_fault = None
-        elif isinstance(report, ClauseBroken):
-            text = f"{report.clause} would have been broken ({report.reason}); muted, the sound comes back slowly"
-            out.tell("problem", text, problem=text, clause=report.clause)
-        elif isinstance(report, EngineFaulted):
-            out.tell("problem", f"the engine failed and goes on: {report.reason}", problem=report.reason)
-        if self.run is not None:
-            self._report_to(self.run, report, now, out)
-
-    def _report_to(self, run: Run, report: EngineReport, now: Now, out: Outcome) -> None:
-        programme = run.programme
-        match report:
-            case ItemStarted():
-                programme.on_started(report, out)
-                run.on_sound(now.boot_s, out)
-            case ItemEnded():
-                programme.on_ended(report, now.boot_s, out)
-            case ItemFailed():
-                programme.on_failed(report, now.boot_s, out)
-            case RanDry():
-                programme.on_dry(now.boot_s, out)
-            case Progressed():
-                run.on_progress(report)
-            case RampArrived():
-                if run.on_arrived(report, out):
-                    self._end(run, now, out)
-            case OutputLost():
-                run.on_output_lost(out)
-            case OutputFound():
-                run.on_output_found(now.boot_s, out)
-            case OutputUnderran():
-                run.rise_again(now.boot_s, out)
-            case Tamed(item_id):
-                run.taming.take(report, programme.track_of(item_id), now.boot_s, out)
-            case EngineFaulted() | ClauseBroken():
-                self._come_back(run, report, now, out)
-
-    def _come_back(self, run: Run, muted: EngineFaulted | ClauseBroken, now: Now, out: Outcome) -> None:
-        """The engine muted itself: the first time it comes back at once, then later and later.
-
-        After a fault the tracks are gone. After a clause the track goes on behind what would have broken it, unless
-        that happens too often.
-        """
-        run.stay_silent(self._setbacks.note(now.boot_s), now.boot_s, out)
-        if isinstance(muted, EngineFaulted):
-            run.programme.on_fault("the engine failed in it", now.boot_s, out)
-        elif self._setbacks.is_the_tracks_fault:
-            run.programme.on_fault(f"it was about to break {muted.clause} again and again", now.boot_s, out)
-        run.rise_again(now.boot_s, out)
+    # Library and settings.
 
     def take_library(self, read: LibraryRead, now: Now, out: Outcome) -> None:
         """The library looked at a playlist."""
-        self._tracks[read.playlist] = read.tracks
-        known, self._warned[read.playlist] = self._warned.get(read.playlist, ()), read.warnings
-        for warning in (warning for warning in read.warnings if warning not in known):
+        known, self._reads[read.playlist] = self._reads.get(read.playlist), read
+        for warning in (warning for warning in read.warnings if known is None or warning not in known.warnings):
             out.tell("track_skipped_over", warning, playlist=read.playlist, reason=warning)
+        self.memory.look_at((*read.opening, *read.tracks))
         if self.run is not None and self.run.programme.playlist.name == read.playlist:
-            self.run.programme.set_tracks(read.tracks, now.boot_s, out)
-
-    # Settings.
+            self.run.programme.set_tracks(read, now.boot_s, out)
 
     def change_settings(self, settings: Settings, now: Now, out: Outcome) -> None:
         """Touch only what changed; what sounds goes on, and a lower maximum is reached by a ramp."""
@@ -295,9 +253,9 @@ class Keeper:
         out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, settings.limits.target_lufs))
         for playlist in settings.playlists:
             if playlist != old.playlist(playlist.name):
-                self._tracks.pop(playlist.name, None)
+                self._reads.pop(playlist.name, None)
                 if self.run is not None and self.run.programme.playlist.name == playlist.name:
-                    self.run.programme.playlist = playlist
+                    self.run.programme.choice.playlist = playlist
             out.reads.append(playlist.name)
         if self.selected_playlist and settings.playlist(self.selected_playlist) is None:
             self.selected_playlist = None
@@ -310,8 +268,3 @@ class Keeper:
             if self.run.volume > settings.volume.max:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
         out.tell("settings_changed", "the config was read again")
-
-
-def _first(*choices: _Any) -> _Any:
-    """The first one that is not None, or the last."""
-    return next((choice for choice in choices if choice is not None), choices[-1])

@@ -7,12 +7,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TypeAlias
 
 from player.events import LibraryRead
+from player.night.memory import Watched
 from player.ports import Library
 from player.settings import Playlist
 
 log = logging.getLogger("lull")
+
+Recognise: TypeAlias = Callable[[LibraryRead, Watched], LibraryRead]
+"""Adds the keys of contents that are watched to what the library found; may take as long as looking does."""
 
 
 class Librarian:
@@ -21,32 +26,34 @@ class Librarian:
     Args:
         library: does the looking; may take for ever.
         deliver: takes a result from any thread; must not block.
+        recognise: looks more closely at what is watched.
     """
 
-    def __init__(self, library: Library, deliver: Callable[[LibraryRead], None]) -> None:
+    def __init__(self, library: Library, deliver: Callable[[LibraryRead], None], recognise: Recognise) -> None:
         self._library = library
         self._deliver = deliver
+        self._recognise = recognise
         self._busy: set[str] = set()
-        self._again: dict[str, Playlist] = {}
+        self._again: dict[str, tuple[Playlist, Watched]] = {}
 
-    def look(self, playlist: Playlist) -> None:
+    def look(self, playlist: Playlist, watched: Watched) -> None:
         """Look at a playlist soon; while a look at it is under way, once more after that."""
         if playlist.name in self._busy:
-            self._again[playlist.name] = playlist
+            self._again[playlist.name] = playlist, watched
             return
         self._busy.add(playlist.name)
-        threading.Thread(target=self._read, args=(playlist,), name="lull-librarian", daemon=True).start()
+        threading.Thread(target=self._read, args=(playlist, watched), name="lull-librarian", daemon=True).start()
 
     def has_delivered(self, read: LibraryRead) -> None:
         """A result has arrived: its playlist may be looked at again."""
         self._busy.discard(read.playlist)
         again = self._again.pop(read.playlist, None)
         if again is not None:
-            self.look(again)
+            self.look(*again)
 
-    def _read(self, playlist: Playlist) -> None:
+    def _read(self, playlist: Playlist, watched: Watched) -> None:
         try:
-            read = self._library.read(playlist)
+            read = self._recognise(self._library.read(playlist), watched)
         except Exception as fault:  # the thread ends here: whatever it met, the playlist stays usable later
             log.exception("the library could not read %s", playlist.name)
             read = LibraryRead(playlist.name, (), (f"playlist {playlist.name!r} cannot be read: {fault}",))

@@ -65,7 +65,7 @@ def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Out
         case Toggle():
             return _toggle(keeper, origin, now, out)
         case Next():
-            return _next(_running(keeper), now, out)
+            return _next(_running(keeper), out)
         case Seek():
             return _seek(_running(keeper), command, out)
         case SetVolume():
@@ -127,7 +127,8 @@ def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
 def _stop(keeper: Keeper, stop: Stop, out: Outcome) -> str:
     run = keeper.run
     if run is None:
-        return "nothing is playing"
+        was_waiting, keeper.interrupted = keeper.interrupted is not None, None
+        return "the session that was broken off does not come back" if was_waiting else "nothing is playing"
     if run.state is not State.STOPPING or stop.now:
         run.stop(STOP_NOW_S if stop.now else keeper.settings.fades.stop_s, "stop", out)
     return "stops"
@@ -159,8 +160,8 @@ def _toggle(keeper: Keeper, origin: str, now: Now, out: Outcome) -> str:
             return _play(keeper, Play(), origin, now, out)
 
 
-def _next(run: Run, now: Now, out: Outcome) -> str:
-    if not run.programme.skip(now.boot_s, out):
+def _next(run: Run, out: Outcome) -> str:
+    if not run.programme.skip(out):
         raise Refused("next: there is no other track")
     return "next track"
 

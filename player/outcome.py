@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from player.events import Event, News
+from player.night.kept import Batch
 from player.orders import EngineOrder
 
 
@@ -17,11 +18,13 @@ class Outcome:
         orders: for the engine; carried out first, so that sound never waits for anything else.
         events: for everyone.
         reads: names of playlists that the library should look at (again).
+        writes: what is to be remembered, to be written in this order.
     """
 
     orders: list[EngineOrder] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
+    writes: list[Batch] = field(default_factory=list)
 
     def order(self, *orders: EngineOrder) -> None:
         """Add orders, in the order in which they are to be obeyed."""

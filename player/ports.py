@@ -9,6 +9,7 @@ from typing import Protocol
 from player.dsp.types import Block
 from player.events import LibraryRead
 from player.measured import FileMark, Finding
+from player.night.kept import Batch, Recalled
 from player.settings import Playlist
 
 
@@ -118,6 +119,45 @@ class Store(Protocol):
         ...
 
 
+class MemoryStore(Protocol):
+    """What survives a crash and a power cut, in a file. One thread at a time."""
+
+    def recall(self) -> Recalled:
+        """All that was written. Called once, at the start.
+
+        A record of a session is handed out only if it could be counted first: ``tries`` in the answer includes this
+        time, so whoever dies again with it finds a higher number.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def write(self, batch: Batch) -> None:
+        """Write all of it; when this returns, a power cut cannot take it away. Raises StoreError, and then none is."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+        ...
+
+
+class Diary(Protocol):
+    """A memory store that nobody waits for. Main thread."""
+
+    def recall(self) -> Recalled:
+        """All that was written, or nothing where it cannot be read; then with a fault that says so."""
+        ...
+
+    def write(self, batch: Batch) -> None:
+        """Write it soon, in another thread; returns at once and never fails: what is wrong becomes a problem."""
+        ...
+
+    def close(self, timeout_s: float) -> None:
+        """Write what is left, waiting no longer than that."""
+        ...
+
+
 class BackgroundScan(Protocol):
     """Measures files while the daemon runs, and never gets in the way of playing; tells of it as `ScanMoved`."""
 
@@ -139,6 +179,10 @@ class Link(Protocol):
 
     def stop(self, timeout_s: float) -> None:
         """Say offline and disconnect, within a time."""
+        ...
+
+    def listen(self, filters: tuple[str, ...]) -> None:
+        """From now on, and after each connection, take these topics of others as well, and no longer any before."""
         ...
 
     def publish(

@@ -10,26 +10,28 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from player.announced import Identity
 from player.clock import Now
 from player.commands import Request
 from player.config import Config
+from player.desk import Desk, Taken
+from player.errors import Refused
 from player.events import Answer, News, Snapshot
 from player.homes import Homes, Publication
+from player.inbox import Refusal
+from player.parts import MakeLink
 from player.ports import Link
 from player.settings import MqttSettings
+from player.triggered import Arrival, Triggered
+from player.triggers.filters import matches
 from player.wire import payloads, topics
 from player.wire.discovery import Speaker
 from player.wire.pacing import Pacer
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.wire.topics import Incoming
 
 LINK_STOP_S: Final = 1.0
-
-Deliver: TypeAlias = Callable[[Incoming | LinkUp | LinkDown], None]
-MakeLink: TypeAlias = Callable[[MqttSettings, str, tuple[str, ...], Deliver], Link]
-"""Makes a link from its settings, the device's name, what it is to hear beside the command topics, and the inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,25 @@ class Post:
 
     Args:
         make_link: makes a link.
-        deliver: takes what comes in.
         identity: what homes know the speaker by.
+        desk: reads commands; told the names of the topics.
+        triggered: hears what comes first, and which topics it wants is told to the link.
+        deliver: the inbox of the main thread.
     """
 
-    def __init__(self, make_link: MakeLink, deliver: Deliver, identity: Identity) -> None:
+    def __init__(
+        self,
+        make_link: MakeLink,
+        identity: Identity,
+        desk: Desk,
+        triggered: Triggered,
+        deliver: Callable[[Incoming], None],
+    ) -> None:
         self._make_link = make_link
-        self._deliver = deliver
         self._identity = identity
+        self._desk = desk
+        self._triggered = triggered
+        self._deliver = deliver
         self._pacer = Pacer()
         self._line: _Line | None = None
 
@@ -72,9 +85,23 @@ class Post:
         homes = Homes(Speaker(config.mqtt.discovery, self._identity, names), rng)
         if old is not None and _place(config.mqtt) == _place(old.settings):
             homes.inherit(old.homes)
-        link = self._make_link(config.mqtt, device, homes.filters, self._deliver)
+        self._desk.topics = names
+        link = self._make_link(config.mqtt, device, homes.filters, self._ear(homes.filters))
         self._line = _Line(config.mqtt, link, names, homes)
+        self._triggered.attach(link.listen)
         link.start()
+
+    def _ear(self, filters: tuple[str, ...]) -> Callable[[Arrival], None]:
+        """What a link calls, on its thread: what homes say is heard here even where a trigger waits for it too."""
+
+        def hear(arrival: Arrival) -> None:
+            if isinstance(arrival, Incoming) and any(matches(name, arrival.topic) for name in filters):
+                self._triggered.overhear(arrival)
+                self._deliver(arrival)
+            else:
+                self._triggered.deliver(arrival)
+
+        return hear
 
     def close(self) -> None:
         """Say offline and disconnect."""
@@ -98,13 +125,17 @@ class Post:
         if self._line is not None:
             self._line.homes.disconnected()
 
-    def take(self, incoming: Incoming, boot_s: float) -> Request | None:
-        """The request in a message; None where there is none. Raises Refused."""
-        assert self._line is not None, "what comes in comes through a link"
-        if self._line.topics.verb_of(incoming.topic) is not None:
-            return topics.parse(self._line.topics, incoming)
-        command = self._line.homes.hear(incoming, boot_s)
-        return None if command is None else Request(command, "mqtt")
+    def take(self, message: Incoming | Refusal, boot_s: float) -> Taken:
+        """What becomes of a message from the broker."""
+        line = self._line
+        if line is None or isinstance(message, Refusal) or line.topics.verb_of(message.topic) is not None:
+            return self._desk.take(message, boot_s)
+        try:
+            command = line.homes.hear(message, boot_s)
+        except Refused as refusal:
+            news = News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"})
+            return Taken(events=(news,))
+        return Taken() if command is None else Taken(Request(command, "mqtt"))
 
     def publish_last(self, snapshot: Snapshot, now: Now) -> None:
         """The state once more, whatever was published before."""

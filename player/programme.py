@@ -11,13 +11,12 @@ still makes a night.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from typing import Final
 
-from player.events import ItemEnded, ItemFailed, ItemStarted, Progressed, Track
+from player.choice import Choice
+from player.events import ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
 from player.items import Playing, item_of
-from player.night.rotation import Rotation
 from player.orders import Crossing, PlayItem, QueueItem
 from player.outcome import Outcome
 from player.settings import LimitSettings, Playlist
@@ -42,22 +41,12 @@ class Programme:
     """The tracks of one session.
 
     Args:
-        playlist: what to choose from.
-        tracks: what the library found in it so far; None where it has not looked yet.
-        rotation: remembers what was heard.
-        rng: seeded randomness for shuffling.
+        choice: chooses them.
         ids: numbers for items, never used twice.
     """
 
-    def __init__(
-        self,
-        playlist: Playlist,
-        tracks: tuple[Track, ...] | None,
-        rotation: Rotation,
-        rng: random.Random,
-        ids: Iterator[int],
-    ) -> None:
-        self.playlist = playlist
+    def __init__(self, choice: Choice, ids: Iterator[int]) -> None:
+        self.choice = choice
         self.limits = LimitSettings()
         """What the gains of tracks follow from; the keeper sets it."""
         self.current: Playing | None = None
@@ -68,9 +57,7 @@ class Programme:
         """Nothing may follow the current track (a timer to the end of the track)."""
         self.retry_at_s: float | None = None
         self._queued: Playing | None = None
-        self._tracks = tracks
-        self._rotation = rotation
-        self._rng = rng
+        self._rotation = choice.rotation
         self._ids = ids
         self._failures = 0
         self._pause_s = FIRST_PAUSE_S
@@ -78,7 +65,16 @@ class Programme:
         self._retry_track: Track | None = None
         self._told_short: set[str] = set()
         self._titles: dict[int, Track] = {}
-        rotation.begin(playlist.name)
+
+    @property
+    def playlist(self) -> Playlist:
+        """What is played from."""
+        return self.choice.playlist
+
+    @property
+    def following(self) -> Track | None:
+        """What follows the current track, where that is decided."""
+        return None if self._queued is None else self._queued.track
 
     @property
     def left_s(self) -> float | None:
@@ -88,58 +84,64 @@ class Programme:
             return None
         return playing.duration_s - playing.position_s
 
-    @property
-    def next_title(self) -> str | None:
-        """What follows the current track, where that is decided."""
-        return None if self._queued is None else self._queued.track.title
-
     def track_of(self, item_id: int | None) -> Track | None:
         """The track of an item that sounds or has sounded lately."""
         return None if item_id is None else self._titles.get(item_id)
 
     def begin(self, now_s: float, out: Outcome) -> None:
         """Play a first track, blending it over whatever sounds; wait where the library has not looked yet."""
-        if self._tracks is None:
+        if self.choice.tracks is None:
             out.reads.append(self.playlist.name)
         else:
-            self._play_another(now_s, out, Crossing.BLEND)
+            self._play_first(now_s, out)
 
-    def set_tracks(self, tracks: tuple[Track, ...], now_s: float, out: Outcome) -> None:
+    def set_tracks(self, read: LibraryRead, now_s: float, out: Outcome) -> None:
         """The library has looked (again)."""
-        self._tracks = tracks
+        self.choice.take(read)
         if self.current is None and self._retry_track is None:
             self._rotation.forgive()
-            self._play_another(now_s, out, Crossing.BLEND)
+            self._play_first(now_s, out)
         self._measure_queued(out)
+
+    def _play_first(self, now_s: float, out: Outcome) -> None:
+        """Go on where the session was broken off, or begin."""
+        place = self.choice.take_place()
+        if place is None:
+            self._play_another(now_s, out, Crossing.BLEND)
+        else:
+            self._play(place[0], out, Crossing.BLEND, start_s=place[1])
 
     def _measure_queued(self, out: Outcome) -> None:
         """Give what follows the gain that is known by now, while there is time enough that it has not been opened."""
         queued, left_s = self._queued, self.left_s
         if queued is None or left_s is None or left_s < REQUEUE_S:
             return
-        track = next((track for track in self._tracks or () if track.uri == queued.track.uri), None)
+        track = next((track for track in self.choice.tracks or () if track.uri == queued.track.uri), None)
         if track is not None and track.measured != queued.track.measured:
             self._queued = self._playing(track)
             out.order(QueueItem(self._queued.item))
 
-    def skip(self, now_s: float, out: Outcome) -> bool:
+    def skip(self, out: Outcome, *, is_disliked: bool = True) -> bool:
         """Go to another track now; False where there is none."""
-        if self.current is not None and not self.current.is_sounding:
-            # pressed again before the last choice was heard: that one was not wanted either
-            self._rotation.mark_played(self.playlist.name, self.current.track.uri)
-        track = self._choose()
+        playing = self.current
+        if playing is not None and not playing.is_sounding:
+            # asked again before the last choice was heard: that one was not wanted either
+            self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
+        track = self.choice.next()
         if track is None:
             return False
+        if playing is not None and playing.is_sounding and is_disliked:
+            self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
         self._play(track, out, Crossing.SKIP)
         return True
 
-    def leave_out(self, uri: str, now_s: float, out: Outcome) -> bool:
+    def leave_out(self, uri: str, out: Outcome) -> bool:
         """A track was banned: play another one instead where it plays or follows; False where there is none."""
         if self._queued is not None and self._queued.track.uri == uri:
             self._queue_another(out)
         if self.current is None or self.current.track.uri != uri:
             return True
-        return self.skip(now_s, out)
+        return self.skip(out, is_disliked=False)
 
     def on_fault(self, reason: str, now_s: float, out: Outcome) -> None:
         """The sound broke off in the middle of a track: it may be the track's doing, so another one is taken."""
@@ -236,7 +238,7 @@ class Programme:
         """Nothing sounds and nothing is queued."""
         if self.is_last:
             self.is_over = True
-        elif self.retry_at_s is None and self._tracks is not None:
+        elif self.retry_at_s is None and self.choice.tracks is not None:
             self.current = None
             self._play_another(now_s, out, Crossing.BLEND)
 
@@ -259,9 +261,6 @@ class Programme:
                 return playing
         return None
 
-    def _choose(self) -> Track | None:
-        return self._rotation.next_track(self.playlist.name, self.playlist.order, self._tracks or (), self._rng)
-
     def _playing(self, track: Track, start_s: float = 0.0) -> Playing:
         item = item_of(track, next(self._ids), start_s, self.playlist, self.limits)
         return Playing(item, track, position_s=start_s)
@@ -274,13 +273,13 @@ class Programme:
         out.order(PlayItem(self.current.item, crossing))
 
     def _play_another(self, now_s: float, out: Outcome, crossing: Crossing) -> None:
-        track = self._choose()
+        track = self.choice.next()
         if track is not None and self._failures < SPREE:
             self._play(track, out, crossing)
         elif track is not None:
             self._retry_track = track
             self.retry_at_s = now_s + 1.0
-        elif self._rotation.has_finished(self.playlist.name, self.playlist.order, self._tracks or ()):
+        elif self.choice.has_finished:
             self.is_over = True
         else:
             self._give_up_for_now(now_s)
@@ -294,7 +293,7 @@ class Programme:
     def _queue_another(self, out: Outcome) -> None:
         # nothing waits behind a stream: when it drops, it is the stream itself that is tried again first
         is_stream = self.current is not None and self.current.track.is_stream
-        track = None if self.is_last or is_stream else self._choose()
+        track = None if self.is_last or is_stream else self.choice.next()
         self._queued = None if track is None else self._playing(track)
         out.order(QueueItem(None if self._queued is None else self._queued.item))
 

@@ -36,10 +36,11 @@ def _never_again(keeper: Keeper, name: str | None, now: Now, out: Outcome) -> st
     keeper.memory.ban(track, now.wall)
     text = f"never again: {track.title}"
     out.tell("never_again", text, track=track.title, uri=track.uri)
+    out.reads.extend(keeper.playlists_with(track.uri))  # its content is looked at, before the file can be renamed
     run = keeper.run
     if run is None or run.state is State.STOPPING:
         return text
-    if not run.programme.leave_out(track.uri, now.boot_s, out):
+    if not run.programme.leave_out(track.uri, out):
         run.stop(keeper.settings.fades.stop_s, "never_again", out)
         return f"{text}; there is no other track, so the session ends"
     return text

@@ -39,12 +39,14 @@ class Run:
         volume: the person's level, 0-100, never above the cap in force.
         ramp_db: where the output's level was last seen.
         ramping_to: the volume that the level is on its way to, None when it stands there.
+        is_resumed: it was broken off, and goes on.
         silent_until_s: it keeps silent until then, see `stay_silent`; None otherwise.
         end_reason: what ended it, or will: timer, stop, end-of-track, end-of-playlist, shutdown.
     """
 
     def __init__(self, start: Start, programme: Programme, settings: Settings, now: Now) -> None:
         self.state = moved(State.IDLE, Move.START)
+        self.start = start
         self.why = start.why
         self.programme = programme
         self.volume = start.volume
@@ -60,7 +62,7 @@ class Run:
         self.level_db: float | None = None
         self.held_db = 0.0
         self.awaits_sound = True
-        self.is_output_lost = self.was_heard = self._is_cut_short = False
+        self.is_output_lost = self.was_heard = self.is_resumed = self._is_cut_short = False
         self.ramp_db = SILENCE_DB
         self.silent_until_s: float | None = None
 
@@ -175,7 +177,11 @@ class Run:
         if not self.awaits_sound:
             return
         self.awaits_sound = False
-        if self.state is State.PLAYING and not self.is_output_lost:
+        if self.state is not State.PLAYING or self.is_output_lost:
+            return
+        if self.is_resumed and self.ending.is_fade_due(now_s):
+            self._resume_fade(now_s, out)
+        else:
             rise_s = fit_s(self.fade_in_s, self.ending.left_s(now_s))
             self.ending.allow_rise(now_s + rise_s)
             self._rise(out, rise_s)

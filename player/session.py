@@ -19,10 +19,14 @@ from player.commands import GetStatus, Request, Stop
 from player.errors import Refused
 from player.events import Answer, Asked, EngineReport, EntryState, LibraryRead, Snapshot
 from player.keeper import Keeper
-from player.night.memory import tonight
+from player.night.kept import Kept, Recalled
+from player.night.memory import Watched, tonight
 from player.night.schedule import Due, Missed, Planner
+from player.notebook import Notebook, kept_of
 from player.obey import obey
 from player.outcome import Outcome
+from player.reported import take_report
+from player.reprise import DIED_OF_IT, Reprise
 from player.run import Run
 from player.safety import STOP_NOW_S
 from player.settings import ONCE, Settings
@@ -65,12 +69,16 @@ class Session:
     Args:
         settings: what a night is made of.
         rng: seeded randomness for shuffling; the session has no other.
+        recalled: what was written down before; None: nothing was.
     """
 
-    def __init__(self, settings: Settings, rng: random.Random) -> None:
-        self._keeper = Keeper(settings, rng)
-        self._planner = Planner()
-        self._troubles: dict[str, str] = {}
+    def __init__(self, settings: Settings, rng: random.Random, recalled: Recalled | None = None) -> None:
+        recalled = recalled or Recalled()
+        self._keeper = Keeper(settings, rng, recalled)
+        self._planner = Planner(recalled.kept.switches.made)
+        self._reprise = Reprise(recalled)
+        self._notebook = Notebook(recalled.kept)
+        self._troubles = {f"recalled {fault}": fault for fault in recalled.faults}
         self._said: tuple[str, ...] = ()
         self._preview = Preview()
         self._is_closing = False
@@ -84,6 +92,11 @@ class Session:
     def is_output_lost(self) -> bool:
         """Whether there is no sound device at the moment."""
         return self._keeper.output_fault is not None
+
+    @property
+    def watched(self) -> Watched:
+        """What the library should look at more closely than others."""
+        return self._keeper.memory.watched
 
     def wait_s(self, now: Now) -> float:
         """How long nothing will be due, at most ten seconds."""
@@ -102,6 +115,9 @@ class Session:
             found.append(f"no sound device: {keeper.output_fault}")
         if keeper.settings.schedule and keeper.is_schedule_enabled and not now.trusted:
             found.append("the clock is not set yet; the schedule waits, commands work")
+        if self._reprise.problem is not None:
+            found.append(self._reprise.problem)
+        found.extend(f"{death.uri}: {DIED_OF_IT}" for death in keeper.memory.set_aside)
         if keeper.run is not None:
             found.extend(_problems_of(keeper.run, now.boot_s))
         return tuple(found)
@@ -109,6 +125,7 @@ class Session:
     def handle(self, message: Message | None, now: Now) -> Outcome:
         """Take one message, or with None just the time; every call also does what has become due."""
         out = Outcome()
+        self._reprise.tick(self._keeper, now, out)
         if isinstance(message, Request):
             self._answer(message, now, out)
         elif message is not None:
@@ -116,7 +133,19 @@ class Session:
         self._start_what_is_due(now, out)
         self._keep_time(now, out)
         self._tell_problems(now, out)
+        self._notebook.note(self._keeper, now.wall)
+        self._notebook.write_what_is_due(self._kept(now), now.boot_s, out)
         return out
+
+    def close(self, now: Now) -> Outcome:
+        """The end of the daemon: what is to be written before it."""
+        out = Outcome()
+        self._notebook.note(self._keeper, now.wall)
+        self._notebook.write_all(self._kept(now), now.boot_s, out)
+        return out
+
+    def _kept(self, now: Now) -> Kept:
+        return kept_of(self._keeper, self._planner, self._reprise.tries, now)
 
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
@@ -132,7 +161,7 @@ class Session:
             asked=keeper.asked,
             playlist=keeper.next_playlist if run is None else run.programme.playlist.name,
             track=None if playing is None else playing.track.title,
-            next_track=None if run is None else run.programme.next_title,
+            next_track=None if run is None or run.programme.following is None else run.programme.following.title,
             position_s=None if playing is None else playing.position_s,
             duration_s=None if playing is None else playing.duration_s,
             volume=keeper.volume,
@@ -178,6 +207,7 @@ class Session:
                 keeper.take_library(message, now, out)
             case Shutdown(over_s):
                 self._is_closing = True
+                keeper.interrupted = None
                 if keeper.run is not None:
                     keeper.run.stop(over_s, "shutdown", out)
             case NewSettings(settings):
@@ -189,7 +219,7 @@ class Session:
             case Request():
                 raise AssertionError("requests are answered, not taken")
             case _:
-                keeper.take_report(message, now, out)
+                take_report(keeper, message, now, out)
 
     def _coming(self, now: Now) -> Coming | None:
         """What the schedule starts next; None while it is switched off."""

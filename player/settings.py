@@ -132,12 +132,13 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A name for some sound: folders, files, playlist files and http(s) streams."""
+    """A name for some sound: folders, files, playlist files and http(s) streams; ``opening`` is what begins a night."""
 
     name: str
     paths: tuple[str, ...]
     order: Order = Order.ROTATE
     gain_db: float = 0.0
+    opening: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name("playlist", self.name)
@@ -226,9 +227,14 @@ class AudioSettings:
         check_range("hold in seconds", self.hold_s, 0, 86400)
 
 
-class MqttProtocol(StrEnum):
-    """Protocol version of the broker connection."""
+CREDENTIAL: Final = "credential:"
+"""A ``password_file`` that begins so names a credential of the service manager instead of a file."""
 
+
+class MqttProtocol(StrEnum):
+    """Protocol version of the broker connection; auto is 5, and 3.1.1 with a broker that does not speak 5."""
+
+    AUTO = "auto"
     V5 = "5"
     V311 = "3.1.1"
 
@@ -256,7 +262,7 @@ class MqttSettings:
     password_file: str | None = None
     prefix: str = "lull"
     groups: tuple[str, ...] = ()
-    protocol: MqttProtocol = MqttProtocol.V5
+    protocol: MqttProtocol = MqttProtocol.AUTO
     keepalive_s: int = 30
     tls: TlsSettings | None = None
     discovery: DiscoverySettings = field(default_factory=DiscoverySettings)

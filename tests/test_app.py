@@ -15,16 +15,19 @@ import pytest
 from player.adapters.ebur128 import HopMeter
 from player.adapters.silent_sink import SilentSink
 from player.announced import Identity
-from player.app import App, Inbound, Parts, Quit, Reload
+from player.app import App
 from player.clock import SystemClock
 from player.commands import Play, ReplyTo, Request, SetVolume
 from player.config import load
 from player.events import LibraryRead, Snapshot, Track
+from player.parts import Inbound, Parts, Quit, Reload
 from player.ports import Library
-from player.post import Deliver
 from player.session import Trouble
 from player.settings import AudioSettings, MqttSettings, Playlist
+from player.triggered import Arrival
 from player.wire.topics import Incoming, LinkUp
+from tests import schemas
+from tests.fakes.memory import FakeDiary, FakeMemoryStore
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
 
@@ -46,6 +49,7 @@ class FakeLink:
 
     sent: list[tuple[str, bytes, bool, bytes | None]] = field(default_factory=list)
     is_stopped: bool = False
+    heard: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Nothing to do."""
@@ -53,10 +57,14 @@ class FakeLink:
     def stop(self, timeout_s: float) -> None:
         self.is_stopped = timeout_s > 0
 
+    def listen(self, filters: tuple[str, ...]) -> None:
+        self.heard = filters
+
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
     ) -> None:
         assert qos <= 1
+        schemas.check(topic, payload)
         self.sent.append((topic, payload, retain, correlation))
 
     def fields(self, topic: str) -> list[dict[str, Any]]:
@@ -113,6 +121,7 @@ class House:
         self.link = FakeLink()
         self.notifier = FakeNotifier(watchdog_s)
         self.snapshots: list[Snapshot] = []
+        self.memory = FakeMemoryStore()
         clock = SystemClock()
         parts = Parts(
             clock=clock,
@@ -124,6 +133,8 @@ class House:
             make_scan=self._make_scan,
             make_power_meter=HopMeter,
             identity=Identity("lull_0123456789ab", "test board"),
+            make_diary=lambda _deliver: FakeDiary(self.memory),
+            recognise=lambda read, _watched: read,
             is_time_trusted=lambda: True,
         )
         self.app = App(load(self.path), parts, (self.snapshots.append,))
@@ -138,8 +149,11 @@ class House:
         self.scan = FakeScan(deliver)
         return self.scan
 
-    def _make_link(self, _settings: MqttSettings, device: str, _others: tuple[str, ...], _deliver: Deliver) -> FakeLink:
+    def _make_link(
+        self, _settings: MqttSettings, device: str, _others: tuple[str, ...], deliver: Callable[[Arrival], None]
+    ) -> FakeLink:
         assert device == "bedroom"
+        self.hear = deliver
         return self.link
 
     def write(self, text: str) -> None:
@@ -188,6 +202,7 @@ def test_what_is_not_understood_is_refused_with_an_answer_and_an_event(house: Ho
     assert answer["id"] == "7"
     assert answer["done"] is False
     assert "plya" in answer["text"]
+    house.wait(lambda: bool(house.link.fields("lull/bedroom/event")))
     assert "command_rejected" in [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
 
 

@@ -15,6 +15,7 @@ from player.config.caps import GUARD, MIXER, NIGHT_CAP
 from player.config.discovery import DISCOVERY
 from player.config.fill import Keys
 from player.config.sections import AUDIO, ENTRY, FADES, LIMITS, MQTT, PLAYLIST, TIMER, TLS, TOP, VOLUME
+from player.config.triggers import TRIGGER
 from player.errors import ConfigError
 from player.settings import (
     TIMER_END_OF_TRACK,
@@ -101,7 +102,8 @@ def test_the_example_states_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [TOP, AUDIO, MIXER, MQTT, DISCOVERY, TLS, VOLUME, NIGHT_CAP, FADES, LIMITS, GUARD, TIMER, PLAYLIST, ENTRY]
+    "keys",
+    [TOP, AUDIO, MIXER, MQTT, DISCOVERY, TLS, VOLUME, NIGHT_CAP, FADES, LIMITS, GUARD, TIMER, PLAYLIST, ENTRY, TRIGGER],
 )
 def test_the_example_names_every_key(keys: Keys) -> None:
     """Every key that can be written is in config/lull.yaml, as a line of its own or commented out."""

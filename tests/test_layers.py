@@ -22,17 +22,21 @@ LAYERS = [
     {"dsp"},
     {"night"},
     {"wire"},
+    {"triggers"},
     {"ports"},
     {"config"},
-    {"outcome", "start", "states", "watch", "items"},
+    {"outcome", "start", "states", "watch", "items", "inbox"},
+    {"choice", "desk"},
     {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
     {"run"},
+    {"rearming"},
     {"keeper"},
-    {"recall", "planning"},
+    {"recall", "planning", "reported", "reprise", "notebook"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "homes"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "triggered", "homes"},
+    {"parts"},
     {"post"},
     {"app"},
     {"cli"},
@@ -41,7 +45,24 @@ LAYERS = [
 """Each line may import from the lines above it, and from itself."""
 
 STRANGERS = [
-    {"session", "keeper", "run", "asleep", "taming", "setbacks", "levels", "programme", "obey", "recall", "coming"},
+    {
+        "session",
+        "keeper",
+        "run",
+        "asleep",
+        "taming",
+        "setbacks",
+        "levels",
+        "programme",
+        "obey",
+        "recall",
+        "coming",
+        "choice",
+        "rearming",
+        "reported",
+        "reprise",
+        "notebook",
+    },
     {"engine", "mixer", "deck", "outlet"},
     {"adapters"},
 ]
@@ -59,11 +80,11 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "settings", "measured",
-    "commands", "orders", "events", "night", "wire",
+    "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "settings", "measured", "commands",
+    "orders", "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
-    "measuring", "items", "homes",
+    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

@@ -48,14 +48,18 @@ class FileLibrary:
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """Tracks in path order, each once; what is missing, empty or unreadable becomes a warning that names it."""
-        shelf = _Shelf()
+        opening, shelf = _Shelf(), _Shelf()
+        for path in playlist.opening:
+            opening.add(path)
         for path in playlist.paths:
             shelf.add(path)
-        warnings = tuple(shelf.warnings_within_bounds())
+        warnings = tuple(dict.fromkeys([*opening.warnings_within_bounds(), *shelf.warnings_within_bounds()]))
+        first, tracks = tuple(opening.tracks.values()), tuple(shelf.tracks.values())
         if self._store is None:
-            return LibraryRead(playlist.name, tuple(shelf.tracks.values()), warnings)
-        tracks, unmeasured = _recalled(shelf.tracks.values(), self._store)
-        return LibraryRead(playlist.name, tracks, warnings, unmeasured)
+            return LibraryRead(playlist.name, tracks, warnings, opening=first)
+        first, unknown = _recalled(first, self._store)
+        tracks, unmeasured = _recalled(tracks, self._store)
+        return LibraryRead(playlist.name, tracks, warnings, tuple(dict.fromkeys((*unknown, *unmeasured))), first)
 
 
 def _recalled(tracks: Iterable[Track], store: Store) -> tuple[tuple[Track, ...], tuple[str, ...]]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
 from player.adapters.mqtt_self import Backoff
 from player.clock import SystemClock
+from player.wire.payloads import FORMAT
 from player.wire.topics import OFFLINE, ONLINE, Incoming, LinkDown, LinkUp, Topics
 from player.wire.values import MAX_PAYLOAD_BYTES
 
 log = logging.getLogger("lull.mqtt")
 
 MAX_NAMED_TOPICS: Final = 100
+MAX_OTHER_BYTES: Final = 64 << 10
+"""Of messages on other topics no more is kept: more than triggers read, and than this speaker announces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,23 @@ class Plan:
         commands: filters on which only what is sent now counts: nothing retained, nothing of our own.
         others: filters on which everything is wanted.
         will: topic whose retained payload becomes ``offline`` when the connection breaks.
+        marks: MQTT 5: user properties of all that is published.
     """
 
     client_id: str
     commands: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     will: str | None = None
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 class Connection(Protocol):
     """One attempt to be connected; used once."""
+
+    @property
+    def fell_back_to(self) -> str | None:
+        """The older protocol that is spoken because the broker does not speak the newer; None when it does."""
+        ...
 
     def serve(self) -> str:
         """Connect and work on the calling thread until it is over; returns the reason."""
@@ -49,6 +59,10 @@ class Connection(Protocol):
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
     ) -> bool:
         """Send soon, from any thread, without waiting; False when it was dropped."""
+        ...
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
         ...
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
@@ -83,7 +97,9 @@ class Link:
         others: tuple[str, ...] = (),
     ) -> None:
         self._topics = topics
-        self._plan = Plan(client_id, topics.subscriptions, (topics.availability, *others), topics.availability)
+        marks = (("v", str(FORMAT)), ("device", topics.device))
+        plan_others = (topics.availability, *others)
+        self._plan = Plan(client_id, topics.subscriptions, plan_others, topics.availability, marks)
         self._deliver = deliver
         self._connect = connect
         self._backoff = Backoff() if backoff is None else backoff
@@ -92,6 +108,9 @@ class Link:
         self._connection: Connection | None = None
         self._is_up = False
         self._told: str | None = None
+        self._listening = threading.Lock()
+        self._wanted: tuple[str, ...] = ()
+        self._subscribed: tuple[str, ...] = ()
         self._named: set[str] = set()
 
     @property
@@ -113,6 +132,23 @@ class Link:
             connection.close(last, timeout_s / 2)
         if self._thread.is_alive():
             self._thread.join(timeout_s / 2)
+
+    def listen(self, filters: tuple[str, ...]) -> None:
+        """Take these topics of others as well, now and after each connection; those named before no longer."""
+        with self._listening:
+            self._wanted = filters
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        """Subscribe what is new and leave what is gone; the lock is held."""
+        connection = self._connection
+        if connection is None or not self._is_up:
+            return
+        new = tuple(name for name in self._wanted if name not in self._subscribed)
+        gone = tuple(name for name in self._subscribed if name not in self._wanted)
+        self._subscribed = self._wanted
+        if new or gone:
+            connection.subscribe(new, gone)
 
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
@@ -156,7 +192,10 @@ class Link:
         self._connection.publish(self._topics.availability, ONLINE, retain=True, qos=1)
         self._told = None
         self._is_up = True
-        self._deliver(LinkUp())
+        self._deliver(LinkUp(self._connection.fell_back_to))
+        with self._listening:
+            self._subscribed = ()
+            self._bring_up_to_date()
 
     def _take(self, incoming: Incoming) -> None:
         if incoming.topic == self._topics.availability:
@@ -164,13 +203,12 @@ class Link:
                 # the will of a connection that this one took over, or a twin's farewell
                 self.publish(incoming.topic, ONLINE, retain=True, qos=1)
         elif self._topics.verb_of(incoming.topic) is None:
-            self._deliver(incoming)  # on one of the other filters
+            self._deliver(replace(incoming, payload=incoming.payload[:MAX_OTHER_BYTES]))
         elif incoming.retained:
             self._drop_retained(incoming.topic)
         else:
             # cut to what is enough to be refused for its length
-            payload = incoming.payload[: MAX_PAYLOAD_BYTES + 1]
-            self._deliver(Incoming(incoming.topic, payload, False, incoming.response_topic, incoming.correlation))
+            self._deliver(replace(incoming, payload=incoming.payload[: MAX_PAYLOAD_BYTES + 1]))
 
     def _drop_retained(self, topic: str) -> None:
         """One line for each topic: a broker repeats what it retains at every connection."""

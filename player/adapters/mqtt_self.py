@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from player.adapters.identity import machine_id
-from player.settings import MqttSettings
+from player.settings import CREDENTIAL, MqttSettings
 
 log = logging.getLogger("lull.mqtt")
 
@@ -29,20 +31,25 @@ def client_id_of(prefix: str, device: str) -> str:
     return "lull-" + hashlib.sha256(seed.encode()).hexdigest()[:18]
 
 
-def read_password(settings: MqttSettings) -> str | None:
-    """The first line of the password file, None without one.
+def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The first line of the password file, or of the service manager's credential; None without one.
 
     A file that cannot be read is a warning, not an error: the speaker plays on, and the broker's refusal shows as the
     reason why it is not connected.
     """
-    if settings.password_file is None:
+    named = settings.password_file
+    if named is None:
         return None
-    path = Path(settings.password_file)
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if named.startswith(CREDENTIAL) and not folder:
+        log.warning("the broker's password cannot be read from %s: only a service is handed credentials", named)
+        return None
+    path = Path(folder or "", named.removeprefix(CREDENTIAL)) if named.startswith(CREDENTIAL) else Path(named)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        log.warning("the broker's password cannot be read from %s: %s", path, reason)
+        log.warning("the broker's password cannot be read from %s: %s", named, reason)
         return None
     return lines[0] if lines else None
 

@@ -15,6 +15,7 @@ from player.caps import GuardMode, GuardSettings
 from player.errors import ConfigError
 from player.safety import SHORTEST_RISE_S
 from player.settings import (
+    CREDENTIAL,
     DAYS,
     AudioSettings,
     Entry,
@@ -26,6 +27,10 @@ from player.settings import (
     TimerSetting,
     VolumeSettings,
 )
+from player.triggers.content import show_path
+from player.triggers.desk import Desk
+from player.triggers.filters import overlaps
+from player.triggers.rules import Trigger, TriggerSettings
 from player.units import format_duration
 
 if TYPE_CHECKING:
@@ -90,6 +95,7 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     entries = [_entry(entry, settings) for entry in settings.schedule[:LISTED]]
     yield from _rows("schedule", [*entries, *_more(len(settings.schedule))] or ["nothing starts by itself"])
     yield from _rows("next", [_next(settings, wall)])
+    yield from _rows("triggers", _triggers(config.triggers))
     yield from _rows("state", [str(config.state_dir)])
 
 
@@ -101,6 +107,7 @@ def notes(config: Config) -> Iterator[str]:
                 yield f"playlist {playlist.name}: {path} is not there now"
     yield from _file_notes(config.mqtt)
     yield from _cap_notes(config.settings)
+    yield from _trigger_notes(config.triggers)
     yield from _fade_notes("fades", config.settings.fades.fade_in_s)
     yield from _timer_notes("the default timer", config.settings.timer, config.settings.fades.fade_out_s)
     for entry in config.settings.schedule:
@@ -206,7 +213,8 @@ def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
     if tls is not None:
         files |= {"tls.ca": tls.ca, "tls.cert": tls.cert, "tls.key": tls.key}
     for key, path in files.items():
-        if path is not None and not os.access(path, os.R_OK):
+        # a credential is there for the service alone
+        if path is not None and not path.startswith(CREDENTIAL) and not os.access(path, os.R_OK):
             yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
 
 
@@ -217,6 +225,32 @@ def _cap_notes(settings: Settings) -> Iterator[str]:
     )
     if night is not None and longest_s <= night.after_s:
         yield f"volume.night_cap: no session is planned to last {format_duration(night.after_s)}"
+
+
+def _triggers(triggers: TriggerSettings) -> list[str]:
+    """Nothing where there are none: they are for homes with other devices."""
+    lines = [f"{rule.name}: {_when(rule)}: {rule.asks}" for rule in triggers.rules[:LISTED]]
+    quiet = triggers.quiet_hours
+    told = [] if quiet is None else [f"in the quiet hours, {quiet}, none of them starts sound"]
+    return [*lines, *_more(len(triggers.rules)), *told] if lines else []
+
+
+def _when(rule: Trigger) -> str:
+    """What it waits for."""
+    where = "" if rule.name.startswith(rule.topic) else f" on {rule.topic}"
+    what = f"{show_path(rule.path) or 'the message'}{where} is {rule.condition}"
+    held = "" if rule.hold_s is None else f" for {format_duration(rule.hold_s)}"
+    between = "" if rule.only_between is None else f", {rule.only_between}"
+    return what + held + between
+
+
+def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
+    """Filters that share some topics: the broker may send such a message twice."""
+    filters = Desk(triggers.rules).filters
+    for place, one in enumerate(filters):
+        for other in filters[place + 1 :]:
+            if overlaps(one, other):
+                yield f"triggers: {one} and {other} share topics; what is on both may come twice"
 
 
 def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:

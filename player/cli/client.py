@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.checks import check_name
-from player.cli import shown, starts
+from player.cli import bans, shown, starts
 from player.cli.client_verbs import VERBS, Verb
 from player.cli.where import DEFAULT_CONFIG, chosen_config
 from player.errors import LullError, Refused
@@ -37,7 +37,8 @@ FOOTER: Final = f"""\
 The broker is taken from --host and its companions; without --host from the
 config (--config, then $LULL_CONFIG, then {DEFAULT_CONFIG}); without one it
 is localhost:1883. The speaker is --device, or the one in the config, or the
-only one that is online.
+only one that is online; with --all or --group NAME it is every one, or every
+one of a group, as in lull --all stop.
 
 exit codes: 0 done, 1 refused, 2 wrong usage, 3 no answer"""
 
@@ -49,6 +50,7 @@ def add_parsers(commands: Any) -> None:
         parser = _add_parser(commands, verb.name, verb.brief, verb.description, common)
         verb.add(parser)
         parser.set_defaults(run=run, verb=verb)
+    bans.add_arguments(_add_parser(commands, "bans", bans.BRIEF, bans.DESCRIPTION, common))
     watch = _add_parser(
         commands,
         "watch",
@@ -70,11 +72,18 @@ def run(args: argparse.Namespace) -> int:
         if verb is not None:
             to_command(verb.name, fields)
         settings, device = find_speaker(args)
+        if args.group is not None:
+            check_name("group", args.group)
+        if verb is None and (args.all or args.group is not None):
+            raise ValueError("watch shows one speaker; name it with --device")
     except (Refused, ValueError) as error:
         return _fail(error, USAGE)
     from player.cli.remote import Ambiguous, NoAnswer, Remote
 
+    audience = ALL if args.all else args.group
     try:
+        if verb is not None and audience is not None:
+            return _ask_all(settings, audience, verb, fields, args)
         with Remote(settings, device, args.timeout) as remote:
             return _watch(remote, args) if verb is None else _ask(remote, verb, fields, args)
     except Ambiguous as error:
@@ -100,9 +109,7 @@ def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
         device = args.device
         check_name("device", args.device)
         if device == ALL:
-            raise ValueError(
-                "name one speaker, which can answer; to tell all of them something publish to lull/all/cmd"
-            )
+            raise ValueError("device 'all' is every speaker; write --all")
     return replace(settings, **given), device
 
 
@@ -130,6 +137,29 @@ def _ask(remote: Remote, verb: Verb, fields: dict[str, Any], args: argparse.Name
     else:
         print(shown.status(remote.topics.device, state))
     return DONE
+
+
+def _ask_all(
+    settings: MqttSettings, audience: str, verb: Verb, fields: dict[str, Any], args: argparse.Namespace
+) -> int:
+    """Ask many, and show the answer of each; who is online and says nothing is named."""
+    from player.cli.chorus import Chorus
+
+    with Chorus(settings, audience, args.timeout) as chorus:
+        answers = chorus.ask_all(verb.name, fields)
+    code = DONE
+    for device, answer in sorted(answers.given.items()):
+        if not answer.get("done"):
+            code = _fail(f"{device}: {answer.get('text', 'refused without a reason')}", REFUSED)
+        elif verb.name != "status":
+            print(shown.printable(f"{device}: {answer.get('text', 'done')}"))
+        elif args.json:
+            print(json.dumps({"device": device, "state": answer.get("state")}))
+        else:
+            print(shown.status(device, answer.get("state") or {}))
+    for device in answers.silent:
+        code = _fail(f"{device}: online, but no answer within {args.timeout:g} s", NO_ANSWER)
+    return code
 
 
 def _watch(remote: Remote, args: argparse.Namespace) -> int:
@@ -183,7 +213,10 @@ def _add_parser(
 def _common_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     group = common.add_argument_group("broker and speaker")
-    group.add_argument("--device", metavar="NAME", help="the speaker, as in lull/NAME/state")
+    whom = group.add_mutually_exclusive_group()
+    whom.add_argument("--device", metavar="NAME", help="the speaker, as in lull/NAME/state")
+    whom.add_argument("--all", action="store_true", help="every speaker; each answers for itself")
+    whom.add_argument("--group", metavar="NAME", help="every speaker of a group")
     group.add_argument("--host", metavar="NAME", help="the broker; the config is not read then")
     group.add_argument("--port", type=int, metavar="N", help="its port (1883)")
     group.add_argument("--username", metavar="NAME", help="user name for the broker")

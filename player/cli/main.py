@@ -18,7 +18,7 @@ schedule, a sleep timer, and control over MQTT.
 
 exit codes: 0 done, 1 refused or faulty, 2 wrong usage, 3 no answer"""
 
-COMMANDS: Final = ("run", "night", "check", "scan", "rehearse")
+COMMANDS: Final = ("run", "night", "check", "scan", "history", "rehearse", "triggers")
 """Commands with a file of their own; all others are in `player.cli.client`."""
 
 
@@ -36,9 +36,20 @@ def build_parser(named: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def _command_first(words: list[str]) -> list[str]:
+    """``lull --all stop`` reads better than ``lull stop --all`` and means the same."""
+    if words[:1] == ["--all"] or (words and words[0].startswith("--group=")):
+        moved = [*words[1:], words[0]]
+    elif words[:1] == ["--group"] and len(words) > 2:
+        moved = [*words[2:], *words[:2]]
+    else:
+        return words
+    return words if moved[0] in COMMANDS else moved
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    words = sys.argv[1:] if argv is None else list(argv)
+    words = _command_first(sys.argv[1:] if argv is None else list(argv))
     args = build_parser(words[0] if words else None).parse_args(words)
     try:
         code: int = args.run(args)

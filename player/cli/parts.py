@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from player.adapters.background_scan import BackgroundScanner
+from player.adapters.content_key import recognise
+from player.adapters.diary import WritingDiary
 from player.adapters.ebur128 import HopMeter
 from player.adapters.identity import identity_of
 from player.adapters.library import FileLibrary
+from player.adapters.memory_file import MemoryFile, look_into, this_boot
 from player.adapters.mqtt import MqttLink, read_password
 from player.adapters.sinks import make_sink
 from player.adapters.store import SqliteStore
 from player.adapters.systemd import SystemdNotifier
 from player.adapters.timesync import TimeSync
 from player.adapters.vlc_source import VlcDecoder
-from player.app import Parts
 from player.clock import SystemClock
 from player.errors import StoreError
+from player.parts import Parts
 from player.ports import Store
-from player.post import Deliver
 from player.session import Trouble
 from player.settings import MqttSettings
+from player.triggered import Arrival
 
 log = logging.getLogger("lull")
 
@@ -38,6 +42,8 @@ def real_parts(state_dir: Path) -> Parts:
         library=FileLibrary(store),
         notifier=SystemdNotifier(),
         make_link=_make_link,
+        make_diary=lambda deliver: _diary(state_dir, lambda text: deliver(Trouble("memory", text))),
+        recognise=recognise,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
         identity=identity_of(state_dir),
         is_time_trusted=TimeSync().is_trusted,
@@ -45,14 +51,20 @@ def real_parts(state_dir: Path) -> Parts:
     )
 
 
+def _diary(state_dir: Path, tell: Callable[[str | None], None]) -> WritingDiary:
+    return WritingDiary(lambda: MemoryFile(state_dir, this_boot()), lambda: look_into(state_dir)[0], tell)
+
+
 def _store(state_dir: Path) -> Store:
-    """The store; where it cannot be used nothing is remembered, and the daemon plays all the same."""
+    """The store; where it cannot be used tracks count as loud, and the daemon plays all the same."""
     try:
         return SqliteStore(state_dir)
     except StoreError as fault:
-        log.warning("nothing can be remembered across restarts: %s", fault)
+        log.warning("no measurements can be kept: %s", fault)
         return SqliteStore(None)
 
 
-def _make_link(settings: MqttSettings, device: str, others: tuple[str, ...], deliver: Deliver) -> MqttLink:
+def _make_link(
+    settings: MqttSettings, device: str, others: tuple[str, ...], deliver: Callable[[Arrival], None]
+) -> MqttLink:
     return MqttLink(settings, device, deliver, read_password(settings), others)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from player.adapters.mqtt import Broker, Plan, read_password
 from player.errors import LullError
@@ -74,12 +74,11 @@ class Remote:
         assert self._device is not None, "the speaker is known after entering"
         return Topics(self._settings.prefix, self._device)
 
-    def __enter__(self) -> Remote:
+    def __enter__(self) -> Self:
         self._thread.start()
         try:
             self._wait_until_up()
-            if self._device is None:
-                self._device = self._only_device()
+            self._choose()
         except BaseException:
             self._close()
             raise
@@ -140,6 +139,11 @@ class Remote:
             self._arrivals.put(arrival)
             self._next_by(time.monotonic())
 
+    def _choose(self) -> None:
+        """Decide whom to ask."""
+        if self._device is None:
+            self._device = self._only_device()
+
     def _only_device(self) -> str:
         """The device that is online, when there is exactly one."""
         deadline_s = time.monotonic() + LOOK_AROUND_S
@@ -150,14 +154,17 @@ class Remote:
         if len(online) > 1:
             raise Ambiguous(f"several speakers are online: {', '.join(online)}; name one with --device")
         if not online:
-            offline = ", ".join(sorted(self._availability)) or "none is known"
-            raise NoAnswer(
-                f"no speaker is online under {self._settings.prefix!r} at {self.where} (offline: {offline}). Check "
-                "that lull runs (systemctl status lull), and --prefix"
-            )
+            raise self._nobody()
         for incoming in kept:
             self._arrivals.put(incoming)
         return online[0]
+
+    def _nobody(self) -> NoAnswer:
+        offline = ", ".join(sorted(self._availability)) or "none is known"
+        return NoAnswer(
+            f"no speaker is online under {self._settings.prefix!r} at {self.where} (offline: {offline}). Check "
+            "that lull runs (systemctl status lull), and --prefix"
+        )
 
     def _note(self, incoming: Incoming) -> None:
         """Remember who is there, by the name in the topic; an empty payload means forgotten."""

@@ -71,7 +71,7 @@ def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (),
 
 def _handle_signals(app: App) -> None:
     """Signals only put a message into the inbox; its put may be called from a handler."""
-    from player.app import Quit, Reload
+    from player.parts import Quit, Reload
 
     signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Quit()))
     signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(Quit(over_s=2.5)))

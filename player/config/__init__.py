@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from player.config.tree import Fault, Leaf, Place, read_tree
 from player.config.values import Spot, Told
 from player.errors import ConfigError, did_you_mean
 from player.settings import AudioSettings, MqttSettings, Settings
+from player.triggers.rules import TriggerSettings
 
 STATE_DIR: Final = Path("/var/lib/lull")
 MAX_BYTES: Final = 256 << 10
@@ -51,6 +52,7 @@ class Config:
         settings: for the session.
         audio: the output.
         mqtt: the broker; None means no MQTT at all.
+        triggers: what other people's topics are answered with.
         state_dir: where memory across restarts belongs.
         path: the file that this came from, to be read again; None where there is none.
     """
@@ -60,6 +62,7 @@ class Config:
     mqtt: MqttSettings | None
     state_dir: Path
     path: Path | None = None
+    triggers: TriggerSettings = field(default_factory=TriggerSettings)
 
 
 def load(path: Path) -> Config:
@@ -119,11 +122,12 @@ def differences(old: Config, new: Config) -> frozenset[str]:
 
 def _by_key(config: Config) -> dict[str, object]:
     own: dict[str, object] = {"audio": config.audio, "mqtt": config.mqtt, "state_dir": config.state_dir}
+    own |= {"triggers": config.triggers.rules, "quiet_hours": config.triggers.quiet_hours}
     return own | {key: getattr(config.settings, attribute) for key, attribute in _IN_SETTINGS.items()}
 
 
 def _build(found: dict[str, Any], path: Path | None) -> Config:
-    assert set(_IN_SETTINGS.values()) == {field.name for field in fields(Settings)}, "every setting has its key"
+    assert set(_IN_SETTINGS.values()) == {one.name for one in fields(Settings)}, "every setting has its key"
     given = {attribute: found[key] for key, attribute in _IN_SETTINGS.items() if found.get(key) is not None}
     return Config(
         settings=Settings(**given),
@@ -131,6 +135,7 @@ def _build(found: dict[str, Any], path: Path | None) -> Config:
         mqtt=found.get("mqtt"),
         state_dir=Path(found.get("state_dir", STATE_DIR)),
         path=path,
+        triggers=TriggerSettings(found.get("triggers", ()), found.get("quiet_hours")),
     )
 
 

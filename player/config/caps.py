@@ -64,6 +64,7 @@ SESSION: Final = Keys(
         Key("max", "max_s", duration_s, "seconds"),
         Key("pause_holds_timer", "pause_holds_timer", switch),
         Key("rearm_within", "rearm_s", duration_s, "seconds"),
+        Key("resume_within", "resume_s", duration_s, "seconds"),
         Key("taper", "taper", _taper),
     )
 )

@@ -15,6 +15,7 @@ from player.config.dates import dates, own_times
 from player.config.discovery import discovery
 from player.config.fill import Key, Keys, fill, put, read
 from player.config.tree import Leaf, Listing, Table, shown
+from player.config.triggers import Around, check_triggers, day_part, triggers
 from player.config.values import (
     OFF,
     Spot,
@@ -28,6 +29,7 @@ from player.config.values import (
     number,
     one_of,
     path_or_address,
+    secret_path,
     several,
     switch,
     text,
@@ -48,6 +50,7 @@ from player.settings import (
     Order,
     OutputKind,
     Playlist,
+    Settings,
     TimerSetting,
     TlsSettings,
     VolumeSettings,
@@ -179,7 +182,7 @@ MQTT: Final = Keys(
         Key("host", "host", host),
         Key("port", "port", whole),
         Key("username", "username", text),
-        Key("password_file", "password_file", file_path),
+        Key("password_file", "password_file", secret_path),
         Key("prefix", "prefix", word),
         Key("groups", "groups", several(word)),
         Key("protocol", "protocol", one_of(MqttProtocol)),
@@ -194,6 +197,7 @@ PLAYLIST: Final = Keys(
         Key("paths", "paths", several(path_or_address)),
         Key("order", "order", one_of(Order)),
         Key("gain", "gain_db", number, "dB"),
+        Key("opening", "opening", several(path_or_address)),
     ),
     needs=("paths",),
 )
@@ -237,6 +241,8 @@ TOP: Final = Keys(
         Key("default_playlist", "default_playlist", word),
         Key("schedule", "schedule", _schedule),
         Key("away", "away", several(dates)),
+        Key("triggers", "triggers", triggers),
+        Key("quiet_hours", "quiet_hours", day_part),
         Key("catch_up", "catch_up_s", _catch_up_s),
         Key("trust_clock", "trusts_clock", switch),
         Key("state_dir", "state_dir", file_path),
@@ -264,7 +270,17 @@ def read_config(root: Spot) -> dict[str, Any]:
             if names and entry.playlist is not None:
                 _check_playlist(item.rows()["playlist"], entry.playlist, names)
             _check_volume(item, entry, found.get("volume", VolumeSettings()).max)
+    if "triggers" in found:
+        check_triggers(rows["triggers"], found["triggers"], _around(root, found, names))
     return found
+
+
+def _around(root: Spot, found: dict[str, Any], names: Sequence[str]) -> Around:
+    """What triggers are checked against; where the broker's section is faulty, the default stands in for it."""
+    is_broker_faulty = any(fault.path.startswith("mqtt") for fault in root.faults)
+    mqtt = MqttSettings() if is_broker_faulty else found.get("mqtt")
+    device, volume = found.get("device", Settings().device), found.get("volume", VolumeSettings())
+    return Around(mqtt, device, names, found.get("schedule", ()), volume, found.get("quiet_hours"))
 
 
 def _check_playlist(spot: Spot, name: str, names: Sequence[str]) -> None:

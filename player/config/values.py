@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from player.caps import MixerLevel
 from player.config.tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
 from player.errors import did_you_mean
-from player.settings import DAYS, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.settings import CREDENTIAL, DAYS, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
 from player.units import parse_duration_s
 
 T = TypeVar("T")
@@ -246,6 +246,18 @@ def file_path(spot: Spot) -> str:
         return str(spot.base / Path(value).expanduser())
     except RuntimeError:
         raise ValueError(f"{shown(value)} starts with the home folder of somebody unknown here") from None
+
+
+def secret_path(spot: Spot) -> str:
+    """A file that holds a secret, or ``credential:NAME`` for one that the service manager hands over."""
+    value = text(spot)
+    if not value.startswith(CREDENTIAL):
+        return file_path(spot)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", value.removeprefix(CREDENTIAL)):
+        raise ValueError(
+            f"{shown(value)} names no credential; write {CREDENTIAL}NAME, with the NAME of LoadCredential="
+        )
+    return value
 
 
 def path_or_address(spot: Spot) -> str:

@@ -1,4 +1,5 @@
-"""What is remembered beyond one session: bans, what was switched off, and which nights were used. Main thread, pure.
+"""What is remembered beyond one session: bans, what was switched off, which nights were used, and which tracks are not
+to be trusted. Main thread, pure. `player.night.kept` says how it is written down.
 
 A night is named by the date on which it begins and reaches from noon to noon. Until six in the morning "tonight" is the
 night that began yesterday; from then on it is the one to come, because nobody who is up at seven and says "not tonight"
@@ -17,6 +18,8 @@ from player.settings import Entry, Settings
 
 NIGHTS: Final = 30
 """`Memory.nights_used` looks back over so many nights."""
+DEATHS: Final = 2
+"""A track during which the daemon died so often is left out: it may be what kills the decoder."""
 _NOON: Final = timedelta(hours=12)
 _RISING: Final = timedelta(hours=6)
 
@@ -33,11 +36,25 @@ def tonight(wall: datetime) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """A track that is never to be played again, and since when."""
+    """A track that is never to be played again, and since when.
+
+    ``key`` is that of its content, by which a file is known again that was renamed or moved; None until the library
+    has looked at it.
+    """
 
     uri: str
     title: str
     at: datetime
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How often the daemon died while it opened or played a track; ``key`` as in `Ban`: another content is innocent."""
+
+    uri: str
+    count: int = 1
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,14 @@ class Moved:
 
     at: time
     instead_of: tuple[time, tuple[tuple[int, time], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Files whose content the library should know: by their names, and by contents that may turn up elsewhere."""
+
+    uris: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -59,6 +84,7 @@ class Memory:
         nights: nights that had a session.
         times: by name, entries that were moved to another time by hand.
         once: a start that was planned by hand.
+        deaths: by uri, tracks during which the daemon died.
     """
 
     bans: dict[str, Ban] = field(default_factory=dict)
@@ -67,6 +93,7 @@ class Memory:
     nights: set[date] = field(default_factory=set)
     times: dict[str, Moved] = field(default_factory=dict)
     once: Entry | None = None
+    deaths: dict[str, Death] = field(default_factory=dict)
 
     def planned(self, settings: Settings) -> tuple[Entry, ...]:
         """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once."""
@@ -83,11 +110,46 @@ class Memory:
     def ban(self, track: Track, wall: datetime) -> None:
         """Never again that track."""
         self.bans.pop(track.uri, None)
-        self.bans[track.uri] = Ban(track.uri, track.title, wall)
+        self.bans[track.uri] = Ban(track.uri, track.title, wall, track.key)
 
     def allowed(self, tracks: Iterable[Track]) -> list[Track]:
-        """The tracks that are not banned."""
-        return [track for track in tracks if track.uri not in self.bans]
+        """The tracks that are neither banned, under whatever name, nor set aside because the daemon died of them."""
+        keys = {ban.key for ban in self.bans.values()} - {None}
+        fatal = {death.uri for death in self.set_aside}
+        return [track for track in tracks if not (track.uri in self.bans or track.uri in fatal or track.key in keys)]
+
+    @property
+    def set_aside(self) -> list[Death]:
+        """What is left out because the daemon died of it more than once."""
+        return [death for death in self.deaths.values() if death.count >= DEATHS]
+
+    @property
+    def watched(self) -> Watched:
+        """What the library should look at more closely than others."""
+        keys = frozenset(ban.key for ban in self.bans.values() if ban.key is not None)
+        return Watched(frozenset(self.bans) | frozenset(self.deaths), keys)
+
+    def died_of(self, uri: str) -> Death:
+        """The daemon died while that track was opened or played."""
+        known = self.deaths.get(uri)
+        self.deaths[uri] = Death(uri) if known is None else replace(known, count=known.count + 1)
+        return self.deaths[uri]
+
+    def acquit(self, uri: str) -> None:
+        """That track has been played to its end; what was set aside stays so until its file changes."""
+        if uri in self.deaths and self.deaths[uri].count < DEATHS:
+            del self.deaths[uri]
+
+    def look_at(self, tracks: Iterable[Track]) -> None:
+        """The library has looked: learn contents by their keys, and acquit what was set aside and has changed since."""
+        for track in (track for track in tracks if track.key is not None):
+            ban, death = self.bans.get(track.uri), self.deaths.get(track.uri)
+            if ban is not None and ban.key is None:
+                self.bans[track.uri] = replace(ban, key=track.key)
+            if death is not None and death.key is None:
+                self.deaths[track.uri] = replace(death, key=track.key)
+            elif death is not None and death.key != track.key:
+                del self.deaths[track.uri]
 
     def is_skipped(self, planned: datetime) -> bool:
         """Whether a start at that local time is to be left out."""

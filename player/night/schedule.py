@@ -10,7 +10,9 @@ entry on the boot clock, which nobody sets. A start is made when its moment has 
 was not made before, and lies within the time that the entry has been known and the schedule switched on. What was set
 wrong for a while thus leaves no trace: a start that seemed missed is still made when its time really comes.
 
-Limits: what was made is remembered for this run of the daemon only, and for the latest 1000 starts.
+What was made is written down by whoever holds the planner, and handed in again after a restart: who stopped a start
+by hand does not want it a second time because the daemon crashed. Limits: the latest 1000 starts are remembered, 50 of
+them across restarts, which is more than a day can bring.
 """
 
 from __future__ import annotations
@@ -30,12 +32,14 @@ HISTORY_S: Final = 3 * 3600.0
 PUNCTUAL_S: Final = 30.0
 """A start is not late within this time: the schedule is looked at every ten seconds only."""
 KEPT: Final = 1000
+WRITTEN: Final = 50
 HORIZON_DAYS: Final = 367
 """The next start is looked for so far ahead: dates may be left out for long."""
 
 TOO_LATE: Final = "it is too late for it"
 
-_Key: TypeAlias = tuple[str, time, date]
+Made: TypeAlias = tuple[str, time, date]
+"""What is made at most once: an entry's name, its local time, and the local date."""
 _Plan: TypeAlias = tuple[object, ...]
 
 
@@ -67,7 +71,7 @@ class _Start:
     moment: datetime
 
     @property
-    def key(self) -> _Key:
+    def key(self) -> Made:
         """What is made at most once. The time is part of it: moved to a later time of the same day it starts again."""
         return self.entry.name, self.at, self.day
 
@@ -125,17 +129,26 @@ def next_start(entries: Sequence[Entry], after: datetime) -> tuple[Entry, dateti
 
 
 class Planner:
-    """Decides at every wake which entry starts now, and remembers what it has decided."""
+    """Decides at every wake which entry starts now, and remembers what it has decided.
 
-    def __init__(self) -> None:
+    Args:
+        made: starts that were made before a restart.
+    """
+
+    def __init__(self, made: Iterable[Made] = ()) -> None:
         self._known_since_s: dict[_Plan, float] = {}
         self._on_since_s: float | None = None
         self._has_looked = False
-        self._made: dict[_Key, None] = {}
-        self._reported: dict[_Key, None] = {}
+        self._made: dict[Made, None] = dict.fromkeys(made)
+        self._reported: dict[Made, None] = {}
         self._entries: Sequence[Entry] = ()
         self._around: tuple[date, tzinfo] | None = None
         self._starts: list[_Start] = []
+
+    @property
+    def made(self) -> tuple[Made, ...]:
+        """The latest starts that were made, to be written down."""
+        return tuple(self._made)[-WRITTEN:]
 
     def due(
         self, entries: Sequence[Entry], now: Now, catch_up_s: float, *, is_enabled: bool
@@ -214,7 +227,7 @@ def _plan(entry: Entry) -> _Plan:
     return entry.name, entry.at, entry.days, entry.own_times, entry.leave_out, entry.only_on
 
 
-def _is_new(memory: dict[_Key, None], key: _Key) -> bool:
+def _is_new(memory: dict[Made, None], key: Made) -> bool:
     """Whether a key was not in the memory yet; it is now, and the oldest one is dropped where there are too many."""
     if key in memory:
         return False

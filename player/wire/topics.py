@@ -30,6 +30,8 @@ class Incoming:
         retained: it was kept by the broker, or was sent to be kept.
         response_topic: MQTT 5: where the sender wants the answer.
         correlation: MQTT 5: what the sender wants to see again with it.
+        expires_s: MQTT 5: so many seconds after its arrival it is worth nothing; None for ever.
+        marks: MQTT 5: user properties, names and values.
     """
 
     topic: str
@@ -37,11 +39,25 @@ class Incoming:
     retained: bool = False
     response_topic: str | None = None
     correlation: bytes | None = None
+    expires_s: float | None = None
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """The broker is connected and the command topics are subscribed."""
+    """The broker is connected and the command topics are subscribed.
+
+    Attributes:
+        fell_back_to: the older version of MQTT that is spoken because the broker does not speak 5.
+    """
+
+    fell_back_to: str | None = None
+
+    @property
+    def line(self) -> str:
+        """One line for the journal."""
+        older = self.fell_back_to
+        return "connected" if older is None else f"connected with MQTT {older}, because it does not speak 5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +125,11 @@ class Topics:
         return None
 
 
+def may_stop(incoming: Incoming) -> bool:
+    """Whether a message on a command topic is worth reading at once, because it could be a stop. Quick."""
+    return not incoming.retained and ("stop" in incoming.topic or b"stop" in incoming.payload)
+
+
 def parse(topics: Topics, incoming: Incoming) -> Request | None:
     """The request in a message; None when it is not on a command topic of ours, or retained.
 
@@ -119,9 +140,9 @@ def parse(topics: Topics, incoming: Incoming) -> Request | None:
     if verb is None or incoming.retained:
         return None
     value = read(incoming.payload)
-    common: dict[str, Any] = {}
+    common: dict[str, Any] = dict(incoming.marks)
     if isinstance(value, Mapping):
-        common = {key: value[key] for key in _COMMON_KEYS if key in value}
+        common |= {key: value[key] for key in _COMMON_KEYS if key in value}
         value = {key: found for key, found in value.items() if key not in _COMMON_KEYS}
     if not verb:
         verb, value = _verb_in(value)
@@ -138,9 +159,10 @@ def reply_to(incoming: Incoming) -> ReplyTo | None:
     """Where the refusal of a message goes, as far as it can be made out; None when nobody waits for it."""
     sender_id = None
     try:
+        sender_id = _sender_id(dict(incoming.marks))
         value = read(incoming.payload)
         if isinstance(value, Mapping):
-            sender_id = _sender_id(value)
+            sender_id = _sender_id(value) or sender_id
     except Refused:
         pass  # what cannot be read has no id; the response topic may still be good
     return _reply_to(sender_id, incoming)

@@ -49,7 +49,7 @@ def read(payload: bytes) -> Value:
         Refused: longer than 4 KiB, not UTF-8, with control characters, or JSON that is broken, ambiguous or a bomb.
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise Refused(f"the payload has {len(payload)} bytes; allowed are {MAX_PAYLOAD_BYTES}")
+        raise Refused(f"the payload is longer than the {MAX_PAYLOAD_BYTES} bytes that are allowed")
     try:
         text = payload.decode("utf-8").strip()
     except UnicodeDecodeError:

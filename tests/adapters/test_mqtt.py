@@ -63,9 +63,10 @@ def house() -> Iterator[House]:
 
 
 def test_the_plan_has_the_command_topics_its_own_availability_and_the_will(house: House) -> None:
-    """The will is on the same topic that is watched for it."""
+    """The will is on the same topic that is watched for it; what is sent carries format and name."""
     house.link.start()
-    assert house.broker.next().plan == Plan("id", TOPICS.subscriptions, (AVAILABILITY,), AVAILABILITY)
+    marks = (("v", "1"), ("device", "bedroom"))
+    assert house.broker.next().plan == Plan("id", TOPICS.subscriptions, (AVAILABILITY,), AVAILABILITY, marks)
 
 
 def test_online_is_published_before_the_app_is_told(house: House) -> None:
@@ -317,6 +318,20 @@ def test_a_password_file_that_cannot_be_read_is_a_warning(tmp_path: Path, caplog
     ]
 
 
+def test_a_credential_is_what_the_service_manager_hands_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By its name in the folder that systemd names; by hand there is none, and that is said."""
+    (tmp_path / "lull.mqtt-password").write_text("s3cret\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    settings, other = (MqttSettings(password_file=f"credential:{name}") for name in ("lull.mqtt-password", "other"))
+    assert read_password(settings, environ) == "s3cret"
+    assert read_password(settings, {}) is None
+    assert read_password(other, environ) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "the broker's password cannot be read from credential:lull.mqtt-password: only a service is handed credentials",
+        "the broker's password cannot be read from credential:other: No such file or directory",
+    ]
+
+
 def test_the_password_is_not_shown() -> None:
     """Neither by the link nor by a connection."""
     settings = MqttSettings(username="lull")
@@ -337,6 +352,33 @@ class Taken:
     """paho's note that it took a message."""
 
     rc = 0
+
+
+@pytest.mark.slow
+def test_a_connection_that_has_ended_leaves_no_socket_to_the_garbage_collector() -> None:
+    """In a circle of references it may take paho's sockets before paho itself closes them, and complains of each."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], protocol=MqttProtocol.V311)
+        brokers = [Broker(settings, None, Plan("id"), lambda: None, lambda _message: None) for _ in range(3)]
+        for broker in brokers:
+            thread = threading.Thread(target=broker.serve)
+            thread.start()
+            client, _ = server.accept()
+            client.close()
+            thread.join(WAIT_S)
+            assert (broker._client._sock, broker._client._sockpairR, broker._client._sockpairW) == (None, None, None)
+
+
+def test_a_publication_while_the_connection_is_torn_down_is_dropped() -> None:
+    """The main thread publishes what it likes; sockets that the other thread closes under it are no exception."""
+    broker = Broker(MqttSettings(), None, Plan("id"), lambda: None, lambda _message: None)
+
+    def publish(*_args: object, **_more: object) -> None:
+        raise OSError(9, "Bad file descriptor")
+
+    broker._client.publish = publish  # type: ignore[assignment,method-assign]
+    assert not broker.publish("t", b"x")
+    broker.close(("t", b"offline"), 0.1)
 
 
 def test_a_name_server_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from player.cli import client, remote, shown
+from player.cli import main as command_line
 from player.cli.client_verbs import VERBS
 from player.commands import (
     AllowAgain,
@@ -138,7 +139,9 @@ def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.Captur
         ("pause --host x --port 0", "port is 0; allowed is 1 to 65535"),
         ("pause --host x --prefix a/#", "prefix '#' is not a name"),
         ("pause --host x --device a/+", "device 'a/+' is not a name"),
-        ("pause --host x --device all", "lull/all/cmd"),
+        ("pause --host x --device all", "write --all"),
+        ("watch --host x --all", "watch shows one speaker"),
+        ("stop --host x --group a/+", "group 'a/+' is not a name"),
     ],
 )
 def test_wrong_usage_is_2_before_anything_is_sent(argv: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,6 +168,23 @@ def test_a_broker_that_is_not_there_is_3_and_named(capsys: pytest.CaptureFixture
     err = capsys.readouterr().err
     assert f"127.0.0.1:{port}" in err
     assert "--host, --port" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("--all stop --now", "stop --now --all"),
+        ("--group upstairs stop", "stop --group upstairs"),
+        ("--group=upstairs stop", "stop --group=upstairs"),
+        ("stop --all", "stop --all"),
+        ("--all scan", "--all scan"),
+        ("--group upstairs", "--group upstairs"),
+        ("", ""),
+    ],
+)
+def test_whom_to_ask_may_be_said_first(words: str, same: str) -> None:
+    """``lull --all stop``; commands that ask nobody are left as they are."""
+    assert command_line._command_first(words.split()) == same.split()
 
 
 # Which speaker.

@@ -14,9 +14,12 @@ WAIT_S = 5.0
 class FakeConnection:
     """Serves until the test says `end` or `fail`; comes `up` and receives `message` when the test says so."""
 
+    fell_back_to: str | None = None
+
     def __init__(self, plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> None:
         self.plan = plan
         self.published: queue.SimpleQueue[tuple[str, bytes, bool, int, bytes | None]] = queue.SimpleQueue()
+        self.subscribed: queue.SimpleQueue[tuple[tuple[str, ...], tuple[str, ...]]] = queue.SimpleQueue()
         self.closed: queue.SimpleQueue[tuple[tuple[str, bytes] | None, float]] = queue.SimpleQueue()
         self._on_up = on_up
         self._on_message = on_message
@@ -56,6 +59,9 @@ class FakeConnection:
     ) -> bool:
         self.published.put((topic, payload, retain, qos, correlation))
         return True
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+        self.subscribed.put((new, gone))
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
         self.closed.put((last, timeout_s))

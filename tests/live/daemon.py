@@ -16,6 +16,8 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests import schemas
+
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 15.0
 
@@ -47,14 +49,15 @@ class Heard:
 
 
 class Listener:
-    """Hears everything below ``lull/`` on a broker, and what else it is asked to, and sends commands."""
+    """Hears everything below ``lull/`` on a broker, or what filters let through, and sends commands."""
 
-    def __init__(self, port: int, *others: str) -> None:
+    def __init__(self, port: int, *filters: str) -> None:
         self.heard: list[Heard] = []
+        self._faults: list[str] = []
         self._news = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._take
-        self._client.on_connect = lambda client, *_: client.subscribe([(name, 1) for name in ("lull/#", *others)])
+        self._client.on_connect = lambda client, *_: client.subscribe([(name, 1) for name in filters or ("lull/#",)])
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._ids = 0
@@ -62,6 +65,9 @@ class Listener:
     def _take(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         with self._news:
             self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, boot_s()))
+            kind = message.topic.rpartition("/")[2]
+            if kind in schemas.KINDS and message.payload:
+                self._faults += filter(None, [schemas.fault_of(kind, message.payload)])
             self._news.notify_all()
 
     def wait(self, what: str, matches: Any, since: int = 0, patience_s: float = PATIENCE_S) -> Heard:
@@ -110,10 +116,15 @@ class Listener:
         """Send anything."""
         self._client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(5)
 
+    def send(self, topic: str, payload: bytes | str) -> None:
+        """Send without waiting, for floods."""
+        self._client.publish(topic, payload, qos=0)
+
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect; whatever the speaker has published must have been as its schema says."""
         self._client.disconnect()
         self._client.loop_stop()
+        assert not self._faults, self._faults[:3]
 
 
 class Daemon:
@@ -125,12 +136,12 @@ class Daemon:
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start it in this process's environment."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", sys.executable,
-                 "-m", "player", "run", "--config", str(self.config)],
+                 "-m", "player", "run", "--config", str(self.config), *options],
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
@@ -163,6 +174,12 @@ class Daemon:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:

@@ -38,7 +38,7 @@ class Speaker:
     """Answers over MQTT as the app does, at an instant that never passes; a deaf one answers somebody else."""
 
     def __init__(self, settings: MqttSettings, device: str) -> None:
-        self.topics = topics.Topics(settings.prefix, device)
+        self.topics = topics.Topics(settings.prefix, device, settings.groups)
         self.session = Session(Settings(device=device, playlists=(Playlist("rain", ("/rain",)),)), random.Random(1))
         self.session.handle(LibraryRead("rain", (Track("/rain/a", "a"), Track("/rain/b", "b"))), NOW)
         self.is_deaf = False
@@ -78,7 +78,7 @@ class Speaker:
     def _reply(self, answer: Answer) -> None:
         if answer.reply_to is not None:
             topic = answer.reply_to.topic or self.topics.reply
-            self.link.publish(topic, payloads.reply(answer, self.session.snapshot(NOW), "bedroom"), qos=1)
+            self.link.publish(topic, payloads.reply(answer, self.session.snapshot(NOW), self.topics.device), qos=1)
 
     def _publish_state(self) -> None:
         self.link.publish(self.topics.state, payloads.state(self.session.snapshot(NOW)), retain=True, qos=1)
@@ -92,8 +92,8 @@ class House:
         self.speakers: list[Speaker] = []
         self._capsys = capsys
 
-    def speaker(self, device: str, protocol: MqttProtocol = MqttProtocol.V5) -> Speaker:
-        settings = MqttSettings(host="127.0.0.1", port=self.broker.port, protocol=protocol)
+    def speaker(self, device: str, protocol: MqttProtocol = MqttProtocol.V5, groups: tuple[str, ...] = ()) -> Speaker:
+        settings = MqttSettings(host="127.0.0.1", port=self.broker.port, protocol=protocol, groups=groups)
         self.speakers.append(Speaker(settings, device))
         return self.speakers[-1]
 
@@ -118,7 +118,7 @@ def house(capsys: pytest.CaptureFixture[str]) -> Iterator[House]:
     broker.close()
 
 
-@pytest.mark.parametrize("protocol", list(MqttProtocol))
+@pytest.mark.parametrize("protocol", [MqttProtocol.V5, MqttProtocol.V311])
 def test_a_command_is_obeyed_and_answered(house: House, protocol: MqttProtocol) -> None:
     """What was done is said, and the state says that the command line was it."""
     speaker = house.speaker("bedroom", protocol)
@@ -162,6 +162,46 @@ def test_the_only_speaker_is_found_and_of_several_one_must_be_named(house: House
     assert "bedroom, kitchen; name one with --device" in err
     assert bedroom.session.snapshot(NOW).state == "playing"
     assert house.lull("stop", "--device", "bedroom")[0] == 0
+
+
+def test_one_command_to_all_is_answered_by_each(house: House) -> None:
+    """Three speakers, in both versions of the protocol: a line each; an offline one is not waited for."""
+    house.speaker("attic").close()
+    speakers = [
+        house.speaker("bedroom"),
+        house.speaker("kitchen", MqttProtocol.V311),
+        house.speaker("nursery", groups=("upstairs",)),
+    ]
+    assert house.lull("play", "--all") == (
+        0,
+        "".join(f"{n}: plays rain\n" for n in ("bedroom", "kitchen", "nursery")),
+        "",
+    )
+    assert {speaker.session.snapshot(NOW).state for speaker in speakers} == {"playing"}
+    assert house.lull("stop", "--now", "--group", "upstairs")[:2] == (0, "nursery: stops\n")
+    assert [speaker.session.snapshot(NOW).state for speaker in speakers] == ["playing", "playing", "stopping"]
+    code, out, _ = house.lull("status", "--all")
+    assert code == 0
+    assert [line.removesuffix(", 0:00") for line in out.splitlines() if not line.startswith(" ")] == [
+        "bedroom: playing, rain, a", "kitchen: playing, rain, a", "nursery: stopping, rain, a",
+    ]  # fmt: skip
+
+
+def test_who_refuses_and_who_says_nothing_is_named(house: House) -> None:
+    """The others are done all the same; a group without members is told from one that is silent."""
+    house.speaker("bedroom")
+    assert house.lull("volume", "80", "--all") == (
+        1,
+        "",
+        "lull: bedroom: volume 80 is out of range; allowed is 0 to 60 (volume.max)\n",
+    )
+    house.speaker("kitchen").is_deaf = True
+    code, out, err = house.lull("play", "--all", "--timeout", "0.5")
+    assert (code, out, err) == (3, "bedroom: plays rain\n", "lull: kitchen: online, but no answer within 0.5 s\n")
+    code, _, err = house.lull("stop", "--group", "upstairs", "--timeout", "0.3")
+    assert code == 3
+    assert "no speaker of the group 'upstairs' answered" in err
+    assert "mqtt.groups" in err
 
 
 def test_no_answer_says_whether_the_speaker_is_unknown_offline_or_deaf(house: House) -> None:

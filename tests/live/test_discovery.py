@@ -109,7 +109,7 @@ def write_tone(path: Path) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, broker: RealBroker) -> Iterator[Home]:
-    listener = Listener(broker.port, "homeassistant/#")
+    listener = Listener(broker.port, "lull/#", "homeassistant/#")
     built = Home(tmp_path, broker, listener)
     yield built
     built.daemon.kill()
@@ -256,7 +256,7 @@ def test_what_a_reload_changes_is_announced_and_what_it_removes_is_taken_back(ho
     done = home.forget()
     assert (done.returncode, done.stderr) == (0, "")
     assert "has forgotten nursery: 2 retained messages cleared" in done.stdout
-    left = Listener(home.broker.port, "homeassistant/#")
+    left = Listener(home.broker.port, "lull/#", "homeassistant/#")
     left.publish("lull/sentinel", "x", retain=True)
     left.wait("the sentinel", lambda heard: heard.topic == "lull/sentinel")
     assert [heard.topic for heard in left.heard] == ["lull/sentinel"]

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import gc
 import os
-import queue
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from player.adapters.mqtt import Broker, MqttLink, Plan
 from player.adapters.mqtt_self import client_id_of
-from player.settings import MqttProtocol, MqttSettings, TlsSettings
+from player.settings import MqttProtocol, MqttSettings
 from player.wire.topics import Incoming, LinkDown, LinkUp
-from tests.live.broker import RealBroker, free_port
+from tests.live.broker import free_port
+from tests.live.linkhouse import WAIT_S, House
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-WAIT_S = 10.0
-BOTH = pytest.mark.parametrize("protocol", list(MqttProtocol))
+BOTH = pytest.mark.parametrize("protocol", [MqttProtocol.V5, MqttProtocol.V311])
 
 
 def once(settings: MqttSettings, plan: Plan) -> None:
@@ -39,54 +37,10 @@ def once(settings: MqttSettings, plan: Plan) -> None:
     made.clear()
 
 
-class House:
-    """A broker, a link, and its app."""
-
-    def __init__(self, broker: RealBroker) -> None:
-        self.broker = broker
-        self.told: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
-        self.links: list[MqttLink] = []
-
-    def link(self, settings: MqttSettings | None = None, password: str | None = None) -> MqttLink:
-        """A started link of the speaker ``bedroom``."""
-        link = MqttLink(settings or self.settings(), "bedroom", self.told.put, password)
-        self.links.append(link)
-        link.start()
-        return link
-
-    def settings(self, protocol: MqttProtocol = MqttProtocol.V5, **more: object) -> MqttSettings:
-        return MqttSettings(host="127.0.0.1", port=self.broker.port, protocol=protocol, **more)  # type: ignore[arg-type]
-
-    def next(self) -> Incoming | LinkUp | LinkDown:
-        return self.told.get(timeout=WAIT_S)
-
-    def send(self, topic: str, *more: str) -> None:
-        self.run("mosquitto_pub", "-t", topic, "-q", "1", *more)
-
-    def retained(self, topic: str) -> str:
-        """What the broker has retained there."""
-        command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.broker.port), "-t", topic, "-C", "1", "-W", "1"]
-        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT_S).stdout.strip()
-
-    def run(self, program: str, *args: str) -> str:
-        command = [program, "-h", "127.0.0.1", "-p", str(self.broker.port), *args]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=WAIT_S).stdout
-
-    def wait_retained(self, topic: str, payload: str) -> None:
-        """Wait until the broker has this; whatever passes by before is no failure."""
-        deadline_s = time.monotonic() + WAIT_S
-        while self.retained(topic) != payload:
-            assert time.monotonic() < deadline_s, f"{topic} never became {payload}"
-
-
 @pytest.fixture
 def house() -> Iterator[House]:
-    broker = RealBroker()
-    house = House(broker)
-    yield house
-    for link in house.links:
-        link.stop(1.0)
-    broker.close()
+    with House() as built:
+        yield built
 
 
 @BOTH
@@ -260,44 +214,6 @@ def test_a_broker_that_hangs_holds_up_neither_publishing_nor_stopping(house: Hou
         os.kill(house.broker.pid, signal.SIGCONT)
 
 
-ACCEPTED = b"\x20\x03\x00\x00\x00"
-"""CONNACK of MQTT 5: success, no properties."""
-
-
-@pytest.mark.parametrize(
-    ("packets", "reason"),
-    [
-        (b"\x20\x02\x00\x01", 'set protocol: "3.1.1" for this broker'),  # CONNACK of 3.1.1: unacceptable protocol
-        (b"\x20\x03\x00\x86\x00", "check username and password"),
-        (ACCEPTED + b"\xe0\x02\x8e\x00", "is there a second speaker with this device name"),
-        (ACCEPTED + b"\xe0\x02\x8b\x00", "Server shutting down"),
-        (ACCEPTED + b"\xe0\x02\x03\x00", ""),  # a reason code that MQTT 5 does not have
-        (b"\x20\x03\x00\xf7\x00", ""),
-        (ACCEPTED + b"\x30\xff\xff\xff\xff\xff", ""),  # a length without an end
-        (ACCEPTED + b"\x30\x06\x00\x01a\x01\xff\xff", ""),  # a property that there is not
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", ""),
-        (b"", ""),
-    ],
-)
-def test_what_a_broker_answers_is_told_and_never_ends_the_link(house: House, packets: bytes, reason: str) -> None:
-    """Refusals with what to do about them; nonsense with whatever there is to say. A real broker is found after it."""
-    with socket.create_server(("127.0.0.1", house.broker.port)) as server:
-        server.settimeout(WAIT_S)
-        house.link()
-        client, _ = server.accept()
-        with client:
-            client.recv(1000)
-            client.sendall(packets)
-            client.shutdown(socket.SHUT_WR)
-            while not isinstance(told := house.next(), LinkDown):
-                assert told == LinkUp()
-    assert told.reason.startswith(f"127.0.0.1:{house.broker.port}: ") or " in the connection" in told.reason
-    assert reason in told.reason
-    house.broker.start()
-    while house.next() != LinkUp():
-        pass
-
-
 def test_connections_leave_nothing_open(house: House) -> None:
     """Fifty attempts, half of them refused: no file descriptor stays, and none waits for the garbage collector."""
     house.broker.start()
@@ -329,40 +245,3 @@ def test_the_callers_thread_never_writes_to_the_socket(house: House) -> None:
             client.shutdown(socket.SHUT_WR)
             assert broker._client.loop(1.0) != 0
         broker._let_go()
-
-
-# paho leaves the socket of a failed handshake to be closed with its last reference, which Python remarks on
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_tls_is_checked_against_the_authority(house: House) -> None:
-    """With the right CA it connects, with the system's it does not, and a missing file is told, not raised."""
-    folder = house.broker.folder
-    certificates(folder)
-    lines = (f"cafile {folder}/ca.crt", f"certfile {folder}/broker.crt", f"keyfile {folder}/broker.key")
-    house.broker.start(("allow_anonymous true", *lines))
-    reasons = []
-    for ca in (None, str(folder / "absent.crt")):
-        link = house.link(house.settings(tls=TlsSettings(ca=ca)))
-        down = house.next()
-        link.stop(1.0)
-        assert isinstance(down, LinkDown)
-        reasons.append(down.reason)
-    assert "certificate verify failed" in reasons[0].lower().replace("_", " ")
-    assert "check ca, cert and key" in reasons[1]
-    house.link(house.settings(tls=TlsSettings(ca=str(folder / "ca.crt"))))
-    assert house.next() == LinkUp()
-
-
-def certificates(folder: Path) -> None:
-    """An authority and a certificate of 127.0.0.1 that it signed."""
-
-    def openssl(*args: str) -> None:
-        subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=folder)
-
-    new = ("-newkey", "rsa:2048", "-nodes", "-days", "2")
-    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test authority")
-    openssl("req", *new[:3], "-keyout", "broker.key", "-out", "broker.csr", "-subj", "/CN=127.0.0.1")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
-    signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    openssl("x509", "-req", "-in", "broker.csr", "-out", "broker.crt", *signed)
-    for path in folder.glob("*.key"):
-        path.chmod(0o644)

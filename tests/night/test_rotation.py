@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
 from player.events import Track
+from player.night.kept import Heard, How
 from player.night.memory import Memory
 from player.night.rotation import SET_ASIDE_PLAYS, Rotation
 from player.settings import Order
 
 LIST = "whispers"
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
 def tracks(names: str) -> tuple[Track, ...]:
@@ -285,3 +288,77 @@ def test_whatever_comes_and_goes_only_what_is_there_is_proposed(order: Order, se
         assert uri != last or len(listener.names) == 1
         listener.rotation.mark_played(LIST, uri)
         last = uri
+
+
+def log_of(rotation: Rotation, playlist_of: str = LIST) -> list[Heard]:
+    """What would be written down of it."""
+    return [Heard(NOON, playlist, uri, uri, how) for playlist, uri, how in rotation.news if playlist == playlist_of]
+
+
+@pytest.mark.parametrize("order", [Order.ROTATE, Order.SHUFFLE, Order.IN_ORDER])
+@pytest.mark.parametrize("nights", [1, 2, 5])
+def test_a_restart_changes_nothing_of_what_comes_next(order: Order, nights: int) -> None:
+    """After the log has been heard again, all further nights are the same as without the restart, skips included."""
+    before = Listener(order, "abcdefg")
+    for _ in range(nights):
+        heard = before.session(4)
+        before.rotation.mark_skipped(LIST, heard[-1])
+        before.hear(1)
+    after = Listener(order, "abcdefg")
+    after.rotation.recall(log_of(before.rotation))
+    assert not after.rotation.news
+    before.rng, after.rng = random.Random(9), random.Random(9)
+    assert [before.session(5) for _ in range(4)] == [after.session(5) for _ in range(4)]
+
+
+def test_a_seek_or_a_track_over_and_over_is_one_entry_of_the_log() -> None:
+    """The log lies on a card: told again of the same track, nothing is written."""
+    listener = Listener(Order.ROTATE, "a")
+    listener.session(5)
+    assert [how for _, _, how in listener.rotation.news] == [How.OPENED]
+
+
+def test_what_was_skipped_comes_half_a_round_later() -> None:
+    """A mild dislike: later than its turn, and again after that as if nothing had been."""
+    liked, skipped = Listener(Order.ROTATE, "abcdefgh"), Listener(Order.ROTATE, "abcdefgh")
+    for listener in (liked, skipped):
+        listener.session(9)
+    assert liked.rotation.news[-1][1] == "a"
+    skipped.rotation.mark_skipped(LIST, "a")
+    assert liked.hear(8).index("a") == 7
+    later = skipped.hear(24)
+    assert later.index("a") == 10
+    assert later.count("a") >= 2
+
+
+def test_what_was_skipped_is_left_out_of_a_shuffle_for_a_while() -> None:
+    """As long as there is anything else, and not for ever."""
+    listener = Listener(Order.SHUFFLE, "abcdefgh")
+    listener.session(8)
+    last = listener.rotation.news[-1][1]
+    listener.rotation.mark_skipped(LIST, last)
+    assert last not in listener.hear(4)
+    assert last in listener.hear(8)
+
+
+def test_the_only_track_is_played_however_often_it_was_skipped() -> None:
+    """A dislike never leads to silence."""
+    for order in (Order.ROTATE, Order.SHUFFLE):
+        listener = Listener(order, "a")
+        listener.session(1)
+        listener.rotation.mark_skipped(LIST, "a")
+        assert listener.ask() == "a"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_shuffle_does_not_open_two_nights_the_same_way(seed: int) -> None:
+    """Nor does it after a restart."""
+    listener = Listener(Order.SHUFFLE, "abc", seed)
+    openers = []
+    for _ in range(12):
+        openers.append(listener.session(2)[0])
+        log = log_of(listener.rotation)
+        listener.rotation = Rotation(Memory())
+        listener.rotation.recall(log)
+        listener.rotation.news.extend((heard.playlist, heard.uri, heard.how) for heard in log)
+    assert all(first != second for first, second in pairwise(openers)), openers

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from player.clock import Now, elapsed_s
 from player.commands import Command, ReplyTo, Request
 from player.events import Answer, Event, LibraryRead, News, Track
+from player.night.kept import Batch, Recalled
 from player.outcome import Outcome
 from player.session import Message, Session
 from player.settings import Settings
@@ -35,14 +36,17 @@ class Nights:
         wall: datetime,
         tracks: Iterable[str] = ("a", "b", "c", "d"),
         longest_idle_s: float = 10.0,
+        recalled: Recalled | None = None,
     ) -> None:
         self.clock = FakeClock(wall)
         self.engine = FakeEngine()
-        self.session = Session(settings, random.Random(7))
+        self.session = Session(settings, random.Random(7), recalled)
+        self.written: list[Batch] = []
         self.told: list[Told] = []
         self.answers: list[Answer] = []
         self.library = {playlist.name: tuple(Track(uri, uri) for uri in tracks) for playlist in settings.playlists}
         self.on_step: Callable[[], None] = lambda: None
+        self.openings: dict[str, tuple[Track, ...]] = {}
         self._longest_idle_s = longest_idle_s
         for playlist in settings.playlists:
             self.tell(LibraryRead(playlist.name, self.library[playlist.name]))
@@ -60,11 +64,20 @@ class Nights:
         out = self.session.handle(message, self.now)
         for order in out.orders:
             self.engine.order(order)
+        self.write(out.writes)
         self._hear(out.events)
         for name in out.reads:
-            self.tell(LibraryRead(name, self.library.get(name, ())))
+            self.tell(self.read(name))
         self.take_reports()
         return out
+
+    def read(self, name: str) -> LibraryRead:
+        """What the library finds in a playlist."""
+        return LibraryRead(name, self.library.get(name, ()), opening=self.openings.get(name, ()))
+
+    def write(self, batches: Iterable[Batch]) -> None:
+        """Take what is to be remembered."""
+        self.written.extend(batches)
 
     def command(self, command: Command, origin: str = "test") -> Answer:
         """Send a command and return its answer."""

@@ -1,0 +1,165 @@
+"""The memory's file: one SQLite database under the state directory, apart from that of the measurements.
+
+Apart, because the two are unlike: measurements are many, written by several processes, and can be made again; bans and
+history are few, written by the daemon alone, and cannot. A damaged file of the one must not cost the other. And what is
+written here is on the disk when `write` returns (synchronous = FULL): whoever stops a session and pulls the plug must
+not hear it again. That is one flush for each of fewer than a hundred writes a night.
+
+Documents are JSON texts by name, see `player.night.kept`. Names of files are kept as bytes: they need not be text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from player.adapters.database import Database, Layout, open_to_read, transaction
+from player.errors import StoreError
+from player.night.kept import RECORD, TRIES, Batch, Ended, Heard, How, Recalled, read_texts
+
+FILE_NAME: Final = "memory.db"
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+KEPT_HEARD: Final = 10_000
+"""About a hundred nights of short tracks; what was heard before counts as never heard."""
+KEPT_SESSIONS: Final = 2_000
+_STEPS: Final = (
+    "CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE heard (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        playlist TEXT NOT NULL,
+        uri BLOB NOT NULL,
+        title BLOB NOT NULL,
+        how TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY,
+        started TEXT NOT NULL,
+        why TEXT NOT NULL,
+        playlist TEXT NOT NULL,
+        minutes REAL NOT NULL,
+        reason TEXT NOT NULL
+    )
+    """,
+)
+LAYOUT: Final = Layout(_STEPS, "FULL", "bans and history begin anew")
+_BOOT: Final = "boot"
+_PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
+
+
+def this_boot() -> str:
+    """What names the time since the machine was switched on; empty where it cannot be told, which equals no other."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+class MemoryFile:
+    """`player.ports.MemoryStore` in a file, or with None in memory, which forgets.
+
+    Args:
+        folder: the state directory.
+        boot: what names this boot.
+
+    Raises:
+        StoreError: the folder cannot be written, or a newer lull wrote the file.
+    """
+
+    def __init__(self, folder: Path | None, boot: str = "") -> None:
+        self._boot = boot
+        self._base = Database(None if folder is None else folder / FILE_NAME, LAYOUT)
+
+    @property
+    def set_aside(self) -> Path | None:
+        """Where a damaged file went; None where all was well."""
+        return self._base.set_aside
+
+    def recall(self) -> Recalled:
+        """All that was written; a record that is handed out has been counted."""
+        return self._base.ask(self._recall)
+
+    def _recall(self, base: sqlite3.Connection) -> Recalled:
+        with transaction(base):
+            documents = _documents(base)
+            if documents.get(RECORD, "null") != "null":
+                documents[TRIES] = str(_number(documents.get(TRIES)) + 1)
+                base.execute(_PUT, (TRIES, documents[TRIES]))
+            for table, kept in (("heard", KEPT_HEARD), ("sessions", KEPT_SESSIONS)):
+                base.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (kept,))  # noqa: S608 - no foreign word in it
+        return _recalled(base, documents, self._boot)
+
+    def write(self, batch: Batch) -> None:
+        """All of it, or nothing."""
+        self._base.ask(lambda base: self._write(base, batch))
+
+    def _write(self, base: sqlite3.Connection, batch: Batch) -> None:
+        documents = dict(batch.documents)
+        if RECORD in documents:
+            documents[_BOOT] = json.dumps(self._boot)
+        with transaction(base):
+            base.executemany(_PUT, documents.items())
+            base.executemany(
+                "INSERT INTO heard (at, playlist, uri, title, how) VALUES (?, ?, ?, ?, ?)", map(_heard_row, batch.heard)
+            )
+            base.executemany(
+                "INSERT INTO sessions (started, why, playlist, minutes, reason) VALUES (?, ?, ?, ?, ?)",
+                ((_iso(end.started), end.why, end.playlist, end.minutes, end.reason) for end in batch.ended),
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._base.close()
+
+
+def look_into(folder: Path) -> tuple[Recalled, tuple[Ended, ...]]:
+    """What the file holds, for somebody who only looks: nothing is counted, and no record is handed out.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+    """
+    base = open_to_read(folder / FILE_NAME)
+    try:
+        documents = _documents(base)
+        documents.pop(RECORD, None)
+        rows = base.execute("SELECT started, why, playlist, minutes, reason FROM sessions ORDER BY id").fetchall()
+        ended = tuple(Ended(datetime.fromisoformat(started), *rest) for started, *rest in rows)
+        return _recalled(base, documents, ""), ended
+    except (sqlite3.DatabaseError, ValueError) as fault:
+        raise StoreError(f"{folder / FILE_NAME} cannot be read: {fault}") from fault
+    finally:
+        base.close()
+
+
+def _documents(base: sqlite3.Connection) -> dict[str, str]:
+    return dict(base.execute("SELECT name, value FROM documents").fetchall())
+
+
+def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) -> Recalled:
+    kept, faults = read_texts(documents)
+    rows = base.execute("SELECT at, playlist, uri, title, how FROM heard ORDER BY id").fetchall()
+    is_same_boot = boot != "" and documents.get(_BOOT) == json.dumps(boot)
+    return Recalled(kept, tuple(_heard(*row) for row in rows), is_same_boot, faults)
+
+
+def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> Heard:
+    return Heard(datetime.fromisoformat(at), playlist, os.fsdecode(uri), os.fsdecode(title), How(how))
+
+
+def _heard_row(heard: Heard) -> tuple[Any, ...]:
+    return _iso(heard.at), heard.playlist, os.fsencode(heard.uri), os.fsencode(heard.title), heard.how.value
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0

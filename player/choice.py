@@ -1,0 +1,89 @@
+"""Which track comes next: where a session was broken off, then what its playlist always opens with, then the rotation.
+
+Main thread, standard library, pure. Asking changes nothing; what is heard is told to the rotation.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from player.events import LibraryRead, Track
+from player.night.rotation import Rotation
+from player.settings import Playlist
+
+NEAR_THE_END_S: Final = 30.0
+"""Less of a track is not worth coming back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session was broken off.
+
+    Attributes:
+        uri: in which track.
+        position_s: where in it, when that was last written down.
+        by_now_s: where it would be by now, had it gone on; used where the track's length is known.
+    """
+
+    uri: str
+    position_s: float
+    by_now_s: float
+
+
+class Choice:
+    """Chooses from one playlist.
+
+    Args:
+        playlist: what to choose from; a reload puts another one in its place.
+        rotation: remembers what was heard.
+        rng: seeded randomness for shuffling.
+
+    Attributes:
+        tracks: what the library found in it; None where it has not looked yet.
+        opening: what a session begins with, in this order.
+        has_opening: a session begins here; one that merely changes its playlist does not open the night again.
+        place: where to go on first.
+    """
+
+    def __init__(self, playlist: Playlist, rotation: Rotation, rng: random.Random) -> None:
+        self.playlist = playlist
+        self.rotation = rotation
+        self.tracks: tuple[Track, ...] | None = None
+        self.opening: tuple[Track, ...] = ()
+        self.has_opening = True
+        self.place: Place | None = None
+        self._rng = rng
+
+    def take(self, read: LibraryRead) -> None:
+        """The library has looked."""
+        self.tracks = read.tracks
+        self.opening = read.opening if self.has_opening else ()
+
+    def take_place(self) -> tuple[Track, float] | None:
+        """Once, where to go on: a track and a place in it. None where there is nothing to go on with."""
+        place, self.place = self.place, None
+        if place is None:
+            return None
+        track = next((track for track in (*self.opening, *(self.tracks or ())) if track.uri == place.uri), None)
+        if track is None or not self.rotation.is_usable(track):
+            return None
+        if track.is_stream:
+            return track, 0.0
+        if track.measured is None:
+            return track, place.position_s
+        is_worth_it = place.by_now_s < track.measured.duration_s - NEAR_THE_END_S
+        return (track, place.by_now_s) if is_worth_it else None
+
+    def next(self) -> Track | None:
+        """The track to play next; None where there is none."""
+        for track in self.opening:
+            if not self.rotation.was_heard(self.playlist.name, track.uri) and self.rotation.is_usable(track):
+                return track
+        return self.rotation.next_track(self.playlist.name, self.playlist.order, self.tracks or (), self._rng)
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether all that is to be played once has been."""
+        return self.rotation.has_finished(self.playlist.name, self.playlist.order, self.tracks or ())

@@ -1,0 +1,128 @@
+"""``lull history``: what was heard in the last nights. Reads the memory's file; nobody is asked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from player.cli.remembered import state_dir
+from player.cli.shown import printable
+from player.errors import LullError
+from player.night.kept import Ended, Heard, How
+from player.night.memory import night_of
+from player.units import format_duration
+
+NIGHTS: Final = 7
+MOST: Final = 1000
+DESCRIPTION = """\
+Show the last nights that had a session: when each session began, who started
+it, how long it lasted and what ended it, and the tracks that were heard. A
+night reaches from noon to noon and is called by the day on which it begins.
+
+Reads the memory in the config's state_dir (of `lull night`, where there is no
+config), whether the speaker runs or not; what happened in the last minutes may
+not have been written yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What happened from noon to noon."""
+
+    begins: date
+    sessions: tuple[Ended, ...]
+    tracks: tuple[Heard, ...]
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``history`` to the command line."""
+    parser = commands.add_parser(
+        "history",
+        help="show what was heard in the last nights",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--nights", type=_nights, default=NIGHTS, metavar="N", help=f"so many, 1 to {MOST} ({NIGHTS})")
+    parser.add_argument("--json", action="store_true", help="one JSON list for programs")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config whose state_dir is meant")
+    parser.set_defaults(run=run)
+
+
+def _nights(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the nights, the latest one last. Raises LullError where nothing can be read."""
+    from player.adapters.memory_file import look_into
+
+    recalled, ended = look_into(state_dir(args.config))
+    found = nights(ended, recalled.heard)[-args.nights :]
+    if args.json:
+        print(json.dumps([_fields(night) for night in found], indent=2))
+    elif found:
+        print("\n".join(printable(line) for night in found for line in _lines(night)))
+    else:
+        raise LullError("no session has been remembered yet")
+    return 0
+
+
+def nights(ended: Sequence[Ended], heard: Sequence[Heard]) -> list[Night]:
+    """The nights in which anything was heard, the latest one last."""
+    dates = {night_of(end.started) for end in ended} | {night_of(track.at) for track in heard}
+    return [
+        Night(
+            day,
+            tuple(end for end in ended if night_of(end.started) == day),
+            tuple(track for track in heard if night_of(track.at) == day),
+        )
+        for day in sorted(dates)
+    ]
+
+
+def _fields(night: Night) -> dict[str, Any]:
+    return {
+        "night": night.begins.isoformat(),
+        "sessions": [
+            {
+                "started": end.started.isoformat(timespec="seconds"),
+                "why": end.why,
+                "playlist": end.playlist,
+                "minutes": end.minutes,
+                "reason": end.reason,
+            }
+            for end in night.sessions
+        ],
+        "tracks": [
+            {
+                "at": track.at.isoformat(timespec="seconds"),
+                "playlist": track.playlist,
+                "title": track.title,
+                "uri": track.uri,
+                "how": track.how.value,
+            }
+            for track in night.tracks
+        ],
+    }
+
+
+def _lines(night: Night) -> Iterator[str]:
+    """The night's date, and below it sessions and tracks in the order of their times."""
+    yield f"{night.begins:%a %d %b %Y}"
+    told = [(end.started, _session(end)) for end in night.sessions]
+    told += [(track.at, _track(track)) for track in night.tracks]
+    yield from (f"  {at:%H:%M}  {text}" for at, text in sorted(told, key=lambda pair: pair[0]))
+
+
+def _session(end: Ended) -> str:
+    return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; ended by {end.reason})"
+
+
+def _track(track: Heard) -> str:
+    return f"    {track.title}{' (skipped)' if track.how is How.SKIPPED else ''}"

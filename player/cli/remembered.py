@@ -1,0 +1,18 @@
+"""Where ``lull history`` and ``lull bans`` look: the memory of the speaker on this machine, whether it runs or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from player.cli.measuring import HOME
+from player.cli.where import DEFAULT_CONFIG, chosen_config
+
+
+def state_dir(named: Path | None) -> Path:
+    """The state directory of the config; that of ``lull night`` where there is no config."""
+    from player.config import load
+
+    chosen = chosen_config(named)
+    if chosen is None and not DEFAULT_CONFIG.exists():
+        return HOME.expanduser()
+    return load(chosen or DEFAULT_CONFIG).state_dir

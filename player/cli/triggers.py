@@ -1,0 +1,293 @@
+"""``lull triggers``: what the triggers of a config make of a message, invented (``test``) or live (``watch``).
+
+Neither acts: the triggers' own code judges, and what they would ask for is only told. The main thread prints; for
+``watch`` a second one serves the connection and only puts what arrives into a queue.
+
+Exit codes: 0 something would be done, 1 nothing would (or the config is faulty), 2 wrong usage, 3 no broker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import secrets
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from player.cli.client import DONE, NO_ANSWER, REFUSED, USAGE
+from player.cli.shown import printable
+from player.cli.where import DEFAULT_CONFIG, chosen_config
+from player.clock import Clock, Now, SystemClock, moved
+from player.errors import LullError
+from player.states import OBEYED, State
+from player.triggered import quiet_refusal, would_start
+from player.triggers.desk import Desk, Ruled
+from player.triggers.filters import check_topic, matches
+from player.triggers.rules import DayPart, Trigger
+from player.triggers.watch import Ruling, Verdict, Watch
+from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
+from player.wire.values import as_object
+
+if TYPE_CHECKING:
+    from player.config import Config
+
+DESCRIPTION: Final = "See what the triggers of a config make of messages. Nothing is played, nothing is sent."
+TEST: Final = """\
+Say for each trigger whether this message would set it off, why or why not, and
+what the speaker would do then. Where a trigger looks at what was before, the
+message is taken for a change.
+
+exit codes: 0 something would be done, 1 nothing would, 2 wrong usage"""
+WATCH: Final = """\
+Connect to the broker of the config and print each message that reaches a
+trigger, with the same words as `lull triggers test`, until Ctrl-C or until the
+connection ends. The speaker itself may run meanwhile; this only listens.
+
+exit codes: 0 ended by Ctrl-C, 1 faulty config, 3 no broker"""
+LONGEST_WAIT_S: Final = 3600.0
+TEXT_CHARS: Final = 120
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``triggers`` to the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser("triggers", help="try out what messages set off", description=DESCRIPTION)
+    kinds = parser.add_subparsers(dest="kind", metavar="test|watch", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help=f"the config ($LULL_CONFIG, then {DEFAULT_CONFIG})")
+    common.add_argument("--json", action="store_true", help="print JSON, an object for each message")
+    test = kinds.add_parser("test", help="an invented message", description=TEST, formatter_class=raw, parents=[common])
+    test.add_argument("topic", metavar="TOPIC", help="where it would come")
+    test.add_argument("payload", metavar="PAYLOAD", help='what it would say; "" is an empty one')
+    test.add_argument("--at", type=_time_of_day, metavar="H:MM", help="at this time of day instead of now")
+    test.add_argument("--retained", action="store_true", help="as the broker hands out what it has kept")
+    test.add_argument(
+        "--state", type=State, choices=list(State), default=State.IDLE, help="what the speaker does then (idle)"
+    )
+    test.set_defaults(run=run_test)
+    watch = kinds.add_parser("watch", help="live", description=WATCH, formatter_class=raw, parents=[common])
+    watch.set_defaults(run=run_watch)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told about one trigger and one message.
+
+    Attributes:
+        outcome: what the speaker would do; empty where nothing is asked for.
+        is_done: whether something would be done.
+    """
+
+    trigger: Trigger
+    verdict: Verdict
+    outcome: str = ""
+    is_done: bool = False
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"{self.trigger.name}: {self.verdict.ruling.value}: {self.verdict.why}"
+        if self.outcome:
+            yield f"  {self.trigger.asks}: {self.outcome}"
+
+    def fields(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "name": self.trigger.name,
+            "topic": self.trigger.topic,
+            "ruling": self.verdict.ruling.name.lower(),
+            "why": self.verdict.why,
+            "asks": self.trigger.asks,
+            "outcome": self.outcome or None,
+            "done": self.is_done,
+        }
+
+
+def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, state: State) -> tuple[str, bool]:
+    """What the speaker does with what a trigger asks for, and whether it does anything."""
+    command = trigger.command
+    if type(command) not in OBEYED[state]:
+        return f"refused, because the speaker is {_word(state)}", False
+    if not would_start(command, state):
+        return f"obeyed (the speaker is {_word(state)}: no sound begins by this)", True
+    refusal = quiet_refusal(quiet_hours, now)
+    if refusal is not None:
+        return f"refused: {refusal}", False
+    return f"sound begins at {now.wall:%H:%M} (the speaker is {_word(state)})", True
+
+
+def judge(trigger: Trigger, incoming: Incoming, now: Now, state: State, quiet_hours: DayPart | None) -> Told:
+    """What a trigger that knows of nothing else makes of one message."""
+    if not matches(trigger.topic, incoming.topic):
+        return Told(trigger, Verdict(Ruling.NOT, f"it listens to {trigger.topic}"))
+    watch = Watch(trigger)
+    watch.was_met = False
+    verdict = watch.take(incoming, now)
+    if verdict.ruling is Ruling.WAITS:
+        assert trigger.hold_s is not None, "only `for` waits"
+        then = Now(now.boot_s + trigger.hold_s, moved(now.wall, trigger.hold_s), trusted=now.trusted)
+        late = watch.fall_due(then)
+        if late.ruling is not Ruling.FIRES:
+            return Told(trigger, late)
+        after = Verdict(Ruling.WAITS, f"{verdict.why}, unless it ends before")
+        return Told(trigger, after, *consequence(trigger, quiet_hours, then, state))
+    if verdict.ruling is not Ruling.FIRES:
+        return Told(trigger, verdict)
+    if trigger.is_edge:
+        verdict = Verdict(Ruling.FIRES, f"{verdict.why}, and was not before")
+    return Told(trigger, verdict, *consequence(trigger, quiet_hours, now, state))
+
+
+def run_test(args: argparse.Namespace) -> int:
+    """Judge the message and tell; returns the exit code."""
+    try:
+        check_topic(args.topic)
+    except ValueError as error:
+        return _fail(f"TOPIC {error}", USAGE)
+    config = _load(args.config)
+    now = _at(args.at, SystemClock().now())
+    payload = args.payload.encode("utf-8", "surrogateescape")
+    incoming = Incoming(args.topic, payload, args.retained)
+    quiet_hours = config.triggers.quiet_hours
+    told = [judge(rule, incoming, now, args.state, quiet_hours) for rule in config.triggers.rules]
+    if args.json:
+        print(json.dumps(_fields(incoming, now, args.state, told), indent=2))
+    else:
+        print("\n".join(printable(line) for one in told for line in one.lines()))
+    return DONE if any(one.is_done for one in told) else REFUSED
+
+
+def run_watch(args: argparse.Namespace) -> int:
+    """Print what reaches the triggers until Ctrl-C, or until the connection ends; returns the exit code."""
+    config = _load(args.config)
+    assert config.mqtt is not None, "triggers without a broker are a fault of the config"
+    from player.adapters.mqtt import Broker, Plan, read_password
+
+    own = Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
+    desk = Desk(config.triggers.rules)
+    plan = Plan(client_id=f"lull-cli-{secrets.token_hex(6)}", others=(*desk.filters, own.state))
+    arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
+    broker = Broker(config.mqtt, read_password(config.mqtt), plan, lambda: arrivals.put(LinkUp()), arrivals.put)
+    thread = threading.Thread(target=lambda: arrivals.put(LinkDown(broker.serve())), name="lull-watch", daemon=True)
+    thread.start()
+    watcher = Watcher(desk, config.triggers.quiet_hours, own.state, SystemClock(), is_json=args.json)
+    try:
+        while True:
+            line = watcher.turn(arrivals)
+            if isinstance(line, LinkDown):
+                return _fail(f"no connection to the broker at {line.reason}", NO_ANSWER)
+            if line:
+                print(line, flush=True)
+    except KeyboardInterrupt:
+        return DONE
+    finally:
+        broker.close()
+        thread.join(1.0)
+
+
+class Watcher:
+    """Turns what arrives into text, and follows what the speaker does by the state that it publishes."""
+
+    def __init__(
+        self, desk: Desk, quiet_hours: DayPart | None, state_topic: str, clock: Clock, *, is_json: bool
+    ) -> None:
+        self._desk = desk
+        self._quiet_hours = quiet_hours
+        self._state_topic = state_topic
+        self._clock = clock
+        self._is_json = is_json
+        self._state = State.IDLE
+
+    def turn(self, arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown]) -> str | LinkDown:
+        """Wait for one message, or for a ``for`` that ends; empty text where nothing is to be told."""
+        wait_s = min(LONGEST_WAIT_S, self._desk.wait_s(self._clock.now().boot_s))
+        try:
+            arrival = arrivals.get(timeout=wait_s)
+        except queue.Empty:
+            now = self._clock.now()
+            return self._text(None, now, self._desk.fall_due(now))
+        if isinstance(arrival, LinkDown):
+            return arrival
+        if isinstance(arrival, LinkUp):
+            return "" if self._is_json else f"listening to {', '.join(self._desk.filters)}"
+        if arrival.topic == self._state_topic:
+            word = as_object(arrival.payload).get("state")
+            self._state = State(word) if word in set(State) else self._state
+            return ""
+        now = self._clock.now()
+        return self._text(arrival, now, self._desk.take(arrival, now))
+
+    def _text(self, incoming: Incoming | None, now: Now, found: Iterable[Ruled]) -> str:
+        told = [self._told(ruled, now) for ruled in found]
+        if not told:
+            return ""
+        if self._is_json:
+            return json.dumps(_fields(incoming, now, self._state, told))
+        lines = [f"  {line}" for one in told for line in one.lines()]
+        head = "time has come" if incoming is None else f"{incoming.topic} {_shown(incoming)}"
+        return "\n".join(printable(line) for line in (f"{now.wall:%H:%M:%S} {head}", *lines))
+
+    def _told(self, ruled: Ruled, now: Now) -> Told:
+        if not ruled.fires:
+            return Told(ruled.trigger, ruled.verdict)
+        return Told(ruled.trigger, ruled.verdict, *consequence(ruled.trigger, self._quiet_hours, now, self._state))
+
+
+def _fields(incoming: Incoming | None, now: Now, state: State, told: list[Told]) -> dict[str, Any]:
+    return {
+        "topic": None if incoming is None else incoming.topic,
+        "payload": None if incoming is None else incoming.payload.decode("utf-8", "replace"),
+        "retained": None if incoming is None else incoming.retained,
+        "at": now.wall.isoformat(timespec="seconds"),
+        "state": state.value,
+        "triggers": [one.fields() for one in told],
+    }
+
+
+def _shown(incoming: Incoming) -> str:
+    text = incoming.payload[: 4 * TEXT_CHARS].decode("utf-8", "replace")
+    cut = text if len(text) <= TEXT_CHARS else text[: TEXT_CHARS - 1] + "…"
+    return (cut or "(empty)") + (" (retained)" if incoming.retained else "")
+
+
+def _load(named: Path | None) -> Config:
+    """The config with its triggers. Raises LullError where it has faults or no triggers."""
+    from player.config import load
+
+    config = load(chosen_config(named) or DEFAULT_CONFIG)
+    if not config.triggers.rules:
+        raise LullError(f"{config.path} has no triggers; see docs/triggers.md")
+    return config
+
+
+def _at(wanted: time | None, now: Now) -> Now:
+    """The next moment at which the clock shows the wanted time."""
+    if wanted is None:
+        return now
+    wall = datetime.combine(now.wall.date(), wanted, now.wall.tzinfo)
+    wall = wall if wall >= now.wall else wall + timedelta(days=1)
+    return Now(now.boot_s, wall)
+
+
+def _time_of_day(text: str) -> time:
+    hours, colon, minutes = text.partition(":")
+    try:
+        if colon and len(minutes) == 2:
+            return time(int(hours), int(minutes))
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no time of day; write it like 23:10")
+
+
+def _word(state: State) -> str:
+    return state.value.replace("_", " ")
+
+
+def _fail(reason: str, code: int) -> int:
+    print(f"lull: {printable(reason)}", file=sys.stderr)
+    return code

@@ -1,0 +1,93 @@
+"""Frozen values to JSON and back, by the types of their fields. Pure; any thread.
+
+It knows what the session's memory is made of: dataclasses, tuples, frozen sets, dates, times, enums, plain values and
+None. What is read back is checked against the types, and the classes check their own ranges, so a file that somebody
+has edited, or that another version wrote, gives either a valid value or a ValueError that says where.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import date, datetime, time
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+
+
+def as_text(value: Any) -> str:
+    """The value as JSON text, in ASCII: a path need not be text, and its odd bytes come back."""
+    return json.dumps(_plain(value), separators=(",", ":"))
+
+
+def from_text(kind: Any, text: str, name: str) -> Any:
+    """The value of a type from what `as_text` made; ``name`` is what messages call it. Raises ValueError otherwise."""
+    try:
+        return _built(kind, json.loads(text), name)
+    except RecursionError:
+        raise ValueError(f"{name}: is nested too deep") from None
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, frozenset):
+        return sorted(_plain(item) for item in value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    assert value is None or isinstance(value, str | bool | int | float), value
+    return value
+
+
+def _built(kind: Any, plain: Any, where: str) -> Any:
+    origin = get_origin(kind)
+    if origin in {Union, UnionType}:
+        (inner,) = (part for part in get_args(kind) if part is not NoneType)
+        return None if plain is None else _built(inner, plain, where)
+    if origin in {tuple, frozenset}:
+        return _gathered(origin, get_args(kind), plain, where)
+    if is_dataclass(kind):
+        return _filled(cast("type", kind), plain, where)
+    return _leaf(kind, plain, where)
+
+
+def _gathered(origin: type, kinds: tuple[Any, ...], plain: Any, where: str) -> Any:
+    """A tuple of one type, a tuple of fixed length, or a set."""
+    if not isinstance(plain, list):
+        raise ValueError(f"{where}: {plain!r} is no list")
+    if origin is frozenset or kinds[-1] is Ellipsis:
+        return origin(_built(kinds[0], item, where) for item in plain)
+    if len(plain) != len(kinds):
+        raise ValueError(f"{where}: has {len(plain)} values instead of {len(kinds)}")
+    return tuple(_built(part, item, where) for part, item in zip(kinds, plain, strict=True))
+
+
+def _filled(kind: type, plain: Any, where: str) -> Any:
+    """A dataclass; keys that it does not know are left out, those that it does not need may be missing."""
+    if not isinstance(plain, Mapping):
+        raise ValueError(f"{where}: {plain!r} is no table")
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in fields(cast("Any", kind)):
+        if field.name in plain:
+            values[field.name] = _built(hints[field.name], plain[field.name], f"{where}.{field.name}")
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise ValueError(f"{where}: has no {field.name}")
+    return kind(**values)
+
+
+def _leaf(kind: Any, plain: Any, where: str) -> Any:
+    if kind in {date, time, datetime} and isinstance(plain, str):
+        return kind.fromisoformat(plain)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(plain)
+    if kind is float and type(plain) in {int, float}:
+        return float(plain)
+    if kind in {str, int, bool} and type(plain) is kind:
+        return plain
+    raise ValueError(f"{where}: {plain!r} is no {kind.__name__}")

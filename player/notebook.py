@@ -1,0 +1,162 @@
+"""What is written down, and when: everything that must survive, and as few writes as possible. Main thread, pure.
+
+The state lies on an SD card, which wears out by writes, and a night has thousands of moments. So each thing is written
+as soon as it matters:
+
+- At once: a session that begins, stops or pauses, bans, and tracks that are set aside. Whoever stops a session and then
+  pulls the plug must not hear it again.
+- Within five seconds: what a person set. A knob that is turned is written when it has come to rest.
+- When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
+  gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
+
+The record of a session is therefore older than the sound, by up to 400 s. What follows from the time that has passed
+since, the place in the track among it, is worked out when it is read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from player.clock import Now
+from player.keeper import Keeper
+from player.night.kept import NAMES, RECORD, Batch, Ended, Heard, Kept, Record, Switches, texts
+from player.night.rotation import Rotation
+from player.night.schedule import Planner
+from player.outcome import Outcome
+from player.run import Run
+from player.settings import TimerMode
+from player.states import State
+
+SOON_S: Final = 5.0
+SIGN_OF_LIFE_S: Final = 400.0
+BUCKET: Final = 10.0
+LARGE_STEP: Final = 4
+"""So many points of volume are a person's doing, not a level that sinks by itself."""
+MOST_ENTRIES: Final = 1000
+_AT_ONCE: Final = frozenset({"bans", "deaths", "tries"})
+
+
+def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now) -> Kept:
+    """All documents as they are now."""
+    memory = keeper.memory
+    record = keeper.interrupted if keeper.run is None else _record(keeper.run, now)
+    switches = Switches(
+        is_enabled=keeper.is_schedule_enabled,
+        off=frozenset(memory.off),
+        skipped=memory.skipped,
+        times=tuple(sorted(memory.times.items())),
+        once=memory.once,
+        made=planner.made,
+    )
+    bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
+    return Kept(record, tries, keeper.choices, switches, bans, deaths, frozenset(memory.nights))
+
+
+def _record(run: Run, now: Now) -> Record | None:
+    """The session as it can be brought back; None while a person wants silence."""
+    if run.state not in {State.PLAYING, State.FADING_OUT}:
+        return None
+    programme, timer = run.programme, run.ending.timer
+    playing, following = programme.current, programme.following
+    return Record(
+        why=run.why,
+        playlist=programme.playlist.name,
+        volume=run.volume,
+        timer=run.ending.setting,
+        mode=timer.mode,
+        left_s=timer.remaining_s(now.boot_s) if timer.mode is TimerMode.CLOCK else None,
+        fade_out_s=run.ending.fade_out_s,
+        age_s=now.boot_s - run.started.boot_s + run.start.late_s,
+        track=None if playing is None else playing.track.uri,
+        position_s=0.0 if playing is None else playing.position_s,
+        track_left_s=programme.left_s,
+        following=None if following is None else following.uri,
+        wall=now.wall,
+        boot_s=now.boot_s,
+        is_trusted=now.trusted,
+    )
+
+
+class Notebook:
+    """Compares what is with what was written, and decides when to write.
+
+    Args:
+        written: what the store holds.
+    """
+
+    def __init__(self, written: Kept) -> None:
+        self._written = written
+        self._wrote_s = float("-inf")
+        self._room = BUCKET
+        self._looked_s: float | None = None
+        self._heard: list[Heard] = []
+        self._ended: list[Ended] = []
+
+    def note(self, keeper: Keeper, wall: datetime) -> None:
+        """Take what was heard and what ended since the last time."""
+        rotation: Rotation = keeper.rotation
+        if rotation.news:
+            titles = {uri: track.title for uri, track in keeper.tracks.items()}
+            self._heard += [Heard(wall, name, uri, titles.get(uri, uri), how) for name, uri, how in rotation.news]
+            del self._heard[:-MOST_ENTRIES]
+            rotation.news.clear()
+        self._ended += keeper.ended
+        keeper.ended.clear()
+
+    def write_what_is_due(self, kept: Kept, now_s: float, out: Outcome) -> None:
+        """Add a batch where it is time for one."""
+        passed_s = 0.0 if self._looked_s is None else now_s - self._looked_s
+        self._looked_s = now_s
+        self._room = min(BUCKET, self._room + passed_s / SIGN_OF_LIFE_S)
+        is_calm = now_s - self._wrote_s >= SOON_S
+        changed = {name for name in NAMES if getattr(kept, name) != getattr(self._written, name)}
+        is_other = _standing(kept.record) != _standing(self._written.record)
+        is_at_once = is_other or bool(changed & _AT_ONCE)
+        if is_at_once or (is_calm and self._is_soon(changed, kept.record)):
+            self._write(kept, now_s, out)
+        elif is_calm and self._room >= 1.0 and self._is_wanted(kept.record, now_s):
+            self._room -= 1.0
+            self._write(kept, now_s, out)
+
+    def write_all(self, kept: Kept, now_s: float, out: Outcome) -> None:
+        """The last words."""
+        if self._heard or self._ended or kept != self._written:
+            self._write(kept, now_s, out)
+
+    def _is_soon(self, changed: set[str], record: Record | None) -> bool:
+        if self._ended or changed - {RECORD}:
+            return True
+        old = self._written.record
+        return old is not None and record is not None and _is_another_wish(old, record)
+
+    def _is_wanted(self, record: Record | None, now_s: float) -> bool:
+        if self._heard:
+            return True
+        old = self._written.record
+        if old is None or record is None:
+            return False
+        is_other = (old.track, old.following, old.volume) != (record.track, record.following, record.volume)
+        return is_other or now_s - self._wrote_s >= SIGN_OF_LIFE_S
+
+    def _write(self, kept: Kept, now_s: float, out: Outcome) -> None:
+        out.writes.append(Batch(texts(kept, self._written), tuple(self._heard), tuple(self._ended)))
+        self._written, self._wrote_s = kept, now_s
+        self._heard, self._ended = [], []
+
+
+def _standing(record: Record | None) -> bool | None:
+    """Whether there is a session that could be brought back, and whether it is waiting for that."""
+    return None if record is None else record.is_waiting
+
+
+def _is_another_wish(old: Record, new: Record) -> bool:
+    """Whether a person has asked for something else since."""
+    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s) != (
+        new.why, new.playlist, new.timer, new.mode, new.fade_out_s,
+    ):  # fmt: skip
+        return True
+    if abs(old.volume - new.volume) >= LARGE_STEP:
+        return True
+    ends = old.ends_boot_s, new.ends_boot_s
+    return ends[0] is not None and ends[1] is not None and abs(ends[0] - ends[1]) > 1.0

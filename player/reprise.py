@@ -1,0 +1,169 @@
+"""Back after a crash or a power cut: whether a session that was broken off goes on, and when. Main thread, pure.
+
+A record that is still there at the start means that the daemon died while it played: whoever stops or pauses a session
+takes the record away, and so does a clean end. The session goes on with what is left of it, from silence, at the level
+that it had or lower; but only if that is surely what somebody asleep still expects:
+
+- The last sign of life lies at most ``resume_within`` back. On the same boot the boot clock says how long ago that was.
+  After a power cut only the wall clock can, and most Pis have none that runs without power: so it is waited for, in
+  silence, until the clock is trusted, and no longer than ``resume_within``; guessing could start sound hours late.
+- What is left is worth a rise: at least twice the shortest one.
+- It has not died again and again. The first time it goes on at once, then after half a minute, then after two minutes,
+  and then it stays silent and says so: a loop of restarts must not be a loop of sounds. The store counts, and hands out
+  no record that it could not count, so this holds on a card that has become read-only as well.
+
+A track that was opened or played at each of two deaths on one boot is left out until its file changes. Power cuts blame
+nobody, and neither do streams, which have no file that could change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from player.choice import Place
+from player.clock import Now, elapsed_s, moved
+from player.keeper import Keeper
+from player.night.kept import Ended, Recalled, Record
+from player.night.memory import DEATHS
+from player.outcome import Outcome
+from player.safety import SHORTEST_RISE_S
+from player.settings import Settings, TimerMode
+from player.start import Start
+from player.units import format_duration
+
+PAUSES_S: Final = (0.0, 30.0, 120.0)
+"""How long to wait before each attempt to go on; there is none after the last."""
+WELL_S: Final = 600.0
+"""A session that has gone on for so long has made up for the deaths before."""
+OPENED_AHEAD_S: Final = 40.0
+"""What follows is opened about so long before the end of a track."""
+DIED_OF_IT: Final = f"lull died {DEATHS} times while it was opened or played; it is left out until the file changes"
+STEP_BACK_S: Final = 60.0
+"""A wall clock that says that the record comes from the future is wrong by more than a drift."""
+
+
+class Reprise:
+    """Brings back the session that was broken off, once.
+
+    Args:
+        recalled: what was found at the start.
+
+    Attributes:
+        tries: how often a record was taken up since things last went well.
+        problem: why it stays silent, or waits; None where all is well.
+    """
+
+    def __init__(self, recalled: Recalled) -> None:
+        self.tries = recalled.kept.tries
+        self.problem: str | None = None
+        self._is_same_boot = recalled.is_same_boot
+        self._since_s: float | None = None
+
+    def tick(self, keeper: Keeper, now: Now, out: Outcome) -> None:
+        """Go on, wait, or give it up."""
+        if self._since_s is None:
+            self._since_s = now.boot_s
+            self._blame(keeper, now.boot_s, out)
+        record = keeper.interrupted
+        if record is None:
+            self._forgive(keeper, now.boot_s)
+            return
+        assert self.tries > 0, "the store counts each time that it hands out a record"
+        reason = self._why_not(record, keeper.settings, now)
+        gone_s = self._gone_s(record, now)
+        if reason is not None:
+            self._give_up(keeper, record, reason, out)
+        elif gone_s is not None and now.boot_s - self._since_s >= PAUSES_S[self.tries - 1]:
+            self._go_on(keeper, record, gone_s, now, out)
+        else:
+            self.problem = "a session was broken off; " + (
+                "it waits until the clock is set" if gone_s is None else f"it goes on soon, for the {self.tries}. time"
+            )
+
+    def _forgive(self, keeper: Keeper, now_s: float) -> None:
+        run = keeper.run
+        if run is not None and (not run.is_resumed or now_s - run.started.boot_s >= WELL_S):
+            self.tries, self.problem = 0, None
+        elif run is None:
+            self.tries = 0
+
+    def _gone_s(self, record: Record, now: Now) -> float | None:
+        """Seconds since the record was written; None while nobody knows."""
+        if self._is_same_boot:
+            return now.boot_s - record.boot_s
+        return elapsed_s(record.wall, now.wall) if now.trusted and record.is_trusted else None
+
+    def _why_not(self, record: Record, settings: Settings, now: Now) -> str | None:
+        within_s = settings.session.resume_s
+        if not within_s:
+            return "resume_within is 0"
+        if self.tries > len(PAUSES_S):
+            return f"it broke off {self.tries} times in a row"
+        if settings.playlist(record.playlist) is None:
+            return f"there is no playlist {record.playlist!r} any more"
+        gone_s = self._gone_s(record, now)
+        if gone_s is None:
+            assert self._since_s is not None
+            is_late = not record.is_trusted or now.boot_s - self._since_s > within_s
+            return "nobody knows how long ago it was: the clock is not set" if is_late else None
+        if not -STEP_BACK_S <= gone_s <= within_s:
+            return f"its last sign of life is {format_duration(abs(gone_s))} away, more than resume_within allows"
+        left_s = min(
+            gone_s + 3600.0 * 24 if record.left_s is None else record.left_s, settings.session.max_s - record.age_s
+        )
+        return "its planned end has come" if left_s - gone_s < 2 * SHORTEST_RISE_S else None
+
+    def _give_up(self, keeper: Keeper, record: Record, reason: str, out: Outcome) -> None:
+        keeper.interrupted = None
+        self.problem = None
+        if self.tries > len(PAUSES_S):
+            self.problem = f"the session {reason} and stays silent; the journal says why, and play starts another one"
+        keeper.ended.append(_ended(record))
+        text = f"the session that was broken off does not go on: {reason}"
+        out.tell("session_lost", text, reason=reason, playlist=record.playlist)
+
+    def _go_on(self, keeper: Keeper, record: Record, gone_s: float, now: Now, out: Outcome) -> None:
+        settings, gone_s = keeper.settings, max(0.0, gone_s)
+        asked = record.volume if keeper.idle_volume is None else min(keeper.idle_volume, record.volume)
+        start = Start(
+            why="resume",
+            volume=settings.volume.cap(asked),
+            timer=record.timer,
+            fade_in_s=settings.fades.fade_in_s,
+            fade_out_s=record.fade_out_s,
+            late_s=record.age_s + gone_s,
+        )
+        place = None
+        if record.track is not None:
+            place = Place(record.track, record.position_s, record.position_s + gone_s)
+        keeper.ended.append(_ended(record))
+        self.problem = None
+        run = keeper.go_on(start, record, place, now, out)
+        left_s = None if record.left_s is None else record.left_s - gone_s
+        run.ending.go_on(record.mode, left_s, now.boot_s)
+        run.programme.is_last = record.mode is TimerMode.END_OF_TRACK
+        run.volume = min(run.volume, run.asleep.volume_max(now.boot_s))
+
+    def _blame(self, keeper: Keeper, now_s: float, out: Outcome) -> None:
+        """The daemon died while it opened or played something: remember what."""
+        record = keeper.interrupted
+        if record is None or record.is_waiting:
+            return
+        keeper.interrupted = replace(record, is_waiting=True)
+        if not self._is_same_boot:
+            return
+        left_s = None if record.track_left_s is None else record.track_left_s - (now_s - record.boot_s)
+        is_next_open = left_s is None or left_s < OPENED_AHEAD_S
+        suspects = [record.track, *([record.following] if is_next_open else [])]
+        for uri in suspects:
+            if uri is None or uri.lower().startswith(("http://", "https://")):
+                continue
+            if keeper.memory.died_of(uri).count == DEATHS:
+                out.tell("track_skipped_over", f"left out {uri}: {DIED_OF_IT}", track=uri, uri=uri, reason=DIED_OF_IT)
+
+
+def _ended(record: Record) -> Ended:
+    """The part of the session before it was broken off."""
+    started = moved(record.wall, -record.age_s)
+    return Ended(started, record.why, record.playlist, round(record.age_s / 60, 1), "interrupted")

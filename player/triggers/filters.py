@@ -1,0 +1,82 @@
+"""Topic filters: whether one is allowed, what it matches, and how two of them lie to each other. Pure; any thread.
+
+The rules are those of MQTT (section 4.7 of both versions): ``+`` stands for one whole level, ``#`` for the rest and for
+nothing at all, and neither stands for a first level that begins with ``$``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+LONGEST: Final = 256
+
+
+def check_filter(text: str) -> None:
+    """Raise ValueError naming what is wrong, unless the text can be subscribed."""
+    if not text:
+        raise ValueError("is empty; write a topic, as in zigbee2mqtt/bedside button/action")
+    if len(text) > LONGEST or not text.isprintable():
+        raise ValueError(f"is no topic: use up to {LONGEST} printable characters")
+    if text.startswith("$share/"):
+        raise ValueError(f"{text!r} shares its messages with others, so some would not come; leave out $share/...")
+    levels = text.split("/")
+    for place, level in enumerate(levels):
+        if "#" in level and (level != "#" or place < len(levels) - 1):
+            raise ValueError(f"{text!r} has '#' where it cannot be; it stands alone, as the last level, as in a/b/#")
+        if "+" in level and level != "+":
+            raise ValueError(f"{text!r} has '+' inside a level; it stands for a whole one, as in a/+/c")
+
+
+def check_topic(text: str) -> None:
+    """Raise ValueError unless the text can be published on."""
+    check_filter(text)
+    if set(text) & set("+#"):
+        raise ValueError(f"{text!r} has a wildcard; a message is on one topic")
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether a message on the topic comes through the filter."""
+    if topic.startswith("$") and topic_filter[:1] in {"+", "#"}:
+        return False
+    return _covers(topic_filter.split("/"), topic.split("/"))
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Whether every topic of the second filter is one of the first."""
+    if narrow.startswith("$") and wide[:1] in {"+", "#"}:
+        return False
+    return _covers(wide.split("/"), narrow.split("/"))
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether there can be a topic that comes through both filters."""
+    if "$" in {one[:1], other[:1]} and {one[:1], other[:1]} & {"+", "#"}:
+        return False
+    first, second = one.split("/"), other.split("/")
+    for mine, yours in zip(first, second, strict=False):
+        if "#" in {mine, yours}:
+            return True
+        if "+" not in {mine, yours} and mine != yours:
+            return False
+    if len(first) == len(second):
+        return True
+    longer, shorter = (first, second) if len(first) > len(second) else (second, first)
+    return longer[len(shorter) :] == ["#"]
+
+
+def fewest(filters: Iterable[str]) -> tuple[str, ...]:
+    """The filters without those that another one covers: a broker may send a message once for each that it matches."""
+    found = tuple(dict.fromkeys(filters))
+    return tuple(name for name in found if not any(other != name and covers(other, name) for other in found))
+
+
+def _covers(wide: list[str], narrow: list[str]) -> bool:
+    for place, level in enumerate(wide):
+        if level == "#":
+            return True
+        if place >= len(narrow) or narrow[place] == "#":
+            return False
+        if level not in {"+", narrow[place]}:
+            return False
+    return len(wide) == len(narrow)

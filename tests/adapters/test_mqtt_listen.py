@@ -1,0 +1,99 @@
+"""The link and the topics of others: subscribed while connected, again after each connection, and live on a change."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+
+import pytest
+
+from player.adapters.mqtt_link import Link
+from player.adapters.mqtt_self import Backoff
+from player.triggers.content import MAX_BYTES
+from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
+from tests.fakes.connection import WAIT_S, FakeBroker, FakeConnection
+
+
+class NoWait(Backoff):
+    """Tries again at once."""
+
+    def next_s(self, lasted_s: float) -> float:
+        assert lasted_s >= 0
+        return 0.0
+
+
+class House:
+    """A link, its broker, and its app."""
+
+    def __init__(self) -> None:
+        self.broker = FakeBroker()
+        self.told: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
+        self.link = Link(Topics("lull", "bedroom"), "id", self.told.put, self.broker.connect, NoWait())
+
+    def next(self) -> Incoming | LinkUp | LinkDown:
+        return self.told.get(timeout=WAIT_S)
+
+    def up(self) -> FakeConnection:
+        connection = self.broker.next()
+        connection.up()
+        while self.next() != LinkUp():
+            pass
+        return connection
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House()
+    yield house
+    house.link.stop(1.0)
+
+
+def asked(connection: FakeConnection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What it subscribes next, and what it leaves."""
+    return connection.subscribed.get(timeout=WAIT_S)
+
+
+def test_what_was_asked_for_before_is_subscribed_with_each_connection(house: House) -> None:
+    """A broker forgets it with the connection."""
+    house.link.listen(("a/+", "b"))
+    house.link.start()
+    first = house.up()
+    assert asked(first) == (("a/+", "b"), ())
+    first.end("gone")
+    assert asked(house.up()) == (("a/+", "b"), ())
+
+
+def test_a_change_subscribes_what_is_new_and_leaves_what_is_gone(house: House) -> None:
+    """The connection stays, and so does what did not change."""
+    house.link.listen(("a", "b"))
+    house.link.start()
+    connection = house.up()
+    asked(connection)
+    house.link.listen(("b", "c"))
+    assert asked(connection) == (("c",), ("a",))
+    house.link.listen(("c", "b"))
+    house.link.listen(())
+    assert asked(connection) == ((), ("c", "b"))
+    assert connection.closed.empty()
+
+
+def test_messages_of_others_come_retained_or_not_and_are_cut(house: House) -> None:
+    """Whether a retained one counts is for the triggers to say; a large one is cut to a length that is refused."""
+    house.link.start()
+    connection = house.up()
+    connection.message(Incoming("a/b", b"x", retained=True))
+    assert house.next() == Incoming("a/b", b"x", retained=True)
+    connection.message(Incoming("a/b", b"x" * 100_000))
+    large = house.next()
+    assert isinstance(large, Incoming)
+    assert len(large.payload) == MAX_BYTES + 1
+
+
+def test_a_retained_command_is_dropped_as_ever(house: House) -> None:
+    """Listening to others changes nothing about commands."""
+    house.link.listen(("a",))
+    house.link.start()
+    connection = house.up()
+    connection.message(Incoming("lull/bedroom/cmd/play", b"", retained=True))
+    connection.message(Incoming("a", b"1"))
+    assert house.next() == Incoming("a", b"1")

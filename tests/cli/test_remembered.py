@@ -1,0 +1,104 @@
+"""``lull history`` and ``lull bans``: read from the memory's file, with or without a running speaker."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from player.adapters.memory_file import FILE_NAME, MemoryFile
+from player.cli import client
+from player.cli.main import main
+from player.night.kept import Batch, Ended, Heard, How, Kept, texts
+from player.night.memory import Ban
+
+EVENING = datetime(2026, 1, 15, 22, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+BANS = (Ban("/rain/a.mp3", "Airhorn", EVENING), Ban("/rain/b.mp3", "Bell\x1b[2J", EVENING + timedelta(days=1)))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config whose speaker has played two nights, the first one past midnight."""
+    file = tmp_path / "lull.yaml"
+    file.write_text("playlists: {rain: {paths: [/rain]}}\nmqtt: off\nstate_dir: state\n", encoding="utf-8")
+    store = MemoryFile(tmp_path / "state")
+    first, second = EVENING + timedelta(hours=2), EVENING + timedelta(days=1)
+    heard = (
+        Heard(EVENING, "rain", "/rain/d.mp3", "Drops", How.OPENED),
+        Heard(first, "rain", "/rain/d.mp3", "Drops", How.SKIPPED),
+        Heard(first, "rain", "/rain/g.mp3", "Gutter", How.PLAYED),
+        Heard(second, "rain", "/rain/g.mp3", "Gutter", How.OPENED),
+    )
+    ended = (
+        Ended(EVENING, "schedule:night", "rain", 150.0, "timer"),
+        Ended(second, "cli", "rain", 45.0, "stop"),
+    )
+    store.write(Batch(texts(Kept(bans=BANS)), heard, ended))
+    store.close()
+    return file
+
+
+def test_nights_are_listed_with_sessions_and_tracks(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was heard after midnight belongs to the evening before."""
+    assert main(["history", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Thu 15 Jan 2026",
+        "  22:30  rain, 2h30m (schedule:night; ended by timer)",
+        "  22:30      Drops",
+        "  00:30      Drops (skipped)",
+        "  00:30      Gutter",
+        "Fri 16 Jan 2026",
+        "  22:30  rain, 45m (cli; ended by stop)",
+        "  22:30      Gutter",
+    ]
+
+
+def test_only_the_last_nights_and_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For programs, with times and paths."""
+    assert main(["history", "--nights", "1", "--json", "--config", str(config)]) == 0
+    (night,) = json.loads(capsys.readouterr().out)
+    assert night["night"] == "2026-01-16"
+    assert night["sessions"][0] == {
+        "started": "2026-01-16T22:30:00+01:00", "why": "cli", "playlist": "rain", "minutes": 45.0, "reason": "stop",
+    }  # fmt: skip
+    assert [(track["uri"], track["how"]) for track in night["tracks"]] == [("/rain/g.mp3", "opened")]
+
+
+def test_bans_are_listed_without_what_a_terminal_would_obey(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Titles come from files."""
+    assert main(["bans", "--config", str(config)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2026-01-15  Airhorn  /rain/a.mp3"
+    assert "\x1b" not in lines[1]
+    assert main(["bans", "--json", "--config", str(config)]) == 0
+    assert [ban["uri"] for ban in json.loads(capsys.readouterr().out)] == ["/rain/a.mp3", "/rain/b.mp3"]
+
+
+def test_taking_a_ban_back_asks_the_running_speaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The very command that `never_again --undo` sends."""
+    asked = []
+    monkeypatch.setattr(client, "run", lambda args: asked.append((args.verb.name, args.verb.fields(args))) or 0)
+    assert main(["bans", "--undo", "Airhorn", "--host", "broker"]) == 0
+    assert asked == [("never_again", {"track": "Airhorn", "undo": True})]
+
+
+@pytest.mark.parametrize("command", ["history", "bans"])
+def test_where_nothing_is_remembered_that_is_said(
+    command: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No file: a reason and exit code 1."""
+    (config.parent / "state" / FILE_NAME).unlink()
+    assert main([command, "--config", str(config)]) == 1
+    assert "nothing has been remembered yet" in capsys.readouterr().err
+
+
+def test_a_wrong_number_of_nights_is_a_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the range that is allowed."""
+    for text in ("0", "x", "1001"):
+        with pytest.raises(SystemExit) as ended:
+            main(["history", "--nights", text])
+        assert ended.value.code == 2
+        assert "1 to 1000" in capsys.readouterr().err

@@ -1,0 +1,171 @@
+"""``lull triggers test``: for each trigger whether it would fire and why, what would come of it, and exit codes."""
+
+from __future__ import annotations
+
+import json
+import queue
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from player.cli.main import main
+from player.cli.triggers import Watcher
+from player.states import State
+from player.triggers.desk import Desk
+from player.wire.topics import Incoming, LinkDown, LinkUp
+from tests.fakes.clock import FakeClock
+from tests.triggers.rules import HEAD, settings_of
+
+TRIGGERS = """\
+quiet_hours: 23:00-6:30
+triggers:
+  - {name: single, topic: z/button, path: action, equals: single, do: toggle}
+  - {name: double, topic: z/button, path: action, equals: double, do: extend, with: {minutes: 15}}
+  - {name: presence, topic: home/presence, equals: empty, for: 10m, do: stop}
+  - {name: evening, topic: home/presence, equals: x, for: 10m, only_between: 21:00-23:00, do: play}
+  - {name: warm, topic: tele/temp, above: 20, do: volume, with: -5}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "lull.yaml"
+    path.write_text(HEAD + TRIGGERS, encoding="utf-8")
+    return str(path)
+
+
+def said(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> list[str]:
+    """The lines of ``lull triggers test``, which ends with this code."""
+    assert main(["triggers", "test", *words]) == code
+    return capsys.readouterr().out.splitlines()
+
+
+def test_each_trigger_is_told_with_its_reason(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What fires, and why the others do not; code 0, because something would be done."""
+    assert said(capsys, 0, "z/button", '{"action":"single"}', "--at", "21:05", "--config", config) == [
+        "single: fires: action is 'single'",
+        "  toggle: sound begins at 21:05 (the speaker is idle)",
+        "double: does not fire: action 'single' is not 'double'",
+        "presence: does not fire: it listens to home/presence",
+        "evening: does not fire: it listens to home/presence",
+        "warm: does not fire: it listens to tele/temp",
+    ]
+
+
+def test_a_start_in_the_quiet_hours_is_refused_with_code_1(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same press while it plays is a pause, and is obeyed."""
+    words = ("z/button", '{"action":"single"}', "--at", "23:10", "--config", config)
+    assert said(capsys, 1, *words)[1] == ("  toggle: refused: in the quiet hours (23:00-06:30) no trigger starts sound")
+    assert said(capsys, 0, *words, "--state", "playing")[1] == (
+        "  toggle: obeyed (the speaker is playing: no sound begins by this)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (("z/button", '{"action":"double"}'), 1, "  extend minutes=15: refused, because the speaker is idle"),
+        (("z/button", '{"action":""}'), 1, "single: does not fire: action is empty"),
+        (("z/button", '{"action":"single"}', "--retained"), 1, "single: does not fire: the message is retained"),
+        (("home/presence", "empty"), 0, "presence: waits: the message is 'empty'; fires in 10m, unless it ends before"),
+        (("home/presence", "empty"), 0, "  stop: obeyed (the speaker is idle: no sound begins by this)"),
+        (("home/presence", "x", "--at", "20:55"), 0, "  play: sound begins at 21:05 (the speaker is idle)"),
+        (("home/presence", "x", "--at", "22:55"), 1, "evening: does not fire: it has held for 10m, but it is 23:05"),
+        (("tele/temp", "21"), 0, "warm: fires: the message '21' is above 20, and was not before"),
+        (("nowhere", "x"), 1, "single: does not fire: it listens to z/button"),
+    ],
+)
+def test_what_a_message_would_do(
+    config: str, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], code: int, line: str
+) -> None:
+    """Code 0 where something would be done, 1 where nothing would."""
+    assert any(one.startswith(line) for one in said(capsys, code, *words, "--config", config))
+
+
+def test_for_programs_there_is_json(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same, with stable words."""
+    words = ("z/button", '{"action":"single"}', "--at", "23:10", "--config", config, "--json")
+    found = json.loads("\n".join(said(capsys, 1, *words)))
+    assert (found["topic"], found["state"], found["at"][11:16]) == ("z/button", "idle", "23:10")
+    assert [one["ruling"] for one in found["triggers"]] == ["fires", "not", "not", "not", "not"]
+    assert found["triggers"][0] == {
+        "name": "single", "topic": "z/button", "ruling": "fires", "why": "action is 'single'", "asks": "toggle",
+        "outcome": "refused: in the quiet hours (23:00-06:30) no trigger starts sound", "done": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("a/+", "x"), ("", "x")])
+def test_a_topic_with_wildcards_is_wrong_usage(
+    config: str, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """A message is on one topic: code 2."""
+    assert main(["triggers", "test", *words, "--config", config]) == 2
+    assert "TOPIC" in capsys.readouterr().err
+
+
+def test_a_time_that_is_none_is_wrong_usage(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As argparse does it."""
+    with pytest.raises(SystemExit) as caught:
+        main(["triggers", "test", "a", "x", "--at", "25:00", "--config", config])
+    assert caught.value.code == 2
+    assert "'25:00' is no time of day; write it like 23:10" in capsys.readouterr().err
+
+
+def test_a_config_without_triggers_is_said_to_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Code 1, and where to read on."""
+    path = tmp_path / "lull.yaml"
+    path.write_text(HEAD)
+    assert main(["triggers", "test", "a", "x", "--config", str(path)]) == 1
+    assert "has no triggers; see docs/triggers.md" in capsys.readouterr().err
+
+
+def test_check_tells_of_triggers_and_of_filters_that_share_topics(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row for each, the quiet hours, and a note where a message may come twice."""
+    path = tmp_path / "lull.yaml"
+    path.write_text(
+        HEAD + "quiet_hours: 23:00-6:30\ntriggers:\n"
+        "  - {name: n, topic: a/+, do: stop}\n  - {topic: +/b, equals: x, do: play, with: rain}\n"
+    )
+    assert main(["check", "--config", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "triggers   n: the message on a/+ is any value: stop\n           +/b: the message is 'x': play rain\n" in out
+    assert "in the quiet hours, 23:00-06:30, none of them starts sound\n" in out
+    assert "note: triggers: a/+ and +/b share topics; what is on both may come twice\n" in out
+
+
+def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
+    """A line for the message, one for each trigger on its topic; the state is the one that the speaker publishes."""
+    clock = FakeClock(wall=datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
+    found = settings_of("name: t, topic: a, equals: x, do: extend", "name: p, topic: b, equals: e, for: 10m, do: stop")
+    watcher = Watcher(Desk(found.rules), None, "lull/bedroom/state", clock, is_json=False)
+    arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
+
+    def hear(arrival: Incoming | LinkUp | LinkDown) -> str | LinkDown:
+        arrivals.put(arrival)
+        return watcher.turn(arrivals)
+
+    assert hear(LinkUp()) == "listening to a, b"
+    assert hear(Incoming("a", b"x")) == (
+        "22:00:00 a x\n  t: fires: the message is 'x'\n    extend: refused, because the speaker is idle"
+    )
+    assert hear(Incoming("lull/bedroom/state", b'{"state":"playing"}', retained=True)) == ""
+    assert hear(Incoming("lull/bedroom/state", b'{"state":"dancing"}')) == ""
+    clock.advance(60)
+    assert str(hear(Incoming("a", b"x"))).endswith("extend: obeyed (the speaker is playing: no sound begins by this)")
+    assert str(hear(Incoming("a", b"\x1b[2J", retained=True))).startswith("22:01:00 a \ufffd[2J (retained)\n")
+    assert str(hear(Incoming("b", b"e"))).endswith("p: waits: the message is 'e'; fires in 10m")
+    clock.advance(600)
+    assert watcher.turn(arrivals) == (
+        "22:11:00 time has come\n  p: fires: it has held for 10m\n"
+        "    stop: obeyed (the speaker is playing: no sound begins by this)"
+    )
+    assert hear(LinkDown("gone")) == LinkDown("gone")
+
+
+def test_every_state_can_be_named(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--state`` takes what the state topic says."""
+    for state in State:
+        assert said(capsys, 0, "home/presence", "empty", "--state", state.value, "--config", config)

@@ -1,0 +1,134 @@
+"""The memory store's contract, for the file and for its fake."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from player.adapters.memory_file import MemoryFile
+from player.dates import Dates
+from player.night.kept import Batch, Choices, Ended, Heard, How, Kept, Record, Switches, texts
+from player.night.memory import Ban, Death, Moved
+from player.ports import MemoryStore
+from player.settings import TIMER_OFF, Entry, TimerMode, TimerSetting
+from tests.fakes.memory import FakeMemoryStore
+
+AT = datetime(2026, 1, 15, 22, 30, tzinfo=UTC)
+ODD = os.fsdecode(b"/music/\xff rain.mp3")
+RECORD = Record(
+    why="cli", playlist="rain", volume=30, timer=TimerSetting.clock(2700.0), mode=TimerMode.CLOCK, left_s=1800.5,
+    fade_out_s=600.0, age_s=900.0, track=ODD, position_s=12.5, track_left_s=None, following="/music/b",
+    wall=AT, boot_s=1234.5, is_trusted=True,
+)  # fmt: skip
+KEPT = Kept(
+    record=RECORD,
+    choices=Choices("sea", 20, TIMER_OFF, 300.0),
+    switches=Switches(
+        is_enabled=False,
+        off=frozenset({"late", "early"}),
+        skipped=date(2026, 1, 15),
+        times=(("night", Moved(time(23, 15), (time(22, 30), ((6, time(22, 0)),)))),),
+        once=Entry("tonight", time(23, 0), leave_out=(Dates(AT.date(), AT.date()),), only_on=AT.date()),
+        made=(("night", time(22, 30), date(2026, 1, 14)),),
+    ),
+    bans=(Ban(ODD, "rain", AT, "12-ab"), Ban("/music/b", "b", AT)),
+    deaths=(Death("/music/c", 2, "9-ff"),),
+    nights=frozenset({date(2026, 1, 14), date(2026, 1, 15)}),
+)
+HEARD = (Heard(AT, "rain", ODD, ODD, How.OPENED), Heard(AT, "rain", "/music/b", "b", How.SKIPPED))
+ENDED = (Ended(AT, "cli", "rain", 45.0, "timer"),)
+
+
+class MemoryContract:
+    """What every memory store keeps to; ``again`` opens it anew, perhaps after a reboot."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[MemoryStore]:
+        opened = self.open(tmp_path, None)
+        yield opened
+        opened.close()
+
+    def open(self, folder: Path, before: Any, boot: str = "this") -> MemoryStore:
+        raise NotImplementedError
+
+    def again(self, store: MemoryStore, folder: Path, boot: str = "this") -> MemoryStore:
+        store.close()
+        return self.open(folder, store, boot)
+
+    def test_everything_comes_back_as_it_was(self, store: MemoryStore, tmp_path: Path) -> None:
+        """All documents, with names that are no text, and the log in its order."""
+        store.write(Batch(texts(KEPT), HEARD, ENDED))
+        recalled = self.again(store, tmp_path).recall()
+        assert recalled.kept == replace(KEPT, tries=1)
+        assert recalled.heard == HEARD
+        assert not recalled.faults
+
+    def test_nothing_is_known_of_nothing(self, store: MemoryStore) -> None:
+        """A new store: the defaults, and no fault."""
+        recalled = store.recall()
+        assert (recalled.kept, recalled.heard, recalled.faults) == (Kept(), (), ())
+
+    def test_a_document_replaces_the_one_before_and_leaves_the_others(self, store: MemoryStore, tmp_path: Path) -> None:
+        """Written one at a time."""
+        store.write(Batch(texts(KEPT)))
+        changed = replace(KEPT, bans=())
+        store.write(Batch(texts(changed, KEPT)))
+        assert self.again(store, tmp_path).recall().kept == replace(changed, tries=1)
+
+    def test_each_time_a_record_is_handed_out_it_is_counted(self, store: MemoryStore, tmp_path: Path) -> None:
+        """Three restarts without a word in between: 1, 2, 3; without a record nothing is counted."""
+        store.write(Batch(texts(KEPT)))
+        for count in (1, 2, 3):
+            store = self.again(store, tmp_path)
+            assert store.recall().kept.tries == count
+        store.write(Batch(texts(Kept(tries=0), replace(KEPT, tries=3))))
+        store = self.again(store, tmp_path)
+        assert (store.recall().kept.record, store.recall().kept.tries) == (None, 0)
+
+    def test_it_knows_whether_the_machine_was_off(self, store: MemoryStore, tmp_path: Path) -> None:
+        """The boot in which the record was written, not the one in which anything else was."""
+        store.write(Batch(texts(KEPT)))
+        store = self.again(store, tmp_path)
+        assert store.recall().is_same_boot
+        store = self.again(store, tmp_path, boot="next")
+        store.write(Batch(texts(replace(KEPT, bans=()), KEPT)))
+        assert not store.recall().is_same_boot
+
+    def test_a_boot_without_a_name_equals_no_other(self, store: MemoryStore, tmp_path: Path) -> None:
+        """Where it cannot be told, the boot clock proves nothing."""
+        store = self.again(store, tmp_path, boot="")
+        store.write(Batch(texts(KEPT)))
+        assert not self.again(store, tmp_path, boot="").recall().is_same_boot
+
+    def test_one_unreadable_document_costs_no_other(self, store: MemoryStore, tmp_path: Path) -> None:
+        """Written by another version, or by hand: it is named, and the bans hold."""
+        for text in ("{broken", '{"volume": "loud"}', "[]", "7", "[" * 5000, '{"why": 1}'):
+            store.write(Batch({**texts(KEPT), "record": text}))
+            recalled = store.recall()
+            assert recalled.kept.record is None
+            assert recalled.kept.bans == KEPT.bans
+            (fault,) = recalled.faults
+            assert "'record'" in fault
+
+    def test_closing_twice_is_no_fault(self, store: MemoryStore) -> None:
+        """Nor is it before anything was written."""
+        store.close()
+        store.close()
+
+
+class TestFakeMemory(MemoryContract):
+    def open(self, folder: Path, before: Any, boot: str = "this") -> MemoryStore:
+        store = before or FakeMemoryStore()
+        store.boot = boot
+        return store  # type: ignore[no-any-return]
+
+
+class TestMemoryFile(MemoryContract):
+    def open(self, folder: Path, before: Any, boot: str = "this") -> MemoryStore:
+        return MemoryFile(folder, boot)

@@ -1,0 +1,69 @@
+"""A memory in a dictionary: `player.ports.MemoryStore` without a file, which can be told to fail."""
+
+from __future__ import annotations
+
+from player.errors import StoreError
+from player.night.kept import RECORD, TRIES, Batch, Ended, Heard, Recalled, read_texts
+
+
+class FakeMemoryStore:
+    """Remembers as long as it lives; ``boot`` may be changed between two recalls: the machine was switched off.
+
+    Attributes:
+        batches: all that was written.
+        fault: why neither `write` nor `recall` works, None while they do.
+        set_aside: what the real one says after it had to begin anew.
+    """
+
+    def __init__(self, boot: str = "this") -> None:
+        self.boot = boot
+        self.batches: list[Batch] = []
+        self.fault: str | None = None
+        self.set_aside: str | None = None
+        self.is_closed = False
+        self.documents: dict[str, str] = {}
+        self.heard: list[Heard] = []
+        self.ended: list[Ended] = []
+        self._written_in = ""
+
+    def recall(self) -> Recalled:
+        self._check()
+        if self.documents.get(RECORD, "null") != "null":
+            self.documents[TRIES] = str(int(self.documents.get(TRIES, "0")) + 1)
+        kept, faults = read_texts(self.documents)
+        is_same_boot = self.boot != "" and self._written_in == self.boot
+        return Recalled(kept, tuple(self.heard), is_same_boot, faults)
+
+    def write(self, batch: Batch) -> None:
+        self._check()
+        self.batches.append(batch)
+        self.documents |= batch.documents
+        self.heard += batch.heard
+        self.ended += batch.ended
+        if RECORD in batch.documents:
+            self._written_in = self.boot
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def _check(self) -> None:
+        if self.fault is not None:
+            raise StoreError(self.fault)
+
+
+class FakeDiary:
+    """`player.ports.Diary` that writes at once, on the same thread."""
+
+    def __init__(self, store: FakeMemoryStore) -> None:
+        self.store = store
+        self.is_closed = False
+
+    def recall(self) -> Recalled:
+        return self.store.recall()
+
+    def write(self, batch: Batch) -> None:
+        assert not self.is_closed, "the last words come before the end"
+        self.store.write(batch)
+
+    def close(self, timeout_s: float) -> None:
+        self.is_closed = timeout_s > 0

@@ -1,0 +1,161 @@
+"""TLS and passwords against a real mosquitto: who is refused, how that is told, and where no secret is ever shown."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from player.adapters.mqtt import MqttLink
+from player.cli.main import main
+from player.config import load
+from player.settings import MqttSettings, TlsSettings
+from player.wire.topics import LinkDown, LinkUp
+from tests.live.daemon import Daemon
+from tests.live.linkhouse import WAIT_S, House
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def keys() -> Iterator[Path]:
+    """Two authorities; certificates of 127.0.0.1, of another host, of a speaker, and of a speaker nobody knows."""
+    # not under pytest's own folder, which is closed to the user that mosquitto becomes
+    with tempfile.TemporaryDirectory(prefix="lull-test-keys-") as folder:
+        Path(folder).chmod(0o755)
+        make_keys(Path(folder))
+        yield Path(folder)
+
+
+def make_keys(folder: Path) -> None:
+    """Keys and certificates as PEM files, for two days."""
+
+    def openssl(*args: str) -> None:
+        subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=folder)
+
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    for name in ("ca", "stranger"):
+        openssl(
+            "req", "-x509", *new, "-days", "2", "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"
+        )
+    for name, authority, names in (
+        ("broker", "ca", "IP:127.0.0.1"),
+        ("elsewhere", "ca", "DNS:elsewhere.lan"),
+        ("speaker", "ca", "DNS:speaker"),
+        ("burglar", "stranger", "DNS:speaker"),
+    ):
+        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        (folder / "names").write_text(f"subjectAltName={names}\n")
+        signed = ("-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "2")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *signed, "-extfile", "names")
+    openssl("ec", "-in", "speaker.key", "-aes256", "-passout", "pass:s3cret", "-out", "locked.key")
+    for path in folder.glob("*.key"):
+        path.chmod(0o644)
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with House() as built:
+        yield built
+
+
+def start(house: House, keys: Path, certificate: str = "broker", *more: str) -> None:
+    """Start the broker with TLS."""
+    pair = (f"certfile {keys}/{certificate}.crt", f"keyfile {keys}/{certificate}.key")
+    house.broker.start(("allow_anonymous true", f"cafile {keys}/ca.crt", *pair, *more))
+
+
+def refused(house: House, settings: MqttSettings) -> str:
+    """The reason why a link with these settings does not come up, which it tells once."""
+    link = house.link(settings)
+    down = house.next()
+    assert isinstance(down, LinkDown)
+    link.stop(1.0)
+    assert house.told.empty()
+    return down.reason
+
+
+def test_the_broker_is_checked_against_the_authority(house: House, keys: Path) -> None:
+    """With the right one it connects; with the system's, with another, or with a file that is not there it does not."""
+    start(house, keys)
+    assert "certificate is refused" in refused(house, house.settings(tls=TlsSettings()))
+    stranger = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/stranger.crt")))
+    assert stranger.endswith("check ca")
+    assert "No such file or directory; check ca" in refused(house, house.settings(tls=TlsSettings(ca="/absent.crt")))
+    assert "TLS cannot be set up" in refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/broker.key")))
+    house.link(house.settings(tls=TlsSettings(ca=f"{keys}/ca.crt")))
+    assert house.next() == LinkUp()
+
+
+def test_a_certificate_of_another_host_is_refused(house: House, keys: Path) -> None:
+    """Whoever holds any certificate of the authority could otherwise pose as the broker."""
+    start(house, keys, "elsewhere")
+    reason = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/ca.crt")))
+    assert "certificate is refused" in reason
+    assert "127.0.0.1" in reason
+    assert reason.endswith("check host")
+
+
+def test_a_client_certificate_opens_the_door_and_nothing_else_does(house: House, keys: Path) -> None:
+    """None, one of another authority, and a key that is locked or does not belong to it are told apart or named."""
+    start(house, keys, "broker", "require_certificate true")
+    ca = f"{keys}/ca.crt"
+    assert "check cert and key" in refused(house, house.settings(tls=TlsSettings(ca=ca)))
+    burglar = TlsSettings(ca, f"{keys}/burglar.crt", f"{keys}/burglar.key")
+    assert "check cert and key" in refused(house, house.settings(tls=burglar))
+    for key in ("locked", "broker"):
+        reason = refused(house, house.settings(tls=TlsSettings(ca, f"{keys}/speaker.crt", f"{keys}/{key}.key")))
+        assert "TLS cannot be set up" in reason
+        assert reason.endswith("check cert and key")
+    house.link(house.settings(tls=TlsSettings(ca, f"{keys}/speaker.crt", f"{keys}/speaker.key")))
+    assert house.next() == LinkUp()
+
+
+def test_tls_on_one_side_only_says_so(house: House, keys: Path) -> None:
+    """The commonest fault of all, in both directions."""
+    start(house, keys)
+    assert "does this port expect TLS?" in refused(house, house.settings())
+    house.broker.kill()
+    house.broker.start(("allow_anonymous true",))
+    reason = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/ca.crt")))
+    assert reason.endswith("does this port speak TLS?")
+
+
+def test_no_secret_is_shown_anywhere(
+    house: House, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not by check, the daemon at its most talkative, its status, its messages, the client commands, or any repr."""
+    secret = "pa55-w0rd-of-the-house"  # noqa: S105 - of this broker
+    passwords = house.broker.add_user("lull", secret)
+    house.broker.start(("allow_anonymous false", f"password_file {passwords}"))
+    (tmp_path / "password").write_text(secret + "\n")
+    (tmp_path / "wrong").write_text(secret[:-1] + "\n")
+    texts = []
+    for name in ("password", "wrong"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(
+            "device: bedroom\naudio: {output: silent}\nstate_dir: state\nplaylists: {rain: {paths: [.]}}\n"
+            f"mqtt: {{host: 127.0.0.1, port: {house.broker.port}, username: lull, password_file: {name}}}\n"
+        )
+        config = load(path)
+        texts += [repr(config), repr(MqttLink(config.mqtt or MqttSettings(), "x", house.told.put, secret))]
+        assert main(["check", "--config", str(path)]) == 0
+        running = Daemon(tmp_path, path.read_text())
+        running.start("--verbose")
+        wanted = "broker: connected" if name == "password" else "check username and password"
+        give_up_s = time.monotonic() + WAIT_S
+        while wanted not in running.log():
+            assert time.monotonic() < give_up_s, running.log()
+            time.sleep(0.05)
+        assert main(["status", "--config", str(path)]) == (0 if name == "password" else 3)
+        if name == "password":
+            texts.append(house.run("mosquitto_sub", "-u", "lull", "-P", secret, "-t", "#", "-v", "-W", "1", "-C", "2"))
+        running.stop()
+        texts += [running.log()]
+    texts += [*capfd.readouterr(), caplog.text]
+    assert "broker" in "".join(texts)
+    assert secret[:-1] not in "".join(texts)

@@ -1,0 +1,94 @@
+"""The desk: from message to request, refusals, and commands that come twice."""
+
+from __future__ import annotations
+
+from player.commands import ReplyTo, Request, SetVolume, Stop
+from player.desk import MAX_REMEMBERED, REPEAT_S, Desk, Taken
+from player.events import Answer, News
+from player.inbox import Refusal
+from player.wire.topics import Incoming, Topics
+
+TOPICS = Topics("lull", "bedroom")
+LOUDER = Incoming("lull/bedroom/cmd/volume", b'{"volume": "+5", "id": "7"}')
+ASKED = Request(SetVolume(5, is_relative=True), "mqtt", ReplyTo("7"))
+DONE = Answer(ReplyTo("7"), is_done=True, text="volume 35", data={})
+
+
+def test_a_command_becomes_a_request_and_what_is_not_ours_nothing() -> None:
+    """As the parser says."""
+    assert Desk(TOPICS).take(LOUDER, 0.0) == Taken(ASKED)
+    assert Desk(TOPICS).take(Incoming("lull/kitchen/cmd/volume", b"5"), 0.0) == Taken()
+
+
+def test_a_command_that_cannot_be_read_is_answered_and_told() -> None:
+    """With the same reason."""
+    answer, news = Desk(TOPICS).take(Incoming("lull/bedroom/cmd/plya", b'{"id": "7"}'), 0.0).events
+    assert isinstance(answer, Answer)
+    assert isinstance(news, News)
+    assert (answer.reply_to, answer.is_done, answer.text) == (ReplyTo("7"), False, news.text)
+    assert news.data == {"reason": news.text, "origin": "mqtt"}
+
+
+def test_what_the_inbox_refused_is_answered_and_told_only_as_news() -> None:
+    """A flood is one event, not ten thousand."""
+    quiet = Desk(TOPICS).take(Refusal(LOUDER, "too many"), 0.0)
+    assert quiet == Taken(events=(Answer(ReplyTo("7"), is_done=False, text="too many", data={}),))
+    told = Desk(TOPICS).take(Refusal(Request(Stop(), "trigger:x", ReplyTo("9")), "too many", is_news=True), 0.0)
+    assert told.events == (
+        Answer(ReplyTo("9"), is_done=False, text="too many", data={}),
+        News("command_rejected", "too many", {"reason": "too many", "origin": "trigger:x"}),
+    )
+
+
+def test_a_retained_command_is_not_even_refused() -> None:
+    """Also where it has expired while it waited."""
+    retained = Incoming(LOUDER.topic, LOUDER.payload, retained=True)
+    assert Desk(TOPICS).take(retained, 0.0) == Taken()
+    assert Desk(TOPICS).take(Refusal(retained, "too late", is_news=True), 0.0) == Taken()
+
+
+def test_a_command_that_comes_twice_is_obeyed_once_and_answered_twice() -> None:
+    """Same id and content: the sender did not hear the first answer, and wants one step and not two."""
+    desk = Desk(TOPICS)
+    assert desk.take(LOUDER, 0.0) == Taken(ASKED)
+    assert desk.take(LOUDER, 0.1) == Taken(), "it is still being obeyed, and will be answered"
+    desk.note(DONE)
+    assert desk.take(LOUDER, REPEAT_S) == Taken(events=(DONE,))
+
+
+def test_the_same_id_with_something_else_or_later_is_another_command() -> None:
+    """A script that always writes the same id is obeyed each time, unless it repeats itself within five seconds."""
+    desk = Desk(TOPICS)
+    desk.take(LOUDER, 0.0)
+    assert desk.take(Incoming(LOUDER.topic, b'{"volume": "+6", "id": "7"}'), 0.1).request is not None
+    assert desk.take(LOUDER, 0.2).request is not None
+    assert desk.take(LOUDER, 0.3 + REPEAT_S).request is not None
+
+
+def test_a_command_without_an_id_is_obeyed_each_time() -> None:
+    """A button that is pressed twice means two steps; a response topic alone names no command."""
+    desk = Desk(TOPICS)
+    for message in (
+        Incoming(LOUDER.topic, b"+5"),
+        Incoming(LOUDER.topic, b"+5", response_topic="me/answers"),
+        Incoming("lull/bedroom/cmd/stop", b'{"id": "7"}'),
+        Incoming("lull/bedroom/cmd/status", b'{"id": "7"}'),
+    ):
+        assert desk.take(message, 0.0).request is not None
+        assert desk.take(message, 0.1).request is not None
+
+
+def test_correlation_data_names_a_command_as_an_id_does() -> None:
+    """Over MQTT 5 there need not be an id."""
+    desk = Desk(TOPICS)
+    message = Incoming(LOUDER.topic, b"+5", response_topic="me/answers", correlation=b"1")
+    assert desk.take(message, 0.0).request is not None
+    assert desk.take(message, 0.1) == Taken()
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """Ids cost memory for a few seconds only, however many there are."""
+    desk = Desk(TOPICS)
+    for number in range(1000):
+        desk.take(Incoming(LOUDER.topic, b'{"volume": "+5", "id": "%d"}' % number), 0.0)
+    assert len(desk._done) == MAX_REMEMBERED

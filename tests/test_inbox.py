@@ -1,0 +1,194 @@
+"""The inbox: nothing of the house's own is lost, commands are bounded, and a stop goes before them all."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+
+import pytest
+
+from player.commands import Play, Request, Stop
+from player.desk import Desk
+from player.events import RanDry
+from player.inbox import MAX_OTHERS, MAX_STOPS, MAX_WAITING, RATE_PER_S, TELL_EVERY_S, TOO_MANY, VOID, Inbox, Refusal
+from player.parts import Inbound
+from player.wire.topics import Incoming, LinkUp, Topics
+from tests.fakes.clock import FakeClock
+
+TOPICS = Topics("lull", "bedroom", ("upstairs",))
+STOP = Incoming("lull/bedroom/cmd/stop", b"")
+STOPS = [
+    STOP,
+    Incoming("lull/all/cmd/stop", b"now"),
+    Incoming("lull/upstairs/cmd/stop", b'{"id": "1"}'),
+    Incoming("lull/bedroom/cmd", b"stop"),
+    Incoming("lull/bedroom/cmd", b' {"id": 5, "command": "stop", "now": true}'),
+    Request(Stop(), "trigger:button"),
+]
+
+
+class House:
+    """An inbox with its desk, and hands on its clock."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.inbox: Inbox[Inbound] = Inbox(self.clock, Desk(TOPICS).lane_of)
+
+    def all(self) -> list[Inbound]:
+        """Everything that waits, in the order in which it is handed out."""
+        found: list[Inbound] = []
+        while True:
+            try:
+                found.append(self.inbox.get(timeout=0.0))
+            except queue.Empty:
+                return found
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def volume(number: int) -> Incoming:
+    return Incoming("lull/bedroom/cmd/volume", str(number).encode())
+
+
+def test_messages_keep_their_order(house: House) -> None:
+    """Commands and what the house says itself, as they came."""
+    mixed: list[Inbound] = [volume(1), RanDry(), Request(Play(), "test"), LinkUp(), volume(2)]
+    for message in mixed:
+        house.inbox.put(message)
+    assert house.all() == mixed
+
+
+@pytest.mark.parametrize("stop", STOPS, ids=str)
+def test_a_stop_goes_first_and_what_waited_before_it_is_void(house: House, stop: Inbound) -> None:
+    """In each of its forms and from each source; what comes after it is obeyed."""
+    for message in (volume(1), Request(Play(), "test"), stop, volume(2)):
+        house.inbox.put(message)
+    assert house.all() == [stop, volume(2), Refusal(volume(1), VOID), Refusal(Request(Play(), "test"), VOID)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Incoming("lull/bedroom/cmd/stop", b"please"),
+        Incoming("lull/bedroom/cmd/playlist", b"stop"),
+        Incoming("lull/bedroom/cmd", b'{"command": "play", "playlist": "stop"}'),
+        Incoming("lull/bedroom/cmd/stopp", b""),
+        Incoming("lull/kitchen/cmd/stop", b""),
+    ],
+    ids=str,
+)
+def test_what_only_looks_like_a_stop_voids_nothing(house: House, message: Incoming) -> None:
+    """A playlist may be called stop, and a stop that is refused asks for nothing."""
+    house.inbox.put(volume(1))
+    house.inbox.put(message)
+    assert house.all() == [volume(1), message]
+
+
+def test_a_flood_is_refused_with_a_reason_and_told_once(house: House) -> None:
+    """What waits stays bounded whatever comes; the first of the surplus is news, and again ten seconds later."""
+    for number in range(10_000):
+        house.inbox.put(volume(number))
+    found = house.all()
+    assert found[:MAX_WAITING] == [volume(number) for number in range(MAX_WAITING)]
+    refused = found[MAX_WAITING:]
+    assert len(refused) <= MAX_WAITING
+    assert {message.reason for message in refused if isinstance(message, Refusal)} == {TOO_MANY}
+    assert [message.is_news for message in refused if isinstance(message, Refusal)].count(True) == 1
+    house.clock.advance(TELL_EVERY_S)
+    for number in range(10_000):
+        house.inbox.put(volume(number))
+    assert [message.is_news for message in house.all() if isinstance(message, Refusal)].count(True) == 1
+
+
+def test_in_the_long_run_so_many_a_second_are_taken(house: House) -> None:
+    """Also by an app that keeps up, because what each of them does to the decoder takes longer than the command."""
+    taken = 0
+    for _ in range(10_000):
+        house.inbox.put(volume(1))
+        taken += sum(isinstance(message, Incoming) for message in house.all())
+        house.clock.advance(0.001)
+    assert taken == pytest.approx(MAX_WAITING + 10 * RATE_PER_S, abs=2)
+
+
+def test_a_stop_in_a_flood_is_taken_at_once(house: House) -> None:
+    """However much has come before it, it is the next message."""
+    for number in range(10_000):
+        house.inbox.put(volume(number))
+    house.inbox.put(STOP)
+    assert house.inbox.get(0.0) == STOP
+
+
+def test_a_flood_of_stops_is_bounded_too(house: House) -> None:
+    """The surplus finds one that is being obeyed; after them a new one is taken again."""
+    for _ in range(10_000):
+        house.inbox.put(STOP)
+    found = house.all()
+    assert found.count(STOP) == MAX_STOPS
+    assert len(found) <= MAX_STOPS + MAX_WAITING
+    house.inbox.put(STOP)
+    assert house.all() == [STOP]
+
+
+def test_a_flood_loses_nothing_of_the_houses_own(house: House) -> None:
+    """An engine's report that got lost would leave a session that waits for it for ever."""
+    for number in range(1000):
+        house.inbox.put(volume(number))
+        house.inbox.put(RanDry())
+    assert house.all().count(RanDry()) == 1000
+
+
+def test_other_peoples_topics_have_a_room_of_their_own(house: House) -> None:
+    """A plug that tells its power a hundred times a second neither fills the memory nor takes the commands' place."""
+    plug = Incoming("tele/plug/SENSOR", b"{}")
+    for _ in range(10_000):
+        house.inbox.put(plug)
+    house.inbox.put(volume(1))
+    found = house.all()
+    assert found.count(plug) == MAX_OTHERS
+    assert volume(1) in found
+
+
+def test_a_command_that_waited_longer_than_it_was_good_for_is_refused(house: House) -> None:
+    """Its expiry goes on counting in here; a stop is obeyed however late."""
+    play = Incoming("lull/bedroom/cmd/play", b"", expires_s=2.0)
+    stop = Incoming("lull/bedroom/cmd/stop", b"", expires_s=2.0)
+    house.inbox.put(play)
+    house.clock.advance(2.0)
+    assert house.all() == [play]
+    house.inbox.put(play)
+    house.clock.advance(2.1)
+    assert house.all() == [Refusal(play, "it came too late: it was good for 2 s", is_news=True)]
+    house.inbox.put(stop)
+    house.clock.advance(100.0)
+    assert house.all() == [stop]
+
+
+@pytest.mark.slow
+def test_many_threads_may_put_while_one_gets() -> None:
+    """Everything that was kept comes out once, and the inbox is empty after it."""
+    house = House()
+
+    def put_all() -> None:
+        for _ in range(500):
+            for message in (volume(1), RanDry(), STOP):
+                house.inbox.put(message)
+
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=put_all) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        found: list[Inbound] = []
+        while any(thread.is_alive() for thread in threads):
+            found += house.all()
+        found += house.all()
+    finally:
+        sys.setswitchinterval(switch_s)
+    assert found.count(RanDry()) == 2000
+    assert found.count(STOP) >= 1
+    assert not house.all()

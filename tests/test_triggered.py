@@ -1,0 +1,254 @@
+"""Triggers in the daemon: what is passed on to the session, what is held back, and what a flood can do."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from player.commands import Command, Pause, Play, Request, Resume, SetVolume, Stop, Toggle
+from player.events import News
+from player.states import State
+from player.triggered import PER_S, STARTS, Arrival, Triggered, would_start
+from player.triggers.mailbox import ROOM, Break, Knock, Mailbox
+from player.triggers.rules import TriggerSettings
+from player.wire.topics import Incoming, LinkDown, LinkUp
+from tests.fakes.clock import FakeClock
+from tests.triggers.rules import settings_of
+
+BUTTON = "name: button, topic: a/button, equals: single, do: toggle, debounce: 0"
+OFF = "name: hush, topic: a/off, do: stop"
+
+
+class Bench:
+    """Triggers with a fake clock and a state that the test sets."""
+
+    def __init__(self, *lines: str, more: str = "", hour: int = 22, is_trusted: bool = True) -> None:
+        self.clock = FakeClock(wall=datetime(2026, 1, 15, hour, 0, tzinfo=UTC), is_trusted=is_trusted)
+        self.inbox: list[Arrival | Knock] = []
+        self.state = State.IDLE
+        self.heard: list[tuple[str, ...]] = []
+        self.triggered = Triggered(settings_of(*lines, more=more), self.inbox.append)
+        self.triggered.attach(self.heard.append)
+
+    def send(self, topic: str, text: str = "x", times: int = 1, *, retained: bool = False) -> None:
+        for _ in range(times):
+            self.triggered.deliver(Incoming(topic, text.encode(), retained))
+
+    def take(self) -> list[Request | News]:
+        return list(self.triggered.take(self.clock.now(), lambda: self.state))
+
+    def requests(self) -> list[tuple[Command, str]]:
+        return [(found.command, found.origin) for found in self.take() if isinstance(found, Request)]
+
+
+def test_a_trigger_asks_with_its_name() -> None:
+    """The origin is what `why`, events and journal show."""
+    bench = Bench(BUTTON)
+    bench.send("a/button", "single")
+    assert bench.inbox == [Knock()]
+    assert bench.requests() == [(Toggle(), "trigger:button")]
+    assert bench.take() == []
+
+
+def test_what_is_not_for_triggers_goes_on_as_it_is() -> None:
+    """Commands and connections are the inbox's; a connection is laid into the row of messages as well."""
+    bench = Bench(BUTTON)
+    command = Incoming("lull/bedroom/cmd/play", b"")
+    for arrival in (LinkUp(), command, LinkDown("gone")):
+        bench.triggered.deliver(arrival)
+    assert bench.inbox == [Knock(), LinkUp(), command, LinkDown("gone")]
+
+
+def test_a_lost_connection_ends_a_for_that_runs() -> None:
+    """Messages before the break belong to it, messages after it begin anew."""
+    bench = Bench("name: t, topic: a/p, equals: empty, for: 10m, do: stop")
+    bench.send("a/p", "empty")
+    bench.triggered.deliver(LinkDown("gone"))
+    assert bench.take() == []
+    assert bench.triggered.wait_s(bench.clock.now().boot_s) == float("inf")
+    bench.send("a/p", "empty")
+    bench.take()
+    assert bench.triggered.wait_s(bench.clock.now().boot_s) == pytest.approx(600)
+    bench.clock.advance(600)
+    assert bench.triggered.wait_s(bench.clock.now().boot_s) == 0
+    assert bench.requests() == [(Stop(), "trigger:t")]
+    assert bench.triggered.wait_s(bench.clock.now().boot_s) == float("inf")
+
+
+@pytest.mark.parametrize("command", [Play(), Toggle(), Resume(), Pause(), Stop(), SetVolume(5)])
+def test_what_begins_sound_depends_on_the_state(command: Command) -> None:
+    """Each command in each state."""
+    starting = {
+        Play: set(State) - {State.PLAYING},
+        Toggle: {State.IDLE, State.PAUSED, State.STOPPING},
+        Resume: {State.PAUSED, State.FADING_OUT},
+    }.get(type(command), set())
+    assert {state for state in State if would_start(command, state)} == starting
+
+
+@pytest.mark.parametrize("verb", ["play", "toggle", "resume"])
+def test_in_the_quiet_hours_no_trigger_starts_sound(verb: str) -> None:
+    """Refused with its reason, as news for everyone; by day it is passed on."""
+    line = f"name: t, topic: a, do: {verb}"
+    night = Bench(line, more="quiet_hours: 21:00-7:00")
+    night.state = State.PAUSED
+    night.send("a")
+    (news,) = night.take()
+    assert isinstance(news, News)
+    assert news.type == "command_rejected"
+    assert news.data["origin"] == "trigger:t"
+    assert "quiet hours (21:00-07:00)" in news.text
+    assert "(a)" in news.text
+    day = Bench(line, more="quiet_hours: 21:00-7:00", hour=12)
+    day.state = State.PAUSED
+    day.send("a")
+    assert len(day.requests()) == 1
+
+
+def test_quiet_hours_let_everything_through_that_begins_no_sound() -> None:
+    """A toggle that pauses, a stop, a volume: stopping is always possible."""
+    bench = Bench(
+        "name: t, topic: a, do: toggle", "name: s, topic: a, do: stop", "name: v, topic: a, do: volume, with: up",
+        more="quiet_hours: 21:00-7:00",
+    )  # fmt: skip
+    bench.state = State.PLAYING
+    bench.send("a")
+    assert [origin for _, origin in bench.requests()] == ["trigger:t", "trigger:s", "trigger:v"]
+
+
+def test_while_the_clock_is_not_set_any_hour_may_be_a_quiet_one() -> None:
+    """With quiet hours starts wait for the clock; without them nothing has to."""
+    bench = Bench(BUTTON, more="quiet_hours: 21:00-7:00", hour=12, is_trusted=False)
+    bench.send("a/button", "single")
+    (news,) = bench.take()
+    assert isinstance(news, News)
+    assert "the clock is not set yet" in news.text
+    free = Bench(BUTTON, is_trusted=False)
+    free.send("a/button", "single")
+    assert free.requests() == [(Toggle(), "trigger:button")]
+
+
+def test_the_state_is_looked_at_between_two_requests() -> None:
+    """Two presses at once: the first starts, the second pauses and is therefore never refused."""
+    bench = Bench(BUTTON)
+    bench.send("a/button", "single", times=2)
+    found = bench.triggered.take(bench.clock.now(), lambda: bench.state)
+    assert isinstance(next(found), Request)
+    bench.state = State.PLAYING
+    assert isinstance(next(found), Request)
+
+
+def test_a_trigger_that_starts_sound_again_and_again_is_put_to_rest() -> None:
+    """Six starts, one piece of news, then nothing until it has been silent for a minute."""
+    bench = Bench(BUTTON)
+    started = told = 0
+    for _ in range(1000):
+        bench.clock.advance(1.0)
+        bench.send("a/button", "single")
+        for found in bench.take():
+            started += isinstance(found, Request)
+            told += isinstance(found, News)
+    assert (started, told) == (STARTS, 1)
+    bench.clock.advance(PER_S - 1)
+    bench.send("a/button", "single")
+    assert bench.take() == []
+    bench.clock.advance(PER_S)
+    bench.send("a/button", "single")
+    assert bench.requests() == [(Toggle(), "trigger:button")]
+
+
+def test_a_person_who_starts_now_and_then_never_meets_the_rest() -> None:
+    """Once in eleven seconds, all night."""
+    bench = Bench(BUTTON)
+    for _ in range(300):
+        bench.clock.advance(11.0)
+        bench.send("a/button", "single")
+        assert len(bench.requests()) == 1
+
+
+def test_a_trigger_at_rest_still_pauses() -> None:
+    """The rest is for what begins sound, not for what ends it."""
+    bench = Bench(BUTTON)
+    for _ in range(STARTS + 3):
+        bench.clock.advance(1.0)
+        bench.send("a/button", "single")
+        bench.take()
+    bench.state = State.PLAYING
+    bench.clock.advance(1.0)
+    bench.send("a/button", "single")
+    assert bench.requests() == [(Toggle(), "trigger:button")]
+
+
+def test_a_flood_keeps_nobody_waiting_and_loses_no_stop() -> None:
+    """Ten thousand messages are one knock and a bounded row, and the one word of another sender is among them."""
+    bench = Bench(BUTTON, OFF)
+    bench.send("a/button", "noise", times=5000)
+    bench.send("a/off")
+    bench.send("a/button", "noise", times=5000)
+    assert bench.inbox == [Knock()]
+    assert bench.requests() == [(Stop(), "trigger:hush")]
+
+
+def test_what_a_flood_gave_up_is_a_line_in_the_journal(caplog: pytest.LogCaptureFixture) -> None:
+    """Told once, and again after thousands."""
+    bench = Bench(BUTTON)
+    with caplog.at_level(logging.WARNING, "lull.triggers"):
+        for _ in range(3):
+            bench.send("a/button", "noise", times=ROOM + 100)
+            bench.take()
+        assert caplog.text.count("given up") == 1
+        bench.send("a/button", "noise", times=1000)
+        bench.take()
+    assert caplog.text.count("given up") == 2
+
+
+def test_the_journal_says_which_topic_started_sound(caplog: pytest.LogCaptureFixture) -> None:
+    """By the logger that says the same twice, each time; what only pauses by the one that counts, a stop by neither."""
+    bench = Bench(BUTTON, OFF)
+    bench.send("a/button", "single", times=2)
+    bench.send("a/off")
+    with caplog.at_level(logging.INFO, "lull"):
+        bench.take()
+        bench.state = State.PLAYING
+        bench.send("a/button", "single")
+        bench.take()
+    said = "trigger:button asks for toggle: 'single' on a/button"
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [
+        ("lull", said), ("lull", said), ("lull.triggers", said),
+    ]  # fmt: skip
+
+
+def test_a_reload_leaves_alone_what_did_not_change() -> None:
+    """A `for` that runs goes on, the link is told the new list, a trigger that is gone is deaf."""
+    waiting = "name: t, topic: a/p, equals: empty, for: 10m, do: stop"
+    bench = Bench(waiting, BUTTON)
+    bench.send("a/p", "empty")
+    bench.take()
+    bench.clock.advance(60)
+    bench.triggered.change(settings_of(OFF, waiting))
+    assert bench.triggered.wait_s(bench.clock.now().boot_s) == pytest.approx(540)
+    assert bench.heard == [("a/p", "a/button"), ("a/off", "a/p")]
+    bench.inbox.clear()
+    bench.send("a/button", "single")
+    assert bench.inbox == [Incoming("a/button", b"single")]
+    bench.triggered.change(TriggerSettings())
+    assert bench.triggered.wait_s(bench.clock.now().boot_s) == float("inf")
+
+
+def test_a_full_mailbox_gives_up_what_is_older_of_the_loudest_sender() -> None:
+    """The latest word of everybody stays, in its order; so does a break of the connection."""
+    box = Mailbox()
+    assert box.put(Incoming("quiet", b"1"))
+    assert not box.put(Break())
+    for number in range(500):
+        box.put(Incoming("loud", str(number).encode()))
+    box.put(Incoming("late", b"2"))
+    found = box.take()
+    assert len(found) == ROOM
+    assert found[:2] == (Incoming("quiet", b"1"), Break())
+    assert found[-2:] == (Incoming("loud", b"499"), Incoming("late", b"2"))
+    assert box.given_up == 503 - ROOM
+    assert box.take() == ()
+    assert box.put(Break())
