@@ -12,6 +12,7 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Final
 
+from player.announced import DiscoverySettings
 from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings
 from player.checks import check_name, check_range
 from player.dates import Dates
@@ -266,6 +267,7 @@ class MqttSettings:
     protocol: MqttProtocol = MqttProtocol.AUTO
     keepalive_s: int = 30
     tls: TlsSettings | None = None
+    discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
 
     def __post_init__(self) -> None:
         if not self.host:
