@@ -115,6 +115,11 @@ class Keeper:
         return self._entries_on
 
     @property
+    def plan(self) -> tuple[bool, tuple[Entry, ...]]:
+        """Whether the schedule is on, and what it starts."""
+        return self.is_schedule_enabled, self.entries_on
+
+    @property
     def tracks(self) -> dict[str, Track]:
         """Everything that the library found, by uri."""
         return {track.uri: track for read in self._reads.values() for track in (*read.opening, *read.tracks)}

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from player.caps import NightCap, SessionSettings
-from player.commands import AllowAgain, NeverAgain, Pause, Play, SetTimer, SetVolume, Stop
+from player.commands import AllowAgain, NeverAgain, Pause, Play, SetSchedule, SetStartTime, SetTimer, SetVolume, Stop
 from player.events import LibraryRead, Track
 from player.orders import PlayItem, RampTo
 from player.safety import MAX_RISE_DB_PER_S
@@ -268,6 +268,24 @@ def test_a_start_that_was_stopped_by_hand_is_not_caught_up_with_after_a_crash() 
     nights.run_for(1800.0)
     assert len(nights.events("session_started")) == 1
     assert not nights.engine.heard
+
+
+@pytest.mark.parametrize("change", ["moved", "switched on"])
+def test_what_was_passed_over_when_the_schedule_was_changed_is_not_caught_up_with(change: str) -> None:
+    """At 22:40 an entry is moved to 22:35, or the schedule is switched on again: silence, after a restart as well."""
+    settings = replace(SETTINGS, schedule=(Entry("night", time(22, 30 if change == "switched on" else 50)),))
+    nights = Remembering(settings, EVENING)
+    nights.command(SetSchedule(is_enabled=False))
+    nights.run_for(40 * 60.0)
+    if change == "moved":
+        nights.command(SetStartTime("night", time(22, 35)))
+    nights.command(SetSchedule(is_enabled=True))
+    nights.run_for(60.0)
+    nights.die(off_s=5.0)
+    nights.run_for(1800.0)
+    assert not nights.events("session_started")
+    nights.run_for(86_400.0)
+    assert len(nights.events("session_started")) == 1
 
 
 def test_a_loop_of_restarts_is_no_loop_of_sounds() -> None:

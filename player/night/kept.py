@@ -73,7 +73,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What a person changed in the schedule, and which starts have been made."""
+    """What a person changed in the schedule, when that was last, and which starts have been made."""
 
     is_enabled: bool = True
     off: frozenset[str] = frozenset()
@@ -81,6 +81,7 @@ class Switches:
     times: tuple[tuple[str, Moved], ...] = ()
     once: Entry | None = None
     made: tuple[Made, ...] = ()
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Kept:
         memory.off.update(switches.off)
         memory.skipped, memory.once = switches.skipped, switches.once
         memory.times.update(switches.times)
+        memory.changed_at = switches.changed_at
 
 
 RECORD: Final = "record"

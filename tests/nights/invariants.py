@@ -10,12 +10,12 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from player.commands import Stop
-from player.events import Snapshot
+from player.events import Answer, Snapshot
 from player.night.schedule import moment_of
 from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
 from player.states import State
 from player.units import SILENCE_DB, volume_to_db
-from tests.nights.harness import Nights
+from tests.nights.remembering import Died, Remembering
 from tests.nights.stories import Happening, Story
 
 SLACK_S = 1.0
@@ -30,7 +30,7 @@ class Broken(AssertionError):
 class Watcher:
     """Looks on while a story is played."""
 
-    def __init__(self, story: Story, nights: Nights) -> None:
+    def __init__(self, story: Story, nights: Remembering) -> None:
         self._story = story
         self._nights = nights
         self._told = 0
@@ -43,10 +43,18 @@ class Watcher:
         self.started: list[tuple[str, datetime]] = []
         self.missed: list[tuple[str, datetime]] = []
 
-    def note(self, happening: Happening) -> None:
-        """Something has just been done; after a stop it ends, whatever was asked before it."""
-        is_stop = happening.words.startswith(Stop.__name__ + "(")
+    def note(self, happening: Happening, result: object) -> None:
+        """Something has just been done; after a stop it ends, whatever was asked before it, and stays so."""
+        if happening.words.startswith("the daemon dies"):
+            return
+        is_stop = happening.words.startswith(Stop.__name__ + "(") and isinstance(result, Answer) and result.is_done
         self._stopped_by_s = self._nights.now.boot_s + STOP_S if is_stop else math.inf
+
+    def note_death(self) -> None:
+        """The daemon is about to die: nothing sounds any more, and nobody will say that the session ended."""
+        self._hear_news()
+        self._is_open = False
+        self._level_db = SILENCE_DB
 
     def look(self) -> None:
         """Check everything at the present instant."""
@@ -67,6 +75,8 @@ class Watcher:
                 self._is_open = True
                 if not data["why"]:
                     raise Broken("a session started without a reason")
+                if data["why"] == "resume" and self._stopped_by_s < math.inf:
+                    raise Broken("a session came back after a stop")
                 if data["why"].startswith("schedule:"):
                     self.started.append((data["why"].removeprefix("schedule:"), told.now.wall))
                 self._stopped_by_s = math.inf
@@ -138,15 +148,19 @@ def _near(wall: datetime, moment: datetime) -> bool:
 
 def play(story: Story, lasts_s: float) -> None:
     """Play a story to its end. Raises Broken."""
-    nights = Nights(story.settings, story.evening, longest_idle_s=600.0)
+    nights = Remembering(story.settings, story.evening, longest_idle_s=600.0)
     watcher = Watcher(story, nights)
     nights.on_step = watcher.look
+    nights.on_death = watcher.note_death
     began_s = nights.now.boot_s
     for happening in story.happenings:
         nights.run_for(max(0.0, began_s + happening.at_s - nights.now.boot_s))
-        happening.do(nights)
-        nights.take_reports()
-        watcher.note(happening)
+        result = happening.do(nights)
+        try:
+            nights.take_reports()
+        except Died:
+            nights.die(off_s=0.5)
+        watcher.note(happening, result)
         watcher.look()
     nights.run_for(began_s + lasts_s - nights.now.boot_s)
     watcher.finish()

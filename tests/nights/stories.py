@@ -48,7 +48,7 @@ from player.settings import (
     TimerSetting,
     VolumeSettings,
 )
-from tests.nights.harness import Nights
+from tests.nights.remembering import Remembering
 
 ZONES: Final = tuple(
     map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"))
@@ -65,7 +65,7 @@ class Happening:
 
     at_s: float
     words: str
-    do: Callable[[Nights], object]
+    do: Callable[[Remembering], object]
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,8 @@ def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Ha
         ("a track cannot be opened", lambda nights: nights.engine.broken.add("b")),
         ("no track can be opened", lambda nights: nights.engine.broken.update("abcd")),
         ("all tracks are good again", lambda nights: nights.engine.broken.clear()),
+        ("the daemon dies", lambda nights: nights.die(off_s=0.5)),
+        ("the daemon dies at its next write", lambda nights: nights.die_at_next_write()),
     ]
     if not is_steady:
         by_s = rng.choice((-90_000.0, -3600.0, -30.0, 30.0, 3600.0, 90_000.0))
