@@ -100,9 +100,9 @@ class App:
     def _open_link(self, config: Config) -> None:
         if config.mqtt is None:
             return
-        device = config.settings.device
-        self._topics = self._desk.topics = topics.Topics(config.mqtt.prefix, device, config.mqtt.groups)
-        self._link = self._parts.make_link(config.mqtt, device, self._triggered.deliver)
+        self._topics = topics.Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
+        self._desk.topics = self._topics
+        self._link = self._parts.make_link(config.mqtt, self._topics.device, self._triggered.deliver)
         self._triggered.attach(self._link.listen)
         self._link.start()
 

@@ -45,7 +45,7 @@ def test_without_the_guard_the_output_meter_mutes_and_a_ramp_brings_the_sound_ba
     rig = Rig({"a": script(with_part(whispers(90.0), 40.0, slam()))})
     rig.play("a")
     rig.engine.order(RampTo(0.0, 30.0))
-    rig.engine._chain.guard.process = lambda hops, _volume, _room: hops  # type: ignore[method-assign]
+    rig.engine._chain.guard.process = lambda hops, _volumes: hops  # type: ignore[method-assign]
     rig.run(45.0)
     del rig.engine._chain.guard.process
     assert [report.clause for report in rig.reported(ClauseBroken)] == ["C1"]

@@ -160,8 +160,12 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     Raises:
         StoreError: there is none, or it cannot be read.
     """
-    if not path.exists():
-        raise StoreError(f"{path} does not exist: nothing has been remembered yet")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise StoreError(f"{path} does not exist: nothing has been remembered yet") from None
+    except OSError as fault:
+        raise StoreError(f"{path} cannot be read: {fault.strerror}") from fault
     address = f"file:{quote(str(path))}?mode=ro"
     for options in ("", "&immutable=1"):
         base = sqlite3.connect(address + options, uri=True, timeout=BUSY_MS / 1000, check_same_thread=False)

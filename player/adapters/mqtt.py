@@ -167,15 +167,6 @@ class Broker:
             return False  # the connection ended, and its sockets were closed, between two lines of paho
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
-        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
-        if gone:
-            self._client.unsubscribe(list(gone))
-        if new and self._is_v5:
-            self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in new])
-        elif new:
-            self._client.subscribe([(name, 1) for name in new])
-
     def _describe(self, payload: bytes, correlation: bytes | None, *, is_lasting: bool) -> Properties:
         """What MQTT 5 says about a message beside its payload."""
         properties = _properties(PacketTypes.PUBLISH)
@@ -189,6 +180,15 @@ class Broker:
         if not is_lasting:
             properties.MessageExpiryInterval = NEWS_EXPIRY_S
         return properties
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
+        if gone:
+            self._client.unsubscribe(list(gone))
+        if new and self._is_v5:
+            self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in new])
+        elif new:
+            self._client.subscribe([(name, 1) for name in new])
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
         """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""

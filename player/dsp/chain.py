@@ -20,8 +20,8 @@ import numpy as np
 
 from player.dsp.declick import Declick
 from player.dsp.gain import applied, let_down
-from player.dsp.guard import Guard
-from player.dsp.hearing import HOP_FRAMES
+from player.dsp.guard import Guard, Volumes
+from player.dsp.hearing import HOP_FRAMES, HOP_S
 from player.dsp.highpass import HighPass
 from player.dsp.hops import Hops
 from player.dsp.limiter import Limiter
@@ -29,11 +29,15 @@ from player.dsp.meter import LevelMeter
 from player.dsp.output_meter import Broken, OutputMeter
 from player.dsp.ramp import Ramp
 from player.dsp.types import Block, MakePowerMeter
-from player.safety import FAULT_LEVEL
+from player.safety import FAULT_LEVEL, MAX_RISE_DB_PER_S
 from player.units import CHANNELS, SILENCE_DB, db_to_gain
 
 MOST: Final = 4 * FAULT_LEVEL
 """No mixture of sanitised decks under gains of at most +6 dB gets so far."""
+_RISE: Final = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
+"""As a factor of the power, in a hop."""
+_LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
+"""So many hops after the ramp the guard hears them."""
 _LET_GO: Final = let_down(HOP_FRAMES)
 """5 ms from what sounds to silence: a mute is no click."""
 
@@ -68,6 +72,7 @@ class Chain:
         self._highpass = HighPass()
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
         self._room = 0.0
+        self._left = [_RISE] * _LATE_HOPS
 
     def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
         """From the next block on: the programme target, and what the level of what sounds habitually reaches."""
@@ -120,15 +125,15 @@ class Chain:
     def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
         """Whole hops behind the guard, and the volume that counts as full."""
         clean = self._highpass.process(hops)
-        volume, room = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
+        volumes = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
         self.before_guard = loud = self.declick.process(loud)
-        return self.guard.process(loud, volume, room), max(volume)
+        return self.guard.process(loud, volumes), max(volumes.full)
 
-    def _volumes(self, hops: int, *, moves: bool) -> tuple[list[float], list[float]]:
-        """For each of the coming hops the volume that counts as full, and the lowest since silence."""
-        ramp, full, low = self.ramp, [], []
-        target = _power(ramp.target_db)
+    def _volumes(self, hops: int, *, moves: bool) -> Volumes:
+        """What the guard is to know of the coming hops."""
+        ramp, full, low, left = self.ramp, [], [], self._left
+        target, former = _power(ramp.target_db), _power(ramp.level_db)
         for hop in range(1, hops + 1):
             level = _power(ramp.level_ahead_db(hop * HOP_FRAMES) if moves else ramp.level_db)
             if level == 0.0:
@@ -137,7 +142,10 @@ class Chain:
                 self._room = min(self._room or target, target)
             full.append(max(level, target))
             low.append(self._room)
-        return full, low
+            left.append(max(1.0, _RISE * former / level) if level > former else _RISE)
+            former = level
+        self._left = left[hops:]
+        return Volumes(full, low, [min(left[hop : hop + _LATE_HOPS + 1]) for hop in range(hops)])
 
     def _is_fit(self, block: Block, most: float) -> bool:
         """Whether each sample is a number and no larger; if not, all is hushed (C5). NaN fails both comparisons."""

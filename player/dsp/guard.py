@@ -19,9 +19,15 @@ B and Q count as no less than the floor: what the room hides anyway. A bound on 
 that a level that stops being familiar while it sounds is let down, not cut. H is followed at no more than 5 dB/s, so a
 rise of the ramp passes nearly as it is, and anything steeper is made so.
 
-The gain falls at once and returns with a time constant of 40 ms. A hop's gain holds for each of its samples: at the
-border of two hops stands the lower gain, and between borders a straight line in dB. That is why the stage is one hop
-late. The gains as they were applied, not as they were asked for, are what H, B and Q are made of.
+The gain falls at once. It returns with a time constant of 40 ms where that is not heard, in the pauses behind what was
+held down: as long as the hop stays 1 dB below the fast level E. Otherwise its return is a rise like any other: 6 dB/s,
+less what the ramp takes of them and what comes in rises by, so that the guard holds still while a ramp or a deck rises
+at 6 dB/s. (A return of 40 ms on top of a ramp was measured at 10 dB/s.) What comes in as an onset is not let in by more
+than 1.5 dB over what became of the sound before it, or its KI would be raised by as much.
+
+A hop's gain holds for each of its samples: at the border of two hops stands the lower gain, and between borders a
+straight line in dB. That is why the stage is one hop late. The gains as they were applied, not as they were asked for,
+are what H, B and Q are made of.
 
 Where it falls short: what is held down for long is flattened. A sound that comes back after over 30 s is new again; a
 bell each minute is tamed each minute. What is also far over C3 ends its rise more sharply than it came: its KI can be
@@ -32,6 +38,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -69,6 +76,10 @@ APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
 LET_DOWN: Final[float] = 10.0 ** (-20.0 * HOP_S / 10.0)
 _LET_DOWN_CHUNK: Final[float] = LET_DOWN**CHUNK_HOPS
 RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
+UNHEARD: Final = 0.8
+"""1 dB below E: less would let a steady tone dip and come back."""
+LET_IN: Final = 1.4
+"""1.5 dB. With 1.15 dB whispers behind a word that was held down are held down for over 1 % of the time, C9's limit."""
 FLOOR: Final[float] = 10.0**-1.8
 """18 dB under calm, 6 dB below the floor of the contract, because calm material may lie below the target."""
 HABITUAL: Final[float] = 10.0**-0.6
@@ -82,6 +93,21 @@ _SHARE: Final = 0.1
 _LOWEST: Final = 1e-9
 """-90 dB, so that a gain has a logarithm; silence under full scale."""
 _STEPS: Final = np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """What the guard is told of the volume: power gains, one a hop.
+
+    Attributes:
+        full: what C3 counts as full level: the ramp's, or its target's if higher.
+        low: the lowest since silence; the floor hangs on it.
+        left: by how much the guard's own gain may rise, as a factor: what the ramp leaves of 6 dB/s.
+    """
+
+    full: Sequence[float]
+    low: Sequence[float]
+    left: Sequence[float]
 
 
 class Guard:
@@ -112,6 +138,7 @@ class Guard:
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
         self._used_to = 0.0
+        self._came = 0.0  # the fast level of what comes in, up to the hop that is held back
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
@@ -146,36 +173,34 @@ class Guard:
         """So many hops of silence were heard that did not come through here."""
         self._hear([0.0] * hops, [0.0] * hops)
 
-    def process(self, hops: Block, volume: Sequence[float], room: Sequence[float]) -> Block:
-        """Whole chunks of ten hops, shape (n * 2400, 2), one hop later.
-
-        Args:
-            hops: what the ramp gave.
-            volume: for each hop the power gain that C3 counts as full level: the ramp's, or its target's if higher.
-            room: for each hop the power gain of the lowest volume since silence; the floor hangs on it.
-        """
+    def process(self, hops: Block, volumes: Volumes) -> Block:
+        """Whole chunks of ten hops as the ramp gave them, shape (n * 2400, 2), one hop later."""
+        full, low, left = volumes.full, volumes.low, volumes.left
         count = len(hops) // HOP_FRAMES
         powers = self._meter.powers(hops)
         peaks = np.square(np.abs(hops.reshape(count, -1)).max(axis=1)).tolist() if count else []
         borders = [self._border]
         for at in range(0, count, CHUNK_HOPS):
             part = slice(at, at + CHUNK_HOPS)
-            if self._are_calm(powers[part], peaks[part], volume[part], room[at]):
+            if self._are_calm(powers[part], peaks[part], full[part], low[at]):
                 borders += [1.0] * CHUNK_HOPS
             else:
-                borders += map(self._step, powers[part], peaks[part], volume[part], room[part])
+                borders += map(self._step, powers[part], peaks[part], full[part], low[part], left[part])
         self.reduction_db = -10.0 * math.log10(min(borders))
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]
         return _applied(window[: len(hops)], borders)
 
-    def _step(self, power: float, peak: float, full: float, low: float) -> float:
+    def _step(self, power: float, peak: float, full: float, low: float, left: float) -> float:
         """Decide about one hop; the power gain at its start, which settles the hop before."""
-        gain, former = 1.0, self._gain
+        gain, former, came = 1.0, self._gain, self._came
         if power > _TINY or peak > _TINY:
             gain = min(1.0, self._bound(power, peak, full, low))
+        self._came = FAST_KEEP * came + FAST_TAKE * power
         if gain > former:
-            gain = former + (gain - former) * RETURN
+            unheard = UNHEARD * self._hearing.fast / max(power, _TINY)
+            risen = max(1.0, left * came / max(self._came, _TINY))
+            gain = min(former + (gain - former) * RETURN, max(former * risen, unheard))
             gain = gain if gain < _NEARLY_ONE else 1.0
         border = min(gain, former)
         self._settle(border)
@@ -205,6 +230,7 @@ class Guard:
             return False
         self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
+        self._came = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
         self._fast_bound *= _LET_DOWN_CHUNK
@@ -235,6 +261,8 @@ class Guard:
             level, late = fast / full_power, late / full_power
             left = min(self._momentary.bound(level, late), self._short_term.bound(level, late))
             room = min(room, full_power * left)
+        if power > max(self._came, background):
+            room = min(room, LET_IN * power * max(fast, background) / max(self._came, background))
         allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM)
         return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from player.adapters.ebur128 import HopMeter, ProgrammeMeter
 from player.dsp.chain import Chain
-from player.dsp.guard import Guard
-from player.dsp.hearing import HOP_FRAMES, Hearing, to_lufs
+from player.dsp.guard import Guard, Volumes
+from player.dsp.hearing import HOP_FRAMES, HOP_S, Hearing, to_lufs
 from player.dsp.startle import Judge, Onset
 from tests.signals import Sound, frames_of, in_blocks, pink, rng_for, scaled, silence
 
@@ -25,13 +26,25 @@ def at_lufs(sound: Sound, lufs: float) -> Sound:
     return scaled(sound, lufs - meter.integrated_lufs)
 
 
+def at_full(frames: int) -> Volumes:
+    """Full volume, and nothing else that rises."""
+    ones = [1.0] * (frames // HOP_FRAMES)
+    return Volumes(ones, ones, [10 ** (0.6 * HOP_S)] * len(ones))
+
+
+def kept(sound: Sound) -> Sound:
+    """The sound, made once for many tests: none of them may change it."""
+    sound.setflags(write=False)
+    return sound
+
+
 def guarded(sound: Sound, *, strict: bool = False) -> tuple[Sound, Guard]:
     """What a guard at full volume makes of a sound, and the guard; whole blocks, without the delay."""
     guard = Guard(HopMeter, TARGET)
     guard.is_strict = strict
-    ones = [1.0] * (BLOCK // HOP_FRAMES)
+    volumes = at_full(BLOCK)
     whole = sound[: len(sound) // BLOCK * BLOCK]
-    parts = [guard.process(block, ones, ones) for block in in_blocks(np.concatenate((whole, silence(0.1))), BLOCK)]
+    parts = [guard.process(block, volumes) for block in in_blocks(np.concatenate((whole, silence(0.1))), BLOCK)]
     return np.concatenate(parts)[HOP_FRAMES : HOP_FRAMES + len(whole)], guard
 
 
@@ -114,6 +127,7 @@ def emergence_db(sound: Sound, floor_lufs: float) -> float:
     return most
 
 
+@cache
 def whispers(duration_s: float, name: str = "whispers") -> Sound:
     """Words of noise with pauses between them, over faint noise; at the target."""
     rng, sound = rng_for(name), pink(duration_s, rms=1.0, name=name)
@@ -123,13 +137,14 @@ def whispers(duration_s: float, name: str = "whispers") -> Sound:
         at = frames_of(at_s)
         envelope[at : at + len(word)] += word
         at_s += len(word) / 48_000 + (rng.uniform(0.6, 2.0) if rng.random() < 0.12 else rng.uniform(0.02, 0.15))
-    return at_lufs((sound * envelope[:, np.newaxis]).astype(np.float32), TARGET)
+    return kept(at_lufs((sound * envelope[:, np.newaxis]).astype(np.float32), TARGET))
 
 
+@cache
 def rain(duration_s: float) -> Sound:
     """Steady noise with drops in it; at the target."""
     rng, sound = rng_for("rain"), pink(duration_s, rms=0.05, name="rain")
     for at in rng.integers(0, len(sound) - 2_000, int(duration_s * 20)):
         drop = rng.normal(0, 0.12, (1_500, 2)) * np.exp(-np.arange(1_500) / 250)[:, np.newaxis]
         sound[at : at + 1_500] += drop.astype(np.float32)
-    return at_lufs(sound, TARGET)
+    return kept(at_lufs(sound, TARGET))

@@ -17,6 +17,7 @@ from tests.dsp.cut import Process, assert_same_bits_however_cut, run
 from tests.dsp.test_ramp import assert_rises_gently, levels_db
 from tests.rig import let_dc_through
 from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, rng_for, scaled, silence, tone
+from tests.sound import fastest_rise
 
 LATE = 3360
 """The hops wait for their chunk 2400 frames, declick is 480 late, the guard 240, the limiter 240."""
@@ -49,6 +50,30 @@ def test_quiet_sound_at_full_level_passes_bit_by_bit(name: str) -> None:
     out = run(chain.process, in_blocks(np.concatenate((sound, silence(0.07))), 4800))
     assert out[LATE:].tobytes() == sound.tobytes()
     assert chain.faults == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hz", "volume_db", "fade_in_s", "lead_frames"),
+    [(640.0, -20.2, 10.0, 621), (900.0, -35.4, 10.5, 6443), (900.0, -20.2, 10.5, 3718), (440.0, 0.0, 12.0, 352)],
+)
+def test_what_the_guard_lets_go_in_a_rise_does_not_add_to_it(
+    hz: float, volume_db: float, fade_in_s: float, lead_frames: int
+) -> None:
+    """C2: a tone that is held down while it fades in never rises faster than 6 dB/s, in the fade or behind it."""
+    chain, held_db = Chain(-1.0, -23.0, HopMeter), 0.0
+    chain.set_target(-23.0, -26.0)
+    calm = scaled(tone(fade_in_s + 4.0, hz, 0.25), -10.3)  # at the target
+    parts = [chain.process(calm[:lead_frames])]
+    chain.ramp.to(volume_db, fade_in_s)
+    for block in in_blocks(calm, 4800):
+        parts.append(chain.process(block))
+        held_db = max(held_db, chain.guard.reduction_db)
+    assert held_db > 1.0, "or there would be nothing to let go"
+    full_db = 20 * math.log10(0.25 / math.sqrt(2)) - 10.3 + volume_db
+    rise = fastest_rise(np.concatenate(parts), full_db - 58.0)
+    assert rise.db_per_s <= 6.0 + 0.01, rise
+    assert np.abs(parts[-1]).max() == pytest.approx(0.25 * 10 ** ((volume_db - 10.3) / 20), rel=0.01)
 
 
 @pytest.mark.parametrize("name", HAZARDS)

@@ -67,7 +67,7 @@ def test_c3_is_meant_relative_to_the_volume() -> None:
 def test_a_chain_without_its_guard_is_muted_and_stands_at_silence() -> None:
     """The meter alone: the slam is never played, the block ends in 5 ms, and only a ramp brings sound back."""
     chain, sound = Chain(-1.0, TARGET, HopMeter), with_part(whispers(50.0), 40.0, slam())
-    chain.guard.process = lambda hops, _volume, _room: hops  # type: ignore[method-assign]
+    chain.guard.process = lambda hops, _volumes: hops  # type: ignore[method-assign]
     chain.ramp.to(0.0, 30.0)
     parts, broken = [], []
     for block in in_blocks(sound, 4_800):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +22,17 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def keys() -> Iterator[Path]:
     """Two authorities; certificates of 127.0.0.1, of another host, of a speaker, and of a speaker nobody knows."""
-    folder = tmp_path_factory.mktemp("keys")
-    folder.chmod(0o755)
-    for parent in folder.parents:
-        if parent.name.startswith("pytest-"):
-            parent.chmod(0o755)  # mosquitto reads them as a user of its own
+    # not under pytest's own folder, which is closed to the user that mosquitto becomes
+    with tempfile.TemporaryDirectory(prefix="lull-test-keys-") as folder:
+        Path(folder).chmod(0o755)
+        make_keys(Path(folder))
+        yield Path(folder)
+
+
+def make_keys(folder: Path) -> None:
+    """Keys and certificates as PEM files, for two days."""
 
     def openssl(*args: str) -> None:
         subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=folder)
@@ -50,7 +55,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     openssl("ec", "-in", "speaker.key", "-aes256", "-passout", "pass:s3cret", "-out", "locked.key")
     for path in folder.glob("*.key"):
         path.chmod(0o644)
-    return folder
 
 
 @pytest.fixture

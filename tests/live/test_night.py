@@ -25,9 +25,8 @@ VOLUME = 80
 TONE_DB = level_db(PEAK) + volume_to_db(VOLUME)
 """Level of a tone at the volume used here, in dBFS."""
 PEAK_OUT = PEAK * 10 ** ((programme_gain_db(PEAK) + volume_to_db(VOLUME)) / 20)
-RISE = 10.0
-"""Less is no onset and scores KI 0. lull's own ramps are held to 6 dB/s in tests/dsp and tests/test_engine.py; where
-the guard lets go of what it held in a rise, a few tenths of a decibel come on top for a moment."""
+RISE = 6.6
+"""6 dB/s, and what the measurement adds: the ripple of a tone, and the blocks of a sound server."""
 
 Samples = npt.NDArray[np.float32]
 Make = Callable[[str], Daemon]
