@@ -40,7 +40,7 @@ _AT_ONCE: Final = frozenset({"bans", "deaths", "tries"})
 def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now) -> Kept:
     """All documents as they are now."""
     memory = keeper.memory
-    record = keeper.interrupted if keeper.run is None else _record(keeper.run, now)
+    record = keeper.interrupted if keeper.run is None else _record(keeper.run, keeper.boot, now)
     switches = Switches(
         is_enabled=keeper.is_schedule_enabled,
         off=frozenset(memory.off),
@@ -54,7 +54,7 @@ def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now) -> Kept:
     return Kept(record, tries, keeper.choices, switches, bans, deaths, frozenset(memory.nights))
 
 
-def _record(run: Run, now: Now) -> Record | None:
+def _record(run: Run, boot: str, now: Now) -> Record | None:
     """The session as it can be brought back; None while a person wants silence."""
     if run.state not in {State.PLAYING, State.FADING_OUT}:
         return None
@@ -76,6 +76,7 @@ def _record(run: Run, now: Now) -> Record | None:
         wall=now.wall,
         boot_s=now.boot_s,
         is_trusted=now.trusted,
+        boot=boot,
     )
 
 

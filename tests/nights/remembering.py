@@ -27,6 +27,7 @@ class Remembering(Nights):
         store: what survives.
         dies_at_write: the daemon dies just before this write is made, counted from 1; None: it does not.
         on_death: called at each death.
+        settings: in force from the next start on.
     """
 
     def __init__(
@@ -36,8 +37,8 @@ class Remembering(Nights):
         self.dies_at_write: int | None = None
         self.deaths = 0
         self.on_death: Callable[[], None] = lambda: None
-        self._settings = settings
-        super().__init__(settings, wall, tracks, longest_idle_s)
+        self.settings = settings
+        super().__init__(settings, wall, tracks, longest_idle_s, self.store.recall())
 
     def write(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
@@ -73,7 +74,7 @@ class Remembering(Nights):
             self.clock.is_trusted = is_trusted
         self.engine = FakeEngine(self.engine.duration_s)
         self.engine.advance(self.now.boot_s)
-        self.session = Session(self._settings, random.Random(self.deaths), self.store.recall())
+        self.session = Session(self.settings, random.Random(self.deaths), self.store.recall())
         self.look()
         self.tell(None)
 
