@@ -6,21 +6,25 @@ what was asked.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from player.commands import Stop
-from player.events import Answer, Snapshot
+from player.events import Snapshot
 from player.night.schedule import moment_of
 from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
 from player.states import State
 from player.units import SILENCE_DB, volume_to_db
 from tests.nights.remembering import Died, Remembering
-from tests.nights.stories import Happening, Story
+from tests.nights.stories import DEATH, Happening, Story
 
 SLACK_S = 1.0
 """A deadline is met within this; what is heard of a fade ends 0.4 s before."""
 STOP_S = 4.0 + SLACK_S
+RECORD_S = 60.0 + SLACK_S
+"""What is written down of a running session may be so old."""
 
 
 class Broken(AssertionError):
@@ -39,22 +43,27 @@ class Watcher:
         self._stopped_by_s = math.inf
         self._level_db = SILENCE_DB
         self._at_s = nights.now.boot_s
-        self._wishes: set[str] = set()
+        self._volume = 0
+        self._owed_by_s = math.inf
+        self._volume_before: int | None = None
         self.started: list[tuple[str, datetime]] = []
         self.missed: list[tuple[str, datetime]] = []
 
-    def note(self, happening: Happening, result: object) -> None:
-        """Something has just been done; after a stop it ends, whatever was asked before it, and stays so."""
-        if happening.words.startswith("the daemon dies"):
-            return
-        is_stop = happening.words.startswith(Stop.__name__ + "(") and isinstance(result, Answer) and result.is_done
-        self._stopped_by_s = self._nights.now.boot_s + STOP_S if is_stop else math.inf
+    def die(self, now_s: float) -> None:
+        """The daemon is dead, and back: what runs on owes its end to the session that was broken off."""
+        lost_s = self._nights.now.boot_s - now_s
+        is_clock_lost = not self._nights.now.trusted
+        self._owed_by_s = self._silent_by_s + RECORD_S + (lost_s if is_clock_lost else 0.0)
+        self._volume_before = self._volume
+        self._is_open, self._level_db = False, SILENCE_DB
+        self._silent_by_s = self._stopped_by_s = math.inf
 
-    def note_death(self) -> None:
-        """The daemon is about to die: nothing sounds any more, and nobody will say that the session ended."""
-        self._hear_news()
-        self._is_open = False
-        self._level_db = SILENCE_DB
+    def note(self, happening: Happening) -> None:
+        """Something has just been done; after a stop it ends, whatever was asked before it."""
+        if not happening.words.startswith(DEATH):
+            self._owed_by_s, self._volume_before = math.inf, None
+        is_stop = happening.words.startswith(Stop.__name__ + "(")
+        self._stopped_by_s = self._nights.now.boot_s + STOP_S if is_stop else math.inf
 
     def look(self) -> None:
         """Check everything at the present instant."""
@@ -64,6 +73,8 @@ class Watcher:
         level_db = self._nights.engine.level_db()
         self._check_level(level_db, shot, now_s)
         self._check_ends(level_db, shot, now_s)
+        self._check_resumed(shot, now_s)
+        self._volume = shot.volume
         self._level_db, self._at_s = level_db, now_s
 
     def _hear_news(self) -> None:
@@ -75,8 +86,6 @@ class Watcher:
                 self._is_open = True
                 if not data["why"]:
                     raise Broken("a session started without a reason")
-                if data["why"] == "resume" and self._stopped_by_s < math.inf:
-                    raise Broken("a session came back after a stop")
                 if data["why"].startswith("schedule:"):
                     self.started.append((data["why"].removeprefix("schedule:"), told.now.wall))
                 self._stopped_by_s = math.inf
@@ -114,12 +123,22 @@ class Watcher:
             if lasted_s > self._story.settings.session.max_s + SLACK_S:
                 raise Broken(f"the session has lasted {lasted_s:.0f} s")
 
+    def _check_resumed(self, shot: Snapshot, now_s: float) -> None:
+        """What was broken off ends when it would have ended, and is no louder."""
+        if shot.why != "resume":
+            return
+        if self._volume_before is not None and shot.volume > self._volume_before:
+            raise Broken(f"resumed at volume {shot.volume}, before it was {self._volume_before}")
+        if shot.timer_remaining_s is not None and now_s + shot.timer_remaining_s > self._owed_by_s:
+            late_s = now_s + shot.timer_remaining_s - self._owed_by_s
+            raise Broken(f"a resumed session ends {late_s:.0f} s later than it would have")
+
     def finish(self) -> None:
         """The night is over: no start twice, and where nobody touched clock or schedule, none lost."""
         started = [(name, wall.date()) for name, wall in self.started if name != "tonight"]
         if self._story.is_steady and len(set(started)) < len(started) and not self._is_schedule_touched():
             raise Broken(f"an entry started twice: {started}")
-        if self._story.is_steady and not self._is_schedule_touched():
+        if self._story.is_steady and not self._story.is_deadly and not self._is_schedule_touched():
             self._check_none_lost()
 
     def _is_schedule_touched(self) -> bool:
@@ -151,19 +170,37 @@ def play(story: Story, lasts_s: float) -> None:
     nights = Remembering(story.settings, story.evening, longest_idle_s=600.0)
     watcher = Watcher(story, nights)
     nights.on_step = watcher.look
-    nights.on_death = watcher.note_death
     began_s = nights.now.boot_s
     for happening in story.happenings:
-        nights.run_for(max(0.0, began_s + happening.at_s - nights.now.boot_s))
-        result = happening.do(nights)
-        try:
+        _live(nights, watcher, began_s + happening.at_s)
+        before_s = nights.now.boot_s
+        deaths = nights.deaths
+        with _dying(nights, watcher):
+            happening.do(nights)
             nights.take_reports()
-        except Died:
-            nights.die(off_s=0.5)
-        watcher.note(happening, result)
+        if nights.deaths > deaths:
+            watcher.die(before_s)
+        watcher.note(happening)
         watcher.look()
-    nights.run_for(began_s + lasts_s - nights.now.boot_s)
+    _live(nights, watcher, began_s + lasts_s)
     watcher.finish()
+
+
+def _live(nights: Remembering, watcher: Watcher, until_s: float) -> None:
+    """Let time pass; whoever dies at a write is back at once."""
+    while nights.now.boot_s < until_s - 1e-6:
+        with _dying(nights, watcher):
+            nights.run_for(until_s - nights.now.boot_s)
+
+
+@contextlib.contextmanager
+def _dying(nights: Remembering, watcher: Watcher) -> Iterator[None]:
+    try:
+        yield
+    except Died:
+        before_s = nights.now.boot_s
+        nights.die()
+        watcher.die(before_s)
 
 
 def shortest(story: Story, lasts_s: float) -> tuple[Story, Broken] | None:

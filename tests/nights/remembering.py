@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
-from player.commands import Command
-from player.events import Answer
 from player.night.kept import Batch
 from player.session import Session, Shutdown
 from player.settings import Settings
@@ -25,9 +23,8 @@ class Remembering(Nights):
 
     Attributes:
         store: what survives.
-        dies_at_write: the daemon dies just before this write is made, counted from 1; None: it does not.
-        on_death: called at each death.
         settings: in force from the next start on.
+        dies_at_write: the daemon dies just before this write is made, counted from 1; None: it does not.
     """
 
     def __init__(
@@ -36,7 +33,6 @@ class Remembering(Nights):
         self.store = FakeMemoryStore()
         self.dies_at_write: int | None = None
         self.deaths = 0
-        self.on_death: Callable[[], None] = lambda: None
         self.settings = settings
         super().__init__(settings, wall, tracks, longest_idle_s, self.store.recall())
 
@@ -47,27 +43,9 @@ class Remembering(Nights):
                 raise Died
             self.store.write(batch)
 
-    def _step(self, left_s: float) -> None:
-        try:
-            super()._step(left_s)
-        except Died:
-            self.die(off_s=0.5)
-
-    def command(self, command: Command, origin: str = "test") -> Answer:
-        """As always; a daemon that dies before it answers has refused."""
-        before = len(self.answers)
-        try:
-            return super().command(command, origin)
-        except Died:
-            self.die(off_s=0.5)
-            del self.answers[before:]
-            self.answers.append(Answer(None, is_done=False, text="it died before it answered", data={}))
-            return self.answers[-1]
-
     def die(self, off_s: float = 2.0, boot: str | None = None, *, is_trusted: bool = True) -> None:
         """The daemon dies at once and is back after a while; with another ``boot`` the machine was off meanwhile."""
         self.deaths += 1
-        self.on_death()
         self.clock.advance(off_s)
         if boot is not None:
             self.store.boot = boot
@@ -82,10 +60,6 @@ class Remembering(Nights):
         """The library looks at all playlists."""
         for name in self.library:
             self.tell(self.read(name))
-
-    def die_at_next_write(self) -> None:
-        """Just before it."""
-        self.dies_at_write = len(self.store.batches) + 1
 
     def switch_off(self) -> None:
         """A clean end."""

@@ -55,6 +55,7 @@ ZONES: Final = tuple(
 )
 CHANGES: Final = tuple(date(2026, month, day) for month, day in ((3, 28), (10, 24), (3, 7), (10, 31), (10, 3), (4, 4)))
 """The evenings before the clocks change in one of the zones."""
+DEATH: Final = "death"
 LASTS_S: Final = 15 * 3600.0
 """From seven in the evening to ten in the morning."""
 
@@ -77,6 +78,11 @@ class Story:
     evening: datetime
     happenings: tuple[Happening, ...]
     is_steady: bool
+
+    @property
+    def is_deadly(self) -> bool:
+        """Whether the daemon dies in it."""
+        return any(happening.words.startswith(DEATH) for happening in self.happenings)
 
     def __str__(self) -> str:
         lines = [f"seed {self.seed}, from {self.evening.isoformat()}", f"  {self.settings}"]
@@ -135,6 +141,8 @@ def _timer(rng: random.Random) -> TimerSetting:
 
 def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Happening:
     at_s = rng.uniform(0.0, LASTS_S - 7200.0)
+    if rng.random() < 0.15:
+        return _death(rng, at_s, is_steady=is_steady)
     if rng.random() < 0.7:
         command = _command(rng, settings)
         return Happening(at_s, str(command), lambda nights: nights.command(command))
@@ -146,8 +154,6 @@ def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Ha
         ("a track cannot be opened", lambda nights: nights.engine.broken.add("b")),
         ("no track can be opened", lambda nights: nights.engine.broken.update("abcd")),
         ("all tracks are good again", lambda nights: nights.engine.broken.clear()),
-        ("the daemon dies", lambda nights: nights.die(off_s=0.5)),
-        ("the daemon dies at its next write", lambda nights: nights.die_at_next_write()),
     ]
     if not is_steady:
         by_s = rng.choice((-90_000.0, -3600.0, -30.0, 30.0, 3600.0, 90_000.0))
@@ -159,6 +165,26 @@ def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Ha
         ]
     words, do = rng.choice(kinds)
     return Happening(at_s, words, do)
+
+
+def _death(rng: random.Random, at_s: float, *, is_steady: bool) -> Happening:
+    """The process dies, now or just before one of the next writes; or the power is cut, perhaps the clock with it."""
+    off_s = rng.choice((0.5, 5.0, 120.0, 1200.0))
+    if rng.random() < 0.3:
+        ahead = rng.randint(1, 6)
+
+        def plan(nights: Remembering) -> None:
+            nights.dies_at_write = len(nights.store.batches) + ahead
+
+        return Happening(at_s, f"{DEATH} before write {ahead} from now", plan)
+    is_cut = rng.random() < 0.4
+    is_trusted = is_steady or rng.random() < 0.5
+
+    def die(nights: Remembering) -> None:
+        nights.die(off_s, f"boot {at_s}" if is_cut else None, is_trusted=is_trusted)
+
+    what = "the power is cut" if is_cut else "the process is killed"
+    return Happening(at_s, f"{DEATH}: {what}, back after {off_s} s", die)
 
 
 def _command(rng: random.Random, settings: Settings) -> Command:

@@ -16,7 +16,7 @@ from player.settings import Entry, Order, Playlist, Settings, TimerSetting, Volu
 from player.states import State
 from player.units import volume_to_db
 from tests.nights.harness import later
-from tests.nights.remembering import Remembering
+from tests.nights.remembering import Died, Remembering
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=BERLIN)
@@ -139,7 +139,11 @@ class Story:
 
     def _do(self, command: object) -> None:
         before = self.nights.session.snapshot(self.nights.now)
-        answer = self.nights.command(command)  # type: ignore[arg-type]
+        try:
+            answer = self.nights.command(command)  # type: ignore[arg-type]
+        except Died:
+            self._come_back()
+            return
         if not answer.is_done:
             return
         if isinstance(command, Stop | Pause):
@@ -154,12 +158,18 @@ class Story:
     def _pass(self, duration_s: float) -> None:
         end_s = self.nights.now.boot_s + duration_s
         while self.nights.now.boot_s < end_s:
-            deaths, was_silent = self.nights.deaths, self.wants_silence
-            self.nights.run_for(min(5.0, max(end_s - self.nights.now.boot_s, 0.01)))
+            try:
+                self.nights.run_for(min(5.0, max(end_s - self.nights.now.boot_s, 0.01)))
+            except Died:
+                self._come_back()
             self._check()
-            if self.nights.deaths > deaths and was_silent:
-                why = self.nights.session.snapshot(self.nights.now).why
-                assert why in {None, "schedule:night"}, f"seed {self.seed}: {why} after a stop"
+
+    def _come_back(self) -> None:
+        was_silent = self.wants_silence
+        self.nights.die(off_s=3.0)
+        if was_silent and self.nights.state is not State.IDLE:
+            why = self.nights.session.snapshot(self.nights.now).why
+            assert why == "schedule:night", f"seed {self.seed}: {why} after a stop"
 
     def _check(self) -> None:
         nights = self.nights
