@@ -46,6 +46,7 @@ class Keeper:
         asked: the last command that was obeyed.
         expired: when a sleep timer has run out, and what brings its session back.
         interrupted: the session that was broken off by a death of the daemon, as long as it may be brought back.
+        boot: names the time since the machine was switched on.
         rotation: remembers what was heard.
         setbacks: counts how often the sound broke off.
         ended: sessions that ended since somebody last emptied it.
@@ -56,12 +57,14 @@ class Keeper:
         self.settings = settings
         self.run: Run | None = None
         self.is_schedule_enabled = kept.switches.is_enabled
+        self.boot = recalled.boot
         self.selected_playlist = kept.choices.playlist
         self.idle_volume = kept.choices.volume
         self.idle_timer = kept.choices.timer
         self.idle_fade_out_s = kept.choices.fade_out_s
         self.memory = Memory()
         kept.recall(self.memory)
+        self._drop_what_is_gone()
         self.interrupted = kept.record
         self.ended: list[Ended] = []
         self.asked: Asked | None = None
@@ -113,6 +116,11 @@ class Keeper:
         if found != self._entries_on:
             self._entries_on = found
         return self._entries_on
+
+    @property
+    def plan(self) -> tuple[bool, tuple[Entry, ...]]:
+        """Whether the schedule is on, and what it starts."""
+        return self.is_schedule_enabled, self.entries_on
 
     @property
     def tracks(self) -> dict[str, Track]:
@@ -256,10 +264,7 @@ class Keeper:
                 if self.run is not None and self.run.programme.playlist.name == playlist.name:
                     self.run.programme.choice.playlist = playlist
             out.reads.append(playlist.name)
-        if self.selected_playlist and settings.playlist(self.selected_playlist) is None:
-            self.selected_playlist = None
-        if self.idle_volume is not None:
-            self.idle_volume = settings.volume.cap(self.idle_volume)
+        self._drop_what_is_gone()
         if self.run is not None:
             self.run.fades = settings.fades
             self.run.asleep.settings = self.run.tapering.settings = settings
@@ -267,3 +272,10 @@ class Keeper:
             if self.run.volume > settings.volume.max:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
         out.tell("settings_changed", "the config was read again")
+
+    def _drop_what_is_gone(self) -> None:
+        """What was chosen under other settings holds as far as these allow it."""
+        if self.selected_playlist and self.settings.playlist(self.selected_playlist) is None:
+            self.selected_playlist = None
+        if self.idle_volume is not None:
+            self.idle_volume = self.settings.volume.cap(self.idle_volume)

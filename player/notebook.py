@@ -3,8 +3,8 @@
 The state lies on an SD card, which wears out by writes, and a night has thousands of moments. So each thing is written
 as soon as it matters:
 
-- At once: a session that begins, stops or pauses, bans, and tracks that are set aside. Whoever stops a session and then
-  pulls the plug must not hear it again.
+- At once: a session that begins, stops or pauses, a start of the schedule, bans, and tracks that are set aside. Whoever
+  stops a session and then pulls the plug must not hear it again.
 - Within five seconds: what a person set. A knob that is turned is written when it has come to rest.
 - When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
   gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
@@ -40,7 +40,7 @@ _AT_ONCE: Final = frozenset({"bans", "deaths", "tries"})
 def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now) -> Kept:
     """All documents as they are now."""
     memory = keeper.memory
-    record = keeper.interrupted if keeper.run is None else _record(keeper.run, now)
+    record = keeper.interrupted if keeper.run is None else _record(keeper.run, keeper.boot, now)
     switches = Switches(
         is_enabled=keeper.is_schedule_enabled,
         off=frozenset(memory.off),
@@ -48,12 +48,13 @@ def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now) -> Kept:
         times=tuple(sorted(memory.times.items())),
         once=memory.once,
         made=planner.made,
+        changed_at=memory.changed_at,
     )
     bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
     return Kept(record, tries, keeper.choices, switches, bans, deaths, frozenset(memory.nights))
 
 
-def _record(run: Run, now: Now) -> Record | None:
+def _record(run: Run, boot: str, now: Now) -> Record | None:
     """The session as it can be brought back; None while a person wants silence."""
     if run.state not in {State.PLAYING, State.FADING_OUT}:
         return None
@@ -75,6 +76,7 @@ def _record(run: Run, now: Now) -> Record | None:
         wall=now.wall,
         boot_s=now.boot_s,
         is_trusted=now.trusted,
+        boot=boot,
     )
 
 
@@ -112,6 +114,7 @@ class Notebook:
         is_calm = now_s - self._wrote_s >= SOON_S
         changed = {name for name in NAMES if getattr(kept, name) != getattr(self._written, name)}
         is_other = _standing(kept.record) != _standing(self._written.record)
+        is_other = is_other or kept.switches.made != self._written.switches.made
         is_at_once = is_other or bool(changed & _AT_ONCE)
         if is_at_once or (is_calm and self._is_soon(changed, kept.record)):
             self._write(kept, now_s, out)

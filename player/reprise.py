@@ -57,7 +57,7 @@ class Reprise:
     def __init__(self, recalled: Recalled) -> None:
         self.tries = recalled.kept.tries
         self.problem: str | None = None
-        self._is_same_boot = recalled.is_same_boot
+        self._boot = recalled.boot
         self._since_s: float | None = None
 
     def tick(self, keeper: Keeper, now: Now, out: Outcome) -> None:
@@ -90,9 +90,12 @@ class Reprise:
 
     def _gone_s(self, record: Record, now: Now) -> float | None:
         """Seconds since the record was written; None while nobody knows."""
-        if self._is_same_boot:
+        if self._is_of_this_boot(record):
             return now.boot_s - record.boot_s
         return elapsed_s(record.wall, now.wall) if now.trusted and record.is_trusted else None
+
+    def _is_of_this_boot(self, record: Record) -> bool:
+        return record.boot == self._boot != ""
 
     def _why_not(self, record: Record, settings: Settings, now: Now) -> str | None:
         within_s = settings.session.resume_s
@@ -151,7 +154,7 @@ class Reprise:
         if record is None or record.is_waiting:
             return
         keeper.interrupted = replace(record, is_waiting=True)
-        if not self._is_same_boot:
+        if not self._is_of_this_boot(record):
             return
         left_s = None if record.track_left_s is None else record.track_left_s - (now_s - record.boot_s)
         is_next_open = left_s is None or left_s < OPENED_AHEAD_S

@@ -75,7 +75,7 @@ class Session:
     def __init__(self, settings: Settings, rng: random.Random, recalled: Recalled | None = None) -> None:
         recalled = recalled or Recalled()
         self._keeper = Keeper(settings, rng, recalled)
-        self._planner = Planner(recalled.kept.switches.made)
+        self._planner = Planner(recalled.kept.switches.made, recalled.kept.switches.changed_at)
         self._reprise = Reprise(recalled)
         self._notebook = Notebook(recalled.kept)
         self._troubles = {f"recalled {fault}": fault for fault in recalled.faults}
@@ -191,11 +191,14 @@ class Session:
         try:
             if self._is_closing and not isinstance(request.command, Stop | GetStatus):
                 raise Refused("the speaker is being switched off")
+            planned_before = self._keeper.plan
             text = obey(self._keeper, request, now, out)
         except Refused as refusal:
             out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))
             out.tell("command_rejected", str(refusal), reason=str(refusal), origin=request.origin)
         else:
+            if now.trusted and self._keeper.plan != planned_before:
+                self._keeper.memory.changed_at = now.wall
             if not isinstance(request.command, GetStatus):
                 self._keeper.asked = Asked(text, request.origin, now.wall)
             out.events.append(Answer(request.reply_to, is_done=True, text=text, data={}))

@@ -9,7 +9,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from player.caps import NightCap, SessionSettings
-from player.commands import AllowAgain, NeverAgain, Pause, Play, SetTimer, SetVolume, Stop
+from player.commands import (
+    AllowAgain,
+    NeverAgain,
+    Pause,
+    Play,
+    SetPlaylist,
+    SetSchedule,
+    SetStartTime,
+    SetTimer,
+    SetVolume,
+    Stop,
+)
 from player.events import LibraryRead, Track
 from player.orders import PlayItem, RampTo
 from player.safety import MAX_RISE_DB_PER_S
@@ -192,6 +203,22 @@ def test_a_clock_that_never_comes_is_not_waited_for_longer_than_the_configured_t
     assert nights.state is State.IDLE
 
 
+def test_a_crash_while_it_waits_for_the_clock_does_not_make_the_record_younger() -> None:
+    """The boot clock of this boot says nothing about a record of the one before, however often it is written again."""
+    nights = playing()
+    nights.die(off_s=30.0, boot="next", is_trusted=False)
+    nights.run_for(20.0)
+    nights.die(off_s=1.0)
+    nights.run_for(200.0)
+    assert nights.state is State.IDLE
+    assert any("until the clock is set" in problem for problem in nights.session.problems(nights.now))
+    nights.clock.jump_wall(7200.0)
+    nights.clock.is_trusted = True
+    nights.run_for(10.0)
+    assert nights.state is State.IDLE
+    assert "resume_within" in reason(nights)
+
+
 def test_whoever_stops_what_is_waiting_has_stopped_it() -> None:
     """Stop while it waits for the clock: the clock comes, and nothing starts, not even after another death."""
     nights = playing()
@@ -268,6 +295,24 @@ def test_a_start_that_was_stopped_by_hand_is_not_caught_up_with_after_a_crash() 
     nights.run_for(1800.0)
     assert len(nights.events("session_started")) == 1
     assert not nights.engine.heard
+
+
+@pytest.mark.parametrize("change", ["moved", "switched on"])
+def test_what_was_passed_over_when_the_schedule_was_changed_is_not_caught_up_with(change: str) -> None:
+    """At 22:40 an entry is moved to 22:35, or the schedule is switched on again: silence, after a restart as well."""
+    settings = replace(SETTINGS, schedule=(Entry("night", time(22, 30 if change == "switched on" else 50)),))
+    nights = Remembering(settings, EVENING)
+    nights.command(SetSchedule(is_enabled=False))
+    nights.run_for(40 * 60.0)
+    if change == "moved":
+        nights.command(SetStartTime("night", time(22, 35)))
+    nights.command(SetSchedule(is_enabled=True))
+    nights.run_for(60.0)
+    nights.die(off_s=5.0)
+    nights.run_for(1800.0)
+    assert not nights.events("session_started")
+    nights.run_for(86_400.0)
+    assert len(nights.events("session_started")) == 1
 
 
 def test_a_loop_of_restarts_is_no_loop_of_sounds() -> None:
@@ -354,6 +399,22 @@ def test_a_track_that_was_played_to_its_end_is_acquitted() -> None:
         nights.run_for(1000.0)
         nights.die(off_s=1.0)
     assert not nights.session.problems(nights.now)
+
+
+def test_what_was_chosen_holds_after_a_restart_as_far_as_the_config_allows_it() -> None:
+    """A playlist and a volume for the next start; then the playlist is gone from the config and the cap is lower."""
+    nights = Remembering(SETTINGS, EVENING)
+    nights.command(SetPlaylist("sea"))
+    nights.command(SetVolume(55))
+    nights.run_for(20.0)
+    nights.die(boot="next")
+    shot = nights.session.snapshot(nights.now)
+    assert (shot.playlist, shot.volume) == ("sea", 55)
+    nights.settings = replace(SETTINGS, playlists=SETTINGS.playlists[:1], volume=VolumeSettings(30, 40))
+    nights.die(boot="third")
+    shot = nights.session.snapshot(nights.now)
+    assert (shot.playlist, shot.volume) == ("rain", 40)
+    assert nights.command(Play()).is_done
 
 
 def test_bans_and_switches_survive() -> None:

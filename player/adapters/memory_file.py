@@ -10,7 +10,6 @@ Documents are JSON texts by name, see `player.night.kept`. Names of files are ke
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from datetime import datetime
@@ -50,12 +49,11 @@ _STEPS: Final = (
     """,
 )
 LAYOUT: Final = Layout(_STEPS, "FULL", "bans and history begin anew")
-_BOOT: Final = "boot"
 _PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
 
 
 def this_boot() -> str:
-    """What names the time since the machine was switched on; empty where it cannot be told, which equals no other."""
+    """What names the time since the machine was switched on; empty where it cannot be told."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -101,11 +99,8 @@ class MemoryFile:
         self._base.ask(lambda base: self._write(base, batch))
 
     def _write(self, base: sqlite3.Connection, batch: Batch) -> None:
-        documents = dict(batch.documents)
-        if RECORD in documents:
-            documents[_BOOT] = json.dumps(self._boot)
         with transaction(base):
-            base.executemany(_PUT, documents.items())
+            base.executemany(_PUT, batch.documents.items())
             base.executemany(
                 "INSERT INTO heard (at, playlist, uri, title, how) VALUES (?, ?, ?, ?, ?)", map(_heard_row, batch.heard)
             )
@@ -145,8 +140,7 @@ def _documents(base: sqlite3.Connection) -> dict[str, str]:
 def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) -> Recalled:
     kept, faults = read_texts(documents)
     rows = base.execute("SELECT at, playlist, uri, title, how FROM heard ORDER BY id").fetchall()
-    is_same_boot = boot != "" and documents.get(_BOOT) == json.dumps(boot)
-    return Recalled(kept, tuple(_heard(*row) for row in rows), is_same_boot, faults)
+    return Recalled(kept, tuple(_heard(*row) for row in rows), boot, faults)
 
 
 def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> Heard:

@@ -119,8 +119,9 @@ def find_material(paths: list[str], config: Config | None) -> Material:
     for playlist in sorted(playlists, key=lambda playlist: playlist.name != first):
         read = FileLibrary().read(playlist)
         warnings |= dict.fromkeys(read.warnings)
-        streams |= {track.uri for track in read.tracks if track.is_stream}
-        for track in read.tracks:
+        found = (*read.opening, *read.tracks)
+        streams |= {track.uri for track in found if track.is_stream}
+        for track in found:
             if not track.is_stream:
                 tracks.setdefault(track.uri, (track, playlist.gain_db))
     return Material(tuple(tracks.values()), len(streams), tuple(warnings))

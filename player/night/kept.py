@@ -34,7 +34,8 @@ class Record:
         position_s: place in it.
         track_left_s: what is left of it, None where nobody knows.
         following: uri of the track that follows, where that is decided.
-        wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set.
+        wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set, and
+            ``boot`` names the boot that the other one counts from.
         is_waiting: it was broken off before, and has not been brought back yet: nothing of it was playing.
     """
 
@@ -53,6 +54,7 @@ class Record:
     wall: datetime
     boot_s: float
     is_trusted: bool
+    boot: str = ""
     is_waiting: bool = False
 
     @property
@@ -73,7 +75,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What a person changed in the schedule, and which starts have been made."""
+    """What a person changed in the schedule, when that was last, and which starts have been made."""
 
     is_enabled: bool = True
     off: frozenset[str] = frozenset()
@@ -81,6 +83,7 @@ class Switches:
     times: tuple[tuple[str, Moved], ...] = ()
     once: Entry | None = None
     made: tuple[Made, ...] = ()
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Kept:
         memory.off.update(switches.off)
         memory.skipped, memory.once = switches.skipped, switches.once
         memory.times.update(switches.times)
+        memory.changed_at = switches.changed_at
 
 
 RECORD: Final = "record"
@@ -163,13 +167,13 @@ class Recalled:
     Attributes:
         kept: the documents.
         heard: the latest entries of the log, oldest first.
-        is_same_boot: whether the machine has been running since the record was written.
+        boot: names the time since the machine was switched on; empty where that cannot be told, which equals no other.
         faults: a sentence for each thing that could not be read.
     """
 
     kept: Kept = Kept()
     heard: tuple[Heard, ...] = ()
-    is_same_boot: bool = False
+    boot: str = ""
     faults: tuple[str, ...] = ()
 
 

@@ -85,6 +85,7 @@ class Memory:
         times: by name, entries that were moved to another time by hand.
         once: a start that was planned by hand.
         deaths: by uri, tracks during which the daemon died.
+        changed_at: when the schedule was last changed by hand, as far as the clock was set.
     """
 
     bans: dict[str, Ban] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class Memory:
     times: dict[str, Moved] = field(default_factory=dict)
     once: Entry | None = None
     deaths: dict[str, Death] = field(default_factory=dict)
+    changed_at: datetime | None = None
 
     def planned(self, settings: Settings) -> tuple[Entry, ...]:
         """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once."""

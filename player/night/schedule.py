@@ -11,8 +11,9 @@ was not made before, and lies within the time that the entry has been known and 
 wrong for a while thus leaves no trace: a start that seemed missed is still made when its time really comes.
 
 What was made is written down by whoever holds the planner, and handed in again after a restart: who stopped a start
-by hand does not want it a second time because the daemon crashed. Limits: the latest 1000 starts are remembered, 50 of
-them across restarts, which is more than a day can bring.
+by hand does not want it a second time because the daemon crashed. So is the moment of the last change by hand: an entry
+that was moved or switched on begins to count at that moment, before and after a restart. Limits: the latest 1000 starts
+are remembered, 50 of them across restarts, which is more than a day can bring.
 """
 
 from __future__ import annotations
@@ -133,9 +134,11 @@ class Planner:
 
     Args:
         made: starts that were made before a restart.
+        changed_at: when the schedule was last changed by hand before it; earlier starts are not caught up with.
     """
 
-    def __init__(self, made: Iterable[Made] = ()) -> None:
+    def __init__(self, made: Iterable[Made] = (), changed_at: datetime | None = None) -> None:
+        self._changed_at = changed_at
         self._known_since_s: dict[_Plan, float] = {}
         self._on_since_s: float | None = None
         self._has_looked = False
@@ -197,6 +200,8 @@ class Planner:
         """The starts whose moment has passed and which were not made, with their age, oldest first."""
         moment = now.wall.astimezone(UTC)
         oldest = moment - timedelta(seconds=LOOK_BACK_S)
+        if self._changed_at is not None and self._changed_at.astimezone(UTC) <= moment:
+            oldest = max(oldest, self._changed_at.astimezone(UTC))
         found = []
         for start in self._starts_around(now.wall):
             if not oldest < start.moment <= moment or start.key in self._made:

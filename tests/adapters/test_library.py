@@ -258,3 +258,16 @@ def test_without_a_store_nothing_is_known_and_nothing_is_asked_for(tmp_path: Pat
     touch(tmp_path, "a.flac")
     found = read(tmp_path)
     assert (found.tracks[0].measured, found.unmeasured) == (None, ())
+
+
+def test_an_opening_is_read_apart_and_recalled_like_all_tracks(tmp_path: Path) -> None:
+    """Its tracks are measured as well, and what is missing of it is told."""
+    touch(tmp_path, "rain/a.mp3", "hello.mp3")
+    store = FakeStore()
+    store.keep(mark_of(str(tmp_path / "hello.mp3")), Finding(MEASURED))
+    opening = (str(tmp_path / "hello.mp3"), str(tmp_path / "gone.mp3"))
+    found = FileLibrary(store).read(Playlist("p", (str(tmp_path / "rain"),), opening=opening))
+    assert [(track.title, track.measured) for track in found.opening] == [("hello", MEASURED)]
+    assert names(found, tmp_path) == ["rain/a.mp3"]
+    assert found.unmeasured == (str(tmp_path / "rain/a.mp3"),)
+    assert [warning for warning in found.warnings if "gone.mp3" in warning]

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from player.adapters.scanner import Scanned, Tally
-from player.cli import scan_table
+from player.cli import scan, scan_table
 from player.cli.main import main
 from player.cli.measuring import Measuring, progress_line
+from player.config import parse
 from player.events import Track
 from player.measured import Finding, Measured, Surprise
 from player.settings import LimitSettings
@@ -198,3 +199,11 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path, home: Path) -> None:
 def written(database: Path) -> bytes:
     """All bytes of the database and its journal."""
     return b"".join(path.read_bytes() for path in database.parent.glob("lull.db*"))
+
+
+def test_what_a_playlist_opens_with_is_measured_as_well(tmp_path: Path) -> None:
+    """A night begins with it, so it must not count as loud."""
+    for name in ("first.wav", "rain.wav"):
+        (tmp_path / name).write_bytes(b"x")
+    config = parse(f"playlists: {{rain: {{paths: [{tmp_path}/rain.wav], opening: {tmp_path}/first.wav}}}}\n")
+    assert [track.title for track, _ in scan.find_material([], config).tracks] == ["first", "rain"]

@@ -24,7 +24,7 @@ ODD = os.fsdecode(b"/music/\xff rain.mp3")
 RECORD = Record(
     why="cli", playlist="rain", volume=30, timer=TimerSetting.clock(2700.0), mode=TimerMode.CLOCK, left_s=1800.5,
     fade_out_s=600.0, age_s=900.0, track=ODD, position_s=12.5, track_left_s=None, following="/music/b",
-    wall=AT, boot_s=1234.5, is_trusted=True,
+    wall=AT, boot_s=1234.5, is_trusted=True, boot="this",
 )  # fmt: skip
 KEPT = Kept(
     record=RECORD,
@@ -91,20 +91,14 @@ class MemoryContract:
         store = self.again(store, tmp_path)
         assert (store.recall().kept.record, store.recall().kept.tries) == (None, 0)
 
-    def test_it_knows_whether_the_machine_was_off(self, store: MemoryStore, tmp_path: Path) -> None:
-        """The boot in which the record was written, not the one in which anything else was."""
+    def test_it_names_the_present_boot_and_keeps_that_of_the_record(self, store: MemoryStore, tmp_path: Path) -> None:
+        """Whatever is written later, also in another boot, the record stays one of its own boot."""
         store.write(Batch(texts(KEPT)))
-        store = self.again(store, tmp_path)
-        assert store.recall().is_same_boot
         store = self.again(store, tmp_path, boot="next")
         store.write(Batch(texts(replace(KEPT, bans=()), KEPT)))
-        assert not store.recall().is_same_boot
-
-    def test_a_boot_without_a_name_equals_no_other(self, store: MemoryStore, tmp_path: Path) -> None:
-        """Where it cannot be told, the boot clock proves nothing."""
-        store = self.again(store, tmp_path, boot="")
-        store.write(Batch(texts(KEPT)))
-        assert not self.again(store, tmp_path, boot="").recall().is_same_boot
+        recalled = store.recall()
+        assert recalled.kept.record is not None
+        assert (recalled.boot, recalled.kept.record.boot) == ("next", "this")
 
     def test_one_unreadable_document_costs_no_other(self, store: MemoryStore, tmp_path: Path) -> None:
         """Written by another version, or by hand: it is named, and the bans hold."""

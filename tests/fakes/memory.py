@@ -24,15 +24,13 @@ class FakeMemoryStore:
         self.documents: dict[str, str] = {}
         self.heard: list[Heard] = []
         self.ended: list[Ended] = []
-        self._written_in = ""
 
     def recall(self) -> Recalled:
         self._check()
         if self.documents.get(RECORD, "null") != "null":
             self.documents[TRIES] = str(int(self.documents.get(TRIES, "0")) + 1)
         kept, faults = read_texts(self.documents)
-        is_same_boot = self.boot != "" and self._written_in == self.boot
-        return Recalled(kept, tuple(self.heard), is_same_boot, faults)
+        return Recalled(kept, tuple(self.heard), self.boot, faults)
 
     def write(self, batch: Batch) -> None:
         self._check()
@@ -40,8 +38,6 @@ class FakeMemoryStore:
         self.documents |= batch.documents
         self.heard += batch.heard
         self.ended += batch.ended
-        if RECORD in batch.documents:
-            self._written_in = self.boot
 
     def close(self) -> None:
         self.is_closed = True

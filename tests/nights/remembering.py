@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from player.night.kept import Batch
 from player.session import Session, Shutdown
@@ -23,6 +23,7 @@ class Remembering(Nights):
 
     Attributes:
         store: what survives.
+        settings: in force from the next start on.
         dies_at_write: the daemon dies just before this write is made, counted from 1; None: it does not.
     """
 
@@ -32,8 +33,8 @@ class Remembering(Nights):
         self.store = FakeMemoryStore()
         self.dies_at_write: int | None = None
         self.deaths = 0
-        self._settings = settings
-        super().__init__(settings, wall, tracks, longest_idle_s)
+        self.settings = settings
+        super().__init__(settings, wall, tracks, longest_idle_s, self.store.recall())
 
     def write(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
@@ -51,7 +52,7 @@ class Remembering(Nights):
             self.clock.is_trusted = is_trusted
         self.engine = FakeEngine(self.engine.duration_s)
         self.engine.advance(self.now.boot_s)
-        self.session = Session(self._settings, random.Random(self.deaths), self.store.recall())
+        self.session = Session(self.settings, random.Random(self.deaths), self.store.recall())
         self.look()
         self.tell(None)
 
@@ -75,7 +76,3 @@ class Remembering(Nights):
     def ends(self) -> datetime | None:
         """When it is silent."""
         return self.session.snapshot(self.now).timer_ends
-
-
-def minutes(count: float) -> timedelta:
-    return timedelta(minutes=count)
