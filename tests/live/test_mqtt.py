@@ -15,7 +15,7 @@ import pytest
 
 from player.adapters.mqtt import Broker, MqttLink, Plan
 from player.adapters.mqtt_self import client_id_of
-from player.settings import MqttProtocol, MqttSettings
+from player.broker import MqttProtocol, MqttSettings
 from player.wire.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
 from tests.live.linkhouse import WAIT_S, House
