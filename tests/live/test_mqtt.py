@@ -171,7 +171,7 @@ def test_a_speaker_that_is_killed_is_offline(house: House) -> None:
     """The last will."""
     house.broker.start()
     code = (
-        "import sys, time; from player.adapters.mqtt import MqttLink; from player.settings import MqttSettings;"
+        "import sys, time; from player.adapters.mqtt import MqttLink; from player.broker import MqttSettings;"
         "MqttLink(MqttSettings('127.0.0.1', int(sys.argv[1])), 'bedroom', lambda _: None).start(); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(house.broker.port)]) as speaker:
