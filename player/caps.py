@@ -43,6 +43,17 @@ class Taper:
 
 
 @dataclass(frozen=True, slots=True)
+class RestNights:
+    """So many nights of a week on which the schedule plays another playlist, or nothing."""
+
+    per_week: int
+    playlist: str | None = None
+
+    def __post_init__(self) -> None:
+        check_range("per_week", self.per_week, 1, 6)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSettings:
     """What holds for every session.
 

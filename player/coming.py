@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from player.night.memory import Memory
+from player.night.rest import rests_at
 from player.night.schedule import next_start
-from player.settings import Entry
+from player.settings import ONCE, Entry, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,30 @@ class Preview:
     def __init__(self) -> None:
         self._found: Coming | None = None
 
-    def look(self, entries: tuple[Entry, ...], memory: Memory, wall: datetime) -> Coming:
+    def look(self, entries: tuple[Entry, ...], memory: Memory, settings: Settings, wall: datetime) -> Coming:
         """What comes after an aware local time, of the entries that are switched on."""
-        key = (entries, memory.skipped)
+        key = (entries, memory.skipped, settings.rest_nights)
         if self._found is None or not self._found.holds(key, wall):
-            each = {entry.name: _start([entry], memory, wall) for entry in entries}
-            self._found = Coming(
-                key, wall, _start(entries, memory, wall), {name: found and found[1] for name, found in each.items()}
-            )
+
+            def start(among: Sequence[Entry]) -> tuple[Entry, datetime] | None:
+                """The next start that is not left out."""
+                found = next_start(among, wall)
+                while found is not None and why_not(*found, memory, settings) is not None:
+                    found = next_start(among, found[1])
+                return found
+
+            each = {entry.name: start([entry]) for entry in entries}
+            self._found = Coming(key, wall, start(entries), {name: found and found[1] for name, found in each.items()})
         return self._found
 
 
-def _start(entries: Sequence[Entry], memory: Memory, wall: datetime) -> tuple[Entry, datetime] | None:
-    """The next start that is not in a skipped night."""
-    found = next_start(entries, wall)
-    while found is not None and memory.is_skipped(found[1]):
-        found = next_start(entries, found[1])
-    return found
+def why_not(entry: Entry, planned: datetime, memory: Memory, settings: Settings) -> str | None:
+    """Why an entry does not start at a local time of its own; None where it does. What was planned by hand does."""
+    if entry.name == ONCE:
+        return None
+    if memory.is_skipped(planned):
+        return "this night is skipped"
+    rests = settings.rest_nights
+    if rests is not None and rests.playlist is None and rests_at(planned, rests):
+        return "this is a rest night"
+    return None

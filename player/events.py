@@ -213,7 +213,7 @@ EVENT_TYPES = (
     "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over", "track_too_short",
     "track_damaged", "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
-    "skip_tonight_set", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
+    "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
     "problem_cleared", "settings_changed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""
@@ -262,6 +262,7 @@ class Snapshot:
         fade_out_s: how long the fade-out takes, of this session or of the next.
         skip_tonight: the schedule leaves this night out.
         entries: the schedule, by name.
+        rest_night: this night is one of `player.night.rest`.
         nights_used: how many of the last 30 nights had a session.
         asked: the last command that was obeyed.
         tamed: how often the guard held something down in this session.
@@ -292,6 +293,7 @@ class Snapshot:
     schedule_enabled: bool
     entries: dict[str, EntryState]
     skip_tonight: bool
+    rest_night: bool
     nights_used: int
     clock_trusted: bool
     tamed: int

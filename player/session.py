@@ -13,14 +13,15 @@ import random
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from player.clock import Now, elapsed_s, moved
-from player.coming import Coming, Preview
+from player.clock import Now, elapsed_s
+from player.coming import Coming, Preview, why_not
 from player.commands import GetStatus, Request, Stop
 from player.errors import Refused
-from player.events import Answer, Asked, EngineReport, EntryState, LibraryRead, Snapshot
+from player.events import Answer, Asked, EngineReport, LibraryRead, Snapshot
 from player.keeper import Keeper
 from player.night.kept import Kept, Recalled
-from player.night.memory import Watched, tonight
+from player.night.memory import Watched
+from player.night.rest import RestTeller, rests_at
 from player.night.schedule import Due, Missed, Planner
 from player.notebook import Notebook, kept_of
 from player.obey import obey
@@ -30,6 +31,7 @@ from player.reprise import DIED_OF_IT, Reprise
 from player.run import Run
 from player.safety import STOP_NOW_S
 from player.settings import ONCE, Settings
+from player.shot import snapshot_of
 from player.states import State
 
 WAKE_S: Final = 10.0
@@ -81,6 +83,7 @@ class Session:
         self._troubles = {f"recalled {fault}": fault for fault in recalled.faults}
         self._said: tuple[str, ...] = ()
         self._preview = Preview()
+        self._rest_teller = RestTeller()
         self._is_closing = False
 
     @property
@@ -132,6 +135,7 @@ class Session:
             self._take(message, now, out)
         self._start_what_is_due(now, out)
         self._keep_time(now, out)
+        self._tell_rest_night(now, out)
         self._tell_problems(now, out)
         self._notebook.note(self._keeper, now.wall)
         self._notebook.write_what_is_due(self._kept(now), now.boot_s, out)
@@ -149,42 +153,7 @@ class Session:
 
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
-        keeper, run = self._keeper, self._keeper.run
-        coming = self._coming(now)
-        planned = None if coming is None else coming.first
-        playing = None if run is None else run.programme.current
-        left_s = None if run is None else run.ending.left_s(now.boot_s)
-        return Snapshot(
-            state=keeper.state.value,
-            why=None if run is None else run.why,
-            started=None if run is None else run.started.wall,
-            asked=keeper.asked,
-            playlist=keeper.next_playlist if run is None else run.programme.playlist.name,
-            track=None if playing is None else playing.track.title,
-            next_track=None if run is None or run.programme.following is None else run.programme.following.title,
-            position_s=None if playing is None else playing.position_s,
-            duration_s=None if playing is None else playing.duration_s,
-            volume=keeper.volume,
-            volume_max=keeper.settings.volume.max if run is None else run.asleep.volume_max(now.boot_s),
-            ramping_to=None if run is None else run.ramping_to,
-            level_db=None if run is None else run.level_db,
-            guard_reduction_db=0.0 if run is None else run.held_db,
-            timer_mode="off" if run is None else run.ending.timer.mode.value,
-            timer_set_s=keeper.timer.duration_s,
-            timer_ends=None if left_s is None else moved(now.wall, left_s),
-            timer_remaining_s=left_s,
-            fade_out_s=keeper.fade_out_s,
-            next_start=None if planned is None else planned[1],
-            next_entry=None if planned is None else planned[0].name,
-            schedule_enabled=keeper.is_schedule_enabled,
-            entries=_entries(keeper, coming),
-            skip_tonight=keeper.memory.skipped == tonight(now.wall),
-            nights_used=keeper.memory.nights_used(now.wall),
-            clock_trusted=now.trusted,
-            tamed=0 if run is None else run.taming.count,
-            playlists=tuple(playlist.name for playlist in keeper.settings.playlists),
-            problems=self.problems(now),
-        )
+        return snapshot_of(self._keeper, self._coming(now), self.problems(now), now)
 
     def _answer(self, request: Request, now: Now, out: Outcome) -> None:
         """Obey, and answer whoever waits; a refusal is news even when nobody waits."""
@@ -227,7 +196,9 @@ class Session:
     def _coming(self, now: Now) -> Coming | None:
         """What the schedule starts next; None while it is switched off."""
         keeper = self._keeper
-        return self._preview.look(keeper.entries_on, keeper.memory, now.wall) if keeper.is_schedule_enabled else None
+        if not keeper.is_schedule_enabled:
+            return None
+        return self._preview.look(keeper.entries_on, keeper.memory, keeper.settings, now.wall)
 
     def _start_what_is_due(self, now: Now, out: Outcome) -> None:
         keeper = self._keeper
@@ -247,8 +218,9 @@ class Session:
         keeper, entry = self._keeper, due.entry
         if self._is_closing:
             return "the speaker is being switched off"
-        if keeper.memory.is_skipped(due.planned):
-            return "this night is skipped"
+        left_out = why_not(entry, due.planned, keeper.memory, keeper.settings)
+        if left_out is not None:
+            return left_out
         # a session that was paused and forgotten plays nothing that could be disturbed
         if keeper.state in {State.PLAYING, State.FADING_OUT} and not entry.takes_over:
             return "a session is running"
@@ -256,6 +228,9 @@ class Session:
         if timer.duration_s is not None and due.late_s >= timer.duration_s:
             return "its planned end has passed"
         name = entry.playlist or keeper.settings.first_playlist
+        rests = keeper.settings.rest_nights
+        if rests is not None and entry.name != ONCE and rests_at(due.planned, rests):
+            name = rests.playlist
         playlist = None if name is None else keeper.settings.playlist(name)
         if playlist is None:
             return f"there is no playlist {name!r}"
@@ -269,6 +244,14 @@ class Session:
         run.tick(now.boot_s, out)
         if run.programme.is_over and run.state is not State.STOPPING:
             run.stop(STOP_NOW_S, "end-of-track" if run.programme.is_last else "end-of-playlist", out)
+
+    def _tell_rest_night(self, now: Now, out: Outcome) -> None:
+        rests = self._keeper.settings.rest_nights
+        night = self._rest_teller.coming(now.wall, rests) if now.trusted and self._keeper.is_schedule_enabled else None
+        if rests is not None and night is not None:
+            instead = "nothing" if rests.playlist is None else rests.playlist
+            text = f"tomorrow is a rest night: the schedule plays {instead}"
+            out.tell("rest_night", text, night=night.isoformat(), playlist=rests.playlist)
 
     def _tell_problems(self, now: Now, out: Outcome) -> None:
         found = self.problems(now)
@@ -291,18 +274,3 @@ def _problems_of(run: Run, now_s: float) -> list[str]:
     if run.silent_until_s is not None:
         found.append("silent for a while: the sound broke off again and again")
     return found
-
-
-def _entries(keeper: Keeper, coming: Coming | None) -> dict[str, EntryState]:
-    """The schedule by name: what is switched on, at what time, and when it starts next."""
-    memory, once = keeper.memory, keeper.memory.once
-    listed = [*keeper.settings.schedule, *([] if once is None else [once])]
-    return {
-        entry.name: EntryState(
-            entry.name not in memory.off,
-            memory.moved(entry).at,
-            memory.moved(entry) != entry,
-            None if coming is None else coming.each.get(entry.name),
-        )
-        for entry in listed
-    }

@@ -12,7 +12,7 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Final
 
-from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings
+from player.caps import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings
 from player.checks import check_name, check_range
 from player.dates import Dates
 from player.safety import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
@@ -247,6 +247,7 @@ class Settings:
     default_playlist: str | None = None
     schedule: tuple[Entry, ...] = ()
     away: tuple[Dates, ...] = ()
+    rest_nights: RestNights | None = None
     catch_up_s: float = 20 * 60.0
     trusts_clock: bool = False
 

@@ -32,7 +32,7 @@ LAYERS = [
     {"run"},
     {"rearming"},
     {"keeper"},
-    {"recall", "planning", "reported", "reprise", "notebook"},
+    {"recall", "planning", "reported", "reprise", "notebook", "shot"},
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
@@ -57,6 +57,7 @@ STRANGERS = [
         "programme",
         "obey",
         "recall",
+        "shot",
         "coming",
         "choice",
         "rearming",
@@ -85,7 +86,7 @@ STANDARD_ONLY = {
     "commands",
     "orders", "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
+    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning", "shot",
     "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

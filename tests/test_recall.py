@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from player.caps import RestNights
 from player.clock import Now
 from player.commands import (
     AllowAgain,
@@ -33,6 +34,7 @@ from player.commands import (
 )
 from player.events import Answer, ItemStarted, LibraryRead, News, Snapshot, Track
 from player.night.memory import Memory, night_of, tonight
+from player.night.rest import is_rest
 from player.orders import PlayItem, QueueItem, RampTo, Then
 from player.session import NewSettings, Session
 from player.settings import TIMER_OFF, Entry, Playlist, Settings, TimerSetting
@@ -324,3 +326,70 @@ def test_a_moved_entry_goes_back() -> None:
     room.ask(SetStartTime("early", time(21, 0)))
     assert room.ask(SetStartTime("early", None)).is_done
     assert not room.shot.entries["early"].is_moved
+
+
+RESTS = RestNights(2)
+
+
+def resting(rests: RestNights) -> Bedroom:
+    """Seven in the evening before a rest night."""
+    room = Bedroom()
+    days = [EVENING + timedelta(days=ahead) for ahead in range(8)]
+    eve = next(day for day in days if is_rest(day.date() + timedelta(days=1), rests) and not is_rest(day.date(), rests))
+    room.now = Now(1000.0, eve.replace(hour=17, minute=0), trusted=True)
+    room.handle(
+        NewSettings(replace(SETTINGS, rest_nights=rests, playlists=(*SETTINGS.playlists, Playlist("sea", ("/s",)))))
+    )
+    room.handle(LibraryRead("sea", (Track("/s/a", "Surf"),)))
+    return room
+
+
+def test_every_week_has_its_rest_nights_and_each_week_its_own() -> None:
+    """So many in each of a hundred weeks, on every weekday in turn, and the same ones when asked again."""
+    monday = date(2026, 1, 5)
+    dates = [[monday + timedelta(days=7 * week + day) for day in range(7)] for week in range(100)]
+    weeks = [[is_rest(night, RESTS) for night in week] for week in dates]
+    assert {sum(week) for week in weeks} == {2}
+    assert all(any(week[day] for week in weeks) for day in range(7))
+    assert weeks == [
+        [is_rest(monday + timedelta(days=7 * week + day), RESTS) for day in range(7)] for week in range(100)
+    ]
+    assert not is_rest(monday, None)
+
+
+def test_a_rest_night_is_said_the_evening_before_and_starts_nothing() -> None:
+    """Told once, from six in the evening on; both starts of the night are left out; the state shows it."""
+    room = resting(RESTS)
+    room.pass_until(room.now.wall.replace(hour=17, minute=59))
+    assert not room.told("rest_night")
+    for minute in (0, 1, 2):
+        room.pass_until(room.now.wall.replace(hour=18, minute=minute))
+    (told,) = room.told("rest_night")
+    night = room.now.wall.date() + timedelta(days=1)
+    assert told.data == {"night": night.isoformat(), "playlist": None}
+    room.ask(SkipTonight())
+    room.pass_until((room.now.wall + timedelta(days=1)).replace(hour=19, minute=0))
+    assert room.shot.rest_night
+    assert room.shot.next_start is not None
+    assert not is_rest(night_of(room.shot.next_start), RESTS)
+    room.pass_until(room.now.wall.replace(hour=22, minute=30, second=2))
+    assert room.session.state is State.IDLE
+    assert room.told("start_missed")[-1].data["reason"] == "this is a rest night"
+
+
+def test_a_rest_night_may_play_something_else() -> None:
+    """With a playlist of its own the start happens, with that one."""
+    room = resting(RestNights(2, "sea"))
+    room.ask(SkipTonight())
+    room.pass_until((room.now.wall + timedelta(days=1)).replace(hour=22, minute=30, second=2))
+    assert (room.session.state, room.shot.playlist) == (State.PLAYING, "sea")
+
+
+def test_what_was_planned_by_hand_comes_in_a_skipped_night_and_in_a_rest_night() -> None:
+    """Whoever skips the schedule and plans a start of his own wants that one."""
+    room = Bedroom()
+    room.ask(SkipTonight())
+    room.ask(Tonight(time(21, 0)))
+    assert room.shot.next_entry == "tonight"
+    room.pass_until(EVENING.replace(hour=21, second=1))
+    assert room.shot.why == "schedule:tonight"

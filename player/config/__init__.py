@@ -39,6 +39,7 @@ _IN_SETTINGS: Final = {
     "default_playlist": "default_playlist",
     "schedule": "schedule",
     "away": "away",
+    "rest_nights": "rest_nights",
     "catch_up": "catch_up_s",
     "trust_clock": "trusts_clock",
 }

@@ -5,11 +5,21 @@ Runs on the main thread; pure.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap, SessionSettings, Taper
+from player.caps import (
+    GuardMode,
+    GuardSettings,
+    MixerLevel,
+    MixerSettings,
+    NightCap,
+    RestNights,
+    SessionSettings,
+    Taper,
+)  # fmt: skip
 from player.config.fill import Key, Keys, fill
-from player.config.tree import Leaf
+from player.config.tree import Leaf, shown
 from player.config.values import OFF, Spot, duration_s, mixer_level, number, one_of, switch, text, whole, word
 
 GUARD_OFF: Final = OFF | {"none", "null", "disabled", "disable", "never", "0"}
@@ -58,6 +68,20 @@ def _taper(spot: Spot) -> Taper | None:
     return fill(spot, TAPER, Taper(1.0))
 
 
+def rest_nights(spot: Spot) -> RestNights | None:
+    """The rest nights: ``1 per week``, a table, or None for ``rest_nights: off``."""
+    if not isinstance(spot.node, Leaf):
+        return fill(spot, REST, RestNights(1))
+    value = text(spot).lower()
+    if value in OFF:
+        return None
+    found = re.fullmatch(r"([1-6])\s+per\s+week", value)
+    if found is None:
+        raise ValueError(f"{shown(value)} is neither off nor so many nights a week; write 1 per week, up to 6")
+    return RestNights(int(found[1]))
+
+
+REST: Final = Keys((Key("per_week", "per_week", whole), Key("playlist", "playlist", word)), needs=("per_week",))
 TAPER: Final = Keys((Key("by", "db_per_h", number, "dB per hour"), Key("floor", "floor", whole)), needs=("by",))
 SESSION: Final = Keys(
     (

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from player.announced import DiscoverySettings
 from player.broker import MqttSettings, TlsSettings
-from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings, Taper
+from player.caps import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings, Taper
 from player.config.tree import Table
 from player.config.values import Reader, Spot, Told, each
 from player.errors import did_you_mean
@@ -22,7 +22,7 @@ from player.settings import AudioSettings, Entry, FadeSettings, LimitSettings, P
 
 S = TypeVar(
     "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,
-    MqttSettings, DiscoverySettings, TlsSettings, Playlist, Entry, SessionSettings, Taper,
+    MqttSettings, DiscoverySettings, TlsSettings, Playlist, Entry, SessionSettings, Taper, RestNights,
 )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from datetime import time
 from typing import Any, Final
 
 from player.broker import MqttProtocol, MqttSettings, TlsSettings
+from player.caps import RestNights
 from player.checks import check_name, check_range
-from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, session
+from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.dates import dates, own_times
 from player.config.discovery import discovery
 from player.config.fill import Key, Keys, fill, put, read
@@ -239,6 +240,7 @@ TOP: Final = Keys(
         Key("default_playlist", "default_playlist", word),
         Key("schedule", "schedule", _schedule),
         Key("away", "away", several(dates)),
+        Key("rest_nights", "rest_nights", rest_nights),
         Key("triggers", "triggers", triggers),
         Key("quiet_hours", "quiet_hours", day_part),
         Key("catch_up", "catch_up_s", _catch_up_s),
@@ -261,6 +263,9 @@ def read_config(root: Spot) -> dict[str, Any]:
     names = list(rows["playlists"].rows()) if "playlists" in found else []
     if names and "default_playlist" in found:
         _check_playlist(rows["default_playlist"], found["default_playlist"], names)
+    rests: RestNights | None = found.get("rest_nights")
+    if names and rests is not None and rests.playlist is not None:
+        _check_playlist(rows["rest_nights"].rows()["playlist"], rests.playlist, names)
     if "schedule" in found:
         items = rows["schedule"].items()
         _check_names(items, found["schedule"])

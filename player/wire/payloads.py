@@ -61,6 +61,7 @@ def state_fields(snapshot: Snapshot) -> dict[str, Any]:
             for name, entry in snapshot.entries.items()
         },
         "skip_tonight": snapshot.skip_tonight,
+        "rest_night": snapshot.rest_night,
         "nights_used": snapshot.nights_used,
         "clock_trusted": snapshot.clock_trusted,
         "guard_reduction": _rounded(snapshot.guard_reduction_db),

@@ -31,6 +31,7 @@ PLAYING = Snapshot(
     fade_out_s=600.0,
     entries={"weeknights": EntryState(True, time(22, 30), False, datetime(2026, 2, 1, 22, 30, tzinfo=CET))},
     skip_tonight=False,
+    rest_night=False,
     nights_used=12,
     timer_ends=ENDS,
     timer_remaining_s=1799.6,

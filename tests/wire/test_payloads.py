@@ -54,6 +54,7 @@ def test_the_state_is_published_key_by_key() -> None:
             "weeknights": {"enabled": True, "at": "22:30", "moved": False, "next": "2026-02-01T22:30:00+01:00"}
         },
         "skip_tonight": False,
+        "rest_night": False,
         "nights_used": 12,
         "clock_trusted": True,
         "guard_reduction": 0.0,

@@ -1,0 +1,65 @@
+"""The whole state at one instant, for people and homes, as `player.session` shows it. Main thread, pure."""
+
+from __future__ import annotations
+
+from player.clock import Now, moved
+from player.coming import Coming
+from player.events import EntryState, Snapshot
+from player.keeper import Keeper
+from player.night.memory import tonight
+from player.night.rest import is_rest
+
+
+def snapshot_of(keeper: Keeper, coming: Coming | None, problems: tuple[str, ...], now: Now) -> Snapshot:
+    """What is known of the session, the schedule and their troubles; ``coming`` is None while the schedule is off."""
+    run = keeper.run
+    planned = None if coming is None else coming.first
+    playing = None if run is None else run.programme.current
+    left_s = None if run is None else run.ending.left_s(now.boot_s)
+    return Snapshot(
+        state=keeper.state.value,
+        why=None if run is None else run.why,
+        started=None if run is None else run.started.wall,
+        asked=keeper.asked,
+        playlist=keeper.next_playlist if run is None else run.programme.playlist.name,
+        track=None if playing is None else playing.track.title,
+        next_track=None if run is None or run.programme.following is None else run.programme.following.title,
+        position_s=None if playing is None else playing.position_s,
+        duration_s=None if playing is None else playing.duration_s,
+        volume=keeper.volume,
+        volume_max=keeper.settings.volume.max if run is None else run.asleep.volume_max(now.boot_s),
+        ramping_to=None if run is None else run.ramping_to,
+        level_db=None if run is None else run.level_db,
+        guard_reduction_db=0.0 if run is None else run.held_db,
+        timer_mode="off" if run is None else run.ending.timer.mode.value,
+        timer_set_s=keeper.timer.duration_s,
+        timer_ends=None if left_s is None else moved(now.wall, left_s),
+        timer_remaining_s=left_s,
+        fade_out_s=keeper.fade_out_s,
+        next_start=None if planned is None else planned[1],
+        next_entry=None if planned is None else planned[0].name,
+        schedule_enabled=keeper.is_schedule_enabled,
+        entries=_entries(keeper, coming),
+        skip_tonight=keeper.memory.skipped == tonight(now.wall),
+        rest_night=is_rest(tonight(now.wall), keeper.settings.rest_nights),
+        nights_used=keeper.memory.nights_used(now.wall),
+        clock_trusted=now.trusted,
+        tamed=0 if run is None else run.taming.count,
+        playlists=tuple(playlist.name for playlist in keeper.settings.playlists),
+        problems=problems,
+    )
+
+
+def _entries(keeper: Keeper, coming: Coming | None) -> dict[str, EntryState]:
+    """The schedule by name: what is switched on, at what time, and when it starts next."""
+    memory, once = keeper.memory, keeper.memory.once
+    listed = [*keeper.settings.schedule, *([] if once is None else [once])]
+    return {
+        entry.name: EntryState(
+            entry.name not in memory.off,
+            memory.moved(entry).at,
+            memory.moved(entry) != entry,
+            None if coming is None else coming.each.get(entry.name),
+        )
+        for entry in listed
+    }
