@@ -29,21 +29,18 @@ from player.librarian import Librarian
 from player.measuring import Measuring
 from player.outcome import Outcome
 from player.parts import Inbound, Parts, Quit, Reload
-from player.ports import Link
+from player.post import Post
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
 from player.states import State
 from player.triggered import Triggered
 from player.triggers.mailbox import Knock
 from player.watch import Heartbeat
-from player.wire import payloads, topics
-from player.wire.pacing import Pacer
 from player.wire.topics import Incoming, LinkDown, LinkUp
 
 log = logging.getLogger("lull")
 
 QUIT_MARGIN_S: Final = 0.5
 """So long after its fade the daemon ends, even where the engine does not say that it is silent."""
-LINK_STOP_S: Final = 1.0
 DIARY_STOP_S: Final = 0.5
 
 
@@ -72,10 +69,8 @@ class App:
         self._librarian = Librarian(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
         self._measuring = Measuring()
-        self._link: Link | None = None
-        self._topics: topics.Topics | None = None
         self._triggered = Triggered(config.triggers, self.inbox.put)
-        self._pacer = Pacer()
+        self._post = Post(parts.make_link, parts.identity, self._desk, self._triggered, self.inbox.put)
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
         self._status = ""
@@ -94,22 +89,8 @@ class App:
     def _start(self) -> None:
         self._engine_thread.start()
         self._look_at_all()
-        self._open_link(self._config)
+        self._post.open(self._config)
         self._parts.notifier.ready()
-
-    def _open_link(self, config: Config) -> None:
-        if config.mqtt is None:
-            return
-        self._topics = topics.Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
-        self._desk.topics = self._topics
-        self._link = self._parts.make_link(config.mqtt, self._topics.device, self._triggered.deliver)
-        self._triggered.attach(self._link.listen)
-        self._link.start()
-
-    def _close_link(self) -> None:
-        if self._link is not None:
-            self._link.stop(LINK_STOP_S)
-            self._link = None
 
     def _is_done(self) -> bool:
         if self._quit_by_s is None:
@@ -119,11 +100,10 @@ class App:
     def _stop(self) -> None:
         self._parts.notifier.stopping()
         self._carry_out(self._session.close(self._now()), self._now())
-        self._pacer.forget()
-        self._publish_state(self._now())
+        self._post.publish_last(self._session.snapshot(self._now()), self._now())
         self._engine.order(orders.Quit())
         self._scan.stop()
-        self._close_link()
+        self._post.close()
         self._diary.close(DIARY_STOP_S)
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
@@ -149,7 +129,7 @@ class App:
 
     def _wait(self) -> Inbound | None:
         now = self._now()
-        own_s = (self._heartbeat.wait_s(), self._pacer.wait_s(now.boot_s), self._triggered.wait_s(now.boot_s))
+        own_s = (self._heartbeat.wait_s(), self._post.wait_s(now.boot_s), self._triggered.wait_s(now.boot_s))
         longest_s = min(self._session.wait_s(now), *own_s)
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
@@ -168,6 +148,7 @@ class App:
             case LinkUp():
                 self._greet(message, now)
             case LinkDown(reason):
+                self._post.disconnected()
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
             case Reload():
                 self._reload(now)
@@ -217,7 +198,7 @@ class App:
     # The wire.
 
     def _take_incoming(self, message: Incoming | Refusal, now: Now) -> None:
-        taken = self._desk.take(message, now.boot_s)
+        taken = self._post.take(message, now.boot_s)
         for event in taken.events:
             self._tell(event, now)
         if taken.request is not None:
@@ -226,8 +207,7 @@ class App:
     def _greet(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
         log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
-        self._pacer.forget()
-        self._publish_state(now)
+        self._post.connected(now.boot_s)
 
     def _publish_state(self, now: Now) -> None:
         snapshot = self._session.snapshot(now)
@@ -237,28 +217,18 @@ class App:
         if status != self._status:
             self._status = status
             self._parts.notifier.status(status)
-        if self._link is not None and self._topics is not None and self._pacer.is_due(snapshot, now.boot_s):
-            self._link.publish(self._topics.state, payloads.state(snapshot), retain=True, qos=1)
+        self._post.publish_state(snapshot, now)
 
     def _tell(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):
             self._desk.note(event)
-            self._reply(event, now)
+            self._post.reply(event, self._session.snapshot(now))
             return
         if event.type == "session_started":
             self._measuring.forgive()
         level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
-        if self._link is not None and self._topics is not None:
-            self._link.publish(self._topics.event, payloads.event(event, now.wall), qos=1)
-
-    def _reply(self, answer: Answer, now: Now) -> None:
-        if answer.reply_to is None or self._link is None or self._topics is None:
-            return
-        snapshot = self._session.snapshot(now)
-        topic = answer.reply_to.topic or self._topics.reply
-        payload = payloads.reply(answer, snapshot, self._topics.device)
-        self._link.publish(topic, payload, qos=1, correlation=answer.reply_to.correlation)
+        self._post.tell(event, now.wall)
 
     # Reload.
 
@@ -285,8 +255,7 @@ class App:
         self._hand_over(Trouble("config", None), now)
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
-            self._close_link()
-            self._open_link(fresh)
+            self._post.open(fresh)
         if "audio" in changed:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._hand_over(Trouble("mixer", None), now)

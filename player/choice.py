@@ -6,12 +6,13 @@ Main thread, standard library, pure. Asking changes nothing; what is heard is to
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from player.events import LibraryRead, Track
 from player.night.rotation import Rotation
-from player.settings import Playlist
+from player.settings import Order, Playlist
 
 NEAR_THE_END_S: Final = 30.0
 """Less of a track is not worth coming back to."""
@@ -45,6 +46,7 @@ class Choice:
         opening: what a session begins with, in this order.
         has_opening: a session begins here; one that merely changes its playlist does not open the night again.
         place: where to go on first.
+        is_once: each track is played once, and then it is over.
     """
 
     def __init__(self, playlist: Playlist, rotation: Rotation, rng: random.Random) -> None:
@@ -54,6 +56,7 @@ class Choice:
         self.opening: tuple[Track, ...] = ()
         self.has_opening = True
         self.place: Place | None = None
+        self.is_once = False
         self._rng = rng
 
     def take(self, read: LibraryRead) -> None:
@@ -81,9 +84,13 @@ class Choice:
         for track in self.opening:
             if not self.rotation.was_heard(self.playlist.name, track.uri) and self.rotation.is_usable(track):
                 return track
-        return self.rotation.next_track(self.playlist.name, self.playlist.order, self.tracks or (), self._rng)
+        tracks: Sequence[Track] = self.tracks or ()
+        if self.is_once:
+            tracks = [track for track in tracks if not self.rotation.was_heard(self.playlist.name, track.uri)]
+        return self.rotation.next_track(self.playlist.name, self.playlist.order, tracks, self._rng)
 
     @property
     def has_finished(self) -> bool:
         """Whether all that is to be played once has been."""
-        return self.rotation.has_finished(self.playlist.name, self.playlist.order, self.tracks or ())
+        order = Order.ONCE if self.is_once else self.playlist.order
+        return self.rotation.has_finished(self.playlist.name, order, self.tracks or ())

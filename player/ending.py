@@ -98,8 +98,11 @@ class Ending:
         return max((self.timer.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S, STOP_NOW_S)
 
     def fade_with_track_s(self, playing: Playing | None, left_s: float | None) -> float | None:
-        """End-of-track: how long a fade that begins now takes, at most half of the track; None while it is too soon."""
-        if self.timer.mode is not TimerMode.END_OF_TRACK or playing is None:
+        """How long a fade that begins now and ends with the track takes, at most half of it; None while it is too soon.
+
+        For a timer to the end of the track, or of the playlist.
+        """
+        if self.timer.mode not in {TimerMode.END_OF_TRACK, TimerMode.END_OF_PLAYLIST} or playing is None:
             return None
         if playing.duration_s is None or left_s is None:
             return None

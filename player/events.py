@@ -257,7 +257,7 @@ class Snapshot:
         started: when the session began, None when idle.
         next_track: the title of the track that follows, where that is decided.
         guard_reduction_db: by how much the guard held the sound down at most in the last second.
-        timer_mode: clock, end-of-track or off.
+        timer_mode: clock, end-of-track, end-of-playlist or off.
         timer_set_s: what the sleep timer was set to, of this session or of the next; None in the other modes.
         fade_out_s: how long the fade-out takes, of this session or of the next.
         skip_tonight: the schedule leaves this night out.

@@ -28,6 +28,11 @@ class Playing:
     position_s: float = 0.0
     is_sounding: bool = False
 
+    @property
+    def left_s(self) -> float | None:
+        """What is left of it, None while it does not sound, or where nobody knows."""
+        return None if self.duration_s is None or not self.is_sounding else self.duration_s - self.position_s
+
 
 def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limits: LimitSettings) -> Item:
     """One playing of a track from a place on."""

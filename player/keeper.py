@@ -198,10 +198,9 @@ class Keeper:
     def change_playlist(self, playlist: Playlist, now: Now, out: Outcome) -> None:
         """Blend the running session into another playlist."""
         assert self.run is not None
-        is_last = self.run.programme.is_last
         self.rotation.begin(playlist.name)
         self.run.programme = self._programme(playlist, has_opening=False)
-        self.run.programme.is_last = is_last
+        self.run.programme.end_with(self.run.ending.timer.mode, out)
         self.run.programme.begin(now.boot_s, out)
 
     def _programme(self, playlist: Playlist, *, has_opening: bool) -> Programme:

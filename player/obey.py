@@ -6,6 +6,8 @@ choices, or does what was asked and returns a sentence for the person who asked.
 
 from __future__ import annotations
 
+from typing import Final
+
 from player.clock import Now
 from player.commands import (
     AllowAgain,
@@ -41,6 +43,8 @@ from player.safety import STOP_NOW_S
 from player.settings import TimerMode, TimerSetting
 from player.states import OBEYED, State
 from player.units import format_duration
+
+ENDS: Final = {TimerMode.END_OF_TRACK: "the end of the track", TimerMode.END_OF_PLAYLIST: "the end of the playlist"}
 
 
 def obey(keeper: Keeper, request: Request, now: Now, out: Outcome) -> str:
@@ -232,8 +236,8 @@ def _set_timer(keeper: Keeper, timer: TimerSetting, now: Now, out: Outcome) -> s
     if timer.mode is TimerMode.CLOCK and timer.duration_s is not None:
         text = f"sleep timer of the next session: {format_duration(timer.duration_s)}"
         out.tell("timer_set", text, mode=timer.mode.value, seconds=round(timer.duration_s))
-    elif timer.mode is TimerMode.END_OF_TRACK:
-        text = "the next session stops at the end of its track"
+    elif timer.mode in ENDS:
+        text = f"the next session stops at {ENDS[timer.mode]}"
         out.tell("timer_set", text, mode=timer.mode.value)
     else:
         text = "the next session has no sleep timer"
@@ -257,9 +261,10 @@ def _tell_timer(run: Run, now: Now, out: Outcome) -> str:
     if timer.mode is TimerMode.OFF:
         out.tell("timer_cleared", "sleep timer off")
         return "sleep timer off"
-    if timer.mode is TimerMode.END_OF_TRACK:
-        out.tell("timer_set", "stops at the end of the track", mode=timer.mode.value)
-        return "stops at the end of the track"
+    if timer.mode in ENDS:
+        text = f"stops at {ENDS[timer.mode]}"
+        out.tell("timer_set", text, mode=timer.mode.value)
+        return text
     left_s = timer.remaining_s(now.boot_s) or 0.0
     text = f"silent in {format_duration(left_s)}"
     out.tell("timer_set", text, mode=timer.mode.value, seconds=round(left_s))

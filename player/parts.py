@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from player.announced import Identity
 from player.clock import Clock
 from player.dsp.types import MakePowerMeter
 from player.events import ScanMoved
@@ -18,6 +19,8 @@ from player.triggered import Arrival
 from player.triggers.mailbox import Knock
 from player.wire.topics import Incoming, LinkDown, LinkUp
 
+MakeLink: TypeAlias = Callable[[MqttSettings, str, tuple[str, ...], Callable[[Arrival], None]], Link]
+"""Makes a link from its settings, the device's name, what it is to hear beside the command topics, and who is told."""
 TERM_FADE_S: Final = 1.2
 """SIGTERM: silent well within two seconds."""
 
@@ -46,7 +49,8 @@ class Parts:
     decoder: Decoder
     library: Library
     notifier: Notifier
-    make_link: Callable[[MqttSettings, str, Callable[[Arrival], None]], Link]
+    make_link: MakeLink
+    identity: Identity
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
     make_diary: Callable[[Callable[[Inbound], None]], Diary]
     recognise: Recognise

@@ -5,8 +5,7 @@ volume, timers or states; the session does.
 
 A file that fails is set aside and another one is taken at once, ahead of time where possible. A stream that drops is
 tried again after 2, 5 and 15 seconds before another track is taken. When nothing at all can be played there is one
-problem and silence, and everything is tried again after a pause that grows to five minutes: a share that appears late
-still makes a night.
+problem and silence, and all is tried again after a pause that grows to five minutes: a late share still makes a night.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from player.events import ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progr
 from player.items import Playing, item_of
 from player.orders import Crossing, PlayItem, QueueItem
 from player.outcome import Outcome
-from player.settings import LimitSettings, Playlist
+from player.settings import LimitSettings, Playlist, TimerMode
 from player.units import format_duration
 
 STREAM_RETRIES_S: Final = (2.0, 5.0, 15.0)
@@ -79,10 +78,7 @@ class Programme:
     @property
     def left_s(self) -> float | None:
         """What is left of the current track, None where nobody knows."""
-        playing = self.current
-        if playing is None or not playing.is_sounding or playing.duration_s is None:
-            return None
-        return playing.duration_s - playing.position_s
+        return None if self.current is None else self.current.left_s
 
     def track_of(self, item_id: int | None) -> Track | None:
         """The track of an item that sounds or has sounded lately."""
@@ -161,11 +157,17 @@ class Programme:
         assert self.current is not None
         self._play(self.current.track, out, Crossing.SKIP, start_s=position_s)
 
-    def end_after_current(self, out: Outcome, *, is_last: bool) -> None:
-        """Let nothing follow the current track, or something again."""
-        self.is_last = is_last
-        if self.current is not None and self.current.is_sounding:
+    def end_with(self, mode: TimerMode, out: Outcome) -> None:
+        """Let nothing follow the current track, or each track once more, or go on for ever."""
+        before = self.is_last, self.choice.is_once
+        self.is_last, self.choice.is_once = mode is TimerMode.END_OF_TRACK, mode is TimerMode.END_OF_PLAYLIST
+        if before != (self.is_last, self.choice.is_once) and self.current is not None and self.current.is_sounding:
             self._queue_another(out)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a timer to the end of track or playlist ends with the current track."""
+        return self.is_last or (self.choice.is_once and self._queued is None and self.choice.tracks is not None)
 
     def on_started(self, report: ItemStarted, out: Outcome) -> None:
         """A track began to sound: it is the current one now, and what follows it is chosen."""

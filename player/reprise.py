@@ -28,7 +28,7 @@ from player.night.kept import Ended, Recalled, Record
 from player.night.memory import DEATHS
 from player.outcome import Outcome
 from player.safety import SHORTEST_RISE_S
-from player.settings import Settings, TimerMode
+from player.settings import Settings
 from player.start import Start
 from player.units import format_duration
 
@@ -145,7 +145,7 @@ class Reprise:
         run = keeper.go_on(start, record, place, now, out)
         left_s = None if record.left_s is None else record.left_s - gone_s
         run.ending.go_on(record.mode, left_s, now.boot_s)
-        run.programme.is_last = record.mode is TimerMode.END_OF_TRACK
+        run.programme.end_with(record.mode, out)
         run.volume = min(run.volume, run.asleep.volume_max(now.boot_s))
 
     def _blame(self, keeper: Keeper, now_s: float, out: Outcome) -> None:

@@ -21,7 +21,7 @@ from player.orders import RampTo, Then
 from player.outcome import Outcome
 from player.programme import Programme
 from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
-from player.settings import Settings, TimerMode, TimerSetting
+from player.settings import Settings, TimerSetting
 from player.start import Start
 from player.states import Move, State, moved
 from player.taming import Taming
@@ -70,7 +70,7 @@ class Run:
 
     def begin(self, now_s: float, out: Outcome) -> None:
         """Choose the first track; the level rises when it sounds."""
-        self.programme.is_last = self.ending.timer.mode is TimerMode.END_OF_TRACK
+        self.programme.end_with(self.ending.timer.mode, out)
         self.programme.begin(now_s, out)
 
     def take_over_from(self, before: Run, out: Outcome) -> None:
@@ -164,9 +164,7 @@ class Run:
         self._obey_the_timer(now_s, out)
 
     def _obey_the_timer(self, now_s: float, out: Outcome) -> None:
-        is_last = self.ending.timer.mode is TimerMode.END_OF_TRACK
-        if is_last != self.programme.is_last:
-            self.programme.end_after_current(out, is_last=is_last)
+        self.programme.end_with(self.ending.timer.mode, out)
         if self.state is State.FADING_OUT:
             self.take_back(now_s, out)
 
@@ -284,8 +282,8 @@ class Run:
             self.fade_out(self.ending.fade_s(now_s), self.ending.reason, out)
             return
         over_s = self.ending.fade_with_track_s(self.programme.current, self.programme.left_s)
-        if over_s is not None:
-            self.fade_out(over_s, "end-of-track", out)
+        if over_s is not None and self.programme.is_final:
+            self.fade_out(over_s, self.ending.timer.mode.value, out)
 
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""

@@ -12,6 +12,7 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Final
 
+from player.announced import DiscoverySettings
 from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings
 from player.checks import check_name, check_range
 from player.dates import Dates
@@ -41,10 +42,11 @@ class Order(StrEnum):
 
 
 class TimerMode(StrEnum):
-    """What ends a session: a moment (the fade is finished then), the end of the track, or nothing."""
+    """What ends a session: a moment (the fade is finished then), the end of the track, of the playlist, or nothing."""
 
     CLOCK = "clock"
     END_OF_TRACK = "end-of-track"
+    END_OF_PLAYLIST = "end-of-playlist"
     OFF = "off"
 
 
@@ -71,6 +73,7 @@ class TimerSetting:
 
 TIMER_OFF: Final = TimerSetting(TimerMode.OFF)
 TIMER_END_OF_TRACK: Final = TimerSetting(TimerMode.END_OF_TRACK)
+TIMER_END_OF_PLAYLIST: Final = TimerSetting(TimerMode.END_OF_PLAYLIST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,7 @@ class MqttSettings:
     protocol: MqttProtocol = MqttProtocol.AUTO
     keepalive_s: int = 30
     tls: TlsSettings | None = None
+    discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
 
     def __post_init__(self) -> None:
         if not self.host:

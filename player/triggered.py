@@ -115,12 +115,18 @@ class Triggered:
 
     def deliver(self, arrival: Arrival) -> None:
         """Take what came over the link, on its thread; never blocks."""
-        if isinstance(arrival, Incoming) and any(matches(name, arrival.topic) for name in self._filters):
-            self._lay_in(arrival)
+        if isinstance(arrival, Incoming) and self.overhear(arrival):
             return
         if isinstance(arrival, LinkUp | LinkDown):
             self._lay_in(Break())
         self._deliver(arrival)
+
+    def overhear(self, incoming: Incoming) -> bool:
+        """Take a message that a trigger waits for, on the link's thread; whether one does."""
+        is_ours = any(matches(name, incoming.topic) for name in self._filters)
+        if is_ours:
+            self._lay_in(incoming)
+        return is_ours
 
     def _lay_in(self, item: Incoming | Break) -> None:
         if self._mailbox.put(item):

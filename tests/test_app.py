@@ -14,6 +14,7 @@ import pytest
 
 from player.adapters.ebur128 import HopMeter
 from player.adapters.silent_sink import SilentSink
+from player.announced import Identity
 from player.app import App
 from player.clock import SystemClock
 from player.commands import Play, ReplyTo, Request, SetVolume
@@ -131,6 +132,7 @@ class House:
             make_link=self._make_link,
             make_scan=self._make_scan,
             make_power_meter=HopMeter,
+            identity=Identity("lull_0123456789ab", "test board"),
             make_diary=lambda _deliver: FakeDiary(self.memory),
             recognise=lambda read, _watched: read,
             is_time_trusted=lambda: True,
@@ -147,7 +149,9 @@ class House:
         self.scan = FakeScan(deliver)
         return self.scan
 
-    def _make_link(self, _settings: MqttSettings, device: str, deliver: Callable[[Arrival], None]) -> FakeLink:
+    def _make_link(
+        self, _settings: MqttSettings, device: str, _others: tuple[str, ...], deliver: Callable[[Arrival], None]
+    ) -> FakeLink:
         assert device == "bedroom"
         self.hear = deliver
         return self.link

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from player.announced import DiscoveryMode, DiscoverySettings
 from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
 from player.config import Config, differences, load, parse
 from player.config.caps import GUARD, MIXER, NIGHT_CAP
+from player.config.discovery import DISCOVERY
 from player.config.fill import Keys
 from player.config.sections import AUDIO, ENTRY, FADES, LIMITS, MQTT, PLAYLIST, TIMER, TLS, TOP, VOLUME
 from player.config.triggers import TRIGGER
@@ -100,7 +102,8 @@ def test_the_example_states_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [TOP, AUDIO, MIXER, MQTT, TLS, VOLUME, NIGHT_CAP, FADES, LIMITS, GUARD, TIMER, PLAYLIST, ENTRY, TRIGGER]
+    "keys",
+    [TOP, AUDIO, MIXER, MQTT, DISCOVERY, TLS, VOLUME, NIGHT_CAP, FADES, LIMITS, GUARD, TIMER, PLAYLIST, ENTRY, TRIGGER],
 )
 def test_the_example_names_every_key(keys: Keys) -> None:
     """Every key that can be written is in config/lull.yaml, as a line of its own or commented out."""
@@ -208,6 +211,22 @@ def test_the_words_of_the_broker() -> None:
         "broker", 1884, "me", "/etc/lull/pw", "home/sound", ("up",), MqttProtocol.V311, 60,
         TlsSettings("/etc/lull/ca.pem"),
     )  # fmt: skip
+
+
+def test_discovery_may_be_its_mode_alone() -> None:
+    """`discovery: off`, yes and no included; every key of the table arrives where it belongs."""
+
+    def discovery(written: str) -> DiscoverySettings:
+        mqtt = read(f"mqtt: {{discovery: {written}}}").mqtt
+        assert mqtt is not None
+        return mqtt.discovery
+
+    assert discovery("components") == DiscoverySettings(DiscoveryMode.COMPONENTS)
+    assert discovery("off") == discovery("no") == DiscoverySettings(DiscoveryMode.OFF)
+    assert discovery("on") == discovery("{}") == DiscoverySettings(DiscoveryMode.HOME_ASSISTANT)
+    full = discovery("{mode: off, prefix: home/ha, birth_topic: ha/born, media_player: yes, id: bed-1, area: Attic}")
+    assert full == DiscoverySettings(DiscoveryMode.OFF, "home/ha", "ha/born", True, "bed-1", "Attic")
+    assert (full.birth, DiscoverySettings(prefix="ha").birth) == ("ha/born", "ha/status")
 
 
 def test_a_night_cap_comes_after_half_an_hour_unless_told_otherwise() -> None:

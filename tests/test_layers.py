@@ -14,7 +14,7 @@ LAYERS = [
     {"units", "errors"},
     {"clock"},
     {"safety", "checks", "dates"},
-    {"caps"},
+    {"caps", "announced"},
     {"settings"},
     {"commands", "measured"},
     {"orders"},
@@ -35,8 +35,9 @@ LAYERS = [
     {"obey"},
     {"session", "deck"},
     {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "triggered"},
+    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "triggered", "homes"},
     {"parts"},
+    {"post"},
     {"app"},
     {"cli"},
     {"__main__"},
@@ -79,11 +80,11 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "checks", "dates", "caps", "settings", "measured", "commands", "orders",
-    "events", "night", "wire", "triggers", "triggered",
+    "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "settings", "measured", "commands",
+    "orders", "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",
-    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk",
+    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

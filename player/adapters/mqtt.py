@@ -38,7 +38,7 @@ log = logging.getLogger("lull.mqtt")
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_PACKET_BYTES: Final = 256 * 1024
 """MQTT 5: the broker keeps anything longer to itself."""
-MAX_UNSENT: Final = 64
+MAX_UNSENT: Final = 256
 """So many messages may wait for a broker that has stopped reading; further ones are dropped."""
 NEWS_EXPIRY_S: Final = 60
 """MQTT 5: what is not retained is worth nothing to somebody who connects later than this."""
@@ -301,6 +301,7 @@ class MqttLink(Link):
     Args:
         deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
         password: shown nowhere.
+        others: filters on which everything is wanted, what is retained included.
     """
 
     def __init__(
@@ -309,9 +310,10 @@ class MqttLink(Link):
         device: str,
         deliver: Callable[[Incoming | LinkUp | LinkDown], None],
         password: str | None = None,
+        others: tuple[str, ...] = (),
     ) -> None:
         def connect(plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> Broker:
             return Broker(settings, password, plan, on_up, on_message)
 
         topics = Topics(settings.prefix, device, settings.groups)
-        super().__init__(topics, client_id_of(settings.prefix, device), deliver, connect)
+        super().__init__(topics, client_id_of(settings.prefix, device), deliver, connect, others=others)

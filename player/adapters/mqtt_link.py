@@ -14,7 +14,6 @@ from typing import Final, Protocol, TypeAlias
 
 from player.adapters.mqtt_self import Backoff
 from player.clock import SystemClock
-from player.triggers.content import MAX_BYTES
 from player.wire.payloads import FORMAT
 from player.wire.topics import OFFLINE, ONLINE, Incoming, LinkDown, LinkUp, Topics
 from player.wire.values import MAX_PAYLOAD_BYTES
@@ -22,6 +21,8 @@ from player.wire.values import MAX_PAYLOAD_BYTES
 log = logging.getLogger("lull.mqtt")
 
 MAX_NAMED_TOPICS: Final = 100
+MAX_OTHER_BYTES: Final = 64 << 10
+"""Of messages on other topics no more is kept: more than triggers read, and than this speaker announces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Link:
         deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
         connect: makes a connection.
         backoff: how long to wait between attempts.
+        others: filters on which everything is wanted, what is retained included.
     """
 
     def __init__(
@@ -92,10 +94,12 @@ class Link:
         deliver: Callable[[Incoming | LinkUp | LinkDown], None],
         connect: Connect,
         backoff: Backoff | None = None,
+        others: tuple[str, ...] = (),
     ) -> None:
         self._topics = topics
         marks = (("v", str(FORMAT)), ("device", topics.device))
-        self._plan = Plan(client_id, topics.subscriptions, (topics.availability,), topics.availability, marks)
+        plan_others = (topics.availability, *others)
+        self._plan = Plan(client_id, topics.subscriptions, plan_others, topics.availability, marks)
         self._deliver = deliver
         self._connect = connect
         self._backoff = Backoff() if backoff is None else backoff
@@ -199,7 +203,7 @@ class Link:
                 # the will of a connection that this one took over, or a twin's farewell
                 self.publish(incoming.topic, ONLINE, retain=True, qos=1)
         elif self._topics.verb_of(incoming.topic) is None:
-            self._deliver(replace(incoming, payload=incoming.payload[: MAX_BYTES + 1]))
+            self._deliver(replace(incoming, payload=incoming.payload[:MAX_OTHER_BYTES]))
         elif incoming.retained:
             self._drop_retained(incoming.topic)
         else:

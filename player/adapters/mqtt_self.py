@@ -6,11 +6,11 @@ import hashlib
 import logging
 import os
 import random
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from player.adapters.identity import machine_id
 from player.settings import CREDENTIAL, MqttSettings
 
 log = logging.getLogger("lull.mqtt")
@@ -19,7 +19,6 @@ FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0
 STEADY_S: Final = 60.0
 """A connection that lasted so long was a good one."""
-_MACHINE_ID: Final = Path("/etc/machine-id")
 
 
 def client_id_of(prefix: str, device: str) -> str:
@@ -28,11 +27,7 @@ def client_id_of(prefix: str, device: str) -> str:
     A second client with the same id throws the first one out, so it must not be a mere name; and the machine's id must
     not be shown (machine-id(5)), so it is hashed.
     """
-    try:
-        machine = _MACHINE_ID.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        machine = ""
-    seed = "\0".join((machine or socket.gethostname(), prefix, device))
+    seed = "\0".join((machine_id(), prefix, device))
     return "lull-" + hashlib.sha256(seed.encode()).hexdigest()[:18]
 
 

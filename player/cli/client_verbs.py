@@ -162,7 +162,10 @@ VERBS: Final = (
         "set the sleep timer",
         "Set the sleep timer; the fade-out is over when it ends.\n\n    lull timer 45m\n"
         "    lull timer +15m     a quarter of an hour longer\n    lull timer off",
-        _value("T|+T|-T|off|end-of-track", "45m, 1h30, 45 (minutes); with a sign from where it stands"),
+        _value(
+            "T|+T|-T|off|end-of-...",
+            "45m, 1h30, 45 (minutes); with a sign from where it stands; end-of-track, end-of-playlist",
+        ),
         _value_as("timer"),
     ),
     Verb(

@@ -10,6 +10,7 @@ from player.adapters.background_scan import BackgroundScanner
 from player.adapters.content_key import recognise
 from player.adapters.diary import WritingDiary
 from player.adapters.ebur128 import HopMeter
+from player.adapters.identity import identity_of
 from player.adapters.library import FileLibrary
 from player.adapters.memory_file import MemoryFile, look_into, this_boot
 from player.adapters.mqtt import MqttLink, read_password
@@ -44,6 +45,7 @@ def real_parts(state_dir: Path) -> Parts:
         make_diary=lambda deliver: _diary(state_dir, lambda text: deliver(Trouble("memory", text))),
         recognise=recognise,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
+        identity=identity_of(state_dir),
         is_time_trusted=TimeSync().is_trusted,
         make_power_meter=HopMeter,
     )
@@ -62,5 +64,7 @@ def _store(state_dir: Path) -> Store:
         return SqliteStore(None)
 
 
-def _make_link(settings: MqttSettings, device: str, deliver: Callable[[Arrival], None]) -> MqttLink:
-    return MqttLink(settings, device, deliver, read_password(settings))
+def _make_link(
+    settings: MqttSettings, device: str, others: tuple[str, ...], deliver: Callable[[Arrival], None]
+) -> MqttLink:
+    return MqttLink(settings, device, deliver, read_password(settings), others)

@@ -19,7 +19,11 @@ Run the daemon: keep the schedule, listen to the broker, play. It starts and
 works without a broker, without a sound device (both are tried for ever) and
 without a set clock (then the schedule waits).
 
-SIGHUP reads the config again, SIGTERM fades out and ends within two seconds."""
+SIGHUP reads the config again, SIGTERM fades out and ends within two seconds.
+
+With --forget it does not run: it takes its announcements, state and
+availability away from the broker, so that homes forget this speaker.
+exit codes of --forget: 0 done, 1 the speaker is running, 3 no answer"""
 
 
 def add_parser(commands: Any) -> None:
@@ -29,15 +33,24 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the config, see config/lull.yaml")
     parser.add_argument("--verbose", action="store_true", help="say more in the log")
+    parser.add_argument(
+        "--forget",
+        action="store_true",
+        help="do not run: clear all that this speaker has left at its broker, and end",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the daemon until it is told to end."""
+    """Run the daemon until it is told to end, or clear what it has left at its broker."""
     from player.adapters.journal import set_up
     from player.config import load
 
     config = load(args.config)
+    if args.forget:
+        from player.cli.forget import forget
+
+        return forget(config)
     set_up(is_verbose=args.verbose)
     serve(config)
     return 0

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from player.announced import DiscoverySettings
 from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings, Taper
 from player.config.tree import Table
 from player.config.values import Reader, Spot, Told, each
@@ -29,7 +30,7 @@ from player.settings import (
 
 S = TypeVar(
     "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,
-    MqttSettings, TlsSettings, Playlist, Entry, SessionSettings, Taper,
+    MqttSettings, DiscoverySettings, TlsSettings, Playlist, Entry, SessionSettings, Taper,
 )  # fmt: skip
 
 

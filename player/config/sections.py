@@ -12,6 +12,7 @@ from typing import Any, Final
 from player.checks import check_name, check_range
 from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, session
 from player.config.dates import dates, own_times
+from player.config.discovery import discovery
 from player.config.fill import Key, Keys, fill, put, read
 from player.config.tree import Leaf, Listing, Table, shown
 from player.config.triggers import Around, check_triggers, day_part, triggers
@@ -187,6 +188,7 @@ MQTT: Final = Keys(
         Key("protocol", "protocol", one_of(MqttProtocol)),
         Key("keepalive", "keepalive_s", whole_seconds),
         Key("tls", "tls", _tls),
+        Key("discovery", "discovery", discovery),
     ),
     hints=(("password", _KEPT_OUT),),
 )

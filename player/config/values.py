@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from player.caps import MixerLevel
 from player.config.tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
 from player.errors import did_you_mean
-from player.settings import CREDENTIAL, DAYS, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.settings import CREDENTIAL, DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
 from player.units import parse_duration_s
 
 T = TypeVar("T")
@@ -152,16 +152,18 @@ def whole_seconds(spot: Spot) -> int:
 
 
 def timer(spot: Spot) -> TimerSetting:
-    """A sleep timer: a duration, ``off`` or ``end-of-track``."""
+    """A sleep timer: a duration, ``off``, ``end-of-track`` or ``end-of-playlist``."""
     value = re.sub(r"[\s_-]+", "-", text(spot).lower())
     if value in OFF:
         return TIMER_OFF
-    if value == TIMER_END_OF_TRACK.mode.value:
-        return TIMER_END_OF_TRACK
+    for setting in (TIMER_END_OF_TRACK, TIMER_END_OF_PLAYLIST):
+        if value == setting.mode.value:
+            return setting
     try:
         seconds = duration_s(spot)
     except ValueError as error:
-        raise ValueError(f"{error}; or off, or end-of-track{did_you_mean(value, ['off', 'end-of-track'])}") from None
+        words = [TIMER_OFF.mode.value, TIMER_END_OF_TRACK.mode.value, TIMER_END_OF_PLAYLIST.mode.value]
+        raise ValueError(f"{error}; or {', '.join(words)}{did_you_mean(value, words)}") from None
     if seconds == 0:
         raise ValueError("0 would end a session as it begins; write off for no timer")
     return TimerSetting.clock(seconds)

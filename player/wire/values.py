@@ -16,7 +16,7 @@ from datetime import time
 from typing import Any, Final, TypeAlias
 
 from player.errors import Refused, did_you_mean
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, TimerMode, TimerSetting
+from player.settings import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
 from player.units import parse_duration_s
 
 MAX_PAYLOAD_BYTES: Final = 4096
@@ -217,18 +217,19 @@ def clock_time(name: str, value: object) -> time:
 
 
 def timer(value: object) -> TimerSetting:
-    """A sleep timer: minutes, a text with units, ``off``, ``end-of-track``, or ``{"minutes": 45}``."""
+    """A sleep timer: minutes, text with units, ``off``, ``end-of-track`` or ``-playlist``, or ``{"minutes": 45}``."""
     if isinstance(value, Mapping):
         return timer_from("timer", value)
     word = value.strip().lower().replace("_", "-").replace(" ", "-") if isinstance(value, str) else ""
-    if word == TimerMode.OFF.value:
-        return TIMER_OFF
-    if word == TimerMode.END_OF_TRACK.value:
-        return TIMER_END_OF_TRACK
+    for setting in (TIMER_OFF, TIMER_END_OF_TRACK, TIMER_END_OF_PLAYLIST):
+        if word == setting.mode.value:
+            return setting
     try:
         length_s = duration_s("timer", value, 60.0)
     except Refused:
-        raise Refused(f"timer {quoted(value)} is no timer; write minutes, 45m, 1h30, off or end-of-track") from None
+        raise Refused(
+            f"timer {quoted(value)} is no timer; write minutes, 45m, 1h30, off, end-of-track or end-of-playlist"
+        ) from None
     return _clock_timer(length_s, value)
 
 

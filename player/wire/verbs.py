@@ -127,7 +127,7 @@ def _volume(value: Value) -> SetVolume:
 
 def _timer(value: Value) -> SetTimer | ExtendTimer:
     if value is None:
-        raise Refused("timer needs a value: minutes, 45m, +15m, off or end-of-track")
+        raise Refused("timer needs a value: minutes, 45m, +15m, off, end-of-track or end-of-playlist")
     asked: object = value
     if isinstance(value, Mapping) and set(value) == {"timer"}:
         asked = value["timer"]

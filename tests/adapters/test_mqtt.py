@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters import mqtt_self
+from player.adapters import identity
 from player.adapters.mqtt import MAX_UNSENT, Broker, MqttLink
 from player.adapters.mqtt_link import Link, Plan
 from player.adapters.mqtt_self import Backoff, client_id_of, read_password
@@ -290,7 +290,7 @@ def test_the_client_id_differs_between_machines(tmp_path: Path, monkeypatch: pyt
         path = tmp_path / str(number)
         if number:
             path.write_text(f"{number:032x}\n")
-        monkeypatch.setattr(mqtt_self, "_MACHINE_ID", path)
+        monkeypatch.setattr(identity, "_MACHINE_ID", path)
         found.add(client_id_of("lull", "bedroom"))
         assert f"{number:032x}" not in str(found)
     assert len(found) == 3
@@ -341,11 +341,11 @@ def test_the_password_is_not_shown() -> None:
 
 
 def test_a_broker_that_stopped_reading_gets_no_endless_queue() -> None:
-    """After 64 messages without an answer further ones are dropped, whatever their QoS."""
+    """After 256 messages without an answer further ones are dropped, whatever their QoS."""
     for protocol in MqttProtocol:
         broker = Broker(MqttSettings(protocol=protocol), None, Plan("id"), lambda: None, lambda _message: None)
         broker._client.publish = lambda *_args, **_more: Taken()  # type: ignore[assignment,method-assign]
-        assert [broker.publish("t", b"", qos=number % 2) for number in range(100)] == [True] * MAX_UNSENT + [False] * 36
+        assert [broker.publish("t", b"", qos=number % 2) for number in range(300)] == [True] * MAX_UNSENT + [False] * 44
 
 
 class Taken:

@@ -37,6 +37,11 @@ class Heard:
     at_s: float
 
     @property
+    def is_state(self) -> bool:
+        """Whether it is a speaker's state."""
+        return self.topic.split("/")[2:] == ["state"]
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The payload as JSON."""
         fields: dict[str, Any] = json.loads(self.payload)
@@ -44,15 +49,15 @@ class Heard:
 
 
 class Listener:
-    """Hears everything below ``lull/`` on a broker, or what a filter lets through, and sends commands."""
+    """Hears everything below ``lull/`` on a broker, or what filters let through, and sends commands."""
 
-    def __init__(self, port: int, topics: str = "lull/#") -> None:
+    def __init__(self, port: int, *filters: str) -> None:
         self.heard: list[Heard] = []
         self._faults: list[str] = []
         self._news = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._take
-        self._client.on_connect = lambda client, *_: client.subscribe(topics, qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe([(name, 1) for name in filters or ("lull/#",)])
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._ids = 0
@@ -61,7 +66,8 @@ class Listener:
         with self._news:
             self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, boot_s()))
             kind = message.topic.rpartition("/")[2]
-            if kind in schemas.KINDS and message.payload:
+            is_plain = "/media/" in message.topic  # one plain value, for a media player
+            if kind in schemas.KINDS and message.payload and not is_plain:
                 self._faults += filter(None, [schemas.fault_of(kind, message.payload)])
             self._news.notify_all()
 
@@ -79,10 +85,8 @@ class Listener:
 
     def wait_state(self, what: str, matches: Any, patience_s: float = PATIENCE_S) -> dict[str, Any]:
         """The first state, from the latest one on, for which ``matches(fields)`` is true."""
-        latest = max((i for i, heard in enumerate(self.heard) if heard.topic.endswith("/state")), default=0)
-        found = self.wait(
-            what, lambda heard: heard.topic.endswith("/state") and matches(heard.fields), latest, patience_s
-        )
+        latest = max((i for i, heard in enumerate(self.heard) if heard.is_state), default=0)
+        found = self.wait(what, lambda heard: heard.is_state and matches(heard.fields), latest, patience_s)
         return found.fields
 
     def wait_event(self, event_type: str, since: int = 0, patience_s: float = PATIENCE_S) -> Heard:

@@ -38,6 +38,7 @@ from player.commands import (
 )
 from player.events import ClauseBroken, EngineFaulted
 from player.settings import (
+    TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,
@@ -136,7 +137,14 @@ def _entry(rng: random.Random, name: str, highest: int) -> Entry:
 
 
 def _timer(rng: random.Random) -> TimerSetting:
-    return rng.choice((TIMER_OFF, TIMER_END_OF_TRACK, *(TimerSetting.clock(60.0 * m) for m in (1, 10, 20, 45, 180))))
+    return rng.choice(
+        (
+            TIMER_OFF,
+            TIMER_END_OF_TRACK,
+            TIMER_END_OF_PLAYLIST,
+            *(TimerSetting.clock(60.0 * m) for m in (1, 10, 20, 45, 180)),
+        )
+    )
 
 
 def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Happening:

@@ -8,9 +8,17 @@ from datetime import UTC, datetime
 import pytest
 
 from player.caps import SessionSettings, Taper
-from player.commands import ExtendTimer, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.commands import ExtendTimer, NeverAgain, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
 from player.session import NewSettings
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting, VolumeSettings
+from player.settings import (
+    TIMER_END_OF_PLAYLIST,
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)  # fmt: skip
 from player.states import State
 from player.units import SILENCE_DB, volume_to_db
 from tests.nights.harness import Nights
@@ -178,3 +186,41 @@ def test_a_level_set_by_hand_tapers_from_there() -> None:
     assert room.session.snapshot(room.now).volume == 30
     room.run_for(HOUR_S)
     assert room.engine.level_db() == pytest.approx(volume_to_db(30) - 3.0, abs=0.6)
+
+
+def test_a_timer_to_the_end_of_the_playlist_plays_each_track_once() -> None:
+    """Four tracks of four minutes: all are heard, none twice, and the last one ends in a fade of half of it."""
+    room = nights()
+    room.command(Play(timer=TIMER_END_OF_PLAYLIST))
+    room.run_for(4 * 240.0 - 121.0)
+    assert room.state is State.PLAYING
+    room.run_for(2.0)
+    assert room.state is State.FADING_OUT
+    room.run_for(120.0)
+    assert room.state is State.IDLE
+    assert sorted(uri for _, uri in room.engine.heard) == ["a", "b", "c", "d"]
+    assert room.events("session_ended")[-1].news.data["reason"] == "end-of-playlist"
+
+
+def test_the_end_of_the_playlist_can_be_set_and_taken_back_on_the_way() -> None:
+    """Set in the second track it ends with the fourth; taken back in the last one, something follows it again."""
+    room = nights()
+    room.command(Play(timer=TIMER_OFF))
+    room.run_for(300.0)
+    assert room.command(SetTimer(TIMER_END_OF_PLAYLIST)).text == "stops at the end of the playlist"
+    room.run_for(500.0)
+    assert room.session.snapshot(room.now).next_track is None
+    room.command(SetTimer(TIMER_OFF))
+    assert room.session.snapshot(room.now).next_track is not None
+    room.run_for(600.0)
+    assert room.state is State.PLAYING
+
+
+def test_a_ban_in_the_last_track_of_the_playlist_ends_it() -> None:
+    """What was to be heard has been heard; nothing is played twice to fill the gap."""
+    room = nights()
+    room.command(Play(timer=TIMER_END_OF_PLAYLIST))
+    room.run_for(3 * 240.0 + 30.0)
+    room.command(NeverAgain())
+    room.run_for(10.0)
+    assert room.state is State.IDLE

@@ -30,7 +30,7 @@ from player.commands import (
     Tonight,
 )
 from player.errors import Refused
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.settings import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
 from player.wire.values import read
 from player.wire.verbs import VERBS, to_command
 
@@ -71,6 +71,7 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("timer", b'{"minutes": 45}', SetTimer(TimerSetting.clock(2700))),
     ("timer", b'{"timer": "off"}', SetTimer(TIMER_OFF)),
     ("timer", b"end-of-track", SetTimer(TIMER_END_OF_TRACK)),
+    ("timer", b"End of playlist", SetTimer(TIMER_END_OF_PLAYLIST)),
     ("timer", b"+15m", ExtendTimer(900)),
     ("timer", b'{"timer": "-15"}', ExtendTimer(-900)),
     ("extend", b"", ExtendTimer(900)),

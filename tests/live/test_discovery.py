@@ -1,0 +1,265 @@
+"""Discovery with a real mosquitto and the real daemon: each entity driven as a home drives it, and taken back again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from player.settings import MqttProtocol
+from player.units import RATE_HZ
+from player.wire.entities import entry_key
+from tests.live.broker import RealBroker
+from tests.live.daemon import PATIENCE_S, ROOT, Daemon, Heard, Listener
+from tests.wire import home_assistant
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+CONFIG = """\
+device: {device}
+audio: {{output: silent, hold: 0s}}
+mqtt:
+  {{host: 127.0.0.1, port: {port}, protocol: "{protocol}", discovery: {{id: bed, media_player: true, mode: {mode}}}}}
+trust_clock: true
+state_dir: {folder}/state
+volume: {{max: {max}}}
+playlists:
+  rain: {{paths: [rain]}}
+  sea: {{paths: [sea]}}
+schedule:
+  - {{name: weeknights, at: "22:30"}}
+{more}"""
+WEEKEND = '  - {name: week end, at: "23:30", days: [fri]}\n'
+DEVICE = "homeassistant/device/bed/config"
+
+
+class Home:
+    """A broker, a speaker, and what a home makes of them."""
+
+    def __init__(self, folder: Path, broker: RealBroker, listener: Listener) -> None:
+        self.folder = folder
+        self.broker = broker
+        self.listener = listener
+        self.values: dict[str, Any] = {
+            "device": "bedroom", "port": broker.port, "protocol": MqttProtocol.V5.value, "folder": folder,
+            "mode": "home-assistant", "max": 60, "more": WEEKEND,
+        }  # fmt: skip
+        for track in ("rain/Drops", "rain/Gutter", "sea/Waves"):
+            write_tone(folder / f"{track}.wav")
+        (folder / "state").mkdir()
+        self.daemon = Daemon(folder, "")
+
+    def start(self, **changes: Any) -> None:
+        """Start the daemon with some values of the config changed."""
+        self.write(**changes)
+        self.daemon.start()
+
+    def reload(self, **changes: Any) -> int:
+        """Change the config while it runs; returns the number of the next message."""
+        since = len(self.listener.heard)
+        self.write(**changes)
+        self.daemon.send(signal.SIGHUP)
+        return since
+
+    def write(self, **changes: Any) -> None:
+        self.values |= changes
+        self.daemon.config.write_text(CONFIG.format(**self.values), encoding="utf-8")
+
+    def announced(
+        self, since: int = 0, matches: Callable[[dict[str, dict[str, Any]]], bool] = bool
+    ) -> dict[str, dict[str, Any]]:
+        """The entities of the first announcement from message number ``since`` on that matches."""
+
+        def is_it(heard: Heard) -> bool:
+            if heard.topic != DEVICE or not heard.payload or b'{"p":"switch"}' in heard.payload:
+                return False
+            return matches(home_assistant.read(heard.topic, heard.payload))
+
+        heard = self.listener.wait("an announcement", is_it, since)
+        return home_assistant.read(heard.topic, heard.payload)
+
+    def wait_empty(self, topic: str, since: int) -> None:
+        """Wait until a retained message is taken away."""
+        self.listener.wait(f"nothing on {topic}", lambda heard: heard.topic == topic and not heard.payload, since)
+
+    def forget(self) -> subprocess.CompletedProcess[str]:
+        """``lull run --forget``."""
+        command = [sys.executable, "-m", "player", "run", "--config", str(self.daemon.config), "--forget"]
+        return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def write_tone(path: Path) -> None:
+    """Two minutes of a quiet sine."""
+    path.parent.mkdir(exist_ok=True)
+    samples = (600 * np.sin(np.arange(120 * RATE_HZ) * 0.03)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(samples.tobytes())
+
+
+@pytest.fixture
+def home(tmp_path: Path, broker: RealBroker) -> Iterator[Home]:
+    listener = Listener(broker.port, "lull/#", "homeassistant/#")
+    built = Home(tmp_path, broker, listener)
+    yield built
+    built.daemon.kill()
+    listener.close()
+
+
+class Panel:
+    """Somebody at a home's panel: presses, sets, and looks."""
+
+    def __init__(self, listener: Listener, entities: dict[str, dict[str, Any]]) -> None:
+        self.listener = listener
+        self.entities = entities
+
+    def use(self, key: str, asked: str | float = "payload_press") -> None:
+        """Set an entity to a value, or send one of the payloads that its message names."""
+        fields = self.entities[key]
+        sent = fields[asked] if isinstance(asked, str) and asked.startswith("payload_") else asked
+        self.listener.publish(*home_assistant.command(fields, sent))
+
+    def see(self, key: str, *shown: str) -> None:
+        """Wait until an entity shows one of these."""
+        fields = self.entities[key]
+        self.listener.wait_state(f"{key} {shown}", lambda state: home_assistant.value(fields, state) in shown)
+
+    def shows(self, key: str) -> str:
+        """What it shows now."""
+        state = next(heard for heard in reversed(self.listener.heard) if heard.is_state)
+        return home_assistant.value(self.entities[key], state.fields)
+
+
+def other(shown: str, *all_of_them: str) -> str:
+    return next(name for name in all_of_them if name != shown)
+
+
+@pytest.mark.parametrize("protocol", list(MqttProtocol))
+def test_every_entity_is_driven_and_its_state_follows(home: Home, protocol: MqttProtocol) -> None:
+    """Numbers, choice, switches and buttons with the payloads of their messages; the sensors show what came of it."""
+    home.start(protocol=protocol.value)
+    panel = Panel(home.listener, home.announced())
+    for key, asked, shown in (
+        ("volume", 22.0, "22"), ("timer", 0.0, "0"), ("timer", 30.0, "30"), ("fade", 2.5, "2.5"),
+        ("playlist", "sea", "sea"), ("skip_tonight", "payload_on", "ON"), ("skip_tonight", "payload_off", "OFF"),
+        (entry_key("week end"), "payload_off", "OFF"), (entry_key("week end"), "payload_on", "ON"),
+        (entry_key("weeknights"), "payload_off", "OFF"), (entry_key("weeknights"), "payload_on", "ON"),
+        ("schedule", "payload_off", "OFF"),
+    ):  # fmt: skip
+        panel.use(key, asked)
+        panel.see(key, shown)
+    panel.see("next_start", "None")
+    panel.use("schedule", "payload_on")
+    panel.see("schedule", "ON")
+    assert panel.shows("next_start") != "None"
+    panel.use("play", "payload_on")
+    panel.see("play", "ON")
+    panel.see("track", "Waves")
+    assert (panel.shows("state"), panel.shows("why")) == ("Playing", "By hand over MQTT")
+    assert (panel.shows("problem"), panel.shows("clock_trusted"), panel.shows("nights_used")) == ("OFF", "ON", "1")
+    ends = panel.shows("timer_ends")
+    panel.use("extend")
+    home.listener.wait_state("15 minutes more", lambda state: state["timer"]["ends"] not in {None, ends})
+    panel.use("playlist", "rain")
+    panel.see("track", "Drops", "Gutter")
+    second = other(panel.shows("track"), "Drops", "Gutter")
+    panel.use("next")
+    panel.see("track", second)
+    panel.use("never_again")
+    panel.see("track", other(second, "Drops", "Gutter"))
+    panel.use("allow_again")
+    allowed = home.listener.wait_event("allowed_again")
+    assert allowed.fields["event_type"] in panel.entities["activity"]["event_types"]
+    assert allowed.topic == panel.entities["activity"]["state_topic"]
+    panel.use("play", "payload_off")
+    panel.see("state", "Stopping", "Silent")
+    panel.use("stop_now")
+    panel.see("state", "Silent")
+    assert (panel.shows("play"), panel.shows("track"), panel.shows("timer_ends")) == ("OFF", "None", "None")
+    assert home.daemon.stop() == 0
+
+
+def test_the_media_player_follows_and_commands(home: Home) -> None:
+    """One plain value on each topic; its volume of 1 is the cap."""
+    home.start()
+    topic = "homeassistant/media_player/bed/config"
+    fields = home.listener.wait("the player", lambda heard: heard.topic == topic and heard.payload).fields
+
+    def see(name: str, value: bytes) -> None:
+        wanted = fields[f"state_{name}_topic"]
+        home.listener.wait(f"{name} {value!r}", lambda heard: heard.topic == wanted and heard.payload == value, since)
+
+    since = len(home.listener.heard)
+    home.listener.publish(fields["command_play_topic"], fields["command_play_payload"])
+    see("state", b"playing")
+    see("duration", b"120")
+    home.listener.publish(fields["command_volume_topic"], "0.25")
+    see("volume", b"0.25")
+    home.listener.publish(fields["command_volume_topic"], "1.0")
+    see("volume", b"0.60")
+    home.listener.publish(fields["command_pause_topic"], fields["command_pause_payload"])
+    see("state", b"paused")
+    home.listener.publish(fields["command_volume_topic"], "40")
+    rejected = home.listener.wait_event("command_rejected", since)
+    assert "0 to 1" in rejected.fields["reason"]
+
+
+def test_a_home_is_told_again_by_its_birth_and_after_a_broker_without_memory(home: Home) -> None:
+    """Announcement, availability and state: all three, each time."""
+    home.start()
+    home.announced()
+    since = len(home.listener.heard)
+    home.listener.publish("homeassistant/status", "online")
+    home.announced(since)
+    for name in ("availability", "state"):
+        home.listener.wait(name, lambda heard, name=name: heard.topic == f"lull/bedroom/{name}", since)
+    home.broker.kill()
+    home.broker.start()
+    since = len(home.listener.heard)
+    home.announced(since)
+    for name in ("availability", "state"):
+        home.listener.wait(name, lambda heard, name=name: heard.topic == f"lull/bedroom/{name}", since)
+
+
+def test_what_a_reload_changes_is_announced_and_what_it_removes_is_taken_back(home: Home) -> None:
+    """A playlist, the cap, an entry, the name, the whole device; `--forget` clears what is left."""
+    home.start()
+    assert entry_key("week end") in home.announced()
+    since = home.reload(max=40, more="")
+    after = home.announced(since, lambda found: entry_key("week end") not in found)
+    assert after["volume"]["max"] == 40
+    parting = next(heard for heard in home.listener.heard[since:] if heard.topic == DEVICE)
+    assert json.loads(parting.payload)["cmps"][entry_key("week end")] == {"p": "switch"}
+    since = home.reload(device="nursery")
+    moved = home.announced(since)
+    assert moved["volume"]["unique_id"] == after["volume"]["unique_id"]
+    assert moved["volume"]["state_topic"] == "lull/nursery/state"
+    for name in ("state", "availability", "media/state"):
+        home.wait_empty(f"lull/bedroom/{name}", since)
+    refused = home.forget()
+    assert refused.returncode == 1
+    assert "is running" in refused.stderr
+    since = home.reload(mode="off")
+    home.wait_empty(DEVICE, since)
+    home.wait_empty("homeassistant/media_player/bed/config", since)
+    assert home.daemon.stop() == 0
+    done = home.forget()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "has forgotten nursery: 2 retained messages cleared" in done.stdout
+    left = Listener(home.broker.port, "lull/#", "homeassistant/#")
+    left.publish("lull/sentinel", "x", retain=True)
+    left.wait("the sentinel", lambda heard: heard.topic == "lull/sentinel")
+    assert [heard.topic for heard in left.heard] == ["lull/sentinel"]
+    left.close()
+    home.broker.kill()
+    assert home.forget().returncode == 3
