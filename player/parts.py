@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from player.announced import Identity
+from player.broker import MqttSettings
 from player.clock import Clock
 from player.dsp.types import MakePowerMeter
 from player.events import ScanMoved
@@ -14,7 +15,7 @@ from player.inbox import Refusal
 from player.librarian import Recognise
 from player.ports import BackgroundScan, Decoder, Diary, Library, Link, Notifier, Sink
 from player.session import Message
-from player.settings import AudioSettings, MqttSettings
+from player.settings import AudioSettings
 from player.triggered import Arrival
 from player.triggers.mailbox import Knock
 from player.wire.topics import Incoming, LinkDown, LinkUp

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from player.announced import Identity
+from player.broker import MqttSettings
 from player.clock import Now
 from player.commands import Request
 from player.config import Config
@@ -23,7 +24,6 @@ from player.homes import Homes, Publication
 from player.inbox import Refusal
 from player.parts import MakeLink
 from player.ports import Link
-from player.settings import MqttSettings
 from player.triggered import Arrival, Triggered
 from player.triggers.filters import matches
 from player.wire import payloads, topics

@@ -16,6 +16,7 @@ from player.adapters.ebur128 import HopMeter
 from player.adapters.silent_sink import SilentSink
 from player.announced import Identity
 from player.app import App
+from player.broker import MqttSettings
 from player.clock import SystemClock
 from player.commands import Play, ReplyTo, Request, SetVolume
 from player.config import load
@@ -23,7 +24,7 @@ from player.events import LibraryRead, Snapshot, Track
 from player.parts import Inbound, Parts, Quit, Reload
 from player.ports import Library
 from player.session import Trouble
-from player.settings import AudioSettings, MqttSettings, Playlist
+from player.settings import AudioSettings, Playlist
 from player.triggered import Arrival
 from player.wire.topics import Incoming, LinkUp
 from tests import schemas

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from player.announced import DiscoveryMode, DiscoverySettings
+from player.broker import MqttProtocol, MqttSettings, TlsSettings
 from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
 from player.config import Config, differences, load, parse
 from player.config.caps import GUARD, MIXER, NIGHT_CAP
@@ -17,18 +18,7 @@ from player.config.fill import Keys
 from player.config.sections import AUDIO, ENTRY, FADES, LIMITS, MQTT, PLAYLIST, TIMER, TLS, TOP, VOLUME
 from player.config.triggers import TRIGGER
 from player.errors import ConfigError
-from player.settings import (
-    TIMER_END_OF_TRACK,
-    TIMER_OFF,
-    AudioSettings,
-    MqttProtocol,
-    MqttSettings,
-    Order,
-    OutputKind,
-    Settings,
-    TimerSetting,
-    TlsSettings,
-)
+from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, AudioSettings, Order, OutputKind, Settings, TimerSetting
 
 EXAMPLE = Path(__file__).parent.parent / "config" / "lull.yaml"
 LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"

@@ -15,6 +15,7 @@ LAYERS = [
     {"clock"},
     {"safety", "checks", "dates"},
     {"caps", "announced"},
+    {"broker"},
     {"settings"},
     {"commands", "measured"},
     {"orders"},
@@ -80,7 +81,8 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "settings", "measured", "commands",
+    "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "broker", "settings", "measured",
+    "commands",
     "orders", "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning",

@@ -28,7 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from player.adapters.mqtt_link import Link, Plan
 from player.adapters.mqtt_self import client_id_of, read_password
 from player.adapters.mqtt_tls import tls_context, tls_failure
-from player.settings import MqttProtocol, MqttSettings
+from player.broker import MqttProtocol, MqttSettings
 from player.wire.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
 
 __all__ = ["Broker", "MqttLink", "Plan", "read_password"]

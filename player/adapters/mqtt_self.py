@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from player.adapters.identity import machine_id
-from player.settings import CREDENTIAL, MqttSettings
+from player.broker import CREDENTIAL, MqttSettings
 
 log = logging.getLogger("lull.mqtt")
 

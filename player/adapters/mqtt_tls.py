@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-from player.settings import TlsSettings
+from player.broker import TlsSettings
 
 _OTHER_NAME: Final = frozenset({62, 64})
 """OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""

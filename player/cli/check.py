@@ -11,16 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.broker import CREDENTIAL, MqttSettings
 from player.caps import GuardMode, GuardSettings
 from player.errors import ConfigError
 from player.safety import SHORTEST_RISE_S
 from player.settings import (
-    CREDENTIAL,
     DAYS,
     AudioSettings,
     Entry,
     FadeSettings,
-    MqttSettings,
     OutputKind,
     Playlist,
     Settings,

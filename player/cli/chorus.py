@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from player.broker import MqttSettings
 from player.cli.remote import LOOK_AROUND_S, NoAnswer, Remote
-from player.settings import MqttSettings
 from player.wire.topics import ALL, OFFLINE
 from player.wire.values import as_object
 

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.broker import MqttSettings
 from player.checks import check_name
 from player.cli import bans, shown, starts
 from player.cli.client_verbs import VERBS, Verb
 from player.cli.where import DEFAULT_CONFIG, chosen_config
 from player.errors import LullError, Refused
-from player.settings import MqttSettings
 from player.wire.topics import ALL, Incoming, Topics
 from player.wire.values import as_object
 from player.wire.verbs import to_command

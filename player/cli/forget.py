@@ -15,9 +15,9 @@ from typing import Final
 
 from player.adapters.identity import identity_of
 from player.adapters.mqtt import Broker, Plan, read_password
+from player.broker import MqttSettings
 from player.config import Config
 from player.errors import LullError
-from player.settings import MqttSettings
 from player.wire.discovery import Speaker
 from player.wire.topics import ONLINE, Incoming, LinkUp, Topics
 

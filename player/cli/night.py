@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.broker import MqttSettings
 from player.cli.live import LiveLine
 from player.cli.measuring import HOME, measure_first, open_store
 from player.cli.private_broker import PrivateBroker, answers
 from player.cli.progress import Progress
 from player.errors import LullError, SinkError, StoreError
-from player.settings import AudioSettings, MqttSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
+from player.settings import AudioSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
 from player.units import format_duration
 
 if TYPE_CHECKING:

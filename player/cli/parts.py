@@ -19,12 +19,12 @@ from player.adapters.store import SqliteStore
 from player.adapters.systemd import SystemdNotifier
 from player.adapters.timesync import TimeSync
 from player.adapters.vlc_source import VlcDecoder
+from player.broker import MqttSettings
 from player.clock import SystemClock
 from player.errors import StoreError
 from player.parts import Parts
 from player.ports import Store
 from player.session import Trouble
-from player.settings import MqttSettings
 from player.triggered import Arrival
 
 log = logging.getLogger("lull")

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from player.adapters.mqtt import Broker, Plan, read_password
+from player.broker import MqttSettings
 from player.errors import LullError
-from player.settings import MqttSettings
 from player.wire.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
 from player.wire.values import as_object
 

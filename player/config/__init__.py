@@ -16,11 +16,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from player.broker import MqttSettings
 from player.config.sections import read_config
 from player.config.tree import Fault, Leaf, Place, read_tree
 from player.config.values import Spot, Told
 from player.errors import ConfigError, did_you_mean
-from player.settings import AudioSettings, MqttSettings, Settings
+from player.settings import AudioSettings, Settings
 from player.triggers.rules import TriggerSettings
 
 STATE_DIR: Final = Path("/var/lib/lull")

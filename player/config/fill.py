@@ -13,20 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from player.announced import DiscoverySettings
+from player.broker import MqttSettings, TlsSettings
 from player.caps import GuardSettings, MixerSettings, NightCap, SessionSettings, Taper
 from player.config.tree import Table
 from player.config.values import Reader, Spot, Told, each
 from player.errors import did_you_mean
-from player.settings import (
-    AudioSettings,
-    Entry,
-    FadeSettings,
-    LimitSettings,
-    MqttSettings,
-    Playlist,
-    TlsSettings,
-    VolumeSettings,
-)
+from player.settings import AudioSettings, Entry, FadeSettings, LimitSettings, Playlist, VolumeSettings
 
 S = TypeVar(
     "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,

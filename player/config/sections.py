@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import time
 from typing import Any, Final
 
+from player.broker import MqttProtocol, MqttSettings, TlsSettings
 from player.checks import check_name, check_range
 from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, session
 from player.config.dates import dates, own_times
@@ -45,14 +46,11 @@ from player.settings import (
     Entry,
     FadeSettings,
     LimitSettings,
-    MqttProtocol,
-    MqttSettings,
     Order,
     OutputKind,
     Playlist,
     Settings,
     TimerSetting,
-    TlsSettings,
     VolumeSettings,
 )
 from player.units import VOLUME_MAX

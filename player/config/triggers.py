@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from player.broker import MqttSettings
 from player.checks import check_name
 from player.commands import Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
 from player.config.fill import Key, Keys, read
 from player.config.tree import Leaf, Listing, Table, shown
 from player.config.values import Spot, Told, clock_time, duration_s, number, several, switch, text, word
 from player.errors import Refused, did_you_mean
-from player.settings import Entry, MqttSettings, VolumeSettings
+from player.settings import Entry, VolumeSettings
 from player.triggers.content import Step, read_path
 from player.triggers.filters import check_filter, overlaps
 from player.triggers.rules import AnyValue, Beyond, Condition, DayPart, Glob, OneOf, Trigger

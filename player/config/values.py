@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from player.broker import CREDENTIAL
 from player.caps import MixerLevel
 from player.config.tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
 from player.errors import did_you_mean
-from player.settings import CREDENTIAL, DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.settings import DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
 from player.units import parse_duration_s
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from player.adapters import identity
 from player.adapters.mqtt import MAX_UNSENT, Broker, MqttLink
 from player.adapters.mqtt_link import Link, Plan
 from player.adapters.mqtt_self import Backoff, client_id_of, read_password
-from player.settings import MqttProtocol, MqttSettings
+from player.broker import MqttProtocol, MqttSettings
 from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
 from tests.fakes.connection import WAIT_S, FakeBroker, FakeConnection
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from player.broker import MqttSettings
 from player.cli import client, remote, shown
 from player.cli import main as command_line
 from player.cli.client_verbs import VERBS
@@ -34,7 +35,7 @@ from player.commands import (
 )  # fmt: skip
 from player.errors import ConfigError, LullError
 from player.events import EntryState, Snapshot
-from player.settings import MqttSettings, TimerSetting
+from player.settings import TimerSetting
 from player.wire import payloads
 from player.wire.topics import Incoming, Topics
 from player.wire.verbs import VERBS as ALL_VERBS

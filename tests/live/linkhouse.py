@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from player.adapters.mqtt import MqttLink
-from player.settings import MqttProtocol, MqttSettings
+from player.broker import MqttProtocol, MqttSettings
 from player.wire.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import RealBroker
 

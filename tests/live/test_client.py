@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 import pytest
 
 from player.adapters.mqtt import MqttLink
+from player.broker import MqttProtocol, MqttSettings
 from player.cli import client
 from player.clock import Now
 from player.commands import ReplyTo
 from player.errors import Refused
 from player.events import Answer, LibraryRead, News, Track
 from player.session import Session
-from player.settings import MqttProtocol, MqttSettings, Playlist, Settings
+from player.settings import Playlist, Settings
 from player.wire import payloads, topics
 from player.wire.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import RealBroker

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.settings import MqttProtocol
+from player.broker import MqttProtocol
 from player.units import RATE_HZ
 from player.wire.entities import entry_key
 from tests.live.broker import RealBroker

@@ -15,7 +15,7 @@ import pytest
 
 from player.adapters.mqtt import Broker, MqttLink, Plan
 from player.adapters.mqtt_self import client_id_of
-from player.settings import MqttProtocol, MqttSettings
+from player.broker import MqttProtocol, MqttSettings
 from player.wire.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
 from tests.live.linkhouse import WAIT_S, House
@@ -171,7 +171,7 @@ def test_a_speaker_that_is_killed_is_offline(house: House) -> None:
     """The last will."""
     house.broker.start()
     code = (
-        "import sys, time; from player.adapters.mqtt import MqttLink; from player.settings import MqttSettings;"
+        "import sys, time; from player.adapters.mqtt import MqttLink; from player.broker import MqttSettings;"
         "MqttLink(MqttSettings('127.0.0.1', int(sys.argv[1])), 'bedroom', lambda _: None).start(); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(house.broker.port)]) as speaker:

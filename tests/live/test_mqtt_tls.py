@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from player.adapters.mqtt import MqttLink
+from player.broker import MqttSettings, TlsSettings
 from player.cli.main import main
 from player.config import load
-from player.settings import MqttSettings, TlsSettings
 from player.wire.topics import LinkDown, LinkUp
 from tests.live.daemon import Daemon
 from tests.live.linkhouse import WAIT_S, House

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from player.adapters.mqtt import NEWS_EXPIRY_S
+from player.broker import MqttProtocol
 from player.cli.remote import Remote
-from player.settings import MqttProtocol
 from player.wire.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
 from tests.live.linkhouse import WAIT_S, House

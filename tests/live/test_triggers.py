@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from player.settings import MqttProtocol
+from player.broker import MqttProtocol
 from tests.live.broker import RealBroker
 from tests.live.daemon import ROOT, Daemon, Listener
 from tests.material import sine, write_wav
