@@ -3,8 +3,8 @@
 The state lies on an SD card, which wears out by writes, and a night has thousands of moments. So each thing is written
 as soon as it matters:
 
-- At once: a session that begins, stops or pauses, a start of the schedule, bans, and tracks that are set aside. Whoever
-  stops a session and then pulls the plug must not hear it again.
+- At once: a session that begins, stops, pauses or ends, a start of the schedule, bans, and tracks that are set aside.
+  Whoever stops a session and then pulls the plug must not hear it again.
 - Within five seconds: what a person set. A knob that is turned is written when it has come to rest.
 - When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
   gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
@@ -115,7 +115,7 @@ class Notebook:
         changed = {name for name in NAMES if getattr(kept, name) != getattr(self._written, name)}
         is_other = _standing(kept.record) != _standing(self._written.record)
         is_other = is_other or kept.switches.made != self._written.switches.made
-        is_at_once = is_other or bool(changed & _AT_ONCE)
+        is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
         if is_at_once or (is_calm and self._is_soon(changed, kept.record)):
             self._write(kept, now_s, out)
         elif is_calm and self._room >= 1.0 and self._is_wanted(kept.record, now_s):
@@ -128,7 +128,7 @@ class Notebook:
             self._write(kept, now_s, out)
 
     def _is_soon(self, changed: set[str], record: Record | None) -> bool:
-        if self._ended or changed - {RECORD}:
+        if changed - {RECORD}:
             return True
         old = self._written.record
         return old is not None and record is not None and _is_another_wish(old, record)

@@ -230,9 +230,8 @@ class AudioSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the session needs to know; a reload hands it a new one.
+    """All that the session needs to know; a reload hands it a new one. No entry of the schedule starts while ``away``.
 
-    ``away`` are dates on which no entry of the schedule starts.
     ``trusts_clock`` says that the machine's clock is right without a witness (a virtual machine, a clock of its own).
     """
 

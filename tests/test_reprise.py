@@ -297,11 +297,12 @@ def test_a_start_that_was_stopped_by_hand_is_not_caught_up_with_after_a_crash() 
     assert not nights.engine.heard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["moved", "switched on"])
 def test_what_was_passed_over_when_the_schedule_was_changed_is_not_caught_up_with(change: str) -> None:
     """At 22:40 an entry is moved to 22:35, or the schedule is switched on again: silence, after a restart as well."""
     settings = replace(SETTINGS, schedule=(Entry("night", time(22, 30 if change == "switched on" else 50)),))
-    nights = Remembering(settings, EVENING)
+    nights = Remembering(settings, EVENING, longest_idle_s=300.0)
     nights.command(SetSchedule(is_enabled=False))
     nights.run_for(40 * 60.0)
     if change == "moved":
@@ -417,6 +418,7 @@ def test_what_was_chosen_holds_after_a_restart_as_far_as_the_config_allows_it() 
     assert nights.command(Play()).is_done
 
 
+@pytest.mark.slow
 def test_bans_and_switches_survive() -> None:
     """What a person said once need not be said again."""
     nights = playing(after_s=60.0)
@@ -433,6 +435,7 @@ def test_bans_and_switches_survive() -> None:
     assert title in {uri for _, uri in nights.engine.heard}
 
 
+@pytest.mark.slow
 def test_a_banned_file_is_known_again_by_its_content() -> None:
     """Renamed while nobody looked: the same content under another name is not played."""
     nights = playing(after_s=60.0)

@@ -32,6 +32,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_loses_nothing_that_was_written(tmp_path: Path) -> None:
     """Ended by SIGKILL behind `write`, without closing."""
     ended = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
@@ -111,6 +112,7 @@ def test_somebody_may_look_while_it_is_open_and_after(tmp_path: Path) -> None:
     assert look_into(tmp_path)[0].kept.bans == KEPT.bans
 
 
+@pytest.mark.slow
 def test_somebody_who_may_not_write_may_look(tmp_path: Path) -> None:
     """A folder and a file without the right to write, closed cleanly, so that there is no index beside it."""
     store = MemoryFile(tmp_path, "this")

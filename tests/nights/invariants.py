@@ -67,7 +67,7 @@ class Watcher:
 
     def look(self) -> None:
         """Check everything at the present instant."""
-        self._hear_news()
+        self.hear_news()
         shot = self._nights.session.snapshot(self._nights.now)
         now_s = self._nights.now.boot_s
         level_db = self._nights.engine.level_db()
@@ -77,7 +77,8 @@ class Watcher:
         self._volume = shot.volume
         self._level_db, self._at_s = level_db, now_s
 
-    def _hear_news(self) -> None:
+    def hear_news(self) -> None:
+        """Take what was told since the last time."""
         for told in self._nights.told[self._told :]:
             data = told.news.data
             if told.news.type == "session_started":
@@ -198,6 +199,7 @@ def _dying(nights: Remembering, watcher: Watcher) -> Iterator[None]:
     try:
         yield
     except Died:
+        watcher.hear_news()  # what was told before it died belongs to the session that is over
         before_s = nights.now.boot_s
         nights.die()
         watcher.die(before_s)

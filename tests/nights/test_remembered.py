@@ -62,11 +62,12 @@ def test_a_knob_that_is_turned_is_written_when_it_rests() -> None:
 
 def test_nothing_is_written_while_nothing_happens() -> None:
     """A day without a session."""
-    nights = Remembering(replace(settings(), schedule=()), EVENING)
+    nights = Remembering(replace(settings(), schedule=()), EVENING, longest_idle_s=600.0)
     nights.run_for(24 * HOURS)
     assert not nights.store.batches
 
 
+@pytest.mark.slow
 def test_a_mute_night_without_a_store_plays_all_the_same() -> None:
     """What the store does with its batches changes nothing of what is ordered."""
     heard = []
@@ -79,9 +80,10 @@ def test_a_mute_night_without_a_store_plays_all_the_same() -> None:
     assert heard[0] == heard[1]
 
 
+@pytest.mark.slow
 def test_nights_open_differently_and_go_on_where_the_last_one_ended_across_restarts() -> None:
     """Four nights of three tracks over five, the daemon started anew for each: nothing is heard twice too soon."""
-    nights = Remembering(settings(timer_s=12 * 60.0), EVENING, "abcde")
+    nights = Remembering(settings(timer_s=12 * 60.0), EVENING, "abcde", longest_idle_s=600.0)
     nights.engine.duration_s = 300.0
     heard = []
     for number in range(4):
@@ -104,6 +106,7 @@ def test_what_was_skipped_is_written_as_skipped() -> None:
     assert found == [("a", How.OPENED), ("a", How.SKIPPED), ("b", How.PLAYED)]
 
 
+@pytest.mark.slow
 def test_a_session_is_in_the_history_with_its_end() -> None:
     """Once broken off, once ended by its timer."""
     nights = Remembering(settings(timer_s=2 * HOURS), EVENING)
