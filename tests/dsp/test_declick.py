@@ -30,6 +30,7 @@ def burst(frames: int) -> Sound:
 
 def begun(sound: Sound) -> Sound:
     """The sound, faded in: a tone that begins at once begins with a click."""
+    sound = sound.copy()
     sound[:4800] *= np.linspace(0, 1, 4800, dtype=np.float32)[:, np.newaxis]
     return sound
 
