@@ -116,5 +116,5 @@ def _standing_out(cells: Cells) -> Cells:
     most = np.lib.stride_tricks.sliding_window_view(cells, span).max(axis=1)
     count = len(cells) - 2 * FAR_CELLS
     before, behind = most[:count], most[FAR_CELLS + NEAR_CELLS :][:count]
-    ratio: Cells = cells[FAR_CELLS : FAR_CELLS + count] / np.maximum(np.maximum(before, behind), np.float32(_NOTHING))
-    return ratio
+    around: Cells = np.maximum(np.maximum(before, behind), np.float32(_NOTHING))
+    return (cells[FAR_CELLS : FAR_CELLS + count] / around).astype(np.float32, copy=False)
