@@ -19,6 +19,7 @@ from typing import Final
 
 from player import orders
 from player.clock import Now
+from player.commands import Request, Stop
 from player.config import Config, differences, load
 from player.desk import Desk
 from player.engine import Engine, EngineSettings
@@ -120,6 +121,8 @@ class App:
         now = self._now()
         self._act(message, now)
         for found in self._triggered.take(now, lambda: self._session.state):
+            if isinstance(found, Request) and isinstance(found.command, Stop):
+                self.inbox.void_waiting()
             self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
         self._publish_state(now)
         if self._heartbeat.is_due(

@@ -134,12 +134,20 @@ class Inbox(Generic[T]):
 
     # With the lock held. Each row keeps as many entries as there are marks in the queue.
 
+    def void_waiting(self) -> None:
+        """A stop came from elsewhere than the broker: whoever says it means all that was said before."""
+        with self._lock:
+            self._void()
+
+    def _void(self) -> None:
+        self._refusals.extend(Refusal(command.message, VOID) for command in self._commands)
+        self._commands.clear()
+
     def _put_stop(self, stop: _Waiting) -> bool:
         if len(self._stops) >= MAX_STOPS:
             return self._refuse(stop, "a stop is being obeyed already")
         self._stops.append(stop)
-        self._refusals.extend(Refusal(command.message, VOID) for command in self._commands)
-        self._commands.clear()
+        self._void()
         return True
 
     def _put_command(self, command: _Waiting) -> bool:

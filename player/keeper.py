@@ -269,7 +269,10 @@ class Keeper:
             self.run.fades = settings.fades
             self.run.asleep.settings = self.run.tapering.settings = settings
             self.run.programme.limits = settings.limits
-            if self.run.volume > settings.volume.max:
+            if settings.session.taper != old.session.taper:
+                self.run.tapering.begin_anew(now.boot_s)
+            # the final fade is above a lower maximum for a short while at most, and does not come up again for it
+            if self.run.volume > settings.volume.max and self.run.state is not State.FADING_OUT:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
         out.tell("settings_changed", "the config was read again")
 

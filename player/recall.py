@@ -15,7 +15,6 @@ from player.events import Track
 from player.keeper import Keeper
 from player.night.memory import Ban, tonight
 from player.outcome import Outcome
-from player.states import State
 
 _Named = TypeVar("_Named", Track, Ban)
 
@@ -38,7 +37,7 @@ def _never_again(keeper: Keeper, name: str | None, now: Now, out: Outcome) -> st
     out.tell("never_again", text, track=track.title, uri=track.uri)
     out.reads.extend(keeper.playlists_with(track.uri))  # its content is looked at, before the file can be renamed
     run = keeper.run
-    if run is None or run.state is State.STOPPING:
+    if run is None:
         return text
     if not run.programme.leave_out(track.uri, out):
         run.stop(keeper.settings.fades.stop_s, "never_again", out)

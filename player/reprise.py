@@ -59,6 +59,7 @@ class Reprise:
         self.problem: str | None = None
         self._boot = recalled.boot
         self._since_s: float | None = None
+        self._is_waiting = False
 
     def tick(self, keeper: Keeper, now: Now, out: Outcome) -> None:
         """Go on, wait, or give it up."""
@@ -67,8 +68,11 @@ class Reprise:
             self._blame(keeper, now.boot_s, out)
         record = keeper.interrupted
         if record is None:
+            if self._is_waiting:
+                self._is_waiting, self.problem = False, None  # a person did something else meanwhile
             self._forgive(keeper, now.boot_s)
             return
+        self._is_waiting = False
         assert self.tries > 0, "the store counts each time that it hands out a record"
         reason = self._why_not(record, keeper.settings, now)
         gone_s = self._gone_s(record, now)
@@ -77,6 +81,7 @@ class Reprise:
         elif gone_s is not None and now.boot_s - self._since_s >= PAUSES_S[self.tries - 1]:
             self._go_on(keeper, record, gone_s, now, out)
         else:
+            self._is_waiting = True
             self.problem = "a session was broken off; " + (
                 "it waits until the clock is set" if gone_s is None else f"it goes on soon, for the {self.tries}. time"
             )

@@ -54,7 +54,7 @@ class Run:
         self.fade_in_s = start.fade_in_s
         self.fades = settings.fades
         self.asleep = Asleep(settings, now.boot_s - start.late_s)
-        self.tapering = Tapering(settings, self.asleep)
+        self.tapering = Tapering(settings, self.asleep, now.boot_s)
         self.taming = Taming()
         self.started = now
         self.ramping_to: int | None = None
@@ -143,11 +143,17 @@ class Run:
             self._rise(out, over_s)
 
     def _sink(self, now_s: float, out: Outcome) -> None:
-        """The cap of the night has come, or the level tapers: down, so slowly that nobody notices."""
-        lower = min(self.tapering.tick(self.volume, now_s), self.asleep.volume_max(now_s))
+        """The cap of the night has come, or the level tapers: down, so slowly that nobody notices.
+
+        The final fade is left for that only while it is above the new level, and never comes up again for it.
+        """
+        tapered = self.tapering.tick(self.volume, now_s) if self.state is State.PLAYING else self.volume
+        lower = min(tapered, self.asleep.volume_max(now_s))
         if self.volume <= lower:
             return
         self.volume, over_s = lower, glide_s(self.ramp_db, volume_to_db(lower))
+        if self.state is State.FADING_OUT and self.ramp_db <= volume_to_db(lower):
+            return
         if self.state is State.PLAYING and self.silent_until_s is None:
             self._rise(out, over_s)
         elif self.state is State.FADING_OUT and self.ending.fade_started_s > FALL_DEPTH_DB / GLIDE_DB_PER_S:

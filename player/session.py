@@ -196,22 +196,32 @@ class Session:
     def _coming(self, now: Now) -> Coming | None:
         """What the schedule starts next; None while it is switched off."""
         keeper = self._keeper
-        if not keeper.is_schedule_enabled:
+        entries = tuple(entry for entry in keeper.entries_on if keeper.is_schedule_enabled or entry.name == ONCE)
+        if not entries:
             return None
-        return self._preview.look(keeper.entries_on, keeper.memory, keeper.settings, now.wall)
+        return self._preview.look(entries, keeper.memory, keeper.settings, now.wall)
 
     def _start_what_is_due(self, now: Now, out: Outcome) -> None:
         keeper = self._keeper
         settings = keeper.settings
-        for due in self._planner.due(
-            keeper.entries_on, now, settings.catch_up_s, is_enabled=keeper.is_schedule_enabled
-        ):
+        self._forget_the_past(now)
+        # what was planned by hand comes even while the schedule is off
+        entries = tuple(entry for entry in keeper.entries_on if keeper.is_schedule_enabled or entry.name == ONCE)
+        is_enabled = keeper.is_schedule_enabled or bool(entries)
+        for due in self._planner.due(entries, now, settings.catch_up_s, is_enabled=is_enabled):
             reason = due.reason if isinstance(due, Missed) else self._start(due, now, out)
             if due.entry.name == ONCE:
                 keeper.memory.once = None
             if reason is not None:
                 text = f"{due.entry.name} at {due.planned:%H:%M} did not start: {reason}"
                 out.tell("start_missed", text, entry=due.entry.name, planned=due.planned.isoformat(), reason=reason)
+
+    def _forget_the_past(self, now: Now) -> None:
+        """A start that was planned by hand for a night that is long over, while the speaker was off."""
+        once = self._keeper.memory.once
+        if now.trusted and once is not None and once.only_on is not None:
+            is_over = (now.wall.date() - once.only_on).days > 1
+            self._keeper.memory.once = None if is_over else once
 
     def _start(self, due: Due, now: Now, out: Outcome) -> str | None:
         """Begin what the schedule says; returns why not."""

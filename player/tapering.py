@@ -17,12 +17,13 @@ class Tapering:
     Args:
         settings: what is in force; a reload puts others in their place.
         asleep: knows since when somebody sleeps.
+        now_s: when the level was set; what sank before a restart is in it already.
     """
 
-    def __init__(self, settings: Settings, asleep: Asleep) -> None:
+    def __init__(self, settings: Settings, asleep: Asleep, now_s: float) -> None:
         self.settings = settings
         self._asleep = asleep
-        self._last_s: float | None = None
+        self._last_s = now_s
 
     def due_s(self, volume: int) -> float | None:
         """The instant of the next point; None where it does not sink, or stands at the floor."""
@@ -30,7 +31,7 @@ class Tapering:
         if taper is None or volume <= taper.floor:
             return None
         point_db = volume_to_db(volume) - volume_to_db(volume - 1) if volume > 1 else 0.5
-        begins_s = max(self._asleep.since_s, self._last_s or 0.0)
+        begins_s = max(self._asleep.since_s, self._last_s)
         return begins_s + point_db / taper.db_per_h * 3600.0
 
     def tick(self, volume: int, now_s: float) -> int:

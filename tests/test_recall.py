@@ -393,3 +393,15 @@ def test_what_was_planned_by_hand_comes_in_a_skipped_night_and_in_a_rest_night()
     assert room.shot.next_entry == "tonight"
     room.pass_until(EVENING.replace(hour=21, second=1))
     assert room.shot.why == "schedule:tonight"
+
+
+def test_what_was_planned_by_hand_comes_while_the_schedule_is_off() -> None:
+    """Accepted is promised: it is shown and it starts; the entries do not."""
+    room = Bedroom()
+    room.ask(SetSchedule(False))
+    room.ask(Tonight(time(23, 0)))
+    assert room.shot.next_entry == "tonight"
+    room.pass_until(EVENING.replace(hour=22, minute=30, second=2))
+    assert room.session.state is State.IDLE
+    room.pass_until(EVENING.replace(hour=23, second=1))
+    assert room.shot.why == "schedule:tonight"

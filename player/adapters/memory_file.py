@@ -125,7 +125,7 @@ def look_into(folder: Path) -> tuple[Recalled, tuple[Ended, ...]]:
         documents = _documents(base)
         documents.pop(RECORD, None)
         rows = base.execute("SELECT started, why, playlist, minutes, reason FROM sessions ORDER BY id").fetchall()
-        ended = tuple(Ended(datetime.fromisoformat(started), *rest) for started, *rest in rows)
+        ended = tuple(filter(None, (_ended(*row) for row in rows)))
         return _recalled(base, documents, ""), ended
     except (sqlite3.DatabaseError, ValueError) as fault:
         raise StoreError(f"{folder / FILE_NAME} cannot be read: {fault}") from fault
@@ -140,11 +140,25 @@ def _documents(base: sqlite3.Connection) -> dict[str, str]:
 def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) -> Recalled:
     kept, faults = read_texts(documents)
     rows = base.execute("SELECT at, playlist, uri, title, how FROM heard ORDER BY id").fetchall()
-    return Recalled(kept, tuple(_heard(*row) for row in rows), boot, faults)
+    heard = tuple(filter(None, (_heard(*row) for row in rows)))
+    if len(heard) < len(rows):
+        faults = (*faults, f"{len(rows) - len(heard)} entries of what was heard cannot be read and are left out")
+    return Recalled(kept, heard, boot, faults)
 
 
-def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> Heard:
-    return Heard(datetime.fromisoformat(at), playlist, os.fsdecode(uri), os.fsdecode(title), How(how))
+def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> Heard | None:
+    """One row of the log; None for one that nobody can read."""
+    try:
+        return Heard(datetime.fromisoformat(at), str(playlist), os.fsdecode(uri), os.fsdecode(title), How(how))
+    except (ValueError, TypeError):
+        return None
+
+
+def _ended(started: str, why: str, playlist: str, minutes: float, reason: str) -> Ended | None:
+    try:
+        return Ended(datetime.fromisoformat(started), str(why), str(playlist), float(minutes), str(reason))
+    except (ValueError, TypeError):
+        return None
 
 
 def _heard_row(heard: Heard) -> tuple[Any, ...]:

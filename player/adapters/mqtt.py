@@ -163,7 +163,7 @@ class Broker:
         properties = self._describe(payload, correlation, is_lasting=retain) if self._is_v5 else None
         try:
             info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
-        except OSError:
+        except (OSError, AttributeError):
             return False  # the connection ended, and its sockets were closed, between two lines of paho
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -183,12 +183,13 @@ class Broker:
 
     def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
         """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
-        if gone:
-            self._client.unsubscribe(list(gone))
-        if new and self._is_v5:
-            self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in new])
-        elif new:
-            self._client.subscribe([(name, 1) for name in new])
+        with contextlib.suppress(OSError, AttributeError):  # it has ended; the next one subscribes everything anew
+            if gone:
+                self._client.unsubscribe(list(gone))
+            if new and self._is_v5:
+                self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in new])
+            elif new:
+                self._client.subscribe([(name, 1) for name in new])
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
         """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""

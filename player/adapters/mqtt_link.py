@@ -136,7 +136,7 @@ class Link:
     def listen(self, filters: tuple[str, ...]) -> None:
         """Take these topics of others as well, now and after each connection; those named before no longer."""
         with self._listening:
-            self._wanted = filters
+            self._wanted = tuple(name for name in filters if name not in self._plan.others)
             self._bring_up_to_date()
 
     def _bring_up_to_date(self) -> None:

@@ -195,6 +195,6 @@ def read_texts(found: Mapping[str, str]) -> tuple[Kept, tuple[str, ...]]:
             continue
         try:
             values[name] = from_text(hints[name], found[name], name)
-        except ValueError as fault:
+        except (ValueError, TypeError, OverflowError) as fault:
             faults.append(f"what was remembered as {name!r} cannot be read and is left out: {fault}")
     return Kept(**values), tuple(faults)

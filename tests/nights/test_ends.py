@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.caps import SessionSettings, Taper
+from player.caps import NightCap, SessionSettings, Taper
 from player.commands import ExtendTimer, NeverAgain, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
 from player.session import NewSettings
 from player.settings import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
+    FadeSettings,
     Playlist,
     Settings,
     TimerSetting,
@@ -22,6 +23,7 @@ from player.settings import (
 from player.states import State
 from player.units import SILENCE_DB, volume_to_db
 from tests.nights.harness import Nights
+from tests.nights.remembering import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 HOUR_S = 3600.0
@@ -224,3 +226,49 @@ def test_a_ban_in_the_last_track_of_the_playlist_ends_it() -> None:
     room.command(NeverAgain())
     room.run_for(10.0)
     assert room.state is State.IDLE
+
+
+def rises(room: Nights, duration_s: float) -> list[float]:
+    """By how much the level rises from second to second."""
+    found = []
+    for _ in range(int(duration_s)):
+        before_db = room.engine.level_db()
+        room.run_for(1.0)
+        if before_db != SILENCE_DB:
+            found.append(room.engine.level_db() - before_db)
+    return [rise for rise in found if rise > 1e-6]
+
+
+@pytest.mark.parametrize("what", ["tapering", "night cap", "a lower maximum"])
+def test_nothing_but_a_person_brings_the_final_fade_up_again(what: str) -> None:
+    """An hour's fade with a step of the taper, the night cap or a reload in the middle of it only ever falls."""
+    settings = replace(SETTINGS, fades=FadeSettings(fade_out_s=HOUR_S), volume=VolumeSettings(30, 60))
+    if what == "tapering":
+        settings = replace(settings, session=SessionSettings(taper=Taper(3.0)))
+    if what == "night cap":
+        settings = replace(settings, volume=VolumeSettings(30, 60, NightCap(25, 1.5 * HOUR_S)))
+    room = Nights(settings, EVENING)
+    room.command(Play(volume=50, timer=TimerSetting.clock(2 * HOUR_S)))
+    room.run_for(HOUR_S + 60.0)
+    assert room.state is State.FADING_OUT
+    risen = rises(room, 1500.0)
+    if what == "a lower maximum":
+        room.tell(NewSettings(replace(settings, volume=VolumeSettings(5, 20))))
+    risen += rises(room, 1900.0)
+    assert not risen
+    assert room.state is State.FADING_OUT
+    room.run_for(200.0)
+    assert room.state is State.IDLE
+
+
+def test_what_has_tapered_before_a_crash_is_not_tapered_again() -> None:
+    """Four hours in, the level is where it was and goes on sinking at its rate."""
+    settings = replace(SETTINGS, timer=TIMER_OFF, session=SessionSettings(taper=Taper(3.0)))
+    room = Remembering(settings, EVENING)
+    room.command(Play(volume=50))
+    room.run_for(4 * HOUR_S)
+    before = room.session.snapshot(room.now).volume
+    room.die(off_s=10.0)
+    room.run_for(200.0)
+    assert room.session.snapshot(room.now).why == "resume"
+    assert before - 1 <= room.session.snapshot(room.now).volume <= before
