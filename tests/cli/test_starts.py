@@ -82,3 +82,19 @@ def test_a_time_with_an_offset_is_shown_in_the_local_zone() -> None:
     assert moment("2026-07-01", now).isoformat() == "2026-07-01T00:00:00+02:00"
     with pytest.raises(LullError, match="is no time"):
         moment("7 pm", now)
+
+
+def test_rest_nights_are_left_out_or_play_something_else(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the nights of a week so many fewer are listed; with a playlist of their own all are, with that one."""
+    listed = {}
+    for rests in ("off", "2 per week", "{per_week: 2, playlist: sea}"):
+        config.write_text(
+            "playlists: {rain: {paths: [/r]}, sea: {paths: [/s]}}\nschedule: [{name: night, at: 22:00}]\n"
+            f"rest_nights: {rests}\n"
+        )
+        words = ["--from", "2026-05-04", "--days", "7", "--config", str(config)]  # a Monday
+        assert main(["schedule", *words]) == 0
+        listed[rests] = [line.split("  ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert listed["off"] == ["rain, timer 45m"] * 7
+    assert listed["2 per week"] == ["rain, timer 45m"] * 5
+    assert sorted(listed["{per_week: 2, playlist: sea}"]) == ["rain, timer 45m"] * 5 + ["sea, timer 45m"] * 2
