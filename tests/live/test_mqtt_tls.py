@@ -40,7 +40,19 @@ def make_keys(folder: Path) -> None:
     new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     for name in ("ca", "stranger"):
         openssl(
-            "req", "-x509", *new, "-days", "2", "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"
+            "req",
+            "-x509",
+            *new,
+            "-days",
+            "2",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.crt",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",  # Python 3.13 insists on it
         )
     for name, authority, names in (
         ("broker", "ca", "IP:127.0.0.1"),
@@ -49,7 +61,7 @@ def make_keys(folder: Path) -> None:
         ("burglar", "stranger", "DNS:speaker"),
     ):
         openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / "names").write_text(f"subjectAltName={names}\n")
+        (folder / "names").write_text(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\n")
         signed = ("-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "2")
         openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *signed, "-extfile", "names")
     openssl("ec", "-in", "speaker.key", "-aes256", "-passout", "pass:s3cret", "-out", "locked.key")
