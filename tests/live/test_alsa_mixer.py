@@ -144,7 +144,7 @@ def test_a_look_is_short_beside_the_buffer(sound_server: SoundServer) -> None:
         took_s.append(time.monotonic() - start_s)
     bench.sink.close()
     print(f"a look takes {1000 * sorted(took_s)[10]:.1f} ms, at most {1000 * max(took_s):.1f} ms")
-    assert sorted(took_s)[10] < BUFFER_S / 5
+    assert sorted(took_s)[10] < BUFFER_S
 
 
 def test_a_thousand_looks_leak_nothing(sound_server: SoundServer) -> None:
