@@ -134,7 +134,7 @@ def test_a_server_that_dies_is_a_lost_device_and_the_pin_is_back_with_it(sound_s
 
 
 def test_a_look_is_short_beside_the_buffer(sound_server: SoundServer) -> None:
-    """A tenth of the device's buffer at most in the middle of twenty, even through a sound server."""
+    """Shorter than the device's buffer in the middle of twenty, even through a sound server."""
     bench = Bench()
     bench.sink.open()
     took_s = []
