@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from player.caps import RestNights
 from player.night.memory import Memory
 from player.night.rest import rests_at
 from player.night.schedule import next_start
@@ -62,7 +63,17 @@ def why_not(entry: Entry, planned: datetime, memory: Memory, settings: Settings)
         return None
     if memory.is_skipped(planned):
         return "this night is skipped"
-    rests = settings.rest_nights
-    if rests is not None and rests.playlist is None and rests_at(planned, rests):
-        return "this is a rest night"
-    return None
+    rests = _resting(entry, planned, settings)
+    return "this is a rest night" if rests is not None and rests.playlist is None else None
+
+
+def playlist_of(entry: Entry, planned: datetime, settings: Settings) -> str | None:
+    """The name of what an entry plays at a local time of its own; None for nothing, in a rest night."""
+    rests = _resting(entry, planned, settings)
+    return entry.playlist or settings.first_playlist if rests is None else rests.playlist
+
+
+def _resting(entry: Entry, planned: datetime, settings: Settings) -> RestNights | None:
+    """What a rest night asks for, where the start lies in one."""
+    is_resting = entry.name != ONCE and rests_at(planned, settings.rest_nights)
+    return settings.rest_nights if is_resting else None

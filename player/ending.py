@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Final
 
 from player.caps import SessionSettings
 from player.items import Playing
@@ -15,7 +16,7 @@ from player.safety import STOP_NOW_S
 from player.settings import TimerMode, TimerSetting
 from player.start import Start
 
-OUTPUT_LATENCY_S = 0.4
+OUTPUT_LATENCY_S: Final = 0.4
 """A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
 
 
@@ -97,18 +98,16 @@ class Ending:
         """How long the fade that begins now takes, so that it is silent at the end."""
         return max((self.timer.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S, STOP_NOW_S)
 
-    def fade_with_track_s(self, playing: Playing | None, left_s: float | None) -> float | None:
+    def fade_with_track_s(self, playing: Playing) -> float | None:
         """How long a fade that begins now and ends with the track takes, at most half of it; None while it is too soon.
 
-        For a timer to the end of the track, or of the playlist.
+        For the track with which a timer to the end of track or playlist ends.
         """
-        if self.timer.mode not in {TimerMode.END_OF_TRACK, TimerMode.END_OF_PLAYLIST} or playing is None:
+        if playing.duration_s is None or playing.left_s is None:
             return None
-        if playing.duration_s is None or left_s is None:
+        if playing.left_s > min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
             return None
-        if left_s > min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
-            return None
-        return max(left_s - OUTPUT_LATENCY_S, STOP_NOW_S)
+        return max(playing.left_s - OUTPUT_LATENCY_S, STOP_NOW_S)
 
     def faded(self, left_s: float) -> float:
         """What part of the final fade would be behind us by now, 0 to 1."""

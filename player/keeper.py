@@ -26,7 +26,7 @@ from player.programme import Programme
 from player.rearming import as_it_was, rearmed
 from player.run import Run
 from player.setbacks import Setbacks
-from player.settings import Entry, Playlist, Settings, TimerSetting
+from player.settings import ONCE, Entry, Playlist, Settings, TimerSetting
 from player.start import Start
 from player.states import State
 from player.units import format_duration
@@ -74,7 +74,6 @@ class Keeper:
         self._ids = itertools.count(1)
         self.rotation = Rotation(self.memory)
         self.rotation.recall(recalled.heard)
-        self._entries_on: tuple[Entry, ...] = ()
         self.setbacks = Setbacks()
         self._reads: dict[str, LibraryRead] = {}
 
@@ -111,11 +110,9 @@ class Keeper:
 
     @property
     def entries_on(self) -> tuple[Entry, ...]:
-        """What the schedule starts, with all that was changed by hand."""
-        found = self.memory.planned(self.settings)
-        if found != self._entries_on:
-            self._entries_on = found
-        return self._entries_on
+        """What starts by itself, with all that was changed by hand; with the schedule off what was planned by hand."""
+        entries = self.memory.planned(self.settings)
+        return entries if self.is_schedule_enabled else tuple(entry for entry in entries if entry.name == ONCE)
 
     @property
     def plan(self) -> tuple[bool, tuple[Entry, ...]]:

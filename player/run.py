@@ -287,8 +287,9 @@ class Run:
         if self.ending.is_fade_due(now_s):
             self.fade_out(self.ending.fade_s(now_s), self.ending.reason, out)
             return
-        over_s = self.ending.fade_with_track_s(self.programme.current, self.programme.left_s)
-        if over_s is not None and self.programme.is_final:
+        current = self.programme.current if self.programme.is_final else None
+        over_s = None if current is None else self.ending.fade_with_track_s(current)
+        if over_s is not None:
             self.fade_out(over_s, self.ending.timer.mode.value, out)
 
     def next_wake_s(self, now_s: float, longest_s: float) -> float:

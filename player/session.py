@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from player.clock import Now, elapsed_s
-from player.coming import Coming, Preview, why_not
+from player.coming import Coming, Preview, playlist_of, why_not
 from player.commands import GetStatus, Request, Stop
 from player.errors import Refused
 from player.events import Answer, Asked, EngineReport, LibraryRead, Snapshot
 from player.keeper import Keeper
 from player.night.kept import Kept, Recalled
 from player.night.memory import Watched
-from player.night.rest import RestTeller, rests_at
+from player.night.rest import RestTeller
 from player.night.schedule import Due, Missed, Planner
 from player.notebook import Notebook, kept_of
 from player.obey import obey
@@ -196,17 +196,14 @@ class Session:
     def _coming(self, now: Now) -> Coming | None:
         """What the schedule starts next; None while it is switched off."""
         keeper = self._keeper
-        entries = tuple(entry for entry in keeper.entries_on if keeper.is_schedule_enabled or entry.name == ONCE)
-        if not entries:
-            return None
-        return self._preview.look(entries, keeper.memory, keeper.settings, now.wall)
+        entries = keeper.entries_on
+        return self._preview.look(entries, keeper.memory, keeper.settings, now.wall) if entries else None
 
     def _start_what_is_due(self, now: Now, out: Outcome) -> None:
         keeper = self._keeper
         settings = keeper.settings
         self._forget_the_past(now)
-        # what was planned by hand comes even while the schedule is off
-        entries = tuple(entry for entry in keeper.entries_on if keeper.is_schedule_enabled or entry.name == ONCE)
+        entries = keeper.entries_on
         is_enabled = keeper.is_schedule_enabled or bool(entries)
         for due in self._planner.due(entries, now, settings.catch_up_s, is_enabled=is_enabled):
             reason = due.reason if isinstance(due, Missed) else self._start(due, now, out)
@@ -237,10 +234,7 @@ class Session:
         timer = entry.timer or keeper.settings.timer
         if timer.duration_s is not None and due.late_s >= timer.duration_s:
             return "its planned end has passed"
-        name = entry.playlist or keeper.settings.first_playlist
-        rests = keeper.settings.rest_nights
-        if rests is not None and entry.name != ONCE and rests_at(due.planned, rests):
-            name = rests.playlist
+        name = playlist_of(entry, due.planned, keeper.settings)
         playlist = None if name is None else keeper.settings.playlist(name)
         if playlist is None:
             return f"there is no playlist {name!r}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import time
 from typing import Final
 
 RATE_HZ: Final = 48_000
@@ -25,6 +26,7 @@ _DURATION = re.compile(
     r"(?:(?P<s>\d+(?:\.\d+)?)s(?:ec(?:ond)?s?)?)?",
     re.IGNORECASE,
 )
+_TIME_OF_DAY = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _HOUR_MINUTE = re.compile(r"(?P<h>\d+)h(?P<m>\d{1,2})", re.IGNORECASE)
 
 
@@ -62,6 +64,14 @@ def volume_to_db(volume: float) -> float:
 def volume_step() -> int:
     """One press of a volume button, 2 dB, in volume points."""
     return round(VOLUME_STEP_DB * (VOLUME_MAX - 1) / VOLUME_SPAN_DB)
+
+
+def parse_time_of_day(text: str) -> time:
+    """A time of day in 24 hours: ``9:05``, ``23:15``. Raises ValueError for anything else."""
+    parts = _TIME_OF_DAY.fullmatch(text)
+    if parts is None:
+        raise ValueError(f"{text!r} is no time of day")
+    return time(int(parts[1]), int(parts[2]))
 
 
 def parse_duration_s(text: str) -> float:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from player.broker import MqttSettings
-from player.cli.remote import LOOK_AROUND_S, NoAnswer, Remote
+from player.cli.remote import NoAnswer, Remote
+from player.cli.visit import LOOK_AROUND_S
 from player.wire.topics import ALL, OFFLINE
 from player.wire.values import as_object
 
@@ -57,7 +58,7 @@ class Chorus(Remote):
         """Send a command once and wait for the answer of each. Raises NoAnswer when a group has no member."""
         sender_id = secrets.token_hex(6)
         message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
-        self._broker.publish(f"{self._settings.prefix}/{self._audience}/cmd", message.encode(), qos=1)
+        self._visit.publish(f"{self._settings.prefix}/{self._audience}/cmd", message.encode())
         given: dict[str, dict[str, Any]] = {}
         deadline_s = time.monotonic() + self._timeout_s
         while not (self._audience == ALL and given.keys() >= set(self._online)):

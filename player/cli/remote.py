@@ -6,27 +6,20 @@ The caller's thread asks and waits; a second thread serves the connection and on
 from __future__ import annotations
 
 import json
-import queue
 import secrets
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 
-from player.adapters.mqtt import Broker, Plan, read_password
 from player.broker import MqttSettings
+from player.cli.visit import LOOK_AROUND_S, Visit
 from player.errors import LullError
 from player.wire.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
 from player.wire.values import as_object
 
-LOOK_AROUND_S: Final = 0.7
-"""So long after subscribing all retained messages have come."""
 OFFLINE_S: Final = 1.0
 """A speaker that is said to be offline gets this long to prove the opposite."""
-_CLOSE_S: Final = 1.0
-
-Arrival: TypeAlias = Incoming | LinkUp | LinkDown
 
 
 class NoAnswer(LullError):
@@ -52,16 +45,10 @@ class Remote:
     def __init__(self, settings: MqttSettings, device: str | None, timeout_s: float) -> None:
         self._settings = settings
         self._timeout_s = timeout_s
-        self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._availability: dict[str, bytes] = {}
         self._device = device
         wanted = Topics(settings.prefix, device or "+")
-        plan = Plan(
-            client_id=f"lull-cli-{secrets.token_hex(6)}",
-            others=(wanted.availability, wanted.state, wanted.event, wanted.reply),
-        )
-        self._broker = Broker(settings, read_password(settings), plan, self._came_up, self._arrivals.put)
-        self._thread = threading.Thread(target=self._serve, name="lull-remote", daemon=True)
+        self._visit = Visit(settings, (wanted.availability, wanted.state, wanted.event, wanted.reply))
 
     @property
     def where(self) -> str:
@@ -75,25 +62,25 @@ class Remote:
         return Topics(self._settings.prefix, self._device)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._visit.start()
         try:
             self._wait_until_up()
             self._choose()
         except BaseException:
-            self._close()
+            self._visit.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._visit.close()
 
     def ask(self, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Send a command and wait for its answer, the object described in docs/mqtt.md. Raises NoAnswer."""
         sender_id = secrets.token_hex(6)
         message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
-        self._broker.publish(self.topics.command(), message.encode(), qos=1)
+        self._visit.publish(self.topics.command(), message.encode())
         deadline_s = time.monotonic() + self._timeout_s
         while (incoming := self._next_by(deadline_s)) is not None:
             if incoming.topic == self.topics.reply:
@@ -115,29 +102,23 @@ class Remote:
 
     def _next_by(self, deadline_s: float) -> Incoming | None:
         """The next message, None when none comes in time. Raises NoAnswer when the connection ends."""
-        try:
-            arrival = self._arrivals.get(timeout=max(0.0, deadline_s - time.monotonic()))
-        except queue.Empty:
+        arrival = self._visit.next_by(deadline_s)
+        if arrival is None:
             return None
         if isinstance(arrival, LinkDown):
-            raise NoAnswer(
-                f"no connection to the broker at {arrival.reason}. Check that it runs, and --host, --port, --username "
-                "and --password-file, or mqtt in the config"
-            )
+            raise _no_connection(arrival.reason)
         assert isinstance(arrival, Incoming), "it comes up once, and that has been waited for"
         self._note(arrival)
         return arrival
 
     def _wait_until_up(self) -> None:
         """The first arrival is either the connection or the reason why there is none."""
-        try:
-            arrival = self._arrivals.get(timeout=self._timeout_s)
-        except queue.Empty:
-            arrival = LinkDown(f"{self.where}: no answer in {self._timeout_s:g} s")
-        if not isinstance(arrival, LinkUp):
-            self._arrivals = queue.SimpleQueue()
-            self._arrivals.put(arrival)
-            self._next_by(time.monotonic())
+        arrival = self._visit.next_by(time.monotonic() + self._timeout_s)
+        if arrival is None:
+            raise _no_connection(f"{self.where}: no answer in {self._timeout_s:g} s")
+        if isinstance(arrival, LinkDown):
+            raise _no_connection(arrival.reason)
+        assert isinstance(arrival, LinkUp), "nothing comes before the connection"
 
     def _choose(self) -> None:
         """Decide whom to ask."""
@@ -156,7 +137,7 @@ class Remote:
         if not online:
             raise self._nobody()
         for incoming in kept:
-            self._arrivals.put(incoming)
+            self._visit.arrivals.put(incoming)
         return online[0]
 
     def _nobody(self) -> NoAnswer:
@@ -186,14 +167,9 @@ class Remote:
             reason = f"it is online but said nothing within {self._timeout_s:g} s; see its journal (journalctl -u lull)"
         return f"no answer from {self.topics.root} at {self.where}: {reason}"
 
-    # The connection's thread.
 
-    def _serve(self) -> None:
-        self._arrivals.put(LinkDown(self._broker.serve()))
-
-    def _came_up(self) -> None:
-        self._arrivals.put(LinkUp())
-
-    def _close(self) -> None:
-        self._broker.close()
-        self._thread.join(_CLOSE_S)
+def _no_connection(reason: str) -> NoAnswer:
+    return NoAnswer(
+        f"no connection to the broker at {reason}. Check that it runs, and --host, --port, --username and "
+        "--password-file, or mqtt in the config"
+    )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.where import DEFAULT_CONFIG, chosen_config
 from player.clock import SystemClock, elapsed_s, moved
+from player.coming import playlist_of
 from player.errors import LullError
-from player.night.rest import rests_at
 from player.night.schedule import next_start
 from player.units import format_duration
 
@@ -66,16 +66,8 @@ def starts(settings: Settings, since: datetime, days: int) -> Iterator[tuple[Ent
     after = moved(since, -1)
     while entries and (found := next_start(entries, after)) is not None and elapsed_s(found[1], end) > 0:
         at_once = [entry for entry in entries if next_start([entry], after) == (entry, found[1])]
-        yield from ((entry, found[1]) for entry in at_once if _playlist(entry, found[1], settings) is not None)
+        yield from ((entry, found[1]) for entry in at_once if playlist_of(entry, found[1], settings) is not None)
         after = found[1]
-
-
-def _playlist(entry: Entry, planned: datetime, settings: Settings) -> str | None:
-    """What is played; None for nothing, in a rest night."""
-    rests = settings.rest_nights
-    if rests is not None and rests_at(planned, rests):
-        return rests.playlist
-    return entry.playlist or settings.first_playlist
 
 
 def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, Any]:
@@ -84,7 +76,7 @@ def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, An
     return {
         "start": planned.isoformat(timespec="seconds"),
         "entry": entry.name,
-        "playlist": _playlist(entry, planned, settings),
+        "playlist": playlist_of(entry, planned, settings),
         "volume": settings.volume.default if entry.volume is None else entry.volume,
         "silent": None if ends is None else ends.isoformat(timespec="seconds"),
     }
@@ -95,5 +87,5 @@ def _lines(found: Sequence[tuple[Entry, datetime]], settings: Settings) -> Itera
     for entry, planned in found:
         timer = entry.timer or settings.timer
         length = timer.mode.value if timer.duration_s is None else format_duration(timer.duration_s)
-        about = f"{_playlist(entry, planned, settings)}, timer {length}"
+        about = f"{playlist_of(entry, planned, settings)}, timer {length}"
         yield f"{planned:%a} {planned.isoformat(timespec='seconds')}  {entry.name:{width}}  {about}"

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import queue
-import secrets
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -31,6 +29,7 @@ from player.triggers.desk import Desk, Ruled
 from player.triggers.filters import check_topic, matches
 from player.triggers.rules import DayPart, Trigger
 from player.triggers.watch import Ruling, Verdict, Watch
+from player.units import parse_time_of_day
 from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
 from player.wire.values import as_object
 
@@ -166,19 +165,16 @@ def run_watch(args: argparse.Namespace) -> int:
     """Print what reaches the triggers until Ctrl-C, or until the connection ends; returns the exit code."""
     config = _load(args.config)
     assert config.mqtt is not None, "triggers without a broker are a fault of the config"
-    from player.adapters.mqtt import Broker, Plan, read_password
+    from player.cli.visit import Visit
 
     own = Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
     desk = Desk(config.triggers.rules)
-    plan = Plan(client_id=f"lull-cli-{secrets.token_hex(6)}", others=(*desk.filters, own.state))
-    arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
-    broker = Broker(config.mqtt, read_password(config.mqtt), plan, lambda: arrivals.put(LinkUp()), arrivals.put)
-    thread = threading.Thread(target=lambda: arrivals.put(LinkDown(broker.serve())), name="lull-watch", daemon=True)
-    thread.start()
+    visit = Visit(config.mqtt, (*desk.filters, own.state))
+    visit.start()
     watcher = Watcher(desk, config.triggers.quiet_hours, own.state, SystemClock(), is_json=args.json)
     try:
         while True:
-            line = watcher.turn(arrivals)
+            line = watcher.turn(visit.arrivals)
             if isinstance(line, LinkDown):
                 return _fail(f"no connection to the broker at {line.reason}", NO_ANSWER)
             if line:
@@ -186,8 +182,7 @@ def run_watch(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return DONE
     finally:
-        broker.close()
-        thread.join(1.0)
+        visit.close()
 
 
 class Watcher:
@@ -275,13 +270,10 @@ def _at(wanted: time | None, now: Now) -> Now:
 
 
 def _time_of_day(text: str) -> time:
-    hours, colon, minutes = text.partition(":")
     try:
-        if colon and len(minutes) == 2:
-            return time(int(hours), int(minutes))
+        return parse_time_of_day(text)
     except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is no time of day; write it like 23:10")
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of day; write it like 23:10") from None
 
 
 def _word(state: State) -> str:

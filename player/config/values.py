@@ -21,7 +21,7 @@ from player.caps import MixerLevel
 from player.config.tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
 from player.errors import did_you_mean
 from player.settings import DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
-from player.units import parse_duration_s
+from player.units import parse_duration_s, parse_time_of_day
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -182,10 +182,12 @@ def mixer_level(spot: Spot) -> MixerLevel:
 def clock_time(spot: Spot) -> time:
     """A time of day in 24 hours, ``22:30``."""
     value = text(spot)
-    parts = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", value)
-    if not parts or int(parts[1]) > 23 or int(parts[2]) > 59:
-        raise ValueError(f"{shown(value)} is no time of day; write hours and minutes from 0:00 to 23:59, as in 22:30")
-    return time(int(parts[1]), int(parts[2]))
+    try:
+        return parse_time_of_day(value)
+    except ValueError:
+        raise ValueError(
+            f"{shown(value)} is no time of day; write hours and minutes from 0:00 to 23:59, as in 22:30"
+        ) from None
 
 
 def days(spot: Spot) -> frozenset[int]:

@@ -160,12 +160,12 @@ class Memory:
     def use(self, wall: datetime) -> None:
         """A session began."""
         self.nights.add(night_of(wall))
-        self.nights = {night for night in self.nights if self._is_recent(night, wall)}
+        self.nights = self._recent(wall)
 
     def nights_used(self, wall: datetime) -> int:
         """How many of the latest 30 nights had a session, this one included."""
-        return sum(self._is_recent(night, wall) for night in self.nights)
+        return len(self._recent(wall))
 
-    @staticmethod
-    def _is_recent(night: date, wall: datetime) -> bool:
-        return timedelta(0) <= tonight(wall) - night < timedelta(NIGHTS)
+    def _recent(self, wall: datetime) -> set[date]:
+        last = tonight(wall)
+        return {night for night in self.nights if timedelta(0) <= last - night < timedelta(NIGHTS)}

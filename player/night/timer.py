@@ -86,11 +86,6 @@ class SleepTimer:
         """Whether it is not a person's wish that ends the session, but the longest time that any may last."""
         return self.deadline_boot_s is None or self.latest_boot_s < self.deadline_boot_s
 
-    def ends_at(self, now_s: float) -> float | None:
-        """The moment of silence on the boot clock; None where nothing sets one."""
-        left_s = self.remaining_s(now_s)
-        return None if left_s is None else now_s + left_s
-
     def fade_starts_at(self, fade_out_s: float, now_s: float) -> float | None:
         """When a fade of so many seconds begins, on the boot clock; None where nothing sets an end.
 

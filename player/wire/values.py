@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from player.errors import Refused, did_you_mean
 from player.settings import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
-from player.units import parse_duration_s
+from player.units import parse_duration_s, parse_time_of_day
 
 MAX_PAYLOAD_BYTES: Final = 4096
 """Longer payloads are refused unread."""
@@ -209,11 +209,12 @@ def place_s(name: str, value: object) -> float:
 
 
 def clock_time(name: str, value: object) -> time:
-    """A local time of day in 24 hours: ``23:15``."""
-    parts = re.fullmatch(r"(\d{1,2}):(\d{2})(:00)?", value.strip(), re.ASCII) if isinstance(value, str) else None
-    if parts is None or int(parts[1]) > 23 or int(parts[2]) > 59:
-        raise Refused(f"{name} {quoted(value)} is no time of day; write hours and minutes, as in 23:15")
-    return time(int(parts[1]), int(parts[2]))
+    """A local time of day in 24 hours: ``23:15``, or ``23:15:00`` as homes write it."""
+    hours, _, rest = value.strip().partition(":") if isinstance(value, str) else ("", "", "")
+    try:
+        return parse_time_of_day(f"{hours}:{rest.removesuffix(':00')}")
+    except ValueError:
+        raise Refused(f"{name} {quoted(value)} is no time of day; write hours and minutes, as in 23:15") from None
 
 
 def timer(value: object) -> TimerSetting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import threading
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from player.broker import MqttSettings
-from player.cli import client, remote, shown
+from player.cli import client, remote, shown, visit
 from player.cli import main as command_line
 from player.cli.client_verbs import VERBS
 from player.commands import (
@@ -329,16 +330,17 @@ def test_waiting_for_the_broker_has_an_end(monkeypatch: pytest.MonkeyPatch) -> N
     """A broker that accepts and says nothing is named after the timeout."""
 
     class Silent:
-        def __init__(self, *_args: object) -> None: ...
+        def __init__(self, *_args: object) -> None:
+            self.is_over = threading.Event()
 
         def serve(self) -> str:
+            assert self.is_over.wait(10.0)
             return "closed"
 
-        def close(self) -> None: ...
+        def close(self) -> None:
+            self.is_over.set()
 
-    monkeypatch.setattr(remote, "Broker", Silent)
+    monkeypatch.setattr(visit, "Broker", Silent)
     silent = remote.Remote(MqttSettings("broker.lan"), "bedroom", 0.01)
-    monkeypatch.setattr(silent, "_serve", lambda: None)
-    silent._thread = remote.threading.Thread(target=silent._serve)
     with pytest.raises(remote.NoAnswer, match=r"broker.lan:1883: no answer in 0.01 s"), silent:
         pass
