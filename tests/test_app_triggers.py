@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from player.clock import SystemClock
-from player.parts import Quit, Reload
+from player.parts import Reload
 from player.wire.topics import Incoming
-from tests.test_app import CONFIG, PATIENCE_S, House
+from tests.apphouse import CONFIG, House, lived_in
 
 TRIGGERS = """\
 fades: {stop: 0.5s}
@@ -23,12 +23,8 @@ triggers:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    built = House(tmp_path)
-    built.wait(lambda: bool(built.link.fields("lull/bedroom/state")))
-    yield built
-    built.tell(Quit(over_s=0.5))
-    built.thread.join(PATIENCE_S)
-    assert not built.thread.is_alive()
+    with lived_in(tmp_path) as built:
+        yield built
 
 
 @pytest.mark.slow

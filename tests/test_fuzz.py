@@ -16,7 +16,7 @@ from player.commands import GetStatus, ReplyTo, Request
 from player.parts import Quit
 from player.wire.topics import Incoming
 from player.wire.verbs import VERBS
-from tests.test_app import PATIENCE_S, House
+from tests.apphouse import PATIENCE_S, House
 
 ROOTS = ["lull/bedroom/cmd", "lull/all/cmd", "lull/kitchen/cmd", "lull/bedroom", "lull/bedroom/availability", "x"]
 WORDS = [

@@ -19,31 +19,19 @@ from player.adapters.mqtt_link import Link, Plan
 from player.adapters.mqtt_self import Backoff, client_id_of, read_password
 from player.broker import MqttProtocol, MqttSettings
 from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
-from tests.fakes.connection import WAIT_S, FakeBroker, FakeConnection
+from tests.adapters import linkhouse
+from tests.fakes.connection import WAIT_S, FakeConnection
 
 TOPICS = Topics("lull", "bedroom", ("upstairs",))
 AVAILABILITY = "lull/bedroom/availability"
 PLAY = Incoming("lull/bedroom/cmd/play", b"rain", response_topic="a/b", correlation=b"1")
 
 
-class NoWait(Backoff):
-    """Tries again at once, and remembers how long each attempt lasted."""
-
-    def next_s(self, lasted_s: float) -> float:
-        assert lasted_s >= 0
-        return 0.0
-
-
-class House:
-    """A link, its broker, and its app."""
+class House(linkhouse.House):
+    """The speaker of these tests."""
 
     def __init__(self) -> None:
-        self.broker = FakeBroker()
-        self.told: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
-        self.link = Link(TOPICS, "id", self.told.put, self.broker.connect, NoWait())
-
-    def next(self) -> Incoming | LinkUp | LinkDown:
-        return self.told.get(timeout=WAIT_S)
+        super().__init__(TOPICS)
 
     def up(self) -> FakeConnection:
         """Start, and let the first connection come up."""
@@ -192,7 +180,7 @@ def test_an_app_that_cannot_take_a_message_does_not_end_the_thread(caplog: pytes
         if isinstance(message, Incoming):
             raise RuntimeError("the inbox is broken")
 
-    link = Link(TOPICS, "id", deliver, house.broker.connect, NoWait())
+    link = Link(TOPICS, "id", deliver, house.broker.connect, linkhouse.NoWait())
     link.start()
     connection = house.broker.next()
     connection.up()

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Iterator
 
 import pytest
 
-from player.adapters.mqtt_link import MAX_OTHER_BYTES, Link
-from player.adapters.mqtt_self import Backoff
+from player.adapters.mqtt_link import MAX_OTHER_BYTES
 from player.triggers.content import MAX_BYTES
-from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
-from tests.fakes.connection import WAIT_S, FakeBroker, FakeConnection
+from player.wire.topics import Incoming, LinkUp, Topics
+from tests.adapters import linkhouse
+from tests.fakes.connection import WAIT_S, FakeConnection
 
 
-class NoWait(Backoff):
-    """Tries again at once."""
-
-    def next_s(self, lasted_s: float) -> float:
-        assert lasted_s >= 0
-        return 0.0
-
-
-class House:
-    """A link, its broker, and its app."""
+class House(linkhouse.House):
+    """The speaker of these tests."""
 
     def __init__(self) -> None:
-        self.broker = FakeBroker()
-        self.told: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
-        self.link = Link(Topics("lull", "bedroom"), "id", self.told.put, self.broker.connect, NoWait())
-
-    def next(self) -> Incoming | LinkUp | LinkDown:
-        return self.told.get(timeout=WAIT_S)
+        super().__init__(Topics("lull", "bedroom"))
 
     def up(self) -> FakeConnection:
         connection = self.broker.next()
