@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
+from player.bucket import Bucket
 from player.clock import Clock
 from player.commands import Request
 from player.wire.topics import Incoming
@@ -64,24 +65,6 @@ class _Waiting:
     at_s: float
 
 
-class _Bucket:
-    """Fills at a rate up to a bound; each command takes one out."""
-
-    def __init__(self) -> None:
-        self._level = float(MAX_WAITING)
-        self._at_s: float | None = None
-
-    def take(self, now_s: float) -> bool:
-        """Whether there was one left."""
-        since_s = 0.0 if self._at_s is None else max(0.0, now_s - self._at_s)
-        self._level = min(float(MAX_WAITING), self._level + since_s * RATE_PER_S)
-        self._at_s = now_s
-        if self._level < 1.0:
-            return False
-        self._level -= 1.0
-        return True
-
-
 class Inbox(Generic[T]):
     """``put`` from any thread; ``get`` on one. What the house says itself may be put from a signal handler too.
 
@@ -100,8 +83,8 @@ class Inbox(Generic[T]):
         self._commands: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
         self._refusals: deque[Refusal] = deque()
-        self._taken = _Bucket()
-        self._answered = _Bucket()
+        self._taken = Bucket(MAX_WAITING, RATE_PER_S)
+        self._answered = Bucket(MAX_WAITING, RATE_PER_S)
         self._told_s: float | None = None
 
     def put(self, message: T) -> None:

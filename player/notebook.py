@@ -18,6 +18,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from player.bucket import Bucket
 from player.clock import Now
 from player.keeper import Keeper
 from player.night.kept import NAMES, RECORD, Batch, Ended, Heard, Kept, Record, Switches, texts
@@ -90,8 +91,7 @@ class Notebook:
     def __init__(self, written: Kept) -> None:
         self._written = written
         self._wrote_s = float("-inf")
-        self._room = BUCKET
-        self._looked_s: float | None = None
+        self._room = Bucket(BUCKET, 1.0 / SIGN_OF_LIFE_S)
         self._heard: list[Heard] = []
         self._ended: list[Ended] = []
 
@@ -108,18 +108,16 @@ class Notebook:
 
     def write_what_is_due(self, kept: Kept, now_s: float, out: Outcome) -> None:
         """Add a batch where it is time for one."""
-        passed_s = 0.0 if self._looked_s is None else now_s - self._looked_s
-        self._looked_s = now_s
-        self._room = min(BUCKET, self._room + passed_s / SIGN_OF_LIFE_S)
         is_calm = now_s - self._wrote_s >= SOON_S
         changed = {name for name in NAMES if getattr(kept, name) != getattr(self._written, name)}
         is_other = _standing(kept.record) != _standing(self._written.record)
         is_other = is_other or kept.switches.made != self._written.switches.made
         is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
-        if is_at_once or (is_calm and self._is_soon(changed, kept.record)):
-            self._write(kept, now_s, out)
-        elif is_calm and self._room >= 1.0 and self._is_wanted(kept.record, now_s):
-            self._room -= 1.0
+        if (
+            is_at_once
+            or (is_calm and self._is_soon(changed, kept.record))
+            or (is_calm and self._is_wanted(kept.record, now_s) and self._room.take(now_s))
+        ):
             self._write(kept, now_s, out)
 
     def write_all(self, kept: Kept, now_s: float, out: Outcome) -> None:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "player"
 
 LAYERS = [
-    {"units", "errors"},
+    {"units", "errors", "bucket"},
     {"clock"},
     {"safety", "checks", "dates"},
     {"caps", "announced"},
@@ -82,9 +82,8 @@ DOORS = {
 
 NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
 STANDARD_ONLY = {
-    "units", "errors", "clock", "safety", "checks", "dates", "caps", "announced", "broker", "settings", "measured",
-    "commands",
-    "orders", "events", "night", "wire", "triggers", "triggered",
+    "units", "errors", "bucket", "clock", "safety", "checks", "dates", "caps", "announced", "broker", "settings",
+    "measured", "commands", "orders", "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning", "shot",
     "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",

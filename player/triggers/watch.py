@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from player.bucket import Bucket
 from player.clock import Now
 from player.triggers.content import Nothing, Scalar, show_path, value_in
 from player.triggers.rules import AnyValue, Beyond, Condition, OneOf, Trigger, as_number, as_text
@@ -59,8 +60,7 @@ class Watch:
         self._held_since_s: float | None = None
         self._has_fired = False
         self._last_fired_s = -math.inf
-        self._burst = float(BURST)
-        self._burst_at_s = 0.0
+        self._burst = Bucket(BURST, BURST_PER_S)
 
     @property
     def due_s(self) -> float:
@@ -123,19 +123,10 @@ class Watch:
         since_s = now.boot_s - self._last_fired_s
         if since_s < self.trigger.rest_s:
             return _no(f"{reason}, but it fired {format_duration(since_s)} ago; debounce is {self.trigger.rest_s:g}s")
-        if not self.trigger.is_stop and not self._has_room(now.boot_s):
+        if not self.trigger.is_stop and not self._burst.take(now.boot_s):
             return _no(f"{reason}, but it has fired too often in the last seconds")
         self._last_fired_s = now.boot_s
         return Verdict(Ruling.FIRES, reason)
-
-    def _has_room(self, now_s: float) -> bool:
-        """Whether a burst may go on; takes its part of it."""
-        self._burst = min(BURST, self._burst + (now_s - self._burst_at_s) * BURST_PER_S)
-        self._burst_at_s = now_s
-        if self._burst < 1.0:
-            return False
-        self._burst -= 1.0
-        return True
 
     def _met(self, value: Scalar) -> str:
         if isinstance(self.trigger.condition, OneOf | AnyValue):
