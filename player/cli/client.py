@@ -98,7 +98,7 @@ def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
     A host on the command line is taken alone: the config's password is for the config's broker and for no other.
 
     Raises:
-        ConfigError: the config has faults.
+        ConfigError: the config cannot be read, or is wrong about broker or device.
         LullError: the config switches MQTT off.
         ValueError: an option is out of range.
     """
@@ -117,12 +117,16 @@ def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
     chosen = chosen_config(named)
     if chosen is None and not DEFAULT_CONFIG.exists():
         return MqttSettings(), None
-    from player.config import load
+    from player.config import load_whereabouts
 
-    config = load(chosen or DEFAULT_CONFIG)
-    if config.mqtt is None:
-        raise LullError(f"{config.path} has no mqtt, so this speaker cannot be asked anything; name a broker by --host")
-    return config.mqtt, config.settings.device
+    path = chosen or DEFAULT_CONFIG
+    found = load_whereabouts(path)
+    if found.faults:
+        print(f"lull: {shown.printable(path)} has faults, which a running speaker does not read:", file=sys.stderr)
+        print(*map(shown.printable, found.faults), sep="\n", file=sys.stderr)
+    if found.mqtt is None:
+        raise LullError(f"{path} has no mqtt, so this speaker cannot be asked anything; name a broker by --host")
+    return found.mqtt, found.device
 
 
 def _ask(remote: Remote, verb: Verb, fields: dict[str, Any], args: argparse.Namespace) -> int:

@@ -57,16 +57,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (), *, autoplay: bool = False) -> None:
-    """Run the app with the real parts; ``autoplay`` starts the first playlist at once."""
+    """Run the app with the real parts; ``autoplay`` starts the first playlist at once.
+
+    Raises:
+        InUse: another daemon works with the same state directory.
+    """
+    from player.adapters.state_lock import only_daemon
     from player.app import App
     from player.cli.parts import real_parts
     from player.commands import Play, Request
 
-    app = App(config, real_parts(config.state_dir), watchers)
-    _handle_signals(app)
-    if autoplay:
-        app.inbox.put(Request(Play(), "start"))
-    app.run()
+    with only_daemon(config.state_dir):
+        app = App(config, real_parts(config.state_dir), watchers)
+        _handle_signals(app)
+        if autoplay:
+            app.inbox.put(Request(Play(), "start"))
+        app.run()
 
 
 def _handle_signals(app: App) -> None:

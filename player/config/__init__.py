@@ -44,6 +44,7 @@ _IN_SETTINGS: Final = {
     "trust_clock": "trusts_clock",
 }
 """Top-level keys of the file and the attributes of `Settings` that they fill."""
+_WHEREABOUTS: Final = {"mqtt", "device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,43 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: it cannot be read, or has faults; all of them are listed.
     """
+    return parse(_text(path), path)
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a speaker is found, for somebody who only wants to talk to it.
+
+    Attributes:
+        mqtt: the broker; None means no MQTT at all.
+        device: the speaker's name.
+        faults: what is wrong elsewhere in the file, a line each.
+    """
+
+    mqtt: MqttSettings | None
+    device: str
+    faults: tuple[str, ...]
+
+
+def load_whereabouts(path: Path) -> Whereabouts:
+    """Read only broker and device: a fault elsewhere in the file must not keep anybody from saying stop.
+
+    Raises:
+        ConfigError: the file cannot be read, is no YAML, or is wrong about the broker or the device.
+    """
+    found, faults = _read(_text(path), path)
+    needed = [fault for fault in faults if not found or _top(fault) in _WHEREABOUTS]
+    if needed:
+        raise ConfigError(_lines(path, needed))
+    return Whereabouts(found.get("mqtt"), found.get("device", Settings().device), tuple(_lines(path, faults)))
+
+
+def _top(fault: Fault) -> str:
+    """The top-level key that a fault is about."""
+    return fault.path.partition(".")[0].partition("[")[0]
+
+
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -87,7 +125,7 @@ def load(path: Path) -> Config:
             Place(data.count(b"\n", 0, error.start) + 1), "", f"is not UTF-8 text (byte 0x{data[error.start]:02x})"
         )
         raise ConfigError(_lines(path, [fault])) from error
-    return parse(text, path)
+    return text
 
 
 def parse(text: str, path: Path | None = None) -> Config:
@@ -98,6 +136,14 @@ def parse(text: str, path: Path | None = None) -> Config:
     """
     if len(text) > MAX_BYTES:
         raise ConfigError([f"{_name(path)}: is longer than {MAX_BYTES >> 10} Ki characters; that is no config of lull"])
+    found, faults = _read(text, path)
+    if faults:
+        raise ConfigError(_lines(path, faults))
+    return _build(found, path)
+
+
+def _read(text: str, path: Path | None) -> tuple[dict[str, Any], list[Fault]]:
+    """What the file says, by top-level key as far as it is right, and what is wrong with it."""
     node, tree_faults = read_tree(text)
     faults = list(tree_faults)
     found: dict[str, Any] = {}
@@ -111,9 +157,7 @@ def parse(text: str, path: Path | None = None) -> Config:
         faults.append(
             Fault(Place(1), "", "is empty; the least it needs is  playlists: {rain: {paths: [/srv/lull/rain]}}")
         )
-    if faults:
-        raise ConfigError(_lines(path, faults))
-    return _build(found, path)
+    return found, faults
 
 
 def differences(old: Config, new: Config) -> frozenset[str]:

@@ -230,6 +230,26 @@ def test_a_config_without_mqtt_cannot_be_asked(tmp_path: Path) -> None:
         client.find_speaker(parse("pause", "--config", str(path)))
 
 
+def test_a_fault_elsewhere_in_the_config_keeps_nobody_from_a_stop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Broker and device are read, and the faults are shown; a fault in those two ends it."""
+    path = tmp_path / "lull.yaml"
+    path.write_text("device: attic\nmqtt: {host: broker.lan}\nvolume: {max: 700}\nplaylists: {rain: {path: /rain}}\n")
+    settings, device = client.find_speaker(parse("stop", "--config", str(path)))
+    assert (settings, device) == (MqttSettings("broker.lan"), "attic")
+    told = capsys.readouterr().err
+    assert f"{path}:3: volume.max" in told
+    assert f"{path}:4: playlists.rain.path" in told
+    path.write_text("device: attic\nmqtt: {host: broker.lan, port: many}\nvolume: {max: 700}\n")
+    with pytest.raises(ConfigError) as refused:
+        client.find_speaker(parse("stop", "--config", str(path)))
+    assert [fault.split(": ")[1] for fault in refused.value.faults] == ["mqtt.port"]
+    path.write_text("device: [attic\n")
+    with pytest.raises(ConfigError):
+        client.find_speaker(parse("stop", "--config", str(path)))
+
+
 def test_a_config_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
     """No silent step to another broker."""
     with pytest.raises(ConfigError):
