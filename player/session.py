@@ -101,9 +101,8 @@ class Session:
         """What the library should look at more closely than others."""
         return self._keeper.memory.watched
 
-    def wait_s(self, now: Now) -> float:
-        """How long nothing will be due, at most ten seconds."""
-        longest_s = WAKE_S
+    def wait_s(self, now: Now, longest_s: float = WAKE_S) -> float:
+        """How long nothing will be due; ten seconds at most, so that a step of the wall clock is noticed soon."""
         coming = self._coming(now)
         if coming is not None and coming.first is not None:
             longest_s = min(longest_s, max(0.0, elapsed_s(now.wall, coming.first[1])))

@@ -110,6 +110,11 @@ class FakeEngine:
             return SILENCE_DB
         return self._line.level_db(self._now_s)
 
+    @property
+    def is_rising(self) -> bool:
+        """Whether the level is on its way up."""
+        return self._now_s < self._line.ends_s and self._line.start_db < self._line.end_db
+
     def lose_output(self, reason: str = "unplugged") -> None:
         """The device is gone."""
         self.is_lost = True

@@ -12,7 +12,7 @@ from player.commands import Command, ReplyTo, Request
 from player.events import Answer, Event, LibraryRead, News, Track
 from player.night.kept import Batch, Recalled
 from player.outcome import Outcome
-from player.session import Message, Session
+from player.session import WAKE_S, Message, Session
 from player.settings import Settings
 from player.states import State
 from tests.fakes.clock import FakeClock
@@ -47,6 +47,7 @@ class Nights:
         self.library = {playlist.name: tuple(Track(uri, uri) for uri in tracks) for playlist in settings.playlists}
         self.on_step: Callable[[], None] = lambda: None
         self.openings: dict[str, tuple[Track, ...]] = {}
+        self.longest_step_s = WAKE_S
         self._longest_idle_s = longest_idle_s
         for playlist in settings.playlists:
             self.tell(LibraryRead(playlist.name, self.library[playlist.name]))
@@ -101,9 +102,10 @@ class Nights:
         return [told for told in self.told if told.news.type == event_type]
 
     def _step(self, left_s: float) -> None:
-        wait_s = self.session.wait_s(self.now)
-        assert wait_s <= 10.0, "a step of the wall clock must be noticed"
-        if self.state is State.IDLE and wait_s == 10.0:
+        longest_s = WAKE_S if self.engine.is_rising else self.longest_step_s
+        wait_s = self.session.wait_s(self.now, longest_s)
+        assert wait_s <= longest_s, "a step of the wall clock must be noticed"
+        if self.state is State.IDLE and wait_s == longest_s:
             wait_s = self._sleep_long()
         due_s = self.engine.next_s()
         if due_s is not None:

@@ -15,11 +15,15 @@ from player.commands import Stop
 from player.events import Snapshot
 from player.night.schedule import moment_of
 from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
+from player.session import WAKE_S
 from player.states import State
 from player.units import SILENCE_DB, volume_to_db
 from tests.nights.remembering import Died, Remembering
 from tests.nights.stories import DEATH, Happening, Story
 
+LONGEST_STEP_S = 60.0
+"""Once what has happened is dealt with, what is due wakes the session by itself; the daemon's ten seconds would only
+hide what does not."""
 SLACK_S = 1.0
 """A deadline is met within this; what is heard of a fade ends 0.4 s before."""
 STOP_S = 4.0 + SLACK_S
@@ -189,9 +193,13 @@ def play(story: Story, lasts_s: float) -> None:
 
 def _live(nights: Remembering, watcher: Watcher, until_s: float) -> None:
     """Let time pass; whoever dies at a write is back at once."""
+    nights.longest_step_s = WAKE_S
+    soon_s = min(until_s, nights.now.boot_s + WAKE_S)
     while nights.now.boot_s < until_s - 1e-6:
+        if nights.now.boot_s > soon_s - 1e-6:
+            nights.longest_step_s, soon_s = LONGEST_STEP_S, until_s
         with _dying(nights, watcher):
-            nights.run_for(until_s - nights.now.boot_s)
+            nights.run_for(soon_s - nights.now.boot_s)
 
 
 @contextlib.contextmanager
