@@ -30,6 +30,7 @@ from player.outcome import Outcome
 from player.safety import SHORTEST_RISE_S
 from player.settings import Settings
 from player.start import Start
+from player.tapering import sunk
 from player.units import format_duration
 
 PAUSES_S: Final = (0.0, 30.0, 120.0)
@@ -134,9 +135,11 @@ class Reprise:
     def _go_on(self, keeper: Keeper, record: Record, gone_s: float, now: Now, out: Outcome) -> None:
         settings, gone_s = keeper.settings, max(0.0, gone_s)
         asked = record.volume if keeper.idle_volume is None else min(keeper.idle_volume, record.volume)
+        asleep_s = record.age_s + gone_s - settings.guard.asleep_after_s
         start = Start(
             why="resume",
-            volume=settings.volume.cap(asked),
+            # the record is older than the sound was: what sank in between stays down
+            volume=settings.volume.cap(sunk(asked, settings.session.taper, min(gone_s, asleep_s))),
             timer=record.timer,
             fade_in_s=settings.fades.fade_in_s,
             fade_out_s=record.fade_out_s,

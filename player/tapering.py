@@ -7,8 +7,24 @@ each step is an ordinary change of level. Whoever sets a level goes on from that
 from __future__ import annotations
 
 from player.asleep import Asleep
+from player.caps import Taper
 from player.settings import Settings
 from player.units import volume_to_db
+
+
+def sunk(volume: int, taper: Taper | None, for_s: float) -> int:
+    """The lowest level to which tapering may have brought a volume within that time; the first point may be due at once."""
+    if taper is None:
+        return volume
+    while volume > taper.floor and for_s > 0.0:
+        for_s -= _point_s(volume, taper)
+        volume -= 1
+    return volume
+
+
+def _point_s(volume: int, taper: Taper) -> float:
+    point_db = volume_to_db(volume) - volume_to_db(volume - 1) if volume > 1 else 0.5
+    return point_db / taper.db_per_h * 3600.0
 
 
 class Tapering:
@@ -30,9 +46,8 @@ class Tapering:
         taper = self.settings.session.taper
         if taper is None or volume <= taper.floor:
             return None
-        point_db = volume_to_db(volume) - volume_to_db(volume - 1) if volume > 1 else 0.5
         begins_s = max(self._asleep.since_s, self._last_s)
-        return begins_s + point_db / taper.db_per_h * 3600.0
+        return begins_s + _point_s(volume, taper)
 
     def tick(self, volume: int, now_s: float) -> int:
         """The volume that is due now: one point less, or the same."""

@@ -272,3 +272,19 @@ def test_what_has_tapered_before_a_crash_is_not_tapered_again() -> None:
     room.run_for(200.0)
     assert room.session.snapshot(room.now).why == "resume"
     assert before - 1 <= room.session.snapshot(room.now).volume <= before
+
+
+def test_whoever_dies_between_two_records_is_back_no_louder() -> None:
+    """The record is older than the sound: what sank since then stays down."""
+    settings = replace(SETTINGS, timer=TIMER_OFF, session=SessionSettings(taper=Taper(6.0)))
+    room = Remembering(settings, EVENING)
+    room.command(Play())
+    room.run_for(3600.0)
+    for _ in range(20):
+        before = room.session.snapshot(room.now).volume
+        while (last := room.session.snapshot(room.now).volume) == before:
+            room.run_for(10.0)
+        room.die()
+        room.run_for(30.0)
+        assert room.session.snapshot(room.now).volume <= last
+        room.run_for(500.0)
