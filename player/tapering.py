@@ -13,7 +13,7 @@ from player.units import volume_to_db
 
 
 def sunk(volume: int, taper: Taper | None, for_s: float) -> int:
-    """The lowest level to which tapering may have brought a volume within that time; the first point may be due at once."""
+    """The lowest level to which tapering may have brought a volume in that time; the first point may be due at once."""
     if taper is None:
         return volume
     while volume > taper.floor and for_s > 0.0:
