@@ -6,7 +6,8 @@ doubt means no. Three witnesses are asked in turn, and one is enough:
 
 1. ``/run/systemd/timesync/synchronized``: systemd-timesyncd has set the clock since boot (/run is empty at boot). On a
    machine with neither network nor battery clock, whoever set the clock by hand can vouch for it with `touch`.
-2. ``adjtimex`` without STA_UNSYNC: chrony, ntpd, or the host of a container (there is one clock for all) keeps it.
+2. ``adjtimex`` without STA_UNSYNC: chrony, ntpd, or the host of a container (there is one clock for all) keeps it. A
+   sandbox that forbids the call forbids it for reading too; systemd-timedated, which may, is asked over D-Bus then.
 3. A battery clock (RTC) that agrees with the system's clock within five minutes, and is not older than things that
    exist. That covers a PC or a Pi 5 with a battery and no network, and a time set with ``timedatectl set-time``, which
    writes both. An RTC without a battery wakes up in 1970 or at its maker's date: that is older than our own files, and
@@ -19,12 +20,13 @@ switched off at night must not cost the next one. The kernel raises it too when 
 means it.
 
 Where it falls short: an RTC that runs in local time (dual boot) does not agree and does not count; a container that may
-neither call adjtimex nor see an RTC is not trusted until somebody vouches.
+neither call adjtimex nor reach timedated nor see an RTC is not trusted until somebody vouches.
 """
 
 from __future__ import annotations
 
 import ctypes
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,12 @@ STA_UNSYNC: Final = 0x0040
 """<sys/timex.h>: the clock is not synchronised."""
 RTC_AGREES_S: Final = 300.0
 """More than two crystals drift apart in a month (50 ppm are 130 s), less than would spoil a night."""
+
+ASK_TIMEDATED: Final = (
+    "busctl", "--system", "--timeout=10", "get-property", "org.freedesktop.timedate1", "/org/freedesktop/timedate1",
+    "org.freedesktop.timedate1", "NTPSynchronized",
+)  # fmt: skip
+ASK_AGAIN_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,43 @@ def kernel_status() -> int | None:
     return None if adjtimex(ctypes.byref(timex)) < 0 else timex.status
 
 
+class Timedated:
+    """Asks systemd-timedated whether the clock is synchronised, without ever waiting for its answer.
+
+    Args:
+        clock: when it may be asked again.
+        command: prints ``b true`` when it is.
+    """
+
+    def __init__(self, clock: Clock, command: tuple[str, ...] = ASK_TIMEDATED) -> None:
+        self._clock = clock
+        self._command = command
+        self._asked: subprocess.Popen[bytes] | None = None
+        self._next_s = float("-inf")
+
+    def is_synchronised(self) -> bool:
+        """What it said, once it has said something; False until then, and the question goes out."""
+        if self._asked is None:
+            self._ask(self._clock.now().boot_s)
+            return False
+        if self._asked.poll() is None:
+            return False
+        said, _ = self._asked.communicate()
+        self._asked = None
+        return said.split() == [b"b", b"true"]
+
+    def _ask(self, now_s: float) -> None:
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + ASK_AGAIN_S
+        try:
+            self._asked = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        except OSError:  # no systemd here: then it cannot vouch
+            self._next_s = float("inf")
+
+
 class TimeSync:
     """Asks the witnesses until one of them vouches, and no longer.
 
@@ -88,6 +133,7 @@ class TimeSync:
         witnesses: where to look.
         read_status: the kernel's STA_ bits, None where it does not tell.
         clock: the wall clock in question.
+        timedated: is asked where the kernel does not tell.
     """
 
     def __init__(
@@ -95,10 +141,12 @@ class TimeSync:
         witnesses: Witnesses | None = None,
         read_status: Callable[[], int | None] = kernel_status,
         clock: Clock | None = None,
+        timedated: Timedated | None = None,
     ) -> None:
         self._witnesses = witnesses or Witnesses()
         self._read_status = read_status
         self._clock = clock or SystemClock()
+        self._timedated = timedated or Timedated(self._clock)
         self._is_trusted = False
 
     def is_trusted(self) -> bool:
@@ -110,7 +158,7 @@ class TimeSync:
         if self._witnesses.marker.exists():
             return True
         status = self._read_status()
-        return status is not None and not status & STA_UNSYNC
+        return self._timedated.is_synchronised() if status is None else not status & STA_UNSYNC
 
     def _is_kept_by_battery(self) -> bool:
         try:

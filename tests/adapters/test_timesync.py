@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from player.adapters.timesync import TimeSync, Timex, Witnesses, kernel_status
+from player.adapters.timesync import ASK_AGAIN_S, Timedated, TimeSync, Timex, Witnesses, kernel_status
 from tests.fakes.clock import FakeClock
 
 TODAY = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
@@ -44,7 +45,7 @@ class Machine:
 
     def time_sync(self, status: Callable[[], int | None] = unsynced) -> TimeSync:
         """What is under test, looking at this machine."""
-        return TimeSync(self.witnesses, status, self.clock)
+        return TimeSync(self.witnesses, status, self.clock, Timedated(self.clock, ("/no/such/program",)))
 
 
 @pytest.fixture
@@ -155,3 +156,38 @@ def test_the_real_kernel_is_read_at_the_right_place() -> None:
 def test_asking_this_machine_raises_nothing() -> None:
     """Whatever this machine has or lacks, the answer is yes or no."""
     assert TimeSync().is_trusted() in {True, False}
+
+
+def mute() -> None:
+    """A kernel that a sandbox keeps from telling."""
+
+
+def said(timedated: Timedated, within_s: float = 5.0) -> bool:
+    """Its answer, once there is one."""
+    deadline_s = time.monotonic() + within_s
+    while time.monotonic() < deadline_s and not (is_synchronised := timedated.is_synchronised()):
+        time.sleep(0.01)
+    return is_synchronised
+
+
+@pytest.mark.slow
+def test_where_the_kernel_may_not_be_asked_timedated_is(machine: Machine) -> None:
+    """A yes is enough; the question is never waited for."""
+    timedated = Timedated(machine.clock, ("sh", "-c", "sleep 0.2; echo b true"))
+    time_sync = TimeSync(machine.witnesses, mute, machine.clock, timedated)
+    began_s = time.monotonic()
+    assert not time_sync.is_trusted()
+    assert time.monotonic() - began_s < 0.2
+    assert said(timedated)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [("echo", "b false"), ("false",), ("/no/such/program",)])
+def test_a_timedated_that_says_no_or_nothing_is_asked_again_a_minute_later(
+    machine: Machine, command: tuple[str, ...]
+) -> None:
+    """And no process is left behind."""
+    timedated = Timedated(machine.clock, command)
+    assert not said(timedated, 0.3)
+    machine.clock.advance(ASK_AGAIN_S)
+    assert not said(timedated, 0.3)
