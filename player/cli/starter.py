@@ -1,0 +1,34 @@
+"""``lull starter``: writes the starter tracks, so that a speaker without music has a first night."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Write six calm tracks (rain, sea, brown noise, brushing, finger taps, page
+turning) into a folder, 230 MB in all. What is there stays as it is."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``starter`` to the command line."""
+    parser = commands.add_parser(
+        "starter",
+        help="write the starter tracks into a folder",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made where it is missing")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write what is missing. Raises StarterError when it cannot be written."""
+    from player.adapters.starter import make_starter_library
+    from player.cli.progress import Progress
+
+    with Progress() as progress:
+        paths = make_starter_library(args.folder, lambda title, share: progress.show(f"making {title}", share))
+    print(f"{len(paths)} tracks in {args.folder}")
+    return 0
