@@ -131,8 +131,8 @@ class WorkerPool:
     def _start(self) -> _Worker:
         """A new process; numpy's OpenBLAS must not start threads in it, which spin."""
         settings = self._settings
-        root = str(Path(player.__file__).parents[1])
-        search = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        # the libraries that this process found, wherever they lie, are those of the workers
+        search = os.pathsep.join([str(Path(player.__file__).parents[1]), *filter(None, sys.path)])
         process = subprocess.Popen(
             [*settings.command, *([BACKGROUND] if settings.is_background else [])],
             stdin=subprocess.PIPE,
