@@ -20,14 +20,14 @@ from player.errors import Refused
 from player.events import Answer, Asked, EngineReport, LibraryRead, Snapshot
 from player.keeper import Keeper
 from player.night.kept import Kept, Recalled
-from player.night.memory import Watched
+from player.night.memory import DIED_OF_IT, Watched
 from player.night.rest import RestTeller
 from player.night.schedule import Due, Missed, Planner
 from player.notebook import Notebook, kept_of
 from player.obey import obey
 from player.outcome import Outcome
 from player.reported import take_report
-from player.reprise import DIED_OF_IT, Reprise
+from player.reprise import Reprise
 from player.run import Run
 from player.safety import STOP_NOW_S
 from player.settings import ONCE, Settings
@@ -107,6 +107,8 @@ class Session:
         coming = self._coming(now)
         if coming is not None and coming.first is not None:
             longest_s = min(longest_s, max(0.0, elapsed_s(now.wall, coming.first[1])))
+        if self._notebook.due_s is not None:
+            longest_s = min(longest_s, max(0.0, self._notebook.due_s - now.boot_s))
         run = self._keeper.run
         return longest_s if run is None else run.next_wake_s(now.boot_s, longest_s)
 
@@ -149,7 +151,7 @@ class Session:
         return out
 
     def _kept(self, now: Now) -> Kept:
-        return kept_of(self._keeper, self._planner, self._reprise.tries, now)
+        return kept_of(self._keeper, self._planner, self._reprise.tries, now, self._notebook.written)
 
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""

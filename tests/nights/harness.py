@@ -109,8 +109,8 @@ class Nights:
         if due_s is not None:
             wait_s = min(wait_s, max(0.0, due_s - self.now.boot_s))
         self.clock.advance(min(max(wait_s, 1e-3), left_s))
-        self.take_reports()
-        self.tell(None)
+        if not self.take_reports():
+            self.tell(None)  # a report brings the time with it, as in the daemon's own loop
         self.on_step()
 
     def _sleep_long(self) -> float:
@@ -119,10 +119,12 @@ class Nights:
         until_s = self._longest_idle_s if planned is None else elapsed_s(self.now.wall, planned)
         return max(10.0, min(self._longest_idle_s, until_s))
 
-    def take_reports(self) -> None:
-        """Hand what the engine reports to the session."""
-        for report in self.engine.advance(self.now.boot_s):
+    def take_reports(self) -> bool:
+        """Hand what the engine reports to the session; False where it reports nothing."""
+        reports = self.engine.advance(self.now.boot_s)
+        for report in reports:
             self.tell(report)
+        return bool(reports)
 
     def _hear(self, events: Iterable[Event]) -> None:
         for event in events:
