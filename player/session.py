@@ -82,6 +82,7 @@ class Session:
         self._notebook = Notebook(recalled.kept)
         self._troubles = {f"recalled {fault}": fault for fault in recalled.faults}
         self._said: tuple[str, ...] = ()
+        self._said_at: Now | None = None
         self._preview = Preview()
         self._rest_teller = RestTeller()
         self._is_closing = False
@@ -114,6 +115,8 @@ class Session:
 
     def problems(self, now: Now) -> tuple[str, ...]:
         """What is wrong now, a sentence each."""
+        if now is self._said_at:
+            return self._said  # looked at when this turn ended
         keeper = self._keeper
         found = list(self._troubles.values())
         if keeper.output_fault is not None:
@@ -130,6 +133,7 @@ class Session:
     def handle(self, message: Message | None, now: Now) -> Outcome:
         """Take one message, or with None just the time; every call also does what has become due."""
         out = Outcome()
+        self._said_at = None
         self._reprise.tick(self._keeper, now, out)
         if isinstance(message, Request):
             self._answer(message, now, out)
@@ -267,7 +271,7 @@ class Session:
         for text in self._said:
             if text not in found:
                 out.tell("problem_cleared", f"over: {text}", problem=text)
-        self._said = found
+        self._said, self._said_at = found, now
 
 
 def _problems_of(run: Run, now_s: float) -> list[str]:

@@ -61,7 +61,8 @@ class Nights:
 
     def tell(self, message: Message | None) -> Outcome:
         """Hand a message to the session at the present instant and carry its outcome out."""
-        out = self.session.handle(message, self.now)
+        now = self.now
+        out = self.session.handle(message, now)
         for order in out.orders:
             self.engine.order(order)
         self.write(out.writes)
@@ -101,13 +102,14 @@ class Nights:
         return [told for told in self.told if told.news.type == event_type]
 
     def _step(self, left_s: float) -> None:
-        wait_s = self.session.wait_s(self.now)
+        now = self.now
+        wait_s = self.session.wait_s(now)
         assert wait_s <= 10.0, "a step of the wall clock must be noticed"
         if self.state is State.IDLE and wait_s == 10.0:
             wait_s = self._sleep_long()
         due_s = self.engine.next_s()
         if due_s is not None:
-            wait_s = min(wait_s, max(0.0, due_s - self.now.boot_s))
+            wait_s = min(wait_s, max(0.0, due_s - now.boot_s))
         self.clock.advance(min(max(wait_s, 1e-3), left_s))
         if not self.take_reports():
             self.tell(None)  # a report brings the time with it, as in the daemon's own loop

@@ -68,8 +68,9 @@ class Watcher:
     def look(self) -> None:
         """Check everything at the present instant."""
         self.hear_news()
-        shot = self._nights.session.snapshot(self._nights.now)
-        now_s = self._nights.now.boot_s
+        now = self._nights.now
+        shot = self._nights.session.snapshot(now)
+        now_s = now.boot_s
         level_db = self._nights.engine.level_db()
         self._check_level(level_db, shot, now_s)
         self._check_ends(level_db, shot, now_s)
