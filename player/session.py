@@ -185,7 +185,7 @@ class Session:
                 keeper.take_library(message, now, out)
             case Shutdown(over_s):
                 self._is_closing = True
-                keeper.interrupted = None
+                keeper.forget_interrupted()
                 if keeper.run is not None:
                     keeper.run.stop(over_s, "shutdown", out)
             case NewSettings(settings):
