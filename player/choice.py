@@ -26,11 +26,13 @@ class Place:
         uri: in which track.
         position_s: where in it, when that was last written down.
         by_now_s: where it would be by now, had it gone on; used where the track's length is known.
+        following: what was to follow that track.
     """
 
     uri: str
     position_s: float
     by_now_s: float
+    following: str | None = None
 
 
 class Choice:
@@ -69,15 +71,34 @@ class Choice:
         place, self.place = self.place, None
         if place is None:
             return None
-        track = next((track for track in (*self.opening, *(self.tracks or ())) if track.uri == place.uri), None)
-        if track is None or not self.rotation.is_usable(track):
+        track = self._usable(place.uri)
+        if track is None:
             return None
         if track.is_stream:
             return track, 0.0
         if track.measured is None:
             return track, place.position_s
-        is_worth_it = place.by_now_s < track.measured.duration_s - NEAR_THE_END_S
-        return (track, place.by_now_s) if is_worth_it else None
+        if place.by_now_s < track.measured.duration_s - NEAR_THE_END_S:
+            return track, place.by_now_s
+        following = None if place.following is None else self._usable(place.following)
+        return None if following is None else (following, 0.0)
+
+    def _usable(self, uri: str) -> Track | None:
+        """The track of that name, where there is one that may be played."""
+        track = next((track for track in (*self.opening, *(self.tracks or ())) if track.uri == uri), None)
+        return track if track is not None and self.rotation.is_usable(track) else None
+
+    def has_another(self, uri: str) -> bool:
+        """Whether `next` would still find a track once that one has been heard."""
+        heard = {uri}
+        usable = self.rotation.usable(self.tracks or ())
+        if self.is_once or self.playlist.order is Order.ONCE:
+            heard |= {track.uri for track in usable if self.rotation.was_heard(self.playlist.name, track.uri)}
+        elif usable:
+            return True
+        opening = [track for track in self.opening if self.rotation.is_usable(track)]
+        heard |= {track.uri for track in opening if self.rotation.was_heard(self.playlist.name, track.uri)}
+        return any(track.uri not in heard for track in (*opening, *usable))
 
     def next(self) -> Track | None:
         """The track to play next; None where there is none."""
@@ -86,7 +107,8 @@ class Choice:
                 return track
         tracks: Sequence[Track] = self.tracks or ()
         if self.is_once:
-            tracks = [track for track in tracks if not self.rotation.was_heard(self.playlist.name, track.uri)]
+            usable = self.rotation.usable(tracks)
+            tracks = [track for track in usable if not self.rotation.was_heard(self.playlist.name, track.uri)]
         return self.rotation.next_track(self.playlist.name, self.playlist.order, tracks, self._rng)
 
     @property

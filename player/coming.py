@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, tzinfo
+from typing import Final
 
 from player.caps import RestNights
 from player.night.memory import Memory
@@ -16,22 +17,26 @@ from player.night.rest import rests_at
 from player.night.schedule import next_start
 from player.settings import ONCE, Entry, Settings
 
+LOOK_AGAIN_S: Final = 24 * 3600.0
+"""Where nothing starts within the horizon it is looked for again after a day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """The next start, and that of each entry by name, as found at an instant."""
+    """The next start, and that of each entry by name, as found at an instant; it holds for the seconds between
+    ``from_s`` and ``until_s`` of the wall clock, as counted by `datetime.timestamp`.
+    """
 
     key: tuple[object, ...]
-    made_at: datetime
+    zone: tzinfo | None
+    from_s: float
+    until_s: float
     first: tuple[Entry, datetime] | None
     each: Mapping[str, datetime | None]
 
     def holds(self, key: tuple[object, ...], wall: datetime) -> bool:
         """Whether it is still so, for what it was asked with and at this instant."""
-        if key != self.key or wall.tzinfo is not self.made_at.tzinfo:
-            return False
-        end = self.made_at + timedelta(days=1) if self.first is None else self.first[1]
-        return self.made_at.astimezone(UTC) <= wall.astimezone(UTC) < end.astimezone(UTC)
+        return wall.tzinfo is self.zone and self.from_s <= wall.timestamp() < self.until_s and key == self.key
 
 
 class Preview:
@@ -53,7 +58,10 @@ class Preview:
                 return found
 
             each = {entry.name: start([entry]) for entry in entries}
-            self._found = Coming(key, wall, start(entries), {name: found and found[1] for name, found in each.items()})
+            first, from_s = start(entries), wall.timestamp()
+            until_s = from_s + LOOK_AGAIN_S if first is None else first[1].timestamp()
+            starts = {name: found and found[1] for name, found in each.items()}
+            self._found = Coming(key, wall.tzinfo, from_s, until_s, first, starts)
         return self._found
 
 

@@ -173,9 +173,15 @@ class Keeper:
         self._begin(self.run, now, out)
         return self.run
 
+    def forget_interrupted(self) -> None:
+        """The session that was broken off is over in any case; what was heard of it belongs into the log."""
+        if self.interrupted is not None:
+            self.ended.append(self.interrupted.ended)
+            self.interrupted = None
+
     def _begin(self, run: Run, now: Now, out: Outcome) -> None:
         start, playlist = run.start, run.programme.playlist
-        self.interrupted = None
+        self.forget_interrupted()
         run.is_output_lost = self.output_fault is not None
         if now.trusted:
             self.memory.use(now.wall)
@@ -217,6 +223,7 @@ class Keeper:
             self.expired = now.boot_s, as_it_was(run)
         self._tell_end(run, run.end_reason, now, out)
         self.run = None
+        self._forget_removed_playlists()
 
     def rearmed(self, play: Play, now_s: float) -> Play:
         """Play, shortly after the sleep timer has run out: as it was, but for what is named."""
@@ -245,6 +252,7 @@ class Keeper:
     def take_library(self, read: LibraryRead, now: Now, out: Outcome) -> None:
         """The library looked at a playlist."""
         known, self._reads[read.playlist] = self._reads.get(read.playlist), read
+        self._forget_removed_playlists()  # it may have gone while the library looked
         for warning in (warning for warning in read.warnings if known is None or warning not in known.warnings):
             out.tell("track_skipped_over", warning, playlist=read.playlist, reason=warning)
         self.memory.look_at((*read.opening, *read.tracks))
@@ -262,6 +270,7 @@ class Keeper:
                     self.run.programme.choice.playlist = playlist
             out.reads.append(playlist.name)
         self._drop_what_is_gone()
+        self._forget_removed_playlists()
         if self.run is not None:
             self.run.fades = settings.fades
             self.run.asleep.settings = self.run.tapering.settings = settings
@@ -272,6 +281,13 @@ class Keeper:
             if self.run.volume > settings.volume.max and self.run.state is not State.FADING_OUT:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
         out.tell("settings_changed", "the config was read again")
+
+    def _forget_removed_playlists(self) -> None:
+        """What a reload took away is not looked up any more, but for what still plays."""
+        playing = None if self.run is None else self.run.programme.playlist.name
+        gone = {name for name in self._reads if name != playing and self.settings.playlist(name) is None}
+        for name in gone:
+            del self._reads[name]
 
     def _drop_what_is_gone(self) -> None:
         """What was chosen under other settings holds as far as these allow it."""

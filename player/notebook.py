@@ -5,7 +5,8 @@ as soon as it matters:
 
 - At once: a session that begins, stops, pauses or ends, a start of the schedule, bans, and tracks that are set aside.
   Whoever stops a session and then pulls the plug must not hear it again.
-- Within five seconds: what a person set. A knob that is turned is written when it has come to rest.
+- Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
+  come to rest.
 - When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
   gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
 
@@ -38,11 +39,23 @@ MOST_ENTRIES: Final = 1000
 _AT_ONCE: Final = frozenset({"bans", "deaths", "tries"})
 
 
-def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now) -> Kept:
-    """All documents as they are now."""
+def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now, before: Kept) -> Kept:
+    """All documents as they are now; what is as it was ``before`` is the very same object, and quickly compared."""
     memory = keeper.memory
     record = keeper.interrupted if keeper.run is None else _record(keeper.run, keeper.boot, now)
-    switches = Switches(
+    bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
+    nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
+    choices = before.choices if keeper.choices == before.choices else keeper.choices
+    return Kept(record, tries, choices, _switches(keeper, planner, before.switches), bans, deaths, nights)
+
+
+def _switches(keeper: Keeper, planner: Planner, before: Switches) -> Switches:
+    memory = keeper.memory
+    now = keeper.is_schedule_enabled, memory.skipped, memory.once, memory.changed_at, planner.made
+    was = before.is_enabled, before.skipped, before.once, before.changed_at, before.made
+    if now == was and memory.off == before.off and len(memory.times) == len(before.times) == 0:
+        return before
+    return Switches(
         is_enabled=keeper.is_schedule_enabled,
         off=frozenset(memory.off),
         skipped=memory.skipped,
@@ -51,8 +64,6 @@ def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now) -> Kept:
         made=planner.made,
         changed_at=memory.changed_at,
     )
-    bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
-    return Kept(record, tries, keeper.choices, switches, bans, deaths, frozenset(memory.nights))
 
 
 def _record(run: Run, boot: str, now: Now) -> Record | None:
@@ -78,6 +89,7 @@ def _record(run: Run, boot: str, now: Now) -> Record | None:
         boot_s=now.boot_s,
         is_trusted=now.trusted,
         boot=boot,
+        sounded_s=0.0 if playing is None or not playing.is_sounding else playing.position_s - playing.item.start_s,
     )
 
 
@@ -91,9 +103,20 @@ class Notebook:
     def __init__(self, written: Kept) -> None:
         self._written = written
         self._wrote_s = float("-inf")
+        self._is_pending = False
         self._room = Bucket(BUCKET, 1.0 / SIGN_OF_LIFE_S)
         self._heard: list[Heard] = []
         self._ended: list[Ended] = []
+
+    @property
+    def written(self) -> Kept:
+        """What the store holds."""
+        return self._written
+
+    @property
+    def due_s(self) -> float | None:
+        """When what waits for a calm moment is written at the latest, on the boot clock; None where nothing waits."""
+        return self._wrote_s + SOON_S if self._is_pending else None
 
     def note(self, keeper: Keeper, wall: datetime) -> None:
         """Take what was heard and what ended since the last time."""
@@ -109,9 +132,9 @@ class Notebook:
     def write_what_is_due(self, kept: Kept, now_s: float, out: Outcome) -> None:
         """Add a batch where it is time for one."""
         is_calm = now_s - self._wrote_s >= SOON_S
-        changed = {name for name in NAMES if getattr(kept, name) != getattr(self._written, name)}
+        changed = _changed(self._written, kept)
         is_other = _standing(kept.record) != _standing(self._written.record)
-        is_other = is_other or kept.switches.made != self._written.switches.made
+        is_other = is_other or ("switches" in changed and kept.switches.made != self._written.switches.made)
         is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
         if (
             is_at_once
@@ -146,6 +169,12 @@ class Notebook:
         self._heard, self._ended = [], []
 
 
+def _changed(old: Kept, new: Kept) -> set[str]:
+    """The names of the documents that differ."""
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in NAMES)
+    return {name for name, before, now in pairs if before is not now and before != now}
+
+
 def _standing(record: Record | None) -> bool | None:
     """Whether there is a session that could be brought back, and whether it is waiting for that."""
     return None if record is None else record.is_waiting
@@ -159,5 +188,7 @@ def _is_another_wish(old: Record, new: Record) -> bool:
         return True
     if abs(old.volume - new.volume) >= LARGE_STEP:
         return True
+    if old.track == new.track and abs(old.opened_at_s - new.opened_at_s) > 1.0:
+        return True  # a seek; the place would otherwise be worked out from where it was
     ends = old.ends_boot_s, new.ends_boot_s
     return ends[0] is not None and ends[1] is not None and abs(ends[0] - ends[1]) > 1.0

@@ -131,7 +131,8 @@ def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
 def _stop(keeper: Keeper, stop: Stop, out: Outcome) -> str:
     run = keeper.run
     if run is None:
-        was_waiting, keeper.interrupted = keeper.interrupted is not None, None
+        was_waiting = keeper.interrupted is not None
+        keeper.forget_interrupted()
         return "the session that was broken off does not come back" if was_waiting else "nothing is playing"
     if run.state is not State.STOPPING or stop.now:
         run.stop(STOP_NOW_S if stop.now else keeper.settings.fades.stop_s, "stop", out)

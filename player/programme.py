@@ -118,9 +118,11 @@ class Programme:
             out.order(QueueItem(self._queued.item))
 
     def skip(self, out: Outcome, *, is_disliked: bool = True) -> bool:
-        """Go to another track now; False where there is none."""
+        """Go to another track now; False where there is none, and then nothing has changed."""
         playing = self.current
         if playing is not None and not playing.is_sounding:
+            if not self.choice.has_another(playing.track.uri):
+                return False
             # asked again before the last choice was heard: that one was not wanted either
             self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
         track = self.choice.next()
@@ -269,9 +271,7 @@ class Programme:
 
     def _play(self, track: Track, out: Outcome, crossing: Crossing, start_s: float = 0.0) -> None:
         self.current = self._playing(track, start_s)
-        self._queued = None
-        self.retry_at_s = None
-        self._retry_track = None
+        self._queued = self.retry_at_s = self._retry_track = None
         out.order(PlayItem(self.current.item, crossing))
 
     def _play_another(self, now_s: float, out: Outcome, crossing: Crossing) -> None:

@@ -6,7 +6,8 @@ Main thread, standard library, pure. What cannot be done is refused before anyth
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from pathlib import PurePath
+from typing import Final, TypeVar
 
 from player.clock import Now
 from player.commands import AllowAgain, NeverAgain, SkipTonight
@@ -17,6 +18,7 @@ from player.night.memory import Ban, tonight
 from player.outcome import Outcome
 
 _Named = TypeVar("_Named", Track, Ban)
+_LEFT_OUT: Final = "track that is banned or left out"
 
 
 def remember(keeper: Keeper, command: NeverAgain | AllowAgain | SkipTonight, now: Now, out: Outcome) -> str:
@@ -25,7 +27,7 @@ def remember(keeper: Keeper, command: NeverAgain | AllowAgain | SkipTonight, now
         case NeverAgain(name):
             return _never_again(keeper, name, now, out)
         case AllowAgain(name):
-            return _allow_again(keeper, name, out)
+            return _allow_again(keeper, name, now, out)
         case SkipTonight(is_skipped):
             return _skip_tonight(keeper, is_skipped, now, out)
 
@@ -52,15 +54,24 @@ def _playing(keeper: Keeper) -> Track:
     return playing.track
 
 
-def _allow_again(keeper: Keeper, name: str | None, out: Outcome) -> str:
-    bans = keeper.memory.bans
-    if not bans:
+def _allow_again(keeper: Keeper, name: str | None, now: Now, out: Outcome) -> str:
+    left_out = _left_out(keeper, now)
+    if not left_out:
         raise Refused("never_again: no track is banned")
-    ban = next(reversed(bans.values())) if name is None else _named("banned track", name, bans.values())
-    del bans[ban.uri]
+    ban = left_out[-1] if name is None else _named(_LEFT_OUT, name, left_out)
+    keeper.memory.bans.pop(ban.uri, None)
+    keeper.memory.deaths.pop(ban.uri, None)
     text = f"allowed again: {ban.title}"
     out.tell("allowed_again", text, track=ban.title, uri=ban.uri)
     return text
+
+
+def _left_out(keeper: Keeper, now: Now) -> list[Ban]:
+    """What a person banned, and before it what is left out because lull died of it: the latest ban is meant first."""
+    bans, known = keeper.memory.bans, keeper.tracks
+    fatal = [death for death in keeper.memory.set_aside if death.uri not in bans]
+    named = [(death, known[death.uri].title if death.uri in known else PurePath(death.uri).stem) for death in fatal]
+    return [*(Ban(death.uri, title, death.at or now.wall) for death, title in named), *bans.values()]
 
 
 def _named(what: str, name: str, among: Iterable[_Named]) -> _Named:

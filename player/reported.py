@@ -46,7 +46,7 @@ def _report_to(keeper: Keeper, run: Run, report: EngineReport, now: Now, out: Ou
             run.on_sound(now.boot_s, out)
         case ItemEnded():
             if (track := programme.track_of(report.item_id)) is not None:
-                keeper.memory.acquit(track.uri)
+                keeper.memory.acquit(track.uri, report.played_s)
             programme.on_ended(report, now.boot_s, out)
         case ItemFailed():
             programme.on_failed(report, now.boot_s, out)

@@ -12,20 +12,23 @@ that it had or lower; but only if that is surely what somebody asleep still expe
   and then it stays silent and says so: a loop of restarts must not be a loop of sounds. The store counts, and hands out
   no record that it could not count, so this holds on a card that has become read-only as well.
 
-A track that was opened or played at each of two deaths on one boot is left out until its file changes. Power cuts blame
-nobody, and neither do streams, which have no file that could change.
+A track that kills the decoder does so while it is opened or in its first seconds, or always at the same place. So what
+was being opened at each of two deaths on one boot, or was at about the same place at both, is left out until its file
+changes or a person allows it again. What had sounded peacefully for a while is innocent: whoever kills the daemon twice
+must not lose a healthy file. Power cuts blame nobody, and neither do streams, which have no file that could change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from player.choice import Place
-from player.clock import Now, elapsed_s, moved
+from player.clock import Now, elapsed_s
 from player.keeper import Keeper
-from player.night.kept import Ended, Recalled, Record
-from player.night.memory import DEATHS
+from player.night.kept import Recalled, Record
+from player.night.memory import DIED_OF_IT, PEACEFUL_S
 from player.outcome import Outcome
 from player.safety import SHORTEST_RISE_S
 from player.settings import Settings
@@ -39,7 +42,6 @@ WELL_S: Final = 600.0
 """A session that has gone on for so long has made up for the deaths before."""
 OPENED_AHEAD_S: Final = 40.0
 """What follows is opened about so long before the end of a track."""
-DIED_OF_IT: Final = f"lull died {DEATHS} times while it was opened or played; it is left out until the file changes"
 STEP_BACK_S: Final = 60.0
 """A wall clock that says that the record comes from the future is wrong by more than a drift."""
 
@@ -66,7 +68,7 @@ class Reprise:
         """Go on, wait, or give it up."""
         if self._since_s is None:
             self._since_s = now.boot_s
-            self._blame(keeper, now.boot_s, out)
+            self._blame(keeper, now, out)
         record = keeper.interrupted
         if record is None:
             if self._is_waiting:
@@ -124,11 +126,10 @@ class Reprise:
         return "its planned end has come" if left_s - gone_s < 2 * SHORTEST_RISE_S else None
 
     def _give_up(self, keeper: Keeper, record: Record, reason: str, out: Outcome) -> None:
-        keeper.interrupted = None
+        keeper.forget_interrupted()
         self.problem = None
         if self.tries > len(PAUSES_S):
             self.problem = f"the session {reason} and stays silent; the journal says why, and play starts another one"
-        keeper.ended.append(_ended(record))
         text = f"the session that was broken off does not go on: {reason}"
         out.tell("session_lost", text, reason=reason, playlist=record.playlist)
 
@@ -147,8 +148,7 @@ class Reprise:
         )
         place = None
         if record.track is not None:
-            place = Place(record.track, record.position_s, record.position_s + gone_s)
-        keeper.ended.append(_ended(record))
+            place = Place(record.track, record.position_s, record.position_s + gone_s, record.following)
         self.problem = None
         run = keeper.go_on(start, record, place, now, out)
         left_s = None if record.left_s is None else record.left_s - gone_s
@@ -156,7 +156,7 @@ class Reprise:
         run.programme.end_with(record.mode, out)
         run.volume = min(run.volume, run.asleep.volume_max(now.boot_s))
 
-    def _blame(self, keeper: Keeper, now_s: float, out: Outcome) -> None:
+    def _blame(self, keeper: Keeper, now: Now, out: Outcome) -> None:
         """The daemon died while it opened or played something: remember what."""
         record = keeper.interrupted
         if record is None or record.is_waiting:
@@ -164,17 +164,23 @@ class Reprise:
         keeper.interrupted = replace(record, is_waiting=True)
         if not self._is_of_this_boot(record):
             return
-        left_s = None if record.track_left_s is None else record.track_left_s - (now_s - record.boot_s)
-        is_next_open = left_s is None or left_s < OPENED_AHEAD_S
-        suspects = [record.track, *([record.following] if is_next_open else [])]
-        for uri in suspects:
-            if uri is None or uri.lower().startswith(("http://", "https://")):
+        for uri, place_s in _suspects(record, now.boot_s - record.boot_s):
+            if uri.lower().startswith(("http://", "https://")):
                 continue
-            if keeper.memory.died_of(uri).count == DEATHS:
+            was_fatal = keeper.memory.is_fatal(uri)
+            keeper.memory.died_of(uri, place_s, now.wall)
+            if keeper.memory.is_fatal(uri) and not was_fatal:
                 out.tell("track_skipped_over", f"left out {uri}: {DIED_OF_IT}", track=uri, uri=uri, reason=DIED_OF_IT)
 
 
-def _ended(record: Record) -> Ended:
-    """The part of the session before it was broken off."""
-    started = moved(record.wall, -record.age_s)
-    return Ended(started, record.why, record.playlist, round(record.age_s / 60, 1), "interrupted")
+def _suspects(record: Record, gone_s: float) -> Iterator[tuple[str, float | None]]:
+    """What may have killed the decoder: each with the place in it, None where it was being opened.
+
+    The record may be minutes old, so what sounded and what was open are worked out from the time that has passed.
+    """
+    left_s = None if record.track_left_s is None else record.track_left_s - gone_s
+    if record.track is not None and (left_s is None or left_s > 0.0):
+        is_peaceful = record.sounded_s + gone_s > PEACEFUL_S and record.sounded_s > 0.0
+        yield record.track, record.position_s + gone_s if is_peaceful else None
+    if record.following is not None and left_s is not None and left_s < OPENED_AHEAD_S:
+        yield record.following, -left_s if -left_s > PEACEFUL_S else None

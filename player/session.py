@@ -20,14 +20,14 @@ from player.errors import Refused
 from player.events import Answer, Asked, EngineReport, LibraryRead, Snapshot
 from player.keeper import Keeper
 from player.night.kept import Kept, Recalled
-from player.night.memory import Watched
+from player.night.memory import DIED_OF_IT, Watched
 from player.night.rest import RestTeller
 from player.night.schedule import Due, Missed, Planner
 from player.notebook import Notebook, kept_of
 from player.obey import obey
 from player.outcome import Outcome
 from player.reported import take_report
-from player.reprise import DIED_OF_IT, Reprise
+from player.reprise import Reprise
 from player.run import Run
 from player.safety import STOP_NOW_S
 from player.settings import ONCE, Settings
@@ -82,6 +82,7 @@ class Session:
         self._notebook = Notebook(recalled.kept)
         self._troubles = {f"recalled {fault}": fault for fault in recalled.faults}
         self._said: tuple[str, ...] = ()
+        self._said_at: Now | None = None
         self._preview = Preview()
         self._rest_teller = RestTeller()
         self._is_closing = False
@@ -106,11 +107,15 @@ class Session:
         coming = self._coming(now)
         if coming is not None and coming.first is not None:
             longest_s = min(longest_s, max(0.0, elapsed_s(now.wall, coming.first[1])))
+        if self._notebook.due_s is not None:
+            longest_s = min(longest_s, max(0.0, self._notebook.due_s - now.boot_s))
         run = self._keeper.run
         return longest_s if run is None else run.next_wake_s(now.boot_s, longest_s)
 
     def problems(self, now: Now) -> tuple[str, ...]:
         """What is wrong now, a sentence each."""
+        if now is self._said_at:
+            return self._said  # looked at when this turn ended
         keeper = self._keeper
         found = list(self._troubles.values())
         if keeper.output_fault is not None:
@@ -127,6 +132,7 @@ class Session:
     def handle(self, message: Message | None, now: Now) -> Outcome:
         """Take one message, or with None just the time; every call also does what has become due."""
         out = Outcome()
+        self._said_at = None
         self._reprise.tick(self._keeper, now, out)
         if isinstance(message, Request):
             self._answer(message, now, out)
@@ -148,7 +154,7 @@ class Session:
         return out
 
     def _kept(self, now: Now) -> Kept:
-        return kept_of(self._keeper, self._planner, self._reprise.tries, now)
+        return kept_of(self._keeper, self._planner, self._reprise.tries, now, self._notebook.written)
 
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
@@ -178,7 +184,7 @@ class Session:
                 keeper.take_library(message, now, out)
             case Shutdown(over_s):
                 self._is_closing = True
-                keeper.interrupted = None
+                keeper.forget_interrupted()
                 if keeper.run is not None:
                     keeper.run.stop(over_s, "shutdown", out)
             case NewSettings(settings):
@@ -264,7 +270,7 @@ class Session:
         for text in self._said:
             if text not in found:
                 out.tell("problem_cleared", f"over: {text}", problem=text)
-        self._said = found
+        self._said, self._said_at = found, now
 
 
 def _problems_of(run: Run, now_s: float) -> list[str]:

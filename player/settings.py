@@ -257,7 +257,11 @@ class Settings:
     def planned(self) -> tuple[Entry, ...]:
         """The schedule, ``away`` included."""
         away = self.away
-        return tuple(replace(entry, leave_out=entry.leave_out + away) if away else entry for entry in self.schedule)
+        return (
+            tuple(replace(entry, leave_out=entry.leave_out + away) for entry in self.schedule)
+            if away
+            else self.schedule
+        )
 
     @property
     def first_playlist(self) -> str | None:

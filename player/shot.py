@@ -16,6 +16,7 @@ def snapshot_of(keeper: Keeper, coming: Coming | None, problems: tuple[str, ...]
     planned = None if coming is None else coming.first
     playing = None if run is None else run.programme.current
     left_s = None if run is None else run.ending.left_s(now.boot_s)
+    night = tonight(now.wall)
     return Snapshot(
         state=keeper.state.value,
         why=None if run is None else run.why,
@@ -40,8 +41,8 @@ def snapshot_of(keeper: Keeper, coming: Coming | None, problems: tuple[str, ...]
         next_entry=None if planned is None else planned[0].name,
         schedule_enabled=keeper.is_schedule_enabled,
         entries=_entries(keeper, coming),
-        skip_tonight=keeper.memory.skipped == tonight(now.wall),
-        rest_night=is_rest(tonight(now.wall), keeper.settings.rest_nights),
+        skip_tonight=keeper.memory.skipped == night,
+        rest_night=is_rest(night, keeper.settings.rest_nights),
         nights_used=keeper.memory.nights_used(now.wall),
         clock_trusted=now.trusted,
         tamed=0 if run is None else run.taming.count,
@@ -53,13 +54,10 @@ def snapshot_of(keeper: Keeper, coming: Coming | None, problems: tuple[str, ...]
 def _entries(keeper: Keeper, coming: Coming | None) -> dict[str, EntryState]:
     """The schedule by name: what is switched on, at what time, and when it starts next."""
     memory, once = keeper.memory, keeper.memory.once
-    listed = [*keeper.settings.schedule, *([] if once is None else [once])]
+    listed = keeper.settings.schedule if once is None else (*keeper.settings.schedule, once)
+    each = {} if coming is None else coming.each
+    moved_to = [(entry, memory.moved(entry)) for entry in listed]
     return {
-        entry.name: EntryState(
-            entry.name not in memory.off,
-            memory.moved(entry).at,
-            memory.moved(entry) != entry,
-            None if coming is None else coming.each.get(entry.name),
-        )
-        for entry in listed
+        entry.name: EntryState(entry.name not in memory.off, to.at, to is not entry, each.get(entry.name))
+        for entry, to in moved_to
     }

@@ -37,7 +37,7 @@ from player.night.memory import Memory, night_of, tonight
 from player.night.rest import is_rest
 from player.orders import PlayItem, QueueItem, RampTo, Then
 from player.session import NewSettings, Session
-from player.settings import TIMER_OFF, Entry, Playlist, Settings, TimerSetting
+from player.settings import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.states import State
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -405,3 +405,13 @@ def test_what_was_planned_by_hand_comes_while_the_schedule_is_off() -> None:
     assert room.session.state is State.IDLE
     room.pass_until(EVENING.replace(hour=23, second=1))
     assert room.shot.why == "schedule:tonight"
+
+
+def test_a_refused_next_changes_nothing() -> None:
+    """Asked before the only track was heard: nothing is marked as skipped."""
+    room = Bedroom("a")
+    room.session = Session(replace(SETTINGS, playlists=(Playlist("rain", ("/rain",), Order.ONCE),)), random.Random(1))
+    room.handle(LibraryRead("rain", (Track("/rain/a", "A"),)))
+    room.ask(Play("rain"))
+    assert not room.ask(Next()).is_done
+    assert not room.session._keeper.rotation.was_heard("rain", "/rain/a")

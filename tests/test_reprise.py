@@ -359,49 +359,6 @@ def test_a_session_that_went_on_well_has_made_up_for_the_deaths_before() -> None
         nights.run_for(700.0)
 
 
-def test_a_track_that_was_played_at_two_deaths_is_left_out_and_named() -> None:
-    """The third restart plays something else; the state names the file until its content changes."""
-    nights = playing(after_s=100.0)
-    suspect = nights.session.snapshot(nights.now).track
-    assert suspect is not None
-    for _ in range(2):
-        nights.die(off_s=1.0)
-        nights.run_for(40.0)
-    nights.run_for(60.0)
-    snapshot = nights.session.snapshot(nights.now)
-    assert snapshot.track not in {None, suspect}
-    assert any(suspect in problem for problem in snapshot.problems)
-    (told,) = [told for told in nights.events("track_skipped_over") if told.news.data.get("uri") == suspect]
-    assert "died 2 times" in told.news.data["reason"]
-    others = tuple(track for track in nights.library["rain"] if track.uri != suspect)
-    for key in ("1-aa", "1-aa"):
-        nights.tell(LibraryRead("rain", (*others, Track(suspect, suspect, key=key))))
-    assert any(suspect in problem for problem in nights.session.problems(nights.now))
-    nights.tell(LibraryRead("rain", (*others, Track(suspect, suspect, key="2-bb"))))
-    assert not any(suspect in problem for problem in nights.session.problems(nights.now))
-
-
-def test_power_cuts_blame_no_track() -> None:
-    """Three power cuts during the same long track: it is still played."""
-    nights = Remembering(SETTINGS, EVENING, tracks="a")
-    nights.engine.duration_s = 36_000.0
-    nights.command(Play("rain", timer=TimerSetting.clock(8 * 3600.0)))
-    for boot in ("second", "third", "fourth"):
-        nights.run_for(900.0)
-        nights.die(off_s=30.0, boot=boot)
-        assert nights.session.snapshot(nights.now).track == "a"
-
-
-def test_a_track_that_was_played_to_its_end_is_acquitted() -> None:
-    """One death during each of two playings, with a whole one in between, is not two."""
-    nights = Remembering(SETTINGS, EVENING, tracks="ab")
-    nights.command(Play("rain", timer=TimerSetting.clock(8 * 3600.0)))
-    for _ in range(4):
-        nights.run_for(1000.0)
-        nights.die(off_s=1.0)
-    assert not nights.session.problems(nights.now)
-
-
 def test_what_was_chosen_holds_after_a_restart_as_far_as_the_config_allows_it() -> None:
     """A playlist and a volume for the next start; then the playlist is gone from the config and the cap is lower."""
     nights = Remembering(SETTINGS, EVENING)

@@ -88,7 +88,10 @@ class Database:
             self._base.close()
             self._set_aside()
             self._base = self._open_or_begin_anew()
-            return question(self._base)
+            try:
+                return question(self._base)
+            except sqlite3.DatabaseError as fault:  # the new one lies on the same card
+                raise StoreError(f"{self._path} cannot be used: {fault}") from fault
 
     def _open_or_begin_anew(self) -> sqlite3.Connection:
         try:

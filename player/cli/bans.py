@@ -1,4 +1,4 @@
-"""``lull bans``: the tracks that are never to be played again, and taking one back.
+"""``lull bans``: the tracks that are not played, as a person wished or because lull died of them; and taking one back.
 
 The list is read from the memory's file. Taking one back is a command to the running speaker, which alone writes there.
 """
@@ -7,24 +7,31 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import PurePath
 from typing import Final
 
 from player.cli.client_verbs import VERBS
 from player.cli.remembered import state_dir
 from player.cli.shown import printable
-from player.night.memory import Ban
+from player.night.kept import Recalled
+from player.night.memory import DIED_OF_IT, Memory
 
-BRIEF: Final = "list the banned tracks, or allow one again"
+BRIEF: Final = "list the tracks that are not played, or allow one again"
 DESCRIPTION: Final = """\
-List the tracks that were banned by `lull never_again`, the latest one last. The
-list is read from the memory in the config's state_dir, whether the speaker runs
-or not.
+List the tracks that were banned by `lull never_again`, the latest one last, and
+those that are left out because lull died twice while it opened them, or at one
+place in them. The list is read from the memory in the config's state_dir,
+whether the speaker runs or not.
 
 With --undo ask the running speaker to allow one of them again.
 
     lull bans
     lull bans --undo Drops"""
-_NEVER_AGAIN: Final = next(verb for verb in VERBS if verb.name == "never_again")
+NEVER_AGAIN: Final = "never_again"
+UNKNOWN: Final = "unknown   "
+_VERB: Final = next(verb for verb in VERBS if verb.name == "never_again")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,20 +46,46 @@ def run(args: argparse.Namespace) -> int:
     if args.undo is not None:
         from player.cli import client
 
-        args.verb, args.track, args.undo = _NEVER_AGAIN, args.undo, True
+        args.verb, args.track, args.undo = _VERB, args.undo, True
         return client.run(args)
     from player.adapters.memory_file import look_into
 
     recalled, _ = look_into(state_dir(args.config))
-    bans = recalled.kept.bans
+    left_out = _left_out(recalled)
     if args.json:
-        print(json.dumps([_fields(ban) for ban in bans], indent=2))
+        print(json.dumps([asdict(one) for one in left_out], indent=2))
     else:
-        print(
-            "\n".join(printable(f"{ban.at:%Y-%m-%d}  {ban.title}  {ban.uri}") for ban in bans) or "no track is banned"
-        )
+        print("\n".join(printable(_line(one)) for one in left_out) or "no track is banned")
     return 0
 
 
-def _fields(ban: Ban) -> dict[str, str]:
-    return {"title": ban.title, "uri": ban.uri, "at": ban.at.isoformat(timespec="seconds")}
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A track that is not played, since when, and why."""
+
+    title: str
+    uri: str
+    at: str | None
+    reason: str
+
+
+def _left_out(recalled: Recalled) -> list[LeftOut]:
+    """What was banned, then what lull died of; the title of the latter is the one under which it was last heard."""
+    kept = recalled.kept
+    memory = Memory()
+    kept.recall(memory)
+    titles = {heard.uri: heard.title for heard in recalled.heard}
+    banned = [LeftOut(ban.title, ban.uri, _iso(ban.at), NEVER_AGAIN) for ban in kept.bans]
+    return banned + [
+        LeftOut(titles.get(death.uri, PurePath(death.uri).stem), death.uri, _iso(death.at), DIED_OF_IT)
+        for death in memory.set_aside
+    ]
+
+
+def _line(one: LeftOut) -> str:
+    why = "" if one.reason == NEVER_AGAIN else f"  ({one.reason})"
+    return f"{(one.at or UNKNOWN)[:10]}  {one.title}  {one.uri}{why}"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")

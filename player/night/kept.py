@@ -16,6 +16,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final, get_type_hints
 
+from player.clock import moved
 from player.night.memory import Ban, Death, Memory, Moved
 from player.night.plain import as_text, from_text
 from player.night.schedule import Made
@@ -32,6 +33,7 @@ class Record:
         age_s: how long it has lasted.
         track: uri of the current track, None while there is none.
         position_s: place in it.
+        sounded_s: how long it has sounded since it was opened, at this place or another one.
         track_left_s: what is left of it, None where nobody knows.
         following: uri of the track that follows, where that is decided.
         wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set, and
@@ -56,6 +58,18 @@ class Record:
     is_trusted: bool
     boot: str = ""
     is_waiting: bool = False
+    sounded_s: float = 0.0
+
+    @property
+    def opened_at_s(self) -> float:
+        """The place at which the track was opened."""
+        return self.position_s - self.sounded_s
+
+    @property
+    def ended(self) -> Ended:
+        """The part of the session before it was broken off, for the log."""
+        started = moved(self.wall, -self.age_s)
+        return Ended(started, self.why, self.playlist, round(self.age_s / 60, 1), "interrupted")
 
     @property
     def ends_boot_s(self) -> float | None:

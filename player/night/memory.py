@@ -19,9 +19,19 @@ from player.settings import Entry, Settings
 NIGHTS: Final = 30
 """`Memory.nights_used` looks back over so many nights."""
 DEATHS: Final = 2
-"""A track during which the daemon died so often is left out: it may be what kills the decoder."""
+"""A track of which the daemon died so often is left out: it may be what kills the decoder."""
+PEACEFUL_S: Final = 30.0
+"""What has sounded for so long since it was opened has been opened well."""
+SAME_PLACE_S: Final = 20.0
+"""Two deaths in the middle of a track so near to each other are its doing. Where it was is known to within the time
+that the restart took."""
+DIED_OF_IT: Final = (
+    f"lull died {DEATHS} times while it was opened, or at one place in it; "
+    "it is left out until the file changes or it is allowed again"
+)
 _NOON: Final = timedelta(hours=12)
-_RISING: Final = timedelta(hours=6)
+_RISING_HOUR: Final = 6
+_ONE_DAY: Final = timedelta(days=1)
 
 
 def night_of(wall: datetime) -> date:
@@ -31,7 +41,8 @@ def night_of(wall: datetime) -> date:
 
 def tonight(wall: datetime) -> date:
     """The night that people mean at that local time."""
-    return (wall.replace(tzinfo=None) - _RISING).date()
+    day = wall.date()
+    return day if wall.hour >= _RISING_HOUR else day - _ONE_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +61,17 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How often the daemon died while it opened or played a track; ``key`` as in `Ban`: another content is innocent."""
+    """How often the daemon died of a track; ``key`` as in `Ban`: another content is innocent.
+
+    ``place_s`` is where it died in the middle of the track, which is held against the track only when it happens there
+    again; ``at`` is when it died last.
+    """
 
     uri: str
-    count: int = 1
+    count: int = 0
     key: str | None = None
+    place_s: float | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +116,10 @@ class Memory:
 
     def planned(self, settings: Settings) -> tuple[Entry, ...]:
         """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once."""
-        on = [self.moved(entry) for entry in settings.planned() if entry.name not in self.off]
+        entries = settings.planned()
+        if not self.off and not self.times and self.once is None:
+            return entries  # as on most nights, and asked several times at every turn
+        on = [self.moved(entry) for entry in entries if entry.name not in self.off]
         return tuple(on if self.once is None else [*on, self.once])
 
     def moved(self, entry: Entry) -> Entry:
@@ -115,15 +135,21 @@ class Memory:
         self.bans[track.uri] = Ban(track.uri, track.title, wall, track.key)
 
     def allowed(self, tracks: Iterable[Track]) -> list[Track]:
-        """The tracks that are neither banned, under whatever name, nor set aside because the daemon died of them."""
+        """The tracks that are not banned, under whatever name."""
+        if not self.bans:
+            return list(tracks)
         keys = {ban.key for ban in self.bans.values()} - {None}
-        fatal = {death.uri for death in self.set_aside}
-        return [track for track in tracks if not (track.uri in self.bans or track.uri in fatal or track.key in keys)]
+        return [track for track in tracks if not (track.uri in self.bans or track.key in keys)]
 
     @property
     def set_aside(self) -> list[Death]:
-        """What is left out because the daemon died of it more than once."""
+        """What is left out because the daemon died of it more than once, the latest one last."""
         return [death for death in self.deaths.values() if death.count >= DEATHS]
+
+    def is_fatal(self, uri: str) -> bool:
+        """Whether the daemon died of that track more than once."""
+        death = self.deaths.get(uri)
+        return death is not None and death.count >= DEATHS
 
     @property
     def watched(self) -> Watched:
@@ -131,16 +157,27 @@ class Memory:
         keys = frozenset(ban.key for ban in self.bans.values() if ban.key is not None)
         return Watched(frozenset(self.bans) | frozenset(self.deaths), keys)
 
-    def died_of(self, uri: str) -> Death:
-        """The daemon died while that track was opened or played."""
-        known = self.deaths.get(uri)
-        self.deaths[uri] = Death(uri) if known is None else replace(known, count=known.count + 1)
+    def died_of(self, uri: str, place_s: float | None, wall: datetime) -> Death:
+        """The daemon died while that track was opened (None), or peacefully played, at about that place."""
+        known = self.deaths.pop(uri, Death(uri))
+        if place_s is None:
+            count, place_s = known.count + 1, known.place_s
+        elif known.place_s is not None and abs(place_s - known.place_s) <= SAME_PLACE_S:
+            count = max(DEATHS, known.count + 1)
+        else:
+            count = known.count
+        self.deaths[uri] = replace(known, count=count, place_s=place_s, at=wall)
         return self.deaths[uri]
 
-    def acquit(self, uri: str) -> None:
-        """That track has been played to its end; what was set aside stays so until its file changes."""
-        if uri in self.deaths and self.deaths[uri].count < DEATHS:
+    def acquit(self, uri: str, played_s: float) -> None:
+        """It has been played for so long without a death; what was set aside stays so until its file changes."""
+        death = self.deaths.get(uri)
+        if death is None or self.is_fatal(uri) or played_s < PEACEFUL_S:
+            return
+        if death.place_s is None or played_s > death.place_s + SAME_PLACE_S:
             del self.deaths[uri]
+        else:
+            self.deaths[uri] = replace(death, count=0)
 
     def look_at(self, tracks: Iterable[Track]) -> None:
         """The library has looked: learn contents by their keys, and acquit what was set aside and has changed since."""
@@ -168,4 +205,5 @@ class Memory:
 
     def _recent(self, wall: datetime) -> set[date]:
         last = tonight(wall)
-        return {night for night in self.nights if timedelta(0) <= last - night < timedelta(NIGHTS)}
+        first = last - timedelta(NIGHTS - 1)
+        return {night for night in self.nights if first <= night <= last}

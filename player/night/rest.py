@@ -38,9 +38,10 @@ class RestTeller:
 
     def coming(self, wall: datetime, rests: RestNights | None) -> date | None:
         """The rest night that is to be announced now; None where there is none, or it has been."""
+        if rests is None or wall.hour < TOLD_FROM:
+            return None
         night = tonight(wall) + timedelta(days=1)
-        is_evening = wall.hour >= TOLD_FROM
-        if not is_evening or night == self._told or not is_rest(night, rests):
+        if night == self._told or not is_rest(night, rests):
             return None
         self._told = night
         return night

@@ -90,7 +90,7 @@ class Rotation:
             None also when there are no tracks, or all of them are set aside.
         """
         memory = self._memory(playlist)
-        usable = self._usable(tracks)
+        usable = self.usable(tracks)
         if not usable:
             return None
         match order:
@@ -106,15 +106,25 @@ class Rotation:
     def has_finished(self, playlist: str, order: Order, tracks: Sequence[Track]) -> bool:
         """Whether all that ``once`` asks for has been heard: something was, and nothing that can be played is left."""
         heard = self._memory(playlist).session
-        return order is Order.ONCE and bool(heard) and all(track.uri in heard for track in self._usable(tracks))
+        return order is Order.ONCE and bool(heard) and all(track.uri in heard for track in self.usable(tracks))
 
     def was_heard(self, playlist: str, uri: str) -> bool:
         """Whether it was heard in this session."""
         return uri in self._memory(playlist).session
 
     def is_usable(self, track: Track) -> bool:
-        """Whether it may be played now."""
-        return bool(self._usable([track]))
+        """Whether it may be played now, whatever else there is."""
+        return bool(self.usable([track])) and not self._memory_of_all.is_fatal(track.uri)
+
+    def usable(self, tracks: Sequence[Track]) -> list[Track]:
+        """The tracks of a playlist that are neither banned nor set aside.
+
+        Where nothing else is left, what is set aside because the daemon died of it is tried again: a night of silence
+        is certain then, another death is not, and a loop of deaths falls silent by itself.
+        """
+        allowed = self._memory_of_all.allowed(tracks)
+        found = [track for track in allowed if self._set_aside_until.get(track.uri, 0) <= self._plays]
+        return [track for track in found if not self._memory_of_all.is_fatal(track.uri)] or found
 
     def mark_played(self, playlist: str, uri: str) -> None:
         """A track is heard; telling it again of the same one (after a seek) changes nothing that matters."""
@@ -153,11 +163,6 @@ class Rotation:
 
     def _memory(self, playlist: str) -> _Memory:
         return self._memories.setdefault(playlist, _Memory())
-
-    def _usable(self, tracks: Sequence[Track]) -> list[Track]:
-        """The tracks that are neither banned nor set aside."""
-        allowed = self._memory_of_all.allowed(tracks)
-        return [track for track in allowed if self._set_aside_until.get(track.uri, 0) <= self._plays]
 
     def _longest_not_heard(self, usable: list[Track], memory: _Memory) -> Track:
         return min(_openable(usable, memory), key=lambda track: self._heard_at.get(track.uri, 0))

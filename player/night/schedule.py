@@ -143,6 +143,7 @@ class Planner:
         self._on_since_s: float | None = None
         self._has_looked = False
         self._made: dict[Made, None] = dict.fromkeys(made)
+        self._latest: tuple[Made, ...] | None = None
         self._reported: dict[Made, None] = {}
         self._entries: Sequence[Entry] = ()
         self._around: tuple[date, tzinfo] | None = None
@@ -151,7 +152,9 @@ class Planner:
     @property
     def made(self) -> tuple[Made, ...]:
         """The latest starts that were made, to be written down."""
-        return tuple(self._made)[-WRITTEN:]
+        if self._latest is None:
+            self._latest = tuple(self._made)[-WRITTEN:]
+        return self._latest
 
     def due(
         self, entries: Sequence[Entry], now: Now, catch_up_s: float, *, is_enabled: bool
@@ -174,6 +177,7 @@ class Planner:
             if age_s >= catch_up_s and _is_new(self._reported, start.key):
                 told.append(Missed(start.entry, start.moment.astimezone(zone), TOO_LATE))
         if recent:
+            self._latest = None
             winner, late_s = max(recent, key=lambda pair: pair[0].moment)
             for start, _ in recent:
                 if _is_new(self._made, start.key) and start is not winner:

@@ -33,15 +33,14 @@ class FakeClock:
         self._utc = wall.astimezone(UTC)
         self._boot_s = boot_s
         self._moved_s = 0.0
-        self._seen: tuple[object, Now] | None = None
+        self._seen: Now | None = None
 
     def now(self) -> Now:
         """What the hands show; the same object until one moves, because thousands of nights ask often."""
-        hands = (self._utc, self._moved_s, self._zone, self.is_trusted)
-        if self._seen is None or self._seen[0] != hands:
+        if self._seen is None or self._seen.trusted is not self.is_trusted:
             wall = (self._utc + timedelta(seconds=self._moved_s)).astimezone(self._zone)
-            self._seen = hands, Now(boot_s=self._boot_s + self._moved_s, wall=wall, trusted=self.is_trusted)
-        return self._seen[1]
+            self._seen = Now(boot_s=self._boot_s + self._moved_s, wall=wall, trusted=self.is_trusted)
+        return self._seen
 
     def sleep(self, duration_s: float) -> None:
         """Move both hands; as with `time.sleep`, never back."""
@@ -53,15 +52,19 @@ class FakeClock:
         """Time passes while nobody sleeps."""
         assert duration_s >= 0.0, duration_s
         self._moved_s += duration_s
+        self._seen = None
 
     def jump_wall(self, by_s: float) -> None:
         """The wall clock is set, forward or back; the boot clock does not notice."""
         self._utc += timedelta(seconds=by_s)
+        self._seen = None
 
     def set_wall(self, wall: datetime) -> None:
         """The wall clock is set to an aware time; the zone stays."""
         self._utc = wall.astimezone(UTC) - timedelta(seconds=self._moved_s)
+        self._seen = None
 
     def move_to(self, zone: tzinfo) -> None:
         """The zone changes; the instant does not."""
         self._zone = zone
+        self._seen = None

@@ -62,7 +62,8 @@ class Nights:
 
     def tell(self, message: Message | None) -> Outcome:
         """Hand a message to the session at the present instant and carry its outcome out."""
-        out = self.session.handle(message, self.now)
+        now = self.now
+        out = self.session.handle(message, now)
         for order in out.orders:
             self.engine.order(order)
         self.write(out.writes)
@@ -102,17 +103,18 @@ class Nights:
         return [told for told in self.told if told.news.type == event_type]
 
     def _step(self, left_s: float) -> None:
+        now = self.now
         longest_s = WAKE_S if self.engine.is_rising else self.longest_step_s
-        wait_s = self.session.wait_s(self.now, longest_s)
+        wait_s = self.session.wait_s(now, longest_s)
         assert wait_s <= longest_s, "a step of the wall clock must be noticed"
         if self.state is State.IDLE and wait_s == longest_s:
             wait_s = self._sleep_long()
         due_s = self.engine.next_s()
         if due_s is not None:
-            wait_s = min(wait_s, max(0.0, due_s - self.now.boot_s))
+            wait_s = min(wait_s, max(0.0, due_s - now.boot_s))
         self.clock.advance(min(max(wait_s, 1e-3), left_s))
-        self.take_reports()
-        self.tell(None)
+        if not self.take_reports():
+            self.tell(None)  # a report brings the time with it, as in the daemon's own loop
         self.on_step()
 
     def _sleep_long(self) -> float:
@@ -121,10 +123,12 @@ class Nights:
         until_s = self._longest_idle_s if planned is None else elapsed_s(self.now.wall, planned)
         return max(10.0, min(self._longest_idle_s, until_s))
 
-    def take_reports(self) -> None:
-        """Hand what the engine reports to the session."""
-        for report in self.engine.advance(self.now.boot_s):
+    def take_reports(self) -> bool:
+        """Hand what the engine reports to the session; False where it reports nothing."""
+        reports = self.engine.advance(self.now.boot_s)
+        for report in reports:
             self.tell(report)
+        return bool(reports)
 
     def _hear(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -50,6 +50,12 @@ class Watcher:
         self._volume = 0
         self._owed_by_s = math.inf
         self._volume_before: int | None = None
+        self._highest_in_fade_db = math.inf
+        self._was: Snapshot | None = None
+        self._playlist_before: str | None = None
+        self._may_resume = False
+        self._promised: dict[str, datetime] = {}
+        self._unmatched: list[tuple[str, datetime]] = []
         self.started: list[tuple[str, datetime]] = []
         self.missed: list[tuple[str, datetime]] = []
 
@@ -59,6 +65,10 @@ class Watcher:
         is_clock_lost = not self._nights.now.trusted
         self._owed_by_s = self._silent_by_s + RECORD_S + (lost_s if is_clock_lost else 0.0)
         self._volume_before = self._volume
+        if self._was is not None and self._was.state in {"playing", "fading_out"}:
+            self._may_resume, self._playlist_before = True, self._was.playlist
+        self._was, self._promised, self._unmatched = None, {}, []
+        self._highest_in_fade_db = math.inf
         self._is_open, self._level_db = False, SILENCE_DB
         self._silent_by_s = self._stopped_by_s = math.inf
 
@@ -66,18 +76,24 @@ class Watcher:
         """Something has just been done; after a stop it ends, whatever was asked before it."""
         if not happening.words.startswith(DEATH):
             self._owed_by_s, self._volume_before = math.inf, None
+            self._playlist_before = None
+        self._highest_in_fade_db = math.inf
         is_stop = happening.words.startswith(Stop.__name__ + "(")
         self._stopped_by_s = self._nights.now.boot_s + STOP_S if is_stop else math.inf
 
     def look(self) -> None:
         """Check everything at the present instant."""
         self.hear_news()
-        shot = self._nights.session.snapshot(self._nights.now)
-        now_s = self._nights.now.boot_s
+        now = self._nights.now
+        shot = self._nights.session.snapshot(now)
+        now_s = now.boot_s
         level_db = self._nights.engine.level_db()
         self._check_level(level_db, shot, now_s)
         self._check_ends(level_db, shot, now_s)
         self._check_resumed(shot, now_s)
+        self._check_fade(level_db, shot)
+        self._check_promises(shot)
+        self._was = shot
         self._volume = shot.volume
         self._level_db, self._at_s = level_db, now_s
 
@@ -93,13 +109,19 @@ class Watcher:
                     raise Broken("a session started without a reason")
                 if data["why"].startswith("schedule:"):
                     self.started.append((data["why"].removeprefix("schedule:"), told.now.wall))
+                    self._unmatched.append(self.started[-1])
                 self._stopped_by_s = math.inf
+                self._highest_in_fade_db = math.inf
+                if data["why"] == "resume" and not self._may_resume:
+                    raise Broken("a session came back that a person had ended")
+                self._may_resume = False
             elif told.news.type == "session_ended":
                 if not self._is_open:
                     raise Broken("a session ended twice")
                 self._is_open = False
             elif told.news.type == "start_missed":
                 self.missed.append((data["entry"], datetime.fromisoformat(data["planned"])))
+                self._unmatched.append(self.missed[-1])
         self._told = len(self._nights.told)
 
     def _check_level(self, level_db: float, shot: Snapshot, now_s: float) -> None:
@@ -128,10 +150,43 @@ class Watcher:
             if lasted_s > self._story.settings.session.max_s + SLACK_S:
                 raise Broken(f"the session has lasted {lasted_s:.0f} s")
 
+    def _check_fade(self, level_db: float, shot: Snapshot) -> None:
+        """What is on its way to silence does not come up again unless something has happened."""
+        if level_db == SILENCE_DB:
+            self._highest_in_fade_db = math.inf  # the way back from there is another matter
+            return
+        if level_db > self._highest_in_fade_db + 1e-6:
+            raise Broken(f"in the final fade it rose from {self._highest_in_fade_db:.1f} to {level_db:.1f} dB")
+        if shot.state == "fading_out":
+            self._highest_in_fade_db = level_db
+
+    def _check_promises(self, shot: Snapshot) -> None:
+        """What was shown as the next start of an entry is made or told as missed at that instant, and nothing else is.
+
+        The state promises it anew after each change by hand, so this holds however the schedule was touched.
+        """
+        if not self._story.is_steady or self._story.is_deadly:
+            return
+        now = self._nights.now.wall.astimezone(UTC)
+        for name, moment in self._promised.items():
+            if moment <= now:
+                found = [one for one in self._unmatched if one[0] == name and _near(one[1], moment)]
+                if len(found) != 1:
+                    raise Broken(f"{name} was to start at {moment.isoformat()}: made or told {len(found)} times")
+                self._unmatched.remove(found[0])
+        sudden = [one for one in self._unmatched if one in self.started]
+        if sudden:
+            raise Broken(f"nobody was told that this would start: {sudden}")
+        self._unmatched.clear()  # what a skipped night leaves out is told, and was not promised
+        nexts = {name: entry.next_start for name, entry in shot.entries.items() if entry.is_enabled}
+        self._promised = {name: at.astimezone(UTC) for name, at in nexts.items() if at is not None}
+
     def _check_resumed(self, shot: Snapshot, now_s: float) -> None:
         """What was broken off ends when it would have ended, and is no louder."""
         if shot.why != "resume":
             return
+        if self._playlist_before is not None and shot.playlist != self._playlist_before:
+            raise Broken(f"resumed with {shot.playlist}, before it was {self._playlist_before}")
         if self._volume_before is not None and shot.volume > self._volume_before:
             raise Broken(f"resumed at volume {shot.volume}, before it was {self._volume_before}")
         if shot.timer_remaining_s is not None and now_s + shot.timer_remaining_s > self._owed_by_s:
