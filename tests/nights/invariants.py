@@ -67,6 +67,8 @@ class Watcher:
         self._volume_before = self._volume
         if self._was is not None and self._was.state in {"playing", "fading_out"}:
             self._may_resume, self._playlist_before = True, self._was.playlist
+        elif self._is_open and (self._was is None or self._was.state == "idle"):
+            self._may_resume, self._playlist_before = True, None  # begun and broken off at one instant
         self._was, self._promised, self._unmatched = None, {}, []
         self._highest_in_fade_db = math.inf
         self._is_open, self._level_db = False, SILENCE_DB
