@@ -259,6 +259,9 @@ class App:
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
             self._post.open(fresh)
+        if "state_dir" in changed:
+            text = f"state_dir {fresh.state_dir} holds when the daemon is started again; until then nothing moves there"
+            self._tell(News("settings_changed", text, {}), now)
         if "audio" in changed:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._hand_over(Trouble("mixer", None), now)

@@ -36,6 +36,7 @@ class Ending:
         self.timer = SleepTimer.start(start.timer, began_s, began_s + settings.max_s)
         self.fade_out_s = start.fade_out_s
         self.fade_started_s = 0.0
+        self._began_s = began_s
         self._latest_s = began_s + settings.max_s
         self._holds_in_pauses = settings.pause_holds_timer
         self._last_part_s = math.inf
@@ -44,6 +45,14 @@ class Ending:
         """A session that was broken off ends when it would have."""
         deadline_s = None if left_s is None else now_s + left_s
         self.timer = SleepTimer(mode, deadline_s, now_s, self._latest_s)
+
+    def limit(self, settings: SessionSettings, now_s: float) -> None:
+        """The limits have changed meanwhile; an end that has come nearer leaves room for the whole final fade."""
+        self._holds_in_pauses = settings.pause_holds_timer
+        latest_s = self._began_s + settings.max_s
+        soonest_s = min(self._latest_s, now_s + self.fade_out_s + OUTPUT_LATENCY_S + STOP_NOW_S)
+        self._latest_s = max(latest_s, soonest_s)
+        self.timer = replace(self.timer, latest_boot_s=self._latest_s)
 
     def set(self, setting: TimerSetting, now_s: float) -> None:
         """Begin a new sleep timer now; one that stands still goes on doing so."""

@@ -275,6 +275,8 @@ class Keeper:
             self.run.fades = settings.fades
             self.run.asleep.settings = self.run.tapering.settings = settings
             self.run.programme.limits = settings.limits
+            if settings.session != old.session:
+                self.run.ending.limit(settings.session, now.boot_s)
             if settings.session.taper != old.session.taper:
                 self.run.tapering.begin_anew(now.boot_s)
             # the final fade is above a lower maximum for a short while at most, and does not come up again for it

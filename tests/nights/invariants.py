@@ -147,7 +147,7 @@ class Watcher:
         self._silent_by_s = math.inf if left_s is None else now_s + left_s + SLACK_S
         if now_s > self._stopped_by_s and self._nights.state is not State.IDLE:
             raise Broken(f"{STOP_S:.0f} s after a stop the state is {shot.state}")
-        if shot.started is not None and self._story.is_steady:
+        if shot.started is not None and self._story.is_steady and not self._story.is_reloaded:
             lasted_s = (self._nights.now.wall.astimezone(UTC) - shot.started.astimezone(UTC)).total_seconds()
             if lasted_s > self._story.settings.session.max_s + SLACK_S:
                 raise Broken(f"the session has lasted {lasted_s:.0f} s")
@@ -205,7 +205,9 @@ class Watcher:
 
     def _is_schedule_touched(self) -> bool:
         words = ("SetSchedule", "SkipTonight", "SetStartTime", "Tonight")
-        return any(word in happening.words for happening in self._story.happenings for word in words)
+        return self._story.is_reloaded or any(
+            word in happening.words for happening in self._story.happenings for word in words
+        )
 
     def _check_none_lost(self) -> None:
         """Each planned start of the night was made at its instant, or told as missed."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from player.night.kept import Batch
-from player.session import Session, Shutdown
+from player.session import NewSettings, Session, Shutdown
 from player.settings import Settings
 from tests.fakes.engine import FakeEngine
 from tests.fakes.memory import FakeMemoryStore
@@ -55,6 +55,11 @@ class Remembering(Nights):
         self.session = Session(self.settings, random.Random(self.deaths), self.store.recall())
         self.look()
         self.tell(None)
+
+    def reload(self, settings: Settings) -> None:
+        """The config is read again, and says something else."""
+        self.settings = settings
+        self.tell(NewSettings(settings))
 
     def look(self) -> None:
         """The library looks at all playlists."""

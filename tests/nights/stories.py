@@ -57,6 +57,7 @@ ZONES: Final = tuple(
 CHANGES: Final = tuple(date(2026, month, day) for month, day in ((3, 28), (10, 24), (3, 7), (10, 31), (10, 3), (4, 4)))
 """The evenings before the clocks change in one of the zones."""
 DEATH: Final = "death"
+RELOAD: Final = "the config is read again"
 LASTS_S: Final = 15 * 3600.0
 """From seven in the evening to ten in the morning."""
 
@@ -84,6 +85,11 @@ class Story:
     def is_deadly(self) -> bool:
         """Whether the daemon dies in it."""
         return any(happening.words.startswith(DEATH) for happening in self.happenings)
+
+    @property
+    def is_reloaded(self) -> bool:
+        """Whether its config changes."""
+        return any(happening.words.startswith(RELOAD) for happening in self.happenings)
 
     def __str__(self) -> str:
         lines = [f"seed {self.seed}, from {self.evening.isoformat()}", f"  {self.settings}"]
@@ -154,7 +160,9 @@ def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Ha
     if rng.random() < 0.7:
         command = _command(rng, settings)
         return Happening(at_s, str(command), lambda nights: nights.command(command))
+    other = _settings(rng)
     kinds = [
+        (f"{RELOAD}: {other}", lambda nights: nights.reload(other)),
         ("the device is gone", lambda nights: nights.engine.is_lost or nights.engine.lose_output()),
         ("the device is back", lambda nights: nights.engine.is_lost and nights.engine.find_output()),
         ("the engine fails", lambda nights: nights.engine.mute(EngineFaulted("it was broken on purpose"))),

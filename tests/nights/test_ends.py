@@ -276,15 +276,50 @@ def test_what_has_tapered_before_a_crash_is_not_tapered_again() -> None:
 
 def test_whoever_dies_between_two_records_is_back_no_louder() -> None:
     """The record is older than the sound: what sank since then stays down."""
-    settings = replace(SETTINGS, timer=TIMER_OFF, session=SessionSettings(taper=Taper(6.0)))
+    settings = replace(SETTINGS, timer=TIMER_OFF, session=SessionSettings(taper=Taper(6.0, floor=1)))
     room = Remembering(settings, EVENING)
-    room.command(Play())
+    room.command(Play(volume=60))
     room.run_for(3600.0)
-    for _ in range(20):
-        before = room.session.snapshot(room.now).volume
-        while (last := room.session.snapshot(room.now).volume) == before:
+    for _ in range(5):
+        before = last = room.session.snapshot(room.now).volume
+        for _ in range(60):
             room.run_for(10.0)
+            last = room.session.snapshot(room.now).volume
+            if last != before:
+                break
+        assert last == before - 1
         room.die()
         room.run_for(30.0)
-        assert room.session.snapshot(room.now).volume <= last
-        room.run_for(500.0)
+        assert room.session.snapshot(room.now).why == "resume"
+        assert last - 3 <= room.session.snapshot(room.now).volume <= last
+        room.run_for(900.0)
+
+
+def test_a_longest_session_that_was_shortened_ends_with_its_whole_fade() -> None:
+    """Two hours in, one hour becomes the most: it fades from there over the whole fade-out, and says why it ended."""
+    room = Nights(replace(SETTINGS, timer=TIMER_OFF), EVENING)
+    room.command(Play(volume=40))
+    room.run_for(2 * HOUR_S)
+    room.tell(NewSettings(replace(SETTINGS, timer=TIMER_OFF, session=SessionSettings(max_s=HOUR_S))))
+    fade_s = SETTINGS.fades.fade_out_s
+    left_s = room.session.snapshot(room.now).timer_remaining_s
+    assert left_s == pytest.approx(fade_s, abs=5.0)
+    levels = []
+    for _ in range(int(fade_s // 10) + 2):
+        levels.append(room.engine.level_db())
+        room.run_for(10.0)
+    assert levels == sorted(levels, reverse=True)
+    assert room.state is State.IDLE
+    assert room.events("session_ended")[-1].news.data["reason"] == "max_session"
+
+
+def test_a_longest_session_that_was_lengthened_holds_for_the_one_that_runs() -> None:
+    """And one that comes nearer, but not past, is simply the end."""
+    room = nights(SessionSettings(max_s=HOUR_S))
+    room.command(Play(volume=40))
+    room.command(SetTimer(TIMER_OFF))
+    room.run_for(0.5 * HOUR_S)
+    for hours in (3.0, 2.0):
+        room.tell(NewSettings(replace(SETTINGS, session=SessionSettings(max_s=hours * HOUR_S))))
+        left_s = room.session.snapshot(room.now).timer_remaining_s
+        assert left_s == pytest.approx((hours - 0.5) * HOUR_S, abs=1.0)
