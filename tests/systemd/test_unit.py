@@ -102,6 +102,8 @@ def test_restarts_never_end_and_never_storm() -> None:
     assert single("StartLimitIntervalSec") == "0"
     assert 2.0 <= float(single("RestartSec")) <= 4.0
     assert single("RestartPreventExitStatus") == "2"
+    assert values("RestartSteps") == values("RestartMaxDelaySec") == []  # never reset, so a later crash would wait longer
+    assert [path.name for path in UNIT.parent.glob("*.conf")] == []  # nor in a drop-in
 
 
 def test_the_manager_is_told_when_it_is_ready_and_reloads_by_signal() -> None:
