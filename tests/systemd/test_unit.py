@@ -102,7 +102,7 @@ def test_restarts_never_end_and_never_storm() -> None:
     assert single("StartLimitIntervalSec") == "0"
     assert 2.0 <= float(single("RestartSec")) <= 4.0
     assert single("RestartPreventExitStatus") == "2"
-    assert values("RestartSteps") == values("RestartMaxDelaySec") == []  # never reset, so a later crash would wait longer
+    assert values("RestartSteps") == values("RestartMaxDelaySec") == []  # their count is never reset
     assert [path.name for path in UNIT.parent.glob("*.conf")] == []  # nor in a drop-in
 
 
