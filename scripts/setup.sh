@@ -1,7 +1,8 @@
-# Sourced by scripts/run and scripts/test: installs what is missing on Debian 12/13 or Raspberry Pi OS, says what it is
+# shellcheck shell=bash disable=SC2034 # (the variables are for those who source this)
+# Sourced by scripts/run, test, package and install: installs what is missing on Debian 12/13 or Raspberry Pi OS, says what it is
 # doing and how long it took, and does nothing at all the second time.
 
-here=$(CDPATH= cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 venv="$here/.venv"
 
 say() { printf 'lull: %s\n' "$*" >&2; }
@@ -91,6 +92,6 @@ need_venv() {
         step "making a virtual environment in .venv" "$python" -m venv "$venv"
     fi
     step "installing the project and its libraries (some minutes on a Raspberry Pi)" \
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$here[$extra]"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "${here}[$extra]"
     printf '%s' "$wanted" >"$stamp"
 }

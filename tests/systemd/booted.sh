@@ -44,6 +44,19 @@ within() {
     echo "ok: $text ($((SECONDS - began)) s)"
 }
 state() { lull status --json --timeout 1 | grep -q "$1"; }
+restarted() { [ "$(systemctl show lull -p NRestarts --value)" = "$1" ]; }
+pid() { systemctl show lull -p MainPID --value; }
+# a manager that cannot set something up may leave it out: the process itself is asked
+confined() {
+    local process fact
+    process=/proc/$(pid)
+    for fact in 'NoNewPrivs:\s1' 'Seccomp:\s2' 'CapBnd:\s0+'; do
+        grep -Exq "$fact" "$process/status" || return 1
+    done
+    [ "$(readlink "$process/ns/user")" != "$(readlink /proc/1/ns/user)" ]
+}
+can_write() { nsenter -m -t "$(pid)" touch "$1"; }
+cannot_write() { ! can_write "$1"; }
 exposed() { systemd-analyze security lull --no-pager | grep -Eq 'level for lull.service: (0\.[0-9]|1\.[0-5]) '; }
 within 30 "the service is ready" systemctl is-active lull
 within 10 "it answers over the broker" state '"state": "idle"'
@@ -52,10 +65,19 @@ within 30 "the clock is believed once it is set" state '"clock_trusted": true'
 within 5 "it plays" lull play
 within 30 "sound has risen" state '"state": "playing"'
 sleep 12
+within 1 "its process has no privileges, a filter of system calls and a user namespace" confined
+within 1 "it may write where its memory is" can_write /var/lib/lull/probe
+within 1 "and not into the system" cannot_write /usr/probe
+within 1 "nor into the music" cannot_write /srv/lull/probe
+echo "seen: $(grep -E '^(VmHWM|Threads):' "/proc/$(pid)/status" | tr -s '\t\n ' ' ')"
 within 5 "it is read again" systemctl reload lull
 systemctl kill -s SIGKILL lull
 within 10 "ten seconds after it was killed the session goes on" state '"why": "resume"'
-within 1 "it was restarted once" [ "$(systemctl show lull -p NRestarts --value)" = 1 ]
+within 1 "it was restarted once" restarted 1
+# a process that stands still: nobody feeds the watchdog (30 s), and what it sends is heard only by the end (10 s)
+systemctl kill -s SIGSTOP lull
+within 60 "one that stands still is replaced" restarted 2
+within 60 "and half a minute later, for it is the second time, the session goes on" state '"why": "resume"'
 within 5 "it is stopped" lull stop
 within 10 "and silent" state '"state": "idle"'
 within 1 "exposure is 1.5 or lower" exposed

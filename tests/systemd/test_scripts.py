@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ def test_bash_can_read_it(script: str) -> None:
     """No slip of the pen that only a fresh machine would show."""
     verdict = subprocess.run(["bash", "-n", ROOT / script], capture_output=True, text=True, check=False)
     assert (verdict.returncode, verdict.stderr) == (0, "")
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_shellcheck_has_nothing_to_say() -> None:
+    """The slips that bash forgives until the wrong machine: quotes, words that split, names that are never used."""
+    scripts = (*SCRIPTS, *(f"scripts/deb/{name}" for name in ("postinst", "prerm", "postrm")))
+    verdict = subprocess.run(
+        ["shellcheck", "-x", "-P", "SCRIPTDIR", *scripts], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (verdict.returncode, verdict.stdout, verdict.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
@@ -65,3 +77,91 @@ def test_the_package_names_every_library_with_the_projects_own_bounds() -> None:
     listed = re.findall(r'^    "python3-\S+ (\S+) (?:1:)?(\S+) (?:1:)?(\S+)"$', package, re.MULTILINE)
     assert len(listed) == 6
     assert set(listed) <= set(wanted)
+
+
+CARDS = {
+    "none": "--- no soundcards ---\n",
+    "a Pi 4": """\
+ 0 [Headphones     ]: bcm2835_headpho - bcm2835 Headphones
+                      bcm2835 Headphones
+ 1 [vc4hdmi0       ]: vc4-hdmi - vc4-hdmi-0
+                      vc4-hdmi-0
+""",
+    "a screen first": """\
+ 0 [vc4hdmi        ]: vc4-hdmi - vc4-hdmi
+                      vc4-hdmi
+10 [Device         ]: USB-Audio - USB Audio Device
+                      C-Media Electronics Inc. USB Audio Device at usb-20980000.usb-1, full speed
+""",
+    "a screen alone": " 0 [vc4hdmi        ]: vc4-hdmi - vc4-hdmi\n                      vc4-hdmi\n",
+}
+
+
+def functions(script: str, *names: str) -> str:
+    """Some functions of a script, to be tried alone."""
+    text = (ROOT / script).read_text(encoding="utf-8")
+    return "".join(
+        re.findall(rf"^{name}\(\) \{{(?: .*\}}\n|\n(?:.*\n)*?\}}\n)", text, re.MULTILINE)[0] for name in names
+    )
+
+
+@pytest.mark.parametrize(
+    ("machine", "all_of_them", "best"),
+    [
+        ("none", [], ""),
+        ("a Pi 4", ["Headphones", "vc4hdmi0"], "Headphones"),
+        ("a screen first", ["vc4hdmi", "Device"], "Device"),
+        ("a screen alone", ["vc4hdmi"], "vc4hdmi"),
+    ],
+)
+def test_the_sound_card_is_found_by_its_id(machine: str, all_of_them: list[str], best: str, tmp_path: Path) -> None:
+    """One that is not a screen's goes first; where there is none, nothing is made up and nothing fails."""
+    cards = tmp_path / "cards"
+    cards.write_text(CARDS[machine], encoding="utf-8")
+    code = functions("scripts/deb/postinst", "cards_by_id", "best_card").replace("/proc/asound/cards", str(cards))
+    code = f'set -e\n{code}cards_by_id\ncard=$(best_card)\necho "best: $card"\n'
+    heard = subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert heard == [*all_of_them, f"best: {best}"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"),
+    [
+        ("/srv/lull", "/srv/lull/nas\n/srv/lull/stick/deep\n"),
+        ("/srv/lull/nas", "/srv/lull/nas\n"),
+        ("/srv", "/srv/lull/nas\n/srv/lull/stick/deep\n/srv/lullaby\n"),
+        ("/srv/lullab", ""),
+    ],
+)
+def test_a_share_in_the_music_folder_is_noticed_before_a_purge(folder: str, found: str, tmp_path: Path) -> None:
+    """Somebody's whole collection may be mounted there; a folder whose name only begins alike is another one."""
+    table = tmp_path / "mountinfo"
+    places = ("/", "/srv/lull/nas", "/srv/lull/stick/deep", "/srv/lullaby")
+    table.write_text("".join(f"36 35 0:33 / {place} rw - tmpfs tmpfs rw\n" for place in places), encoding="utf-8")
+    code = functions("scripts/install", "mounted").replace("/proc/self/mountinfo", str(table))
+    heard = subprocess.run(["bash", "-c", f'{code}mounted "{folder}"'], capture_output=True, text=True, check=True)
+    assert heard.stdout == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("config", "code"), [("playlists: {a: {paths: [/srv]}}", 0), ("plailists: {}", 1)])
+def test_an_upgrade_asks_the_new_version_about_the_config(config: str, code: int, tmp_path: Path) -> None:
+    """Before anything is replaced, and with the new version's own words."""
+    (tmp_path / "usr/lib").mkdir(parents=True)
+    (tmp_path / "usr/lib/lull").symlink_to(ROOT)
+    (tmp_path / "lull.yaml").write_text(config, encoding="utf-8")
+    script = functions("scripts/install", "can_read").replace("/usr/bin/python3", sys.executable)
+    script = f"config={tmp_path}/lull.yaml\n{script}can_read {tmp_path}"
+    verdict = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert verdict.returncode == code
+    assert ("plailists" in verdict.stderr) == bool(code)
+
+
+def test_an_upgrade_that_cannot_ask_yet_goes_on(tmp_path: Path) -> None:
+    """A library that apt has still to bring is no fault of the config."""
+    player = tmp_path / "usr/lib/lull/player"
+    player.mkdir(parents=True)
+    (player / "__init__.py").touch()
+    (player / "config.py").write_text("import no_such_library_yet\n", encoding="ascii")
+    script = functions("scripts/install", "can_read").replace("/usr/bin/python3", sys.executable)
+    subprocess.run(["bash", "-c", f"config=none\n{script}can_read {tmp_path}"], check=True)

@@ -102,12 +102,16 @@ def test_restarts_never_end_and_never_storm() -> None:
     assert single("StartLimitIntervalSec") == "0"
     assert 2.0 <= float(single("RestartSec")) <= 4.0
     assert single("RestartPreventExitStatus") == "2"
+    assert values("RestartSteps") == values("RestartMaxDelaySec") == []  # their count is never reset
+    assert [path.name for path in UNIT.parent.glob("*.conf")] == []  # nor in a drop-in
 
 
 def test_the_manager_is_told_when_it_is_ready_and_reloads_by_signal() -> None:
     """READY ends starting, HUP begins a reload."""
     assert single("Type") == "notify"
     assert single("ExecReload") == "/bin/kill -HUP $MAINPID"
+    package = (UNIT.parents[1] / "scripts" / "package").read_text(encoding="utf-8")
+    assert re.search(r"^depends=\([^)]*\bprocps\b", package, re.MULTILINE), "nothing else brings /bin/kill"
 
 
 def test_a_missing_credential_is_no_fault() -> None:
