@@ -18,6 +18,8 @@ from tests.fakes.clock import FakeClock
 WIDTH_BYTES: Final = {
     alsaaudio.PCM_FORMAT_FLOAT_LE: 4,
     alsaaudio.PCM_FORMAT_S32_LE: 4,
+    alsaaudio.PCM_FORMAT_S24_LE: 4,
+    alsaaudio.PCM_FORMAT_S24_3LE: 3,
     alsaaudio.PCM_FORMAT_S16_LE: 2,
     alsaaudio.PCM_FORMAT_U8: 1,
 }
@@ -30,7 +32,7 @@ class FakeCard:
     Attributes:
         formats, channels, rate: what it grants whatever is asked; a format that it has not becomes its first one.
         buffer_frames: the buffer that it grants; None grants what is asked.
-        significant_bits: of a 4-byte integer sample.
+        significant_bits: of a 4-byte S32 sample.
         is_old: pyalsaaudio 0.10 instead of 0.11.
         open_errno: opening fails with this.
         refuses: formats with which opening fails with EINVAL.
@@ -82,8 +84,8 @@ class FakePcm:
         self._buffer = card.buffer_frames or asked["periodsize"] * asked["periods"]
         self._empty_at_s: float | None = None
         self._is_open = True
-        bits = card.significant_bits if self._format == alsaaudio.PCM_FORMAT_S32_LE else 8 * WIDTH_BYTES[self._format]
-        self._bits = bits
+        sizes = {alsaaudio.PCM_FORMAT_S32_LE: card.significant_bits, alsaaudio.PCM_FORMAT_S24_LE: 24}
+        self._bits = bits = sizes.get(self._format, 8 * WIDTH_BYTES[self._format])
         width = bits // 8 if card.is_old else WIDTH_BYTES[self._format]
         self._frame_bytes = card.channels * width
 
