@@ -152,6 +152,8 @@ class FakeControl:
         capabilities: as `volumecap` says them.
         stuck_at: whatever is written, it stays there.
         is_loud: setting it in decibels picks the next step above, as some do.
+        mutes: whether each channel is muted; none is a control without a switch.
+        is_mute_stuck: whatever is written, the switch stays where it is.
     """
 
     steps: list[int]
@@ -161,6 +163,8 @@ class FakeControl:
     capabilities: tuple[str, ...] = ("Playback Volume",)
     stuck_at: int | None = None
     is_loud: bool = False
+    mutes: list[int] = field(default_factory=list)
+    is_mute_stuck: bool = False
 
 
 @dataclass
@@ -169,12 +173,14 @@ class FakeMixers:
 
     Attributes:
         cards: controls by the name of the mixer and their own.
+        tried: how often a handle was asked for.
         opened: how many handles were opened.
         held: how many of them are still open.
         writes: what was written, in order: control, channel (-1 is all), step.
     """
 
     cards: dict[str, dict[str, FakeControl]]
+    tried: int = 0
     opened: int = 0
     held: int = 0
     writes: list[tuple[str, int, int]] = field(default_factory=list)
@@ -187,6 +193,7 @@ class FakeMixers:
 
     def open(self, *, control: str, id: int, device: str) -> FakeMixer:  # noqa: A002 - pyalsaaudio's own name
         """As `alsaaudio.Mixer(...)`."""
+        self.tried += 1
         self.mixers(device=device)
         name = f"{control},{id}" if id else control
         if name not in self.cards[device]:
@@ -225,6 +232,16 @@ class FakeMixer:
         for at in range(len(self._seen)) if channel == -1 else [channel]:
             self._seen[at] = volume
             control.steps[at] = volume if control.stuck_at is None else control.stuck_at
+
+    def getmute(self) -> list[int]:
+        if not self._control.mutes:
+            raise alsaaudio.ALSAAudioError(f"Mixer {self._name},0 has no playback switch capabilities, [hw:Fake]")
+        return list(self._control.mutes)
+
+    def setmute(self, mute: int) -> None:
+        self._mixers.writes.append((self._name, -1, self._control.steps[0]))
+        if not self._control.is_mute_stuck:
+            self._control.mutes = [mute] * len(self._control.mutes)
 
     def close(self) -> None:
         self._mixers.held -= 1
