@@ -1,7 +1,7 @@
 """A private Snapcast: Debian's snapserver on ports of its own, which reads a pipe, and a snapclient that is recorded.
 
-Neither D-Bus, Avahi nor a sound card is needed, and nobody's own Snapcast is touched. The client plays into its standard
-output, at the pace at which it would play into a card: the very samples that a speaker would get.
+Neither D-Bus, Avahi nor a sound card is needed, and nobody's own Snapcast is touched. The client plays into its
+standard output, at the pace at which it would play into a card: the very samples that a speaker would get.
 """
 
 from __future__ import annotations
