@@ -1,8 +1,8 @@
 """The output pipe into a real snapserver; judged by what a real snapclient plays.
 
-A client on a busy machine leaves out or repeats single frames to keep in step, which is heard as a tick; what lull wrote
-has none. So clicks and the exact slope are printed and not demanded here: tests/adapters/test_pipe_sink.py compares
-every sample, and on a quiet machine the client had none either, at 6.0 dB/s.
+A client on a busy machine leaves out or repeats single frames to keep in step, which is heard as a tick; what lull
+wrote has none. So clicks and the exact slope are printed and not demanded here: tests/adapters/test_pipe_sink.py
+compares every sample. On a quiet machine the client had no click either.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def test_a_night_through_snapcast_with_a_server_that_dies(
     for part in (before[-RATE_HZ:-4_800], after[round(-4.5 * RATE_HZ) : round(-4.2 * RATE_HZ)]):
         assert np.abs(part).max() == pytest.approx(PEAK_OUT, rel=0.02)
     assert np.abs(after[: 2 * RATE_HZ]).max() < PEAK_OUT / 30.0
-    assert sound.ending(heard, PEAK_OUT).last_db < -60.0
+    assert sound.ending(heard, PEAK_OUT).last_db < -50.0  # two steps of 16 bit
     assert not heard[-RATE_HZ:].any()
 
 
