@@ -215,6 +215,20 @@ class TestSound:
         assert not after[:4_800].any()
         assert after[4_800:].all()
 
+    def test_at_44_1_khz_a_gap_leaves_no_tail(self, make: Make) -> None:
+        """What the resampler still had belongs to sound that was lost."""
+        house = make(PipeFormat.CD)
+        house.sink.open()
+        house.play(0.5)
+        house.clock.sleep(0.5)
+        before = len(house.reader.heard)
+        with pytest.raises(Underrun):
+            house.sink.write(BLOCK)
+        house.play(0.2, np.zeros_like(BLOCK))
+        house.sink.drain()
+        assert len(house.reader.heard) > before
+        assert not any(house.reader.heard[before:])
+
     def test_a_writer_who_is_late_but_not_too_late_leaves_no_gap(self, house: House) -> None:
         """There was still something in the pipe."""
         house.sink.open()
