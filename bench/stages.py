@@ -2,7 +2,8 @@
 
 A ratio is the time of a stage over the time of one plain product of the block with a number, taken in the same rounds,
 so that it holds on other machines and beside other work better than microseconds do. The last column is the share of
-one core of this machine; the budget of the whole chain is 0.25 %. The last two rows are paid on top where a card asks for it.
+one core of this machine; the budget of the whole chain is 0.25 %. What the last two rows say comes on top, for cards
+that ask for it.
 """
 
 from __future__ import annotations
