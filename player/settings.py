@@ -200,12 +200,25 @@ class OutputKind(StrEnum):
 
     ALSA = "alsa"
     WAV = "wav"
+    PIPE = "pipe"
     SILENT = "silent"
+
+
+class PipeFormat(StrEnum):
+    """What goes into a pipe, in Snapcast's words: rate, bits, channels; 24 bits lie in four bytes."""
+
+    S16 = "48000:16:2"
+    S24 = "48000:24:2"
+    S32 = "48000:32:2"
+    CD = "44100:16:2"
 
 
 @dataclass(frozen=True, slots=True)
 class AudioSettings:
-    """The output: an ALSA device by its name or card id (never a number), a WAV file, or nothing at real time."""
+    """The output: an ALSA device by its name or card id (never a number), a WAV file, a pipe, or nothing at real time.
+
+    ``pipe_format`` is None for the usual one, 48000:16:2.
+    """
 
     output: OutputKind = OutputKind.ALSA
     device: str = "default"
@@ -213,13 +226,18 @@ class AudioSettings:
     buffer_s: float = 0.3
     hold_s: float = 30.0
     mixer: MixerSettings | None = None
+    pipe_format: PipeFormat | None = None
 
     def __post_init__(self) -> None:
         if self.output is OutputKind.WAV and not self.path:
             raise ValueError("output wav needs path: the file to write")
+        if self.output is OutputKind.PIPE and not self.path:
+            raise ValueError("output pipe needs path: the pipe to write into, as in /run/lull/snapfifo")
+        if self.pipe_format is not None and self.output is not OutputKind.PIPE:
+            raise ValueError(f"format is that of a pipe; output {self.output.value} finds its own")
         if self.mixer is not None and self.output is not OutputKind.ALSA:
             raise ValueError(f"mixer is a control of a sound card; output {self.output.value} has none")
-        if re.match(r"(plug)?hw:\d|(plug)?hw:CARD=\d", self.device):
+        if re.match(r"\w+:(CARD=)?\d+(,|$)", self.device):
             raise ValueError(
                 f"device {self.device!r} names a card by its number, which changes from boot to boot; "
                 "use its id, as in plughw:CARD=Headphones (aplay -L lists them)"

@@ -18,7 +18,16 @@ from player.config.fill import Keys
 from player.config.sections import AUDIO, ENTRY, FADES, LIMITS, MQTT, PLAYLIST, TIMER, TLS, TOP, VOLUME
 from player.config.triggers import TRIGGER
 from player.errors import ConfigError
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, AudioSettings, Order, OutputKind, Settings, TimerSetting
+from player.settings import (
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    AudioSettings,
+    Order,
+    OutputKind,
+    PipeFormat,
+    Settings,
+    TimerSetting,
+)
 
 EXAMPLE = Path(__file__).parent.parent / "config" / "lull.yaml"
 LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"
@@ -274,6 +283,19 @@ def test_paths_start_at_the_folder_of_the_file(monkeypatch: pytest.MonkeyPatch) 
     )  # fmt: skip
     assert config.state_dir == Path("/etc/lull/state")
     assert config.audio == AudioSettings(OutputKind.WAV, path="/etc/lull/out/night.wav")
+
+
+def test_a_pipe_has_a_path_and_a_format() -> None:
+    """Snapcast writes rate, bits and channels with colons, which YAML would otherwise read as a time."""
+    audio = read("audio: {output: pipe, path: /run/lull/snapfifo, format: 48000:16:2}").audio
+    assert audio == AudioSettings(OutputKind.PIPE, path="/run/lull/snapfifo", pipe_format=PipeFormat.S16)
+    assert read("audio: {output: pipe, path: ~/fifo}").audio.pipe_format is None
+
+
+@pytest.mark.parametrize("device", ["plughw:CARD=1x", "hdmi:CARD=vc4hdmi0,DEV=0", "bluealsa:DEV=00:11:22:33:44:55"])
+def test_a_card_s_id_may_hold_digits(device: str) -> None:
+    """Only a bare number is one; ids and addresses are taken."""
+    assert read(f"audio: {{device: '{device}'}}").audio.device == device
 
 
 def test_one_path_needs_no_list() -> None:

@@ -10,11 +10,15 @@ A pin in per cent is the highest step that is not above it. A pin in decibels is
 pyalsaaudio cannot ask what a step amounts to. A mixer handle of ALSA shows what it saw when it was opened, and believes
 its own writes even when the sound server is dead: what is read back is read through a new one.
 
+A mute switch counts as a control that stands too low: it is opened when the device is, or when nothing sounds. A mixer
+that is not there yet when its card is (both have files of their own in /dev, and udev hands them out one by one) is
+looked for every second, and lowered as soon as it is found: a DAC that comes back stands at 100 %.
+
 A look takes well under a millisecond on a card and about ten through a sound server; it comes right after a block was
 written, when the device has a buffer full of sound.
 
-Where it falls short: mute switches are left as they are; and a sound server that is frozen holds this thread up as long
-as it does when the device itself is opened.
+Where it falls short: a sound server that is frozen holds this thread up as long as it does when the device itself is
+opened.
 """
 
 from __future__ import annotations
@@ -30,6 +34,10 @@ from player.caps import MixerSettings
 from player.errors import SinkError
 
 LOOK_EVERY_S: Final = 60.0
+LOOK_SOON_S: Final = 1.0
+"""While the control has not been found yet."""
+SOON_FOR_S: Final = 30.0
+"""A control that is still missing then is one that is not there at all."""
 _STEPS_TRIED: Final = 32
 """So many steps may lie between what ALSA makes of a decibel value and the value."""
 _RAW: Final = alsaaudio.VOLUME_UNITS_RAW
@@ -42,6 +50,8 @@ class _Unusable(Exception):
 
 def mixer_name(device: str) -> str:
     """ALSA's name of the mixer that belongs to a device: of its card, or of the same name where no card is named."""
+    if speaker := re.match(r"bluealsa:.*?DEV=([0-9A-Fa-f:]{17})", device):
+        return f"bluealsa:DEV={speaker[1]}"  # the mixer knows none of the device's other parameters
     card = re.search(r"CARD=([^,]+)", device) or re.match(r"(?:plug)?hw:([^,=]+)", device)
     return f"hw:{card[1]}" if card else device
 
@@ -66,6 +76,9 @@ class MixerPin:
         self._problem: str | None = None
         self._step: int | None = None
         self._is_low = False
+        self._is_muted = False
+        self._range = (0, 0)
+        self._soon_until_s = 0.0
         self._was_silent = True
         self._look_at_s = 0.0
 
@@ -75,18 +88,19 @@ class MixerPin:
         Raises:
             SinkError: it stands above its pin and cannot be lowered.
         """
-        self._step, self._is_low = None, False  # until it is known to be there
+        self._step, self._is_low, self._is_muted = None, False, False  # until it is known to be there
         try:
             self._step = self._wanted_step()
             self._adjust(self._step, may_rise=True)
         except (_Unusable, alsaaudio.ALSAAudioError) as fault:
             self._problem = f"{self._label} is not pinned: {fault}"
         else:
-            self._problem = f"{self._label} cannot be raised to {self._level}" if self._is_low else None
+            self._problem = self._complaint()
 
     def opened(self, now_s: float) -> None:
         """The device has been opened: what was wrong with the mixer is worth telling only now."""
-        self._look_at_s = now_s + LOOK_EVERY_S
+        self._soon_until_s = now_s + SOON_FOR_S
+        self._plan(now_s)
         self._say(self._problem)
 
     def look(self, now_s: float, *, is_silent: bool) -> None:
@@ -95,23 +109,44 @@ class MixerPin:
         Raises:
             SinkError: it stands above its pin and cannot be lowered.
         """
-        is_chance, self._was_silent = self._is_low and is_silent and not self._was_silent, is_silent
-        if self._step is None or (now_s < self._look_at_s and not is_chance):
+        has_reason = self._is_low or self._step is None
+        is_chance, self._was_silent = has_reason and is_silent and not self._was_silent, is_silent
+        if now_s < self._look_at_s and not is_chance:
             return
-        self._look_at_s = now_s + LOOK_EVERY_S
-        was_low = self._is_low
+        was_low, is_new = self._is_low, self._step is None
         try:
+            if self._step is None:
+                self._step = self._wanted_step(may_try=is_silent)
             has_moved = self._adjust(self._step, may_rise=is_silent)
         except (_Unusable, alsaaudio.ALSAAudioError) as fault:
-            self._say(f"{self._label} is not pinned any more: {fault}")
+            self._say(f"{self._label} is not pinned{'' if is_new else ' any more'}: {fault}")
             return
+        finally:
+            self._plan(now_s)
         if self._is_low and not is_silent:
-            self._say(f"{self._label} was turned down below {self._level}; it is raised when nothing sounds")
-        elif self._is_low:
-            self._say(f"{self._label} cannot be raised to {self._level}")
-        else:
-            is_news = has_moved and not was_low
-            self._say(f"{self._label} had been moved; it was set back to {self._level}" if is_news else None)
+            what = "is muted" if self._is_muted else f"was turned down below {self._level}"
+            self._say(f"{self._label} {what}; it is raised when nothing sounds")
+            return
+        is_news = has_moved and not was_low and not is_new
+        moved = f"{self._label} had been moved; it was set back to {self._level}" if is_news else None
+        self._say(self._complaint() or moved)
+
+    def _plan(self, now_s: float) -> None:
+        """When to look again."""
+        is_soon = self._step is None and now_s < self._soon_until_s
+        self._look_at_s = now_s + (LOOK_SOON_S if is_soon else LOOK_EVERY_S)
+
+    def _complaint(self) -> str | None:
+        """What is wrong with the control although it was set."""
+        if self._is_muted:
+            return f"{self._label} is muted, and the switch does not obey"
+        if self._is_low:
+            return f"{self._label} cannot be raised to {self._level}"
+        lowest, highest = self._range
+        if self._step == lowest < highest:
+            count = highest - lowest + 1
+            return f"{self._label} at {self._level} is at the lowest of its {count} steps: nothing may be heard"
+        return None
 
     def _say(self, problem: str | None) -> None:
         if problem != self._told:
@@ -121,30 +156,37 @@ class MixerPin:
     def _adjust(self, step: int, *, may_rise: bool) -> bool:
         """Set back what has moved; whether anything had. ``_is_low`` tells whether something is still below."""
         with self._mixer() as mixer:
-            found = _steps(mixer)
-            has_moved = max(found) > step or (may_rise and min(found) < step)
+            found, is_muted = _steps(mixer), _is_muted(mixer)
+            has_moved = max(found) > step or (may_rise and (min(found) < step or is_muted))
             if has_moved:
                 _set(mixer, [step if may_rise else min(step, one) for one in found])
+            if may_rise and is_muted:
+                mixer.setmute(0)  # after the level: what was muted may have stood anywhere
         if has_moved:
             with self._mixer() as mixer:
-                found = _steps(mixer)
+                found, is_muted = _steps(mixer), _is_muted(mixer)
         if max(found) > step:
             raise self._too_high()
-        self._is_low = min(found) < step
+        self._is_muted = is_muted
+        self._is_low = is_muted or min(found) < step
         return has_moved
 
     def _too_high(self) -> SinkError:
         return SinkError(f"{self._label} stands above {self._level} and cannot be lowered")
 
-    def _wanted_step(self) -> int:
-        """The highest step that is not above the pin."""
+    def _wanted_step(self, *, may_try: bool = True) -> int:
+        """The highest step that is not above the pin; while something sounds, no level above the present is tried."""
         with self._mixer() as mixer:
-            lowest, highest = mixer.getrange(units=_RAW)
+            lowest, highest = self._range = tuple(mixer.getrange(units=_RAW))
             if not self._level.is_db:
                 return int(lowest + (highest - lowest) * self._level.value // 100)
             if len(set(mixer.getrange(units=_DB))) == 1:
                 raise _Unusable("it has no scale in decibels; pin it in per cent")
-            return self._step_of_db(mixer, lowest, round(100 * self._level.value))
+            hundredths = round(100 * self._level.value)
+            _steps(mixer)
+            if not may_try and max(mixer.getvolume(units=_DB)) <= hundredths:
+                raise _Unusable(f"it stands no higher than {self._level}, and is set when nothing sounds")
+            return self._step_of_db(mixer, lowest, hundredths)
 
     def _step_of_db(self, mixer: Any, lowest: int, hundredths: int) -> int:
         """Let ALSA find the step, then go down until it is not above the pin."""
@@ -174,6 +216,14 @@ def _steps(mixer: Any) -> list[int]:
     if not steps or all("Capture" in capability for capability in mixer.volumecap()):
         raise _Unusable("it has no volume for playing")
     return steps
+
+
+def _is_muted(mixer: Any) -> bool:
+    """Whether a switch for playing is off; a control without one is never muted."""
+    try:
+        return any(mixer.getmute())
+    except alsaaudio.ALSAAudioError:
+        return False
 
 
 def _set(mixer: Any, steps: list[int]) -> None:

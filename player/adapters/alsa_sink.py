@@ -11,6 +11,9 @@ inside a write; 0.11 returns -EPIPE for both. Both prepare the device again. The
 the first kind. 0.10 also takes the *significant* bits of a sample for its width, so a 24 bit card in 32 bit samples
 would be fed misaligned frames: such a format is passed over there.
 
+A card that has only another rate gets the sound at that rate, resampled here and nowhere else. ALSA's plug devices
+resample as well, but by straight lines between samples where no better converter is installed, and never tell.
+
 A block that follows a gap is replaced by silence of the same length: sound that sets in at full level after a gap is
 what startles. Silence is also what `drain` writes, a buffer full of it: no call into ALSA that could block.
 
@@ -32,6 +35,7 @@ import alsaaudio
 
 from player.adapters.alsa_mixer import MixerPin
 from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
+from player.adapters.resample import RATES_HZ
 from player.clock import Clock
 from player.dsp.types import Block
 from player.errors import SinkError, Underrun
@@ -51,6 +55,8 @@ BUFFER_TOLERANCE: Final = (0.25, 1.5)
 _FORMATS: Final = (
     (SampleFormat.FLOAT_LE, alsaaudio.PCM_FORMAT_FLOAT_LE),
     (SampleFormat.S32_LE, alsaaudio.PCM_FORMAT_S32_LE),
+    (SampleFormat.S24_LE, alsaaudio.PCM_FORMAT_S24_LE),
+    (SampleFormat.S24_3LE, alsaaudio.PCM_FORMAT_S24_3LE),
     (SampleFormat.S16_LE, alsaaudio.PCM_FORMAT_S16_LE),
 )
 _HINTS: Final = {
@@ -77,7 +83,7 @@ class AlsaSink:
     def __init__(self, device: str, buffer_s: float, clock: Clock, pin: MixerPin | None = None) -> None:
         self._device = device
         self._asked_frames = to_frames(buffer_s)
-        self._buffer_frames = self._asked_frames
+        self._buffer_s = buffer_s
         self._clock = clock
         self._pin = pin
         self._silent_frames = 0
@@ -87,27 +93,29 @@ class AlsaSink:
     @property
     def delay_s(self) -> float:
         """The length of the device's buffer, which `write` keeps full; a sound server's own delay comes on top."""
-        return to_seconds(self._buffer_frames)
+        return self._buffer_s
 
     def open(self) -> None:
-        """Take the device at 48 kHz in the first of FLOAT, S32, S16 that it grants; in stereo, or mono if that is all.
+        """Take the device in the first of FLOAT, S32, S24, S16 that it grants; in stereo, or mono if that is all.
 
         Raises:
-            SinkError: the device is missing, busy, not ours, or cannot do 48 kHz, or its mixer stands too high;
-                nothing is held.
+            SinkError: the device is missing, busy, not ours, has no rate or format of ours, or its mixer stands too
+                high; nothing is held.
         """
         _hush_alsa_lib()
         self.close()
         if self._pin is not None:
             self._pin.set()
         self._pcm = self._opened()
-        self._silent_frames = SILENT_FRAMES + self._buffer_frames
+        self._silent_frames = SILENT_FRAMES + to_frames(self._buffer_s)
         if self._pin is not None:
             self._pin.opened(self._clock.now().boot_s)
 
     def _opened(self) -> Any:
         """The device in the first format that it grants."""
-        refusal = SinkError(f"{self._device} takes neither FLOAT_LE, S32_LE nor S16_LE; {self._advice()}")
+        refusal = SinkError(
+            f"{self._device} takes neither FLOAT_LE, S32_LE, S24_LE, S24_3LE nor S16_LE; {self._advice()}"
+        )
         for sample_format, alsa_format in _FORMATS:
             try:
                 pcm = self._take(alsa_format)
@@ -129,10 +137,11 @@ class AlsaSink:
         """
         had_gap = self._push(self._encoder.encode(block), STALL_S)
         if had_gap:
+            self._encoder.forget()
             raise Underrun(f"{self._device} ran dry")
         if self._pin is not None:
             self._silent_frames = 0 if block.any() else self._silent_frames + len(block)
-            is_silent = self._silent_frames >= SILENT_FRAMES + self._buffer_frames
+            is_silent = self._silent_frames >= SILENT_FRAMES + to_frames(self._buffer_s)
             self._pin.look(self._clock.now().boot_s, is_silent=is_silent)
 
     def drain(self) -> None:
@@ -140,7 +149,7 @@ class AlsaSink:
         if self._pcm is None:
             return
         try:
-            self._push(self._encoder.silence(self._buffer_frames), DRAIN_STALL_S)
+            self._push(self._encoder.ending(to_frames(self._buffer_s)), DRAIN_STALL_S)
         except SinkError:
             return  # nothing of it will be heard any more; the next write or open says why
 
@@ -174,21 +183,23 @@ class AlsaSink:
         if granted["format"] != alsa_format or not _is_width_known(granted, sample_format):
             pcm.close()
             return False
-        self._encoder = PcmEncoder(sample_format, granted["channels"])
-        self._buffer_frames = granted["buffer_size"]
+        self._encoder = PcmEncoder(sample_format, granted["channels"], granted["rate"])
+        self._buffer_s = granted["buffer_size"] / granted["rate"]
         return True
 
     def _check(self, granted: dict[str, Any]) -> None:
         """Refuse what no conversion of ours can serve."""
-        if granted["rate"] != RATE_HZ:
-            raise SinkError(f"{self._device} plays {granted['rate']} Hz, not {RATE_HZ} Hz; {self._advice()}")
+        if granted["rate"] not in RATES_HZ:
+            rates = ", ".join(str(rate_hz) for rate_hz in RATES_HZ)
+            raise SinkError(f"{self._device} plays {granted['rate']} Hz, which is none of {rates}; {self._advice()}")
         if granted["channels"] not in (1, CHANNELS):
             raise SinkError(f"{self._device} has {granted['channels']} channels, not {CHANNELS}; {self._advice()}")
-        lowest, highest = (factor * self._asked_frames for factor in BUFFER_TOLERANCE)
-        if not lowest <= granted["buffer_size"] <= highest:
+        asked_s, granted_s = to_seconds(self._asked_frames), granted["buffer_size"] / granted["rate"]
+        lowest_s, highest_s = (factor * asked_s for factor in BUFFER_TOLERANCE)
+        if not lowest_s <= granted_s <= highest_s:
             raise SinkError(
-                f"{self._device} has a buffer of {to_seconds(granted['buffer_size']):.3f} s; "
-                f"{to_seconds(self._asked_frames):.3f} s were asked for: change `buffer`, or {self._advice()}"
+                f"{self._device} has a buffer of {granted_s:.3f} s; {asked_s:.3f} s were asked for: "
+                f"change `buffer`, or {self._advice()}"
             )
 
     def _advice(self) -> str:
@@ -200,6 +211,8 @@ class AlsaSink:
         pcm = self._pcm
         if pcm is None:
             raise SinkError(f"{self._device} is not open")
+        if not data:
+            return False  # a resampler waits for more
         had_gap = False
         rest = memoryview(data)
         give_up_s = self._clock.now().boot_s + patience_s
@@ -232,8 +245,8 @@ class AlsaSink:
 
     def _wait_s(self, rest: memoryview) -> float:
         """Until a full device has room for the rest, but never until it could have run dry."""
-        rest_s = to_seconds(len(rest) // self._encoder.frame_bytes)
-        return min(rest_s + SLACK_S, to_seconds(self._buffer_frames) / 2)
+        rest_s = len(rest) / self._encoder.frame_bytes / self._encoder.rate_hz
+        return min(rest_s + SLACK_S, self._buffer_s / 2)
 
     def _error(self, what: str, fault: Exception) -> SinkError:
         """ALSA's text, and what to do about it where that is known."""

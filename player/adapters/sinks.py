@@ -7,11 +7,12 @@ from pathlib import Path
 
 from player.adapters.alsa_mixer import MixerPin
 from player.adapters.alsa_sink import AlsaSink
+from player.adapters.pipe_sink import PipeSink
 from player.adapters.silent_sink import SilentSink
 from player.adapters.wav_sink import WavSink
 from player.clock import Clock
 from player.ports import Sink
-from player.settings import AudioSettings, OutputKind
+from player.settings import AudioSettings, OutputKind, PipeFormat
 
 
 def make_sink(audio: AudioSettings, clock: Clock, tell: Callable[[str | None], None] = lambda _: None) -> Sink:
@@ -26,5 +27,8 @@ def make_sink(audio: AudioSettings, clock: Clock, tell: Callable[[str | None], N
         case OutputKind.WAV:
             assert audio.path is not None, "AudioSettings demands a path for a WAV"
             return WavSink(Path(audio.path).expanduser(), clock, audio.buffer_s)
+        case OutputKind.PIPE:
+            assert audio.path is not None, "AudioSettings demands a path for a pipe"
+            return PipeSink(Path(audio.path), audio.pipe_format or PipeFormat.S16, clock, audio.buffer_s)
         case OutputKind.SILENT:
             return SilentSink(clock, audio.buffer_s)

@@ -21,6 +21,7 @@ from player.settings import (
     Entry,
     FadeSettings,
     OutputKind,
+    PipeFormat,
     Playlist,
     Settings,
     TimerSetting,
@@ -104,6 +105,7 @@ def notes(config: Config) -> Iterator[str]:
         for path in playlist.paths:
             if "://" not in path and not os.path.exists(path):
                 yield f"playlist {playlist.name}: {path} is not there now"
+    yield from _output_notes(config.audio)
     yield from _file_notes(config.mqtt)
     yield from _cap_notes(config.settings)
     yield from _trigger_notes(config.triggers)
@@ -124,13 +126,18 @@ def _more(count: int) -> list[str]:
 
 def _output(audio: AudioSettings) -> str:
     waits = f"{format_duration(audio.buffer_s)} of buffer"
+    held = f"held open {format_duration(audio.hold_s)} after a session"
     match audio.output:
         case OutputKind.ALSA:
             pinned = f"; mixer {audio.mixer.control} pinned at {audio.mixer.level}" if audio.mixer is not None else ""
-            held = f"held open {format_duration(audio.hold_s)} after a session"
             return f"ALSA device {audio.device}, {waits}, {held}{pinned}"
         case OutputKind.WAV:
             return f"WAV file {audio.path}"
+        case OutputKind.PIPE:
+            form = audio.pipe_format or PipeFormat.S16
+            return (
+                f"pipe {audio.path}, {form.value}, {waits}, held open {format_duration(audio.hold_s)} after a session"
+            )
         case OutputKind.SILENT:
             return "silent: nothing is heard, at real time"
 
@@ -202,6 +209,19 @@ def _next(settings: Settings, wall: datetime) -> str:
         return "no start is planned"
     entry, planned = coming
     return f"{entry.name} starts {DAYS[planned.weekday()]} {planned.isoformat(sep=' ', timespec='minutes')}"
+
+
+def _output_notes(audio: AudioSettings) -> Iterator[str]:
+    """A pipe that others will not find, and something else that lies where it should be."""
+    if audio.output is not OutputKind.PIPE or audio.path is None:
+        return
+    path = Path(audio.path)
+    if path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp"):  # noqa: S108 - it is what is warned of
+        yield f"audio.path: the service has a /tmp of its own, so nobody else would find {path}; use /run/lull"
+    if path.exists() and not path.is_fifo():
+        yield f"audio.path: {path} is there and is no pipe"
+    elif not path.parent.is_dir():
+        yield f"audio.path: the folder {path.parent} is not there now"
 
 
 def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:

@@ -64,6 +64,8 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
         ("plughw:CARD=Headphones", "hw:Headphones"),
         ("sysdefault:CARD=DAC,DEV=0", "hw:DAC"),
         ("dmix:CARD=DAC", "hw:DAC"),
+        ("bluealsa:DEV=00:11:22:33:aA:FF,PROFILE=a2dp", "bluealsa:DEV=00:11:22:33:aA:FF"),
+        ("bluealsa:PROFILE=a2dp,DEV=00:11:22:33:44:55", "bluealsa:DEV=00:11:22:33:44:55"),
     ],
 )
 def test_the_mixer_is_that_of_the_card(device: str, mixer: str) -> None:
@@ -157,6 +159,48 @@ class TestOpen:
         assert max(house.pcm.steps) <= 80
         assert house.mixers.held == 0
 
+    @pytest.mark.parametrize(
+        ("lowest", "highest", "value", "step"),
+        [(-127, 0, 80.0, -26), (-10, 10, 50.0, 0), (0, 1, 100.0, 1), (7, 7, 80.0, 7)],
+    )
+    def test_odd_ranges_are_counted_from_their_lowest_step(
+        self, house: House, lowest: int, highest: int, value: float, step: int
+    ) -> None:
+        """Below zero, across it, two steps, or one that cannot be turned at all."""
+        house.pcm.lowest, house.pcm.highest, house.pcm.steps = lowest, highest, [highest, highest]
+        house.sink(value=value).open()
+        assert house.pcm.steps == [step, step]
+        assert house.told == [None]
+
+    def test_a_control_too_coarse_for_its_pin_is_a_problem(self, house: House) -> None:
+        """80 % of two steps is the lower one: right as a limit, and silent; people should know why."""
+        house.pcm.highest, house.pcm.steps = 1, [1, 1]
+        house.sink().open()
+        assert house.pcm.steps == [0, 0]
+        assert house.told == ["mixer control PCM at 80 % is at the lowest of its 2 steps: nothing may be heard"]
+
+    def test_names_may_hold_blanks_and_commas(self, house: House) -> None:
+        """As cards call them; only a comma with a number behind it counts controls."""
+        controls = {"Speaker Front, Left": FakeControl([100]), "Head Phone,2": FakeControl([100])}
+        house.mixers.cards["hw:Fake"] |= controls
+        for name, control in controls.items():
+            house.sink(name).open()
+            assert control.steps == [80]
+
+    def test_a_muted_control_is_opened_once_it_stands_right(self, house: House) -> None:
+        """Nothing sounds yet; the level comes first, because what was muted may have stood anywhere."""
+        house.pcm.steps, house.pcm.mutes = [100, 100], [1, 1]
+        house.sink().open()
+        assert (house.pcm.steps, house.pcm.mutes) == ([80, 80], [0, 0])
+        assert [step for _, _, step in house.mixers.writes] == [80, 80]
+        assert house.told == [None]
+
+    def test_a_switch_that_does_not_obey_is_a_problem(self, house: House) -> None:
+        """Otherwise a night would be silent, and nobody would know."""
+        house.pcm.mutes, house.pcm.is_mute_stuck = [1, 1], True
+        house.sink().open()
+        assert house.told == ["mixer control PCM is muted, and the switch does not obey"]
+
     def test_one_that_cannot_be_raised_is_a_problem_and_plays(self, house: House) -> None:
         """Too quiet wakes nobody."""
         house.pcm.steps, house.pcm.stuck_at = [40, 40], 40
@@ -249,6 +293,88 @@ class TestPlaying:
         assert house.told[-1] == "mixer control PCM is not pinned any more: No such file or directory [hw:Fake]"
         house.mixers.cards["hw:Fake"] = card
         house.play(sink, 60.0)
+        assert house.told[-1] is None
+
+
+class TestLate:
+    """A card whose mixer can be opened only some time after its device: udev hands their files out one by one."""
+
+    @pytest.fixture
+    def playing(self, house: House) -> AlsaSink:
+        """It sounds, and its mixer is not there yet."""
+        card = house.mixers.cards.pop("hw:Fake")
+        sink = house.sink()
+        sink.open()
+        house.play(sink, 0.5)
+        house.mixers.cards["hw:Fake"] = card
+        return sink
+
+    def test_it_is_lowered_within_a_second(self, house: House, playing: AlsaSink) -> None:
+        """At 100 % while a fade-in has hardly begun; the problem is over."""
+        house.play(playing, 1.0)
+        assert house.pcm.steps == [80, 80]
+        assert house.told == ["mixer control PCM is not pinned: No such file or directory [hw:Fake]", None]
+
+    def test_it_is_raised_only_when_nothing_sounds(self, house: House, playing: AlsaSink) -> None:
+        """Too low is no danger, a sudden rise is one."""
+        house.pcm.steps = [40, 40]
+        house.play(playing, 3.0)
+        assert house.pcm.steps == [40, 40]
+        house.play(playing, 1.4, SILENCE)
+        assert house.pcm.steps == [80, 80]
+        assert house.told[-1] is None
+
+    def test_one_in_decibels_is_not_tried_out_while_something_sounds(self, house: House) -> None:
+        """Trying would raise it for a moment; above its pin it is lowered, below it waits for silence."""
+        card = house.mixers.cards.pop("hw:Fake")
+        sink = house.sink(value=-10.0, is_db=True)
+        sink.open()
+        house.play(sink, 0.5)
+        house.mixers.cards["hw:Fake"] = card
+        house.pcm.steps = [40, 40]
+        house.play(sink, 3.0)
+        assert house.mixers.writes == []
+        assert "is set when nothing sounds" in str(house.told[-1])
+        house.play(sink, 1.4, SILENCE)
+        assert house.pcm.steps == [80, 80]
+        assert house.told[-1] is None
+
+    def test_one_in_decibels_that_stands_too_high_is_lowered_at_once(self, house: House) -> None:
+        """Every level that is tried lies below the present one."""
+        card = house.mixers.cards.pop("hw:Fake")
+        sink = house.sink(value=-10.0, is_db=True)
+        sink.open()
+        house.mixers.cards["hw:Fake"] = card
+        house.play(sink, 1.5)
+        assert house.pcm.steps == [80, 80]
+        assert max(step for _, _, step in house.mixers.writes) <= 80
+
+    def test_a_card_that_never_has_one_is_asked_once_a_minute(self, house: House) -> None:
+        """After half a minute of every second nobody expects it any more."""
+        house.mixers.cards.clear()
+        sink = house.sink()
+        sink.open()
+        tried = house.mixers.tried
+        house.play(sink, 30.5)
+        assert 25 <= house.mixers.tried - tried <= 31
+        tried = house.mixers.tried
+        house.play(sink, 300.0)
+        assert 4 <= house.mixers.tried - tried <= 6
+        assert house.told == ["mixer control PCM is not pinned: No such file or directory [hw:Fake]"]
+
+
+class TestMute:
+    def test_muted_while_it_sounds_it_stays_so_until_nothing_sounds(self, house: House) -> None:
+        """Somebody wanted silence; the next session is heard again."""
+        house.pcm.mutes = [0, 0]
+        sink = house.sink()
+        sink.open()
+        house.pcm.mutes = [1, 1]
+        house.play(sink, 61.0)
+        assert house.pcm.mutes == [1, 1]
+        assert house.told[-1] == "mixer control PCM is muted; it is raised when nothing sounds"
+        house.play(sink, 1.4, SILENCE)
+        assert house.pcm.mutes == [0, 0]
         assert house.told[-1] is None
 
 

@@ -15,6 +15,7 @@ from tests.fakes.alsa import FakeCard
 from tests.fakes.clock import FakeClock
 
 FLOAT, S32, S16 = alsaaudio.PCM_FORMAT_FLOAT_LE, alsaaudio.PCM_FORMAT_S32_LE, alsaaudio.PCM_FORMAT_S16_LE
+S24, S24_3 = alsaaudio.PCM_FORMAT_S24_LE, alsaaudio.PCM_FORMAT_S24_3LE
 BLOCK: Block = np.full((4_800, 2), 0.25, np.float32)
 
 
@@ -64,7 +65,8 @@ class TestOpen:
         assert (card.asked[0]["periodsize"], card.asked[0]["periods"]) == (periodsize, periods)
 
     @pytest.mark.parametrize(
-        ("formats", "asked", "dtype"), [((S32, S16), [FLOAT, S32], "<i4"), ((S16,), [FLOAT, S32, S16], "<i2")]
+        ("formats", "asked", "dtype"),
+        [((S32, S16), [FLOAT, S32], "<i4"), ((S16,), [FLOAT, S32, S24, S24_3, S16], "<i2")],
     )
     def test_it_takes_the_first_format_that_is_granted(
         self, card: FakeCard, sink: AlsaSink, formats: tuple[int, ...], asked: list[int], dtype: str
@@ -92,10 +94,60 @@ class TestOpen:
         assert [one["format"] for one in card.asked] == [FLOAT, S32]
         assert card.held == 1
 
-    def test_another_rate_is_refused_with_advice(self, card: FakeCard, sink: AlsaSink) -> None:
-        """The library grants 44.1 kHz without a word; lull says so, names a way out, and holds nothing."""
+    @pytest.mark.parametrize(("is_old", "formats", "expected"), [
+        (False, (S24, S24_3), 8), (False, (S24_3,), 6), (True, (S24, S24_3), 6), (True, (S24_3,), 6),
+    ])  # fmt: skip
+    def test_24_bits_come_in_four_bytes_or_three(
+        self, card: FakeCard, sink: AlsaSink, is_old: bool, formats: tuple[int, ...], expected: int
+    ) -> None:
+        """USB cards know three bytes, I2S cards four; version 0.10 miscounts the four, so it takes the three."""
+        card.formats, card.is_old = formats, is_old
+        sink.open()
+        sink.write(BLOCK)
+        assert len(card.heard) == 4_800 * expected
+        assert card.held == 1
+        assert card.heard[:3] == (2**21).to_bytes(3, "little")
+
+    def test_another_rate_is_resampled(self, card: FakeCard, sink: AlsaSink) -> None:
+        """The library grants 44.1 kHz without a word; what is heard is as long, as loud and as high as it was meant."""
         card.rate = 44_100
-        with pytest.raises(SinkError, match=r"plays 44100 Hz, not 48000 Hz; use plughw:CARD=Fake or default"):
+        sink.open()
+        at = np.arange(96_000)
+        whole = np.repeat(0.25 * np.sin(2 * np.pi * 480 * at / 48_000), 2).astype(np.float32).reshape(-1, 2)
+        start_s = card.clock.now().boot_s
+        for first in range(0, len(whole), 4_800):
+            sink.write(whole[first : first + 4_800])
+        sink.drain()
+        heard = np.frombuffer(bytes(card.heard), "<f4").reshape(-1, 2)[:88_200, 0]
+        late = 147  # 3.3 ms
+        meant = 0.25 * np.sin(2 * np.pi * 480 * (np.arange(len(heard)) - late) / 44_100)
+        assert heard[1_000:-1_000] == pytest.approx(meant[1_000:-1_000], abs=1e-5)
+        assert card.clock.now().boot_s - start_s == pytest.approx(2.0, abs=0.06)
+        assert sink.delay_s == pytest.approx(14_400 / 44_100)
+
+    def test_at_another_rate_a_gap_leaves_no_tail(self, card: FakeCard, sink: AlsaSink) -> None:
+        """The block after a gap is silence, and so is what the resampler still had of the one before."""
+        card.rate = 44_100
+        sink.open()
+        sink.write(BLOCK)
+        card.clock.sleep(1.0)
+        with pytest.raises(Underrun):
+            sink.write(BLOCK)
+        before = len(card.heard)
+        sink.write(np.zeros_like(BLOCK))
+        assert not any(card.heard[before - 4_410 * 8 :])
+
+    def test_at_another_rate_small_blocks_wait(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A few frames are no reason to bother the device: they come with the next ones."""
+        card.rate = 44_100
+        sink.open()
+        sink.write(BLOCK[:64])
+        assert card.offers == []
+
+    def test_a_rate_that_cannot_be_had_is_refused_with_advice(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A telephone's 8 kHz; lull says so, names a way out, and holds nothing."""
+        card.rate = 8_000
+        with pytest.raises(SinkError, match=r"plays 8000 Hz, which is none of 44100, .*; use plughw:CARD=Fake or"):
             sink.open()
         assert card.held == 0
 

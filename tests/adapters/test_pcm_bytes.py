@@ -10,14 +10,29 @@ import pytest
 from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
 from player.dsp.types import Block
 
-DTYPE = {SampleFormat.FLOAT_LE: "<f4", SampleFormat.S32_LE: "<i4", SampleFormat.S16_LE: "<i2"}
-FULL_SCALE = {SampleFormat.FLOAT_LE: 1.0, SampleFormat.S32_LE: 2.0**31, SampleFormat.S16_LE: 2.0**15}
+DTYPE = {
+    SampleFormat.FLOAT_LE: "<f4",
+    SampleFormat.S32_LE: "<i4",
+    SampleFormat.S24_LE: "<i4",
+    SampleFormat.S16_LE: "<i2",
+}
+FULL_SCALE = {
+    SampleFormat.FLOAT_LE: 1.0,
+    SampleFormat.S32_LE: 2.0**31,
+    SampleFormat.S24_LE: 2.0**23,
+    SampleFormat.S24_3LE: 2.0**31,
+    SampleFormat.S16_LE: 2.0**15,
+}
 EVERY = pytest.mark.parametrize("sample_format", list(SampleFormat))
 
 
 def decoded(sample_format: SampleFormat, block: Block, channels: int = 2) -> np.ndarray:
     """What a device would play, as fractions of full scale."""
     data = PcmEncoder(sample_format, channels).encode(block)
+    if sample_format is SampleFormat.S24_3LE:  # a zero byte below each three makes them 32 bit
+        three = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        data = np.concatenate([np.zeros((len(three), 1), np.uint8), three], axis=1).tobytes()
+        return np.frombuffer(data, "<i4").reshape(-1, channels) / FULL_SCALE[sample_format]
     return np.frombuffer(data, DTYPE[sample_format]).reshape(-1, channels) / FULL_SCALE[sample_format]
 
 
@@ -29,8 +44,14 @@ def ramp() -> Block:
 
 @EVERY
 def test_samples_survive(sample_format: SampleFormat) -> None:
-    """Float is exact, 32 bit exact to float's own 24 bits, 16 bit within 1.5 steps (dither 1, rounding 0.5)."""
-    limit = {SampleFormat.FLOAT_LE: 0.0, SampleFormat.S32_LE: 2.0**-31, SampleFormat.S16_LE: 1.5 * 2.0**-15}
+    """Float is exact, 32 bit exact to float's own 24 bits, 24 bit to half a step, 16 bit to 1.5 (dither, rounding)."""
+    limit = {
+        SampleFormat.FLOAT_LE: 0.0,
+        SampleFormat.S32_LE: 2.0**-31,
+        SampleFormat.S24_LE: 0.5 * 2.0**-23,
+        SampleFormat.S24_3LE: 0.5 * 2.0**-23,
+        SampleFormat.S16_LE: 1.5 * 2.0**-15,
+    }
     assert np.abs(decoded(sample_format, ramp()) - ramp()).max() <= limit[sample_format]
 
 
@@ -87,3 +108,26 @@ def test_the_dither_is_triangular_and_independent() -> None:
     assert error.mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.01)
     assert error.var(axis=0) == pytest.approx([0.25, 0.25], rel=0.02)
     assert abs(np.corrcoef(error[:, 0], error[:, 1])[0, 1]) < 0.01
+
+
+def test_another_rate_is_as_long_and_as_loud() -> None:
+    """100 ms stay 100 ms, in frames of the device; a gap leaves nothing behind."""
+    encoder = PcmEncoder(SampleFormat.FLOAT_LE, rate_hz=44_100)
+    block = np.full((4_800, 2), 0.25, np.float32)
+    first, second = (np.frombuffer(encoder.encode(block), "<f4").reshape(-1, 2) for _ in range(2))
+    assert len(first) == len(second) == 4_410
+    assert second == pytest.approx(0.25, abs=1e-5)
+    encoder.forget()
+    assert not any(encoder.encode(np.zeros((4_800, 2), np.float32)))
+
+
+@pytest.mark.parametrize("harm", [math.nan, math.inf])
+def test_a_broken_number_does_not_spread_to_other_blocks(harm: float) -> None:
+    """A resampler looks around itself; the blocks beside a broken one are still heard, and finite."""
+    encoder = PcmEncoder(SampleFormat.FLOAT_LE, rate_hz=44_100)
+    block = np.full((4_800, 2), 0.25, np.float32)
+    broken = block.copy()
+    broken[7, 1] = harm
+    heard = [np.frombuffer(encoder.encode(one), "<f4") for one in (block, broken, block, block)]
+    assert all(np.isfinite(one).all() for one in heard)
+    assert heard[3] == pytest.approx(0.25, abs=1e-5)

@@ -9,6 +9,7 @@ import pytest
 
 from player.adapters.alsa_sink import AlsaSink
 from player.adapters.pace import Pace
+from player.adapters.pipe_sink import PipeSink
 from player.adapters.silent_sink import SilentSink
 from player.adapters.sinks import make_sink
 from player.adapters.wav_sink import WavSink
@@ -64,7 +65,13 @@ def test_closing_forgets_what_was_not_played() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "kind"), [(OutputKind.ALSA, AlsaSink), (OutputKind.WAV, WavSink), (OutputKind.SILENT, SilentSink)]
+    ("output", "kind"),
+    [
+        (OutputKind.ALSA, AlsaSink),
+        (OutputKind.WAV, WavSink),
+        (OutputKind.PIPE, PipeSink),
+        (OutputKind.SILENT, SilentSink),
+    ],
 )
 def test_the_settings_choose_the_sink(output: OutputKind, kind: type, tmp_path: Path) -> None:
     """Each output of the settings has its sink, and making one touches neither device nor file."""

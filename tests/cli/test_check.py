@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -125,6 +126,32 @@ def test_what_holds_the_sound_down_is_spelt_out() -> None:
     assert found["volume"] == ["30 at a start, never above 60, nor above 20 from 30m on"]
     assert found["guard"] == ["strict: nothing new stands out by more than 6 dB"]
     assert found["output"][0].endswith("; mixer PCM pinned at 80 %")
+
+
+def test_a_pipe_is_spelt_out(tmp_path: Path) -> None:
+    """Its path and format; a folder that is not there yet is a note."""
+    text = f"playlists: {{a: {{paths: 'http://host/'}}}}\naudio: {{output: pipe, path: {tmp_path}/none/fifo}}\n"
+    assert summary(text)["output"] == [
+        f"pipe {tmp_path}/none/fifo, 48000:16:2, 0.3s of buffer, held open 30s after a session"
+    ]
+    assert f"audio.path: the folder {tmp_path}/none is not there now" in notes(text)
+
+
+def test_what_lies_where_a_pipe_should_be_is_a_note(tmp_path: Path) -> None:
+    """A file would never be written to; a pipe is fine."""
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "fifo")
+    text = f"playlists: {{a: {{paths: 'http://host/'}}}}\naudio: {{output: pipe, path: {tmp_path}/"
+    assert f"audio.path: {tmp_path}/file is there and is no pipe" in notes(text + "file}\n")
+    assert not [note for note in notes(text + "fifo}\n") if "is no pipe" in note or "folder" in note]
+
+
+def test_a_pipe_in_tmp_is_a_note() -> None:
+    """It is Snapcast's own default, and the service would make one that nobody else ever sees."""
+    text = "playlists: {a: {paths: 'http://host/'}}\naudio: {output: pipe, path: /tmp/lull-nobody}\n"
+    assert notes(text) == [
+        "audio.path: the service has a /tmp of its own, so nobody else would find /tmp/lull-nobody; use /run/lull"
+    ]
 
 
 def test_a_night_cap_that_never_comes_is_a_note() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 
 from player.adapters.alsa_sink import AlsaSink
+from player.adapters.pipe_sink import PipeSink
 from player.adapters.silent_sink import SilentSink
 from player.adapters.wav_sink import HEADER_BYTES, WavSink
 from player.clock import Clock
 from player.dsp.types import Block
 from player.errors import SinkError, Underrun
 from player.ports import Sink
-from player.settings import AudioSettings, OutputKind
+from player.settings import AudioSettings, OutputKind, PipeFormat
 from tests.fakes.alsa import FakeCard
 from tests.fakes.clock import FakeClock
+from tests.fakes.pipe import PipeReader, ReadingClock
 from tests.fakes.sink import FakeSink
 
 BLOCK_FRAMES = 4_800
@@ -214,6 +216,20 @@ class TestAlsaSink(DeviceContract):
             card.write_errno = card.open_errno = None
 
         return Rig(AlsaSink("bench", BUFFER_S, clock), clock, lambda: bytes_as_block(card.heard), lose, find)
+
+
+class TestPipeSink(DeviceContract):
+    """A real pipe; its reader keeps the pace of a fake clock and has the manners of snapserver."""
+
+    @pytest.fixture(params=list(PipeFormat))
+    def rig(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+        """What is heard is rounded; tests/adapters/test_pipe_sink.py compares it."""
+        path, clock = tmp_path / "fifo", ReadingClock()
+        sink = PipeSink(path, request.param, clock, BUFFER_S)
+        clock.reader = reader = PipeReader(path, request.param)
+        yield Rig(sink, clock, None, reader.leave, reader.come)
+        sink.close()
+        reader.leave()
 
 
 def test_the_default_buffer_is_the_one_that_is_tested() -> None:

@@ -18,6 +18,8 @@ from tests.fakes.clock import FakeClock
 WIDTH_BYTES: Final = {
     alsaaudio.PCM_FORMAT_FLOAT_LE: 4,
     alsaaudio.PCM_FORMAT_S32_LE: 4,
+    alsaaudio.PCM_FORMAT_S24_LE: 4,
+    alsaaudio.PCM_FORMAT_S24_3LE: 3,
     alsaaudio.PCM_FORMAT_S16_LE: 2,
     alsaaudio.PCM_FORMAT_U8: 1,
 }
@@ -30,7 +32,7 @@ class FakeCard:
     Attributes:
         formats, channels, rate: what it grants whatever is asked; a format that it has not becomes its first one.
         buffer_frames: the buffer that it grants; None grants what is asked.
-        significant_bits: of a 4-byte integer sample.
+        significant_bits: of a 4-byte S32 sample.
         is_old: pyalsaaudio 0.10 instead of 0.11.
         open_errno: opening fails with this.
         refuses: formats with which opening fails with EINVAL.
@@ -82,8 +84,8 @@ class FakePcm:
         self._buffer = card.buffer_frames or asked["periodsize"] * asked["periods"]
         self._empty_at_s: float | None = None
         self._is_open = True
-        bits = card.significant_bits if self._format == alsaaudio.PCM_FORMAT_S32_LE else 8 * WIDTH_BYTES[self._format]
-        self._bits = bits
+        sizes = {alsaaudio.PCM_FORMAT_S32_LE: card.significant_bits, alsaaudio.PCM_FORMAT_S24_LE: 24}
+        self._bits = bits = sizes.get(self._format, 8 * WIDTH_BYTES[self._format])
         width = bits // 8 if card.is_old else WIDTH_BYTES[self._format]
         self._frame_bytes = card.channels * width
 
@@ -150,6 +152,8 @@ class FakeControl:
         capabilities: as `volumecap` says them.
         stuck_at: whatever is written, it stays there.
         is_loud: setting it in decibels picks the next step above, as some do.
+        mutes: whether each channel is muted; none is a control without a switch.
+        is_mute_stuck: whatever is written, the switch stays where it is.
     """
 
     steps: list[int]
@@ -159,6 +163,8 @@ class FakeControl:
     capabilities: tuple[str, ...] = ("Playback Volume",)
     stuck_at: int | None = None
     is_loud: bool = False
+    mutes: list[int] = field(default_factory=list)
+    is_mute_stuck: bool = False
 
 
 @dataclass
@@ -167,12 +173,14 @@ class FakeMixers:
 
     Attributes:
         cards: controls by the name of the mixer and their own.
+        tried: how often a handle was asked for.
         opened: how many handles were opened.
         held: how many of them are still open.
         writes: what was written, in order: control, channel (-1 is all), step.
     """
 
     cards: dict[str, dict[str, FakeControl]]
+    tried: int = 0
     opened: int = 0
     held: int = 0
     writes: list[tuple[str, int, int]] = field(default_factory=list)
@@ -185,6 +193,7 @@ class FakeMixers:
 
     def open(self, *, control: str, id: int, device: str) -> FakeMixer:  # noqa: A002 - pyalsaaudio's own name
         """As `alsaaudio.Mixer(...)`."""
+        self.tried += 1
         self.mixers(device=device)
         name = f"{control},{id}" if id else control
         if name not in self.cards[device]:
@@ -223,6 +232,16 @@ class FakeMixer:
         for at in range(len(self._seen)) if channel == -1 else [channel]:
             self._seen[at] = volume
             control.steps[at] = volume if control.stuck_at is None else control.stuck_at
+
+    def getmute(self) -> list[int]:
+        if not self._control.mutes:
+            raise alsaaudio.ALSAAudioError(f"Mixer {self._name},0 has no playback switch capabilities, [hw:Fake]")
+        return list(self._control.mutes)
+
+    def setmute(self, mute: int) -> None:
+        self._mixers.writes.append((self._name, -1, self._control.steps[0]))
+        if not self._control.is_mute_stuck:
+            self._control.mutes = [mute] * len(self._control.mutes)
 
     def close(self) -> None:
         self._mixers.held -= 1

@@ -129,10 +129,12 @@ class Listener:
 
 
 class Daemon:
-    """``lull run`` on a config."""
+    """``lull run`` on a config, with its state beside it where the config names no other place."""
 
     def __init__(self, folder: Path, config: str) -> None:
         self.config = folder / "lull.yaml"
+        if "state_dir:" not in config:
+            config += f"state_dir: {folder / 'state'}\n"
         self.config.write_text(config, encoding="utf-8")
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
