@@ -137,7 +137,7 @@ def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.Captur
         ("timer 0", "to switch the sleep timer off write off"),
         ("seek here", "is not a duration"),
         ("schedule perhaps", "allowed: on, off, toggle"),
-        ("play --fade-in 3h", "fade_in is 10800; allowed is 0 to 3600"),
+        ("play --fade-in 3h", "fade_in is 3h; allowed is 0s to 1h"),
         ("pause --host x --port 0", "port is 0; allowed is 1 to 65535"),
         ("pause --host x --prefix a/#", "prefix '#' is not a name"),
         ("pause --host x --device a/+", "device 'a/+' is not a name"),
