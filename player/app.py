@@ -33,7 +33,7 @@ from player.parts import Inbound, Parts, Quit, Reload
 from player.post import Post
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
 from player.states import State
-from player.triggered import Triggered
+from player.triggered import Standing, Triggered
 from player.triggers.mailbox import Knock
 from player.watch import Heartbeat
 from player.wire.topics import Incoming, LinkDown, LinkUp
@@ -120,7 +120,7 @@ class App:
         message = self._wait()
         now = self._now()
         self._act(message, now)
-        for found in self._triggered.take(now, lambda: self._session.state):
+        for found in self._triggered.take(now, lambda: Standing(self._session.state, self._session.volume)):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()
             self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)

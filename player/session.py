@@ -92,6 +92,11 @@ class Session:
         return self._keeper.state
 
     @property
+    def volume(self) -> int:
+        """The person's level: of the running session, or for the next one."""
+        return self._keeper.volume
+
+    @property
     def is_output_lost(self) -> bool:
         """Whether there is no sound device at the moment."""
         return self._keeper.output_fault is not None

@@ -136,7 +136,8 @@ VERBS: Final = (
     Verb(
         "toggle",
         "one button: play, pause, resume",
-        "Play when idle, pause when playing, resume when paused. While a stop fades it is\nrefused; play takes a stop back.",
+        "Play when idle, pause when playing, resume when paused. While a stop fades it is\nrefused; play takes "
+        "a stop back.",
         _nothing,
         _no_fields,
     ),
