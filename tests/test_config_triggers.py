@@ -185,11 +185,10 @@ def test_no_trigger_plans_a_start_in_the_quiet_hours() -> None:
     (only,) = faults("topic: a, do: tonight, with: '0:30'", more=hours)
     assert only.endswith("with: 00:30 is in the quiet hours (23:30-06:30), in which no trigger starts sound")
     assert settings_of("topic: a, do: tonight, with: '23:00'", more=hours).rules
-    entry = "schedule: [{name: late, at: '23:00'}]\n"
-    moved = "topic: a, do: schedule, with: {entry: late, at: '%s'}"
-    (only,) = faults(moved % "3:05", more=hours + entry)
+    moved = "topic: a, do: schedule, with: {entry: weeknights, at: '%s'}"
+    (only,) = faults(moved % "3:05", more=hours)
     assert only.endswith("with: 03:05 is in the quiet hours (23:30-06:30), in which no trigger starts sound")
-    assert settings_of(moved % "23:15", more=hours + entry).rules
+    assert settings_of(moved % "23:15", more=hours + SCHEDULE).rules
 
 
 def test_all_faults_are_told_at_once() -> None:
