@@ -141,7 +141,7 @@ LOUDER = [
 ]
 
 
-@pytest.mark.parametrize(("command", "louder"), LOUDER, ids=str)
+@pytest.mark.parametrize(("command", "louder"), LOUDER, ids=[str(command) for command, _ in LOUDER])
 def test_what_makes_it_louder_depends_on_the_state_and_the_level(command: Command, louder: set[State]) -> None:
     """At volume 30: more than that at any time, and in the final fade whatever takes the fade back."""
     assert {state for state in State if would_be_louder(command, Standing(state, 30))} == louder
