@@ -33,7 +33,7 @@ from player.parts import Inbound, Parts, Quit, Reload
 from player.post import Post
 from player.session import Message, NewSettings, Session, Shutdown, Trouble
 from player.states import State
-from player.triggered import Triggered
+from player.triggered import Standing, Triggered
 from player.triggers.mailbox import Knock
 from player.watch import Heartbeat
 from player.wire.topics import Incoming, LinkDown, LinkUp
@@ -58,6 +58,7 @@ class App:
         self._desk = Desk()
         self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._desk.lane_of)
         self._config = config
+        self._state_dir = config.state_dir
         self._parts = parts
         self._watchers = tuple(watchers)
         self._diary = parts.make_diary(self.inbox.put)
@@ -120,7 +121,7 @@ class App:
         message = self._wait()
         now = self._now()
         self._act(message, now)
-        for found in self._triggered.take(now, lambda: self._session.state):
+        for found in self._triggered.take(now, lambda: Standing(self._session.state, self._session.volume)):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()
             self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
@@ -259,10 +260,11 @@ class App:
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
             self._post.open(fresh)
-        if "state_dir" in changed:
-            text = f"state_dir {fresh.state_dir} holds when the daemon is started again; until then nothing moves there"
+        if "state_dir" in changed and fresh.state_dir != self._state_dir:
+            text = f"state_dir {fresh.state_dir} holds when the daemon is started again; until then it is "
+            text += f"{self._state_dir}. Nothing moves there by itself"
             self._tell(News("settings_changed", text, {}), now)
         if "audio" in changed:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
             self._hand_over(Trouble("mixer", None), now)
-            self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put))
+            self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put), fresh.audio.hold_s)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from player.announced import DiscoverySettings
-from player.checks import check_name, check_range
+from player.checks import check_length, check_name, check_range
 
 CREDENTIAL: Final = "credential:"
 """A ``password_file`` that begins so names a credential of the service manager instead of a file."""
@@ -53,10 +53,15 @@ class MqttSettings:
         if not self.host:
             raise ValueError("host is empty")
         check_range("port", self.port, 1, 65535)
-        check_range("keepalive in seconds", self.keepalive_s, 5, 3600)
+        check_length("keepalive", self.keepalive_s, 5, 3600)
         for level in self.prefix.split("/"):
             check_name("prefix", level)
         for group in self.groups:
-            check_name("group", group)
-            if group == "all":
-                raise ValueError("group 'all' is built in: every speaker listens to it")
+            check_group(group)
+
+
+def check_group(name: str) -> None:
+    """Raise ValueError unless speakers can be called so together."""
+    check_name("group", name)
+    if name == "all":
+        raise ValueError("group 'all' is built in: every speaker listens to it")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from player.checks import check_range
+from player.checks import check_length, check_range
 from player.units import VOLUME_MAX
 
 LATEST_NIGHT_CAP_S: Final = 24 * 3600.0
@@ -27,7 +27,7 @@ class NightCap:
 
     def __post_init__(self) -> None:
         check_range("max", self.max, 1, VOLUME_MAX)
-        check_range("after", self.after_s, 0, LATEST_NIGHT_CAP_S)
+        check_length("after", self.after_s, 0, LATEST_NIGHT_CAP_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class SessionSettings:
     resume_s: float = 10 * 60.0
 
     def __post_init__(self) -> None:
-        check_range("max", self.max_s, 10 * 60, 24 * 3600)
-        check_range("rearm_within", self.rearm_s, 0, 3600)
-        check_range("resume_within", self.resume_s, 0, 3600)
+        check_length("max", self.max_s, 10 * 60, 24 * 3600)
+        check_length("rearm_within", self.rearm_s, 0, 3600)
+        check_length("resume_within", self.resume_s, 0, 3600)
 
 
 class GuardMode(StrEnum):
@@ -95,7 +95,7 @@ class GuardSettings:
     asleep_after_s: float = 20 * 60.0
 
     def __post_init__(self) -> None:
-        check_range("asleep_after", self.asleep_after_s, 0, LATEST_ASLEEP_S)
+        check_length("asleep_after", self.asleep_after_s, 0, LATEST_ASLEEP_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ A command asks, an order tells the engine, an event reports; the three are never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from player.checks import check_range
+from player.checks import check_length, check_range
 from player.settings import MAX_FADE_OUT_S, MAX_TIMER_S, TimerSetting
 from player.units import VOLUME_MAX
 
@@ -29,9 +29,9 @@ class Play:
         if self.volume is not None:
             check_range("volume", self.volume, 0, VOLUME_MAX)
         if self.fade_in_s is not None:
-            check_range("fade_in", self.fade_in_s, 0, 3600)
+            check_length("fade_in", self.fade_in_s, 0, 3600)
         if self.fade_out_s is not None:
-            check_range("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
+            check_length("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Toggle:
-    """One button: play when idle, pause when playing, resume when paused."""
+    """One button: play when idle, pause when playing, resume when paused; a stop that fades it does not take back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Seek:
     is_relative: bool = False
 
     def __post_init__(self) -> None:
-        check_range("position in seconds", self.position_s, -86400 if self.is_relative else 0, 86400)
+        check_length("position", self.position_s, -86400 if self.is_relative else 0, 86400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class ExtendTimer:
     by_s: float
 
     def __post_init__(self) -> None:
-        check_range("minutes", self.by_s / 60, -MAX_TIMER_S / 60, MAX_TIMER_S / 60)
+        check_length("by", self.by_s, -MAX_TIMER_S, MAX_TIMER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class SetFade:
     fade_out_s: float
 
     def __post_init__(self) -> None:
-        check_range("fade in seconds", self.fade_out_s, 0, MAX_FADE_OUT_S)
+        check_length("fade", self.fade_out_s, 0, MAX_FADE_OUT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,14 @@ Command: TypeAlias = (
     | Tonight | NotTonight | GetStatus
 )  # fmt: skip
 
+VERBS: Final[dict[type, str]] = {
+    Play: "play", Stop: "stop", Pause: "pause", Resume: "resume", Toggle: "toggle", Next: "next", Seek: "seek",
+    SetVolume: "volume", SetTimer: "timer", ExtendTimer: "extend", SetFade: "fade", SetPlaylist: "playlist",
+    SetSchedule: "schedule", SetStartTime: "schedule", NeverAgain: "never_again", AllowAgain: "never_again",
+    SkipTonight: "skip_tonight", Tonight: "tonight", NotTonight: "tonight", GetStatus: "status",
+}  # fmt: skip
+"""The word that people write for each command."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
@@ -201,8 +209,15 @@ class Request:
     Attributes:
         origin: who asked, as it is shown: ``mqtt``, ``cli``, ``schedule:weeknights``, ``trigger:button``, ``signal``.
         reply_to: where an answer is wanted; None when nobody waits for one.
+        typed: the verb as it was written, where it was; ``timer +15m`` and ``extend`` are the same command.
     """
 
     command: Command
     origin: str
     reply_to: ReplyTo | None = None
+    typed: str | None = field(default=None, compare=False)
+
+    @property
+    def verb(self) -> str:
+        """The verb, for people."""
+        return self.typed or VERBS[type(self.command)]

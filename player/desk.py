@@ -15,6 +15,7 @@ from player.commands import Command, GetStatus, ReplyTo, Request, Stop
 from player.errors import Refused
 from player.events import Answer, Event, News
 from player.inbox import Lane, Refusal
+from player.wire import media
 from player.wire.topics import Incoming, Topics, may_stop, parse, reply_to
 
 REPEAT_S: Final = 5.0
@@ -53,6 +54,8 @@ class Desk:
         """How the inbox is to treat it; any thread, quick for what is no stop."""
         if isinstance(message, Request):
             return Lane.STOP if isinstance(message.command, Stop) else Lane.COMMAND
+        if self.topics is not None and message.topic == media.volume_set(self.topics):
+            return Lane.COMMAND
         if self.topics is None or self.topics.verb_of(message.topic) is None:
             return Lane.OTHER
         try:

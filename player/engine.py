@@ -42,7 +42,7 @@ from player.outlet import Outlet, Written
 from player.ports import Decoder, Sink
 from player.safety import STOP_NOW_S
 from player.settings import Settings
-from player.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames
+from player.units import CHANNELS, SILENCE_DB, to_frames
 
 BLOCK_FRAMES: Final = 4_800
 """100 ms: few wake-ups, and a command is heard soon."""
@@ -81,9 +81,10 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class _UseSink:
-    """A reload named another output; taken when nothing sounds."""
+    """A reload named another output, or another way with it; taken when nothing sounds."""
 
     sink: Sink
+    hold_s: float
 
 
 class Engine:
@@ -111,14 +112,14 @@ class Engine:
         self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
         self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._tap = settings.tap
-        self._hold_blocks = round(settings.hold_s * RATE_HZ / BLOCK_FRAMES)
+        self._hold_s = settings.hold_s
         self._idle_blocks = 0
         self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
         self._silence: Block = np.zeros((BLOCK_FRAMES, CHANNELS), np.float32)
         self._first_order: EngineOrder | _UseSink | None = None
         self._then: Then | None = None
         self._held_db = 0.0
-        self._new_sink: Sink | None = None
+        self._new_sink: _UseSink | None = None
         self._is_held = False
         self._has_quit = False
 
@@ -126,9 +127,9 @@ class Engine:
         """Hand over an order; from any thread, never blocks."""
         self._orders.put(order)
 
-    def replace_sink(self, sink: Sink) -> None:
-        """Use another output once nothing sounds; from any thread, never blocks."""
-        self._orders.put(_UseSink(sink))
+    def replace_sink(self, sink: Sink, hold_s: float) -> None:
+        """Use another output, held open so long, once nothing sounds; from any thread, never blocks."""
+        self._orders.put(_UseSink(sink, hold_s))
 
     @property
     def is_idle(self) -> bool:
@@ -185,7 +186,8 @@ class Engine:
 
     def _is_resting(self) -> bool:
         """Nothing to do until an order comes; a missing device is looked for even then."""
-        return self.is_idle and self._outlet.is_open and self._idle_blocks >= self._hold_blocks and self._orders.empty()
+        was_held = self._idle_blocks * BLOCK_FRAMES >= to_frames(self._hold_s)
+        return self.is_idle and self._outlet.is_open and was_held and self._orders.empty()
 
     def _take_orders(self) -> None:
         if self._first_order is not None:
@@ -214,8 +216,8 @@ class Engine:
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
             case Guard(is_strict):
                 self._chain.guard.is_strict = is_strict
-            case _UseSink(sink):
-                self._new_sink = sink
+            case _UseSink():
+                self._new_sink = order
             case Quit():
                 self._has_quit = True
 
@@ -239,7 +241,8 @@ class Engine:
 
     def _change_sink_if_silent(self) -> None:
         if self._new_sink is not None and (self.is_idle or not self._outlet.is_open):
-            self._outlet.replace(self._new_sink)
+            self._outlet.replace(self._new_sink.sink)
+            self._hold_s = self._new_sink.hold_s
             self._new_sink = None
 
     def _render(self) -> Block:

@@ -73,7 +73,9 @@ class Homes:
         return (*speaker.filters, speaker.settings.birth, neighbours, *player)
 
     def inherit(self, earlier: Homes) -> None:
-        """Take over what an earlier config announced at this broker under topics that are not looked at any more."""
+        """Take over what an earlier config left at this broker under topics that are not looked at any more."""
+        if earlier._speaker.topics.root != self._speaker.topics.root:
+            self._old_roots.add(earlier._speaker.topics.root)
         self._known |= {topic: b"?" for topic in earlier._known if not self._speaker.is_own(topic)}
 
     # What comes in.

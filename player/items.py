@@ -29,6 +29,11 @@ class Playing:
     is_sounding: bool = False
 
     @property
+    def can_seek(self) -> bool:
+        """Whether it sounds, or would if it were not being sought in: its length is known from before then."""
+        return self.is_sounding or self.duration_s is not None
+
+    @property
     def left_s(self) -> float | None:
         """What is left of it, None while it does not sound, or where nobody knows."""
         return None if self.duration_s is None or not self.is_sounding else self.duration_s - self.position_s

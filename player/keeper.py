@@ -154,7 +154,8 @@ class Keeper:
         """A new session; over one that sounds it is blended in and moves to its own level."""
         before = self.run
         if before is not None:
-            self._tell_end(before, "taken_over", now, out)
+            self._tell_end(before, "taken_over", now, out, f"taken over by {start.why}")
+        self.give_up_interrupted(f"{start.why} started another one", out)
         self.rotation.begin(playlist.name)
         self.run = Run(start, self._programme(playlist, has_opening=True), self.settings, now)
         self.idle_volume = self.idle_timer = self.idle_fade_out_s = self.expired = None
@@ -178,6 +179,13 @@ class Keeper:
         if self.interrupted is not None:
             self.ended.append(self.interrupted.ended)
             self.interrupted = None
+
+    def give_up_interrupted(self, reason: str, out: Outcome) -> None:
+        """The session that was broken off, where there is one, does not go on, and that is told."""
+        if self.interrupted is not None:
+            text = f"the session that was broken off does not go on: {reason}"
+            out.tell("session_lost", text, reason=reason, playlist=self.interrupted.playlist)
+            self.forget_interrupted()
 
     def _begin(self, run: Run, now: Now, out: Outcome) -> None:
         start, playlist = run.start, run.programme.playlist
@@ -231,7 +239,7 @@ class Keeper:
             return play
         return rearmed(play, self.expired[1], self.choices, self.settings)
 
-    def _tell_end(self, run: Run, reason: str, now: Now, out: Outcome) -> None:
+    def _tell_end(self, run: Run, reason: str, now: Now, out: Outcome, said: str | None = None) -> None:
         run.taming.tell(out)
         played_s = now.boot_s - run.started.boot_s
         self.ended.append(
@@ -239,7 +247,7 @@ class Keeper:
         )
         out.tell(
             "session_ended",
-            f"session ended after {format_duration(played_s)} ({reason})",
+            f"session ended after {format_duration(played_s)} ({said or reason})",
             reason=reason,
             why=run.why,
             minutes=round(played_s / 60, 1),
@@ -261,7 +269,7 @@ class Keeper:
 
     def change_settings(self, settings: Settings, now: Now, out: Outcome) -> None:
         """Touch only what changed; what sounds goes on, and a lower maximum is reached by a ramp."""
-        old, self.settings = self.settings, settings
+        old, self.settings, told = self.settings, settings, "the config was read again"
         out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, settings.limits.target_lufs))
         for playlist in settings.playlists:
             if playlist != old.playlist(playlist.name):
@@ -276,13 +284,13 @@ class Keeper:
             self.run.asleep.settings = self.run.tapering.settings = settings
             self.run.programme.limits = settings.limits
             if settings.session != old.session:
-                self.run.ending.limit(settings.session, now.boot_s)
+                told += _limit(self.run, settings, now.boot_s)
             if settings.session.taper != old.session.taper:
                 self.run.tapering.begin_anew(now.boot_s)
             # the final fade is above a lower maximum for a short while at most, and does not come up again for it
             if self.run.volume > settings.volume.max and self.run.state is not State.FADING_OUT:
                 self.run.set_volume(settings.volume.max, now.boot_s, out)
-        out.tell("settings_changed", "the config was read again")
+        out.tell("settings_changed", told)
 
     def _forget_removed_playlists(self) -> None:
         """What a reload took away is not looked up any more, but for what still plays."""
@@ -297,3 +305,13 @@ class Keeper:
             self.selected_playlist = None
         if self.idle_volume is not None:
             self.idle_volume = self.settings.volume.cap(self.idle_volume)
+
+
+def _limit(run: Run, settings: Settings, now_s: float) -> str:
+    """The session that runs obeys new limits; returns what to say of an end that this has moved."""
+    before_s = run.ending.left_s(now_s)
+    run.ending.limit(settings.session, now_s)
+    left_s = run.ending.left_s(now_s)
+    if left_s is None or left_s == before_s:
+        return ""
+    return f"; session.max has changed, so it is silent in {format_duration(left_s)}"

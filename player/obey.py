@@ -42,7 +42,7 @@ from player.run import Run
 from player.safety import STOP_NOW_S
 from player.settings import TimerMode, TimerSetting
 from player.states import OBEYED, State
-from player.units import format_duration
+from player.units import format_duration, format_place
 
 ENDS: Final = {TimerMode.END_OF_TRACK: "the end of the track", TimerMode.END_OF_PLAYLIST: "the end of the playlist"}
 
@@ -51,9 +51,13 @@ def obey(keeper: Keeper, request: Request, now: Now, out: Outcome) -> str:
     """Carry a request out. Returns what was done, for people; raises Refused, and then nothing has changed."""
     command = request.command
     if type(command) not in OBEYED[keeper.state]:
-        verb = type(command).__name__.removeprefix("Set").removeprefix("Get").lower()
-        raise Refused(f"{verb}: nothing is playing" if keeper.run is None else f"{verb}: the session is ending")
+        why = "nothing is playing" if keeper.run is None else f"the session is ending{_way_back(command)}"
+        raise Refused(f"{request.verb}: {why}")
     return _carry_out(keeper, command, request.origin, now, out)
+
+
+def _way_back(command: Command) -> str:
+    return "; play takes that back" if isinstance(command, Toggle | Resume) else ""
 
 
 def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Outcome) -> str:
@@ -132,7 +136,7 @@ def _stop(keeper: Keeper, stop: Stop, out: Outcome) -> str:
     run = keeper.run
     if run is None:
         was_waiting = keeper.interrupted is not None
-        keeper.forget_interrupted()
+        keeper.give_up_interrupted("it was stopped by hand", out)
         return "the session that was broken off does not come back" if was_waiting else "nothing is playing"
     if run.state is not State.STOPPING or stop.now:
         run.stop(STOP_NOW_S if stop.now else keeper.settings.fades.stop_s, "stop", out)
@@ -173,15 +177,16 @@ def _next(run: Run, out: Outcome) -> str:
 
 def _seek(run: Run, seek: Seek, out: Outcome) -> str:
     playing = run.programme.current
-    if playing is None or not playing.is_sounding:
+    if playing is None or not playing.can_seek:
         raise Refused("seek: no track is playing yet")
     if playing.track.is_stream:
         raise Refused(f"seek: {playing.track.title} is a stream")
     position_s = seek.position_s + (playing.position_s if seek.is_relative else 0.0)
     if playing.duration_s is not None and position_s > playing.duration_s:
-        raise Refused(f"seek: {position_s:.0f} s is beyond the end; the track has {playing.duration_s:.0f} s")
+        place, end = format_place(position_s), format_place(playing.duration_s)
+        raise Refused(f"seek: {place} is beyond the end; the track lasts {end}")
     run.programme.seek(max(0.0, position_s), out)
-    return f"plays from {format_duration(max(0.0, position_s))}"
+    return f"plays from {format_place(position_s)}"
 
 
 def _set_volume(keeper: Keeper, command: SetVolume, now: Now, out: Outcome) -> str:
@@ -267,6 +272,6 @@ def _tell_timer(run: Run, now: Now, out: Outcome) -> str:
         out.tell("timer_set", text, mode=timer.mode.value)
         return text
     left_s = timer.remaining_s(now.boot_s) or 0.0
-    text = f"silent in {format_duration(left_s)}"
+    text = f"silent in {format_duration(left_s)}" if left_s else "nothing is left of the sleep timer: it stops now"
     out.tell("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
     return text

@@ -157,7 +157,9 @@ class Programme:
     def seek(self, position_s: float, out: Outcome) -> None:
         """Play the current track from another place."""
         assert self.current is not None
+        duration_s = self.current.duration_s
         self._play(self.current.track, out, Crossing.SKIP, start_s=position_s)
+        self.current.duration_s = duration_s
 
     def end_with(self, mode: TimerMode, out: Outcome) -> None:
         """Let nothing follow the current track, or each track once more, or go on for ever."""
@@ -260,10 +262,7 @@ class Programme:
         self._play_another(now_s, out, Crossing.BLEND)
 
     def _by_id(self, item_id: int) -> Playing | None:
-        for playing in (self.current, self._queued):
-            if playing is not None and playing.item.id == item_id:
-                return playing
-        return None
+        return next((one for one in (self.current, self._queued) if one is not None and one.item.id == item_id), None)
 
     def _playing(self, track: Track, start_s: float = 0.0) -> Playing:
         item = item_of(track, next(self._ids), start_s, self.playlist, self.limits)

@@ -6,6 +6,7 @@ Main thread, standard library, pure. What cannot be done is refused before anyth
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime
 from pathlib import PurePath
 from typing import Final, TypeVar
 
@@ -14,8 +15,9 @@ from player.commands import AllowAgain, NeverAgain, SkipTonight
 from player.errors import Refused, did_you_mean
 from player.events import Track
 from player.keeper import Keeper
-from player.night.memory import Ban, tonight
+from player.night.memory import Ban, night_of, tonight
 from player.outcome import Outcome
+from player.settings import Entry
 
 _Named = TypeVar("_Named", Track, Ban)
 _LEFT_OUT: Final = "track that is banned or left out"
@@ -91,6 +93,11 @@ def _named(what: str, name: str, among: Iterable[_Named]) -> _Named:
     raise Refused(f"no {what} {name!r}{did_you_mean(name, [one.title for one in choices])}")
 
 
+def _comes_in(once: Entry, night: date) -> bool:
+    """Whether a start that was planned by hand lies in a night."""
+    return once.only_on is not None and night_of(datetime.combine(once.only_on, once.at)) == night
+
+
 def _skip_tonight(keeper: Keeper, is_skipped: bool | None, now: Now, out: Outcome) -> str:
     if not now.trusted:
         raise Refused("skip_tonight: the clock is not set yet, so nobody knows which night this is")
@@ -98,5 +105,7 @@ def _skip_tonight(keeper: Keeper, is_skipped: bool | None, now: Now, out: Outcom
     skips = memory.skipped != night if is_skipped is None else is_skipped
     memory.skipped = night if skips else None
     text = "the schedule leaves tonight out" if skips else "the schedule starts tonight"
+    if skips and memory.once is not None and _comes_in(memory.once, night):
+        text += f", but for what was planned by hand at {memory.once.at:%H:%M}: `tonight off` takes that back"
     out.tell("skip_tonight_set", text, skipped=skips)
     return text

@@ -80,14 +80,20 @@ class Reprise:
         reason = self._why_not(record, keeper.settings, now)
         gone_s = self._gone_s(record, now)
         if reason is not None:
-            self._give_up(keeper, record, reason, out)
+            self._give_up(keeper, reason, out)
         elif gone_s is not None and now.boot_s - self._since_s >= PAUSES_S[self.tries - 1]:
             self._go_on(keeper, record, gone_s, now, out)
         else:
             self._is_waiting = True
             self.problem = "a session was broken off; " + (
-                "it waits until the clock is set" if gone_s is None else f"it goes on soon, for the {self.tries}. time"
+                "it waits until the clock is set" if gone_s is None else self._attempt
             )
+
+    @property
+    def _attempt(self) -> str:
+        """Said while it waits: the same words all the time, so that they are told once."""
+        waits = format_duration(PAUSES_S[self.tries - 1])
+        return f"it goes on {waits} after the start of lull (attempt {self.tries} of {len(PAUSES_S)})"
 
     def _forgive(self, keeper: Keeper, now_s: float) -> None:
         run = keeper.run
@@ -125,13 +131,11 @@ class Reprise:
         )
         return "its planned end has come" if left_s - gone_s < 2 * SHORTEST_RISE_S else None
 
-    def _give_up(self, keeper: Keeper, record: Record, reason: str, out: Outcome) -> None:
-        keeper.forget_interrupted()
+    def _give_up(self, keeper: Keeper, reason: str, out: Outcome) -> None:
         self.problem = None
         if self.tries > len(PAUSES_S):
             self.problem = f"the session {reason} and stays silent; the journal says why, and play starts another one"
-        text = f"the session that was broken off does not go on: {reason}"
-        out.tell("session_lost", text, reason=reason, playlist=record.playlist)
+        keeper.give_up_interrupted(reason, out)
 
     def _go_on(self, keeper: Keeper, record: Record, gone_s: float, now: Now, out: Outcome) -> None:
         settings, gone_s = keeper.settings, max(0.0, gone_s)

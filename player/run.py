@@ -26,6 +26,7 @@ from player.start import Start
 from player.states import Move, State, moved
 from player.taming import Taming
 from player.tapering import Tapering
+from player.unheard import Unheard
 from player.units import SILENCE_DB, format_duration, volume_to_db
 
 _SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
@@ -62,7 +63,8 @@ class Run:
         self.level_db: float | None = None
         self.held_db = 0.0
         self.awaits_sound = True
-        self.is_output_lost = self.was_heard = self.is_resumed = self._is_cut_short = False
+        self.unheard = Unheard()
+        self.is_output_lost = self.is_resumed = self._is_cut_short = False
         self.ramp_db = SILENCE_DB
         self.silent_until_s: float | None = None
 
@@ -77,7 +79,7 @@ class Run:
         """Something sounds already: go to our own level from there, and call its stop off."""
         self.ramp_db = before.ramp_db
         self.awaits_sound = False
-        self.was_heard = before.was_heard
+        self.unheard = before.unheard
         self._rise(out, max(self.fade_in_s / 2, self._way_s()))
 
     def end(self) -> None:
@@ -195,7 +197,7 @@ class Run:
         self.ramp_db = report.volume_db
         self.level_db = report.level_db
         self.held_db = report.held_db
-        self.was_heard = self.was_heard or report.level_db > SILENCE_DB
+        self.unheard.hear(report.level_db)
         self.programme.on_progress(report)
 
     def on_arrived(self, report: RampArrived, out: Outcome) -> bool:
@@ -276,6 +278,12 @@ class Run:
             self.stop(STOP_NOW_S, self.ending.reason, out)
         elif self.state is State.PLAYING and not (self.awaits_sound or self.is_output_lost or self.silent_until_s):
             self._begin_fade_if_due(now_s, out)
+        self.unheard.expect(now_s if self._should_sound else None)
+
+    @property
+    def _should_sound(self) -> bool:
+        """Whether silence would be a fault: it plays, is not turned down to nothing, and nothing keeps it silent."""
+        return self.state is State.PLAYING and self.volume > 0 and not (self.is_output_lost or self.silent_until_s)
 
     def _keep_the_deadline(self, now_s: float, out: Outcome) -> None:
         """A long stop that was ordered shortly before the deadline is cut short, once."""
@@ -295,7 +303,7 @@ class Run:
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""
         due = [*self.ending.due_s(now_s), self.programme.retry_at_s, self.silent_until_s, self.taming.due_s()]
-        due += [self.tapering.due_s(self.volume), *self.asleep.due_s()]
+        due += [self.tapering.due_s(self.volume), *self.asleep.due_s(), self.unheard.due_s]
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
 

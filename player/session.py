@@ -33,11 +33,10 @@ from player.safety import STOP_NOW_S
 from player.settings import ONCE, Settings
 from player.shot import snapshot_of
 from player.states import State
+from player.unheard import NO_SOUND_S
 
 WAKE_S: Final = 10.0
 """The longest wait: a step of the wall clock is noticed within it."""
-NO_SOUND_S: Final = 20.0
-"""Without sound so long after a start something is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +90,11 @@ class Session:
     def state(self) -> State:
         """Where the session stands."""
         return self._keeper.state
+
+    @property
+    def volume(self) -> int:
+        """The person's level: of the running session, or for the next one."""
+        return self._keeper.volume
 
     @property
     def is_output_lost(self) -> bool:
@@ -184,7 +188,7 @@ class Session:
                 keeper.take_library(message, now, out)
             case Shutdown(over_s):
                 self._is_closing = True
-                keeper.forget_interrupted()
+                keeper.give_up_interrupted("the speaker is being switched off", out)
                 if keeper.run is not None:
                     keeper.run.stop(over_s, "shutdown", out)
             case NewSettings(settings):
@@ -276,10 +280,8 @@ class Session:
 def _problems_of(run: Run, now_s: float) -> list[str]:
     """What is wrong with the running session, a sentence each."""
     found = [run.programme.problem] if run.programme.problem else []
-    is_due = run.state is State.PLAYING and run.volume > 0
-    is_due = is_due and not found and now_s - run.started.boot_s > NO_SOUND_S
-    if is_due and not run.is_output_lost and not run.was_heard:
-        found.append(f"no sound {NO_SOUND_S:.0f} s after the start")
+    if not found and run.unheard.is_overdue(now_s):
+        found.append(f"nothing has been heard for {NO_SOUND_S:.0f} s, though it plays")
     if run.silent_until_s is not None:
         found.append("silent for a while: the sound broke off again and again")
     return found

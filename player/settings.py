@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from player.caps import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings
-from player.checks import check_name, check_range
+from player.checks import check_length, check_name, check_range
 from player.dates import Dates
 from player.safety import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.units import VOLUME_MAX
@@ -60,7 +60,7 @@ class TimerSetting:
         if self.mode is TimerMode.CLOCK:
             if self.duration_s is None:
                 raise ValueError("a clock timer needs a duration")
-            check_range("timer in seconds", self.duration_s, 1, MAX_TIMER_S)
+            check_length("timer", self.duration_s, 1, MAX_TIMER_S)
         elif self.duration_s is not None:
             raise ValueError(f"a timer {self.mode.value!r} has no duration")
 
@@ -108,11 +108,11 @@ class FadeSettings:
     volume_db_per_s: float = MAX_RISE_DB_PER_S
 
     def __post_init__(self) -> None:
-        check_range("fade_in", self.fade_in_s, 0, 3600)
-        check_range("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
-        check_range("crossfade", self.crossfade_s, 0, 60)
-        check_range("stop", self.stop_s, 0.5, 60)
-        check_range("pause", self.pause_s, 0.5, 30)
+        check_length("fade_in", self.fade_in_s, 0, 3600)
+        check_length("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
+        check_length("crossfade", self.crossfade_s, 0, 60)
+        check_length("stop", self.stop_s, 0.5, 60)
+        check_length("pause", self.pause_s, 0.5, 30)
         check_range("volume_rate", self.volume_db_per_s, 0.5, MAX_RISE_DB_PER_S)
 
 
@@ -182,9 +182,9 @@ class Entry:
         if self.volume is not None:
             check_range("volume", self.volume, 0, VOLUME_MAX)
         if self.fade_in_s is not None:
-            check_range("fade_in", self.fade_in_s, 0, 3600)
+            check_length("fade_in", self.fade_in_s, 0, 3600)
         if self.fade_out_s is not None:
-            check_range("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
+            check_length("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
 
     def at_on(self, day: date) -> time | None:
         """The local time at which it starts on a date, None where it does not."""
@@ -242,8 +242,8 @@ class AudioSettings:
                 f"device {self.device!r} names a card by its number, which changes from boot to boot; "
                 "use its id, as in plughw:CARD=Headphones (aplay -L lists them)"
             )
-        check_range("buffer in seconds", self.buffer_s, 0.1, 0.5)
-        check_range("hold in seconds", self.hold_s, 0, 86400)
+        check_length("buffer", self.buffer_s, 0.1, 0.5)
+        check_length("hold", self.hold_s, 0, 86400)
 
 
 @dataclass(frozen=True, slots=True)

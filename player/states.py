@@ -86,18 +86,21 @@ MOVES: Final[dict[State, dict[Move, State]]] = {
 }
 
 _ALWAYS: Final = frozenset({
-    Play, Stop, Toggle, SetVolume, SetPlaylist, SetSchedule, SetStartTime, Tonight, NotTonight, SkipTonight,
+    Play, Stop, SetVolume, SetPlaylist, SetSchedule, SetStartTime, Tonight, NotTonight, SkipTonight,
     NeverAgain, AllowAgain, GetStatus,
 })  # fmt: skip
 _RUNNING: Final = frozenset({Next, Seek, SetTimer, SetFade, ExtendTimer})
 OBEYED: Final[dict[State, frozenset[type]]] = {
-    State.IDLE: _ALWAYS | {SetTimer, SetFade},
-    State.PLAYING: _ALWAYS | _RUNNING | {Pause, Resume},
-    State.PAUSED: _ALWAYS | _RUNNING | {Pause, Resume},
-    State.FADING_OUT: _ALWAYS | _RUNNING | {Pause, Resume},
+    State.IDLE: _ALWAYS | {Toggle, SetTimer, SetFade},
+    State.PLAYING: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
+    State.PAUSED: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
+    State.FADING_OUT: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
     State.STOPPING: _ALWAYS,
 }
-"""Which commands are obeyed in which state; asking for what is already so is obeyed too."""
+"""Which commands are obeyed in which state; asking for what is already so is obeyed too.
+
+A stop is taken back by play alone, which asks for sound by name. A toggle is one button in the dark: pressed while the
+stop still fades it is a nervous second press, and must not bring back what somebody has just ended."""
 
 
 def moved(state: State, move: Move) -> State:

@@ -1,21 +1,23 @@
 """Triggers in the daemon: from messages on other people's topics to requests for the session.
 
 The link's thread calls `deliver`, which only lays messages into a bounded mailbox; all else is the main thread's.
-Between a trigger that fires and the session stand two rules about sound that begins, because nobody is there who asked
-for it by name: in the quiet hours no trigger starts sound, and a trigger that starts it again and again (a switch that
-bounces, a loop through somebody's automation) is put to rest. Whether a command would start sound depends on what the
-speaker does at the moment: a toggle that would pause is always passed on, and so is every stop.
+Between a trigger that fires and the session stand two rules about sound, because nobody is there who asked for it by
+name: in the quiet hours no trigger starts sound or makes it louder, and a trigger that starts it again and again (a
+switch that bounces, a loop through somebody's automation) is put to rest. Whether a command would do that depends on
+what the speaker does at the moment: a toggle that would pause is always passed on, and so is every stop.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from player.clock import Now
-from player.commands import Command, Play, Request, Resume, Toggle
+from player.commands import Command, ExtendTimer, Play, Request, Resume, SetTimer, SetVolume, Toggle
 from player.events import News
 from player.states import State
 from player.triggers.desk import Desk, Ruled
@@ -36,7 +38,7 @@ PER_S: Final = 60.0
 
 _SOUNDLESS: Final[dict[type, frozenset[State]]] = {
     Play: frozenset({State.IDLE, State.PAUSED, State.FADING_OUT, State.STOPPING}),
-    Toggle: frozenset({State.IDLE, State.PAUSED, State.STOPPING}),
+    Toggle: frozenset({State.IDLE, State.PAUSED}),
     Resume: frozenset({State.PAUSED, State.FADING_OUT}),
 }
 """Where a command begins sound, or brings back what is about to be silent."""
@@ -44,23 +46,50 @@ _SOUNDLESS: Final[dict[type, frozenset[State]]] = {
 Arrival: TypeAlias = Incoming | LinkUp | LinkDown
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the speaker does at the moment, and the person's level: of this session, or for the next one."""
+
+    state: State
+    volume: int
+
+
 def would_start(command: Command, state: State) -> bool:
     """Whether the command begins sound in that state."""
     return state in _SOUNDLESS.get(type(command), frozenset())
 
 
-def quiet_refusal(quiet_hours: DayPart | None, now: Now) -> str | None:
-    """Why sound may not be started by a trigger at this time of day; None where it may.
+def would_be_louder(command: Command, standing: Standing) -> bool:
+    """Whether the command makes what sounds louder, or what sounds next.
+
+    In the final fade that is whatever takes the fade back, for it brings the person's level up again: a timer, its
+    extension, even a lower volume, unless that is 0.
+    """
+    is_fading = standing.state is State.FADING_OUT
+    match command:
+        case SetVolume(volume, is_relative):
+            wanted = max(0, volume + (standing.volume if is_relative else 0))
+            return wanted > standing.volume or (is_fading and wanted > 0)
+        case Play(volume=int(volume)):
+            return volume > standing.volume
+        case SetTimer() | ExtendTimer():
+            return is_fading
+        case _:
+            return False
+
+
+def quiet_refusal(command: Command, standing: Standing, quiet_hours: DayPart | None, now: Now) -> str | None:
+    """Why a trigger may not ask for this at this time of day; None where it may.
 
     While the clock is not set, any time may be a quiet one.
     """
-    if quiet_hours is None:
+    starts = would_start(command, standing.state)
+    if quiet_hours is None or not (starts or would_be_louder(command, standing)):
         return None
+    rule = f"in the quiet hours ({quiet_hours}) no trigger {'starts sound' if starts else 'makes it louder'}"
     if not now.trusted:
-        return f"the clock is not set yet, and in the quiet hours ({quiet_hours}) no trigger starts sound"
-    if quiet_hours.has(now.wall.time()):
-        return f"in the quiet hours ({quiet_hours}) no trigger starts sound"
-    return None
+        return f"the clock is not set yet, and {rule}"
+    return rule if quiet_hours.has(now.wall.time()) else None
 
 
 class Restraint:
@@ -95,6 +124,7 @@ class Triggered:
         self._mailbox = Mailbox()
         self._desk = Desk()
         self._restraints: dict[Trigger, Restraint] = {}
+        self._told_s: dict[Trigger, float] = {}
         self._given_up = 0
         self._listen: Callable[[tuple[str, ...]], None] = lambda _filters: None
         self.change(settings)
@@ -112,6 +142,7 @@ class Triggered:
         self._listen(self._filters)
         before = self._restraints
         self._restraints = {rule: before.get(rule) or Restraint() for rule in settings.rules if rule.can_start}
+        self._told_s = {rule: at_s for rule, at_s in self._told_s.items() if rule in settings.rules}
 
     def deliver(self, arrival: Arrival) -> None:
         """Take what came over the link, on its thread; never blocks."""
@@ -136,31 +167,31 @@ class Triggered:
         """How long no ``for`` ends; infinite while none runs."""
         return self._desk.wait_s(now_s)
 
-    def take(self, now: Now, state: Callable[[], State]) -> Iterator[Request | News]:
+    def take(self, now: Now, standing: Callable[[], Standing]) -> Iterator[Request | News]:
         """What the triggers ask for now.
 
-        Carry each request out before the next one is asked for, because that depends on ``state``. A refusal is news;
-        one that is repeated is not.
+        Carry each request out before the next one is asked for, because that depends on ``standing``. A refusal is
+        news; one that is repeated is not.
         """
         for item in self._mailbox.take():
             if isinstance(item, Break):
                 self._desk.lose_touch()
                 continue
             for ruled in self._desk.take(item, now):
-                yield from self._judge(ruled, now, state(), quoted(item.payload[:64].decode("utf-8", "replace")))
+                yield from self._judge(ruled, now, standing(), quoted(item.payload[:64].decode("utf-8", "replace")))
         for ruled in self._desk.fall_due(now):
-            yield from self._judge(ruled, now, state(), ruled.verdict.why)
+            yield from self._judge(ruled, now, standing(), ruled.verdict.why)
         self._tell_given_up()
 
-    def _judge(self, ruled: Ruled, now: Now, state: State, reason: str) -> Iterator[Request | News]:
+    def _judge(self, ruled: Ruled, now: Now, standing: Standing, reason: str) -> Iterator[Request | News]:
         trigger = ruled.trigger
         if not ruled.fires:
             log.debug("%s: %s", trigger.origin, ruled.verdict.why)
             return
-        refusal, is_news = self._refusal(trigger, now, state)
+        refusal, is_news = self._refusal(trigger, now, standing)
         if refusal is None:
             text = f"{trigger.origin} asks for {trigger.asks}: {reason} on {ruled.topic}"
-            if would_start(trigger.command, state):
+            if would_start(trigger.command, standing.state):
                 news.info("%s", text, extra={"lull": {"trigger": trigger.name, "topic": ruled.topic}})
             else:
                 log.log(logging.INFO if trigger.can_start else logging.DEBUG, "%s", text)
@@ -169,14 +200,22 @@ class Triggered:
             text = f"{trigger.origin} ({ruled.topic}) may not {trigger.asks}: {refusal}"
             yield News("command_rejected", text, {"reason": text, "origin": trigger.origin})
 
-    def _refusal(self, trigger: Trigger, now: Now, state: State) -> tuple[str | None, bool]:
+    def _refusal(self, trigger: Trigger, now: Now, standing: Standing) -> tuple[str | None, bool]:
         """Why it may not be asked for, or None; and whether that is worth telling."""
-        if not would_start(trigger.command, state):
-            return None, False
-        refusal, is_news = self._restraints[trigger].refusal(now.boot_s)
-        if refusal is not None:
-            return refusal, is_news
-        return quiet_refusal(self._quiet_hours, now), True
+        is_start = would_start(trigger.command, standing.state)
+        if is_start:
+            refusal, is_news = self._restraints[trigger].refusal(now.boot_s)
+            if refusal is not None:
+                return refusal, is_news
+        refusal = quiet_refusal(trigger.command, standing, self._quiet_hours, now)
+        return refusal, is_start or (refusal is not None and self._is_new(trigger, now.boot_s))
+
+    def _is_new(self, trigger: Trigger, now_s: float) -> bool:
+        """Whether this trigger's last such refusal was told long ago: a knob that is turned at night is told once."""
+        is_new = now_s - self._told_s.get(trigger, -math.inf) >= PER_S
+        if is_new:
+            self._told_s[trigger] = now_s
+        return is_new
 
     def _tell_given_up(self) -> None:
         """Once for each flood is enough, and a flood counts as new after every thousand messages."""

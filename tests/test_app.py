@@ -62,6 +62,28 @@ def test_a_bad_config_on_reload_leaves_the_old_one_and_is_a_problem_until_it_is_
 
 
 @pytest.mark.slow
+def test_a_state_dir_that_moves_waits_for_the_next_start_and_that_is_said(house: House, tmp_path: Path) -> None:
+    """Once for each reload that names another one than is in use; back at the old one there is nothing to say."""
+
+    def told() -> list[str]:
+        events = house.link.fields("lull/bedroom/event")
+        return [event["text"] for event in events if event["event_type"] == "settings_changed"]
+
+    def reload(text: str, said: list[str]) -> None:
+        before = told()
+        house.write(text)
+        house.tell(Reload())
+        house.wait(lambda: told()[len(before) :] == said)
+
+    begun, again = CONFIG % 60, "the config was read again"
+    waits = f"state_dir {tmp_path}/new holds when the daemon is started again; until then it is /var/lib/lull. "
+    reload(begun + f"state_dir: {tmp_path}/new\n", [again, waits + "Nothing moves there by itself"])
+    reload(begun, [again])
+    reload(begun.replace("max: 60", "max: 50"), [again])
+    assert len(told()) == 4
+
+
+@pytest.mark.slow
 def test_a_problem_of_the_mixer_is_published_and_goes_with_the_audio_settings_it_belongs_to(house: House) -> None:
     """The sink tells it through the inbox; a reload of other settings leaves it, one of the audio section ends it."""
     house.deliver(Trouble("mixer", "mixer control PCM is not pinned"))

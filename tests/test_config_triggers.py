@@ -137,8 +137,8 @@ def test_quiet_hours_stand_beside_the_triggers() -> None:
         ("topic: a, above: loud, do: stop", ".above: 'loud' is no number"),
         ("topic: a, one_of: [], do: stop", ".one_of: is empty"),
         ("topic: a, for: 10, do: stop", ".for: 10 has no unit"),
-        ("topic: a, for: 25h, do: stop", ": for in seconds is 90000; allowed is 0.1 to 86400"),
-        ("topic: a, debounce: 2h, do: stop", ": debounce in seconds is 7200; allowed is 0 to 3600"),
+        ("topic: a, for: 25h, do: stop", ": for is 25h; allowed is 0.1s to 24h"),
+        ("topic: a, debounce: 2h, do: stop", ": debounce is 2h; allowed is 0s to 1h"),
         ("topic: a, only_between: 7-8, do: stop", ".only_between: '7' is no time of day"),
         ("topic: a, only_between: night, do: stop", ".only_between: 'night' is no part of a day; write it like 21:00"),
         ("topic: a, only_between: 7:00-7:00, do: stop", ".only_between: 07:00-07:00 begins when it ends"),
@@ -185,6 +185,10 @@ def test_no_trigger_plans_a_start_in_the_quiet_hours() -> None:
     (only,) = faults("topic: a, do: tonight, with: '0:30'", more=hours)
     assert only.endswith("with: 00:30 is in the quiet hours (23:30-06:30), in which no trigger starts sound")
     assert settings_of("topic: a, do: tonight, with: '23:00'", more=hours).rules
+    moved = "topic: a, do: schedule, with: {entry: weeknights, at: '%s'}"
+    (only,) = faults(moved % "3:05", more=hours)
+    assert only.endswith("with: 03:05 is in the quiet hours (23:30-06:30), in which no trigger starts sound")
+    assert settings_of(moved % "23:15", more=hours + SCHEDULE).rules
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from player.commands import ReplyTo, Request, SetVolume, Stop
 from player.desk import MAX_REMEMBERED, REPEAT_S, Desk, Taken
 from player.events import Answer, News
-from player.inbox import Refusal
+from player.inbox import MAX_WAITING, Inbox, Lane, Refusal
 from player.wire.topics import Incoming, Topics
+from tests.fakes.clock import FakeClock
 
 TOPICS = Topics("lull", "bedroom")
 LOUDER = Incoming("lull/bedroom/cmd/volume", b'{"volume": "+5", "id": "7"}')
@@ -92,3 +93,19 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(1000):
         desk.take(Incoming(LOUDER.topic, b'{"volume": "+5", "id": "%d"}' % number), 0.0)
     assert len(desk._done) == MAX_REMEMBERED
+
+
+def test_the_media_players_volume_is_a_command_and_other_peoples_topics_are_not() -> None:
+    """It waits, is counted and is voided by a stop as a volume on a command topic is."""
+    desk = Desk(TOPICS)
+    dial = Incoming("lull/bedroom/media/volume/set", b"0.4")
+    assert desk.lane_of(dial) is desk.lane_of(LOUDER) is Lane.COMMAND
+    assert desk.lane_of(Incoming("lull/kitchen/media/volume/set", b"0.4")) is Lane.OTHER
+    assert desk.lane_of(Incoming("homeassistant/status", b"online")) is Lane.OTHER
+    clock = FakeClock()
+    inbox: Inbox[Incoming] = Inbox(clock, desk.lane_of)
+    for _ in range(1000):
+        inbox.put(dial)
+    taken = [inbox.get(timeout=0) for _ in range(MAX_WAITING)]
+    assert taken == [dial] * MAX_WAITING
+    assert isinstance(inbox.get(timeout=0), Refusal)

@@ -306,13 +306,24 @@ def test_another_output_is_taken_while_the_first_one_is_missing() -> None:
     rig.play("a")
     rig.run(2.0)
     other = FakeSink(rig.clock)
-    rig.engine.replace_sink(other)
+    rig.engine.replace_sink(other, 1.0)
     rig.run(2.0)
     assert other.is_open
     assert [type(report) for report in rig.reported(OutputLost) + rig.reported(OutputFound)] == [
         OutputLost,
         OutputFound,
     ]
+
+
+def test_how_long_the_device_is_held_open_can_be_changed() -> None:
+    """A reload says so together with the output: a second becomes three."""
+    rig = Rig({"a": constant()}, hold_s=1.0)
+    for hold_s, is_open in ((1.0, False), (3.0, True)):
+        rig.engine.replace_sink(other := FakeSink(rig.clock), hold_s)
+        rig.run(0.3)
+        rig.run(2.0)
+        assert rig.engine._is_resting() is not is_open
+        assert other.is_open
 
 
 def test_whatever_a_device_raises_the_thread_goes_on() -> None:
@@ -325,7 +336,7 @@ def test_whatever_a_device_raises_the_thread_goes_on() -> None:
             super().open()
 
     rig = Rig({"a": constant()})
-    rig.engine.replace_sink(Odd(rig.clock))
+    rig.engine.replace_sink(Odd(rig.clock), 1.0)
     rig.run(6.0)
     assert [report.reason for report in rig.reported(OutputLost)] == ["a bug in a driver"]
     assert len(rig.reported(OutputFound)) == 1

@@ -245,6 +245,24 @@ def test_another_prefix_on_reload_takes_the_old_announcement_back() -> None:
     assert [topic for topic in broker.retained if topic.endswith("/config")] == [DEVICE]
 
 
+@pytest.mark.parametrize("mode", list(DiscoveryMode))
+def test_another_prefix_name_and_id_at_once_on_reload_leave_nothing_behind(mode: DiscoveryMode) -> None:
+    """Nothing at the broker leads from the new speaker to the old one; what the old one knew does, announced or not."""
+    broker = Broker()
+    old = homes(mode=mode)
+    broker.meet(old)
+    broker.take(old.announce(PLAYING, LATER))
+    broker.retained |= {"lull/bedroom/state": b"{}", "lull/bedroom/availability": b"offline"}
+    new = Homes(
+        Speaker(DiscoverySettings(mode=mode, id="other"), IDENTITY, Topics("home", "nursery")), random.Random(1)
+    )
+    new.inherit(old)
+    broker.meet(new, 20.0)
+    broker.take(new.announce(PLAYING, 40.0))
+    left = {topic for topic in broker.retained if not topic.startswith("home/nursery/")}
+    assert not [topic for topic in left if "lull" in topic or "other" not in topic]
+
+
 def test_who_leaves_a_broker_takes_everything_back() -> None:
     """Whatever is known to stand there, told by this one or by an earlier one."""
     broker = Broker()

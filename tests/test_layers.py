@@ -28,7 +28,7 @@ LAYERS = [
     {"config"},
     {"outcome", "start", "states", "watch", "items", "inbox"},
     {"choice", "desk"},
-    {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
+    {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme", "unheard"},
     {"run"},
     {"rearming"},
     {"keeper"},
@@ -53,6 +53,7 @@ STRANGERS = [
         "asleep",
         "taming",
         "setbacks",
+        "unheard",
         "levels",
         "programme",
         "obey",
@@ -85,7 +86,7 @@ STANDARD_ONLY = {
     "units", "errors", "bucket", "clock", "safety", "checks", "dates", "caps", "announced", "broker", "settings",
     "measured", "commands", "orders", "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning", "shot",
+    "levels", "asleep", "taming", "setbacks", "unheard", "coming", "recall", "ending", "tapering", "planning", "shot",
     "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",
 }  # fmt: skip
 """Modules that run on the standard library alone."""

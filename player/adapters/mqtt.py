@@ -301,8 +301,8 @@ class MqttLink(Link):
 
     Args:
         deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
-        password: shown nowhere.
         others: filters on which everything is wanted, what is retained included.
+        password: reads it for each attempt anew, so that a file may be corrected meanwhile. Shown nowhere.
     """
 
     def __init__(
@@ -310,11 +310,11 @@ class MqttLink(Link):
         settings: MqttSettings,
         device: str,
         deliver: Callable[[Incoming | LinkUp | LinkDown], None],
-        password: str | None = None,
         others: tuple[str, ...] = (),
+        password: Callable[[MqttSettings], str | None] = read_password,
     ) -> None:
         def connect(plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> Broker:
-            return Broker(settings, password, plan, on_up, on_message)
+            return Broker(settings, password(settings), plan, on_up, on_message)
 
         topics = Topics(settings.prefix, device, settings.groups)
         super().__init__(topics, client_id_of(settings.prefix, device), deliver, connect, others=others)

@@ -43,11 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list, or have one taken back; returns the exit code."""
-    if args.undo is not None:
-        from player.cli import client
+    from player.cli import client
 
+    if args.undo is not None:
         args.verb, args.track, args.undo = _VERB, args.undo, True
         return client.run(args)
+    refused = client.refuse_audience(args, "bans without --undo")
+    if refused:
+        return refused
     from player.adapters.memory_file import look_into
 
     recalled, _ = look_into(state_dir(args.config))

@@ -7,13 +7,16 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.broker import CREDENTIAL, MqttSettings
-from player.caps import GuardMode, GuardSettings
+from player.caps import GuardMode, GuardSettings, RestNights, SessionSettings
+from player.coming import playlist_of
 from player.errors import ConfigError
+from player.night.memory import tonight
+from player.night.rest import is_rest
 from player.safety import SHORTEST_RISE_S
 from player.settings import (
     DAYS,
@@ -90,10 +93,13 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     yield from _rows("ceiling", [f"{settings.limits.ceiling_dbtp:g} dBTP"])
     yield from _rows("guard", [_guard(settings.guard)])
     yield from _rows("timer", [_timer(settings.timer)])
+    yield from _rows("session", _session(settings.session))
     playlists = [line for playlist in settings.playlists[:LISTED] for line in _playlist(playlist, settings)]
     yield from _rows("playlists", [*playlists, *_more(len(settings.playlists))])
     entries = [_entry(entry, settings) for entry in settings.schedule[:LISTED]]
     yield from _rows("schedule", [*entries, *_more(len(settings.schedule))] or ["nothing starts by itself"])
+    yield from _rows("away", _away(settings))
+    yield from _rows("rest", _rest(settings.rest_nights, wall))
     yield from _rows("next", [_next(settings, wall)])
     yield from _rows("triggers", _triggers(config.triggers))
     yield from _rows("state", [str(config.state_dir)])
@@ -102,10 +108,11 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
 def notes(config: Config) -> Iterator[str]:
     """What is no fault and still worth knowing: files that are missing now, and wishes that will be bent."""
     for playlist in config.settings.playlists:
-        for path in playlist.paths:
+        for path in (*playlist.paths, *playlist.opening):
             if "://" not in path and not os.path.exists(path):
                 yield f"playlist {playlist.name}: {path} is not there now"
     yield from _output_notes(config.audio)
+    yield from _state_notes(config.state_dir)
     yield from _file_notes(config.mqtt)
     yield from _cap_notes(config.settings)
     yield from _trigger_notes(config.triggers)
@@ -181,6 +188,34 @@ def _timer(timer: TimerSetting) -> str:
     return timer.mode.value if timer.duration_s is None else format_duration(timer.duration_s)
 
 
+def _session(session: SessionSettings) -> Iterator[str]:
+    back = f"back within {format_duration(session.resume_s)} of a crash" if session.resume_s else "not after a crash"
+    again = (
+        "" if not session.rearm_s else f"; play within {format_duration(session.rearm_s)} of its end goes on as before"
+    )
+    yield f"{format_duration(session.max_s)} at most; {back}{again}"
+    if session.pause_holds_timer:
+        yield "a pause holds the sleep timer"
+    if session.taper is not None:
+        yield f"sinks by {session.taper.db_per_h:g} dB an hour once asleep, down to volume {session.taper.floor}"
+
+
+def _away(settings: Settings) -> list[str]:
+    """Nothing where nobody is."""
+    named = ", ".join([*map(str, settings.away[:LISTED]), *_more(len(settings.away))])
+    return [f"{named}: the schedule starts nothing"] if named else []
+
+
+def _rest(rests: RestNights | None, wall: datetime) -> list[str]:
+    """Nothing where every night is the same."""
+    if rests is None:
+        return []
+    ahead = (tonight(wall) + timedelta(days=days) for days in range(14))
+    night = next(night for night in ahead if is_rest(night, rests))
+    instead = "nothing" if rests.playlist is None else rests.playlist
+    return [f"{rests.per_week} a week, on which the schedule plays {instead}; the next one is that of {night:%a %d %b}"]
+
+
 def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:
     gain = f", {playlist.gain_db:+g} dB" if playlist.gain_db else ""
     default = " (the default)" if playlist.name == settings.first_playlist else ""
@@ -205,6 +240,8 @@ def _next(settings: Settings, wall: datetime) -> str:
     from player.night.schedule import next_start
 
     coming = next_start(settings.planned(), wall)
+    while coming is not None and playlist_of(*coming, settings) is None:
+        coming = next_start(settings.planned(), coming[1])  # a rest night
     if coming is None:
         return "no start is planned"
     entry, planned = coming
@@ -235,6 +272,16 @@ def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
         # a credential is there for the service alone
         if path is not None and not path.startswith(CREDENTIAL) and not os.access(path, os.R_OK):
             yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
+
+
+def _state_notes(folder: Path) -> Iterator[str]:
+    """A state directory in which nothing could be remembered."""
+    first = next(path for path in (folder, *folder.parents) if path.exists())
+    if not first.is_dir():
+        yield f"state_dir: {first} is no folder; nothing can be remembered"
+    elif not os.access(first, os.W_OK | os.X_OK):
+        what = folder if first == folder else f"{folder} is not there, and {first}"
+        yield f"state_dir: {what} cannot be written by this user"
 
 
 def _cap_notes(settings: Settings) -> Iterator[str]:

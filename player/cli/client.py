@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Check, connect, ask, show the answer; returns the exit code."""
     verb: Verb | None = args.verb
     if verb is not None and verb.name == "schedule" and args.value is None and args.at is None:
-        return starts.run(args)
+        return refuse_audience(args, "schedule without a value") or starts.run(args)
     try:
         fields = {} if verb is None else verb.fields(args)
         if verb is not None:
@@ -90,6 +90,14 @@ def run(args: argparse.Namespace) -> int:
         return _fail(error, USAGE)
     except NoAnswer as error:
         return _fail(error, NO_ANSWER)
+
+
+def refuse_audience(args: argparse.Namespace, what: str) -> int:
+    """Exit code 2 with a reason where ``--all`` or ``--group`` stands before what asks no speaker; otherwise 0."""
+    if not args.all and args.group is None:
+        return DONE
+    option = "--all" if args.all else "--group"
+    return _fail(f"{what} reads the files of this machine and asks no speaker; leave {option} out", USAGE)
 
 
 def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:

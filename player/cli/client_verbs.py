@@ -75,6 +75,14 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the state as JSON, as in docs/mqtt.md")
 
 
+def _add_extend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("value", nargs="?", metavar="T|-T", help="15m, 1h, 20 (minutes); 15 minutes if not given")
+
+
+def _extend_fields(args: argparse.Namespace) -> dict[str, Any]:
+    return {} if args.value is None else {"by": args.value}
+
+
 def _add_never_again(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("track", nargs="?", metavar="TRACK", help="its title or path; what plays if not given")
     parser.add_argument("--undo", action="store_true", help="allow it again; without TRACK the one banned last")
@@ -136,7 +144,8 @@ VERBS: Final = (
     Verb(
         "toggle",
         "one button: play, pause, resume",
-        "Play when idle, pause when playing, resume when paused.",
+        "Play when idle, pause when playing, resume when paused. While a stop fades it is\nrefused; play takes "
+        "a stop back.",
         _nothing,
         _no_fields,
     ),
@@ -167,6 +176,14 @@ VERBS: Final = (
             "45m, 1h30, 45 (minutes); with a sign from where it stands; end-of-track, end-of-playlist",
         ),
         _value_as("timer"),
+    ),
+    Verb(
+        "extend",
+        "move the end of the sleep timer",
+        "Move the end of the sleep timer, by a quarter of an hour where nothing is named.\n\n"
+        "    lull extend\n    lull extend 1h\n    lull extend -5m     sooner",
+        _add_extend,
+        _extend_fields,
     ),
     Verb(
         "playlist",

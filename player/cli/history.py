@@ -19,6 +19,17 @@ from player.units import format_duration
 
 NIGHTS: Final = 7
 MOST: Final = 1000
+_WORDS: Final = {
+    "stop": "stopped",
+    "timer": "ended by the sleep timer",
+    "end-of-track": "ended with the track",
+    "end-of-playlist": "ended with the playlist",
+    "never_again": "ended by a ban of its last track",
+    "max_session": "ended by session.max",
+    "taken_over": "taken over by the next start",
+    "shutdown": "ended with lull",
+}
+"""What ended a session, for people; other reasons stand there as they are."""
 DESCRIPTION = """\
 Show the last nights that had a session: when each session began, who started
 it, how long it lasted and what ended it, and the tracks that were heard. A
@@ -121,7 +132,7 @@ def _lines(night: Night) -> Iterator[str]:
 
 
 def _session(end: Ended) -> str:
-    return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; ended by {end.reason})"
+    return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {_WORDS.get(end.reason, end.reason)})"
 
 
 def _track(track: Heard) -> str:

@@ -13,7 +13,7 @@ from player.adapters.ebur128 import HopMeter
 from player.adapters.identity import identity_of
 from player.adapters.library import FileLibrary
 from player.adapters.memory_file import MemoryFile, look_into, this_boot
-from player.adapters.mqtt import MqttLink, read_password
+from player.adapters.mqtt import MqttLink
 from player.adapters.sinks import make_sink
 from player.adapters.store import SqliteStore
 from player.adapters.systemd import SystemdNotifier
@@ -67,4 +67,4 @@ def _store(state_dir: Path) -> Store:
 def _make_link(
     settings: MqttSettings, device: str, others: tuple[str, ...], deliver: Callable[[Arrival], None]
 ) -> MqttLink:
-    return MqttLink(settings, device, deliver, read_password(settings), others)
+    return MqttLink(settings, device, deliver, others)

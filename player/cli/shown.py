@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from player.settings import ONCE
 from player.units import format_duration
 
 
@@ -87,10 +88,13 @@ def _schedule(state: Mapping[str, Any]) -> str:
     if state.get("skip_tonight"):
         words.append("tonight is skipped")
     for name, entry in (state.get("entries") or {}).items():
-        if not entry.get("enabled", True):
-            words.append(f"{name} is off")
-        elif entry.get("moved"):
-            words.append(f"{name} was moved to {entry.get('at')}")
+        if name == ONCE:
+            starts = _moment(entry.get("next"), "%a %H:%M")
+            words.append(f"planned for once: {starts or entry.get('at')}")
+            continue
+        changed = [] if entry.get("enabled", True) else ["is off"]
+        changed += [f"was moved to {entry.get('at')}"] if entry.get("moved") else []
+        words += [f"{name} {' and '.join(changed)}"] if changed else []
     return ", ".join(words)
 
 

@@ -24,12 +24,12 @@ from player.cli.where import DEFAULT_CONFIG, chosen_config
 from player.clock import Clock, Now, SystemClock, moved
 from player.errors import LullError
 from player.states import OBEYED, State
-from player.triggered import quiet_refusal, would_start
+from player.triggered import Standing, quiet_refusal, would_start
 from player.triggers.desk import Desk, Ruled
 from player.triggers.filters import check_topic, matches
 from player.triggers.rules import DayPart, Trigger
 from player.triggers.watch import Ruling, Verdict, Watch
-from player.units import parse_time_of_day
+from player.units import VOLUME_MAX, parse_time_of_day
 from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
 from player.wire.values import as_object
 
@@ -69,6 +69,7 @@ def add_parser(commands: Any) -> None:
     test.add_argument(
         "--state", type=State, choices=list(State), default=State.IDLE, help="what the speaker does then (idle)"
     )
+    test.add_argument("--volume", type=_volume, metavar="N", help="how loud it is set then (volume.default)")
     test.set_defaults(run=run_test)
     watch = kinds.add_parser("watch", help="live", description=WATCH, formatter_class=raw, parents=[common])
     watch.set_defaults(run=run_watch)
@@ -107,20 +108,20 @@ class Told:
         }
 
 
-def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, state: State) -> tuple[str, bool]:
+def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standing: Standing) -> tuple[str, bool]:
     """What the speaker does with what a trigger asks for, and whether it does anything."""
-    command = trigger.command
+    command, state = trigger.command, standing.state
     if type(command) not in OBEYED[state]:
         return f"refused, because the speaker is {_word(state)}", False
-    if not would_start(command, state):
-        return f"obeyed (the speaker is {_word(state)}: no sound begins by this)", True
-    refusal = quiet_refusal(quiet_hours, now)
+    refusal = quiet_refusal(command, standing, quiet_hours, now)
     if refusal is not None:
         return f"refused: {refusal}", False
+    if not would_start(command, state):
+        return f"obeyed (the speaker is {_word(state)}: no sound begins by this)", True
     return f"sound begins at {now.wall:%H:%M} (the speaker is {_word(state)})", True
 
 
-def judge(trigger: Trigger, incoming: Incoming, now: Now, state: State, quiet_hours: DayPart | None) -> Told:
+def judge(trigger: Trigger, incoming: Incoming, now: Now, standing: Standing, quiet_hours: DayPart | None) -> Told:
     """What a trigger that knows of nothing else makes of one message."""
     if not matches(trigger.topic, incoming.topic):
         return Told(trigger, Verdict(Ruling.NOT, f"it listens to {trigger.topic}"))
@@ -134,12 +135,12 @@ def judge(trigger: Trigger, incoming: Incoming, now: Now, state: State, quiet_ho
         if late.ruling is not Ruling.FIRES:
             return Told(trigger, late)
         after = Verdict(Ruling.WAITS, f"{verdict.why}, unless it ends before")
-        return Told(trigger, after, *consequence(trigger, quiet_hours, then, state))
+        return Told(trigger, after, *consequence(trigger, quiet_hours, then, standing))
     if verdict.ruling is not Ruling.FIRES:
         return Told(trigger, verdict)
     if trigger.is_edge:
         verdict = Verdict(Ruling.FIRES, f"{verdict.why}, and was not before")
-    return Told(trigger, verdict, *consequence(trigger, quiet_hours, now, state))
+    return Told(trigger, verdict, *consequence(trigger, quiet_hours, now, standing))
 
 
 def run_test(args: argparse.Namespace) -> int:
@@ -153,7 +154,9 @@ def run_test(args: argparse.Namespace) -> int:
     payload = args.payload.encode("utf-8", "surrogateescape")
     incoming = Incoming(args.topic, payload, args.retained)
     quiet_hours = config.triggers.quiet_hours
-    told = [judge(rule, incoming, now, args.state, quiet_hours) for rule in config.triggers.rules]
+    volume = config.settings.volume.default if args.volume is None else args.volume
+    standing = Standing(args.state, volume)
+    told = [judge(rule, incoming, now, standing, quiet_hours) for rule in config.triggers.rules]
     if args.json:
         print(json.dumps(_fields(incoming, now, args.state, told), indent=2))
     else:
@@ -196,7 +199,7 @@ class Watcher:
         self._state_topic = state_topic
         self._clock = clock
         self._is_json = is_json
-        self._state = State.IDLE
+        self._standing = Standing(State.IDLE, 0)
 
     def turn(self, arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown]) -> str | LinkDown:
         """Wait for one message, or for a ``for`` that ends; empty text where nothing is to be told."""
@@ -211,18 +214,25 @@ class Watcher:
         if isinstance(arrival, LinkUp):
             return "" if self._is_json else f"listening to {', '.join(self._desk.filters)}"
         if arrival.topic == self._state_topic:
-            word = as_object(arrival.payload).get("state")
-            self._state = State(word) if word in set(State) else self._state
+            self._follow(as_object(arrival.payload))
             return ""
         now = self._clock.now()
         return self._text(arrival, now, self._desk.take(arrival, now))
+
+    def _follow(self, published: dict[str, Any]) -> None:
+        """What the speaker says of itself, as far as it can be understood."""
+        word, volume = published.get("state"), published.get("volume")
+        self._standing = Standing(
+            State(word) if word in set(State) else self._standing.state,
+            volume if isinstance(volume, int) else self._standing.volume,
+        )
 
     def _text(self, incoming: Incoming | None, now: Now, found: Iterable[Ruled]) -> str:
         told = [self._told(ruled, now) for ruled in found]
         if not told:
             return ""
         if self._is_json:
-            return json.dumps(_fields(incoming, now, self._state, told))
+            return json.dumps(_fields(incoming, now, self._standing.state, told))
         lines = [f"  {line}" for one in told for line in one.lines()]
         head = "time has come" if incoming is None else f"{incoming.topic} {_shown(incoming)}"
         return "\n".join(printable(line) for line in (f"{now.wall:%H:%M:%S} {head}", *lines))
@@ -230,7 +240,7 @@ class Watcher:
     def _told(self, ruled: Ruled, now: Now) -> Told:
         if not ruled.fires:
             return Told(ruled.trigger, ruled.verdict)
-        return Told(ruled.trigger, ruled.verdict, *consequence(ruled.trigger, self._quiet_hours, now, self._state))
+        return Told(ruled.trigger, ruled.verdict, *consequence(ruled.trigger, self._quiet_hours, now, self._standing))
 
 
 def _fields(incoming: Incoming | None, now: Now, state: State, told: list[Told]) -> dict[str, Any]:
@@ -274,6 +284,12 @@ def _time_of_day(text: str) -> time:
         return parse_time_of_day(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time of day; write it like 23:10") from None
+
+
+def _volume(text: str) -> int:
+    if not text.isdecimal() or int(text) > VOLUME_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no volume; write a whole number from 0 to {VOLUME_MAX}")
+    return int(text)
 
 
 def _word(state: State) -> str:

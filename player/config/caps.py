@@ -85,15 +85,15 @@ REST: Final = Keys((Key("per_week", "per_week", whole), Key("playlist", "playlis
 TAPER: Final = Keys((Key("by", "db_per_h", number, "dB per hour"), Key("floor", "floor", whole)), needs=("by",))
 SESSION: Final = Keys(
     (
-        Key("max", "max_s", duration_s, "seconds"),
+        Key("max", "max_s", duration_s),
         Key("pause_holds_timer", "pause_holds_timer", switch),
-        Key("rearm_within", "rearm_s", duration_s, "seconds"),
-        Key("resume_within", "resume_s", duration_s, "seconds"),
+        Key("rearm_within", "rearm_s", duration_s),
+        Key("resume_within", "resume_s", duration_s),
         Key("taper", "taper", _taper),
     )
 )
-NIGHT_CAP: Final = Keys((Key("max", "max", whole), Key("after", "after_s", duration_s, "seconds")), needs=("max",))
-GUARD: Final = Keys((Key("mode", "mode", _guard_mode), Key("asleep_after", "asleep_after_s", duration_s, "seconds")))
+NIGHT_CAP: Final = Keys((Key("max", "max", whole), Key("after", "after_s", duration_s)), needs=("max",))
+GUARD: Final = Keys((Key("mode", "mode", _guard_mode), Key("asleep_after", "asleep_after_s", duration_s)))
 MIXER: Final = Keys(
     (Key("control", "control", word), Key("value", "level", mixer_level)),
     needs=("control", "value"),

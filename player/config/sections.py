@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from player.broker import MqttProtocol, MqttSettings, TlsSettings
 from player.caps import RestNights
-from player.checks import check_name, check_range
+from player.checks import check_length, check_name
 from player.config.caps import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.dates import dates, own_times
 from player.config.discovery import discovery
@@ -27,6 +27,7 @@ from player.config.values import (
     days,
     duration_s,
     file_path,
+    group,
     host,
     number,
     one_of,
@@ -110,7 +111,7 @@ def _device(spot: Spot) -> str:
 
 def _catch_up_s(spot: Spot) -> float:
     seconds = duration_s(spot)
-    check_range("catch_up in seconds", seconds, 0, LONGEST_CATCH_UP_S)
+    check_length("catch_up", seconds, 0, LONGEST_CATCH_UP_S)
     return seconds
 
 
@@ -156,11 +157,11 @@ VOLUME: Final = Keys(
 )
 FADES: Final = Keys(
     (
-        Key("fade_in", "fade_in_s", duration_s, "seconds"),
-        Key("fade_out", "fade_out_s", duration_s, "seconds"),
-        Key("crossfade", "crossfade_s", duration_s, "seconds"),
-        Key("stop", "stop_s", duration_s, "seconds"),
-        Key("pause", "pause_s", duration_s, "seconds"),
+        Key("fade_in", "fade_in_s", duration_s),
+        Key("fade_out", "fade_out_s", duration_s),
+        Key("crossfade", "crossfade_s", duration_s),
+        Key("stop", "stop_s", duration_s),
+        Key("pause", "pause_s", duration_s),
         Key("volume_rate", "volume_db_per_s", number, "dB/s"),
     )
 )
@@ -185,7 +186,7 @@ MQTT: Final = Keys(
         Key("username", "username", text),
         Key("password_file", "password_file", secret_path),
         Key("prefix", "prefix", word),
-        Key("groups", "groups", several(word)),
+        Key("groups", "groups", several(group)),
         Key("protocol", "protocol", one_of(MqttProtocol)),
         Key("keepalive", "keepalive_s", whole_seconds),
         Key("tls", "tls", _tls),
@@ -212,8 +213,8 @@ ENTRY: Final = Keys(
         Key("playlist", "playlist", word),
         Key("volume", "volume", whole),
         Key("timer", "timer", timer),
-        Key("fade_in", "fade_in_s", duration_s, "seconds"),
-        Key("fade_out", "fade_out_s", duration_s, "seconds"),
+        Key("fade_in", "fade_in_s", duration_s),
+        Key("fade_out", "fade_out_s", duration_s),
         Key("takes_over", "takes_over", switch),
     ),
     needs=("name", "at"),

@@ -246,8 +246,9 @@ def _check_command(row: Spot, command: Command, around: Around) -> None:
         row.blame(f"volume is {volume}, above volume.max, which is {around.volume.max}")
     entries = [entry.name for entry in around.entries]
     quiet = around.quiet_hours
-    if isinstance(command, Tonight) and quiet is not None and quiet.has(command.at):
-        row.blame(f"{command.at:%H:%M} is in the quiet hours ({quiet}), in which no trigger starts sound")
+    at = command.at if isinstance(command, Tonight | SetStartTime) else None
+    if at is not None and quiet is not None and quiet.has(at):
+        row.blame(f"{at:%H:%M} is in the quiet hours ({quiet}), in which no trigger starts sound")
     entry = command.entry if isinstance(command, SetSchedule | SetStartTime) else None
     if entry is not None and entry not in entries:
         guess = did_you_mean(entry, entries)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from player.broker import CREDENTIAL
+from player.broker import CREDENTIAL, check_group
 from player.caps import MixerLevel
 from player.config.tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
 from player.errors import did_you_mean
@@ -99,6 +99,13 @@ def word(spot: Spot) -> str:
     if not value:
         raise ValueError("is empty; write a name")
     return value
+
+
+def group(spot: Spot) -> str:
+    """A group of speakers; each is judged by itself, so that all that cannot be used are named."""
+    name = word(spot)
+    check_group(name)
+    return name
 
 
 def choices(words: Sequence[str]) -> str:

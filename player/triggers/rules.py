@@ -12,7 +12,7 @@ from datetime import time
 from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
-from player.checks import check_range
+from player.checks import check_length, check_range
 from player.commands import Command, GetStatus, Play, Resume, Stop, Toggle, Tonight
 from player.triggers.content import Scalar, Step
 from player.triggers.filters import check_filter
@@ -187,9 +187,9 @@ class Trigger:
     def __post_init__(self) -> None:
         check_filter(self.topic)
         if self.hold_s is not None:
-            check_range("for in seconds", self.hold_s, 0.1, MAX_FOR_S)
+            check_length("for", self.hold_s, 0.1, MAX_FOR_S)
         if self.debounce_s is not None:
-            check_range("debounce in seconds", self.debounce_s, 0, MAX_DEBOUNCE_S)
+            check_length("debounce", self.debounce_s, 0, MAX_DEBOUNCE_S)
         if isinstance(self.command, GetStatus):
             raise ValueError("status changes nothing, and nobody would hear the answer; choose another command")
         if self.only_changes and (self.hold_s is not None or isinstance(self.condition, Beyond)):

@@ -147,9 +147,12 @@ class Watch:
 
 def _hint(condition: Condition, value: Scalar) -> str:
     """What may have been overlooked in a comparison."""
+    if not isinstance(condition, OneOf):
+        return ""
     if isinstance(value, bool):
-        return " (it is a JSON boolean: write true or false)"
-    if isinstance(condition, OneOf) and as_text(value).lower() in {word.lower() for word in condition.words}:
+        is_awaited = {word.lower() for word in condition.words} & {"true", "false"}
+        return "" if is_awaited else " (it is a JSON boolean: write true or false)"
+    if as_text(value).lower() in {word.lower() for word in condition.words}:
         return " (capitals count)"
     return ""
 

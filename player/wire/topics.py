@@ -152,7 +152,7 @@ def parse(topics: Topics, incoming: Incoming) -> Request | None:
     origin = text("origin", common["origin"]) if "origin" in common else "mqtt"
     if ":" in origin:
         raise Refused(f"origin {quoted(origin)} has a colon; those are for what the speaker does by itself")
-    return Request(to_command(verb, value), origin, _reply_to(sender_id, incoming))
+    return Request(to_command(verb, value), origin, _reply_to(sender_id, incoming), verb)
 
 
 def reply_to(incoming: Incoming) -> ReplyTo | None:

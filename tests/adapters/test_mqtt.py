@@ -320,10 +320,25 @@ def test_a_credential_is_what_the_service_manager_hands_over(tmp_path: Path, cap
     ]
 
 
+def test_the_password_is_read_for_each_attempt(tmp_path: Path) -> None:
+    """Whoever corrects the file of a speaker that was refused need not restart it."""
+    path = tmp_path / "password"
+    path.write_text("wrong\n")
+    link = MqttLink(MqttSettings(username="lull", password_file=str(path)), "bedroom", lambda _message: None)
+    found = []
+    for word in ("wrong", "right"):
+        path.write_text(f"{word}\n")
+        broker = link._connect(link._plan, lambda: None, lambda _message: None)
+        assert isinstance(broker, Broker)
+        found.append(broker._password)
+        broker._let_go()
+    assert found == ["wrong", "right"]
+
+
 def test_the_password_is_not_shown() -> None:
     """Neither by the link nor by a connection."""
     settings = MqttSettings(username="lull")
-    link = MqttLink(settings, "bedroom", lambda _message: None, "s3cret")
+    link = MqttLink(settings, "bedroom", lambda _message: None, password=lambda _: "s3cret")
     broker = Broker(settings, "s3cret", Plan("id"), lambda: None, lambda _message: None)
     assert "s3cret" not in f"{link!r} {link} {broker!r} {broker} {settings!r}"
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from player.caps import RestNights
 from player.cli import check
 from player.config import parse
+from player.night.rest import is_rest
 
 EXAMPLE = Path(__file__).parent.parent.parent / "config" / "lull.yaml"
 SUNDAY_EVENING = datetime(2026, 3, 29, 21, 0, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -89,6 +91,7 @@ def test_the_least_config_is_spelt_out() -> None:
         "ceiling": ["-1 dBTP"],
         "guard": ["gentle: nothing new stands out by more than 8 dB, after 20m 6 dB"],
         "timer": ["45m"],
+        "session": ["10h at most; back within 10m of a crash; play within 5m of its end goes on as before"],
         "playlists": ["rain: rotate (the default)", "  /rain", "  https://host/x"],
         "schedule": ["nothing starts by itself"],
         "next": ["no start is planned"],
@@ -154,6 +157,55 @@ def test_a_pipe_in_tmp_is_a_note() -> None:
     ]
 
 
+def test_what_ends_a_session_and_what_leaves_it_out_is_spelt_out() -> None:
+    """The limits of every session, dates on which nobody is there, and the rest nights with the next one of them."""
+    text = (
+        "playlists: {a: {paths: /a}, b: {paths: /b}}\n"
+        "session: {max: 9h30, rearm_within: 0, resume_within: 0, pause_holds_timer: yes, taper: {by: 2.5, floor: 8}}\n"
+        "away: [2026-12-24 to 2026-12-31, 2026-04-01]\nrest_nights: {per_week: 2, playlist: b}\n"
+        "schedule: [{name: n, at: 22:30}]\n"
+    )
+    found = summary(text)
+    assert found["session"] == [
+        "9h30m at most; not after a crash",
+        "a pause holds the sleep timer",
+        "sinks by 2.5 dB an hour once asleep, down to volume 8",
+    ]
+    assert found["away"] == ["2026-12-24 to 2026-12-31, 2026-04-01: the schedule starts nothing"]
+    (rest,) = found["rest"]
+    night = next(
+        day for day in (SUNDAY_EVENING.date() + timedelta(n) for n in range(14)) if is_rest(day, RestNights(2))
+    )
+    assert rest == f"2 a week, on which the schedule plays b; the next one is that of {night:%a %d %b}"
+
+
+def test_the_next_start_is_not_in_a_rest_night() -> None:
+    """Six a week leave one; that is the next start, whichever it is."""
+    text = "playlists: {a: {paths: /a}}\nschedule: [{name: n, at: 22:30}]\nrest_nights: 6 per week\n"
+    days = [SUNDAY_EVENING.date() + timedelta(n) for n in range(15)]
+    used = next(day for day in days if not is_rest(day, RestNights(6)))
+    assert summary(text)["next"][0].startswith(f"n starts {used:%a} ".lower())
+    assert f"{used}" in summary(text)["next"][0]
+
+
+def test_a_state_dir_in_which_nothing_could_be_remembered_is_a_note(tmp_path: Path) -> None:
+    """A file in its place, or above it; and one that this user may not write to. A missing one is made at the start."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "closed").mkdir()
+    least = "playlists: {a: {paths: 'http://host/'}}\nstate_dir: "
+    assert notes(f"{least}{tmp_path}/new/deep") == []
+    for name in ("file", "file/state"):
+        assert notes(f"{least}{tmp_path}/{name}") == [
+            f"state_dir: {tmp_path}/file is no folder; nothing can be remembered"
+        ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.access", lambda path, _mode: Path(path) != tmp_path / "closed")
+        assert notes(f"{least}{tmp_path}/closed") == [f"state_dir: {tmp_path}/closed cannot be written by this user"]
+        assert notes(f"{least}{tmp_path}/closed/state") == [
+            f"state_dir: {tmp_path}/closed/state is not there, and {tmp_path}/closed cannot be written by this user"
+        ]
+
+
 def test_a_night_cap_that_never_comes_is_a_note() -> None:
     """With a timer of 20 minutes and a cap after 30 nobody would ever meet it; with an endless entry somebody does."""
     text = "playlists: {a: {paths: 'http://host/'}}\nvolume: {night_cap: {max: 20}}\ntimer: 20m\n"
@@ -192,10 +244,11 @@ def test_what_is_missing_is_a_note(tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     assert notes(
-        f"playlists: {{a: {{paths: [{here}, {tmp_path}/away, 'http://host/']}}}}\n"
+        f"playlists: {{a: {{paths: [{here}, {tmp_path}/away, 'http://host/'], opening: [{here}, {tmp_path}/bell]}}}}\n"
         f"mqtt: {{username: me, password_file: {tmp_path}/pw, tls: {{ca: {here}, cert: {tmp_path}/c, key: {here}}}}}"
     ) == [
         f"playlist a: {tmp_path}/away is not there now",
+        f"playlist a: {tmp_path}/bell is not there now",
         f"mqtt.password_file: {tmp_path}/pw is not there or cannot be read by this user",
         f"mqtt.tls.cert: {tmp_path}/c is not there or cannot be read by this user",
     ]

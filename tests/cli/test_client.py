@@ -87,6 +87,10 @@ def config(tmp_path: Path) -> Path:
         ("timer +15m", ExtendTimer(900)),
         ("timer -15m", ExtendTimer(-900)),
         ("timer --device bedroom -15m", ExtendTimer(-900)),
+        ("extend", ExtendTimer(900)),
+        ("extend 1h", ExtendTimer(3600)),
+        ("extend 20", ExtendTimer(1200)),
+        ("extend -5m", ExtendTimer(-300)),
         ("playlist rain", SetPlaylist("rain")),
         ("schedule off", SetSchedule(is_enabled=False)),
         ("schedule toggle", SetSchedule(None)),
@@ -112,8 +116,8 @@ def test_arguments_say_the_command(argv: str, command: Command) -> None:
 
 
 def test_every_verb_of_the_wire_can_be_typed() -> None:
-    """Except extend, which is ``timer +15m`` here."""
-    assert {verb.name for verb in VERBS} == set(ALL_VERBS) - {"extend"}
+    """None can be said over MQTT alone."""
+    assert {verb.name for verb in VERBS} == set(ALL_VERBS)
 
 
 @pytest.mark.parametrize("name", [*(verb.name for verb in VERBS), "watch"])
@@ -137,7 +141,7 @@ def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.Captur
         ("timer 0", "to switch the sleep timer off write off"),
         ("seek here", "is not a duration"),
         ("schedule perhaps", "allowed: on, off, toggle"),
-        ("play --fade-in 3h", "fade_in is 10800; allowed is 0 to 3600"),
+        ("play --fade-in 3h", "fade_in is 3h; allowed is 0s to 1h"),
         ("pause --host x --port 0", "port is 0; allowed is 1 to 65535"),
         ("pause --host x --prefix a/#", "prefix '#' is not a name"),
         ("pause --host x --device a/+", "device 'a/+' is not a name"),
@@ -289,9 +293,27 @@ def test_the_status_shows_the_cap_in_force_and_what_was_held_down() -> None:
 
 def test_what_was_changed_in_the_schedule_by_hand_is_shown() -> None:
     """A skipped night, an entry that is off and one that was moved, each in words."""
-    changed = {"early": EntryState(False, time(22, 30), False, None), "late": EntryState(True, time(1, 5), True, None)}
+    changed = {
+        "early": EntryState(False, time(22, 30), False, None),
+        "late": EntryState(True, time(1, 5), True, None),
+        "both": EntryState(False, time(2, 0), True, None),
+        "plain": EntryState(True, time(3, 0), False, None),
+        "tonight": EntryState(True, time(23, 15), False, PLAYING.next_start),
+    }
     lines = shown.status("bedroom", state_of(replace(PLAYING, skip_tonight=True, entries=changed))).splitlines()
-    assert "  schedule    on, tonight is skipped, early is off, late was moved to 01:05" in lines
+    assert (
+        "  schedule    on, tonight is skipped, early is off, late was moved to 01:05, "
+        "both is off and was moved to 02:00, planned for once: Sun 22:30"
+    ) in lines
+
+
+@pytest.mark.parametrize("argv", ["--all schedule", "--group up schedule --days 3", "--all bans", "--group=up bans"])
+def test_what_asks_no_speaker_refuses_to_ask_all_of_them(argv: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong usage, with the option that is to be left out; nothing is listed."""
+    assert command_line.main(argv.split()) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert "asks no speaker; leave --" in told.err
 
 
 def test_the_status_of_an_idle_day() -> None:

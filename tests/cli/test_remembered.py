@@ -46,12 +46,12 @@ def test_nights_are_listed_with_sessions_and_tracks(config: Path, capsys: pytest
     assert main(["history", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Thu 15 Jan 2026",
-        "  22:30  rain, 2h30m (schedule:night; ended by timer)",
+        "  22:30  rain, 2h30m (schedule:night; ended by the sleep timer)",
         "  22:30      Drops",
         "  00:30      Drops (skipped)",
         "  00:30      Gutter",
         "Fri 16 Jan 2026",
-        "  22:30  rain, 45m (cli; ended by stop)",
+        "  22:30  rain, 45m (cli; stopped)",
         "  22:30      Gutter",
     ]
 

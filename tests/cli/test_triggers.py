@@ -165,6 +165,22 @@ def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
     assert hear(LinkDown("gone")) == LinkDown("gone")
 
 
+def test_what_would_be_louder_in_the_quiet_hours_is_refused(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An extension in the final fade; while it plays it is obeyed at any time. A volume is judged by ``--volume``."""
+    words = ("z/button", '{"action":"double"}', "--at", "23:10", "--config", config, "--state")
+    refused = "  extend minutes=15: refused: in the quiet hours (23:00-06:30) no trigger makes it louder"
+    assert refused in said(capsys, 1, *words, "fading_out")
+    assert refused not in said(capsys, 0, *words, "playing")
+    path = Path(config)
+    path.write_text(path.read_text() + "  - {name: scene, topic: scene, do: volume, with: 25}\n")
+    scene = ("scene", "x", "--at", "23:10", "--config", config, "--state", "playing", "--volume")
+    assert said(capsys, 1, *scene, "20")[-1].endswith("no trigger makes it louder")
+    assert said(capsys, 0, *scene, "25")[-1].startswith("  volume 25: obeyed")
+    with pytest.raises(SystemExit):
+        main(["triggers", "test", *scene, "101"])
+    assert "is no volume" in capsys.readouterr().err
+
+
 def test_every_state_can_be_named(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     """``--state`` takes what the state topic says."""
     for state in State:

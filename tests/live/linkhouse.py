@@ -33,7 +33,7 @@ class House:
 
     def link(self, settings: MqttSettings | None = None, password: str | None = None) -> MqttLink:
         """A started link of the speaker ``bedroom``."""
-        link = MqttLink(settings or self.settings(), "bedroom", self.told.put, password)
+        link = MqttLink(settings or self.settings(), "bedroom", self.told.put, password=lambda _: password)
         self.links.append(link)
         link.start()
         return link

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -149,10 +150,24 @@ def test_a_wrong_password_is_told_once_and_tried_on(house: House) -> None:
         assert time.monotonic() < deadline_s, log.read_text()
         time.sleep(0.05)
     assert house.told.empty()
-    right = MqttLink(house.settings(username="lull"), "kitchen", house.told.put, "right")
+    right = MqttLink(house.settings(username="lull"), "kitchen", house.told.put, password=lambda _: "right")
     right.start()
     assert house.next() == LinkUp()
     right.stop(1.0)
+
+
+def test_a_password_file_that_is_corrected_serves_the_next_attempt(house: House, tmp_path: Path) -> None:
+    """Refused at first; then somebody writes the right word, and nobody restarts anything."""
+    passwords = house.broker.add_user("lull", "right")
+    house.broker.start(("allow_anonymous false", f"password_file {passwords}"))
+    file = tmp_path / "password"
+    file.write_text("wr0ng\n")
+    link = MqttLink(house.settings(username="lull", password_file=str(file)), "bedroom", house.told.put)
+    house.links.append(link)
+    link.start()
+    assert isinstance(house.next(), LinkDown)
+    file.write_text("right\n")
+    assert house.next() == LinkUp()
 
 
 def test_stopping_says_offline(house: House) -> None:

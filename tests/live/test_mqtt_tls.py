@@ -154,7 +154,10 @@ def test_no_secret_is_shown_anywhere(
             f"mqtt: {{host: 127.0.0.1, port: {house.broker.port}, username: lull, password_file: {name}}}\n"
         )
         config = load(path)
-        texts += [repr(config), repr(MqttLink(config.mqtt or MqttSettings(), "x", house.told.put, secret))]
+        texts += [
+            repr(config),
+            repr(MqttLink(config.mqtt or MqttSettings(), "x", house.told.put, password=lambda _: secret)),
+        ]
         assert main(["check", "--config", str(path)]) == 0
         running = Daemon(tmp_path, path.read_text())
         running.start("--verbose")

@@ -16,6 +16,7 @@ from player.cli.triggers import judge
 from player.config import parse
 from player.config.triggers import TRIGGER
 from player.states import State
+from player.triggered import Standing
 from player.triggers.rules import DEBOUNCE_S, TriggerSettings
 from player.triggers.watch import Ruling
 from player.wire import topics
@@ -78,7 +79,7 @@ def test_each_message_sets_off_what_the_table_says(title: str, topic: str, messa
     settings = example(section(title))
     clock = FakeClock(wall=datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
     told = [
-        judge(rule, Incoming(topic, message.encode()), clock.now(), State.PLAYING, settings.quiet_hours)
+        judge(rule, Incoming(topic, message.encode()), clock.now(), Standing(State.PLAYING, 30), settings.quiet_hours)
         for rule in settings.rules
     ]
     found = [one for one in told if one.verdict.ruling is not Ruling.NOT]
@@ -112,7 +113,9 @@ def test_the_commands_by_hand_are_obeyed_or_set_a_trigger_off() -> None:
         payload = b"" if "-n" in words else words[words.index("-m") + 1].encode()
         incoming = Incoming(words[words.index("-t") + 1], payload)
         now = FakeClock().now()
-        fires = [judge(rule, incoming, now, State.IDLE, None).verdict.ruling is Ruling.FIRES for rule in rules]
+        fires = [
+            judge(rule, incoming, now, Standing(State.IDLE, 30), None).verdict.ruling is Ruling.FIRES for rule in rules
+        ]
         assert any(fires) or topics.parse(OWN, incoming) is not None
 
 
