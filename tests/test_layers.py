@@ -26,6 +26,7 @@ LAYERS = [
     {"triggers"},
     {"ports"},
     {"config"},
+    {"doctor"},
     {"outcome", "start", "states", "watch", "items", "inbox"},
     {"choice", "desk"},
     {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme"},
@@ -73,7 +74,7 @@ STRANGERS = [
 DOORS = {
     "vlc": {"adapters/vlc_source.py"},
     "paho": {"adapters/mqtt.py"},
-    "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py"},
+    "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py", "adapters/alsa_probe.py"},
     "systemd": {"adapters/systemd.py", "adapters/journal.py"},
     "yaml": {"config/tree.py"},
     "matplotlib": {"adapters/picture.py"},
@@ -87,6 +88,7 @@ STANDARD_ONLY = {
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
     "levels", "asleep", "taming", "setbacks", "coming", "recall", "ending", "tapering", "planning", "shot",
     "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",
+    "doctor",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 
