@@ -78,7 +78,7 @@ def load(path: Path) -> Config:
 
 
 def salvage(path: Path) -> tuple[Config, tuple[str, ...]]:
-    """As much of a config as can be read, defaults for the rest, and every fault: for somebody who goes on anyway."""
+    """As much of a config as can be read, and every fault: for somebody who looks at it, never to play with."""
     try:
         text = _text(path)
     except ConfigError as error:

@@ -65,7 +65,7 @@ def judge_playlist(playlist: PlaylistState, *, is_running: bool) -> Iterator[Fin
     else:
         streams = f", {playlist.streams} of them streams" if playlist.streams else ""
         banned = f", {playlist.banned} banned" if playlist.banned else ""
-        yield right(check, f"{playlist.tracks} tracks{streams}{banned}")
+        yield right(check, f"{playlist.tracks} track{'' if playlist.tracks == 1 else 's'}{streams}{banned}")
         if playlist.left_out:
             yield warning(check, shortened(playlist.left_out), "check its paths")
         if playlist.closed:
