@@ -137,11 +137,11 @@ class Daemon:
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str) -> None:
-        """Start it in this process's environment."""
+    def start(self, *options: str, wrapper: tuple[str, ...] = ()) -> None:
+        """Start it in this process's environment; ``wrapper`` is a command that in the end becomes the daemon."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", sys.executable,
+                ["setpriv", "--pdeathsig", "KILL", "--", *wrapper, sys.executable,
                  "-m", "player", "run", "--config", str(self.config), *options],
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -110,7 +110,20 @@ def story(seed: int) -> Story:
     is_steady = rng.random() < 0.7
     settings = _settings(rng)
     happenings = [_happening(rng, settings, is_steady=is_steady) for _ in range(rng.choice((0, 2, 6, 15)))]
+    if rng.random() < 0.25:
+        happenings += _undone(rng, is_steady=is_steady)
     return Story(seed, settings, evening, tuple(sorted(happenings, key=lambda one: one.at_s)), is_steady)
+
+
+def _undone(rng: random.Random, *, is_steady: bool) -> list[Happening]:
+    """Somebody plays something and stops or pauses it, and soon after that the daemon dies."""
+    at_s = rng.uniform(0.0, LASTS_S - 7200.0)
+    wishes: list[Command] = [Play(), rng.choice((Stop(), Stop(now=True), Pause(), Toggle()))]
+    made = []
+    for wish in wishes:
+        made.append(Happening(at_s, str(wish), lambda nights, wish=wish: nights.command(wish)))
+        at_s += rng.uniform(1.0, 120.0)
+    return [*made, _death(rng, at_s, is_steady=is_steady)]
 
 
 def _settings(rng: random.Random) -> Settings:

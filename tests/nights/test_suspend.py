@@ -45,7 +45,7 @@ def test_a_sleep_shorter_than_the_timer_takes_its_time_from_it() -> None:
 
 @pytest.mark.parametrize(("asleep_s", "starts"), [(2700.0, 1), (2 * 3600.0, 0)])
 def test_a_start_that_was_slept_through_is_caught_up_with_or_told(asleep_s: float, starts: int) -> None:
-    """A quarter of an hour late it still happens, with its planned end; an hour and a half late it does not, and says so."""
+    """A quarter of an hour late it still happens, with its planned end; more than an hour late it is told as missed."""
     room = Nights(replace(SETTINGS, schedule=(Entry("night", time(22, 30)),)), EVENING)
     suspend(room, asleep_s)
     room.run_for(1.0)
