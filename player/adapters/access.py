@@ -20,6 +20,7 @@ WRITE: Final = 2
 ENTER: Final = 1
 MOUNTS: Final = Path("/proc/self/mounts")
 _ROOT: Final = 0
+_FORGETFUL: Final = frozenset({"tmpfs", "ramfs"})
 
 
 def account_of(name: str | None, more_groups: Iterable[str] = ()) -> Account | None:
@@ -84,10 +85,8 @@ def read_place(folder: Path, account: Account | None, mounts: Path = MOUNTS) -> 
     closed = None if account is None else barrier(there, account, READ | WRITE)
     if there != folder and closed is not None:
         return Place(str(folder), fault="is not there, and the service may not make it")
-    mounted, kind = _file_system(there, mounts)
-    return Place(
-        str(folder), None, room.f_bavail * room.f_frsize, closed, bool(room.f_flag & os.ST_RDONLY), kind, mounted == "/"
-    )
+    is_read_only = bool(room.f_flag & os.ST_RDONLY)
+    return Place(str(folder), None, room.f_bavail * room.f_frsize, closed, is_read_only, _in_memory(there, mounts))
 
 
 def _is_there(path: Path) -> bool:
@@ -100,20 +99,32 @@ def _is_there(path: Path) -> bool:
     return True
 
 
+def _in_memory(path: Path, mounts: Path) -> str | None:
+    """The kind of file system that a path lies on, where each boot forgets it; None where it lasts.
+
+    An overlay forgets what its upper layer forgets: that of overlayroot is in memory, that of a container is not.
+    """
+    kind, options = _file_system(path, mounts)
+    if kind in _FORGETFUL:
+        return kind
+    upper = next((one.partition("=")[2] for one in options.split(",") if one.startswith("upperdir=")), None)
+    is_forgetful = kind == "overlay" and upper is not None and _file_system(Path(upper), mounts)[0] in _FORGETFUL
+    return kind if is_forgetful else None
+
+
 def _file_system(path: Path, mounts: Path) -> tuple[str, str]:
-    """Where the file system of a path is mounted, and its kind."""
-    best = ("/", "")
+    """Kind and options of the file system of a path; the last one that was mounted there counts."""
+    found, longest = ("", ""), 0
     real = os.path.realpath(path)
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return best
+        return found
     for line in lines:
-        _, point, kind, *_ = line.split()
-        is_above = real == point or real.startswith(point.rstrip("/") + "/")
-        if is_above and len(point) >= len(best[0]):
-            best = point, kind
-    return best
+        _, point, kind, options, *_ = line.split()
+        if len(point) >= longest and (real == point or real.startswith(point.rstrip("/") + "/")):
+            found, longest = (kind, options), len(point)
+    return found
 
 
 def read_password_file(path: Path, account: Account) -> PasswordFile:

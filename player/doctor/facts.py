@@ -195,8 +195,7 @@ class Place:
         fault: why it cannot be looked at.
         barrier: the path at which the service's user is kept from writing.
         is_read_only: its file system is mounted so.
-        kind: of file system, as in ``ext4``.
-        on_root: it lies on the root file system.
+        in_memory: the kind of file system, where it is one that each boot forgets.
     """
 
     path: str
@@ -204,8 +203,7 @@ class Place:
     free_bytes: int = 0
     barrier: str | None = None
     is_read_only: bool = False
-    kind: str = ""
-    on_root: bool = True
+    in_memory: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

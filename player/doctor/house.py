@@ -105,18 +105,18 @@ def judge_place(place: Place, account: str) -> Iterator[Finding]:
         return
     free = f"{place.free_bytes >> 20} MB free"
     if place.is_read_only:
-        mend = "put state_dir on a disk that can be written (docs/raspberry-pi.md, read-only root)"
+        mend = "put state_dir on a disk that can be written (docs/raspberry-pi.md, power cuts)"
         yield wrong(check, f"{place.path} is read-only: nothing is remembered across restarts", mend)
     elif place.barrier is not None:
         mend = f"chown {account} {place.path}"
         yield wrong(check, f"{account} may not write {place.path}: it ends at {place.barrier}", mend)
     elif place.free_bytes < LITTLE_BYTES:
         yield wrong(check, f"{place.path} has only {free}", "make room on that disk")
-    elif place.kind == "overlay" and place.on_root:
-        mend = "put state_dir on a partition of its own (docs/raspberry-pi.md, read-only root)"
-        yield warning(check, f"{place.path} lies in memory (overlay): each boot forgets bans and history", mend)
-    elif place.kind in {"tmpfs", "ramfs"}:
-        yield warning(check, f"{place.path} lies in memory ({place.kind}): each boot forgets it", "put it on a disk")
+    elif place.in_memory is not None:
+        mend = "put it on a disk of its own that stays writable (docs/raspberry-pi.md, power cuts)"
+        yield warning(
+            check, f"{place.path} lies in memory ({place.in_memory}): each boot forgets bans and history", mend
+        )
     else:
         yield right(check, f"{place.path}, {free}")
 

@@ -24,7 +24,7 @@ def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock:
     return wrong(
         "clock",
         "nobody vouches for it, so the schedule starts nothing",
-        "give it a network and a time server (timedatectl), or a battery clock; docs/raspberry-pi.md, clock",
+        "give it a network and a time server (timedatectl), or a battery clock; docs/raspberry-pi.md, time",
     )
 
 
@@ -62,7 +62,7 @@ def judge_power(throttled: int | None) -> Iterator[Finding]:
         return
     now = [words for bit, words in _POWER.items() if throttled >> bit & 1]
     earlier = [words for bit, words in _POWER.items() if throttled >> (16 + bit) & 1]
-    mend = "a better power supply and a short cable; the board's own adapter (docs/raspberry-pi.md, power)"
+    mend = "a better power supply and a short cable; the board's own adapter (docs/raspberry-pi.md, what to buy)"
     if now:
         yield wrong("power", f"now: {', '.join(now)}", mend)
     elif earlier:

@@ -173,18 +173,31 @@ def test_users_are_looked_up_with_their_groups() -> None:
     assert "audio" in more.groups
 
 
-def test_the_state_directory_is_seen_with_its_file_system(tmp_path: Path) -> None:
-    """The longest mount point above it counts; a folder that is still to be made is looked at by its parent."""
+def test_the_state_directory_is_seen_with_what_forgets_it(tmp_path: Path) -> None:
+    """The longest mount point above it counts; an overlay over memory forgets, one over a disk does not."""
     mounts = tmp_path / "mounts"
-    write(mounts, f"overlay / overlay rw 0 0\n/dev/sda1 {tmp_path} ext4 rw 0 0\n/dev/sdb /elsewhere xfs rw 0 0\n")
-    place = access.read_place(tmp_path / "not" / "yet", access.account_of(None), mounts)
-    assert (place.fault, place.kind, place.on_root, place.barrier) == (None, "ext4", False, None)
+
+    def found(text: str) -> str | None:
+        write(mounts, text)
+        return access.read_place(tmp_path / "not" / "yet", access.account_of(None), mounts).in_memory
+
+    root = "overlayroot / overlay rw,lowerdir=/media/root-ro,upperdir=/media/root-rw/overlay,workdir=/x 0 0\n"
+    memory = "tmpfs-root /media/root-rw tmpfs rw 0 0\n"
+    assert found(f"{memory}{root}") == "overlay"
+    assert found(root) is None
+    assert found(f"{memory}{root}/dev/sda1 {tmp_path} ext4 rw 0 0\n") is None
+    assert found(f"{memory}/dev/sda1 {tmp_path} ext4 rw 0 0\n{root.replace(' / ', f' {tmp_path} ')}") == "overlay"
+    assert found(f"/dev/sda1 / ext4 rw 0 0\ntmpfs {tmp_path} tmpfs rw 0 0\n") == "tmpfs"
+
+
+def test_a_state_directory_that_is_still_to_be_made_is_looked_at_by_its_parent(tmp_path: Path) -> None:
+    """Where the service may make it all is well, otherwise it is a fault."""
+    place = access.read_place(tmp_path / "not" / "yet", access.account_of(None))
+    assert (place.fault, place.barrier, place.is_read_only) == (None, None, False)
     assert place.free_bytes > 0
-    write(mounts, "overlay / overlay rw 0 0\n")
-    assert access.read_place(tmp_path, None, mounts).on_root
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    assert access.read_place(closed / "new", SOMEBODY, mounts).fault is not None
+    assert access.read_place(closed / "new", SOMEBODY).fault is not None
 
 
 def test_a_password_file_is_looked_at_and_not_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from player.doctor.findings import Finding, Level
 
 UP = BrokerState(Reached.UP, "hub:1883", availability="online")
 LULL = Account("lull", 990, frozenset({990, 29}), frozenset({"lull", "audio"}))
-GOOD = Place("/var/lib/lull", free_bytes=1 << 30, kind="ext4")
+GOOD = Place("/var/lib/lull", free_bytes=1 << 30)
 RAIN = PlaylistState("rain", tracks=10)
 
 
@@ -119,9 +119,7 @@ def test_no_start_is_right_only_without_a_schedule() -> None:
         (replace(GOOD, is_read_only=True), Level.WRONG),
         (replace(GOOD, barrier="/var/lib/lull"), Level.WRONG),
         (replace(GOOD, free_bytes=1 << 20), Level.WRONG),
-        (replace(GOOD, kind="overlay"), Level.WARNING),
-        (replace(GOOD, kind="overlay", on_root=False), Level.RIGHT),
-        (replace(GOOD, kind="tmpfs", on_root=False), Level.WARNING),
+        (replace(GOOD, in_memory="overlay"), Level.WARNING),
     ],
 )
 def test_the_state_directory_must_be_writable_and_last(place: Place, expected: Level) -> None:
