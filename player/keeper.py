@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import asdict
 
 from player.choice import Choice, Place
 from player.clock import Now
@@ -29,7 +30,6 @@ from player.setbacks import Setbacks
 from player.settings import ONCE, Entry, Playlist, Settings, TimerSetting
 from player.start import Start
 from player.states import State
-from player.units import format_duration
 
 
 class Keeper:
@@ -234,17 +234,19 @@ class Keeper:
     def _tell_end(self, run: Run, reason: str, now: Now, out: Outcome) -> None:
         run.taming.tell(out)
         played_s = now.boot_s - run.started.boot_s
-        self.ended.append(
-            Ended(run.started.wall, run.why, run.programme.playlist.name, round(played_s / 60, 1), reason)
-        )
+        name, began, minutes = run.programme.playlist.name, run.started.wall, round(played_s / 60, 1)
+        self.ended.append(Ended(began, run.why, name, minutes, reason, run.tally.problems))
         out.tell(
             "session_ended",
-            f"session ended after {format_duration(played_s)} ({reason})",
+            run.tally.line(played_s, reason, f"{name} from {began:%H:%M}", run.taming),
             reason=reason,
             why=run.why,
-            minutes=round(played_s / 60, 1),
+            playlist=name,
+            started=began.isoformat(timespec="seconds"),
+            minutes=minutes,
             tamed=run.taming.count,
             largest_db=run.taming.largest_db,
+            **asdict(run.tally),
         )
 
     # Library and settings.

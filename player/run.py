@@ -24,6 +24,7 @@ from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NO
 from player.settings import Settings, TimerSetting
 from player.start import Start
 from player.states import Move, State, moved
+from player.tally import Tally
 from player.taming import Taming
 from player.tapering import Tapering
 from player.units import SILENCE_DB, format_duration, volume_to_db
@@ -56,6 +57,7 @@ class Run:
         self.asleep = Asleep(settings, now.boot_s - start.late_s)
         self.tapering = Tapering(settings, self.asleep, now.boot_s)
         self.taming = Taming()
+        self.tally = Tally()
         self.started = now
         self.ramping_to: int | None = None
         self.end_reason = "stop"

@@ -178,8 +178,8 @@ class OnceHandler(logging.Handler):
         """Write it, or count it."""
         now_s = self._clock.now().boot_s
         self._say_counts(now_s)
-        message = Message(record.name, record.levelno, _text_of(record))
-        if record.name == NEWS_LOGGER or (self._repeats.is_new(message, now_s) and self._rations.take(record.name, now_s)):
+        message, name = Message(record.name, record.levelno, _text_of(record)), record.name
+        if name == NEWS_LOGGER or (self._repeats.is_new(message, now_s) and self._rations.take(name, now_s)):
             self._inner.handle(record)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """How much a source of noise may say: some lines at once, and then one now and then; what is left out is counted.
 
-Pure: `now_s` is an argument, and whoever uses it brings the lock. Saying each text once is not enough for a decoder that
-puts another number into each of its complaints.
+Pure: `now_s` is an argument, and whoever uses it brings the lock. Saying each text once is not enough for a decoder
+that puts another number into each of its complaints.
 """
 
 from __future__ import annotations

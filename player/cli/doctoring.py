@@ -33,7 +33,7 @@ from player.coming import Preview
 from player.config import Config, salvage
 from player.doctor import house, machine, sound
 from player.doctor.facts import Account, Happened, LastNight, Pin, Plans, Service
-from player.doctor.findings import Finding, right, wrong
+from player.doctor.findings import Finding, counted, right, wrong
 from player.errors import StoreError
 from player.night.kept import Ended, Recalled
 from player.night.memory import Memory, tonight
@@ -268,4 +268,6 @@ def _last_night(patient: Patient, clock: Clock) -> LastNight:
     crashed = [Happened(death.at, f"lull died of {Path(death.uri).name}") for death in deaths if death.at is not None]
     problems, is_journal_read = read_journal(wall.tzinfo, ASK_S)
     fault = patient.memory_fault if patient.memory_fault and "does not exist" not in patient.memory_fault else None
-    return LastNight(len(ended), tuple(broken), (*crashed, *problems), is_journal_read, fault)
+    troubled = [Happened(end.started, counted(end.problems, "problem")) for end in ended if end.problems]
+    happened = tuple(broken), tuple(troubled), (*crashed, *problems)
+    return LastNight(len(ended), *happened, is_journal_read, fault)

@@ -96,6 +96,7 @@ def _fields(night: Night) -> dict[str, Any]:
                 "playlist": end.playlist,
                 "minutes": end.minutes,
                 "reason": end.reason,
+                "problems": end.problems,
             }
             for end in night.sessions
         ],
@@ -121,7 +122,8 @@ def _lines(night: Night) -> Iterator[str]:
 
 
 def _session(end: Ended) -> str:
-    return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; ended by {end.reason})"
+    problems = f"; {end.problems} problem{'' if end.problems == 1 else 's'}" if end.problems else ""
+    return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; ended by {end.reason}{problems})"
 
 
 def _track(track: Heard) -> str:

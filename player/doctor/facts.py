@@ -243,12 +243,14 @@ class LastNight:
         fault: why the memory cannot be read.
         sessions: how many there were.
         broken_off: sessions that a crash or a power cut ended.
+        troubled: sessions in which problems were told.
         problems: what the journal has of problems and missed starts.
         is_journal_read: whether this user may read it at all.
     """
 
     sessions: int = 0
     broken_off: tuple[Happened, ...] = ()
+    troubled: tuple[Happened, ...] = ()
     problems: tuple[Happened, ...] = ()
     is_journal_read: bool = True
     fault: str | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from player.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
-from player.doctor.findings import Finding, right, shortened, warning, wrong
+from player.doctor.findings import Finding, counted, right, shortened, warning, wrong
 
 LITTLE_BYTES: Final = 50 << 20
 """Memory and measurements of a large library take a few megabytes; a card that is nearly full fails elsewhere first."""
@@ -65,7 +65,7 @@ def judge_playlist(playlist: PlaylistState, *, is_running: bool) -> Iterator[Fin
     else:
         streams = f", {playlist.streams} of them streams" if playlist.streams else ""
         banned = f", {playlist.banned} banned" if playlist.banned else ""
-        yield right(check, f"{playlist.tracks} track{'' if playlist.tracks == 1 else 's'}{streams}{banned}")
+        yield right(check, f"{counted(playlist.tracks, 'track')}{streams}{banned}")
         if playlist.left_out:
             yield warning(check, shortened(playlist.left_out), "check its paths")
         if playlist.closed:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from player.doctor.facts import LastNight, Machine, Service
-from player.doctor.findings import Finding, right, shortened, warning, wrong
+from player.doctor.findings import Finding, counted, right, shortened, warning, wrong
 
 MANY_RESTARTS: Final = 3
 _POWER: Final = {0: "too little voltage", 1: "the processor is slowed down", 2: "throttled", 3: "too hot"}
@@ -80,13 +80,15 @@ def judge_last_night(night: LastNight) -> Iterator[Finding]:
     for one in night.broken_off:
         mend = "a power cut, or see journalctl -u lull"
         yield warning(check, f"the session of {one.at:%a %H:%M} was broken off: {one.text}", mend)
+    if night.troubled and not night.problems:  # the journal is gone, or closed to this user; the memory only counts
+        told = shortened(f"the session of {one.at:%a %H:%M} had {one.text}" for one in night.troubled)
+        yield warning(check, told, "sudo journalctl -u lull LULL_EVENT=problem")
     if night.problems:
         told = shortened(f"{one.at:%H:%M} {one.text}" for one in night.problems)
         yield warning(check, told, "journalctl -u lull LULL_EVENT=problem")
-    if not night.broken_off and not night.problems:
+    if not night.broken_off and not night.troubled and not night.problems:
         unread = "" if night.is_journal_read else "; the journal may not be read by this user"
-        count = f"{night.sessions} session{'' if night.sessions == 1 else 's'}"
-        yield right(check, f"{count}, no problem{unread}")
+        yield right(check, f"{counted(night.sessions, 'session')}, no problem{unread}")
 
 
 def judge_versions(machine: Machine) -> Iterator[Finding]:

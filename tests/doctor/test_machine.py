@@ -79,11 +79,14 @@ def test_power_says_what_it_was() -> None:
 
 def test_last_night_is_told() -> None:
     """Broken-off sessions and problems are warnings; a quiet night is right, and says what could not be read."""
-    broken = LastNight(1, (Happened(EVENING, "rain, after 20 min"),), (Happened(EVENING, "no sound device"),))
+    broken = LastNight(1, (Happened(EVENING, "rain, after 20 min"),), problems=(Happened(EVENING, "no sound device"),))
     found = list(machine.judge_last_night(broken))
     assert levels(found) == [Level.WARNING, Level.WARNING]
     assert "Sun 22:30" in found[0].what
     assert "22:30 no sound device" in found[1].what
+    counted = LastNight(1, troubled=(Happened(EVENING, "2 problems"),), is_journal_read=False)
+    (found,) = machine.judge_last_night(counted)
+    assert (found.level, found.what) == (Level.WARNING, "the session of Sun 22:30 had 2 problems")
     (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False))
     assert (quiet.level, quiet.what) == (Level.RIGHT, "1 session, no problem; the journal may not be read by this user")
     assert levels(list(machine.judge_last_night(LastNight(fault="closed")))) == [Level.WARNING]
