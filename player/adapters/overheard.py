@@ -70,7 +70,7 @@ def _run(read_fd: int, name: str, sort: Sort) -> None:
     log = logging.getLogger(name)
     with contextlib.suppress(OSError), os.fdopen(read_fd, "rb") as pipe:
         for raw in iter(lambda: pipe.readline(4 * LINE_LENGTH), b""):
-            line = "".join(filter(str.isprintable, raw.decode("utf-8", "replace").lstrip("\ufeff").strip()))
+            line = "".join(filter(str.isprintable, raw.decode("utf-8", "replace").strip()))
             sorted_line = sort(line) if line else None
             if sorted_line is not None:
                 log.log(sorted_line[0], "%s: %s", name, sorted_line[1][:LINE_LENGTH])

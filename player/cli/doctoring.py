@@ -19,6 +19,7 @@ from player.adapters.access import account_of, read_password_file, read_place
 from player.adapters.alsa_probe import look_at_mixer, try_device
 from player.adapters.broker_probe import probe
 from player.adapters.host import read_machine, read_throttled
+from player.adapters.identity import hardware
 from player.adapters.memory_file import look_into
 from player.adapters.service import ask_service, read_journal
 from player.adapters.sound_cards import read_cards
@@ -152,7 +153,7 @@ def checks_of(patient: Patient, clock: Clock) -> list[Check]:
         Check("next start", lambda: [house.judge_plans(_plans(patient, clock))]),
         Check("state_dir", lambda: _place(patient)),
         Check("permissions", lambda: _rights(patient)),
-        Check("power", lambda: machine.judge_power(read_throttled(ASK_S))),
+        Check("power", lambda: machine.judge_power(read_throttled(ASK_S), hardware())),
         Check("last night", lambda: machine.judge_last_night(_last_night(patient, clock))),
         Check("versions", lambda: machine.judge_versions(read_machine())),
     ]

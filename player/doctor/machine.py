@@ -56,7 +56,7 @@ def _result(service: Service) -> str:
     return "" if service.result == "success" else f" (it ended by {service.result})"
 
 
-def judge_power(throttled: int | None) -> Iterator[Finding]:
+def judge_power(throttled: int | None, model: str) -> Iterator[Finding]:
     """Voltage and heat of a Raspberry Pi; nothing where nobody measures it."""
     if throttled is None:
         return
@@ -68,7 +68,9 @@ def judge_power(throttled: int | None) -> Iterator[Finding]:
     elif earlier:
         yield warning("power", f"since the machine was started: {', '.join(earlier)}", mend)
     else:
-        yield right("power", "enough voltage, and not too hot, since the machine was started")
+        # the boards of the Zero range have no detector
+        voltage = "this board does not measure its voltage" if " Zero" in model else "enough voltage"
+        yield right("power", f"{voltage}; not slowed down by heat since the machine was started")
 
 
 def judge_last_night(night: LastNight) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 from player.cli import doctor, doctoring
 from player.cli.doctoring import Check, in_time
 from player.config import parse, salvage
+from player.doctor import machine
 from player.doctor.findings import Finding, Level, right, warning, wrong
 from tests import schemas
 
@@ -133,6 +135,17 @@ def test_long_lines_are_wrapped_and_advice_follows() -> None:
     assert "                  → mend it" in lines
     assert "\x1b" not in "".join(lines)
     assert lines[-1] == "1 thing is wrong; 1 marked ! can wait."
+
+
+def test_the_documented_form_is_that_of_the_schema() -> None:
+    """The example of docs/doctor.md, and each check that this machine may show stands in its table."""
+    text = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    example = json.loads(text.split("nothing to look at:")[1].split("## The log")[0])
+    Draft202012Validator(schemas.schema("doctor")).validate(example)
+    sources = [path.read_text(encoding="utf-8") for path in Path(machine.__file__).parent.glob("*.py")]
+    checks = set(re.findall(r'(?:right|warning|wrong)\(\s*"([a-z_ ]+)"|check = "([a-z_ ]+)"', "".join(sources)))
+    assert {name for pair in checks for name in pair if name} >= {"config", "broker", "power", "last night"}
+    assert not {name for pair in checks for name in pair if name and f"`{name}`" not in text}
 
 
 def test_a_config_is_salvaged(tmp_path: Path) -> None:

@@ -68,13 +68,21 @@ def test_a_service_in_trouble_is_told(service: Service | None, check: str, expec
 )
 def test_power_is_judged_by_its_bits(throttled: int | None, expected: list[Level]) -> None:
     """Now is wrong, earlier a warning, and nothing is said where nobody measures it."""
-    assert levels(list(machine.judge_power(throttled))) == expected
+    assert levels(list(machine.judge_power(throttled, "Raspberry Pi 4 Model B"))) == expected
 
 
 def test_power_says_what_it_was() -> None:
     """0x50005 is under-voltage and throttling, now and earlier."""
-    (found,) = machine.judge_power(0x50005)
+    (found,) = machine.judge_power(0x50005, "Raspberry Pi 4 Model B")
     assert found.what == "now: too little voltage, throttled"
+
+
+def test_a_zero_is_not_said_to_have_enough_voltage() -> None:
+    """Its boards have no detector, so nought says nothing about it."""
+    (found,) = machine.judge_power(0, "Raspberry Pi Zero 2 W Rev 1.0")
+    assert (found.level, "does not measure its voltage" in found.what) == (Level.RIGHT, True)
+    (other,) = machine.judge_power(0, "Raspberry Pi 4 Model B Rev 1.4")
+    assert "enough voltage" in other.what
 
 
 def test_last_night_is_told() -> None:

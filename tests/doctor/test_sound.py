@@ -127,6 +127,13 @@ def test_a_control_is_held_against_its_pin(level: MixerLevel, expected: Level) -
     assert found.level is expected
 
 
+def test_a_pin_in_per_cent_is_the_step_that_is_not_above_it() -> None:
+    """Half of 0 to 255 is step 127, as lull sets it; 128 is above."""
+    for step, expected in ((127, Level.RIGHT), (128, Level.WARNING)):
+        (found,) = sound.judge_mixer(MixerState("hw:DAC", (Control("PCM", step, 0, 255),)), Pin("PCM", MixerLevel(50)))
+        assert found.level is expected
+
+
 def test_a_pin_that_cannot_hold_is_wrong() -> None:
     """No mixer, no such control, no scale: each is said with what there is instead."""
     pin = Pin("Master", MixerLevel(-10, is_db=True))
