@@ -55,9 +55,10 @@ def set_up(*, is_verbose: bool = False, warnings_only: bool = False) -> None:
 
 
 def _name_paho(record: logging.LogRecord) -> bool:
-    """Paho does not say that it is paho."""
-    record.msg, record.args = f"paho: {_text_of(record)}", None
-    return True
+    """Say that it is paho, which it does not; and pass over what it calls an error at the end of each connection."""
+    text = _text_of(record)
+    record.msg, record.args = f"paho: {text}", None
+    return not text.startswith("Client is not connected")
 
 
 def make_handler(stream: TextIO, clock: Clock, send: Send) -> OnceHandler:

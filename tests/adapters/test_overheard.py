@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from player.adapters import journal, overheard
+from player.adapters.mqtt_self import PAHO_LOG
 from player.adapters.rations import AT_ONCE, Rations
 from player.adapters.vlc_source import VlcDecoder
 from player.units import RATE_HZ
@@ -149,9 +150,11 @@ def test_a_ration_grows_back() -> None:
 def test_paho_says_that_it_is_paho(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its warnings come with its name, what it says below that is not heard."""
     log = logging.getLogger(journal.PAHO_LOGGER)
+    assert log is PAHO_LOG
     monkeypatch.setattr(log, "filters", [journal._name_paho])
     log.debug("Sending PINGREQ %s", 1)
     log.error("Caught exception in %s", "on_message")
+    log.error("Client is not connected. Socket: None)")
     assert ear.lines == [(journal.PAHO_LOGGER, logging.ERROR, "paho: Caught exception in on_message")]
 
 
