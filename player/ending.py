@@ -15,6 +15,7 @@ from player.night.timer import SleepTimer
 from player.safety import STOP_NOW_S
 from player.settings import TimerMode, TimerSetting
 from player.start import Start
+from player.units import format_duration
 
 OUTPUT_LATENCY_S: Final = 0.4
 """A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
@@ -46,13 +47,21 @@ class Ending:
         deadline_s = None if left_s is None else now_s + left_s
         self.timer = SleepTimer(mode, deadline_s, now_s, self._latest_s)
 
-    def limit(self, settings: SessionSettings, now_s: float) -> None:
-        """The limits have changed meanwhile; an end that has come nearer leaves room for the whole final fade."""
+    def limit(self, settings: SessionSettings, now_s: float) -> str:
+        """The limits have changed meanwhile; an end that has come nearer leaves room for the whole final fade.
+
+        Returns what to say of an end that this has moved.
+        """
+        before_s = self.left_s(now_s)
         self._holds_in_pauses = settings.pause_holds_timer
         latest_s = self._began_s + settings.max_s
         soonest_s = min(self._latest_s, now_s + self.fade_out_s + OUTPUT_LATENCY_S + STOP_NOW_S)
         self._latest_s = max(latest_s, soonest_s)
         self.timer = replace(self.timer, latest_boot_s=self._latest_s)
+        left_s = self.left_s(now_s)
+        if left_s is None or left_s == before_s:
+            return ""
+        return f"; session.max has changed, so it is silent in {format_duration(left_s)}"
 
     def set(self, setting: TimerSetting, now_s: float) -> None:
         """Begin a new sleep timer now; one that stands still goes on doing so."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import asdict
 
 from player.choice import Choice, Place
 from player.clock import Now
@@ -29,7 +30,6 @@ from player.setbacks import Setbacks
 from player.settings import ONCE, Entry, Playlist, Settings, TimerSetting
 from player.start import Start
 from player.states import State
-from player.units import format_duration
 
 
 class Keeper:
@@ -242,17 +242,19 @@ class Keeper:
     def _tell_end(self, run: Run, reason: str, now: Now, out: Outcome, said: str | None = None) -> None:
         run.taming.tell(out)
         played_s = now.boot_s - run.started.boot_s
-        self.ended.append(
-            Ended(run.started.wall, run.why, run.programme.playlist.name, round(played_s / 60, 1), reason)
-        )
+        name, began, minutes = run.programme.playlist.name, run.started.wall, round(played_s / 60, 1)
+        self.ended.append(Ended(began, run.why, name, minutes, reason, run.tally.problems))
         out.tell(
             "session_ended",
-            f"session ended after {format_duration(played_s)} ({said or reason})",
+            run.tally.line(played_s, said or reason, f"{name} from {began:%H:%M}", run.taming),
             reason=reason,
             why=run.why,
-            minutes=round(played_s / 60, 1),
+            playlist=name,
+            started=began.isoformat(timespec="seconds"),
+            minutes=minutes,
             tamed=run.taming.count,
             largest_db=run.taming.largest_db,
+            **asdict(run.tally),
         )
 
     # Library and settings.
@@ -284,7 +286,7 @@ class Keeper:
             self.run.asleep.settings = self.run.tapering.settings = settings
             self.run.programme.limits = settings.limits
             if settings.session != old.session:
-                told += _limit(self.run, settings, now.boot_s)
+                told += self.run.ending.limit(settings.session, now.boot_s)
             if settings.session.taper != old.session.taper:
                 self.run.tapering.begin_anew(now.boot_s)
             # the final fade is above a lower maximum for a short while at most, and does not come up again for it
@@ -305,13 +307,3 @@ class Keeper:
             self.selected_playlist = None
         if self.idle_volume is not None:
             self.idle_volume = self.settings.volume.cap(self.idle_volume)
-
-
-def _limit(run: Run, settings: Settings, now_s: float) -> str:
-    """The session that runs obeys new limits; returns what to say of an end that this has moved."""
-    before_s = run.ending.left_s(now_s)
-    run.ending.limit(settings.session, now_s)
-    left_s = run.ending.left_s(now_s)
-    if left_s is None or left_s == before_s:
-        return ""
-    return f"; session.max has changed, so it is silent in {format_duration(left_s)}"

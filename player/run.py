@@ -24,6 +24,7 @@ from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NO
 from player.settings import Settings, TimerSetting
 from player.start import Start
 from player.states import Move, State, moved
+from player.tally import Tally
 from player.taming import Taming
 from player.tapering import Tapering
 from player.unheard import Unheard
@@ -57,6 +58,7 @@ class Run:
         self.asleep = Asleep(settings, now.boot_s - start.late_s)
         self.tapering = Tapering(settings, self.asleep, now.boot_s)
         self.taming = Taming()
+        self.tally = Tally()
         self.started = now
         self.ramping_to: int | None = None
         self.end_reason = "stop"
@@ -306,8 +308,6 @@ class Run:
         due += [self.tapering.due_s(self.volume), *self.asleep.due_s(), self.unheard.due_s]
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
-
-    # Levels.
 
     def _rise(self, out: Outcome, over_s: float) -> None:
         if not self.awaits_sound and not self.is_output_lost:

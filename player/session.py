@@ -148,6 +148,8 @@ class Session:
         self._tell_problems(now, out)
         self._notebook.note(self._keeper, now.wall)
         self._notebook.write_what_is_due(self._kept(now), now.boot_s, out)
+        if self._keeper.run is not None:
+            self._keeper.run.tally.take(out)
         return out
 
     def close(self, now: Now) -> Outcome:

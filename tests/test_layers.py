@@ -26,9 +26,10 @@ LAYERS = [
     {"triggers"},
     {"ports"},
     {"config"},
+    {"doctor"},
     {"outcome", "start", "states", "watch", "items", "inbox"},
     {"choice", "desk"},
-    {"levels", "asleep", "tapering", "taming", "setbacks", "coming", "ending", "programme", "unheard"},
+    {"levels", "asleep", "tapering", "taming", "tally", "setbacks", "coming", "ending", "programme", "unheard"},
     {"run"},
     {"rearming"},
     {"keeper"},
@@ -52,6 +53,7 @@ STRANGERS = [
         "run",
         "asleep",
         "taming",
+        "tally",
         "setbacks",
         "unheard",
         "levels",
@@ -74,7 +76,7 @@ STRANGERS = [
 DOORS = {
     "vlc": {"adapters/vlc_source.py"},
     "paho": {"adapters/mqtt.py"},
-    "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py"},
+    "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py", "adapters/alsa_probe.py"},
     "systemd": {"adapters/systemd.py", "adapters/journal.py"},
     "yaml": {"config/tree.py"},
     "matplotlib": {"adapters/picture.py"},
@@ -86,8 +88,10 @@ STANDARD_ONLY = {
     "units", "errors", "bucket", "clock", "safety", "checks", "dates", "caps", "announced", "broker", "settings",
     "measured", "commands", "orders", "events", "night", "wire", "triggers", "triggered",
     "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "setbacks", "unheard", "coming", "recall", "ending", "tapering", "planning", "shot",
+    "levels", "asleep", "taming", "tally", "setbacks", "unheard", "coming", "recall", "ending", "tapering", "planning",
+    "shot",
     "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",
+    "doctor",
 }  # fmt: skip
 """Modules that run on the standard library alone."""
 

@@ -31,10 +31,11 @@ def machine_id() -> str:
 def identity_of(state_dir: Path) -> Identity:
     """The identity of the speaker that keeps its memory in this directory."""
     seed = "\0".join((machine_id(), str(state_dir)))
-    return Identity(f"lull_{hashlib.sha256(seed.encode()).hexdigest()[:12]}", _hardware())
+    return Identity(f"lull_{hashlib.sha256(seed.encode()).hexdigest()[:12]}", hardware())
 
 
-def _hardware() -> str:
+def hardware() -> str:
+    """What the board calls itself, or the processor's architecture."""
     try:
         found = _MODEL.read_text(encoding="utf-8").strip("\0 \n")
     except (OSError, UnicodeDecodeError):

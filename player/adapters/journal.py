@@ -3,7 +3,9 @@
 Any thread may log; handlers carry the standard library's lock. The audio thread does not log. ``extra={"lull": {…}}``
 on a record becomes journal fields: ``event`` is LULL_EVENT, ``playlist`` LULL_PLAYLIST, and so on, so that
 ``journalctl LULL_EVENT=session_started`` finds every start of a session. What the logger ``lull`` itself says is news
-and always said; everything else (libVLC, paho, the adapters) is said once and then counted (`player.adapters.repeats`).
+and always said; everything else (libVLC, paho, the adapters) is said once and then counted (`player.adapters.repeats`),
+and rationed (`player.adapters.rations`), so that no noise fills a journal on an SD card. libVLC and the codecs are
+heard through `player.adapters.overheard`; what foreign libraries say begins with their names.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO, TypeAlias
 
+from player.adapters.rations import Rations
 from player.adapters.repeats import REPEAT_WINDOW_S, Message, Repeats
 from player.adapters.systemd import send_to_journal
 from player.clock import Clock, SystemClock
@@ -24,6 +27,7 @@ from player.units import format_duration
 
 IDENTIFIER: Final = "lull"
 NEWS_LOGGER: Final = "lull"
+PAHO_LOGGER: Final = "lull.mqtt.paho"
 FIELD_LENGTH: Final = 64
 """The longest name of a field that the journal accepts."""
 _CLEAR_LINE: Final = "\r\x1b[2K"
@@ -45,6 +49,16 @@ def set_up(*, is_verbose: bool = False, warnings_only: bool = False) -> None:
     root.addHandler(handler)
     root.setLevel(logging.DEBUG if is_verbose else logging.WARNING)
     logging.getLogger(NEWS_LOGGER).setLevel(own_level)
+    paho = logging.getLogger(PAHO_LOGGER)
+    if not paho.filters:
+        paho.addFilter(_name_paho)
+
+
+def _name_paho(record: logging.LogRecord) -> bool:
+    """Say that it is paho, which it does not; and pass over what it calls an error at the end of each connection."""
+    text = _text_of(record)
+    record.msg, record.args = f"paho: {text}", None
+    return not text.startswith("Client is not connected")
 
 
 def make_handler(stream: TextIO, clock: Clock, send: Send) -> OnceHandler:
@@ -145,7 +159,9 @@ def _text_of(record: logging.LogRecord) -> str:
 
 
 class OnceHandler(logging.Handler):
-    """Passes records on to another handler, each text once; the counts follow with the first record after ten minutes.
+    """Passes records on to another handler, each text once, and so many of each source at most.
+
+    The counts of what was not said follow with the first record after ten minutes.
 
     Args:
         inner: who writes; closed with this one.
@@ -157,13 +173,14 @@ class OnceHandler(logging.Handler):
         self._inner = inner
         self._clock = clock
         self._repeats = Repeats()
+        self._rations = Rations()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write it, or count it."""
         now_s = self._clock.now().boot_s
         self._say_counts(now_s)
-        message = Message(record.name, record.levelno, _text_of(record))
-        if record.name == NEWS_LOGGER or self._repeats.is_new(message, now_s):
+        message, name = Message(record.name, record.levelno, _text_of(record)), record.name
+        if name == NEWS_LOGGER or (self._repeats.is_new(message, now_s) and self._rations.take(name, now_s)):
             self._inner.handle(record)
 
     def close(self) -> None:
@@ -175,7 +192,16 @@ class OnceHandler(logging.Handler):
     def _say_counts(self, now_s: float) -> None:
         within = format_duration(REPEAT_WINDOW_S)
         for message, times in self._repeats.take_counts(now_s):
-            text = f"{message.text} (came {times} more times within {within})"
-            values: dict[str, Any] = {"name": message.logger, "levelno": message.level, "msg": text}
-            values |= {"levelname": logging.getLevelName(message.level), "lull": {"repeats": times}}
-            self._inner.handle(logging.makeLogRecord(values))
+            if message.logger == NEWS_LOGGER or self._rations.take(
+                message.logger, min(now_s, self._clock.now().boot_s)
+            ):
+                text = f"{message.text} (came {times} more times within {within})"
+                self._say(message.logger, message.level, text, {"repeats": times})
+        for source, count in self._rations.take_counts(now_s):
+            text = f"{source}: {count} more messages of other kinds were left out within {within}"
+            self._say(source, logging.WARNING, text, {"left_out": count})
+
+    def _say(self, logger: str, level: int, text: str, fields: dict[str, Any]) -> None:
+        values: dict[str, Any] = {"name": logger, "levelno": level, "msg": text}
+        values |= {"levelname": logging.getLevelName(level), "lull": fields}
+        self._inner.handle(logging.makeLogRecord(values))

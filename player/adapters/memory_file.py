@@ -10,8 +10,10 @@ Documents are JSON texts by name, see `player.night.kept`. Names of files are ke
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +49,7 @@ _STEPS: Final = (
         reason TEXT NOT NULL
     )
     """,
+    "ALTER TABLE sessions ADD COLUMN problems INTEGER NOT NULL DEFAULT 0",
 )
 LAYOUT: Final = Layout(_STEPS, "FULL", "bans and history begin anew")
 _PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
@@ -105,8 +108,8 @@ class MemoryFile:
                 "INSERT INTO heard (at, playlist, uri, title, how) VALUES (?, ?, ?, ?, ?)", map(_heard_row, batch.heard)
             )
             base.executemany(
-                "INSERT INTO sessions (started, why, playlist, minutes, reason) VALUES (?, ?, ?, ?, ?)",
-                ((_iso(end.started), end.why, end.playlist, end.minutes, end.reason) for end in batch.ended),
+                "INSERT INTO sessions (started, why, playlist, minutes, reason, problems) VALUES (?, ?, ?, ?, ?, ?)",
+                map(_ended_row, batch.ended),
             )
 
     def close(self) -> None:
@@ -124,9 +127,7 @@ def look_into(folder: Path) -> tuple[Recalled, tuple[Ended, ...]]:
     try:
         documents = _documents(base)
         documents.pop(RECORD, None)
-        rows = base.execute("SELECT started, why, playlist, minutes, reason FROM sessions ORDER BY id").fetchall()
-        ended = tuple(filter(None, (_ended(*row) for row in rows)))
-        return _recalled(base, documents, ""), ended
+        return _recalled(base, documents, ""), tuple(_sessions(base))
     except (sqlite3.DatabaseError, ValueError) as fault:
         raise StoreError(f"{folder / FILE_NAME} cannot be read: {fault}") from fault
     finally:
@@ -154,11 +155,19 @@ def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> Heard 
         return None
 
 
-def _ended(started: str, why: str, playlist: str, minutes: float, reason: str) -> Ended | None:
-    try:
-        return Ended(datetime.fromisoformat(started), str(why), str(playlist), float(minutes), str(reason))
-    except (ValueError, TypeError):
-        return None
+def _sessions(base: sqlite3.Connection) -> Iterator[Ended]:
+    """How sessions ended, as far as it can be read; a file that no daemon has opened since may lack the last column."""
+    known = {name for _, name, *_ in base.execute("PRAGMA table_info(sessions)")}
+    problems = "problems" if "problems" in known else "0"
+    question = f"SELECT started, why, playlist, minutes, reason, {problems} FROM sessions ORDER BY id"  # noqa: S608 - no foreign word in it
+    for started, why, playlist, minutes, reason, count in base.execute(question).fetchall():
+        with contextlib.suppress(ValueError, TypeError):
+            at = datetime.fromisoformat(started)
+            yield Ended(at, str(why), str(playlist), float(minutes), str(reason), int(count))
+
+
+def _ended_row(end: Ended) -> tuple[Any, ...]:
+    return _iso(end.started), end.why, end.playlist, end.minutes, end.reason, end.problems
 
 
 def _heard_row(heard: Heard) -> tuple[Any, ...]:

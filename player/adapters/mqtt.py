@@ -26,7 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from player.adapters.mqtt_link import Link, Plan
-from player.adapters.mqtt_self import client_id_of, read_password
+from player.adapters.mqtt_self import PAHO_LOG, client_id_of, read_password
 from player.adapters.mqtt_tls import tls_context, tls_failure
 from player.broker import MqttProtocol, MqttSettings
 from player.wire.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
@@ -92,6 +92,7 @@ class Broker:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
+        client.enable_logger(PAHO_LOG)
         if self._settings.username is not None:
             client.username_pw_set(self._settings.username, self._password)
         if self._plan.will is not None:
@@ -101,8 +102,7 @@ class Broker:
         client.on_subscribe = self._subscribed
         client.on_publish = self._published
         client.on_message = self._received
-        # paho writes on the caller's thread unless somebody else watches the socket: our loop does
-        client.on_socket_register_write = lambda _client, _data, _socket: None
+        client.on_socket_register_write = lambda _client, _data, _socket: None  # our loop writes, not the caller
         return client
 
     def serve(self) -> str:

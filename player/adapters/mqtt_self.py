@@ -14,6 +14,8 @@ from player.adapters.identity import machine_id
 from player.broker import CREDENTIAL, MqttSettings
 
 log = logging.getLogger("lull.mqtt")
+PAHO_LOG: Final = log.getChild("paho")
+PAHO_LOG.addHandler(logging.NullHandler())  # a command that sets up no log shows its user nothing of it
 
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from player.adapters.database import Database, Layout
+from player.adapters.database import Database, Layout, open_to_read
 from player.errors import StoreError
 from player.measured import MEASURING, FileMark, Finding, Measured, Surprise
 
@@ -51,8 +52,7 @@ class SqliteStore:
     def find(self, mark: FileMark) -> Finding | None:
         """What is known of exactly this file."""
         try:
-            row = self._base.ask(lambda base: base.execute(_FIND, (*_key(mark), MEASURING)).fetchone())
-            return None if row is None else Finding(None if row[0] is None else from_json(json.loads(row[0])), row[1])
+            return _finding(self._base.ask(lambda base: base.execute(_FIND, (*_key(mark), MEASURING)).fetchone()))
         except (StoreError, ValueError, TypeError, KeyError) as fault:
             if not self._has_complained:
                 self._has_complained = True
@@ -68,6 +68,33 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of the file."""
         self._base.close()
+
+
+class StoreReader:
+    """What was measured, for somebody who only looks, and who may not be allowed to write.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._base = open_to_read(folder / FILE_NAME)
+
+    def find(self, mark: FileMark) -> Finding | None:
+        """What is known of exactly this file. Raises StoreError."""
+        try:
+            return _finding(self._base.execute(_FIND, (*_key(mark), MEASURING)).fetchone())
+        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as fault:
+            raise StoreError(f"measurements cannot be read: {fault}") from fault
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._base.close()
+
+
+def _finding(row: tuple[str | None, str | None] | None) -> Finding | None:
+    """A row of the table; None for none."""
+    return None if row is None else Finding(None if row[0] is None else from_json(json.loads(row[0])), row[1])
 
 
 def _key(mark: FileMark) -> tuple[bytes, int, int]:

@@ -151,14 +151,19 @@ class TimeSync:
 
     def is_trusted(self) -> bool:
         """Whether the wall clock can be believed; costs nothing once it can, some microseconds before."""
-        self._is_trusted = self._is_trusted or self._is_set_by_network() or self._is_kept_by_battery()
+        self._is_trusted = self._is_trusted or self.witness() is not None
         return self._is_trusted
 
-    def _is_set_by_network(self) -> bool:
+    def witness(self) -> str | None:
+        """Who vouches for the clock now, in words; None where nobody does."""
         if self._witnesses.marker.exists():
-            return True
+            return "systemd-timesyncd has set it"
         status = self._read_status()
-        return self._timedated.is_synchronised() if status is None else not status & STA_UNSYNC
+        if status is not None and not status & STA_UNSYNC:
+            return "the kernel says that it is synchronised"
+        if status is None and self._timedated.is_synchronised():
+            return "systemd-timedated says that it is synchronised"
+        return "the battery clock agrees with it" if self._is_kept_by_battery() else None
 
     def _is_kept_by_battery(self) -> bool:
         try:

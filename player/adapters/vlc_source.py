@@ -163,14 +163,17 @@ def _demux(uri: str, start_s: float) -> str:
 class VlcDecoder:
     """Opens tracks with one libVLC instance that lives as long as this (creating it takes about 40 ms).
 
+    Args:
+        more_options: for the instance, beside `INSTANCE_OPTIONS`.
+
     Raises:
         SourceError: libVLC cannot start, for example because its plugins are not installed.
     """
 
-    def __init__(self, settings: DecoderSettings = DecoderSettings()) -> None:
+    def __init__(self, settings: DecoderSettings = DecoderSettings(), more_options: tuple[str, ...] = ()) -> None:
         self._settings = settings
         _share_malloc_arenas()
-        self._instance = vlc.Instance(*INSTANCE_OPTIONS)
+        self._instance = vlc.Instance(*INSTANCE_OPTIONS, *more_options)
         if self._instance is None:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
         self._places = threading.Semaphore(MAX_KEEPERS)

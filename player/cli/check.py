@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import math
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.broker import CREDENTIAL, MqttSettings
+from player.broker import MqttSettings
 from player.caps import GuardMode, GuardSettings, RestNights, SessionSettings
 from player.coming import playlist_of
 from player.errors import ConfigError
 from player.night.memory import tonight
 from player.night.rest import is_rest
-from player.safety import SHORTEST_RISE_S
 from player.settings import (
     DAYS,
     AudioSettings,
@@ -31,8 +28,6 @@ from player.settings import (
     VolumeSettings,
 )
 from player.triggers.content import show_path
-from player.triggers.desk import Desk
-from player.triggers.filters import overlaps
 from player.triggers.rules import Trigger, TriggerSettings
 from player.units import format_duration
 
@@ -65,6 +60,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the faults to stderr and return 1, or the meaning to stdout and return 0."""
+    from player.cli.check_notes import notes
     from player.clock import SystemClock
     from player.config import load
 
@@ -103,23 +99,6 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     yield from _rows("next", [_next(settings, wall)])
     yield from _rows("triggers", _triggers(config.triggers))
     yield from _rows("state", [str(config.state_dir)])
-
-
-def notes(config: Config) -> Iterator[str]:
-    """What is no fault and still worth knowing: files that are missing now, and wishes that will be bent."""
-    for playlist in config.settings.playlists:
-        for path in (*playlist.paths, *playlist.opening):
-            if "://" not in path and not os.path.exists(path):
-                yield f"playlist {playlist.name}: {path} is not there now"
-    yield from _output_notes(config.audio)
-    yield from _state_notes(config.state_dir)
-    yield from _file_notes(config.mqtt)
-    yield from _cap_notes(config.settings)
-    yield from _trigger_notes(config.triggers)
-    yield from _fade_notes("fades", config.settings.fades.fade_in_s)
-    yield from _timer_notes("the default timer", config.settings.timer, config.settings.fades.fade_out_s)
-    for entry in config.settings.schedule:
-        yield from _entry_notes(entry, config.settings)
 
 
 def _rows(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -248,51 +227,6 @@ def _next(settings: Settings, wall: datetime) -> str:
     return f"{entry.name} starts {DAYS[planned.weekday()]} {planned.isoformat(sep=' ', timespec='minutes')}"
 
 
-def _output_notes(audio: AudioSettings) -> Iterator[str]:
-    """A pipe that others will not find, and something else that lies where it should be."""
-    if audio.output is not OutputKind.PIPE or audio.path is None:
-        return
-    path = Path(audio.path)
-    if path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp"):  # noqa: S108 - it is what is warned of
-        yield f"audio.path: the service has a /tmp of its own, so nobody else would find {path}; use /run/lull"
-    if path.exists() and not path.is_fifo():
-        yield f"audio.path: {path} is there and is no pipe"
-    elif not path.parent.is_dir():
-        yield f"audio.path: the folder {path.parent} is not there now"
-
-
-def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
-    if mqtt is None:
-        return
-    tls = mqtt.tls
-    files = {"password_file": mqtt.password_file}
-    if tls is not None:
-        files |= {"tls.ca": tls.ca, "tls.cert": tls.cert, "tls.key": tls.key}
-    for key, path in files.items():
-        # a credential is there for the service alone
-        if path is not None and not path.startswith(CREDENTIAL) and not os.access(path, os.R_OK):
-            yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
-
-
-def _state_notes(folder: Path) -> Iterator[str]:
-    """A state directory in which nothing could be remembered."""
-    first = next(path for path in (folder, *folder.parents) if path.exists())
-    if not first.is_dir():
-        yield f"state_dir: {first} is no folder; nothing can be remembered"
-    elif not os.access(first, os.W_OK | os.X_OK):
-        what = folder if first == folder else f"{folder} is not there, and {first}"
-        yield f"state_dir: {what} cannot be written by this user"
-
-
-def _cap_notes(settings: Settings) -> Iterator[str]:
-    night, timers = settings.volume.night_cap, [settings.timer, *(entry.timer for entry in settings.schedule)]
-    longest_s = max(
-        (math.inf if timer.duration_s is None else timer.duration_s for timer in timers if timer), default=0
-    )
-    if night is not None and longest_s <= night.after_s:
-        yield f"volume.night_cap: no session is planned to last {format_duration(night.after_s)}"
-
-
 def _triggers(triggers: TriggerSettings) -> list[str]:
     """Nothing where there are none: they are for homes with other devices."""
     lines = [f"{rule.name}: {_when(rule)}: {rule.asks}" for rule in triggers.rules[:LISTED]]
@@ -308,30 +242,3 @@ def _when(rule: Trigger) -> str:
     held = "" if rule.hold_s is None else f" for {format_duration(rule.hold_s)}"
     between = "" if rule.only_between is None else f", {rule.only_between}"
     return what + held + between
-
-
-def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
-    """Filters that share some topics: the broker may send such a message twice."""
-    filters = Desk(triggers.rules).filters
-    for place, one in enumerate(filters):
-        for other in filters[place + 1 :]:
-            if overlaps(one, other):
-                yield f"triggers: {one} and {other} share topics; what is on both may come twice"
-
-
-def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:
-    if fade_in_s is not None and fade_in_s < SHORTEST_RISE_S:
-        yield f"{where}: a fade-in from silence takes {format_duration(SHORTEST_RISE_S)} at least"
-
-
-def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator[str]:
-    if timer.duration_s is not None and fade_out_s > timer.duration_s:
-        length, fade = format_duration(timer.duration_s), format_duration(fade_out_s)
-        yield f"{where} is {length}, shorter than its fade-out of {fade}: the fade is shortened to it"
-
-
-def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:
-    yield from _fade_notes(f"schedule {entry.name}", entry.fade_in_s)
-    if entry.timer is not None or entry.fade_out_s is not None:
-        fade_out_s = settings.fades.fade_out_s if entry.fade_out_s is None else entry.fade_out_s
-        yield from _timer_notes(f"the timer of {entry.name}", entry.timer or settings.timer, fade_out_s)

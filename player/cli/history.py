@@ -107,6 +107,7 @@ def _fields(night: Night) -> dict[str, Any]:
                 "playlist": end.playlist,
                 "minutes": end.minutes,
                 "reason": end.reason,
+                "problems": end.problems,
             }
             for end in night.sessions
         ],
@@ -132,7 +133,9 @@ def _lines(night: Night) -> Iterator[str]:
 
 
 def _session(end: Ended) -> str:
-    return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {_WORDS.get(end.reason, end.reason)})"
+    problems = f"; {end.problems} problem{'' if end.problems == 1 else 's'}" if end.problems else ""
+    how = _WORDS.get(end.reason, end.reason)
+    return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {how}{problems})"
 
 
 def _track(track: Heard) -> str:

@@ -18,7 +18,7 @@ schedule, a sleep timer, and control over MQTT.
 
 exit codes: 0 done, 1 refused or faulty, 2 wrong usage, 3 no answer"""
 
-COMMANDS: Final = ("run", "night", "check", "scan", "history", "rehearse", "starter", "triggers")
+COMMANDS: Final = ("run", "night", "check", "doctor", "scan", "history", "rehearse", "starter", "triggers")
 """Commands with a file of their own; all others are in `player.cli.client`."""
 
 

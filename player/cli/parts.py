@@ -14,6 +14,7 @@ from player.adapters.identity import identity_of
 from player.adapters.library import FileLibrary
 from player.adapters.memory_file import MemoryFile, look_into, this_boot
 from player.adapters.mqtt import MqttLink
+from player.adapters.overheard import vlc_log_options
 from player.adapters.sinks import make_sink
 from player.adapters.store import SqliteStore
 from player.adapters.systemd import SystemdNotifier
@@ -34,7 +35,7 @@ def real_parts(state_dir: Path) -> Parts:
     """libVLC, ALSA, paho, systemd, and the store in the state directory."""
     store = _store(state_dir)
     clock = SystemClock()
-    decoder = VlcDecoder()
+    decoder = VlcDecoder(more_options=vlc_log_options())
     return Parts(
         clock=clock,
         make_sink=lambda audio, deliver: make_sink(audio, clock, lambda text: deliver(Trouble("mixer", text))),

@@ -44,6 +44,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to end, or clear what it has left at its broker."""
     from player.adapters.journal import set_up
+    from player.adapters.overheard import take_over_stderr
     from player.config import load
 
     config = load(args.config)
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         from player.cli.forget import forget
 
         return forget(config)
+    take_over_stderr()
     set_up(is_verbose=args.verbose)
     serve(config)
     return 0

@@ -77,6 +77,16 @@ def load(path: Path) -> Config:
     return parse(_text(path), path)
 
 
+def salvage(path: Path) -> tuple[Config, tuple[str, ...]]:
+    """As much of a config as can be read, and every fault: for somebody who looks at it, never to play with."""
+    try:
+        text = _text(path)
+    except ConfigError as error:
+        return _build({}, path), error.faults
+    found, faults = _read(text, path)
+    return _build(found, path), tuple(_lines(path, faults))
+
+
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
     """Where a speaker is found, for somebody who only wants to talk to it.

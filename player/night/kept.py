@@ -156,13 +156,14 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One entry of the log: a session is over."""
+    """One entry of the log: a session is over; ``problems`` were told in it."""
 
     started: datetime
     why: str
     playlist: str
     minutes: float
     reason: str
+    problems: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,23 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+def test_a_file_of_an_older_lull_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    """Without the count of problems a session had none; the daemon adds the column and loses nothing."""
+    base = sqlite3.connect(tmp_path / FILE_NAME)
+    for step in memory_file.LAYOUT.steps[:3]:
+        base.execute(step)
+    base.execute("PRAGMA user_version = 3")
+    row = (ENDED[0].started.isoformat(), ENDED[0].why, ENDED[0].playlist, ENDED[0].minutes, ENDED[0].reason)
+    base.execute("INSERT INTO sessions (started, why, playlist, minutes, reason) VALUES (?, ?, ?, ?, ?)", row)
+    base.commit()
+    base.close()
+    assert look_into(tmp_path)[1] == (replace(ENDED[0], problems=0),)
+    store = MemoryFile(tmp_path)
+    store.write(Batch({}, ended=(replace(ENDED[0], problems=2),)))
+    store.close()
+    assert [end.problems for end in look_into(tmp_path)[1]] == [0, 2]
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_loses_nothing_that_was_written(tmp_path: Path) -> None:
     """Ended by SIGKILL behind `write`, without closing."""

@@ -12,6 +12,7 @@ import pytest
 
 from player.caps import RestNights
 from player.cli import check
+from player.cli.check_notes import notes as notes_of
 from player.config import parse
 from player.night.rest import is_rest
 
@@ -40,7 +41,7 @@ def summary(text: str) -> dict[str, list[str]]:
 
 
 def notes(text: str) -> list[str]:
-    return list(check.notes(parse(text, Path("/etc/lull/lull.yaml"))))
+    return list(notes_of(parse(text, Path("/etc/lull/lull.yaml"))))
 
 
 def test_a_good_config_is_explained_on_one_screen(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,7 @@ def test_only_the_last_nights_and_as_json(config: Path, capsys: pytest.CaptureFi
     assert night["night"] == "2026-01-16"
     assert night["sessions"][0] == {
         "started": "2026-01-16T22:30:00+01:00", "why": "cli", "playlist": "rain", "minutes": 45.0, "reason": "stop",
+        "problems": 0,
     }  # fmt: skip
     assert [(track["uri"], track["how"]) for track in night["tracks"]] == [("/rain/g.mp3", "opened")]
 

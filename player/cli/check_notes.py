@@ -1,0 +1,109 @@
+"""What is no fault of a config and still worth knowing: a line each for `lull check`. Nothing is opened or changed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from player.broker import CREDENTIAL, MqttSettings
+from player.safety import SHORTEST_RISE_S
+from player.settings import AudioSettings, Entry, OutputKind, Settings, TimerSetting
+from player.triggers.desk import Desk
+from player.triggers.filters import overlaps
+from player.triggers.rules import TriggerSettings
+from player.units import format_duration
+
+if TYPE_CHECKING:
+    from player.config import Config
+
+
+def notes(config: Config) -> Iterator[str]:
+    """What is no fault and still worth knowing: files that are missing now, and wishes that will be bent."""
+    for playlist in config.settings.playlists:
+        for path in (*playlist.paths, *playlist.opening):
+            if "://" not in path and not os.path.exists(path):
+                yield f"playlist {playlist.name}: {path} is not there now"
+    yield from _output_notes(config.audio)
+    yield from _state_notes(config.state_dir)
+    yield from _file_notes(config.mqtt)
+    yield from _cap_notes(config.settings)
+    yield from _trigger_notes(config.triggers)
+    yield from _fade_notes("fades", config.settings.fades.fade_in_s)
+    yield from _timer_notes("the default timer", config.settings.timer, config.settings.fades.fade_out_s)
+    for entry in config.settings.schedule:
+        yield from _entry_notes(entry, config.settings)
+
+
+def _output_notes(audio: AudioSettings) -> Iterator[str]:
+    """A pipe that others will not find, and something else that lies where it should be."""
+    if audio.output is not OutputKind.PIPE or audio.path is None:
+        return
+    path = Path(audio.path)
+    if path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp"):  # noqa: S108 - it is what is warned of
+        yield f"audio.path: the service has a /tmp of its own, so nobody else would find {path}; use /run/lull"
+    if path.exists() and not path.is_fifo():
+        yield f"audio.path: {path} is there and is no pipe"
+    elif not path.parent.is_dir():
+        yield f"audio.path: the folder {path.parent} is not there now"
+
+
+def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
+    if mqtt is None:
+        return
+    tls = mqtt.tls
+    files = {"password_file": mqtt.password_file}
+    if tls is not None:
+        files |= {"tls.ca": tls.ca, "tls.cert": tls.cert, "tls.key": tls.key}
+    for key, path in files.items():
+        # a credential is there for the service alone
+        if path is not None and not path.startswith(CREDENTIAL) and not os.access(path, os.R_OK):
+            yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
+
+
+def _state_notes(folder: Path) -> Iterator[str]:
+    """A state directory in which nothing could be remembered."""
+    first = next(path for path in (folder, *folder.parents) if path.exists())
+    if not first.is_dir():
+        yield f"state_dir: {first} is no folder; nothing can be remembered"
+    elif not os.access(first, os.W_OK | os.X_OK):
+        what = folder if first == folder else f"{folder} is not there, and {first}"
+        yield f"state_dir: {what} cannot be written by this user"
+
+
+def _cap_notes(settings: Settings) -> Iterator[str]:
+    night, timers = settings.volume.night_cap, [settings.timer, *(entry.timer for entry in settings.schedule)]
+    longest_s = max(
+        (math.inf if timer.duration_s is None else timer.duration_s for timer in timers if timer), default=0
+    )
+    if night is not None and longest_s <= night.after_s:
+        yield f"volume.night_cap: no session is planned to last {format_duration(night.after_s)}"
+
+
+def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
+    """Filters that share some topics: the broker may send such a message twice."""
+    filters = Desk(triggers.rules).filters
+    for place, one in enumerate(filters):
+        for other in filters[place + 1 :]:
+            if overlaps(one, other):
+                yield f"triggers: {one} and {other} share topics; what is on both may come twice"
+
+
+def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:
+    if fade_in_s is not None and fade_in_s < SHORTEST_RISE_S:
+        yield f"{where}: a fade-in from silence takes {format_duration(SHORTEST_RISE_S)} at least"
+
+
+def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator[str]:
+    if timer.duration_s is not None and fade_out_s > timer.duration_s:
+        length, fade = format_duration(timer.duration_s), format_duration(fade_out_s)
+        yield f"{where} is {length}, shorter than its fade-out of {fade}: the fade is shortened to it"
+
+
+def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:
+    yield from _fade_notes(f"schedule {entry.name}", entry.fade_in_s)
+    if entry.timer is not None or entry.fade_out_s is not None:
+        fade_out_s = settings.fades.fade_out_s if entry.fade_out_s is None else entry.fade_out_s
+        yield from _timer_notes(f"the timer of {entry.name}", entry.timer or settings.timer, fade_out_s)

@@ -1,0 +1,83 @@
+"""A finding: one thing that is right, doubtful or wrong, in plain words, and how to mend it. Frozen; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+FORMAT: Final = 1
+"""Version of the JSON form, see player/wire/schema/doctor.v1.json."""
+
+
+class Level(StrEnum):
+    """How it stands: a warning can wait and leaves the exit code at 0, what is wrong can cost a night."""
+
+    RIGHT = "right"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the screen.
+
+    Attributes:
+        check: what was looked at.
+        what: how it is.
+        mend: what to do; None where there is nothing to be done.
+    """
+
+    check: str
+    level: Level
+    what: str
+    mend: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.level is not Level.WRONG or self.mend, "whoever is told that something is wrong is told what to do"
+
+
+def right(check: str, what: str) -> Finding:
+    """All is well."""
+    return Finding(check, Level.RIGHT, what)
+
+
+def warning(check: str, what: str, mend: str | None = None) -> Finding:
+    """Worth knowing; it can wait."""
+    return Finding(check, Level.WARNING, what, mend)
+
+
+def wrong(check: str, what: str, mend: str) -> Finding:
+    """It can cost a night."""
+    return Finding(check, Level.WRONG, what, mend)
+
+
+def is_all_right(findings: Iterable[Finding]) -> bool:
+    """Whether nothing is wrong; warnings do not count."""
+    return all(finding.level is not Level.WRONG for finding in findings)
+
+
+def as_json(findings: Iterable[Finding], version: str) -> dict[str, Any]:
+    """The findings for programs."""
+    listed = list(findings)
+    return {
+        "v": FORMAT,
+        "lull": version,
+        "right": is_all_right(listed),
+        "findings": [
+            {"check": one.check, "level": one.level.value, "what": one.what, "mend": one.mend} for one in listed
+        ],
+    }
+
+
+def counted(count: int, word: str) -> str:
+    """``1 track``, ``3 tracks``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def shortened(items: Iterable[str], most: int = 3) -> str:
+    """The first few of many, and how many more there are."""
+    listed = list(items)
+    more = len(listed) - most
+    return "; ".join(listed[:most]) + (f"; and {more} more" if more > 0 else "")

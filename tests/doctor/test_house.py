@@ -1,0 +1,163 @@
+"""Broker, library, schedule, disk and rights: what the doctor thinks of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from player.doctor import house
+from player.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
+from player.doctor.findings import Finding, Level
+
+UP = BrokerState(Reached.UP, "hub:1883", availability="online")
+LULL = Account("lull", 990, frozenset({990, 29}), frozenset({"lull", "audio"}))
+GOOD = Place("/var/lib/lull", free_bytes=1 << 30)
+RAIN = PlaylistState("rain", tracks=10)
+
+
+def levels(found: list[Finding]) -> list[Level]:
+    return [one.level for one in found]
+
+
+@pytest.mark.parametrize("reached", [one for one in Reached if one is not Reached.UP])
+def test_each_way_to_fail_has_its_own_words_and_advice(reached: Reached) -> None:
+    """Name, port, silence, TLS and login are told apart, and each is mended elsewhere."""
+    found = house.judge_broker(BrokerState(reached, "hub:1883", "as it said"))
+    others = [house.judge_broker(BrokerState(one, "hub:1883")) for one in Reached if one is not reached]
+    assert found.level is Level.WRONG
+    assert "as it said" in found.what
+    assert found.mend not in [other.mend for other in others]
+
+
+def test_a_broker_that_lets_lull_in_is_right() -> None:
+    """Connected and logged in."""
+    assert house.judge_broker(UP).level is Level.RIGHT
+
+
+def test_without_the_password_the_login_is_not_called_wrong() -> None:
+    """Who may not read it cannot tell; root can."""
+    state = replace(UP, password_fault="/etc/lull/pw: Permission denied")  # noqa: S106 - no password
+    assert house.judge_broker(state).level is Level.WARNING
+    assert not list(house.judge_speaker(state, "bedroom", is_running=True))
+
+
+def test_what_the_running_speaker_complains_of_is_wrong() -> None:
+    """Each problem of its state is a line."""
+    state = replace(UP, problems=("the sound device is missing", "memory"))
+    assert levels(list(house.judge_speaker(state, "bedroom", is_running=True))) == [Level.WRONG, Level.WRONG]
+    assert levels(list(house.judge_speaker(UP, "bedroom", is_running=True))) == [Level.RIGHT]
+
+
+def test_a_daemon_that_the_broker_does_not_know_is_wrong() -> None:
+    """It runs and is not online; where none runs, nobody expects it to be."""
+    for availability in (None, "offline"):
+        state = replace(UP, availability=availability)
+        assert levels(list(house.judge_speaker(state, "bedroom", is_running=True))) == [Level.WRONG]
+        assert not list(house.judge_speaker(state, "bedroom", is_running=False))
+
+
+def test_a_playlist_with_music_is_right() -> None:
+    """Streams and bans are counted."""
+    (found,) = house.judge_playlist(replace(RAIN, streams=2, banned=1), is_running=True)
+    assert (found.level, found.what) == (Level.RIGHT, "10 tracks, 2 of them streams, 1 banned")
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        PlaylistState("rain", 0, left_out=("/srv/rain does not exist",)),
+        PlaylistState("rain", 2, faulty=("a.mp3 x", "b.mp3 x")),
+        PlaylistState("rain", 1, banned=1),
+        PlaylistState("rain", 1, closed=("/srv",)),
+        PlaylistState("rain", 1, set_aside=("a.mp3",)),
+    ],
+)
+def test_a_playlist_with_nothing_to_play_is_wrong(playlist: PlaylistState) -> None:
+    """Whatever the reason: the night would be silent."""
+    (found,) = house.judge_playlist(playlist, is_running=True)
+    assert found.level is Level.WRONG
+
+
+def test_what_is_lost_of_a_playlist_is_a_warning_each() -> None:
+    """Left out, closed, faulty, set aside, unmeasured: the rest plays."""
+    playlist = replace(
+        RAIN, left_out=("x",), closed=("/srv/a",), faulty=("b",), set_aside=("c",), unmeasured=3, is_store_read=False
+    )
+    found = list(house.judge_playlist(playlist, is_running=False))
+    assert levels(found) == [Level.RIGHT, *[Level.WARNING] * 6]
+    assert found[-1].mend == "lull scan"
+
+
+def test_the_daemon_measures_by_itself() -> None:
+    """While it runs nobody needs to do anything about unmeasured tracks."""
+    found = list(house.judge_playlist(replace(RAIN, unmeasured=3), is_running=True))[-1]
+    assert str(found.mend).startswith("nothing")
+
+
+def test_the_next_start_is_said_with_its_offset() -> None:
+    """Entry, weekday, date, time and offset; a skipped night is said."""
+    plans = Plans(1, entry="weeknights", at=datetime(2026, 3, 29, 22, 30, tzinfo=UTC), is_tonight_skipped=True)
+    found = house.judge_plans(plans)
+    assert found.level is Level.RIGHT
+    assert found.what == "weeknights, Sun 2026-03-29 22:30+00:00; tonight is skipped"
+
+
+def test_no_start_is_right_only_without_a_schedule() -> None:
+    """Switched off by hand, or with nothing in reach, it is worth knowing."""
+    assert house.judge_plans(Plans(0)).level is Level.RIGHT
+    assert house.judge_plans(Plans(1, is_on=False)).level is Level.WARNING
+    assert house.judge_plans(Plans(1)).level is Level.WARNING
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (GOOD, Level.RIGHT),
+        (replace(GOOD, fault="cannot be read"), Level.WRONG),
+        (replace(GOOD, is_read_only=True), Level.WRONG),
+        (replace(GOOD, barrier="/var/lib/lull"), Level.WRONG),
+        (replace(GOOD, free_bytes=1 << 20), Level.WRONG),
+        (replace(GOOD, in_memory="overlay"), Level.WARNING),
+    ],
+)
+def test_the_state_directory_must_be_writable_and_last(place: Place, expected: Level) -> None:
+    """Closed, full or read-only is wrong; in memory it is forgotten at each boot."""
+    assert levels(list(house.judge_place(place, "lull"))) == [expected]
+
+
+def test_the_service_needs_the_group_audio_for_a_card() -> None:
+    """Root does not, nor does a speaker that plays into a file."""
+    alone = replace(LULL, groups=frozenset({"lull"}))
+    root = Account("root", 0, frozenset({0}), frozenset({"root"}))
+    for account, is_card, expected in [
+        (LULL, True, Level.RIGHT), (alone, True, Level.WRONG), (alone, False, Level.RIGHT), (root, True, Level.RIGHT),
+        (None, True, Level.WRONG),
+    ]:  # fmt: skip
+        found = list(house.judge_rights(account, None, is_service=True, plays_to_card=is_card))
+        assert levels(found) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("password", "expected"),
+    [
+        (PasswordFile("/pw", is_there=True), Level.RIGHT),
+        (PasswordFile("/pw", is_there=False), Level.WRONG),
+        (PasswordFile("/pw", is_there=True, barrier="/pw"), Level.WRONG),
+        (PasswordFile("/pw", is_there=True, is_open_to_all=True), Level.WARNING),
+    ],
+)
+def test_the_password_is_for_the_service_alone(password: PasswordFile, expected: Level) -> None:
+    """Missing or closed to lull is wrong, open to all a warning."""
+    found = list(house.judge_rights(LULL, password, is_service=True, plays_to_card=True))
+    assert found[-1].level is expected
+
+
+def test_a_config_is_right_faulty_or_missing() -> None:
+    """Five faults are listed and the rest counted."""
+    assert levels(list(house.judge_config("x", (), is_there=True))) == [Level.RIGHT]
+    assert levels(list(house.judge_config("x", (), is_there=False))) == [Level.WARNING]
+    found = list(house.judge_config("x", [f"x:{n}: wrong" for n in range(8)], is_there=True))
+    assert levels(found) == [Level.WRONG] * 6
+    assert found[-1].what == "and 3 more faults"
