@@ -26,6 +26,7 @@ from tests.live.mutation import make_originals
 BATCH: Final = 8
 PATIENCE_S: Final = 240.0
 """A batch takes ten seconds on a desktop."""
+COUNTED: Final = ("started", "skipped", "damaged", "crackling", "muted")
 WORKER: Final = ("setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "tests.live.mutant_worker")
 
 
@@ -35,7 +36,8 @@ class Tally:
 
     Attributes:
         played: so many were given to the decoder, in ``seconds`` of sound.
-        counts: tracks that started, were skipped over, or were played with damage.
+        counts: tracks that started, were skipped over, were played with damage, or crackle throughout; and how often
+            the output meter fell silent rather than let something through.
         crashes, hangs: the mutant, and what happened.
         bad: what broke the contract, by kind.
         memory_mb: the most that a process took, without the recording.
@@ -53,19 +55,20 @@ class Tally:
         """A batch was played to its end."""
         self.played += count
         self.seconds += result["seconds"]
-        self.counts.update({kind: result[kind] for kind in ("started", "skipped", "damaged")})
+        self.counts.update({kind: result[kind] for kind in COUNTED})
         self.memory_mb = max(self.memory_mb, result["memory_mb"])
-        for kind, ones in (*result["bad"].items(), ("problems", result["problems"])):
+        for kind, ones in result["bad"].items():
             self.bad.setdefault(kind, []).extend(ones)
         if result["hung"]:
             self.hangs.append(f"{result['hung']} decoder threads did not end")
 
     def __str__(self) -> str:
         """A few lines."""
-        bad = ", ".join(f"{kind} {len(ones)}" for kind, ones in self.bad.items() if ones) or "nothing"
+        bad = ", ".join(f"{kind} {len(ones)}" for kind, ones in self.bad.items()) or "nothing"
         lines = [
             f"{self.played} mutants, {self.seconds / 3600:.1f} h of sound: {self.counts['started']} sounded, "
-            f"{self.counts['skipped']} skipped over, {self.counts['damaged']} with damage silenced; "
+            f"{self.counts['skipped']} skipped over, {self.counts['damaged']} with damage silenced, "
+            f"{self.counts['crackling']} that crackle all the time, {self.counts['muted']} mutes by the output meter; "
             f"crashes {len(self.crashes)}, hangs {len(self.hangs)}, at most {self.memory_mb} MB; "
             f"against the contract: {bad}",
             *(f"crash: {one}" for one in self.crashes),
@@ -119,8 +122,9 @@ def hunt(count: int, folder: Path, first: int = 0, jobs: int = 2, *, is_told: bo
         play(folder, start, min(BATCH, first + count - start), tally)
         if is_told:
             bad = sum(map(len, tally.bad.values()))
-            line = f"\r{tally.played} in {time.monotonic() - began_s:.0f} s, {len(tally.crashes)} crashes, {bad} bad "
-            print(line, end="", file=sys.stderr, flush=True)
+            line = f"{tally.played} in {time.monotonic() - began_s:.0f} s: {len(tally.crashes)} crashes, "
+            line += f"{len(tally.hangs)} hangs, {bad} against the contract"
+            print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(turn, range(first, first + count, BATCH)))
@@ -137,7 +141,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="lull-mutants-") as folder:
         tally = hunt(args.count, Path(folder), args.first, args.jobs, is_told=True)
     print(f"\n{tally}")
-    return 1 if tally.hangs or any(tally.bad.values()) else 0
+    return 1 if tally.hangs or tally.bad else 0
 
 
 if __name__ == "__main__":

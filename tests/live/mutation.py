@@ -177,10 +177,10 @@ def with_checksums(data: bytearray) -> None:
         if end - start < 27:
             continue
         segments = data[start + 26]
-        end = min(end, start + 27 + segments + sum(data[start + 27 : start + 27 + segments]))
+        last = min(end, start + 27 + segments + sum(data[start + 27 : start + 27 + segments]))
         data[start + 22 : start + 26] = bytes(4)
         crc = 0
-        for byte in data[start:end]:
+        for byte in data[start:last]:
             crc = ((crc << 8) & 0xFFFF_FFFF) ^ _CRC[(crc >> 24) ^ byte]
         struct.pack_into("<I", data, start + 22, crc)
 
