@@ -1,9 +1,9 @@
-"""A share that hangs or goes away when a test wants it to: a folder mounted read-only through FUSE, served by a process.
+"""A share that hangs or goes away when a test wants it to: a folder mounted through FUSE, served by a process.
 
 ``python -m tests.live.share FOLDER MOUNTPOINT`` serves it until it is killed. Stopped by SIGSTOP it is a server that
-does not answer: whoever looks at a file, even with ``stat``, waits. Killed, it is a stick that was pulled out: each call
-fails at once. Nothing is cached, so each look and each read is asked for. It speaks the kernel's protocol itself (see
-linux/fuse.h), since no library for that can be expected; mounting takes root.
+does not answer: whoever looks at a file, even with ``stat``, waits. Killed, it is a stick that was pulled out: each
+call fails at once. Nothing is cached, so each look and each read is asked for. It speaks the kernel's protocol itself
+(see linux/fuse.h), since no library for that can be expected; mounting takes root.
 """
 
 from __future__ import annotations
