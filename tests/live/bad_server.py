@@ -1,4 +1,4 @@
-"""A web server with bad manners, one for each path, to try the decoder's patience. Threads of its own, until `close`."""
+"""A web server with bad manners, one for each path, to try the patience of the decoder. Threads, until `close`."""
 
 from __future__ import annotations
 

@@ -99,8 +99,8 @@ class Night:
             time.sleep(WRITTEN_S if self._wants_silence else 0.0)
 
     def die(self) -> None:
-        """At some moment within two seconds, or when the sound is up."""
-        time.sleep(self._rng.uniform(0.0, 2.0) if self._rng.random() < 0.7 else self._rng.uniform(8.0, 13.0))
+        """At some moment within two seconds, or, one time in four, when the sound is up."""
+        time.sleep(self._rng.uniform(0.0, 2.0) if self._rng.random() < 0.75 else self._rng.uniform(7.0, 12.0))
         self.daemon.send(signal.SIGKILL)
         self.daemon.wait_end()
 

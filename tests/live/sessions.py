@@ -68,11 +68,11 @@ def one_session(listener: Listener) -> None:
     listener.wait_event("session_ended", since)
 
 
-def held_over(folder: Path, sessions: int, looks: tuple[int, ...]) -> list[tuple[int, Held]]:
+def held_over(folder: Path, sessions: int, looks: tuple[int, ...], warm_up: int = WARM_UP) -> list[tuple[int, Held]]:
     """What the daemon held after the warm-up (0), and after so many sessions behind it."""
     found = []
     with house(folder) as (daemon, listener):
-        for number in range(-WARM_UP, sessions + 1):
+        for number in range(-warm_up, sessions + 1):
             if number == 0 or number in looks:
                 found.append((number, held_by(daemon.pid)))
                 print(f"after {number} sessions: {found[-1][1]}", flush=True)

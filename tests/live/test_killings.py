@@ -10,7 +10,7 @@ from tests.live.killings import kill_often
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-DEATHS = 5
+DEATHS = 4
 
 
 def test_killed_at_random_moments_it_goes_on_or_rests_as_it_should(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Broken files by the dozen through the real decoder; `python -m tests.live.mutants 10000` plays them by the thousand."""
+"""Broken files by the dozen through the real decoder; ``python -m tests.live.mutants 10000`` plays thousands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_MB = 200
 
 
 def test_broken_files_neither_crash_nor_hang_the_decoder_and_startle_nobody(tmp_path: Path) -> None:
-    """Flipped bits, lost and strange stretches, headers that lie, numbers that are none: the contract, to the letter."""
+    """Flipped bits, lost and strange stretches, headers that lie, numbers that are none: the contract holds."""
     tally = hunt(MUTANTS, tmp_path, first=20_000)
     print(f"\n{tally}")
     assert tally.played == MUTANTS
