@@ -15,6 +15,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from player import orders
@@ -63,7 +64,8 @@ class App:
         self._watchers = tuple(watchers)
         self._diary = parts.make_diary(self.inbox.put)
         rng = random.Random()  # noqa: S311 - choosing tracks, no secret
-        self._session = Session(config.settings, rng, self._diary.recall())
+        recalled = replace(self._diary.recall(), has_crashed=parts.has_crashed)
+        self._session = Session(config.settings, rng, recalled)
         sink = parts.make_sink(config.audio, self.inbox.put)
         engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)

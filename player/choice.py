@@ -27,12 +27,14 @@ class Place:
         position_s: where in it, when that was last written down.
         by_now_s: where it would be by now, had it gone on; used where the track's length is known.
         following: what was to follow that track.
+        suspects: tracks that may have crashed the decoder; they are left out for a while, and another one is taken.
     """
 
     uri: str
     position_s: float
     by_now_s: float
     following: str | None = None
+    suspects: tuple[str, ...] = ()
 
 
 class Choice:
@@ -71,6 +73,8 @@ class Choice:
         place, self.place = self.place, None
         if place is None:
             return None
+        for uri in place.suspects:
+            self.rotation.mark_failed(uri)
         track = self._usable(place.uri)
         if track is None:
             return None

@@ -25,6 +25,11 @@ TAIL_S: Final = 2.0
 """The last seconds of a track that nothing follows, or that ends before it was due, fade."""
 LAST_TAIL_S: Final = 0.2
 """A track that goes out anyway is left to do so until then: a longer tail would make a hole in a blend."""
+OPEN_S: Final = 15.0
+"""A file that has not begun by then has failed: the decoder gives up sooner, but where even looking at a file hangs, on
+a dead share, nothing would ever be said."""
+STREAM_OPEN_S: Final = 45.0
+"""The same for a stream, which libVLC may connect to again, and which may drip for ever without becoming a start."""
 STALL_S: Final = 0.4
 """With less than this in the ring and no end in sight, the track fades out on what is left."""
 
@@ -35,6 +40,7 @@ class Deck:
     Attributes:
         gain: the deck's own gain; the mixer gives it targets.
         played_frames: frames consumed so far.
+        waited_frames: so long it was waited for, in frames of the output.
         is_stalled: its ring ran dry and it waits for data.
         muted_frames: frames in a row that were broken, and silenced.
         is_leaving: another track has taken its place; it goes to silence and never comes back.
@@ -48,6 +54,7 @@ class Deck:
         self.is_stalled = False
         self.is_leaving = False
         self.stalled_frames = 0
+        self.waited_frames = 0
         self.muted_frames = 0
         self._faults_at_end: int | None = None
         self._sanitiser = Sanitiser()
@@ -69,8 +76,24 @@ class Deck:
 
     @property
     def is_broken(self) -> bool:
-        """Whether it ended before its first sample."""
-        return self.played_frames == 0 and self.source.is_finished() and self.source.frames_ready() == 0
+        """Whether it ended before its first sample, or does not begin in time."""
+        is_empty = self.source.is_finished() and self.source.frames_ready() == 0
+        return self.played_frames == 0 and (is_empty or (self._is_late and not self.is_ready))
+
+    @property
+    def why_broken(self) -> str:
+        """What is wrong with a broken one, to be read after its name."""
+        if self.source.fault is None and self._is_late:
+            return f"did not begin within {self._patience_s:.0f} s"
+        return self.source.fault or "has no sound in it"
+
+    @property
+    def _patience_s(self) -> float:
+        return STREAM_OPEN_S if self.item.is_stream else OPEN_S
+
+    @property
+    def _is_late(self) -> bool:
+        return self.waited_frames > to_frames(self._patience_s)
 
     @property
     def is_over(self) -> bool:
@@ -100,6 +123,11 @@ class Deck:
             return ready_s
         duration_s = self.source.duration_s
         return None if duration_s is None else max(ready_s, duration_s - self.position_s)
+
+    def wait(self, frames: int) -> None:
+        """So much time has passed, and it does not sound yet."""
+        if not self.is_ready:
+            self.waited_frames += frames
 
     def render(self, frames: int, *, may_rise: bool) -> Block:
         """The deck's next ``frames`` frames, shape (frames, 2); zeros where it has none."""

@@ -30,6 +30,8 @@ OPEN_AHEAD_S: Final = 20.0
 """The next track is opened so long before its blend begins."""
 SKIP_FALL_S: Final = 3.0
 """A person skipped: what sounds falls by 60 dB in this time, 20 dB/s, heard at once and no cut."""
+OFFLINE_WAIT_S: Final = 30.0
+"""A rehearsal waits so long for a decoder, in the time of the world; it counts as waiting in that of the night."""
 MAX_DECKS: Final = 3
 """More than this never sound together, however fast a person skips."""
 
@@ -141,6 +143,9 @@ class Mixer:
         """
         if self._is_offline:
             self._wait_for_decoders(frames)
+        for opening in (self._pending, self._next):
+            if opening is not None:
+                opening.wait(frames)
         self._start_pending(is_output_silent=is_output_silent)
         self._prepare_next()
         for deck in self._decks:
@@ -255,13 +260,13 @@ class Mixer:
 
     def _fail(self, deck: Deck) -> None:
         deck.close()
-        self._report(ItemFailed(deck.item.id, deck.source.fault or "has no sound in it"))
+        self._report(ItemFailed(deck.item.id, deck.why_broken))
         if self.is_empty and not self._is_dry:
             self._is_dry = True
             self._report(RanDry())
 
     def _wait_for_decoders(self, frames: int) -> None:
-        """Rehearsals: the decoder's pace must not show, so whatever is open is waited for (at most 30 s each)."""
+        """Rehearsals: the decoder's pace must not show, so whatever is open is waited for, a while each."""
         for deck in (*self._decks, self._pending, self._next):
-            if deck is not None:
-                deck.source.wait_ready(frames + to_frames(TAIL_S), 30.0)
+            if deck is not None and not deck.source.wait_ready(frames + to_frames(TAIL_S), OFFLINE_WAIT_S):
+                deck.wait(to_frames(OFFLINE_WAIT_S))

@@ -57,3 +57,5 @@ class Parts:
     recognise: Recognise
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter
+    has_crashed: bool = False
+    """The daemon before this one crashed, see `player.night.kept.Recalled`."""

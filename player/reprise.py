@@ -16,6 +16,10 @@ A track that kills the decoder does so while it is opened or in its first second
 was being opened at each of two deaths on one boot, or was at about the same place at both, is left out until its file
 changes or a person allows it again. What had sounded peacefully for a while is innocent: whoever kills the daemon twice
 must not lose a healthy file. Power cuts blame nobody, and neither do streams, which have no file that could change.
+
+A crash is told from a kill (`player.adapters.last_words`). After it the session goes on with another track from the
+first time on, since the same one at the same place would most likely crash again; the one that was open is left out
+for a while, like any track that fails, and is back where there is no other.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ WELL_S: Final = 600.0
 """A session that has gone on for so long has made up for the deaths before."""
 OPENED_AHEAD_S: Final = 40.0
 """What follows is opened about so long before the end of a track."""
+CRASHED: Final = "lull crashed while it was open; another track is played instead"
 STEP_BACK_S: Final = 60.0
 """A wall clock that says that the record comes from the future is wrong by more than a drift."""
 
@@ -60,6 +65,8 @@ class Reprise:
     def __init__(self, recalled: Recalled) -> None:
         self.tries = recalled.kept.tries
         self.problem: str | None = None
+        self._has_crashed = recalled.has_crashed
+        self._suspects: tuple[str, ...] = ()
         self._boot = recalled.boot
         self._since_s: float | None = None
         self._is_waiting = False
@@ -152,7 +159,8 @@ class Reprise:
         )
         place = None
         if record.track is not None:
-            place = Place(record.track, record.position_s, record.position_s + gone_s, record.following)
+            by_now_s = record.position_s + gone_s
+            place = Place(record.track, record.position_s, by_now_s, record.following, self._suspects)
         self.problem = None
         run = keeper.go_on(start, record, place, now, out)
         left_s = None if record.left_s is None else record.left_s - gone_s
@@ -168,13 +176,22 @@ class Reprise:
         keeper.interrupted = replace(record, is_waiting=True)
         if not self._is_of_this_boot(record):
             return
-        for uri, place_s in _suspects(record, now.boot_s - record.boot_s):
+        suspects = tuple(_suspects(record, now.boot_s - record.boot_s))
+        if self._has_crashed:
+            self._leave_out(tuple(uri for uri, _ in suspects), out)
+        for uri, place_s in suspects:
             if uri.lower().startswith(("http://", "https://")):
                 continue
             was_fatal = keeper.memory.is_fatal(uri)
             keeper.memory.died_of(uri, place_s, now.wall)
             if keeper.memory.is_fatal(uri) and not was_fatal:
                 out.tell("track_skipped_over", f"left out {uri}: {DIED_OF_IT}", track=uri, uri=uri, reason=DIED_OF_IT)
+
+    def _leave_out(self, uris: tuple[str, ...], out: Outcome) -> None:
+        """The daemon crashed, which is the decoder's doing if anybody's: go on with another track."""
+        self._suspects = uris
+        for uri in uris:
+            out.tell("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
 
 
 def _suspects(record: Record, gone_s: float) -> Iterator[tuple[str, float | None]]:

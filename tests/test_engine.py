@@ -172,6 +172,46 @@ def test_a_source_that_stays_stalled_has_failed() -> None:
     assert len(rig.reported(RanDry)) == 1
 
 
+def test_a_track_that_never_begins_has_failed_after_a_while() -> None:
+    """Even looking at a file may hang, on a dead share: nobody says so, and still it does not keep the night silent."""
+    rig = Rig({"a": Script(constant().audio, 48_000 * 600, stalls_at=0), "b": constant()})
+    rig.play("a")
+    rig.engine.order(RampTo(0.0, 0.0))
+    rig.run(14.5)
+    assert not rig.reported(ItemFailed)
+    rig.run(1.0)
+    assert [report.reason for report in rig.reported(ItemFailed)] == ["did not begin within 15 s"]
+    assert len(rig.reported(RanDry)) == 1
+    assert rig.decoder.open_count == 0
+    rig.play("b")
+    rig.run(11.0)
+    assert fastest_rise(rig.heard()) <= RISE
+    assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_stream_that_drips_has_failed_after_a_while() -> None:
+    """A second of sound is not enough to begin with, and more does not come; a stream may take longer than a file."""
+    rig = Rig({"a": Script(constant().audio, 48_000 * 600, stalls_at=48_000, is_duration_unknown=True)})
+    rig.play("a", is_stream=True)
+    rig.run(44.0)
+    assert not rig.reported(ItemFailed)
+    rig.run(2.0)
+    assert [report.reason for report in rig.reported(ItemFailed)] == ["did not begin within 45 s"]
+
+
+def test_a_queued_track_that_never_begins_is_noticed_while_the_one_before_still_plays() -> None:
+    """It is opened ahead, and another one takes its place without a gap."""
+    rig = Rig({"a": noise(1, 60.0), "b": Script(constant().audio, 48_000 * 600, stalls_at=0), "c": noise(3)})
+    rig.start("a")
+    rig.queue("b")
+    rig.run(31.0)
+    assert [report.reason for report in rig.reported(ItemFailed)] == ["did not begin within 15 s"]
+    rig.queue("c")
+    rig.run(30.0)
+    after = rig.heard()[12 * 48_000 :]
+    assert min(power_db(after[at : at + 24_000]) for at in range(0, len(after) - 24_000, 24_000)) > -63.0
+
+
 def test_a_lost_device_is_retried_and_the_output_waits_at_silence_for_a_ramp() -> None:
     """Reported once, tried again and again, nothing used up meanwhile, silence until a ramp is ordered."""
     rig = Rig({"a": constant()})

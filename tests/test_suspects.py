@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from player.commands import AllowAgain, NeverAgain, Next, Play, Seek, Stop
 from player.events import LibraryRead, Track
 from player.measured import Measured
 from player.orders import PlayItem
-from player.settings import Playlist, Settings, TimerSetting, VolumeSettings
+from player.settings import Order, Playlist, Settings, TimerSetting, VolumeSettings
 from player.states import State
 from tests.nights.remembering import Remembering
 
@@ -134,6 +135,52 @@ def test_a_track_that_was_played_to_its_end_is_acquitted() -> None:
         nights.run_for(1000.0)
         nights.die(off_s=1.0)
     assert not nights.session.problems(nights.now)
+
+
+@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("played_s", [8.0, 100.0, 500.0])
+def test_after_a_crash_the_session_goes_on_with_another_track(order: Order, played_s: float) -> None:
+    """From the first time on, in each order, and however long the track had played; a kill brings the same one back."""
+    for has_crashed in (True, False):
+        playlist = replace(SETTINGS.playlists[0], order=order)
+        nights = Remembering(replace(SETTINGS, playlists=(playlist,)), EVENING)
+        nights.library["rain"] = tuple(Track(name, name, measured=measured(600.0)) for name in "abcd")
+        nights.engine.duration_s = 600.0
+        nights.look()
+        nights.command(Play("rain"))
+        nights.run_for(played_s)
+        before = nights.session.snapshot(nights.now).track
+        nights.die(has_crashed=has_crashed)
+        nights.run_for(30.0)
+        shot = nights.session.snapshot(nights.now)
+        assert (shot.why, shot.state) == ("resume", State.PLAYING)
+        assert (shot.track != before) is has_crashed
+        told = [told.news.data["uri"] for told in nights.events("track_skipped_over")]
+        assert told == ([before] if has_crashed else [])
+
+
+def test_near_the_end_of_a_track_a_crash_is_blamed_on_what_was_being_opened_too() -> None:
+    """Neither of the two is played; the third one is."""
+    nights = Remembering(SETTINGS, EVENING, tracks="abc")
+    nights.library["rain"] = tuple(Track(name, name, measured=measured(240.0)) for name in "abc")
+    nights.look()
+    nights.command(Play("rain"))
+    nights.run_for(225.0)
+    shot = nights.session.snapshot(nights.now)
+    nights.die(has_crashed=True)
+    nights.run_for(10.0)
+    after = nights.session.snapshot(nights.now).track
+    assert {shot.track, shot.next_track, after} == set("abc")
+
+
+def test_the_only_track_there_is_is_tried_again_after_a_crash() -> None:
+    """Within seconds: silence for a whole night is certain otherwise, another crash is not."""
+    nights = Remembering(SETTINGS, EVENING, tracks="a")
+    nights.command(Play("rain"))
+    nights.run_for(100.0)
+    nights.die(has_crashed=True)
+    nights.run_for(6.0)
+    assert nights.session.snapshot(nights.now).track == "a"
 
 
 def test_a_place_that_was_sought_is_kept_across_a_death() -> None:

@@ -37,6 +37,7 @@ from typing import Any, Final
 
 import vlc
 
+from player.adapters.decoder_places import DecoderPlaces
 from player.adapters.mp3_length import mp3_length
 from player.adapters.ogg_length import ogg_length_s
 from player.adapters.pipe_ring import PipeRing
@@ -64,7 +65,6 @@ _M_ARENA_MAX: Final = -8
 
 OGG: Final = frozenset({".ogg", ".oga", ".opus"})
 
-MAX_KEEPERS: Final = 16
 MAX_HOPS: Final = 3
 """A playlist may lead to a playlist, but not for ever."""
 
@@ -176,16 +176,17 @@ class VlcDecoder:
         self._instance = vlc.Instance(*INSTANCE_OPTIONS, *more_options)
         if self._instance is None:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
-        self._places = threading.Semaphore(MAX_KEEPERS)
+        self._places = DecoderPlaces()
 
     def open(self, uri: str, start_s: float = 0.0) -> RingSource:
         """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
         source = RingSource(PipeRing() if self._settings.is_piped else ring_of(self._settings.ring_s))
-        if self._places.acquire(blocking=False):
+        reason = self._places.take(uri)
+        if reason is None:
             keeper = _Keeper(self._instance, source, self._settings)
             threading.Thread(target=self._keep, args=(keeper, uri, start_s), name="lull-decoder", daemon=True).start()
         else:
-            source.end(f"cannot be opened while {MAX_KEEPERS} earlier tracks hang")
+            source.end(reason)
         return source
 
     def _keep(self, keeper: _Keeper, uri: str, start_s: float) -> None:
@@ -193,7 +194,7 @@ class VlcDecoder:
         try:
             keeper.run(uri, start_s)
         finally:
-            self._places.release()
+            self._places.give_back(uri)
 
 
 class _Keeper:

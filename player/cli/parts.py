@@ -31,8 +31,8 @@ from player.triggered import Arrival
 log = logging.getLogger("lull")
 
 
-def real_parts(state_dir: Path) -> Parts:
-    """libVLC, ALSA, paho, systemd, and the store in the state directory."""
+def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
+    """libVLC, ALSA, paho, systemd, and the store in the state directory; ``has_crashed`` as in `Recalled`."""
     store = _store(state_dir)
     clock = SystemClock()
     decoder = VlcDecoder(more_options=vlc_log_options())
@@ -49,6 +49,7 @@ def real_parts(state_dir: Path) -> Parts:
         identity=identity_of(state_dir),
         is_time_trusted=TimeSync().is_trusted,
         make_power_meter=HopMeter,
+        has_crashed=has_crashed,
     )
 
 

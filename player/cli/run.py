@@ -64,13 +64,14 @@ def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (),
     Raises:
         InUse: another daemon works with the same state directory.
     """
+    from player.adapters.last_words import taken_down
     from player.adapters.state_lock import only_daemon
     from player.app import App
     from player.cli.parts import real_parts
     from player.commands import Play, Request
 
-    with only_daemon(config.state_dir):
-        app = App(config, real_parts(config.state_dir), watchers)
+    with only_daemon(config.state_dir), taken_down(config.state_dir) as has_crashed:
+        app = App(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
         _handle_signals(app)
         if autoplay:
             app.inbox.put(Request(Play(), "start"))

@@ -184,12 +184,14 @@ class Recalled:
         heard: the latest entries of the log, oldest first.
         boot: names the time since the machine was switched on; empty where that cannot be told, which equals no other.
         faults: a sentence for each thing that could not be read.
+        has_crashed: the daemon died by a fault of its own, and not because somebody killed it or pulled the plug.
     """
 
     kept: Kept = Kept()
     heard: tuple[Heard, ...] = ()
     boot: str = ""
     faults: tuple[str, ...] = ()
+    has_crashed: bool = False
 
 
 def texts(kept: Kept, before: Kept | None = None) -> dict[str, str]:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from player.adapters import vlc_source
+from player.adapters.decoder_places import MOST_OF_A_QUARTER, quarter_of
 from player.adapters.mp3_length import Mp3Length
 from player.adapters.ring_source import RingSource
 from player.adapters.vlc_source import DecoderSettings, VlcDecoder
@@ -249,12 +250,12 @@ class TestBrokenThings:
     def test_too_many_stuck_decoders_are_a_fault_and_no_pile_of_threads(
         self, decoder: VlcDecoder, tmp_path: Path
     ) -> None:
-        """The seventeenth is refused; when they are gone, the next one opens."""
+        """The eleventh of one share is refused; when they are gone, the next one opens."""
         path = str(write_wav(tmp_path / "a.wav", noise(20.0)))
-        sources = [decoder.open(path) for _ in range(vlc_source.MAX_KEEPERS)]
+        sources = [decoder.open(path) for _ in range(MOST_OF_A_QUARTER)]
         refused = decoder.open(path)
         assert refused.is_finished()
-        assert refused.fault == "cannot be opened while 16 earlier tracks hang"
+        assert refused.fault == f"cannot be opened while 10 earlier tracks from {quarter_of(path)} hang"
         for source in sources:
             source.close()
         for thread in threading.enumerate():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from player.night.kept import Batch
@@ -43,7 +44,9 @@ class Remembering(Nights):
                 raise Died
             self.store.write(batch)
 
-    def die(self, off_s: float = 2.0, boot: str | None = None, *, is_trusted: bool = True) -> None:
+    def die(
+        self, off_s: float = 2.0, boot: str | None = None, *, is_trusted: bool = True, has_crashed: bool = False
+    ) -> None:
         """The daemon dies at once and is back after a while; with another ``boot`` the machine was off meanwhile."""
         self.deaths += 1
         self.clock.advance(off_s)
@@ -52,7 +55,8 @@ class Remembering(Nights):
             self.clock.is_trusted = is_trusted
         self.engine = FakeEngine(self.engine.duration_s)
         self.engine.advance(self.now.boot_s)
-        self.session = Session(self.settings, random.Random(self.deaths), self.store.recall())
+        recalled = replace(self.store.recall(), has_crashed=has_crashed)
+        self.session = Session(self.settings, random.Random(self.deaths), recalled)
         self.look()
         self.tell(None)
 

@@ -1,0 +1,66 @@
+"""What the process says when it crashes: Python's faulthandler writes it into a file of the state directory, and the
+next start reads it there.
+
+Taken on the main thread before anything plays. A decoder that crashes takes the whole process with it, and whoever is
+started after that has to know: a death by SIGKILL or by a power cut is nobody's fault, after a crash another track is
+played. The handler runs in whatever thread crashed, libVLC's own among them, touches nothing but that file, and then
+lets the process die as it would have. An empty file costs no write to the card while all is well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger("lull")
+
+FILE_NAME: Final = "crash.txt"
+KEPT_NAME: Final = "crash.last.txt"
+"""What the latest crash left, for people who look into it."""
+_MOST_BYTES: Final = 65_536
+
+
+@contextlib.contextmanager
+def taken_down(folder: Path) -> Iterator[bool]:
+    """Meanwhile a crash of this process is taken down; tells whether the one before it crashed.
+
+    Where the directory cannot be written nothing is taken down, and no crash is known of.
+    """
+    has_crashed = _read(folder)
+    before = faulthandler.is_enabled()
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context((folder / FILE_NAME).open("wb"))
+        except OSError as fault:
+            log.info("a crash would not be taken down in %s: %s", folder, fault.strerror)
+        else:
+            faulthandler.enable(file)
+            stack.callback(_let_go, is_wanted=before)
+        yield has_crashed
+
+
+def _let_go(*, is_wanted: bool) -> None:
+    """The file is about to be closed, and its number may soon mean another one."""
+    faulthandler.disable()
+    if is_wanted:
+        faulthandler.enable()
+
+
+def _read(folder: Path) -> bool:
+    """Whether there are last words; they are told, and kept under another name."""
+    path = folder / FILE_NAME
+    try:
+        with path.open("rb") as file:
+            words = file.read(_MOST_BYTES).decode("utf-8", "replace").strip()
+        if words:
+            os.replace(path, folder / KEPT_NAME)
+    except OSError:
+        return False
+    if words:
+        log.warning("lull crashed: %s; all that is known of it is in %s", words.splitlines()[0], folder / KEPT_NAME)
+    return bool(words)
