@@ -111,7 +111,8 @@ def test_who_took_a_session_over_is_said(room: Nights) -> None:
     room.command(Play())
     room.command(Tonight(time(22, 5)))
     room.run_for(600)
-    assert room.events("session_ended")[0].news.text.startswith("session ended after 5m (taken over by schedule:tonight): ")
+    said = room.events("session_ended")[0].news.text
+    assert said.startswith("session ended after 5m (taken over by schedule:tonight): ")
 
 
 def test_a_session_that_was_broken_off_and_taken_over_is_told_as_lost() -> None:
