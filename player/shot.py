@@ -58,6 +58,6 @@ def _entries(keeper: Keeper, coming: Coming | None) -> dict[str, EntryState]:
     each = {} if coming is None else coming.each
     moved_to = [(entry, memory.moved(entry)) for entry in listed]
     return {
-        entry.name: EntryState(entry.name not in memory.off, to.at, to is not entry, each.get(entry.name))
+        entry.name: EntryState(entry.name not in memory.off, to.at, to != entry, each.get(entry.name))
         for entry, to in moved_to
     }

@@ -328,6 +328,13 @@ def test_a_moved_entry_goes_back() -> None:
     assert not room.shot.entries["early"].is_moved
 
 
+def test_an_entry_that_is_moved_to_its_own_time_is_not_moved() -> None:
+    """Nothing differs from the config, so nothing is shown as changed."""
+    room = Bedroom()
+    room.ask(SetStartTime("early", SETTINGS.schedule[0].at))
+    assert not room.shot.entries["early"].is_moved
+
+
 RESTS = RestNights(2)
 
 

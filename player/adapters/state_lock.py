@@ -36,14 +36,15 @@ def only_daemon(folder: Path) -> Iterator[None]:
     Raises:
         InUse: another process holds it.
     """
-    file = _open(folder)
-    try:
-        if file is not None:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            file = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            stack.callback(os.close, file)
             _lock(file, folder)
+        except OSError as fault:
+            log.warning("%s cannot be kept for one daemon alone: %s", folder, fault.strerror)
         yield
-    finally:
-        if file is not None:
-            os.close(file)
 
 
 def holder_of(folder: Path, locks: Path = Path("/proc/locks")) -> int:
@@ -65,15 +66,6 @@ def holder_of(folder: Path, locks: Path = Path("/proc/locks")) -> int:
     return 0
 
 
-def _open(folder: Path) -> int | None:
-    try:
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as fault:
-        log.warning("%s cannot be kept for one daemon alone: %s", folder, fault.strerror)
-        return None
-
-
 def _lock(file: int, folder: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,9 +75,6 @@ def _lock(file: int, folder: Path) -> None:
         raise InUse(
             f"{folder} is in use by {who}; one state_dir is for one daemon: stop that one, or give this one its own"
         ) from fault
-    except OSError as fault:
-        log.warning("%s cannot be kept for one daemon alone: %s", folder, fault.strerror)
-        return
     with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)

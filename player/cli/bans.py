@@ -31,7 +31,7 @@ With --undo ask the running speaker to allow one of them again.
     lull bans --undo Drops"""
 NEVER_AGAIN: Final = "never_again"
 UNKNOWN: Final = "unknown   "
-_VERB: Final = next(verb for verb in VERBS if verb.name == "never_again")
+_VERB: Final = next(verb for verb in VERBS if verb.name == NEVER_AGAIN)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,6 @@ from player.broker import MqttSettings
 from player.cli.live import LiveLine
 from player.cli.measuring import HOME, measure_first, open_store
 from player.cli.private_broker import PrivateBroker, answers
-from player.cli.progress import Progress
 from player.errors import LullError, SinkError, StoreError
 from player.settings import AudioSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
 from player.units import format_duration
@@ -93,12 +92,10 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
 
 def _starter(home: Path) -> Playlist:
     """The starter library, made on the first run."""
-    from player.adapters.starter import make_starter_library
+    from player.cli.starter import write_tracks
 
     folder = home / "starter"
-    with Progress() as progress:
-        paths = make_starter_library(folder, lambda title, share: progress.show(f"making {title}", share))
-    print(f"starter library: {len(paths)} tracks in {folder}")
+    print(f"starter library: {write_tracks(folder)} tracks in {folder}")
     return Playlist("starter", (str(folder),), Order.SHUFFLE)
 
 

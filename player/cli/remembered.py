@@ -9,10 +9,14 @@ from player.cli.where import DEFAULT_CONFIG, chosen_config
 
 
 def state_dir(named: Path | None) -> Path:
-    """The state directory of the config; that of ``lull night`` where there is no config."""
-    from player.config import load
+    """The state directory of the config, whatever else is wrong in it; that of ``lull night`` where there is no config.
+
+    Raises:
+        ConfigError: the file cannot be read, or is wrong about it.
+    """
+    from player.config import MEMORY, load_whereabouts
 
     chosen = chosen_config(named)
     if chosen is None and not DEFAULT_CONFIG.exists():
         return HOME.expanduser()
-    return load(chosen or DEFAULT_CONFIG).state_dir
+    return load_whereabouts(chosen or DEFAULT_CONFIG, MEMORY).state_dir

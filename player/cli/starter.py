@@ -24,11 +24,19 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write what is missing. Raises StarterError when it cannot be written."""
+    """Write what is missing, and say how many there are."""
+    print(f"{write_tracks(args.folder)} tracks in {args.folder}")
+    return 0
+
+
+def write_tracks(folder: Path) -> int:
+    """Write what is missing, with a line of progress; returns how many tracks there are.
+
+    Raises:
+        StarterError: they cannot be written.
+    """
     from player.adapters.starter import make_starter_library
     from player.cli.progress import Progress
 
     with Progress() as progress:
-        paths = make_starter_library(args.folder, lambda title, share: progress.show(f"making {title}", share))
-    print(f"{len(paths)} tracks in {args.folder}")
-    return 0
+        return len(make_starter_library(folder, lambda title, share: progress.show(f"making {title}", share)))

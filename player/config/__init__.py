@@ -44,7 +44,10 @@ _IN_SETTINGS: Final = {
     "trust_clock": "trusts_clock",
 }
 """Top-level keys of the file and the attributes of `Settings` that they fill."""
-_WHEREABOUTS: Final = {"mqtt", "device"}
+CONTACT: Final = frozenset({"mqtt", "device"})
+"""The keys by which a speaker is talked to."""
+MEMORY: Final = frozenset({"state_dir"})
+"""The key by which its memory is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +92,37 @@ def salvage(path: Path) -> tuple[Config, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where a speaker is found, for somebody who only wants to talk to it.
+    """Where a speaker and its memory are found, for somebody who only wants to talk to it or to look.
 
     Attributes:
         mqtt: the broker; None means no MQTT at all.
         device: the speaker's name.
+        state_dir: where its memory lies.
         faults: what is wrong elsewhere in the file, a line each.
     """
 
     mqtt: MqttSettings | None
     device: str
+    state_dir: Path
     faults: tuple[str, ...]
 
 
-def load_whereabouts(path: Path) -> Whereabouts:
-    """Read only broker and device: a fault elsewhere in the file must not keep anybody from saying stop.
+def load_whereabouts(path: Path, keys: frozenset[str] = CONTACT) -> Whereabouts:
+    """Read only what some ``keys`` say: a fault elsewhere in the file must not keep anybody from saying stop.
 
     Raises:
-        ConfigError: the file cannot be read, is no YAML, or is wrong about the broker or the device.
+        ConfigError: the file cannot be read, is no YAML, or is wrong about one of the keys.
     """
     found, faults = _read(_text(path), path)
-    needed = [fault for fault in faults if not found or _top(fault) in _WHEREABOUTS]
+    needed = [fault for fault in faults if not found or _top(fault) in keys]
     if needed:
         raise ConfigError(_lines(path, needed))
-    return Whereabouts(found.get("mqtt"), found.get("device", Settings().device), tuple(_lines(path, faults)))
+    return Whereabouts(
+        mqtt=found.get("mqtt"),
+        device=found.get("device", Settings().device),
+        state_dir=Path(found.get("state_dir", STATE_DIR)),
+        faults=tuple(_lines(path, faults)),
+    )
 
 
 def _top(fault: Fault) -> str:

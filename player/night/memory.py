@@ -73,6 +73,11 @@ class Death:
     place_s: float | None = None
     at: datetime | None = None
 
+    @property
+    def is_fatal(self) -> bool:
+        """Whether that is enough to leave the track out."""
+        return self.count >= DEATHS
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -144,12 +149,12 @@ class Memory:
     @property
     def set_aside(self) -> list[Death]:
         """What is left out because the daemon died of it more than once, the latest one last."""
-        return [death for death in self.deaths.values() if death.count >= DEATHS]
+        return [death for death in self.deaths.values() if death.is_fatal]
 
     def is_fatal(self, uri: str) -> bool:
         """Whether the daemon died of that track more than once."""
         death = self.deaths.get(uri)
-        return death is not None and death.count >= DEATHS
+        return death is not None and death.is_fatal
 
     @property
     def watched(self) -> Watched:

@@ -103,3 +103,18 @@ def test_a_wrong_number_of_nights_is_a_wrong_usage(capsys: pytest.CaptureFixture
             main(["history", "--nights", text])
         assert ended.value.code == 2
         assert "1 to 1000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["history", "bans"])
+def test_a_fault_elsewhere_in_the_config_hides_no_memory(
+    verb: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only what says where the memory lies has to be right."""
+    main([verb, "--config", str(config)])
+    good = capsys.readouterr().out
+    config.write_text(config.read_text() + "volume: {max: 900}\n", encoding="utf-8")
+    assert main([verb, "--config", str(config)]) == 0
+    assert capsys.readouterr().out == good
+    config.write_text("state_dir: [1]\nplaylists: {rain: {paths: [/rain]}}\n", encoding="utf-8")
+    assert main([verb, "--config", str(config)]) == 1
+    assert "state_dir" in capsys.readouterr().err
