@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from player import inbox
+from player import desk, inbox
 from player.commands import GetStatus, ReplyTo, Request
 from player.parts import Quit
 from player.wire.topics import Incoming
@@ -75,6 +75,7 @@ messages = st.builds(
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inbox, "RATE_PER_S", 1e9)  # all of them are to be read, not refused for their number
+        patch.setattr(desk, "REPEAT_S", -1.0)  # nor is one with the name of an earlier one to be answered from memory
         built = House(tmp_path_factory.mktemp("fuzz"))
         built.wait(lambda: bool(built.link.fields("lull/bedroom/state")))
         yield built

@@ -23,6 +23,9 @@ audio: {output: silent}
 mqtt: {host: localhost}
 playlists: {music: {paths: [/srv/lull]}}
 YAML
+# the decoder has something to say about it
+head -c 20000 /dev/zero >"$work/root/srv/lull/broken.flac"
+printf fLaC | dd of="$work/root/srv/lull/broken.flac" conv=notrunc status=none
 cat >"$work/root/etc/systemd/system/probe.service" <<'UNIT'
 [Unit]
 After=multi-user.target lull.service
@@ -80,6 +83,13 @@ within 60 "one that stands still is replaced" restarted 2
 within 60 "and half a minute later, for it is the second time, the session goes on" state '"why": "resume"'
 within 5 "it is stopped" lull stop
 within 10 "and silent" state '"state": "idle"'
+lull doctor >/root/doctor.log 2>&1 && echo "ok: the doctor finds nothing wrong" || { echo "FAILED: the doctor finds:"; cat /root/doctor.log; }
+within 5 "what the decoder says is in the journal" sh -c 'journalctl -u lull -o cat | grep -E "libVLC|library"'
+sed -i 's|output: silent|output: pipe, path: /run/lull/snapfifo|' /etc/lull/lull.yaml
+within 10 "it starts anew, with the pipe for Snapcast" systemctl restart lull
+setpriv --reuid nobody --regid lull --clear-groups cat /run/lull/snapfifo >/root/piped &
+within 20 "somebody in the group lull reads it, and it plays there" lull play
+within 30 "what comes through is sound" sh -c 'tail -c 100000 /root/piped | tr -d "\\0" | grep -q .'
 within 1 "exposure is 1.5 or lower" exposed
 within 5 "the service ends within its fade" systemctl stop lull
 systemctl is-failed --quiet lull && echo "FAILED: the service ended badly"
