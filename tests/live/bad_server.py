@@ -56,8 +56,13 @@ class BadServer:
             if len(words) > 1:  # libVLC also connects and says nothing, when it tries another version of HTTP
                 BEHAVIOURS[words[1].decode("ascii", "replace")](self, connection)
 
-    def _wait(self) -> None:
-        self._is_over.wait(60.0)
+    def _wait(self, connection: socket.socket) -> None:
+        """Say nothing until the other side has gone."""
+        connection.settimeout(DRIP_S)
+        while not self._is_over.is_set():
+            with contextlib.suppress(TimeoutError):
+                if not connection.recv(4096):
+                    return
 
     def _pour(self, connection: socket.socket, piece: Callable[[], bytes], pause_s: float = 0.0) -> None:
         while not self._is_over.wait(pause_s):
@@ -65,8 +70,8 @@ class BadServer:
 
     # How it behaves.
 
-    def _deaf(self, _connection: socket.socket) -> None:
-        self._wait()
+    def _deaf(self, connection: socket.socket) -> None:
+        self._wait(connection)
 
     def _slow_head(self, connection: socket.socket) -> None:
         head = iter(_OK * 1000)
@@ -85,7 +90,7 @@ class BadServer:
 
     def _nonsense(self, connection: socket.socket) -> None:
         connection.sendall(random.Random(1).randbytes(2000))
-        self._wait()
+        self._wait(connection)
 
     def _zeros(self, connection: socket.socket) -> None:
         connection.sendall(_OK + b"\r\n")
@@ -93,18 +98,18 @@ class BadServer:
 
     def _chunk_lie(self, connection: socket.socket) -> None:
         connection.sendall(_OK + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n")
-        self._wait()
+        self._wait(connection)
 
     def _length_lie(self, connection: socket.socket) -> None:
         connection.sendall(_OK + b"Content-Length: 18446744073709551615\r\n\r\n" + self.sound[:2000])
-        self._wait()
+        self._wait(connection)
 
     def _cut(self, connection: socket.socket) -> None:
         connection.sendall(_OK + b"Content-Length: 1000000\r\n\r\n")
 
     def _then_silent(self, connection: socket.socket) -> None:
         connection.sendall(_OK + b"\r\n" + self.sound)
-        self._wait()
+        self._wait(connection)
 
     def _random(self, connection: socket.socket) -> None:
         rng = random.Random(1)

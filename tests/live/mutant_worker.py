@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import shutil
 import sys
 import threading
@@ -42,6 +41,7 @@ from player.settings import TARGET_LUFS, TIMER_OFF, Order, Playlist, Settings, V
 from player.units import db_to_gain
 from tests.contract_check import Click, figures
 from tests.live.mutation import Mutant, mutant, read_originals
+from tests.live.process import most_held_mb
 from tests.nights.played import FADES, KeepingSink
 
 MEASURED: Final = "measured.json"
@@ -203,10 +203,10 @@ def main(folder: Path, first: int, count: int) -> None:
     measured = {name: from_json(fields) for name, fields in json.loads((folder / MEASURED).read_text()).items()}
     here = folder / f"batch-{first}-{count}"
     with laid_out(here, first, count) as mutants:
-        before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        before_mb = most_held_mb()
         playing = Playing(Shelf(here, mutants, measured))
         playing.run(longest_s=(LONGEST_TRACK_S + 20.0) * count + 60.0)
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak_mb = most_held_mb()
         kept_mb = sum(block.nbytes for block in playing.sink.blocks) / 2**20
         hung = left_behind()
         say(

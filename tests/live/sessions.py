@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
-from tests.live.process import Held, held_by
+from tests.live.process import Held, settled
 from tests.material import encode, noise
 
 FORMATS: Final = ("wav", "flac", "mp3", "ogg", "opus", "m4a")
@@ -74,7 +74,7 @@ def held_over(folder: Path, sessions: int, looks: tuple[int, ...], warm_up: int 
     with house(folder) as (daemon, listener):
         for number in range(-warm_up, sessions + 1):
             if number == 0 or number in looks:
-                found.append((number, held_by(daemon.pid)))
+                found.append((number, settled(daemon.pid)))
                 print(f"after {number} sessions: {found[-1][1]}", flush=True)
             if number < sessions:
                 one_session(listener)
