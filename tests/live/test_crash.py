@@ -65,7 +65,7 @@ def test_after_a_crash_another_track_rises_from_silence_within_ten_seconds(
             since,
         )
         recording.wait_s(recording.seconds() + 11.0)
-        after = listener.command("get_status")[1]["state"]
+        after = listener.command("status")[1]["state"]
         assert daemon.stop() == 0
     assert again.fields["track"] not in {None, before["track"]}
     assert (after["volume"], after["ramping_to"], after["problems"]) == (70, None, [])
