@@ -27,6 +27,8 @@ CODECS: Final = "library"
 """The name of whatever writes to stderr without one; libmpg123 does."""
 _STDERR: Final = 2
 _VLC_LINE: Final = re.compile(r"(\S+) (error|warning): (.*)")
+_NEVER_TRUE: Final = frozenset({"invalid stop-time ignored"})
+"""libVLC says so of every track that does not begin at its start, though no stop-time was given."""
 _LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING}
 
 Sort: TypeAlias = Callable[[str], tuple[int, str] | None]
@@ -62,7 +64,9 @@ def take_over_stderr() -> None:
 def sort_vlc(line: str) -> tuple[int, str] | None:
     """A line of libVLC's file log, as in ``flac warning: text``."""
     found = _VLC_LINE.match(line)
-    return None if found is None else (_LEVELS[found[2]], f"{found[1]}: {found[3]}")
+    if found is None or found[3].strip() in _NEVER_TRUE:
+        return None
+    return _LEVELS[found[2]], f"{found[1]}: {found[3]}"
 
 
 def _run(read_fd: int, name: str, sort: Sort) -> None:

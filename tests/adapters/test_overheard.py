@@ -61,6 +61,7 @@ def ear() -> Iterator[Ear]:
         ("avformat error: Could not open: /a: x", (logging.ERROR, "avformat: Could not open: /a: x")),
         ("-- logger module started --", None),
         ("main debug: looking for access", None),
+        ("main warning: invalid stop-time ignored", None),
     ],
 )
 def test_libvlcs_lines_keep_module_and_level(line: str, expected: tuple[int, str] | None) -> None:

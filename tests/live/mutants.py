@@ -62,6 +62,15 @@ class Tally:
         if result["hung"]:
             self.hangs.append(f"{result['hung']} decoder threads did not end")
 
+    @property
+    def found(self) -> list[str]:
+        """What went wrong, a line each."""
+        return [
+            *(f"crash: {one}" for one in self.crashes),
+            *(f"hang: {one}" for one in self.hangs),
+            *(f"{kind}: {one}" for kind, ones in self.bad.items() for one in ones),
+        ]
+
     def __str__(self) -> str:
         """A few lines."""
         bad = ", ".join(f"{kind} {len(ones)}" for kind, ones in self.bad.items()) or "nothing"
@@ -71,9 +80,7 @@ class Tally:
             f"{self.counts['crackling']} that crackle all the time, {self.counts['muted']} mutes by the output meter; "
             f"crashes {len(self.crashes)}, hangs {len(self.hangs)}, at most {self.memory_mb} MB; "
             f"against the contract: {bad}",
-            *(f"crash: {one}" for one in self.crashes),
-            *(f"hang: {one}" for one in self.hangs),
-            *(f"{kind}: {one}" for kind, ones in self.bad.items() for one in ones),
+            *self.found,
         ]
         return "\n".join(lines)
 
@@ -117,13 +124,15 @@ def hunt(count: int, folder: Path, first: int = 0, jobs: int = 2, *, is_told: bo
     make_originals(folder)
     subprocess.run([*WORKER, str(folder), "measure"], cwd=ROOT, check=True, timeout=PATIENCE_S)
     tally, began_s = Tally(), time.monotonic()
+    told: list[str] = []
 
     def turn(start: int) -> None:
         play(folder, start, min(BATCH, first + count - start), tally)
         if is_told:
-            bad = sum(map(len, tally.bad.values()))
-            line = f"{tally.played} in {time.monotonic() - began_s:.0f} s: {len(tally.crashes)} crashes, "
-            line += f"{len(tally.hangs)} hangs, {bad} against the contract"
+            for one in [one for one in tally.found if one not in told]:
+                told.append(one)
+                print(f"\n{one}", file=sys.stderr)
+            line = f"{tally.played} in {time.monotonic() - began_s:.0f} s, {len(told)} found"
             print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
     with ThreadPoolExecutor(jobs) as pool:

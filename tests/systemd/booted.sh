@@ -73,6 +73,7 @@ within 1 "it may write where its memory is" can_write /var/lib/lull/probe
 within 1 "and not into the system" cannot_write /usr/probe
 within 1 "nor into the music" cannot_write /srv/lull/probe
 echo "seen: $(grep -E '^(VmHWM|Threads):' "/proc/$(pid)/status" | tr -s '\t\n ' ' ')"
+lull doctor >/root/doctor.log 2>&1 && echo "ok: the doctor finds nothing wrong" || { echo "FAILED: the doctor finds:"; cat /root/doctor.log; }
 within 5 "it is read again" systemctl reload lull
 systemctl kill -s SIGKILL lull
 within 10 "ten seconds after it was killed the session goes on" state '"why": "resume"'
@@ -83,7 +84,6 @@ within 60 "one that stands still is replaced" restarted 2
 within 60 "and half a minute later, for it is the second time, the session goes on" state '"why": "resume"'
 within 5 "it is stopped" lull stop
 within 10 "and silent" state '"state": "idle"'
-lull doctor >/root/doctor.log 2>&1 && echo "ok: the doctor finds nothing wrong" || { echo "FAILED: the doctor finds:"; cat /root/doctor.log; }
 within 5 "what the decoder says is in the journal" sh -c 'journalctl -u lull -o cat | grep -E "libVLC|library"'
 sed -i 's|output: silent|output: pipe, path: /run/lull/snapfifo|' /etc/lull/lull.yaml
 within 10 "it starts anew, with the pipe for Snapcast" systemctl restart lull
