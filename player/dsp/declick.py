@@ -33,7 +33,8 @@ TEXTURE_CLICKS: Final = 10
 TEXTURE_HOPS: Final = round(10.0 / HOP_S)
 """As many clicks in so many hops are no accident."""
 SIDE_FRAMES: Final = HOP_FRAMES // 2
-_DOWN: Final = let_down(SIDE_FRAMES)[:, np.newaxis]
+_LEAST_SIDE_FRAMES: Final = HOP_FRAMES - LONGEST_FRAMES
+"""So much is left before the first edge of a block once its second one, in the next hop, no longer hides it."""
 _SMALL: Final = 1e-5
 """-100 dBFS: nothing below is looked at."""
 _CONTEXT: Final = 3
@@ -66,25 +67,29 @@ class Declick:
         for hop in range(1, len(sharpness) - 2):
             around = max(sharpness[hop - 1], sharpness[hop + 2], _SMALL)
             if sharpness[hop] > ALONE * around or sharpness[hop + 1] > ALONE * around:
-                self._mend(frames[(hop - 1) * HOP_FRAMES : (hop + 3) * HOP_FRAMES], self._hops + hop)
+                if self._mend(frames[(hop - 1) * HOP_FRAMES : (hop + 3) * HOP_FRAMES], self._hops + hop):
+                    sharpness = _sharpness(frames)  # beside what was mended, the next place stands alone as well
         self._hops += len(sharpness) - _CONTEXT
         self._late = frames[len(hops) :].copy()
         return frames[HOP_FRAMES : HOP_FRAMES + len(hops)]
 
-    def _mend(self, wave: Block, hop: int) -> None:
-        """Draw the clicks anew that begin in the second of these four hops, or half a hop later.
+    def _mend(self, wave: Block, hop: int) -> bool:
+        """Draw the clicks anew that begin in the second of these four hops, or half a hop later; were there any?
 
-        So there is always half a hop before them that has not left.
+        The first hop has left. Most clicks are seen when there is half a hop before them that has not; one that had
+        another one behind it a little later.
         """
         places, limit = _sharp(wave)
+        before = self.clicks
         for begin, end in places:
-            if SIDE_FRAMES <= begin - HOP_FRAMES < HOP_FRAMES + SIDE_FRAMES and end - begin <= LONGEST_FRAMES:
+            if _LEAST_SIDE_FRAMES <= begin - HOP_FRAMES < HOP_FRAMES + SIDE_FRAMES and end - begin <= LONGEST_FRAMES:
                 self._seen.append(hop)
                 if hop - self._seen[0] >= TEXTURE_HOPS:
                     self.clicks += 1
                     _redraw(wave, begin, end)
                     if _second_difference(wave[begin - 3 : end + 3]).max() > 3.0 * limit:
-                        _dip(wave, begin, end)
+                        _dip(wave, begin, end, min(SIDE_FRAMES, begin - HOP_FRAMES))
+        return self.clicks > before
 
 
 def _second_difference(wave: Block) -> Block:
@@ -130,8 +135,11 @@ def _redraw(wave: Block, begin: int, end: int) -> None:
     wave[begin:end] = np.clip(drawn, -2 * most, 2 * most)
 
 
-def _dip(wave: Block, begin: int, end: int) -> None:
-    """Go to zero in 2.5 ms and back: the two sides do not fit together, as where a constant sets in."""
-    wave[begin - SIDE_FRAMES : begin] *= _DOWN
+def _dip(wave: Block, begin: int, end: int, before: int) -> None:
+    """Go to zero in ``before`` frames, 2.5 ms at most, and back: the two sides do not fit together.
+
+    As where a constant sets in.
+    """
+    wave[begin - before : begin] *= let_down(before)[:, np.newaxis]
     wave[begin:end] = 0.0
-    wave[end : end + SIDE_FRAMES] *= _DOWN[::-1]
+    wave[end : end + SIDE_FRAMES] *= let_down(SIDE_FRAMES)[::-1, np.newaxis]
