@@ -33,8 +33,8 @@ TEXTURE_CLICKS: Final = 10
 TEXTURE_HOPS: Final = round(10.0 / HOP_S)
 """As many clicks in so many hops are no accident."""
 SIDE_FRAMES: Final = HOP_FRAMES // 2
-_LEAST_SIDE_FRAMES: Final = HOP_FRAMES - LONGEST_FRAMES
-"""So much is left before the first edge of a block once its second one, in the next hop, no longer hides it."""
+_LEAST_SIDE_FRAMES: Final = to_frames(0.0005)
+"""The first edge of a block that ends in the next hop is seen late, when so little of what is before it may be left."""
 _SMALL: Final = 1e-5
 """-100 dBFS: nothing below is looked at."""
 _CONTEXT: Final = 3
@@ -53,6 +53,7 @@ class Declick:
     def __init__(self) -> None:
         self.clicks = 0
         self._hops = 0
+        self._latest = 0
         self._seen: deque[int] = deque([-TEXTURE_HOPS] * TEXTURE_CLICKS, TEXTURE_CLICKS)
         self.reset()
 
@@ -60,35 +61,43 @@ class Declick:
         """Forget the audio that is held back."""
         self._late: Block = np.zeros((_CONTEXT * HOP_FRAMES, CHANNELS), np.float32)
 
+    @property
+    def is_crackling(self) -> bool:
+        """Whether clicks have come so often of late that they are the sound."""
+        return self._hops - self._seen[0] < TEXTURE_HOPS
+
     def process(self, hops: Block) -> Block:
         """Whole hops, shape (n * 240, 2), two hops later; finite in, finite out."""
         frames = np.concatenate((self._late, hops))
         sharpness = _sharpness(frames)
         for hop in range(1, len(sharpness) - 2):
             around = max(sharpness[hop - 1], sharpness[hop + 2], _SMALL)
-            if sharpness[hop] > ALONE * around or sharpness[hop + 1] > ALONE * around:
-                if self._mend(frames[(hop - 1) * HOP_FRAMES : (hop + 3) * HOP_FRAMES], self._hops + hop):
-                    sharpness = _sharpness(frames)  # beside what was mended, the next place stands alone as well
+            is_alone = max(sharpness[hop : hop + 2]) > ALONE * around
+            if is_alone and self._mend(frames[(hop - 1) * HOP_FRAMES : (hop + 3) * HOP_FRAMES], self._hops + hop):
+                sharpness = _sharpness(frames)  # beside what was mended, the next place stands alone as well
         self._hops += len(sharpness) - _CONTEXT
         self._late = frames[len(hops) :].copy()
         return frames[HOP_FRAMES : HOP_FRAMES + len(hops)]
 
     def _mend(self, wave: Block, hop: int) -> bool:
-        """Draw the clicks anew that begin in the second of these four hops, or half a hop later; were there any?
+        """Draw the clicks anew that begin in the second and third of these four hops; were there any?
 
-        The first hop has left. Most clicks are seen when there is half a hop before them that has not; one that had
-        another one behind it a little later.
+        The first hop has left. A click that has another one soon behind it may stand alone in one such look only.
         """
         places, limit = _sharp(wave)
         before = self.clicks
         for begin, end in places:
-            if _LEAST_SIDE_FRAMES <= begin - HOP_FRAMES < HOP_FRAMES + SIDE_FRAMES and end - begin <= LONGEST_FRAMES:
+            has_sides = _LEAST_SIDE_FRAMES <= begin - HOP_FRAMES < 2 * HOP_FRAMES and end + SIDE_FRAMES <= len(wave)
+            if not has_sides or end - begin > LONGEST_FRAMES:
+                continue
+            if hop * HOP_FRAMES + begin > self._latest:
+                self._latest = hop * HOP_FRAMES + begin
                 self._seen.append(hop)
-                if hop - self._seen[0] >= TEXTURE_HOPS:
-                    self.clicks += 1
-                    _redraw(wave, begin, end)
-                    if _second_difference(wave[begin - 3 : end + 3]).max() > 3.0 * limit:
-                        _dip(wave, begin, end, min(SIDE_FRAMES, begin - HOP_FRAMES))
+            if hop - self._seen[0] >= TEXTURE_HOPS:
+                self.clicks += 1
+                _redraw(wave, begin, end)
+                if _second_difference(wave[begin - 3 : end + 3]).max() > 3.0 * limit:
+                    _dip(wave, begin, end, min(SIDE_FRAMES, begin - HOP_FRAMES))
         return self.clicks > before
 
 
@@ -111,7 +120,7 @@ def _sharpness(frames: Block) -> list[float]:
 def _sharp(wave: Block) -> tuple[list[tuple[int, int]], float]:
     """First frame and the one behind the last of each place that is far sharper than the wave, and what that means."""
     sharpness = _second_difference(wave).max(axis=1)
-    limit = SHARP * float(np.median(sharpness))
+    limit = SHARP * max(_SMALL, float(np.median(sharpness)))
     places = np.flatnonzero(sharpness > limit) + 1
     if places.size == 0:
         return [], limit

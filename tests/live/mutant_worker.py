@@ -29,8 +29,7 @@ from player.adapters.store import as_json, from_json
 from player.adapters.vlc_source import DecoderSettings, VlcDecoder
 from player.clock import Now
 from player.commands import Next, Play, Request
-from player.dsp.declick import TEXTURE_CLICKS, TEXTURE_HOPS
-from player.dsp.hearing import HOP_S
+from player.dsp.declick import LONGEST_FRAMES
 from player.engine import Engine, EngineSettings
 from player.events import Event, LibraryRead, News, Track
 from player.measured import Measured
@@ -43,6 +42,7 @@ from tests.contract_check import Click, figures
 from tests.live.mutation import Mutant, mutant, read_originals
 from tests.live.process import most_held_mb
 from tests.nights.played import FADES, KeepingSink
+from tests.signals import Sound, frames_of
 
 MEASURED: Final = "measured.json"
 LONGEST_TRACK_S: Final = 60.0
@@ -109,6 +109,7 @@ class Playing:
         self.engine = Engine(self.sink, TellingDecoder(), self.clock, self.rehearsal.report, how)
         self.rehearsal.attach(self.engine)
         self._began_s = 0.0
+        self._crackled_s: list[float] = []
 
     def _hear(self, now: Now, event: Event) -> None:
         if isinstance(event, News):
@@ -124,6 +125,8 @@ class Playing:
                 self._began_s = self.clock.now().boot_s
                 self.rehearsal.tell(Request(Next(), "test"))
             self.rehearsal.step()
+            if self.engine._chain.declick.is_crackling:
+                self._crackled_s.append(self.clock.now().boot_s)
         self.engine.finish()
 
     def told(self, kind: str) -> list[str]:
@@ -135,25 +138,33 @@ class Playing:
         names = [Path(news.data["uri"]).name for s, news in self.news if news.type == "track_started" and s <= at_s]
         return names[-1] if names else "none"
 
+    def is_crackling(self, at_s: float) -> bool:
+        """Whether clicks came so often then that they are the sound, and stay: see player/dsp/declick.py."""
+        return any(abs(one - at_s) < 1.0 for one in self._crackled_s)
 
-def is_texture(click: Click, clicks: tuple[Click, ...]) -> bool:
-    """Whether a click is one of so many that they are the sound of that file, and stay: see player/dsp/declick.py."""
-    near = [other for other in clicks if abs(other.at_s - click.at_s) <= TEXTURE_HOPS * HOP_S]
-    return len(near) >= TEXTURE_CLICKS
+
+def is_rasp(sound: Sound, click: Click) -> bool:
+    """Whether what begins with a click lasts longer than one may: noise or a block, which is for the guard to judge."""
+    at = frames_of(click.at_s)
+    near = sound[max(0, at - frames_of(0.02)) : at + frames_of(0.02)].astype(np.float64)
+    sharpness = np.abs(np.diff(near, 2, axis=0)).max(axis=1)
+    sharp = np.flatnonzero(sharpness > 0.1 * sharpness.max())
+    return bool(sharp[-1] - sharp[0] > LONGEST_FRAMES)
 
 
 def judged(playing: Playing) -> dict[str, Any]:
     """What the contract's meter says of the recording, and what went wrong."""
     sound = np.concatenate(playing.sink.blocks)
     found = figures(sound, TARGET_LUFS)
-    texture = [click for click in found.clicks if is_texture(click, found.clicks)]
+    crackle = [click for click in found.clicks if playing.is_crackling(click.at_s)]
+    rasps = [click for click in found.clicks if click not in crackle and is_rasp(sound, click)]
     bad = {
         kind: [f"{playing.where(one.at_s)} at {one.at_s:.2f} s: {one}" for one in ones]
         for kind, ones in (
             ("startles", found.startles),
             ("bursts", found.bursts),
             ("onsets", found.new_onsets),
-            ("clicks", [click for click in found.clicks if click not in texture]),
+            ("clicks", [click for click in found.clicks if click not in (*crackle, *rasps)]),
         )
     }
     limits = (
@@ -170,7 +181,8 @@ def judged(playing: Playing) -> dict[str, Any]:
         "started": len(playing.told("track_started")),
         "skipped": len(playing.told("track_skipped_over")),
         "damaged": len(playing.told("track_damaged")),
-        "crackling": len({playing.where(click.at_s) for click in texture}),
+        "crackling": len({playing.where(click.at_s) for click in crackle}),
+        "rasping": len({playing.where(click.at_s) for click in rasps}),
         "muted": sum("would have been broken" in text for text in playing.told("problem")),
     }
 

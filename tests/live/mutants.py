@@ -26,7 +26,7 @@ from tests.live.mutation import make_originals
 BATCH: Final = 8
 PATIENCE_S: Final = 240.0
 """A batch takes ten seconds on a desktop."""
-COUNTED: Final = ("started", "skipped", "damaged", "crackling", "muted")
+COUNTED: Final = ("started", "skipped", "damaged", "crackling", "rasping", "muted")
 WORKER: Final = ("setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "tests.live.mutant_worker")
 
 
@@ -36,8 +36,9 @@ class Tally:
 
     Attributes:
         played: so many were given to the decoder, in ``seconds`` of sound.
-        counts: tracks that started, were skipped over, were played with damage, or crackle throughout; and how often
-            the output meter fell silent rather than let something through.
+        counts: tracks that started, were skipped over, were played with damage, crackle for a while, or have a short
+            noise in them that begins with a click; and how often the output meter fell silent rather than let
+            something through.
         crashes, hangs: the mutant, and what happened.
         bad: what broke the contract, by kind.
         memory_mb: the most that a process took, without the recording.
@@ -77,7 +78,8 @@ class Tally:
         lines = [
             f"{self.played} mutants, {self.seconds / 3600:.1f} h of sound: {self.counts['started']} sounded, "
             f"{self.counts['skipped']} skipped over, {self.counts['damaged']} with damage silenced, "
-            f"{self.counts['crackling']} that crackle all the time, {self.counts['muted']} mutes by the output meter; "
+            f"{self.counts['crackling']} that crackle, {self.counts['rasping']} with a noise longer than a click, "
+            f"{self.counts['muted']} mutes by the output meter; "
             f"crashes {len(self.crashes)}, hangs {len(self.hangs)}, at most {self.memory_mb} MB; "
             f"against the contract: {bad}",
             *self.found,
