@@ -161,6 +161,7 @@ class Reprise:
         if record.track is not None:
             by_now_s = record.position_s + gone_s
             place = Place(record.track, record.position_s, by_now_s, record.following, self._suspects)
+            self._tell_suspects(out)
         self.problem = None
         run = keeper.go_on(start, record, place, now, out)
         left_s = None if record.left_s is None else record.left_s - gone_s
@@ -178,7 +179,7 @@ class Reprise:
             return
         suspects = tuple(_suspects(record, now.boot_s - record.boot_s))
         if self._has_crashed:
-            self._leave_out(tuple(uri for uri, _ in suspects), out)
+            self._suspects = tuple(uri for uri, _ in suspects)
         for uri, place_s in suspects:
             if uri.lower().startswith(("http://", "https://")):
                 continue
@@ -187,10 +188,9 @@ class Reprise:
             if keeper.memory.is_fatal(uri) and not was_fatal:
                 out.tell("track_skipped_over", f"left out {uri}: {DIED_OF_IT}", track=uri, uri=uri, reason=DIED_OF_IT)
 
-    def _leave_out(self, uris: tuple[str, ...], out: Outcome) -> None:
-        """The daemon crashed, which is the decoder's doing if anybody's: go on with another track."""
-        self._suspects = uris
-        for uri in uris:
+    def _tell_suspects(self, out: Outcome) -> None:
+        """The daemon crashed, which is the decoder's doing if anybody's: it goes on with another track."""
+        for uri in self._suspects:
             out.tell("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
 
 

@@ -159,6 +159,17 @@ def test_after_a_crash_the_session_goes_on_with_another_track(order: Order, play
         assert told == ([before] if has_crashed else [])
 
 
+def test_nothing_is_left_out_where_the_session_does_not_go_on() -> None:
+    """After a crash that is too long ago nothing is played instead, and no message says so."""
+    nights = Remembering(SETTINGS, EVENING)
+    nights.command(Play("rain"))
+    nights.run_for(100.0)
+    nights.die(off_s=SETTINGS.session.resume_s + 1.0, has_crashed=True)
+    nights.run_for(5.0)
+    assert nights.events("session_lost")
+    assert not nights.events("track_skipped_over")
+
+
 def test_near_the_end_of_a_track_a_crash_is_blamed_on_what_was_being_opened_too() -> None:
     """Neither of the two is played; the third one is."""
     nights = Remembering(SETTINGS, EVENING, tracks="abc")

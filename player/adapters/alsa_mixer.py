@@ -189,13 +189,18 @@ class MixerPin:
             return self._step_of_db(mixer, lowest, hundredths)
 
     def _step_of_db(self, mixer: Any, lowest: int, hundredths: int) -> int:
-        """Let ALSA find the step, then go down until it is not above the pin."""
-        mixer.setvolume(hundredths, units=_DB)
+        """Let ALSA find the step, then go down until it is not above the pin; on the loudest channel alone.
+
+        The others may stand below the pin, and must not come up while something sounds.
+        """
+        steps = _steps(mixer)
+        channel = steps.index(max(steps))
+        mixer.setvolume(hundredths, channel, units=_DB)
         for _ in range(_STEPS_TRIED):
-            step = max(_steps(mixer))
-            if max(mixer.getvolume(units=_DB)) <= hundredths or step <= lowest:
+            step = _steps(mixer)[channel]
+            if mixer.getvolume(units=_DB)[channel] <= hundredths or step <= lowest:
                 return step
-            mixer.setvolume(step - 1, units=_RAW)
+            mixer.setvolume(step - 1, channel, units=_RAW)
         raise self._too_high()
 
     def _mixer(self) -> closing[Any]:

@@ -17,11 +17,14 @@ import numpy.typing as npt
 
 from player.adapters.resample import LAG_FRAMES, Resampler
 from player.dsp.types import Block
-from player.units import CHANNELS, RATE_HZ
+from player.safety import CEILING_DBTP
+from player.units import CHANNELS, RATE_HZ, db_to_gain
 
 _S32_SCALE: Final = 2.0**31
 _S24_SCALE: Final = 2.0**23
 _S16_SCALE: Final = 2.0**15
+_CEILING: Final = np.float32(db_to_gain(CEILING_DBTP))
+"""Noise up to 24 kHz loses what kept its peaks below the limiter's ceiling, and would stand up to 0.8 dB above it."""
 
 
 class SampleFormat(Enum):
@@ -72,7 +75,8 @@ class PcmEncoder:
         if self._resampler is None:
             return self._encode(block)
         # one broken number would spread over a whole stretch of the resampler
-        return self._encode(self._resampler.process(block if np.isfinite(block).all() else np.zeros_like(block)))
+        sound = self._resampler.process(block if np.isfinite(block).all() else np.zeros_like(block))
+        return self._encode(np.clip(sound, -_CEILING, _CEILING))
 
     def forget(self) -> None:
         """There was a gap: what was heard last is silence."""

@@ -12,12 +12,14 @@ A pipe tells nobody that it ran dry. It did when nothing is in it although neith
 played all of it, had the writer been in time; the block that comes then is silence, as with every sink.
 
 Snapserver opens its end without waiting, and where nobody writes it finds the end of the file, closes, and comes again
-100 to 200 ms later. So `open` holds both ends for a moment: then it stays. When all readers leave, the kernel forgets
-what was in the pipe and says so with the next write; nothing old is heard by the next reader, and it begins at a whole
-frame: only whole frames are ever written.
+100 to 200 ms later. So `open` holds both ends for a moment: then it stays. When all readers have left, the next write
+says so. What they had not taken stays in the pipe until we let go of it as well; then the kernel forgets it, nothing
+old is heard by the next reader, and it begins at a whole frame: only whole frames are ever written.
 
-Where it falls short: what is in the pipe when a reader freezes is heard when it goes on, up to ``buffer_s`` of it. What
-a server holds back behind the pipe (Snapcast: a second) is not in `delay_s`.
+Where it falls short: what is in the pipe when a reader freezes is heard when it goes on, up to ``buffer_s`` of it. A
+reader that comes within a block of the one before it leaving is not told from that one: it is handed the sound as it
+stands, without a rise, and from the middle of a frame on where the other one had read half of it. What a server holds
+back behind the pipe (Snapcast: a second) is not in `delay_s`.
 """
 
 from __future__ import annotations

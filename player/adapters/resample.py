@@ -5,7 +5,8 @@ both sides, is taken to its spectrum, low-passed there, and taken back with as m
 time; the middle is what is said. The low-pass is a sinc of 201 frames under a Kaiser window, so all that it could
 smear around the ends of a stretch stays in those 160 frames. It passes 20 kHz and stops 22.05 kHz by 120 dB: what would
 fold back is gone before it could, and so are the images. The stretches lie on a fixed grid, hence the sizes of the
-blocks make no difference. A true peak stays a true peak: the limiter's ceiling holds behind it too.
+blocks make no difference. The true peaks of what lies below 20 kHz stay as they are. Noise that reaches beyond loses
+what kept its peaks low: at the limiter's ceiling it came out 0.8 dB above, so the encoder bounds it once more.
 
 A product with a matrix of weights is the other way to do it. It costs the same with a fast BLAS on one thread, but was
 seen to take seventy times as long where the threads of BLAS wait for each other on a busy machine. Output comes 3.3 ms

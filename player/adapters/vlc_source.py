@@ -184,8 +184,13 @@ class VlcDecoder:
         reason = self._places.take(uri)
         if reason is None:
             keeper = _Keeper(self._instance, source, self._settings)
-            threading.Thread(target=self._keep, args=(keeper, uri, start_s), name="lull-decoder", daemon=True).start()
-        else:
+            thread = threading.Thread(target=self._keep, args=(keeper, uri, start_s), name="lull-decoder", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the service's limit of tasks: this track fails, and its place is not lost for good
+                self._places.give_back(uri)
+                reason = "cannot be opened: there are too many threads"
+        if reason is not None:
             source.end(reason)
         return source
 

@@ -11,6 +11,8 @@ from player.doctor.findings import Finding, right, shortened, warning, wrong
 
 _STEP_DB: Final = 0.01
 """ALSA's own grain of decibels."""
+_ALWAYS_IN_THE_WAY: Final = frozenset({"Master", "PCM", "Digital"})
+"""Names of controls that all sound of a card goes through."""
 
 
 def card_named_by(device: str) -> str | None:
@@ -87,13 +89,30 @@ def judge_mixer(state: MixerState, pin: Pin | None) -> Iterator[Finding]:
         yield right("mixer", f"{state.mixer} has none, so nobody can turn it up")
     elif not state.controls:
         yield right("mixer", f"{state.mixer} has no volume for playing, so nobody can turn it up")
-    for control in state.controls:
-        if _is_silent(control):
-            why = "is muted" if control.is_muted else "stands at 0 %"
-            yield wrong("mixer", f"{control.name} {why}: nothing is heard", f"raise it: {_raise(state, control)}")
+    yield from _judge_silent(state, pin)
     others = [f"{one.name} stands at {_stands(one)}" for one in state.controls if not _is_silent(one)]
     if pin is None and others:
         yield right("mixer", f"{shortened(others)}; audio.mixer would keep one where it belongs")
+
+
+def _judge_silent(state: MixerState, pin: Pin | None) -> Iterator[Finding]:
+    """Controls that let nothing through; those that the sound need not go through can wait.
+
+    The microphone and the beeper of an ordinary sound card are muted, and so is the speaker beside its headphones.
+    """
+    silent = [control for control in state.controls if _is_silent(control)]
+    in_the_way = {*_ALWAYS_IN_THE_WAY, pin.control if pin is not None else ""}
+    for control in silent:
+        if control.name in in_the_way or len(silent) == len(state.controls):
+            yield wrong("mixer", f"{_said(control)}: nothing is heard", f"raise it: {_raise(state, control)}")
+    beside = [control for control in silent if control.name not in in_the_way]
+    if beside and len(silent) < len(state.controls):
+        mend = f"nothing, unless your speaker hangs on it; then for instance {_raise(state, beside[0])}"
+        yield warning("mixer", shortened(map(_said, beside)), mend)
+
+
+def _said(control: Control) -> str:
+    return f"{control.name} {'is muted' if control.is_muted else 'stands at 0 %'}"
 
 
 def _is_silent(control: Control) -> bool:

@@ -349,6 +349,19 @@ class TestLate:
         assert house.pcm.steps == [80, 80]
         assert max(step for _, _, step in house.mixers.writes) <= 80
 
+    def test_in_decibels_a_quiet_channel_does_not_come_up_with_a_loud_one(self, house: House) -> None:
+        """The loud one is lowered while it sounds; the quiet one is raised when nothing does."""
+        card = house.mixers.cards.pop("hw:Fake")
+        sink = house.sink(value=-10.0, is_db=True)
+        sink.open()
+        house.mixers.cards["hw:Fake"] = card
+        house.pcm.steps = [100, 40]
+        house.play(sink, 1.5)
+        assert house.pcm.steps == [80, 40]
+        assert {channel for _, channel, step in house.mixers.writes if step > 40} == {0}
+        house.play(sink, 61.4, SILENCE)
+        assert house.pcm.steps == [80, 80]
+
     def test_a_card_that_never_has_one_is_asked_once_a_minute(self, house: House) -> None:
         """After half a minute of every second nobody expects it any more."""
         house.mixers.cards.clear()

@@ -9,6 +9,8 @@ import pytest
 
 from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
 from player.dsp.types import Block
+from player.safety import CEILING_DBTP
+from player.units import db_to_gain
 
 DTYPE = {
     SampleFormat.FLOAT_LE: "<f4",
@@ -131,3 +133,12 @@ def test_a_broken_number_does_not_spread_to_other_blocks(harm: float) -> None:
     heard = [np.frombuffer(encoder.encode(one), "<f4") for one in (block, broken, block, block)]
     assert all(np.isfinite(one).all() for one in heard)
     assert heard[3] == pytest.approx(0.25, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 96_000])
+def test_at_another_rate_the_ceiling_holds_exactly(rate_hz: int) -> None:
+    """White noise at the ceiling: taking away what lies above 20 kHz alone would raise its peaks by 0.8 dB."""
+    noise = np.random.default_rng(1).uniform(-1.0, 1.0, (48_000, 2)).astype(np.float32)
+    ceiling = db_to_gain(CEILING_DBTP)
+    data = PcmEncoder(SampleFormat.FLOAT_LE, rate_hz=rate_hz).encode(noise * np.float32(ceiling))
+    assert np.abs(np.frombuffer(data, "<f4")).max() <= np.float32(ceiling)

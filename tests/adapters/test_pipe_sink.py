@@ -274,6 +274,17 @@ class TestLoss:
         assert len(heard) == 48_000
         assert np.all(heard < 0)
 
+    def test_a_reader_who_takes_another_ones_place_at_once_goes_on_with_what_waits(self, house: House) -> None:
+        """The kernel keeps what is in a pipe as long as it is held at one end, and tells nobody of the exchange."""
+        house.sink.open()
+        house.play(1.0)
+        house.reader.leave()
+        house.reader.heard.clear()
+        house.reader.come()
+        house.clock.sleep(0.1)
+        assert house.reader.heard  # nothing was written meanwhile
+        house.sink.write(BLOCK)
+
     def test_a_reader_who_freezes_is_lost_after_two_seconds(self, house: House) -> None:
         """A bounded wait; and it is no reader until it has taken what waits for it."""
         house.sink.open()

@@ -37,7 +37,7 @@ def spectrum_db(samples: npt.NDArray[np.float32]) -> Floats:
 
 
 @pytest.mark.parametrize("rate_hz", OTHERS)
-@pytest.mark.parametrize("hz", [20, 1_000, 10_000, 18_000, 20_000])
+@pytest.mark.parametrize("hz", [20, 997, 10_000, 18_000, 19_987])
 def test_what_people_hear_passes(rate_hz: int, hz: int) -> None:
     """Up to 20 kHz the level is right to 0.01 dB, and nothing else is there."""
     found = spectrum_db(resampled(sine(hz), rate_hz))
@@ -45,13 +45,16 @@ def test_what_people_hear_passes(rate_hz: int, hz: int) -> None:
     assert np.max(found[np.abs(np.arange(len(found)) - hz) > 20]) < STOPPED_DB
 
 
-@pytest.mark.parametrize("hz", [22_100, 23_000, 23_900])
+@pytest.mark.parametrize("hz", [22_061, 22_087, 23_000, 23_911])
 def test_what_would_fold_back_is_stopped(hz: int) -> None:
-    """A tone above 22.05 kHz would come back mirrored at 44.1 kHz less its own; it is gone before that."""
+    """A tone above 22.05 kHz would come back mirrored at 44.1 kHz less its own; it is gone before that.
+
+    A stretch of the resampler holds whole waves of every 25 Hz, and those would be stopped by a poorer low-pass too.
+    """
     assert np.max(spectrum_db(resampled(sine(hz), 44_100))) < STOPPED_DB
 
 
-@pytest.mark.parametrize("hz", [1_000, 20_000])
+@pytest.mark.parametrize("hz", [997, 19_987])
 def test_a_faster_device_hears_no_image(hz: int) -> None:
     """At 96 kHz a tone at 48 kHz less its own would be new; it is not there."""
     assert np.max(spectrum_db(resampled(sine(hz), 96_000))[22_000:]) < STOPPED_DB

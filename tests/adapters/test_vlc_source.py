@@ -247,6 +247,21 @@ class TestBrokenThings:
         assert not source.is_finished()
         assert len(drain(source)) > 19 * 48_000
 
+    def test_a_thread_that_cannot_be_begun_is_a_fault_and_costs_no_place(
+        self, decoder: VlcDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The service has a limit of tasks; the engine hears of a track that failed, and later ones open."""
+
+        def refuse(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        path = str(write_wav(tmp_path / "a.wav", noise(1.0)))
+        with monkeypatch.context() as limit:
+            limit.setattr(threading.Thread, "start", refuse)
+            for _ in range(MOST_OF_A_QUARTER + 1):
+                assert decoder.open(path).fault == "cannot be opened: there are too many threads"
+        assert decoder.open(path).wait_ready(4800, 20.0)
+
     def test_too_many_stuck_decoders_are_a_fault_and_no_pile_of_threads(
         self, decoder: VlcDecoder, tmp_path: Path
     ) -> None:

@@ -99,6 +99,19 @@ def test_a_control_that_lets_nothing_through_is_wrong(control: Control, words: s
     assert "amixer -c DAC sset 'PCM' 70% unmute" in str(found.mend)
 
 
+def test_a_silent_control_beside_the_way_of_the_sound_can_wait() -> None:
+    """An ordinary card has a muted microphone and beeper; what is pinned, and Master, are in the way."""
+    state = MixerState("hw:PCH", (MID, Control("Mic", 0, 0, 31), Control("Beep", 5, 0, 31, is_muted=True)))
+    silent, shown = sound.judge_mixer(state, None)
+    assert (silent.level, silent.what) == (Level.WARNING, "Mic stands at 0 %; Beep is muted")
+    assert "amixer -c PCH sset 'Mic'" in str(silent.mend)
+    assert shown.level is Level.RIGHT
+    levels = [one.level for one in sound.judge_mixer(state, Pin("Mic", MixerLevel(50)))]
+    assert levels == [Level.RIGHT, Level.WRONG, Level.WARNING]
+    state = MixerState("hw:PCH", (Control("Master", 0, 0, 9), Control("Headphone", 5, 0, 9)))
+    assert [one.level for one in sound.judge_mixer(state, None)] == [Level.WRONG, Level.RIGHT]
+
+
 def test_controls_without_a_pin_are_shown() -> None:
     """Range, per cent and decibels are said, and that a pin would keep one there."""
     (found,) = sound.judge_mixer(MixerState("default", (MID,)), None)
