@@ -42,8 +42,14 @@ _M_MMAP_THRESHOLD: Final = -3
 """The numbers of those parameters in glibc's malloc.h."""
 _KEPT_BYTES: Final = 8 << 20
 _PR_SET_PDEATHSIG: Final = 1
-_IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30, "armv7l": 314, "armv6l": 314, "riscv64": 30, "i686": 289}
-"""The number of that system call, for which the C library has no function."""
+_IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30, "riscv64": 30}
+_IOPRIO_SET_32: Final = {
+    "x86_64": 289, "i686": 289, "aarch64": 314, "armv8l": 314, "armv7l": 314, "armv6l": 314,
+}  # fmt: skip
+"""The number of that system call, for which the C library has no function, by the kernel's name of the machine.
+
+It is that of the program's own width: Raspberry Pi OS with 32 bits runs below a kernel that says ``aarch64``.
+"""
 _IOPRIO_IDLE: Final = 3 << 13
 
 
@@ -82,7 +88,7 @@ def step_back() -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write(_KILL_FIRST)
-    number = _IOPRIO_SET.get(platform.machine())
+    number = (_IOPRIO_SET if sys.maxsize > 1 << 32 else _IOPRIO_SET_32).get(platform.machine())
     if number is not None:
         ctypes.CDLL(None).syscall(number, 1, 0, _IOPRIO_IDLE)
 
