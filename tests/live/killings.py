@@ -20,13 +20,12 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
 from player.settings import TARGET_LUFS
 from player.units import volume_to_db
 from tests.calm import whisper
 from tests.contract_check import Figures, figures
-from tests.live.broker import RealBroker
+from tests.live.bedroom import bedroom
 from tests.live.daemon import Daemon, Listener
 from tests.live.soundserver import SoundServer
 from tests.material import write_wav
@@ -125,15 +124,7 @@ class Night:
 @contextmanager
 def house(folder: Path, seed: int) -> Iterator[tuple[Night, SoundServer]]:
     """Broker, sound server and daemon."""
-    with ExitStack() as stack:
-        broker, server = RealBroker(), SoundServer()
-        stack.callback(broker.close)
-        stack.callback(server.close)
-        broker.start()
-        server.start()
-        stack.enter_context(patch.dict("os.environ", server.env()))
-        listener = Listener(broker.port)
-        stack.callback(listener.close)
+    with bedroom() as (broker, server, listener), ExitStack() as stack:
         night = Night(folder, listener, broker.port, random.Random(seed))
         stack.callback(night.daemon.kill)
         yield night, server

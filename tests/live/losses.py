@@ -13,9 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from unittest.mock import patch
 
-from tests.live.broker import RealBroker
+from tests.live.bedroom import bedroom
 from tests.live.daemon import Daemon, Listener
 from tests.live.process import Held, settled
 from tests.live.soundserver import Samples, SoundServer
@@ -51,15 +50,7 @@ def house(folder: Path) -> Iterator[tuple[Daemon, Listener, SoundServer]]:
     music = folder / "music"
     music.mkdir()
     write_wav(music / "tone.wav", sine(440.0, 600.0, peak=0.25))
-    with ExitStack() as stack:
-        broker, server = RealBroker(), SoundServer()
-        stack.callback(broker.close)
-        stack.callback(server.close)
-        broker.start()
-        server.start()
-        stack.enter_context(patch.dict("os.environ", server.env()))
-        listener = Listener(broker.port)
-        stack.callback(listener.close)
+    with bedroom() as (broker, server, listener), ExitStack() as stack:
         daemon = Daemon(folder, CONFIG.format(port=broker.port, folder=music))
         daemon.start()
         stack.callback(daemon.kill)
