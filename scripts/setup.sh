@@ -79,18 +79,30 @@ pick_python() {
     fail "no Python 3.11 or newer with venv was found; Debian 12 and Raspberry Pi OS bookworm have one"
 }
 
+# is_without_wheels PYTHON: nobody publishes numpy ready for this architecture, armhf for one; what is built elsewhere for
+# Raspberry Pi OS needs a libopenblas0 that no pip installs. Debian's libraries serve there, and only its own Python.
+is_without_wheels() {
+    case "$(dpkg --print-architecture)" in amd64 | arm64) return 1 ;; esac
+    [ "$(readlink -f -- "$(command -v -- "$1")")" = "$(readlink -f /usr/bin/python3)" ]
+}
+
 version_of() { "$1" -c 'import platform; print(platform.python_version())' 2>/dev/null || true; }
 
 # need_venv EXTRA: a venv inside the checkout with the project; made anew only when pyproject.toml or Python changed.
 need_venv() {
-    local extra=$1 python stamp wanted
+    local extra=$1 python stamp wanted shared=()
     python=$(pick_python) || exit 1
+    if is_without_wheels "$python"; then
+        need_packages python3-numpy python3-yaml
+        [ "$extra" = run ] || need_packages python3-matplotlib
+        shared=(--system-site-packages)
+    fi
     stamp="$venv/.lull-$extra"
     wanted="$(version_of "$python") $(cksum <"$here/pyproject.toml") $here"
     if [ -f "$stamp" ] && [ "$(cat -- "$stamp")" = "$wanted" ]; then return 0; fi
     if [ "$(version_of "$venv/bin/python")" != "$(version_of "$python")" ]; then
         rm -rf -- "$venv"
-        step "making a virtual environment in .venv" "$python" -m venv "$venv"
+        step "making a virtual environment in .venv" "$python" -m venv "${shared[@]}" "$venv"
     fi
     step "installing the project and its libraries (some minutes on a Raspberry Pi)" \
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "${here}[$extra]"

@@ -210,10 +210,10 @@ class _Keeper:
         self._source = source
         self._settings = settings
         self._number = next(_numbers)
-        _OPEN[self._number] = source
 
     def run(self, uri: str, start_s: float) -> None:
         """Play to the end, whatever happens."""
+        _OPEN[self._number] = self._source
         try:
             self._source.end(self._follow(uri, start_s))
         except Exception as fault:  # noqa: BLE001 - the thread ends here; a bug must become a fault of the track
