@@ -43,6 +43,10 @@ one of a group, as in lull --all stop.
 exit codes: 0 done, 1 refused, 2 wrong usage, 3 no answer"""
 
 
+NAMES: Final = frozenset({"bans", "watch", *(verb.name for verb in VERBS)})
+"""All commands of this file."""
+
+
 def add_parsers(commands: Any) -> None:
     """Add all client commands to the command line."""
     common = _common_options()

@@ -26,9 +26,8 @@ from player.adapters.sound_cards import read_cards
 from player.adapters.state_lock import holder_of
 from player.adapters.timesync import TimeSync, kernel_status
 from player.broker import CREDENTIAL
-from player.cli.measuring import HOME
 from player.cli.stocktaking import take_stock
-from player.cli.where import DEFAULT_CONFIG, chosen_config
+from player.cli.where import DEFAULT_CONFIG, HOME, chosen_config
 from player.clock import Clock, SystemClock
 from player.coming import Preview
 from player.config import Config, salvage

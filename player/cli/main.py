@@ -23,16 +23,23 @@ COMMANDS: Final = ("run", "night", "check", "doctor", "scan", "history", "rehear
 
 
 def build_parser(named: str | None = None) -> argparse.ArgumentParser:
-    """The command line; only with the command that is named, if it is one with a file of its own."""
+    """The command line; only with the command that is named, where there is one: to read the others takes seconds.
+
+    (On a Zero 2 W, most of them for numpy, which no command to a running speaker needs.)
+    """
     parser = argparse.ArgumentParser(
         prog="lull", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"lull {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for name in (named,) if named in COMMANDS else COMMANDS:
-        importlib.import_module(f"player.cli.{name}").add_parser(commands)
-    if named not in COMMANDS:
-        importlib.import_module("player.cli.client").add_parsers(commands)
+    if named in COMMANDS:
+        importlib.import_module(f"player.cli.{named}").add_parser(commands)
+        return parser
+    client = importlib.import_module("player.cli.client")
+    if named not in client.NAMES:
+        for name in COMMANDS:
+            importlib.import_module(f"player.cli.{name}").add_parser(commands)
+    client.add_parsers(commands)
     return parser
 
 

@@ -7,20 +7,17 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from player.cli.progress import Progress
 from player.errors import LullError, StoreError
 from player.events import LibraryRead
-from player.ports import Store
 from player.settings import Playlist
 from player.units import format_duration
 
 if TYPE_CHECKING:
     from player.adapters.scanner import Scanned, Tally
-
-HOME: Final = Path("~/.local/share/lull")
-"""Where `lull night` and a scan without a config keep what they know."""
+    from player.ports import Store
 
 
 def open_store(folder: Path) -> Store:

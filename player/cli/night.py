@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.broker import MqttSettings
 from player.cli.live import LiveLine
-from player.cli.measuring import HOME, measure_first, open_store
+from player.cli.measuring import measure_first, open_store
 from player.cli.private_broker import PrivateBroker, answers
+from player.cli.where import HOME
 from player.errors import LullError, SinkError, StoreError
 from player.settings import AudioSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
 from player.units import format_duration

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from player.cli.measuring import HOME
-from player.cli.where import DEFAULT_CONFIG, chosen_config
+from player.cli.where import DEFAULT_CONFIG, HOME, chosen_config
 
 
 def state_dir(named: Path | None) -> Path:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.measuring import HOME, Measuring, cores, open_store
+from player.cli.measuring import Measuring, cores, open_store
+from player.cli.where import HOME
 from player.errors import LullError
 from player.settings import LimitSettings, Playlist
 

@@ -1,4 +1,4 @@
-"""Where a command finds the config."""
+"""Where a command finds the config, and what is known where there is none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
+HOME: Final = Path("~/.local/share/lull")
+"""Where `lull night` and a scan without a config keep what they know."""
 
 
 def chosen_config(named: Path | None) -> Path | None:
