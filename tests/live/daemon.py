@@ -89,6 +89,11 @@ class Listener:
         found = self.wait(what, lambda heard: heard.is_state and matches(heard.fields), latest, patience_s)
         return found.fields
 
+    def wait_level(self) -> dict[str, Any]:
+        """The state in which a rise, which may not have begun yet, has arrived."""
+        self.wait_state("a rise", lambda fields: fields["ramping_to"] is not None)
+        return self.wait_state("its level", lambda fields: fields["ramping_to"] is None)
+
     def wait_event(self, event_type: str, since: int = 0, patience_s: float = PATIENCE_S) -> Heard:
         """The first event of a type from message number ``since`` on."""
         return self.wait(

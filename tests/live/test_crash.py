@@ -53,7 +53,7 @@ def test_after_a_crash_another_track_rises_from_silence_within_ten_seconds(
     listener.wait_state("idle", lambda state: state["state"] == "idle")
     with sound_server.record() as recording:
         listener.command("play", volume=70)
-        before = listener.wait_state("its level", lambda state: state["track"] and state["ramping_to"] is None)
+        before = listener.wait_level()
         crashed_s, since = recording.seconds(), len(listener.heard)
         daemon.send(signal.SIGSEGV)
         assert restart(daemon) == -signal.SIGSEGV

@@ -217,7 +217,7 @@ def test_the_sound_server_killed_and_back(
     make(config(tones(tmp_path / "music"), port=broker.port))
     listener.wait_state("idle", lambda fields: fields["state"] == "idle")
     listener.command("play")
-    listener.wait_state("level", lambda fields: fields["ramping_to"] is None and fields["state"] == "playing")
+    listener.wait_level()
     sound_server.kill()
     lost = listener.wait_state("a problem", lambda fields: fields["problem"] is not None)
     assert "sound device" in lost["problem"]
