@@ -54,8 +54,12 @@ class SystemdNotifier:
         _tell("READY=1")
 
     def status(self, text: str) -> None:
-        """One line for ``systemctl status``; line breaks become spaces, because a line is a variable of its own."""
-        _tell("STATUS=" + " ".join(text.split())[:_STATUS_LENGTH])
+        """One line for ``systemctl status``; line breaks become spaces, because a line is a variable of its own.
+
+        A title may hold bytes of a file name that are no UTF-8; each of them is written as a question mark.
+        """
+        line = " ".join(text.split())[:_STATUS_LENGTH]
+        _tell("STATUS=" + line.encode(errors="replace").decode())
 
     def reloading(self) -> None:
         """A reload began; `ready` ends it. The time lets the manager tell this reload from an earlier one."""

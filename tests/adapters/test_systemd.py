@@ -72,6 +72,12 @@ def test_the_status_is_one_line(manager: Manager) -> None:
     assert manager.heard() == ["STATUS=playing rain READY=1 MAINPID=1"]
 
 
+def test_a_title_that_is_no_utf8_is_told_with_question_marks(manager: Manager) -> None:
+    """A file name may hold any bytes; the daemon does not die of one in the status, and the rest is readable."""
+    SystemdNotifier().status("playing: " + os.fsdecode("lätin".encode("latin-1")))
+    assert manager.heard() == ["STATUS=playing: l?tin"]
+
+
 def test_a_long_status_is_cut(manager: Manager) -> None:
     """Two hundred characters are enough; umlauts count as one."""
     SystemdNotifier().status("ä" * 500)
