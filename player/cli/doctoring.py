@@ -7,6 +7,7 @@ process ends over it. What several checks need (config, unit, memory) is found o
 from __future__ import annotations
 
 import queue
+import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -63,11 +64,13 @@ class Patient:
     """What several checks need.
 
     Attributes:
+        path: the config's, whether it is there or not.
         account: the user that the service runs as, or who asks where there is no service; None: there is no such user.
         daemon_pid: the process of the daemon, 0 where none runs.
         memory_fault: why nothing is remembered.
     """
 
+    path: Path
     config: Config
     faults: tuple[str, ...]
     service: Service | None
@@ -97,7 +100,7 @@ def examine(named: Path | None, clock: Clock | None = None) -> list[Finding]:
     is_there = named is not None or path.exists()
     config, faults = salvage(path) if is_there else (_without_config(), ())
     findings = list(house.judge_config(str(path), faults, is_there=is_there))
-    patient = _admit(config, faults)
+    patient = _admit(config, faults, path)
     return findings + in_time(checks_of(patient, clock), CHECK_S)
 
 
@@ -106,14 +109,14 @@ def _without_config() -> Config:
     return Config(settings=Settings(), audio=AudioSettings(), mqtt=None, state_dir=HOME.expanduser())
 
 
-def _admit(config: Config, faults: tuple[str, ...]) -> Patient:
+def _admit(config: Config, faults: tuple[str, ...], path: Path) -> Patient:
     service = ask_service(FIRST_S)
     is_loaded = service is not None and service.is_loaded
     account = account_of(service.user, service.groups) if service is not None and is_loaded else account_of(None)
     active_pid = service.pid if service is not None and service.active == "active" else 0
     recalled, ended, fault = _remembered(config.state_dir)
     pid = holder_of(config.state_dir) or active_pid
-    return Patient(config, faults, service, account, pid, recalled, ended, fault)
+    return Patient(path, config, faults, service, account, pid, recalled, ended, fault)
 
 
 def _remembered(state_dir: Path) -> tuple[Recalled, tuple[Ended, ...], str | None]:
@@ -149,7 +152,7 @@ def checks_of(patient: Patient, clock: Clock) -> list[Check]:
     ]
     return [
         *found,
-        Check("next start", lambda: [house.judge_plans(_plans(patient, clock))]),
+        Check("next start", lambda: [house.judge_plans(_plans(patient, clock), str(patient.path))]),
         Check("state_dir", lambda: _place(patient)),
         Check("permissions", lambda: _rights(patient)),
         Check("power", lambda: machine.judge_power(read_throttled(ASK_S), hardware())),
@@ -226,7 +229,14 @@ def _clock(patient: Patient, clock: Clock) -> Finding:
 
 def _playlist(patient: Patient, playlist: Playlist) -> Iterator[Finding]:
     state = take_stock(playlist, patient.config.state_dir, patient.memory, patient.account)
-    return house.judge_playlist(state, is_running=patient.is_running)
+    return house.judge_playlist(state, None if patient.is_running else _measuring(patient))
+
+
+def _measuring(patient: Patient) -> str:
+    """The command that measures all playlists, as the user whose measurements they are."""
+    scan = f"lull scan --config {shlex.quote(str(patient.path.absolute()))}"
+    is_service = patient.service is not None and patient.service.is_loaded
+    return f"sudo -u {patient.account.name} {scan}" if is_service and patient.account is not None else scan
 
 
 def _plans(patient: Patient, clock: Clock) -> Plans:

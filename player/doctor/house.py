@@ -54,14 +54,20 @@ def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Itera
         yield right("speaker", f"{device} is online and has no problem")
 
 
-def judge_playlist(playlist: PlaylistState, *, is_running: bool) -> Iterator[Finding]:
-    """One playlist: whether there is anything to play, and what of it will not be heard."""
+def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Finding]:
+    """One playlist: whether there is anything to play, and what of it will not be heard.
+
+    ``measure`` is the command that measures it; None where a daemon runs and does it by itself.
+    """
     check = f"playlist {playlist.name}"
     lost = len(playlist.faulty) + len(playlist.set_aside) + len(playlist.closed) + playlist.banned
     if playlist.tracks <= lost:
         reasons = (*playlist.left_out, *playlist.closed, *playlist.faulty, *playlist.set_aside)
         said = f": {shortened(reasons)}" if reasons else ""
-        yield wrong(check, f"nothing in it can be played{said}", "copy music there, or check its paths")
+        if playlist.tracks and playlist.tracks == playlist.banned:
+            yield wrong(check, "all of it is banned", "lull bans lists it, lull bans --undo TRACK takes a ban back")
+        else:
+            yield wrong(check, f"nothing in it can be played{said}", "copy music there, or check its paths")
     else:
         streams = f", {playlist.streams} of them streams" if playlist.streams else ""
         banned = f", {playlist.banned} banned" if playlist.banned else ""
@@ -79,12 +85,12 @@ def judge_playlist(playlist: PlaylistState, *, is_running: bool) -> Iterator[Fin
     if not playlist.is_store_read:
         yield warning(check, "what was measured of it may not be read by this user", "sudo lull doctor")
     if playlist.unmeasured:
-        mend = "nothing: the daemon measures them one after the other" if is_running else "lull scan"
+        mend = measure or "nothing: the daemon measures them one after the other"
         yield warning(check, f"{playlist.unmeasured} not measured yet; until then they play quietly", mend)
 
 
-def judge_plans(plans: Plans) -> Finding:
-    """What starts by itself next."""
+def judge_plans(plans: Plans, path: str) -> Finding:
+    """What starts by itself next; ``path`` is the config's."""
     if plans.entry is not None and plans.at is not None:
         skipped = "; tonight is skipped" if plans.is_tonight_skipped else ""
         return right("next start", f"{plans.entry}, {plans.at:%a} {plans.at.isoformat(' ', 'minutes')}{skipped}")
@@ -92,7 +98,11 @@ def judge_plans(plans: Plans) -> Finding:
         return right("next start", "none: the config has no schedule, lull plays when it is told to")
     if not plans.is_on:
         return warning("next start", "none: the schedule was switched off by hand", "lull schedule on")
-    return warning("next start", "none within a year, though there is a schedule", "lull schedule; lull check")
+    return warning(
+        "next start",
+        "none within a year, though there is a schedule",
+        f"lull check --config {path}: look at schedule, leave_out and away",
+    )
 
 
 def judge_place(place: Place, account: str) -> Iterator[Finding]:

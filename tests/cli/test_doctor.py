@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import threading
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from player.adapters.access import account_of
 from player.cli import doctor, doctoring
 from player.cli.doctoring import Check, in_time
+from player.cli.main import main
 from player.config import parse, salvage
 from player.doctor import machine
+from player.doctor.facts import Service
 from player.doctor.findings import Finding, Level, right, warning, wrong
 from tests import schemas
 
@@ -54,6 +58,37 @@ def test_a_good_machine_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "✓ broker          none" in out
     assert out.splitlines()[-1].startswith("Nothing is wrong; ")
     assert max(map(len, out.splitlines())) <= 120
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_remedy_for_unmeasured_tracks_is_a_command_that_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typed as it stands, from any folder: a scan without a config has nothing to scan. Any path is quoted."""
+    folder = tmp_path / "my music's"
+    folder.mkdir()
+    path = config(folder)
+    (folder / "state").mkdir()
+    lull("doctor", "--json", "--config", str(path))
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    (mend,) = [found["mend"] for found in findings if "not measured" in found["what"]]
+    words = shlex.split(mend)
+    assert words == ["lull", "scan", "--config", str(path)]
+    assert main(words[1:]) == 0
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_service_is_measured_for_as_its_user(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else may write what the service remembers."""
+    user = account_of(None)
+    assert user is not None
+    service = Service(is_loaded=True, user=user.name)
+    monkeypatch.setattr(doctoring, "ask_service", lambda _limit_s: service)
+    lull("doctor", "--json", "--config", str(config(tmp_path)))
+    mends = [found["mend"] for found in json.loads(capsys.readouterr().out)["findings"]]
+    assert f"sudo -u {user.name} lull scan --config {tmp_path / 'lull.yaml'}" in mends
 
 
 @pytest.mark.usefixtures("quiet")

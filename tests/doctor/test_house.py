@@ -60,7 +60,7 @@ def test_a_daemon_that_the_broker_does_not_know_is_wrong() -> None:
 
 def test_a_playlist_with_music_is_right() -> None:
     """Streams and bans are counted."""
-    (found,) = house.judge_playlist(replace(RAIN, streams=2, banned=1), is_running=True)
+    (found,) = house.judge_playlist(replace(RAIN, streams=2, banned=1), None)
     assert (found.level, found.what) == (Level.RIGHT, "10 tracks, 2 of them streams, 1 banned")
 
 
@@ -76,8 +76,15 @@ def test_a_playlist_with_music_is_right() -> None:
 )
 def test_a_playlist_with_nothing_to_play_is_wrong(playlist: PlaylistState) -> None:
     """Whatever the reason: the night would be silent."""
-    (found,) = house.judge_playlist(playlist, is_running=True)
+    (found,) = house.judge_playlist(playlist, None)
     assert found.level is Level.WRONG
+
+
+def test_a_playlist_that_is_banned_whole_says_so() -> None:
+    """Music is there, so the remedy is to take a ban back and not to copy more."""
+    (found,) = house.judge_playlist(PlaylistState("rain", 2, banned=2), None)
+    assert found.what == "all of it is banned"
+    assert "lull bans --undo" in str(found.mend)
 
 
 def test_what_is_lost_of_a_playlist_is_a_warning_each() -> None:
@@ -85,30 +92,32 @@ def test_what_is_lost_of_a_playlist_is_a_warning_each() -> None:
     playlist = replace(
         RAIN, left_out=("x",), closed=("/srv/a",), faulty=("b",), set_aside=("c",), unmeasured=3, is_store_read=False
     )
-    found = list(house.judge_playlist(playlist, is_running=False))
+    found = list(house.judge_playlist(playlist, "lull scan --config l.yaml"))
     assert levels(found) == [Level.RIGHT, *[Level.WARNING] * 6]
-    assert found[-1].mend == "lull scan"
+    assert found[-1].mend == "lull scan --config l.yaml"
 
 
 def test_the_daemon_measures_by_itself() -> None:
     """While it runs nobody needs to do anything about unmeasured tracks."""
-    found = list(house.judge_playlist(replace(RAIN, unmeasured=3), is_running=True))[-1]
+    found = list(house.judge_playlist(replace(RAIN, unmeasured=3), None))[-1]
     assert str(found.mend).startswith("nothing")
 
 
 def test_the_next_start_is_said_with_its_offset() -> None:
     """Entry, weekday, date, time and offset; a skipped night is said."""
     plans = Plans(1, entry="weeknights", at=datetime(2026, 3, 29, 22, 30, tzinfo=UTC), is_tonight_skipped=True)
-    found = house.judge_plans(plans)
+    found = house.judge_plans(plans, "l.yaml")
     assert found.level is Level.RIGHT
     assert found.what == "weeknights, Sun 2026-03-29 22:30+00:00; tonight is skipped"
 
 
 def test_no_start_is_right_only_without_a_schedule() -> None:
     """Switched off by hand, or with nothing in reach, it is worth knowing."""
-    assert house.judge_plans(Plans(0)).level is Level.RIGHT
-    assert house.judge_plans(Plans(1, is_on=False)).level is Level.WARNING
-    assert house.judge_plans(Plans(1)).level is Level.WARNING
+    assert house.judge_plans(Plans(0), "l.yaml").level is Level.RIGHT
+    assert house.judge_plans(Plans(1, is_on=False), "l.yaml").level is Level.WARNING
+    never = house.judge_plans(Plans(1), "l.yaml")
+    assert never.level is Level.WARNING
+    assert "lull check --config l.yaml" in str(never.mend)
 
 
 @pytest.mark.parametrize(
