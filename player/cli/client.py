@@ -18,7 +18,7 @@ from player.checks import check_name
 from player.cli import bans, shown, starts
 from player.cli.client_verbs import VERBS, Verb
 from player.cli.where import DEFAULT_CONFIG, chosen_config
-from player.errors import LullError, Refused
+from player.errors import ConfigError, LullError, Refused
 from player.wire.topics import ALL, Incoming, Topics
 from player.wire.values import as_object
 from player.wire.verbs import to_command
@@ -31,6 +31,7 @@ DONE: Final = 0
 REFUSED: Final = 1
 USAGE: Final = 2
 NO_ANSWER: Final = 3
+WITHOUT_CONFIG: Final = "a broker that is named needs no config: try again with --host localhost, or wherever it is"
 _SIGNED: Final = re.compile(r"-\d.*")
 
 FOOTER: Final = f"""\
@@ -132,7 +133,10 @@ def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
     from player.config import load_whereabouts
 
     path = chosen or DEFAULT_CONFIG
-    found = load_whereabouts(path)
+    try:
+        found = load_whereabouts(path)
+    except ConfigError as error:
+        raise ConfigError([*error.faults, WITHOUT_CONFIG]) from error
     if found.faults:
         print(f"lull: {shown.printable(path)} has faults, which a running speaker does not read:", file=sys.stderr)
         print(*map(shown.printable, found.faults), sep="\n", file=sys.stderr)
