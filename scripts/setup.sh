@@ -79,8 +79,8 @@ pick_python() {
     fail "no Python 3.11 or newer with venv was found; Debian 12 and Raspberry Pi OS bookworm have one"
 }
 
-# is_without_wheels PYTHON: nobody publishes numpy ready for this architecture, armhf for one; what is built elsewhere for
-# Raspberry Pi OS needs a libopenblas0 that no pip installs. Debian's libraries serve there, and only its own Python.
+# is_without_wheels PYTHON: nobody publishes numpy ready for this architecture, armhf for one, so pip would have to build it.
+# Debian's own serves there, but only Debian's Python can use it.
 is_without_wheels() {
     case "$(dpkg --print-architecture)" in amd64 | arm64) return 1 ;; esac
     [ "$(readlink -f -- "$(command -v -- "$1")")" = "$(readlink -f /usr/bin/python3)" ]
