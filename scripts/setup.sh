@@ -79,7 +79,7 @@ pick_python() {
     fail "no Python 3.11 or newer with venv was found; Debian 12 and Raspberry Pi OS bookworm have one"
 }
 
-# is_without_wheels PYTHON: nobody publishes numpy ready for this architecture, armhf for one, so pip would have to build it.
+# is_without_wheels PYTHON: PyPI has no numpy ready for this architecture, armhf for one, so pip may have to build it.
 # Debian's own serves there, but only Debian's Python can use it.
 is_without_wheels() {
     case "$(dpkg --print-architecture)" in amd64 | arm64) return 1 ;; esac
