@@ -137,6 +137,11 @@ EngineReport: TypeAlias = (
 )  # fmt: skip
 
 
+def is_web(uri: str) -> bool:
+    """Whether this is an http(s) address, which has no file."""
+    return uri.lower().startswith(("http://", "https://"))
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """A playable thing that the library found: a file path or an http(s) address, and a name for people.

@@ -30,6 +30,7 @@ from typing import Final
 
 from player.choice import Place
 from player.clock import Now, elapsed_s
+from player.events import is_web
 from player.keeper import Keeper
 from player.night.kept import Recalled, Record
 from player.night.memory import DIED_OF_IT, PEACEFUL_S
@@ -181,7 +182,7 @@ class Reprise:
         if self._has_crashed:
             self._suspects = tuple(uri for uri, _ in suspects)
         for uri, place_s in suspects:
-            if uri.lower().startswith(("http://", "https://")):
+            if is_web(uri):
                 continue
             was_fatal = keeper.memory.is_fatal(uri)
             keeper.memory.died_of(uri, place_s, now.wall)

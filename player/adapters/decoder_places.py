@@ -16,6 +16,8 @@ from pathlib import PurePath
 from typing import Final
 from urllib.parse import urlsplit
 
+from player.events import is_web
+
 MOST: Final = 16
 MOST_OF_A_QUARTER: Final = 10
 """Two that sound, one that follows, and what a person skipped through and is being closed."""
@@ -51,7 +53,7 @@ class DecoderPlaces:
 
 def quarter_of(uri: str) -> str:
     """What hangs together with a path or an http(s) address."""
-    if uri.lower().startswith(("http://", "https://")):
+    if is_web(uri):
         try:
             return urlsplit(uri).hostname or uri
         except ValueError:

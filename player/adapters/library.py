@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from player.adapters.file_mark import mark_of
 from player.adapters.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
 from player.adapters.track_faults import unreadable
-from player.events import LibraryRead, Track
+from player.events import LibraryRead, Track, is_web
 from player.ports import Store
 from player.settings import Playlist
 
@@ -91,7 +91,7 @@ class _Shelf:
 
     def add(self, named: str) -> None:
         """One path of the config: an address, a folder, a playlist file or a file."""
-        if _is_web(named):
+        if is_web(named):
             self._keep(Track(named, _web_title(named), is_stream=True))
             return
         path = Path(os.path.abspath(os.path.expanduser(named.removeprefix("file://"))))
@@ -155,7 +155,7 @@ class _Shelf:
             self._add_entry(entry, (*above, path))
 
     def _add_entry(self, entry: PlaylistEntry, above: tuple[Path, ...]) -> None:
-        if _is_web(entry.location):
+        if is_web(entry.location):
             self._keep(Track(entry.location, entry.title or _web_title(entry.location), is_stream=True))
             return
         path = _resolve(entry.location, above[-1])
@@ -197,10 +197,6 @@ def _problem(path: Path) -> str | None:
     except ValueError:
         return "is no path"
     return None
-
-
-def _is_web(location: str) -> bool:
-    return location.lower().startswith(("http://", "https://"))
 
 
 def _web_title(address: str) -> str:

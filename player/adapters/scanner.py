@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from player.adapters.file_mark import mark_of
 from player.adapters.scan_pool import Result, ScanSettings, WorkerPool
-from player.adapters.track_faults import is_web, unreadable
+from player.adapters.track_faults import unreadable
 from player.clock import Clock
+from player.events import is_web
 from player.measured import FileMark, Finding
 from player.ports import Store
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from player.adapters.ring_source import RingSource
+from player.events import is_web
 from player.units import format_duration, to_seconds
 
 MISSING_S: Final = 2.0
@@ -18,11 +19,6 @@ MISSING_S: Final = 2.0
 
 EXACT_LENGTHS: Final = frozenset({".wav", ".flac", ".m4a", ".m4b", ".mp4", ".aif", ".aiff", ".caf", ".mka", ".mkv"})
 """Containers that state their length. The length of an MP3 or AAC may be a guess from the file's size."""
-
-
-def is_web(uri: str) -> bool:
-    """Whether this is an http(s) address."""
-    return uri.lower().startswith(("http://", "https://"))
 
 
 def unreadable(path: str) -> str | None:

@@ -43,8 +43,9 @@ from player.adapters.ogg_length import ogg_length_s
 from player.adapters.pipe_ring import PipeRing
 from player.adapters.ring import FRAME_BYTES, Ring, ring_of
 from player.adapters.ring_source import RingSource
-from player.adapters.track_faults import is_web, unreadable, why_over
+from player.adapters.track_faults import unreadable, why_over
 from player.errors import SourceError
+from player.events import is_web
 from player.units import CHANNELS, RATE_HZ, format_duration
 
 INSTANCE_OPTIONS: Final = (
