@@ -27,7 +27,7 @@ from player.programme import Programme
 from player.rearming import as_it_was, rearmed
 from player.run import Run
 from player.setbacks import Setbacks
-from player.settings import ONCE, Entry, Playlist, Settings, TimerSetting
+from player.settings import Entry, Playlist, Settings, TimerSetting
 from player.start import Start
 from player.states import State
 
@@ -111,8 +111,7 @@ class Keeper:
     @property
     def entries_on(self) -> tuple[Entry, ...]:
         """What starts by itself, with all that was changed by hand; with the schedule off what was planned by hand."""
-        entries = self.memory.planned(self.settings)
-        return entries if self.is_schedule_enabled else tuple(entry for entry in entries if entry.name == ONCE)
+        return self.memory.planned(self.settings, is_enabled=self.is_schedule_enabled)
 
     @property
     def plan(self) -> tuple[bool, tuple[Entry, ...]]:

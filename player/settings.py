@@ -228,6 +228,11 @@ class AudioSettings:
     mixer: MixerSettings | None = None
     pipe_format: PipeFormat | None = None
 
+    @property
+    def form(self) -> PipeFormat:
+        """What goes into a pipe, the usual one where nothing was asked for."""
+        return self.pipe_format or PipeFormat.S16
+
     def __post_init__(self) -> None:
         if self.output is OutputKind.WAV and not self.path:
             raise ValueError("output wav needs path: the file to write")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from player.events import News
 from player.outcome import Outcome
 from player.taming import Taming
-from player.units import format_duration
+from player.units import counted, format_duration
 
 
 @dataclass(slots=True)
@@ -36,4 +36,4 @@ class Tally:
 
 
 def _counted(count: int, word: str) -> str:
-    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"
+    return counted(count, word) if count else f"no {word}s"

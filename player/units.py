@@ -109,3 +109,8 @@ def format_duration(duration_s: float) -> str:
     minutes, seconds = divmod(rest, 60)
     parts = [(hours, "h"), (minutes, "m"), (seconds, "s")]
     return "".join(f"{value}{unit}" for value, unit in parts if value) or "0s"
+
+
+def counted(count: int, word: str) -> str:
+    """``1 track``, ``3 tracks``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

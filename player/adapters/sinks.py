@@ -12,7 +12,7 @@ from player.adapters.silent_sink import SilentSink
 from player.adapters.wav_sink import WavSink
 from player.clock import Clock
 from player.ports import Sink
-from player.settings import AudioSettings, OutputKind, PipeFormat
+from player.settings import AudioSettings, OutputKind
 
 
 def make_sink(audio: AudioSettings, clock: Clock, tell: Callable[[str | None], None] = lambda _: None) -> Sink:
@@ -29,6 +29,6 @@ def make_sink(audio: AudioSettings, clock: Clock, tell: Callable[[str | None], N
             return WavSink(Path(audio.path).expanduser(), clock, audio.buffer_s)
         case OutputKind.PIPE:
             assert audio.path is not None, "AudioSettings demands a path for a pipe"
-            return PipeSink(Path(audio.path), audio.pipe_format or PipeFormat.S16, clock, audio.buffer_s)
+            return PipeSink(Path(audio.path), audio.form, clock, audio.buffer_s)
         case OutputKind.SILENT:
             return SilentSink(clock, audio.buffer_s)

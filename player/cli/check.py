@@ -21,7 +21,6 @@ from player.settings import (
     Entry,
     FadeSettings,
     OutputKind,
-    PipeFormat,
     Playlist,
     Settings,
     TimerSetting,
@@ -120,10 +119,7 @@ def _output(audio: AudioSettings) -> str:
         case OutputKind.WAV:
             return f"WAV file {audio.path}"
         case OutputKind.PIPE:
-            form = audio.pipe_format or PipeFormat.S16
-            return (
-                f"pipe {audio.path}, {form.value}, {waits}, held open {format_duration(audio.hold_s)} after a session"
-            )
+            return f"pipe {audio.path}, {audio.form.value}, {waits}, {held}"
         case OutputKind.SILENT:
             return "silent: nothing is heard, at real time"
 

@@ -34,11 +34,12 @@ from player.coming import Preview
 from player.config import Config, salvage
 from player.doctor import house, machine, sound
 from player.doctor.facts import Account, Happened, LastNight, Pin, Plans, Service
-from player.doctor.findings import Finding, counted, right, wrong
+from player.doctor.findings import Finding, right, wrong
 from player.errors import StoreError
 from player.night.kept import Ended, Recalled
 from player.night.memory import Memory, tonight
-from player.settings import ONCE, AudioSettings, OutputKind, Playlist, Settings
+from player.settings import AudioSettings, OutputKind, Playlist, Settings
+from player.units import counted
 
 FIRST_S: Final = 3.0
 """For what the other checks need; systemd answers in milliseconds, or not at all."""
@@ -242,7 +243,7 @@ def _measuring(patient: Patient) -> str:
 def _plans(patient: Patient, clock: Clock) -> Plans:
     settings, memory = patient.config.settings, patient.memory
     is_on, wall = patient.recalled.kept.switches.is_enabled, clock.now().wall
-    entries = tuple(entry for entry in memory.planned(settings) if is_on or entry.name == ONCE)
+    entries = memory.planned(settings, is_enabled=is_on)
     first = Preview().look(entries, memory, settings, wall).first
     return Plans(
         entries=len(settings.schedule),

@@ -15,7 +15,7 @@ from player.cli.shown import printable
 from player.errors import LullError
 from player.night.kept import Ended, Heard, How
 from player.night.memory import night_of
-from player.units import format_duration
+from player.units import counted, format_duration
 
 NIGHTS: Final = 7
 MOST: Final = 1000
@@ -133,7 +133,7 @@ def _lines(night: Night) -> Iterator[str]:
 
 
 def _session(end: Ended) -> str:
-    problems = f"; {end.problems} problem{'' if end.problems == 1 else 's'}" if end.problems else ""
+    problems = f"; {counted(end.problems, 'problem')}" if end.problems else ""
     how = _WORDS.get(end.reason, end.reason)
     return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {how}{problems})"
 

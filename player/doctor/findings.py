@@ -71,11 +71,6 @@ def as_json(findings: Iterable[Finding], version: str) -> dict[str, Any]:
     }
 
 
-def counted(count: int, word: str) -> str:
-    """``1 track``, ``3 tracks``."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def shortened(items: Iterable[str], most: int = 3) -> str:
     """The first few of many, and how many more there are."""
     listed = list(items)

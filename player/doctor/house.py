@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from player.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
-from player.doctor.findings import Finding, counted, right, shortened, warning, wrong
+from player.doctor.findings import Finding, right, shortened, warning, wrong
+from player.units import counted
 
 LITTLE_BYTES: Final = 50 << 20
 """Memory and measurements of a large library take a few megabytes; a card that is nearly full fails elsewhere first."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from player.doctor.facts import LastNight, Machine, Service
-from player.doctor.findings import Finding, counted, right, shortened, warning, wrong
+from player.doctor.findings import Finding, right, shortened, warning, wrong
+from player.units import counted
 
 MANY_RESTARTS: Final = 3
 _POWER: Final = {0: "too little voltage", 1: "the processor is slowed down", 2: "throttled", 3: "too hot"}

@@ -119,8 +119,13 @@ class Memory:
     deaths: dict[str, Death] = field(default_factory=dict)
     changed_at: datetime | None = None
 
-    def planned(self, settings: Settings) -> tuple[Entry, ...]:
-        """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once."""
+    def planned(self, settings: Settings, *, is_enabled: bool) -> tuple[Entry, ...]:
+        """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once.
+
+        With the whole schedule switched off, what was planned by hand.
+        """
+        if not is_enabled:
+            return () if self.once is None else (self.once,)
         entries = settings.planned()
         if not self.off and not self.times and self.once is None:
             return entries  # as on most nights, and asked several times at every turn
