@@ -31,7 +31,7 @@ _RUN: Final = ["-m", "player", "run", "--config"]
 _AUTOPLAY: Final = """
 import sys
 from pathlib import Path
-from player.adapters import journal
+from player.system import logging_setup as journal
 from player.cli.run import serve
 from player.config import load
 config = load(Path(sys.argv[1]))
@@ -40,7 +40,8 @@ serve(config, autoplay=True)
 """
 """What `lull run` does, and then a play: without a broker nobody can ask for it, and a schedule needs a set clock."""
 _UNGUARDED: Final = (
-    "import player.engine\nfrom tests.nights.open_chain import UnguardedChain\nplayer.engine.Chain = UnguardedChain\n"
+    "import player.audio.engine\nfrom tests.nights.open_chain import UnguardedChain\n"
+    "player.audio.engine.Chain = UnguardedChain\n"
 )
 """The product cannot be run without its guard; here a stage that only delays stands in its place."""
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it ru
 
 from bench import contestants, usage
 from bench.contestants import Contestant, Running, Stage
-from player.errors import LullError
+from player.core.errors import LullError
 from tests.live.soundserver import SoundServer
 
 WARM_UP_S: Final = 15.0

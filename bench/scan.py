@@ -21,12 +21,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from player.adapters.file_mark import mark_of
-from player.adapters.scan_pool import COMMAND, ScanSettings
-from player.adapters.scanner import Scan
-from player.adapters.store import SqliteStore
-from player.clock import SystemClock
-from player.measured import Finding
+from player.core.clock import SystemClock
+from player.core.measurement import Finding
+from player.library.file_id import mark_of
+from player.library.scan_pool import COMMAND, ScanSettings
+from player.library.scanner import Scan
+from player.storage.measurements_db import SqliteStore
 
 ROUNDS: Final = 5
 DURATION_S: Final = 300.0

@@ -14,18 +14,18 @@ from typing import Final
 
 import numpy as np
 
-from player.adapters.ebur128 import HopMeter
-from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
-from player.adapters.resample import Resampler
-from player.dsp.chain import Chain
-from player.dsp.crossfade import DeckGain
-from player.dsp.gain import applied
-from player.dsp.limiter import Limiter
-from player.dsp.meter import LevelMeter
-from player.dsp.ramp import Ramp
-from player.dsp.sanitise import Sanitiser
-from player.dsp.types import Block
-from player.units import RATE_HZ
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.crossfade import DeckGain
+from player.audio.dsp.gain import applied
+from player.audio.dsp.level_meter import LevelMeter
+from player.audio.dsp.limiter import Limiter
+from player.audio.dsp.ramp import Ramp
+from player.audio.dsp.sanitise import Sanitiser
+from player.audio.dsp.types import Block
+from player.audio.sinks.pcm_format import PcmEncoder, SampleFormat
+from player.audio.sinks.resampler import Resampler
+from player.core.units import RATE_HZ
 
 FRAMES: Final = 4_800
 ROUNDS: Final = 60

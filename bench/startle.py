@@ -20,8 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs as a file, without -m
 
-from player.adapters.ebur128 import ProgrammeMeter
-from player.dsp.crossfade import overlap_s
+from player.analysis.ebur128 import ProgrammeMeter
+from player.audio.dsp.crossfade import overlap_s
 from tests.calm import loudness
 from tests.contract_check import Figures, figures, powers_of, sliding, spread_db
 from tests.nightmare import Night, night

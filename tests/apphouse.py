@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from player.adapters.ebur128 import HopMeter
-from player.adapters.silent_sink import SilentSink
-from player.announced import Identity
-from player.app import App
-from player.broker import MqttSettings
-from player.clock import SystemClock
+from player.analysis.ebur128 import HopMeter
+from player.app.daemon import App
+from player.app.parts import Inbound, Parts, Quit
+from player.audio.sinks.null import SilentSink
 from player.config import load
-from player.events import LibraryRead, Snapshot, Track
-from player.parts import Inbound, Parts, Quit
-from player.ports import Library
-from player.settings import AudioSettings, Playlist
-from player.triggered import Arrival
+from player.core.clock import SystemClock
+from player.core.events import LibraryRead, Snapshot, Track
+from player.core.settings.discovery import Identity
+from player.core.settings.mqtt import MqttSettings
+from player.core.settings.session import AudioSettings, Playlist
+from player.library.ports import Library
+from player.mqtt.triggers.gate import Arrival
 from tests import schemas
 from tests.fakes.memory import FakeDiary, FakeMemoryStore
 from tests.fakes.scan import FakeScan

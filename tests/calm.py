@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from player.adapters.ebur128 import ProgrammeMeter
+from player.analysis.ebur128 import ProgrammeMeter
 from tests.signals import RATE_HZ, Sound, both, frames_of, in_blocks, rng_for, scaled
 
 Channel = npt.NDArray[np.float64]

@@ -22,9 +22,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from player.adapters.ebur128 import HopMeter, ProgrammeMeter
-from player.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs, to_power
-from player.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
+from player.analysis.ebur128 import HopMeter, ProgrammeMeter
+from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs, to_power
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from tests.signals import RATE_HZ, Sound, frames_of, in_blocks
 
 Floats = npt.NDArray[np.float64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from player.adapters.measure import Measurer
-from player.safety import CEILING_DBTP
-from player.settings import TARGET_LUFS
+from player.analysis.track_measurement import Measurer
+from player.core.limits import CEILING_DBTP
+from player.core.settings.session import TARGET_LUFS
 from tests.material import sine
 
 

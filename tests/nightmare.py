@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from player.adapters.wav_sink import wav_header
+from player.audio.sinks.wav import wav_header
 from tests import calm
 from tests.calm import at_lufs, band, stereo
 from tests.material import encode, write_wav

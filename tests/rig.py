@@ -8,12 +8,12 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from player.adapters.ebur128 import HopMeter
-from player.dsp.chain import Chain
-from player.engine import BLOCK_FRAMES, Engine, EngineSettings
-from player.events import EngineReport
-from player.orders import Crossing, Item, PlayItem, QueueItem, RampTo
-from player.units import CHANNELS, RATE_HZ, to_frames
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.chain import Chain
+from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
+from player.core.engine_orders import Crossing, Item, PlayItem, QueueItem, RampTo
+from player.core.events import EngineReport
+from player.core.units import CHANNELS, RATE_HZ, to_frames
 from tests.fakes.clock import FakeClock
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder, Script

@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
 
-from player.wire.payloads import FORMAT
+from player.mqtt.payloads import FORMAT
 
 KINDS = ("state", "event", "reply")
 
@@ -18,7 +18,7 @@ KINDS = ("state", "event", "reply")
 @cache
 def schema(kind: str) -> dict[str, Any]:
     """The shipped schema of a kind of payload."""
-    path = resources.files("player.wire") / "schema" / f"{kind}.v{FORMAT}.json"
+    path = resources.files("player.mqtt") / "schema" / f"{kind}.v{FORMAT}.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from player.commands import Play, ReplyTo, Request, SetVolume
-from player.parts import Quit, Reload
-from player.session import Trouble
-from player.wire.topics import Incoming, LinkUp
+from player.app.parts import Quit, Reload
+from player.core.commands import Play, ReplyTo, Request, SetVolume
+from player.mqtt.topics import Incoming, LinkUp
+from player.session.controller import Trouble
 from tests.apphouse import CONFIG, PATIENCE_S, House, NewTrack, lived_in
 
 

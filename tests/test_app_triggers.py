@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from player.clock import SystemClock
-from player.parts import Reload
-from player.wire.topics import Incoming
+from player.app.parts import Reload
+from player.core.clock import SystemClock
+from player.mqtt.topics import Incoming
 from tests.apphouse import CONFIG, House, lived_in
 
 TRIGGERS = """\

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from player.checks import check_length
+from player.core.validation import check_length
 
 
 @pytest.mark.parametrize(

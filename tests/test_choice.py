@@ -6,13 +6,13 @@ import random
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from player.choice import Choice, Place
-from player.commands import Next, Play, SetPlaylist
-from player.events import LibraryRead, Track
-from player.measured import Measured
-from player.night.memory import Memory
-from player.night.rotation import Rotation
-from player.settings import Playlist, Settings, TimerSetting
+from player.core.commands import Next, Play, SetPlaylist
+from player.core.events import LibraryRead, Track
+from player.core.measurement import Measured
+from player.core.settings.session import Playlist, Settings, TimerSetting
+from player.session.memory.memory import Memory
+from player.session.memory.rotation import Rotation
+from player.session.track_selection import Choice, Place
 from tests.nights.remembering import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -9,8 +9,8 @@ from zoneinfo import TZPATH, ZoneInfo
 
 import pytest
 
-from player import clock
-from player.clock import SystemClock, elapsed_s, moved, system_zone
+from player.core import clock
+from player.core.clock import SystemClock, elapsed_s, moved, system_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DATABASE = next(Path(folder) for folder in TZPATH if Path(folder, "Europe/Berlin").exists())

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from player.announced import DiscoveryMode, DiscoverySettings
-from player.broker import MqttProtocol, MqttSettings, TlsSettings
-from player.caps import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
 from player.config import Config, differences, load, parse
-from player.config.caps import GUARD, MIXER, NIGHT_CAP
-from player.config.discovery import DISCOVERY
-from player.config.fill import Keys
-from player.config.sections import AUDIO, ENTRY, FADES, LIMITS, MQTT, PLAYLIST, TIMER, TLS, TOP, VOLUME
-from player.config.triggers import TRIGGER
-from player.errors import ConfigError
-from player.settings import (
+from player.config.binding import Keys
+from player.config.schema import AUDIO, ENTRY, FADES, LIMITS, MQTT, PLAYLIST, TIMER, TLS, TOP, VOLUME
+from player.config.schema_discovery import DISCOVERY
+from player.config.schema_safety import GUARD, MIXER, NIGHT_CAP
+from player.config.schema_triggers import TRIGGER
+from player.core.errors import ConfigError
+from player.core.settings.discovery import DiscoveryMode, DiscoverySettings
+from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
+from player.core.settings.safety import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
+from player.core.settings.session import (
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     AudioSettings,

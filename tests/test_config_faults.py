@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from player.config import parse
-from player.errors import ConfigError
+from player.core.errors import ConfigError
 
 LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"
 

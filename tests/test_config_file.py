@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from player.config import MAX_BYTES, Config, load, parse
-from player.config.caps import GUARD, MIXER, NIGHT_CAP
-from player.config.sections import AUDIO, ENTRY, FADES, MQTT, PLAYLIST, TLS, TOP
-from player.errors import ConfigError
+from player.config.schema import AUDIO, ENTRY, FADES, MQTT, PLAYLIST, TLS, TOP
+from player.config.schema_safety import GUARD, MIXER, NIGHT_CAP
+from player.core.errors import ConfigError
 
 LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"
 PATIENCE_S = 5.0

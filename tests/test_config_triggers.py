@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.commands import ExtendTimer, Play, SetVolume, Stop
 from player.config import differences, parse
-from player.errors import ConfigError
-from player.settings import TimerSetting
-from player.triggers.rules import AnyValue, Beyond, DayPart, Glob, OneOf, Trigger
-from player.wire.verbs import VERBS
+from player.core.commands import ExtendTimer, Play, SetVolume, Stop
+from player.core.errors import ConfigError
+from player.core.settings.session import TimerSetting
+from player.mqtt.triggers.rules import AnyValue, Beyond, DayPart, Glob, OneOf, Trigger
+from player.mqtt.verbs import VERBS
 from tests.triggers.rules import HEAD, rule, settings_of
 
 EXAMPLE = Path(__file__).parent.parent / "config" / "lull.yaml"

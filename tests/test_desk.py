@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from player.commands import ReplyTo, Request, SetVolume, Stop
-from player.desk import MAX_REMEMBERED, REPEAT_S, Desk, Taken
-from player.events import Answer, News
-from player.inbox import MAX_WAITING, Inbox, Lane, Refusal
-from player.wire.topics import Incoming, Topics
+from player.app.inbox import MAX_WAITING, Inbox, Lane, Refusal
+from player.core.commands import ReplyTo, Request, SetVolume, Stop
+from player.core.events import Answer, News
+from player.mqtt.intake import MAX_REMEMBERED, REPEAT_S, Desk, Taken
+from player.mqtt.topics import Incoming, Topics
 from tests.fakes.clock import FakeClock
 
 TOPICS = Topics("lull", "bedroom")

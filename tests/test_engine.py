@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from player.events import (
+from player.core.engine_orders import Crossing, Guard, Quit, RampTo, Retune, Then
+from player.core.events import (
     EngineFaulted,
     ItemEnded,
     ItemFailed,
@@ -19,9 +20,8 @@ from player.events import (
     RampArrived,
     RanDry,
 )
-from player.orders import Crossing, Guard, Quit, RampTo, Retune, Then
-from player.safety import MAX_RISE_DB_PER_S
-from player.units import SILENCE_DB
+from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.units import SILENCE_DB
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import Script
 from tests.rig import LEVEL, Rig, constant, fastest_rise, gain_db, noise

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.events import ClauseBroken, RampArrived, Tamed
-from player.orders import Item, PlayItem, RampTo, Then
-from player.units import SILENCE_DB
+from player.core.engine_orders import Item, PlayItem, RampTo, Then
+from player.core.events import ClauseBroken, RampArrived, Tamed
+from player.core.units import SILENCE_DB
 from tests.dsp.hearing import TARGET, at_lufs, loudness, startles, whispers
 from tests.fakes.source import Script
 from tests.rig import Rig

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, time
 import numpy as np
 import pytest
 
-from player.adapters.ebur128 import HopMeter
-from player.caps import NightCap
-from player.clock import Now
-from player.commands import (
+from player.analysis.ebur128 import HopMeter
+from player.app.offline import Rehearsal, VirtualClock
+from player.audio.engine import Engine, EngineSettings
+from player.core.clock import Now
+from player.core.commands import (
     AllowAgain,
     Command,
     ExtendTimer,
@@ -40,13 +41,11 @@ from player.commands import (
     Toggle,
     Tonight,
 )
-from player.engine import Engine, EngineSettings
-from player.events import Answer, Event, LibraryRead, Track
-from player.measured import programme_gain_db
-from player.rehearsal import Rehearsal, VirtualClock
-from player.safety import CEILING_DBTP, MAX_RISE_DB_PER_S
-from player.session import Session
-from player.settings import (
+from player.core.events import Answer, Event, LibraryRead, Track
+from player.core.limits import CEILING_DBTP, MAX_RISE_DB_PER_S
+from player.core.measurement import programme_gain_db
+from player.core.settings.safety import NightCap
+from player.core.settings.session import (
     TARGET_LUFS,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
@@ -56,8 +55,9 @@ from player.settings import (
     TimerSetting,
     VolumeSettings,
 )
-from player.states import MOVES, OBEYED, IllegalMove, Move, State, moved
-from player.units import db_to_gain, volume_to_db
+from player.core.states import MOVES, OBEYED, IllegalMove, Move, State, moved
+from player.core.units import db_to_gain, volume_to_db
+from player.session.controller import Session
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder
 from tests.rig import LEVEL, constant, fastest_rise, let_dc_through

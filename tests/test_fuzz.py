@@ -11,11 +11,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from player import desk, inbox
-from player.commands import GetStatus, ReplyTo, Request
-from player.parts import Quit
-from player.wire.topics import Incoming
-from player.wire.verbs import VERBS
+from player.app import inbox
+from player.app.parts import Quit
+from player.core.commands import GetStatus, ReplyTo, Request
+from player.mqtt import intake as desk
+from player.mqtt.topics import Incoming
+from player.mqtt.verbs import VERBS
 from tests.apphouse import PATIENCE_S, House
 
 ROOTS = ["lull/bedroom/cmd", "lull/all/cmd", "lull/kitchen/cmd", "lull/bedroom", "lull/bedroom/availability", "x"]

@@ -11,14 +11,22 @@ from typing import Any
 
 import pytest
 
-from player.announced import DiscoveryMode, DiscoverySettings, Identity
-from player.commands import SetVolume
-from player.errors import Refused
-from player.events import EntryState
-from player.homes import LONGEST_WAIT_S, MAX_KNOWN, MAX_NEIGHBOURS, MIN_GAP_S, SHORTEST_WAIT_S, Homes, Publication
-from player.wire.discovery import Speaker
-from player.wire.entities import entry_key
-from player.wire.topics import Incoming, Topics
+from player.core.commands import SetVolume
+from player.core.errors import Refused
+from player.core.events import EntryState
+from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.mqtt.discovery.announcer import (
+    LONGEST_WAIT_S,
+    MAX_KNOWN,
+    MAX_NEIGHBOURS,
+    MIN_GAP_S,
+    SHORTEST_WAIT_S,
+    Homes,
+    Publication,
+)
+from player.mqtt.discovery.entities import entry_key
+from player.mqtt.discovery.messages import Speaker
+from player.mqtt.topics import Incoming, Topics
 from tests.wire.shots import PLAYING, shot
 
 IDENTITY = Identity("lull_0123456789ab", "test board")

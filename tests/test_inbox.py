@@ -8,12 +8,22 @@ import threading
 
 import pytest
 
-from player.commands import Play, Request, Stop
-from player.desk import Desk
-from player.events import RanDry
-from player.inbox import MAX_OTHERS, MAX_STOPS, MAX_WAITING, RATE_PER_S, TELL_EVERY_S, TOO_MANY, VOID, Inbox, Refusal
-from player.parts import Inbound
-from player.wire.topics import Incoming, LinkUp, Topics
+from player.app.inbox import (
+    MAX_OTHERS,
+    MAX_STOPS,
+    MAX_WAITING,
+    RATE_PER_S,
+    TELL_EVERY_S,
+    TOO_MANY,
+    VOID,
+    Inbox,
+    Refusal,
+)
+from player.app.parts import Inbound
+from player.core.commands import Play, Request, Stop
+from player.core.events import RanDry
+from player.mqtt.intake import Desk
+from player.mqtt.topics import Incoming, LinkUp, Topics
 from tests.fakes.clock import FakeClock
 
 TOPICS = Topics("lull", "bedroom", ("upstairs",))

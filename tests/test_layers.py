@@ -1,196 +1,178 @@
-"""Who may import whom: the house's one-way layers, read from the source itself."""
+"""Who may import whom: one table of rooms, read from the import statements, and the other rules of the house."""
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "player"
 
-LAYERS = [
-    {"units", "errors", "bucket"},
-    {"clock"},
-    {"safety", "checks", "dates"},
-    {"caps", "announced"},
-    {"broker"},
-    {"settings"},
-    {"commands", "measured"},
-    {"orders"},
-    {"events"},
-    {"dsp"},
-    {"night"},
-    {"wire"},
-    {"triggers"},
-    {"ports"},
-    {"config"},
-    {"doctor"},
-    {"outcome", "start", "states", "watch", "items", "inbox"},
-    {"choice", "desk"},
-    {"levels", "asleep", "tapering", "taming", "tally", "setbacks", "coming", "ending", "programme", "unheard"},
-    {"run"},
-    {"rearming"},
-    {"keeper"},
-    {"recall", "planning", "reported", "reprise", "notebook", "shot"},
-    {"obey"},
-    {"session", "deck"},
-    {"mixer", "outlet"},
-    {"engine", "adapters", "rehearsal", "librarian", "listening", "measuring", "triggered", "homes"},
-    {"parts"},
-    {"post"},
-    {"app"},
-    {"cli"},
-    {"__main__"},
-]
-"""Each line may import from the lines above it, and from itself."""
-
-STRANGERS = [
-    {
-        "session",
-        "keeper",
-        "run",
-        "asleep",
-        "taming",
-        "tally",
-        "setbacks",
-        "unheard",
-        "levels",
-        "programme",
-        "obey",
-        "recall",
-        "shot",
-        "coming",
-        "choice",
-        "rearming",
-        "reported",
-        "reprise",
-        "notebook",
-    },
-    {"engine", "mixer", "deck", "outlet"},
-    {"adapters"},
-]
-"""The session's family, the engine's family and the adapters know nothing of each other."""
+ROOMS = {
+    "core": set(),
+    "system": {"core"},
+    "audio": {"core"},
+    "session": {"core"},
+    "analysis": {"core", "audio"},
+    "storage": {"core", "session"},
+    "mqtt": {"core", "system"},
+    "config": {"core", "mqtt"},
+    "library": {"core", "session", "audio", "analysis", "storage"},
+    "app": {"core", "system", "audio", "session", "analysis", "storage", "mqtt", "config", "library"},
+    "cli": {"core", "system", "audio", "session", "analysis", "storage", "mqtt", "config", "library", "app"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+"""The rooms of player/ and what each may import besides itself. Session, audio and mqtt are strangers to each other."""
 
 DOORS = {
-    "vlc": {"adapters/vlc_source.py"},
-    "paho": {"adapters/mqtt.py"},
-    "alsaaudio": {"adapters/alsa_sink.py", "adapters/alsa_mixer.py", "adapters/alsa_probe.py"},
-    "systemd": {"adapters/systemd.py", "adapters/journal.py"},
-    "yaml": {"config/tree.py"},
-    "matplotlib": {"adapters/picture.py"},
+    "vlc": {"audio/decoder/vlc_decoder.py"},
+    "paho": {"mqtt/client.py"},
+    "alsaaudio": {"audio/sinks/alsa.py", "audio/sinks/alsa_mixer.py", "cli/doctor/probes/alsa.py"},
+    "systemd": {"system/systemd.py", "system/logging_setup.py"},
+    "yaml": {"config/yaml_tree.py"},
+    "matplotlib": {"cli/rehearse/picture.py"},
 }
-"""One door for each foreign library."""
+"""The modules through which each foreign library comes in."""
 
-NUMPY_AT = {"dsp", "ports", "engine", "mixer", "deck", "adapters"}
-STANDARD_ONLY = {
-    "units", "errors", "bucket", "clock", "safety", "checks", "dates", "caps", "announced", "broker", "settings",
-    "measured", "commands", "orders", "events", "night", "wire", "triggers", "triggered",
-    "outcome", "start", "states", "watch", "programme", "run", "keeper", "obey", "session",
-    "levels", "asleep", "taming", "tally", "setbacks", "unheard", "coming", "recall", "ending", "tapering", "planning",
-    "shot",
-    "measuring", "items", "choice", "rearming", "reported", "reprise", "notebook", "inbox", "desk", "homes",
-    "doctor",
-}  # fmt: skip
-"""Modules that run on the standard library alone."""
+WITH_NUMPY = {"audio", "analysis", "library"}
+"""The rooms that may import numpy, beside the door to matplotlib, which draws from arrays."""
+
+LONGEST_FILE = 400
 
 
-def sources() -> list[Path]:
-    return sorted(ROOT.rglob("*.py"))
-
-
-def part_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
-
-
-def imports_of(path: Path) -> set[str]:
-    """Dotted names of everything that a file imports, anywhere in it."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            module = node.module or ""
-            found |= {f"player.{alias.name}" for alias in node.names} if module == "player" else {module}
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name below ``player``; a package by the name of its folder."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
     return found
 
 
-def player_parts(path: Path) -> set[str]:
-    names = (name.split(".") for name in imports_of(path))
-    return {name[1] for name in names if name[0] == "player" and len(name) > 1 and name[1] != "__version__"}
+def room_of(module: str) -> str:
+    """The room that a module is in."""
+    return module.split(".", maxsplit=1)[0]
 
 
-def level_of(part: str) -> int:
-    for level, layer in enumerate(LAYERS):
-        if part in layer:
-            return level
-    raise AssertionError(f"player/{part} has no place in the layers")
+def imports_of(source: str) -> Iterator[str]:
+    """Dotted names of everything that a source imports, anywhere in it: ``from a import b`` names ``a.b``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_imports_only_from_the_layers_above_it(path: Path) -> None:
-    """A file imports from its own layer's own part and from the layers above it, and from nowhere else."""
-    own = part_of(path)
-    if own == "__init__":
-        assert not player_parts(path)
-        return
-    for part in player_parts(path) - {own}:
-        assert level_of(part) < level_of(own) or part in LAYERS[level_of(own)] - {"engine", "adapters"}, (
-            f"{path.relative_to(ROOT)} imports player.{part}"
-        )
+def modules_imported(source: str, known: dict[str, Path]) -> set[str]:
+    """The modules of the package that a source imports: of each name the longest beginning that is a module."""
+    found = set()
+    for name in imports_of(source):
+        parts = name.removeprefix("player.").split(".")
+        if name.startswith("player.") and parts != ["__version__"]:
+            below = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+            found.add(next((module for module in below if module in known), parts[0]))
+    return found
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_session_engine_and_adapters_are_strangers(path: Path) -> None:
-    """The session's family, the engine's family and the adapters import nothing of each other."""
-    own = part_of(path)
-    for family in STRANGERS:
-        if own in family:
-            others = set().union(*(other for other in STRANGERS if other is not family))
-            assert not player_parts(path) & others
+def broken_rules(module: str, source: str, known: dict[str, Path]) -> list[str]:
+    """What a module imports against the table; a room that is not in the table breaks it whatever it imports."""
+    room = room_of(module)
+    if room not in ROOMS:
+        return [f"{module}: the room {room} is not in the table"]
+    return [
+        f"{module} imports {other}"
+        for other in sorted(modules_imported(source, known))
+        if room_of(other) != room and room_of(other) not in ROOMS[room]
+    ]
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_foreign_library_has_one_door(path: Path) -> None:
-    """libVLC, paho, ALSA, systemd and YAML are imported in one place each, numpy only where sound is."""
-    relative = str(path.relative_to(ROOT))
-    for name in imports_of(path):
-        top = name.split(".")[0]
-        if top in DOORS:
-            assert relative in DOORS[top], f"{relative} imports {top}"
-        elif top == "numpy":
-            assert part_of(path) in NUMPY_AT, f"{relative} imports numpy"
-        elif top != "player":
-            assert top in sys.stdlib_module_names, f"{relative} imports {top}, which has no door"
+def test_a_room_imports_only_what_the_table_allows() -> None:
+    """Every import of the package is allowed by the table, and every module has its room there."""
+    known = modules()
+    broken = [rule for name, path in known.items() for rule in broken_rules(name, path.read_text("utf-8"), known)]
+    assert not broken
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_deciding_modules_run_on_the_standard_library(path: Path) -> None:
-    """Vocabularies, night, wire and the session's family import nothing foreign."""
-    if part_of(path) in STANDARD_ONLY:
-        foreign = {name.split(".")[0] for name in imports_of(path)} - set(sys.stdlib_module_names) - {"player"}
-        assert not foreign
-        assert not player_parts(path) & (NUMPY_AT | {"config"})
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("audio.sinks.pacing", "from player.session.end_plan import EndPlan"),
+        ("audio.sinks.pacing", "from player.session import end_plan"),
+        ("session.session", "def late() -> None:\n    import player.mqtt.topics"),
+        ("core.units", "from player.audio.dsp import gain"),
+        ("new_room.thing", "import json"),
+    ],
+)
+def test_the_table_catches(module: str, source: str) -> None:
+    """An import against the table is caught in each of its forms, and so is a room that nobody has entered there."""
+    assert broken_rules(module, source, modules())
+
+
+def test_modules_form_no_circle() -> None:
+    """No module imports itself by way of others, and neither does a room."""
+    known = modules()
+    graph = {name: modules_imported(path.read_text("utf-8"), known) - {name} for name, path in known.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+        TopologicalSorter(ROOMS).prepare()
+    except CycleError as error:
+        pytest.fail(f"circle: {' -> '.join(error.args[1])}")
+
+
+def test_each_foreign_library_has_one_door() -> None:
+    """libVLC, paho, ALSA, systemd, YAML and matplotlib come in through one module each, numpy only where sound is."""
+    for name, path in modules().items():
+        for imported in imports_of(path.read_text("utf-8")):
+            top = imported.split(".")[0]
+            if top in DOORS:
+                assert str(path.relative_to(ROOT)) in DOORS[top], f"{name} imports {top}"
+            elif top == "numpy":
+                assert room_of(name) in WITH_NUMPY or name == "cli.rehearse.picture", f"{name} imports numpy"
+            elif top != "player":
+                assert top in sys.stdlib_module_names, f"{name} imports {top}, which has no door"
 
 
 def test_only_the_clock_module_reads_a_clock() -> None:
-    """Time comes from player.clock; the command line may time its own progress."""
+    """Time comes from player.core.clock; the command line may time its own progress."""
     readers = {"time.time", "time.monotonic", "time.clock_gettime", "datetime.now", "datetime.today", "time.sleep"}
-    for path in sources():
-        if part_of(path) in {"clock", "cli"}:
+    for name, path in modules().items():
+        if name == "core.clock" or room_of(name) == "cli":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                assert called not in readers, f"{path.relative_to(ROOT)}:{node.lineno} calls {called}"
+                assert called not in readers, f"{name}:{node.lineno} calls {called}"
 
 
-def test_no_file_is_longer_than_it_should_be() -> None:
-    """One idea a file: at most 320 lines."""
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
-    assert not {name: length for name, length in lengths.items() if length > 320}
+def test_no_class_name_is_used_twice() -> None:
+    """A class name means one thing in the whole package; names with an underscore are private to their file."""
+    seen: dict[str, str] = {}
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                assert node.name not in seen, f"{node.name} is in {seen[node.name]} and in {name}"
+                seen[node.name] = name
+
+
+def test_no_file_and_no_function_is_longer_than_it_should_be() -> None:
+    """One idea a file, at most 400 lines; one step a function, at most 40 lines of statements."""
+    too_long = []
+    for name, path in modules().items():
+        source = path.read_text("utf-8")
+        if len(source.splitlines()) > LONGEST_FILE:
+            too_long.append(name)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                first = node.body[1:2] if ast.get_docstring(node) else node.body[:1]
+                if first and (node.end_lineno or 0) - first[0].lineno >= 40:
+                    too_long.append(f"{name}.{node.name}")
+    assert not too_long
 
 
 def test_every_test_states_its_fact() -> None:

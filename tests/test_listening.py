@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from player.dsp.tap import Rendered
-from player.dsp.types import Block
-from player.listening import HeardDecoder, HeardSink
+from player.audio.dsp.tap import Rendered
+from player.audio.dsp.types import Block
+from player.audio.monitor import HeardDecoder, HeardSink
 from tests.fakes.clock import FakeClock
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder, Script

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from player.events import LibraryRead, ScanMoved
-from player.measuring import Measuring
+from player.core.events import LibraryRead, ScanMoved
+from player.library.scan_queue import Measuring
 
 
 def read(playlist: str, *unmeasured: str) -> LibraryRead:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.commands import Play
-from player.dsp.output_meter import Broken
-from player.safety import MAX_RISE_DB_PER_S
-from player.settings import TIMER_OFF
-from player.states import State
+from player.audio.dsp.output_meter import Broken
+from player.core.commands import Play
+from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.settings.session import TIMER_OFF
+from player.core.states import State
 from tests.rig import fastest_rise
 from tests.test_every_command import House
 

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.caps import RestNights
-from player.clock import Now
-from player.commands import (
+from player.core.clock import Now
+from player.core.commands import (
     AllowAgain,
     Command,
     GetStatus,
@@ -32,13 +31,14 @@ from player.commands import (
     SkipTonight,
     Tonight,
 )
-from player.events import Answer, ItemStarted, LibraryRead, News, Snapshot, Track
-from player.night.memory import Memory, night_of, tonight
-from player.night.rest import is_rest
-from player.orders import PlayItem, QueueItem, RampTo, Then
-from player.session import NewSettings, Session
-from player.settings import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
-from player.states import State
+from player.core.engine_orders import PlayItem, QueueItem, RampTo, Then
+from player.core.events import Answer, ItemStarted, LibraryRead, News, Snapshot, Track
+from player.core.settings.safety import RestNights
+from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.core.states import State
+from player.session.controller import NewSettings, Session
+from player.session.memory.memory import Memory, night_of, tonight
+from player.session.schedule.rest_nights import is_rest
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 1, 15, 20, 0, tzinfo=BERLIN)

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.caps import NightCap, SessionSettings
-from player.commands import (
+from player.core.commands import (
     AllowAgain,
     NeverAgain,
     Pause,
@@ -21,12 +20,21 @@ from player.commands import (
     SetVolume,
     Stop,
 )
-from player.events import LibraryRead, Track
-from player.orders import PlayItem, RampTo
-from player.safety import MAX_RISE_DB_PER_S
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, Entry, Playlist, Settings, TimerSetting, VolumeSettings
-from player.states import State
-from player.units import SILENCE_DB, volume_to_db
+from player.core.engine_orders import PlayItem, RampTo
+from player.core.events import LibraryRead, Track
+from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.settings.safety import NightCap, SessionSettings
+from player.core.settings.session import (
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    Entry,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)
+from player.core.states import State
+from player.core.units import SILENCE_DB, volume_to_db
 from tests.nights.remembering import Remembering
 
 BERLIN = ZoneInfo("Europe/Berlin")

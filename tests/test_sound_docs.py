@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.alsa_mixer import mixer_name
-from player.adapters.resample import RATES_HZ
+from player.audio.sinks.alsa_mixer import mixer_name
+from player.audio.sinks.resampler import RATES_HZ
 from player.config import parse
-from player.settings import OutputKind, PipeFormat
+from player.core.settings.session import OutputKind, PipeFormat
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "sound.md").read_text(encoding="utf-8")

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.commands import AllowAgain, NeverAgain, Next, Play, Seek, Stop
-from player.events import LibraryRead, Track
-from player.measured import Measured
-from player.orders import PlayItem
-from player.settings import Order, Playlist, Settings, TimerSetting, VolumeSettings
-from player.states import State
+from player.core.commands import AllowAgain, NeverAgain, Next, Play, Seek, Stop
+from player.core.engine_orders import PlayItem
+from player.core.events import LibraryRead, Track
+from player.core.measurement import Measured
+from player.core.settings.session import Order, Playlist, Settings, TimerSetting, VolumeSettings
+from player.core.states import State
 from tests.nights.remembering import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.commands import Command, ExtendTimer, Pause, Play, Request, Resume, SetTimer, SetVolume, Stop, Toggle
-from player.events import News
-from player.settings import TIMER_OFF
-from player.states import State
-from player.triggered import PER_S, STARTS, Arrival, Standing, Triggered, would_be_louder, would_start
-from player.triggers.mailbox import MAX_BYTES, MAX_TOPICS, ROOM, Break, Knock, Mailbox
-from player.triggers.rules import TriggerSettings
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.core.commands import Command, ExtendTimer, Pause, Play, Request, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.core.events import News
+from player.core.settings.session import TIMER_OFF
+from player.core.states import State
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.triggers.gate import PER_S, STARTS, Arrival, Standing, Triggered, would_be_louder, would_start
+from player.mqtt.triggers.mailbox import MAX_BYTES, MAX_TOPICS, ROOM, Break, Knock, Mailbox
+from player.mqtt.triggers.rules import TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import settings_of
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.commands import Play, Request, Resume, Stop, Toggle
-from player.events import News
-from player.states import State
-from player.triggered import PER_S, STARTS, Standing, Triggered, would_be_louder, would_start
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.core.commands import Play, Request, Resume, Stop, Toggle
+from player.core.events import News
+from player.core.states import State
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.triggers.gate import PER_S, STARTS, Standing, Triggered, would_be_louder, would_start
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import settings_of
 

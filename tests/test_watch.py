@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from player.watch import Heartbeat
+from player.system.watchdog import Heartbeat
 
 PERIOD_S = 20.0
 

@@ -9,13 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.broker import MqttSettings
-from player.caps import GuardMode, GuardSettings, RestNights, SessionSettings
-from player.coming import playlist_of
-from player.errors import ConfigError
-from player.night.memory import tonight
-from player.night.rest import is_rest
-from player.settings import (
+from player.core.errors import ConfigError
+from player.core.settings.mqtt import MqttSettings
+from player.core.settings.safety import GuardMode, GuardSettings, RestNights, SessionSettings
+from player.core.settings.session import (
     DAYS,
     AudioSettings,
     Entry,
@@ -26,9 +23,12 @@ from player.settings import (
     TimerSetting,
     VolumeSettings,
 )
-from player.triggers.content import show_path
-from player.triggers.rules import Trigger, TriggerSettings
-from player.units import format_duration
+from player.core.units import format_duration
+from player.mqtt.triggers.content import show_path
+from player.mqtt.triggers.rules import Trigger, TriggerSettings
+from player.session.memory.memory import tonight
+from player.session.schedule.preview import playlist_of
+from player.session.schedule.rest_nights import is_rest
 
 if TYPE_CHECKING:
     from player.config import Config
@@ -60,8 +60,8 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the faults to stderr and return 1, or the meaning to stdout and return 0."""
     from player.cli.check_notes import notes
-    from player.clock import SystemClock
     from player.config import load
+    from player.core.clock import SystemClock
 
     try:
         config = load(args.config)
@@ -212,7 +212,7 @@ def _entry(entry: Entry, settings: Settings) -> str:
 
 
 def _next(settings: Settings, wall: datetime) -> str:
-    from player.night.schedule import next_start
+    from player.session.schedule.planner import next_start
 
     coming = next_start(settings.planned(), wall)
     while coming is not None and playlist_of(*coming, settings) is None:

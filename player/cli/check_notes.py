@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from player.broker import CREDENTIAL, MqttSettings
-from player.safety import SHORTEST_RISE_S
-from player.settings import AudioSettings, Entry, OutputKind, Settings, TimerSetting
-from player.triggers.desk import Desk
-from player.triggers.filters import overlaps
-from player.triggers.rules import TriggerSettings
-from player.units import format_duration
+from player.core.limits import SHORTEST_RISE_S
+from player.core.settings.mqtt import CREDENTIAL, MqttSettings
+from player.core.settings.session import AudioSettings, Entry, OutputKind, Settings, TimerSetting
+from player.core.units import format_duration
+from player.mqtt.triggers.filters import overlaps
+from player.mqtt.triggers.rule_engine import Desk
+from player.mqtt.triggers.rules import TriggerSettings
 
 if TYPE_CHECKING:
     from player.config import Config

@@ -10,12 +10,12 @@ import sys
 import time
 from typing import Final
 
-from player.adapters.identity import identity_of
-from player.cli.visit import LOOK_AROUND_S, Visit
+from player.cli.client.mqtt_session import LOOK_AROUND_S, Visit
 from player.config import Config
-from player.errors import LullError
-from player.wire.discovery import Speaker
-from player.wire.topics import ONLINE, Incoming, LinkDown, LinkUp, Topics
+from player.core.errors import LullError
+from player.mqtt.discovery.messages import Speaker
+from player.mqtt.topics import ONLINE, Incoming, LinkDown, LinkUp, Topics
+from player.system.identity import identity_of
 
 DONE: Final = 0
 NO_ANSWER: Final = 3

@@ -10,12 +10,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from player.cli.remembered import state_dir
-from player.cli.shown import printable
-from player.errors import LullError
-from player.night.kept import Ended, Heard, How
-from player.night.memory import night_of
-from player.units import counted, format_duration
+from player.cli.client.format import printable
+from player.cli.state_dir import state_dir
+from player.core.errors import LullError
+from player.core.units import counted, format_duration
+from player.session.memory.memory import night_of
+from player.session.memory.records import Ended, Heard, How
 
 NIGHTS: Final = 7
 MOST: Final = 1000
@@ -71,7 +71,7 @@ def _nights(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Print the nights, the latest one last. Raises LullError where nothing can be read."""
-    from player.adapters.memory_file import look_into
+    from player.storage.memory_db import look_into
 
     recalled, ended = look_into(state_dir(args.config))
     found = nights(ended, recalled.heard)[-args.nights :]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from player import __version__
-from player.errors import LullError
+from player.core.errors import LullError
 
 DESCRIPTION = """\
 A bedside speaker that never startles: sleep sounds with slow fades, a nightly
@@ -18,8 +18,18 @@ schedule, a sleep timer, and control over MQTT.
 
 exit codes: 0 done, 1 refused or faulty, 2 wrong usage, 3 no answer"""
 
-COMMANDS: Final = ("run", "night", "check", "doctor", "scan", "history", "rehearse", "starter", "triggers")
-"""Commands with a file of their own; all others are in `player.cli.client`."""
+COMMANDS: Final = {
+    "run": "run",
+    "night": "night",
+    "check": "check",
+    "doctor": "doctor.command",
+    "scan": "scan",
+    "history": "history",
+    "rehearse": "rehearse.command",
+    "starter": "starter",
+    "triggers": "triggers",
+}
+"""Commands with a module of their own in `player.cli`; all others are in `player.cli.client.parsers`."""
 
 
 def build_parser(named: str | None = None) -> argparse.ArgumentParser:
@@ -33,12 +43,12 @@ def build_parser(named: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lull {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     if named in COMMANDS:
-        importlib.import_module(f"player.cli.{named}").add_parser(commands)
+        importlib.import_module(f"player.cli.{COMMANDS[named]}").add_parser(commands)
         return parser
-    client = importlib.import_module("player.cli.client")
+    client = importlib.import_module("player.cli.client.parsers")
     if named not in client.NAMES:
-        for name in COMMANDS:
-            importlib.import_module(f"player.cli.{name}").add_parser(commands)
+        for module in COMMANDS.values():
+            importlib.import_module(f"player.cli.{module}").add_parser(commands)
     client.add_parsers(commands)
     return parser
 

@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.broker import MqttSettings
-from player.cli.live import LiveLine
-from player.cli.measuring import measure_first, open_store
+from player.cli.live_line import LiveLine
+from player.cli.measure_first import measure_first, open_store
+from player.cli.paths import HOME
 from player.cli.private_broker import PrivateBroker, answers
-from player.cli.where import HOME
-from player.errors import LullError, SinkError, StoreError
-from player.settings import AudioSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
-from player.units import format_duration
+from player.core.errors import LullError, SinkError, StoreError
+from player.core.settings.mqtt import MqttSettings
+from player.core.settings.session import AudioSettings, Order, OutputKind, Playlist, Settings, VolumeSettings
+from player.core.units import format_duration
 
 if TYPE_CHECKING:
     from player.config import Config
@@ -73,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(config: Config, live: LiveLine, *, autoplay: bool) -> None:
-    from player.adapters.journal import set_up
     from player.cli.run import serve
+    from player.system.logging_setup import set_up
 
     set_up(warnings_only=True)
     serve(config, (live,), autoplay=autoplay)
@@ -102,7 +102,7 @@ def _starter(home: Path) -> Playlist:
 
 def _state_dir_that_is_there(state_dir: Path, home: Path) -> Path:
     """The configured state directory, or the home of this command where it cannot be written."""
-    from player.adapters.store import SqliteStore
+    from player.storage.measurements_db import SqliteStore
 
     try:
         SqliteStore(state_dir).close()
@@ -114,7 +114,7 @@ def _state_dir_that_is_there(state_dir: Path, home: Path) -> Path:
 
 def _measure_what_comes_first(config: Config) -> None:
     """Measure the playlist that plays first, as far as that takes no time: unmeasured tracks are played as if loud."""
-    from player.adapters.library import FileLibrary
+    from player.library.files import FileLibrary
 
     settings = config.settings
     playlist = settings.playlist(settings.first_playlist or "")
@@ -132,8 +132,8 @@ def _measure_what_comes_first(config: Config) -> None:
 
 def _audio_that_is_there(audio: AudioSettings, home: Path) -> AudioSettings:
     """The configured output, or a WAV where there is no sound device."""
-    from player.adapters.sinks import make_sink
-    from player.clock import SystemClock
+    from player.audio.sinks.factory import make_sink
+    from player.core.clock import SystemClock
 
     if audio.output is not OutputKind.ALSA:
         return audio

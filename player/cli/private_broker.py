@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from player.errors import LullError
+from player.core.errors import LullError
 
 _SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from player.events import Snapshot
+from player.core.events import Snapshot
 
 if TYPE_CHECKING:
-    from player.app import App
+    from player.app.daemon import App
     from player.config import Config
 
 DESCRIPTION = """\
@@ -43,9 +43,9 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to end, or clear what it has left at its broker."""
-    from player.adapters.journal import set_up
-    from player.adapters.overheard import take_over_stderr
     from player.config import load
+    from player.system.logging_setup import set_up
+    from player.system.native_logs import take_over_stderr
 
     config = load(args.config)
     if args.forget:
@@ -64,11 +64,11 @@ def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (),
     Raises:
         InUse: another daemon works with the same state directory.
     """
-    from player.adapters.last_words import taken_down
-    from player.adapters.state_lock import only_daemon
-    from player.app import App
-    from player.cli.parts import real_parts
-    from player.commands import Play, Request
+    from player.app.daemon import App
+    from player.app.wiring import real_parts
+    from player.core.commands import Play, Request
+    from player.storage.lock import only_daemon
+    from player.system.crash_marker import taken_down
 
     with only_daemon(config.state_dir), taken_down(config.state_dir) as has_crashed:
         app = App(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
@@ -80,7 +80,7 @@ def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (),
 
 def _handle_signals(app: App) -> None:
     """Signals only put a message into the inbox; its put may be called from a handler."""
-    from player.parts import Quit, Reload
+    from player.app.parts import Quit, Reload
 
     signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Quit()))
     signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(Quit(over_s=2.5)))

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.measuring import Measuring, cores, open_store
-from player.cli.where import HOME
-from player.errors import LullError
-from player.settings import LimitSettings, Playlist
+from player.cli.measure_first import Measuring, cores, open_store
+from player.cli.paths import HOME
+from player.core.errors import LullError
+from player.core.settings.session import LimitSettings, Playlist
 
 if TYPE_CHECKING:
     from player.config import Config
-    from player.events import Track
+    from player.core.events import Track
 
 DESCRIPTION = """\
 Measure tracks: how loud they are, their range and true peak, and whatever in
@@ -110,7 +110,7 @@ def _config(args: argparse.Namespace) -> Config | None:
 
 def find_material(paths: list[str], config: Config | None) -> Material:
     """The tracks of the paths, or of all playlists, the one that plays first in front."""
-    from player.adapters.library import FileLibrary
+    from player.library.files import FileLibrary
 
     playlists = (Playlist(_ANY, tuple(paths)),) if paths else config.settings.playlists if config else ()
     first = config.settings.first_playlist if config else None

@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from player.cli.shown import printable
-from player.measured import Finding, Measured, programme_gain_db
-from player.safety import MAX_GAIN_DB
-from player.settings import LimitSettings
-from player.units import format_duration
+from player.cli.client.format import printable
+from player.core.limits import MAX_GAIN_DB
+from player.core.measurement import Finding, Measured, programme_gain_db
+from player.core.settings.session import LimitSettings
+from player.core.units import format_duration
 
 if TYPE_CHECKING:
-    from player.adapters.scanner import Scanned
-    from player.cli.measuring import Measuring
-    from player.events import Track
+    from player.cli.measure_first import Measuring
+    from player.core.events import Track
+    from player.library.scanner import Scanned
 
 HEAD = "  loud   LRA   peak   length   gain"
 _BLANK = " " * len(HEAD)

@@ -35,8 +35,8 @@ def write_tracks(folder: Path) -> int:
     Raises:
         StarterError: they cannot be written.
     """
-    from player.adapters.starter import make_starter_library
     from player.cli.progress import Progress
+    from player.library.starter.writer import make_starter_library
 
     with Progress() as progress:
         return len(make_starter_library(folder, lambda title, share: progress.show(f"making {title}", share)))

@@ -18,20 +18,20 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.client import DONE, NO_ANSWER, REFUSED, USAGE
-from player.cli.shown import printable
-from player.cli.where import DEFAULT_CONFIG, chosen_config
-from player.clock import Clock, Now, SystemClock, moved
-from player.errors import LullError
-from player.states import OBEYED, State
-from player.triggered import Standing, quiet_refusal, would_start
-from player.triggers.desk import Desk, Ruled
-from player.triggers.filters import check_topic, matches
-from player.triggers.rules import DayPart, Trigger
-from player.triggers.watch import Ruling, Verdict, Watch
-from player.units import VOLUME_MAX, parse_time_of_day
-from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
-from player.wire.values import as_object
+from player.cli.client.commands import DONE, NO_ANSWER, REFUSED, USAGE
+from player.cli.client.format import printable
+from player.cli.paths import DEFAULT_CONFIG, chosen_config
+from player.core.clock import Clock, Now, SystemClock, moved
+from player.core.errors import LullError
+from player.core.states import OBEYED, State
+from player.core.units import VOLUME_MAX, parse_time_of_day
+from player.mqtt.payload_values import as_object
+from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.triggers.conditions import Ruling, Verdict, Watch
+from player.mqtt.triggers.filters import check_topic, matches
+from player.mqtt.triggers.gate import Standing, quiet_refusal, would_start
+from player.mqtt.triggers.rule_engine import Desk, Ruled
+from player.mqtt.triggers.rules import DayPart, Trigger
 
 if TYPE_CHECKING:
     from player.config import Config
@@ -168,7 +168,7 @@ def run_watch(args: argparse.Namespace) -> int:
     """Print what reaches the triggers until Ctrl-C, or until the connection ends; returns the exit code."""
     config = _load(args.config)
     assert config.mqtt is not None, "triggers without a broker are a fault of the config"
-    from player.cli.visit import Visit
+    from player.cli.client.mqtt_session import Visit
 
     own = Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
     desk = Desk(config.triggers.rules)

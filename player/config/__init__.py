@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from player.broker import MqttSettings
-from player.config.sections import read_config
-from player.config.tree import Fault, Leaf, Place, read_tree
-from player.config.values import Spot, Told
-from player.errors import ConfigError, did_you_mean
-from player.settings import AudioSettings, Settings
-from player.triggers.rules import TriggerSettings
+from player.config.readers import Spot, Told
+from player.config.schema import read_config
+from player.config.yaml_tree import Fault, Leaf, Place, read_tree
+from player.core.errors import ConfigError, did_you_mean
+from player.core.settings.mqtt import MqttSettings
+from player.core.settings.session import AudioSettings, Settings
+from player.mqtt.triggers.rules import TriggerSettings
 
 STATE_DIR: Final = Path("/var/lib/lull")
 MAX_BYTES: Final = 256 << 10

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 
-from player.adapters.mqtt_link import Link
-from player.adapters.mqtt_self import Backoff
-from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.connection import Link
+from player.mqtt.identity import Backoff
+from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
 from tests.fakes.connection import WAIT_S, FakeBroker
 
 

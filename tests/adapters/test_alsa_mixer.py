@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.adapters.alsa_mixer import LOOK_EVERY_S, MixerPin, mixer_name
-from player.adapters.alsa_sink import AlsaSink
-from player.adapters.sinks import make_sink
-from player.caps import MixerLevel, MixerSettings
-from player.dsp.types import Block
-from player.errors import SinkError
-from player.settings import AudioSettings
+from player.audio.dsp.types import Block
+from player.audio.sinks.alsa import AlsaSink
+from player.audio.sinks.alsa_mixer import LOOK_EVERY_S, MixerPin, mixer_name
+from player.audio.sinks.factory import make_sink
+from player.core.errors import SinkError
+from player.core.settings.safety import MixerLevel, MixerSettings
+from player.core.settings.session import AudioSettings
 from tests.fakes.alsa import FakeCard, FakeControl, FakeMixers, FakePcm
 from tests.fakes.clock import FakeClock
 
@@ -32,9 +32,9 @@ class House:
         self.mixers = FakeMixers({"hw:Fake": {"PCM": self.pcm, "Master": FakeControl([50])}})
         self.told: list[str | None] = []
         self.steps_at_open: list[list[int]] = []
-        monkeypatch.setattr("player.adapters.alsa_sink.alsaaudio.PCM", self._open)
-        monkeypatch.setattr("player.adapters.alsa_mixer.alsaaudio.Mixer", self.mixers.open)
-        monkeypatch.setattr("player.adapters.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
+        monkeypatch.setattr("player.audio.sinks.alsa.alsaaudio.PCM", self._open)
+        monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.Mixer", self.mixers.open)
+        monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
 
     def _open(self, **asked: Any) -> FakePcm:
         self.steps_at_open.append(list(self.pcm.steps))

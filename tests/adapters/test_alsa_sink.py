@@ -8,9 +8,9 @@ import alsaaudio
 import numpy as np
 import pytest
 
-from player.adapters.alsa_sink import DRAIN_STALL_S, STALL_S, AlsaSink
-from player.dsp.types import Block
-from player.errors import SinkError, Underrun
+from player.audio.dsp.types import Block
+from player.audio.sinks.alsa import DRAIN_STALL_S, STALL_S, AlsaSink
+from player.core.errors import SinkError, Underrun
 from tests.fakes.alsa import FakeCard
 from tests.fakes.clock import FakeClock
 
@@ -29,7 +29,7 @@ def clock() -> FakeClock:
 def card(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeCard:
     """A perfect card in the place of ALSA."""
     card = FakeCard(clock)
-    monkeypatch.setattr("player.adapters.alsa_sink.alsaaudio.PCM", card.open)
+    monkeypatch.setattr("player.audio.sinks.alsa.alsaaudio.PCM", card.open)
     return card
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.background_scan import BackgroundScanner
-from player.adapters.file_mark import mark_of
-from player.clock import SystemClock
-from player.events import ScanMoved
+from player.core.clock import SystemClock
+from player.core.events import ScanMoved
+from player.library.background_scan import BackgroundScanner
+from player.library.file_id import mark_of
 from tests.adapters.test_scanner import WORKER, child_processes, files
 from tests.fakes.store import FakeStore
 from tests.material import noise, write_wav
@@ -95,7 +95,7 @@ def test_a_store_that_is_full_is_a_warning(tmp_path: Path, caplog: pytest.LogCap
 def test_the_real_worker_runs_only_when_nobody_else_wants_to(tmp_path: Path) -> None:
     """In its own process: SCHED_IDLE and nice 19 in every thread, disk class idle, first to go for memory."""
     path = write_wav(tmp_path / "long.wav", np.tile(noise(10.0), (60, 1)))
-    rig = Rig((sys.executable, "-m", "player.adapters.scan_worker"))
+    rig = Rig((sys.executable, "-m", "player.library.scan_worker"))
     rig.scanner.start((str(path),))
     wait_for(child_processes)
     (child,) = child_processes()
@@ -122,6 +122,6 @@ def wait_for(what: Callable[[], object]) -> None:
 
 def test_the_disk_is_everybody_elses_first() -> None:
     """The worker's I/O class is idle; the number of the system call is another on each architecture."""
-    code = "import os; from player.adapters.scan_worker import step_back as s; s(); os.execlp('ionice', 'ionice')"
+    code = "import os; from player.library.scan_worker import step_back as s; s(); os.execlp('ionice', 'ionice')"
     said = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=PATIENCE_S)
     assert said == "idle\n"

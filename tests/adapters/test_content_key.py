@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from player.adapters.content_key import READ_BYTES, key_of, recognise
-from player.events import LibraryRead, Track
-from player.night.memory import Watched
+from player.core.events import LibraryRead, Track
+from player.library.content_hash import READ_BYTES, key_of, recognise
+from player.session.memory.memory import Watched
 
 
 def read_of(*paths: Path) -> LibraryRead:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from player.adapters.decoder_places import MOST, MOST_OF_A_QUARTER, DecoderPlaces, quarter_of
+from player.audio.decoder.slots import MOST, MOST_OF_A_QUARTER, DecoderPlaces, quarter_of
 
 
 @pytest.mark.parametrize(

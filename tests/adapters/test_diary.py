@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from player.adapters.diary import WritingDiary
-from player.errors import StoreError
-from player.night.kept import Batch, Recalled, texts
+from player.core.errors import StoreError
+from player.session.memory.records import Batch, Recalled, texts
+from player.storage.writer_thread import WritingDiary
 from tests.contracts.test_memory import ENDED, HEARD, KEPT
 from tests.fakes.memory import FakeMemoryStore
 

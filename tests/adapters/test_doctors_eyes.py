@@ -10,10 +10,12 @@ from pathlib import Path
 import alsaaudio
 import pytest
 
-from player.adapters import access, alsa_probe, host, service, state_lock
-from player.adapters.sound_cards import read_cards
-from player.broker import MqttSettings
-from player.doctor.facts import Account, Card, Control, Holder, Output
+from player.cli.doctor.facts import Account, Card, Control, Holder, Output
+from player.cli.doctor.probes import access, host, service
+from player.cli.doctor.probes import alsa as alsa_probe
+from player.cli.doctor.probes.sound_cards import read_cards
+from player.core.settings.mqtt import MqttSettings
+from player.storage import lock as state_lock
 from tests.fakes.alsa import FakeControl, FakeMixers
 
 SHELL = ("sh", "-c")
@@ -226,7 +228,7 @@ def test_the_holder_of_the_lock_is_read_without_trying_it(tmp_path: Path) -> Non
 
 # The question to another process.
 
-PROBE = "player.adapters.alsa_probe"
+PROBE = "player.cli.doctor.probes.alsa"
 
 
 def test_a_probe_that_hangs_is_left_alone() -> None:
@@ -285,7 +287,7 @@ def test_a_mixer_is_read_and_not_set(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_the_password_is_found_where_it_lies(tmp_path: Path) -> None:
     """A file, a credential in a store, none, and why it cannot be read."""
-    from player.adapters.broker_probe import password_of
+    from player.cli.doctor.probes.broker import password_of
 
     write(tmp_path / "pw", "secret\nmore\n")
     assert password_of(MqttSettings()) == (None, None)

@@ -11,9 +11,9 @@ import math
 import numpy as np
 import pytest
 
-from player.adapters.ebur128 import HopMeter, ProgrammeMeter
-from player.dsp.hearing import HOP_FRAMES, to_lufs
-from player.dsp.limiter import Limiter
+from player.analysis.ebur128 import HopMeter, ProgrammeMeter
+from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
+from player.audio.dsp.limiter import Limiter
 from tests.dsp.truepeak import true_peak_db
 from tests.signals import BLOCK_SIZES, RATE_HZ, Sound, both, dc, frames_of, in_blocks, pink, scaled, silence, tone
 

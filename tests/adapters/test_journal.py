@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from player.adapters import journal
+from player.system import logging_setup as journal
 from tests.fakes.clock import FakeClock
 
 

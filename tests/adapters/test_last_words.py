@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.last_words import FILE_NAME, KEPT_NAME, taken_down
+from player.system.crash_marker import FILE_NAME, KEPT_NAME, taken_down
 
 PROGRAM = """\
 import ctypes, os, signal, sys, threading
 from pathlib import Path
-from player.adapters.last_words import taken_down
+from player.system.crash_marker import taken_down
 with taken_down(Path(sys.argv[1])):
     kind = sys.argv[2]
     if kind == "thread":

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters import library
-from player.adapters.file_mark import mark_of
-from player.adapters.library import FileLibrary, natural_key
-from player.events import LibraryRead
-from player.measured import Finding
-from player.settings import Playlist
+from player.core.events import LibraryRead
+from player.core.measurement import Finding
+from player.core.settings.session import Playlist
+from player.library import files as library
+from player.library.file_id import mark_of
+from player.library.files import FileLibrary, natural_key
 from tests.contracts.test_store import MEASURED
 from tests.fakes.store import FakeStore
 

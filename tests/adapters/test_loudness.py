@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.adapters.ebur128 import HopMeter, ProgrammeMeter
-from player.adapters.loudness import Loudness, Powers, measure_loudness
-from player.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs, to_power
-from player.dsp.types import Block
+from player.analysis.ebur128 import HopMeter, ProgrammeMeter
+from player.analysis.loudness import Loudness, Powers, measure_loudness
+from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs, to_power
+from player.audio.dsp.types import Block
 from tests import signals
 
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from player.adapters import measure
-from player.adapters.ebur128 import ProgrammeMeter
-from player.adapters.measure import Measurer
-from player.dsp.types import Block
-from player.measured import Measured
+from player.analysis import track_measurement as measure
+from player.analysis.ebur128 import ProgrammeMeter
+from player.analysis.track_measurement import Measurer
+from player.audio.dsp.types import Block
+from player.core.measurement import Measured
 from tests import signals
 
 CEILING_DBTP, TARGET_LUFS = -1.0, -23.0

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters import memory_file
-from player.adapters.memory_file import FILE_NAME, MemoryFile, look_into, this_boot
-from player.errors import StoreError
-from player.night.kept import Batch, Heard, How, texts
+from player.core.errors import StoreError
+from player.session.memory.records import Batch, Heard, How, texts
+from player.storage import memory_db as memory_file
+from player.storage.memory_db import FILE_NAME, MemoryFile, look_into, this_boot
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
 
 ROOT = Path(__file__).parents[2]
 WRITER = """\
 import os, signal, sys
 from pathlib import Path
-from player.adapters.memory_file import MemoryFile
-from player.night.kept import Batch, texts
+from player.storage.memory_db import MemoryFile
+from player.session.memory.records import Batch, texts
 from tests.contracts.test_memory import HEARD, KEPT
 store = MemoryFile(Path(sys.argv[1]), "this")
 for _ in range(5):
@@ -138,7 +138,7 @@ def test_somebody_who_may_not_write_may_look(tmp_path: Path) -> None:
     store.write(Batch(texts(KEPT)))
     store.close()
     program = (
-        "import sys\nfrom pathlib import Path\nfrom player.adapters.memory_file import look_into\n"
+        "import sys\nfrom pathlib import Path\nfrom player.storage.memory_db import look_into\n"
         "print(len(look_into(Path(sys.argv[1]))[0].kept.bans))\n"
     )
     for path in (*tmp_path.parents, tmp_path):

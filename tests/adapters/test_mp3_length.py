@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.mp3_length import mp3_length
+from player.audio.decoder.mp3_length import mp3_length
 from tests.material import encode, noise
 
 FRAME_S = 1152 / 44_100

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters import identity
-from player.adapters.mqtt import MAX_UNSENT, Broker, MqttLink
-from player.adapters.mqtt_link import Link, Plan
-from player.adapters.mqtt_self import Backoff, client_id_of, read_password
-from player.broker import MqttProtocol, MqttSettings
-from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
+from player.core.settings.mqtt import MqttProtocol, MqttSettings
+from player.mqtt.client import MAX_UNSENT, Broker, MqttLink
+from player.mqtt.connection import Link, Plan
+from player.mqtt.identity import Backoff, client_id_of, read_password
+from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
+from player.system import identity
 from tests.adapters import linkhouse
 from tests.fakes.connection import WAIT_S, FakeConnection
 

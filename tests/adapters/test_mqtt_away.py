@@ -6,9 +6,9 @@ import queue
 import random
 import tracemalloc
 
-from player.adapters.mqtt_link import Link
-from player.adapters.mqtt_self import Backoff
-from player.wire.topics import Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.connection import Link
+from player.mqtt.identity import Backoff
+from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
 from tests.fakes.connection import WAIT_S, FakeBroker
 
 TOPICS = Topics("lull", "bedroom", ())

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from player.adapters.mqtt_link import MAX_OTHER_BYTES
-from player.triggers.content import MAX_BYTES
-from player.wire.topics import Incoming, LinkUp, Topics
+from player.mqtt.connection import MAX_OTHER_BYTES
+from player.mqtt.topics import Incoming, LinkUp, Topics
+from player.mqtt.triggers.content import MAX_BYTES
 from tests.adapters import linkhouse
 from tests.fakes.connection import WAIT_S, FakeConnection
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.ogg_length import ogg_length_s
+from player.audio.decoder.ogg_length import ogg_length_s
 from tests.material import encode, noise
 
 VORBIS = b"\x01vorbis" + b"\0" * 4 + b"\x02" + (44_100).to_bytes(4, "little") + b"\0" * 14

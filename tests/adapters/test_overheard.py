@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters import journal, overheard
-from player.adapters.mqtt_self import PAHO_LOG
-from player.adapters.rations import AT_ONCE, Rations
-from player.adapters.vlc_source import VlcDecoder
-from player.units import RATE_HZ
+from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.core.units import RATE_HZ
+from player.mqtt.identity import PAHO_LOG
+from player.system import logging_setup as journal
+from player.system import native_logs as overheard
+from player.system.log_quota import AT_ONCE, Rations
 from tests.fakes.clock import FakeClock
 from tests.material import encode, noise
 
@@ -164,8 +165,8 @@ def test_what_a_library_writes_to_stderr_is_logged_and_ours_stays() -> None:
     """In a process of its own: the C library's line gets a name, Python's stderr and tracebacks are as before."""
     code = textwrap.dedent("""\
         import logging, os, sys, threading
-        from player.adapters import journal
-        from player.adapters.overheard import take_over_stderr
+        from player.system import logging_setup as journal
+        from player.system.native_logs import take_over_stderr
         take_over_stderr()
         journal.set_up()
         print("ours", file=sys.stderr)
@@ -190,7 +191,7 @@ def test_what_a_library_writes_to_stderr_is_logged_and_ours_stays() -> None:
 @pytest.mark.slow
 def test_a_crash_still_says_where_it_was() -> None:
     """A segmentation fault writes its place to the real stderr; the pipe dies with the process."""
-    code = "import ctypes; from player.adapters.overheard import take_over_stderr as t; t(); ctypes.string_at(0)"
+    code = "import ctypes; from player.system.native_logs import take_over_stderr as t; t(); ctypes.string_at(0)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from player.adapters.pcm_bytes import PcmEncoder, SampleFormat
-from player.dsp.types import Block
-from player.safety import CEILING_DBTP
-from player.units import db_to_gain
+from player.audio.dsp.types import Block
+from player.audio.sinks.pcm_format import PcmEncoder, SampleFormat
+from player.core.limits import CEILING_DBTP
+from player.core.units import db_to_gain
 
 DTYPE = {
     SampleFormat.FLOAT_LE: "<f4",

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from player.adapters.picture import MARK, Scene, draw, save
-from player.dsp.series import Columns
-from player.errors import LullError
+from player.analysis.contract.timeline import Columns
+from player.cli.rehearse.picture import MARK, Scene, draw, save
+from player.core.errors import LullError
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from player.adapters.pipe_ring import PipeRing
+from player.audio.decoder.pipe_ring import PipeRing
 from tests.material import noise
 
 

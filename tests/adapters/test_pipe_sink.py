@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.pipe_sink import READER_S, STALL_S, PipeSink
-from player.dsp.types import Block
-from player.errors import SinkError, Underrun
-from player.settings import PipeFormat
+from player.audio.dsp.types import Block
+from player.audio.sinks.pipe import READER_S, STALL_S, PipeSink
+from player.core.errors import SinkError, Underrun
+from player.core.settings.session import PipeFormat
 from tests.fakes.pipe import PipeReader, ReadingClock
 
 BUFFER_S = 0.3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from player.adapters.playlist_files import PlaylistEntry, parse_playlist
+from player.library.playlist_files import PlaylistEntry, parse_playlist
 
 
 def test_an_m3u_line_is_an_entry_and_extinf_names_it() -> None:

@@ -7,7 +7,7 @@ import logging
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.adapters.repeats import Message, Repeats
+from player.system.log_dedup import Message, Repeats
 
 WINDOW_S = 600.0
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from player.adapters.resample import RATES_HZ, Resampler
-from player.units import RATE_HZ
+from player.audio.sinks.resampler import RATES_HZ, Resampler
+from player.core.units import RATE_HZ
 
 OTHERS = [rate_hz for rate_hz in RATES_HZ if rate_hz != RATE_HZ]
 Floats = npt.NDArray[np.float64]

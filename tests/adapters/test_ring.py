@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from player.adapters.ring import OVERHANG_FRAMES, Ring
-from player.dsp.types import Block
+from player.audio.decoder.ring import OVERHANG_FRAMES, Ring
+from player.audio.dsp.types import Block
 
 CAPACITY = 4 * OVERHANG_FRAMES
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.file_mark import mark_of
-from player.adapters.scan_pool import ScanError, ScanSettings
-from player.adapters.scanner import Scan, Scanned
-from player.adapters.store import SqliteStore
-from player.clock import SystemClock
-from player.errors import StoreError
-from player.measured import Finding
-from player.ports import Store
+from player.core.clock import SystemClock
+from player.core.errors import StoreError
+from player.core.measurement import Finding
+from player.library.file_id import mark_of
+from player.library.ports import Store
+from player.library.scan_pool import ScanError, ScanSettings
+from player.library.scanner import Scan, Scanned
+from player.storage.measurements_db import SqliteStore
 from tests.fakes.store import FakeStore
 
 WORKER = (sys.executable, str(Path(__file__).parents[1] / "fakes" / "worker.py"))

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.alsa_sink import AlsaSink
-from player.adapters.pace import Pace
-from player.adapters.pipe_sink import PipeSink
-from player.adapters.silent_sink import SilentSink
-from player.adapters.sinks import make_sink
-from player.adapters.wav_sink import WavSink
-from player.settings import AudioSettings, OutputKind
+from player.audio.sinks.alsa import AlsaSink
+from player.audio.sinks.factory import make_sink
+from player.audio.sinks.null import SilentSink
+from player.audio.sinks.pacing import Pace
+from player.audio.sinks.pipe import PipeSink
+from player.audio.sinks.wav import WavSink
+from player.core.settings.session import AudioSettings, OutputKind
 from tests.fakes.clock import FakeClock
 
 BLOCK = np.zeros((4_800, 2), np.float32)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters import starter
-from player.adapters.starter import StarterError, make_starter_library
-from player.dsp.beds import BEDS, render
+from player.library.starter import writer as starter
+from player.library.starter.recipes import BEDS, render
+from player.library.starter.writer import StarterError, make_starter_library
 
 SHORT_S = 10.0
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.state_lock import InUse, only_daemon
+from player.storage.lock import InUse, only_daemon
 
 pytestmark = pytest.mark.slow
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from player.adapters.state_lock import only_daemon
+from player.storage.lock import only_daemon
 with only_daemon(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

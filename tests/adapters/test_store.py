@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters import store as store_module
-from player.adapters.store import FILE_NAME, SqliteStore
-from player.errors import StoreError
-from player.measured import FileMark, Finding
+from player.core.errors import StoreError
+from player.core.measurement import FileMark, Finding
+from player.storage import measurements_db as store_module
+from player.storage.measurements_db import FILE_NAME, SqliteStore
 from tests.contracts.test_store import MARK, MEASURED
 
 
@@ -33,8 +33,8 @@ def test_a_process_that_is_killed_loses_nothing_that_was_kept(tmp_path: Path) ->
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from player.adapters.store import SqliteStore\n"
-        "from player.measured import FileMark, Finding\n"
+        "from player.storage.measurements_db import SqliteStore\n"
+        "from player.core.measurement import FileMark, Finding\n"
         "store = SqliteStore(Path(sys.argv[1]))\n"
         "for index in range(20):\n"
         "    store.keep(FileMark(f'/music/{index}', 1, 1), Finding(None, 'is empty'))\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.adapters.loudness import Powers, measure_loudness
-from player.adapters.surprises import LEAD_HOPS, PRIME_HOPS, _Search, fast_powers, find_surprises, habitual
-from player.dsp.hearing import HOP_S, Hearing, to_lufs, to_power
-from player.dsp.startle import Judge, Onset
+from player.analysis.loudness import Powers, measure_loudness
+from player.analysis.startle_search import LEAD_HOPS, PRIME_HOPS, _Search, fast_powers, find_surprises, habitual
+from player.audio.dsp.hearing import HOP_S, Hearing, to_lufs, to_power
+from player.audio.dsp.startle import Judge, Onset
 from tests.adapters.test_loudness import levels
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.systemd import SystemdNotifier, read_watchdog_s, send_to_journal
-from player.clock import monotonic_us
+from player.core.clock import monotonic_us
+from player.system.systemd import SystemdNotifier, read_watchdog_s, send_to_journal
 
 
 class Manager:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.timesync import ASK_AGAIN_S, Timedated, TimeSync, Timex, Witnesses, kernel_status
+from player.system.clock_trust import ASK_AGAIN_S, Timedated, TimeSync, Timex, Witnesses, kernel_status
 from tests.fakes.clock import FakeClock
 
 TODAY = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.adapters import true_peak
-from player.adapters.ebur128 import ProgrammeMeter
-from player.adapters.true_peak import TruePeak
-from player.dsp.types import Block
+from player.analysis import true_peak
+from player.analysis.ebur128 import ProgrammeMeter
+from player.analysis.true_peak import TruePeak
+from player.audio.dsp.types import Block
 from tests import signals
 
 TOLERANCE_UP_DB, TOLERANCE_DOWN_DB = 0.2, 0.4

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters import vlc_source
-from player.adapters.decoder_places import MOST_OF_A_QUARTER, quarter_of
-from player.adapters.mp3_length import Mp3Length
-from player.adapters.ring_source import RingSource
-from player.adapters.vlc_source import DecoderSettings, VlcDecoder
-from player.dsp.types import Block
+from player.audio.decoder import vlc_decoder as vlc_source
+from player.audio.decoder.mp3_length import Mp3Length
+from player.audio.decoder.ring_source import RingSource
+from player.audio.decoder.slots import MOST_OF_A_QUARTER, quarter_of
+from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
+from player.audio.dsp.types import Block
 from tests.material import encode, mute_video, noise, picture, sine, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -441,7 +441,7 @@ class TestManners:
         (tmp_path / "bad.mp3").write_bytes(bytes(data))
         (tmp_path / "text.flac").write_text("no music")
         program = (
-            "import sys\nfrom player.adapters.vlc_source import VlcDecoder\ndecoder = VlcDecoder()\n"
+            "import sys\nfrom player.audio.decoder.vlc_decoder import VlcDecoder\ndecoder = VlcDecoder()\n"
             "for path in sys.argv[1:]:\n"
             "    source = decoder.open(path)\n"
             "    while not source.is_finished(): source.wait_ready(48000, 5.0); source.read(48000)\n"
@@ -465,7 +465,8 @@ class TestManners:
         home = tmp_path / "home"
         home.mkdir()
         program = (
-            "import sys\nfrom player.adapters.vlc_source import VlcDecoder\nsource = VlcDecoder().open(sys.argv[1])\n"
+            "import sys\nfrom player.audio.decoder.vlc_decoder import VlcDecoder\n"
+            "source = VlcDecoder().open(sys.argv[1])\n"
             "while not source.is_finished(): source.wait_ready(48000, 5.0); source.read(48000)\n"
             "assert source.ring.written_frames > 48000\n"
         )

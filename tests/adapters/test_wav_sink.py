@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.wav_sink import FRAME_BYTES, HEADER_BYTES, WavSink, wav_header
-from player.errors import SinkError
+from player.audio.sinks.wav import FRAME_BYTES, HEADER_BYTES, WavSink, wav_header
+from player.core.errors import SinkError
 from tests.fakes.clock import FakeClock
 
 GIB = 2**30

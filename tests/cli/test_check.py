@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.caps import RestNights
 from player.cli import check
 from player.cli.check_notes import notes as notes_of
 from player.config import parse
-from player.night.rest import is_rest
+from player.core.settings.safety import RestNights
+from player.session.schedule.rest_nights import is_rest
 
 EXAMPLE = Path(__file__).parent.parent.parent / "config" / "lull.yaml"
 SUNDAY_EVENING = datetime(2026, 3, 29, 21, 0, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
-from player.broker import MqttSettings
-from player.cli import client, remote, shown, visit
 from player.cli import main as command_line
-from player.cli.client_verbs import VERBS
-from player.commands import (
+from player.cli.client import commands as client
+from player.cli.client import format as shown
+from player.cli.client import mqtt_session as visit
+from player.cli.client import parsers
+from player.cli.client import request as remote
+from player.cli.client.verbs import VERBS
+from player.core.commands import (
     AllowAgain,
     Command,
     ExtendTimer,
@@ -33,14 +36,15 @@ from player.commands import (
     SkipTonight,
     Stop,
     Tonight,
-)  # fmt: skip
-from player.errors import ConfigError, LullError
-from player.events import EntryState, Snapshot
-from player.settings import TimerSetting
-from player.wire import payloads
-from player.wire.topics import Incoming, Topics
-from player.wire.verbs import VERBS as ALL_VERBS
-from player.wire.verbs import to_command
+)
+from player.core.errors import ConfigError, LullError
+from player.core.events import EntryState, Snapshot
+from player.core.settings.mqtt import MqttSettings
+from player.core.settings.session import TimerSetting
+from player.mqtt import payloads
+from player.mqtt.topics import Incoming, Topics
+from player.mqtt.verbs import VERBS as ALL_VERBS
+from player.mqtt.verbs import to_command
 from tests.live.broker import free_port
 from tests.wire.shots import PLAYING
 
@@ -53,7 +57,7 @@ playlists: {rain: {paths: [/srv/rain]}}
 
 def parse(*argv: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="lull")
-    client.add_parsers(parser.add_subparsers(required=True))
+    parsers.add_parsers(parser.add_subparsers(required=True))
     return parser.parse_args(argv)
 
 

@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from player.adapters.access import account_of
-from player.cli import doctor, doctoring
-from player.cli.doctoring import Check, in_time
+from player.cli.doctor import checks as doctoring
+from player.cli.doctor import command as doctor
+from player.cli.doctor import judge_machine as machine
+from player.cli.doctor.checks import Check, in_time
+from player.cli.doctor.facts import Service
+from player.cli.doctor.findings import Finding, Level, right, warning, wrong
+from player.cli.doctor.probes.access import account_of
 from player.cli.main import main
 from player.config import parse, salvage
-from player.doctor import machine
-from player.doctor.facts import Service
-from player.doctor.findings import Finding, Level, right, warning, wrong
 from tests import schemas
 
 

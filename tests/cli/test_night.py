@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.cli.live import line, meter
+from player.cli.live_line import line, meter
 from player.cli.private_broker import PrivateBroker, answers
-from player.events import Snapshot
+from player.core.events import Snapshot
 from tests import sound
 from tests.live.daemon import ROOT
 from tests.material import sine, write_wav

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from player.cli.main import main
-from player.units import volume_to_db
+from player.core.units import volume_to_db
 from tests import sound
 from tests.levelled import level_db
 from tests.material import encode, sine, write_wav

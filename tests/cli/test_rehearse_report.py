@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.cli.examination import Examination
+from player.audio.dsp.tap import Rendered, Sounding
 from player.cli.main import main
-from player.cli.written import check_out, check_picture, check_report
-from player.dsp.tap import Rendered, Sounding
-from player.errors import LullError
-from player.events import ClauseBroken, Tamed
-from player.orders import Item
-from player.settings import Settings
+from player.cli.output_files import check_out, check_picture, check_report
+from player.cli.rehearse.report import Examination
+from player.core.engine_orders import Item
+from player.core.errors import LullError
+from player.core.events import ClauseBroken, Tamed
+from player.core.settings.session import Settings
 from tests.dsp.hearing import whispers
 from tests.live.daemon import ROOT
 from tests.material import sine, write_wav
@@ -91,7 +91,7 @@ def test_a_broken_clause_is_exit_code_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files are there all the same. Broken here by a cap that is lower than the volume."""
-    from player.cli import examination
+    from player.cli.rehearse import report as examination
 
     monkeypatch.setattr(examination, "volume_to_db", lambda _volume: -60.0)
     music = write_wav(tmp_path / "tone.wav", sine(440.0, 30.0, peak=0.05))

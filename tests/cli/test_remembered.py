@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.adapters.memory_file import FILE_NAME, MemoryFile
-from player.cli import client
+from player.cli.client import commands as client
 from player.cli.main import main
-from player.night.kept import Batch, Ended, Heard, How, Kept, texts
-from player.night.memory import Ban
+from player.session.memory.memory import Ban
+from player.session.memory.records import Batch, Ended, Heard, How, Kept, texts
+from player.storage.memory_db import FILE_NAME, MemoryFile
 
 EVENING = datetime(2026, 1, 15, 22, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 BANS = (Ban("/rain/a.mp3", "Airhorn", EVENING), Ban("/rain/b.mp3", "Bell\x1b[2J", EVENING + timedelta(days=1)))

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.adapters.scanner import Scanned, Tally
 from player.cli import scan, scan_table
 from player.cli.main import main
-from player.cli.measuring import Measuring, progress_line
+from player.cli.measure_first import Measuring, progress_line
 from player.config import parse
-from player.events import Track
-from player.measured import Finding, Measured, Surprise
-from player.settings import LimitSettings
+from player.core.events import Track
+from player.core.measurement import Finding, Measured, Surprise
+from player.core.settings.session import LimitSettings
+from player.library.scanner import Scanned, Tally
 from tests import signals
 from tests.fakes.store import FakeStore
 from tests.live.daemon import ROOT

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from player.cli.client.schedule_list import moment
 from player.cli.main import main
-from player.cli.starts import moment
-from player.errors import LullError
+from player.core.errors import LullError
 
 CONFIG = """\
 playlists: {rain: {paths: [/srv/rain]}, sea: {paths: [/srv/sea]}}

@@ -11,9 +11,9 @@ import pytest
 
 from player.cli.main import main
 from player.cli.triggers import Watcher
-from player.states import State
-from player.triggers.desk import Desk
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.core.states import State
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.triggers.rule_engine import Desk
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import HEAD, settings_of
 

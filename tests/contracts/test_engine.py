@@ -7,7 +7,8 @@ from typing import Protocol
 
 import pytest
 
-from player.events import (
+from player.core.engine_orders import EngineOrder, Item, PlayItem, QueueItem, RampTo, Then
+from player.core.events import (
     EngineReport,
     ItemEnded,
     ItemFailed,
@@ -17,8 +18,7 @@ from player.events import (
     RampArrived,
     RanDry,
 )
-from player.orders import EngineOrder, Item, PlayItem, QueueItem, RampTo, Then
-from player.units import SILENCE_DB
+from player.core.units import SILENCE_DB
 from tests.fakes.engine import FakeEngine
 from tests.rig import Rig, constant
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from player.adapters.memory_file import MemoryFile
-from player.dates import Dates
-from player.night.kept import Batch, Choices, Ended, Heard, How, Kept, Record, Switches, texts
-from player.night.memory import Ban, Death, Moved
-from player.ports import MemoryStore
-from player.settings import TIMER_OFF, Entry, TimerMode, TimerSetting
+from player.core.date_range import Dates
+from player.core.settings.session import TIMER_OFF, Entry, TimerMode, TimerSetting
+from player.session.memory.memory import Ban, Death, Moved
+from player.session.memory.ports import MemoryStore
+from player.session.memory.records import Batch, Choices, Ended, Heard, How, Kept, Record, Switches, texts
+from player.storage.memory_db import MemoryFile
 from tests.fakes.memory import FakeMemoryStore
 
 AT = datetime(2026, 1, 15, 22, 30, tzinfo=UTC)

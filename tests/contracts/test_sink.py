@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.alsa_sink import AlsaSink
-from player.adapters.pipe_sink import PipeSink
-from player.adapters.silent_sink import SilentSink
-from player.adapters.wav_sink import HEADER_BYTES, WavSink
-from player.clock import Clock
-from player.dsp.types import Block
-from player.errors import SinkError, Underrun
-from player.ports import Sink
-from player.settings import AudioSettings, OutputKind, PipeFormat
+from player.audio.dsp.types import Block
+from player.audio.ports import Sink
+from player.audio.sinks.alsa import AlsaSink
+from player.audio.sinks.null import SilentSink
+from player.audio.sinks.pipe import PipeSink
+from player.audio.sinks.wav import HEADER_BYTES, WavSink
+from player.core.clock import Clock
+from player.core.errors import SinkError, Underrun
+from player.core.settings.session import AudioSettings, OutputKind, PipeFormat
 from tests.fakes.alsa import FakeCard
 from tests.fakes.clock import FakeClock
 from tests.fakes.pipe import PipeReader, ReadingClock
@@ -207,7 +207,7 @@ class TestAlsaSink(DeviceContract):
         """A card that answers ENODEV when it is lost, and ENOENT to attempts to open it."""
         clock = FakeClock()
         card = FakeCard(clock, is_old=request.param)
-        monkeypatch.setattr("player.adapters.alsa_sink.alsaaudio.PCM", card.open)
+        monkeypatch.setattr("player.audio.sinks.alsa.alsaaudio.PCM", card.open)
 
         def lose() -> None:
             card.write_errno, card.open_errno = errno.ENODEV, errno.ENOENT

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.vlc_source import DecoderSettings, VlcDecoder
-from player.dsp.types import Block
-from player.ports import Decoder, Source
+from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
+from player.audio.dsp.types import Block
+from player.audio.ports import Decoder, Source
 from tests.fakes.source import FakeDecoder, Script
 from tests.material import noise, write_wav
 

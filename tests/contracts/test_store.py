@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.store import SqliteStore
-from player.measured import FileMark, Finding, Measured, Surprise
-from player.ports import Store
+from player.core.measurement import FileMark, Finding, Measured, Surprise
+from player.library.ports import Store
+from player.storage.measurements_db import SqliteStore
 from tests.fakes.store import FakeStore
 
 MARK = FileMark("/music/rain.flac", 1000, 1_700_000_000_123_456_789)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.doctor import house
-from player.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
-from player.doctor.findings import Finding, Level
+from player.cli.doctor import judge_setup as house
+from player.cli.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
+from player.cli.doctor.findings import Finding, Level
 
 UP = BrokerState(Reached.UP, "hub:1883", availability="online")
 LULL = Account("lull", 990, frozenset({990, 29}), frozenset({"lull", "audio"}))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.doctor import machine
-from player.doctor.facts import Happened, LastNight, Machine, Service
-from player.doctor.findings import Finding, Level, as_json, is_all_right, right, warning, wrong
+from player.cli.doctor import judge_machine as machine
+from player.cli.doctor.facts import Happened, LastNight, Machine, Service
+from player.cli.doctor.findings import Finding, Level, as_json, is_all_right, right, warning, wrong
 
 RUNS = Service(is_loaded=True, is_enabled=True, active="active", pid=70, user="lull", watchdog_s=30.0)
 EVENING = datetime(2026, 3, 29, 22, 30, tzinfo=UTC)

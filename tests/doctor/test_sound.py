@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from player.caps import MixerLevel
-from player.doctor import sound
-from player.doctor.facts import Card, Control, Holder, MixerState, Output, Pin, Trial
-from player.doctor.findings import Level
+from player.cli.doctor import judge_sound as sound
+from player.cli.doctor.facts import Card, Control, Holder, MixerState, Output, Pin, Trial
+from player.cli.doctor.findings import Level
+from player.core.settings.safety import MixerLevel
 
 DAC = Card("DAC", "USB DAC", (Output("USB Audio"),))
 HDMI = Card("vc4hdmi", "vc4-hdmi", (Output("MAI PCM"),))

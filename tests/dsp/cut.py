@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from player.dsp.types import Block
+from player.audio.dsp.types import Block
 from tests.signals import BLOCK_SIZES, in_blocks, in_random_blocks
 
 Process = Callable[[Block], Block]

@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from player.adapters.ebur128 import HopMeter, ProgrammeMeter
-from player.dsp.chain import Chain
-from player.dsp.guard import Guard, Volumes
-from player.dsp.hearing import HOP_FRAMES, HOP_S, Hearing, to_lufs
-from player.dsp.startle import Judge, Onset
+from player.analysis.ebur128 import HopMeter, ProgrammeMeter
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.guard import Guard, Volumes
+from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, Hearing, to_lufs
+from player.audio.dsp.startle import Judge, Onset
 from tests.signals import Sound, frames_of, in_blocks, pink, rng_for, scaled, silence
 
 TARGET = -23.0

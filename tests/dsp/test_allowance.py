@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.dsp.allowance import Allowance
-from player.dsp.hearing import FAST_KEEP, FAST_TAKE
+from player.audio.dsp.hearing import FAST_KEEP, FAST_TAKE
+from player.audio.dsp.loudness_budget import Allowance
 from tests.signals import rng_for
 
 WINDOWS = {"momentary": (0.4, (0.1, 0.2), 7.7), "short-term": (3.0, (0.2, 1.0), 4.7)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.dsp.beds import BEDS, Bed, render
-from player.dsp.score import MIN_FRAMES
-from player.units import RATE_HZ
+from player.core.units import RATE_HZ
+from player.library.starter.recipes import BEDS, Bed, render
+from player.library.starter.synth import MIN_FRAMES
 
 FRAMES = 20 * RATE_HZ
 NOISES = ("rain", "swell", "brown")

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from player.adapters.ebur128 import HopMeter
-from player.dsp.chain import Chain
-from player.dsp.types import Block
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.types import Block
 from tests.dsp.cut import Process, assert_same_bits_however_cut, run
 from tests.dsp.test_ramp import assert_rises_gently, levels_db
 from tests.rig import let_dc_through

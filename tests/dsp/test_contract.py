@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from player.adapters.ebur128 import HopMeter, ProgrammeMeter, true_peak_dbtp
-from player.dsp.chain import Chain
-from player.dsp.contract import Examiner, Findings, Instruments, Limits
-from player.dsp.contract_figures import MOST_TIMES, Figure, Offences
-from player.dsp.contract_loudness import Loudness
-from player.dsp.contract_moves import Volume
-from player.dsp.contract_programme import Programme
-from player.dsp.contract_sides import Sides
-from player.dsp.sanitise import Sanitiser
-from player.dsp.tap import LATE_FRAMES, SOURCE_LATE_FRAMES, Rendered, Sounding
-from player.orders import Item
-from player.units import SILENCE_DB
+from player.analysis.contract.before_after import Sides
+from player.analysis.contract.examiner import Examiner, Findings, Instruments, Limits
+from player.analysis.contract.figures import MOST_TIMES, Figure, Offences, Volume
+from player.analysis.contract.integrated import Programme
+from player.analysis.contract.loudness import Loudness
+from player.analysis.ebur128 import HopMeter, ProgrammeMeter, true_peak_dbtp
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.sanitise import Sanitiser
+from player.audio.dsp.tap import LATE_FRAMES, SOURCE_LATE_FRAMES, Rendered, Sounding
+from player.core.engine_orders import Item
+from player.core.units import SILENCE_DB
 from tests.dsp.hearing import TARGET, at_lufs, whispers
 from tests.signals import Sound, both, frames_of, pink, rng_for, scaled, silence, tone, with_part
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.dsp.crossfade import DeckGain, crossfade_within, overlap_s, plan_overlap
+from player.audio.dsp.crossfade import DeckGain, crossfade_within, overlap_s, plan_overlap
 from tests.dsp.test_ramp import assert_rises_gently
 
 RATE = 48_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.dsp.declick import Declick
+from player.audio.dsp.declick import Declick
 from tests.dsp.cut import run
 from tests.dsp.hearing import rain, whispers
 from tests.signals import Sound, frames_of, in_blocks, pink, rng_for, scaled, silence, taps, tone, with_part

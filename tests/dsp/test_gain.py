@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.dsp.gain import RISE_DB_PER_FRAME, DbLine, applied, fall_frames, rise_frames
+from player.audio.dsp.gain import RISE_DB_PER_FRAME, DbLine, applied, fall_frames, rise_frames
 from tests.signals import rng_for
 
 

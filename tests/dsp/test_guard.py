@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from player.adapters.ebur128 import HopMeter
-from player.dsp.guard import Guard
-from player.dsp.hearing import HOP_FRAMES
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.hearing import HOP_FRAMES
 from tests.dsp.hearing import (
     TARGET,
     at_full,

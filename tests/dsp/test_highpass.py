@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.dsp.highpass import CORNER_HZ, HighPass
+from player.audio.dsp.highpass import CORNER_HZ, HighPass
 from tests.dsp.cut import run
 from tests.signals import dc, in_blocks, pink, silence, tone
 

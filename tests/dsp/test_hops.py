@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.dsp.hops import Hops
+from player.audio.dsp.framing import Hops
 from tests.signals import BLOCK_SIZES, in_blocks, in_random_blocks, pink
 
 

@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from player.adapters.ebur128 import HopMeter
-from player.dsp.hearing import FAST_KEEP, FAST_TAKE, HOP_FRAMES, HOP_S, Hearing, to_lufs, to_power
-from player.dsp.startle import Judge, Onset, impulse_adjustment, prominence
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.hearing import FAST_KEEP, FAST_TAKE, HOP_FRAMES, HOP_S, Hearing, to_lufs, to_power
+from player.audio.dsp.startle import Judge, Onset, impulse_adjustment, prominence
 from tests.signals import RATE_HZ, Sound, pink, scaled, taps
 
 FLOOR = -80.0

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from player.dsp.limiter import LARGEST_NORM, Limiter
-from player.dsp.types import Block
+from player.audio.dsp.limiter import LARGEST_NORM, Limiter
+from player.audio.dsp.types import Block
 from tests.dsp.cut import Process, assert_same_bits_however_cut, run
 from tests.dsp.truepeak import true_peak_db
 from tests.signals import CALM, HAZARDS, between_samples, both, clipped, in_blocks, pink, rng_for, scaled, silence, tone

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from player.dsp.meter import LevelMeter
+from player.audio.dsp.level_meter import LevelMeter
 from tests.signals import both, dc, in_blocks, pink, silence, tone
 
 

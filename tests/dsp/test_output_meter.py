@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.adapters.ebur128 import HopMeter
-from player.dsp.chain import Chain
-from player.dsp.output_meter import Broken, OutputMeter
-from player.units import SILENCE_DB
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.output_meter import Broken, OutputMeter
+from player.core.units import SILENCE_DB
 from tests.dsp.hearing import TARGET, at_lufs, faded_in, played, rain, whispers
 from tests.rig import let_dc_through
 from tests.signals import Sound, dc, in_blocks, pink, rng_for, silence, with_part

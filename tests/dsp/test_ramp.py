@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.dsp.ramp import Ramp
-from player.dsp.types import Block
+from player.audio.dsp.ramp import Ramp
+from player.audio.dsp.types import Block
 from tests.dsp.cut import Process, assert_same_bits_however_cut, run
 from tests.signals import dc, in_blocks, pink, rng_for, silence
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from player.dsp.sanitise import Sanitiser
-from player.dsp.types import Block
+from player.audio.dsp.sanitise import Sanitiser
+from player.audio.dsp.types import Block
 from tests.dsp.cut import assert_same_bits_however_cut, run
 from tests.dsp.test_ramp import assert_rises_gently, levels_db
 from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, tone

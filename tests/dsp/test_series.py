@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.dsp.contract_loudness import Levels
-from player.dsp.series import MOST_COLUMNS, Series
-from player.units import SILENCE_DB
+from player.analysis.contract.figures import Levels
+from player.analysis.contract.timeline import MOST_COLUMNS, Series
+from player.core.units import SILENCE_DB
 
 
 def pushed(blocks: int, loud_at: int) -> Series:

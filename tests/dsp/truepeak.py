@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from player.dsp.types import Block
+from player.audio.dsp.types import Block
 
 
 def true_peak_db(sound: Block, oversampling: int = 16) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from player.clock import Now
+from player.core.clock import Now
 
 
 class FakeClock:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 
-from player.adapters.mqtt_link import Plan
-from player.wire.topics import Incoming
+from player.mqtt.connection import Plan
+from player.mqtt.topics import Incoming
 
 WAIT_S = 5.0
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from player.events import (
+from player.core.engine_orders import EngineOrder, Guard, Item, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.core.events import (
     ClauseBroken,
     EngineFaulted,
     EngineReport,
@@ -21,9 +22,8 @@ from player.events import (
     RampArrived,
     RanDry,
 )
-from player.orders import EngineOrder, Guard, Item, PlayItem, QueueItem, Quit, RampTo, Retune, Then
-from player.safety import FADE_DEPTH_DB, FALL_DEPTH_DB, MAX_RISE_DB_PER_S
-from player.units import SILENCE_DB
+from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB, MAX_RISE_DB_PER_S
+from player.core.units import SILENCE_DB
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from player.errors import StoreError
-from player.night.kept import RECORD, TRIES, Batch, Ended, Heard, Recalled, read_texts
+from player.core.errors import StoreError
+from player.session.memory.records import RECORD, TRIES, Batch, Ended, Heard, Recalled, read_texts
 
 
 class FakeMemoryStore:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from player.events import ScanMoved
+from player.core.events import ScanMoved
 
 
 class FakeScan:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from player.clock import Clock
-from player.dsp.types import Block
-from player.errors import SinkError, Underrun
-from player.units import CHANNELS, to_seconds
+from player.audio.dsp.types import Block
+from player.core.clock import Clock
+from player.core.errors import SinkError, Underrun
+from player.core.units import CHANNELS, to_seconds
 
 
 class FakeSink:

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from player.dsp.types import Block
-from player.units import CHANNELS, format_duration, to_frames, to_seconds
+from player.audio.dsp.types import Block
+from player.core.units import CHANNELS, format_duration, to_frames, to_seconds
 
 Maker = Callable[[int, int], Block]
 """Audio as a function: (first frame, number of frames) -> block. It must give the same for the same frames."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from player.errors import StoreError
-from player.measured import FileMark, Finding
+from player.core.errors import StoreError
+from player.core.measurement import FileMark, Finding
 
 
 class FakeStore:

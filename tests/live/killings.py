@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from player.settings import TARGET_LUFS
-from player.units import volume_to_db
+from player.core.settings.session import TARGET_LUFS
+from player.core.units import volume_to_db
 from tests.calm import whisper
 from tests.contract_check import Figures, figures
 from tests.live.bedroom import bedroom

@@ -7,9 +7,9 @@ import subprocess
 import time
 from typing import Any
 
-from player.adapters.mqtt import MqttLink
-from player.broker import MqttProtocol, MqttSettings
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.core.settings.mqtt import MqttProtocol, MqttSettings
+from player.mqtt.client import MqttLink
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import RealBroker
 
 WAIT_S = 10.0

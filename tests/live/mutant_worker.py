@@ -22,22 +22,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from player.adapters.ebur128 import HopMeter
-from player.adapters.ring_source import RingSource
-from player.adapters.scan_worker import measure_file
-from player.adapters.store import as_json, from_json
-from player.adapters.vlc_source import DecoderSettings, VlcDecoder
-from player.clock import Now
-from player.commands import Next, Play, Request
-from player.dsp.declick import LONGEST_FRAMES
-from player.engine import Engine, EngineSettings
-from player.events import Event, LibraryRead, News, Track
-from player.measured import Measured
-from player.rehearsal import Rehearsal, VirtualClock
-from player.safety import CEILING_DBTP
-from player.session import Session
-from player.settings import TARGET_LUFS, TIMER_OFF, Order, Playlist, Settings, VolumeSettings
-from player.units import db_to_gain
+from player.analysis.ebur128 import HopMeter
+from player.app.offline import Rehearsal, VirtualClock
+from player.audio.decoder.ring_source import RingSource
+from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
+from player.audio.dsp.declick import LONGEST_FRAMES
+from player.audio.engine import Engine, EngineSettings
+from player.core.clock import Now
+from player.core.commands import Next, Play, Request
+from player.core.events import Event, LibraryRead, News, Track
+from player.core.limits import CEILING_DBTP
+from player.core.measurement import Measured
+from player.core.settings.session import TARGET_LUFS, TIMER_OFF, Order, Playlist, Settings, VolumeSettings
+from player.core.units import db_to_gain
+from player.library.scan_worker import measure_file
+from player.session.controller import Session
+from player.storage.measurements_db import as_json, from_json
 from tests.contract_check import Click, figures
 from tests.live.mutation import Mutant, mutant, read_originals
 from tests.live.process import most_held_mb

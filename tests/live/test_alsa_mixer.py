@@ -8,11 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from player.adapters.alsa_mixer import LOOK_EVERY_S, MixerPin
-from player.adapters.alsa_sink import AlsaSink
-from player.caps import MixerLevel, MixerSettings
-from player.clock import SystemClock
-from player.errors import SinkError
+from player.audio.sinks.alsa import AlsaSink
+from player.audio.sinks.alsa_mixer import LOOK_EVERY_S, MixerPin
+from player.core.clock import SystemClock
+from player.core.errors import SinkError
+from player.core.settings.safety import MixerLevel, MixerSettings
 from tests.contracts.test_sink import BUFFER_S
 from tests.live.soundserver import SoundServer
 

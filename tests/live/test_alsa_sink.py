@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from player.adapters.alsa_sink import STALL_S, AlsaSink
-from player.clock import SystemClock
-from player.errors import SinkError, Underrun
+from player.audio.sinks.alsa import STALL_S, AlsaSink
+from player.core.clock import SystemClock
+from player.core.errors import SinkError, Underrun
 from tests.contracts.test_sink import BUFFER_S, DeviceContract, Rig, noise
 from tests.live.soundserver import MONO_PCM, NAMED_PCM, RATE_HZ, S32_PCM, Samples, SoundServer
 from tests.sound import beginning_s, clicks, gaps

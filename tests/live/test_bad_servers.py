@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from player.adapters.ring_source import RingSource
-from player.adapters.vlc_source import DecoderSettings, VlcDecoder
+from player.audio.decoder.ring_source import RingSource
+from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from tests.live.bad_server import BEHAVIOURS, NOISY, BadServer, full_backlog
 from tests.live.process import held_by
 from tests.material import encode, noise

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from player.settings import TARGET_LUFS
-from player.units import volume_to_db
+from player.core.settings.session import TARGET_LUFS
+from player.core.units import volume_to_db
 from tests.calm import whisper
 from tests.contract_check import figures
 from tests.live.broker import RealBroker

@@ -16,17 +16,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.adapters.mqtt import MqttLink
-from player.broker import MqttProtocol, MqttSettings
-from player.cli import client
-from player.clock import Now
-from player.commands import ReplyTo
-from player.errors import Refused
-from player.events import Answer, LibraryRead, News, Track
-from player.session import Session
-from player.settings import Playlist, Settings
-from player.wire import payloads, topics
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.cli.client import commands as client
+from player.cli.client import parsers
+from player.core.clock import Now
+from player.core.commands import ReplyTo
+from player.core.errors import Refused
+from player.core.events import Answer, LibraryRead, News, Track
+from player.core.settings.mqtt import MqttProtocol, MqttSettings
+from player.core.settings.session import Playlist, Settings
+from player.mqtt import payloads, topics
+from player.mqtt.client import MqttLink
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.session.controller import Session
 from tests.live.broker import RealBroker
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -101,7 +102,7 @@ class House:
     def lull(self, *argv: str) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of a client command."""
         parser = argparse.ArgumentParser(prog="lull")
-        client.add_parsers(parser.add_subparsers(required=True))
+        parsers.add_parsers(parser.add_subparsers(required=True))
         self._capsys.readouterr()
         args = parser.parse_args([*argv, "--host", "127.0.0.1", "--port", str(self.broker.port)])
         code = client.run(args)
@@ -241,8 +242,8 @@ def test_watch_prints_until_ctrl_c(house: House) -> None:
     """First what is retained, then what happens; Ctrl-C is a good end."""
     house.speaker("bedroom")
     code = (
-        "import argparse, sys; from player.cli import client; parser = argparse.ArgumentParser();"
-        "client.add_parsers(parser.add_subparsers()); args = parser.parse_args(); sys.exit(args.run(args))"
+        "import argparse, sys; from player.cli.client import parsers; parser = argparse.ArgumentParser();"
+        "parsers.add_parsers(parser.add_subparsers()); args = parser.parse_args(); sys.exit(args.run(args))"
     )
     command = [sys.executable, "-c", code, "watch", "--host", "127.0.0.1", "--port", str(house.broker.port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.safety import MAX_RISE_DB_PER_S
+from player.core.limits import MAX_RISE_DB_PER_S
 from tests import sound
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.broker import MqttProtocol
-from player.units import RATE_HZ
-from player.wire.entities import entry_key
+from player.core.settings.mqtt import MqttProtocol
+from player.core.units import RATE_HZ
+from player.mqtt.discovery.entities import entry_key
 from tests.live.broker import RealBroker
 from tests.live.daemon import PATIENCE_S, ROOT, Daemon, Heard, Listener
 from tests.wire import home_assistant

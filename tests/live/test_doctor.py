@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from player.adapters.alsa_probe import try_device
-from player.adapters.broker_probe import probe
-from player.broker import MqttSettings, TlsSettings
-from player.doctor.facts import Reached
+from player.cli.doctor.facts import Reached
+from player.cli.doctor.probes.alsa import try_device
+from player.cli.doctor.probes.broker import probe
+from player.core.settings.mqtt import MqttSettings, TlsSettings
 from tests.live.broker import RealBroker, free_port
 from tests.live.daemon import ROOT, Daemon, Listener
 from tests.live.soundserver import SoundServer

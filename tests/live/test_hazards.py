@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from player.safety import CEILING_DBTP
-from player.settings import TARGET_LUFS
-from player.units import db_to_gain, volume_to_db
+from player.core.limits import CEILING_DBTP
+from player.core.settings.session import TARGET_LUFS
+from player.core.units import db_to_gain, volume_to_db
 from tests.contract_check import figures
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener

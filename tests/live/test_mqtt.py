@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.mqtt import Broker, MqttLink, Plan
-from player.adapters.mqtt_self import client_id_of
-from player.broker import MqttProtocol, MqttSettings
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.core.settings.mqtt import MqttProtocol, MqttSettings
+from player.mqtt.client import Broker, MqttLink, Plan
+from player.mqtt.identity import client_id_of
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
 from tests.live.linkhouse import WAIT_S, House
 
@@ -186,7 +186,7 @@ def test_a_speaker_that_is_killed_is_offline(house: House) -> None:
     """The last will."""
     house.broker.start()
     code = (
-        "import sys, time; from player.adapters.mqtt import MqttLink; from player.broker import MqttSettings;"
+        "import sys, time; from player.mqtt.client import MqttLink; from player.core.settings.mqtt import MqttSettings;"
         "MqttLink(MqttSettings('127.0.0.1', int(sys.argv[1])), 'bedroom', lambda _: None).start(); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(house.broker.port)]) as speaker:

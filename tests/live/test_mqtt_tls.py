@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.mqtt import MqttLink
-from player.broker import MqttSettings, TlsSettings
 from player.cli.main import main
 from player.config import load
-from player.wire.topics import LinkDown, LinkUp
+from player.core.settings.mqtt import MqttSettings, TlsSettings
+from player.mqtt.client import MqttLink
+from player.mqtt.topics import LinkDown, LinkUp
 from tests.live.daemon import Daemon
 from tests.live.linkhouse import WAIT_S, House
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from player.adapters.mqtt import NEWS_EXPIRY_S
-from player.broker import MqttProtocol
-from player.cli.remote import Remote
-from player.wire.topics import Incoming, LinkDown, LinkUp
+from player.cli.client.request import Remote
+from player.core.settings.mqtt import MqttProtocol
+from player.mqtt.client import NEWS_EXPIRY_S
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
 from tests.live.linkhouse import WAIT_S, House
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from player.units import volume_to_db
+from player.core.units import volume_to_db
 from tests import sound
 from tests.levelled import level_db, programme_gain_db
 from tests.live.broker import RealBroker

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.store import FILE_NAME, SqliteStore
+from player.storage.measurements_db import FILE_NAME, SqliteStore
 from tests import sound
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from player.adapters.decoder_places import MOST_OF_A_QUARTER
-from player.adapters.vlc_source import VlcDecoder
-from player.safety import MAX_RISE_DB_PER_S
+from player.audio.decoder.slots import MOST_OF_A_QUARTER
+from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.core.limits import MAX_RISE_DB_PER_S
 from tests import sound
 from tests.live.broker import RealBroker
 from tests.live.daemon import ROOT, Daemon, Listener, boot_s

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.pipe_sink import STALL_S, PipeSink
-from player.clock import SystemClock
-from player.errors import SinkError
-from player.settings import TARGET_LUFS, PipeFormat
-from player.units import volume_to_db
+from player.audio.sinks.pipe import STALL_S, PipeSink
+from player.core.clock import SystemClock
+from player.core.errors import SinkError
+from player.core.settings.session import TARGET_LUFS, PipeFormat
+from player.core.units import volume_to_db
 from tests import sound
 from tests.contract_check import figures
 from tests.levelled import level_db, programme_gain_db

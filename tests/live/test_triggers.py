@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from player.broker import MqttProtocol
-from player.triggers.rules import DEBOUNCE_S
+from player.core.settings.mqtt import MqttProtocol
+from player.mqtt.triggers.rules import DEBOUNCE_S
 from tests.live.broker import RealBroker
 from tests.live.daemon import ROOT, Daemon, Listener
 from tests.material import sine, write_wav

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.adapters.wav_sink import FRAME_BYTES, HEADER_BYTES, WavSink, wav_header
+from player.audio.sinks.wav import FRAME_BYTES, HEADER_BYTES, WavSink, wav_header
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -20,7 +20,7 @@ ENDLESS_WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from player.adapters.wav_sink import WavSink
+from player.audio.sinks.wav import WavSink
 sink = WavSink(Path(sys.argv[1]))
 sink.open()
 while True:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from player.clock import Now
-from player.settings import DAYS, Entry
+from player.core.clock import Now
+from player.core.settings.session import DAYS, Entry
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.night.schedule import moment_of, next_start
+from player.session.schedule.planner import moment_of, next_start
 from tests.night.material import BERLIN, KATHMANDU, LORD_HOWE, NEW_YORK, entry, local
 
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.clock import Now, moved
-from player.night.schedule import HISTORY_S, KEPT, Due, Missed, Planner
-from player.settings import Entry
+from player.core.clock import Now, moved
+from player.core.settings.session import Entry
+from player.session.schedule.planner import HISTORY_S, KEPT, Due, Missed, Planner
 from tests.night.material import BERLIN, KATHMANDU, LORD_HOWE, NEW_YORK, at, entry
 
 CATCH_UP_S = 20 * 60.0

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import pytest
 
-from player.events import Track
-from player.night.kept import Heard, How
-from player.night.memory import Memory
-from player.night.rotation import SET_ASIDE_PLAYS, Rotation
-from player.settings import Order
+from player.core.events import Track
+from player.core.settings.session import Order
+from player.session.memory.memory import Memory
+from player.session.memory.records import Heard, How
+from player.session.memory.rotation import SET_ASIDE_PLAYS, Rotation
 
 LIST = "whispers"
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)

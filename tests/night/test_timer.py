@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.night.timer import SleepTimer
-from player.settings import MAX_TIMER_S, TIMER_END_OF_TRACK, TIMER_OFF, TimerMode, TimerSetting
+from player.core.settings.session import MAX_TIMER_S, TIMER_END_OF_TRACK, TIMER_OFF, TimerMode, TimerSetting
+from player.session.sleep_timer import SleepTimer
 
 MINUTE = 60.0
 START_S = 5_000.0

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.clock import Now
-from player.night.schedule import Due, Missed, Planner, moment_of
-from player.settings import Entry
+from player.core.clock import Now
+from player.core.settings.session import Entry
+from player.session.schedule.planner import Due, Missed, Planner, moment_of
 from tests.night.material import BERLIN, KATHMANDU, LORD_HOWE, NEW_YORK, entry
 
 ZONES = (BERLIN, NEW_YORK, LORD_HOWE, KATHMANDU, ZoneInfo("Asia/Beirut"), ZoneInfo("Africa/Casablanca"))

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from player.clock import Now, elapsed_s
-from player.commands import Command, ReplyTo, Request
-from player.events import Answer, Event, LibraryRead, News, Track
-from player.night.kept import Batch, Recalled
-from player.outcome import Outcome
-from player.session import WAKE_S, Message, Session
-from player.settings import Settings
-from player.states import State
+from player.core.clock import Now, elapsed_s
+from player.core.commands import Command, ReplyTo, Request
+from player.core.events import Answer, Event, LibraryRead, News, Track
+from player.core.settings.session import Settings
+from player.core.states import State
+from player.session.controller import WAKE_S, Message, Session
+from player.session.memory.records import Batch, Recalled
+from player.session.outcome import Outcome
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
 

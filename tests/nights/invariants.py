@@ -11,13 +11,13 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from player.commands import Stop
-from player.events import Snapshot
-from player.night.schedule import moment_of
-from player.safety import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
-from player.session import WAKE_S
-from player.states import State
-from player.units import SILENCE_DB, volume_to_db
+from player.core.commands import Stop
+from player.core.events import Snapshot
+from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
+from player.core.states import State
+from player.core.units import SILENCE_DB, volume_to_db
+from player.session.controller import WAKE_S
+from player.session.schedule.planner import moment_of
 from tests.nights.remembering import Died, Remembering
 from tests.nights.stories import DEATH, Happening, Story
 

@@ -10,13 +10,13 @@ import math
 
 import numpy as np
 
-from player.dsp.chain import Chain
-from player.dsp.declick import Declick
-from player.dsp.guard import Guard
-from player.dsp.hearing import HOP_FRAMES
-from player.dsp.limiter import Limiter
-from player.dsp.output_meter import Broken, OutputMeter
-from player.dsp.types import Block, MakePowerMeter
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.declick import Declick
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.hearing import HOP_FRAMES
+from player.audio.dsp.limiter import Limiter
+from player.audio.dsp.output_meter import Broken, OutputMeter
+from player.audio.dsp.types import Block, MakePowerMeter
 
 
 class OpenDeclick(Declick):

@@ -14,19 +14,19 @@ from unittest.mock import patch
 
 import numpy as np
 
-from player.adapters.ebur128 import HopMeter
-from player.adapters.vlc_source import VlcDecoder
-from player.cli.measuring import MeasuredLibrary
-from player.clock import Clock, Now
-from player.commands import Command, Play, Request
-from player.dsp.chain import Chain
-from player.dsp.types import Block
-from player.engine import Engine, EngineSettings
-from player.events import Event, News
-from player.rehearsal import Rehearsal, VirtualClock
-from player.safety import CEILING_DBTP
-from player.session import Session
-from player.settings import TARGET_LUFS, TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
+from player.analysis.ebur128 import HopMeter
+from player.app.offline import Rehearsal, VirtualClock
+from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.types import Block
+from player.audio.engine import Engine, EngineSettings
+from player.cli.measure_first import MeasuredLibrary
+from player.core.clock import Clock, Now
+from player.core.commands import Command, Play, Request
+from player.core.events import Event, News
+from player.core.limits import CEILING_DBTP
+from player.core.settings.session import TARGET_LUFS, TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
+from player.session.controller import Session
 from tests.nightmare import Night
 from tests.nights.open_chain import OpenChain
 from tests.signals import RATE_HZ, Sound, frames_of
@@ -117,7 +117,7 @@ def play(night: Night, *, is_open: bool = False, volume: int = 100, meddle: Medd
     engine_settings = EngineSettings(
         FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True
     )
-    with patch("player.engine.Chain", OpenChain if is_open else Chain):
+    with patch("player.audio.engine.Chain", OpenChain if is_open else Chain):
         engine = Engine(sink, VlcDecoder(), clock, rehearsal.report, engine_settings)
     rehearsal.attach(engine)
     rehearsal.tell(Request(Play("night", volume, TIMER_OFF), "test"))

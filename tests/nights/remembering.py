@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from player.night.kept import Batch
-from player.session import NewSettings, Session, Shutdown
-from player.settings import Settings
+from player.core.settings.session import Settings
+from player.session.controller import NewSettings, Session, Shutdown
+from player.session.memory.records import Batch
 from tests.fakes.engine import FakeEngine
 from tests.fakes.memory import FakeMemoryStore
 from tests.nights.harness import Nights

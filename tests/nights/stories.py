@@ -13,8 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from player.caps import NightCap, SessionSettings, Taper
-from player.commands import (
+from player.core.commands import (
     AllowAgain,
     Command,
     ExtendTimer,
@@ -36,8 +35,9 @@ from player.commands import (
     Toggle,
     Tonight,
 )
-from player.events import ClauseBroken, EngineFaulted
-from player.settings import (
+from player.core.events import ClauseBroken, EngineFaulted
+from player.core.settings.safety import NightCap, SessionSettings, Taper
+from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from player.caps import GuardMode, GuardSettings, NightCap
-from player.commands import ExtendTimer, Pause, Play, Resume, SetTimer, SetVolume, Stop
-from player.orders import Guard, RampTo
-from player.session import NewSettings
-from player.settings import TIMER_OFF, Entry, Playlist, Settings, TimerSetting, VolumeSettings
-from player.states import State
-from player.units import volume_to_db
+from player.core.commands import ExtendTimer, Pause, Play, Resume, SetTimer, SetVolume, Stop
+from player.core.engine_orders import Guard, RampTo
+from player.core.settings.safety import GuardMode, GuardSettings, NightCap
+from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, TimerSetting, VolumeSettings
+from player.core.states import State
+from player.core.units import volume_to_db
+from player.session.controller import NewSettings
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.caps import NightCap, SessionSettings, Taper
-from player.commands import ExtendTimer, NeverAgain, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
-from player.session import NewSettings
-from player.settings import (
+from player.core.commands import ExtendTimer, NeverAgain, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.core.settings.safety import NightCap, SessionSettings, Taper
+from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
@@ -19,9 +18,10 @@ from player.settings import (
     Settings,
     TimerSetting,
     VolumeSettings,
-)  # fmt: skip
-from player.states import State
-from player.units import SILENCE_DB, volume_to_db
+)
+from player.core.states import State
+from player.core.units import SILENCE_DB, volume_to_db
+from player.session.controller import NewSettings
 from tests.nights.harness import Nights
 from tests.nights.remembering import Remembering
 

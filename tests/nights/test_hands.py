@@ -7,8 +7,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from player.caps import SessionSettings
-from player.commands import (
+from player.core.commands import (
     Command,
     ExtendTimer,
     Next,
@@ -24,12 +23,13 @@ from player.commands import (
     Toggle,
     Tonight,
 )
-from player.events import Progressed
-from player.session import NewSettings
-from player.settings import Entry, FadeSettings, Playlist, Settings, TimerSetting
-from player.states import State
-from player.unheard import NO_SOUND_S
-from player.units import SILENCE_DB
+from player.core.events import Progressed
+from player.core.settings.safety import SessionSettings
+from player.core.settings.session import Entry, FadeSettings, Playlist, Settings, TimerSetting
+from player.core.states import State
+from player.core.units import SILENCE_DB
+from player.session.controller import NewSettings
+from player.session.silence_alarm import NO_SOUND_S
 from tests.nights.harness import Nights
 from tests.nights.remembering import Remembering
 

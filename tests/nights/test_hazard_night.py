@@ -13,12 +13,12 @@ from fcntl import LOCK_EX, flock
 
 import pytest
 
-from player.clock import Now
-from player.commands import Command, Next, Pause, Resume, Seek, SetVolume
-from player.dsp.crossfade import overlap_s
-from player.safety import CEILING_DBTP
-from player.settings import TARGET_LUFS
-from player.units import db_to_gain
+from player.audio.dsp.crossfade import overlap_s
+from player.core.clock import Now
+from player.core.commands import Command, Next, Pause, Resume, Seek, SetVolume
+from player.core.limits import CEILING_DBTP
+from player.core.settings.session import TARGET_LUFS
+from player.core.units import db_to_gain
 from tests.contract_check import Figures, Touch, figures, raised_ki, touch
 from tests.nightmare import EMPTY, TEXT, Night, night
 from tests.nights.played import FADES, Played, play

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.commands import Pause, Play, Resume, SetVolume, Stop
-from player.events import ClauseBroken, EngineFaulted
-from player.setbacks import Setbacks
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting
-from player.states import State
-from player.units import SILENCE_DB, volume_to_db
+from player.core.commands import Pause, Play, Resume, SetVolume, Stop
+from player.core.events import ClauseBroken, EngineFaulted
+from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting
+from player.core.states import State
+from player.core.units import SILENCE_DB, volume_to_db
+from player.session.dropout_backoff import Setbacks
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

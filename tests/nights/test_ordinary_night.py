@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from player.commands import (
+from player.core.commands import (
     ExtendTimer,
     Next,
     Pause,
@@ -20,10 +20,9 @@ from player.commands import (
     Stop,
     Toggle,
 )
-from player.events import EngineFaulted, LibraryRead, Track
-from player.orders import RampTo, Then
-from player.session import Shutdown
-from player.settings import (
+from player.core.engine_orders import RampTo, Then
+from player.core.events import EngineFaulted, LibraryRead, Track
+from player.core.settings.session import (
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,
@@ -33,8 +32,9 @@ from player.settings import (
     Settings,
     TimerSetting,
 )
-from player.states import State
-from player.units import SILENCE_DB, volume_to_db
+from player.core.states import State
+from player.core.units import SILENCE_DB, volume_to_db
+from player.session.controller import Shutdown
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

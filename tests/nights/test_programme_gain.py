@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.commands import Next, Play, Seek
-from player.events import LibraryRead, Track
-from player.measured import Measured
-from player.orders import Item, PlayItem, QueueItem
-from player.safety import MAX_GAIN_DB
-from player.session import NewSettings
-from player.settings import LimitSettings, Order, Playlist, Settings
+from player.core.commands import Next, Play, Seek
+from player.core.engine_orders import Item, PlayItem, QueueItem
+from player.core.events import LibraryRead, Track
+from player.core.limits import MAX_GAIN_DB
+from player.core.measurement import Measured
+from player.core.settings.session import LimitSettings, Order, Playlist, Settings
+from player.session.controller import NewSettings
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

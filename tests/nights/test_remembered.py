@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.commands import ExtendTimer, NeverAgain, Next, Pause, Play, Resume, SetSchedule, SetVolume, Stop
-from player.night.kept import How
-from player.settings import Entry, Order, Playlist, Settings, TimerSetting, VolumeSettings
-from player.states import State
-from player.units import volume_to_db
+from player.core.commands import ExtendTimer, NeverAgain, Next, Pause, Play, Resume, SetSchedule, SetVolume, Stop
+from player.core.settings.session import Entry, Order, Playlist, Settings, TimerSetting, VolumeSettings
+from player.core.states import State
+from player.core.units import volume_to_db
+from player.session.memory.records import How
 from tests.nights.harness import later
 from tests.nights.remembering import Died, Remembering
 

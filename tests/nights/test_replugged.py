@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from player.adapters.alsa_mixer import MixerPin
-from player.adapters.alsa_sink import AlsaSink
-from player.adapters.ebur128 import HopMeter
-from player.caps import MixerLevel, MixerSettings
-from player.engine import Engine, EngineSettings
-from player.events import EngineReport, OutputFound, OutputLost
-from player.orders import Crossing, Item, PlayItem, RampTo
+from player.analysis.ebur128 import HopMeter
+from player.audio.engine import Engine, EngineSettings
+from player.audio.sinks.alsa import AlsaSink
+from player.audio.sinks.alsa_mixer import MixerPin
+from player.core.engine_orders import Crossing, Item, PlayItem, RampTo
+from player.core.events import EngineReport, OutputFound, OutputLost
+from player.core.settings.safety import MixerLevel, MixerSettings
 from tests.fakes.alsa import FakeCard, FakeControl, FakeMixers, FakePcm
 from tests.fakes.clock import FakeClock
 from tests.fakes.source import FakeDecoder
@@ -34,9 +34,9 @@ class Room:
         self.mixers = FakeMixers({})
         self.steps_at_open: list[list[int]] = []
         self.reports: list[EngineReport] = []
-        monkeypatch.setattr("player.adapters.alsa_sink.alsaaudio.PCM", self._open)
-        monkeypatch.setattr("player.adapters.alsa_mixer.alsaaudio.Mixer", self.mixers.open)
-        monkeypatch.setattr("player.adapters.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
+        monkeypatch.setattr("player.audio.sinks.alsa.alsaaudio.PCM", self._open)
+        monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.Mixer", self.mixers.open)
+        monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
         pin = MixerPin(MixerSettings("PCM", MixerLevel(80.0)), DEVICE, lambda _: None)
         sink = AlsaSink(DEVICE, 0.3, self.clock, pin)
         settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, 1.0)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.commands import Play, Stop
-from player.events import EngineFaulted, Tamed
-from player.settings import Playlist, Settings, TimerSetting
+from player.core.commands import Play, Stop
+from player.core.events import EngineFaulted, Tamed
+from player.core.settings.session import Playlist, Settings, TimerSetting
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 30, tzinfo=UTC)

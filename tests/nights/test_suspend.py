@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.commands import Play
-from player.settings import Entry, Playlist, Settings, TimerSetting
-from player.states import State
-from player.units import SILENCE_DB
+from player.core.commands import Play
+from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
+from player.core.states import State
+from player.core.units import SILENCE_DB
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=ZoneInfo("Asia/Kathmandu"))

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.commands import Play, Stop
-from player.events import EVENT_TYPES, Tamed
-from player.settings import TIMER_OFF, Playlist, Settings
+from player.core.commands import Play, Stop
+from player.core.events import EVENT_TYPES, Tamed
+from player.core.settings.session import TIMER_OFF, Playlist, Settings
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.settings import Entry, Playlist, Settings, TimerSetting
+from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
 from tests.nights.harness import Nights, later
 
 NIGHTS = 365

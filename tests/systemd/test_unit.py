@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from player.watch import Heartbeat
+from player.system.watchdog import Heartbeat
 
 UNIT = Path(__file__).parents[2] / "systemd" / "lull.service"
 PROGRAM = "/usr/bin/lull"
@@ -136,7 +136,7 @@ def allowed_again() -> set[str]:
 
 
 def test_nothing_in_here_can_set_the_clock() -> None:
-    """Nor read it by adjtimex: `player.adapters.timesync` asks timedated then, over a unix socket."""
+    """Nor read it by adjtimex: `player.system.clock_trust` asks timedated then, over a unix socket."""
     assert single("ProtectClock") == "yes"
     assert "AF_UNIX" in single("RestrictAddressFamilies")
     assert not {"adjtimex", "clock_adjtime", "clock_settime"} & allowed_again()

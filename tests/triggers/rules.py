@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from player.config import parse
-from player.triggers.rules import Trigger, TriggerSettings
+from player.mqtt.triggers.rules import Trigger, TriggerSettings
 
 HEAD = "device: bedroom\nmqtt: {groups: [upstairs]}\nplaylists: {rain: {paths: [/srv/rain]}}\n"
 

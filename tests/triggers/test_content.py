@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.triggers.content import MAX_BYTES, Nothing, read_path, show_path, value_in
+from player.mqtt.triggers.content import MAX_BYTES, Nothing, read_path, show_path, value_in
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ import pytest
 from player.cli.main import main
 from player.cli.triggers import judge
 from player.config import parse
-from player.config.triggers import TRIGGER
-from player.states import State
-from player.triggered import Standing
-from player.triggers.rules import DEBOUNCE_S, TriggerSettings
-from player.triggers.watch import Ruling
-from player.wire import topics
-from player.wire.topics import Incoming, Topics
+from player.config.schema_triggers import TRIGGER
+from player.core.states import State
+from player.mqtt import topics
+from player.mqtt.topics import Incoming, Topics
+from player.mqtt.triggers.conditions import Ruling
+from player.mqtt.triggers.gate import Standing
+from player.mqtt.triggers.rules import DEBOUNCE_S, TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import HEAD
 

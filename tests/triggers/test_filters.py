@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.triggers.filters import check_filter, check_topic, covers, fewest, matches, overlaps
+from player.mqtt.triggers.filters import check_filter, check_topic, covers, fewest, matches, overlaps
 
 TOPICS = ["/".join(levels) for size in (1, 2, 3) for levels in itertools.product(("a", "b", ""), repeat=size)]
 FILTERS = sorted(

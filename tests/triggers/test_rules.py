@@ -6,8 +6,8 @@ from datetime import time
 
 import pytest
 
-from player.triggers.content import Scalar
-from player.triggers.rules import Beyond, DayPart, Glob, as_number, is_same
+from player.mqtt.triggers.content import Scalar
+from player.mqtt.triggers.rules import Beyond, DayPart, Glob, as_number, is_same
 
 
 @pytest.mark.parametrize(

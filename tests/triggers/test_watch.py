@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.triggers.watch import BURST, BURST_PER_S, Ruling, Verdict, Watch
-from player.wire.topics import Incoming
+from player.mqtt.topics import Incoming
+from player.mqtt.triggers.conditions import BURST, BURST_PER_S, Ruling, Verdict, Watch
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import rule
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.announced import DiscoveryMode, DiscoverySettings, Identity
-from player.commands import (
+from player.core.commands import (
     AllowAgain,
     ExtendTimer,
     NeverAgain,
@@ -29,14 +28,16 @@ from player.commands import (
     Stop,
     Toggle,
 )
-from player.errors import Refused
-from player.events import EVENT_TYPES, EntryState, Snapshot
-from player.settings import TIMER_OFF, TimerSetting
-from player.states import State
-from player.wire import media, payloads
-from player.wire.discovery import Speaker, announcement, root_of, without_vanished
-from player.wire.entities import STATE_WORDS, Shown, entry_key, slug
-from player.wire.topics import Incoming, Topics, parse
+from player.core.errors import Refused
+from player.core.events import EVENT_TYPES, EntryState, Snapshot
+from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.core.settings.session import TIMER_OFF, TimerSetting
+from player.core.states import State
+from player.mqtt import payloads
+from player.mqtt.discovery import media_player as media
+from player.mqtt.discovery.entities import STATE_WORDS, Shown, entry_key, slug
+from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
+from player.mqtt.topics import Incoming, Topics, parse
 from tests.wire import home_assistant
 from tests.wire.shots import PLAYING, shot
 

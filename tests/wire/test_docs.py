@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from player.wire import payloads
-from player.wire.topics import Incoming, Topics, parse
-from player.wire.verbs import VERBS
+from player.mqtt import payloads
+from player.mqtt.topics import Incoming, Topics, parse
+from player.mqtt.verbs import VERBS
 from tests.wire.shots import PLAYING
 
 DOC = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text(encoding="utf-8")

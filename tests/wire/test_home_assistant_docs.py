@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from player.announced import DiscoveryMode, DiscoverySettings, Identity
-from player.commands import ExtendTimer, Play, Stop, Toggle
 from player.config import parse as parse_config
-from player.config.discovery import DISCOVERY
-from player.events import EVENT_TYPES
-from player.wire.discovery import Speaker, announcement
-from player.wire.entities import Shown
-from player.wire.topics import Incoming, Topics, parse
+from player.config.schema_discovery import DISCOVERY
+from player.core.commands import ExtendTimer, Play, Stop, Toggle
+from player.core.events import EVENT_TYPES
+from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.mqtt.discovery.entities import Shown
+from player.mqtt.discovery.messages import Speaker, announcement
+from player.mqtt.topics import Incoming, Topics, parse
 from tests.wire import home_assistant
 
 DOC = (Path(__file__).parents[2] / "docs" / "home-assistant.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from player.events import Snapshot
-from player.wire.pacing import Pacer
+from player.core.events import Snapshot
+from player.mqtt.state_throttle import Pacer
 from tests.wire.shots import ENDS, PLAYING, shot
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from player import __version__
-from player.commands import ReplyTo
-from player.events import Answer, News
-from player.wire import payloads
+from player.core.commands import ReplyTo
+from player.core.events import Answer, News
+from player.mqtt import payloads
 from tests.wire.shots import CET, PLAYING, shot
 
 WALL = datetime(2026, 1, 31, 22, 45, 1, 999_999, tzinfo=CET)

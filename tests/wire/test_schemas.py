@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from player.commands import ReplyTo
-from player.events import EVENT_TYPES, Answer, News
-from player.wire import payloads
+from player.core.commands import ReplyTo
+from player.core.events import EVENT_TYPES, Answer, News
+from player.mqtt import payloads
 from tests import schemas
 from tests.wire.shots import ENDS, PLAYING, shot
 from tests.wire.test_docs import first_cells, section
@@ -106,6 +106,6 @@ def test_the_documented_events_are_those_of_the_schema() -> None:
 def test_the_schemas_are_shipped_with_the_package() -> None:
     """Whoever installs lull has them; their version is that of the payloads."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["tool"]["setuptools"]["package-data"]["player.wire"] == ["schema/*.json"]
+    assert project["tool"]["setuptools"]["package-data"]["player.mqtt"] == ["schema/*.json"]
     for kind in schemas.KINDS:
         assert schemas.schema(kind)["properties"].get("v", {"const": payloads.FORMAT}) == {"const": payloads.FORMAT}

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.commands import Pause, Play, ReplyTo, Request, SetVolume
-from player.errors import Refused
-from player.wire.topics import Incoming, Topics, parse, reply_to
-from player.wire.verbs import VERBS
+from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume
+from player.core.errors import Refused
+from player.mqtt.topics import Incoming, Topics, parse, reply_to
+from player.mqtt.verbs import VERBS
 
 TOPICS = Topics("lull", "bedroom", ("upstairs",))
 

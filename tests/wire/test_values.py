@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from player.errors import Refused
-from player.settings import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
-from player.wire import values
+from player.core.errors import Refused
+from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.mqtt import payload_values as values
 
 
 def refusal(payload: bytes) -> str:

@@ -6,7 +6,7 @@ from datetime import time
 
 import pytest
 
-from player.commands import (
+from player.core.commands import (
     AllowAgain,
     Command,
     ExtendTimer,
@@ -29,10 +29,10 @@ from player.commands import (
     Toggle,
     Tonight,
 )
-from player.errors import Refused
-from player.settings import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
-from player.wire.values import read
-from player.wire.verbs import VERBS, to_command
+from player.core.errors import Refused
+from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.mqtt.payload_values import read
+from player.mqtt.verbs import VERBS, to_command
 
 FORMS: list[tuple[str, bytes, Command]] = [
     ("play", b"", Play()),

@@ -1,1 +1,0 @@
-"""Doors to the world: one file for each foreign library or service."""

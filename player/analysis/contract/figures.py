@@ -1,0 +1,146 @@
+"""What an examination yields: a figure with its limit, and when it was broken. Frozen, on any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Powers: TypeAlias = npt.NDArray[np.float64]
+
+MOST_TIMES: Final = 20
+"""So many offences are listed; they are counted all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One thing that was measured.
+
+    Attributes:
+        clause: C1 to C10.
+        text: what was measured, for people.
+        value: the worst of it; None where there was nothing to measure, such as the level of silence.
+        unit: of value and limit; empty for a count.
+        limit: ``value`` may not be more.
+        holds: whether it is not.
+        at: when it was more, seconds from the start, the first 20.
+    """
+
+    clause: str
+    text: str
+    value: float | None
+    unit: str
+    limit: float
+    holds: bool
+    at: tuple[float, ...] = ()
+
+
+class Offences:
+    """Counts, and remembers the first times; those within ``apart_s`` of the last one are the same."""
+
+    def __init__(self, apart_s: float = 0.0) -> None:
+        self.count = 0
+        self.at: list[float] = []
+        self._apart_s = apart_s
+        self._last_s = -1e9
+
+    def add(self, at_s: float, count: int = 1) -> None:
+        """It happened at that time."""
+        if at_s - self._last_s > self._apart_s and len(self.at) < MOST_TIMES:
+            self.at.append(round(at_s, 3))
+        self._last_s = at_s
+        self.count += count
+
+    def figure(self, clause: str, text: str) -> Figure:
+        """None may happen."""
+        return Figure(clause, text, float(self.count), "", 0.0, self.count == 0, tuple(self.at))
+
+
+class Worst:
+    """The largest value, and the times at which it was over the limit.
+
+    Args:
+        limit: what may be reached and not exceeded.
+        tolerance: of the measuring, not of the promise.
+    """
+
+    def __init__(self, limit: float, tolerance: float = 0.0) -> None:
+        self.value = float("-inf")
+        self.limit = limit
+        self._tolerance = tolerance
+        self._offences = Offences(apart_s=1.0)
+
+    def see(self, value: float, at_s: float) -> None:
+        """One more value."""
+        self.value = max(self.value, value)
+        if value - self.limit > self._tolerance:
+            self._offences.add(at_s)
+
+    def figure(self, clause: str, text: str, unit: str) -> Figure:
+        """The result."""
+        value = None if self.value == float("-inf") else self.value
+        return Figure(clause, text, value, unit, self.limit, self._offences.count == 0, tuple(self._offences.at))
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """A block as it was heard: K-weighted powers, summed over the channels.
+
+    Attributes:
+        hops: of each hop of 5 ms.
+        momentary: over the last 400 ms, every 10 ms.
+        short_term: over the last 3 s, every 10 ms.
+        has_startled: whether a startle event was found in it.
+        is_over: whether it broke C3.
+    """
+
+    hops: Powers
+    momentary: Powers
+    short_term: Powers
+    has_startled: bool
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The volume during a block.
+
+    Attributes:
+        level_db: the ramp at its end, -inf for silence.
+        full_db: the highest of the ramp at both ends and its target: what C3 counts as the volume.
+        room_db: the lowest target since silence; what the room hides hangs on it. 0 before the first sound.
+    """
+
+    level_db: float
+    full_db: float
+    room_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrackHeard:
+    """What was heard of a track while it was the current one; levels are at the volume of the night, -inf for silence.
+
+    Attributes:
+        began_s: when, seconds from the start.
+        heard_s: for how long.
+        gain_db: its programme gain.
+        is_measured: whether its level is known from a scan.
+        is_calm: nothing in it broke C1 or C3 before the guard.
+        lowered_percent: how much of its time it was lowered by more than 0.5 dB.
+        integrated_lufs: I before and after the guard.
+        range_lu: LRA before and after the guard.
+    """
+
+    item_id: int
+    title: str
+    uri: str
+    began_s: float
+    heard_s: float
+    gain_db: float
+    is_measured: bool
+    is_calm: bool
+    lowered_percent: float
+    integrated_lufs: tuple[float, float]
+    range_lu: tuple[float, float]

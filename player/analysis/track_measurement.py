@@ -1,0 +1,83 @@
+"""Measures a decoded track: sound in, block by block, and at the end a `player.core.measurement.Measured`.
+
+Runs on the thread that owns the object. Each block goes through the same `Sanitiser` as when it is played, and from
+there into powers of 5 ms hops, which are kept: 0.8 kB a second, so a file of ten hours takes 29 MB. All else follows
+from the powers once the sound is over, in pieces of bounded size (`player.analysis.loudness`,
+`player.analysis.startle_search`), because what a surprise is depends on how loud the rest turned out to be.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+import numpy as np
+
+from player.analysis.ebur128 import HopMeter
+from player.analysis.loudness import Loudness, measure_loudness
+from player.analysis.startle_search import Calm, find_surprises
+from player.analysis.true_peak import TruePeak
+from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
+from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
+from player.audio.dsp.types import Block
+from player.core.measurement import Measured
+from player.core.units import CHANNELS, to_frames, to_seconds
+
+LONGEST_S: Final = 12 * 3600.0
+"""Of anything longer the first twelve hours are measured: a file without an end must not fill the memory."""
+
+
+class Measurer:
+    """One track.
+
+    Attributes:
+        frames: so many were added.
+    """
+
+    def __init__(self) -> None:
+        assert LOOK_AHEAD_FRAMES == HOP_FRAMES, "the sanitiser is late by one hop, which is left out"
+        self.frames = 0
+        self._sanitiser = Sanitiser()
+        self._meter = HopMeter(HOP_FRAMES)
+        self._peak = TruePeak()
+        self._powers = array("f")
+        self._rest: Block = np.empty((0, CHANNELS), np.float32)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether nothing more needs to be added."""
+        return self.frames >= to_frames(LONGEST_S)
+
+    def add(self, block: Block) -> None:
+        """Measure more of the sound: shape (frames, 2) as decoded, any length; a second at a time is cheap."""
+        self.frames += len(block)
+        good = self._sanitiser.process(block)
+        self._peak.add(good)
+        if len(self._rest):
+            good = np.concatenate((self._rest, good))
+        whole = len(good) // HOP_FRAMES * HOP_FRAMES
+        self._rest = good[whole:]
+        self._powers.extend(self._meter.powers(good[:whole]))
+
+    def finish(self) -> Measured:
+        """What was found out."""
+        self._peak.finish()
+        powers = np.frombuffer(self._powers, np.float32)[1:]
+        loudness = measure_loudness(powers)
+        calm = find_surprises(powers, loudness)
+        return self._measured(loudness, calm)
+
+    def _measured(self, loudness: Loudness, calm: Calm) -> Measured:
+        return Measured(
+            duration_s=to_seconds(self.frames),
+            integrated_lufs=to_lufs(loudness.integrated),
+            programme_lufs=to_lufs(loudness.programme),
+            range_lu=loudness.range_lu,
+            max_momentary_lufs=to_lufs(loudness.max_momentary),
+            max_short_lufs=to_lufs(loudness.max_short),
+            calm_short_lufs=to_lufs(calm.max_short),
+            true_peak_dbtp=self._peak.peak_dbtp,
+            habitual_lufs=to_lufs(calm.habitual),
+            surprises=calm.surprises,
+            faults=self._sanitiser.faults,
+        )

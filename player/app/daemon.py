@@ -1,0 +1,273 @@
+"""The app: the only module that knows session, engine and adapters. It wires them, and turns the one inbox.
+
+Threads: the main thread waits in the inbox, hands each message to the session and carries the outcome out, orders
+first; the engine thread renders; the librarian's threads look into folders, because a share may hang; paho and libVLC
+have their own. Everything that crosses goes through the inbox or the engine's order queue.
+
+Parts start in order (signals, engine, librarian, broker, READY) and stop in reverse. The daemon never waits for the
+broker, the network or the clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from player.app.inbox import Inbox
+from player.app.parts import Inbound, Parts, Quit, Reload
+from player.audio.engine import Engine, EngineSettings
+from player.config import Config, differences, load
+from player.core import engine_orders as orders
+from player.core.clock import Now
+from player.core.commands import Request, Stop
+from player.core.errors import ConfigError
+from player.core.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
+from player.core.states import State
+from player.library.reader import Librarian
+from player.library.scan_queue import Measuring
+from player.mqtt.gateway import Post
+from player.mqtt.intake import Desk
+from player.mqtt.lanes import Refusal
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.triggers.gate import Standing, Triggered
+from player.mqtt.triggers.mailbox import Knock
+from player.session.controller import Message, NewSettings, Session, Shutdown, Trouble
+from player.session.outcome import Outcome
+from player.system.watchdog import Heartbeat
+
+log = logging.getLogger("lull")
+
+QUIT_MARGIN_S: Final = 0.5
+"""So long after its fade the daemon ends, even where the engine does not say that it is silent."""
+DIARY_STOP_S: Final = 0.5
+
+
+class App:
+    """The daemon.
+
+    Args:
+        config: what to do.
+        parts: what to do it with.
+        watchers: told the snapshot after each turn of the inbox; must be quick.
+    """
+
+    def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
+        self._desk = Desk()
+        self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._desk.lane_of)
+        self._config = config
+        self._state_dir = config.state_dir
+        self._parts = parts
+        self._watchers = tuple(watchers)
+        self._diary = parts.make_diary(self.inbox.put)
+        rng = random.Random()  # noqa: S311 - choosing tracks, no secret
+        recalled = replace(self._diary.recall(), has_crashed=parts.has_crashed)
+        self._session = Session(config.settings, rng, recalled)
+        sink = parts.make_sink(config.audio, self.inbox.put)
+        engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
+        self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
+        self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
+        self._librarian = Librarian(parts.library, self.inbox.put, parts.recognise)
+        self._scan = parts.make_scan(self.inbox.put)
+        self._measuring = Measuring()
+        self._triggered = Triggered(config.triggers, self.inbox.put)
+        self._post = Post(parts.make_link, parts.identity, self._desk, self._triggered, self.inbox.put)
+        self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
+        self._quit_by_s: float | None = None
+        self._status = ""
+
+    def run(self) -> None:
+        """Start, turn until told to quit, stop."""
+        self._start()
+        try:
+            while not self._is_done():
+                self._turn()
+        finally:
+            self._stop()
+
+    # Starting and stopping.
+
+    def _start(self) -> None:
+        self._engine_thread.start()
+        self._look_at_all()
+        self._post.open(self._config.mqtt, self._config.settings.device)
+        self._parts.notifier.ready()
+
+    def _is_done(self) -> bool:
+        if self._quit_by_s is None:
+            return False
+        return self._session.state is State.IDLE or self._now().boot_s >= self._quit_by_s
+
+    def _stop(self) -> None:
+        self._parts.notifier.stopping()
+        self._carry_out(self._session.close(self._now()), self._now())
+        self._post.publish_last(self._session.snapshot(self._now()), self._now())
+        self._engine.order(orders.Quit())
+        self._scan.stop()
+        self._post.close()
+        self._diary.close(DIARY_STOP_S)
+        self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
+
+    # The turn.
+
+    def _now(self) -> Now:
+        now = self._parts.clock.now()
+        trusted = self._config.settings.trusts_clock or self._parts.is_time_trusted()
+        return Now(now.boot_s, now.wall, trusted=trusted)
+
+    def _turn(self) -> None:
+        """Wait for a message or for time, act, publish, and feed the watchdog if there is reason to."""
+        message = self._wait()
+        now = self._now()
+        self._act(message, now)
+        for found in self._triggered.take(now, lambda: Standing(self._session.state, self._session.volume)):
+            if isinstance(found, Request) and isinstance(found.command, Stop):
+                self.inbox.void_waiting()
+            self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
+        self._publish_state(now)
+        if self._heartbeat.is_due(
+            now.boot_s, self._engine.blocks_rendered, is_silence_expected=self._expects_silence()
+        ):
+            self._parts.notifier.feed_watchdog()
+
+    def _wait(self) -> Inbound | None:
+        now = self._now()
+        own_s = (self._heartbeat.wait_s(), self._post.wait_s(now.boot_s), self._triggered.wait_s(now.boot_s))
+        longest_s = min(self._session.wait_s(now), *own_s)
+        if self._quit_by_s is not None:
+            longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
+        try:
+            return self.inbox.get(timeout=max(longest_s, 0.001))
+        except queue.Empty:
+            return None
+
+    def _expects_silence(self) -> bool:
+        return self._engine_thread.is_alive() and (self._session.state is State.IDLE or self._session.is_output_lost)
+
+    def _act(self, message: Inbound | None, now: Now) -> None:
+        match message:
+            case Incoming() | Refusal():
+                self._take_incoming(message, now)
+            case LinkUp():
+                self._greet(message, now)
+            case LinkDown(reason):
+                self._post.disconnected()
+                log.warning("broker: %s; playing goes on, trying again for ever", reason)
+            case Reload():
+                self._reload(now)
+            case Quit(over_s):
+                self._quit_by_s = now.boot_s + over_s + QUIT_MARGIN_S
+                self._hand_over(Shutdown(over_s), now)
+            case LibraryRead():
+                self._librarian.has_delivered(message)
+                self._measuring.take_library(message)
+                self._hand_over(message, now)
+                self._measure(now)
+            case ScanMoved(found):
+                self._measuring.take_progress(message)
+                if found:
+                    self._look_at_all()
+                self._measure(now)
+            case Knock():
+                self._hand_over(None, now)
+            case _:
+                self._hand_over(message, now)
+
+    def _hand_over(self, message: Message | None, now: Now) -> None:
+        self._carry_out(self._session.handle(message, now), now)
+
+    def _carry_out(self, out: Outcome, now: Now) -> None:
+        for order in out.orders:
+            self._engine.order(order)
+        for batch in out.writes:
+            self._diary.write(batch)
+        for name in out.reads:
+            playlist = self._config.settings.playlist(name)
+            if playlist is not None:
+                self._librarian.look(playlist, self._session.watched)
+        for event in out.events:
+            self._tell(event, now)
+
+    def _look_at_all(self) -> None:
+        for playlist in self._config.settings.playlists:
+            self._librarian.look(playlist, self._session.watched)
+
+    def _measure(self, now: Now) -> None:
+        """Let the background scan look at what nobody has measured, the playlist that plays next first."""
+        files = self._measuring.next_files(self._session.snapshot(now).playlist)
+        if files and self._quit_by_s is None:
+            self._scan.start(files)
+
+    # The wire.
+
+    def _take_incoming(self, message: Incoming | Refusal, now: Now) -> None:
+        taken = self._post.take(message, now.boot_s)
+        for event in taken.events:
+            self._tell(event, now)
+        if taken.request is not None:
+            self._hand_over(taken.request, now)
+
+    def _greet(self, up: LinkUp, now: Now) -> None:
+        """Connected (again): brokers forget, so the whole state is published."""
+        log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
+        self._post.connected(now.boot_s)
+
+    def _publish_state(self, now: Now) -> None:
+        snapshot = self._session.snapshot(now)
+        for watcher in self._watchers:
+            watcher(snapshot)
+        status = snapshot.line
+        if status != self._status:
+            self._status = status
+            self._parts.notifier.status(status)
+        self._post.publish_state(snapshot, now)
+
+    def _tell(self, event: Event, now: Now) -> None:
+        if isinstance(event, Answer):
+            self._desk.note(event)
+            self._post.reply(event, self._session.snapshot(now))
+            return
+        if event.type == "session_started":
+            self._measuring.forgive()
+        level = logging.WARNING if event.is_warning else logging.INFO
+        log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
+        self._post.tell(event, now.wall)
+
+    # Reload.
+
+    def _reload(self, now: Now) -> None:
+        """Touch only what changed; a bad file leaves the old config in force and says so."""
+        self._parts.notifier.reloading()
+        path = self._config.path
+        try:
+            fresh = load(path) if path is not None else self._config
+        except ConfigError as error:
+            for fault in error.faults:
+                log.error("%s", fault)
+            text = f"the config was not taken over, the old one stays in force: {error.faults[0]}"
+            self._hand_over(Trouble("config", text), now)
+        else:
+            self._take_over(fresh, now)
+        self._parts.notifier.ready()
+
+    def _take_over(self, fresh: Config, now: Now) -> None:
+        changed = differences(self._config, fresh)
+        self._measuring.forgive()
+        self._config = fresh
+        self._triggered.change(fresh.triggers)
+        self._hand_over(Trouble("config", None), now)
+        self._hand_over(NewSettings(fresh.settings), now)
+        if "mqtt" in changed or "device" in changed:
+            self._post.open(fresh.mqtt, fresh.settings.device)
+        if "state_dir" in changed and fresh.state_dir != self._state_dir:
+            text = f"state_dir {fresh.state_dir} holds when the daemon is started again; until then it is "
+            text += f"{self._state_dir}. Nothing moves there by itself"
+            self._tell(News("settings_changed", text, {}), now)
+        if "audio" in changed:
+            self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
+            self._hand_over(Trouble("mixer", None), now)
+            self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put), fresh.audio.hold_s)

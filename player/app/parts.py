@@ -1,0 +1,61 @@
+"""What the app is put together from: the parts that touch the world, and the messages that its inbox holds. Frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from player.audio.dsp.types import MakePowerMeter
+from player.audio.ports import Decoder, Sink
+from player.core.clock import Clock
+from player.core.events import ScanMoved
+from player.core.settings.discovery import Identity
+from player.core.settings.session import AudioSettings
+from player.library.ports import BackgroundScan, Library
+from player.library.reader import Recognise
+from player.mqtt.lanes import Refusal
+from player.mqtt.ports import MakeLink
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.triggers.mailbox import Knock
+from player.session.controller import Message
+from player.session.memory.ports import Diary
+from player.system.ports import Notifier
+
+TERM_FADE_S: Final = 1.2
+"""SIGTERM: silent well within two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """SIGHUP: read the config again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """SIGTERM, SIGINT: fade out and end."""
+
+    over_s: float = TERM_FADE_S
+
+
+Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Knock | Reload | Quit | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that touches the world; real ones from `player.app.wiring`, fakes in tests."""
+
+    clock: Clock
+    make_sink: Callable[[AudioSettings, Callable[[Inbound], None]], Sink]
+    decoder: Decoder
+    library: Library
+    notifier: Notifier
+    make_link: MakeLink
+    identity: Identity
+    make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
+    make_diary: Callable[[Callable[[Inbound], None]], Diary]
+    recognise: Recognise
+    is_time_trusted: Callable[[], bool]
+    make_power_meter: MakePowerMeter
+    has_crashed: bool = False
+    """The daemon before this one crashed, see `player.session.memory.records.Recalled`."""

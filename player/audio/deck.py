@@ -1,0 +1,174 @@
+"""A deck: one opened track with its sanitiser, its own gain, and a count of what was heard of it.
+
+Runs on the engine thread alone. The deck looks after its own end: the last seconds of a track that nothing follows
+fade, and where data stops coming it fades within what the ring still holds and comes back by a rise from silence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.crossfade import DeckGain
+from player.audio.dsp.sanitise import Sanitiser
+from player.audio.dsp.types import Block
+from player.audio.ports import Source
+from player.core.engine_orders import Item
+from player.core.units import CHANNELS, db_to_gain, to_frames, to_seconds
+
+PREFILL_S: Final = 1.0
+"""A track starts once so much of it is decoded."""
+STREAM_PREFILL_S: Final = 3.0
+"""A stream has hiccups, so it starts later."""
+TAIL_S: Final = 2.0
+"""The last seconds of a track that nothing follows, or that ends before it was due, fade."""
+LAST_TAIL_S: Final = 0.2
+"""A track that goes out anyway is left to do so until then: a longer tail would make a hole in a blend."""
+OPEN_S: Final = 15.0
+"""A file that has not begun by then has failed: the decoder gives up sooner, but where even looking at a file hangs, on
+a dead share, nothing would ever be said."""
+STREAM_OPEN_S: Final = 45.0
+"""The same for a stream, which libVLC may connect to again, and which may drip for ever without becoming a start."""
+STALL_S: Final = 0.4
+"""With less than this in the ring and no end in sight, the track fades out on what is left."""
+
+
+class Deck:
+    """One opened track.
+
+    Attributes:
+        gain: the deck's own gain; the mixer gives it targets.
+        played_frames: frames consumed so far.
+        waited_frames: so long it was waited for, in frames of the output.
+        is_stalled: its ring ran dry and it waits for data.
+        muted_frames: frames in a row that were broken, and silenced.
+        is_leaving: another track has taken its place; it goes to silence and never comes back.
+    """
+
+    def __init__(self, item: Item, source: Source) -> None:
+        self.item = item
+        self.source = source
+        self.gain = DeckGain()
+        self.played_frames = 0
+        self.is_stalled = False
+        self.is_leaving = False
+        self.stalled_frames = 0
+        self.waited_frames = 0
+        self.muted_frames = 0
+        self._faults_at_end: int | None = None
+        self._sanitiser = Sanitiser()
+        self._flush_frames = self._sanitiser.latency_frames
+        self._item_gain = np.float32(db_to_gain(item.gain_db))
+        self._is_ending = False
+
+    @property
+    def position_s(self) -> float:
+        """Place in the track."""
+        return self.item.start_s + to_seconds(self.played_frames)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can start to sound."""
+        wanted = to_frames(STREAM_PREFILL_S if self.item.is_stream else PREFILL_S)
+        ready = self.source.frames_ready()
+        return ready >= wanted or (ready > 0 and self.source.is_finished())
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it ended before its first sample, or does not begin in time."""
+        is_empty = self.source.is_finished() and self.source.frames_ready() == 0
+        return self.played_frames == 0 and (is_empty or (self._is_late and not self.is_ready))
+
+    @property
+    def why_broken(self) -> str:
+        """What is wrong with a broken one, to be read after its name."""
+        if self.source.fault is None and self._is_late:
+            return f"did not begin within {self._patience_s:.0f} s"
+        return self.source.fault or "has no sound in it"
+
+    @property
+    def _patience_s(self) -> float:
+        return STREAM_OPEN_S if self.item.is_stream else OPEN_S
+
+    @property
+    def _is_late(self) -> bool:
+        return self.waited_frames > to_frames(self._patience_s)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can be heard any more."""
+        exhausted = self.source.is_finished() and self.source.frames_ready() == 0 and self._flush_frames <= 0
+        return exhausted or (self.gain.is_silent and (self.is_leaving or not self.is_stalled))
+
+    @property
+    def faults(self) -> int:
+        """How many stretches of it were broken."""
+        return self._sanitiser.faults if self._faults_at_end is None else self._faults_at_end
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether it comes back from bad samples."""
+        return self._sanitiser.is_recovering
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether anything in it is on its way up."""
+        return self.gain.is_rising or self.is_recovering
+
+    def left_s(self) -> float | None:
+        """Seconds until its end: exact near the end, from the container before, None for streams."""
+        ready_s = to_seconds(self.source.frames_ready())
+        if self.source.is_finished():
+            return ready_s
+        duration_s = self.source.duration_s
+        return None if duration_s is None else max(ready_s, duration_s - self.position_s)
+
+    def wait(self, frames: int) -> None:
+        """So much time has passed, and it does not sound yet."""
+        if not self.is_ready:
+            self.waited_frames += frames
+
+    def render(self, frames: int, *, may_rise: bool) -> Block:
+        """The deck's next ``frames`` frames, shape (frames, 2); zeros where it has none."""
+        if self.is_stalled and self.gain.is_silent:
+            self.stalled_frames += frames
+            return np.zeros((frames, CHANNELS), np.float32)
+        block = self.source.read(frames)
+        self.played_frames += len(block)
+        self.muted_frames = self.muted_frames + len(block) if self._sanitiser.is_muted else 0
+        if len(block) < frames:
+            if self._faults_at_end is None:
+                self._faults_at_end = self._sanitiser.faults  # the zeros behind the end are ours, and no hole
+            self._flush_frames -= frames - len(block)
+            block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
+        return self._shape(self._sanitiser.process(block), may_rise=may_rise)
+
+    def _shape(self, block: Block, *, may_rise: bool) -> Block:
+        gains = self.gain.gains(len(block), may_rise=may_rise and not self.is_recovering)
+        if isinstance(gains, float):
+            factor = np.float32(gains) * self._item_gain
+            return block if factor == 1.0 else block * factor
+        shaped: Block = block * (gains * self._item_gain)[:, np.newaxis]
+        return shaped
+
+    def watch_the_end(self) -> None:
+        """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled."""
+        ready = self.source.frames_ready()
+        if self.is_stalled and not self.is_leaving and self.is_ready and self.gain.is_silent:
+            self.is_stalled = False
+            self.stalled_frames = 0
+            self.gain.rise(0.0)
+        elif self.source.is_finished():
+            tail_s = LAST_TAIL_S if self.gain.is_falling else TAIL_S
+            if ready < to_frames(tail_s) and not self._is_ending:
+                self._is_ending = True
+                self.is_stalled = False
+                self.gain.tail(ready)
+        elif ready < to_frames(STALL_S) and not self.is_stalled:
+            self.is_stalled = True
+            self.gain.tail(ready)
+
+    def close(self) -> None:
+        """Let go of the decoder."""
+        self.source.close()

@@ -1,0 +1,1 @@
+"""From files and streams to 48 kHz stereo float32, through libVLC."""

@@ -1,0 +1,54 @@
+"""Why a track cannot be played, or ended early: the sentences people read, and only where they are certain.
+
+Runs on the keeper thread of a source. A sentence follows the track's name: "rain.flac" + "lacks 12s of its 5m".
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from player.audio.decoder.ring_source import RingSource
+from player.core.events import is_web
+from player.core.units import format_duration, to_seconds
+
+MISSING_S: Final = 2.0
+"""A shortfall below this is not worth a fault: decoders skip a damaged frame, encoders round the length."""
+
+EXACT_LENGTHS: Final = frozenset({".wav", ".flac", ".m4a", ".m4b", ".mp4", ".aif", ".aiff", ".caf", ".mka", ".mkv"})
+"""Containers that state their length. The length of an MP3 or AAC may be a guess from the file's size."""
+
+
+def unreadable(path: str) -> str | None:
+    """Why a file cannot be played, before anything looks into it; None if it may be."""
+    try:
+        facts = os.stat(path)
+    except FileNotFoundError:
+        return "does not exist"
+    except OSError as fault:
+        return f"cannot be read: {fault.strerror}"
+    if stat.S_ISDIR(facts.st_mode):
+        return "is a folder"
+    if not stat.S_ISREG(facts.st_mode):
+        return "is no file"  # a pipe or a device could keep a decoder for ever
+    if not os.access(path, os.R_OK):
+        return "may not be read"
+    return None if facts.st_size else "is empty"
+
+
+def why_over(source: RingSource, uri: str, start_s: float) -> str | None:
+    """What is wrong with a track that is over, None if nothing is known to be."""
+    played_s = to_seconds(source.ring.written_frames)
+    if source.is_alien:
+        return "comes in a format that was not asked for"
+    if source.is_error:
+        return f"broke off after {format_duration(start_s + played_s)}" if played_s else "cannot be opened"
+    if not played_s:
+        return f"has no sound after {format_duration(start_s)}" if start_s else "has no sound in it"
+    length_s = source.length_s or 0.0
+    missing_s = length_s - start_s - played_s
+    if missing_s > MISSING_S and not is_web(uri) and Path(uri).suffix.lower() in EXACT_LENGTHS:
+        return f"lacks {format_duration(missing_s)} of its {format_duration(length_s)}"
+    return None

@@ -1,0 +1,117 @@
+"""A ring that is a pipe: libVLC writes raw frames into it by itself, without a call into Python for each packet.
+
+For the scan, which reads as fast as it can. The two callbacks of `player.audio.decoder.ring` cost up to 5 ms of a
+second of sound, half as much again as decoding it; they give exact control over when the decoder naps, which playing
+needs and scanning does not. Threads: libVLC's decoder thread writes, one reader calls `read` and `wait_ready`; any
+thread may ask for counts and call `finish`. The lock is held while the pipe is looked at or emptied, never while
+anybody waits.
+
+The writer's end stays open as long as this object lives: libVLC finds it by its number, which must not mean another
+file meanwhile.
+
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import termios
+import threading
+from typing import Final
+
+import numpy as np
+
+from player.audio.decoder.ring import FRAME_BYTES
+from player.audio.dsp.types import Block
+from player.core.units import CHANNELS
+
+PIPE_BYTES: Final = 1 << 20
+"""2.7 s; the most that Linux allows everybody."""
+NAP_S: Final = 0.002
+"""A reader that waits looks so often: a wake-up for each packet would cost more than decoding it."""
+
+
+class PipeRing:
+    """Frames in order, each once.
+
+    Attributes:
+        written_frames: all frames that ever came in.
+        is_finished: whether nothing more will come in.
+        write_fd: where raw float32 stereo frames belong.
+    """
+
+    def __init__(self) -> None:
+        self._read_fd, self.write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        with contextlib.suppress(OSError):  # a user with very many pipes gets small ones
+            fcntl.fcntl(self.write_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._capacity_bytes = fcntl.fcntl(self.write_fd, fcntl.F_GETPIPE_SZ)
+        self._taken = 0
+        self._lock = threading.Lock()
+        self._finished = threading.Event()
+
+    def __del__(self) -> None:
+        self.shut()
+        if hasattr(self, "write_fd"):
+            os.close(self.write_fd)
+
+    @property
+    def written_frames(self) -> int:
+        """All frames that ever came in."""
+        with self._lock:
+            return self._taken + self._waiting_bytes() // FRAME_BYTES
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will come in."""
+        return self._finished.is_set()
+
+    @property
+    def is_writer_waiting(self) -> bool:
+        """Whether the pipe is so full that the writer may have to wait; packets do not fill its pages to the last."""
+        with self._lock:
+            return self._waiting_bytes() >= self._capacity_bytes // 4
+
+    def frames_ready(self) -> int:
+        """Frames that `read` would hand over now."""
+        with self._lock:
+            return self._waiting_bytes() // FRAME_BYTES
+
+    def read(self, frames: int) -> Block:
+        """Up to ``frames`` frames, fewer where fewer are ready; a new array."""
+        with self._lock:
+            count = max(0, min(frames, self._waiting_bytes() // FRAME_BYTES))
+            block: Block = np.empty((count, CHANNELS), np.float32)
+            if count:
+                got_bytes = os.readv(self._read_fd, [block.data])
+                assert got_bytes == count * FRAME_BYTES, "what waits in a pipe can be read"
+            self._taken += count
+        return block
+
+    def wait_ready(self, frames: int, timeout_s: float) -> bool:
+        """Block until ``frames``, or all the pipe can promise, are ready or nothing more comes; False on timeout."""
+        wanted = min(frames, self._capacity_bytes // 4 // FRAME_BYTES)
+        for _ in range(max(1, round(timeout_s / NAP_S))):
+            if self.is_finished or self.frames_ready() >= wanted:
+                return True
+            self._finished.wait(NAP_S)
+        return self.is_finished or self.frames_ready() >= wanted
+
+    def finish(self) -> None:
+        """Nothing more comes in; what is there can be read."""
+        self._finished.set()
+
+    def shut(self) -> None:
+        """The reader wants no more: a writer that waits is let go with an error."""
+        with self._lock:
+            if self._read_fd >= 0:
+                os.close(self._read_fd)
+                self._read_fd = -1
+
+    def _waiting_bytes(self) -> int:
+        if self._read_fd < 0:
+            return 0
+        (count,) = struct.unpack("i", fcntl.ioctl(self._read_fd, termios.FIONREAD, b"\0" * 4))
+        return int(count)

@@ -1,0 +1,155 @@
+"""The ring between a decoder and its reader: a bounded store of frames that blocks the writer, never the reader.
+
+Threads: one writer (a libVLC decoder thread) calls `reserve` and `commit`, one reader calls `read` and `wait_ready`;
+any thread may call `finish`. ``_written`` is set by the writer alone and ``_taken`` by the reader alone; both only
+grow, so either side may look at the other's number at any time and is at worst too careful. The lock is held for a few
+instructions, by whoever naps, wakes the other or ends it; never while samples are copied.
+
+A full ring does not let the writer go on for each block that is read: it naps until half of the ring is free. So the
+decoder works in bursts and then sleeps for seconds, which costs far fewer wake-ups and lets the core rest.
+
+The writer's samples land in the ring itself (`reserve` hands out an address in it), so each sample is copied once in
+and once out. For that the store is a little longer than its capacity: a block may run over the end, and that overhang
+is then moved to the front.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.types import Block
+from player.core.units import CHANNELS, to_frames
+
+FRAME_BYTES: Final = 4 * CHANNELS
+
+OVERHANG_FRAMES: Final = 16_384
+"""The largest block that is written in place: 128 KB. An MP3 gives 1 254 frames, FLAC 4 459, a WAV 2 640."""
+
+
+class Ring:
+    """Frames in order, each once.
+
+    Args:
+        capacity_frames: how many frames fit; at least four times `OVERHANG_FRAMES`, so that a block fits after a nap.
+    """
+
+    def __init__(self, capacity_frames: int) -> None:
+        assert capacity_frames >= 4 * OVERHANG_FRAMES, "the ring is too short for its blocks"
+        self._capacity = capacity_frames
+        # pages of its own: they go back to the system with the ring; from malloc they would stay and fragment the heap
+        pages = mmap.mmap(-1, (capacity_frames + OVERHANG_FRAMES) * FRAME_BYTES)
+        self._store: Block = np.frombuffer(pages, dtype=np.float32).reshape(-1, CHANNELS)
+        self._address = self._store.ctypes.data
+        self._written = 0
+        self._taken = 0
+        self._wanted = 0  # set by the reader: this much is waited for, so the writer may not nap below it
+        self._spill: Block | None = None  # the writer's: a block too long to be written in place
+        self._is_finished = False
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._news = threading.Condition(self._lock)
+        self.is_writer_waiting = False
+
+    @property
+    def written_frames(self) -> int:
+        """All frames that ever came in."""
+        return self._written
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will come in."""
+        return self._is_finished
+
+    def frames_ready(self) -> int:
+        """Frames that `read` would hand over now."""
+        return self._written - self._taken
+
+    # The writer's side.
+
+    def reserve(self, frames: int) -> int:
+        """Address of room for ``frames`` frames, waited for; once finished, of room that nobody reads."""
+        if frames <= OVERHANG_FRAMES and self._wait_for_room(frames):
+            return self._address + (self._written % self._capacity) * FRAME_BYTES
+        self._spill = np.empty((frames, CHANNELS), dtype=np.float32)
+        return self._spill.ctypes.data
+
+    def commit(self, frames: int) -> None:
+        """The frames that were asked for are in place; a block that did not fit in place is copied, in pieces."""
+        spill, self._spill = self._spill, None
+        if spill is None:
+            self._publish(frames)
+            return
+        for start in range(0, frames, OVERHANG_FRAMES):
+            piece = spill[start : start + OVERHANG_FRAMES]
+            if not self._wait_for_room(len(piece)):
+                return
+            place = self._written % self._capacity
+            self._store[place : place + len(piece)] = piece
+            self._publish(len(piece))
+
+    def _publish(self, frames: int) -> None:
+        over = self._written % self._capacity + frames - self._capacity
+        if over > 0:
+            self._store[:over] = self._store[self._capacity : self._capacity + over]
+        with self._lock:
+            if not self._is_finished:
+                self._written += frames
+            self._news.notify_all()
+
+    def _wait_for_room(self, frames: int) -> bool:
+        """Nap while there is no room; False once the ring is finished."""
+        if self._capacity - self.frames_ready() < frames:
+            with self._lock:
+                self.is_writer_waiting = True
+                self._room.wait_for(lambda: self._may_write(frames))
+                self.is_writer_waiting = False
+        return not self._is_finished
+
+    def _may_write(self, frames: int) -> bool:
+        """Whether a napping writer goes on: half of the ring is free, or the reader waits for more than is there."""
+        ready = self.frames_ready()
+        is_wanted = ready < self._wanted and self._capacity - ready >= frames
+        return self._is_finished or is_wanted or ready <= self._capacity // 2
+
+    # The reader's side.
+
+    def read(self, frames: int) -> Block:
+        """Up to ``frames`` frames, fewer where fewer are ready; a new array."""
+        count = max(0, min(frames, self.frames_ready()))
+        block: Block = np.empty((count, CHANNELS), dtype=np.float32)
+        place = self._taken % self._capacity
+        head = min(count, self._capacity - place)
+        block[:head] = self._store[place : place + head]
+        block[head:] = self._store[: count - head]
+        self._taken += count
+        if self.is_writer_waiting and self.frames_ready() <= self._capacity // 2:
+            with self._lock:
+                self._room.notify_all()
+        return block
+
+    def wait_ready(self, frames: int, timeout_s: float) -> bool:
+        """Block until ``frames``, or all the ring can promise, are ready or nothing more comes; False on timeout."""
+        self._wanted = min(frames, self._capacity - OVERHANG_FRAMES)
+        with self._lock:
+            self._room.notify_all()
+            is_ready = self._news.wait_for(lambda: self._is_finished or self.frames_ready() >= self._wanted, timeout_s)
+        self._wanted = 0
+        return is_ready
+
+    # Anybody's.
+
+    def finish(self) -> None:
+        """Nothing more comes in: a waiting writer is let go, what it still writes is dropped; the rest can be read."""
+        with self._lock:
+            self._is_finished = True
+            self._room.notify_all()
+            self._news.notify_all()
+
+
+def ring_of(duration_s: float) -> Ring:
+    """A ring for so many seconds, or the shortest that works."""
+    return Ring(max(to_frames(duration_s), 4 * OVERHANG_FRAMES))

@@ -1,0 +1,317 @@
+"""The decoder: libVLC's stream output hands float32 blocks at 48 kHz stereo to a ring. The only file that imports vlc.
+
+libVLC has no output, no volume and no clock here: ``transcode`` makes every format the same, ``smem`` calls back with
+each block, and a callback that blocks holds the decoder back. (The public audio callbacks of VLC 3 give 16 bit only and
+are paced by VLC's own clock, which drifts from the sound card's.)
+
+Threads, for each source:
+
+* the *reader* (the engine) calls the methods of `RingSource`; none touches libVLC, so none can hang;
+* the *keeper*, one Python thread per open source, makes every libVLC call: it starts the player, sleeps until something
+  happened, stops it. A stop that hangs (a dead network share) hangs the keeper and nobody else; the number of keepers
+  is bounded, so stuck ones end in a fault, not in a pile of threads;
+* *libVLC's own threads* call `_prerender`, `_postrender` and `_on_event`, which never call libVLC.
+
+The three callbacks are made once for the process and never freed, and libVLC hands them a number instead of an object:
+`_OPEN` says which source it stands for. So no late callback can reach freed memory, and opening costs no closures.
+
+The ring is finished only after ``stop`` has joined libVLC's threads, which is done once
+libVLC says ``Stopped``. ``EndReached`` comes earlier: behind it the decoder is still flushed, and whoever ended there
+would lose a block now and then. So the same file gives the same samples every time.
+
+Where it falls short: the last 7 to 100 ms of a track are lost. VLC's copy packetizer keeps one packet back and drops it
+at the end (modules/packetizer/copy.c: WAV, AIFF, Opus), and the transcoder never drains its resampler. No option helps.
+A start in the middle is exact in WAV, within 0.05 s in MP3 and M4A, 0.3 s in FLAC, up to 1 s early in Ogg and Opus.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import vlc
+
+from player.audio.decoder.faults import unreadable, why_over
+from player.audio.decoder.mp3_length import mp3_length
+from player.audio.decoder.ogg_length import ogg_length_s
+from player.audio.decoder.pipe_ring import PipeRing
+from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
+from player.audio.decoder.ring_source import RingSource
+from player.audio.decoder.slots import DecoderPlaces
+from player.core.errors import SourceError
+from player.core.events import is_web
+from player.core.units import CHANNELS, RATE_HZ, format_duration
+
+INSTANCE_OPTIONS: Final = (
+    "--intf=dummy", "--verbose=-1", "--ignore-config", "--no-media-library", "--no-interact", "--no-lua",
+    "--no-video", "--no-spu", "--no-osd", "--no-sub-autodetect-file", "--no-xlib", "--no-stats",
+    "--no-auto-preparse", "--no-metadata-network-access", "--no-sout-all",
+    "--aout=dummy",
+    # 0.64 % of a core for an MP3 at 44.1 kHz, libsamplerate 1.13 %; the others where VLC was built without soxr
+    "--audio-resampler=soxr,speex_resampler,any",
+    # the one for anything, before the one that drags libavcodec and 12 MB of its friends in
+    "--packetizer=mpegaudio,flac,vorbis,mpeg4audio,a52,dts,mlp,lpcm,speex,copy,any",
+)  # fmt: skip
+
+MEDIA_OPTIONS: Final = (":network-caching=2000", ":http-reconnect")
+
+_M_ARENA_MAX: Final = -8
+"""The number of that parameter in glibc's malloc.h."""
+
+OGG: Final = frozenset({".ogg", ".oga", ".opus"})
+
+MAX_HOPS: Final = 3
+"""A playlist may lead to a playlist, but not for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderSettings:
+    """Sizes and patience.
+
+    Attributes:
+        ring_s: how much decoded audio waits; 8 bytes a frame, so 6 s are 2.3 MB.
+        is_piped: for reading as fast as can be: the same samples come through a pipe of 2.7 s, with fewer wake-ups.
+        file_stall_s: a file that gives nothing for so long, though there is room, has failed.
+        web_stall_s: the same for an address; longer, since libVLC reconnects by itself.
+    """
+
+    ring_s: float = 6.0
+    is_piped: bool = False
+    file_stall_s: float = 10.0
+    web_stall_s: float = 30.0
+
+
+_OPEN: Final[dict[int, RingSource]] = {}
+_numbers: Final[Iterator[int]] = itertools.count(1)
+
+
+def _ring(number: int) -> Ring:
+    """The ring that the callbacks fill; nobody calls them for a pipe."""
+    ring = _OPEN[number].ring
+    assert isinstance(ring, Ring)
+    return ring
+
+
+def _prerender(number: int, place: Any, size: int) -> None:
+    """LibVLC wants room for ``size`` bytes; zero occurs. Blocks while the ring is full."""
+    # an unknown number would be a bug: a keeper removes its own only after libVLC's threads are gone
+    place[0] = _ring(number).reserve(-(-size // FRAME_BYTES))
+
+
+def _postrender(number: int, _place: int, *block: int) -> None:
+    """The block lies where `_prerender` said; it is (channels, rate in Hz, frames, bits, bytes, time stamp)."""
+    channels, rate_hz, _, bits, size, _ = block
+    source = _OPEN[number]
+    if (channels, rate_hz, bits) != (CHANNELS, RATE_HZ, 32):
+        source.is_alien = True
+        source.ring.finish()
+    _ring(number).commit(size // FRAME_BYTES)
+
+
+def _on_event(event: Any, number: int) -> None:
+    """Something happened to a player; only flags are set here."""
+    source = _OPEN[number]
+    kind = event.contents.type.value
+    if kind == vlc.EventType.MediaPlayerLengthChanged.value:
+        if not source.is_length_ours:
+            length_ms = event.contents.u.new_length
+            source.length_s = length_ms / 1000 if length_ms > 0 else None
+    elif kind == vlc.EventType.MediaPlayerEncounteredError.value:
+        source.is_error = True
+    else:
+        source.wake.set()
+
+
+_PRERENDER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_size_t)(
+    _prerender
+)
+_POSTRENDER: Final = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint] * 4, ctypes.c_size_t, ctypes.c_int64
+)(_postrender)
+_ON_EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.POINTER(vlc.Event), ctypes.c_void_p)(_on_event)
+_EVENTS: Final = (
+    vlc.EventType.MediaPlayerLengthChanged, vlc.EventType.MediaPlayerEncounteredError, vlc.EventType.MediaPlayerStopped,
+)  # fmt: skip
+
+
+def _share_malloc_arenas() -> None:
+    """Let all threads allocate from few arenas; where the C library has no such choice, nothing happens.
+
+    glibc gives each new thread an arena of its own, and libVLC starts four threads for each track: measured over 600
+    tracks, 60 MB of private memory, mostly holes, against 38 MB with two arenas.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 2)
+
+
+def _demux(uri: str, start_s: float) -> str:
+    """Which reader libVLC should take.
+
+    Its own Ogg reader looks for a place by the average bit rate: 8 s off after 250 s of Vorbis, and behind the end of a
+    quiet file. The one of libavformat finds it, but costs 13 MB, so it is used for that alone.
+    """
+    is_ogg = not is_web(uri) and Path(uri).suffix.lower() in OGG
+    return "avformat,any" if is_ogg and start_s > 0 else "any"
+
+
+class VlcDecoder:
+    """Opens tracks with one libVLC instance that lives as long as this (creating it takes about 40 ms).
+
+    Args:
+        more_options: for the instance, beside `INSTANCE_OPTIONS`.
+
+    Raises:
+        SourceError: libVLC cannot start, for example because its plugins are not installed.
+    """
+
+    def __init__(self, settings: DecoderSettings = DecoderSettings(), more_options: tuple[str, ...] = ()) -> None:
+        self._settings = settings
+        _share_malloc_arenas()
+        self._instance = vlc.Instance(*INSTANCE_OPTIONS, *more_options)
+        if self._instance is None:
+            raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
+        self._places = DecoderPlaces()
+
+    def open(self, uri: str, start_s: float = 0.0) -> RingSource:
+        """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
+        source = RingSource(PipeRing() if self._settings.is_piped else ring_of(self._settings.ring_s))
+        reason = self._places.take(uri)
+        if reason is None:
+            keeper = _Keeper(self._instance, source, self._settings)
+            thread = threading.Thread(target=self._keep, args=(keeper, uri, start_s), name="lull-decoder", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the service's limit of tasks: this track fails, and its place is not lost for good
+                self._places.give_back(uri)
+                reason = "cannot be opened: there are too many threads"
+        if reason is not None:
+            source.end(reason)
+        return source
+
+    def _keep(self, keeper: _Keeper, uri: str, start_s: float) -> None:
+        """The life of a keeper thread."""
+        try:
+            keeper.run(uri, start_s)
+        finally:
+            self._places.give_back(uri)
+
+
+class _Keeper:
+    """All libVLC calls for one source, on a thread of its own."""
+
+    def __init__(self, instance: Any, source: RingSource, settings: DecoderSettings) -> None:
+        self._instance = instance
+        self._source = source
+        self._settings = settings
+        self._number = next(_numbers)
+
+    def run(self, uri: str, start_s: float) -> None:
+        """Play to the end, whatever happens."""
+        _OPEN[self._number] = self._source
+        try:
+            self._source.end(self._follow(uri, start_s))
+        except Exception as fault:  # noqa: BLE001 - the thread ends here; a bug must become a fault of the track
+            self._source.end(f"cannot be played: {type(fault).__name__}: {fault}")
+        finally:
+            del _OPEN[self._number]
+
+    def _follow(self, uri: str, start_s: float) -> str | None:
+        """Play an address, and the first entry of what turns out to be a playlist; what went wrong, if anything."""
+        for _ in range(MAX_HOPS + 1):
+            reason = None if is_web(uri) else unreadable(uri)
+            if reason is not None:
+                return reason
+            entry = self._play(uri, start_s)
+            if entry is None or self._source.is_closed:
+                return why_over(self._source, uri, start_s)
+            uri = entry
+        return f"is a playlist that leads on to more than {MAX_HOPS} others"
+
+    def _play(self, uri: str, start_s: float) -> str | None:
+        """Play one address until it is over; where it leads if it was a playlist."""
+        self._source.is_error = False
+        self._source.wake.clear()
+        if self._source.is_closed:  # asked behind the clear, so that no close is missed
+            return None
+        media = self._media(uri, start_s)
+        player = vlc.libvlc_media_player_new_from_media(media)
+        manager = player.event_manager()
+        for kind in _EVENTS:
+            vlc.libvlc_event_attach(manager, kind, _ON_EVENT, self._number)
+        try:
+            player.play()
+            self._watch(self._settings.web_stall_s if is_web(uri) else self._settings.file_stall_s)
+            player.stop()  # joins libVLC's threads: behind this line no callback comes
+            return self._entry(media, uri)
+        finally:
+            player.release()
+            media.release()
+
+    def _media(self, uri: str, start_s: float) -> Any:
+        """The libVLC media with its options; releases are the caller's."""
+        if is_web(uri):
+            media = vlc.libvlc_media_new_location(self._instance, uri.encode())
+        else:
+            media = vlc.libvlc_media_new_path(self._instance, os.fsencode(Path(uri).absolute()))
+        chain = f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}:{self._outlet()}"
+        start = f":start-time={start_s * self._measure(uri):.3f}"
+        for option in (*MEDIA_OPTIONS, f":sout={chain}", start, f":demux={_demux(uri, start_s)}"):
+            vlc.libvlc_media_add_option(media, option.encode())
+        return media
+
+    def _outlet(self) -> str:
+        """Where libVLC hands its blocks to."""
+        if isinstance(self._source.ring, PipeRing):
+            return f"std{{access=fd,mux=dummy,dst={self._source.ring.write_fd}}}"
+        before, after = (ctypes.cast(function, ctypes.c_void_p).value for function in (_PRERENDER, _POSTRENDER))
+        callbacks = f"audio-prerender-callback={before},audio-postrender-callback={after}"
+        return f"smem{{{callbacks},audio-data={self._number},no-time-sync}}"
+
+    def _measure(self, uri: str) -> float:
+        """Note the length of an MP3 or Ogg, which libVLC often gets wrong; what start times must be multiplied by."""
+        suffix = "" if is_web(uri) else Path(uri).suffix.lower()
+        scale = 1.0
+        if suffix == ".mp3":
+            told = mp3_length(Path(uri))
+            self._source.length_s, scale = told.duration_s, told.start_scale
+        elif suffix in OGG:
+            self._source.length_s = ogg_length_s(Path(uri))
+        # an MP3 whose length nothing tells has none: libVLC's guess may be half of the truth, and would cut it short
+        self._source.is_length_ours = suffix == ".mp3" or self._source.length_s is not None
+        return scale
+
+    def _watch(self, stall_s: float) -> None:
+        """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may."""
+        ring = self._source.ring
+        seen, quiet_s = -1, 0.0
+        while not self._source.wake.wait(stall_s / 4):
+            is_quiet = ring.written_frames == seen and not ring.is_writer_waiting
+            quiet_s = quiet_s + stall_s / 4 if is_quiet else 0.0
+            seen = ring.written_frames
+            if quiet_s >= stall_s:
+                self._source.end(f"gave nothing for {format_duration(stall_s)}")  # before stop, which may hang
+                return
+
+    def _entry(self, media: Any, uri: str) -> str | None:
+        """The first entry of what turned out to be a playlist; the web never leads to a file."""
+        if self._source.ring.written_frames:
+            return None
+        entries = media.subitems()
+        if entries is None:
+            return None
+        try:
+            first = entries.item_at_index(0)
+            if first is None:
+                return None
+            location = str(first.get_mrl())
+            first.release()
+        finally:
+            entries.release()
+        return location if is_web(location) and is_web(uri) else None

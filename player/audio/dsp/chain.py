@@ -1,0 +1,168 @@
+"""The stages behind the mixer, in their order, written once.
+
+Runs on the engine thread. The order, and why:
+
+1. the *high-pass*: a constant is no sound, but its steps are;
+2. the *ramp*, the volume. In front of the guard, because the guard judges what is heard, and a rising volume is heard;
+3. *declick*: samples that stand out alone are drawn anew;
+4. the *guard*: nothing that newly stands out passes;
+5. the *limiter*, behind which nothing can raise a level: no peak above the ceiling;
+6. the *check* and the *output meter*: they know nothing of the stages but the promise, and trust none of them.
+
+The first four work in hops of 5 ms and chunks of ten hops, which are always cut at the same frames.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.declick import Declick
+from player.audio.dsp.framing import Hops
+from player.audio.dsp.gain import applied, let_down
+from player.audio.dsp.guard import Guard, Volumes
+from player.audio.dsp.hearing import HOP_FRAMES, HOP_S
+from player.audio.dsp.highpass import HighPass
+from player.audio.dsp.level_meter import LevelMeter
+from player.audio.dsp.limiter import Limiter
+from player.audio.dsp.output_meter import Broken, OutputMeter
+from player.audio.dsp.ramp import Ramp
+from player.audio.dsp.types import Block, MakePowerMeter
+from player.core.limits import FAULT_LEVEL, MAX_RISE_DB_PER_S
+from player.core.units import CHANNELS, SILENCE_DB, db_to_gain
+
+MOST: Final = 4 * FAULT_LEVEL
+"""No mixture of sanitised decks under gains of at most +6 dB gets so far."""
+_RISE: Final = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
+"""As a factor of the power, in a hop."""
+_LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
+"""So many hops after the ramp the guard hears them."""
+_LET_GO: Final = let_down(HOP_FRAMES)
+"""5 ms from what sounds to silence: a mute is no click."""
+
+
+class Chain:
+    """At silence until the ramp is given a target.
+
+    Args:
+        ceiling_dbtp: no true peak above this leaves; at most -1.
+        target_lufs: the programme target, which C3 and the floor of the guard hang on.
+        make_power_meter: makes meters of K-weighted power, one for the guard, one for the output meter.
+
+    Attributes:
+        latency_frames: frames by which the output is later than the input.
+        faults: how often the check found a block unfit; more than 0 is a bug in a stage or its input.
+        before_guard: what the guard was given of the last block, for a tap.
+        broken: what the output meter found in the last block; the block was muted, and the chain stands at silence.
+    """
+
+    def __init__(self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter) -> None:
+        self.guard = Guard(make_power_meter, target_lufs)
+        self.limiter = Limiter(ceiling_dbtp)
+        self.declick = Declick()
+        late = (Hops, Declick, self.guard, self.limiter)
+        self.latency_frames = sum(stage.latency_frames for stage in late)
+        self.ramp = Ramp(settle_frames=self.latency_frames)
+        self.meter = LevelMeter()
+        self.faults = 0
+        self.broken: Broken | None = None
+        self.before_guard: Block = np.zeros((0, CHANNELS), np.float32)
+        self._hops = Hops()
+        self._highpass = HighPass()
+        self._output_meter = OutputMeter(make_power_meter, target_lufs)
+        self._room = 0.0
+        self._left = [_RISE] * _LATE_HOPS
+
+    def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
+        """From the next block on: the programme target, and what the level of what sounds habitually reaches."""
+        self.guard.set_target(target_lufs, habitual_lufs)
+        self._output_meter.target_lufs = target_lufs
+
+    def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
+        """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling.
+
+        Without ``may_rise`` a ramp on its way up stands still for this block, because a deck rises in it.
+        """
+        self.broken = None
+        if len(mixed) == 0 or not self._is_fit(mixed, MOST):
+            return np.zeros_like(mixed)
+        hops = self._hops.take(mixed)
+        guarded, full = self._guarded(hops, moves=may_rise or not self.ramp.is_rising) if len(hops) else (hops, 0.0)
+        out = self.limiter.process(self._hops.give(guarded, len(mixed)))
+        if not self._is_fit(out, self.limiter.bound):
+            return np.zeros_like(out)
+        self.broken = self._output_meter.measure(out, full, self._room)
+        if self.broken is not None:
+            out = _let_go(out)
+            self.hush()
+            self.forget()
+        self.meter.measure(out)
+        return out
+
+    def rest(self, frames: int) -> None:
+        """So many frames of silence are played that do not come through here."""
+        self.guard.rest(frames // HOP_FRAMES)
+        self._output_meter.rest(frames // HOP_FRAMES)
+
+    def forget(self) -> None:
+        """Nothing was heard for nobody knows how long: nothing is familiar."""
+        self.guard.forget()
+        self._output_meter.forget()
+
+    def hush(self) -> None:
+        """Silence from the next frame on, and nothing held back that could come out later.
+
+        Only after the device lost samples or a stage failed. The way back is a ramp.
+        """
+        self._hops.reset()
+        self._highpass.reset()
+        self.declick.reset()
+        self.guard.reset()
+        self.ramp.hush()
+        self.limiter.reset()
+
+    def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
+        """Whole hops behind the guard, and the volume that counts as full."""
+        clean = self._highpass.process(hops)
+        volumes = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
+        loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
+        self.before_guard = loud = self.declick.process(loud)
+        return self.guard.process(loud, volumes), max(volumes.full)
+
+    def _volumes(self, hops: int, *, moves: bool) -> Volumes:
+        """What the guard is to know of the coming hops."""
+        ramp, full, low, left = self.ramp, [], [], self._left
+        target, former = _power(ramp.target_db), _power(ramp.level_db)
+        for hop in range(1, hops + 1):
+            level = _power(ramp.level_ahead_db(hop * HOP_FRAMES) if moves else ramp.level_db)
+            if level == 0.0:
+                self._room = 0.0
+            elif target > 0.0:
+                self._room = min(self._room or target, target)
+            full.append(max(level, target))
+            low.append(self._room)
+            left.append(max(1.0, _RISE * former / level) if level > former else _RISE)
+            former = level
+        self._left = left[hops:]
+        return Volumes(full, low, [min(left[hop : hop + _LATE_HOPS + 1]) for hop in range(hops)])
+
+    def _is_fit(self, block: Block, most: float) -> bool:
+        """Whether each sample is a number and no larger; if not, all is hushed (C5). NaN fails both comparisons."""
+        if len(block) == 0 or (block.max() <= most and block.min() >= -most):
+            return True
+        self.faults += 1
+        self.hush()
+        return False
+
+
+def _power(level_db: float) -> float:
+    return db_to_gain(level_db) ** 2 if level_db > SILENCE_DB else 0.0
+
+
+def _let_go(block: Block) -> Block:
+    """The block from what sounds to silence."""
+    out = np.zeros_like(block)
+    frames = min(len(block), HOP_FRAMES)
+    out[:frames] = applied(block[:frames], _LET_GO[:frames])
+    return out

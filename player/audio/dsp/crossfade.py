@@ -1,0 +1,254 @@
+"""How one track takes over from another: the law of a blend, when a blend is possible, and a deck's gain.
+
+Runs on the engine thread; the questions of durations are pure functions.
+
+Theory. For unrelated material the powers must add to one. The sine quarter does that, g = sin(pi t / 2 S), with the
+cosine for what goes out, but it begins with an infinite slope in dB, and nothing here may rise faster than 6 dB/s. The
+slope of ln(sin x) is cot(x), so the sine is slow enough from x0 on, where
+
+    cot(x0) * pi / (2 S) = 6 dB/s * ln(10) / 20.
+
+Before x0 the incoming track creeps up from -60 dB, straight in dB at 6 dB/s, and meets the sine at the same level and
+the same slope. What goes out is sqrt(1 - g^2) of the incoming gain at the same frame, the cosine in the second part. A
+crossfade of 8 s therefore overlaps for 14.7 s, of which the first 8 are hardly heard; one of 0 s is a rise of 10 s.
+
+Where it falls short: two recordings of the same sound, in phase, add to +3 dB in the middle.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeAlias
+
+import numpy as np
+
+from player.audio.dsp.gain import RISE_DB_PER_FRAME, DbLine, Doubles, fall_frames, rise_frames
+from player.audio.dsp.types import Gains
+from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB
+from player.core.units import RATE_HZ, db_to_gain, gain_to_db, to_seconds
+
+SHORTEST_OVERLAP_S: Final = FADE_DEPTH_DB / (RISE_DB_PER_FRAME * RATE_HZ)
+"""The overlap of a crossfade of 0 s: 60 dB at 6 dB/s."""
+_INAUDIBLE: Final = db_to_gain(-FADE_DEPTH_DB)
+_NEPERS_PER_FRAME: Final = RISE_DB_PER_FRAME * math.log(10.0) / 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """A deck's gain on its way up to 1: a line at 6 dB/s, then the sine from ``angle`` on.
+
+    Attributes:
+        line: the creep; ``line_frames`` long.
+        angle: where the sine begins, in radians; it moves by ``angle_step`` a frame and is full at pi/2.
+        frames: length of the whole.
+    """
+
+    end: ClassVar[float] = 1.0
+
+    line: DbLine
+    line_frames: int
+    angle: float
+    angle_step: float
+    frames: int
+
+    @classmethod
+    def of(cls, crossfade_s: float, start_db: float = -FADE_DEPTH_DB) -> Rise:
+        """The law for a crossfade of so many seconds, entered at a level below 0 dB."""
+        angle_step = math.pi / (2.0 * RATE_HZ * crossfade_s) if crossfade_s > 0.0 else math.inf
+        angle = math.atan(angle_step / _NEPERS_PER_FRAME)
+        depth_db = gain_to_db(math.sin(angle)) - start_db
+        if depth_db <= 0.0:
+            angle, depth_db = math.asin(db_to_gain(start_db)), 0.0
+        line_frames = rise_frames(depth_db) if depth_db > 0.0 else 0
+        line = DbLine(start_db, depth_db / max(1, line_frames))
+        sine_frames = max(0, math.ceil((math.pi / 2.0 - angle) / angle_step))
+        return cls(line, line_frames, angle, angle_step if sine_frames else 0.0, line_frames + sine_frames)
+
+    def gain(self, k: int) -> float:
+        """Gain of frame k, 0 <= k <= frames."""
+        if k <= self.line_frames:
+            return db_to_gain(self.line.level_db(k))
+        return math.sin(min(math.pi / 2.0, self.angle + (k - self.line_frames) * self.angle_step))
+
+    def exact(self, first: int, frames: int) -> Doubles:
+        """Gains of the frames ``first`` to ``first + frames - 1``, all within 1 to `frames`, float64."""
+        creeping = max(0, min(frames, self.line_frames + 1 - first))
+        k = np.arange(first + creeping - self.line_frames, first + frames - self.line_frames)
+        sine: Doubles = np.sin(np.minimum(math.pi / 2.0, self.angle + k * self.angle_step))
+        return np.concatenate((self.line.exact(first, creeping), sine)) if creeping else sine
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """A deck's gain that makes room for a `Rise`: sqrt(1 - g^2) of it at the same frame, times ``base``."""
+
+    end: ClassVar[float] = 0.0
+
+    rise: Rise
+    base: float
+    frames: int
+
+    def gain(self, k: int) -> float:
+        """Gain of frame k, 0 <= k <= frames."""
+        return self.base * math.sqrt(max(0.0, 1.0 - self.rise.gain(k) ** 2))
+
+    def exact(self, first: int, frames: int) -> Doubles:
+        """Gains of the frames ``first`` to ``first + frames - 1``, float64."""
+        room = 1.0 - self.rise.exact(first, frames) ** 2
+        gains: Doubles = self.base * np.sqrt(np.maximum(room, 0.0))
+        return gains
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """A deck's gain on its way down along a straight line in dB."""
+
+    end: ClassVar[float] = 0.0
+
+    line: DbLine
+    frames: int
+
+    def gain(self, k: int) -> float:
+        """Gain of frame k."""
+        return db_to_gain(self.line.level_db(k))
+
+    def exact(self, first: int, frames: int) -> Doubles:
+        """Gains of the frames ``first`` to ``first + frames - 1``, float64."""
+        return self.line.exact(first, frames)
+
+
+def overlap_s(crossfade_s: float) -> float:
+    """How long both tracks sound when they are blended by a crossfade of so many seconds; at least 10 s."""
+    return to_seconds(Rise.of(crossfade_s).frames)
+
+
+def plan_overlap(out_left_s: float, in_duration_s: float | None, crossfade_s: float) -> float:
+    """Seconds for which two tracks can overlap; 0 if they cannot, because 60 dB at 6 dB/s take 10 s.
+
+    Args:
+        out_left_s: what is left of the outgoing track; the overlap is never longer.
+        in_duration_s: length of the incoming track, None if it has no end; the overlap is never more than half of it.
+        crossfade_s: the wanted crossfade.
+    """
+    room_s = out_left_s if in_duration_s is None else min(out_left_s, in_duration_s / 2.0)
+    return min(overlap_s(crossfade_s), room_s) if room_s >= SHORTEST_OVERLAP_S else 0.0
+
+
+def crossfade_within(room_s: float, crossfade_s: float) -> float:
+    """The longest crossfade up to ``crossfade_s`` whose overlap is no longer than ``room_s``; 0 if none is."""
+    if overlap_s(crossfade_s) <= room_s:
+        return crossfade_s
+    low_s, high_s = 0.0, crossfade_s
+    while high_s - low_s > 0.5 / RATE_HZ:
+        middle_s = (low_s + high_s) / 2.0
+        low_s, high_s = (middle_s, high_s) if overlap_s(middle_s) <= room_s else (low_s, middle_s)
+    return low_s
+
+
+Law: TypeAlias = Rise | Yield | Fall
+
+
+class DeckGain:
+    """The gain of one deck: silent at first, between 0 and 1 always, and never rising faster than 6 dB/s.
+
+    Every order continues from the present gain. A fall is only ever made shorter by another, so that a second skip
+    does not keep a track alive.
+    """
+
+    def __init__(self) -> None:
+        self._law: Law | None = None
+        self._at = 0
+        self._frames = 0
+        self._now = 0.0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it stands at exactly 0."""
+        return self._law is None and self._now == 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it stands at exactly 1."""
+        return self._law is None and self._now == 1.0
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether it is on its way up."""
+        return isinstance(self._law, Rise)
+
+    @property
+    def is_falling(self) -> bool:
+        """Whether it is on its way to silence."""
+        return not (self._law is None or isinstance(self._law, Rise))
+
+    @property
+    def level_db(self) -> float:
+        """Level of the last frame in dB, -inf for silence."""
+        return gain_to_db(self._now)
+
+    def open(self) -> None:
+        """Full from the next frame on. Only while the output ramp stands at silence and makes the rise itself."""
+        self._stand(1.0)
+
+    def rise(self, crossfade_s: float) -> None:
+        """Rise to full by the law of a crossfade; from -60 dB when silent, otherwise from the present gain."""
+        if not self.is_full:
+            self._follow(Rise.of(crossfade_s, self.level_db if self._now > 0.0 else -FADE_DEPTH_DB))
+
+    def fall_with(self, incoming: DeckGain) -> None:
+        """Make room for a deck that has been told to rise from silence and has not been rendered since.
+
+        It goes to silence as sqrt(1 - g^2) of that rise, times the gain that it has now. What becomes of the incoming
+        deck later does not matter: this one has gone by the end of the rise that was planned.
+        """
+        law = incoming._law
+        assert isinstance(law, Rise), "tell the incoming deck to rise first"
+        assert incoming._now == 0.0, "the incoming deck must rise from silence, and not have been rendered since"
+        if not self.is_falling:
+            self._follow(Yield(law, self._now, law.frames))
+
+    def fall(self, over_s: float) -> None:
+        """Fall by 66 dB from the present gain in ``over_s`` seconds (at least 5 ms), straight in dB, then silence."""
+        self._fall_in(fall_frames(over_s))
+
+    def tail(self, frames: int) -> None:
+        """Be silent after ``frames`` frames because there are no more; 0 is a cut, and leaves no choice.
+
+        A fall that has sunk below -60 dB by then goes on as it is, and ends there.
+        """
+        if self.is_falling and self._law is not None and self._law.gain(self._at + frames) <= _INAUDIBLE:
+            self._frames = min(self._frames, self._at + frames)
+        self._fall_in(frames)
+        if self._law is not None and self._frames == self._at:
+            self._stand(self._law.end)
+
+    def gains(self, frames: int, *, may_rise: bool = True) -> Gains | float:
+        """Gains of the next ``frames`` frames, float32; one number when it stands.
+
+        Without ``may_rise`` a rise, and what makes room for one, stands still for these frames: something else rises.
+        """
+        law = self._law
+        if law is None or not (may_rise or isinstance(law, Fall)):
+            return self._now
+        moving = min(frames, self._frames - self._at)
+        gains = law.exact(self._at + 1, moving).astype(np.float32)
+        self._at += moving
+        self._now = law.gain(self._at)
+        if self._at == self._frames:
+            self._stand(law.end)
+        return gains if moving == frames else np.append(gains, np.full(frames - moving, self._now, np.float32))
+
+    def _fall_in(self, frames: int) -> None:
+        if not (self.is_falling and self._frames - self._at <= frames):
+            line = DbLine(self.level_db, -FALL_DEPTH_DB / max(1, frames))
+            self._follow(Fall(line, frames if self._now > 0.0 else 0))
+
+    def _follow(self, law: Law) -> None:
+        """Move by this law, beginning with the next frame."""
+        self._law, self._at, self._frames = law, 0, law.frames
+        if law.frames == 0:
+            self._stand(law.end)
+
+    def _stand(self, gain: float) -> None:
+        self._law, self._now = None, gain

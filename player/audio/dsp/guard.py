@@ -1,0 +1,300 @@
+"""The emergence guard: whatever newly stands out of what was heard before is held down until it is familiar.
+
+Runs on the engine thread, hop by hop of 5 ms, behind the output ramp: what startles is what leaves the speaker, so a
+volume command, a fade and a resume are part of what is judged. (In front of the ramp, taps under a rise of 6 dB/s would
+each stand 6 dB over the last one, and the guard would never know.)
+
+Theory. For each hop there are five bounds on the power that may leave; the K-weighted power p that came in is known, so
+the largest gain that obeys a bound has a closed form, and nothing is estimated:
+
+- *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
+  level, B the background and e is 8 dB, or 6 dB when strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A
+  power that is not familiar itself may bring E to its bound in 125 ms; at once would be steeper than it came;
+- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; what is left is spread over three hops;
+- *click*: a sample stands at most 15 dB over E or B, or 2.7 dB over the familiar peak;
+- *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take a
+  quarter of what is left, so a bound is approached and never hit like a wall.
+
+B and Q count as no less than the floor: what the room hides anyway. A bound on E or R falls by no more than 20 dB/s, so
+that a level that stops being familiar while it sounds is let down, not cut. H is followed at no more than 5 dB/s, so a
+rise of the ramp passes nearly as it is, and anything steeper is made so.
+
+The gain falls at once. It returns with a time constant of 40 ms where that is not heard, in the pauses behind what was
+held down: as long as the hop stays 1 dB below the fast level E. Otherwise its return is a rise like any other: 6 dB/s,
+less what the ramp takes of them and what comes in rises by, so that the guard holds still while a ramp or a deck rises
+at 6 dB/s. (A return of 40 ms on top of a ramp was measured at 10 dB/s.) What comes in as an onset is not let in by more
+than 1.5 dB over what became of the sound before it, or its KI would be raised by as much.
+
+A hop's gain holds for each of its samples: at the border of two hops stands the lower gain, and between borders a
+straight line in dB. That is why the stage is one hop late. The gains as they were applied, not as they were asked for,
+are what H, B and Q are made of.
+
+Where it falls short: what is held down for long is flattened. A sound that comes back after over 30 s is new again; a
+bell each minute is tamed each minute. What is also far over C3 ends its rise more sharply than it came: its KI can be
+3 dB higher than before, at a level that is 20 dB lower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.gain import applied
+from player.audio.dsp.guard_episodes import Episodes
+from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, HOP_S, Familiar, Hearing, to_power
+from player.audio.dsp.loudness_budget import Allowance
+from player.audio.dsp.types import Block, MakePowerMeter
+from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
+from player.core.units import CHANNELS
+
+FAMILIAR_ROOM: Final[float] = 10.0**0.27
+"""2.7 dB over what is familiar passes at once; 3 dB would be the limit of the contract."""
+NOTICED: Final[float] = 10.0**0.3
+"""3 dB."""
+GENTLE: Final[float] = 10.0**0.8
+STRICT: Final[float] = 10.0**0.6
+GENTLE_RATE: Final[float] = 10.0 ** (5.0 * HOP_S / 10.0)
+STRICT_RATE: Final[float] = 10.0 ** (3.0 * HOP_S / 10.0)
+"""5 dB/s, 3 when strict: how fast a level may emerge, and H is followed, or it would come in steps of 2.7 dB."""
+BURST_ROOM: Final[float] = 10.0**1.4
+CREST: Final[float] = 10.0**1.5
+APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
+"""A power that nobody knows yet may bring E to its bound in 125 ms; at once, it would be steeper than it came."""
+LET_DOWN: Final[float] = 10.0 ** (-20.0 * HOP_S / 10.0)
+_LET_DOWN_CHUNK: Final[float] = LET_DOWN**CHUNK_HOPS
+RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
+UNHEARD: Final = 0.8
+"""1 dB below E: less would let a steady tone dip and come back."""
+LET_IN: Final = 1.4
+"""1.5 dB. With 1.15 dB whispers behind a word that was held down are held down for over 1 % of the time, C9's limit."""
+FLOOR: Final[float] = 10.0**-1.8
+"""18 dB under calm, 6 dB below the floor of the contract, because calm material may lie below the target."""
+HABITUAL: Final[float] = 10.0**-0.6
+"""Words and taps reach 6 dB over the calm level of their sound."""
+C3_MARGIN_LU: Final = 0.3
+"""M and S are kept in steps of 50 ms; whoever measures at other instants may find so much more."""
+_NEARLY_ONE: Final = 0.9999
+_TINY: Final = 1e-15
+_SHARE: Final = 0.1
+"""Of what M and S have left a calm chunk asks for no more."""
+_LOWEST: Final = 1e-9
+"""-90 dB, so that a gain has a logarithm; silence under full scale."""
+_STEPS: Final = np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """What the guard is told of the volume: power gains, one a hop.
+
+    Attributes:
+        full: what C3 counts as full level: the ramp's, or its target's if higher.
+        low: the lowest since silence; the floor hangs on it.
+        left: by how much the guard's own gain may rise, as a factor: what the ramp leaves of 6 dB/s.
+    """
+
+    full: Sequence[float]
+    low: Sequence[float]
+    left: Sequence[float]
+
+
+class Guard:
+    """Lowers what stands out, 240 frames late; never raises anything.
+
+    Args:
+        make_power_meter: makes the meter of what comes in.
+        target_lufs: the programme target, at full volume.
+
+    Attributes:
+        latency_frames: frames by which the output is later than the input; the first ones are zeros.
+        is_strict: hold the emergence to 6 dB instead of 8, and let it come at 3 dB/s instead of 5.
+        episodes: what was held down.
+        reduction_db: the most by which a hop of the last call was lowered, 0 or more.
+    """
+
+    latency_frames: Final = HOP_FRAMES
+
+    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
+        self.is_strict = False
+        self.reduction_db = 0.0
+        self._make_power_meter = make_power_meter
+        self._target = self._calm = to_power(target_lufs)
+        self.episodes = Episodes()
+        self._forget_audio()
+        self._forget_hearing()
+
+    def _forget_hearing(self) -> None:
+        self._hearing = Hearing()
+        self._used_to = 0.0
+        self._came = 0.0  # the fast level of what comes in, up to the hop that is held back
+        self._peaks, self._hop_powers = Familiar(), Familiar()
+        self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
+        self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
+        self._short_term = Allowance(3.0, (0.2, 1.0), SHORT_TERM_ROOM_LU - C3_MARGIN_LU)
+
+    def _forget_audio(self) -> None:
+        self._meter = self._make_power_meter(HOP_FRAMES)
+        self._late: Block = np.zeros((HOP_FRAMES, CHANNELS), np.float32)
+        self._late_power = self._late_peak = self._late_full = 0.0
+        self._gain = self._border = 1.0  # power gains: of the hop that is held back, and at its start
+        self._fast_bound = self._box_bound = 0.0
+        self.episodes.reset()
+
+    def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
+        """From the next call on: the programme target, and what the fast level of what sounds habitually reaches.
+
+        The floor lies under the calm level of the sound where that is known and below the target.
+        """
+        self._target = to_power(target_lufs)
+        self._calm = self._target if habitual_lufs is None else min(self._target, to_power(habitual_lufs) * HABITUAL)
+
+    def reset(self) -> None:
+        """Forget the audio that is held back; what was heard stays heard."""
+        self._forget_audio()
+        self.reduction_db = 0.0
+
+    def forget(self) -> None:
+        """Forget what was heard as well: nobody knows how long the silence was."""
+        self._forget_hearing()
+
+    def rest(self, hops: int) -> None:
+        """So many hops of silence were heard that did not come through here."""
+        self._hear([0.0] * hops, [0.0] * hops)
+
+    def process(self, hops: Block, volumes: Volumes) -> Block:
+        """Whole chunks of ten hops as the ramp gave them, shape (n * 2400, 2), one hop later."""
+        full, low, left = volumes.full, volumes.low, volumes.left
+        count = len(hops) // HOP_FRAMES
+        powers = self._meter.powers(hops)
+        peaks = np.square(np.abs(hops.reshape(count, -1)).max(axis=1)).tolist() if count else []
+        borders = [self._border]
+        for at in range(0, count, CHUNK_HOPS):
+            part = slice(at, at + CHUNK_HOPS)
+            if self._are_calm(powers[part], peaks[part], full[part], low[at]):
+                borders += [1.0] * CHUNK_HOPS
+            else:
+                borders += map(self._step, powers[part], peaks[part], full[part], low[part], left[part])
+        self.reduction_db = -10.0 * math.log10(min(borders))
+        window = np.concatenate((self._late, hops))
+        self._late = window[len(hops) :]
+        return _applied(window[: len(hops)], borders)
+
+    def _step(self, power: float, peak: float, full: float, low: float, left: float) -> float:
+        """Decide about one hop; the power gain at its start, which settles the hop before."""
+        gain, former, came = 1.0, self._gain, self._came
+        if power > _TINY or peak > _TINY:
+            gain = min(1.0, self._bound(power, peak, full, low))
+        self._came = FAST_KEEP * came + FAST_TAKE * power
+        if gain > former:
+            unheard = UNHEARD * self._hearing.fast / max(power, _TINY)
+            risen = max(1.0, left * came / max(self._came, _TINY))
+            gain = min(former + (gain - former) * RETURN, max(former * risen, unheard))
+            gain = gain if gain < _NEARLY_ONE else 1.0
+        border = min(gain, former)
+        self._settle(border)
+        self._gain, self._border = gain, border
+        self._late_power, self._late_peak, self._late_full = power, peak, self._target * full
+        self.episodes.watch(gain, is_loud=power > self._target * low)
+        return border
+
+    def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float], low: float) -> bool:
+        """Take a chunk in one go if it is so far within all bounds that these need not be computed.
+
+        That is so nearly always, and takes a fifth of the time. A power below the bound of E cannot lift E over it; the
+        other comparisons leave out what would help; of what is left for M and S a tenth is asked for at most.
+        """
+        hearing, full = self._hearing, self._target * volume[0]
+        total = sum(powers) + self._late_power
+        if not (
+            self._gain == 1.0
+            and not self.episodes.is_open
+            and self._late_full == full
+            and volume[0] == volume[-1]
+            and max(powers) <= min(self._used_to, hearing.familiar) * FAMILIAR_ROOM
+            and max(peaks) <= self._peaks.value * FAMILIAR_ROOM
+            and hearing.box * CHUNK_HOPS + total <= hearing.usual * (CHUNK_HOPS * BURST_ROOM)
+            and total <= full * _SHARE * min(self._momentary.left, self._short_term.left)
+        ):
+            return False
+        self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
+        self._late_power, self._late_peak = powers[-1], peaks[-1]
+        self._came = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power
+        rate = STRICT_RATE if self.is_strict else GENTLE_RATE
+        self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
+        self._fast_bound *= _LET_DOWN_CHUNK
+        self._box_bound *= _LET_DOWN_CHUNK
+        return True
+
+    def _get_used(self, rise: float, floor: float) -> None:
+        """Follow H: down at once, up by no more than a factor."""
+        self._used_to = min(self._hearing.familiar, max(self._used_to * rise, floor))
+
+    def _bound(self, power: float, peak: float, full: float, low: float) -> float:
+        """The largest power gain that obeys all bounds."""
+        hearing, late = self._hearing, self._late_power * self._gain
+        floor = self._calm * low * FLOOR
+        fast = FAST_KEEP * hearing.fast + FAST_TAKE * late
+        background = max(hearing.background, floor)
+        emergence, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
+        emerging = min(background * emergence, max(background * NOTICED, fast * rate))
+        self._get_used(rate, floor)
+        bound = self._fast_bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
+        known = self._hop_powers.value * FAMILIAR_ROOM
+        at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
+        room = max((bound - APPROACH_KEEP * fast) / (1.0 - APPROACH_KEEP), at_once, 0.3 * bound)
+        box = self._box_bound = max(max(hearing.usual, floor) * BURST_ROOM, self._box_bound * LET_DOWN)
+        room = min(room, self._box_room(CHUNK_HOPS * box - late, box))
+        full_power = self._target * full
+        if full_power > 0.0:
+            level, late = fast / full_power, late / full_power
+            left = min(self._momentary.bound(level, late), self._short_term.bound(level, late))
+            room = min(room, full_power * left)
+        if power > max(self._came, background):
+            room = min(room, LET_IN * power * max(fast, background) / max(self._came, background))
+        allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM)
+        return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
+
+    def _box_room(self, free: float, least: float) -> float:
+        """What the 50 ms box leaves for a hop if as much is to come twice more; never nothing, which would chop."""
+        after = self._hearing.box_after(4)
+        return max(min(free - after[1], (free - after[2]) / 2.0, (free - after[3]) / 3.0), 0.3 * least)
+
+    def _settle(self, border: float) -> None:
+        """The hop that was held back is now known to the last sample: it is what was heard."""
+        start = self._border
+        mean = start if border == start else (border - start) / math.log(border / start)
+        self._hear([self._late_power * mean], [self._late_peak * max(start, border)])
+
+    def _hear(self, powers: Sequence[float], peaks: Sequence[float]) -> None:
+        """Hops as they left, into all that remembers; no more at once than until H, B and Q change."""
+        share = 1.0 / self._late_full if self._late_full > 0.0 else 0.0
+        at = 0
+        while at < len(powers):
+            part = slice(at, at + self._hearing.hops_left)
+            heard, at = powers[part], part.stop
+            self._hearing.push_many(heard)
+            self._momentary.take_many(heard, share)
+            self._short_term.take_many(heard, share)
+            self._keep_largest(max(heard), max(peaks[part]), len(heard))
+
+    def _keep_largest(self, power: float, peak: float, hops: int) -> None:
+        self._chunk_power = max(self._chunk_power, power)
+        self._chunk_peak = max(self._chunk_peak, peak)
+        self._chunk_hops += hops
+        if self._chunk_hops == CHUNK_HOPS:
+            self._hop_powers.push(self._chunk_power)
+            self._peaks.push(self._chunk_peak)
+            self._chunk_power, self._chunk_peak, self._chunk_hops = 0.0, 0.0, 0
+
+
+def _applied(hops: Block, borders: list[float]) -> Block:
+    """The hops under gains that are straight in dB between their borders, given as power gains."""
+    if min(borders) == 1.0:
+        return hops
+    levels = 0.5 * np.log(np.array(borders))
+    slopes = np.diff(levels)[:, np.newaxis] * _STEPS
+    gains = np.exp(levels[:-1, np.newaxis] + slopes).astype(np.float32)
+    return applied(hops, gains.reshape(-1))

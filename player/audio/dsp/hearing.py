@@ -1,0 +1,146 @@
+"""What a listener hears and has got used to, followed hop by hop: the quantities of docs/never-startle.md.
+
+Runs on whatever thread owns the object. It is fed K-weighted powers of 5 ms hops and keeps, all as powers:
+
+- ``fast``, E: the F-weighted level of ISO/PAS 1996-3, an exponential mean of 125 ms;
+- ``box``, R: the plain mean of the last 50 ms, in which a short burst cannot hide;
+- ``background``, B: the mean over 10 s of min(E, B + 10 dB); time without sound counts as silence;
+- ``familiar``, H: the largest E of the last 30 s without the last half second;
+- ``usual``, Q: what R exceeded for a tenth of the last 5 s. The ear is used to the peaks of taps, not to the pauses.
+
+B, H and Q are brought up to date every 50 ms. H leaves out up to 50 ms more than half a second for that: it is never
+more than the definition allows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from player.core.units import RATE_HZ, SILENCE_DB
+
+HOP_FRAMES: Final = RATE_HZ // 200
+"""5 ms."""
+HOP_S: Final = HOP_FRAMES / RATE_HZ
+CHUNK_HOPS: Final = 10
+CHUNK_S: Final = CHUNK_HOPS * HOP_S
+FAST_KEEP: Final = math.exp(-HOP_S / 0.125)
+FAST_TAKE: Final = 1.0 - FAST_KEEP
+BACKGROUND_CHUNKS: Final = round(10.0 / CHUNK_S)
+FAMILIAR_CHUNKS: Final = round(30.0 / CHUNK_S)
+RECENT_CHUNKS: Final = round(0.5 / CHUNK_S)
+USUAL_HOPS: Final = round(5.0 / HOP_S)
+USUAL_RANK: Final = USUAL_HOPS - USUAL_HOPS // 10 - 1
+BACKGROUND_ROOM: Final = 10.0
+"""10 dB: more than so far above the background counts as so far."""
+_TINY: Final = 1e-12
+"""-120 dB, far below any room."""
+
+
+def to_lufs(power: float) -> float:
+    """Level in LUFS of a K-weighted power that is summed over the channels; 0 is -inf."""
+    return 10.0 * math.log10(power) - 0.691 if power > 0.0 else SILENCE_DB
+
+
+def to_power(level_lufs: float) -> float:
+    """The power of a level in LUFS; -inf is 0."""
+    return math.pow(10.0, (level_lufs + 0.691) / 10.0)
+
+
+class Familiar:
+    """The largest value of the last 30 s without the last half second, by chunks of 50 ms."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self._maxima = np.zeros(FAMILIAR_CHUNKS - RECENT_CHUNKS)
+        self._recent = deque([0.0] * RECENT_CHUNKS, RECENT_CHUNKS)
+        self._chunks = 0
+
+    def push(self, largest: float) -> None:
+        """The largest value of one more chunk."""
+        self._maxima[self._chunks % len(self._maxima)] = self._recent[0]
+        self._recent.append(largest)
+        self._chunks += 1
+        self.value = float(self._maxima.max())
+
+
+class Hearing:
+    """The quantities after the last hop that was pushed; all 0 at first, as after a long silence."""
+
+    def __init__(self) -> None:
+        self.fast = 0.0
+        self.background = 0.0
+        self.usual = 0.0
+        self._familiar = Familiar()
+        self._former = [0.0] * CHUNK_HOPS
+        self._hops: list[float] = []
+        self._box_sum = 0.0
+        self._box_sums: list[float] = []
+        self._most = _TINY
+        self._chunk_sum = 0.0
+        self._chunk_max = 0.0
+        self._sums = np.zeros(BACKGROUND_CHUNKS)
+        self._boxes = np.zeros(USUAL_HOPS)
+        self._chunks = 0
+
+    @property
+    def box(self) -> float:
+        """R."""
+        return self._box_sum / CHUNK_HOPS
+
+    @property
+    def familiar(self) -> float:
+        """H."""
+        return self._familiar.value
+
+    def box_after(self, hops: int) -> list[float]:
+        """Sum of the powers that are still in the box when one more hop has come, when two have, and so on."""
+        at, left, sums = len(self._hops), self._box_sum, []
+        for power in (self._former + self._hops)[at : at + hops]:
+            left -= power
+            sums.append(left)
+        return sums
+
+    @property
+    def hops_left(self) -> int:
+        """Hops until B, H and Q change."""
+        return CHUNK_HOPS - len(self._hops)
+
+    def push(self, power: float) -> None:
+        """Hear one more hop."""
+        self.push_many((power,))
+
+    def push_many(self, powers: Sequence[float]) -> None:
+        """Hear at most `hops_left` more hops."""
+        fast, box_sum, most = self.fast, self._box_sum, self._most
+        hops, sums, former = self._hops, self._box_sums, self._former
+        chunk_sum, chunk_max = self._chunk_sum, self._chunk_max
+        for power in powers:
+            fast = FAST_KEEP * fast + FAST_TAKE * power
+            box_sum += power - former[len(hops)]
+            hops.append(power)
+            sums.append(box_sum)
+            chunk_sum += fast if fast < most else most
+            chunk_max = max(chunk_max, fast)
+        self.fast, self._box_sum = fast, box_sum
+        self._chunk_sum, self._chunk_max = chunk_sum, chunk_max
+        if len(hops) == CHUNK_HOPS:
+            self._end_chunk()
+
+    def _end_chunk(self) -> None:
+        at = self._chunks
+        self._chunks += 1
+        self._sums[at % BACKGROUND_CHUNKS] = self._chunk_sum
+        self.background = float(self._sums.sum()) / (BACKGROUND_CHUNKS * CHUNK_HOPS)
+        self._most = self.background * BACKGROUND_ROOM + _TINY
+        self._familiar.push(self._chunk_max)
+        first = at * CHUNK_HOPS % USUAL_HOPS
+        self._boxes[first : first + CHUNK_HOPS] = self._box_sums
+        self.usual = float(np.partition(self._boxes, USUAL_RANK)[USUAL_RANK]) / CHUNK_HOPS
+        self._former, self._hops, self._box_sums = self._hops, [], []
+        self._box_sum = sum(self._former)  # what rounding has gathered goes with each chunk
+        self._chunk_sum = self._chunk_max = 0.0

@@ -1,0 +1,52 @@
+"""The level of what leaves the chain over the last second, for the status line.
+
+Runs on the engine thread; the engine reads it there and reports it. It measures, and changes nothing. The second is
+kept in ten parts of a tenth or, where that is no multiple of the block size, of the next multiple.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.types import Block
+from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, gain_to_db
+
+TENTHS: Final = 10
+_TENTH_FRAMES: Final = RATE_HZ // TENTHS
+
+
+class LevelMeter:
+    """Mean square and sample peak over the last second, both channels together."""
+
+    def __init__(self) -> None:
+        self._tenths: deque[tuple[int, float, float]] = deque(maxlen=TENTHS)
+        self._frames = 0
+        self._energy = 0.0
+        self._peak = 0.0
+
+    @property
+    def level_db(self) -> float:
+        """Mean square in dBFS, -inf for silence; a full-scale sine in both channels reads -3.0, a square 0."""
+        frames = self._frames + sum(frames for frames, _, _ in self._tenths)
+        energy = self._energy + sum(energy for _, energy, _ in self._tenths)
+        return gain_to_db(energy / (frames * CHANNELS)) / 2.0 if frames else SILENCE_DB
+
+    @property
+    def peak_db(self) -> float:
+        """Largest sample in dBFS, -inf for silence."""
+        return gain_to_db(max(self._peak, max((peak for _, _, peak in self._tenths), default=0.0)))
+
+    def measure(self, block: Block) -> None:
+        """Take the finite block, shape (frames, 2), into account."""
+        if len(block) == 0:
+            return
+        samples = block.reshape(-1)
+        self._frames += len(block)
+        self._energy += float(np.dot(samples, samples))
+        self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
+        if self._frames >= _TENTH_FRAMES:
+            self._tenths.append((self._frames, self._energy, self._peak))
+            self._frames, self._energy, self._peak = 0, 0.0, 0.0

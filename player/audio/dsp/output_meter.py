@@ -1,0 +1,118 @@
+"""The output meter: the last that sees a block, and the first that would hear a broken promise.
+
+Runs on the engine thread, on what is about to be handed to the device. It knows nothing of the stages: it has a meter
+and a judge of its own, and the clauses. A block with which a clause breaks is not played; the chain mutes, the engine
+reports, and the way back is a rise from silence. It costs as much as what it watches, and with the stages in order it
+never has anything to say; that is what it is for.
+
+Where it falls short: it works in whole hops, so of a block whose length is no multiple of 5 ms the rest is judged with
+the next one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S, HOP_FRAMES, to_lufs, to_power
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
+from player.audio.dsp.types import Block, MakePowerMeter
+from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
+from player.core.units import CHANNELS, gain_to_db
+
+MOMENTARY_CHUNKS: Final = round(0.4 / CHUNK_S)
+SHORT_TERM_CHUNKS: Final = round(3.0 / CHUNK_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A clause that would have been broken, and how."""
+
+    clause: str
+    reason: str
+
+
+class OutputMeter:
+    """Judges what leaves.
+
+    Args:
+        make_power_meter: makes its own meter.
+        target_lufs: the programme target at full volume.
+    """
+
+    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
+        self._make_power_meter = make_power_meter
+        self.target_lufs = target_lufs
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was heard."""
+        self._meter = self._make_power_meter(HOP_FRAMES)
+        self._judge = Judge(self.target_lufs - ROOM_BELOW_CALM_DB)
+        self._rest: Block = np.zeros((0, CHANNELS), np.float32)
+        self._chunk = 0.0
+        self._hops = 0
+        self._chunks = deque([0.0] * SHORT_TERM_CHUNKS, SHORT_TERM_CHUNKS)
+        self._full = deque([0.0] * SHORT_TERM_CHUNKS, SHORT_TERM_CHUNKS)
+
+    def measure(self, block: Block, full: float, room: float) -> Broken | None:
+        """Judge the block, shape (frames, 2), finite; the first clause that it breaks, after which `forget` is due.
+
+        Args:
+            block: what is about to be played.
+            full: power gain of the volume: the target's or, on the way down, the present one.
+            room: power gain of the lowest volume since silence; what the room hides hangs on it.
+        """
+        frames = np.concatenate((self._rest, block)) if len(self._rest) else block
+        whole = len(frames) // HOP_FRAMES * HOP_FRAMES
+        self._rest = frames[whole:].copy()
+        if room > 0.0:
+            self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
+        return self._judged(self._meter.powers(frames[:whole]), full)
+
+    def rest(self, hops: int) -> None:
+        """So many hops of silence were played that did not come through here."""
+        self._judged([0.0] * hops, 0.0)
+
+    def _judged(self, powers: list[float], full: float) -> Broken | None:
+        judge = self._judge
+        for power in powers:
+            broken = self._startle(judge.push(power))
+            self._chunk += power
+            self._hops += 1
+            if self._hops >= CHUNK_HOPS and broken is None:
+                broken = self._end_chunk(full)
+            if broken is not None:
+                return broken
+        return None
+
+    def _startle(self, onsets: list[Onset]) -> Broken | None:
+        """C1: of what has just been found, or of what is under way."""
+        for onset in onsets:
+            if onset.is_startle:
+                what = "a burst" if onset.is_burst else "an onset"
+                return Broken("C1", f"{what} {onset.ld_db:.1f} dB up to {onset.level_lufs:.1f} LUFS")
+        return Broken("C1", "an onset that stands out") if self._judge.is_startling else None
+
+    def _end_chunk(self, full: float) -> Broken | None:
+        """C3, each 50 ms."""
+        self._chunks.append(self._chunk / CHUNK_HOPS)
+        self._full.append(full)
+        self._chunk, self._hops = 0.0, 0
+        limit = max(self._full) * to_power(self.target_lufs)
+        if limit == 0.0:
+            return None
+        short_term = sum(self._chunks) / SHORT_TERM_CHUNKS
+        momentary = sum(list(self._chunks)[-MOMENTARY_CHUNKS:]) / MOMENTARY_CHUNKS
+        if momentary > limit * _MOMENTARY_ROOM:
+            return Broken("C3", f"M {to_lufs(momentary):.1f} LUFS")
+        if short_term > limit * _SHORT_TERM_ROOM:
+            return Broken("C3", f"S {to_lufs(short_term):.1f} LUFS")
+        return None
+
+
+_MOMENTARY_ROOM: Final[float] = 10.0 ** (MOMENTARY_ROOM_LU / 10.0)
+_SHORT_TERM_ROOM: Final[float] = 10.0 ** (SHORT_TERM_ROOM_LU / 10.0)

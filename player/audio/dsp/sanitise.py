@@ -1,0 +1,132 @@
+"""What a decoder hands over, made fit to be heard: a broken sample becomes a short silence, entered and left softly.
+
+Runs on the engine thread, one for each deck, before its gain. A frame is bad when a sample of it is not finite or lies
+beyond the fault level (legitimate overs stay far below that), or when it lies in a hole that was cut into the sound
+(`player.audio.dsp.dropouts`: libVLC makes zeros of NaN). Each frame's gain is a product of two:
+
+- before the next bad frame, the second half of a raised cosine, which reaches zero in the look-ahead. The look-ahead is
+  why this stage is late by 5 ms;
+- after the last bad frame, zero for 50 ms, then a straight line in dB from -60 dB at 6 dB/s.
+
+Both depend only on the distance to a bad frame, so the cutting into blocks cannot show. Good audio passes bit by bit.
+
+Where it falls short: garbage within the fault level, at most +12 dBFS, is music to this stage; the limiter bounds it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from player.audio.dsp.dropouts import HoleFinder
+from player.audio.dsp.gain import DbLine, applied, rise_frames
+from player.audio.dsp.types import Block, Gains
+from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL
+from player.core.units import CHANNELS, to_frames
+
+Distances: TypeAlias = npt.NDArray[np.int64]
+"""Frames to or from a bad frame: shape (frames,)."""
+
+LOOK_AHEAD_FRAMES: Final = to_frames(0.005)
+HOLD_FRAMES: Final = to_frames(0.050)
+RISE_FRAMES: Final = rise_frames(FADE_DEPTH_DB)
+_WELL: Final = HOLD_FRAMES + RISE_FRAMES
+"""So far behind a bad frame the gain is 1 again."""
+
+_FALL: Final[Gains] = (0.5 - 0.5 * np.cos(np.pi * np.arange(LOOK_AHEAD_FRAMES + 1) / LOOK_AHEAD_FRAMES)).astype(
+    np.float32
+)
+_RISE: Final = DbLine(-FADE_DEPTH_DB, FADE_DEPTH_DB / RISE_FRAMES)
+
+
+class Sanitiser:
+    """Passes good frames on, 240 frames late, and turns bad ones into a soft silence.
+
+    Attributes:
+        faults: how many stretches of bad frames there were; those within 50 ms of each other count as one.
+        latency_frames: frames by which the output is later than the input; the first ones are zeros.
+    """
+
+    latency_frames: Final = LOOK_AHEAD_FRAMES
+
+    def __init__(self) -> None:
+        self.faults = 0
+        self._late: Block = np.zeros((LOOK_AHEAD_FRAMES, CHANNELS), np.float32)
+        self._late_is_bad = np.zeros(LOOK_AHEAD_FRAMES, np.bool_)
+        self._since_bad = _WELL
+        self._is_clean = True
+        self._holes = HoleFinder()
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether it comes back from a fault, or has one coming: its gain rises, so nothing else may."""
+        return not self._is_clean
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether it gives silence, because of bad frames that go on or have just ended."""
+        return self._since_bad <= HOLD_FRAMES
+
+    def process(self, block: Block) -> Block:
+        """The block, shape (frames, 2), delayed; finite and within the fault level whatever comes in."""
+        frames = len(block)
+        is_good = frames == 0 or bool(block.max() <= FAULT_LEVEL and block.min() >= -FAULT_LEVEL)  # NaN compares False
+        holes = self._holes.find(self._late, block)
+        if is_good and holes is None and self._is_clean:
+            window = np.concatenate((self._late, block))
+            self._late = window[frames:]
+            return window[:frames]
+        return self._mended(block, holes, is_good=is_good)
+
+    def _mended(self, block: Block, holes: npt.NDArray[np.bool_] | None, *, is_good: bool) -> Block:
+        """The block, delayed, under the gain of its frames; what was bad is zero."""
+        frames = len(block)
+        fresh = np.zeros(frames, np.bool_) if is_good else _is_bad(block)
+        bad = np.concatenate((self._late_is_bad, fresh if holes is None else fresh | holes))
+        window = np.concatenate((self._late, block))
+        self._late, self._late_is_bad = window[frames:], bad[frames:]
+        if bad.any():
+            window[bad] = 0.0
+            gains = self._recovery(bad[:frames]) * _FALL[self._ahead(bad)[:frames]]
+        else:
+            gains = self._recovery(bad[:frames])
+        self._is_clean = self._since_bad >= _WELL and not self._late_is_bad.any()
+        return applied(window[:frames], gains)
+
+    @staticmethod
+    def _ahead(bad: npt.NDArray[np.bool_]) -> Distances:
+        """For each frame the distance to the next bad one, 0 for a bad one, at most the look-ahead."""
+        frame = np.arange(len(bad))
+        next_bad = np.where(bad, frame, len(bad) + LOOK_AHEAD_FRAMES)
+        ahead: Distances = np.minimum.accumulate(next_bad[::-1])[::-1] - frame
+        return np.minimum(ahead, LOOK_AHEAD_FRAMES)
+
+    def _recovery(self, bad: npt.NDArray[np.bool_]) -> Gains:
+        """For each frame the gain that follows from the last bad one, and the count of new stretches."""
+        if not bad.any():
+            first = self._since_bad + 1
+            self._since_bad = min(self._since_bad + len(bad), _WELL)
+            return _recovered(np.arange(first, first + len(bad)))
+        frame = np.arange(len(bad))
+        where = np.flatnonzero(bad)
+        gaps = np.diff(where, prepend=-1 - self._since_bad)
+        self.faults += int(np.count_nonzero(gaps > HOLD_FRAMES))
+        last_bad = np.maximum.accumulate(np.where(bad, frame, -1 - self._since_bad))
+        self._since_bad = min(int(len(bad) - 1 - last_bad[-1]), _WELL)
+        return _recovered(frame - last_bad)
+
+
+def _is_bad(block: Block) -> npt.NDArray[np.bool_]:
+    """Which frames have a bad sample; NaN compares False."""
+    good = np.abs(block) <= FAULT_LEVEL
+    return ~(good[:, 0] & good[:, 1])
+
+
+def _recovered(since: Distances) -> Gains:
+    """The gain so many frames after a bad one: 0 over the hold, then the line, then 1."""
+    k = np.clip(since - HOLD_FRAMES, 0, RISE_FRAMES)
+    gains: Gains = _RISE.at(k)
+    gains[k == 0] = 0.0
+    return gains

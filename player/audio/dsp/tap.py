@@ -1,0 +1,58 @@
+"""What a rehearsal may see of the inside of the audio path, block by block; the daemon has no tap and pays nothing.
+
+Runs on the engine thread. Frozen; a tap only looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from player.audio.dsp.declick import Declick
+from player.audio.dsp.framing import Hops
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.limiter import Limiter
+from player.audio.dsp.sanitise import Sanitiser
+from player.audio.dsp.types import Block
+from player.core.engine_orders import Item
+
+LATE_FRAMES: Final = Hops.latency_frames + Guard.latency_frames + Limiter.latency_frames
+"""By so much what leaves the chain is later than what the guard was given."""
+SOURCE_LATE_FRAMES: Final = Sanitiser.latency_frames + Declick.latency_frames + LATE_FRAMES
+"""By so much what leaves the chain is later than what was decoded for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """A deck at the end of a block.
+
+    Attributes:
+        item: what it plays.
+        level_db: its own gain without the item's, -inf for silence.
+        is_current: whether people would say that this is what plays.
+    """
+
+    item: Item
+    level_db: float
+    is_current: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A block that went through the chain.
+
+    Attributes:
+        before: what the guard was given; it leaves the chain `LATE_FRAMES` later.
+        volume_db: where the ramp stands at the end of the block, -inf for silence.
+        target_db: where the ramp goes.
+        decks: all that sound, in the order in which they began.
+    """
+
+    before: Block
+    volume_db: float
+    target_db: float
+    decks: tuple[Sounding, ...] = ()
+
+
+Tap: TypeAlias = Callable[[Rendered], None]

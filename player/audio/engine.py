@@ -1,0 +1,311 @@
+"""The engine: one thread that turns orders into sound, a block of 100 ms at a time.
+
+Theory. `step` is one turn: take the orders that have come, render a block, write it. `Sink.write` blocks until the
+device has room, and that alone paces the thread; there is no timer. Nothing else touches decks or chain, so there are
+no locks here. What goes out are reports (through ``report``, which must not block) and one counter, `blocks_rendered`,
+written by this thread alone and read by the watchdog's heartbeat.
+
+Whatever goes wrong ends in silence: a lost device, a gap that was played, an exception in the audio path. After each of
+them the chain stands at silence and stays there until the session, told by a report, orders a ramp; a ramp from silence
+rises at no more than 6 dB/s. The device is retried for ever, and never another one in its place.
+
+The device is opened at start for a moment, so that a missing one is known before the night, and is held open with
+silence for ``hold_s`` after a session, because DACs pop when they are opened and closed.
+
+Where it falls short: a gap in the device is known only after it was heard.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.tap import Rendered, Tap
+from player.audio.dsp.types import Block, MakePowerMeter
+from player.audio.mixer import Mixer
+from player.audio.output import Outlet, Written
+from player.audio.ports import Decoder, Sink
+from player.core.clock import Clock
+from player.core.engine_orders import EngineOrder, Guard, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.core.events import ClauseBroken, EngineFaulted, EngineReport, Progressed, RampArrived, Tamed
+from player.core.limits import STOP_NOW_S
+from player.core.settings.session import Settings
+from player.core.units import CHANNELS, SILENCE_DB, to_frames
+
+BLOCK_FRAMES: Final = 4_800
+"""100 ms: few wake-ups, and a command is heard soon."""
+PROGRESS_BLOCKS: Final = 10
+"""A progress report a second."""
+SOON_FRAMES: Final = to_frames(4.0)
+"""Two rises would add up to 12 dB/s, so one waits: a blend for a volume command that is done so soon, otherwise the
+output's ramp for the blend."""
+LAST_BLOCKS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Parameters of the engine.
+
+    Attributes:
+        hold_s: how long silence is played after a session before the device is closed.
+        is_offline: a rehearsal: decoders are waited for, so that the output is the same each time.
+        tap: is shown each block that went through the chain; None in the daemon.
+    """
+
+    crossfade_s: float
+    ceiling_dbtp: float
+    target_lufs: float
+    make_power_meter: MakePowerMeter
+    hold_s: float = 30.0
+    is_offline: bool = False
+    tap: Tap | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, make_power_meter: MakePowerMeter, hold_s: float) -> EngineSettings:
+        """What a config's settings mean for the engine."""
+        limits = settings.limits
+        return cls(settings.fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, make_power_meter, hold_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _UseSink:
+    """A reload named another output, or another way with it; taken when nothing sounds."""
+
+    sink: Sink
+    hold_s: float
+
+
+class Engine:
+    """Renders decks through the chain into the sink, following orders.
+
+    Args:
+        sink: where the sound goes; opened, closed and retried here.
+        decoder: opens tracks.
+        clock: paces the retries of a missing device.
+        report: takes each report on the engine thread; must not block.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        decoder: Decoder,
+        clock: Clock,
+        report: Callable[[EngineReport], None],
+        settings: EngineSettings,
+    ) -> None:
+        self.blocks_rendered = 0
+        self._outlet = Outlet(sink, clock, report)
+        self._report = report
+        self._target_lufs = settings.target_lufs
+        self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
+        self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
+        self._tap = settings.tap
+        self._hold_s = settings.hold_s
+        self._idle_blocks = 0
+        self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
+        self._silence: Block = np.zeros((BLOCK_FRAMES, CHANNELS), np.float32)
+        self._first_order: EngineOrder | _UseSink | None = None
+        self._then: Then | None = None
+        self._held_db = 0.0
+        self._new_sink: _UseSink | None = None
+        self._is_held = False
+        self._has_quit = False
+
+    def order(self, order: EngineOrder) -> None:
+        """Hand over an order; from any thread, never blocks."""
+        self._orders.put(order)
+
+    def replace_sink(self, sink: Sink, hold_s: float) -> None:
+        """Use another output, held open so long, once nothing sounds; from any thread, never blocks."""
+        self._orders.put(_UseSink(sink, hold_s))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to play and the output stands at silence."""
+        return self._mixer.is_empty and self._chain.ramp.is_silent and self._chain.ramp.target_db == SILENCE_DB
+
+    def run(self) -> None:
+        """The thread's body: steps until `Quit`, then closes the device."""
+        while not self._has_quit:
+            if self._is_resting():
+                self._outlet.close()
+                self._first_order = self._orders.get()
+                self._chain.forget()
+            self.step()
+        self._fade_out()
+        self.finish()
+
+    def _fade_out(self) -> None:
+        """Whoever told us to quit should have faded out before; if not, the end is still no cut."""
+        self._chain.ramp.to(SILENCE_DB, STOP_NOW_S)
+        for _ in range(LAST_BLOCKS):
+            if not self._outlet.is_open or self._chain.ramp.is_silent:
+                return
+            self._write(self._next_block_or_silence())
+
+    def finish(self) -> None:
+        """Let go of tracks and device, once what was written has been heard."""
+        self._mixer.clear()
+        self._outlet.close()
+
+    def step(self) -> None:
+        """One turn: orders, one block, one write. Without a device: orders, and another attempt when it is due."""
+        block = self._next_block_or_silence()
+        if self._has_quit:
+            return
+        if self._outlet.is_open:
+            self._write(block)
+        elif self._outlet.open_or_wait():
+            self._idle_blocks = 0
+            self._write(block)
+
+    def _next_block_or_silence(self) -> Block:
+        """Obey, then render; on any exception an emptied chain, silence, and a report."""
+        try:
+            self._take_orders()
+            self._do_what_then()
+            self._change_sink_if_silent()
+            return self._render() if self._outlet.is_open else self._silence
+        except Exception as fault:  # noqa: BLE001 - the thread may never end: a bug must end in silence (C5)
+            self._hush()
+            self._mixer.clear()
+            self._report(EngineFaulted(f"{type(fault).__name__}: {fault}"))
+            return self._silence
+
+    def _is_resting(self) -> bool:
+        """Nothing to do until an order comes; a missing device is looked for even then."""
+        was_held = self._idle_blocks * BLOCK_FRAMES >= to_frames(self._hold_s)
+        return self.is_idle and self._outlet.is_open and was_held and self._orders.empty()
+
+    def _take_orders(self) -> None:
+        if self._first_order is not None:
+            order, self._first_order = self._first_order, None
+            self._obey(order)
+        while True:
+            try:
+                self._obey(self._orders.get_nowait())
+            except queue.Empty:
+                return
+
+    def _obey(self, order: EngineOrder | _UseSink) -> None:
+        self._idle_blocks = 0
+        match order:
+            case PlayItem(item, crossing):
+                self._mixer.play(item, crossing)
+            case QueueItem(item):
+                self._mixer.queue(item)
+            case RampTo(target_db, over_s, then):
+                self._chain.ramp.to(target_db, over_s)
+                self._then = then
+                self._is_held = self._is_held and target_db == SILENCE_DB
+            case Retune(crossfade_s, ceiling_dbtp, target_lufs):
+                self._target_lufs = target_lufs
+                self._mixer.crossfade_s = crossfade_s
+                self._chain.limiter.set_ceiling(ceiling_dbtp)
+            case Guard(is_strict):
+                self._chain.guard.is_strict = is_strict
+            case _UseSink():
+                self._new_sink = order
+            case Quit():
+                self._has_quit = True
+
+    def _do_what_then(self) -> None:
+        """The ramp has arrived: do what was to follow, and say so."""
+        ramp = self._chain.ramp
+        if self._then is None or ramp.is_moving:
+            return
+        then, self._then = self._then, None
+        if ramp.is_silent and then is Then.HOLD:
+            self._is_held = True
+        elif ramp.is_silent and then is Then.STOP:
+            self._mixer.clear()
+            self._is_held = False
+        self._report(RampArrived(ramp.target_db, then))
+
+    def _hush(self) -> None:
+        """Silence at once, because the listener has lost the sound already; what was to follow a ramp is forgotten."""
+        self._chain.hush()
+        self._then = None
+
+    def _change_sink_if_silent(self) -> None:
+        if self._new_sink is not None and (self.is_idle or not self._outlet.is_open):
+            self._outlet.replace(self._new_sink.sink)
+            self._hold_s = self._new_sink.hold_s
+            self._new_sink = None
+
+    def _render(self) -> Block:
+        if self.is_idle:
+            self._idle_blocks += 1
+            return self._rest()
+        if self._is_held:
+            return self._rest()
+        ramp = self._chain.ramp
+        self._mixer.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)
+        if ramp.is_rising and not self._mixer.is_sounding:
+            return self._rest()  # the rise waits for the sound that it is for
+        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._mixer.is_recovering
+        is_ramp_free = is_ramp_first or not self._mixer.is_rising
+        mixed = self._mixer.mix(BLOCK_FRAMES, may_rise=not is_ramp_first)
+        is_ramp_free = is_ramp_free and not self._mixer.is_recovering
+        faults = self._chain.faults
+        self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs)
+        block = self._chain.process(mixed, may_rise=is_ramp_free)
+        if self._chain.faults != faults:
+            raise AssertionError("a stage let an unfit block through; the output check stopped it")
+        self._tell_of_the_chain()
+        if self._tap is not None:
+            self._tap(Rendered(self._chain.before_guard, ramp.level_db, ramp.target_db, self._mixer.sounding()))
+        return block
+
+    def _rest(self) -> Block:
+        """Silence; the chain has to know, because what was heard before it is forgotten in time."""
+        self._chain.rest(BLOCK_FRAMES)
+        return self._silence
+
+    def _tell_of_the_chain(self) -> None:
+        """What the guard held down, and what the output meter did not let through."""
+        self._held_db = max(self._held_db, self._chain.guard.reduction_db)
+        deck = self._mixer.current
+        for episode in self._chain.guard.episodes.take():
+            self._report(
+                Tamed(
+                    item_id=None if deck is None else deck.item.id,
+                    position_s=0.0 if deck is None else max(0.0, deck.position_s - episode.began_s),
+                    reduction_db=episode.reduction_db,
+                    duration_s=episode.duration_s,
+                )
+            )
+        broken = self._chain.broken
+        if broken is not None:
+            self._then = None
+            self._report(ClauseBroken(broken.clause, broken.reason))
+
+    def _write(self, block: Block) -> None:
+        """One block to the device; after a gap or a loss the chain is emptied, and stands at silence."""
+        written = self._outlet.write(block)
+        if written is not Written.HEARD:
+            self._hush()
+        if written is Written.LOST:
+            self._chain.forget()
+            return
+        self.blocks_rendered += 1
+        if self.blocks_rendered % PROGRESS_BLOCKS == 0 and not self.is_idle:
+            self._report_progress()
+
+    def _report_progress(self) -> None:
+        deck = self._mixer.current
+        self._report(
+            Progressed(
+                item_id=None if deck is None else deck.item.id,
+                position_s=0.0 if deck is None else deck.position_s,
+                level_db=self._chain.meter.level_db,
+                volume_db=self._chain.ramp.level_db,
+                held_db=self._held_db,
+            )
+        )
+        self._held_db = 0.0

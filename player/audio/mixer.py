@@ -1,0 +1,272 @@
+"""The mixer: which decks sound, and how one takes over from another.
+
+Runs on the engine thread alone. One deck is the current one; others are on their way out. What comes next is opened
+ahead of time, so that a broken file is noticed while the one before still plays and no gap is heard.
+
+A track ends in one of four ways, each without a cut: the next one is blended in over its end (equal power); a person
+skips and it falls at once while the next rises; nothing follows and its last seconds fade; or its data stops coming,
+and it fades within what the ring still holds, and comes back by a rise from silence when there is enough again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from player.audio.deck import TAIL_S, Deck
+from player.audio.dsp.crossfade import crossfade_within, overlap_s, plan_overlap
+from player.audio.dsp.tap import Sounding
+from player.audio.dsp.types import Block
+from player.audio.ports import Decoder
+from player.core.engine_orders import Crossing, Item
+from player.core.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, RanDry
+from player.core.units import CHANNELS, RATE_HZ, to_frames, to_seconds
+
+STALL_LIMIT_S: Final = 15.0
+"""Silence from a track that does not recover; then it has failed."""
+OPEN_AHEAD_S: Final = 20.0
+"""The next track is opened so long before its blend begins."""
+SKIP_FALL_S: Final = 3.0
+"""A person skipped: what sounds falls by 60 dB in this time, 20 dB/s, heard at once and no cut."""
+OFFLINE_WAIT_S: Final = 30.0
+"""A rehearsal waits so long for a decoder, in the time of the world; it counts as waiting in that of the night."""
+MAX_DECKS: Final = 3
+"""More than this never sound together, however fast a person skips."""
+
+
+BLEND_MARGIN_S: Final = 0.3
+"""A blend is over so long before the track's end: decoders lose the last 100 ms, and lengths are rounded."""
+
+
+def _room_s(left_s: float) -> float:
+    """What a blend may use of what is left of a track."""
+    return max(0.0, left_s - BLEND_MARGIN_S)
+
+
+class Mixer:
+    """All decks, summed; reports what starts, ends and fails through ``report``.
+
+    Args:
+        decoder: opens tracks.
+        report: takes each report, on the engine thread; must not block.
+        crossfade_s: length of the equal-power part of a blend.
+        is_offline: a rehearsal: the decoder is waited for, so that the output is the same each time.
+    """
+
+    def __init__(
+        self, decoder: Decoder, report: Callable[[EngineReport], None], crossfade_s: float, *, is_offline: bool = False
+    ) -> None:
+        self.crossfade_s = crossfade_s
+        self._decoder = decoder
+        self._report = report
+        self._is_offline = is_offline
+        self._decks: list[Deck] = []
+        self._current: Deck | None = None
+        self._pending: Deck | None = None
+        self._pending_crossing = Crossing.BLEND
+        self._queued: Item | None = None
+        self._next: Deck | None = None
+        self._is_dry = True
+
+    @property
+    def current(self) -> Deck | None:
+        """The deck that people would call what plays."""
+        return self._current
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing sounds and nothing is being opened."""
+        return not self._decks and self._pending is None and self._queued is None
+
+    def play(self, item: Item, crossing: Crossing) -> None:
+        """Make this item the current one as soon as it is ready; forgets what was queued."""
+        self.queue(None)
+        if self._pending is not None:
+            self._pending.close()
+        self._is_dry = False
+        self._pending = Deck(item, self._decoder.open(item.uri, item.start_s))
+        self._pending_crossing = crossing
+        if crossing is Crossing.SKIP:
+            self._fall_all()
+
+    def queue(self, item: Item | None) -> None:
+        """Say what follows the current item, or that nothing does."""
+        if self._next is not None:
+            self._next.close()
+            self._next = None
+        self._queued = item
+
+    def clear(self) -> None:
+        """Drop everything; only while the output is silent."""
+        for deck in self._decks:
+            self._report(ItemEnded(deck.item.id, to_seconds(deck.played_frames)))
+            deck.close()
+        self._decks.clear()
+        self._current = None
+        if self._pending is not None:
+            self._pending.close()
+            self._pending = None
+        self.queue(None)
+        self._is_dry = True
+
+    def sounding(self) -> tuple[Sounding, ...]:
+        """All decks and where they stand, for a tap."""
+        return tuple(Sounding(deck.item, deck.gain.level_db, deck is self._current) for deck in self._decks)
+
+    @property
+    def is_sounding(self) -> bool:
+        """Whether there is a deck to be heard."""
+        return bool(self._decks)
+
+    @property
+    def habitual_lufs(self) -> float | None:
+        """What the fast level of the quietest deck habitually reaches, None where nobody measured any."""
+        known = [deck.item.habitual_lufs for deck in self._decks if deck.item.habitual_lufs is not None]
+        return min(known, default=None)
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether a deck is on its way up."""
+        return any(deck.is_rising for deck in self._decks)
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether a deck comes back from bad samples; that cannot be put off."""
+        return any(deck.is_recovering for deck in self._decks)
+
+    def prepare(self, frames: int, *, is_output_silent: bool) -> None:
+        """Before a block of so many frames: start what is ready, fade what ends or runs dry.
+
+        ``is_output_silent`` lets a first track begin at its full gain, because the output makes the rise.
+        """
+        if self._is_offline:
+            self._wait_for_decoders(frames)
+        for opening in (self._pending, self._next):
+            if opening is not None:
+                opening.wait(frames)
+        self._start_pending(is_output_silent=is_output_silent)
+        self._prepare_next()
+        for deck in self._decks:
+            deck.watch_the_end()
+
+    def mix(self, frames: int, *, may_rise: bool = True) -> Block:
+        """The sum of all decks, shape (frames, 2); without ``may_rise`` decks on their way up stand still."""
+        mixed = np.zeros((frames, CHANNELS), np.float32)
+        for deck in self._decks:
+            block = deck.render(frames, may_rise=may_rise)
+            mixed = block if len(self._decks) == 1 else mixed + block
+        self._drop_what_is_over()
+        return mixed
+
+    def _start_pending(self, *, is_output_silent: bool) -> None:
+        deck = self._pending
+        if deck is None or len(self._decks) >= MAX_DECKS:
+            return
+        if deck.is_broken:
+            self._pending = None
+            self._fail(deck)
+        elif deck.is_ready:
+            self._pending = None
+            if is_output_silent:
+                self._drop_silently()
+                deck.gain.open()
+            elif self._pending_crossing is Crossing.SKIP or self._current is None:
+                deck.gain.rise(0.0)
+            else:
+                self._blend_into(deck)
+            self._make_current(deck)
+
+    def _drop_silently(self) -> None:
+        """The output stands at silence: what sounded before the pause ends here, unheard."""
+        for deck in self._decks:
+            self._report(ItemEnded(deck.item.id, to_seconds(deck.played_frames)))
+            deck.close()
+        self._decks.clear()
+
+    def _make_current(self, deck: Deck) -> None:
+        self._decks.append(deck)
+        self._current = deck
+        self._report(ItemStarted(deck.item.id, deck.source.duration_s))
+
+    def _blend_into(self, deck: Deck) -> None:
+        """Let the current deck make room for this one; a shorter crossfade where the current one ends too soon."""
+        left_s = self._current.left_s() if self._current is not None else None
+        deck.gain.rise(self.crossfade_s if left_s is None else crossfade_within(_room_s(left_s), self.crossfade_s))
+        for other in self._decks:
+            other.is_leaving = True
+            if other is self._current:
+                other.gain.fall_with(deck.gain)
+            else:
+                other.gain.fall(SKIP_FALL_S)
+
+    def _fall_all(self) -> None:
+        for deck in self._decks:
+            deck.is_leaving = True
+            deck.gain.fall(SKIP_FALL_S)
+
+    def _prepare_next(self) -> None:
+        """Open the queued item ahead of time, and blend into it where the current one nears its end."""
+        current, item = self._current, self._queued
+        if item is None or self._pending is not None:
+            return
+        left_s = current.left_s() if current is not None else 0.0
+        if left_s is None or left_s > overlap_s(self.crossfade_s) + OPEN_AHEAD_S:
+            return
+        if self._next is None:
+            self._next = Deck(item, self._decoder.open(item.uri, item.start_s))
+        if self._next.is_broken:
+            failed, self._next, self._queued = self._next, None, None
+            self._fail(failed)
+        elif self._next.is_ready and len(self._decks) < MAX_DECKS:
+            room_s = _room_s(left_s)
+            if current is None or room_s <= plan_overlap(room_s, self._next.source.duration_s, self.crossfade_s):
+                self._follow_with(self._next)
+
+    def _follow_with(self, deck: Deck) -> None:
+        self._next = self._queued = None
+        if self._current is not None:
+            self._blend_into(deck)
+        else:
+            deck.gain.rise(0.0)
+        self._make_current(deck)
+
+    def _drop_what_is_over(self) -> None:
+        for deck in [deck for deck in self._decks if deck.is_over or self._has_given_up(deck)]:
+            self._decks.remove(deck)
+            if deck is self._current:
+                self._current = None
+            self._end(deck)
+        if not self._is_dry and self.is_empty:
+            self._is_dry = True
+            self._report(RanDry())
+
+    @staticmethod
+    def _has_given_up(deck: Deck) -> bool:
+        silent_frames = max(deck.stalled_frames if deck.is_stalled else 0, deck.muted_frames)
+        return silent_frames > STALL_LIMIT_S * RATE_HZ
+
+    def _end(self, deck: Deck) -> None:
+        played_s = to_seconds(deck.played_frames)
+        if self._has_given_up(deck):
+            what = "no data" if deck.is_stalled else "nothing but broken samples"
+            self._report(ItemFailed(deck.item.id, f"{what} for {STALL_LIMIT_S:.0f} s", played_s))
+        elif deck.source.fault is not None:
+            self._report(ItemFailed(deck.item.id, deck.source.fault, played_s))
+        else:
+            self._report(ItemEnded(deck.item.id, played_s, deck.faults))
+        deck.close()
+
+    def _fail(self, deck: Deck) -> None:
+        deck.close()
+        self._report(ItemFailed(deck.item.id, deck.why_broken))
+        if self.is_empty and not self._is_dry:
+            self._is_dry = True
+            self._report(RanDry())
+
+    def _wait_for_decoders(self, frames: int) -> None:
+        """Rehearsals: the decoder's pace must not show, so whatever is open is waited for, a while each."""
+        for deck in (*self._decks, self._pending, self._next):
+            if deck is not None and not deck.source.wait_ready(frames + to_frames(TAIL_S), OFFLINE_WAIT_S):
+                deck.wait(to_frames(OFFLINE_WAIT_S))

@@ -1,0 +1,86 @@
+"""Contracts of this package, in prose; tests/contracts runs each against the real class and its fake."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from player.audio.dsp.types import Block
+
+
+class Source(Protocol):
+    """One opened track: decoded audio that waits in a bounded ring, in order, each sample once.
+
+    The decoder's own threads fill the ring and are held back when it is full. `read`, `frames_ready`, `is_finished`
+    and `close` are called by one thread and never block. Samples come as decoded: they may be out of range or NaN.
+    """
+
+    @property
+    def duration_s(self) -> float | None:
+        """Whole length of the track in seconds as its container tells it (it may lie), None if unknown."""
+        ...
+
+    @property
+    def fault(self) -> str | None:
+        """Why the track ended before its end or never began, as a sentence; None while all is well."""
+        ...
+
+    def frames_ready(self) -> int:
+        """Frames that `read` would hand over now."""
+        ...
+
+    def is_finished(self) -> bool:
+        """Whether nothing more will come into the ring; what is ready can still be read."""
+        ...
+
+    def read(self, frames: int) -> Block:
+        """Up to ``frames`` frames, fewer where fewer are ready; an array of the caller's own."""
+        ...
+
+    def wait_ready(self, frames: int, timeout_s: float) -> bool:
+        """Block until ``frames`` are ready or the source is finished; False after ``timeout_s``. Rehearsals only."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the decoder; returns soon, may be called twice, and at any moment."""
+        ...
+
+
+class Decoder(Protocol):
+    """Opens tracks."""
+
+    def open(self, uri: str, start_s: float = 0.0) -> Source:
+        """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
+        ...
+
+
+class Sink(Protocol):
+    """Where the sound goes. It is the clock of the engine: `write` returns when the device has room for more.
+
+    A sink never falls back to another device and has no volume of its own.
+    """
+
+    @property
+    def delay_s(self) -> float:
+        """About how long a sample that is written now takes until it is heard."""
+        ...
+
+    def open(self) -> None:
+        """Take the device. Raises SinkError, and then nothing is held; may be called again."""
+        ...
+
+    def write(self, block: Block) -> None:
+        """Play the block after all that was written before, blocking while there is no room.
+
+        Raises:
+            Underrun: a gap was heard before this block; the block was taken, the sink goes on.
+            SinkError: the device is gone; `close` and `open` again.
+        """
+        ...
+
+    def drain(self) -> None:
+        """Block until all that was written has been heard, at most about a second longer than `delay_s`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device; may be called twice."""
+        ...

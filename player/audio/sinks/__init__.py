@@ -1,0 +1,1 @@
+"""The outputs: ALSA, a pipe, a WAV file, and none."""

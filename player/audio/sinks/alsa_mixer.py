@@ -1,0 +1,241 @@
+"""A control of the sound card's own mixer, pinned: set before the device is opened, read back, and looked at again.
+
+Runs on the engine thread. A volume that lull does not own is a danger from two sides: a DAC that is plugged in again
+comes back at 100 %, and somebody may turn it up at any time. So a control that stands above its pin is lowered at once,
+and one that cannot be lowered is an error: silence is safer. A control below its pin is raised only while nothing
+sounds, because that, too, is a sudden rise.
+
+Theory. Levels are compared in the card's own steps: ALSA's per cents and decibels are rounded, and up as well as down.
+A pin in per cent is the highest step that is not above it. A pin in decibels is tried out while nothing sounds, because
+pyalsaaudio cannot ask what a step amounts to. A mixer handle of ALSA shows what it saw when it was opened, and believes
+its own writes even when the sound server is dead: what is read back is read through a new one.
+
+A mute switch counts as a control that stands too low: it is opened when the device is, or when nothing sounds. A mixer
+that is not there yet when its card is (both have files of their own in /dev, and udev hands them out one by one) is
+looked for every second, and lowered as soon as it is found: a DAC that comes back stands at 100 %.
+
+A look takes well under a millisecond on a card and about ten through a sound server; it comes right after a block was
+written, when the device has a buffer full of sound.
+
+Where it falls short: a sound server that is frozen holds this thread up as long as it does when the device itself is
+opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import Any, Final
+
+import alsaaudio
+
+from player.core.errors import SinkError
+from player.core.settings.safety import MixerSettings
+
+LOOK_EVERY_S: Final = 60.0
+LOOK_SOON_S: Final = 1.0
+"""While the control has not been found yet."""
+SOON_FOR_S: Final = 30.0
+"""A control that is still missing then is one that is not there at all."""
+_STEPS_TRIED: Final = 32
+"""So many steps may lie between what ALSA makes of a decibel value and the value."""
+_RAW: Final = alsaaudio.VOLUME_UNITS_RAW
+_DB: Final = alsaaudio.VOLUME_UNITS_DB
+
+
+class _Unusable(Exception):
+    """There is nothing to pin, for a reason that people should know."""
+
+
+def mixer_name(device: str) -> str:
+    """ALSA's name of the mixer that belongs to a device: of its card, or of the same name where no card is named."""
+    if speaker := re.match(r"bluealsa:.*?DEV=([0-9A-Fa-f:]{17})", device):
+        return f"bluealsa:DEV={speaker[1]}"  # the mixer knows none of the device's other parameters
+    card = re.search(r"CARD=([^,]+)", device) or re.match(r"(?:plug)?hw:([^,=]+)", device)
+    return f"hw:{card[1]}" if card else device
+
+
+class MixerPin:
+    """Keeps one control where it belongs.
+
+    Args:
+        settings: which control, and where.
+        device: ALSA's name of the sound device.
+        tell: hears what is wrong, a sentence, and None when all is well again; must not block.
+    """
+
+    def __init__(self, settings: MixerSettings, device: str, tell: Callable[[str | None], None]) -> None:
+        name, _, index = settings.control.rpartition(",")
+        self._control, self._index = (name, int(index)) if name and index.isdecimal() else (settings.control, 0)
+        self._level = settings.level
+        self._label = f"mixer control {settings.control}"
+        self._mixer_name = mixer_name(device)
+        self._tell = tell
+        self._told: str | None = ""
+        self._problem: str | None = None
+        self._step: int | None = None
+        self._is_low = False
+        self._is_muted = False
+        self._range = (0, 0)
+        self._soon_until_s = 0.0
+        self._was_silent = True
+        self._look_at_s = 0.0
+
+    def set(self) -> None:
+        """Before the device is opened, and nothing can sound: set the control and read it back.
+
+        Raises:
+            SinkError: it stands above its pin and cannot be lowered.
+        """
+        self._step, self._is_low, self._is_muted = None, False, False  # until it is known to be there
+        try:
+            self._step = self._wanted_step()
+            self._adjust(self._step, may_rise=True)
+        except (_Unusable, alsaaudio.ALSAAudioError) as fault:
+            self._problem = f"{self._label} is not pinned: {fault}"
+        else:
+            self._problem = self._complaint()
+
+    def opened(self, now_s: float) -> None:
+        """The device has been opened: what was wrong with the mixer is worth telling only now."""
+        self._soon_until_s = now_s + SOON_FOR_S
+        self._plan(now_s)
+        self._say(self._problem)
+
+    def look(self, now_s: float, *, is_silent: bool) -> None:
+        """Once a minute, and as soon as nothing sounds where it has to be raised: set it back if it has moved.
+
+        Raises:
+            SinkError: it stands above its pin and cannot be lowered.
+        """
+        has_reason = self._is_low or self._step is None
+        is_chance, self._was_silent = has_reason and is_silent and not self._was_silent, is_silent
+        if now_s < self._look_at_s and not is_chance:
+            return
+        was_low, is_new = self._is_low, self._step is None
+        try:
+            if self._step is None:
+                self._step = self._wanted_step(may_try=is_silent)
+            has_moved = self._adjust(self._step, may_rise=is_silent)
+        except (_Unusable, alsaaudio.ALSAAudioError) as fault:
+            self._say(f"{self._label} is not pinned{'' if is_new else ' any more'}: {fault}")
+            return
+        finally:
+            self._plan(now_s)
+        if self._is_low and not is_silent:
+            what = "is muted" if self._is_muted else f"was turned down below {self._level}"
+            self._say(f"{self._label} {what}; it is raised when nothing sounds")
+            return
+        is_news = has_moved and not was_low and not is_new
+        moved = f"{self._label} had been moved; it was set back to {self._level}" if is_news else None
+        self._say(self._complaint() or moved)
+
+    def _plan(self, now_s: float) -> None:
+        """When to look again."""
+        is_soon = self._step is None and now_s < self._soon_until_s
+        self._look_at_s = now_s + (LOOK_SOON_S if is_soon else LOOK_EVERY_S)
+
+    def _complaint(self) -> str | None:
+        """What is wrong with the control although it was set."""
+        if self._is_muted:
+            return f"{self._label} is muted, and the switch does not obey"
+        if self._is_low:
+            return f"{self._label} cannot be raised to {self._level}"
+        lowest, highest = self._range
+        if self._step == lowest < highest:
+            count = highest - lowest + 1
+            return f"{self._label} at {self._level} is at the lowest of its {count} steps: nothing may be heard"
+        return None
+
+    def _say(self, problem: str | None) -> None:
+        if problem != self._told:
+            self._told = problem
+            self._tell(problem)
+
+    def _adjust(self, step: int, *, may_rise: bool) -> bool:
+        """Set back what has moved; whether anything had. ``_is_low`` tells whether something is still below."""
+        with self._mixer() as mixer:
+            found, is_muted = _steps(mixer), _is_muted(mixer)
+            has_moved = max(found) > step or (may_rise and (min(found) < step or is_muted))
+            if has_moved:
+                _set(mixer, [step if may_rise else min(step, one) for one in found])
+            if may_rise and is_muted:
+                mixer.setmute(0)  # after the level: what was muted may have stood anywhere
+        if has_moved:
+            with self._mixer() as mixer:
+                found, is_muted = _steps(mixer), _is_muted(mixer)
+        if max(found) > step:
+            raise self._too_high()
+        self._is_muted = is_muted
+        self._is_low = is_muted or min(found) < step
+        return has_moved
+
+    def _too_high(self) -> SinkError:
+        return SinkError(f"{self._label} stands above {self._level} and cannot be lowered")
+
+    def _wanted_step(self, *, may_try: bool = True) -> int:
+        """The highest step that is not above the pin; while something sounds, no level above the present is tried."""
+        with self._mixer() as mixer:
+            lowest, highest = self._range = tuple(mixer.getrange(units=_RAW))
+            if not self._level.is_db:
+                return int(lowest + (highest - lowest) * self._level.value // 100)
+            if len(set(mixer.getrange(units=_DB))) == 1:
+                raise _Unusable("it has no scale in decibels; pin it in per cent")
+            hundredths = round(100 * self._level.value)
+            _steps(mixer)
+            if not may_try and max(mixer.getvolume(units=_DB)) <= hundredths:
+                raise _Unusable(f"it stands no higher than {self._level}, and is set when nothing sounds")
+            return self._step_of_db(mixer, lowest, hundredths)
+
+    def _step_of_db(self, mixer: Any, lowest: int, hundredths: int) -> int:
+        """Let ALSA find the step, then go down until it is not above the pin; on the loudest channel alone.
+
+        The others may stand below the pin, and must not come up while something sounds.
+        """
+        steps = _steps(mixer)
+        channel = steps.index(max(steps))
+        mixer.setvolume(hundredths, channel, units=_DB)
+        for _ in range(_STEPS_TRIED):
+            step = _steps(mixer)[channel]
+            if mixer.getvolume(units=_DB)[channel] <= hundredths or step <= lowest:
+                return step
+            mixer.setvolume(step - 1, channel, units=_RAW)
+        raise self._too_high()
+
+    def _mixer(self) -> closing[Any]:
+        """A new handle. Raises _Unusable when there is no such control, naming those that there are."""
+        try:
+            return closing(alsaaudio.Mixer(control=self._control, id=self._index, device=self._mixer_name))
+        except alsaaudio.ALSAAudioError as fault:
+            names = list(dict.fromkeys(alsaaudio.mixers(device=self._mixer_name)))
+            if self._control in names:
+                raise _Unusable(str(fault)) from fault
+            has = ", ".join(names) or "none at all"
+            raise _Unusable(f"the mixer {self._mixer_name} has none of that name; it has: {has}") from fault
+
+
+def _steps(mixer: Any) -> list[int]:
+    """Where the channels stand. Without a volume for playing, pyalsaaudio would return that for recording."""
+    steps: list[int] = mixer.getvolume(units=_RAW)
+    if not steps or all("Capture" in capability for capability in mixer.volumecap()):
+        raise _Unusable("it has no volume for playing")
+    return steps
+
+
+def _is_muted(mixer: Any) -> bool:
+    """Whether a switch for playing is off; a control without one is never muted."""
+    try:
+        return any(mixer.getmute())
+    except alsaaudio.ALSAAudioError:
+        return False
+
+
+def _set(mixer: Any, steps: list[int]) -> None:
+    """Set the channels; reading back tells whether it worked."""
+    with suppress(alsaaudio.ALSAAudioError):
+        if len(set(steps)) == 1:
+            mixer.setvolume(steps[0], units=_RAW)
+            return
+        for channel, step in enumerate(steps):
+            mixer.setvolume(step, channel, units=_RAW)

@@ -1,0 +1,48 @@
+"""The sink that is heard by nobody: paced like a device, writes nothing. For a dry run of the daemon.
+
+Runs on the engine thread.
+"""
+
+from __future__ import annotations
+
+from player.audio.dsp.types import Block
+from player.audio.sinks.pacing import Pace
+from player.core.clock import Clock
+from player.core.errors import SinkError
+
+
+class SilentSink:
+    """A `Sink` that swallows sound at the rate at which a sound card would play it."""
+
+    def __init__(self, clock: Clock, buffer_s: float) -> None:
+        self._clock = clock
+        self._buffer_s = buffer_s
+        self._pace: Pace | None = None
+
+    @property
+    def delay_s(self) -> float:
+        """What is in the imagined buffer, in seconds; 0 when closed."""
+        return self._pace.delay_s if self._pace else 0.0
+
+    def open(self) -> None:
+        """Always works."""
+        self._pace = Pace(self._clock, self._buffer_s)
+
+    def write(self, block: Block) -> None:
+        """Let as much time pass as a full device would.
+
+        Raises:
+            SinkError: the sink is closed.
+        """
+        if self._pace is None:
+            raise SinkError("the silent output is not open")
+        self._pace.admit(len(block))
+
+    def drain(self) -> None:
+        """Wait until the imagined buffer is empty."""
+        if self._pace:
+            self._pace.drain()
+
+    def close(self) -> None:
+        """Forget what was in the buffer."""
+        self._pace = None

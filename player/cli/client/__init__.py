@@ -1,0 +1,1 @@
+"""The commands to a running speaker, over MQTT."""

@@ -1,0 +1,93 @@
+"""``lull bans``: the tracks that are not played, as a person wished or because lull died of them; and taking one back.
+
+The list is read from the memory's file. Taking one back is a command to the running speaker, which alone writes there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import PurePath
+from typing import Final
+
+from player.cli.client import commands as client
+from player.cli.client.format import printable
+from player.cli.client.verbs import VERBS
+from player.cli.state_dir import state_dir
+from player.session.memory.memory import DIED_OF_IT, Memory
+from player.session.memory.records import Recalled
+
+BRIEF: Final = "list the tracks that are not played, or allow one again"
+DESCRIPTION: Final = """\
+List the tracks that were banned by `lull never_again`, the latest one last, and
+those that are left out because lull died twice while it opened them, or at one
+place in them. The list is read from the memory in the config's state_dir,
+whether the speaker runs or not.
+
+With --undo ask the running speaker to allow one of them again.
+
+    lull bans
+    lull bans --undo Drops"""
+NEVER_AGAIN: Final = "never_again"
+UNKNOWN: Final = "unknown   "
+_VERB: Final = next(verb for verb in VERBS if verb.name == NEVER_AGAIN)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``bans``."""
+    parser.add_argument("--json", action="store_true", help="one JSON list for programs")
+    parser.add_argument("--undo", metavar="TRACK", help="allow it again: its title or path")
+    parser.set_defaults(run=run, verb=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the list, or have one taken back; returns the exit code."""
+    if args.undo is not None:
+        args.verb, args.track, args.undo = _VERB, args.undo, True
+        return client.run(args)
+    refused = client.refuse_audience(args, "bans without --undo")
+    if refused:
+        return refused
+    from player.storage.memory_db import look_into
+
+    recalled, _ = look_into(state_dir(args.config))
+    left_out = _left_out(recalled)
+    if args.json:
+        print(json.dumps([asdict(one) for one in left_out], indent=2))
+    else:
+        print("\n".join(printable(_line(one)) for one in left_out) or "no track is banned")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A track that is not played, since when, and why."""
+
+    title: str
+    uri: str
+    at: str | None
+    reason: str
+
+
+def _left_out(recalled: Recalled) -> list[LeftOut]:
+    """What was banned, then what lull died of; the title of the latter is the one under which it was last heard."""
+    kept = recalled.kept
+    memory = Memory()
+    kept.recall(memory)
+    titles = {heard.uri: heard.title for heard in recalled.heard}
+    banned = [LeftOut(ban.title, ban.uri, _iso(ban.at), NEVER_AGAIN) for ban in kept.bans]
+    return banned + [
+        LeftOut(titles.get(death.uri, PurePath(death.uri).stem), death.uri, _iso(death.at), DIED_OF_IT)
+        for death in memory.set_aside
+    ]
+
+
+def _line(one: LeftOut) -> str:
+    why = "" if one.reason == NEVER_AGAIN else f"  ({one.reason})"
+    return f"{(one.at or UNKNOWN)[:10]}  {one.title}  {one.uri}{why}"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")

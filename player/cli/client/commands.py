@@ -1,0 +1,180 @@
+"""The client commands: ``lull play``, ``stop``, ``status``, … ask a running speaker over MQTT and wait for its answer.
+
+Exit codes: 0 done, 1 refused (the reason is on stderr), 2 wrong usage, 3 no answer (broker or speaker is not there).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from player.cli.client import format as shown
+from player.cli.client import schedule_list as starts
+from player.cli.client.verbs import Verb
+from player.cli.paths import DEFAULT_CONFIG, chosen_config
+from player.core.errors import ConfigError, LullError, Refused
+from player.core.settings.mqtt import MqttSettings
+from player.core.validation import check_name
+from player.mqtt.payload_values import as_object
+from player.mqtt.topics import ALL, Incoming, Topics
+from player.mqtt.verbs import to_command
+
+if TYPE_CHECKING:
+    from player.cli.client.request import Remote
+
+DONE: Final = 0
+REFUSED: Final = 1
+USAGE: Final = 2
+NO_ANSWER: Final = 3
+WITHOUT_CONFIG: Final = "a broker that is named needs no config: try again with --host localhost, or wherever it is"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, connect, ask, show the answer; returns the exit code."""
+    verb: Verb | None = args.verb
+    if verb is not None and verb.name == "schedule" and args.value is None and args.at is None:
+        return refuse_audience(args, "schedule without a value") or starts.run(args)
+    try:
+        fields = {} if verb is None else verb.fields(args)
+        if verb is not None:
+            to_command(verb.name, fields)
+        settings, device = find_speaker(args)
+        if args.group is not None:
+            check_name("group", args.group)
+        if verb is None and (args.all or args.group is not None):
+            raise ValueError("watch shows one speaker; name it with --device")
+    except (Refused, ValueError) as error:
+        return _fail(error, USAGE)
+    from player.cli.client.request import Ambiguous, NoAnswer, Remote
+
+    audience = ALL if args.all else args.group
+    try:
+        if verb is not None and audience is not None:
+            return _ask_all(settings, audience, verb, fields, args)
+        with Remote(settings, device, args.timeout) as remote:
+            return _watch(remote, args) if verb is None else _ask(remote, verb, fields, args)
+    except Ambiguous as error:
+        return _fail(error, USAGE)
+    except NoAnswer as error:
+        return _fail(error, NO_ANSWER)
+
+
+def refuse_audience(args: argparse.Namespace, what: str) -> int:
+    """Exit code 2 with a reason where ``--all`` or ``--group`` stands before what asks no speaker; otherwise 0."""
+    if not args.all and args.group is None:
+        return DONE
+    option = "--all" if args.all else "--group"
+    return _fail(f"{what} reads the files of this machine and asks no speaker; leave {option} out", USAGE)
+
+
+def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
+    """Broker and device from options and config.
+
+    A host on the command line is taken alone: the config's password is for the config's broker and for no other.
+
+    Raises:
+        ConfigError: the config cannot be read, or is wrong about broker or device.
+        LullError: the config switches MQTT off.
+        ValueError: an option is out of range.
+    """
+    settings, device = (MqttSettings(), None) if args.host is not None else _from_config(args.config)
+    options = ("host", "port", "username", "password_file", "prefix")
+    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
+    if args.device is not None:
+        device = args.device
+        check_name("device", args.device)
+        if device == ALL:
+            raise ValueError("device 'all' is every speaker; write --all")
+    return replace(settings, **given), device
+
+
+def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
+    chosen = chosen_config(named)
+    if chosen is None and not DEFAULT_CONFIG.exists():
+        return MqttSettings(), None
+    from player.config import load_whereabouts
+
+    path = chosen or DEFAULT_CONFIG
+    try:
+        found = load_whereabouts(path)
+    except ConfigError as error:
+        raise ConfigError([*error.faults, WITHOUT_CONFIG]) from error
+    if found.faults:
+        print(f"lull: {shown.printable(path)} has faults, which a running speaker does not read:", file=sys.stderr)
+        print(*map(shown.printable, found.faults), sep="\n", file=sys.stderr)
+    if found.mqtt is None:
+        raise LullError(f"{path} has no mqtt, so this speaker cannot be asked anything; name a broker by --host")
+    return found.mqtt, found.device
+
+
+def _ask(remote: Remote, verb: Verb, fields: dict[str, Any], args: argparse.Namespace) -> int:
+    answer = remote.ask(verb.name, fields)
+    if not answer.get("done"):
+        return _fail(answer.get("text", "refused without a reason"), REFUSED)
+    state = answer.get("state") or {}
+    if verb.name != "status":
+        print(shown.printable(answer.get("text", "done")))
+    elif args.json:
+        print(json.dumps(state, indent=2))
+    else:
+        print(shown.status(remote.topics.device, state))
+    return DONE
+
+
+def _ask_all(
+    settings: MqttSettings, audience: str, verb: Verb, fields: dict[str, Any], args: argparse.Namespace
+) -> int:
+    """Ask many, and show the answer of each; who is online and says nothing is named."""
+    from player.cli.client.broadcast import Chorus
+
+    with Chorus(settings, audience, args.timeout) as chorus:
+        answers = chorus.ask_all(verb.name, fields)
+    code = DONE
+    for device, answer in sorted(answers.given.items()):
+        if not answer.get("done"):
+            code = _fail(f"{device}: {answer.get('text', 'refused without a reason')}", REFUSED)
+        elif verb.name != "status":
+            print(shown.printable(f"{device}: {answer.get('text', 'done')}"))
+        elif args.json:
+            print(json.dumps({"device": device, "state": answer.get("state")}))
+        else:
+            print(shown.status(device, answer.get("state") or {}))
+    for device in answers.silent:
+        code = _fail(f"{device}: online, but no answer within {args.timeout:g} s", NO_ANSWER)
+    return code
+
+
+def _watch(remote: Remote, args: argparse.Namespace) -> int:
+    """Print what arrives until Ctrl-C, or until the connection ends, which raises NoAnswer."""
+    last = ""
+    try:
+        for incoming in remote.arrivals():
+            text = _told(remote.topics, incoming, is_json=args.json)
+            if text is not None and (args.json or text != last):
+                print(text, flush=True)
+                last = text
+    except KeyboardInterrupt:
+        pass  # the way to end it
+    return DONE
+
+
+def _told(topics: Topics, incoming: Incoming, *, is_json: bool) -> str | None:
+    """A message as a line; None for what ``watch`` does not show."""
+    text = incoming.payload.decode("utf-8", "replace")
+    fields = as_object(incoming.payload)
+    if is_json:
+        return json.dumps({"topic": incoming.topic, "payload": fields or text})
+    if incoming.topic == topics.availability:
+        return shown.printable(f"{topics.device} is {text}")
+    if incoming.topic == topics.event:
+        return shown.event(fields)
+    return shown.line(fields) if incoming.topic == topics.state else None
+
+
+def _fail(reason: object, code: int) -> int:
+    print(f"lull: {shown.printable(reason)}", file=sys.stderr)
+    return code

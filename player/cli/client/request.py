@@ -1,0 +1,175 @@
+"""A conversation with one speaker over the broker: find it, ask, wait for the answer. For the client commands.
+
+The caller's thread asks and waits; a second thread serves the connection and only puts what arrives into a queue.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from player.cli.client.mqtt_session import LOOK_AROUND_S, Visit
+from player.core.errors import LullError
+from player.core.settings.mqtt import MqttSettings
+from player.mqtt.payload_values import as_object
+from player.mqtt.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
+
+OFFLINE_S: Final = 1.0
+"""A speaker that is said to be offline gets this long to prove the opposite."""
+
+
+class NoAnswer(LullError):
+    """Broker or speaker did not answer; the message says which, where, and what to check."""
+
+
+class Ambiguous(LullError):
+    """Several speakers are there and none was named."""
+
+
+class Remote:
+    """``with Remote(settings, device, timeout_s) as remote: remote.ask("pause", {})``.
+
+    Args:
+        device: the speaker; None takes the only one that is online.
+        timeout_s: how long to wait for the broker, and then for each answer.
+
+    Raises:
+        NoAnswer: on entering, when the broker cannot be reached or no speaker is online.
+        Ambiguous: on entering, when several are.
+    """
+
+    def __init__(self, settings: MqttSettings, device: str | None, timeout_s: float) -> None:
+        self._settings = settings
+        self._timeout_s = timeout_s
+        self._availability: dict[str, bytes] = {}
+        self._device = device
+        wanted = Topics(settings.prefix, device or "+")
+        self._visit = Visit(settings, (wanted.availability, wanted.state, wanted.event, wanted.reply))
+
+    @property
+    def where(self) -> str:
+        """The broker's address, as it is shown."""
+        return f"{self._settings.host}:{self._settings.port}"
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the speaker's topics; after entering."""
+        assert self._device is not None, "the speaker is known after entering"
+        return Topics(self._settings.prefix, self._device)
+
+    def __enter__(self) -> Self:
+        self._visit.start()
+        try:
+            self._wait_until_up()
+            self._choose()
+        except BaseException:
+            self._visit.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._visit.close()
+
+    def ask(self, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a command and wait for its answer, the object described in docs/mqtt.md. Raises NoAnswer."""
+        sender_id = secrets.token_hex(6)
+        message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
+        self._visit.publish(self.topics.command(), message.encode())
+        deadline_s = time.monotonic() + self._timeout_s
+        while (incoming := self._next_by(deadline_s)) is not None:
+            if incoming.topic == self.topics.reply:
+                answer = as_object(incoming.payload)
+                if answer.get("id") == sender_id:
+                    return answer
+            elif incoming.topic == self.topics.availability and incoming.payload == OFFLINE:
+                deadline_s = min(deadline_s, time.monotonic() + OFFLINE_S)
+        raise NoAnswer(self._why_silent())
+
+    def arrivals(self) -> Iterator[Incoming]:
+        """Everything that the speaker publishes from now on, what it has retained first. Raises NoAnswer at the end."""
+        while True:
+            incoming = self._next_by(time.monotonic() + 3600)
+            if incoming is not None and incoming.topic.startswith(f"{self.topics.root}/"):
+                yield incoming
+
+    # Waiting.
+
+    def _next_by(self, deadline_s: float) -> Incoming | None:
+        """The next message, None when none comes in time. Raises NoAnswer when the connection ends."""
+        arrival = self._visit.next_by(deadline_s)
+        if arrival is None:
+            return None
+        if isinstance(arrival, LinkDown):
+            raise _no_connection(arrival.reason)
+        assert isinstance(arrival, Incoming), "it comes up once, and that has been waited for"
+        self._note(arrival)
+        return arrival
+
+    def _wait_until_up(self) -> None:
+        """The first arrival is either the connection or the reason why there is none."""
+        arrival = self._visit.next_by(time.monotonic() + self._timeout_s)
+        if arrival is None:
+            raise _no_connection(f"{self.where}: no answer in {self._timeout_s:g} s")
+        if isinstance(arrival, LinkDown):
+            raise _no_connection(arrival.reason)
+        assert isinstance(arrival, LinkUp), "nothing comes before the connection"
+
+    def _choose(self) -> None:
+        """Decide whom to ask."""
+        if self._device is None:
+            self._device = self._only_device()
+
+    def _only_device(self) -> str:
+        """The device that is online, when there is exactly one."""
+        deadline_s = time.monotonic() + LOOK_AROUND_S
+        kept: list[Incoming] = []
+        while (incoming := self._next_by(deadline_s)) is not None:
+            kept.append(incoming)
+        online = sorted(device for device, payload in self._availability.items() if payload != OFFLINE)
+        if len(online) > 1:
+            raise Ambiguous(f"several speakers are online: {', '.join(online)}; name one with --device")
+        if not online:
+            raise self._nobody()
+        for incoming in kept:
+            self._visit.arrivals.put(incoming)
+        return online[0]
+
+    def _nobody(self) -> NoAnswer:
+        offline = ", ".join(sorted(self._availability)) or "none is known"
+        return NoAnswer(
+            f"no speaker is online under {self._settings.prefix!r} at {self.where} (offline: {offline}). Check "
+            "that lull runs (systemctl status lull), and --prefix"
+        )
+
+    def _note(self, incoming: Incoming) -> None:
+        """Remember who is there, by the name in the topic; an empty payload means forgotten."""
+        prefix, suffix = f"{self._settings.prefix}/", "/availability"
+        if incoming.topic.startswith(prefix) and incoming.topic.endswith(suffix):
+            device = incoming.topic[len(prefix) : -len(suffix)]
+            if incoming.payload:
+                self._availability[device] = incoming.payload
+            else:
+                self._availability.pop(device, None)
+
+    def _why_silent(self) -> str:
+        known = self._availability.get(self.topics.device)
+        if known is None:
+            reason = "no speaker of that name has ever been there; check --device and --prefix"
+        elif known == OFFLINE:
+            reason = "the speaker is offline; check that lull runs there (systemctl status lull)"
+        else:
+            reason = f"it is online but said nothing within {self._timeout_s:g} s; see its journal (journalctl -u lull)"
+        return f"no answer from {self.topics.root} at {self.where}: {reason}"
+
+
+def _no_connection(reason: str) -> NoAnswer:
+    return NoAnswer(
+        f"no connection to the broker at {reason}. Check that it runs, and --host, --port, --username and "
+        "--password-file, or mqtt in the config"
+    )

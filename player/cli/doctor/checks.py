@@ -1,0 +1,286 @@
+"""The doctor's rounds: gathers facts through the adapters, each check on a thread of its own and with its time limit.
+
+A check that hangs (a dead share, a name server, a sound server) is left behind with a finding that says so; the
+process ends over it. What several checks need (config, unit, memory) is found out first.
+"""
+
+from __future__ import annotations
+
+import queue
+import shlex
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from player.cli.doctor import judge_machine as machine
+from player.cli.doctor import judge_setup as house
+from player.cli.doctor import judge_sound as sound
+from player.cli.doctor.facts import Account, Happened, LastNight, Pin, Plans, Service
+from player.cli.doctor.findings import Finding, right, wrong
+from player.cli.doctor.library_state import take_stock
+from player.cli.doctor.probes.access import account_of, read_password_file, read_place
+from player.cli.doctor.probes.alsa import look_at_mixer, try_device
+from player.cli.doctor.probes.broker import probe
+from player.cli.doctor.probes.host import read_machine, read_throttled
+from player.cli.doctor.probes.service import ask_service, read_journal
+from player.cli.doctor.probes.sound_cards import read_cards
+from player.cli.paths import DEFAULT_CONFIG, HOME, chosen_config
+from player.config import Config, salvage
+from player.core.clock import Clock, SystemClock
+from player.core.errors import StoreError
+from player.core.settings.mqtt import CREDENTIAL
+from player.core.settings.session import AudioSettings, OutputKind, Playlist, Settings
+from player.core.units import counted
+from player.session.memory.memory import Memory, tonight
+from player.session.memory.records import Ended, Recalled
+from player.session.schedule.preview import Preview
+from player.storage.lock import holder_of
+from player.storage.memory_db import look_into
+from player.system.clock_trust import TimeSync, kernel_status
+from player.system.identity import hardware
+
+FIRST_S: Final = 3.0
+"""For what the other checks need; systemd answers in milliseconds, or not at all."""
+CHECK_S: Final = 10.0
+"""For each of the others; they run side by side, so this is also how long all of them take at most."""
+ASK_S: Final = 8.0
+"""For what a check asks of others, so that its own words about their silence are still heard."""
+BACK: Final = timedelta(hours=36)
+_INTERRUPTED: Final = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing to look at: its name on the screen, what finds out and judges, and what may hang it."""
+
+    name: str
+    look: Callable[[], Iterable[Finding]]
+    hung_by: str = "the disk or share"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What several checks need.
+
+    Attributes:
+        path: the config's, whether it is there or not.
+        account: the user that the service runs as, or who asks where there is no service; None: there is no such user.
+        daemon_pid: the process of the daemon, 0 where none runs.
+        memory_fault: why nothing is remembered.
+    """
+
+    path: Path
+    config: Config
+    faults: tuple[str, ...]
+    service: Service | None
+    account: Account | None
+    daemon_pid: int
+    recalled: Recalled
+    ended: tuple[Ended, ...]
+    memory_fault: str | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a daemon runs."""
+        return self.daemon_pid > 0
+
+    @property
+    def memory(self) -> Memory:
+        """A memory with all that is kept."""
+        memory = Memory()
+        self.recalled.kept.recall(memory)
+        return memory
+
+
+def examine(named: Path | None, clock: Clock | None = None) -> list[Finding]:
+    """All findings, in the order of the screen; takes less than 15 s whatever hangs."""
+    clock = clock or SystemClock()
+    path = chosen_config(named) or DEFAULT_CONFIG
+    is_there = named is not None or path.exists()
+    config, faults = salvage(path) if is_there else (_without_config(), ())
+    findings = list(house.judge_config(str(path), faults, is_there=is_there))
+    patient = _admit(config, faults, path)
+    return findings + in_time(checks_of(patient, clock), CHECK_S)
+
+
+def _without_config() -> Config:
+    """What `lull night` would take."""
+    return Config(settings=Settings(), audio=AudioSettings(), mqtt=None, state_dir=HOME.expanduser())
+
+
+def _admit(config: Config, faults: tuple[str, ...], path: Path) -> Patient:
+    service = ask_service(FIRST_S)
+    is_loaded = service is not None and service.is_loaded
+    account = account_of(service.user, service.groups) if service is not None and is_loaded else account_of(None)
+    active_pid = service.pid if service is not None and service.active == "active" else 0
+    recalled, ended, fault = _remembered(config.state_dir)
+    pid = holder_of(config.state_dir) or active_pid
+    return Patient(path, config, faults, service, account, pid, recalled, ended, fault)
+
+
+def _remembered(state_dir: Path) -> tuple[Recalled, tuple[Ended, ...], str | None]:
+    """What the memory holds, and why it cannot be read."""
+    try:
+        return (*look_into(state_dir), None)
+    except StoreError as fault:
+        return Recalled(), (), str(fault)
+
+
+def checks_of(patient: Patient, clock: Clock) -> list[Check]:
+    """What there is to look at for this config, in the order of the screen."""
+    config, audio = patient.config, patient.config.audio
+    found = [Check("service", lambda: machine.judge_service(patient.service, is_running=patient.is_running))]
+    if audio.output is OutputKind.ALSA:
+        found += [
+            Check("sound cards", lambda: [sound.judge_cards(read_cards(), audio.device)]),
+            Check("sound device", lambda: [_device(patient)]),
+            Check("mixer", lambda: _mixer(audio)),
+        ]
+    else:
+        found.append(
+            Check("sound device", lambda: [right("sound device", f"none: the output is {audio.output.value}")])
+        )
+    if config.mqtt is not None:
+        found.append(Check("broker", lambda: _broker(patient), "the name server or the broker"))
+    elif not patient.faults:
+        found.append(Check("broker", lambda: [right("broker", "none; lull is not controlled over MQTT")]))
+    found.append(Check("clock", lambda: [_clock(patient, clock)]))
+    found += [
+        Check(f"playlist {playlist.name}", partial(_playlist, patient, playlist))
+        for playlist in config.settings.playlists
+    ]
+    return [
+        *found,
+        Check("next start", lambda: [house.judge_plans(_plans(patient, clock), str(patient.path))]),
+        Check("state_dir", lambda: _place(patient)),
+        Check("permissions", lambda: _rights(patient)),
+        Check("power", lambda: machine.judge_power(read_throttled(ASK_S), hardware())),
+        Check("last night", lambda: machine.judge_last_night(_last_night(patient, clock))),
+        Check("versions", lambda: machine.judge_versions(read_machine())),
+    ]
+
+
+def in_time(checks: Iterable[Check], limit_s: float) -> list[Finding]:
+    """The findings of all checks, side by side; one that has not answered by then has a finding of its own."""
+    clock = SystemClock()
+    end_s = clock.now().boot_s + limit_s
+    begun = [(check, _begin(check)) for check in checks]
+    return [finding for check, answer in begun for finding in _answer(check, answer, end_s - clock.now().boot_s)]
+
+
+def _begin(check: Check) -> queue.SimpleQueue[list[Finding]]:
+    answer: queue.SimpleQueue[list[Finding]] = queue.SimpleQueue()
+
+    def run() -> None:
+        """The life of the check's thread."""
+        try:
+            answer.put(list(check.look()))
+        except Exception as fault:  # noqa: BLE001 - the thread ends here, and the other checks are wanted all the same
+            text = f"could not be looked at: {type(fault).__name__}: {fault}"
+            answer.put([wrong(check.name, text, "this is a fault of lull doctor; please report it")])
+
+    threading.Thread(target=run, name=f"lull-doctor {check.name}", daemon=True).start()
+    return answer
+
+
+def _answer(check: Check, answer: queue.SimpleQueue[list[Finding]], left_s: float) -> list[Finding]:
+    try:
+        return answer.get(timeout=max(left_s, 0.001))
+    except queue.Empty:
+        return [wrong(check.name, "gave no answer in time", f"{check.hung_by} hangs; look there")]
+
+
+# What each check looks at.
+
+
+def _device(patient: Patient) -> Finding:
+    audio, pid = patient.config.audio, patient.daemon_pid
+    held = sound.holder_of(read_cards(), audio.device)
+    is_ours = held is not None and held.holder is not None and held.holder.pid == pid
+    trial = None if is_ours else try_device(audio.device, audio.buffer_s, ASK_S)
+    return sound.judge_device(audio.device, held, trial, pid)
+
+
+def _mixer(audio: AudioSettings) -> Iterator[Finding]:
+    pin = None if audio.mixer is None else Pin(audio.mixer.control, audio.mixer.level)
+    return sound.judge_mixer(look_at_mixer(audio.device, ASK_S), pin)
+
+
+def _broker(patient: Patient) -> Iterator[Finding]:
+    mqtt, device = patient.config.mqtt, patient.config.settings.device
+    assert mqtt is not None, "without a broker there is no such check"
+    state = probe(mqtt, device, ASK_S)
+    yield house.judge_broker(state)
+    yield from house.judge_speaker(state, device, is_running=patient.is_running)
+
+
+def _clock(patient: Patient, clock: Clock) -> Finding:
+    settings, sync = patient.config.settings, TimeSync()
+    witness = sync.witness()
+    for _ in range(20):  # timedated is asked first and answers later, where the kernel may not be asked
+        if witness is not None or kernel_status() is not None:
+            break
+        clock.sleep(0.1)
+        witness = sync.witness()
+    has_schedule = bool(settings.schedule)
+    return machine.judge_clock(witness, is_trusted_by_config=settings.trusts_clock, needs_clock=has_schedule)
+
+
+def _playlist(patient: Patient, playlist: Playlist) -> Iterator[Finding]:
+    state = take_stock(playlist, patient.config.state_dir, patient.memory, patient.account)
+    return house.judge_playlist(state, None if patient.is_running else _measuring(patient))
+
+
+def _measuring(patient: Patient) -> str:
+    """The command that measures all playlists, as the user whose measurements they are."""
+    scan = f"lull scan --config {shlex.quote(str(patient.path.absolute()))}"
+    is_service = patient.service is not None and patient.service.is_loaded
+    return f"sudo -u {patient.account.name} {scan}" if is_service and patient.account is not None else scan
+
+
+def _plans(patient: Patient, clock: Clock) -> Plans:
+    settings, memory = patient.config.settings, patient.memory
+    is_on, wall = patient.recalled.kept.switches.is_enabled, clock.now().wall
+    entries = memory.planned(settings, is_enabled=is_on)
+    first = Preview().look(entries, memory, settings, wall).first
+    return Plans(
+        entries=len(settings.schedule),
+        is_on=is_on,
+        entry=None if first is None else first[0].name,
+        at=None if first is None else first[1],
+        is_tonight_skipped=memory.skipped == tonight(wall),
+    )
+
+
+def _place(patient: Patient) -> Iterator[Finding]:
+    name = "this user" if patient.account is None else patient.account.name
+    return house.judge_place(read_place(patient.config.state_dir, patient.account), name)
+
+
+def _rights(patient: Patient) -> Iterator[Finding]:
+    mqtt, password = patient.config.mqtt, None
+    named = None if mqtt is None else mqtt.password_file
+    if named is not None and not named.startswith(CREDENTIAL) and patient.account is not None:
+        password = read_password_file(Path(named), patient.account)
+    is_service = patient.service is not None and patient.service.is_loaded
+    plays_to_card = is_service and patient.config.audio.output is OutputKind.ALSA
+    return house.judge_rights(patient.account, password, is_service=is_service, plays_to_card=plays_to_card)
+
+
+def _last_night(patient: Patient, clock: Clock) -> LastNight:
+    wall = clock.now().wall
+    assert wall.tzinfo is not None, "the clock knows its zone"
+    ended = [end for end in patient.ended if end.started > wall - BACK]
+    deaths = [death for death in patient.recalled.kept.deaths if death.at is not None and death.at > wall - BACK]
+    broken = [Happened(end.started, f"{end.playlist}, after {end.minutes:g} min") for end in ended
+              if end.reason == _INTERRUPTED]  # fmt: skip
+    crashed = [Happened(death.at, f"lull died of {Path(death.uri).name}") for death in deaths if death.at is not None]
+    problems, is_journal_read = read_journal(wall.tzinfo, ASK_S)
+    fault = patient.memory_fault if patient.memory_fault and "does not exist" not in patient.memory_fault else None
+    troubled = [Happened(end.started, counted(end.problems, "problem")) for end in ended if end.problems]
+    happened = tuple(broken), tuple(troubled), (*crashed, *problems)
+    return LastNight(len(ended), *happened, is_journal_read, fault)

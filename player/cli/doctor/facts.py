@@ -1,0 +1,265 @@
+"""What the doctor knows of a machine before it judges. Frozen, standard library; None means that it cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from player.core.settings.safety import MixerLevel
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that has a sound device open."""
+
+    pid: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a card; ``params`` is the form in which it is open, as in ``S16_LE, 48000 Hz, 2 channels``."""
+
+    name: str
+    holder: Holder | None = None
+    params: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A sound card by its id, and its outputs for playing."""
+
+    id: str
+    name: str
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of opening the device as lull does, and closing it at once.
+
+    Attributes:
+        fault: why it cannot be used; None when it can.
+        granted: what it was opened with.
+        formats, rates_hz, channels: what else it would take; rates are the lowest and the highest.
+    """
+
+    fault: str | None = None
+    granted: str = ""
+    formats: tuple[str, ...] = ()
+    rates_hz: tuple[int, ...] = ()
+    channels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control of a card's mixer that has a volume for playing; steps and decibels of its loudest channel.
+
+    Attributes:
+        level_db, highest_db: None for a control without a scale in decibels.
+        is_muted: its switch is off.
+    """
+
+    name: str
+    step: int
+    lowest: int
+    highest: int
+    level_db: float | None = None
+    highest_db: float | None = None
+    is_muted: bool = False
+
+    @property
+    def per_cent(self) -> int:
+        """Where it stands in its range."""
+        return round(100 * (self.step - self.lowest) / max(1, self.highest - self.lowest))
+
+
+@dataclass(frozen=True, slots=True)
+class MixerState:
+    """The controls of the mixer that belongs to the device; ``fault`` where it cannot be opened."""
+
+    mixer: str
+    controls: tuple[Control, ...] = ()
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Where the config wants a control."""
+
+    control: str
+    level: MixerLevel
+
+
+class Reached(StrEnum):
+    """How far a connection to the broker came."""
+
+    UP = "up"
+    NO_NAME = "no name"
+    """The name has no address."""
+    REFUSED = "refused"
+    """Nobody listens at that port."""
+    SILENT = "silent"
+    """Nothing answers."""
+    TLS = "tls"
+    LOGIN = "login"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerState:
+    """What came of connecting to the broker.
+
+    Attributes:
+        address: host and port.
+        reason: the words of whoever refused.
+        password_fault: why the password could not be read here; then nobody has logged in.
+        availability: what is retained of this speaker, None where nothing is.
+        problems: what the running speaker says is wrong.
+    """
+
+    reached: Reached
+    address: str
+    reason: str = ""
+    password_fault: str | None = None
+    availability: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The unit, as the service manager knows it.
+
+    Attributes:
+        is_loaded: there is such a unit.
+        user: whom it runs as.
+        watchdog_s: its period, 0 without one.
+        result: how it ended last, ``success`` when it did not.
+        groups: those that the unit adds to the user's own.
+    """
+
+    is_loaded: bool
+    is_enabled: bool = False
+    active: str = "inactive"
+    pid: int = 0
+    user: str = ""
+    restarts: int = 0
+    watchdog_s: float = 0.0
+    result: str = "success"
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of this machine, with the ids and names of all his groups."""
+
+    name: str
+    uid: int
+    gids: frozenset[int]
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistState:
+    """A playlist as the library finds it now.
+
+    Attributes:
+        tracks: how many there are, streams among them.
+        left_out: a sentence for each thing that was.
+        unmeasured: how many no scan has looked at.
+        faulty: files that cannot be played, with the reason.
+        set_aside: files of which the daemon died.
+        banned: how many are never played again.
+        closed: paths that the service's user may not read, with the place where it ends.
+        is_store_read: whether this user may read what was measured.
+    """
+
+    name: str
+    tracks: int
+    streams: int = 0
+    left_out: tuple[str, ...] = ()
+    unmeasured: int = 0
+    faulty: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
+    banned: int = 0
+    closed: tuple[str, ...] = ()
+    is_store_read: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The state directory.
+
+    Attributes:
+        fault: why it cannot be looked at.
+        barrier: the path at which the service's user is kept from writing.
+        is_read_only: its file system is mounted so.
+        in_memory: the kind of file system, where it is one that each boot forgets.
+    """
+
+    path: str
+    fault: str | None = None
+    free_bytes: int = 0
+    barrier: str | None = None
+    is_read_only: bool = False
+    in_memory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordFile:
+    """The broker's password file; ``barrier`` is where the service's user is kept from reading it."""
+
+    path: str
+    is_there: bool
+    barrier: str | None = None
+    is_open_to_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """The schedule as it stands, with what was changed by hand."""
+
+    entries: int
+    is_on: bool = True
+    entry: str | None = None
+    at: datetime | None = None
+    is_tonight_skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that went wrong, and when."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastNight:
+    """What is remembered of the last day and night.
+
+    Attributes:
+        fault: why the memory cannot be read.
+        sessions: how many there were.
+        broken_off: sessions that a crash or a power cut ended.
+        troubled: sessions in which problems were told.
+        problems: what the journal has of problems and missed starts.
+        is_journal_read: whether this user may read it at all.
+    """
+
+    sessions: int = 0
+    broken_off: tuple[Happened, ...] = ()
+    troubled: tuple[Happened, ...] = ()
+    problems: tuple[Happened, ...] = ()
+    is_journal_read: bool = True
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What runs here, by name; a version that cannot be told is None."""
+
+    system: str
+    model: str
+    versions: tuple[tuple[str, str | None], ...]

@@ -1,0 +1,103 @@
+"""Clock, service, power, versions and last night: the machine itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from player.cli.doctor.facts import LastNight, Machine, Service
+from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
+from player.core.units import counted
+
+MANY_RESTARTS: Final = 3
+_POWER: Final = {0: "too little voltage", 1: "the processor is slowed down", 2: "throttled", 3: "too hot"}
+"""The low bits of `vcgencmd get_throttled` are about now, the same ones 16 higher about the time since the start."""
+
+
+def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock: bool) -> Finding:
+    """Whether the schedule may believe the wall clock."""
+    if witness is not None:
+        return right("clock", f"trusted: {witness}")
+    if is_trusted_by_config:
+        return right("clock", "trusted, because the config says trust_clock")
+    if not needs_clock:
+        return right("clock", "nobody vouches for it; without a schedule nothing depends on it")
+    return wrong(
+        "clock",
+        "nobody vouches for it, so the schedule starts nothing",
+        "give it a network and a time server (timedatectl), or a battery clock; docs/raspberry-pi.md, time",
+    )
+
+
+def judge_service(service: Service | None, *, is_running: bool) -> Iterator[Finding]:
+    """The unit and its watchdog."""
+    if service is None or not service.is_loaded:
+        if is_running:
+            yield warning("service", "lull runs, but not as a service: a crash ends it", "sudo scripts/install")
+        else:
+            yield warning("service", "there is no service lull here, so nothing starts it", "sudo scripts/install")
+        return
+    if service.active != "active":
+        mend = "sudo systemctl enable --now lull; journalctl -u lull -n 50 says why it ended"
+        yield wrong("service", f"is {service.active}" + _result(service), mend)
+    elif not service.is_enabled:
+        yield warning("service", "runs, and will not after the next boot", "sudo systemctl enable lull")
+    else:
+        yield right("service", f"runs (process {service.pid}) and is started at boot")
+    if service.restarts >= MANY_RESTARTS:
+        mend = "journalctl -u lull tells why; lull bans lists files that were left out for it"
+        yield warning("service", f"was restarted {service.restarts} times{_result(service)}", mend)
+    if service.watchdog_s <= 0:
+        yield warning("watchdog", "is off: nobody notices when lull hangs", "WatchdogSec=30 in the unit")
+    else:
+        yield right("watchdog", f"ends a lull that hangs after {service.watchdog_s:g} s")
+
+
+def _result(service: Service) -> str:
+    return "" if service.result == "success" else f" (it ended by {service.result})"
+
+
+def judge_power(throttled: int | None, model: str) -> Iterator[Finding]:
+    """Voltage and heat of a Raspberry Pi; nothing where nobody measures it."""
+    if throttled is None:
+        return
+    now = [words for bit, words in _POWER.items() if throttled >> bit & 1]
+    earlier = [words for bit, words in _POWER.items() if throttled >> (16 + bit) & 1]
+    mend = "a better power supply and a short cable; the board's own adapter (docs/raspberry-pi.md, what to buy)"
+    if now:
+        yield wrong("power", f"now: {', '.join(now)}", mend)
+    elif earlier:
+        yield warning("power", f"since the machine was started: {', '.join(earlier)}", mend)
+    else:
+        # the boards of the Zero range have no detector
+        voltage = "this board does not measure its voltage" if " Zero" in model else "enough voltage"
+        yield right("power", f"{voltage}; not slowed down by heat since the machine was started")
+
+
+def judge_last_night(night: LastNight) -> Iterator[Finding]:
+    """What went wrong in the last day and night."""
+    check = "last night"
+    if night.fault is not None:
+        yield warning(check, f"nothing is known of it: {night.fault}", "sudo lull doctor, if only lull may read it")
+        return
+    for one in night.broken_off:
+        mend = "a power cut, or see journalctl -u lull"
+        yield warning(check, f"the session of {one.at:%a %H:%M} was broken off: {one.text}", mend)
+    if night.troubled and not night.problems:  # the journal is gone, or closed to this user; the memory only counts
+        told = shortened(f"the session of {one.at:%a %H:%M} had {one.text}" for one in night.troubled)
+        yield warning(check, told, "sudo journalctl -u lull LULL_EVENT=problem")
+    if night.problems:
+        told = shortened(f"{one.at:%H:%M} {one.text}" for one in night.problems)
+        yield warning(check, told, "journalctl -u lull LULL_EVENT=problem")
+    if not night.broken_off and not night.troubled and not night.problems:
+        unread = "" if night.is_journal_read else "; the journal may not be read by this user"
+        yield right(check, f"{counted(night.sessions, 'session')}, no problem{unread}")
+
+
+def judge_versions(machine: Machine) -> Iterator[Finding]:
+    """What runs here; a library that is missing is wrong."""
+    missing = [name for name, version in machine.versions if version is None]
+    listed = ", ".join(f"{name} {version}" for name, version in machine.versions if version is not None)
+    yield right("versions", f"{listed}; {machine.system}; {machine.model}")
+    if missing:
+        yield wrong("versions", f"missing: {', '.join(missing)}", "sudo scripts/install")

@@ -1,0 +1,178 @@
+"""Broker, library, schedule, state directory and rights: what the config leads to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from player.cli.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
+from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
+from player.core.units import counted
+
+LITTLE_BYTES: Final = 50 << 20
+"""Memory and measurements of a large library take a few megabytes; a card that is nearly full fails elsewhere first."""
+_MENDS: Final = {
+    Reached.NO_NAME: "check mqtt.host; an address instead of a name also works where names do not",
+    Reached.REFUSED: "start the broker there (systemctl status mosquitto), or check mqtt.port",
+    Reached.SILENT: "check mqtt.host, the network, and a firewall in between",
+    Reached.TLS: "check mqtt.tls; the host must be called what the broker's certificate calls it",
+    Reached.LOGIN: "check mqtt.username and mqtt.password_file, and the broker's list of users",
+    Reached.OTHER: "see the broker's own log",
+}
+_WORDS: Final = {
+    Reached.NO_NAME: "its name has no address",
+    Reached.REFUSED: "nothing listens there",
+    Reached.SILENT: "no answer",
+    Reached.TLS: "TLS fails",
+    Reached.LOGIN: "the login is refused",
+    Reached.OTHER: "it does not work",
+}
+
+
+def judge_broker(state: BrokerState) -> Finding:
+    """Whether the broker lets this speaker in."""
+    if state.reached is not Reached.UP:
+        said = f" ({state.reason})" if state.reason else ""
+        return wrong("broker", f"{state.address}: {_WORDS[state.reached]}{said}", _MENDS[state.reached])
+    if state.password_fault is not None:
+        return warning(
+            "broker", f"{state.address} answers; the login was not tried: {state.password_fault}", "sudo lull doctor"
+        )
+    return right("broker", f"{state.address} lets lull in")
+
+
+def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Iterator[Finding]:
+    """Whether the daemon is on the broker, and what it complains of."""
+    if state.reached is not Reached.UP or state.password_fault is not None:
+        return
+    if state.availability != "online":
+        if is_running:
+            yield wrong("speaker", f"lull runs, and {device} is not online at the broker", "journalctl -u lull -n 50")
+        return
+    for problem in state.problems:
+        yield wrong("speaker", f"{device} says: {problem}", "journalctl -u lull tells since when")
+    if not state.problems:
+        yield right("speaker", f"{device} is online and has no problem")
+
+
+def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Finding]:
+    """One playlist: whether there is anything to play, and what of it will not be heard.
+
+    ``measure`` is the command that measures it; None where a daemon runs and does it by itself.
+    """
+    check = f"playlist {playlist.name}"
+    lost = len(playlist.faulty) + len(playlist.set_aside) + len(playlist.closed) + playlist.banned
+    if playlist.tracks <= lost:
+        reasons = (*playlist.left_out, *playlist.closed, *playlist.faulty, *playlist.set_aside)
+        said = f": {shortened(reasons)}" if reasons else ""
+        if playlist.tracks and playlist.tracks == playlist.banned:
+            yield wrong(check, "all of it is banned", "lull bans lists it, lull bans --undo TRACK takes a ban back")
+        else:
+            yield wrong(check, f"nothing in it can be played{said}", "copy music there, or check its paths")
+    else:
+        streams = f", {playlist.streams} of them streams" if playlist.streams else ""
+        banned = f", {playlist.banned} banned" if playlist.banned else ""
+        yield right(check, f"{counted(playlist.tracks, 'track')}{streams}{banned}")
+        if playlist.left_out:
+            yield warning(check, shortened(playlist.left_out), "check its paths")
+        if playlist.closed:
+            yield warning(check, f"lull may not read {shortened(playlist.closed)}", "chmod o+rX, from there down")
+        if playlist.faulty:
+            yield warning(check, f"cannot be played: {shortened(playlist.faulty)}", "copy these files again")
+        if playlist.set_aside:
+            yield warning(
+                check, f"lull died of {shortened(playlist.set_aside)}", "lull bans --undo TRACK tries it again"
+            )
+    if not playlist.is_store_read:
+        yield warning(check, "what was measured of it may not be read by this user", "sudo lull doctor")
+    if playlist.unmeasured:
+        mend = measure or "nothing: the daemon measures them one after the other"
+        yield warning(check, f"{playlist.unmeasured} not measured yet; until then they play quietly", mend)
+
+
+def judge_plans(plans: Plans, path: str) -> Finding:
+    """What starts by itself next; ``path`` is the config's."""
+    if plans.entry is not None and plans.at is not None:
+        skipped = "; tonight is skipped" if plans.is_tonight_skipped else ""
+        return right("next start", f"{plans.entry}, {plans.at:%a} {plans.at.isoformat(' ', 'minutes')}{skipped}")
+    if not plans.entries:
+        return right("next start", "none: the config has no schedule, lull plays when it is told to")
+    if not plans.is_on:
+        return warning("next start", "none: the schedule was switched off by hand", "lull schedule on")
+    return warning(
+        "next start",
+        "none within a year, though there is a schedule",
+        f"lull check --config {path}: look at schedule, leave_out and away",
+    )
+
+
+def judge_place(place: Place, account: str) -> Iterator[Finding]:
+    """Whether what is remembered can be written, and will be there tomorrow."""
+    check = "state_dir"
+    if place.fault is not None:
+        yield wrong(
+            check, f"{place.path}: {place.fault}", "make it, or check state_dir (/var/lib/lull with the package)"
+        )
+        return
+    free = f"{place.free_bytes >> 20} MB free"
+    if place.is_read_only:
+        mend = "put state_dir on a disk that can be written (docs/raspberry-pi.md, power cuts)"
+        yield wrong(check, f"{place.path} is read-only: nothing is remembered across restarts", mend)
+    elif place.barrier is not None:
+        mend = f"chown {account} {place.path}"
+        yield wrong(check, f"{account} may not write {place.path}: it ends at {place.barrier}", mend)
+    elif place.free_bytes < LITTLE_BYTES:
+        yield wrong(check, f"{place.path} has only {free}", "make room on that disk")
+    elif place.in_memory is not None:
+        mend = "put it on a disk of its own that stays writable (docs/raspberry-pi.md, power cuts)"
+        yield warning(
+            check, f"{place.path} lies in memory ({place.in_memory}): each boot forgets bans and history", mend
+        )
+    else:
+        yield right(check, f"{place.path}, {free}")
+
+
+def judge_rights(
+    account: Account | None, password: PasswordFile | None, *, is_service: bool, plays_to_card: bool
+) -> Iterator[Finding]:
+    """Whether the user that lull runs as gets at the sound card and the password, and nobody else at the latter."""
+    check = "permissions"
+    if account is None:
+        mend = "sudo scripts/install makes it, or give the unit a User= that exists"
+        yield wrong(check, "the user that the service runs as does not exist", mend)
+        return
+    if plays_to_card and account.uid != 0 and "audio" not in account.groups:
+        mend = f"sudo usermod -aG audio {account.name}, then start lull again"
+        yield wrong(check, f"{account.name} is not in the group audio, to which sound cards belong", mend)
+    elif is_service:
+        yield right(check, f"lull runs as {account.name}" + (", in the group audio" if plays_to_card else ""))
+    else:
+        yield right(check, f"there is no service, so they were looked at for {account.name}")
+    if password is not None:
+        yield _judge_password(password, account.name)
+
+
+def _judge_password(password: PasswordFile, name: str) -> Finding:
+    check = "permissions"
+    if not password.is_there:
+        return wrong(check, f"the password file {password.path} is not there", "write the broker's password into it")
+    if password.barrier is not None:
+        mend = f"sudo chown {name} {password.path}; sudo chmod 600 {password.path}"
+        return wrong(check, f"{name} may not read the password file: it ends at {password.barrier}", mend)
+    if password.is_open_to_all:
+        mend = f"sudo chown {name} {password.path}; sudo chmod 600 {password.path}"
+        return warning(check, f"everybody may read the password in {password.path}", mend)
+    return right(check, f"the password file is for {name} and not for everybody")
+
+
+def judge_config(path: str, faults: Sequence[str], *, is_there: bool) -> Iterator[Finding]:
+    """Whether the config can be used."""
+    if not is_there:
+        yield warning("config", f"{path} is not there; looked at with what holds without one", "sudo scripts/install")
+    elif faults:
+        for fault in faults[:5]:
+            yield wrong("config", fault, "mend that line; config/lull.yaml lists every key")
+        if len(faults) > 5:
+            yield wrong("config", f"and {len(faults) - 5} more faults", f"lull check --config {path}")
+    else:
+        yield right("config", f"{path} has no fault")

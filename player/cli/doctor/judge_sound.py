@@ -1,0 +1,158 @@
+"""Sound cards, the device that is configured, and its mixer. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from player.cli.doctor.facts import Card, Control, MixerState, Output, Pin, Trial
+from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
+
+_STEP_DB: Final = 0.01
+"""ALSA's own grain of decibels."""
+_ALWAYS_IN_THE_WAY: Final = frozenset({"Master", "PCM", "Digital"})
+"""Names of controls that all sound of a card goes through."""
+
+
+def card_named_by(device: str) -> str | None:
+    """The id of the card that a device names, None where it names none, as ``default`` does."""
+    found = re.search(r"CARD=([^,]+)", device) or re.match(r"(?:plug)?hw:([^,=]+)", device)
+    return None if found is None else found[1]
+
+
+def judge_cards(cards: Sequence[Card], device: str) -> Finding:
+    """Whether there are cards at all, and the one that is configured among them."""
+    ids = ", ".join(f"{card.id} ({card.name})" for card in cards)
+    wanted = card_named_by(device)
+    if wanted is not None and wanted not in [card.id for card in cards]:
+        have = f"there are {ids}" if cards else "there is none at all"
+        return wrong(
+            "sound cards",
+            f"the card {wanted} of audio.device is not here; {have}",
+            "plug it in, or name one that is here in audio.device, as in plughw:CARD=ID; a DAC on the pins needs its "
+            "dtoverlay in /boot/firmware/config.txt (docs/raspberry-pi.md)",
+        )
+    if not cards:
+        return warning("sound cards", "none; only a sound server can play here", "plug one in, or see docs/sound.md")
+    return right("sound cards", ids)
+
+
+def holder_of(cards: Sequence[Card], device: str) -> Output | None:
+    """The output of the configured card that somebody has open; of all cards where none is named."""
+    wanted = card_named_by(device)
+    number = re.search(r"DEV=(\d+)", device) or re.match(r"(?:plug)?hw:[^,]+,(\d+)", device)
+    for card in cards:
+        if wanted is None or card.id == wanted:
+            for at, output in enumerate(card.outputs):
+                if output.holder is not None and (wanted is None or at == (int(number[1]) if number else 0)):
+                    return output
+    return None
+
+
+def judge_device(device: str, held: Output | None, trial: Trial | None, daemon_pid: int) -> Finding:
+    """Whether lull can play there, or does; ``trial`` is None where lull has it open, and only there."""
+    if held is not None and held.holder is not None and held.holder.pid == daemon_pid:
+        return right("sound device", f"{device} is open by lull itself: {held.params or 'its form cannot be read'}")
+    assert trial is not None, "a device that lull does not hold is tried"
+    if trial.fault is not None:
+        holder = None if held is None else held.holder
+        if holder is not None:
+            return wrong(
+                "sound device",
+                f"{device} is busy: {holder.name} (process {holder.pid}) has it",
+                f"end {holder.name}, or let both share a device such as default (docs/sound.md)",
+            )
+        text, _, mend = trial.fault.partition("; ")
+        return wrong("sound device", f"{device}: {text}", mend or "see docs/sound.md")
+    return right("sound device", f"{device} plays {trial.granted}{_also(trial)}")
+
+
+def _also(trial: Trial) -> str:
+    parts = []
+    if trial.formats:
+        parts.append(f"takes {' '.join(trial.formats)}")
+    if trial.rates_hz:
+        lowest, highest = min(trial.rates_hz), max(trial.rates_hz)
+        parts.append(f"{lowest} Hz" if lowest == highest else f"{lowest} to {highest} Hz")
+    if trial.channels:
+        lowest, highest = min(trial.channels), max(trial.channels)
+        parts.append(f"{lowest} channels" if lowest == highest else f"{lowest} to {highest} channels")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def judge_mixer(state: MixerState, pin: Pin | None) -> Iterator[Finding]:
+    """Where the controls stand, and whether the pinned one keeps to its pin."""
+    if pin is not None:
+        yield _judge_pin(state, pin)
+    elif state.fault is not None:
+        yield right("mixer", f"{state.mixer} has none, so nobody can turn it up")
+    elif not state.controls:
+        yield right("mixer", f"{state.mixer} has no volume for playing, so nobody can turn it up")
+    yield from _judge_silent(state, pin)
+    others = [f"{one.name} stands at {_stands(one)}" for one in state.controls if not _is_silent(one)]
+    if pin is None and others:
+        yield right("mixer", f"{shortened(others)}; audio.mixer would keep one where it belongs")
+
+
+def _judge_silent(state: MixerState, pin: Pin | None) -> Iterator[Finding]:
+    """Controls that let nothing through; those that the sound need not go through can wait.
+
+    The microphone and the beeper of an ordinary sound card are muted, and so is the speaker beside its headphones.
+    """
+    silent = [control for control in state.controls if _is_silent(control)]
+    in_the_way = {*_ALWAYS_IN_THE_WAY, pin.control if pin is not None else ""}
+    for control in silent:
+        if control.name in in_the_way or len(silent) == len(state.controls):
+            yield wrong("mixer", f"{_said(control)}: nothing is heard", f"raise it: {_raise(state, control)}")
+    beside = [control for control in silent if control.name not in in_the_way]
+    if beside and len(silent) < len(state.controls):
+        mend = f"nothing, unless your speaker hangs on it; then for instance {_raise(state, beside[0])}"
+        yield warning("mixer", shortened(map(_said, beside)), mend)
+
+
+def _said(control: Control) -> str:
+    return f"{control.name} {'is muted' if control.is_muted else 'stands at 0 %'}"
+
+
+def _is_silent(control: Control) -> bool:
+    return control.is_muted or control.step <= control.lowest
+
+
+def _raise(state: MixerState, control: Control) -> str:
+    card = state.mixer.removeprefix("hw:")
+    where = "" if card == state.mixer else f" -c {card}"
+    return f"amixer{where} sset '{control.name}' 70% unmute"
+
+
+def _judge_pin(state: MixerState, pin: Pin) -> Finding:
+    if state.fault is not None:
+        return wrong("mixer", f"{state.mixer} cannot be opened: {state.fault}", "take audio.mixer out, or see `amixer`")
+    found = next((control for control in state.controls if control.name == pin.control), None)
+    if found is None:
+        have = ", ".join(control.name for control in state.controls) or "none with a volume for playing"
+        return wrong(
+            "mixer", f"{state.mixer} has no control {pin.control}; it has {have}", "name one of them in audio.mixer"
+        )
+    above = _is_above(found, pin)
+    if above is None:
+        return wrong("mixer", f"{found.name} has no scale in decibels", "give audio.mixer a value in per cent")
+    if above:
+        return warning(
+            "mixer",
+            f"{found.name} stands at {_stands(found)}, above its pin of {pin.level}",
+            "nothing while lull does not run: it is lowered before the device is opened; else systemctl restart lull",
+        )
+    return right("mixer", f"{found.name} stands at {_stands(found)}, pinned at {pin.level}")
+
+
+def _is_above(control: Control, pin: Pin) -> bool | None:
+    """Whether it stands above the pin; None where they cannot be compared."""
+    if pin.level.is_db:
+        return None if control.level_db is None else control.level_db > pin.level.value + _STEP_DB
+    return control.step > control.lowest + (control.highest - control.lowest) * pin.level.value // 100
+
+
+def _stands(control: Control) -> str:
+    steps = f"{control.per_cent} % (step {control.step} of {control.lowest} to {control.highest}"
+    return steps + (")" if control.level_db is None else f", {control.level_db:+.1f} dB)")

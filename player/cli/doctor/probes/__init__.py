@@ -1,0 +1,1 @@
+"""What the doctor looks at: devices, broker, service, access rights."""

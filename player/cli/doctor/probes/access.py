@@ -1,0 +1,138 @@
+"""Who may read or write what: asked of mode bits on behalf of another user, without becoming him. Any thread.
+
+Access lists beyond the mode bits are not looked at; where they are used, this may say no and be wrong.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from player.cli.doctor.facts import Account, PasswordFile, Place
+
+READ: Final = 4
+WRITE: Final = 2
+ENTER: Final = 1
+MOUNTS: Final = Path("/proc/self/mounts")
+_ROOT: Final = 0
+_FORGETFUL: Final = frozenset({"tmpfs", "ramfs"})
+
+
+def account_of(name: str | None, more_groups: Iterable[str] = ()) -> Account | None:
+    """A user by name, or the one that asks; None where there is no such user."""
+    try:
+        known = pwd.getpwuid(os.geteuid()) if name is None else pwd.getpwnam(name)
+    except KeyError:
+        return None
+    gids = set(os.getgrouplist(known.pw_name, known.pw_gid))
+    if name is None:
+        gids |= set(os.getgroups())
+    for group in more_groups:
+        try:
+            gids.add(grp.getgrnam(group).gr_gid)
+        except KeyError:
+            continue
+    return Account(known.pw_name, known.pw_uid, frozenset(gids), frozenset(_group_names(gids)))
+
+
+def _group_names(gids: Iterable[int]) -> Iterator[str]:
+    for gid in gids:
+        try:
+            yield grp.getgrgid(gid).gr_name
+        except KeyError:
+            continue
+
+
+def barrier(path: Path, account: Account, wanted: int) -> str | None:
+    """The place on the way to a path that keeps the user out, the path itself included; None where nothing does."""
+    if account.uid == _ROOT:
+        return None
+    real = Path(os.path.realpath(path))
+    for folder in reversed(real.parents):
+        if not _grants(folder, account, ENTER):
+            return str(folder)
+    is_folder = real.is_dir()
+    return None if _grants(real, account, wanted | ENTER if is_folder else wanted) else str(real)
+
+
+def _grants(path: Path, account: Account, wanted: int) -> bool:
+    """Whether the mode bits of one place allow it; a place that cannot be looked at is left to the others."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return True
+    if facts.st_uid == account.uid:
+        bits = facts.st_mode >> 6
+    elif facts.st_gid in account.gids:
+        bits = facts.st_mode >> 3
+    else:
+        bits = facts.st_mode
+    return bits & wanted == wanted
+
+
+def read_place(folder: Path, account: Account | None, mounts: Path = MOUNTS) -> Place:
+    """The state directory, as far as this user may look; where it is missing, the folder that it would be made in."""
+    there = next(one for one in (folder, *folder.parents) if _is_there(one))
+    try:
+        room = os.statvfs(there)
+    except OSError as fault:
+        return Place(str(folder), fault=fault.strerror or "cannot be looked at")
+    closed = None if account is None else barrier(there, account, READ | WRITE)
+    if there != folder and closed is not None:
+        return Place(str(folder), fault="is not there, and the service may not make it")
+    is_read_only = bool(room.f_flag & os.ST_RDONLY)
+    return Place(str(folder), None, room.f_bavail * room.f_frsize, closed, is_read_only, _in_memory(there, mounts))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _in_memory(path: Path, mounts: Path) -> str | None:
+    """The kind of file system that a path lies on, where each boot forgets it; None where it lasts.
+
+    An overlay forgets what its upper layer forgets: that of overlayroot is in memory, that of a container is not.
+    """
+    kind, options = _file_system(path, mounts)
+    if kind in _FORGETFUL:
+        return kind
+    upper = next((one.partition("=")[2] for one in options.split(",") if one.startswith("upperdir=")), None)
+    is_forgetful = kind == "overlay" and upper is not None and _file_system(Path(upper), mounts)[0] in _FORGETFUL
+    return kind if is_forgetful else None
+
+
+def _file_system(path: Path, mounts: Path) -> tuple[str, str]:
+    """Kind and options of the file system of a path; the last one that was mounted there counts."""
+    found, longest = ("", ""), 0
+    real = os.path.realpath(path)
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        _, point, kind, options, *_ = line.split()
+        if len(point) >= longest and (real == point or real.startswith(point.rstrip("/") + "/")):
+            found, longest = (kind, options), len(point)
+    return found
+
+
+def read_password_file(path: Path, account: Account) -> PasswordFile:
+    """How the broker's password file lies there."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return PasswordFile(str(path), is_there=False)
+    except OSError:
+        mode = 0  # behind a folder that this user may not enter: the bits of the folder decide
+    return PasswordFile(str(path), True, barrier(path, account, READ), bool(mode & stat.S_IROTH))

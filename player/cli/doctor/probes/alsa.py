@@ -1,0 +1,145 @@
+"""Looks at a sound device or a mixer, in a process of its own: ``python -m player.cli.doctor.probes.alsa``.
+
+pyalsaaudio holds the interpreter's lock while it opens, and a sound server that is frozen keeps it for half a minute;
+so whoever must not hang asks another process and stops waiting. `try_device` and `look_at_mixer` are that question;
+`main` is the other side: one line of JSON on stdout. The device is opened as lull opens it, and closed without a sound.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import alsaaudio
+
+import player
+from player.audio.sinks.alsa import AlsaSink
+from player.audio.sinks.alsa_mixer import mixer_name
+from player.cli.doctor.facts import Control, MixerState, Trial
+from player.core.clock import SystemClock
+from player.core.errors import SinkError
+
+COMMAND: Final = (sys.executable, "-m", "player.cli.doctor.probes.alsa")
+_RAW: Final = alsaaudio.VOLUME_UNITS_RAW
+_DB: Final = alsaaudio.VOLUME_UNITS_DB
+_ODD_DB: Final = 9999_00
+"""ALSA says so much below zero for a mute at the lower end of a scale."""
+
+
+def try_device(device: str, buffer_s: float, limit_s: float, command: tuple[str, ...] = COMMAND) -> Trial:
+    """Open the device and close it; a device that does not answer in time has a fault."""
+    said = _ask(command, ["device", device, str(buffer_s)], limit_s)
+    if isinstance(said, str):
+        return Trial(fault=said)
+    lists = {key: tuple(said[key]) for key in ("formats", "rates_hz", "channels")}
+    return Trial(fault=said["fault"], granted=said["granted"], **lists)
+
+
+def look_at_mixer(device: str, limit_s: float, command: tuple[str, ...] = COMMAND) -> MixerState:
+    """Where the controls of the device's mixer stand; nothing is set."""
+    said = _ask(command, ["mixer", device], limit_s)
+    if isinstance(said, str):
+        return MixerState(mixer_name(device), fault=said)
+    return MixerState(said["mixer"], tuple(Control(**control) for control in said["controls"]), said["fault"])
+
+
+def _ask(command: tuple[str, ...], words: list[str], limit_s: float) -> Any:
+    """The answer of the other process, or a sentence about why there is none."""
+    # it must find the same lull, wherever that lies
+    paths = [str(Path(player.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths + [path for path in sys.path if path])}
+    try:
+        done = subprocess.run(
+            [*command, *words], capture_output=True, timeout=limit_s, check=False, env=environment, text=True
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {limit_s:g} s; a sound server that hangs? restart it"
+    except OSError as fault:
+        return f"it cannot be asked: {fault.strerror}"
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        return f"the question failed: {last}"
+
+
+def main(words: list[str]) -> int:
+    """Answer one question."""
+    found = _trial(words[1], float(words[2])) if words[0] == "device" else _mixer(words[1])
+    print(json.dumps(asdict(found)))
+    return 0
+
+
+def _trial(device: str, buffer_s: float) -> Trial:
+    sink = AlsaSink(device, buffer_s, SystemClock())
+    try:
+        sink.open()
+    except SinkError as fault:
+        return Trial(fault=str(fault))
+    with closing(sink):
+        pcm = sink._pcm
+        return Trial(None, _granted(pcm.info()), *_abilities(pcm))
+
+
+def _granted(info: dict[str, Any]) -> str:
+    name = info.get("format_name") or info["format"]
+    return f"{name}, {info['rate']} Hz, {info['channels']} channels"
+
+
+def _abilities(pcm: Any) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
+    """Formats, rates and channels that the device would take."""
+    formats = tuple(name for name in pcm.getformats() if not name.endswith("_BE") and name.isascii())
+    return formats, tuple(pcm.getratebounds()), tuple(pcm.getchannels())
+
+
+def _mixer(device: str) -> MixerState:
+    name = mixer_name(device)
+    try:
+        names = alsaaudio.mixers(device=name)
+    except alsaaudio.ALSAAudioError as fault:
+        return MixerState(name, fault=str(fault))
+    found, seen = [], dict.fromkeys(names, 0)
+    for control in names:
+        index, seen[control] = seen[control], seen[control] + 1
+        try:
+            with closing(alsaaudio.Mixer(control=control, id=index, device=name)) as mixer:
+                label = f"{control},{index}" if index else control
+                found.append(_control(mixer, label))
+        except alsaaudio.ALSAAudioError:
+            continue  # a switch, or a control that has just gone
+    return MixerState(name, tuple(control for control in found if control is not None))
+
+
+def _control(mixer: Any, label: str) -> Control | None:
+    """The control, None for one without a volume for playing."""
+    if not any("Playback" in capability or capability == "Volume" for capability in mixer.volumecap()):
+        return None
+    steps = mixer.getvolume(units=_RAW)
+    if not steps:
+        return None
+    lowest, highest = mixer.getrange(units=_RAW)
+    bounds = mixer.getrange(units=_DB)
+    has_scale = len(set(bounds)) > 1
+    try:
+        is_muted = all(mixer.getmute())
+    except alsaaudio.ALSAAudioError:
+        is_muted = False  # it has no switch
+    return Control(
+        name=label,
+        step=max(steps),
+        lowest=lowest,
+        highest=highest,
+        level_db=max(-_ODD_DB, *mixer.getvolume(units=_DB)) / 100 if has_scale else None,
+        highest_db=bounds[1] / 100 if has_scale else None,
+        is_muted=is_muted,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

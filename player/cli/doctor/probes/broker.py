@@ -1,0 +1,131 @@
+"""Tries the broker as lull would, step by step, so that name, port, TLS and login are told apart. Any thread.
+
+It says nothing on the broker and leaves nothing there; what is retained of this speaker is read on the way.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from player.cli.doctor.facts import BrokerState, Reached
+from player.core.settings.mqtt import CREDENTIAL, MqttSettings
+from player.mqtt.client import Broker
+from player.mqtt.connection import Plan
+from player.mqtt.topics import Incoming, Topics
+
+CREDSTORES: Final = (Path("/etc/credstore"), Path("/run/credstore"))
+RETAINED_S: Final = 1.0
+"""What is retained comes at once; a speaker that has nothing there is waited for no longer."""
+_LOGIN: Final = ("bad user name", "not authorized", "bad authentication", "banned")
+
+
+def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
+    """Connect, look and leave, within about so many seconds; a name server that hangs may take longer."""
+    address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+    failure = _knock(settings, limit_s / 2)
+    if failure is not None:
+        return BrokerState(failure[0], address, failure[1])
+    password, fault = password_of(settings)
+    if fault is not None:
+        return BrokerState(Reached.UP, address, password_fault=fault)
+    return _Visit(settings, device, password).make(address, limit_s / 2)
+
+
+def _knock(settings: MqttSettings, limit_s: float) -> tuple[Reached, str] | None:
+    """Why there is nobody to talk to; None where somebody listens."""
+    try:
+        socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as fault:
+        return Reached.NO_NAME, getattr(fault, "strerror", None) or str(fault)
+    try:
+        socket.create_connection((settings.host, settings.port), limit_s).close()
+    except ConnectionRefusedError:
+        return Reached.REFUSED, ""
+    except OSError as fault:
+        return Reached.SILENT, fault.strerror or f"within {limit_s:g} s"
+    return None
+
+
+def password_of(settings: MqttSettings, stores: tuple[Path, ...] = CREDSTORES) -> tuple[str | None, str | None]:
+    """The password, or why it cannot be read here; two times None where there is none."""
+    named = settings.password_file
+    if named is None:
+        return None, None
+    name = named.removeprefix(CREDENTIAL)
+    places = [store / name for store in stores] if named.startswith(CREDENTIAL) else [Path(name)]
+    fault = ""
+    for place in places:
+        try:
+            lines = place.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            fault = f"{place}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
+        else:
+            return (lines[0] if lines else None), None
+    return None, fault
+
+
+class _Visit:
+    """One connection, on a thread of its own that may be left behind."""
+
+    def __init__(self, settings: MqttSettings, device: str, password: str | None) -> None:
+        self._settings = settings
+        self._topics = Topics(settings.prefix, device)
+        self._kept: dict[str, bytes] = {}
+        self._is_up = threading.Event()
+        self._has_ended = threading.Event()
+        self._is_complete = threading.Event()
+        self._reason = ""
+        plan = Plan(f"lull-doctor-{secrets.token_hex(4)}", others=(self._topics.availability, self._topics.state))
+        self._broker = Broker(settings, password, plan, self._is_up.set, self._take)
+
+    def make(self, address: str, limit_s: float) -> BrokerState:
+        """How it went."""
+        threading.Thread(target=self._serve, name="lull-doctor-mqtt", daemon=True).start()
+        self._has_ended.wait(limit_s) if not self._wait_up(limit_s) else self._is_complete.wait(RETAINED_S)
+        is_up, has_ended, reason = self._is_up.is_set(), self._has_ended.is_set(), self._reason
+        self._broker.close()
+        if is_up:
+            return BrokerState(Reached.UP, address, availability=self._availability(), problems=self._problems())
+        if not has_ended:
+            return BrokerState(Reached.SILENT, address, f"it takes the connection and says nothing for {limit_s:g} s")
+        return BrokerState(self._kind(reason), address, reason)
+
+    def _wait_up(self, limit_s: float) -> bool:
+        """Whether it came up; the end of the connection ends the wait as well."""
+        steps = max(1, round(limit_s / 0.05))
+        return any(self._is_up.wait(0.05) for _ in range(steps) if not self._has_ended.is_set())
+
+    def _serve(self) -> None:
+        prefix = f"{self._settings.host}:{self._settings.port}: "
+        try:
+            self._reason = self._broker.serve().removeprefix(prefix)
+        except Exception as fault:  # noqa: BLE001 - the thread ends here, and the reason is all that is wanted
+            self._reason = f"{type(fault).__name__}: {fault}"
+        finally:
+            self._has_ended.set()
+
+    def _take(self, incoming: Incoming) -> None:
+        self._kept[incoming.topic] = incoming.payload
+        if {self._topics.availability, self._topics.state} <= set(self._kept):
+            self._is_complete.set()
+
+    def _availability(self) -> str | None:
+        found = self._kept.get(self._topics.availability)
+        return None if not found else found.decode("utf-8", "replace")
+
+    def _problems(self) -> tuple[str, ...]:
+        with suppress(ValueError, AttributeError, TypeError):
+            return tuple(map(str, json.loads(self._kept.get(self._topics.state, b"{}")).get("problems") or ()))
+        return ()
+
+    def _kind(self, reason: str) -> Reached:
+        words = reason.lower()
+        if any(word in words for word in _LOGIN):
+            return Reached.LOGIN
+        return Reached.TLS if self._settings.tls is not None else Reached.OTHER

@@ -1,0 +1,85 @@
+"""The unit and the journal of lull, asked of systemd's own commands. Any thread; each question has its time limit."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from player.cli.doctor.facts import Happened, Service
+
+UNIT: Final = "lull.service"
+_ASKED: Final = (
+    "LoadState", "ActiveState", "UnitFileState", "MainPID", "User", "NRestarts", "WatchdogUSec", "Result",
+    "SupplementaryGroups",
+)  # fmt: skip
+_TOLD: Final = ("problem", "start_missed", "session_lost")
+_SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def ask_service(limit_s: float, command: tuple[str, ...] = ("systemctl",)) -> Service | None:
+    """The unit as systemd knows it; None where systemd does not run or does not answer."""
+    words = [*command, "show", UNIT, *(f"--property={name}" for name in _ASKED)]
+    said = _run(words, limit_s)
+    if said is None or said.returncode != 0:
+        return None
+    values = dict(line.partition("=")[::2] for line in said.stdout.splitlines())
+    return Service(
+        is_loaded=values.get("LoadState") == "loaded",
+        is_enabled=values.get("UnitFileState", "").startswith("enabled"),
+        active=values.get("ActiveState", "inactive"),
+        pid=_number(values.get("MainPID")),
+        user=values.get("User") or "root",
+        restarts=_number(values.get("NRestarts")),
+        watchdog_s=seconds_of(values.get("WatchdogUSec", "0")),
+        result=values.get("Result") or "success",
+        groups=tuple(values.get("SupplementaryGroups", "").split()),
+    )
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of systemd's way to write a time, as in ``1min 30s``; 0 for ``infinity``, which is no watchdog."""
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"([\d.]+)(us|ms|min|s|h|d)\b", text))
+
+
+def read_journal(
+    zone: tzinfo, limit_s: float, command: tuple[str, ...] = ("journalctl",)
+) -> tuple[tuple[Happened, ...], bool]:
+    """What the journal has of problems in the last day and a half, and whether this user may read all of it."""
+    words = [*command, f"--unit={UNIT}", "--since=-36h", "--output=json", "--no-pager"]
+    said = _run([*words, *(f"LULL_EVENT={name}" for name in _TOLD)], limit_s)
+    if said is None:
+        return (), False
+    happened = filter(None, (_happened(line, zone) for line in said.stdout.splitlines()))
+    return tuple(happened), said.returncode == 0 and "Hint:" not in said.stderr
+
+
+def _happened(line: str, zone: tzinfo) -> Happened | None:
+    """One entry; None for a line that is none."""
+    try:
+        fields = json.loads(line)
+        since = timedelta(microseconds=int(fields["__REALTIME_TIMESTAMP"]))
+        return Happened(datetime.fromtimestamp(0, zone) + since, str(fields["MESSAGE"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _run(words: list[str], limit_s: float) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0

@@ -1,0 +1,88 @@
+"""The live line: what the speaker does, on one line of the terminal, drawn over twice a second at most."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import Final, TextIO
+
+from player.core.events import Snapshot
+from player.core.units import SILENCE_DB, format_duration
+
+_METER_FLOOR_DB: Final = -72.0
+_METER_WIDTH: Final = 12
+_DRAW_EVERY_S: Final = 0.5
+_PLAIN_EVERY_S: Final = 30.0
+
+
+def line(snapshot: Snapshot) -> str:
+    """One line: state, track, level, timer, volume, and what is wrong."""
+    parts = [snapshot.state.replace("_", " ").ljust(10)]
+    if snapshot.track is not None:
+        parts.append(f"{snapshot.track} {_position(snapshot)}".strip())
+    if snapshot.level_db is not None:
+        parts.append(meter(snapshot.level_db))
+    if snapshot.timer_remaining_s is not None:
+        parts.append(f"timer {format_duration(snapshot.timer_remaining_s)}")
+    elif snapshot.state != "idle":
+        parts.append(f"timer {snapshot.timer_mode}")
+    towards = "" if snapshot.ramping_to is None else f" (moving to {snapshot.ramping_to})"
+    parts.append(f"volume {snapshot.volume}{towards}")
+    if snapshot.state == "idle" and snapshot.next_start is not None:
+        parts.append(f"next start {snapshot.next_start:%a %H:%M}")
+    parts.extend(f"! {problem}" for problem in snapshot.problems)
+    return " | ".join(parts)
+
+
+def meter(level_db: float) -> str:
+    """A small bar and the level in dBFS."""
+    if level_db == SILENCE_DB or not math.isfinite(level_db):
+        return f"[{'.' * _METER_WIDTH}] silent"
+    share = 1.0 - max(_METER_FLOOR_DB, min(level_db, 0.0)) / _METER_FLOOR_DB
+    filled = round(share * _METER_WIDTH)
+    return f"[{'#' * filled}{'.' * (_METER_WIDTH - filled)}] {level_db:.0f} dBFS"
+
+
+def _position(snapshot: Snapshot) -> str:
+    if snapshot.position_s is None:
+        return ""
+    minutes, seconds = divmod(int(snapshot.position_s), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
+class LiveLine:
+    """Watches the snapshots and draws; where nobody watches, a plain line when the state changes or now and then."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stdout if stream is None else stream
+        self._is_terminal = self._stream.isatty()
+        self._last_s = float("-inf")
+        self._last_key: tuple[object, ...] = ()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        """Draw when it is time."""
+        now_s = time.monotonic()
+        key = (snapshot.state, snapshot.track, snapshot.volume, snapshot.problems)
+        has_changed = key != self._last_key
+        if not has_changed and now_s - self._last_s < (_DRAW_EVERY_S if self._is_terminal else _PLAIN_EVERY_S):
+            return
+        self._last_s, self._last_key = now_s, key
+        if self._is_terminal:
+            self._stream.write("\r\x1b[2K" + clip_to_terminal(line(snapshot)))
+        else:
+            self._stream.write(line(snapshot) + "\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave the last line as it is."""
+        if self._is_terminal:
+            self._stream.write("\n")
+            self._stream.flush()
+
+
+def clip_to_terminal(text: str) -> str:
+    """The text, cut to the width of the terminal."""
+    import shutil
+
+    return text[: shutil.get_terminal_size().columns - 1]

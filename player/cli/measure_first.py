@@ -1,0 +1,126 @@
+"""Measuring tracks from the command line, with a line of progress: for ``scan``, ``night`` and ``rehearse``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from player.cli.progress import Progress
+from player.core.errors import LullError, StoreError
+from player.core.events import LibraryRead
+from player.core.settings.session import Playlist
+from player.core.units import format_duration
+
+if TYPE_CHECKING:
+    from player.library.ports import Store
+    from player.library.scanner import Scanned, Tally
+
+
+def open_store(folder: Path) -> Store:
+    """The store in a folder; one that forgets, and a note, where that cannot be used."""
+    from player.storage.measurements_db import SqliteStore
+
+    try:
+        return SqliteStore(folder)
+    except StoreError as fault:
+        print(f"note: measurements cannot be kept: {fault}", file=sys.stderr)
+        return SqliteStore(None)
+
+
+def cores() -> int:
+    """How many processes can really work at once."""
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+class Measuring:
+    """Files being measured, one scan.
+
+    Attributes:
+        results: what came of each path so far.
+        took_s: how long it took.
+        is_complete: whether none is left.
+    """
+
+    def __init__(self, paths: Iterable[str], store: Store, *, jobs: int = 0, is_anew: bool = False) -> None:
+        from player.core.clock import SystemClock
+        from player.library.scan_pool import ScanSettings
+        from player.library.scanner import Scan
+
+        self.results: dict[str, Scanned] = {}
+        self.took_s = 0.0
+        self._scan = Scan(paths, store, SystemClock(), ScanSettings(jobs or cores(), is_anew=is_anew))
+
+    @property
+    def tally(self) -> Tally:
+        """How far it is."""
+        return self._scan.tally
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file has its result."""
+        return self.tally.done == self.tally.files
+
+    def run(self, longest_s: float = float("inf")) -> None:
+        """Measure all, or as much as the time allows. Ctrl-C leaves what was done in the store and in `results`."""
+        began_s = time.monotonic()
+        is_shown = sys.stderr.isatty()
+        with Progress() as progress:
+            for scanned in self._scan.run():
+                self.took_s = time.monotonic() - began_s
+                if scanned is not None:
+                    self.results[scanned.path] = scanned
+                if is_shown and self.tally.bytes:
+                    progress.show(progress_line(self.tally, self.took_s), self.tally.bytes_done / self.tally.bytes)
+                if self.took_s > longest_s:
+                    self._scan.stop()
+
+
+class MeasuredLibrary:
+    """`player.ports.Library` that measures what nobody has measured before it answers: for rehearsals.
+
+    Args:
+        folder: where measurements are kept; None keeps them as long as this lives.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        from player.library.files import FileLibrary
+        from player.storage.measurements_db import SqliteStore
+
+        self._store = SqliteStore(None) if folder is None else open_store(folder)
+        self._library = FileLibrary(self._store)
+        self._tried: set[str] = set()
+
+    def read(self, playlist: Playlist) -> LibraryRead:
+        """Tracks of the playlist, measured where that is possible."""
+        read = self._library.read(playlist)
+        new = [path for path in read.unmeasured if path not in self._tried]
+        if not new:
+            return read
+        self._tried.update(new)
+        measure_first(new, self._store)
+        return self._library.read(playlist)
+
+
+def measure_first(paths: Iterable[str], store: Store, longest_s: float = float("inf")) -> None:
+    """Measure before playing; what cannot be measured or kept is told and played as if it were loud (C6)."""
+    try:
+        Measuring(paths, store).run(longest_s)
+    except LullError as fault:
+        print(f"note: tracks that are not measured are played more quietly: {fault}", file=sys.stderr)
+
+
+def progress_line(tally: Tally, took_s: float) -> str:
+    """Tracks done, hours or minutes of sound, speed, time left."""
+    hours = tally.measured_s / 3600
+    parts = [f"{tally.done}/{tally.files} tracks", f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"]
+    if took_s > 1.0 and tally.measured_s:
+        parts.append(f"{tally.measured_s / took_s:.0f} x real time")
+    if tally.bytes_done:
+        left_s = took_s * (tally.bytes - tally.bytes_done) / tally.bytes_done
+        # minutes are enough for what takes hours
+        parts.append(f"{format_duration(max(1, round(left_s / 60) * 60 if left_s > 3600 else round(left_s)))} left")
+    return ", ".join(parts)

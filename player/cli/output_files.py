@@ -1,0 +1,76 @@
+"""What a rehearsal is about to write, checked before it is rendered: hours of work must not fail at the last step, and
+nothing is written over but what an earlier rehearsal wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from player.core.errors import LullError
+
+RENDER_MARK_AT: Final = slice(8, 16)
+RENDER_MARKS: Final = (b"WAVEJUNK", b"WAVEds64")
+"""What a WAV of our own has in its first bytes, and hardly any other."""
+PICTURE_MARK: Final = b"lull rehearsal"
+REPORT_MARK: Final = b'{\n  "tracks": ['
+PICTURE_SUFFIXES: Final = (".png", ".svg")
+_HEAD_BYTES: Final = 4096
+
+
+def check_out(out: Path, paths: list[str]) -> None:
+    """Refuse to write over anything but an earlier rehearsal: OUT comes first, and music is easily lost."""
+    if out.suffix.lower() != ".wav":
+        raise LullError(f"OUT is {out}; it comes before the PATHs and must end in .wav")
+    if any(Path(path).exists() and out.exists() and out.samefile(path) for path in paths):
+        raise LullError(f"{out} is to be played and cannot be written over as well")
+    if out.exists() and _head(out)[RENDER_MARK_AT] not in RENDER_MARKS:
+        raise LullError(f"{out} is there already and was not written by a rehearsal; name another file")
+    _check_writable(out)
+
+
+def check_report(report: Path) -> None:
+    """The file for the figures."""
+    if report.suffix.lower() != ".json":
+        raise LullError(f"the report is {report}; it must end in .json")
+    if report.exists() and not _head(report).startswith(REPORT_MARK):
+        raise LullError(f"{report} is there already and is no report of a rehearsal; name another file")
+    _check_writable(report)
+
+
+def check_picture(picture: Path) -> None:
+    """The file for the picture, and what draws it."""
+    if picture.suffix.lower() not in PICTURE_SUFFIXES:
+        raise LullError(f"the picture is {picture}; it must end in {' or '.join(PICTURE_SUFFIXES)}")
+    if picture.exists() and PICTURE_MARK not in _head(picture):
+        raise LullError(f"{picture} is there already and is no picture of a rehearsal; name another file")
+    _check_writable(picture)
+    try:
+        import player.cli.rehearse.picture  # noqa: F401 - whether it can be
+    except ModuleNotFoundError as missing:
+        raise LullError(
+            f"a picture needs {missing.name}, which is not installed; "
+            f"install it with: {sys.executable} -m pip install matplotlib"
+        ) from None
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; nothing of what is no file."""
+    if not path.is_file():
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError as fault:
+        raise LullError(f"cannot read {path}, which is there already: {fault.strerror}") from None
+
+
+def _check_writable(path: Path) -> None:
+    """Find out now what would go wrong later."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise LullError(f"cannot write {path}: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise LullError(f"cannot write {path}: permission denied")

@@ -1,0 +1,259 @@
+"""``lull rehearse``: a night on a virtual clock into a WAV, through the real chain, as fast as the CPU allows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from player.cli.measure_first import MeasuredLibrary
+from player.cli.progress import Progress
+from player.cli.rehearse import DEMO
+from player.core.clock import Now
+from player.core.commands import Play, Request, Stop
+from player.core.errors import LullError, did_you_mean
+from player.core.events import EngineReport, Event, News
+from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.core.units import format_duration, parse_duration_s
+
+if TYPE_CHECKING:
+    from player.app.offline import Rehearsal, VirtualClock
+    from player.audio.engine import Engine
+    from player.cli.rehearse.report import Examination
+
+DESCRIPTION = """\
+Render what would be heard into OUT.wav (float32, 48 kHz, stereo): the real
+session, decoder, chain and limiter on a virtual clock, as fast as the CPU
+allows. The same input gives the same file, bit for bit. Tracks that nobody has
+measured are measured first, as the daemon would have done by the evening.
+
+With PATHs those are played in order, once each, to the end of the last.
+Otherwise one session of the config is: the default playlist, --playlist or
+a line of the schedule (--entry), to the end of its sleep timer.
+
+What was rendered is held against the never-startle contract
+(docs/never-startle.md). A clause that is broken is said, and is exit code 1;
+the files are written all the same."""
+
+ENDLESS_S: Final = 12 * 3600.0
+"""A rehearsal without a timer ends here at the latest."""
+SILENT_LIMIT_S: Final = 60.0
+"""With no track that plays in so long, there is nothing to rehearse."""
+REASONS_SHOWN: Final = 5
+SEED: Final = 1
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``rehearse`` to the command line."""
+    parser = commands.add_parser(
+        "rehearse",
+        help="render a night into a WAV, faster than real time",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("out", type=Path, metavar="OUT.wav", help="the file to write")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, playlist files or streams")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config; not needed with PATHs")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--playlist", metavar="NAME", help="a playlist of the config")
+    what.add_argument("--entry", metavar="NAME", help="a line of the schedule, with its volume, timer and fades")
+    parser.add_argument("--for", dest="duration", type=_duration, metavar="TIME", help="sleep timer, such as 12m")
+    parser.add_argument("--volume", type=int, metavar="N", help="0-100, within the config's maximum")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write figures and events here")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the night, as .png or .svg")
+    parser.set_defaults(run=run)
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is rehearsed: settings, how it starts, how long it may take at most, and where measurements are kept."""
+
+    settings: Settings
+    start: Play
+    longest_s: float
+    expected_s: float | None
+    state_dir: Path | None = None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render, write report and picture, say what was done; a broken clause of the contract is a failure."""
+    from player.cli.rehearse.report import Examination
+
+    plan = make_plan(args)
+    _check_files(args)
+    report, examination = Report(), Examination(plan.settings)
+    began_s = time.monotonic()
+    with Progress() as progress:
+        rendered_s = render(plan, args.out, (report, examination), progress)
+    took_s = time.monotonic() - began_s
+    if args.report is not None:
+        figures = {"duration_s": round(rendered_s, 3), "speed": round(rendered_s / max(took_s, 1e-9), 1)}
+        night = {**report.as_dict(), **examination.as_dict(report.tracks), **figures}
+        args.report.write_text(json.dumps(night, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(
+        f"{args.out}: {format_duration(rendered_s)} rendered in {took_s:.1f} s ({rendered_s / took_s:.0f} x real time)"
+    )
+    if not report.tracks:
+        reasons = list(dict.fromkeys(report.problems))[:REASONS_SHOWN] or ["no track could be opened"]
+        raise LullError("nothing was played: " + "; ".join(reasons))
+    if args.picture is not None:
+        from player.cli.rehearse import picture
+        from player.cli.rehearse.picture_data import scene_of
+
+        picture.save(scene_of(report.events, examination, rendered_s), args.picture)
+    print("\n".join(examination.lines()))
+    if examination.findings.broken:
+        raise LullError(examination.complaint())
+    return 0
+
+
+def _check_files(args: argparse.Namespace) -> None:
+    from player.cli.output_files import check_out, check_picture, check_report
+
+    check_out(args.out, args.paths)
+    if args.report is not None:
+        check_report(args.report)
+    if args.picture is not None:
+        check_picture(args.picture)
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """Read the arguments; raises LullError that names what is wrong."""
+    settings, state_dir = _settings(args)
+    entry = _entry(settings, args.entry)
+    timer = None if args.duration is None else TimerSetting.clock(args.duration)
+    if args.paths:
+        settings = replace(settings, playlists=(_path_playlist(args.paths),), default_playlist=None, schedule=())
+        start = Play(DEMO, args.volume, timer or TIMER_OFF)
+    elif entry is not None:
+        start = Play(
+            entry.playlist, args.volume or entry.volume, timer or entry.timer, entry.fade_in_s, entry.fade_out_s
+        )
+    else:
+        start = Play(args.playlist, args.volume, timer)
+    asked = start.timer or settings.timer
+    expected_s = asked.duration_s
+    return Plan(replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir)
+
+
+def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
+    """The settings and the state directory; without a config nothing is left behind."""
+    if args.config is None:
+        if not args.paths:
+            raise LullError("nothing to rehearse: give PATHs, or --config FILE")
+        return Settings(), None
+    from player.config import load
+
+    config = load(args.config)
+    return config.settings, config.state_dir
+
+
+def _entry(settings: Settings, name: str | None) -> Entry | None:
+    if name is None:
+        return None
+    names = [entry.name for entry in settings.schedule]
+    for entry in settings.schedule:
+        if entry.name == name:
+            return entry
+    raise LullError(f"no schedule entry {name!r}{did_you_mean(name, names)}; there are: {', '.join(names) or 'none'}")
+
+
+def _path_playlist(paths: list[str]) -> Playlist:
+    return Playlist(DEMO, tuple(paths), Order.ONCE)
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened, with seconds from the start."""
+
+    tracks: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def hear(self, now: Now, event: Event) -> None:
+        """Take down one event."""
+        if not isinstance(event, News):
+            if not event.is_done:
+                self.refusals.append(event.text)
+            return
+        self.events.append({"at_s": round(now.boot_s, 3), "type": event.type, "text": event.text, **event.data})
+        if event.type == "track_started":
+            self.tracks.append({"at_s": round(now.boot_s, 3), "track": event.data["track"], "uri": event.data["uri"]})
+        elif event.type in {"problem", "track_skipped_over", "track_too_short", "track_damaged"}:
+            self.problems.append(event.text)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {"tracks": self.tracks, "problems": self.problems, "events": self.events}
+
+
+def render(plan: Plan, out: Path, listeners: tuple[Report, Examination], progress: Progress) -> float:
+    """Play the plan into a file while it is examined; returns the seconds rendered."""
+    from player.app.offline import VirtualClock
+
+    clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
+    report, _ = listeners
+    rehearsal, engine = _build(plan, out, listeners, clock)
+    rehearsal.tell(Request(plan.start, "rehearsal"))
+    if report.refusals:
+        raise LullError(report.refusals[0])
+    try:
+        while not rehearsal.is_idle:
+            engine_s = clock.now().boot_s
+            if engine_s > SILENT_LIMIT_S and not report.tracks:
+                break
+            if engine_s > plan.longest_s:
+                rehearsal.tell(Request(Stop(), "rehearsal"))
+            rehearsal.step()
+            share = None if plan.expected_s is None else engine_s / plan.expected_s
+            progress.show(f"{timedelta(seconds=int(engine_s))} rendered", share)
+    finally:
+        engine.finish()
+    return clock.now().boot_s
+
+
+def _build(
+    plan: Plan, out: Path, listeners: tuple[Report, Examination], clock: VirtualClock
+) -> tuple[Rehearsal, Engine]:
+    from player.analysis.ebur128 import HopMeter
+    from player.app.offline import Rehearsal
+    from player.audio.decoder.vlc_decoder import VlcDecoder
+    from player.audio.engine import Engine, EngineSettings
+    from player.audio.sinks.wav import WavSink
+    from player.session.controller import Session
+
+    settings = plan.settings
+    session = Session(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
+    report, examination = listeners
+    sink = examination.sink(WavSink(out, clock, buffer_s=0.0))
+    rehearsal = Rehearsal(settings, session, MeasuredLibrary(plan.state_dir), clock, report.hear)
+    engine_settings = EngineSettings(
+        crossfade_s=settings.fades.crossfade_s,
+        ceiling_dbtp=settings.limits.ceiling_dbtp,
+        target_lufs=settings.limits.target_lufs,
+        make_power_meter=HopMeter,
+        hold_s=0.0,
+        is_offline=True,
+        tap=sink.tap,
+    )
+
+    def hear(told: EngineReport) -> None:
+        examination.hear(told, clock.now().boot_s)
+        rehearsal.report(told)
+
+    engine = Engine(sink, examination.decoder(VlcDecoder()), clock, hear, engine_settings)
+    rehearsal.attach(engine)
+    return rehearsal, engine

@@ -1,0 +1,191 @@
+"""A rehearsed night against the contract: listening while it is rendered, then the verdict for people and programs."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import asdict
+from typing import Any, Final
+
+from player.analysis.contract.examiner import Examiner, Findings, Instruments, Limits
+from player.analysis.contract.figures import Figure, TrackHeard
+from player.analysis.ebur128 import HopMeter, true_peak_dbtp
+from player.audio.dsp.guard_episodes import APART_HOPS
+from player.audio.dsp.hearing import HOP_S
+from player.audio.monitor import HeardDecoder, HeardSink
+from player.audio.ports import Decoder, Sink
+from player.core.events import ClauseBroken, EngineFaulted, EngineReport, Tamed
+from player.core.settings.session import Settings
+from player.core.units import volume_to_db
+
+PROMISES: Final = {
+    "C1": "nothing startles",
+    "C2": "lull itself moves slowly",
+    "C3": "nothing far louder than calm",
+    "C4": "peaks under the ceiling",
+    "C5": "faults are silent",
+    "C6": "no track turned up much",
+    "C8": "volume within its maximum",
+    "C9": "calm stays as it is",
+    "C10": "no clicks",
+}
+"""The clauses in a few words; C7 cannot be heard."""
+TOLD_S: Final = APART_HOPS * HOP_S
+"""The guard tells of what it held down so long after it was over."""
+
+
+class Examination:
+    """Listens to a night that is rendered."""
+
+    def __init__(self, settings: Settings) -> None:
+        limits = Limits(settings.limits.target_lufs, settings.limits.ceiling_dbtp, volume_to_db(settings.volume.max))
+        self.target_lufs = limits.target_lufs
+        self.examiner = Examiner(limits, Instruments(HopMeter, true_peak_dbtp))
+        self.surprises: list[dict[str, Any]] = []
+        self.mutes: list[dict[str, Any]] = []
+        self._findings: Findings | None = None
+
+    def decoder(self, decoder: Decoder) -> HeardDecoder:
+        """The decoder, listened to."""
+        return HeardDecoder(decoder, self.examiner)
+
+    def sink(self, sink: Sink) -> HeardSink:
+        """The sink, listened to; the engine needs its tap."""
+        return HeardSink(sink, self.examiner)
+
+    def hear(self, report: EngineReport, at_s: float) -> None:
+        """Take down what the guard and the output meter did."""
+        if isinstance(report, Tamed):
+            self.surprises.append(
+                {
+                    "at": round(max(0.0, at_s - TOLD_S - report.duration_s), 2),
+                    "item_id": report.item_id,
+                    "position": round(report.position_s, 2),
+                    "reduction_db": round(report.reduction_db, 1),
+                    "duration_s": round(report.duration_s, 2),
+                }
+            )
+        elif isinstance(report, ClauseBroken | EngineFaulted):
+            self.mutes.append({"at": round(at_s, 2), "reason": report.reason})
+
+    @property
+    def findings(self) -> Findings:
+        """The result; only once the night is over."""
+        if self._findings is None:
+            self._findings = self.examiner.finish()
+        return self._findings
+
+    def named_surprises(self) -> list[dict[str, Any]]:
+        """The surprises with the names of their tracks, in order."""
+        titles = {track.item_id: track.title for track in self.findings.tracks}
+        return [
+            {"at": one["at"], "track": titles.get(one["item_id"]), **{k: one[k] for k in _SURPRISE_KEYS}}
+            for one in sorted(self.surprises, key=lambda one: float(one["at"]))
+        ]
+
+    def as_dict(self, tracks: list[dict[str, Any]]) -> dict[str, Any]:
+        """Ready for JSON: the contract, the surprises, and the tracks with what was heard of them."""
+        found, heard, described = self.findings, list(self.findings.tracks), []
+        for track in tracks:
+            own = next((one for one in heard if one.uri == track["uri"]), None)
+            if own is not None:
+                heard.remove(own)
+            described.append(track if own is None else {**track, **_described(own)})
+        return {
+            "tracks": described,
+            "holds": not found.broken,
+            "contract": [asdict(figure) for figure in found.figures],
+            "surprises": self.named_surprises(),
+            "before_the_guard": {"startle_events": found.startles_before, "worst_db": round(found.worst_before_db, 1)},
+            "recorded_clicks": found.recorded_clicks,
+            "mutes": self.mutes,
+        }
+
+    def lines(self) -> list[str]:
+        """For people: a line for each clause, what was held down, and the verdict."""
+        found, marks = self.findings, _marks()
+        lines = []
+        for clause, promise in PROMISES.items():
+            figures = [figure for figure in found.figures if figure.clause == clause]
+            if figures:
+                mark = marks[clause not in found.broken]
+                lines.append(f"  {mark} {clause:<3} {promise}: {'; '.join(map(_said, figures))}")
+        return [*lines, *self._held_down(), self.verdict()]
+
+    def _held_down(self) -> list[str]:
+        surprises = self.named_surprises()
+        if not surprises:
+            return []
+        worst = max(surprises, key=lambda one: float(one["reduction_db"]))
+        where = "" if worst["track"] is None else f" in {worst['track']}"
+        how_far = f"{worst['reduction_db']:.0f} dB at {clock_text(worst['at'])}{where}"
+        if len(surprises) == 1:
+            return [f"1 surprise was brought down by {how_far}."]
+        return [f"{len(surprises)} surprises were brought down, the worst by {how_far}."]
+
+    def verdict(self) -> str:
+        """One sentence."""
+        found = self.findings
+        if found.broken:
+            return f"This night breaks {_listed(found.broken)}."
+        had = found.startles_before
+        recorded = f" The recordings had {had} startle event{'s' if had != 1 else ''}." if had else ""
+        return f"Nothing in this night startles: it keeps the contract.{recorded}"
+
+    def complaint(self) -> str:
+        """What is broken, with its first time, as the reason of an exit code."""
+        figures = [figure for figure in self.findings.figures if not figure.holds]
+        parts = [f"{figure.clause}: {_said(figure)}{_at(figure)}" for figure in figures]
+        return "the night breaks the never-startle contract: " + "; ".join(parts)
+
+
+_SURPRISE_KEYS: Final = ("position", "reduction_db", "duration_s")
+
+
+def _described(track: TrackHeard) -> dict[str, Any]:
+    """What JSON is told of a track; -inf is null there."""
+    before, after = (round(level, 2) if math.isfinite(level) else None for level in track.integrated_lufs)
+    return {
+        "gain_db": round(track.gain_db, 2),
+        "heard_s": round(track.heard_s, 2),
+        "is_measured": track.is_measured,
+        "is_calm": track.is_calm,
+        "lowered_percent": round(track.lowered_percent, 2),
+        "loudness_lufs": {"before": before, "after": after},
+        "range_lu": {"before": round(track.range_lu[0], 2), "after": round(track.range_lu[1], 2)},
+    }
+
+
+def _said(figure: Figure) -> str:
+    """A figure as people read it."""
+    if figure.value is None:
+        return f"{figure.text} none"
+    unit = f" {figure.unit}" if figure.unit else ""
+    if not figure.unit:
+        return f"{figure.text} {figure.value:.0f}"
+    return f"{figure.text} {figure.value:.1f} (at most {figure.limit:g}{unit})"
+
+
+def _at(figure: Figure) -> str:
+    return f" at {clock_text(figure.at[0])}" if figure.at else ""
+
+
+def clock_text(at_s: float) -> str:
+    """Seconds as ``9:05``, or from an hour on as ``1:09:05``."""
+    minutes, seconds = divmod(int(at_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def _listed(clauses: tuple[str, ...]) -> str:
+    named = [f"{clause} ({PROMISES[clause]})" for clause in clauses]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def _marks() -> tuple[str, str]:
+    """Cross and tick, or words where the terminal has none."""
+    try:
+        "\u2717\u2713".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "NO", "ok"
+    return "\u2717", "\u2713"

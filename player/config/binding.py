@@ -1,0 +1,134 @@
+"""How a table of the file becomes a settings object: known keys read, unknown ones named, ranges checked one by one.
+
+Runs on the main thread; pure. The settings classes check their own ranges; here every key is tried on its own, so that
+one look at the file shows all of its faults, each at its line. A faulty value leaves the default (or a placeholder) in
+place only so that the rest can be looked at: with a single fault nothing of it is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from player.config.readers import Reader, Spot, Told, each
+from player.config.yaml_tree import Table
+from player.core.errors import did_you_mean
+from player.core.settings.discovery import DiscoverySettings
+from player.core.settings.mqtt import MqttSettings, TlsSettings
+from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings, Taper
+from player.core.settings.session import AudioSettings, Entry, FadeSettings, LimitSettings, Playlist, VolumeSettings
+
+S = TypeVar(
+    "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,
+    MqttSettings, DiscoverySettings, TlsSettings, Playlist, Entry, SessionSettings, Taper, RestNights,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: its word in the file, the attribute that it fills, its reader, and the unit of its range in messages."""
+
+    word: str
+    attribute: str
+    read: Reader
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one table; ``needs`` are those without a default, ``hints`` explain words that are no key."""
+
+    keys: tuple[Key, ...]
+    needs: tuple[str, ...] = ()
+    hints: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words in the order in which they are listed."""
+        return tuple(key.word for key in self.keys)
+
+
+def fill(spot: Spot, keys: Keys, start: S) -> S:
+    """The start value with all that the table says put into it.
+
+    Raises:
+        Told: the spot holds no table.
+    """
+    return put(spot, keys, start, read(spot, keys))
+
+
+def read(spot: Spot, keys: Keys) -> dict[str, Any]:
+    """By its word, the value of each key that is there, is not empty, and can be read.
+
+    Raises:
+        Told: the spot holds no table.
+    """
+    if not isinstance(spot.node, Table) and not spot.is_empty:
+        spot.blame(f"takes keys with values: {', '.join(keys.words)}")
+        raise Told
+    found: dict[str, Any] = {}
+    rows = spot.rows()
+    by_word = {key.word: key for key in keys.keys}
+    for name, row in rows.items():
+        if name not in by_word:
+            row.blame(f"is no key here{_hint(row, name, keys)}; known: {', '.join(keys.words)}")
+        elif not row.is_empty:
+            found |= _read_one(row, by_word[name])
+    for name in keys.needs:
+        if name not in rows or rows[name].is_empty:
+            spot.blame(f"needs {name}")
+    return found
+
+
+def put(spot: Spot, keys: Keys, start: S, found: dict[str, Any]) -> S:
+    """The start value with what was found put into it; values that its class refuses are blamed and left out."""
+    values = {key.attribute: found[key.word] for key in keys.keys if key.word in found}
+    try:
+        return replace(start, **values)
+    except ValueError:
+        return _put_one_by_one(spot, keys, start, values)
+
+
+def _put_one_by_one(spot: Spot, keys: Keys, start: S, values: dict[str, Any]) -> S:
+    """Put in what can be; a value that fails beside a default is tried again once the other values are in."""
+    faults: dict[str, str] = {}
+    is_moving = True
+    while is_moving:
+        is_moving = False
+        for attribute in list(values):
+            try:
+                start = replace(start, **{attribute: values[attribute]})
+            except ValueError as error:
+                faults[attribute] = str(error)
+            else:
+                del values[attribute]
+                is_moving = True
+    rows = spot.rows()
+    for key in keys.keys:
+        if key.attribute in values:
+            rows[key.word].blame(_with_unit(faults[key.attribute], key.unit))
+    return start
+
+
+def _with_unit(fault: str, unit: str) -> str:
+    """Settings state ranges in bare numbers; the file has units."""
+    return f"{fault} {unit}" if unit and re.search(r"allowed is \S+ to \S+$", fault) else fault
+
+
+def _read_one(row: Spot, key: Key) -> dict[str, Any]:
+    try:
+        return {key.word: each([row], key.read)[0]}
+    except Told:
+        return {}
+
+
+def _hint(row: Spot, name: str, keys: Keys) -> str:
+    """What helps with a word that is no key: why there is none, the nearest one, or what may have happened."""
+    known: Iterable[str] = keys.words
+    if name in dict(keys.hints):
+        return f" ({dict(keys.hints)[name]})"
+    if row.is_empty and re.search(r"[=:/]", name):
+        return " (inside {...} and [...] a value that holds a comma needs quotes)"
+    return did_you_mean(name, known)

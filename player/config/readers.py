@@ -1,0 +1,318 @@
+"""How single values are read: durations, times, days, names, paths and the like, each from the text as it was written.
+
+Runs on the main thread; pure but for the home folder that ``~`` asks for. A reader takes a `Spot` and returns a value,
+or raises ValueError with a sentence that names the offender and what is allowed; whoever called adds line and path.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from player.config.yaml_tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
+from player.core.errors import did_you_mean
+from player.core.settings.mqtt import CREDENTIAL, check_group
+from player.core.settings.safety import MixerLevel
+from player.core.settings.session import DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.core.units import parse_duration_s, parse_time_of_day
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+LONGEST_TEXT: Final = 4096
+"""Linux's own limit of a path."""
+ON: Final = frozenset({"true", "yes", "on"})
+OFF: Final = frozenset({"false", "no", "off"})
+_DAY_GROUPS: Final[dict[str, range | tuple[int, ...]]] = {
+    "daily": range(7),
+    "weekdays": range(5),
+    "weekend": (5, 6),
+}
+_LONG_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NUMBER = re.compile(r"[+-]?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})", re.ASCII)
+_HOST = re.compile(r"[\w-][\w.-]{0,252}")
+_CHOICES_SHOWN: Final = 12
+
+
+class Told(Exception):
+    """A value cannot be used, and all that is wrong with it has been written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in the file: its node and key path, the folder that relative paths start from, the faults so far,
+    and where faults of this place are shown: at its key, or at the item of a list.
+    """
+
+    node: Node
+    path: str
+    base: Path
+    faults: list[Fault]
+    place: Place
+
+    def blame(self, text: str) -> None:
+        """Write down a fault at this place."""
+        self.faults.append(Fault(self.place, self.path, text))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the key is there but holds nothing: that is as if it were absent."""
+        return isinstance(self.node, Leaf) and self.node.is_empty
+
+    def rows(self) -> dict[str, Spot]:
+        """The keys below a table, in file order; none for anything else."""
+        rows = self.node.rows if isinstance(self.node, Table) else ()
+        return {row.key: Spot(row.value, join(self.path, row.key), self.base, self.faults, row.place) for row in rows}
+
+    def items(self) -> list[Spot]:
+        """The items of a list; none for anything else."""
+        items = self.node.items if isinstance(self.node, Listing) else ()
+        return [
+            Spot(item, f"{self.path}[{index}]", self.base, self.faults, item.place) for index, item in enumerate(items)
+        ]
+
+
+Reader = Callable[[Spot], Any]
+
+
+def text(spot: Spot) -> str:
+    """The text of a scalar without the space around it."""
+    if not isinstance(spot.node, Leaf):
+        raise ValueError("takes one value, not a list or a table")
+    if len(spot.node.text) > LONGEST_TEXT:
+        raise ValueError(f"{shown(spot.node.text)} is longer than any name or path")
+    return spot.node.text.strip()
+
+
+def word(spot: Spot) -> str:
+    """A text that names something; an unquoted YAML truth value is refused, because other readers see no text in it."""
+    value = text(spot)
+    if isinstance(spot.node, Leaf) and spot.node.is_plain and value.lower() in ON | OFF:
+        raise ValueError(f'{value} without quotes means yes or no in YAML; if it is the name, write "{value}"')
+    if not value:
+        raise ValueError("is empty; write a name")
+    return value
+
+
+def group(spot: Spot) -> str:
+    """A group of speakers; each is judged by itself, so that all that cannot be used are named."""
+    name = word(spot)
+    check_group(name)
+    return name
+
+
+def choices(words: Sequence[str]) -> str:
+    """Words as a message lists them, the first dozen."""
+    more = len(words) - _CHOICES_SHOWN
+    return ", ".join(words[:_CHOICES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def number(spot: Spot) -> float:
+    """A decimal number; a unit behind it is refused."""
+    value = text(spot)
+    if not _NUMBER.fullmatch(value):
+        raise ValueError(f"{shown(value)} is no number; write it like -3 or 1.5, without a unit")
+    return float(value)
+
+
+def whole(spot: Spot) -> int:
+    """A whole number."""
+    value = text(spot)
+    if not _NUMBER.fullmatch(value) or not float(value).is_integer():
+        raise ValueError(f"{shown(value)} is no whole number; write it like 30, without a unit")
+    return int(float(value))
+
+
+def switch(spot: Spot) -> bool:
+    """A truth value in any of YAML's spellings, quoted or not."""
+    value = text(spot).lower()
+    if value not in ON | OFF:
+        raise ValueError(f"{shown(value)} is neither true nor false")
+    return value in ON
+
+
+def duration_s(spot: Spot) -> float:
+    """Seconds of a duration; a bare number other than 0 is refused, because nobody can know its unit."""
+    value = text(spot)
+    if _NUMBER.fullmatch(value):
+        if float(value) == 0:
+            return 0.0
+        raise ValueError(f"{value} has no unit; write {value}s for seconds or {value}m for minutes")
+    # the limit keeps numbers of hundreds of digits away from float()
+    if len(value) > 24:
+        raise ValueError(f"{shown(value)} is not a duration; write 30s, 45m, 1h or 1h30")
+    return parse_duration_s(value)
+
+
+def whole_seconds(spot: Spot) -> int:
+    """A duration that is counted in whole seconds."""
+    seconds = duration_s(spot)
+    if not seconds.is_integer():
+        raise ValueError(f"{shown(text(spot))} is no whole number of seconds")
+    return int(seconds)
+
+
+def timer(spot: Spot) -> TimerSetting:
+    """A sleep timer: a duration, ``off``, ``end-of-track`` or ``end-of-playlist``."""
+    value = re.sub(r"[\s_-]+", "-", text(spot).lower())
+    if value in OFF:
+        return TIMER_OFF
+    for setting in (TIMER_END_OF_TRACK, TIMER_END_OF_PLAYLIST):
+        if value == setting.mode.value:
+            return setting
+    try:
+        seconds = duration_s(spot)
+    except ValueError as error:
+        words = [TIMER_OFF.mode.value, TIMER_END_OF_TRACK.mode.value, TIMER_END_OF_PLAYLIST.mode.value]
+        raise ValueError(f"{error}; or {', '.join(words)}{did_you_mean(value, words)}") from None
+    if seconds == 0:
+        raise ValueError("0 would end a session as it begins; write off for no timer")
+    return TimerSetting.clock(seconds)
+
+
+def mixer_level(spot: Spot) -> MixerLevel:
+    """Where a hardware mixer is pinned: ``80%`` or ``-12 dB``."""
+    value = text(spot)
+    parts = re.fullmatch(r"([+-]?\d{1,3}(?:\.\d{1,3})?)\s*(%|dB)", value, re.IGNORECASE | re.ASCII)
+    if not parts:
+        raise ValueError(f"{shown(value)} is no level of a mixer; write it like 80% or -12dB")
+    return MixerLevel(float(parts[1]), is_db=parts[2] != "%")
+
+
+def clock_time(spot: Spot) -> time:
+    """A time of day in 24 hours, ``22:30``."""
+    value = text(spot)
+    try:
+        return parse_time_of_day(value)
+    except ValueError:
+        raise ValueError(
+            f"{shown(value)} is no time of day; write hours and minutes from 0:00 to 23:59, as in 22:30"
+        ) from None
+
+
+def days(spot: Spot) -> frozenset[int]:
+    """Weekdays, Monday is 0: a list of them, or one word."""
+    spots = spot.items() if isinstance(spot.node, Listing) else [spot]
+    if not spots:
+        raise ValueError(f"is an empty list; name days ({', '.join(DAYS)}) or leave it out for every day")
+    return frozenset(day for group in each(spots, _day) for day in group)
+
+
+def _day(spot: Spot) -> Sequence[int]:
+    return day_of(text(spot))
+
+
+def day_of(word: str) -> Sequence[int]:
+    """The weekdays that a word means, Monday is 0. Raises ValueError when it means none."""
+    value = word.lower()
+    if value in _DAY_GROUPS:
+        return _DAY_GROUPS[value]
+    for names in (DAYS, _LONG_DAYS):
+        if value in names:
+            return (names.index(value),)
+    known = [*DAYS, *_DAY_GROUPS]
+    guess = did_you_mean(value, known) or did_you_mean(value, _LONG_DAYS)
+    raise ValueError(f"{shown(value)} is no day{guess}; choose from {', '.join(known)}, several as [sun, mon]")
+
+
+def one_of(kind: type[E]) -> Callable[[Spot], E]:
+    """A reader of one word of a closed set."""
+
+    def read(spot: Spot) -> E:
+        value = text(spot)
+        known = [member.value for member in kind]
+        if value.lower() not in known:
+            raise ValueError(f"{shown(value)} is none of {', '.join(known)}{did_you_mean(value.lower(), known)}")
+        return kind(value.lower())
+
+    return read
+
+
+def host(spot: Spot) -> str:
+    """A broker's name or address alone; the message shows no value, because addresses may carry passwords."""
+    value = text(spot)
+    if not _HOST.fullmatch(value):
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError(
+                "is no host name or address; write it alone, as in homeassistant.local, "
+                "and the rest under port, username and password_file"
+            ) from None
+    return value
+
+
+def file_path(spot: Spot) -> str:
+    """A path on this machine: ``~`` is the home folder, a relative one starts at the config's folder."""
+    value = text(spot)
+    if not value:
+        raise ValueError("is empty; write a path")
+    try:
+        return str(spot.base / Path(value).expanduser())
+    except RuntimeError:
+        raise ValueError(f"{shown(value)} starts with the home folder of somebody unknown here") from None
+
+
+def secret_path(spot: Spot) -> str:
+    """A file that holds a secret, or ``credential:NAME`` for one that the service manager hands over."""
+    value = text(spot)
+    if not value.startswith(CREDENTIAL):
+        return file_path(spot)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", value.removeprefix(CREDENTIAL)):
+        raise ValueError(
+            f"{shown(value)} names no credential; write {CREDENTIAL}NAME, with the NAME of LoadCredential="
+        )
+    return value
+
+
+def path_or_address(spot: Spot) -> str:
+    """A path on this machine or an http(s) address."""
+    value = text(spot)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", value)
+    if not scheme:
+        return file_path(spot)
+    if scheme[1].lower() not in {"http", "https"}:
+        raise ValueError(
+            f"{scheme[1]}:// is not played; write an http or https address, or the path of a mounted share"
+        )
+    try:
+        is_whole = bool(urlsplit(value).hostname) and not re.search(r"\s", value)
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError(f"{shown(value)} is no complete address; write it like https://host/stream")
+    return value
+
+
+def several(reader: Callable[[Spot], T]) -> Callable[[Spot], tuple[T, ...]]:
+    """A reader of a list of values, or of one value alone."""
+
+    def read(spot: Spot) -> tuple[T, ...]:
+        return tuple(each(spot.items() if isinstance(spot.node, Listing) else [spot], reader))
+
+    return read
+
+
+def each(spots: Sequence[Spot], reader: Callable[[Spot], T]) -> list[T]:
+    """What the reader makes of every spot. Raises Told when one was faulty, after all have been looked at."""
+    found = list(_good(spots, reader))
+    if len(found) < len(spots):
+        raise Told
+    return found
+
+
+def _good(spots: Sequence[Spot], reader: Callable[[Spot], T]) -> Iterator[T]:
+    for spot in spots:
+        try:
+            yield reader(spot)
+        except Told:
+            pass
+        except ValueError as error:
+            spot.blame(str(error))

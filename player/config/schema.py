@@ -1,0 +1,317 @@
+"""The sections of the config: which keys each has, how they are read, and what must agree between them.
+
+Runs on the main thread; pure. Each section is a table of keys beside the settings class that it fills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import time
+from typing import Any, Final
+
+from player.config.binding import Key, Keys, fill, put, read
+from player.config.readers import (
+    OFF,
+    Spot,
+    Told,
+    choices,
+    clock_time,
+    days,
+    duration_s,
+    file_path,
+    group,
+    host,
+    number,
+    one_of,
+    path_or_address,
+    secret_path,
+    several,
+    switch,
+    text,
+    timer,
+    whole,
+    whole_seconds,
+    word,
+)
+from player.config.schema_dates import dates, own_times
+from player.config.schema_discovery import discovery
+from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
+from player.config.schema_triggers import Around, check_triggers, day_part, triggers
+from player.config.yaml_tree import Leaf, Listing, Table, shown
+from player.core.errors import did_you_mean
+from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
+from player.core.settings.safety import RestNights
+from player.core.settings.session import (
+    ONCE,
+    AudioSettings,
+    Entry,
+    FadeSettings,
+    LimitSettings,
+    Order,
+    OutputKind,
+    PipeFormat,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)
+from player.core.units import VOLUME_MAX
+from player.core.validation import check_length, check_name
+
+LONGEST_CATCH_UP_S: Final = 12 * 3600.0
+TLS_PORT: Final = 8883
+_KEPT_OUT: Final = "passwords stay out of this file: write it into a file of its own and name that as password_file"
+
+
+def _volume(spot: Spot) -> VolumeSettings:
+    """Volumes; a maximum below the built-in default volume, given alone, takes the default down with it."""
+    found = read(spot, VOLUME)
+    start = VolumeSettings()
+    maximum = spot.rows().get("max")
+    if maximum is not None and not maximum.is_empty:
+        # the default is judged beside the maximum that is given; where that is faulty, nothing is used
+        default = start.default if "default" in found else max(0, min(start.default, found.get("max", 0)))
+        start = VolumeSettings(default, VOLUME_MAX)
+    return put(spot, VOLUME, start, found)
+
+
+def _timer(spot: Spot) -> TimerSetting | None:
+    """``timer: {default: 45m}``, or the value alone: ``timer: off``. None where nothing is said."""
+    if isinstance(spot.node, Leaf):
+        return timer(spot)
+    found: TimerSetting | None = read(spot, TIMER).get("default")
+    return found
+
+
+def _mqtt(spot: Spot) -> MqttSettings | None:
+    """The broker, or None for ``mqtt: off``; TLS without a port means 8883."""
+    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
+        return None
+    found = read(spot, MQTT)
+    start = MqttSettings(port=TLS_PORT) if found.get("tls") else MqttSettings()
+    if "password_file" in found and "username" not in spot.rows():
+        spot.rows()["password_file"].blame("needs username as well: MQTT 3.1.1 knows no password without one")
+    return put(spot, MQTT, start, found)
+
+
+def _tls(spot: Spot) -> TlsSettings | None:
+    """TLS with the given files, or ``on`` and ``off``."""
+    if isinstance(spot.node, Leaf):
+        return TlsSettings() if switch(spot) else None
+    return fill(spot, TLS, TlsSettings())
+
+
+def _device(spot: Spot) -> str:
+    name = word(spot)
+    check_name("device", name)
+    if name == "all":
+        raise ValueError("'all' is built in: every speaker listens to it; choose another name")
+    return name
+
+
+def _catch_up_s(spot: Spot) -> float:
+    seconds = duration_s(spot)
+    check_length("catch_up", seconds, 0, LONGEST_CATCH_UP_S)
+    return seconds
+
+
+def _playlists(spot: Spot) -> tuple[Playlist, ...]:
+    if not isinstance(spot.node, Table):
+        raise ValueError("takes names with their paths below, as in rain: {paths: [/srv/lull/rain]}")
+    if not spot.rows():
+        raise ValueError("is empty; name at least one, as in rain: {paths: [/srv/lull/rain]}")
+    return tuple(_playlist(name, row) for name, row in spot.rows().items())
+
+
+def _playlist(name: str, row: Spot) -> Playlist:
+    """A playlist; where its name is faulty another one stands in for it while the rest is looked at."""
+    try:
+        check_name("playlist", name)
+    except ValueError as error:
+        row.blame(str(error))
+        name = "playlist"
+    start = Playlist(name, ("path",))
+    try:
+        return fill(row, PLAYLIST, start)
+    except Told:
+        return start
+
+
+def _schedule(spot: Spot) -> tuple[Entry, ...]:
+    if not isinstance(spot.node, Listing):
+        raise ValueError('takes a list, each entry behind a dash, as in - {name: evening, at: "22:30"}')
+    return tuple(_entry(item) for item in spot.items())
+
+
+def _entry(item: Spot) -> Entry:
+    """An entry; a placeholder stands in for what is missing while the rest is looked at."""
+    start = Entry("entry", time(0))
+    try:
+        return fill(item, ENTRY, start)
+    except Told:
+        return start
+
+
+VOLUME: Final = Keys(
+    (Key("default", "default", whole), Key("max", "max", whole), Key("night_cap", "night_cap", night_cap))
+)
+FADES: Final = Keys(
+    (
+        Key("fade_in", "fade_in_s", duration_s),
+        Key("fade_out", "fade_out_s", duration_s),
+        Key("crossfade", "crossfade_s", duration_s),
+        Key("stop", "stop_s", duration_s),
+        Key("pause", "pause_s", duration_s),
+        Key("volume_rate", "volume_db_per_s", number, "dB/s"),
+    )
+)
+LIMITS: Final = Keys((Key("ceiling", "ceiling_dbtp", number, "dBTP"), Key("target", "target_lufs", number, "LUFS")))
+TIMER: Final = Keys((Key("default", "timer", timer),))
+AUDIO: Final = Keys(
+    (
+        Key("output", "output", one_of(OutputKind)),
+        Key("device", "device", word),
+        Key("path", "path", file_path),
+        Key("format", "pipe_format", one_of(PipeFormat)),
+        Key("buffer", "buffer_s", duration_s),
+        Key("hold", "hold_s", duration_s),
+        Key("mixer", "mixer", mixer),
+    )
+)
+TLS: Final = Keys((Key("ca", "ca", file_path), Key("cert", "cert", file_path), Key("key", "key", file_path)))
+MQTT: Final = Keys(
+    (
+        Key("host", "host", host),
+        Key("port", "port", whole),
+        Key("username", "username", text),
+        Key("password_file", "password_file", secret_path),
+        Key("prefix", "prefix", word),
+        Key("groups", "groups", several(group)),
+        Key("protocol", "protocol", one_of(MqttProtocol)),
+        Key("keepalive", "keepalive_s", whole_seconds),
+        Key("tls", "tls", _tls),
+        Key("discovery", "discovery", discovery),
+    ),
+    hints=(("password", _KEPT_OUT),),
+)
+PLAYLIST: Final = Keys(
+    (
+        Key("paths", "paths", several(path_or_address)),
+        Key("order", "order", one_of(Order)),
+        Key("gain", "gain_db", number, "dB"),
+        Key("opening", "opening", several(path_or_address)),
+    ),
+    needs=("paths",),
+)
+ENTRY: Final = Keys(
+    (
+        Key("name", "name", word),
+        Key("at", "at", clock_time),
+        Key("days", "days", days),
+        Key("at_on", "own_times", own_times),
+        Key("leave_out", "leave_out", several(dates)),
+        Key("playlist", "playlist", word),
+        Key("volume", "volume", whole),
+        Key("timer", "timer", timer),
+        Key("fade_in", "fade_in_s", duration_s),
+        Key("fade_out", "fade_out_s", duration_s),
+        Key("takes_over", "takes_over", switch),
+    ),
+    needs=("name", "at"),
+)
+_NESTED: Final = {
+    "audio": AUDIO,
+    "mqtt": MQTT,
+    "volume": VOLUME,
+    "fades": FADES,
+    "limits": LIMITS,
+    "guard": GUARD,
+    "session": SESSION,
+}
+TOP: Final = Keys(
+    (
+        Key("device", "device", _device),
+        Key("audio", "audio", lambda spot: fill(spot, AUDIO, AudioSettings())),
+        Key("mqtt", "mqtt", _mqtt),
+        Key("volume", "volume", _volume),
+        Key("fades", "fades", lambda spot: fill(spot, FADES, FadeSettings())),
+        Key("limits", "limits", lambda spot: fill(spot, LIMITS, LimitSettings())),
+        Key("guard", "guard", guard),
+        Key("session", "session", session),
+        Key("timer", "timer", _timer),
+        Key("playlists", "playlists", _playlists),
+        Key("default_playlist", "default_playlist", word),
+        Key("schedule", "schedule", _schedule),
+        Key("away", "away", several(dates)),
+        Key("rest_nights", "rest_nights", rest_nights),
+        Key("triggers", "triggers", triggers),
+        Key("quiet_hours", "quiet_hours", day_part),
+        Key("catch_up", "catch_up_s", _catch_up_s),
+        Key("trust_clock", "trusts_clock", switch),
+        Key("state_dir", "state_dir", file_path),
+    ),
+    needs=("playlists",),
+    hints=tuple((key, f"it belongs under {section}") for section, keys in _NESTED.items() for key in keys.words),
+)
+
+
+def read_config(root: Spot) -> dict[str, Any]:
+    """What the file says, by top-level key; nothing of it is to be used when ``root.faults`` is not empty after it.
+
+    Raises:
+        Told: the file holds no table of keys.
+    """
+    found = read(root, TOP)
+    rows = root.rows()
+    names = list(rows["playlists"].rows()) if "playlists" in found else []
+    if names and "default_playlist" in found:
+        _check_playlist(rows["default_playlist"], found["default_playlist"], names)
+    rests: RestNights | None = found.get("rest_nights")
+    if names and rests is not None and rests.playlist is not None:
+        _check_playlist(rows["rest_nights"].rows()["playlist"], rests.playlist, names)
+    if "schedule" in found:
+        items = rows["schedule"].items()
+        _check_names(items, found["schedule"])
+        for item, entry in zip(items, found["schedule"], strict=True):
+            if names and entry.playlist is not None:
+                _check_playlist(item.rows()["playlist"], entry.playlist, names)
+            _check_volume(item, entry, found.get("volume", VolumeSettings()).max)
+    if "triggers" in found:
+        check_triggers(rows["triggers"], found["triggers"], _around(root, found, names))
+    return found
+
+
+def _around(root: Spot, found: dict[str, Any], names: Sequence[str]) -> Around:
+    """What triggers are checked against; where the broker's section is faulty, the default stands in for it."""
+    is_broker_faulty = any(fault.path.startswith("mqtt") for fault in root.faults)
+    mqtt = MqttSettings() if is_broker_faulty else found.get("mqtt")
+    device, volume = found.get("device", Settings().device), found.get("volume", VolumeSettings())
+    return Around(mqtt, device, names, found.get("schedule", ()), volume, found.get("quiet_hours"))
+
+
+def _check_playlist(spot: Spot, name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        spot.blame(f"{shown(name)} is no playlist{did_you_mean(name, names)}; choose one of {choices(names)}")
+
+
+def _check_names(items: Sequence[Spot], entries: Sequence[Entry]) -> None:
+    """Names of entries occur once: the journal, the state and later commands speak of entries by name."""
+    lines: dict[str, int] = {}
+    for item, entry in zip(items, entries, strict=True):
+        row = item.rows().get("name")
+        # an entry whose name could not be read carries a placeholder, which proves nothing
+        if row is None or not isinstance(row.node, Leaf) or row.node.text.strip() != entry.name:
+            continue
+        if entry.name == ONCE:
+            row.blame(f"{shown(ONCE)} is built in: a start that is planned by hand is called so; choose another name")
+        if entry.name in lines:
+            row.blame(f"{shown(entry.name)} is already the name of the entry in line {lines[entry.name]}")
+        lines.setdefault(entry.name, row.place.line)
+
+
+def _check_volume(item: Spot, entry: Entry, maximum: int) -> None:
+    is_maximum_known = not any(fault.path.startswith("volume") for fault in item.faults)
+    if is_maximum_known and entry.volume is not None and entry.volume > maximum:
+        item.rows()["volume"].blame(
+            f"volume is {entry.volume}, above volume.max, which is {maximum}; lower it or raise volume.max"
+        )

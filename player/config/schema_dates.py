@@ -1,0 +1,36 @@
+"""How dates and times of single days are read from the config. Main thread; pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+
+from player.config.readers import Spot, clock_time, day_of, text
+from player.config.yaml_tree import Table, shown
+from player.core.date_range import Dates
+
+
+def dates(spot: Spot) -> Dates:
+    """A date, ``2026-12-24``, or two with ``to`` between them; both are meant."""
+    value = text(spot)
+    parts = re.split(r"\s+to\s+", value.strip(), maxsplit=1)
+    try:
+        first, last = (date.fromisoformat(part) for part in (parts[0], parts[-1]))
+    except ValueError:
+        raise ValueError(
+            f"{shown(value)} is no date; write year, month and day, as in 2026-12-24, or 2026-12-24 to 2027-01-02"
+        ) from None
+    return Dates(first, last)
+
+
+def own_times(spot: Spot) -> tuple[tuple[int, time], ...]:
+    """Times of single days, ``{fri: "23:00", weekend: "23:30"}``: weekday (Monday is 0) and time, each day once."""
+    if not isinstance(spot.node, Table):
+        raise ValueError('takes days with their times, as in {fri: "23:00", weekend: "23:30"}')
+    found: dict[int, time] = {}
+    for name, row in spot.rows().items():
+        for day in day_of(name):
+            if day in found:
+                raise ValueError(f"names the same day twice; {shown(name)} is the second time")
+            found[day] = clock_time(row)
+    return tuple(sorted(found.items()))

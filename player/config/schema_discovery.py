@@ -1,0 +1,37 @@
+"""The part of the config that says what homes are told: ``mqtt: discovery:``. Runs on the main thread; pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from player.config.binding import Key, Keys, fill
+from player.config.readers import OFF, ON, Spot, one_of, switch, text, word
+from player.config.yaml_tree import Leaf
+from player.core.settings.discovery import DiscoveryMode, DiscoverySettings
+
+
+def discovery(spot: Spot) -> DiscoverySettings:
+    """The settings of discovery, or its mode alone: ``discovery: off``, ``discovery: components``."""
+    if isinstance(spot.node, Leaf):
+        return DiscoverySettings(_mode(spot))
+    return fill(spot, DISCOVERY, DiscoverySettings())
+
+
+def _mode(spot: Spot) -> DiscoveryMode:
+    """A mode by its name; yes and no mean the default and off."""
+    value = text(spot).lower()
+    if value in ON | OFF:
+        return DiscoveryMode.HOME_ASSISTANT if value in ON else DiscoveryMode.OFF
+    return one_of(DiscoveryMode)(spot)
+
+
+DISCOVERY: Final = Keys(
+    (
+        Key("mode", "mode", _mode),
+        Key("prefix", "prefix", word),
+        Key("birth_topic", "birth_topic", word),
+        Key("media_player", "media_player", switch),
+        Key("id", "id", word),
+        Key("area", "area", word),
+    )
+)

@@ -1,0 +1,255 @@
+"""The triggers of the config: their keys, and what must agree between a trigger, its command and the rest of the file.
+
+Runs on the main thread; pure. What a trigger asks for is read by the same code that reads commands from the broker, so
+that whatever would be refused at night is a fault by day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from player.config.binding import Key, Keys, read
+from player.config.readers import Spot, Told, clock_time, duration_s, number, several, switch, text, word
+from player.config.yaml_tree import Leaf, Listing, Table, shown
+from player.core.commands import Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
+from player.core.errors import Refused, did_you_mean
+from player.core.settings.mqtt import MqttSettings
+from player.core.settings.session import Entry, VolumeSettings
+from player.core.validation import check_name
+from player.mqtt.payload_values import Value
+from player.mqtt.topics import Topics
+from player.mqtt.triggers.content import Step, read_path
+from player.mqtt.triggers.filters import check_filter, overlaps
+from player.mqtt.triggers.rules import AnyValue, Beyond, Condition, DayPart, Glob, OneOf, Trigger
+from player.mqtt.verbs import VERBS, to_command
+
+MAX_TRIGGERS: Final = 64
+_CONDITIONS: Final = ("equals", "one_of", "glob", "above", "below")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the rest of the file says; None and empty where it could not be read."""
+
+    mqtt: MqttSettings | None
+    device: str
+    playlists: Sequence[str]
+    entries: Sequence[Entry]
+    volume: VolumeSettings
+    quiet_hours: DayPart | None
+
+
+def triggers(spot: Spot) -> tuple[Trigger | None, ...]:
+    """The list of triggers, each complete in itself, None for a faulty one; `check_triggers` looks around them."""
+    if not isinstance(spot.node, Listing):
+        raise ValueError(
+            "takes a list, each trigger behind a dash, as in - {topic: a/button, equals: single, do: toggle}"
+        )
+    items = spot.items()
+    if len(items) > MAX_TRIGGERS:
+        raise ValueError(f"has {len(items)} triggers; at most {MAX_TRIGGERS} can be")
+    found: list[Trigger | None] = []
+    names: dict[str, int] = {}
+    for item in items:
+        trigger = _trigger(item, names)
+        found.append(trigger)
+        if trigger is not None:
+            names[trigger.name] = item.place.line
+    return tuple(found)
+
+
+def _trigger(item: Spot, names: dict[str, int]) -> Trigger | None:
+    """A trigger, or None when something is wrong with it, which has been written down."""
+    before = len(item.faults)
+    try:
+        found = read(item, TRIGGER)
+    except Told:
+        return None
+    condition = _condition(item, found)
+    asked = _command(item, found)
+    if len(item.faults) > before or condition is None or asked is None:
+        return None
+    name = found.get("name") or _free_name(found["topic"], names)
+    if name in names:
+        item.rows()["name"].blame(f"{shown(name)} is already the name of the trigger in line {names[name]}")
+        return None
+    keys = {"for": "hold_s", "debounce": "debounce_s"}
+    plain = ("path", "for", "debounce", "allow_retained", "only_changes", "only_between")
+    rest: dict[str, Any] = {keys.get(key, key): found[key] for key in plain if key in found}
+    try:
+        return Trigger(name, found["topic"], asked[0], asked[1], condition=condition, **rest)
+    except ValueError as error:
+        item.blame(str(error))
+        return None
+
+
+def _condition(item: Spot, found: dict[str, Any]) -> Condition | None:
+    rows = item.rows()
+    given = [key for key in _CONDITIONS if key in rows and not rows[key].is_empty]
+    if len(given) > 1:
+        rows[given[1]].blame(f"stands beside {given[0]}; a trigger takes one of {', '.join(_CONDITIONS)}")
+        return None
+    if "hysteresis" in found and not {"above", "below"} & set(given):
+        rows["hysteresis"].blame("belongs to above and below")
+        return None
+    if not given:
+        return AnyValue()
+    if given[0] not in found:
+        return None
+    value, is_above = found[given[0]], given[0] == "above"
+    try:
+        match given[0]:
+            case "equals" | "one_of":
+                return OneOf(value)
+            case "glob":
+                return Glob(value)
+            case _:
+                return Beyond(value, is_above, found.get("hysteresis", 0.0))
+    except ValueError as error:
+        rows["hysteresis" if "hysteresis" in found else given[0]].blame(str(error))
+        return None
+
+
+def _command(item: Spot, found: dict[str, Any]) -> tuple[Command, str] | None:
+    """The command, and how it was written."""
+    verb = found.get("do")
+    if verb is None:
+        return None
+    row = item.rows().get("with")
+    if row is not None and not row.is_empty and "with" not in found:
+        return None
+    value: Value = found.get("with")
+    try:
+        command = to_command(verb, value)
+    except Refused as refusal:
+        (row or item.rows()["do"]).blame(str(refusal))
+        return None
+    if isinstance(value, str):
+        return command, f"{verb} {value}"
+    return command, " ".join([verb, *(f"{key}={part}" for key, part in (value or {}).items())])
+
+
+def _free_name(topic: str, names: dict[str, int]) -> str:
+    """The topic itself; with a number where it has several triggers."""
+    number_of = 2
+    name = topic
+    while name in names:
+        name, number_of = f"{topic} ({number_of})", number_of + 1
+    return name
+
+
+def day_part(spot: Spot) -> DayPart:
+    """A part of every day, ``21:00-07:00``."""
+    value = text(spot)
+    parts = re.fullmatch(r"([0-9:]+)\s*(?:-|\u2013|to)\s*([0-9:]+)", value)
+    if not parts:
+        raise ValueError(f"{shown(value)} is no part of a day; write it like 21:00-07:00")
+    begins, ends = (clock_time(_leaf(spot, part)) for part in parts.groups())
+    return DayPart(begins, ends)
+
+
+def _leaf(spot: Spot, part: str) -> Spot:
+    return Spot(Leaf(spot.node.place, part, False), spot.path, spot.base, spot.faults, spot.place)
+
+
+def _topic(spot: Spot) -> str:
+    value = text(spot)
+    check_filter(value)
+    return value
+
+
+def _path(spot: Spot) -> tuple[Step, ...]:
+    return read_path(text(spot))
+
+
+def _name(spot: Spot) -> str:
+    value = word(spot)
+    check_name("trigger", value)
+    return value
+
+
+def _verb(spot: Spot) -> str:
+    value = text(spot)
+    if value not in VERBS:
+        choices = ", ".join(verb for verb in VERBS if verb != "status")
+        raise ValueError(f"{shown(value)} is no command{did_you_mean(value, VERBS)}; choose one of {choices}")
+    return value
+
+
+def _value(spot: Spot) -> Value:
+    """What goes with the command: one value, or keys with values."""
+    if isinstance(spot.node, Table):
+        return {key: text(row) for key, row in spot.rows().items() if not row.is_empty}
+    return text(spot)
+
+
+TRIGGER: Final = Keys(
+    (
+        Key("name", "name", _name),
+        Key("topic", "topic", _topic),
+        Key("path", "path", _path),
+        Key("equals", "equals", lambda spot: (text(spot),)),
+        Key("one_of", "one_of", several(text)),
+        Key("glob", "glob", text),
+        Key("above", "above", number),
+        Key("below", "below", number),
+        Key("hysteresis", "hysteresis", number),
+        Key("for", "hold_s", duration_s),
+        Key("only_changes", "only_changes", switch),
+        Key("only_between", "only_between", day_part),
+        Key("debounce", "debounce_s", duration_s),
+        Key("allow_retained", "allow_retained", switch),
+        Key("do", "do", _verb),
+        Key("with", "with", _value),
+    ),
+    needs=("topic", "do"),
+    hints=(("payload", "it is called equals, one_of or glob here"), ("command", "it is called do here")),
+)
+
+
+def check_triggers(spot: Spot, found: Sequence[Trigger | None], around: Around) -> None:
+    """Blame what does not agree with the rest of the file."""
+    if found and around.mqtt is None:
+        spot.blame("needs mqtt: without a broker no message comes")
+    for item, trigger in zip(spot.items(), found, strict=True):
+        if trigger is None:
+            continue
+        rows = item.rows()
+        if around.mqtt is not None:
+            _check_loop(rows["topic"], trigger.topic, Topics(around.mqtt.prefix, around.device, around.mqtt.groups))
+        _check_command(rows.get("with", rows["do"]), trigger.command, around)
+
+
+def _check_loop(row: Spot, topic: str, own: Topics) -> None:
+    """A trigger that hears what lull itself says or is told would answer itself, or obey everything twice."""
+    for whose, others in (
+        ("what this speaker says", f"{own.root}/#"),
+        ("commands of this and other speakers", f"{own.prefix}/+/cmd/#"),
+    ):
+        if overlaps(topic, others):
+            row.blame(f"{shown(topic)} reaches {others}, {whose}: that would be a loop; name a topic of something else")
+            return
+
+
+def _check_command(row: Spot, command: Command, around: Around) -> None:
+    """Names and volumes that the session would refuse."""
+    playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight) else None
+    if playlist is not None and around.playlists and playlist not in around.playlists:
+        guess = did_you_mean(playlist, around.playlists)
+        row.blame(f"{shown(playlist)} is no playlist{guess}; choose one of {', '.join(around.playlists)}")
+    volume = command.volume if isinstance(command, Play | SetVolume | Tonight) else None
+    is_step = isinstance(command, SetVolume) and command.is_relative
+    if volume is not None and not is_step and volume > around.volume.max:
+        row.blame(f"volume is {volume}, above volume.max, which is {around.volume.max}")
+    entries = [entry.name for entry in around.entries]
+    quiet = around.quiet_hours
+    at = command.at if isinstance(command, Tonight | SetStartTime) else None
+    if at is not None and quiet is not None and quiet.has(at):
+        row.blame(f"{at:%H:%M} is in the quiet hours ({quiet}), in which no trigger starts sound")
+    entry = command.entry if isinstance(command, SetSchedule | SetStartTime) else None
+    if entry is not None and entry not in entries:
+        guess = did_you_mean(entry, entries)
+        row.blame(f"{shown(entry)} is no entry of the schedule{guess}; choose one of {', '.join(entries) or 'none'}")

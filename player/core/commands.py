@@ -1,0 +1,223 @@
+"""Commands: what people and their homes ask for. Frozen, valid once built, on the standard library alone.
+
+A command asks, an order tells the engine, an event reports; the three are never mixed. A command travels in a
+`Request` that says where it came from, so that the state can say why the sound started and a reply finds its way back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import time
+from typing import Final, TypeAlias
+
+from player.core.settings.session import MAX_FADE_OUT_S, MAX_TIMER_S, TimerSetting
+from player.core.units import VOLUME_MAX
+from player.core.validation import check_length, check_range
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Start, or change what plays; None takes the default (and on a running session: leaves it as it is)."""
+
+    playlist: str | None = None
+    volume: int | None = None
+    timer: TimerSetting | None = None
+    fade_in_s: float | None = None
+    fade_out_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.volume is not None:
+            check_range("volume", self.volume, 0, VOLUME_MAX)
+        if self.fade_in_s is not None:
+            check_length("fade_in", self.fade_in_s, 0, 3600)
+        if self.fade_out_s is not None:
+            check_length("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the session by a short fade; ``now`` by the shortest one that is no cut."""
+
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Fall silent and keep the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Come back from a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toggle:
+    """One button: play when idle, pause when playing, resume when paused; a stop that fades it does not take back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Go to another track."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Move within the track: to a position, or by a distance when ``is_relative``; seconds."""
+
+    position_s: float
+    is_relative: bool = False
+
+    def __post_init__(self) -> None:
+        check_length("position", self.position_s, -86400 if self.is_relative else 0, 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Set the volume 0-100, or move it by so many points when ``is_relative``."""
+
+    volume: int
+    is_relative: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("volume", self.volume, -VOLUME_MAX if self.is_relative else 0, VOLUME_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Set the sleep timer from now, to the end of the track, or switch it off."""
+
+    timer: TimerSetting
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendTimer:
+    """Move the sleep timer's end by so many seconds, earlier when negative."""
+
+    by_s: float
+
+    def __post_init__(self) -> None:
+        check_length("by", self.by_s, -MAX_TIMER_S, MAX_TIMER_S)
+
+
+@dataclass(frozen=True, slots=True)
+class SetFade:
+    """Set the length of the fade-out, of this session or, when idle, of the next one that is started by hand."""
+
+    fade_out_s: float
+
+    def __post_init__(self) -> None:
+        check_length("fade", self.fade_out_s, 0, MAX_FADE_OUT_S)
+
+
+@dataclass(frozen=True, slots=True)
+class NeverAgain:
+    """Ban a track for ever, and leave it softly: the one that plays, or one by its title or uri."""
+
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AllowAgain:
+    """Take a ban back: the latest one, or that of a track by its title or uri."""
+
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkipTonight:
+    """Leave the schedule's starts of this night out, or not after all; None flips it."""
+
+    is_skipped: bool | None = True
+
+
+@dataclass(frozen=True, slots=True)
+class SetStartTime:
+    """Move an entry of the schedule to another local time, kept until the config names another; None takes it back."""
+
+    entry: str
+    at: time | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tonight:
+    """Start once, at the next time that the clocks show ``at``; what is None takes the default."""
+
+    at: time
+    playlist: str | None = None
+    volume: int | None = None
+    timer: TimerSetting | None = None
+
+    def __post_init__(self) -> None:
+        if self.volume is not None:
+            check_range("volume", self.volume, 0, VOLUME_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class NotTonight:
+    """Take the start of `Tonight` back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPlaylist:
+    """Choose the playlist: blends into it when playing, otherwise it is what play starts."""
+
+    playlist: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetSchedule:
+    """Switch the schedule, or one entry of it, on or off; None flips it."""
+
+    is_enabled: bool | None
+    entry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """Ask for the snapshot as a reply; changes nothing."""
+
+
+Command: TypeAlias = (
+    Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | SetPlaylist
+    | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
+    | Tonight | NotTonight | GetStatus
+)  # fmt: skip
+
+VERBS: Final[dict[type, str]] = {
+    Play: "play", Stop: "stop", Pause: "pause", Resume: "resume", Toggle: "toggle", Next: "next", Seek: "seek",
+    SetVolume: "volume", SetTimer: "timer", ExtendTimer: "extend", SetFade: "fade", SetPlaylist: "playlist",
+    SetSchedule: "schedule", SetStartTime: "schedule", NeverAgain: "never_again", AllowAgain: "never_again",
+    SkipTonight: "skip_tonight", Tonight: "tonight", NotTonight: "tonight", GetStatus: "status",
+}  # fmt: skip
+"""The word that people write for each command."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Where an answer goes: the sender's id, and over MQTT 5 its response topic and correlation data."""
+
+    id: str | None = None
+    topic: str | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command on its way to the session.
+
+    Attributes:
+        origin: who asked, as it is shown: ``mqtt``, ``cli``, ``schedule:weeknights``, ``trigger:button``, ``signal``.
+        reply_to: where an answer is wanted; None when nobody waits for one.
+        typed: the verb as it was written, where it was; ``timer +15m`` and ``extend`` are the same command.
+    """
+
+    command: Command
+    origin: str
+    reply_to: ReplyTo | None = None
+    typed: str | None = field(default=None, compare=False)
+
+    @property
+    def verb(self) -> str:
+        """The verb, for people."""
+        return self.typed or VERBS[type(self.command)]

@@ -1,0 +1,118 @@
+"""Orders: what the session tells the engine. Frozen, on the standard library alone.
+
+There is exactly one order that changes a level, `RampTo`, and it cannot do so at once: it names a target, and the audio
+thread moves toward it at a bounded rate. There is no order to misuse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+
+from player.core.limits import MAX_GAIN_DB
+from player.core.validation import check_range
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One playing of one track; ``id`` is new for each playing, so that reports cannot be confused.
+
+    Attributes:
+        uri: a file path or an http(s) address.
+        title: what people see.
+        gain_db: programme gain, bound to this item's samples and to nothing else; at most +6 dB.
+        habitual_lufs: what its fast level reaches habitually, after the gain; None where nobody measured it.
+        start_s: where in the track to begin.
+        is_stream: an address without an end; its end is a fault.
+    """
+
+    id: int
+    uri: str
+    title: str
+    gain_db: float = 0.0
+    start_s: float = 0.0
+    is_stream: bool = False
+    habitual_lufs: float | None = None
+
+    def __post_init__(self) -> None:
+        check_range("gain_db", self.gain_db, -200, MAX_GAIN_DB)
+        check_range("start_s", self.start_s, 0, 1e7)
+
+
+class Crossing(Enum):
+    """How an item takes over from what sounds."""
+
+    BLEND = auto()
+    """Equal power over the crossfade's length, once the new item is ready."""
+    SKIP = auto()
+    """What sounds begins to fall at once, because a person asked; the new item rises at its own pace."""
+
+
+class Then(Enum):
+    """What follows when a ramp has arrived."""
+
+    NOTHING = auto()
+    HOLD = auto()
+    """At silence: stop consuming the tracks and keep their places."""
+    STOP = auto()
+    """At silence: drop the tracks."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayItem:
+    """Take this item as the current one; a queued one is forgotten."""
+
+    item: Item
+    crossing: Crossing = Crossing.BLEND
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """What follows the current item at its end; None: nothing does, so the current item ends in a fade."""
+
+    item: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class RampTo:
+    """Move the output level to ``target_db`` in ``over_s`` seconds, linear in dB, or at a slower rate if C2 asks.
+
+    Attributes:
+        target_db: level in dB re full volume; -inf is silence, reached through 66 dB below the present level.
+        over_s: the wanted duration. A rise is slowed to 6 dB/s and starts 60 dB below its target; a fall may be fast.
+        then: what to do on arrival.
+    """
+
+    target_db: float
+    over_s: float
+    then: Then = Then.NOTHING
+
+    def __post_init__(self) -> None:
+        check_range("over_s", self.over_s, 0, 86400)
+        if not self.target_db <= 0.0:
+            raise ValueError(f"target_db is {self.target_db:g}; allowed is at most 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Retune:
+    """New engine parameters from a reload; they move or wait, nothing jumps."""
+
+    crossfade_s: float
+    ceiling_dbtp: float
+    target_lufs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """How far something new may stand out: 8 dB, or 6 dB when strict. There is no order that switches the guard off."""
+
+    is_strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """End the engine thread; the session has faded out before."""
+
+
+EngineOrder: TypeAlias = PlayItem | QueueItem | RampTo | Retune | Guard | Quit

@@ -1,0 +1,316 @@
+"""Events: what happened. Reports come from the engine and the library, news go to everyone. Frozen, standard library.
+
+A report is read by the session alone. What the session makes of it, it says in news: those are published over MQTT,
+written to the journal, and later to the store. Names are in the past tense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any, Final, TypeAlias
+
+from player.core.commands import ReplyTo
+from player.core.engine_orders import Then
+from player.core.measurement import Measured
+
+WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
+"""Types of news that are more than information."""
+
+# Reports: engine, library and operating system -> session.
+
+
+@dataclass(frozen=True, slots=True)
+class ItemStarted:
+    """An item became the current one; ``duration_s`` is the whole track's, None where nobody knows (streams)."""
+
+    item_id: int
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnded:
+    """An item sounded to its end, or was faded out; ``played_s`` were heard, ``faults`` stretches were silenced."""
+
+    item_id: int
+    played_s: float
+    faults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFailed:
+    """An item could not be opened, broke off, or has no sound in it."""
+
+    item_id: int
+    reason: str
+    played_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RanDry:
+    """Nothing sounds and nothing is queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class RampArrived:
+    """The output level reached its target; at silence, ``then`` has been done."""
+
+    target_db: float
+    then: Then
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """About once a second while something sounds.
+
+    Attributes:
+        position_s: place in the track.
+        level_db: mean square level of the output in dBFS over the last second, -inf at silence.
+        volume_db: where the output ramp stands.
+        held_db: by how much the guard held the sound down at most since the last report.
+    """
+
+    item_id: int | None
+    position_s: float
+    level_db: float
+    volume_db: float
+    held_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLost:
+    """The sound device is missing or failed; it is tried again for ever."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFound:
+    """The sound device is (again) there; the output stands at silence and waits for a ramp."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputUnderran:
+    """The device ran dry for a moment; the output stands at silence and waits for a ramp."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFaulted:
+    """The engine caught an exception in the audio path, wrote silence and goes on; waits for a ramp."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseBroken:
+    """The output meter saw a clause of the contract about to break; the output is muted and waits for a ramp.
+
+    Attributes:
+        clause: C1 or C3.
+        reason: what it saw.
+    """
+
+    clause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tamed:
+    """The guard held something down that would have stood out.
+
+    Attributes:
+        item_id: what was playing, None when nothing was.
+        position_s: where in it that began.
+        reduction_db: by how much it was lowered at most.
+        duration_s: how long it was lowered.
+    """
+
+    item_id: int | None
+    position_s: float
+    reduction_db: float
+    duration_s: float
+
+
+EngineReport: TypeAlias = (
+    ItemStarted | ItemEnded | ItemFailed | RanDry | RampArrived | Progressed | OutputLost | OutputFound
+    | OutputUnderran | EngineFaulted | ClauseBroken | Tamed
+)  # fmt: skip
+
+
+def is_web(uri: str) -> bool:
+    """Whether this is an http(s) address, which has no file."""
+    return uri.lower().startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A playable thing that the library found: a file path or an http(s) address, and a name for people.
+
+    ``measured`` is what a scan found out about it, None while nobody knows. ``key`` names its content, under whatever
+    name it lies; None where nobody asked.
+    """
+
+    uri: str
+    title: str
+    is_stream: bool = False
+    measured: Measured | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRead:
+    """The library looked at a playlist: its tracks, and a sentence for each thing that it left out.
+
+    ``unmeasured`` names the files that no scan has tried yet; ``opening`` is what a night begins with.
+    """
+
+    playlist: str
+    tracks: tuple[Track, ...]
+    warnings: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+    opening: tuple[Track, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanMoved:
+    """The background scan has looked into ``found`` more files since it told last; ``is_over`` when none is left."""
+
+    found: int
+    is_over: bool
+
+
+# News: session -> everyone.
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something worth telling: published as an event and written to the journal.
+
+    Attributes:
+        type: the ``event_type``: session_started, track_started, timer_set, fading_out, session_ended, problem, …
+        data: JSON-ready details.
+        text: one line for people.
+    """
+
+    type: str
+    text: str
+    data: dict[str, Any]
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it is more than information."""
+        return self.type in WARNINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one request: done, or refused for a reason."""
+
+    reply_to: ReplyTo | None
+    is_done: bool
+    text: str
+    data: dict[str, Any]
+
+
+Event: TypeAlias = News | Answer
+
+EVENT_TYPES = (
+    "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over", "track_too_short",
+    "track_damaged", "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
+    "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
+    "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
+    "problem_cleared", "settings_changed",
+)  # fmt: skip
+"""Every ``event_type`` that can occur."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryState:
+    """One entry of the schedule.
+
+    Attributes:
+        is_enabled: it is switched on.
+        at: its local time.
+        is_moved: that time was set by hand; the config says another.
+        next_start: when it starts next, None while it does not.
+    """
+
+    is_enabled: bool
+    at: time
+    is_moved: bool
+    next_start: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command that was obeyed: its verb in words, who asked, and when."""
+
+    command: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole state at one instant, as it is published (retained) and shown; times are aware and local.
+
+    Attributes:
+        state: idle, playing, paused, fading_out, stopping.
+        why: what started the session (``schedule:weeknights``, ``mqtt``, ``cli``, …), None when idle.
+        volume_max: the cap in force: the hard one, or that of the night.
+        ramping_to: the volume that the level moves toward, None when it stands.
+        started: when the session began, None when idle.
+        next_track: the title of the track that follows, where that is decided.
+        guard_reduction_db: by how much the guard held the sound down at most in the last second.
+        timer_mode: clock, end-of-track, end-of-playlist or off.
+        timer_set_s: what the sleep timer was set to, of this session or of the next; None in the other modes.
+        fade_out_s: how long the fade-out takes, of this session or of the next.
+        skip_tonight: the schedule leaves this night out.
+        entries: the schedule, by name.
+        rest_night: this night is one of `player.session.schedule.rest_nights`.
+        nights_used: how many of the last 30 nights had a session.
+        asked: the last command that was obeyed.
+        tamed: how often the guard held something down in this session.
+        problems: what is wrong now, a sentence each; empty when all is well.
+    """
+
+    state: str
+    why: str | None
+    playlist: str | None
+    started: datetime | None
+    asked: Asked | None
+    track: str | None
+    next_track: str | None
+    position_s: float | None
+    duration_s: float | None
+    volume: int
+    volume_max: int
+    ramping_to: int | None
+    level_db: float | None
+    guard_reduction_db: float
+    timer_mode: str
+    timer_set_s: float | None
+    timer_ends: datetime | None
+    timer_remaining_s: float | None
+    fade_out_s: float
+    next_start: datetime | None
+    next_entry: str | None
+    schedule_enabled: bool
+    entries: dict[str, EntryState]
+    skip_tonight: bool
+    rest_night: bool
+    nights_used: int
+    clock_trusted: bool
+    tamed: int
+    playlists: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """One line for the service manager; it changes only when something happened."""
+        parts = [self.state.replace("_", " ")]
+        if self.track is not None:
+            parts.append(f"{self.track} ({self.playlist}) at volume {self.volume}")
+        if self.state == "idle" and self.next_start is not None:
+            parts.append(f"next start {self.next_start:%a %H:%M} ({self.next_entry})")
+        return "; ".join([*parts, *self.problems])

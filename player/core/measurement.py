@@ -1,0 +1,114 @@
+"""What a scan found out about a track, and the programme gain that follows from it. Frozen, standard library alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from player.core.limits import MAX_GAIN_DB
+
+MEASURING: Final = 1
+"""Version of the measuring: what an older one found is measured anew."""
+UNMEASURED_LUFS: Final = -8.0
+"""C6: a track that nobody measured counts as this loud, so it may come out too quiet and never too loud."""
+SHORT_TERM_ROOM_LU: Final = 5.0
+"""C3: short-term loudness stays within so much over the target."""
+MOMENTARY_ROOM_LU: Final = 8.0
+"""C3: momentary loudness stays within so much over the target."""
+HABITUAL_ROOM_LU: Final = 7.0
+"""What a track reaches habitually stands no higher over the target, or sparse sounds would be new beside dense ones."""
+PLANNED_BELOW_LU: Final = 1.0
+"""A track is planned to stay so far below the limit of C3, so that the guard has nothing to do there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A startle event in a track as it was recorded; the guard tames it.
+
+    Attributes:
+        at_s: where in the track.
+        ld_db: how far it stands out.
+        ki_db: its impulse adjustment KI.
+    """
+
+    at_s: float
+    ld_db: float
+    ki_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A track's measurements, before any gain; -inf where nothing could be heard.
+
+    Attributes:
+        duration_s: length of what could be decoded.
+        integrated_lufs: I.
+        programme_lufs: I', loudness of the calm part: one loud event does not move it.
+        range_lu: LRA.
+        max_momentary_lufs: largest M.
+        max_short_lufs: largest S.
+        calm_short_lufs: largest S of the calm part, what C3 is planned with.
+        true_peak_dbtp: largest true peak.
+        habitual_lufs: what the fast level reaches habitually, its 95th percentile; never a surprise.
+        faults: stretches that could not be decoded or were broken.
+    """
+
+    duration_s: float
+    integrated_lufs: float
+    programme_lufs: float
+    range_lu: float
+    max_momentary_lufs: float
+    max_short_lufs: float
+    calm_short_lufs: float
+    true_peak_dbtp: float
+    habitual_lufs: float
+    surprises: tuple[Surprise, ...] = ()
+    faults: int = 0
+
+    def gain_db(self, target_lufs: float, ceiling_dbtp: float) -> float:
+        """Programme gain: what brings the calm part to the target, and breaks neither C3 nor C4 nor C6."""
+        return min(
+            target_lufs - self.programme_lufs,
+            target_lufs + SHORT_TERM_ROOM_LU - PLANNED_BELOW_LU - self.calm_short_lufs,
+            target_lufs + HABITUAL_ROOM_LU - self.habitual_lufs,
+            max(0.0, ceiling_dbtp - self.true_peak_dbtp),
+            MAX_GAIN_DB,
+        )
+
+
+def programme_gain_db(measured: Measured | None, target_lufs: float, ceiling_dbtp: float) -> float:
+    """The gain of a track, whether it was measured or not."""
+    if measured is None:
+        return target_lufs - UNMEASURED_LUFS
+    return measured.gain_db(target_lufs, ceiling_dbtp)
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """Which file was measured, and that it is still the same one.
+
+    Attributes:
+        path: where it really lies, links resolved.
+        size: in bytes.
+        mtime_ns: when it was last written.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What measuring a file led to.
+
+    Attributes:
+        measured: None for a file that cannot be played at all.
+        fault: what is wrong with it, to be read after its name: why it cannot be played, or where it broke off.
+    """
+
+    measured: Measured | None
+    fault: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.measured is not None or self.fault, "a file that was not measured has a reason"

@@ -1,0 +1,1 @@
+"""The settings as frozen values, valid once built."""

@@ -1,0 +1,71 @@
+"""How a speaker announces itself to homes: the settings of that. Frozen, standard library.
+
+A home that is told of a speaker makes its switches, numbers and sensors by itself; see docs/home-assistant.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from player.core.validation import check_name
+
+DEFAULT_PREFIX: Final = "homeassistant"
+_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+class DiscoveryMode(StrEnum):
+    """What is announced: nothing, the whole device in one message, or each component in a message of its own."""
+
+    OFF = "off"
+    HOME_ASSISTANT = "home-assistant"
+    COMPONENTS = "components"
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySettings:
+    """What a home is told about this speaker.
+
+    Attributes:
+        mode: off; home-assistant (2024.12 or newer); components, for homes that know single components only.
+        prefix: first part of the discovery topics.
+        birth_topic: where the home says ``online``; None means ``<prefix>/status``.
+        media_player: also announce a player for the community integration ``mqtt_media_player``.
+        id: what the home knows the speaker by; None takes one that belongs to the machine and the state directory.
+        area: the area that a home may put it in.
+    """
+
+    mode: DiscoveryMode = DiscoveryMode.HOME_ASSISTANT
+    prefix: str = DEFAULT_PREFIX
+    birth_topic: str | None = None
+    media_player: bool = False
+    id: str | None = None
+    area: str | None = None
+
+    def __post_init__(self) -> None:
+        for level in self.prefix.split("/"):
+            check_name("prefix", level)
+        for level in (self.birth_topic or "status").split("/"):
+            check_name("birth_topic", level)
+        if self.id is not None and not _ID.fullmatch(self.id):
+            raise ValueError(f"id {self.id!r} is not usable: use up to 64 letters, digits, '_' and '-'")
+
+    @property
+    def birth(self) -> str:
+        """The topic on which the home says that it has started."""
+        return self.birth_topic or f"{self.prefix}/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What stays the same when a speaker is given another name.
+
+    Attributes:
+        id: letters, digits and ``_``; another one for each machine and state directory.
+        hardware: what it runs on, for people.
+    """
+
+    id: str
+    hardware: str

@@ -1,0 +1,111 @@
+"""The states of a session, and the one table that says what may happen in which of them. Standard library.
+
+`MOVES` holds every legal move; one that is not in it raises `IllegalMove` before anything has changed. `OBEYED` says
+which commands are obeyed in which state; any other is refused with a reason. Both are read by the tests, which give
+every command in every state.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from player.core.commands import (
+    AllowAgain,
+    ExtendTimer,
+    GetStatus,
+    NeverAgain,
+    Next,
+    NotTonight,
+    Pause,
+    Play,
+    Resume,
+    Seek,
+    SetFade,
+    SetPlaylist,
+    SetSchedule,
+    SetStartTime,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+    Stop,
+    Toggle,
+    Tonight,
+)
+
+
+class State(StrEnum):
+    """What the session is doing."""
+
+    IDLE = "idle"
+    PLAYING = "playing"
+    PAUSED = "paused"
+    FADING_OUT = "fading_out"
+    STOPPING = "stopping"
+
+
+class Move(StrEnum):
+    """What can happen to a state."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    FADE = "fade"
+    TAKE_BACK = "take_back"
+    STOP = "stop"
+    END = "end"
+
+
+class IllegalMove(AssertionError):
+    """A move that the table does not know: a bug in here, never the world's fault."""
+
+
+MOVES: Final[dict[State, dict[Move, State]]] = {
+    State.IDLE: {Move.START: State.PLAYING},
+    State.PLAYING: {
+        Move.START: State.PLAYING,
+        Move.PAUSE: State.PAUSED,
+        Move.FADE: State.FADING_OUT,
+        Move.STOP: State.STOPPING,
+        Move.END: State.IDLE,
+    },
+    State.PAUSED: {
+        Move.START: State.PLAYING,
+        Move.RESUME: State.PLAYING,
+        Move.STOP: State.STOPPING,
+        Move.END: State.IDLE,
+    },
+    State.FADING_OUT: {
+        Move.START: State.PLAYING,
+        Move.TAKE_BACK: State.PLAYING,
+        Move.PAUSE: State.PAUSED,
+        Move.STOP: State.STOPPING,
+        Move.END: State.IDLE,
+    },
+    State.STOPPING: {Move.START: State.PLAYING, Move.STOP: State.STOPPING, Move.END: State.IDLE},
+}
+
+_ALWAYS: Final = frozenset({
+    Play, Stop, SetVolume, SetPlaylist, SetSchedule, SetStartTime, Tonight, NotTonight, SkipTonight,
+    NeverAgain, AllowAgain, GetStatus,
+})  # fmt: skip
+_RUNNING: Final = frozenset({Next, Seek, SetTimer, SetFade, ExtendTimer})
+OBEYED: Final[dict[State, frozenset[type]]] = {
+    State.IDLE: _ALWAYS | {Toggle, SetTimer, SetFade},
+    State.PLAYING: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
+    State.PAUSED: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
+    State.FADING_OUT: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
+    State.STOPPING: _ALWAYS,
+}
+"""Which commands are obeyed in which state; asking for what is already so is obeyed too.
+
+A stop is taken back by play alone, which asks for sound by name. A toggle is one button in the dark: pressed while the
+stop still fades it is a nervous second press, and must not bring back what somebody has just ended."""
+
+
+def moved(state: State, move: Move) -> State:
+    """The state after a move. Raises IllegalMove when the table has no such move."""
+    try:
+        return MOVES[state][move]
+    except KeyError:
+        raise IllegalMove(f"{move} in state {state}") from None

@@ -1,0 +1,1 @@
+"""Files, folders and playlists, and the scan that measures them."""

@@ -1,0 +1,86 @@
+"""The daemon's own scan: one worker process that runs only when nobody else wants to, so that playing never notices.
+
+`start` and `stop` are called on the main thread. A thread of its own waits for the worker, keeps what it finds in the
+store and tells how far it is; it does nothing itself that costs time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from player.core.clock import Clock
+from player.core.errors import LullError
+from player.core.events import ScanMoved
+from player.library.ports import Store
+from player.library.scan_pool import COMMAND, ScanSettings
+from player.library.scanner import Scan
+
+log = logging.getLogger("lull")
+
+TELL_EVERY_S: Final = 60.0
+STALL_S: Final = 900.0
+"""On a busy machine an idle process may wait for its turn for minutes, and nothing has hung."""
+STOP_S: Final = 1.5
+
+
+class BackgroundScanner:
+    """`player.ports.BackgroundScan` with worker processes.
+
+    Args:
+        store: where findings are kept.
+        clock: tells when to speak again.
+        deliver: takes progress from any thread; must not block.
+        command: what starts a worker.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        deliver: Callable[[ScanMoved], None],
+        command: tuple[str, ...] = COMMAND,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._deliver = deliver
+        self._settings = ScanSettings(jobs=1, is_background=True, stall_s=STALL_S, command=command)
+        self._scan: Scan | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, paths: tuple[str, ...]) -> None:
+        """Measure these files, in this order, instead of what is under way."""
+        self.stop()
+        scan = self._scan = Scan(paths, self._store, self._clock, self._settings)
+        self._thread = threading.Thread(target=self._run, args=(scan,), name="lull-scan", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the worker; nothing is told of that scan any more."""
+        if self._scan is not None and self._thread is not None:
+            scan, self._scan = self._scan, None
+            scan.stop()
+            self._thread.join(STOP_S)
+
+    def _run(self, scan: Scan) -> None:
+        """The life of the thread."""
+        found = 0
+        told_s = float("-inf")
+        try:
+            for scanned in scan.run():
+                found += scanned is not None and scanned.is_new
+                now_s = self._clock.now().boot_s
+                if found and now_s - told_s >= TELL_EVERY_S:
+                    self._tell(scan, ScanMoved(found, is_over=False))
+                    found, told_s = 0, now_s
+        except LullError as fault:
+            log.warning("tracks cannot be measured, so they count as loud: %s", fault)
+        except Exception:  # the thread ends here; a bug in measuring must not end a night
+            log.exception("the background scan failed")
+        self._tell(scan, ScanMoved(found, is_over=True))
+
+    def _tell(self, scan: Scan, moved: ScanMoved) -> None:
+        if scan is self._scan:
+            self._deliver(moved)

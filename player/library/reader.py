@@ -1,0 +1,60 @@
+"""The librarian: looks at playlists in threads of their own, because a share may hang, and one that hangs must not keep
+the others from being read. At most one look at a playlist at a time. Called on the main thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeAlias
+
+from player.core.events import LibraryRead
+from player.core.settings.session import Playlist
+from player.library.ports import Library
+from player.session.memory.memory import Watched
+
+log = logging.getLogger("lull")
+
+Recognise: TypeAlias = Callable[[LibraryRead, Watched], LibraryRead]
+"""Adds the keys of contents that are watched to what the library found; may take as long as looking does."""
+
+
+class Librarian:
+    """Hands each look's result to ``deliver``, from the thread that looked.
+
+    Args:
+        library: does the looking; may take for ever.
+        deliver: takes a result from any thread; must not block.
+        recognise: looks more closely at what is watched.
+    """
+
+    def __init__(self, library: Library, deliver: Callable[[LibraryRead], None], recognise: Recognise) -> None:
+        self._library = library
+        self._deliver = deliver
+        self._recognise = recognise
+        self._busy: set[str] = set()
+        self._again: dict[str, tuple[Playlist, Watched]] = {}
+
+    def look(self, playlist: Playlist, watched: Watched) -> None:
+        """Look at a playlist soon; while a look at it is under way, once more after that."""
+        if playlist.name in self._busy:
+            self._again[playlist.name] = playlist, watched
+            return
+        self._busy.add(playlist.name)
+        threading.Thread(target=self._read, args=(playlist, watched), name="lull-librarian", daemon=True).start()
+
+    def has_delivered(self, read: LibraryRead) -> None:
+        """A result has arrived: its playlist may be looked at again."""
+        self._busy.discard(read.playlist)
+        again = self._again.pop(read.playlist, None)
+        if again is not None:
+            self.look(*again)
+
+    def _read(self, playlist: Playlist, watched: Watched) -> None:
+        try:
+            read = self._recognise(self._library.read(playlist), watched)
+        except Exception as fault:  # the thread ends here: whatever it met, the playlist stays usable later
+            log.exception("the library could not read %s", playlist.name)
+            read = LibraryRead(playlist.name, (), (f"playlist {playlist.name!r} cannot be read: {fault}",))
+        self._deliver(read)

@@ -1,0 +1,1 @@
+"""The tracks that come with lull: generated sounds, written as files."""

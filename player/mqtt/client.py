@@ -1,0 +1,320 @@
+"""The broker connection, and the only door to paho. One thread, ``lull-mqtt``, connects, reads, writes and waits.
+
+paho is used with as little of its own machinery as possible, because three parts of it fail quietly: its network thread
+dies of an exception in a callback, its queue of outgoing messages survives a lost connection and has no bound, and its
+reconnecting has no jitter and hides the reason. So each attempt is a fresh `Broker` (nothing survives, nothing is sent
+late), its loop runs on our thread (whatever it raises ends the attempt, not the thread), and `Link` waits between
+attempts for ever.
+
+paho takes 9.6 MB of memory to import, 1.4 MB of it its own: ssl 4.4 MB, email, http and urllib 2.8 MB (websockets and
+proxies), hashlib 0.7 MB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from player.core.settings.mqtt import MqttProtocol, MqttSettings
+from player.mqtt.connection import Link, Plan
+from player.mqtt.identity import PAHO_LOG, client_id_of, read_password
+from player.mqtt.tls import tls_context, tls_failure
+from player.mqtt.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
+
+__all__ = ["Broker", "MqttLink", "Plan", "read_password"]
+
+log = logging.getLogger("lull.mqtt")
+
+CONNECT_TIMEOUT_S: Final = 5.0
+MAX_PACKET_BYTES: Final = 256 * 1024
+"""MQTT 5: the broker keeps anything longer to itself."""
+MAX_UNSENT: Final = 256
+"""So many messages may wait for a broker that has stopped reading; further ones are dropped."""
+NEWS_EXPIRY_S: Final = 60
+"""MQTT 5: what is not retained is worth nothing to somebody who connects later than this."""
+_MARKS: Final = frozenset({"id", "origin"})
+"""User properties that mean something on a command."""
+_LOOP_S: Final = 1.0
+
+
+class Broker:
+    """One attempt to be connected, from the first packet to the last; `serve` once, then throw away.
+
+    Args:
+        on_up: called on the serving thread when connected and subscribed.
+        on_message: called on the serving thread with each message.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        password: str | None,
+        plan: Plan,
+        on_up: Callable[[], None],
+        on_message: Callable[[Incoming], None],
+    ) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._on_up = on_up
+        self._on_message = on_message
+        self._password = password
+        self._reason: str | None = None
+        self._is_v5 = settings.protocol is not MqttProtocol.V311
+        self._was_answered = False
+        self._is_too_new = False
+        self._is_closed = False
+        self._room = threading.Semaphore(MAX_UNSENT)
+        self._has_refused = False
+        self._client = self._new_client()
+
+    @property
+    def fell_back_to(self) -> str | None:
+        """The older protocol that is spoken because the broker does not speak the newer; None when it does."""
+        is_fallback = self._settings.protocol is MqttProtocol.AUTO and not self._is_v5
+        return MqttProtocol.V311.value if is_fallback else None
+
+    def _new_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._plan.client_id,
+            clean_session=None if self._is_v5 else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._is_v5 else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.enable_logger(PAHO_LOG)
+        if self._settings.username is not None:
+            client.username_pw_set(self._settings.username, self._password)
+        if self._plan.will is not None:
+            client.will_set(self._plan.will, OFFLINE, qos=1, retain=True)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._subscribed
+        client.on_publish = self._published
+        client.on_message = self._received
+        client.on_socket_register_write = lambda _client, _data, _socket: None  # our loop writes, not the caller
+        return client
+
+    def serve(self) -> str:
+        """Connect and work until the connection is over. Returns the reason, a sentence that names the broker."""
+        reason = self._attempt()
+        is_worth_3 = self._is_too_new or (self._has_knocked and not self._was_answered)
+        if self._settings.protocol is MqttProtocol.AUTO and is_worth_3 and not self._is_closed:
+            self._is_v5, self._reason = False, None
+            self._client = self._new_client()
+            reason = self._attempt()
+        return f"{self._settings.host}:{self._settings.port}: {reason}"
+
+    def _attempt(self) -> str:
+        """One connection in one version of the protocol, to its end; returns the reason."""
+        self._has_knocked = False
+        try:
+            self._connect()
+            self._has_knocked = True
+            while self._client.loop(_LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                pass
+        except OSError as error:
+            self._reason = tls_failure(error) if self._settings.tls else error.strerror or str(error)
+        except ValueError as error:
+            self._reason = str(error)
+        finally:
+            self._let_go()
+        if self._reason is None and not self._was_answered:
+            tls = "; check cert and key" if self._settings.tls is not None else "; does this port expect TLS?"
+            return f"the broker closed the connection without an answer{tls}"
+        return self._reason or "the connection broke off"
+
+    def _connect(self) -> None:
+        settings = self._settings
+        if settings.tls is not None:
+            self._client.tls_set_context(tls_context(settings.tls))
+        properties = None
+        if self._is_v5:
+            properties = _properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = 0
+            properties.MaximumPacketSize = MAX_PACKET_BYTES
+        self._client.connect(settings.host, settings.port, settings.keepalive_s, properties=properties)
+
+    def _let_go(self) -> None:
+        """Close the sockets and cut the circle of references.
+
+        paho closes its socket pair when it is collected as garbage, and in a circle the pair may be collected first.
+        """
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_subscribe = client.on_publish = client.on_message = None
+        client._reset_sockets()
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> bool:
+        """Send soon, from any thread, without waiting; False when it was dropped."""
+        if not self._room.acquire(blocking=False):
+            return False
+        properties = self._describe(payload, correlation, is_lasting=retain) if self._is_v5 else None
+        try:
+            info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+        except (OSError, AttributeError):
+            return False  # the connection ended, and its sockets were closed, between two lines of paho
+        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _describe(self, payload: bytes, correlation: bytes | None, *, is_lasting: bool) -> Properties:
+        """What MQTT 5 says about a message beside its payload."""
+        properties = _properties(PacketTypes.PUBLISH)
+        properties.PayloadFormatIndicator = 1  # UTF-8
+        if payload.startswith(b"{"):
+            properties.ContentType = "application/json"
+        if self._plan.marks:
+            properties.UserProperty = list(self._plan.marks)
+        if correlation is not None:
+            properties.CorrelationData = correlation
+        if not is_lasting:
+            properties.MessageExpiryInterval = NEWS_EXPIRY_S
+        return properties
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
+        with contextlib.suppress(OSError, AttributeError):  # it has ended; the next one subscribes everything anew
+            if gone:
+                self._client.unsubscribe(list(gone))
+            if new and self._is_v5:
+                self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in new])
+            elif new:
+                self._client.subscribe([(name, 1) for name in new])
+
+    def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
+        """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""
+        self._is_closed = True
+        # when the connection has broken meanwhile, the broker publishes the will, which says the same
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            if last is not None:
+                self._client.publish(*last, qos=1, retain=True).wait_for_publish(timeout_s)
+        with contextlib.suppress(OSError):
+            self._client.disconnect()
+
+    # Callbacks of paho, on the serving thread.
+
+    def _connected(
+        self, client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._was_answered = True
+        if code.is_failure:
+            self._is_too_new = "protocol version" in str(code).lower()
+            self._reason = f"the broker refuses: {_words(code, properties)}{_advice(str(code))}"
+            return
+        self._reason = None
+        subscriptions = self._subscriptions()
+        if subscriptions:
+            client.subscribe(subscriptions)
+        self._on_up()
+
+    def _subscriptions(self) -> list[Any]:
+        plan = self._plan
+        if not self._is_v5:
+            return [(name, 1) for name in (*plan.commands, *plan.others)]
+        now = SubscribeOptions(
+            qos=1,
+            noLocal=True,
+            retainAsPublished=True,
+            retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND,
+        )
+        return [(name, now) for name in plan.commands] + [(name, SubscribeOptions(qos=1)) for name in plan.others]
+
+    def _disconnected(
+        self, _client: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        if self._reason is None and flags.is_disconnect_packet_from_server:
+            self._reason = f"the broker ended the connection: {_words(code, properties)}{_advice(str(code))}"
+
+    def _subscribed(
+        self, _client: Client, _data: Any, _mid: int, codes: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        for code in codes:
+            if code.is_failure:
+                words = _words(code, properties)
+                log.warning("broker: it refuses a subscription (%s); check this user's access rights", words)
+
+    def _published(
+        self, _client: Client, _data: Any, _mid: int, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._room.release()
+        if code.is_failure and not self._has_refused:
+            self._has_refused = True
+            log.warning("broker: it refuses a message (%s); check this user's access rights", _words(code, properties))
+
+    def _received(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # MQTT allows only UTF-8 here, so there is nobody whose topic this could be
+        if message.dup:
+            return  # the connection began clean, so the first copy has come on it before this one
+        said = message.properties
+        marks = tuple((name, value) for name, value in getattr(said, "UserProperty", ()) if name in _MARKS)
+        self._on_message(
+            Incoming(
+                topic,
+                bytes(message.payload),
+                message.retain,
+                getattr(said, "ResponseTopic", None),
+                getattr(said, "CorrelationData", None),
+                getattr(said, "MessageExpiryInterval", None),
+                marks,
+            )
+        )
+
+
+def _properties(packet_type: int) -> Properties:
+    """MQTT 5 properties of a packet; paho takes and checks them as attributes."""
+    return Properties(packet_type)  # type: ignore[no-untyped-call]
+
+
+def _words(code: ReasonCode, properties: Properties | None) -> str:
+    """A reason code in words, with what the broker says about it, as far as that can be shown."""
+    said = getattr(properties, "ReasonString", None)
+    shown = "".join(character for character in said[:200] if character.isprintable()) if said else ""
+    return f"{code} ({shown})" if shown else str(code)
+
+
+def _advice(reason: str) -> str:
+    """What to do about a refusal, where that is known."""
+    if "protocol version" in reason.lower():
+        return '; set protocol: auto or "3.1.1" for this broker'
+    if reason.lower() in {"bad user name or password", "not authorized"}:
+        return "; check username and password"
+    if reason.lower() == "session taken over":
+        return "; is there a second speaker with this device name on this machine?"
+    return ""
+
+
+class MqttLink(Link):
+    """The daemon's `Link` over paho.
+
+    Args:
+        deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
+        others: filters on which everything is wanted, what is retained included.
+        password: reads it for each attempt anew, so that a file may be corrected meanwhile. Shown nowhere.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        device: str,
+        deliver: Callable[[Incoming | LinkUp | LinkDown], None],
+        others: tuple[str, ...] = (),
+        password: Callable[[MqttSettings], str | None] = read_password,
+    ) -> None:
+        def connect(plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> Broker:
+            return Broker(settings, password(settings), plan, on_up, on_message)
+
+        topics = Topics(settings.prefix, device, settings.groups)
+        super().__init__(topics, client_id_of(settings.prefix, device), deliver, connect, others=others)

@@ -1,0 +1,217 @@
+"""The daemon's link to its broker: connected when it can be, trying for ever when not. Its thread is ``lull-mqtt``.
+
+A connection is used once and thrown away, so nothing that was meant for an earlier one is ever sent late. Whatever a
+connection raises ends that connection, not the thread. A name server that hangs holds up this thread and nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeAlias
+
+from player.core.clock import SystemClock
+from player.mqtt.identity import Backoff
+from player.mqtt.payload_values import MAX_PAYLOAD_BYTES
+from player.mqtt.payloads import FORMAT
+from player.mqtt.topics import OFFLINE, ONLINE, Incoming, LinkDown, LinkUp, Topics
+
+log = logging.getLogger("lull.mqtt")
+
+MAX_NAMED_TOPICS: Final = 100
+MAX_OTHER_BYTES: Final = 64 << 10
+"""Of messages on other topics no more is kept: more than triggers read, and than this speaker announces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one connection is for.
+
+    Attributes:
+        commands: filters on which only what is sent now counts: nothing retained, nothing of our own.
+        others: filters on which everything is wanted.
+        will: topic whose retained payload becomes ``offline`` when the connection breaks.
+        marks: MQTT 5: user properties of all that is published.
+    """
+
+    client_id: str
+    commands: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    will: str | None = None
+    marks: tuple[tuple[str, str], ...] = ()
+
+
+class Connection(Protocol):
+    """One attempt to be connected; used once."""
+
+    @property
+    def fell_back_to(self) -> str | None:
+        """The older protocol that is spoken because the broker does not speak the newer; None when it does."""
+        ...
+
+    def serve(self) -> str:
+        """Connect and work on the calling thread until it is over; returns the reason."""
+        ...
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> bool:
+        """Send soon, from any thread, without waiting; False when it was dropped."""
+        ...
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
+        ...
+
+    def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
+        """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""
+        ...
+
+
+Connect: TypeAlias = Callable[[Plan, Callable[[], None], Callable[[Incoming], None]], Connection]
+"""Makes a connection from its plan, what to call when it is up, and what to call with each message."""
+
+
+class Link:
+    """Keeps a connection, and tells what comes through it.
+
+    What is published while not connected is dropped: after a `LinkUp` the app publishes everything anew. ``LinkDown``
+    comes once for each new reason, not once per attempt.
+
+    Args:
+        deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
+        connect: makes a connection.
+        backoff: how long to wait between attempts.
+        others: filters on which everything is wanted, what is retained included.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        client_id: str,
+        deliver: Callable[[Incoming | LinkUp | LinkDown], None],
+        connect: Connect,
+        backoff: Backoff | None = None,
+        others: tuple[str, ...] = (),
+    ) -> None:
+        self._topics = topics
+        marks = (("v", str(FORMAT)), ("device", topics.device))
+        plan_others = (topics.availability, *others)
+        self._plan = Plan(client_id, topics.subscriptions, plan_others, topics.availability, marks)
+        self._deliver = deliver
+        self._connect = connect
+        self._backoff = Backoff() if backoff is None else backoff
+        self._thread = threading.Thread(target=self._run, name="lull-mqtt", daemon=True)
+        self._quit = threading.Event()
+        self._connection: Connection | None = None
+        self._is_up = False
+        self._told: str | None = None
+        self._listening = threading.Lock()
+        self._wanted: tuple[str, ...] = ()
+        self._subscribed: tuple[str, ...] = ()
+        self._named: set[str] = set()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a message that is published now is sent."""
+        return self._is_up
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Publish ``offline`` and disconnect, within about ``timeout_s``; a thread that hangs is left behind."""
+        self._quit.set()
+        connection = self._connection
+        if connection is not None:
+            last = (self._topics.availability, OFFLINE) if self._is_up else None
+            self._is_up = False
+            connection.close(last, timeout_s / 2)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s / 2)
+
+    def listen(self, filters: tuple[str, ...]) -> None:
+        """Take these topics of others as well, now and after each connection; those named before no longer."""
+        with self._listening:
+            self._wanted = tuple(name for name in filters if name not in self._plan.others)
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        """Subscribe what is new and leave what is gone; the lock is held."""
+        connection = self._connection
+        if connection is None or not self._is_up:
+            return
+        new = tuple(name for name in self._wanted if name not in self._subscribed)
+        gone = tuple(name for name in self._subscribed if name not in self._wanted)
+        self._subscribed = self._wanted
+        if new or gone:
+            connection.subscribe(new, gone)
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> None:
+        """Send soon, or drop while not connected or when the broker has stopped reading; never waits."""
+        connection = self._connection
+        if connection is not None and self._is_up:
+            connection.publish(topic, payload, retain=retain, qos=qos, correlation=correlation)
+
+    # The link's thread.
+
+    def _run(self) -> None:
+        clock = SystemClock()
+        while not self._quit.is_set():
+            began_s = clock.now().boot_s
+            reason = self._serve()
+            self._is_up = False
+            self._tell_down(reason)
+            self._quit.wait(self._backoff.next_s(clock.now().boot_s - began_s))
+
+    def _serve(self) -> str:
+        """One connection, to its end."""
+        try:
+            self._connection = self._connect(self._plan, self._came_up, self._take)
+            return self._connection.serve()
+        except Exception as error:
+            # the thread would end here, and with it the remote control of a speaker that still plays
+            log.exception("broker: the connection failed in an unforeseen way")
+            return f"{type(error).__name__} in the connection"
+
+    def _tell_down(self, reason: str) -> None:
+        if reason != self._told and not self._quit.is_set():
+            self._told = reason
+            self._deliver(LinkDown(reason))
+
+    def _came_up(self) -> None:
+        assert self._connection is not None, "a connection comes up while it serves"
+        if self._quit.is_set():
+            self._connection.close()
+            return
+        self._connection.publish(self._topics.availability, ONLINE, retain=True, qos=1)
+        self._told = None
+        self._is_up = True
+        self._deliver(LinkUp(self._connection.fell_back_to))
+        with self._listening:
+            self._subscribed = ()
+            self._bring_up_to_date()
+
+    def _take(self, incoming: Incoming) -> None:
+        if incoming.topic == self._topics.availability:
+            if incoming.payload == OFFLINE and not self._quit.is_set():
+                # the will of a connection that this one took over, or a twin's farewell
+                self.publish(incoming.topic, ONLINE, retain=True, qos=1)
+        elif self._topics.verb_of(incoming.topic) is None:
+            self._deliver(replace(incoming, payload=incoming.payload[:MAX_OTHER_BYTES]))
+        elif incoming.retained:
+            self._drop_retained(incoming.topic)
+        else:
+            # cut to what is enough to be refused for its length
+            self._deliver(replace(incoming, payload=incoming.payload[: MAX_PAYLOAD_BYTES + 1]))
+
+    def _drop_retained(self, topic: str) -> None:
+        """One line for each topic: a broker repeats what it retains at every connection."""
+        if topic not in self._named and len(self._named) < MAX_NAMED_TOPICS:
+            self._named.add(topic)
+            log.warning("dropped a retained message on %r; commands are never retained, send them without", topic)

@@ -1,0 +1,1 @@
+"""How Home Assistant, openHAB and others find the speaker."""

@@ -1,0 +1,189 @@
+"""What is announced to homes, when it is announced again, and how it is taken back. Main thread, standard library.
+
+There is no store of what was announced: the broker has it, retained. After each connection the speaker reads its own
+announcements back, and what stands there beyond what belongs there now is removed: an entity that is gone is named
+once with nothing but its platform, a message that is gone is replaced by an empty one. So a speaker that was changed
+while it was off, or went back to an old config, leaves nothing behind, and a broker that has lost all is told anew.
+
+The first announcement waits 1 to 5 s after a connection, at random: until then the broker's retained messages have
+come, and a house full of speakers does not talk all at once. The same holds after a home's own ``online``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from player.core.commands import SetVolume
+from player.core.events import Snapshot
+from player.mqtt.discovery import media_player as media
+from player.mqtt.discovery.entities import Shown
+from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
+from player.mqtt.topics import ONLINE, Incoming
+
+log = logging.getLogger("lull.homes")
+
+SHORTEST_WAIT_S: Final = 1.0
+LONGEST_WAIT_S: Final = 5.0
+MIN_GAP_S: Final = 1.0
+"""Changes (a cap that comes and goes, a reload) are announced no oftener."""
+MAX_NEIGHBOURS: Final = 256
+MAX_KNOWN: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A retained message that is to go out."""
+
+    topic: str
+    payload: bytes
+
+
+class Homes:
+    """The announcements of one speaker at one broker.
+
+    Args:
+        speaker: who is announced, and where.
+        rng: for the wait.
+    """
+
+    def __init__(self, speaker: Speaker, rng: random.Random) -> None:
+        self._speaker = speaker
+        self._rng = rng
+        self._known: dict[str, bytes] = {}
+        self._old_roots: set[str] = set()
+        self._neighbours: dict[str, bytes] = {}
+        self._shown: Shown | None = None
+        self._wanted: dict[str, bytes] = {}
+        self._due_s: float | None = None
+        self._told_s = -math.inf
+        self._is_told = False
+        self._volume_max = 0
+        self._values: dict[str, bytes] = {}
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What has to be heard for this, beside the command topics."""
+        speaker = self._speaker
+        player = (media.volume_set(speaker.topics),) if speaker.has_media_player else ()
+        neighbours = f"{speaker.topics.prefix}/+/availability"
+        return (*speaker.filters, speaker.settings.birth, neighbours, *player)
+
+    def inherit(self, earlier: Homes) -> None:
+        """Take over what an earlier config left at this broker under topics that are not looked at any more."""
+        if earlier._speaker.topics.root != self._speaker.topics.root:
+            self._old_roots.add(earlier._speaker.topics.root)
+        self._known |= {topic: b"?" for topic in earlier._known if not self._speaker.is_own(topic)}
+
+    # What comes in.
+
+    def connected(self, boot_s: float) -> None:
+        """The broker is (again) there; what stands at it is told by the broker itself."""
+        self._known = {topic: payload for topic, payload in self._known.items() if not self._speaker.is_own(topic)}
+        self._values = {}
+        self._is_told = False
+        self._tell_soon(boot_s)
+
+    def disconnected(self) -> None:
+        """Nothing can be told any more."""
+        self._due_s = None
+        self._is_told = False
+
+    def hear(self, incoming: Incoming, boot_s: float) -> SetVolume | None:
+        """Take a message on one of `filters`; returns the command that is in it.
+
+        Raises:
+            Refused: a volume that is none.
+        """
+        topic, payload = incoming.topic, incoming.payload
+        if topic == media.volume_set(self._speaker.topics):
+            return None if incoming.retained else media.to_volume(payload, self._volume_max)
+        if topic == self._speaker.settings.birth:
+            if payload == ONLINE and not incoming.retained:
+                self._tell_soon(boot_s)
+        elif topic.endswith("/availability") and topic.startswith(f"{self._speaker.topics.prefix}/"):
+            if topic in self._neighbours or len(self._neighbours) < MAX_NEIGHBOURS:
+                self._neighbours[topic] = payload
+        elif incoming.retained and payload and self._speaker.is_own(topic) and len(self._known) < MAX_KNOWN:
+            self._known[topic] = payload
+            root = root_of(payload)
+            if root is not None and root != self._speaker.topics.root:
+                self._old_roots.add(root)
+        return None
+
+    def _tell_soon(self, boot_s: float) -> None:
+        self._due_s = boot_s + self._rng.uniform(SHORTEST_WAIT_S, LONGEST_WAIT_S)
+
+    # What goes out.
+
+    def wait_s(self, boot_s: float) -> float:
+        """How long nothing is due here."""
+        return math.inf if self._due_s is None else max(0.0, self._due_s - boot_s)
+
+    def announce(self, snapshot: Snapshot, boot_s: float) -> tuple[Publication, ...]:
+        """What is to be published now; the whole state belongs behind it where it is not empty."""
+        self._volume_max = snapshot.volume_max
+        shown = Shown(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries))
+        if shown != self._shown:
+            self._shown = shown
+            self._wanted = announcement(self._speaker, shown)
+            if self._is_told:
+                self._due_s = min(self._due_s or math.inf, max(boot_s, self._told_s + MIN_GAP_S))
+        if self._due_s is None or boot_s < self._due_s:
+            return ()
+        self._due_s, self._told_s, self._is_told = None, boot_s, True
+        out = [*self._removed(), *(Publication(topic, payload) for topic, payload in self._wanted.items())]
+        out += self._abandoned()
+        self._known = dict(self._wanted)
+        return (*out, Publication(self._speaker.topics.availability, ONLINE))
+
+    def player_values(self, snapshot: Snapshot) -> tuple[Publication, ...]:
+        """What has changed on the topics of the media player."""
+        if not self._speaker.has_media_player:
+            return ()
+        fresh = media.values(self._speaker.topics, snapshot)
+        changed = [Publication(topic, value) for topic, value in fresh.items() if self._values.get(topic) != value]
+        self._values = fresh
+        return tuple(changed)
+
+    def take_back(self) -> tuple[Publication, ...]:
+        """What removes every announcement, for a speaker that leaves this broker."""
+        found = [Publication(topic, b"") for topic in self._known]
+        self._known = {}
+        return tuple(found)
+
+    def _removed(self) -> list[Publication]:
+        """What takes away that which was announced and is no more."""
+        out = []
+        for topic, payload in self._known.items():
+            if topic not in self._wanted:
+                out.append(Publication(topic, b""))
+                if topic == self._speaker.media_topic:
+                    out += _cleared(self._speaker.topics.root)
+            elif topic == self._speaker.device_topic:
+                parting = without_vanished(payload, self._wanted[topic])
+                out += [] if parting is None else [Publication(topic, parting)]
+        return out
+
+    def _abandoned(self) -> list[Publication]:
+        """What clears the topics of a name that this speaker had, unless somebody else has it now."""
+        out = []
+        for root in sorted(self._old_roots):
+            if self._neighbours.get(f"{root}/availability") == ONLINE:
+                log.warning(
+                    "%s was announced by this speaker, and another one is online there; two speakers of one machine "
+                    "need a state_dir or a mqtt.discovery.id of their own", root,
+                )  # fmt: skip
+                continue
+            out += [Publication(f"{root}/{name}", b"") for name in ("state", "availability")]
+            out += _cleared(root)
+        self._old_roots = set()
+        return out
+
+
+def _cleared(root: str) -> list[Publication]:
+    """What takes the values of the media player away."""
+    return [Publication(f"{root}/media/{name}", b"") for name in media.NAMES]

@@ -1,0 +1,78 @@
+"""The topics of a media player, for the community's integration ``mqtt_media_player``. Pure functions, main thread.
+
+Home Assistant itself has no media player over MQTT. This integration reads one plain value a topic and knows no
+templates, so what it needs is published beside the state, retained: ``<device>/media/title`` and so on. Its volume is
+0 to 1, the whole range from 0 to 100; a command above the cap in force is taken as the cap.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from player.core.commands import SetVolume
+from player.core.errors import Refused
+from player.core.events import Snapshot
+from player.core.units import VOLUME_MAX
+from player.mqtt.payload_values import number, quoted
+from player.mqtt.payloads import whole_seconds
+from player.mqtt.topics import OFFLINE, ONLINE, Topics
+
+NAMES: Final = ("state", "title", "duration", "position", "volume")
+_STATES: Final = {"playing": "playing", "fading_out": "playing", "paused": "paused"}
+
+
+def topic(topics: Topics, name: str) -> str:
+    """Where one value is published."""
+    return f"{topics.root}/media/{name}"
+
+
+def volume_set(topics: Topics) -> str:
+    """Where the player's volume is asked for; no command topic, because 1 means another thing there."""
+    return f"{topics.root}/media/volume/set"
+
+
+def config(topics: Topics, device: dict[str, Any]) -> dict[str, Any]:
+    """The message that announces the player."""
+    return {
+        "name": topics.device,
+        "availability": {
+            "topic": topics.availability,
+            "payload_available": ONLINE.decode(),
+            "payload_not_available": OFFLINE.decode(),
+        },
+        "device": device,
+        **{f"state_{name}_topic": topic(topics, name) for name in NAMES},
+        "command_volume_topic": volume_set(topics),
+        **_command(topics, "play", "play"),
+        **_command(topics, "pause", "pause"),
+        **_command(topics, "playpause", "toggle"),
+        **_command(topics, "next", "next"),
+    }
+
+
+def _command(topics: Topics, button: str, verb: str) -> dict[str, str]:
+    return {f"command_{button}_topic": topics.command(), f"command_{button}_payload": verb}
+
+
+def values(topics: Topics, snapshot: Snapshot) -> dict[str, bytes]:
+    """What stands on each topic; empty for what is unknown, which takes the retained value away."""
+    found = {
+        "state": _STATES.get(snapshot.state, "idle"),
+        "title": snapshot.track,
+        "duration": whole_seconds(snapshot.duration_s),
+        "position": whole_seconds(snapshot.position_s),
+        "volume": f"{snapshot.volume / VOLUME_MAX:.2f}",
+    }
+    return {
+        topic(topics, name): b"" if value is None else str(value).encode("utf-8", "replace")
+        for name, value in found.items()
+    }
+
+
+def to_volume(payload: bytes, volume_max: int) -> SetVolume:
+    """The command in a volume of 0 to 1. Raises Refused for anything else."""
+    text = payload[:64].decode("utf-8", "replace")
+    part = number("volume", text)
+    if not 0 <= part <= 1:
+        raise Refused(f"volume {quoted(text)} is out of range; a media player's volume is 0 to 1")
+    return SetVolume(min(round(part * VOLUME_MAX), volume_max))

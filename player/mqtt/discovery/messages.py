@@ -1,0 +1,165 @@
+"""Discovery: the retained messages by which a home learns of a speaker and its entities. Pure functions, main thread.
+
+Home Assistant takes the whole device in one message on ``<prefix>/device/<id>/config``. Homes that know single
+components only (openHAB) get one on ``<prefix>/<platform>/<id>/<key>/config`` each. Ids hang on the speaker's identity,
+not on its name: after a rename the same entities have another name and read other topics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from player import __version__
+from player.core.settings.discovery import DEFAULT_PREFIX, DiscoveryMode, DiscoverySettings, Identity
+from player.mqtt.discovery import media_player as media
+from player.mqtt.discovery.entities import Fields, Shown, entities, slug
+from player.mqtt.payload_values import as_object
+from player.mqtt.topics import OFFLINE, ONLINE, Topics
+
+MANUFACTURER: Final = "lull"
+MODEL: Final = "Bedside speaker"
+NOT_FOR_ALL: Final = frozenset({"event"})
+"""Platforms that homes of single components do not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who is announced, and where.
+
+    Attributes:
+        topics: its own topics, from its present name.
+    """
+
+    settings: DiscoverySettings
+    identity: Identity
+    topics: Topics
+
+    @property
+    def id(self) -> str:
+        """What homes know it by."""
+        return self.settings.id or self.identity.id
+
+    @property
+    def device_topic(self) -> str:
+        """Where the whole device is announced."""
+        return f"{self.settings.prefix}/device/{self.id}/config"
+
+    @property
+    def media_topic(self) -> str:
+        """Where the community's media player looks; it knows no other prefix."""
+        return f"{DEFAULT_PREFIX}/media_player/{self.id}/config"
+
+    @property
+    def has_media_player(self) -> bool:
+        """Whether the topics of a media player are served."""
+        return self.settings.media_player and self.settings.mode is not DiscoveryMode.OFF
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What finds every announcement of this speaker, whatever its mode and name were."""
+        return (self.device_topic, f"{self.settings.prefix}/+/{self.id}/+/config", self.media_topic)
+
+    def is_own(self, topic: str) -> bool:
+        """Whether an announcement of this speaker belongs there."""
+        if topic in {self.device_topic, self.media_topic}:
+            return True
+        levels = topic.removeprefix(f"{self.settings.prefix}/").split("/")
+        return topic.startswith(f"{self.settings.prefix}/") and len(levels) == 4 and levels[1::2] == [self.id, "config"]
+
+
+def announcement(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
+    """Everything that is to stand at the broker about this speaker, by topic; nothing where it is switched off."""
+    settings = speaker.settings
+    if settings.mode is DiscoveryMode.OFF:
+        return {}
+    found = _device(speaker, shown) if settings.mode is DiscoveryMode.HOME_ASSISTANT else _components(speaker, shown)
+    if speaker.has_media_player:
+        found[speaker.media_topic] = _encode(media.config(speaker.topics, _long_device(speaker)))
+    return found
+
+
+def without_vanished(before: bytes, after: bytes) -> bytes | None:
+    """A device's message that also names, with nothing but its platform, each entity of an earlier message that is
+    gone, which removes it; None when none is gone.
+    """
+    old, new = as_object(before), as_object(after)
+    components = old.get("cmps")
+    if not isinstance(components, Mapping):
+        return None
+    gone = {
+        key: {"p": fields["p"]}
+        for key, fields in components.items()
+        if key not in new["cmps"] and isinstance(fields, Mapping) and len(fields) > 1 and "p" in fields
+    }
+    return _encode({**new, "cmps": new["cmps"] | gone}) if gone else None
+
+
+def root_of(payload: bytes) -> str | None:
+    """The beginning of the topics that an announcement of ours leads to; None for what is none."""
+    fields = as_object(payload)
+    topic = fields.get("avty_t")
+    if topic is None and isinstance(fields.get("availability"), Mapping):
+        topic = fields["availability"].get("topic")
+    return topic.removesuffix("/availability") if isinstance(topic, str) and topic.endswith("/availability") else None
+
+
+def _device(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
+    components = {key: _with_ids(speaker, key, fields) for key, fields in entities(speaker.topics, shown).items()}
+    return {speaker.device_topic: _encode({**_common(speaker), "cmps": components})}
+
+
+def _components(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
+    common = _common(speaker)
+    return {
+        f"{speaker.settings.prefix}/{fields['p']}/{speaker.id}/{key}/config": _encode(
+            {name: value for name, value in {**common, **_with_ids(speaker, key, fields)}.items() if name != "p"}
+        )
+        for key, fields in entities(speaker.topics, shown).items()
+        if fields["p"] not in NOT_FOR_ALL
+    }
+
+
+def _with_ids(speaker: Speaker, key: str, fields: Fields) -> Fields:
+    """The entity with its unique id, which never changes, and the entity id that a home may begin with.
+
+    That is the one which Home Assistant before 2025.10 made of the names by itself.
+    """
+    name = f"{slug(speaker.topics.device) or speaker.id}_{slug(fields['name']) or key}"
+    return {**fields, "uniq_id": f"{speaker.id}_{key}", "def_ent_id": f"{fields['p']}.{name}"}
+
+
+def _common(speaker: Speaker) -> Fields:
+    device = {
+        "ids": [speaker.id],
+        "name": speaker.topics.device,
+        "mf": MANUFACTURER,
+        "mdl": MODEL,
+        "sw": __version__,
+        "hw": speaker.identity.hardware,
+        "sn": speaker.id,
+    }
+    return {
+        "dev": device | ({} if speaker.settings.area is None else {"sa": speaker.settings.area}),
+        "o": {"name": "lull", "sw": __version__},
+        "avty_t": speaker.topics.availability,
+        "pl_avail": ONLINE.decode(),
+        "pl_not_avail": OFFLINE.decode(),
+    }
+
+
+def _long_device(speaker: Speaker) -> Fields:
+    """The device in whole words, which is all that the community's media player reads."""
+    return {
+        "identifiers": [speaker.id],
+        "name": speaker.topics.device,
+        "manufacturer": MANUFACTURER,
+        "model": MODEL,
+        "sw_version": __version__,
+    }
+
+
+def _encode(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()

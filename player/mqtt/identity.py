@@ -1,0 +1,75 @@
+"""How a speaker shows itself to a broker: client id, password, patience. The link's thread; paho is not needed here."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from player.core.settings.mqtt import CREDENTIAL, MqttSettings
+from player.system.identity import machine_id
+
+log = logging.getLogger("lull.mqtt")
+PAHO_LOG: Final = log.getChild("paho")
+PAHO_LOG.addHandler(logging.NullHandler())  # a command that sets up no log shows its user nothing of it
+
+FIRST_S: Final = 1.0
+LONGEST_S: Final = 60.0
+STEADY_S: Final = 60.0
+"""A connection that lasted so long was a good one."""
+
+
+def client_id_of(prefix: str, device: str) -> str:
+    """The same id after each start, another one on each machine, at most 23 characters (all that 3.1.1 promises).
+
+    A second client with the same id throws the first one out, so it must not be a mere name; and the machine's id must
+    not be shown (machine-id(5)), so it is hashed.
+    """
+    seed = "\0".join((machine_id(), prefix, device))
+    return "lull-" + hashlib.sha256(seed.encode()).hexdigest()[:18]
+
+
+def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The first line of the password file, or of the service manager's credential; None without one.
+
+    A file that cannot be read is a warning, not an error: the speaker plays on, and the broker's refusal shows as the
+    reason why it is not connected.
+    """
+    named = settings.password_file
+    if named is None:
+        return None
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if named.startswith(CREDENTIAL) and not folder:
+        log.warning("the broker's password cannot be read from %s: only a service is handed credentials", named)
+        return None
+    path = Path(folder or "", named.removeprefix(CREDENTIAL)) if named.startswith(CREDENTIAL) else Path(named)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        log.warning("the broker's password cannot be read from %s: %s", named, reason)
+        return None
+    return lines[0] if lines else None
+
+
+class Backoff:
+    """How long to wait before the next attempt: 1 s, doubled up to 60 s, each shortened by up to half at random.
+
+    The jitter keeps a house full of speakers from knocking all at once when the broker is back.
+    """
+
+    def __init__(self, rng: random.Random | None = None) -> None:
+        self._rng = random.Random() if rng is None else rng  # noqa: S311 - a delay, no secret
+        self._next_s = FIRST_S
+
+    def next_s(self, lasted_s: float) -> float:
+        """Seconds to wait after an attempt that lasted so long; one that was steady starts the row anew."""
+        if lasted_s >= STEADY_S:
+            self._next_s = FIRST_S
+        wait_s = self._next_s * self._rng.uniform(0.5, 1.0)
+        self._next_s = min(self._next_s * 2, LONGEST_S)
+        return wait_s

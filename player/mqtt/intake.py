@@ -1,0 +1,112 @@
+"""The desk: what comes from the broker becomes a request, or is refused with a reason. Main thread, but `lane_of`.
+
+An id names one command. Senders that want to be sure send a command again when no answer came (QoS 1 does so by
+itself), so a second one with the same id, content and sender within five seconds gets the answer of the first and is
+not obeyed again: two steps of the volume would be heard. A stop is obeyed each time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from player.core.commands import Command, GetStatus, ReplyTo, Request, Stop
+from player.core.errors import Refused
+from player.core.events import Answer, Event, News
+from player.mqtt.discovery import media_player as media
+from player.mqtt.lanes import Lane, Refusal
+from player.mqtt.topics import Incoming, Topics, may_stop, parse, reply_to
+
+REPEAT_S: Final = 5.0
+MAX_REMEMBERED: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a message: a request to hand over, or events to tell; neither when it is not for us."""
+
+    request: Request | None = None
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(slots=True)
+class _Done:
+    """A command that was handed over, and its answer as soon as there is one."""
+
+    command: Command
+    at_s: float
+    answer: Answer | None = None
+
+
+class Desk:
+    """Reads messages for one speaker.
+
+    Args:
+        topics: the names of its topics; None while there is no broker, and so no message.
+    """
+
+    def __init__(self, topics: Topics | None = None) -> None:
+        self.topics = topics
+        self._done: OrderedDict[ReplyTo, _Done] = OrderedDict()
+
+    def lane_of(self, message: Incoming | Request) -> Lane:
+        """How the inbox is to treat it; any thread, quick for what is no stop."""
+        if isinstance(message, Request):
+            return Lane.STOP if isinstance(message.command, Stop) else Lane.COMMAND
+        if self.topics is not None and message.topic == media.volume_set(self.topics):
+            return Lane.COMMAND
+        if self.topics is None or self.topics.verb_of(message.topic) is None:
+            return Lane.OTHER
+        try:
+            if not may_stop(message):
+                return Lane.COMMAND
+            request = parse(self.topics, message)
+        except Refused:
+            return Lane.COMMAND
+        return Lane.STOP if request is not None and isinstance(request.command, Stop) else Lane.COMMAND
+
+    def take(self, message: Incoming | Refusal, now_s: float) -> Taken:
+        """Read a message, or say why it is not obeyed."""
+        if isinstance(message, Refusal):
+            return self._refuse(message)
+        assert self.topics is not None, "nothing comes without a broker"
+        try:
+            request = parse(self.topics, message)
+        except Refused as refusal:
+            return _refused(reply_to(message), str(refusal), "mqtt", is_news=True)
+        return Taken() if request is None else self._unless_repeated(request, now_s)
+
+    def _refuse(self, refusal: Refusal) -> Taken:
+        asked = refusal.message
+        if isinstance(asked, Request):
+            return _refused(asked.reply_to, refusal.reason, asked.origin, is_news=refusal.is_news)
+        if asked.retained:
+            return Taken()  # nobody's wish of this moment, and so nobody's disappointment
+        return _refused(reply_to(asked), refusal.reason, "mqtt", is_news=refusal.is_news)
+
+    def note(self, answer: Answer) -> None:
+        """Remember an answer, for when its command comes again."""
+        done = None if answer.reply_to is None else self._done.get(answer.reply_to)
+        if done is not None:
+            done.answer = answer
+
+    def _unless_repeated(self, request: Request, now_s: float) -> Taken:
+        sender = request.reply_to
+        is_named = sender is not None and (sender.id is not None or sender.correlation is not None)
+        if sender is None or not is_named or isinstance(request.command, Stop | GetStatus):
+            return Taken(request)
+        before = self._done.get(sender)
+        if before is not None and before.command == request.command and now_s - before.at_s <= REPEAT_S:
+            return Taken(events=() if before.answer is None else (before.answer,))
+        self._done[sender] = _Done(request.command, now_s)
+        self._done.move_to_end(sender)
+        if len(self._done) > MAX_REMEMBERED:
+            self._done.popitem(last=False)
+        return Taken(request)
+
+
+def _refused(answer_to: ReplyTo | None, reason: str, origin: str, *, is_news: bool) -> Taken:
+    answer = Answer(answer_to, is_done=False, text=reason, data={})
+    news = News("command_rejected", reason, {"reason": reason, "origin": origin})
+    return Taken(events=(answer, news) if is_news else (answer,))

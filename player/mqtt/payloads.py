@@ -1,0 +1,124 @@
+"""Payloads that go out: snapshot, news and answer as JSON bytes. Pure functions, main thread.
+
+Every object carries ``"v": 1``; keys are added without raising it, and it is raised when one changes its meaning. All
+keys are always there, so that a value template never meets a missing one. Times are ISO 8601 with offset, lengths are
+whole seconds, and there is no NaN or infinity, which JSON does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from player import __version__
+from player.core.events import Answer, Asked, EntryState, News, Snapshot
+
+FORMAT: Final = 1
+
+
+def state(snapshot: Snapshot) -> bytes:
+    """The payload of the ``state`` topic."""
+    return _encode(state_fields(snapshot))
+
+
+def state_fields(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as it is published; documented key by key in docs/mqtt.md."""
+    return {
+        "v": FORMAT,
+        "state": snapshot.state,
+        "why": snapshot.why,
+        "session": None if snapshot.started is None else {"started": _iso(snapshot.started)},
+        "asked": _asked(snapshot.asked),
+        "playlist": snapshot.playlist,
+        "track": snapshot.track,
+        "next_track": snapshot.next_track,
+        "position": whole_seconds(snapshot.position_s),
+        "duration": whole_seconds(snapshot.duration_s),
+        "volume": snapshot.volume,
+        "volume_max": snapshot.volume_max,
+        "ramping_to": snapshot.ramping_to,
+        "level": None if snapshot.level_db is None else _rounded(snapshot.level_db),
+        "timer": {
+            "mode": snapshot.timer_mode,
+            "set": whole_seconds(snapshot.timer_set_s),
+            "ends": _iso(snapshot.timer_ends),
+            "remaining": whole_seconds(snapshot.timer_remaining_s),
+        },
+        "fade": whole_seconds(snapshot.fade_out_s),
+        "next_start": _iso(snapshot.next_start),
+        "next_entry": snapshot.next_entry,
+        "schedule": snapshot.schedule_enabled,
+        "entries": {name: _entry(entry) for name, entry in snapshot.entries.items()},
+        "skip_tonight": snapshot.skip_tonight,
+        "rest_night": snapshot.rest_night,
+        "nights_used": snapshot.nights_used,
+        "clock_trusted": snapshot.clock_trusted,
+        "guard_reduction": _rounded(snapshot.guard_reduction_db),
+        "tamed": snapshot.tamed,
+        "playlists": list(snapshot.playlists),
+        "problem": "; ".join(snapshot.problems) or None,
+        "problems": list(snapshot.problems),
+        "version": __version__,
+    }
+
+
+def _entry(entry: EntryState) -> dict[str, Any]:
+    return {
+        "enabled": entry.is_enabled,
+        "at": f"{entry.at:%H:%M}",
+        "moved": entry.is_moved,
+        "next": _iso(entry.next_start),
+    }
+
+
+def _asked(asked: Asked | None) -> dict[str, Any] | None:
+    return None if asked is None else {"command": asked.command, "by": asked.by, "at": _iso(asked.at)}
+
+
+def event(news: News, wall: datetime) -> bytes:
+    """The payload of the ``event`` topic: the details, and on top of them what it is, when, and a line for people."""
+    head = {"v": FORMAT, "event_type": news.type, "time": _iso(wall), "text": news.text}
+    return _encode({**head, **{key: value for key, value in news.data.items() if key not in head}})
+
+
+def reply(answer: Answer, snapshot: Snapshot, device: str) -> bytes:
+    """The payload of an answer: the sender's id, whether it was done, a line for people, and the state after it."""
+    sender_id = None if answer.reply_to is None else answer.reply_to.id
+    head = {"v": FORMAT, "id": sender_id, "device": device, "done": answer.is_done, "text": answer.text}
+    return _encode({**head, "data": answer.data, "state": state_fields(snapshot)})
+
+
+def whole_seconds(length_s: float | None) -> int | None:
+    """Seconds rounded to whole ones; None for what is unknown or endless."""
+    return round(length_s) if length_s is not None and math.isfinite(length_s) else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _rounded(level_db: float) -> float | None:
+    return round(level_db, 1) if math.isfinite(level_db) else None
+
+
+def _plain(value: Any) -> Any:
+    """The value in the words that JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(found) for key, found in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(found) for found in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _encode(fields: Mapping[str, Any]) -> bytes:
+    """UTF-8 JSON. A file name that is no valid text has its broken characters replaced, not refused."""
+    return json.dumps(_plain(fields), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    )

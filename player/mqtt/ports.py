@@ -1,0 +1,37 @@
+"""Contracts of this package, in prose; tests/contracts runs each against the real class and its fake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from player.core.settings.mqtt import MqttSettings
+from player.mqtt.topics import Incoming, LinkDown, LinkUp
+
+
+class Link(Protocol):
+    """The broker connection, as the app needs it."""
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """Say offline and disconnect, within a time."""
+        ...
+
+    def listen(self, filters: tuple[str, ...]) -> None:
+        """From now on, and after each connection, take these topics of others as well, and no longer any before."""
+        ...
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> None:
+        """Send, or drop while offline; ``correlation`` goes with an answer over MQTT 5."""
+        ...
+
+
+MakeLink: TypeAlias = Callable[
+    [MqttSettings, str, tuple[str, ...], Callable[[Incoming | LinkUp | LinkDown], None]], Link
+]
+"""Makes a link from its settings, the device's name, what it is to hear beside the command topics, and who is told."""

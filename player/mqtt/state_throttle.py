@@ -1,0 +1,96 @@
+"""Pacing: when a changed snapshot is worth publishing. Pure, main thread.
+
+What people wait for goes out at once, at most four times a second: state, track, volume, timer, problems. What only
+runs along (position, the timer's remainder, the level, the count of what was tamed) goes out at most every ten seconds:
+a home's recorder writes each message to a disk, and the timer's end and the last position tell the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from player.core.events import Snapshot
+
+MIN_GAP_S: Final = 0.25
+"""No two publications are closer than this."""
+POSITION_GAP_S: Final = 10.0
+"""What merely runs along is published no oftener."""
+_JUMP_S: Final = 3.0
+"""A position that is so much further than the time that has passed was sought, not played."""
+_SAME_MOMENT: Final = timedelta(seconds=2)
+"""The timer's end is computed anew for each snapshot, so it wavers by the time that this takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was published last, and when."""
+
+    snapshot: Snapshot
+    boot_s: float
+
+
+class Pacer:
+    """Remembers what was published last; `is_due` says whether this snapshot is to be published now."""
+
+    def __init__(self) -> None:
+        self._sent: _Sent | None = None
+        self._is_waiting = False
+
+    def forget(self) -> None:
+        """Nothing has been published: the broker may have lost it all. The next snapshot is due."""
+        self._sent = None
+        self._is_waiting = False
+
+    def is_due(self, snapshot: Snapshot, boot_s: float) -> bool:
+        """Whether to publish now; True also notes it as published."""
+        sent = self._sent
+        if sent is not None:
+            elapsed_s = boot_s - sent.boot_s
+            is_prompt = _has_changed(sent.snapshot, snapshot, elapsed_s)
+            self._is_waiting = is_prompt and elapsed_s < MIN_GAP_S
+            if self._is_waiting or not (is_prompt or _has_run_on(sent.snapshot, snapshot, elapsed_s)):
+                return False
+        self._is_waiting = False
+        self._sent = _Sent(snapshot, boot_s)
+        return True
+
+    def wait_s(self, boot_s: float) -> float:
+        """How long until a change that was held back is due; infinite when there is none."""
+        if self._sent is None or not self._is_waiting:
+            return math.inf
+        return max(0.0, self._sent.boot_s + MIN_GAP_S - boot_s)
+
+
+def _has_changed(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
+    """Whether anything differs that people wait for."""
+    if _without_running(old) != _without_running(new) or not _is_same_moment(old.timer_ends, new.timer_ends):
+        return True
+    if old.position_s is None or new.position_s is None:
+        return old.position_s is not new.position_s
+    return not -1.0 <= new.position_s - old.position_s <= elapsed_s + _JUMP_S
+
+
+def _has_run_on(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
+    return elapsed_s >= POSITION_GAP_S and _running(old) != _running(new)
+
+
+def _running(snapshot: Snapshot) -> tuple[int | None, ...]:
+    """What runs along with the clock, as coarse as it is worth telling."""
+    values = (
+        snapshot.position_s, snapshot.timer_remaining_s, snapshot.level_db, snapshot.guard_reduction_db, snapshot.tamed,
+    )  # fmt: skip
+    return tuple(round(value) if value is not None and math.isfinite(value) else None for value in values)
+
+
+def _without_running(snapshot: Snapshot) -> Snapshot:
+    still = replace(snapshot, position_s=None, level_db=None, guard_reduction_db=0.0, tamed=0)
+    return replace(still, timer_ends=None, timer_remaining_s=None)
+
+
+def _is_same_moment(old: datetime | None, new: datetime | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return abs(new - old) < _SAME_MOMENT

@@ -1,0 +1,204 @@
+"""Topics: their names, and topic plus payload to request. Pure functions; the app calls them on the main thread.
+
+A speaker listens to ``<prefix>/<device>/cmd/…``, ``<prefix>/all/cmd/…`` and ``<prefix>/<group>/cmd/…``. A message on
+them becomes a `Request`, is refused with a reason, or is not for us. Retained messages on command topics are nobody's
+wish of this moment: they come again with every reconnect, so they are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from player.core.commands import ReplyTo, Request
+from player.core.errors import Refused
+from player.mqtt.payload_values import Value, quoted, read, text
+from player.mqtt.verbs import to_command
+
+ONLINE: Final = b"online"
+OFFLINE: Final = b"offline"
+ALL: Final = "all"
+_COMMON_KEYS: Final = ("id", "origin")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message from the broker, as it came.
+
+    Attributes:
+        retained: it was kept by the broker, or was sent to be kept.
+        response_topic: MQTT 5: where the sender wants the answer.
+        correlation: MQTT 5: what the sender wants to see again with it.
+        expires_s: MQTT 5: so many seconds after its arrival it is worth nothing; None for ever.
+        marks: MQTT 5: user properties, names and values.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    expires_s: float | None = None
+    marks: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """The broker is connected and the command topics are subscribed.
+
+    Attributes:
+        fell_back_to: the older version of MQTT that is spoken because the broker does not speak 5.
+    """
+
+    fell_back_to: str | None = None
+
+    @property
+    def line(self) -> str:
+        """One line for the journal."""
+        older = self.fell_back_to
+        return "connected" if older is None else f"connected with MQTT {older}, because it does not speak 5"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The broker is not connected, for a reason that was not told before; it is tried again for ever."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The names of one speaker's topics."""
+
+    prefix: str
+    device: str
+    groups: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> str:
+        """What all of this speaker's own topics begin with, without the slash."""
+        return f"{self.prefix}/{self.device}"
+
+    @property
+    def availability(self) -> str:
+        """Retained ``online`` or ``offline``."""
+        return f"{self.root}/availability"
+
+    @property
+    def state(self) -> str:
+        """Retained snapshot."""
+        return f"{self.root}/state"
+
+    @property
+    def event(self) -> str:
+        """What happened."""
+        return f"{self.root}/event"
+
+    @property
+    def reply(self) -> str:
+        """Answers to commands with an id."""
+        return f"{self.root}/reply"
+
+    def command(self, verb: str = "") -> str:
+        """The topic on which this speaker takes a verb, or any command as JSON."""
+        return f"{self.root}/cmd/{verb}" if verb else f"{self.root}/cmd"
+
+    @property
+    def command_roots(self) -> tuple[str, ...]:
+        """The ``cmd`` topics that this speaker listens to: its own, everybody's, its groups'."""
+        names = dict.fromkeys((self.device, ALL, *self.groups))
+        return tuple(f"{self.prefix}/{name}/cmd" for name in names)
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Filters for `command_roots` and all that is below them (``#`` matches its parent too)."""
+        return tuple(f"{root}/#" for root in self.command_roots)
+
+    def verb_of(self, topic: str) -> str | None:
+        """The verb in a command topic, empty for ``cmd`` itself; None for a topic that is not ours."""
+        for root in self.command_roots:
+            if topic == root:
+                return ""
+            if topic.startswith(f"{root}/"):
+                return topic[len(root) + 1 :]
+        return None
+
+
+def may_stop(incoming: Incoming) -> bool:
+    """Whether a message on a command topic is worth reading at once, because it could be a stop. Quick."""
+    return not incoming.retained and ("stop" in incoming.topic or b"stop" in incoming.payload)
+
+
+def parse(topics: Topics, incoming: Incoming) -> Request | None:
+    """The request in a message; None when it is not on a command topic of ours, or retained.
+
+    Raises:
+        Refused: it is on a command topic, but is not a command; the reason names the offender and the choices.
+    """
+    verb = topics.verb_of(incoming.topic)
+    if verb is None or incoming.retained:
+        return None
+    value = read(incoming.payload)
+    common: dict[str, Any] = dict(incoming.marks)
+    if isinstance(value, Mapping):
+        common |= {key: value[key] for key in _COMMON_KEYS if key in value}
+        value = {key: found for key, found in value.items() if key not in _COMMON_KEYS}
+    if not verb:
+        verb, value = _verb_in(value)
+    sender_id = _sender_id(common)
+    if incoming.response_topic is not None and not _can_answer_on(incoming.response_topic):
+        raise Refused(f"the response topic {quoted(incoming.response_topic)} cannot be used: wildcards and cmd topics")
+    origin = text("origin", common["origin"]) if "origin" in common else "mqtt"
+    if ":" in origin:
+        raise Refused(f"origin {quoted(origin)} has a colon; those are for what the speaker does by itself")
+    return Request(to_command(verb, value), origin, _reply_to(sender_id, incoming), verb)
+
+
+def reply_to(incoming: Incoming) -> ReplyTo | None:
+    """Where the refusal of a message goes, as far as it can be made out; None when nobody waits for it."""
+    sender_id = None
+    try:
+        sender_id = _sender_id(dict(incoming.marks))
+        value = read(incoming.payload)
+        if isinstance(value, Mapping):
+            sender_id = _sender_id(value) or sender_id
+    except Refused:
+        pass  # what cannot be read has no id; the response topic may still be good
+    return _reply_to(sender_id, incoming)
+
+
+def _verb_in(value: Value) -> tuple[str, Value]:
+    """Verb and value of a message on ``cmd`` itself: an object with ``command``, or just the verb."""
+    if value is None:
+        raise Refused('cmd needs a command, such as {"command": "play", "playlist": "rain"}')
+    if not isinstance(value, Mapping):
+        return value, None
+    if "command" not in value:
+        raise Refused('the key "command" is missing, as in {"command": "play", "playlist": "rain"}')
+    return text("command", value["command"]), {key: found for key, found in value.items() if key != "command"}
+
+
+def _sender_id(fields: Mapping[str, Any]) -> str | None:
+    value = fields.get("id")
+    if value is None:
+        return None
+    return text("id", str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+
+
+def _reply_to(sender_id: str | None, incoming: Incoming) -> ReplyTo | None:
+    topic = incoming.response_topic
+    if topic is not None and not _can_answer_on(topic):
+        topic = None
+    if sender_id is None and topic is None:
+        return None
+    return ReplyTo(sender_id, topic, None if topic is None else incoming.correlation)
+
+
+def _can_answer_on(topic: str) -> bool:
+    """Whether an answer may be published there: a name without wildcards, and no command topic, which would be a loop.
+
+    Any level called ``cmd`` counts, so that speakers cannot be made to command each other either.
+    """
+    is_name = 0 < len(topic.encode("utf-8", "replace")) <= 1024 and topic.isprintable() and not topic.startswith("$")
+    return is_name and not set("+#") & set(topic) and "cmd" not in topic.split("/")

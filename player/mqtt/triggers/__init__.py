@@ -1,0 +1,1 @@
+"""Triggers: other people's topics turned into commands by rules of the config. Standard library only."""

@@ -1,0 +1,242 @@
+"""What a trigger is: frozen values, valid once built, on the standard library alone.
+
+`player.config.schema_triggers` reads it from a config.
+
+A trigger waits for messages on a topic, takes one value out of each, compares it, and asks for a command.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import time
+from fnmatch import fnmatchcase
+from typing import Final, TypeAlias
+
+from player.core.commands import Command, GetStatus, Play, Resume, Stop, Toggle, Tonight
+from player.core.validation import check_length, check_range
+from player.mqtt.payload_values import quoted
+from player.mqtt.triggers.content import Scalar, Step
+from player.mqtt.triggers.filters import check_filter
+
+MAX_FOR_S: Final = 24 * 3600.0
+MAX_DEBOUNCE_S: Final = 3600.0
+DEBOUNCE_S: Final = 0.3
+"""A radio repeats itself within that time, and nobody means two presses by it."""
+STARTERS: Final = (Play, Toggle, Resume, Tonight)
+"""Commands that can make a silent speaker sound, at once or later."""
+_NUMBER: Final = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class AnyValue:
+    """Every message that has a value meets it."""
+
+    def is_met(self, value: Scalar, *, was_met: bool) -> bool:
+        """Always."""
+        return True
+
+    def __str__(self) -> str:
+        return "any value"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The value is one of these words; see `is_same` for what is the same."""
+
+    words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.words or not all(self.words):
+            raise ValueError("is empty; write the value that is waited for")
+
+    def is_met(self, value: Scalar, *, was_met: bool) -> bool:
+        """Whether one of the words is the same as the value."""
+        return any(is_same(word, value) for word in self.words)
+
+    def __str__(self) -> str:
+        return " or ".join(quoted(word) for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """The value, as text, fits a pattern with ``*``, ``?`` and ``[...]``; capitals count."""
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.pattern) <= 64:
+            raise ValueError("is no pattern; write 1 to 64 characters, with * and ? for what may be there")
+
+    def is_met(self, value: Scalar, *, was_met: bool) -> bool:
+        """Whether the text of the value fits."""
+        return fnmatchcase(as_text(value)[:256], self.pattern)
+
+    def __str__(self) -> str:
+        return f"like {quoted(self.pattern)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """The value is a number above (or below) a limit, and stays so until it has come back by ``hysteresis``."""
+
+    limit: float
+    is_above: bool
+    hysteresis: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("hysteresis", self.hysteresis, 0, 1e9)
+
+    def is_met(self, value: Scalar, *, was_met: bool) -> bool:
+        """Whether the number is beyond the limit; what is no number never is."""
+        number = as_number(value)
+        if number is None:
+            return False
+        back = self.hysteresis if was_met else 0.0
+        return number > self.limit - back if self.is_above else number < self.limit + back
+
+    def __str__(self) -> str:
+        return f"{'above' if self.is_above else 'below'} {self.limit:g}"
+
+
+Condition: TypeAlias = AnyValue | OneOf | Glob | Beyond
+
+
+def is_same(word: str, value: Scalar) -> bool:
+    """Whether a word of the config and a value of a message are the same.
+
+    A JSON boolean is the word ``true`` or ``false`` in any case and nothing else; a number is a word that means the
+    same number (``1`` and ``1.0``); texts are the same letter by letter, unless both are numbers. ``ON`` is not ``on``,
+    and neither is ``true`` or ``1``: who sends ``ON`` today does not send ``1`` tomorrow.
+    """
+    if isinstance(value, bool):
+        return word.lower() == as_text(value)
+    if isinstance(value, str) and value == word:
+        return True
+    mine, yours = as_number(word), as_number(value)
+    return mine is not None and mine == yours
+
+
+def as_number(value: Scalar) -> float | None:
+    """The finite number that a value is, or that its text says; None for anything else, booleans too."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value) else None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_text(value: Scalar) -> str:
+    """A value as JSON writes it, without quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else repr(value)
+
+
+@dataclass(frozen=True, slots=True)
+class DayPart:
+    """A part of every day, over midnight where it ends before it begins; the end is no longer in it."""
+
+    begins: time
+    ends: time
+
+    def __post_init__(self) -> None:
+        if self.begins == self.ends:
+            raise ValueError(f"{self} begins when it ends; write two different times, as in 21:00-07:00")
+
+    def has(self, at: time) -> bool:
+        """Whether a time of day lies in it."""
+        if self.begins < self.ends:
+            return self.begins <= at < self.ends
+        return at >= self.begins or at < self.ends
+
+    def __str__(self) -> str:
+        return f"{self.begins:%H:%M}-{self.ends:%H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One rule.
+
+    Attributes:
+        name: as it is shown behind ``trigger:``.
+        topic: a filter.
+        path: the part of the JSON; empty for the whole text.
+        command: what is asked for, and ``asks``, the same as it was written.
+        hold_s: how long the condition has to hold; None asks at once.
+        only_changes: only the message with which the condition begins to hold counts.
+        debounce_s: how soon it may not fire again; None is the default of its command.
+        only_between: it fires at these times alone.
+    """
+
+    name: str
+    topic: str
+    command: Command
+    asks: str
+    path: tuple[Step, ...] = ()
+    condition: Condition = AnyValue()
+    hold_s: float | None = None
+    debounce_s: float | None = None
+    allow_retained: bool = False
+    only_changes: bool = False
+    only_between: DayPart | None = None
+
+    def __post_init__(self) -> None:
+        check_filter(self.topic)
+        if self.hold_s is not None:
+            check_length("for", self.hold_s, 0.1, MAX_FOR_S)
+        if self.debounce_s is not None:
+            check_length("debounce", self.debounce_s, 0, MAX_DEBOUNCE_S)
+        if isinstance(self.command, GetStatus):
+            raise ValueError("status changes nothing, and nobody would hear the answer; choose another command")
+        if self.only_changes and (self.hold_s is not None or isinstance(self.condition, Beyond)):
+            raise ValueError("only_changes belongs to any, equals, one_of and glob without for; leave it out")
+        if (self.hold_s is not None or self.is_edge) and set(self.topic) & set("+#"):
+            raise ValueError(
+                f"{self.topic!r} has a wildcard; for, above, below and only_changes follow one sender: write its topic"
+            )
+        if self.allow_retained and self.can_start:
+            raise ValueError(
+                "a retained message comes again at each connection, at night too, so it may not start sound; "
+                "leave allow_retained out, or choose a command other than play, toggle, resume and tonight"
+            )
+
+    @property
+    def can_start(self) -> bool:
+        """Whether its command can make a silent speaker sound, at once or later."""
+        return isinstance(self.command, STARTERS)
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it asks for silence; that is never held back."""
+        return isinstance(self.command, Stop)
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether only the beginning of the condition counts, not each message that meets it."""
+        return self.hold_s is None and (self.only_changes or isinstance(self.condition, Beyond))
+
+    @property
+    def rest_s(self) -> float:
+        """How soon it may not fire again."""
+        if self.debounce_s is not None:
+            return self.debounce_s
+        return 0.0 if self.is_stop else DEBOUNCE_S
+
+    @property
+    def origin(self) -> str:
+        """Who asks, as it is shown."""
+        return f"trigger:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerSettings:
+    """All rules, and the quiet hours in which none of them may start sound."""
+
+    rules: tuple[Trigger, ...] = ()
+    quiet_hours: DayPart | None = None

@@ -1,1 +1,0 @@
-"""Pure time and choice: schedule, sleep timer, rotation. Now and randomness are arguments."""

@@ -1,0 +1,1 @@
+"""What decides: the session, its timer, schedule and memory. Pure: time and randomness are arguments."""

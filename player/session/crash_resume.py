@@ -1,0 +1,208 @@
+"""Back after a crash or a power cut: whether a session that was broken off goes on, and when. Main thread, pure.
+
+A record that is still there at the start means that the daemon died while it played: whoever stops or pauses a session
+takes the record away, and so does a clean end. The session goes on with what is left of it, from silence, at the level
+that it had or lower; but only if that is surely what somebody asleep still expects:
+
+- The last sign of life lies at most ``resume_within`` back. On the same boot the boot clock says how long ago that was.
+  After a power cut only the wall clock can, and most Pis have none that runs without power: so it is waited for, in
+  silence, until the clock is trusted, and no longer than ``resume_within``; guessing could start sound hours late.
+- What is left is worth a rise: at least twice the shortest one.
+- It has not died again and again. The first time it goes on at once, then after half a minute, then after two minutes,
+  and then it stays silent and says so: a loop of restarts must not be a loop of sounds. The store counts, and hands out
+  no record that it could not count, so this holds on a card that has become read-only as well.
+
+A track that kills the decoder does so while it is opened or in its first seconds, or always at the same place. So what
+was being opened at each of two deaths on one boot, or was at about the same place at both, is left out until its file
+changes or a person allows it again. What had sounded peacefully for a while is innocent: whoever kills the daemon twice
+must not lose a healthy file. Power cuts blame nobody, and neither do streams, which have no file that could change.
+
+A crash is told from a kill (`player.system.crash_marker`). After it the session goes on with another track from the
+first time on, since the same one at the same place would most likely crash again; the one that was open is left out
+for a while, like any track that fails, and is back where there is no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from player.core.clock import Now, elapsed_s
+from player.core.events import is_web
+from player.core.limits import SHORTEST_RISE_S
+from player.core.settings.session import Settings
+from player.core.units import format_duration
+from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S
+from player.session.memory.records import Recalled, Record
+from player.session.outcome import Outcome
+from player.session.start_params import Start
+from player.session.state import Keeper
+from player.session.taper import sunk
+from player.session.track_selection import Place
+
+PAUSES_S: Final = (0.0, 30.0, 120.0)
+"""How long to wait before each attempt to go on; there is none after the last."""
+WELL_S: Final = 600.0
+"""A session that has gone on for so long has made up for the deaths before."""
+OPENED_AHEAD_S: Final = 40.0
+"""What follows is opened about so long before the end of a track."""
+CRASHED: Final = "lull crashed while it was open; another track is played instead"
+STEP_BACK_S: Final = 60.0
+"""A wall clock that says that the record comes from the future is wrong by more than a drift."""
+
+
+class Reprise:
+    """Brings back the session that was broken off, once.
+
+    Args:
+        recalled: what was found at the start.
+
+    Attributes:
+        tries: how often a record was taken up since things last went well.
+        problem: why it stays silent, or waits; None where all is well.
+    """
+
+    def __init__(self, recalled: Recalled) -> None:
+        self.tries = recalled.kept.tries
+        self.problem: str | None = None
+        self._has_crashed = recalled.has_crashed
+        self._suspects: tuple[str, ...] = ()
+        self._boot = recalled.boot
+        self._since_s: float | None = None
+        self._is_waiting = False
+
+    def tick(self, keeper: Keeper, now: Now, out: Outcome) -> None:
+        """Go on, wait, or give it up."""
+        if self._since_s is None:
+            self._since_s = now.boot_s
+            self._blame(keeper, now, out)
+        record = keeper.interrupted
+        if record is None:
+            if self._is_waiting:
+                self._is_waiting, self.problem = False, None  # a person did something else meanwhile
+            self._forgive(keeper, now.boot_s)
+            return
+        self._is_waiting = False
+        assert self.tries > 0, "the store counts each time that it hands out a record"
+        reason = self._why_not(record, keeper.settings, now)
+        gone_s = self._gone_s(record, now)
+        if reason is not None:
+            self._give_up(keeper, reason, out)
+        elif gone_s is not None and now.boot_s - self._since_s >= PAUSES_S[self.tries - 1]:
+            self._go_on(keeper, record, gone_s, now, out)
+        else:
+            self._is_waiting = True
+            self.problem = "a session was broken off; " + (
+                "it waits until the clock is set" if gone_s is None else self._attempt
+            )
+
+    @property
+    def _attempt(self) -> str:
+        """Said while it waits: the same words all the time, so that they are told once."""
+        waits = format_duration(PAUSES_S[self.tries - 1])
+        return f"it goes on {waits} after the start of lull (attempt {self.tries} of {len(PAUSES_S)})"
+
+    def _forgive(self, keeper: Keeper, now_s: float) -> None:
+        run = keeper.run
+        if run is not None and (not run.is_resumed or now_s - run.started.boot_s >= WELL_S):
+            self.tries, self.problem = 0, None
+        elif run is None:
+            self.tries = 0
+
+    def _gone_s(self, record: Record, now: Now) -> float | None:
+        """Seconds since the record was written; None while nobody knows."""
+        if self._is_of_this_boot(record):
+            return now.boot_s - record.boot_s
+        return elapsed_s(record.wall, now.wall) if now.trusted and record.is_trusted else None
+
+    def _is_of_this_boot(self, record: Record) -> bool:
+        return record.boot == self._boot != ""
+
+    def _why_not(self, record: Record, settings: Settings, now: Now) -> str | None:
+        within_s = settings.session.resume_s
+        if not within_s:
+            return "resume_within is 0"
+        if self.tries > len(PAUSES_S):
+            return f"it broke off {self.tries} times in a row"
+        if settings.playlist(record.playlist) is None:
+            return f"there is no playlist {record.playlist!r} any more"
+        gone_s = self._gone_s(record, now)
+        if gone_s is None:
+            assert self._since_s is not None
+            is_late = not record.is_trusted or now.boot_s - self._since_s > within_s
+            return "nobody knows how long ago it was: the clock is not set" if is_late else None
+        if not -STEP_BACK_S <= gone_s <= within_s:
+            return f"its last sign of life is {format_duration(abs(gone_s))} away, more than resume_within allows"
+        left_s = min(
+            gone_s + 3600.0 * 24 if record.left_s is None else record.left_s, settings.session.max_s - record.age_s
+        )
+        return "its planned end has come" if left_s - gone_s < 2 * SHORTEST_RISE_S else None
+
+    def _give_up(self, keeper: Keeper, reason: str, out: Outcome) -> None:
+        self.problem = None
+        if self.tries > len(PAUSES_S):
+            self.problem = f"the session {reason} and stays silent; the journal says why, and play starts another one"
+        keeper.give_up_interrupted(reason, out)
+
+    def _go_on(self, keeper: Keeper, record: Record, gone_s: float, now: Now, out: Outcome) -> None:
+        settings, gone_s = keeper.settings, max(0.0, gone_s)
+        asked = record.volume if keeper.idle_volume is None else min(keeper.idle_volume, record.volume)
+        asleep_s = record.age_s + gone_s - settings.guard.asleep_after_s
+        start = Start(
+            why="resume",
+            # the record is older than the sound was: what sank in between stays down
+            volume=settings.volume.cap(sunk(asked, settings.session.taper, min(gone_s, asleep_s))),
+            timer=record.timer,
+            fade_in_s=settings.fades.fade_in_s,
+            fade_out_s=record.fade_out_s,
+            late_s=record.age_s + gone_s,
+        )
+        place = None
+        if record.track is not None:
+            by_now_s = record.position_s + gone_s
+            place = Place(record.track, record.position_s, by_now_s, record.following, self._suspects)
+            self._tell_suspects(out)
+        self.problem = None
+        run = keeper.go_on(start, record, place, now, out)
+        left_s = None if record.left_s is None else record.left_s - gone_s
+        run.ending.go_on(record.mode, left_s, now.boot_s)
+        run.programme.end_with(record.mode, out)
+        run.volume = min(run.volume, run.asleep.volume_max(now.boot_s))
+
+    def _blame(self, keeper: Keeper, now: Now, out: Outcome) -> None:
+        """The daemon died while it opened or played something: remember what."""
+        record = keeper.interrupted
+        if record is None or record.is_waiting:
+            return
+        keeper.interrupted = replace(record, is_waiting=True)
+        if not self._is_of_this_boot(record):
+            return
+        suspects = tuple(_suspects(record, now.boot_s - record.boot_s))
+        if self._has_crashed:
+            self._suspects = tuple(uri for uri, _ in suspects)
+        for uri, place_s in suspects:
+            if is_web(uri):
+                continue
+            was_fatal = keeper.memory.is_fatal(uri)
+            keeper.memory.died_of(uri, place_s, now.wall)
+            if keeper.memory.is_fatal(uri) and not was_fatal:
+                out.tell("track_skipped_over", f"left out {uri}: {DIED_OF_IT}", track=uri, uri=uri, reason=DIED_OF_IT)
+
+    def _tell_suspects(self, out: Outcome) -> None:
+        """The daemon crashed, which is the decoder's doing if anybody's: it goes on with another track."""
+        for uri in self._suspects:
+            out.tell("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
+
+
+def _suspects(record: Record, gone_s: float) -> Iterator[tuple[str, float | None]]:
+    """What may have killed the decoder: each with the place in it, None where it was being opened.
+
+    The record may be minutes old, so what sounded and what was open are worked out from the time that has passed.
+    """
+    left_s = None if record.track_left_s is None else record.track_left_s - gone_s
+    if record.track is not None and (left_s is None or left_s > 0.0):
+        is_peaceful = record.sounded_s + gone_s > PEACEFUL_S and record.sounded_s > 0.0
+        yield record.track, record.position_s + gone_s if is_peaceful else None
+    if record.following is not None and left_s is not None and left_s < OPENED_AHEAD_S:
+        yield record.following, -left_s if -left_s > PEACEFUL_S else None

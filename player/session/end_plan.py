@@ -1,0 +1,137 @@
+"""How one session ends: its sleep timer, the length of its fade, and what a pause or a person's hand changes in them.
+
+Main thread, standard library, pure. It decides when; `player.session.session.Run` does it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from player.core.limits import STOP_NOW_S
+from player.core.settings.safety import SessionSettings
+from player.core.settings.session import TimerMode, TimerSetting
+from player.core.units import format_duration
+from player.session.queue_item import Playing
+from player.session.sleep_timer import SleepTimer
+from player.session.start_params import Start
+
+OUTPUT_LATENCY_S: Final = 0.4
+"""A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
+
+
+class Ending:
+    """When a session fades and when it is silent.
+
+    Attributes:
+        setting: the sleep timer as it was asked for.
+        timer: the sleep timer as it runs.
+        fade_out_s: how long the final fade is meant to be.
+        fade_started_s: how long the one that runs, or ran last, was meant to be; 0 before the first.
+    """
+
+    def __init__(self, start: Start, settings: SessionSettings, now_s: float) -> None:
+        began_s = now_s - start.late_s
+        self.setting = start.timer
+        self.timer = SleepTimer.start(start.timer, began_s, began_s + settings.max_s)
+        self.fade_out_s = start.fade_out_s
+        self.fade_started_s = 0.0
+        self._began_s = began_s
+        self._latest_s = began_s + settings.max_s
+        self._holds_in_pauses = settings.pause_holds_timer
+        self._last_part_s = math.inf
+
+    def go_on(self, mode: TimerMode, left_s: float | None, now_s: float) -> None:
+        """A session that was broken off ends when it would have."""
+        deadline_s = None if left_s is None else now_s + left_s
+        self.timer = SleepTimer(mode, deadline_s, now_s, self._latest_s)
+
+    def limit(self, settings: SessionSettings, now_s: float) -> str:
+        """The limits have changed meanwhile; an end that has come nearer leaves room for the whole final fade.
+
+        Returns what to say of an end that this has moved.
+        """
+        before_s = self.left_s(now_s)
+        self._holds_in_pauses = settings.pause_holds_timer
+        latest_s = self._began_s + settings.max_s
+        soonest_s = min(self._latest_s, now_s + self.fade_out_s + OUTPUT_LATENCY_S + STOP_NOW_S)
+        self._latest_s = max(latest_s, soonest_s)
+        self.timer = replace(self.timer, latest_boot_s=self._latest_s)
+        left_s = self.left_s(now_s)
+        if left_s is None or left_s == before_s:
+            return ""
+        return f"; session.max has changed, so it is silent in {format_duration(left_s)}"
+
+    def set(self, setting: TimerSetting, now_s: float) -> None:
+        """Begin a new sleep timer now; one that stands still goes on doing so."""
+        is_held = self.timer.held_at_s is not None
+        timer = SleepTimer.start(setting, now_s, self._latest_s)
+        self.setting = setting
+        self.timer = timer.hold(now_s) if is_held else timer
+        self._last_part_s = math.inf
+
+    def extend(self, by_s: float, now_s: float) -> None:
+        """Move the end of the sleep timer."""
+        self.timer = self.timer.extend(by_s, now_s)
+        self._last_part_s = math.inf
+
+    def pause(self, now_s: float) -> None:
+        """A person pauses: whether that holds the timer is a matter of taste."""
+        if self._holds_in_pauses:
+            self.timer = self.timer.hold(now_s)
+
+    def resume(self, now_s: float) -> None:
+        """The pause is over."""
+        self.timer = self.timer.release(now_s)
+
+    def take_back(self, now_s: float, track_left_s: float | None = None) -> None:
+        """The fade was left: what is due again at once is put off for half of what remains; the end stands."""
+        if self.is_fade_due(now_s):
+            self.timer = self.timer.refade(now_s)
+        self._last_part_s = (track_left_s or math.inf) / 2
+
+    def allow_rise(self, until_s: float) -> None:
+        """The fade-in comes first."""
+        self.timer = replace(self.timer, fade_from_boot_s=max(self.timer.fade_from_boot_s, until_s))
+
+    def left_s(self, now_s: float) -> float | None:
+        """Seconds until silence; None where nothing sets an end."""
+        return self.timer.remaining_s(now_s)
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it should be silent now."""
+        return self.timer.is_due(now_s)
+
+    @property
+    def reason(self) -> str:
+        """What the clock ends it with: the sleep timer, or the longest time that any session may last."""
+        return "max_session" if self.timer.is_last_moment else "timer"
+
+    def is_fade_due(self, now_s: float) -> bool:
+        """Whether the final fade should have begun."""
+        return self.timer.is_fade_due(self.fade_out_s, now_s)
+
+    def fade_s(self, now_s: float) -> float:
+        """How long the fade that begins now takes, so that it is silent at the end."""
+        return max((self.timer.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S, STOP_NOW_S)
+
+    def fade_with_track_s(self, playing: Playing) -> float | None:
+        """How long a fade that begins now and ends with the track takes, at most half of it; None while it is too soon.
+
+        For the track with which a timer to the end of track or playlist ends.
+        """
+        if playing.duration_s is None or playing.left_s is None:
+            return None
+        if playing.left_s > min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
+            return None
+        return max(playing.left_s - OUTPUT_LATENCY_S, STOP_NOW_S)
+
+    def faded(self, left_s: float) -> float:
+        """What part of the final fade would be behind us by now, 0 to 1."""
+        return 1.0 - min(left_s / (self.fade_started_s or self.fade_out_s or 1.0), 1.0)
+
+    def due_s(self, now_s: float) -> list[float | None]:
+        """The instants at which something is due."""
+        left_s = self.timer.remaining_s(now_s)
+        return [self.timer.fade_starts_at(self.fade_out_s, now_s), None if left_s is None else now_s + left_s]

@@ -1,0 +1,75 @@
+"""What the guard held down in one session: all of it is counted, and some of it is told. Main thread, standard library.
+
+A night of bad recordings may hold thousands of surprises. The first one is news at once; those that follow within some
+seconds are told together, as the worst of them and their number, and while they keep coming the pause grows to five
+minutes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from player.core.events import Tamed, Track
+from player.core.units import format_place
+from player.session.outcome import Outcome
+
+FIRST_PAUSE_S: Final = 5.0
+LAST_PAUSE_S: Final = 300.0
+
+
+class Taming:
+    """Counts and tells.
+
+    Attributes:
+        count: how often the guard held something down.
+        largest_db: by how much at most, None when it never did.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.largest_db: float | None = None
+        self._worst: tuple[Tamed, Track | None] | None = None
+        self._times = 0
+        self._pause_s = FIRST_PAUSE_S
+        self._may_tell_s = 0.0
+
+    def due_s(self) -> float | None:
+        """When something waits to be told."""
+        return self._may_tell_s if self._times else None
+
+    def take(self, tamed: Tamed, track: Track | None, now_s: float, out: Outcome) -> None:
+        """The guard has held something down, in that track if it is known."""
+        if not self._times and now_s >= self._may_tell_s:
+            self._pause_s = FIRST_PAUSE_S
+        self.count += 1
+        self.largest_db = round(max(self.largest_db or 0.0, tamed.reduction_db), 1)
+        self._times += 1
+        if self._worst is None or tamed.reduction_db > self._worst[0].reduction_db:
+            self._worst = tamed, track
+        self.tick(now_s, out)
+
+    def tick(self, now_s: float, out: Outcome) -> None:
+        """Tell what has waited long enough."""
+        if self._times and now_s >= self._may_tell_s:
+            self.tell(out)
+            self._may_tell_s = now_s + self._pause_s
+            self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
+
+    def tell(self, out: Outcome) -> None:
+        """Tell what has not been told."""
+        if self._worst is None:
+            return
+        (tamed, track), times = self._worst, self._times
+        self._worst, self._times = None, 0
+        often = "" if times == 1 else f"{times} times, once "
+        place = "" if track is None else f" at {format_place(tamed.position_s)} of {track.title}"
+        out.tell(
+            "surprise_tamed",
+            f"held down {often}by {tamed.reduction_db:.0f} dB for {tamed.duration_s:.1f} s{place}",
+            track=None if track is None else track.title,
+            uri=None if track is None else track.uri,
+            position=None if track is None else round(tamed.position_s),
+            reduction_db=round(tamed.reduction_db, 1),
+            seconds=round(tamed.duration_s, 1),
+            times=times,
+        )

@@ -1,0 +1,219 @@
+"""What is remembered beyond one session: bans, what was switched off, which nights were used, and which tracks are not
+to be trusted. Main thread, pure. `player.session.memory.records` says how it is written down.
+
+A night is named by the date on which it begins and reaches from noon to noon. Until six in the morning "tonight" is the
+night that began yesterday; from then on it is the one to come, because nobody who is up at seven and says "not tonight"
+means the hours behind him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+from player.core.events import Track
+from player.core.settings.session import Entry, Settings
+
+NIGHTS: Final = 30
+"""`Memory.nights_used` looks back over so many nights."""
+DEATHS: Final = 2
+"""A track of which the daemon died so often is left out: it may be what kills the decoder."""
+PEACEFUL_S: Final = 30.0
+"""What has sounded for so long since it was opened has been opened well."""
+SAME_PLACE_S: Final = 20.0
+"""Two deaths in the middle of a track so near to each other are its doing. Where it was is known to within the time
+that the restart took."""
+DIED_OF_IT: Final = (
+    f"lull died {DEATHS} times while it was opened, or at one place in it; "
+    "it is left out until the file changes or it is allowed again"
+)
+_NOON: Final = timedelta(hours=12)
+_RISING_HOUR: Final = 6
+_ONE_DAY: Final = timedelta(days=1)
+
+
+def night_of(wall: datetime) -> date:
+    """The night to which a local time belongs: it begins at noon of that date."""
+    return (wall.replace(tzinfo=None) - _NOON).date()
+
+
+def tonight(wall: datetime) -> date:
+    """The night that people mean at that local time."""
+    day = wall.date()
+    return day if wall.hour >= _RISING_HOUR else day - _ONE_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """A track that is never to be played again, and since when.
+
+    ``key`` is that of its content, by which a file is known again that was renamed or moved; None until the library
+    has looked at it.
+    """
+
+    uri: str
+    title: str
+    at: datetime
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How often the daemon died of a track; ``key`` as in `Ban`: another content is innocent.
+
+    ``place_s`` is where it died in the middle of the track, which is held against the track only when it happens there
+    again; ``at`` is when it died last.
+    """
+
+    uri: str
+    count: int = 0
+    key: str | None = None
+    place_s: float | None = None
+    at: datetime | None = None
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether that is enough to leave the track out."""
+        return self.count >= DEATHS
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Another time for an entry, and what the config said when it was chosen."""
+
+    at: time
+    instead_of: tuple[time, tuple[tuple[int, time], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Files whose content the library should know: by their names, and by contents that may turn up elsewhere."""
+
+    uris: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Memory:
+    """The memory of one speaker.
+
+    Attributes:
+        bans: by uri, the latest one last.
+        skipped: the night in which the schedule starts nothing.
+        off: names of the schedule's entries that are switched off.
+        nights: nights that had a session.
+        times: by name, entries that were moved to another time by hand.
+        once: a start that was planned by hand.
+        deaths: by uri, tracks during which the daemon died.
+        changed_at: when the schedule was last changed by hand, as far as the clock was set.
+    """
+
+    bans: dict[str, Ban] = field(default_factory=dict)
+    skipped: date | None = None
+    off: set[str] = field(default_factory=set)
+    nights: set[date] = field(default_factory=set)
+    times: dict[str, Moved] = field(default_factory=dict)
+    once: Entry | None = None
+    deaths: dict[str, Death] = field(default_factory=dict)
+    changed_at: datetime | None = None
+
+    def planned(self, settings: Settings, *, is_enabled: bool) -> tuple[Entry, ...]:
+        """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once.
+
+        With the whole schedule switched off, what was planned by hand.
+        """
+        if not is_enabled:
+            return () if self.once is None else (self.once,)
+        entries = settings.planned()
+        if not self.off and not self.times and self.once is None:
+            return entries  # as on most nights, and asked several times at every turn
+        on = [self.moved(entry) for entry in entries if entry.name not in self.off]
+        return tuple(on if self.once is None else [*on, self.once])
+
+    def moved(self, entry: Entry) -> Entry:
+        """The entry at the time that a person chose, as long as the config says what it said then."""
+        found = self.times.get(entry.name)
+        if found is None or found.instead_of != (entry.at, entry.own_times):
+            return entry
+        return replace(entry, at=found.at, own_times=())
+
+    def ban(self, track: Track, wall: datetime) -> None:
+        """Never again that track."""
+        self.bans.pop(track.uri, None)
+        self.bans[track.uri] = Ban(track.uri, track.title, wall, track.key)
+
+    def allowed(self, tracks: Iterable[Track]) -> list[Track]:
+        """The tracks that are not banned, under whatever name."""
+        if not self.bans:
+            return list(tracks)
+        keys = {ban.key for ban in self.bans.values()} - {None}
+        return [track for track in tracks if not (track.uri in self.bans or track.key in keys)]
+
+    @property
+    def set_aside(self) -> list[Death]:
+        """What is left out because the daemon died of it more than once, the latest one last."""
+        return [death for death in self.deaths.values() if death.is_fatal]
+
+    def is_fatal(self, uri: str) -> bool:
+        """Whether the daemon died of that track more than once."""
+        death = self.deaths.get(uri)
+        return death is not None and death.is_fatal
+
+    @property
+    def watched(self) -> Watched:
+        """What the library should look at more closely than others."""
+        keys = frozenset(ban.key for ban in self.bans.values() if ban.key is not None)
+        return Watched(frozenset(self.bans) | frozenset(self.deaths), keys)
+
+    def died_of(self, uri: str, place_s: float | None, wall: datetime) -> Death:
+        """The daemon died while that track was opened (None), or peacefully played, at about that place."""
+        known = self.deaths.pop(uri, Death(uri))
+        if place_s is None:
+            count, place_s = known.count + 1, known.place_s
+        elif known.place_s is not None and abs(place_s - known.place_s) <= SAME_PLACE_S:
+            count = max(DEATHS, known.count + 1)
+        else:
+            count = known.count
+        self.deaths[uri] = replace(known, count=count, place_s=place_s, at=wall)
+        return self.deaths[uri]
+
+    def acquit(self, uri: str, played_s: float) -> None:
+        """It has been played for so long without a death; what was set aside stays so until its file changes."""
+        death = self.deaths.get(uri)
+        if death is None or self.is_fatal(uri) or played_s < PEACEFUL_S:
+            return
+        if death.place_s is None or played_s > death.place_s + SAME_PLACE_S:
+            del self.deaths[uri]
+        else:
+            self.deaths[uri] = replace(death, count=0)
+
+    def look_at(self, tracks: Iterable[Track]) -> None:
+        """The library has looked: learn contents by their keys, and acquit what was set aside and has changed since."""
+        for track in (track for track in tracks if track.key is not None):
+            ban, death = self.bans.get(track.uri), self.deaths.get(track.uri)
+            if ban is not None and ban.key is None:
+                self.bans[track.uri] = replace(ban, key=track.key)
+            if death is not None and death.key is None:
+                self.deaths[track.uri] = replace(death, key=track.key)
+            elif death is not None and death.key != track.key:
+                del self.deaths[track.uri]
+
+    def is_skipped(self, planned: datetime) -> bool:
+        """Whether a start at that local time is to be left out."""
+        return self.skipped is not None and night_of(planned) == self.skipped
+
+    def use(self, wall: datetime) -> None:
+        """A session began."""
+        self.nights.add(night_of(wall))
+        self.nights = self._recent(wall)
+
+    def nights_used(self, wall: datetime) -> int:
+        """How many of the latest 30 nights had a session, this one included."""
+        return len(self._recent(wall))
+
+    def _recent(self, wall: datetime) -> set[date]:
+        last = tonight(wall)
+        first = last - timedelta(NIGHTS - 1)
+        return {night for night in self.nights if first <= night <= last}

@@ -1,0 +1,217 @@
+"""What is written down, so that a restart, a crash or a power cut forgets nothing that matters. Frozen; pure.
+
+Two kinds. *Documents* are small values, one for each field of `Kept`; a new one replaces the old one. *Entries* of the
+log are added and never changed: what was heard, which is also all that the rotation remembers (it hears the log again
+after a restart), and how sessions ended. What changed together is written together (`Batch`), or not at all.
+
+A document that cannot be read is left out with a warning, and the others hold: a ban must not be lost because the
+record of a session was written by another version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final, get_type_hints
+
+from player.core.clock import moved
+from player.core.settings.session import Entry, TimerMode, TimerSetting
+from player.session.memory.json_codec import as_text, from_text
+from player.session.memory.memory import Ban, Death, Memory, Moved
+from player.session.schedule.planner import Made
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The session that runs, as it can be brought back.
+
+    Attributes:
+        timer: the sleep timer as it was asked for; ``mode`` and ``left_s`` are that which runs: what ends it, and in
+            clock mode the seconds until silence.
+        age_s: how long it has lasted.
+        track: uri of the current track, None while there is none.
+        position_s: place in it.
+        sounded_s: how long it has sounded since it was opened, at this place or another one.
+        track_left_s: what is left of it, None where nobody knows.
+        following: uri of the track that follows, where that is decided.
+        wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set, and
+            ``boot`` names the boot that the other one counts from.
+        is_waiting: it was broken off before, and has not been brought back yet: nothing of it was playing.
+    """
+
+    why: str
+    playlist: str
+    volume: int
+    timer: TimerSetting
+    mode: TimerMode
+    left_s: float | None
+    fade_out_s: float
+    age_s: float
+    track: str | None
+    position_s: float
+    track_left_s: float | None
+    following: str | None
+    wall: datetime
+    boot_s: float
+    is_trusted: bool
+    boot: str = ""
+    is_waiting: bool = False
+    sounded_s: float = 0.0
+
+    @property
+    def opened_at_s(self) -> float:
+        """The place at which the track was opened."""
+        return self.position_s - self.sounded_s
+
+    @property
+    def ended(self) -> Ended:
+        """The part of the session before it was broken off, for the log."""
+        started = moved(self.wall, -self.age_s)
+        return Ended(started, self.why, self.playlist, round(self.age_s / 60, 1), "interrupted")
+
+    @property
+    def ends_boot_s(self) -> float | None:
+        """When it is silent, on the boot clock."""
+        return None if self.left_s is None else self.boot_s + self.left_s
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person chose for the next start; None where nobody did."""
+
+    playlist: str | None = None
+    volume: int | None = None
+    timer: TimerSetting | None = None
+    fade_out_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What a person changed in the schedule, when that was last, and which starts have been made."""
+
+    is_enabled: bool = True
+    off: frozenset[str] = frozenset()
+    skipped: date | None = None
+    times: tuple[tuple[str, Moved], ...] = ()
+    once: Entry | None = None
+    made: tuple[Made, ...] = ()
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All documents.
+
+    Attributes:
+        tries: how often the record has been taken up after a death; the store counts, see `player.ports.MemoryStore`.
+    """
+
+    record: Record | None = None
+    tries: int = 0
+    choices: Choices = Choices()
+    switches: Switches = Switches()
+    bans: tuple[Ban, ...] = ()
+    deaths: tuple[Death, ...] = ()
+    nights: frozenset[date] = frozenset()
+
+    def recall(self, memory: Memory) -> None:
+        """Put what was written down into a memory."""
+        switches = self.switches
+        memory.bans.update({ban.uri: ban for ban in self.bans})
+        memory.deaths.update({death.uri: death for death in self.deaths})
+        memory.nights.update(self.nights)
+        memory.off.update(switches.off)
+        memory.skipped, memory.once = switches.skipped, switches.once
+        memory.times.update(switches.times)
+        memory.changed_at = switches.changed_at
+
+
+RECORD: Final = "record"
+TRIES: Final = "tries"
+NAMES: Final = tuple(field.name for field in fields(Kept))
+
+
+class How(StrEnum):
+    """How a track came to be heard."""
+
+    OPENED = "opened"
+    """A session began with it."""
+    PLAYED = "played"
+    SKIPPED = "skipped"
+    """A person went on to another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One entry of the log: a track began to sound, or was skipped."""
+
+    at: datetime
+    playlist: str
+    uri: str
+    title: str
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One entry of the log: a session is over; ``problems`` were told in it."""
+
+    started: datetime
+    why: str
+    playlist: str
+    minutes: float
+    reason: str
+    problems: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written together: documents as JSON texts by name, and entries of the log."""
+
+    documents: Mapping[str, str]
+    heard: tuple[Heard, ...] = ()
+    ended: tuple[Ended, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was found at the start.
+
+    Attributes:
+        kept: the documents.
+        heard: the latest entries of the log, oldest first.
+        boot: names the time since the machine was switched on; empty where that cannot be told, which equals no other.
+        faults: a sentence for each thing that could not be read.
+        has_crashed: the daemon died by a fault of its own, and not because somebody killed it or pulled the plug.
+    """
+
+    kept: Kept = Kept()
+    heard: tuple[Heard, ...] = ()
+    boot: str = ""
+    faults: tuple[str, ...] = ()
+    has_crashed: bool = False
+
+
+def texts(kept: Kept, before: Kept | None = None) -> dict[str, str]:
+    """The documents as JSON texts, or only those that differ from what was before."""
+    return {
+        name: as_text(getattr(kept, name))
+        for name in NAMES
+        if before is None or getattr(kept, name) != getattr(before, name)
+    }
+
+
+def read_texts(found: Mapping[str, str]) -> tuple[Kept, tuple[str, ...]]:
+    """What `texts` made; a document that cannot be read is left out and told."""
+    hints = get_type_hints(Kept)
+    values, faults = {}, []
+    for name in NAMES:
+        if name not in found:
+            continue
+        try:
+            values[name] = from_text(hints[name], found[name], name)
+        except (ValueError, TypeError, OverflowError) as fault:
+            faults.append(f"what was remembered as {name!r} cannot be read and is left out: {fault}")
+    return Kept(**values), tuple(faults)

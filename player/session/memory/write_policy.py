@@ -1,0 +1,194 @@
+"""What is written down, and when: everything that must survive, and as few writes as possible. Main thread, pure.
+
+The state lies on an SD card, which wears out by writes, and a night has thousands of moments. So each thing is written
+as soon as it matters:
+
+- At once: a session that begins, stops, pauses or ends, a start of the schedule, bans, and tracks that are set aside.
+  Whoever stops a session and then pulls the plug must not hear it again.
+- Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
+  come to rest.
+- When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
+  gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
+
+The record of a session is therefore older than the sound, by up to 400 s. What follows from the time that has passed
+since, the place in the track among it, is worked out when it is read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from player.core.clock import Now
+from player.core.settings.session import TimerMode
+from player.core.states import State
+from player.core.token_bucket import Bucket
+from player.session.memory.records import NAMES, RECORD, Batch, Ended, Heard, Kept, Record, Switches, texts
+from player.session.memory.rotation import Rotation
+from player.session.outcome import Outcome
+from player.session.schedule.planner import Planner
+from player.session.session import Run
+from player.session.state import Keeper
+
+SOON_S: Final = 5.0
+SIGN_OF_LIFE_S: Final = 400.0
+BUCKET: Final = 10.0
+LARGE_STEP: Final = 4
+"""So many points of volume are a person's doing, not a level that sinks by itself."""
+MOST_ENTRIES: Final = 1000
+_AT_ONCE: Final = frozenset({"bans", "deaths", "tries"})
+
+
+def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now, before: Kept) -> Kept:
+    """All documents as they are now; what is as it was ``before`` is the very same object, and quickly compared."""
+    memory = keeper.memory
+    record = keeper.interrupted if keeper.run is None else _record(keeper.run, keeper.boot, now)
+    bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
+    nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
+    choices = before.choices if keeper.choices == before.choices else keeper.choices
+    return Kept(record, tries, choices, _switches(keeper, planner, before.switches), bans, deaths, nights)
+
+
+def _switches(keeper: Keeper, planner: Planner, before: Switches) -> Switches:
+    memory = keeper.memory
+    now = keeper.is_schedule_enabled, memory.skipped, memory.once, memory.changed_at, planner.made
+    was = before.is_enabled, before.skipped, before.once, before.changed_at, before.made
+    if now == was and memory.off == before.off and len(memory.times) == len(before.times) == 0:
+        return before
+    return Switches(
+        is_enabled=keeper.is_schedule_enabled,
+        off=frozenset(memory.off),
+        skipped=memory.skipped,
+        times=tuple(sorted(memory.times.items())),
+        once=memory.once,
+        made=planner.made,
+        changed_at=memory.changed_at,
+    )
+
+
+def _record(run: Run, boot: str, now: Now) -> Record | None:
+    """The session as it can be brought back; None while a person wants silence."""
+    if run.state not in {State.PLAYING, State.FADING_OUT}:
+        return None
+    programme, timer = run.programme, run.ending.timer
+    playing, following = programme.current, programme.following
+    return Record(
+        why=run.why,
+        playlist=programme.playlist.name,
+        volume=run.volume,
+        timer=run.ending.setting,
+        mode=timer.mode,
+        left_s=timer.remaining_s(now.boot_s) if timer.mode is TimerMode.CLOCK else None,
+        fade_out_s=run.ending.fade_out_s,
+        age_s=now.boot_s - run.started.boot_s + run.start.late_s,
+        track=None if playing is None else playing.track.uri,
+        position_s=0.0 if playing is None else playing.position_s,
+        track_left_s=programme.left_s,
+        following=None if following is None else following.uri,
+        wall=now.wall,
+        boot_s=now.boot_s,
+        is_trusted=now.trusted,
+        boot=boot,
+        sounded_s=0.0 if playing is None or not playing.is_sounding else playing.position_s - playing.item.start_s,
+    )
+
+
+class Notebook:
+    """Compares what is with what was written, and decides when to write.
+
+    Args:
+        written: what the store holds.
+    """
+
+    def __init__(self, written: Kept) -> None:
+        self._written = written
+        self._wrote_s = float("-inf")
+        self._is_pending = False
+        self._room = Bucket(BUCKET, 1.0 / SIGN_OF_LIFE_S)
+        self._heard: list[Heard] = []
+        self._ended: list[Ended] = []
+
+    @property
+    def written(self) -> Kept:
+        """What the store holds."""
+        return self._written
+
+    @property
+    def due_s(self) -> float | None:
+        """When what waits for a calm moment is written at the latest, on the boot clock; None where nothing waits."""
+        return self._wrote_s + SOON_S if self._is_pending else None
+
+    def note(self, keeper: Keeper, wall: datetime) -> None:
+        """Take what was heard and what ended since the last time."""
+        rotation: Rotation = keeper.rotation
+        if rotation.news:
+            titles = {uri: track.title for uri, track in keeper.tracks.items()}
+            self._heard += [Heard(wall, name, uri, titles.get(uri, uri), how) for name, uri, how in rotation.news]
+            del self._heard[:-MOST_ENTRIES]
+            rotation.news.clear()
+        self._ended += keeper.ended
+        keeper.ended.clear()
+
+    def write_what_is_due(self, kept: Kept, now_s: float, out: Outcome) -> None:
+        """Add a batch where it is time for one."""
+        is_calm = now_s - self._wrote_s >= SOON_S
+        changed = _changed(self._written, kept)
+        is_other = _standing(kept.record) != _standing(self._written.record)
+        is_other = is_other or ("switches" in changed and kept.switches.made != self._written.switches.made)
+        is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
+        if (
+            is_at_once
+            or (is_calm and self._is_soon(changed, kept.record))
+            or (is_calm and self._is_wanted(kept.record, now_s) and self._room.take(now_s))
+        ):
+            self._write(kept, now_s, out)
+
+    def write_all(self, kept: Kept, now_s: float, out: Outcome) -> None:
+        """The last words."""
+        if self._heard or self._ended or kept != self._written:
+            self._write(kept, now_s, out)
+
+    def _is_soon(self, changed: set[str], record: Record | None) -> bool:
+        if changed - {RECORD}:
+            return True
+        old = self._written.record
+        return old is not None and record is not None and _is_another_wish(old, record)
+
+    def _is_wanted(self, record: Record | None, now_s: float) -> bool:
+        if self._heard:
+            return True
+        old = self._written.record
+        if old is None or record is None:
+            return False
+        is_other = (old.track, old.following, old.volume) != (record.track, record.following, record.volume)
+        return is_other or now_s - self._wrote_s >= SIGN_OF_LIFE_S
+
+    def _write(self, kept: Kept, now_s: float, out: Outcome) -> None:
+        out.writes.append(Batch(texts(kept, self._written), tuple(self._heard), tuple(self._ended)))
+        self._written, self._wrote_s = kept, now_s
+        self._heard, self._ended = [], []
+
+
+def _changed(old: Kept, new: Kept) -> set[str]:
+    """The names of the documents that differ."""
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in NAMES)
+    return {name for name, before, now in pairs if before is not now and before != now}
+
+
+def _standing(record: Record | None) -> bool | None:
+    """Whether there is a session that could be brought back, and whether it is waiting for that."""
+    return None if record is None else record.is_waiting
+
+
+def _is_another_wish(old: Record, new: Record) -> bool:
+    """Whether a person has asked for something else since."""
+    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s) != (
+        new.why, new.playlist, new.timer, new.mode, new.fade_out_s,
+    ):  # fmt: skip
+        return True
+    if abs(old.volume - new.volume) >= LARGE_STEP:
+        return True
+    if old.track == new.track and abs(old.opened_at_s - new.opened_at_s) > 1.0:
+        return True  # a seek; the place would otherwise be worked out from where it was
+    ends = old.ends_boot_s, new.ends_boot_s
+    return ends[0] is not None and ends[1] is not None and abs(ends[0] - ends[1]) > 1.0

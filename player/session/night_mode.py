@@ -1,0 +1,68 @@
+"""What tightens while somebody falls asleep: the guard becomes strict, and the cap of the night comes into force.
+
+Main thread, standard library, pure. Both hang on nothing but the time since the session began, so they may be asked at
+any moment, and a reload counts at once. A session that was caught up with counts from when it should have begun: the
+sleeper did not wait for it.
+"""
+
+from __future__ import annotations
+
+from player.core.engine_orders import Guard
+from player.core.settings.safety import GuardMode
+from player.core.settings.session import Settings
+from player.core.units import format_duration
+from player.session.outcome import Outcome
+
+
+class Asleep:
+    """Watches the time of one session.
+
+    Args:
+        settings: what is in force; a reload puts others in their place.
+        began_s: when the session began, on the boot clock.
+    """
+
+    def __init__(self, settings: Settings, began_s: float) -> None:
+        self.settings = settings
+        self._began_s = began_s
+        self._ordered: Guard | None = None
+        self._told_max: int | None = None
+
+    def volume_max(self, now_s: float) -> int:
+        """The cap in force: of the night once it has come, otherwise the hard one."""
+        night_max = self._night_max(now_s)
+        return self.settings.volume.max if night_max is None else night_max
+
+    @property
+    def since_s(self) -> float:
+        """When somebody is taken to be asleep, on the boot clock."""
+        return self._began_s + self.settings.guard.asleep_after_s
+
+    def is_strict(self, now_s: float) -> bool:
+        """Whether the guard holds down whatever stands out by more than 6 dB, instead of 8."""
+        guard = self.settings.guard
+        return guard.mode is GuardMode.STRICT or now_s >= self.since_s
+
+    def due_s(self) -> list[float]:
+        """The instants at which something tightens, those that have passed included."""
+        night_cap = self.settings.volume.night_cap
+        after = [self.settings.guard.asleep_after_s] if night_cap is None else [
+            self.settings.guard.asleep_after_s, night_cap.after_s,
+        ]  # fmt: skip
+        return [self._began_s + after_s for after_s in after]
+
+    def tick(self, now_s: float, out: Outcome) -> None:
+        """Order the guard that is due, and tell of the cap when it has come."""
+        guard = Guard(self.is_strict(now_s))
+        if guard != self._ordered:
+            self._ordered = guard
+            out.order(guard)
+        night_max = self._night_max(now_s)
+        if night_max is not None and night_max != self._told_max:
+            asleep = format_duration(now_s - self._began_s)
+            out.tell("volume_capped", f"volume at most {night_max} from now on, {asleep} into the night", max=night_max)
+        self._told_max = night_max
+
+    def _night_max(self, now_s: float) -> int | None:
+        night_cap = self.settings.volume.night_cap
+        return night_cap.max if night_cap is not None and now_s >= self._began_s + night_cap.after_s else None

@@ -1,0 +1,319 @@
+"""The programme: which track a session plays, which one follows, and what to do when one cannot be played.
+
+Main thread, standard library, pure: time comes in, orders and news go out through an `Outcome`. It knows nothing of
+volume, timers or states; the session does.
+
+A file that fails is set aside and another one is taken at once, ahead of time where possible. A stream that drops is
+tried again after 2, 5 and 15 seconds before another track is taken. When nothing at all can be played there is one
+problem and silence, and all is tried again after a pause that grows to five minutes: a late share still makes a night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from player.core.engine_orders import Crossing, PlayItem, QueueItem
+from player.core.events import ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
+from player.core.settings.session import LimitSettings, Playlist, TimerMode
+from player.core.units import format_duration
+from player.session.outcome import Outcome
+from player.session.queue_item import Playing, item_of
+from player.session.track_selection import Choice
+
+STREAM_RETRIES_S: Final = (2.0, 5.0, 15.0)
+STREAM_STEADY_S: Final = 60.0
+"""A stream that played so long has earned its retries back."""
+FIRST_PAUSE_S: Final = 5.0
+LAST_PAUSE_S: Final = 300.0
+SHORTEST_TRACK_S: Final = 2.0
+"""Anything shorter is over before its slow rise can be heard; it is left out like a broken one."""
+BLENDABLE_S: Final = 20.0
+"""A shorter track cannot be blended into the next: 60 dB at 6 dB/s take ten seconds at each end."""
+REQUEUE_S: Final = 60.0
+"""The next track is opened 20 s ahead; until well before that its gain may still change."""
+SPREE: Final = 20
+"""So many failures in a row go at full speed; further ones are a second apart."""
+
+
+class Programme:
+    """The tracks of one session.
+
+    Args:
+        choice: chooses them.
+        ids: numbers for items, never used twice.
+    """
+
+    def __init__(self, choice: Choice, ids: Iterator[int]) -> None:
+        self.choice = choice
+        self.limits = LimitSettings()
+        """What the gains of tracks follow from; the keeper sets it."""
+        self.current: Playing | None = None
+        self.problem: str | None = None
+        self.is_over = False
+        """Everything that was to be played has been played."""
+        self.is_last = False
+        """Nothing may follow the current track (a timer to the end of the track)."""
+        self.retry_at_s: float | None = None
+        self._queued: Playing | None = None
+        self._rotation = choice.rotation
+        self._ids = ids
+        self._failures = 0
+        self._pause_s = FIRST_PAUSE_S
+        self._stream_tries: dict[str, int] = {}
+        self._retry_track: Track | None = None
+        self._told_short: set[str] = set()
+        self._titles: dict[int, Track] = {}
+
+    @property
+    def playlist(self) -> Playlist:
+        """What is played from."""
+        return self.choice.playlist
+
+    @property
+    def following(self) -> Track | None:
+        """What follows the current track, where that is decided."""
+        return None if self._queued is None else self._queued.track
+
+    @property
+    def left_s(self) -> float | None:
+        """What is left of the current track, None where nobody knows."""
+        return None if self.current is None else self.current.left_s
+
+    def track_of(self, item_id: int | None) -> Track | None:
+        """The track of an item that sounds or has sounded lately."""
+        return None if item_id is None else self._titles.get(item_id)
+
+    def begin(self, now_s: float, out: Outcome) -> None:
+        """Play a first track, blending it over whatever sounds; wait where the library has not looked yet."""
+        if self.choice.tracks is None:
+            out.reads.append(self.playlist.name)
+        else:
+            self._play_first(now_s, out)
+
+    def set_tracks(self, read: LibraryRead, now_s: float, out: Outcome) -> None:
+        """The library has looked (again)."""
+        self.choice.take(read)
+        if self.current is None and self._retry_track is None:
+            self._rotation.forgive()
+            self._play_first(now_s, out)
+        self._measure_queued(out)
+
+    def _play_first(self, now_s: float, out: Outcome) -> None:
+        """Go on where the session was broken off, or begin."""
+        place = self.choice.take_place()
+        if place is None:
+            self._play_another(now_s, out, Crossing.BLEND)
+        else:
+            self._play(place[0], out, Crossing.BLEND, start_s=place[1])
+
+    def _measure_queued(self, out: Outcome) -> None:
+        """Give what follows the gain that is known by now, while there is time enough that it has not been opened."""
+        queued, left_s = self._queued, self.left_s
+        if queued is None or left_s is None or left_s < REQUEUE_S:
+            return
+        track = next((track for track in self.choice.tracks or () if track.uri == queued.track.uri), None)
+        if track is not None and track.measured != queued.track.measured:
+            self._queued = self._playing(track)
+            out.order(QueueItem(self._queued.item))
+
+    def skip(self, out: Outcome, *, is_disliked: bool = True) -> bool:
+        """Go to another track now; False where there is none, and then nothing has changed."""
+        playing = self.current
+        if playing is not None and not playing.is_sounding:
+            if not self.choice.has_another(playing.track.uri):
+                return False
+            # asked again before the last choice was heard: that one was not wanted either
+            self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
+        track = self.choice.next()
+        if track is None:
+            return False
+        if playing is not None and playing.is_sounding and is_disliked:
+            self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
+        self._play(track, out, Crossing.SKIP)
+        return True
+
+    def leave_out(self, uri: str, out: Outcome) -> bool:
+        """A track was banned: play another one instead where it plays or follows; False where there is none."""
+        if self._queued is not None and self._queued.track.uri == uri:
+            self._queue_another(out)
+        if self.current is None or self.current.track.uri != uri:
+            return True
+        return self.skip(out, is_disliked=False)
+
+    def on_fault(self, reason: str, now_s: float, out: Outcome) -> None:
+        """The sound broke off in the middle of a track: it may be the track's doing, so another one is taken."""
+        if self.current is not None:
+            self._set_aside(self.current.track, reason, out)
+        self.current = self._queued = None
+        self._play_another(now_s, out, Crossing.BLEND)
+
+    def play_on(self, out: Outcome) -> None:
+        """The engine dropped the tracks: play the current one from where it was."""
+        if self.current is not None:
+            start_s = 0.0 if self.current.track.is_stream else self.current.position_s
+            self._play(self.current.track, out, Crossing.BLEND, start_s=start_s)
+
+    def seek(self, position_s: float, out: Outcome) -> None:
+        """Play the current track from another place."""
+        assert self.current is not None
+        duration_s = self.current.duration_s
+        self._play(self.current.track, out, Crossing.SKIP, start_s=position_s)
+        self.current.duration_s = duration_s
+
+    def end_with(self, mode: TimerMode, out: Outcome) -> None:
+        """Let nothing follow the current track, or each track once more, or go on for ever."""
+        before = self.is_last, self.choice.is_once
+        self.is_last, self.choice.is_once = mode is TimerMode.END_OF_TRACK, mode is TimerMode.END_OF_PLAYLIST
+        if before != (self.is_last, self.choice.is_once) and self.current is not None and self.current.is_sounding:
+            self._queue_another(out)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a timer to the end of track or playlist ends with the current track."""
+        return self.is_last or (self.choice.is_once and self._queued is None and self.choice.tracks is not None)
+
+    def on_started(self, report: ItemStarted, out: Outcome) -> None:
+        """A track began to sound: it is the current one now, and what follows it is chosen."""
+        playing = self._by_id(report.item_id)
+        if playing is None:
+            return
+        if playing is self._queued:
+            self._queued = None
+        playing.duration_s = report.duration_s
+        playing.position_s = playing.item.start_s
+        playing.is_sounding = True
+        self.current = playing
+        self._titles = {**{key: self._titles[key] for key in list(self._titles)[-3:]}, playing.item.id: playing.track}
+        if report.duration_s is None or report.duration_s >= SHORTEST_TRACK_S:
+            self.problem = None
+            self._failures = 0
+            self._pause_s = FIRST_PAUSE_S
+        track = playing.track
+        self._rotation.mark_played(self.playlist.name, track.uri)
+        out.tell("track_started", f"track {track.title}", track=track.title, uri=track.uri, playlist=self.playlist.name)
+        self._mind_the_length(playing, out)
+        self._queue_another(out)
+
+    def _mind_the_length(self, playing: Playing, out: Outcome) -> None:
+        """Tell of tracks that are too short for slow fades, and take none of two seconds again."""
+        length_s, track = playing.duration_s, playing.track
+        if length_s is None or length_s >= BLENDABLE_S or track.is_stream:
+            return
+        if length_s < SHORTEST_TRACK_S:
+            self._set_aside(track, f"too short to be played softly ({format_duration(length_s)})", out)
+        elif track.uri not in self._told_short:
+            self._told_short.add(track.uri)
+            text = f"{track.title} lasts {format_duration(length_s)}; below 20s a track only fades in and out"
+            out.tell("track_too_short", text, track=track.title, uri=track.uri)
+
+    def on_progress(self, report: Progressed) -> None:
+        """Where the current track is."""
+        playing = self.current
+        if playing is not None and playing.item.id == report.item_id:
+            playing.position_s = report.position_s
+            if playing.track.is_stream and report.position_s > STREAM_STEADY_S:
+                self._stream_tries.pop(playing.track.uri, None)
+
+    def on_ended(self, report: ItemEnded, now_s: float, out: Outcome) -> None:
+        """A track is over; of the current one that matters only where it is a stream, which should have no end."""
+        playing = self.current
+        if report.faults and (damaged := self._titles.get(report.item_id)) is not None:
+            text = f"{damaged.uri} is damaged in {report.faults} places; they were silenced"
+            out.tell("track_damaged", text, track=damaged.title, uri=damaged.uri, places=report.faults)
+        if playing is not None and playing.item.id == report.item_id and playing.track.is_stream:
+            self._retry_stream(playing.track, "the stream ended", now_s, out)
+
+    def on_failed(self, report: ItemFailed, now_s: float, out: Outcome) -> None:
+        """A track could not be opened or broke off: one warning that names it, and another one instead."""
+        playing = self._by_id(report.item_id)
+        if playing is None:
+            return
+        if playing.track.is_stream and playing is self.current:
+            self._retry_stream(playing.track, report.reason, now_s, out)
+            return
+        self._set_aside(playing.track, report.reason, out)
+        if playing is self._queued:
+            self._queued = None
+            self._queue_another(out)
+        elif self._queued is None:
+            self.current = None
+            self._play_another(now_s, out, Crossing.BLEND)
+
+    def on_dry(self, now_s: float, out: Outcome) -> None:
+        """Nothing sounds and nothing is queued."""
+        if self.is_last:
+            self.is_over = True
+        elif self.retry_at_s is None and self.choice.tracks is not None:
+            self.current = None
+            self._play_another(now_s, out, Crossing.BLEND)
+
+    def on_tick(self, now_s: float, out: Outcome) -> None:
+        """Try again what was put off."""
+        if self.retry_at_s is None or now_s < self.retry_at_s:
+            return
+        self.retry_at_s = None
+        if self._retry_track is not None:
+            track, self._retry_track = self._retry_track, None
+            self._play(track, out, Crossing.BLEND)
+            return
+        self._rotation.forgive()
+        out.reads.append(self.playlist.name)
+        self._play_another(now_s, out, Crossing.BLEND)
+
+    def _by_id(self, item_id: int) -> Playing | None:
+        return next((one for one in (self.current, self._queued) if one is not None and one.item.id == item_id), None)
+
+    def _playing(self, track: Track, start_s: float = 0.0) -> Playing:
+        item = item_of(track, next(self._ids), start_s, self.playlist, self.limits)
+        return Playing(item, track, position_s=start_s)
+
+    def _play(self, track: Track, out: Outcome, crossing: Crossing, start_s: float = 0.0) -> None:
+        self.current = self._playing(track, start_s)
+        self._queued = self.retry_at_s = self._retry_track = None
+        out.order(PlayItem(self.current.item, crossing))
+
+    def _play_another(self, now_s: float, out: Outcome, crossing: Crossing) -> None:
+        track = self.choice.next()
+        if track is not None and self._failures < SPREE:
+            self._play(track, out, crossing)
+        elif track is not None:
+            self._retry_track = track
+            self.retry_at_s = now_s + 1.0
+        elif self.choice.has_finished:
+            self.is_over = True
+        else:
+            self._give_up_for_now(now_s)
+
+    def _give_up_for_now(self, now_s: float) -> None:
+        self.current = None
+        self.problem = f"playlist {self.playlist.name!r} has nothing that can be played"
+        self.retry_at_s = now_s + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
+
+    def _queue_another(self, out: Outcome) -> None:
+        # nothing waits behind a stream: when it drops, it is the stream itself that is tried again first
+        is_stream = self.current is not None and self.current.track.is_stream
+        track = None if self.is_last or is_stream else self.choice.next()
+        self._queued = None if track is None else self._playing(track)
+        out.order(QueueItem(None if self._queued is None else self._queued.item))
+
+    def _set_aside(self, track: Track, reason: str, out: Outcome) -> None:
+        self._failures += 1
+        self._rotation.mark_failed(track.uri)
+        text = f"left out {track.uri}: {reason}"
+        out.tell("track_skipped_over", text, track=track.title, uri=track.uri, reason=reason)
+
+    def _retry_stream(self, track: Track, reason: str, now_s: float, out: Outcome) -> None:
+        tries = self._stream_tries.get(track.uri, 0)
+        self._queued = None
+        out.order(QueueItem(None))
+        if tries < len(STREAM_RETRIES_S):
+            self._stream_tries[track.uri] = tries + 1
+            self._retry_track = track
+            self.retry_at_s = now_s + STREAM_RETRIES_S[tries]
+            return
+        self._stream_tries.pop(track.uri, None)
+        self._set_aside(track, reason, out)
+        self.current = None
+        self._play_another(now_s, out, Crossing.BLEND)

@@ -1,0 +1,87 @@
+"""What the schedule will start next, of all entries and of each. Main thread, standard library, pure.
+
+It is asked at every turn, and working it out means looking through days of entries; so it is remembered until the next
+start has come, or until clock, zone, entries or a skipped night have moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Final
+
+from player.core.settings.safety import RestNights
+from player.core.settings.session import ONCE, Entry, Settings
+from player.session.memory.memory import Memory
+from player.session.schedule.planner import next_start
+from player.session.schedule.rest_nights import rests_at
+
+LOOK_AGAIN_S: Final = 24 * 3600.0
+"""Where nothing starts within the horizon it is looked for again after a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """The next start, and that of each entry by name, as found at an instant; it holds for the seconds between
+    ``from_s`` and ``until_s`` of the wall clock, as counted by `datetime.timestamp`.
+    """
+
+    key: tuple[object, ...]
+    zone: tzinfo | None
+    from_s: float
+    until_s: float
+    first: tuple[Entry, datetime] | None
+    each: Mapping[str, datetime | None]
+
+    def holds(self, key: tuple[object, ...], wall: datetime) -> bool:
+        """Whether it is still so, for what it was asked with and at this instant."""
+        return wall.tzinfo is self.zone and self.from_s <= wall.timestamp() < self.until_s and key == self.key
+
+
+class Preview:
+    """Looks ahead in the schedule."""
+
+    def __init__(self) -> None:
+        self._found: Coming | None = None
+
+    def look(self, entries: tuple[Entry, ...], memory: Memory, settings: Settings, wall: datetime) -> Coming:
+        """What comes after an aware local time, of the entries that are switched on."""
+        key = (entries, memory.skipped, settings.rest_nights)
+        if self._found is None or not self._found.holds(key, wall):
+
+            def start(among: Sequence[Entry]) -> tuple[Entry, datetime] | None:
+                """The next start that is not left out."""
+                found = next_start(among, wall)
+                while found is not None and why_not(*found, memory, settings) is not None:
+                    found = next_start(among, found[1])
+                return found
+
+            each = {entry.name: start([entry]) for entry in entries}
+            first, from_s = start(entries), wall.timestamp()
+            until_s = from_s + LOOK_AGAIN_S if first is None else first[1].timestamp()
+            starts = {name: found and found[1] for name, found in each.items()}
+            self._found = Coming(key, wall.tzinfo, from_s, until_s, first, starts)
+        return self._found
+
+
+def why_not(entry: Entry, planned: datetime, memory: Memory, settings: Settings) -> str | None:
+    """Why an entry does not start at a local time of its own; None where it does. What was planned by hand does."""
+    if entry.name == ONCE:
+        return None
+    if memory.is_skipped(planned):
+        return "this night is skipped"
+    rests = _resting(entry, planned, settings)
+    return "this is a rest night" if rests is not None and rests.playlist is None else None
+
+
+def playlist_of(entry: Entry, planned: datetime, settings: Settings) -> str | None:
+    """The name of what an entry plays at a local time of its own; None for nothing, in a rest night."""
+    rests = _resting(entry, planned, settings)
+    return entry.playlist or settings.first_playlist if rests is None else rests.playlist
+
+
+def _resting(entry: Entry, planned: datetime, settings: Settings) -> RestNights | None:
+    """What a rest night asks for, where the start lies in one."""
+    is_resting = entry.name != ONCE and rests_at(planned, settings.rest_nights)
+    return settings.rest_nights if is_resting else None

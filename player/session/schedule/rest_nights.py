@@ -1,0 +1,47 @@
+"""Rest nights: the same sounds every night wear off, so a night of every week may do without. Main thread; pure.
+
+Which nights they are is drawn from the week itself, so it is the same after a restart and differs from week to week.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from player.core.settings.safety import RestNights
+from player.session.memory.memory import night_of, tonight
+
+TOLD_FROM: Final = 18
+"""From this hour on it is said that the night after this one is a rest night."""
+
+
+def is_rest(night: date, rests: RestNights | None) -> bool:
+    """Whether a night, named by the date on which it begins, is one of those of its week."""
+    if rests is None:
+        return False
+    year, week, weekday = night.isocalendar()
+    chosen = random.Random(f"{year}-{week}").sample(range(1, 8), rests.per_week)  # noqa: S311 - variety, no secret
+    return weekday in chosen
+
+
+def rests_at(planned: datetime, rests: RestNights | None) -> bool:
+    """Whether a start at that local time lies in a rest night."""
+    return is_rest(night_of(planned), rests)
+
+
+class RestTeller:
+    """Says the evening before that a rest night is coming, once for each."""
+
+    def __init__(self) -> None:
+        self._told: date | None = None
+
+    def coming(self, wall: datetime, rests: RestNights | None) -> date | None:
+        """The rest night that is to be announced now; None where there is none, or it has been."""
+        if rests is None or wall.hour < TOLD_FROM:
+            return None
+        night = tonight(wall) + timedelta(days=1)
+        if night == self._told or not is_rest(night, rests):
+            return None
+        self._told = night
+        return night

@@ -1,0 +1,119 @@
+"""The sleep timer: what ends a session, as a frozen value and what can be asked of it. Pure; any thread.
+
+The end is an absolute moment on the boot clock, so it depends on neither tracks nor pauses nor on a wall clock that is
+set; a session that starts late simply has its timer started in the past, and ends when it was planned to. The end is
+the moment of silence: the fade lies before it. Whatever the timer says, a session has a last moment that nothing moves:
+whoever switches the timer off and sleeps in a chair for a week does not get a week of rain.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from player.core.settings.session import MAX_TIMER_S, TimerMode, TimerSetting
+
+SHORTEST_S: Final = 1.0
+"""A timer that is shortened to less than this ends now; no shorter one can be set either."""
+
+
+@dataclass(frozen=True, slots=True)
+class SleepTimer:
+    """A sleep timer that runs.
+
+    Attributes:
+        mode: what ends the session.
+        deadline_boot_s: the moment of silence on the boot clock; in clock mode only, otherwise None.
+        fade_from_boot_s: the final fade does not begin before this moment, however long it is meant to be.
+        latest_boot_s: it is silent then in any case.
+        held_at_s: it stands still since then (a pause that holds it); None while it runs.
+    """
+
+    mode: TimerMode
+    deadline_boot_s: float | None = None
+    fade_from_boot_s: float = 0.0
+    latest_boot_s: float = math.inf
+    held_at_s: float | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.mode is TimerMode.CLOCK) == (self.deadline_boot_s is not None), self
+
+    @classmethod
+    def start(cls, setting: TimerSetting, now_s: float, latest_boot_s: float = math.inf) -> SleepTimer:
+        """The timer that was asked for, counted from ``now_s`` on the boot clock."""
+        if setting.duration_s is None:
+            return cls(setting.mode, latest_boot_s=latest_boot_s)
+        return cls(setting.mode, now_s + setting.duration_s, now_s, latest_boot_s)
+
+    def extend(self, by_s: float, now_s: float) -> SleepTimer:
+        """Silence so much later, or earlier when negative; never in the past and never more than 24 hours from now.
+
+        Without a deadline (off, end of track) an extension sets one, counted from now; there is nothing to shorten, so
+        a negative one changes nothing. A level that is being kept (see `refade`) is kept for half of what then remains.
+        """
+        if self.deadline_boot_s is None and by_s <= 0.0:
+            return self
+        left_s = (self._own_left_s(now_s) or 0.0) + by_s
+        left_s = min(left_s, MAX_TIMER_S) if left_s >= SHORTEST_S else 0.0
+        held_at_s = None if self.held_at_s is None else now_s
+        extended = SleepTimer(TimerMode.CLOCK, now_s + left_s, now_s, self.latest_boot_s, held_at_s)
+        return extended.refade(now_s) if self.fade_from_boot_s > now_s else extended
+
+    def refade(self, now_s: float) -> SleepTimer:
+        """After a person set a level during the fade: keep it for half of what remains, then fade; the end stands."""
+        left_s = self.remaining_s(now_s)
+        return self if left_s is None else replace(self, fade_from_boot_s=now_s + left_s / 2)
+
+    def hold(self, now_s: float) -> SleepTimer:
+        """Stand still, but for the last moment of all."""
+        return self if self.deadline_boot_s is None or self.held_at_s is not None else replace(self, held_at_s=now_s)
+
+    def release(self, now_s: float) -> SleepTimer:
+        """Run on with what was left."""
+        if self.held_at_s is None or self.deadline_boot_s is None:
+            return self
+        by_s = now_s - self.held_at_s
+        return replace(
+            self,
+            deadline_boot_s=self.deadline_boot_s + by_s,
+            fade_from_boot_s=self.fade_from_boot_s + by_s,
+            held_at_s=None,
+        )
+
+    @property
+    def is_last_moment(self) -> bool:
+        """Whether it is not a person's wish that ends the session, but the longest time that any may last."""
+        return self.deadline_boot_s is None or self.latest_boot_s < self.deadline_boot_s
+
+    def fade_starts_at(self, fade_out_s: float, now_s: float) -> float | None:
+        """When a fade of so many seconds begins, on the boot clock; None where nothing sets an end.
+
+        A fade longer than the timer is clamped to it: it then begins with the timer.
+        """
+        own_s = math.inf if self.deadline_boot_s is None else self.deadline_boot_s
+        if self.held_at_s is not None:
+            own_s += now_s - self.held_at_s
+        end_s = min(own_s, self.latest_boot_s)
+        return None if math.isinf(end_s) else min(end_s, max(end_s - fade_out_s, self.fade_from_boot_s))
+
+    def is_fade_due(self, fade_out_s: float, now_s: float) -> bool:
+        """Whether a fade of so many seconds should have begun."""
+        starts_s = self.fade_starts_at(fade_out_s, now_s)
+        return starts_s is not None and now_s >= starts_s
+
+    def remaining_s(self, now_s: float) -> float | None:
+        """Seconds until silence, 0 once it is due; None where nothing sets an end."""
+        own_s = self._own_left_s(now_s)
+        left_s = min(math.inf if own_s is None else own_s, self.latest_boot_s - now_s)
+        return None if math.isinf(left_s) else max(0.0, left_s)
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it should be silent now."""
+        return self.remaining_s(now_s) == 0.0
+
+    def _own_left_s(self, now_s: float) -> float | None:
+        """What is left of what a person asked for."""
+        if self.deadline_boot_s is None:
+            return None
+        return max(0.0, self.deadline_boot_s - (now_s if self.held_at_s is None else self.held_at_s))

@@ -1,0 +1,39 @@
+"""What a session came to, counted while it runs and told in one line when it is over. Main thread, pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from player.core.events import News
+from player.core.units import counted, format_duration
+from player.session.guard_report import Taming
+from player.session.outcome import Outcome
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one session: tracks that began, problems that were told, batches that were written."""
+
+    tracks: int = 0
+    problems: int = 0
+    writes: int = 0
+
+    def take(self, out: Outcome) -> None:
+        """Count what one turn of the session came to."""
+        types = [event.type for event in out.events if isinstance(event, News)]
+        self.tracks += types.count("track_started")
+        self.problems += types.count("problem")
+        self.writes += len(out.writes)
+
+    def line(self, played_s: float, reason: str, what: str, taming: Taming) -> str:
+        """The night in one line; ``what`` is the playlist and when it began."""
+        held = "nothing held down" if taming.largest_db is None else (
+            f"{_counted(taming.count, 'surprise')} held down, by {taming.largest_db:g} dB at most"
+        )  # fmt: skip
+        parts = [what, _counted(self.tracks, "track"), held, _counted(self.problems, "problem")]
+        told = ", ".join([*parts, _counted(self.writes, "write")])
+        return f"session ended after {format_duration(played_s)} ({reason}): {told}"
+
+
+def _counted(count: int, word: str) -> str:
+    return counted(count, word) if count else f"no {word}s"

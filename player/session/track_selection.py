@@ -1,0 +1,122 @@
+"""Which track comes next: where a session was broken off, then what its playlist always opens with, then the rotation.
+
+Main thread, standard library, pure. Asking changes nothing; what is heard is told to the rotation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from player.core.events import LibraryRead, Track
+from player.core.settings.session import Order, Playlist
+from player.session.memory.rotation import Rotation
+
+NEAR_THE_END_S: Final = 30.0
+"""Less of a track is not worth coming back to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session was broken off.
+
+    Attributes:
+        uri: in which track.
+        position_s: where in it, when that was last written down.
+        by_now_s: where it would be by now, had it gone on; used where the track's length is known.
+        following: what was to follow that track.
+        suspects: tracks that may have crashed the decoder; they are left out for a while, and another one is taken.
+    """
+
+    uri: str
+    position_s: float
+    by_now_s: float
+    following: str | None = None
+    suspects: tuple[str, ...] = ()
+
+
+class Choice:
+    """Chooses from one playlist.
+
+    Args:
+        playlist: what to choose from; a reload puts another one in its place.
+        rotation: remembers what was heard.
+        rng: seeded randomness for shuffling.
+
+    Attributes:
+        tracks: what the library found in it; None where it has not looked yet.
+        opening: what a session begins with, in this order.
+        has_opening: a session begins here; one that merely changes its playlist does not open the night again.
+        place: where to go on first.
+        is_once: each track is played once, and then it is over.
+    """
+
+    def __init__(self, playlist: Playlist, rotation: Rotation, rng: random.Random) -> None:
+        self.playlist = playlist
+        self.rotation = rotation
+        self.tracks: tuple[Track, ...] | None = None
+        self.opening: tuple[Track, ...] = ()
+        self.has_opening = True
+        self.place: Place | None = None
+        self.is_once = False
+        self._rng = rng
+
+    def take(self, read: LibraryRead) -> None:
+        """The library has looked."""
+        self.tracks = read.tracks
+        self.opening = read.opening if self.has_opening else ()
+
+    def take_place(self) -> tuple[Track, float] | None:
+        """Once, where to go on: a track and a place in it. None where there is nothing to go on with."""
+        place, self.place = self.place, None
+        if place is None:
+            return None
+        for uri in place.suspects:
+            self.rotation.mark_failed(uri)
+        track = self._usable(place.uri)
+        if track is None:
+            return None
+        if track.is_stream:
+            return track, 0.0
+        if track.measured is None:
+            return track, place.position_s
+        if place.by_now_s < track.measured.duration_s - NEAR_THE_END_S:
+            return track, place.by_now_s
+        following = None if place.following is None else self._usable(place.following)
+        return None if following is None else (following, 0.0)
+
+    def _usable(self, uri: str) -> Track | None:
+        """The track of that name, where there is one that may be played."""
+        track = next((track for track in (*self.opening, *(self.tracks or ())) if track.uri == uri), None)
+        return track if track is not None and self.rotation.is_usable(track) else None
+
+    def has_another(self, uri: str) -> bool:
+        """Whether `next` would still find a track once that one has been heard."""
+        heard = {uri}
+        usable = self.rotation.usable(self.tracks or ())
+        if self.is_once or self.playlist.order is Order.ONCE:
+            heard |= {track.uri for track in usable if self.rotation.was_heard(self.playlist.name, track.uri)}
+        elif usable:
+            return True
+        opening = [track for track in self.opening if self.rotation.is_usable(track)]
+        heard |= {track.uri for track in opening if self.rotation.was_heard(self.playlist.name, track.uri)}
+        return any(track.uri not in heard for track in (*opening, *usable))
+
+    def next(self) -> Track | None:
+        """The track to play next; None where there is none."""
+        for track in self.opening:
+            if not self.rotation.was_heard(self.playlist.name, track.uri) and self.rotation.is_usable(track):
+                return track
+        tracks: Sequence[Track] = self.tracks or ()
+        if self.is_once:
+            usable = self.rotation.usable(tracks)
+            tracks = [track for track in usable if not self.rotation.was_heard(self.playlist.name, track.uri)]
+        return self.rotation.next_track(self.playlist.name, self.playlist.order, tracks, self._rng)
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether all that is to be played once has been."""
+        order = Order.ONCE if self.is_once else self.playlist.order
+        return self.rotation.has_finished(self.playlist.name, order, self.tracks or ())

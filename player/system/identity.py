@@ -1,0 +1,43 @@
+"""Who this speaker is, whatever it is called: what homes know it by. Main thread, at start.
+
+The machine's id must not be shown (machine-id(5)), so it is hashed; the state directory is hashed with it, because two
+speakers of one machine have two of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import socket
+from pathlib import Path
+from typing import Final
+
+from player.core.settings.discovery import Identity
+
+_MACHINE_ID: Final = Path("/etc/machine-id")
+_MODEL: Final = Path("/proc/device-tree/model")
+"""What a board calls itself, as in "Raspberry Pi 4 Model B Rev 1.4"; other machines have no such file."""
+
+
+def machine_id() -> str:
+    """An id of this machine that stays; its host name where it has no machine id."""
+    try:
+        found = _MACHINE_ID.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    return found or socket.gethostname()
+
+
+def identity_of(state_dir: Path) -> Identity:
+    """The identity of the speaker that keeps its memory in this directory."""
+    seed = "\0".join((machine_id(), str(state_dir)))
+    return Identity(f"lull_{hashlib.sha256(seed.encode()).hexdigest()[:12]}", hardware())
+
+
+def hardware() -> str:
+    """What the board calls itself, or the processor's architecture."""
+    try:
+        found = _MODEL.read_text(encoding="utf-8").strip("\0 \n")
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    return found or platform.machine()

@@ -1,0 +1,207 @@
+"""Logging: to the journal with fields when systemd started us, otherwise plain lines with the time on stderr.
+
+Any thread may log; handlers carry the standard library's lock. The audio thread does not log. ``extra={"lull": {…}}``
+on a record becomes journal fields: ``event`` is LULL_EVENT, ``playlist`` LULL_PLAYLIST, and so on, so that
+``journalctl LULL_EVENT=session_started`` finds every start of a session. What the logger ``lull`` itself says is news
+and always said; everything else (libVLC, paho, the adapters) is said once and then counted (`player.system.log_dedup`),
+and rationed (`player.system.log_quota`), so that no noise fills a journal on an SD card. libVLC and the codecs are
+heard through `player.system.native_logs`; what foreign libraries say begins with their names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TextIO, TypeAlias
+
+from player.core.clock import Clock, SystemClock
+from player.core.units import format_duration
+from player.system.log_dedup import REPEAT_WINDOW_S, Message, Repeats
+from player.system.log_quota import Rations
+from player.system.systemd import send_to_journal
+
+IDENTIFIER: Final = "lull"
+NEWS_LOGGER: Final = "lull"
+PAHO_LOGGER: Final = "lull.mqtt.paho"
+FIELD_LENGTH: Final = 64
+"""The longest name of a field that the journal accepts."""
+_CLEAR_LINE: Final = "\r\x1b[2K"
+
+Send: TypeAlias = Callable[[str, Mapping[str, str]], None]
+
+
+def set_up(*, is_verbose: bool = False, warnings_only: bool = False) -> None:
+    """Send all logging to where it belongs; called again, the new set-up replaces the old one.
+
+    Without ``is_verbose`` foreign libraries are heard from warnings on.
+    """
+    own_level = logging.DEBUG if is_verbose else logging.WARNING if warnings_only else logging.INFO
+    handler = make_handler(sys.stderr, SystemClock(), send_to_journal)
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if isinstance(old, OnceHandler)]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG if is_verbose else logging.WARNING)
+    logging.getLogger(NEWS_LOGGER).setLevel(own_level)
+    paho = logging.getLogger(PAHO_LOGGER)
+    if not paho.filters:
+        paho.addFilter(_name_paho)
+
+
+def _name_paho(record: logging.LogRecord) -> bool:
+    """Say that it is paho, which it does not; and pass over what it calls an error at the end of each connection."""
+    text = _text_of(record)
+    record.msg, record.args = f"paho: {text}", None
+    return not text.startswith("Client is not connected")
+
+
+def make_handler(stream: TextIO, clock: Clock, send: Send) -> OnceHandler:
+    """The handler for a process whose stderr is ``stream``."""
+    if leads_to_journal(stream):
+        return OnceHandler(JournalHandler(stream, send), clock)
+    plain = logging.StreamHandler(stream)
+    plain.setFormatter(PlainFormatter(_CLEAR_LINE if stream.isatty() else ""))
+    return OnceHandler(plain, clock)
+
+
+def leads_to_journal(stream: TextIO) -> bool:
+    """Whether the stream is the one that systemd connected to the journal: JOURNAL_STREAM is its device:inode.
+
+    The variable alone proves nothing: it is inherited by whoever is started with stderr sent elsewhere.
+    """
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, str]:
+    """The journal's fields of a record, without the message."""
+    fields = {
+        "PRIORITY": str(_priority(record.levelno)),
+        "SYSLOG_IDENTIFIER": IDENTIFIER,
+        "LOGGER": record.name,
+        "THREAD_NAME": str(record.threadName),
+        "CODE_FILE": record.pathname,
+        "CODE_LINE": str(record.lineno),
+        "CODE_FUNC": str(record.funcName),
+    }
+    for key, value in getattr(record, "lull", {}).items():
+        if value is not None:
+            fields[_field_name(key)] = value if isinstance(value, str) else json.dumps(value, default=str)
+    return fields
+
+
+def _field_name(key: str) -> str:
+    return ("LULL_" + re.sub(r"[^A-Z0-9]", "_", key.upper()))[:FIELD_LENGTH]
+
+
+def _priority(level: int) -> int:
+    """The syslog priority of a logging level: 7 debug, 6 info, 4 warning, 3 error, 2 critical."""
+    steps = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+    return next((priority for lowest, priority in steps if level >= lowest), 7)
+
+
+class JournalHandler(logging.Handler):
+    """Writes records natively; one that the journal does not take goes to stderr, which the journal reads too."""
+
+    def __init__(self, stream: TextIO, send: Send) -> None:
+        super().__init__()
+        self._stream = stream
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; logging never raises."""
+        try:
+            message = self.format(record)
+            self._send(message, fields_of(record))
+        except OSError:
+            self._write_line(record.levelno, message)
+        except (TypeError, ValueError):  # a text and arguments that do not fit: said in the standard library's way
+            self.handleError(record)
+
+    def _write_line(self, level: int, message: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # stderr is gone as well: nobody is left to be told
+            # "<4>" at the start of a line is its priority: sd-daemon(3)
+            self._stream.write(f"<{_priority(level)}>{' '.join(message.splitlines())}\n")
+            self._stream.flush()
+
+
+class PlainFormatter(logging.Formatter):
+    """``2026-01-15 22:30:00 warning: text``; the level is named from warnings on.
+
+    Args:
+        before: put in front, to wipe the live line that a terminal may show.
+    """
+
+    def __init__(self, before: str = "") -> None:
+        super().__init__("%(message)s")
+        self._before = before
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback where there is one."""
+        level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        return f"{self._before}{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {level}{super().format(record)}"
+
+
+def _text_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # a text and arguments that do not fit; the inner handler says so
+        return str(record.msg)
+
+
+class OnceHandler(logging.Handler):
+    """Passes records on to another handler, each text once, and so many of each source at most.
+
+    The counts of what was not said follow with the first record after ten minutes.
+
+    Args:
+        inner: who writes; closed with this one.
+        clock: tells how long ago a text was said.
+    """
+
+    def __init__(self, inner: logging.Handler, clock: Clock) -> None:
+        super().__init__()
+        self._inner = inner
+        self._clock = clock
+        self._repeats = Repeats()
+        self._rations = Rations()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it, or count it."""
+        now_s = self._clock.now().boot_s
+        self._say_counts(now_s)
+        message, name = Message(record.name, record.levelno, _text_of(record)), record.name
+        if name == NEWS_LOGGER or (self._repeats.is_new(message, now_s) and self._rations.take(name, now_s)):
+            self._inner.handle(record)
+
+    def close(self) -> None:
+        """Say the counts that are still owed, and let go of the other handler."""
+        self._say_counts(float("inf"))
+        self._inner.close()
+        super().close()
+
+    def _say_counts(self, now_s: float) -> None:
+        within = format_duration(REPEAT_WINDOW_S)
+        for message, times in self._repeats.take_counts(now_s):
+            if message.logger == NEWS_LOGGER or self._rations.take(
+                message.logger, min(now_s, self._clock.now().boot_s)
+            ):
+                text = f"{message.text} (came {times} more times within {within})"
+                self._say(message.logger, message.level, text, {"repeats": times})
+        for source, count in self._rations.take_counts(now_s):
+            text = f"{source}: {count} more messages of other kinds were left out within {within}"
+            self._say(source, logging.WARNING, text, {"left_out": count})
+
+    def _say(self, logger: str, level: int, text: str, fields: dict[str, Any]) -> None:
+        values: dict[str, Any] = {"name": logger, "levelno": level, "msg": text}
+        values |= {"levelname": logging.getLevelName(level), "lull": fields}
+        self._inner.handle(logging.makeLogRecord(values))

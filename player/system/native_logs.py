@@ -1,0 +1,80 @@
+"""What C libraries write, as lines of the log: libVLC's own log, and whatever its codecs put on stderr themselves.
+
+Nothing native ever calls Python here. The libraries write into a pipe, as into a file, on their own threads; one thread
+of ours for each pipe, ``lull-overheard``, reads lines and logs them under the library's name, where they are said once,
+counted and rationed like all noise (`player.system.logging_setup`). (libVLC's log callback would hand over a C argument
+list that Python cannot read portably, on threads that may still talk while the interpreter goes down.)
+
+A writer must never wait for us: should the reading thread end, it closes its end, and writing becomes an error that C
+libraries shrug off, since Python ignores SIGPIPE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+LINE_LENGTH: Final = 300
+VLC: Final = "libVLC"
+CODECS: Final = "library"
+"""The name of whatever writes to stderr without one; libmpg123 does."""
+_STDERR: Final = 2
+_VLC_LINE: Final = re.compile(r"(\S+) (error|warning): (.*)")
+_NEVER_TRUE: Final = frozenset({"invalid stop-time ignored"})
+"""libVLC says so of every track that does not begin at its start, though no stop-time was given."""
+_LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING}
+
+Sort: TypeAlias = Callable[[str], tuple[int, str] | None]
+"""Makes a level and a text from a line; None for a line that is not worth saying."""
+
+
+def listen(name: str, sort: Sort) -> int:
+    """Log what is written to the file descriptor that is returned; it stays open for the life of the process."""
+    read_fd, write_fd = os.pipe()
+    threading.Thread(target=_run, args=(read_fd, name, sort), name="lull-overheard", daemon=True).start()
+    return write_fd
+
+
+def vlc_log_options() -> tuple[str, ...]:
+    """Options for a libVLC instance by which it writes warnings and errors to the log."""
+    write_fd = listen(VLC, sort_vlc)
+    return ("--file-logging", f"--logfile=/dev/fd/{write_fd}", "--logmode=text", "--log-verbose=1")
+
+
+def take_over_stderr() -> None:
+    """Let C libraries write to the log; `sys.stderr`, and with it the log itself, keeps what stderr was.
+
+    Their last words before a crash get lost in the pipe, so Python says where it happened, to the real stderr.
+    """
+    kept = os.fdopen(os.dup(_STDERR), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    sys.stderr = kept
+    faulthandler.enable(kept, all_threads=False)
+    write_fd = listen(CODECS, lambda line: (logging.WARNING, line))
+    os.dup2(write_fd, _STDERR)
+    os.close(write_fd)
+
+
+def sort_vlc(line: str) -> tuple[int, str] | None:
+    """A line of libVLC's file log, as in ``flac warning: text``."""
+    found = _VLC_LINE.match(line)
+    if found is None or found[3].strip() in _NEVER_TRUE:
+        return None
+    return _LEVELS[found[2]], f"{found[1]}: {found[3]}"
+
+
+def _run(read_fd: int, name: str, sort: Sort) -> None:
+    """The life of the thread."""
+    log = logging.getLogger(name)
+    with contextlib.suppress(OSError), os.fdopen(read_fd, "rb") as pipe:
+        for raw in iter(lambda: pipe.readline(4 * LINE_LENGTH), b""):
+            line = "".join(filter(str.isprintable, raw.decode("utf-8", "replace").strip()))
+            sorted_line = sort(line) if line else None
+            if sorted_line is not None:
+                log.log(sorted_line[0], "%s: %s", name, sorted_line[1][:LINE_LENGTH])

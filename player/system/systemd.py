@@ -1,0 +1,98 @@
+"""systemd: readiness, status, reloading, stopping and the watchdog, and native journal entries.
+
+The only file that imports systemd-python. Called on the main thread; `send_to_journal` on any thread. Without a service
+manager (no NOTIFY_SOCKET) every call does nothing, and one that cannot be reached is not worth dying for: it will act
+on its own timeouts. The messages are those of sd_notify(3).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from systemd.daemon import notify
+
+from player.core import clock
+
+_STATUS_LENGTH: Final = 200
+"""``systemctl status`` is read by people; one line of a terminal or two."""
+
+
+def read_watchdog_s() -> float | None:
+    """Seconds of the watchdog that was set for this very process, None without one.
+
+    WATCHDOG_USEC is inherited by children; WATCHDOG_PID says whom it is meant for (sd_watchdog_enabled(3)).
+    """
+    period_us = os.environ.get("WATCHDOG_USEC", "")
+    pid = os.environ.get("WATCHDOG_PID", "")
+    is_mine = not pid or pid == str(os.getpid())
+    if not is_mine or not period_us.isascii() or not period_us.isdigit() or int(period_us) == 0:
+        return None
+    return int(period_us) / 1e6
+
+
+class SystemdNotifier:
+    """Talks to the service manager that started the daemon, if one did.
+
+    Args:
+        monotonic_us: microseconds of CLOCK_MONOTONIC.
+    """
+
+    def __init__(self, monotonic_us: Callable[[], int] = clock.monotonic_us) -> None:
+        self._monotonic_us = monotonic_us
+        self._watchdog_s = read_watchdog_s()
+
+    @property
+    def watchdog_s(self) -> float | None:
+        """The watchdog's period in seconds, None without one."""
+        return self._watchdog_s
+
+    def ready(self) -> None:
+        """The daemon is up, or a reload is finished."""
+        _tell("READY=1")
+
+    def status(self, text: str) -> None:
+        """One line for ``systemctl status``; line breaks become spaces, because a line is a variable of its own.
+
+        A title may hold bytes of a file name that are no UTF-8; each of them is written as a question mark.
+        """
+        line = " ".join(text.split())[:_STATUS_LENGTH]
+        _tell("STATUS=" + line.encode(errors="replace").decode())
+
+    def reloading(self) -> None:
+        """A reload began; `ready` ends it. The time lets the manager tell this reload from an earlier one."""
+        _tell(f"RELOADING=1\nMONOTONIC_USEC={self._monotonic_us()}")
+
+    def stopping(self) -> None:
+        """The daemon goes down."""
+        _tell("STOPPING=1")
+
+    def feed_watchdog(self) -> None:
+        """All is well; the watchdog's period begins anew."""
+        _tell("WATCHDOG=1")
+
+    def extend_timeout(self, by_s: float) -> None:
+        """Starting, reloading or stopping takes this much longer from now; ask again before it has passed."""
+        _tell(f"EXTEND_TIMEOUT_USEC={round(by_s * 1e6)}")
+
+
+def _tell(state: str) -> None:
+    """Send one message, or do nothing where nobody listens."""
+    with contextlib.suppress(OSError):  # the manager is away or its socket is full: not the listener's problem
+        notify(state)
+
+
+def send_to_journal(message: str, fields: Mapping[str, str]) -> None:
+    """Write one entry with fields of its own; does nothing where no journal runs.
+
+    Raises:
+        OSError: the journal is there and does not take the entry.
+    """
+    from systemd.journal import sendv  # noqa: PLC0415 - 0.7 MB that only a daemon under systemd needs
+
+    # file names may hold bytes that are no UTF-8; an entry about one must not fail over it
+    sendv(
+        *(f"{key}={value}".encode(errors="backslashreplace") for key, value in {"MESSAGE": message, **fields}.items())
+    )

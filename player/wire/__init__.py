@@ -1,1 +1,0 @@
-"""Topics and payloads to commands and back; no socket."""
