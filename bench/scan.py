@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Final
 
 from player.core.clock import SystemClock
-from player.core.measurement import Finding
+from player.core.measurement import MeasureResult
 from player.library.file_id import mark_of
 from player.library.scan_pool import COMMAND, ScanSettings
 from player.library.scanner import Scan
-from player.storage.measurements_db import SqliteStore
+from player.storage.measurements_db import MeasurementsDb
 
 ROUNDS: Final = 5
 DURATION_S: Final = 300.0
@@ -130,13 +130,13 @@ def compare(files: list[Path]) -> None:
 
 def known(folder: Path) -> None:
     """How long 10 000 tracks take that did not change."""
-    store = SqliteStore(folder / "state")
+    store = MeasurementsDb(folder / "state")
     music = folder / "known"
     music.mkdir()
     paths = [str(music / f"{index}.flac") for index in range(KNOWN)]
     for path in paths:
         Path(path).write_bytes(b"x")
-        store.keep(mark_of(path), Finding(None, "is empty"))
+        store.keep(mark_of(path), MeasureResult(None, "is empty"))
     began_s = time.perf_counter()
     done = sum(1 for found in Scan(paths, store, SystemClock(), ScanSettings()).run() if found is not None)
     print(f"{done} known tracks looked up in {time.perf_counter() - began_s:.1f} s")

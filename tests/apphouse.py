@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from player.analysis.ebur128 import HopMeter
-from player.app.daemon import App
-from player.app.parts import Inbound, Parts, Quit
+from player.app.daemon import Daemon
+from player.app.parts import Inbound, Parts, Terminate
 from player.audio.sinks.null import SilentSink
 from player.config import load
 from player.core.clock import SystemClock
@@ -134,7 +134,7 @@ class House:
             recognise=lambda read, _watched: read,
             is_time_trusted=lambda: True,
         )
-        self.app = App(load(self.path), parts, (self.snapshots.append,))
+        self.app = Daemon(load(self.path), parts, (self.snapshots.append,))
         self.thread = threading.Thread(target=self.app.run, daemon=True)
         self.thread.start()
 
@@ -175,6 +175,6 @@ def lived_in(folder: Path) -> Iterator[House]:
     built = House(folder)
     built.wait(lambda: bool(built.link.fields("lull/bedroom/state")))
     yield built
-    built.tell(Quit(over_s=0.5))
+    built.tell(Terminate(over_s=0.5))
     built.thread.join(PATIENCE_S)
     assert not built.thread.is_alive()

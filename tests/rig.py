@@ -11,7 +11,7 @@ import numpy.typing as npt
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
 from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
-from player.core.engine_orders import Crossing, Item, PlayItem, QueueItem, RampTo
+from player.core.engine_orders import Crossfade, Item, PlayItem, QueueItem, RampTo
 from player.core.events import EngineReport
 from player.core.units import CHANNELS, RATE_HZ, to_frames
 from tests.fakes.clock import FakeClock
@@ -64,7 +64,7 @@ class Rig:
         self._ids += 1
         return Item(self._ids, uri, uri, **parts)  # type: ignore[arg-type]
 
-    def play(self, uri: str, crossing: Crossing = Crossing.BLEND, **parts: float) -> Item:
+    def play(self, uri: str, crossing: Crossfade = Crossfade.BLEND, **parts: float) -> Item:
         item = self.item(uri, **parts)
         self.engine.order(PlayItem(item, crossing))
         return item

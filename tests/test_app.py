@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from player.app.parts import Quit, Reload
+from player.app.parts import Reload, Terminate
 from player.core.commands import Play, ReplyTo, Request, SetVolume
 from player.mqtt.topics import Incoming, LinkUp
-from player.session.controller import Trouble
+from player.session.controller import ExternalProblem
 from tests.apphouse import CONFIG, PATIENCE_S, House, NewTrack, lived_in
 
 
@@ -86,7 +86,7 @@ def test_a_state_dir_that_moves_waits_for_the_next_start_and_that_is_said(house:
 @pytest.mark.slow
 def test_a_problem_of_the_mixer_is_published_and_goes_with_the_audio_settings_it_belongs_to(house: House) -> None:
     """The sink tells it through the inbox; a reload of other settings leaves it, one of the audio section ends it."""
-    house.deliver(Trouble("mixer", "mixer control PCM is not pinned"))
+    house.deliver(ExternalProblem("mixer", "mixer control PCM is not pinned"))
     house.wait(lambda: house.state()["problem"] == "mixer control PCM is not pinned")
     house.write(CONFIG % 50)
     house.tell(Reload())
@@ -117,7 +117,7 @@ def test_quit_fades_out_says_offline_and_ends_within_two_seconds(tmp_path: Path)
     house.tell(Request(Play(), "test"))
     house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
     began_s = time.monotonic()
-    house.tell(Quit())
+    house.tell(Terminate())
     house.thread.join(PATIENCE_S)
     assert not house.thread.is_alive()
     assert time.monotonic() - began_s < 2.0
@@ -152,7 +152,7 @@ def test_the_watchdog_is_fed_while_idle_and_while_playing_and_starves_without_an
     fed = house.notifier.told.count("fed")
     time.sleep(0.6)
     assert house.notifier.told.count("fed") <= fed + 1
-    house.tell(Quit(over_s=0.5))
+    house.tell(Terminate(over_s=0.5))
     house.thread.join(PATIENCE_S)
 
 
@@ -175,6 +175,6 @@ def test_what_nobody_measured_is_handed_to_the_background_scan_and_looked_at_aga
     house.tell(Request(Play(), "test"))
     house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
     house.wait(lambda: len(house.scan.started) == 2)  # a night gives it another chance
-    house.tell(Quit(over_s=0.5))
+    house.tell(Terminate(over_s=0.5))
     house.thread.join(PATIENCE_S)
     assert house.scan.stops >= 1

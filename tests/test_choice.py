@@ -12,7 +12,7 @@ from player.core.measurement import Measured
 from player.core.settings.session import Playlist, Settings, TimerSetting
 from player.session.memory.memory import Memory
 from player.session.memory.rotation import Rotation
-from player.session.track_selection import Choice, Place
+from player.session.track_selection import ResumePoint, TrackSelection
 from tests.nights.remembering import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -79,8 +79,8 @@ def test_a_session_that_goes_on_does_not_open_again() -> None:
     assert not {"hello", "lie down"} & {uri for _, uri in nights.engine.heard}
 
 
-def choice_at(place: Place, measured: Measured | None = MEASURED) -> Choice:
-    choice = Choice(RAIN, Rotation(Memory()), random.Random(1))
+def choice_at(place: ResumePoint, measured: Measured | None = MEASURED) -> TrackSelection:
+    choice = TrackSelection(RAIN, Rotation(Memory()), random.Random(1))
     track = Track("a", "a", measured=measured)
     choice.take(LibraryRead("rain", (track, Track("http://radio", "radio", is_stream=True))))
     choice.place = place
@@ -89,30 +89,30 @@ def choice_at(place: Place, measured: Measured | None = MEASURED) -> Choice:
 
 def test_the_place_is_where_the_track_would_be_by_now() -> None:
     """Where its length is known; otherwise where it was last written down."""
-    place = Place("a", 100.0, 250.0)
+    place = ResumePoint("a", 100.0, 250.0)
     assert choice_at(place).take_place() == (Track("a", "a", measured=MEASURED), 250.0)
     assert choice_at(place, None).take_place() == (Track("a", "a"), 100.0)
 
 
 def test_a_track_that_would_be_over_is_over() -> None:
     """Or nearly: its last seconds are not worth a rise."""
-    assert choice_at(Place("a", 100.0, 280.0)).take_place() is None
+    assert choice_at(ResumePoint("a", 100.0, 280.0)).take_place() is None
 
 
 def test_a_stream_is_taken_up_at_its_present() -> None:
     """It has no place."""
-    found = choice_at(Place("http://radio", 900.0, 950.0)).take_place()
+    found = choice_at(ResumePoint("http://radio", 900.0, 950.0)).take_place()
     assert found is not None
     assert found[1] == 0.0
 
 
 def test_a_place_is_taken_once_and_only_if_its_track_may_be_played() -> None:
     """What has vanished or was banned meanwhile is not gone on with."""
-    choice = choice_at(Place("a", 1.0, 1.0))
+    choice = choice_at(ResumePoint("a", 1.0, 1.0))
     assert choice.take_place() is not None
     assert choice.take_place() is None
-    assert choice_at(Place("gone", 1.0, 1.0)).take_place() is None
-    banned = choice_at(Place("a", 1.0, 1.0))
+    assert choice_at(ResumePoint("gone", 1.0, 1.0)).take_place() is None
+    banned = choice_at(ResumePoint("a", 1.0, 1.0))
     memory = Memory()
     memory.ban(Track("a", "a"), EVENING)
     banned.rotation = Rotation(memory)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from player.core.engine_orders import Crossing, Guard, Quit, RampTo, Retune, Then
+from player.core.engine_orders import Crossfade, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import (
     EngineFaulted,
     ItemEnded,
@@ -17,8 +17,8 @@ from player.core.events import (
     OutputFound,
     OutputLost,
     OutputUnderran,
+    QueueRanDry,
     RampArrived,
-    RanDry,
 )
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.units import SILENCE_DB
@@ -75,7 +75,7 @@ def test_skip_falls_at_once_and_the_other_rises_slowly() -> None:
     """Within half a second the level has fallen; the new track is there after ten seconds; nothing rises faster."""
     rig = Rig({"a": constant(), "b": constant()})
     rig.start("a")
-    rig.play("b", Crossing.SKIP)
+    rig.play("b", Crossfade.SKIP)
     rig.run(0.5)
     assert gain_db(rig.heard())[-1] < -6.0
     rig.run(11.0)
@@ -135,7 +135,7 @@ def test_without_a_successor_the_last_seconds_fade() -> None:
     samples = rig.heard()[:, 0]
     last = np.flatnonzero(samples)[-1]
     assert abs(samples[last]) <= LEVEL * 1.1e-3
-    assert len(rig.reported(RanDry)) == 1
+    assert len(rig.reported(QueueRanDry)) == 1
     assert np.max(np.abs(np.diff(samples))) < LEVEL * 0.01
 
 
@@ -169,7 +169,7 @@ def test_a_source_that_stays_stalled_has_failed() -> None:
     rig.start("a")
     rig.run(30.0)
     assert "no data" in rig.reported(ItemFailed)[0].reason
-    assert len(rig.reported(RanDry)) == 1
+    assert len(rig.reported(QueueRanDry)) == 1
 
 
 def test_a_track_that_never_begins_has_failed_after_a_while() -> None:
@@ -181,7 +181,7 @@ def test_a_track_that_never_begins_has_failed_after_a_while() -> None:
     assert not rig.reported(ItemFailed)
     rig.run(1.0)
     assert [report.reason for report in rig.reported(ItemFailed)] == ["did not begin within 15 s"]
-    assert len(rig.reported(RanDry)) == 1
+    assert len(rig.reported(QueueRanDry)) == 1
     assert rig.decoder.open_count == 0
     rig.play("b")
     rig.run(11.0)
@@ -253,7 +253,7 @@ def test_an_exception_in_the_audio_path_becomes_silence_and_a_report() -> None:
 
     rig = Rig({"a": constant(), "bad": Script(explode, 48_000 * 60)})
     rig.start("a")
-    rig.play("bad", Crossing.SKIP)
+    rig.play("bad", Crossfade.SKIP)
     rig.run(2.0)
     assert [report.reason for report in rig.reported(EngineFaulted)] == ["ZeroDivisionError: a bug"]
     assert not rig.heard(1.0).any()
@@ -285,7 +285,7 @@ def test_no_sequence_of_orders_rises_faster_than_6_db_a_second(seed: int) -> Non
     for _ in range(60):
         match rng.randrange(8):
             case 0 | 1:
-                rig.play(rng.choice("abcs"), rng.choice(list(Crossing)))
+                rig.play(rng.choice("abcs"), rng.choice(list(Crossfade)))
             case 2:
                 rig.queue(rng.choice("abcs"))
             case 3 | 4:
@@ -310,7 +310,7 @@ def test_a_stalled_track_that_was_skipped_never_comes_back() -> None:
     rig = Rig({"a": replace(constant(), stalls_at=48_000 * 20), "b": constant()})
     rig.start("a")
     rig.run(9.0)
-    rig.play("b", Crossing.SKIP)
+    rig.play("b", Crossfade.SKIP)
     rig.run(2.0)
     rig.decoder.opened[0][1].script = constant()
     rig.run(30.0)
@@ -331,7 +331,7 @@ def test_quit_in_the_middle_of_sound_is_a_fade() -> None:
     """Nobody faded out before: the engine does, and lets go of the device after it."""
     rig = Rig({"a": constant()})
     rig.start("a")
-    rig.engine.order(Quit())
+    rig.engine.order(QuitEngine())
     rig.engine.run()
     samples = rig.heard(0.6)[:, 0]
     last = np.flatnonzero(samples)[-1]
@@ -419,11 +419,11 @@ def test_orders_change_the_guard_and_the_targets_at_once() -> None:
     rig.start("a")
     chain = rig.engine._chain
     assert not chain.guard.is_strict
-    rig.engine.order(Guard(is_strict=True))
+    rig.engine.order(SetGuard(is_strict=True))
     rig.engine.order(Retune(crossfade_s=5.0, ceiling_dbtp=-6.0, target_lufs=-30.0))
     rig.run(0.1)
     assert chain.guard.is_strict
     assert chain._output_meter.target_lufs == -30.0
-    rig.engine.order(Guard(is_strict=False))
+    rig.engine.order(SetGuard(is_strict=False))
     rig.run(0.1)
     assert not chain.guard.is_strict

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from player.core.engine_orders import Item, PlayItem, RampTo, Then
-from player.core.events import ClauseBroken, RampArrived, Tamed
+from player.core.events import ClauseBroken, GuardReported, RampArrived
 from player.core.units import SILENCE_DB
 from tests.dsp.hearing import TARGET, at_lufs, loudness, startles, whispers
 from tests.fakes.source import Script
@@ -32,7 +32,7 @@ def test_what_the_guard_held_down_is_told_with_its_place() -> None:
     item = rig.play("a")
     rig.engine.order(RampTo(0.0, 30.0))
     rig.run(50.0)
-    (tamed,) = rig.reported(Tamed)
+    (tamed,) = rig.reported(GuardReported)
     assert tamed.item_id == item.id
     assert tamed.position_s == pytest.approx(40.0, abs=0.3)
     assert tamed.duration_s == pytest.approx(0.5, abs=0.2)

@@ -57,7 +57,7 @@ from player.core.settings.session import (
 )
 from player.core.states import MOVES, OBEYED, IllegalMove, Move, State, moved
 from player.core.units import db_to_gain, volume_to_db
-from player.session.controller import Session
+from player.session.controller import Controller
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder
 from tests.rig import LEVEL, constant, fastest_rise, let_dc_through
@@ -96,7 +96,7 @@ class House:
         self.clock = VirtualClock(datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
         self.blocks: list[np.ndarray] = []
         self.answers: list[Answer] = []
-        self.session = Session(settings, random.Random(3))
+        self.session = Controller(settings, random.Random(3))
         tracks = {name: constant(200.0) for name in ("a", "b", "c", "d")}
         self.rehearsal = Rehearsal(settings, self.session, self, self.clock, self.hear)
         sink = FakeSink(self.clock, on_block=lambda block: self.blocks.append(block.copy()))

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from player.app import inbox
-from player.app.parts import Quit
+from player.app.parts import Terminate
 from player.core.commands import GetStatus, ReplyTo, Request
 from player.mqtt import intake as desk
 from player.mqtt.topics import Incoming
@@ -80,7 +80,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         built = House(tmp_path_factory.mktemp("fuzz"))
         built.wait(lambda: bool(built.link.fields("lull/bedroom/state")))
         yield built
-        built.tell(Quit(over_s=0.5))
+        built.tell(Terminate(over_s=0.5))
         built.thread.join(PATIENCE_S)
         assert not built.thread.is_alive()
 

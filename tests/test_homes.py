@@ -21,7 +21,7 @@ from player.mqtt.discovery.announcer import (
     MAX_NEIGHBOURS,
     MIN_GAP_S,
     SHORTEST_WAIT_S,
-    Homes,
+    Announcer,
     Publication,
 )
 from player.mqtt.discovery.entities import entry_key
@@ -36,8 +36,8 @@ LATER = 10.0
 """By then everything that was due has been told."""
 
 
-def homes(device: str = "bedroom", **more: Any) -> Homes:
-    return Homes(Speaker(DiscoverySettings(**more), IDENTITY, Topics("lull", device)), random.Random(1))
+def homes(device: str = "bedroom", **more: Any) -> Announcer:
+    return Announcer(Speaker(DiscoverySettings(**more), IDENTITY, Topics("lull", device)), random.Random(1))
 
 
 class Broker:
@@ -54,7 +54,7 @@ class Broker:
                 self.retained[publication.topic] = publication.payload
         return {publication.topic: publication.payload for publication in publications}
 
-    def meet(self, speaker: Homes, boot_s: float = 0.0) -> None:
+    def meet(self, speaker: Announcer, boot_s: float = 0.0) -> None:
         """The speaker connects, and hears what it asks for."""
         speaker.connected(boot_s)
         for topic, payload in list(self.retained.items()):
@@ -71,7 +71,7 @@ def test_it_is_announced_a_moment_after_the_connection() -> None:
     """Not at once, because the broker's retained messages have to come first; within five seconds."""
     waits = set()
     for seed in range(50):
-        speaker = Homes(Speaker(DiscoverySettings(), IDENTITY, Topics("lull", "bedroom")), random.Random(seed))
+        speaker = Announcer(Speaker(DiscoverySettings(), IDENTITY, Topics("lull", "bedroom")), random.Random(seed))
         assert speaker.announce(PLAYING, 99.0) == ()
         speaker.connected(100.0)
         wait_s = speaker.wait_s(100.0)
@@ -261,7 +261,7 @@ def test_another_prefix_name_and_id_at_once_on_reload_leave_nothing_behind(mode:
     broker.meet(old)
     broker.take(old.announce(PLAYING, LATER))
     broker.retained |= {"lull/bedroom/state": b"{}", "lull/bedroom/availability": b"offline"}
-    new = Homes(
+    new = Announcer(
         Speaker(DiscoverySettings(mode=mode, id="other"), IDENTITY, Topics("home", "nursery")), random.Random(1)
     )
     new.inherit(old)

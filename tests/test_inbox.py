@@ -21,8 +21,8 @@ from player.app.inbox import (
 )
 from player.app.parts import Inbound
 from player.core.commands import Play, Request, Stop
-from player.core.events import RanDry
-from player.mqtt.intake import Desk
+from player.core.events import QueueRanDry
+from player.mqtt.intake import Intake
 from player.mqtt.topics import Incoming, LinkUp, Topics
 from tests.fakes.clock import FakeClock
 
@@ -43,7 +43,7 @@ class House:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.inbox: Inbox[Inbound] = Inbox(self.clock, Desk(TOPICS).lane_of)
+        self.inbox: Inbox[Inbound] = Inbox(self.clock, Intake(TOPICS).lane_of)
 
     def all(self) -> list[Inbound]:
         """Everything that waits, in the order in which it is handed out."""
@@ -66,7 +66,7 @@ def volume(number: int) -> Incoming:
 
 def test_messages_keep_their_order(house: House) -> None:
     """Commands and what the house says itself, as they came."""
-    mixed: list[Inbound] = [volume(1), RanDry(), Request(Play(), "test"), LinkUp(), volume(2)]
+    mixed: list[Inbound] = [volume(1), QueueRanDry(), Request(Play(), "test"), LinkUp(), volume(2)]
     for message in mixed:
         house.inbox.put(message)
     assert house.all() == mixed
@@ -147,8 +147,8 @@ def test_a_flood_loses_nothing_of_the_houses_own(house: House) -> None:
     """An engine's report that got lost would leave a session that waits for it for ever."""
     for number in range(1000):
         house.inbox.put(volume(number))
-        house.inbox.put(RanDry())
-    assert house.all().count(RanDry()) == 1000
+        house.inbox.put(QueueRanDry())
+    assert house.all().count(QueueRanDry()) == 1000
 
 
 def test_other_peoples_topics_have_a_room_of_their_own(house: House) -> None:
@@ -184,7 +184,7 @@ def test_many_threads_may_put_while_one_gets() -> None:
 
     def put_all() -> None:
         for _ in range(500):
-            for message in (volume(1), RanDry(), STOP):
+            for message in (volume(1), QueueRanDry(), STOP):
                 house.inbox.put(message)
 
     switch_s = sys.getswitchinterval()
@@ -199,6 +199,6 @@ def test_many_threads_may_put_while_one_gets() -> None:
         found += house.all()
     finally:
         sys.setswitchinterval(switch_s)
-    assert found.count(RanDry()) == 2000
+    assert found.count(QueueRanDry()) == 2000
     assert found.count(STOP) >= 1
     assert not house.all()

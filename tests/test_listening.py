@@ -6,7 +6,7 @@ import numpy as np
 
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block
-from player.audio.monitor import HeardDecoder, HeardSink
+from player.audio.monitor import MonitoredDecoder, MonitoredSink
 from tests.fakes.clock import FakeClock
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder, Script
@@ -30,7 +30,7 @@ class Notes:
 def test_what_is_read_is_shown_as_it_is() -> None:
     """Each block of a source, and all that the source says of itself."""
     notes, sound = Notes(), pink(1.0)
-    source = HeardDecoder(FakeDecoder({"one": Script(sound)}), notes).open("one")
+    source = MonitoredDecoder(FakeDecoder({"one": Script(sound)}), notes).open("one")
     assert source.wait_ready(4_800, 0.0)
     assert source.duration_s == 1.0
     assert source.fault is None
@@ -45,7 +45,7 @@ def test_what_is_read_is_shown_as_it_is() -> None:
 def test_what_is_written_is_shown_with_what_the_tap_saw_of_it() -> None:
     """A block that did not go through the chain has nothing of the one before it."""
     notes, inner = Notes(), FakeSink(FakeClock())
-    sink = HeardSink(inner, notes)
+    sink = MonitoredSink(inner, notes)
     rendered = Rendered(silence(0.1), 0.0, 0.0)
     sink.open()
     sink.tap(rendered)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from player.core.events import LibraryRead, ScanMoved
-from player.library.scan_queue import Measuring
+from player.library.scan_queue import ScanQueue
 
 
 def read(playlist: str, *unmeasured: str) -> LibraryRead:
@@ -13,26 +13,26 @@ def read(playlist: str, *unmeasured: str) -> LibraryRead:
 
 
 @pytest.fixture
-def measuring() -> Measuring:
+def measuring() -> ScanQueue:
     """Two playlists with a track in common."""
-    measuring = Measuring()
+    measuring = ScanQueue()
     measuring.take_library(read("rain", "/r1", "/both"))
     measuring.take_library(read("whispers", "/w1", "/both"))
     return measuring
 
 
-def test_the_playlist_that_plays_next_comes_first(measuring: Measuring) -> None:
+def test_the_playlist_that_plays_next_comes_first(measuring: ScanQueue) -> None:
     """Its tracks in their order, then the others, each file once."""
     assert measuring.next_files("whispers") == ("/w1", "/both", "/r1")
 
 
-def test_a_scan_that_is_under_way_is_left_alone(measuring: Measuring) -> None:
+def test_a_scan_that_is_under_way_is_left_alone(measuring: ScanQueue) -> None:
     """Until it is over nothing new is asked for, although its tracks are still unmeasured."""
     measuring.next_files("rain")
     assert measuring.next_files("rain") == ()
 
 
-def test_another_playlist_takes_precedence(measuring: Measuring) -> None:
+def test_another_playlist_takes_precedence(measuring: ScanQueue) -> None:
     """Once, and only where it has something to measure."""
     measuring.next_files("rain")
     assert measuring.next_files("whispers")[0] == "/w1"
@@ -41,7 +41,7 @@ def test_another_playlist_takes_precedence(measuring: Measuring) -> None:
     assert measuring.next_files("sea") == ()
 
 
-def test_what_could_not_be_measured_is_not_tried_for_ever(measuring: Measuring) -> None:
+def test_what_could_not_be_measured_is_not_tried_for_ever(measuring: ScanQueue) -> None:
     """A scan is over, its files are as unmeasured as before: there is no next one, however often the library looks."""
     measuring.next_files("rain")
     measuring.take_progress(ScanMoved(0, is_over=True))
@@ -50,7 +50,7 @@ def test_what_could_not_be_measured_is_not_tried_for_ever(measuring: Measuring) 
         assert measuring.next_files("rain") == ()
 
 
-def test_new_files_are_measured_and_the_old_ones_are_not_tried_again(measuring: Measuring) -> None:
+def test_new_files_are_measured_and_the_old_ones_are_not_tried_again(measuring: ScanQueue) -> None:
     """A track was added to the folder."""
     measuring.next_files("rain")
     measuring.take_progress(ScanMoved(0, is_over=True))
@@ -58,7 +58,7 @@ def test_new_files_are_measured_and_the_old_ones_are_not_tried_again(measuring: 
     assert measuring.next_files("rain") == ("/new",)
 
 
-def test_a_night_gives_everything_another_chance(measuring: Measuring) -> None:
+def test_a_night_gives_everything_another_chance(measuring: ScanQueue) -> None:
     """A share may have been away when it was tried."""
     measuring.next_files("rain")
     measuring.take_progress(ScanMoved(0, is_over=True))
@@ -66,7 +66,7 @@ def test_a_night_gives_everything_another_chance(measuring: Measuring) -> None:
     assert measuring.next_files("rain") == ("/r1", "/both", "/w1")
 
 
-def test_progress_is_not_the_end(measuring: Measuring) -> None:
+def test_progress_is_not_the_end(measuring: ScanQueue) -> None:
     """While files are measured one after the other no other scan begins."""
     measuring.next_files("rain")
     measuring.take_progress(ScanMoved(1, is_over=False))
@@ -76,13 +76,13 @@ def test_progress_is_not_the_end(measuring: Measuring) -> None:
 
 def test_where_all_is_measured_nothing_is_done() -> None:
     """No playlist, or none with anything to measure."""
-    measuring = Measuring()
+    measuring = ScanQueue()
     assert measuring.next_files(None) == ()
     measuring.take_library(read("rain"))
     assert measuring.next_files("rain") == ()
 
 
-def test_a_file_that_changed_after_it_was_measured_is_measured_again(measuring: Measuring) -> None:
+def test_a_file_that_changed_after_it_was_measured_is_measured_again(measuring: ScanQueue) -> None:
     """It was tried, then known, and is unknown again."""
     measuring.next_files("rain")
     measuring.take_progress(ScanMoved(3, is_over=True))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.audio.dsp.output_meter import Broken
+from player.audio.dsp.output_meter import BrokenClause
 from player.core.commands import Play
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.settings.session import TIMER_OFF
@@ -22,7 +22,7 @@ def trip(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The meter objects to the next block."""
     engine: Any = house.rehearsal._engine
     with monkeypatch.context() as patched:
-        patched.setattr(engine._chain._output_meter, "measure", lambda *_: Broken("C1", "a burst"))
+        patched.setattr(engine._chain._output_meter, "measure", lambda *_: BrokenClause("C1", "a burst"))
         house.run(0.1)
     assert engine._chain.ramp.is_silent
 

@@ -36,7 +36,7 @@ from player.core.events import Answer, ItemStarted, LibraryRead, News, Snapshot,
 from player.core.settings.safety import RestNights
 from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.states import State
-from player.session.controller import NewSettings, Session
+from player.session.controller import Controller, NewSettings
 from player.session.memory.memory import Memory, night_of, tonight
 from player.session.schedule.rest_nights import is_rest
 
@@ -53,7 +53,7 @@ class Bedroom:
 
     def __init__(self, tracks: str = "abc", wall: datetime = EVENING) -> None:
         self.now = Now(1000.0, wall, trusted=True)
-        self.session = Session(SETTINGS, random.Random(1))
+        self.session = Controller(SETTINGS, random.Random(1))
         self.news: list[News] = []
         self.orders: list[object] = []
         self.handle(LibraryRead("rain", tuple(Track(f"/rain/{name}", name.upper()) for name in tracks)))
@@ -417,7 +417,9 @@ def test_what_was_planned_by_hand_comes_while_the_schedule_is_off() -> None:
 def test_a_refused_next_changes_nothing() -> None:
     """Asked before the only track was heard: nothing is marked as skipped."""
     room = Bedroom("a")
-    room.session = Session(replace(SETTINGS, playlists=(Playlist("rain", ("/rain",), Order.ONCE),)), random.Random(1))
+    room.session = Controller(
+        replace(SETTINGS, playlists=(Playlist("rain", ("/rain",), Order.ONCE),)), random.Random(1)
+    )
     room.handle(LibraryRead("rain", (Track("/rain/a", "A"),)))
     room.ask(Play("rain"))
     assert not room.ask(Next()).is_done

@@ -12,8 +12,8 @@ from player.core.events import News
 from player.core.settings.session import TIMER_OFF
 from player.core.states import State
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.mqtt.triggers.gate import PER_S, STARTS, Arrival, Standing, Triggered, would_be_louder, would_start
-from player.mqtt.triggers.mailbox import MAX_BYTES, MAX_TOPICS, ROOM, Break, Knock, Mailbox
+from player.mqtt.triggers.gate import PER_S, STARTS, Arrival, SpeakerStatus, TriggerGate, would_be_louder, would_start
+from player.mqtt.triggers.mailbox import MAX_BYTES, MAX_TOPICS, ROOM, Mailbox, MailboxFilled, Overflow
 from player.mqtt.triggers.rules import TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import settings_of
@@ -27,19 +27,19 @@ class Bench:
 
     def __init__(self, *lines: str, more: str = "", hour: int = 22, is_trusted: bool = True) -> None:
         self.clock = FakeClock(wall=datetime(2026, 1, 15, hour, 0, tzinfo=UTC), is_trusted=is_trusted)
-        self.inbox: list[Arrival | Knock] = []
+        self.inbox: list[Arrival | MailboxFilled] = []
         self.state = State.IDLE
         self.volume = 30
         self.heard: list[tuple[str, ...]] = []
-        self.triggered = Triggered(settings_of(*lines, more=more), self.inbox.append)
+        self.triggered = TriggerGate(settings_of(*lines, more=more), self.inbox.append)
         self.triggered.attach(self.heard.append)
 
     def send(self, topic: str, text: str = "x", times: int = 1, *, retained: bool = False) -> None:
         for _ in range(times):
             self.triggered.deliver(Incoming(topic, text.encode(), retained))
 
-    def standing(self) -> Standing:
-        return Standing(self.state, self.volume)
+    def standing(self) -> SpeakerStatus:
+        return SpeakerStatus(self.state, self.volume)
 
     def take(self) -> list[Request | News]:
         return list(self.triggered.take(self.clock.now(), self.standing))
@@ -52,7 +52,7 @@ def test_a_trigger_asks_with_its_name() -> None:
     """The origin is what `why`, events and journal show."""
     bench = Bench(BUTTON)
     bench.send("a/button", "single")
-    assert bench.inbox == [Knock()]
+    assert bench.inbox == [MailboxFilled()]
     assert bench.requests() == [(Toggle(), "trigger:button")]
     assert bench.take() == []
 
@@ -63,7 +63,7 @@ def test_what_is_not_for_triggers_goes_on_as_it_is() -> None:
     command = Incoming("lull/bedroom/cmd/play", b"")
     for arrival in (LinkUp(), command, LinkDown("gone")):
         bench.triggered.deliver(arrival)
-    assert bench.inbox == [Knock(), LinkUp(), command, LinkDown("gone")]
+    assert bench.inbox == [MailboxFilled(), LinkUp(), command, LinkDown("gone")]
 
 
 def test_a_lost_connection_ends_a_for_that_runs() -> None:
@@ -144,7 +144,7 @@ LOUDER = [
 @pytest.mark.parametrize(("command", "louder"), LOUDER, ids=[str(command) for command, _ in LOUDER])
 def test_what_makes_it_louder_depends_on_the_state_and_the_level(command: Command, louder: set[State]) -> None:
     """At volume 30: more than that at any time, and in the final fade whatever takes the fade back."""
-    assert {state for state in State if would_be_louder(command, Standing(state, 30))} == louder
+    assert {state for state in State if would_be_louder(command, SpeakerStatus(state, 30))} == louder
 
 
 @pytest.mark.parametrize("line", ["do: extend", "do: timer, with: 1h", "do: volume, with: 20", "do: volume, with: up"])
@@ -251,7 +251,7 @@ def test_a_flood_keeps_nobody_waiting_and_loses_no_stop() -> None:
     bench.send("a/button", "noise", times=5000)
     bench.send("a/off")
     bench.send("a/button", "noise", times=5000)
-    assert bench.inbox == [Knock()]
+    assert bench.inbox == [MailboxFilled()]
     assert bench.requests() == [(Stop(), "trigger:hush")]
 
 
@@ -305,17 +305,17 @@ def test_a_full_mailbox_gives_up_what_is_older_of_the_loudest_sender() -> None:
     """The latest word of everybody stays, in its order; so does a break of the connection."""
     box = Mailbox()
     assert box.put(Incoming("quiet", b"1"))
-    assert not box.put(Break())
+    assert not box.put(Overflow())
     for number in range(500):
         box.put(Incoming("loud", str(number).encode()))
     box.put(Incoming("late", b"2"))
     found = box.take()
     assert len(found) == ROOM + 1  # the break takes no message's room
-    assert found[:2] == (Incoming("quiet", b"1"), Break())
+    assert found[:2] == (Incoming("quiet", b"1"), Overflow())
     assert found[-2:] == (Incoming("loud", b"499"), Incoming("late", b"2"))
     assert box.given_up == 502 - ROOM
     assert box.take() == ()
-    assert box.put(Break())
+    assert box.put(Overflow())
 
 
 def test_of_many_senders_at_once_the_word_of_each_is_kept() -> None:
@@ -335,17 +335,17 @@ def test_a_break_is_never_given_up() -> None:
     """In whatever flood, and however many breaks there are; side by side they are one, so they take no room."""
     box = Mailbox()
     for number in range(5000):
-        box.put(Break())
+        box.put(Overflow())
         box.put(Incoming(f"a/{number % 700}", b"x"))
-        box.put(Break())
+        box.put(Overflow())
     found = box.take()
     messages = [item for item in found if isinstance(item, Incoming)]
     assert len(messages) == MAX_TOPICS
     assert len(found) == 2 * len(messages) + 1
-    assert all(isinstance(item, Break) for item in found[::2])
+    assert all(isinstance(item, Overflow) for item in found[::2])
     for number in range(300):
-        box.put(Break() if number == 150 else Incoming("loud", b"x"))
-    assert [type(item) for item in box.take()].count(Break) == 1
+        box.put(Overflow() if number == 150 else Incoming("loud", b"x"))
+    assert [type(item) for item in box.take()].count(Overflow) == 1
 
 
 def test_the_mailbox_holds_no_more_text_than_its_bound() -> None:

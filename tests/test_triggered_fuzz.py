@@ -13,7 +13,7 @@ from player.core.commands import Play, Request, Resume, Stop, Toggle
 from player.core.events import News
 from player.core.states import State
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.mqtt.triggers.gate import PER_S, STARTS, Standing, Triggered, would_be_louder, would_start
+from player.mqtt.triggers.gate import PER_S, STARTS, SpeakerStatus, TriggerGate, would_be_louder, would_start
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import settings_of
 
@@ -50,7 +50,7 @@ def test_no_sequence_of_messages_starts_sound_against_the_rules(
 ) -> None:
     """Nothing begins or grows louder in the quiet hours, nothing begins six times a minute; refusals name a reason."""
     clock = FakeClock(wall=datetime(2026, 1, 15, hour, 30, tzinfo=UTC))
-    triggered = Triggered(TRIGGERS, lambda _arrival: None)
+    triggered = TriggerGate(TRIGGERS, lambda _arrival: None)
     starts: dict[str, list[float]] = defaultdict(list)
     for step, times in steps:
         for _ in range(times):
@@ -59,13 +59,13 @@ def test_no_sequence_of_messages_starts_sound_against_the_rules(
             else:
                 triggered.deliver(step)
             now = clock.now()
-            for found in triggered.take(now, lambda: Standing(state, 30)):  # noqa: B023 - as it is then is what is wanted
+            for found in triggered.take(now, lambda: SpeakerStatus(state, 30)):  # noqa: B023 - as it is then is what is wanted
                 if isinstance(found, News):
                     assert found.text.startswith(found.data["origin"])
                     assert "quiet hours" in found.text or "it rests" in found.text
                     continue
                 assert isinstance(found, Request)
-                if would_be_louder(found.command, Standing(state, 30)):
+                if would_be_louder(found.command, SpeakerStatus(state, 30)):
                     assert now.wall.hour not in {23, 0}
                 if would_start(found.command, state):
                     assert now.wall.hour not in {23, 0}

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Final
 
 from player.app.inbox import Inbox
-from player.app.parts import Inbound, Parts, Quit, Reload
+from player.app.parts import Inbound, Parts, Reload, Terminate
 from player.audio.engine import Engine, EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
@@ -28,15 +28,15 @@ from player.core.commands import Request, Stop
 from player.core.errors import ConfigError
 from player.core.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
 from player.core.states import State
-from player.library.reader import Librarian
-from player.library.scan_queue import Measuring
-from player.mqtt.gateway import Post
-from player.mqtt.intake import Desk
+from player.library.reader import LibraryReader
+from player.library.scan_queue import ScanQueue
+from player.mqtt.gateway import Gateway
+from player.mqtt.intake import Intake
 from player.mqtt.lanes import Refusal
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.mqtt.triggers.gate import Standing, Triggered
-from player.mqtt.triggers.mailbox import Knock
-from player.session.controller import Message, NewSettings, Session, Shutdown, Trouble
+from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
+from player.mqtt.triggers.mailbox import MailboxFilled
+from player.session.controller import Controller, ExternalProblem, Message, NewSettings, Shutdown
 from player.session.outcome import Outcome
 from player.system.watchdog import Heartbeat
 
@@ -47,7 +47,7 @@ QUIT_MARGIN_S: Final = 0.5
 DIARY_STOP_S: Final = 0.5
 
 
-class App:
+class Daemon:
     """The daemon.
 
     Args:
@@ -57,7 +57,7 @@ class App:
     """
 
     def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
-        self._desk = Desk()
+        self._desk = Intake()
         self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._desk.lane_of)
         self._config = config
         self._state_dir = config.state_dir
@@ -66,16 +66,16 @@ class App:
         self._diary = parts.make_diary(self.inbox.put)
         rng = random.Random()  # noqa: S311 - choosing tracks, no secret
         recalled = replace(self._diary.recall(), has_crashed=parts.has_crashed)
-        self._session = Session(config.settings, rng, recalled)
+        self._session = Controller(config.settings, rng, recalled)
         sink = parts.make_sink(config.audio, self.inbox.put)
         engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
-        self._librarian = Librarian(parts.library, self.inbox.put, parts.recognise)
+        self._librarian = LibraryReader(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
-        self._measuring = Measuring()
-        self._triggered = Triggered(config.triggers, self.inbox.put)
-        self._post = Post(parts.make_link, parts.identity, self._desk, self._triggered, self.inbox.put)
+        self._measuring = ScanQueue()
+        self._triggered = TriggerGate(config.triggers, self.inbox.put)
+        self._post = Gateway(parts.make_link, parts.identity, self._desk, self._triggered, self.inbox.put)
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
         self._status = ""
@@ -106,7 +106,7 @@ class App:
         self._parts.notifier.stopping()
         self._carry_out(self._session.close(self._now()), self._now())
         self._post.publish_last(self._session.snapshot(self._now()), self._now())
-        self._engine.order(orders.Quit())
+        self._engine.order(orders.QuitEngine())
         self._scan.stop()
         self._post.close()
         self._diary.close(DIARY_STOP_S)
@@ -124,7 +124,7 @@ class App:
         message = self._wait()
         now = self._now()
         self._act(message, now)
-        for found in self._triggered.take(now, lambda: Standing(self._session.state, self._session.volume)):
+        for found in self._triggered.take(now, lambda: SpeakerStatus(self._session.state, self._session.volume)):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()
             self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
@@ -159,7 +159,7 @@ class App:
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
             case Reload():
                 self._reload(now)
-            case Quit(over_s):
+            case Terminate(over_s):
                 self._quit_by_s = now.boot_s + over_s + QUIT_MARGIN_S
                 self._hand_over(Shutdown(over_s), now)
             case LibraryRead():
@@ -172,7 +172,7 @@ class App:
                 if found:
                     self._look_at_all()
                 self._measure(now)
-            case Knock():
+            case MailboxFilled():
                 self._hand_over(None, now)
             case _:
                 self._hand_over(message, now)
@@ -249,7 +249,7 @@ class App:
             for fault in error.faults:
                 log.error("%s", fault)
             text = f"the config was not taken over, the old one stays in force: {error.faults[0]}"
-            self._hand_over(Trouble("config", text), now)
+            self._hand_over(ExternalProblem("config", text), now)
         else:
             self._take_over(fresh, now)
         self._parts.notifier.ready()
@@ -259,7 +259,7 @@ class App:
         self._measuring.forgive()
         self._config = fresh
         self._triggered.change(fresh.triggers)
-        self._hand_over(Trouble("config", None), now)
+        self._hand_over(ExternalProblem("config", None), now)
         self._hand_over(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
             self._post.open(fresh.mqtt, fresh.settings.device)
@@ -269,5 +269,5 @@ class App:
             self._tell(News("settings_changed", text, {}), now)
         if "audio" in changed:
             self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
-            self._hand_over(Trouble("mixer", None), now)
+            self._hand_over(ExternalProblem("mixer", None), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put), fresh.audio.hold_s)

@@ -18,7 +18,7 @@ from player.core.events import EngineReport, Event, OutputLost
 from player.core.settings.session import Settings
 from player.core.states import State
 from player.library.ports import Library
-from player.session.controller import Message, Session
+from player.session.controller import Controller, Message
 
 
 class VirtualClock:
@@ -56,7 +56,7 @@ class Rehearsal:
     def __init__(
         self,
         settings: Settings,
-        session: Session,
+        session: Controller,
         library: Library,
         clock: VirtualClock,
         on_event: Callable[[Now, Event], None],

@@ -17,9 +17,9 @@ from player.library.reader import Recognise
 from player.mqtt.lanes import Refusal
 from player.mqtt.ports import MakeLink
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.mqtt.triggers.mailbox import Knock
+from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Message
-from player.session.memory.ports import Diary
+from player.session.memory.ports import MemoryWriter
 from player.system.ports import Notifier
 
 TERM_FADE_S: Final = 1.2
@@ -32,13 +32,13 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
-class Quit:
+class Terminate:
     """SIGTERM, SIGINT: fade out and end."""
 
     over_s: float = TERM_FADE_S
 
 
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | Knock | Reload | Quit | Refusal
+Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | MailboxFilled | Reload | Terminate | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Parts:
     make_link: MakeLink
     identity: Identity
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
-    make_diary: Callable[[Callable[[Inbound], None]], Diary]
+    make_diary: Callable[[Callable[[Inbound], None]], MemoryWriter]
     recognise: Recognise
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter
     has_crashed: bool = False
-    """The daemon before this one crashed, see `player.session.memory.records.Recalled`."""
+    """The daemon before this one crashed, see `player.session.memory.records.RecalledMemory`."""

@@ -19,11 +19,11 @@ from player.library.files import FileLibrary
 from player.library.ports import Store
 from player.mqtt.client import MqttLink
 from player.mqtt.triggers.gate import Arrival
-from player.session.controller import Trouble
-from player.storage.measurements_db import SqliteStore
-from player.storage.memory_db import MemoryFile, look_into, this_boot
-from player.storage.writer_thread import WritingDiary
-from player.system.clock_trust import TimeSync
+from player.session.controller import ExternalProblem
+from player.storage.measurements_db import MeasurementsDb
+from player.storage.memory_db import MemoryDb, look_into, this_boot
+from player.storage.writer_thread import WriterThread
+from player.system.clock_trust import ClockTrust
 from player.system.identity import identity_of
 from player.system.native_logs import vlc_log_options
 from player.system.systemd import SystemdNotifier
@@ -38,32 +38,32 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
     decoder = VlcDecoder(more_options=vlc_log_options())
     return Parts(
         clock=clock,
-        make_sink=lambda audio, deliver: make_sink(audio, clock, lambda text: deliver(Trouble("mixer", text))),
+        make_sink=lambda audio, deliver: make_sink(audio, clock, lambda text: deliver(ExternalProblem("mixer", text))),
         decoder=decoder,
         library=FileLibrary(store),
         notifier=SystemdNotifier(),
         make_link=_make_link,
-        make_diary=lambda deliver: _diary(state_dir, lambda text: deliver(Trouble("memory", text))),
+        make_diary=lambda deliver: _diary(state_dir, lambda text: deliver(ExternalProblem("memory", text))),
         recognise=recognise,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
         identity=identity_of(state_dir),
-        is_time_trusted=TimeSync().is_trusted,
+        is_time_trusted=ClockTrust().is_trusted,
         make_power_meter=HopMeter,
         has_crashed=has_crashed,
     )
 
 
-def _diary(state_dir: Path, tell: Callable[[str | None], None]) -> WritingDiary:
-    return WritingDiary(lambda: MemoryFile(state_dir, this_boot()), lambda: look_into(state_dir)[0], tell)
+def _diary(state_dir: Path, tell: Callable[[str | None], None]) -> WriterThread:
+    return WriterThread(lambda: MemoryDb(state_dir, this_boot()), lambda: look_into(state_dir)[0], tell)
 
 
 def _store(state_dir: Path) -> Store:
     """The store; where it cannot be used tracks count as loud, and the daemon plays all the same."""
     try:
-        return SqliteStore(state_dir)
+        return MeasurementsDb(state_dir)
     except StoreError as fault:
         log.warning("no measurements can be kept: %s", fault)
-        return SqliteStore(None)
+        return MeasurementsDb(None)
 
 
 def _make_link(

@@ -28,11 +28,11 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.audio.mixer import Mixer
-from player.audio.output import Outlet, Written
+from player.audio.output import AudioOutput, Written
 from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
-from player.core.engine_orders import EngineOrder, Guard, PlayItem, QueueItem, Quit, RampTo, Retune, Then
-from player.core.events import ClauseBroken, EngineFaulted, EngineReport, Progressed, RampArrived, Tamed
+from player.core.engine_orders import EngineOrder, PlayItem, QueueItem, QuitEngine, RampTo, Retune, SetGuard, Then
+from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported, Progressed, RampArrived
 from player.core.limits import STOP_NOW_S
 from player.core.settings.session import Settings
 from player.core.units import CHANNELS, SILENCE_DB, to_frames
@@ -99,7 +99,7 @@ class Engine:
         settings: EngineSettings,
     ) -> None:
         self.blocks_rendered = 0
-        self._outlet = Outlet(sink, clock, report)
+        self._outlet = AudioOutput(sink, clock, report)
         self._report = report
         self._target_lufs = settings.target_lufs
         self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
@@ -130,7 +130,7 @@ class Engine:
         return self._mixer.is_empty and self._chain.ramp.is_silent and self._chain.ramp.target_db == SILENCE_DB
 
     def run(self) -> None:
-        """The thread's body: steps until `Quit`, then closes the device."""
+        """The thread's body: steps until `QuitEngine`, then closes the device."""
         while not self._has_quit:
             if self._is_resting():
                 self._outlet.close()
@@ -207,11 +207,11 @@ class Engine:
                 self._target_lufs = target_lufs
                 self._mixer.crossfade_s = crossfade_s
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
-            case Guard(is_strict):
+            case SetGuard(is_strict):
                 self._chain.guard.is_strict = is_strict
             case _UseSink():
                 self._new_sink = order
-            case Quit():
+            case QuitEngine():
                 self._has_quit = True
 
     def _do_what_then(self) -> None:
@@ -273,7 +273,7 @@ class Engine:
         deck = self._mixer.current
         for episode in self._chain.guard.episodes.take():
             self._report(
-                Tamed(
+                GuardReported(
                     item_id=None if deck is None else deck.item.id,
                     position_s=0.0 if deck is None else max(0.0, deck.position_s - episode.began_s),
                     reduction_db=episode.reduction_db,

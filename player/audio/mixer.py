@@ -20,8 +20,8 @@ from player.audio.dsp.crossfade import crossfade_within, overlap_s, plan_overlap
 from player.audio.dsp.tap import Sounding
 from player.audio.dsp.types import Block
 from player.audio.ports import Decoder
-from player.core.engine_orders import Crossing, Item
-from player.core.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, RanDry
+from player.core.engine_orders import Crossfade, Item
+from player.core.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, QueueRanDry
 from player.core.units import CHANNELS, RATE_HZ, to_frames, to_seconds
 
 STALL_LIMIT_S: Final = 15.0
@@ -65,7 +65,7 @@ class Mixer:
         self._decks: list[Deck] = []
         self._current: Deck | None = None
         self._pending: Deck | None = None
-        self._pending_crossing = Crossing.BLEND
+        self._pending_crossing = Crossfade.BLEND
         self._queued: Item | None = None
         self._next: Deck | None = None
         self._is_dry = True
@@ -80,7 +80,7 @@ class Mixer:
         """Whether nothing sounds and nothing is being opened."""
         return not self._decks and self._pending is None and self._queued is None
 
-    def play(self, item: Item, crossing: Crossing) -> None:
+    def play(self, item: Item, crossing: Crossfade) -> None:
         """Make this item the current one as soon as it is ready; forgets what was queued."""
         self.queue(None)
         if self._pending is not None:
@@ -88,7 +88,7 @@ class Mixer:
         self._is_dry = False
         self._pending = Deck(item, self._decoder.open(item.uri, item.start_s))
         self._pending_crossing = crossing
-        if crossing is Crossing.SKIP:
+        if crossing is Crossfade.SKIP:
             self._fall_all()
 
     def queue(self, item: Item | None) -> None:
@@ -172,7 +172,7 @@ class Mixer:
             if is_output_silent:
                 self._drop_silently()
                 deck.gain.open()
-            elif self._pending_crossing is Crossing.SKIP or self._current is None:
+            elif self._pending_crossing is Crossfade.SKIP or self._current is None:
                 deck.gain.rise(0.0)
             else:
                 self._blend_into(deck)
@@ -240,7 +240,7 @@ class Mixer:
             self._end(deck)
         if not self._is_dry and self.is_empty:
             self._is_dry = True
-            self._report(RanDry())
+            self._report(QueueRanDry())
 
     @staticmethod
     def _has_given_up(deck: Deck) -> bool:
@@ -263,7 +263,7 @@ class Mixer:
         self._report(ItemFailed(deck.item.id, deck.why_broken))
         if self.is_empty and not self._is_dry:
             self._is_dry = True
-            self._report(RanDry())
+            self._report(QueueRanDry())
 
     def _wait_for_decoders(self, frames: int) -> None:
         """Rehearsals: the decoder's pace must not show, so whatever is open is waited for, a while each."""

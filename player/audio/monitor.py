@@ -12,7 +12,7 @@ from player.audio.dsp.types import Block
 from player.audio.ports import Decoder, Sink, Source
 
 
-class Listener(Protocol):
+class Monitor(Protocol):
     """Who listens: `player.analysis.contract.examiner.Examiner`."""
 
     def hear_source(self, block: Block) -> None:
@@ -24,10 +24,10 @@ class Listener(Protocol):
         ...
 
 
-class HeardSource:
+class MonitoredSource:
     """A `Source` of which each block is shown as it is read."""
 
-    def __init__(self, source: Source, listener: Listener) -> None:
+    def __init__(self, source: Source, listener: Monitor) -> None:
         self._source = source
         self._listener = listener
 
@@ -64,22 +64,22 @@ class HeardSource:
         self._source.close()
 
 
-class HeardDecoder:
+class MonitoredDecoder:
     """A `Decoder` whose sources are heard."""
 
-    def __init__(self, decoder: Decoder, listener: Listener) -> None:
+    def __init__(self, decoder: Decoder, listener: Monitor) -> None:
         self._decoder = decoder
         self._listener = listener
 
     def open(self, uri: str, start_s: float = 0.0) -> Source:
         """Begin to decode."""
-        return HeardSource(self._decoder.open(uri, start_s), self._listener)
+        return MonitoredSource(self._decoder.open(uri, start_s), self._listener)
 
 
-class HeardSink:
+class MonitoredSink:
     """A `Sink` of which each block is shown before it is written, with what `tap` was told of it."""
 
-    def __init__(self, sink: Sink, listener: Listener) -> None:
+    def __init__(self, sink: Sink, listener: Monitor) -> None:
         self._sink = sink
         self._listener = listener
         self._rendered: Rendered | None = None

@@ -33,7 +33,7 @@ class Written(Enum):
     """The device is gone."""
 
 
-class Outlet:
+class AudioOutput:
     """The device and the attempts to have it.
 
     Args:

@@ -13,7 +13,7 @@ from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.core.settings.session import AudioSettings, Entry, OutputKind, Settings, TimerSetting
 from player.core.units import format_duration
 from player.mqtt.triggers.filters import overlaps
-from player.mqtt.triggers.rule_engine import Desk
+from player.mqtt.triggers.rule_engine import RuleEngine
 from player.mqtt.triggers.rules import TriggerSettings
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _cap_notes(settings: Settings) -> Iterator[str]:
 
 def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
     """Filters that share some topics: the broker may send such a message twice."""
-    filters = Desk(triggers.rules).filters
+    filters = RuleEngine(triggers.rules).filters
     for place, one in enumerate(filters):
         for other in filters[place + 1 :]:
             if overlaps(one, other):

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Final
 
-from player.cli.client.mqtt_session import LOOK_AROUND_S, Visit
+from player.cli.client.mqtt_session import LOOK_AROUND_S, MqttSession
 from player.config import Config
 from player.core.errors import LullError
 from player.mqtt.discovery.messages import Speaker
@@ -35,7 +35,7 @@ def forget(config: Config) -> int:
     where, device = f"{config.mqtt.host}:{config.mqtt.port}", config.settings.device
     topics = Topics(config.mqtt.prefix, device)
     speaker = Speaker(config.mqtt.discovery, identity_of(config.state_dir), topics)
-    visit = Visit(config.mqtt, (*speaker.filters, f"{topics.root}/#"))
+    visit = MqttSession(config.mqtt, (*speaker.filters, f"{topics.root}/#"))
     try:
         found = _look_around(visit)
         if isinstance(found, LinkDown):
@@ -52,7 +52,7 @@ def forget(config: Config) -> int:
     return DONE
 
 
-def _look_around(visit: Visit) -> dict[str, bytes] | LinkDown:
+def _look_around(visit: MqttSession) -> dict[str, bytes] | LinkDown:
     """What is retained, by topic; or why the broker does not answer."""
     visit.start()
     arrival = visit.next_by(time.monotonic() + CONNECT_S)
@@ -68,7 +68,7 @@ def _look_around(visit: Visit) -> dict[str, bytes] | LinkDown:
     return found
 
 
-def _clear(visit: Visit, found: dict[str, bytes]) -> bool:
+def _clear(visit: MqttSession, found: dict[str, bytes]) -> bool:
     """Publish an empty retained message on each topic; False when the broker did not tell of all of them in time.
 
     The broker sends what is published to whoever listens there, which is this connection too.

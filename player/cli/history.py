@@ -15,7 +15,7 @@ from player.cli.state_dir import state_dir
 from player.core.errors import LullError
 from player.core.units import counted, format_duration
 from player.session.memory.memory import night_of
-from player.session.memory.records import Ended, Heard, How
+from player.session.memory.records import EndedSession, HeardEntry, HeardHow
 
 NIGHTS: Final = 7
 MOST: Final = 1000
@@ -45,8 +45,8 @@ class Night:
     """What happened from noon to noon."""
 
     begins: date
-    sessions: tuple[Ended, ...]
-    tracks: tuple[Heard, ...]
+    sessions: tuple[EndedSession, ...]
+    tracks: tuple[HeardEntry, ...]
 
 
 def add_parser(commands: Any) -> None:
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def nights(ended: Sequence[Ended], heard: Sequence[Heard]) -> list[Night]:
+def nights(ended: Sequence[EndedSession], heard: Sequence[HeardEntry]) -> list[Night]:
     """The nights in which anything was heard, the latest one last."""
     dates = {night_of(end.started) for end in ended} | {night_of(track.at) for track in heard}
     return [
@@ -132,11 +132,11 @@ def _lines(night: Night) -> Iterator[str]:
     yield from (f"  {at:%H:%M}  {text}" for at, text in sorted(told, key=lambda pair: pair[0]))
 
 
-def _session(end: Ended) -> str:
+def _session(end: EndedSession) -> str:
     problems = f"; {counted(end.problems, 'problem')}" if end.problems else ""
     how = _WORDS.get(end.reason, end.reason)
     return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {how}{problems})"
 
 
-def _track(track: Heard) -> str:
-    return f"    {track.title}{' (skipped)' if track.how is How.SKIPPED else ''}"
+def _track(track: HeardEntry) -> str:
+    return f"    {track.title}{' (skipped)' if track.how is HeardHow.SKIPPED else ''}"

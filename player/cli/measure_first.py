@@ -17,18 +17,18 @@ from player.core.units import format_duration
 
 if TYPE_CHECKING:
     from player.library.ports import Store
-    from player.library.scanner import Scanned, Tally
+    from player.library.scanner import ScanCounts, Scanned
 
 
 def open_store(folder: Path) -> Store:
     """The store in a folder; one that forgets, and a note, where that cannot be used."""
-    from player.storage.measurements_db import SqliteStore
+    from player.storage.measurements_db import MeasurementsDb
 
     try:
-        return SqliteStore(folder)
+        return MeasurementsDb(folder)
     except StoreError as fault:
         print(f"note: measurements cannot be kept: {fault}", file=sys.stderr)
-        return SqliteStore(None)
+        return MeasurementsDb(None)
 
 
 def cores() -> int:
@@ -36,7 +36,7 @@ def cores() -> int:
     return max(1, len(os.sched_getaffinity(0)))
 
 
-class Measuring:
+class MeasureRun:
     """Files being measured, one scan.
 
     Attributes:
@@ -55,7 +55,7 @@ class Measuring:
         self._scan = Scan(paths, store, SystemClock(), ScanSettings(jobs or cores(), is_anew=is_anew))
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> ScanCounts:
         """How far it is."""
         return self._scan.tally
 
@@ -80,7 +80,7 @@ class Measuring:
 
 
 class MeasuredLibrary:
-    """`player.ports.Library` that measures what nobody has measured before it answers: for rehearsals.
+    """`player.library.ports.Library` that measures what nobody has measured before it answers: for rehearsals.
 
     Args:
         folder: where measurements are kept; None keeps them as long as this lives.
@@ -88,9 +88,9 @@ class MeasuredLibrary:
 
     def __init__(self, folder: Path | None) -> None:
         from player.library.files import FileLibrary
-        from player.storage.measurements_db import SqliteStore
+        from player.storage.measurements_db import MeasurementsDb
 
-        self._store = SqliteStore(None) if folder is None else open_store(folder)
+        self._store = MeasurementsDb(None) if folder is None else open_store(folder)
         self._library = FileLibrary(self._store)
         self._tried: set[str] = set()
 
@@ -108,12 +108,12 @@ class MeasuredLibrary:
 def measure_first(paths: Iterable[str], store: Store, longest_s: float = float("inf")) -> None:
     """Measure before playing; what cannot be measured or kept is told and played as if it were loud (C6)."""
     try:
-        Measuring(paths, store).run(longest_s)
+        MeasureRun(paths, store).run(longest_s)
     except LullError as fault:
         print(f"note: tracks that are not measured are played more quietly: {fault}", file=sys.stderr)
 
 
-def progress_line(tally: Tally, took_s: float) -> str:
+def progress_line(tally: ScanCounts, took_s: float) -> str:
     """Tracks done, hours or minutes of sound, speed, time left."""
     hours = tally.measured_s / 3600
     parts = [f"{tally.done}/{tally.files} tracks", f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.0f} min"]

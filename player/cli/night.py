@@ -102,10 +102,10 @@ def _starter(home: Path) -> Playlist:
 
 def _state_dir_that_is_there(state_dir: Path, home: Path) -> Path:
     """The configured state directory, or the home of this command where it cannot be written."""
-    from player.storage.measurements_db import SqliteStore
+    from player.storage.measurements_db import MeasurementsDb
 
     try:
-        SqliteStore(state_dir).close()
+        MeasurementsDb(state_dir).close()
     except StoreError as fault:
         print(f"state: {fault}; what is known of tracks is kept in {home}")
         return home

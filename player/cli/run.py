@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from player.core.events import Snapshot
 
 if TYPE_CHECKING:
-    from player.app.daemon import App
+    from player.app.daemon import Daemon
     from player.config import Config
 
 DESCRIPTION = """\
@@ -64,24 +64,24 @@ def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (),
     Raises:
         InUse: another daemon works with the same state directory.
     """
-    from player.app.daemon import App
+    from player.app.daemon import Daemon
     from player.app.wiring import real_parts
     from player.core.commands import Play, Request
     from player.storage.lock import only_daemon
     from player.system.crash_marker import taken_down
 
     with only_daemon(config.state_dir), taken_down(config.state_dir) as has_crashed:
-        app = App(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
+        app = Daemon(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
         _handle_signals(app)
         if autoplay:
             app.inbox.put(Request(Play(), "start"))
         app.run()
 
 
-def _handle_signals(app: App) -> None:
+def _handle_signals(app: Daemon) -> None:
     """Signals only put a message into the inbox; its put may be called from a handler."""
-    from player.app.parts import Quit, Reload
+    from player.app.parts import Reload, Terminate
 
-    signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Quit()))
-    signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(Quit(over_s=2.5)))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Terminate()))
+    signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(Terminate(over_s=2.5)))
     signal.signal(signal.SIGHUP, lambda _number, _frame: app.inbox.put(Reload()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.measure_first import Measuring, cores, open_store
+from player.cli.measure_first import MeasureRun, cores, open_store
 from player.cli.paths import HOME
 from player.core.errors import LullError
 from player.core.settings.session import LimitSettings, Playlist
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     for warning in material.warnings:
         print(f"note: {warning}", file=sys.stderr)
     store = open_store(HOME.expanduser() if config is None else config.state_dir)
-    measuring = Measuring((track.uri for track, _ in material.tracks), store, jobs=args.jobs, is_anew=args.all)
+    measuring = MeasureRun((track.uri for track, _ in material.tracks), store, jobs=args.jobs, is_anew=args.all)
     is_interrupted = False
     try:
         measuring.run()

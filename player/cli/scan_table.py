@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from player.cli.client.format import printable
 from player.core.limits import MAX_GAIN_DB
-from player.core.measurement import Finding, Measured, programme_gain_db
+from player.core.measurement import Measured, MeasureResult, programme_gain_db
 from player.core.settings.session import LimitSettings
 from player.core.units import format_duration
 
 if TYPE_CHECKING:
-    from player.cli.measure_first import Measuring
+    from player.cli.measure_first import MeasureRun
     from player.core.events import Track
     from player.library.scanner import Scanned
 
@@ -24,19 +24,19 @@ _BLANK = " " * len(HEAD)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrackRow:
     """One track: what was found, and the gain in dB that it will get; None for one that cannot be played."""
 
     uri: str
     title: str
-    finding: Finding
+    finding: MeasureResult
     gain_db: float | None
     is_new: bool
 
 
 def rows(
     tracks: Iterable[tuple[Track, float]], results: Mapping[str, Scanned], limits: LimitSettings
-) -> tuple[Row, ...]:
+) -> tuple[TrackRow, ...]:
     """A row for each track that has a result."""
     found = []
     for track, playlist_gain_db in tracks:
@@ -48,11 +48,11 @@ def rows(
         if measured is not None:
             own_db = programme_gain_db(measured, limits.target_lufs, limits.ceiling_dbtp)
             gain_db = min(own_db + playlist_gain_db, MAX_GAIN_DB)
-        found.append(Row(track.uri, track.title, scanned.finding, gain_db, scanned.is_new))
+        found.append(TrackRow(track.uri, track.title, scanned.finding, gain_db, scanned.is_new))
     return tuple(found)
 
 
-def lines(found: tuple[Row, ...], streams: int, measuring: Measuring) -> Iterator[str]:
+def lines(found: tuple[TrackRow, ...], streams: int, measuring: MeasureRun) -> Iterator[str]:
     """The table, folder by folder, and a summary."""
     folder = None
     if found:
@@ -81,7 +81,7 @@ def _level(level: float) -> str:
     return f"{level:.1f}" if math.isfinite(level) else "-"
 
 
-def verdict(finding: Finding) -> str:
+def verdict(finding: MeasureResult) -> str:
     """What is worth knowing about a track, in a few words."""
     measured = finding.measured
     if measured is None:
@@ -103,7 +103,7 @@ def _surprises(measured: Measured) -> str:
     return f"1 surprise {where}" if count == 1 else f"{count} surprises, worst {where}"
 
 
-def summary(found: tuple[Row, ...], measuring: Measuring) -> str:
+def summary(found: tuple[TrackRow, ...], measuring: MeasureRun) -> str:
     """One line about all of them."""
     measured = [row.finding.measured for row in found if row.finding.measured is not None]
     surprising = sum(1 for one in measured if one.surprises)
@@ -122,7 +122,9 @@ def summary(found: tuple[Row, ...], measuring: Measuring) -> str:
     return text
 
 
-def as_json(found: tuple[Row, ...], streams: int, measuring: Measuring, *, is_interrupted: bool) -> dict[str, Any]:
+def as_json(
+    found: tuple[TrackRow, ...], streams: int, measuring: MeasureRun, *, is_interrupted: bool
+) -> dict[str, Any]:
     """The same for programs; what is not finite is null."""
     return {
         "tracks": [_track(row) for row in found],
@@ -133,7 +135,7 @@ def as_json(found: tuple[Row, ...], streams: int, measuring: Measuring, *, is_in
     }
 
 
-def _track(row: Row) -> dict[str, Any]:
+def _track(row: TrackRow) -> dict[str, Any]:
     fields: dict[str, Any] = {"path": row.uri, "title": row.title, "verdict": verdict(row.finding)}
     fields |= {"fault": row.finding.fault, "gain_db": _rounded(row.gain_db), "is_new": row.is_new}
     if row.finding.measured is not None:

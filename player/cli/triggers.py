@@ -27,10 +27,10 @@ from player.core.states import OBEYED, State
 from player.core.units import VOLUME_MAX, parse_time_of_day
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
-from player.mqtt.triggers.conditions import Ruling, Verdict, Watch
+from player.mqtt.triggers.conditions import ConditionWatch, Ruling, Verdict
 from player.mqtt.triggers.filters import check_topic, matches
-from player.mqtt.triggers.gate import Standing, quiet_refusal, would_start
-from player.mqtt.triggers.rule_engine import Desk, Ruled
+from player.mqtt.triggers.gate import SpeakerStatus, quiet_refusal, would_start
+from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
 from player.mqtt.triggers.rules import DayPart, Trigger
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def add_parser(commands: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TriggerReport:
     """What is told about one trigger and one message.
 
     Attributes:
@@ -108,7 +108,7 @@ class Told:
         }
 
 
-def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standing: Standing) -> tuple[str, bool]:
+def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standing: SpeakerStatus) -> tuple[str, bool]:
     """What the speaker does with what a trigger asks for, and whether it does anything."""
     command, state = trigger.command, standing.state
     if type(command) not in OBEYED[state]:
@@ -121,11 +121,13 @@ def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standin
     return f"sound begins at {now.wall:%H:%M} (the speaker is {_word(state)})", True
 
 
-def judge(trigger: Trigger, incoming: Incoming, now: Now, standing: Standing, quiet_hours: DayPart | None) -> Told:
+def judge(
+    trigger: Trigger, incoming: Incoming, now: Now, standing: SpeakerStatus, quiet_hours: DayPart | None
+) -> TriggerReport:
     """What a trigger that knows of nothing else makes of one message."""
     if not matches(trigger.topic, incoming.topic):
-        return Told(trigger, Verdict(Ruling.NOT, f"it listens to {trigger.topic}"))
-    watch = Watch(trigger)
+        return TriggerReport(trigger, Verdict(Ruling.NOT, f"it listens to {trigger.topic}"))
+    watch = ConditionWatch(trigger)
     watch.was_met = False
     verdict = watch.take(incoming, now)
     if verdict.ruling is Ruling.WAITS:
@@ -133,14 +135,14 @@ def judge(trigger: Trigger, incoming: Incoming, now: Now, standing: Standing, qu
         then = Now(now.boot_s + trigger.hold_s, moved(now.wall, trigger.hold_s), trusted=now.trusted)
         late = watch.fall_due(then)
         if late.ruling is not Ruling.FIRES:
-            return Told(trigger, late)
+            return TriggerReport(trigger, late)
         after = Verdict(Ruling.WAITS, f"{verdict.why}, unless it ends before")
-        return Told(trigger, after, *consequence(trigger, quiet_hours, then, standing))
+        return TriggerReport(trigger, after, *consequence(trigger, quiet_hours, then, standing))
     if verdict.ruling is not Ruling.FIRES:
-        return Told(trigger, verdict)
+        return TriggerReport(trigger, verdict)
     if trigger.is_edge:
         verdict = Verdict(Ruling.FIRES, f"{verdict.why}, and was not before")
-    return Told(trigger, verdict, *consequence(trigger, quiet_hours, now, standing))
+    return TriggerReport(trigger, verdict, *consequence(trigger, quiet_hours, now, standing))
 
 
 def run_test(args: argparse.Namespace) -> int:
@@ -155,7 +157,7 @@ def run_test(args: argparse.Namespace) -> int:
     incoming = Incoming(args.topic, payload, args.retained)
     quiet_hours = config.triggers.quiet_hours
     volume = config.settings.volume.default if args.volume is None else args.volume
-    standing = Standing(args.state, volume)
+    standing = SpeakerStatus(args.state, volume)
     told = [judge(rule, incoming, now, standing, quiet_hours) for rule in config.triggers.rules]
     if args.json:
         print(json.dumps(_fields(incoming, now, args.state, told), indent=2))
@@ -168,11 +170,11 @@ def run_watch(args: argparse.Namespace) -> int:
     """Print what reaches the triggers until Ctrl-C, or until the connection ends; returns the exit code."""
     config = _load(args.config)
     assert config.mqtt is not None, "triggers without a broker are a fault of the config"
-    from player.cli.client.mqtt_session import Visit
+    from player.cli.client.mqtt_session import MqttSession
 
     own = Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
-    desk = Desk(config.triggers.rules)
-    visit = Visit(config.mqtt, (*desk.filters, own.state))
+    desk = RuleEngine(config.triggers.rules)
+    visit = MqttSession(config.mqtt, (*desk.filters, own.state))
     visit.start()
     watcher = Watcher(desk, config.triggers.quiet_hours, own.state, SystemClock(), is_json=args.json)
     try:
@@ -192,14 +194,14 @@ class Watcher:
     """Turns what arrives into text, and follows what the speaker does by the state that it publishes."""
 
     def __init__(
-        self, desk: Desk, quiet_hours: DayPart | None, state_topic: str, clock: Clock, *, is_json: bool
+        self, desk: RuleEngine, quiet_hours: DayPart | None, state_topic: str, clock: Clock, *, is_json: bool
     ) -> None:
         self._desk = desk
         self._quiet_hours = quiet_hours
         self._state_topic = state_topic
         self._clock = clock
         self._is_json = is_json
-        self._standing = Standing(State.IDLE, 0)
+        self._standing = SpeakerStatus(State.IDLE, 0)
 
     def turn(self, arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown]) -> str | LinkDown:
         """Wait for one message, or for a ``for`` that ends; empty text where nothing is to be told."""
@@ -222,12 +224,12 @@ class Watcher:
     def _follow(self, published: dict[str, Any]) -> None:
         """What the speaker says of itself, as far as it can be understood."""
         word, volume = published.get("state"), published.get("volume")
-        self._standing = Standing(
+        self._standing = SpeakerStatus(
             State(word) if word in set(State) else self._standing.state,
             volume if isinstance(volume, int) else self._standing.volume,
         )
 
-    def _text(self, incoming: Incoming | None, now: Now, found: Iterable[Ruled]) -> str:
+    def _text(self, incoming: Incoming | None, now: Now, found: Iterable[RuleOutcome]) -> str:
         told = [self._told(ruled, now) for ruled in found]
         if not told:
             return ""
@@ -237,13 +239,15 @@ class Watcher:
         head = "time has come" if incoming is None else f"{incoming.topic} {_shown(incoming)}"
         return "\n".join(printable(line) for line in (f"{now.wall:%H:%M:%S} {head}", *lines))
 
-    def _told(self, ruled: Ruled, now: Now) -> Told:
+    def _told(self, ruled: RuleOutcome, now: Now) -> TriggerReport:
         if not ruled.fires:
-            return Told(ruled.trigger, ruled.verdict)
-        return Told(ruled.trigger, ruled.verdict, *consequence(ruled.trigger, self._quiet_hours, now, self._standing))
+            return TriggerReport(ruled.trigger, ruled.verdict)
+        return TriggerReport(
+            ruled.trigger, ruled.verdict, *consequence(ruled.trigger, self._quiet_hours, now, self._standing)
+        )
 
 
-def _fields(incoming: Incoming | None, now: Now, state: State, told: list[Told]) -> dict[str, Any]:
+def _fields(incoming: Incoming | None, now: Now, state: State, told: list[TriggerReport]) -> dict[str, Any]:
     return {
         "topic": None if incoming is None else incoming.topic,
         "payload": None if incoming is None else incoming.payload.decode("utf-8", "replace"),

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from player.config.readers import Spot, Told
+from player.config.readers import ConfigValue, ValueReported
 from player.config.schema import read_config
-from player.config.yaml_tree import Fault, Leaf, Place, read_tree
+from player.config.yaml_tree import Fault, Leaf, Position, read_tree
 from player.core.errors import ConfigError, did_you_mean
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import AudioSettings, Settings
@@ -142,7 +142,7 @@ def _text(path: Path) -> str:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         fault = Fault(
-            Place(data.count(b"\n", 0, error.start) + 1), "", f"is not UTF-8 text (byte 0x{data[error.start]:02x})"
+            Position(data.count(b"\n", 0, error.start) + 1), "", f"is not UTF-8 text (byte 0x{data[error.start]:02x})"
         )
         raise ConfigError(_lines(path, [fault])) from error
     return text
@@ -170,12 +170,12 @@ def _read(text: str, path: Path | None) -> tuple[dict[str, Any], list[Fault]]:
     if node is not None and not (isinstance(node, Leaf) and node.is_empty):
         base = Path.cwd() if path is None else path.absolute().parent
         try:
-            found = read_config(Spot(node, "", base, faults, node.place))
-        except Told:
+            found = read_config(ConfigValue(node, "", base, faults, node.place))
+        except ValueReported:
             assert faults, "what was told must be in the list"
     elif not faults:
         faults.append(
-            Fault(Place(1), "", "is empty; the least it needs is  playlists: {rain: {paths: [/srv/lull/rain]}}")
+            Fault(Position(1), "", "is empty; the least it needs is  playlists: {rain: {paths: [/srv/lull/rain]}}")
         )
     return found, faults
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from player.config.readers import Reader, Spot, Told, each
+from player.config.readers import ConfigValue, Reader, ValueReported, each
 from player.config.yaml_tree import Table
 from player.core.errors import did_you_mean
 from player.core.settings.discovery import DiscoverySettings
@@ -50,7 +50,7 @@ class Keys:
         return tuple(key.word for key in self.keys)
 
 
-def fill(spot: Spot, keys: Keys, start: S) -> S:
+def fill(spot: ConfigValue, keys: Keys, start: S) -> S:
     """The start value with all that the table says put into it.
 
     Raises:
@@ -59,7 +59,7 @@ def fill(spot: Spot, keys: Keys, start: S) -> S:
     return put(spot, keys, start, read(spot, keys))
 
 
-def read(spot: Spot, keys: Keys) -> dict[str, Any]:
+def read(spot: ConfigValue, keys: Keys) -> dict[str, Any]:
     """By its word, the value of each key that is there, is not empty, and can be read.
 
     Raises:
@@ -67,7 +67,7 @@ def read(spot: Spot, keys: Keys) -> dict[str, Any]:
     """
     if not isinstance(spot.node, Table) and not spot.is_empty:
         spot.blame(f"takes keys with values: {', '.join(keys.words)}")
-        raise Told
+        raise ValueReported
     found: dict[str, Any] = {}
     rows = spot.rows()
     by_word = {key.word: key for key in keys.keys}
@@ -82,7 +82,7 @@ def read(spot: Spot, keys: Keys) -> dict[str, Any]:
     return found
 
 
-def put(spot: Spot, keys: Keys, start: S, found: dict[str, Any]) -> S:
+def put(spot: ConfigValue, keys: Keys, start: S, found: dict[str, Any]) -> S:
     """The start value with what was found put into it; values that its class refuses are blamed and left out."""
     values = {key.attribute: found[key.word] for key in keys.keys if key.word in found}
     try:
@@ -91,7 +91,7 @@ def put(spot: Spot, keys: Keys, start: S, found: dict[str, Any]) -> S:
         return _put_one_by_one(spot, keys, start, values)
 
 
-def _put_one_by_one(spot: Spot, keys: Keys, start: S, values: dict[str, Any]) -> S:
+def _put_one_by_one(spot: ConfigValue, keys: Keys, start: S, values: dict[str, Any]) -> S:
     """Put in what can be; a value that fails beside a default is tried again once the other values are in."""
     faults: dict[str, str] = {}
     is_moving = True
@@ -117,14 +117,14 @@ def _with_unit(fault: str, unit: str) -> str:
     return f"{fault} {unit}" if unit and re.search(r"allowed is \S+ to \S+$", fault) else fault
 
 
-def _read_one(row: Spot, key: Key) -> dict[str, Any]:
+def _read_one(row: ConfigValue, key: Key) -> dict[str, Any]:
     try:
         return {key.word: each([row], key.read)[0]}
-    except Told:
+    except ValueReported:
         return {}
 
 
-def _hint(row: Spot, name: str, keys: Keys) -> str:
+def _hint(row: ConfigValue, name: str, keys: Keys) -> str:
     """What helps with a word that is no key: why there is none, the nearest one, or what may have happened."""
     known: Iterable[str] = keys.words
     if name in dict(keys.hints):

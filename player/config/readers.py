@@ -1,7 +1,8 @@
 """How single values are read: durations, times, days, names, paths and the like, each from the text as it was written.
 
-Runs on the main thread; pure but for the home folder that ``~`` asks for. A reader takes a `Spot` and returns a value,
-or raises ValueError with a sentence that names the offender and what is allowed; whoever called adds line and path.
+Runs on the main thread; pure but for the home folder that ``~`` asks for. A reader takes a `ConfigValue` and returns
+a value, or raises ValueError with a sentence that names the offender and what is allowed; whoever called adds line
+and path.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from player.config.yaml_tree import Fault, Leaf, Listing, Node, Place, Table, join, shown
+from player.config.yaml_tree import Fault, Leaf, Listing, Node, Position, Table, join, shown
 from player.core.errors import did_you_mean
 from player.core.settings.mqtt import CREDENTIAL, check_group
 from player.core.settings.safety import MixerLevel
@@ -41,12 +42,12 @@ _HOST = re.compile(r"[\w-][\w.-]{0,252}")
 _CHOICES_SHOWN: Final = 12
 
 
-class Told(Exception):
+class ValueReported(Exception):
     """A value cannot be used, and all that is wrong with it has been written down."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class ConfigValue:
     """A place in the file: its node and key path, the folder that relative paths start from, the faults so far,
     and where faults of this place are shown: at its key, or at the item of a list.
     """
@@ -55,7 +56,7 @@ class Spot:
     path: str
     base: Path
     faults: list[Fault]
-    place: Place
+    place: Position
 
     def blame(self, text: str) -> None:
         """Write down a fault at this place."""
@@ -66,23 +67,26 @@ class Spot:
         """Whether the key is there but holds nothing: that is as if it were absent."""
         return isinstance(self.node, Leaf) and self.node.is_empty
 
-    def rows(self) -> dict[str, Spot]:
+    def rows(self) -> dict[str, ConfigValue]:
         """The keys below a table, in file order; none for anything else."""
         rows = self.node.rows if isinstance(self.node, Table) else ()
-        return {row.key: Spot(row.value, join(self.path, row.key), self.base, self.faults, row.place) for row in rows}
+        return {
+            row.key: ConfigValue(row.value, join(self.path, row.key), self.base, self.faults, row.place) for row in rows
+        }
 
-    def items(self) -> list[Spot]:
+    def items(self) -> list[ConfigValue]:
         """The items of a list; none for anything else."""
         items = self.node.items if isinstance(self.node, Listing) else ()
         return [
-            Spot(item, f"{self.path}[{index}]", self.base, self.faults, item.place) for index, item in enumerate(items)
+            ConfigValue(item, f"{self.path}[{index}]", self.base, self.faults, item.place)
+            for index, item in enumerate(items)
         ]
 
 
-Reader = Callable[[Spot], Any]
+Reader = Callable[[ConfigValue], Any]
 
 
-def text(spot: Spot) -> str:
+def text(spot: ConfigValue) -> str:
     """The text of a scalar without the space around it."""
     if not isinstance(spot.node, Leaf):
         raise ValueError("takes one value, not a list or a table")
@@ -91,7 +95,7 @@ def text(spot: Spot) -> str:
     return spot.node.text.strip()
 
 
-def word(spot: Spot) -> str:
+def word(spot: ConfigValue) -> str:
     """A text that names something; an unquoted YAML truth value is refused, because other readers see no text in it."""
     value = text(spot)
     if isinstance(spot.node, Leaf) and spot.node.is_plain and value.lower() in ON | OFF:
@@ -101,7 +105,7 @@ def word(spot: Spot) -> str:
     return value
 
 
-def group(spot: Spot) -> str:
+def group(spot: ConfigValue) -> str:
     """A group of speakers; each is judged by itself, so that all that cannot be used are named."""
     name = word(spot)
     check_group(name)
@@ -114,7 +118,7 @@ def choices(words: Sequence[str]) -> str:
     return ", ".join(words[:_CHOICES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def number(spot: Spot) -> float:
+def number(spot: ConfigValue) -> float:
     """A decimal number; a unit behind it is refused."""
     value = text(spot)
     if not _NUMBER.fullmatch(value):
@@ -122,7 +126,7 @@ def number(spot: Spot) -> float:
     return float(value)
 
 
-def whole(spot: Spot) -> int:
+def whole(spot: ConfigValue) -> int:
     """A whole number."""
     value = text(spot)
     if not _NUMBER.fullmatch(value) or not float(value).is_integer():
@@ -130,7 +134,7 @@ def whole(spot: Spot) -> int:
     return int(float(value))
 
 
-def switch(spot: Spot) -> bool:
+def switch(spot: ConfigValue) -> bool:
     """A truth value in any of YAML's spellings, quoted or not."""
     value = text(spot).lower()
     if value not in ON | OFF:
@@ -138,7 +142,7 @@ def switch(spot: Spot) -> bool:
     return value in ON
 
 
-def duration_s(spot: Spot) -> float:
+def duration_s(spot: ConfigValue) -> float:
     """Seconds of a duration; a bare number other than 0 is refused, because nobody can know its unit."""
     value = text(spot)
     if _NUMBER.fullmatch(value):
@@ -151,7 +155,7 @@ def duration_s(spot: Spot) -> float:
     return parse_duration_s(value)
 
 
-def whole_seconds(spot: Spot) -> int:
+def whole_seconds(spot: ConfigValue) -> int:
     """A duration that is counted in whole seconds."""
     seconds = duration_s(spot)
     if not seconds.is_integer():
@@ -159,7 +163,7 @@ def whole_seconds(spot: Spot) -> int:
     return int(seconds)
 
 
-def timer(spot: Spot) -> TimerSetting:
+def timer(spot: ConfigValue) -> TimerSetting:
     """A sleep timer: a duration, ``off``, ``end-of-track`` or ``end-of-playlist``."""
     value = re.sub(r"[\s_-]+", "-", text(spot).lower())
     if value in OFF:
@@ -177,7 +181,7 @@ def timer(spot: Spot) -> TimerSetting:
     return TimerSetting.clock(seconds)
 
 
-def mixer_level(spot: Spot) -> MixerLevel:
+def mixer_level(spot: ConfigValue) -> MixerLevel:
     """Where a hardware mixer is pinned: ``80%`` or ``-12 dB``."""
     value = text(spot)
     parts = re.fullmatch(r"([+-]?\d{1,3}(?:\.\d{1,3})?)\s*(%|dB)", value, re.IGNORECASE | re.ASCII)
@@ -186,7 +190,7 @@ def mixer_level(spot: Spot) -> MixerLevel:
     return MixerLevel(float(parts[1]), is_db=parts[2] != "%")
 
 
-def clock_time(spot: Spot) -> time:
+def clock_time(spot: ConfigValue) -> time:
     """A time of day in 24 hours, ``22:30``."""
     value = text(spot)
     try:
@@ -197,7 +201,7 @@ def clock_time(spot: Spot) -> time:
         ) from None
 
 
-def days(spot: Spot) -> frozenset[int]:
+def days(spot: ConfigValue) -> frozenset[int]:
     """Weekdays, Monday is 0: a list of them, or one word."""
     spots = spot.items() if isinstance(spot.node, Listing) else [spot]
     if not spots:
@@ -205,7 +209,7 @@ def days(spot: Spot) -> frozenset[int]:
     return frozenset(day for group in each(spots, _day) for day in group)
 
 
-def _day(spot: Spot) -> Sequence[int]:
+def _day(spot: ConfigValue) -> Sequence[int]:
     return day_of(text(spot))
 
 
@@ -222,10 +226,10 @@ def day_of(word: str) -> Sequence[int]:
     raise ValueError(f"{shown(value)} is no day{guess}; choose from {', '.join(known)}, several as [sun, mon]")
 
 
-def one_of(kind: type[E]) -> Callable[[Spot], E]:
+def one_of(kind: type[E]) -> Callable[[ConfigValue], E]:
     """A reader of one word of a closed set."""
 
-    def read(spot: Spot) -> E:
+    def read(spot: ConfigValue) -> E:
         value = text(spot)
         known = [member.value for member in kind]
         if value.lower() not in known:
@@ -235,7 +239,7 @@ def one_of(kind: type[E]) -> Callable[[Spot], E]:
     return read
 
 
-def host(spot: Spot) -> str:
+def host(spot: ConfigValue) -> str:
     """A broker's name or address alone; the message shows no value, because addresses may carry passwords."""
     value = text(spot)
     if not _HOST.fullmatch(value):
@@ -249,7 +253,7 @@ def host(spot: Spot) -> str:
     return value
 
 
-def file_path(spot: Spot) -> str:
+def file_path(spot: ConfigValue) -> str:
     """A path on this machine: ``~`` is the home folder, a relative one starts at the config's folder."""
     value = text(spot)
     if not value:
@@ -260,7 +264,7 @@ def file_path(spot: Spot) -> str:
         raise ValueError(f"{shown(value)} starts with the home folder of somebody unknown here") from None
 
 
-def secret_path(spot: Spot) -> str:
+def secret_path(spot: ConfigValue) -> str:
     """A file that holds a secret, or ``credential:NAME`` for one that the service manager hands over."""
     value = text(spot)
     if not value.startswith(CREDENTIAL):
@@ -272,7 +276,7 @@ def secret_path(spot: Spot) -> str:
     return value
 
 
-def path_or_address(spot: Spot) -> str:
+def path_or_address(spot: ConfigValue) -> str:
     """A path on this machine or an http(s) address."""
     value = text(spot)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", value)
@@ -291,28 +295,28 @@ def path_or_address(spot: Spot) -> str:
     return value
 
 
-def several(reader: Callable[[Spot], T]) -> Callable[[Spot], tuple[T, ...]]:
+def several(reader: Callable[[ConfigValue], T]) -> Callable[[ConfigValue], tuple[T, ...]]:
     """A reader of a list of values, or of one value alone."""
 
-    def read(spot: Spot) -> tuple[T, ...]:
+    def read(spot: ConfigValue) -> tuple[T, ...]:
         return tuple(each(spot.items() if isinstance(spot.node, Listing) else [spot], reader))
 
     return read
 
 
-def each(spots: Sequence[Spot], reader: Callable[[Spot], T]) -> list[T]:
+def each(spots: Sequence[ConfigValue], reader: Callable[[ConfigValue], T]) -> list[T]:
     """What the reader makes of every spot. Raises Told when one was faulty, after all have been looked at."""
     found = list(_good(spots, reader))
     if len(found) < len(spots):
-        raise Told
+        raise ValueReported
     return found
 
 
-def _good(spots: Sequence[Spot], reader: Callable[[Spot], T]) -> Iterator[T]:
+def _good(spots: Sequence[ConfigValue], reader: Callable[[ConfigValue], T]) -> Iterator[T]:
     for spot in spots:
         try:
             yield reader(spot)
-        except Told:
+        except ValueReported:
             pass
         except ValueError as error:
             spot.blame(str(error))

@@ -12,8 +12,8 @@ from typing import Any, Final
 from player.config.binding import Key, Keys, fill, put, read
 from player.config.readers import (
     OFF,
-    Spot,
-    Told,
+    ConfigValue,
+    ValueReported,
     choices,
     clock_time,
     days,
@@ -36,7 +36,7 @@ from player.config.readers import (
 from player.config.schema_dates import dates, own_times
 from player.config.schema_discovery import discovery
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
-from player.config.schema_triggers import Around, check_triggers, day_part, triggers
+from player.config.schema_triggers import TriggerContext, check_triggers, day_part, triggers
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.errors import did_you_mean
 from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
@@ -63,7 +63,7 @@ TLS_PORT: Final = 8883
 _KEPT_OUT: Final = "passwords stay out of this file: write it into a file of its own and name that as password_file"
 
 
-def _volume(spot: Spot) -> VolumeSettings:
+def _volume(spot: ConfigValue) -> VolumeSettings:
     """Volumes; a maximum below the built-in default volume, given alone, takes the default down with it."""
     found = read(spot, VOLUME)
     start = VolumeSettings()
@@ -75,7 +75,7 @@ def _volume(spot: Spot) -> VolumeSettings:
     return put(spot, VOLUME, start, found)
 
 
-def _timer(spot: Spot) -> TimerSetting | None:
+def _timer(spot: ConfigValue) -> TimerSetting | None:
     """``timer: {default: 45m}``, or the value alone: ``timer: off``. None where nothing is said."""
     if isinstance(spot.node, Leaf):
         return timer(spot)
@@ -83,7 +83,7 @@ def _timer(spot: Spot) -> TimerSetting | None:
     return found
 
 
-def _mqtt(spot: Spot) -> MqttSettings | None:
+def _mqtt(spot: ConfigValue) -> MqttSettings | None:
     """The broker, or None for ``mqtt: off``; TLS without a port means 8883."""
     if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
         return None
@@ -94,14 +94,14 @@ def _mqtt(spot: Spot) -> MqttSettings | None:
     return put(spot, MQTT, start, found)
 
 
-def _tls(spot: Spot) -> TlsSettings | None:
+def _tls(spot: ConfigValue) -> TlsSettings | None:
     """TLS with the given files, or ``on`` and ``off``."""
     if isinstance(spot.node, Leaf):
         return TlsSettings() if switch(spot) else None
     return fill(spot, TLS, TlsSettings())
 
 
-def _device(spot: Spot) -> str:
+def _device(spot: ConfigValue) -> str:
     name = word(spot)
     check_name("device", name)
     if name == "all":
@@ -109,13 +109,13 @@ def _device(spot: Spot) -> str:
     return name
 
 
-def _catch_up_s(spot: Spot) -> float:
+def _catch_up_s(spot: ConfigValue) -> float:
     seconds = duration_s(spot)
     check_length("catch_up", seconds, 0, LONGEST_CATCH_UP_S)
     return seconds
 
 
-def _playlists(spot: Spot) -> tuple[Playlist, ...]:
+def _playlists(spot: ConfigValue) -> tuple[Playlist, ...]:
     if not isinstance(spot.node, Table):
         raise ValueError("takes names with their paths below, as in rain: {paths: [/srv/lull/rain]}")
     if not spot.rows():
@@ -123,7 +123,7 @@ def _playlists(spot: Spot) -> tuple[Playlist, ...]:
     return tuple(_playlist(name, row) for name, row in spot.rows().items())
 
 
-def _playlist(name: str, row: Spot) -> Playlist:
+def _playlist(name: str, row: ConfigValue) -> Playlist:
     """A playlist; where its name is faulty another one stands in for it while the rest is looked at."""
     try:
         check_name("playlist", name)
@@ -133,22 +133,22 @@ def _playlist(name: str, row: Spot) -> Playlist:
     start = Playlist(name, ("path",))
     try:
         return fill(row, PLAYLIST, start)
-    except Told:
+    except ValueReported:
         return start
 
 
-def _schedule(spot: Spot) -> tuple[Entry, ...]:
+def _schedule(spot: ConfigValue) -> tuple[Entry, ...]:
     if not isinstance(spot.node, Listing):
         raise ValueError('takes a list, each entry behind a dash, as in - {name: evening, at: "22:30"}')
     return tuple(_entry(item) for item in spot.items())
 
 
-def _entry(item: Spot) -> Entry:
+def _entry(item: ConfigValue) -> Entry:
     """An entry; a placeholder stands in for what is missing while the rest is looked at."""
     start = Entry("entry", time(0))
     try:
         return fill(item, ENTRY, start)
-    except Told:
+    except ValueReported:
         return start
 
 
@@ -255,7 +255,7 @@ TOP: Final = Keys(
 )
 
 
-def read_config(root: Spot) -> dict[str, Any]:
+def read_config(root: ConfigValue) -> dict[str, Any]:
     """What the file says, by top-level key; nothing of it is to be used when ``root.faults`` is not empty after it.
 
     Raises:
@@ -281,20 +281,20 @@ def read_config(root: Spot) -> dict[str, Any]:
     return found
 
 
-def _around(root: Spot, found: dict[str, Any], names: Sequence[str]) -> Around:
+def _around(root: ConfigValue, found: dict[str, Any], names: Sequence[str]) -> TriggerContext:
     """What triggers are checked against; where the broker's section is faulty, the default stands in for it."""
     is_broker_faulty = any(fault.path.startswith("mqtt") for fault in root.faults)
     mqtt = MqttSettings() if is_broker_faulty else found.get("mqtt")
     device, volume = found.get("device", Settings().device), found.get("volume", VolumeSettings())
-    return Around(mqtt, device, names, found.get("schedule", ()), volume, found.get("quiet_hours"))
+    return TriggerContext(mqtt, device, names, found.get("schedule", ()), volume, found.get("quiet_hours"))
 
 
-def _check_playlist(spot: Spot, name: str, names: Sequence[str]) -> None:
+def _check_playlist(spot: ConfigValue, name: str, names: Sequence[str]) -> None:
     if name not in names:
         spot.blame(f"{shown(name)} is no playlist{did_you_mean(name, names)}; choose one of {choices(names)}")
 
 
-def _check_names(items: Sequence[Spot], entries: Sequence[Entry]) -> None:
+def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None:
     """Names of entries occur once: the journal, the state and later commands speak of entries by name."""
     lines: dict[str, int] = {}
     for item, entry in zip(items, entries, strict=True):
@@ -309,7 +309,7 @@ def _check_names(items: Sequence[Spot], entries: Sequence[Entry]) -> None:
         lines.setdefault(entry.name, row.place.line)
 
 
-def _check_volume(item: Spot, entry: Entry, maximum: int) -> None:
+def _check_volume(item: ConfigValue, entry: Entry, maximum: int) -> None:
     is_maximum_known = not any(fault.path.startswith("volume") for fault in item.faults)
     if is_maximum_known and entry.volume is not None and entry.volume > maximum:
         item.rows()["volume"].blame(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from datetime import date, time
 
-from player.config.readers import Spot, clock_time, day_of, text
+from player.config.readers import ConfigValue, clock_time, day_of, text
 from player.config.yaml_tree import Table, shown
 from player.core.date_range import Dates
 
 
-def dates(spot: Spot) -> Dates:
+def dates(spot: ConfigValue) -> Dates:
     """A date, ``2026-12-24``, or two with ``to`` between them; both are meant."""
     value = text(spot)
     parts = re.split(r"\s+to\s+", value.strip(), maxsplit=1)
@@ -23,7 +23,7 @@ def dates(spot: Spot) -> Dates:
     return Dates(first, last)
 
 
-def own_times(spot: Spot) -> tuple[tuple[int, time], ...]:
+def own_times(spot: ConfigValue) -> tuple[tuple[int, time], ...]:
     """Times of single days, ``{fri: "23:00", weekend: "23:30"}``: weekday (Monday is 0) and time, each day once."""
     if not isinstance(spot.node, Table):
         raise ValueError('takes days with their times, as in {fri: "23:00", weekend: "23:30"}')

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from player.config.binding import Key, Keys, fill
-from player.config.readers import OFF, ON, Spot, one_of, switch, text, word
+from player.config.readers import OFF, ON, ConfigValue, one_of, switch, text, word
 from player.config.yaml_tree import Leaf
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings
 
 
-def discovery(spot: Spot) -> DiscoverySettings:
+def discovery(spot: ConfigValue) -> DiscoverySettings:
     """The settings of discovery, or its mode alone: ``discovery: off``, ``discovery: components``."""
     if isinstance(spot.node, Leaf):
         return DiscoverySettings(_mode(spot))
     return fill(spot, DISCOVERY, DiscoverySettings())
 
 
-def _mode(spot: Spot) -> DiscoveryMode:
+def _mode(spot: ConfigValue) -> DiscoveryMode:
     """A mode by its name; yes and no mean the default and off."""
     value = text(spot).lower()
     if value in ON | OFF:

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from player.config.binding import Key, Keys, fill
-from player.config.readers import OFF, Spot, duration_s, mixer_level, number, one_of, switch, text, whole, word
+from player.config.readers import OFF, ConfigValue, duration_s, mixer_level, number, one_of, switch, text, whole, word
 from player.config.yaml_tree import Leaf, shown
 from player.core.settings.safety import (
     GuardMode,
@@ -26,21 +26,21 @@ GUARD_OFF: Final = OFF | {"none", "null", "disabled", "disable", "never", "0"}
 """Ways to ask for what there is not."""
 
 
-def night_cap(spot: Spot) -> NightCap | None:
+def night_cap(spot: ConfigValue) -> NightCap | None:
     """The cap of the night, or None for ``night_cap: off``; a placeholder stands in for a maximum that is missing."""
     if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
         return None
     return fill(spot, NIGHT_CAP, NightCap(1))
 
 
-def guard(spot: Spot) -> GuardSettings:
+def guard(spot: ConfigValue) -> GuardSettings:
     """The guard, or its mode alone: ``guard: strict``."""
     if isinstance(spot.node, Leaf):
         return GuardSettings(_guard_mode(spot))
     return fill(spot, GUARD, GuardSettings())
 
 
-def _guard_mode(spot: Spot) -> GuardMode:
+def _guard_mode(spot: ConfigValue) -> GuardMode:
     if text(spot).lower() in GUARD_OFF:
         raise ValueError(
             "the guard cannot be switched off: it is what keeps a sudden sound from waking anybody; "
@@ -49,26 +49,26 @@ def _guard_mode(spot: Spot) -> GuardMode:
     return one_of(GuardMode)(spot)
 
 
-def mixer(spot: Spot) -> MixerSettings | None:
+def mixer(spot: ConfigValue) -> MixerSettings | None:
     """The card's mixer, or None for ``mixer: off``; placeholders stand in for what is missing."""
     if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
         return None
     return fill(spot, MIXER, MixerSettings("control", MixerLevel(1)))
 
 
-def session(spot: Spot) -> SessionSettings:
+def session(spot: ConfigValue) -> SessionSettings:
     """What holds for every session."""
     return fill(spot, SESSION, SessionSettings())
 
 
-def _taper(spot: Spot) -> Taper | None:
+def _taper(spot: ConfigValue) -> Taper | None:
     """The tapering, or None for ``taper: off``; a placeholder stands in for a rate that is missing."""
     if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
         return None
     return fill(spot, TAPER, Taper(1.0))
 
 
-def rest_nights(spot: Spot) -> RestNights | None:
+def rest_nights(spot: ConfigValue) -> RestNights | None:
     """The rest nights: ``1 per week``, a table, or None for ``rest_nights: off``."""
     if not isinstance(spot.node, Leaf):
         return fill(spot, REST, RestNights(1))

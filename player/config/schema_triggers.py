@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from player.config.binding import Key, Keys, read
-from player.config.readers import Spot, Told, clock_time, duration_s, number, several, switch, text, word
+from player.config.readers import (
+    ConfigValue,
+    ValueReported,
+    clock_time,
+    duration_s,
+    number,
+    several,
+    switch,
+    text,
+    word,
+)
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.commands import Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
 from player.core.errors import Refused, did_you_mean
@@ -31,7 +41,7 @@ _CONDITIONS: Final = ("equals", "one_of", "glob", "above", "below")
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class TriggerContext:
     """What the rest of the file says; None and empty where it could not be read."""
 
     mqtt: MqttSettings | None
@@ -42,7 +52,7 @@ class Around:
     quiet_hours: DayPart | None
 
 
-def triggers(spot: Spot) -> tuple[Trigger | None, ...]:
+def triggers(spot: ConfigValue) -> tuple[Trigger | None, ...]:
     """The list of triggers, each complete in itself, None for a faulty one; `check_triggers` looks around them."""
     if not isinstance(spot.node, Listing):
         raise ValueError(
@@ -61,12 +71,12 @@ def triggers(spot: Spot) -> tuple[Trigger | None, ...]:
     return tuple(found)
 
 
-def _trigger(item: Spot, names: dict[str, int]) -> Trigger | None:
+def _trigger(item: ConfigValue, names: dict[str, int]) -> Trigger | None:
     """A trigger, or None when something is wrong with it, which has been written down."""
     before = len(item.faults)
     try:
         found = read(item, TRIGGER)
-    except Told:
+    except ValueReported:
         return None
     condition = _condition(item, found)
     asked = _command(item, found)
@@ -86,7 +96,7 @@ def _trigger(item: Spot, names: dict[str, int]) -> Trigger | None:
         return None
 
 
-def _condition(item: Spot, found: dict[str, Any]) -> Condition | None:
+def _condition(item: ConfigValue, found: dict[str, Any]) -> Condition | None:
     rows = item.rows()
     given = [key for key in _CONDITIONS if key in rows and not rows[key].is_empty]
     if len(given) > 1:
@@ -113,7 +123,7 @@ def _condition(item: Spot, found: dict[str, Any]) -> Condition | None:
         return None
 
 
-def _command(item: Spot, found: dict[str, Any]) -> tuple[Command, str] | None:
+def _command(item: ConfigValue, found: dict[str, Any]) -> tuple[Command, str] | None:
     """The command, and how it was written."""
     verb = found.get("do")
     if verb is None:
@@ -141,7 +151,7 @@ def _free_name(topic: str, names: dict[str, int]) -> str:
     return name
 
 
-def day_part(spot: Spot) -> DayPart:
+def day_part(spot: ConfigValue) -> DayPart:
     """A part of every day, ``21:00-07:00``."""
     value = text(spot)
     parts = re.fullmatch(r"([0-9:]+)\s*(?:-|\u2013|to)\s*([0-9:]+)", value)
@@ -151,27 +161,27 @@ def day_part(spot: Spot) -> DayPart:
     return DayPart(begins, ends)
 
 
-def _leaf(spot: Spot, part: str) -> Spot:
-    return Spot(Leaf(spot.node.place, part, False), spot.path, spot.base, spot.faults, spot.place)
+def _leaf(spot: ConfigValue, part: str) -> ConfigValue:
+    return ConfigValue(Leaf(spot.node.place, part, False), spot.path, spot.base, spot.faults, spot.place)
 
 
-def _topic(spot: Spot) -> str:
+def _topic(spot: ConfigValue) -> str:
     value = text(spot)
     check_filter(value)
     return value
 
 
-def _path(spot: Spot) -> tuple[Step, ...]:
+def _path(spot: ConfigValue) -> tuple[Step, ...]:
     return read_path(text(spot))
 
 
-def _name(spot: Spot) -> str:
+def _name(spot: ConfigValue) -> str:
     value = word(spot)
     check_name("trigger", value)
     return value
 
 
-def _verb(spot: Spot) -> str:
+def _verb(spot: ConfigValue) -> str:
     value = text(spot)
     if value not in VERBS:
         choices = ", ".join(verb for verb in VERBS if verb != "status")
@@ -179,7 +189,7 @@ def _verb(spot: Spot) -> str:
     return value
 
 
-def _value(spot: Spot) -> Value:
+def _value(spot: ConfigValue) -> Value:
     """What goes with the command: one value, or keys with values."""
     if isinstance(spot.node, Table):
         return {key: text(row) for key, row in spot.rows().items() if not row.is_empty}
@@ -210,7 +220,7 @@ TRIGGER: Final = Keys(
 )
 
 
-def check_triggers(spot: Spot, found: Sequence[Trigger | None], around: Around) -> None:
+def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: TriggerContext) -> None:
     """Blame what does not agree with the rest of the file."""
     if found and around.mqtt is None:
         spot.blame("needs mqtt: without a broker no message comes")
@@ -223,7 +233,7 @@ def check_triggers(spot: Spot, found: Sequence[Trigger | None], around: Around) 
         _check_command(rows.get("with", rows["do"]), trigger.command, around)
 
 
-def _check_loop(row: Spot, topic: str, own: Topics) -> None:
+def _check_loop(row: ConfigValue, topic: str, own: Topics) -> None:
     """A trigger that hears what lull itself says or is told would answer itself, or obey everything twice."""
     for whose, others in (
         ("what this speaker says", f"{own.root}/#"),
@@ -234,7 +244,7 @@ def _check_loop(row: Spot, topic: str, own: Topics) -> None:
             return
 
 
-def _check_command(row: Spot, command: Command, around: Around) -> None:
+def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -> None:
     """Names and volumes that the session would refuse."""
     playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight) else None
     if playlist is not None and around.playlists and playlist not in around.playlists:

@@ -24,7 +24,7 @@ _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something begins; the line is counted from 1, the column orders what stands in one line."""
 
     line: int
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 class Fault:
     """Something wrong: where, the key path (empty for the file as a whole), and a sentence."""
 
-    place: Place
+    place: Position
     path: str
     text: str
 
@@ -44,7 +44,7 @@ class Fault:
 class Leaf:
     """A scalar as it was written; ``is_plain`` without quotes."""
 
-    place: Place
+    place: Position
     text: str
     is_plain: bool
 
@@ -58,15 +58,15 @@ class Leaf:
 class Listing:
     """A YAML sequence."""
 
-    place: Place
+    place: Position
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KeyRow:
     """One key of a table and what it holds; ``place`` is the key's."""
 
-    place: Place
+    place: Position
     key: str
     value: Node
 
@@ -75,8 +75,8 @@ class Row:
 class Table:
     """A YAML mapping; each key occurs once, in file order, merged ones last."""
 
-    place: Place
-    rows: tuple[Row, ...]
+    place: Position
+    rows: tuple[KeyRow, ...]
 
 
 Node: TypeAlias = Leaf | Listing | Table
@@ -100,17 +100,17 @@ def read_tree(text: str) -> tuple[Node | None, tuple[Fault, ...]]:
         fault = unreadable.fault
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        fault = Fault(Place(line), "", f"has a character that YAML forbids, {_code_point(error.character)}")
+        fault = Fault(Position(line), "", f"has a character that YAML forbids, {_code_point(error.character)}")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         fault = Fault(
-            Place(mark.line + 1, mark.column) if mark else Place(1),
+            Position(mark.line + 1, mark.column) if mark else Position(1),
             "",
             _syntax(error.problem or "", error.context or ""),
         )
     except (ValueError, OverflowError):
         # PyYAML hands escapes such as "\UFFFFFFFF" and endless version numbers to chr() and int() unchecked
-        fault = Fault(Place(builder.line if builder else 1), "", "has an escape or a number that stands for nothing")
+        fault = Fault(Position(builder.line if builder else 1), "", "has an escape or a number that stands for nothing")
     return None, (*(builder.faults if builder else ()), fault)
 
 
@@ -197,7 +197,7 @@ class _Builder:
         return self._table(event, path, depth)
 
     def _table(self, event: yaml.Event, path: str, depth: int) -> Table:
-        rows: dict[str, Row] = {}
+        rows: dict[str, KeyRow] = {}
         merged: list[Node] = []
         while not isinstance(inner := self._next(), yaml.MappingEndEvent):
             key = self._node(inner, path, depth + 1)
@@ -212,7 +212,7 @@ class _Builder:
                     inner, join(path, text), f"is here a second time; the first is in line {rows[text].place.line}"
                 )
             else:
-                rows[text] = Row(_place(inner), text, value)
+                rows[text] = KeyRow(_place(inner), text, value)
         for table in self._to_merge(merged, path):
             for row in table.rows:
                 rows.setdefault(row.key, row)
@@ -234,7 +234,7 @@ class _Builder:
         self._count(size, _place(event))
         return node
 
-    def _count(self, nodes: int, place: Place) -> None:
+    def _count(self, nodes: int, place: Position) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
             raise _Unreadable(Fault(place, "", f"has more than {MAX_NODES} values, aliases counted; that is no config"))
@@ -243,7 +243,7 @@ class _Builder:
         self.faults.append(Fault(_place(event), path, text))
 
 
-def _place(event: yaml.Event) -> Place:
+def _place(event: yaml.Event) -> Position:
     mark = event.start_mark
     assert mark is not None, "events of a text carry marks"
-    return Place(mark.line + 1, mark.column)
+    return Position(mark.line + 1, mark.column)

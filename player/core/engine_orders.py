@@ -40,7 +40,7 @@ class Item:
         check_range("start_s", self.start_s, 0, 1e7)
 
 
-class Crossing(Enum):
+class Crossfade(Enum):
     """How an item takes over from what sounds."""
 
     BLEND = auto()
@@ -64,7 +64,7 @@ class PlayItem:
     """Take this item as the current one; a queued one is forgotten."""
 
     item: Item
-    crossing: Crossing = Crossing.BLEND
+    crossing: Crossfade = Crossfade.BLEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +104,15 @@ class Retune:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class SetGuard:
     """How far something new may stand out: 8 dB, or 6 dB when strict. There is no order that switches the guard off."""
 
     is_strict: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Quit:
+class QuitEngine:
     """End the engine thread; the session has faded out before."""
 
 
-EngineOrder: TypeAlias = PlayItem | QueueItem | RampTo | Retune | Guard | Quit
+EngineOrder: TypeAlias = PlayItem | QueueItem | RampTo | Retune | SetGuard | QuitEngine

@@ -47,7 +47,7 @@ class ItemFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class RanDry:
+class QueueRanDry:
     """Nothing sounds and nothing is queued."""
 
 
@@ -115,7 +115,7 @@ class ClauseBroken:
 
 
 @dataclass(frozen=True, slots=True)
-class Tamed:
+class GuardReported:
     """The guard held something down that would have stood out.
 
     Attributes:
@@ -132,8 +132,8 @@ class Tamed:
 
 
 EngineReport: TypeAlias = (
-    ItemStarted | ItemEnded | ItemFailed | RanDry | RampArrived | Progressed | OutputLost | OutputFound
-    | OutputUnderran | EngineFaulted | ClauseBroken | Tamed
+    ItemStarted | ItemEnded | ItemFailed | QueueRanDry | RampArrived | Progressed | OutputLost | OutputFound
+    | OutputUnderran | EngineFaulted | ClauseBroken | GuardReported
 )  # fmt: skip
 
 
@@ -242,7 +242,7 @@ class EntryState:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LastCommand:
     """A command that was obeyed: its verb in words, who asked, and when."""
 
     command: str
@@ -278,7 +278,7 @@ class Snapshot:
     why: str | None
     playlist: str | None
     started: datetime | None
-    asked: Asked | None
+    asked: LastCommand | None
     track: str | None
     next_track: str | None
     position_s: float | None

@@ -99,7 +99,7 @@ class FileMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MeasureResult:
     """What measuring a file led to.
 
     Attributes:

@@ -27,7 +27,7 @@ STOP_S: Final = 1.5
 
 
 class BackgroundScanner:
-    """`player.ports.BackgroundScan` with worker processes.
+    """`player.library.ports.BackgroundScan` with worker processes.
 
     Args:
         store: where findings are kept.

@@ -15,14 +15,14 @@ from dataclasses import replace
 from typing import Final
 
 from player.core.events import LibraryRead, Track
-from player.session.memory.memory import Watched
+from player.session.memory.memory import WatchList
 
 READ_BYTES: Final = 64 << 10
 
 
-def recognise(read: LibraryRead, watched: Watched) -> LibraryRead:
+def recognise(read: LibraryRead, watched: WatchList) -> LibraryRead:
     """The same look, with the keys of tracks that are watched."""
-    if watched == Watched():
+    if watched == WatchList():
         return read
     sizes = frozenset(int(key.partition("-")[0]) for key in watched.keys)
     tracks, opening = (

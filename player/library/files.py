@@ -37,7 +37,7 @@ MAX_DEPTH: Final = 3
 
 
 class FileLibrary:
-    """Looks into folders, files and playlist files: `player.ports.Library`.
+    """Looks into folders, files and playlist files: `player.library.ports.Library`.
 
     Args:
         store: what was measured earlier; without one no track is known.

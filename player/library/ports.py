@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from player.core.events import LibraryRead
-from player.core.measurement import FileMark, Finding
+from player.core.measurement import FileMark, MeasureResult
 from player.core.settings.session import Playlist
 
 
@@ -23,11 +23,11 @@ class Store(Protocol):
     A store that cannot be read knows nothing, which is safe: an unmeasured track counts as loud.
     """
 
-    def find(self, mark: FileMark) -> Finding | None:
+    def find(self, mark: FileMark) -> MeasureResult | None:
         """What was found out about exactly this file by this version of the measuring, None where nothing was."""
         ...
 
-    def keep(self, mark: FileMark, finding: Finding) -> None:
+    def keep(self, mark: FileMark, finding: MeasureResult) -> None:
         """Remember; what was known of that path is replaced. Raises StoreError, and then nothing has changed."""
         ...
 

@@ -12,15 +12,15 @@ from typing import TypeAlias
 from player.core.events import LibraryRead
 from player.core.settings.session import Playlist
 from player.library.ports import Library
-from player.session.memory.memory import Watched
+from player.session.memory.memory import WatchList
 
 log = logging.getLogger("lull")
 
-Recognise: TypeAlias = Callable[[LibraryRead, Watched], LibraryRead]
+Recognise: TypeAlias = Callable[[LibraryRead, WatchList], LibraryRead]
 """Adds the keys of contents that are watched to what the library found; may take as long as looking does."""
 
 
-class Librarian:
+class LibraryReader:
     """Hands each look's result to ``deliver``, from the thread that looked.
 
     Args:
@@ -34,9 +34,9 @@ class Librarian:
         self._deliver = deliver
         self._recognise = recognise
         self._busy: set[str] = set()
-        self._again: dict[str, tuple[Playlist, Watched]] = {}
+        self._again: dict[str, tuple[Playlist, WatchList]] = {}
 
-    def look(self, playlist: Playlist, watched: Watched) -> None:
+    def look(self, playlist: Playlist, watched: WatchList) -> None:
         """Look at a playlist soon; while a look at it is under way, once more after that."""
         if playlist.name in self._busy:
             self._again[playlist.name] = playlist, watched
@@ -51,7 +51,7 @@ class Librarian:
         if again is not None:
             self.look(*again)
 
-    def _read(self, playlist: Playlist, watched: Watched) -> None:
+    def _read(self, playlist: Playlist, watched: WatchList) -> None:
         try:
             read = self._recognise(self._library.read(playlist), watched)
         except Exception as fault:  # the thread ends here: whatever it met, the playlist stays usable later

@@ -19,7 +19,7 @@ from typing import Final
 import player
 from player.core.clock import Clock
 from player.core.errors import LullError
-from player.core.measurement import Finding
+from player.core.measurement import MeasureResult
 from player.core.units import format_duration
 from player.library.scan_worker import BACKGROUND
 from player.storage.measurements_db import from_json
@@ -60,7 +60,7 @@ class Result:
     """What came of one file; ``is_lasting`` unless another try may well go better."""
 
     path: str
-    finding: Finding
+    finding: MeasureResult
     is_lasting: bool = True
 
 
@@ -159,7 +159,7 @@ class WorkerPool:
                 worker.at_s = said["at_s"]
             elif worker.path is not None:
                 measured = None if said["measured"] is None else from_json(said["measured"])
-                found.append(Result(worker.path, Finding(measured, said["fault"])))
+                found.append(Result(worker.path, MeasureResult(measured, said["fault"])))
                 worker.path = None
         return found
 
@@ -170,9 +170,9 @@ class WorkerPool:
         if path is None:
             return []
         if -code in _CRASHES:
-            return [Result(path, Finding(None, f"crashes the decoder ({signal.Signals(-code).name})"))]
+            return [Result(path, MeasureResult(None, f"crashes the decoder ({signal.Signals(-code).name})"))]
         why = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return [Result(path, Finding(None, f"was not measured: the process ended ({why})"), is_lasting=False)]
+        return [Result(path, MeasureResult(None, f"was not measured: the process ended ({why})"), is_lasting=False)]
 
     def _end_hung(self) -> list[Result]:
         """End workers that gave no sign of life for too long."""
@@ -181,7 +181,7 @@ class WorkerPool:
         for worker in list(self._workers):
             if worker.path is not None and now_s - worker.heard_s > stall_s:
                 why = f"hangs the decoder: nothing for {format_duration(stall_s)}"
-                found.append(Result(worker.path, Finding(None, why), is_lasting=False))
+                found.append(Result(worker.path, MeasureResult(None, why), is_lasting=False))
                 worker.process.kill()
                 self._forget(worker)
         return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from player.core.events import LibraryRead, ScanMoved
 
 
-class Measuring:
+class ScanQueue:
     """Which files of the library nobody has measured, and which of them a scan has been given."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ from player.analysis.track_measurement import Measurer
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from player.audio.ports import Decoder
 from player.core.errors import LullError
-from player.core.measurement import Finding
+from player.core.measurement import MeasureResult
 from player.core.units import RATE_HZ, to_frames, to_seconds
 from player.storage.measurements_db import as_json
 
@@ -53,7 +53,7 @@ It is that of the program's own width: Raspberry Pi OS with 32 bits runs below a
 _IOPRIO_IDLE: Final = 3 << 13
 
 
-def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> Finding:
+def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> MeasureResult:
     """Decode a file to its end and measure it; ``tell`` hears now and then how far it is."""
     source = decoder.open(path)
     measurer = Measurer()
@@ -73,8 +73,8 @@ def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> 
     finally:
         source.close()
     if measurer.frames == 0:
-        return Finding(None, fault or "has no sound in it")
-    return Finding(measurer.finish(), fault)
+        return MeasureResult(None, fault or "has no sound in it")
+    return MeasureResult(measurer.finish(), fault)
 
 
 def step_back() -> None:
@@ -111,7 +111,7 @@ def _keep_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
-def _answer(finding: Finding) -> dict[str, Any]:
+def _answer(finding: MeasureResult) -> dict[str, Any]:
     measured = None if finding.measured is None else as_json(finding.measured)
     return {"measured": measured, "fault": finding.fault}
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from player.audio.decoder.faults import unreadable
 from player.core.clock import Clock
 from player.core.events import is_web
-from player.core.measurement import FileMark, Finding
+from player.core.measurement import FileMark, MeasureResult
 from player.library.file_id import mark_of
 from player.library.ports import Store
 from player.library.scan_pool import Result, ScanSettings, WorkerPool
@@ -27,12 +27,12 @@ class Scanned:
     """One file's result; ``is_new`` when it was decoded for this."""
 
     path: str
-    finding: Finding
+    finding: MeasureResult
     is_new: bool
 
 
 @dataclass(slots=True)
-class Tally:
+class ScanCounts:
     """How far a scan is.
 
     Attributes:
@@ -68,7 +68,7 @@ class Scan:
     """
 
     def __init__(self, paths: Iterable[str], store: Store, clock: Clock, settings: ScanSettings) -> None:
-        self.tally = Tally()
+        self.tally = ScanCounts()
         self._paths = [path for path in dict.fromkeys(paths) if not is_web(path)]
         self._store = store
         self._clock = clock
@@ -113,7 +113,7 @@ class Scan:
                 break
             fault = unreadable(path)
             if fault is not None:
-                yield self._report(path, Finding(None, fault), is_new=False)
+                yield self._report(path, MeasureResult(None, fault), is_new=False)
                 continue
             mark, facts = mark_of(path), os.stat(path)
             finding = None if self._settings.is_anew else self._store.find(mark)
@@ -152,6 +152,6 @@ class Scan:
         except OSError:
             return False
 
-    def _report(self, path: str, finding: Finding, *, is_new: bool) -> Scanned:
+    def _report(self, path: str, finding: MeasureResult, *, is_new: bool) -> Scanned:
         self.tally.done += 1
         return Scanned(path, finding, is_new)

@@ -1,10 +1,10 @@
 """The broker connection, and the only door to paho. One thread, ``lull-mqtt``, connects, reads, writes and waits.
 
-paho is used with as little of its own machinery as possible, because three parts of it fail quietly: its network thread
-dies of an exception in a callback, its queue of outgoing messages survives a lost connection and has no bound, and its
-reconnecting has no jitter and hides the reason. So each attempt is a fresh `Broker` (nothing survives, nothing is sent
-late), its loop runs on our thread (whatever it raises ends the attempt, not the thread), and `Link` waits between
-attempts for ever.
+paho is used with as little of its own machinery as possible, because three parts of it fail quietly: its network
+thread dies of an exception in a callback, its queue of outgoing messages survives a lost connection and has no bound,
+and its reconnecting has no jitter and hides the reason. So each attempt is a fresh `Broker` (nothing survives,
+nothing is sent late), its loop runs on our thread (whatever it raises ends the attempt, not the thread), and
+`BrokerConnection` waits between attempts for ever.
 
 paho takes 9.6 MB of memory to import, 1.4 MB of it its own: ssl 4.4 MB, email, http and urllib 2.8 MB (websockets and
 proxies), hashlib 0.7 MB.
@@ -26,12 +26,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.connection import Link, Plan
+from player.mqtt.connection import BrokerConnection, ConnectionPlan
 from player.mqtt.identity import PAHO_LOG, client_id_of, read_password
 from player.mqtt.tls import tls_context, tls_failure
 from player.mqtt.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
 
-__all__ = ["Broker", "MqttLink", "Plan", "read_password"]
+__all__ = ["Broker", "ConnectionPlan", "MqttLink", "read_password"]
 
 log = logging.getLogger("lull.mqtt")
 
@@ -59,7 +59,7 @@ class Broker:
         self,
         settings: MqttSettings,
         password: str | None,
-        plan: Plan,
+        plan: ConnectionPlan,
         on_up: Callable[[], None],
         on_message: Callable[[Incoming], None],
     ) -> None:
@@ -296,8 +296,8 @@ def _advice(reason: str) -> str:
     return ""
 
 
-class MqttLink(Link):
-    """The daemon's `Link` over paho.
+class MqttLink(BrokerConnection):
+    """The daemon's `BrokerConnection` over paho.
 
     Args:
         deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
@@ -313,7 +313,7 @@ class MqttLink(Link):
         others: tuple[str, ...] = (),
         password: Callable[[MqttSettings], str | None] = read_password,
     ) -> None:
-        def connect(plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> Broker:
+        def connect(plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> Broker:
             return Broker(settings, password(settings), plan, on_up, on_message)
 
         topics = Topics(settings.prefix, device, settings.groups)

@@ -26,7 +26,7 @@ MAX_OTHER_BYTES: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ConnectionPlan:
     """What one connection is for.
 
     Attributes:
@@ -70,11 +70,11 @@ class Connection(Protocol):
         ...
 
 
-Connect: TypeAlias = Callable[[Plan, Callable[[], None], Callable[[Incoming], None]], Connection]
+Connect: TypeAlias = Callable[[ConnectionPlan, Callable[[], None], Callable[[Incoming], None]], Connection]
 """Makes a connection from its plan, what to call when it is up, and what to call with each message."""
 
 
-class Link:
+class BrokerConnection:
     """Keeps a connection, and tells what comes through it.
 
     What is published while not connected is dropped: after a `LinkUp` the app publishes everything anew. ``LinkDown``
@@ -99,7 +99,7 @@ class Link:
         self._topics = topics
         marks = (("v", str(FORMAT)), ("device", topics.device))
         plan_others = (topics.availability, *others)
-        self._plan = Plan(client_id, topics.subscriptions, plan_others, topics.availability, marks)
+        self._plan = ConnectionPlan(client_id, topics.subscriptions, plan_others, topics.availability, marks)
         self._deliver = deliver
         self._connect = connect
         self._backoff = Backoff() if backoff is None else backoff

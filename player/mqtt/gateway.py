@@ -19,15 +19,15 @@ from player.core.events import Answer, News, Snapshot
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
 from player.mqtt import payloads, topics
-from player.mqtt.discovery.announcer import Homes, Publication
+from player.mqtt.discovery.announcer import Announcer, Publication
 from player.mqtt.discovery.messages import Speaker
-from player.mqtt.intake import Desk, Taken
+from player.mqtt.intake import Intake, IntakeResult
 from player.mqtt.lanes import Refusal
 from player.mqtt.ports import Link, MakeLink
-from player.mqtt.state_throttle import Pacer
+from player.mqtt.state_throttle import StateThrottle
 from player.mqtt.topics import Incoming
 from player.mqtt.triggers.filters import matches
-from player.mqtt.triggers.gate import Arrival, Triggered
+from player.mqtt.triggers.gate import Arrival, TriggerGate
 
 LINK_STOP_S: Final = 1.0
 
@@ -39,10 +39,10 @@ class _Line:
     settings: MqttSettings
     link: Link
     topics: topics.Topics
-    homes: Homes
+    homes: Announcer
 
 
-class Post:
+class Gateway:
     """One speaker's correspondence; without a broker everything here does nothing.
 
     Args:
@@ -57,8 +57,8 @@ class Post:
         self,
         make_link: MakeLink,
         identity: Identity,
-        desk: Desk,
-        triggered: Triggered,
+        desk: Intake,
+        triggered: TriggerGate,
         deliver: Callable[[Incoming], None],
     ) -> None:
         self._make_link = make_link
@@ -66,7 +66,7 @@ class Post:
         self._desk = desk
         self._triggered = triggered
         self._deliver = deliver
-        self._pacer = Pacer()
+        self._pacer = StateThrottle()
         self._line: _Line | None = None
 
     def open(self, mqtt: MqttSettings | None, device: str) -> None:
@@ -79,7 +79,7 @@ class Post:
             return
         names = topics.Topics(mqtt.prefix, device, mqtt.groups)
         rng = random.Random()  # noqa: S311 - a delay, no secret
-        homes = Homes(Speaker(mqtt.discovery, self._identity, names), rng)
+        homes = Announcer(Speaker(mqtt.discovery, self._identity, names), rng)
         if old is not None and _place(mqtt) == _place(old.settings):
             homes.inherit(old.homes)
         self._desk.topics = names
@@ -122,7 +122,7 @@ class Post:
         if self._line is not None:
             self._line.homes.disconnected()
 
-    def take(self, message: Incoming | Refusal, boot_s: float) -> Taken:
+    def take(self, message: Incoming | Refusal, boot_s: float) -> IntakeResult:
         """What becomes of a message from the broker."""
         line = self._line
         if line is None or isinstance(message, Refusal) or line.topics.verb_of(message.topic) is not None:
@@ -131,8 +131,8 @@ class Post:
             command = line.homes.hear(message, boot_s)
         except Refused as refusal:
             news = News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"})
-            return Taken(events=(news,))
-        return Taken() if command is None else Taken(Request(command, "mqtt"))
+            return IntakeResult(events=(news,))
+        return IntakeResult() if command is None else IntakeResult(Request(command, "mqtt"))
 
     def publish_last(self, snapshot: Snapshot, now: Now) -> None:
         """The state once more, whatever was published before."""

@@ -23,7 +23,7 @@ MAX_REMEMBERED: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class IntakeResult:
     """What became of a message: a request to hand over, or events to tell; neither when it is not for us."""
 
     request: Request | None = None
@@ -39,7 +39,7 @@ class _Done:
     answer: Answer | None = None
 
 
-class Desk:
+class Intake:
     """Reads messages for one speaker.
 
     Args:
@@ -66,7 +66,7 @@ class Desk:
             return Lane.COMMAND
         return Lane.STOP if request is not None and isinstance(request.command, Stop) else Lane.COMMAND
 
-    def take(self, message: Incoming | Refusal, now_s: float) -> Taken:
+    def take(self, message: Incoming | Refusal, now_s: float) -> IntakeResult:
         """Read a message, or say why it is not obeyed."""
         if isinstance(message, Refusal):
             return self._refuse(message)
@@ -75,14 +75,14 @@ class Desk:
             request = parse(self.topics, message)
         except Refused as refusal:
             return _refused(reply_to(message), str(refusal), "mqtt", is_news=True)
-        return Taken() if request is None else self._unless_repeated(request, now_s)
+        return IntakeResult() if request is None else self._unless_repeated(request, now_s)
 
-    def _refuse(self, refusal: Refusal) -> Taken:
+    def _refuse(self, refusal: Refusal) -> IntakeResult:
         asked = refusal.message
         if isinstance(asked, Request):
             return _refused(asked.reply_to, refusal.reason, asked.origin, is_news=refusal.is_news)
         if asked.retained:
-            return Taken()  # nobody's wish of this moment, and so nobody's disappointment
+            return IntakeResult()  # nobody's wish of this moment, and so nobody's disappointment
         return _refused(reply_to(asked), refusal.reason, "mqtt", is_news=refusal.is_news)
 
     def note(self, answer: Answer) -> None:
@@ -91,22 +91,22 @@ class Desk:
         if done is not None:
             done.answer = answer
 
-    def _unless_repeated(self, request: Request, now_s: float) -> Taken:
+    def _unless_repeated(self, request: Request, now_s: float) -> IntakeResult:
         sender = request.reply_to
         is_named = sender is not None and (sender.id is not None or sender.correlation is not None)
         if sender is None or not is_named or isinstance(request.command, Stop | GetStatus):
-            return Taken(request)
+            return IntakeResult(request)
         before = self._done.get(sender)
         if before is not None and before.command == request.command and now_s - before.at_s <= REPEAT_S:
-            return Taken(events=() if before.answer is None else (before.answer,))
+            return IntakeResult(events=() if before.answer is None else (before.answer,))
         self._done[sender] = _Done(request.command, now_s)
         self._done.move_to_end(sender)
         if len(self._done) > MAX_REMEMBERED:
             self._done.popitem(last=False)
-        return Taken(request)
+        return IntakeResult(request)
 
 
-def _refused(answer_to: ReplyTo | None, reason: str, origin: str, *, is_news: bool) -> Taken:
+def _refused(answer_to: ReplyTo | None, reason: str, origin: str, *, is_news: bool) -> IntakeResult:
     answer = Answer(answer_to, is_done=False, text=reason, data={})
     news = News("command_rejected", reason, {"reason": reason, "origin": origin})
-    return Taken(events=(answer, news) if is_news else (answer,))
+    return IntakeResult(events=(answer, news) if is_news else (answer,))

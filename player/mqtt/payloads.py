@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from player import __version__
-from player.core.events import Answer, Asked, EntryState, News, Snapshot
+from player.core.events import Answer, EntryState, LastCommand, News, Snapshot
 
 FORMAT: Final = 1
 
@@ -74,7 +74,7 @@ def _entry(entry: EntryState) -> dict[str, Any]:
     }
 
 
-def _asked(asked: Asked | None) -> dict[str, Any] | None:
+def _asked(asked: LastCommand | None) -> dict[str, Any] | None:
     return None if asked is None else {"command": asked.command, "by": asked.by, "at": _iso(asked.at)}
 
 

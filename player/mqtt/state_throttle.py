@@ -32,7 +32,7 @@ class _Sent:
     boot_s: float
 
 
-class Pacer:
+class StateThrottle:
     """Remembers what was published last; `is_due` says whether this snapshot is to be published now."""
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ from player.core.units import format_duration, format_place
 from player.session.commands_memory import remember
 from player.session.commands_schedule import check_volume, find_playlist, plan
 from player.session.outcome import Outcome
-from player.session.session import Run
+from player.session.session import Session
 from player.session.state import Keeper
 
 ENDS: Final = {TimerMode.END_OF_TRACK: "the end of the track", TimerMode.END_OF_PLAYLIST: "the end of the playlist"}
@@ -90,7 +90,7 @@ def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Out
             return f"state is {keeper.state}"
 
 
-def _running(keeper: Keeper) -> Run:
+def _running(keeper: Keeper) -> Session:
     assert keeper.run is not None, "the table of obeyed commands let this through without a session"
     return keeper.run
 
@@ -114,7 +114,7 @@ def _play(keeper: Keeper, play: Play, origin: str, now: Now, out: Outcome) -> st
     return f"plays {playlist.name}" + _held_back(keeper, play.volume)
 
 
-def _go_on(run: Run, play: Play, now: Now, out: Outcome) -> None:
+def _go_on(run: Session, play: Play, now: Now, out: Outcome) -> None:
     """Play on a session that is already there: wake it, and change what was named and nothing else."""
     if play.fade_in_s is not None:
         run.fade_in_s = play.fade_in_s
@@ -169,13 +169,13 @@ def _toggle(keeper: Keeper, origin: str, now: Now, out: Outcome) -> str:
             return _play(keeper, Play(), origin, now, out)
 
 
-def _next(run: Run, out: Outcome) -> str:
+def _next(run: Session, out: Outcome) -> str:
     if not run.programme.skip(out):
         raise Refused("next: there is no other track")
     return "next track"
 
 
-def _seek(run: Run, seek: Seek, out: Outcome) -> str:
+def _seek(run: Session, seek: Seek, out: Outcome) -> str:
     playing = run.programme.current
     if playing is None or not playing.can_seek:
         raise Refused("seek: no track is playing yet")
@@ -261,7 +261,7 @@ def _set_fade(keeper: Keeper, fade_out_s: float, out: Outcome) -> str:
     return text
 
 
-def _tell_timer(run: Run, now: Now, out: Outcome) -> str:
+def _tell_timer(run: Session, now: Now, out: Outcome) -> str:
     """What the sleep timer is now, as news and as an answer."""
     timer = run.ending.timer
     if timer.mode is TimerMode.OFF:

@@ -12,7 +12,7 @@ from player.core.clock import Now
 from player.core.commands import NotTonight, SetSchedule, SetStartTime, Tonight
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.session import ONCE, Entry, Playlist
-from player.session.memory.memory import Moved
+from player.session.memory.memory import MovedStart
 from player.session.outcome import Outcome
 from player.session.schedule.planner import moment_of
 from player.session.state import Keeper
@@ -87,7 +87,7 @@ def _set_time(keeper: Keeper, command: SetStartTime, out: Outcome) -> str:
         times.pop(entry.name, None)
         text = f"schedule entry {entry.name} at {entry.at:%H:%M} again, as the config says"
     else:
-        times[entry.name] = Moved(command.at, (entry.at, entry.own_times))
+        times[entry.name] = MovedStart(command.at, (entry.at, entry.own_times))
         text = f"schedule entry {entry.name} at {command.at:%H:%M}"
     out.tell(
         "start_time_set", text, entry=entry.name, at=f"{command.at or entry.at:%H:%M}", moved=command.at is not None

@@ -1,10 +1,10 @@
 """The session: the one place that decides. Main thread, standard library, pure.
 
-`Session.handle(message, now)` takes a request, a report, or nothing but the passing of time, and returns an `Outcome`:
-orders for the engine and events for everyone. It reads no clock, starts no thread, touches no device.
+`Controller.handle(message, now)` takes a request, a report, or nothing but the passing of time, and returns an
+`Outcome`: orders for the engine and events for everyone. It reads no clock, starts no thread, touches no device.
 
-A request is checked whole before anything is changed: what it refuses, it refuses with a reason that names the offender
-and the choices, and nothing has happened. A running session is a `player.session.session.Run`; there is
+A request is checked whole before anything is changed: what it refuses, it refuses with a reason that names the
+offender and the choices, and nothing has happened. A running session is a `player.session.session.Session`; there is
 never more than one.
 """
 
@@ -17,21 +17,21 @@ from typing import Final, TypeAlias
 from player.core.clock import Now, elapsed_s
 from player.core.commands import GetStatus, Request, Stop
 from player.core.errors import Refused
-from player.core.events import Answer, Asked, EngineReport, LibraryRead, Snapshot
+from player.core.events import Answer, EngineReport, LastCommand, LibraryRead, Snapshot
 from player.core.limits import STOP_NOW_S
 from player.core.settings.session import ONCE, Settings
 from player.core.states import State
 from player.session.commands import obey
-from player.session.crash_resume import Reprise
+from player.session.crash_resume import CrashResume
 from player.session.engine_reports import take_report
-from player.session.memory.memory import DIED_OF_IT, Watched
-from player.session.memory.records import Kept, Recalled
-from player.session.memory.write_policy import Notebook, kept_of
+from player.session.memory.memory import DIED_OF_IT, WatchList
+from player.session.memory.records import Documents, RecalledMemory
+from player.session.memory.write_policy import WritePolicy, kept_of
 from player.session.outcome import Outcome
 from player.session.schedule.planner import Due, Missed, Planner
 from player.session.schedule.preview import Coming, Preview, playlist_of, why_not
-from player.session.schedule.rest_nights import RestTeller
-from player.session.session import Run
+from player.session.schedule.rest_nights import RestNightNotice
+from player.session.session import Session
 from player.session.silence_alarm import NO_SOUND_S
 from player.session.snapshot import snapshot_of
 from player.session.state import Keeper
@@ -55,17 +55,17 @@ class NewSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ExternalProblem:
     """Something outside the session is wrong (``text``), or right again (None); it is shown as a problem."""
 
     key: str
     text: str | None
 
 
-Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | Trouble
+Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | ExternalProblem
 
 
-class Session:
+class Controller:
     """States, schedule, timer and volume, driven by messages and time.
 
     Args:
@@ -74,17 +74,17 @@ class Session:
         recalled: what was written down before; None: nothing was.
     """
 
-    def __init__(self, settings: Settings, rng: random.Random, recalled: Recalled | None = None) -> None:
-        recalled = recalled or Recalled()
+    def __init__(self, settings: Settings, rng: random.Random, recalled: RecalledMemory | None = None) -> None:
+        recalled = recalled or RecalledMemory()
         self._keeper = Keeper(settings, rng, recalled)
         self._planner = Planner(recalled.kept.switches.made, recalled.kept.switches.changed_at)
-        self._reprise = Reprise(recalled)
-        self._notebook = Notebook(recalled.kept)
+        self._reprise = CrashResume(recalled)
+        self._notebook = WritePolicy(recalled.kept)
         self._troubles = {f"recalled {fault}": fault for fault in recalled.faults}
         self._said: tuple[str, ...] = ()
         self._said_at: Now | None = None
         self._preview = Preview()
-        self._rest_teller = RestTeller()
+        self._rest_teller = RestNightNotice()
         self._is_closing = False
 
     @property
@@ -103,7 +103,7 @@ class Session:
         return self._keeper.output_fault is not None
 
     @property
-    def watched(self) -> Watched:
+    def watched(self) -> WatchList:
         """What the library should look at more closely than others."""
         return self._keeper.memory.watched
 
@@ -160,7 +160,7 @@ class Session:
         self._notebook.write_all(self._kept(now), now.boot_s, out)
         return out
 
-    def _kept(self, now: Now) -> Kept:
+    def _kept(self, now: Now) -> Documents:
         return kept_of(self._keeper, self._planner, self._reprise.tries, now, self._notebook.written)
 
     def snapshot(self, now: Now) -> Snapshot:
@@ -181,7 +181,7 @@ class Session:
             if now.trusted and self._keeper.plan != planned_before:
                 self._keeper.memory.changed_at = now.wall
             if not isinstance(request.command, GetStatus):
-                self._keeper.asked = Asked(text, request.origin, now.wall)
+                self._keeper.asked = LastCommand(text, request.origin, now.wall)
             out.events.append(Answer(request.reply_to, is_done=True, text=text, data={}))
 
     def _take(self, message: Message, now: Now, out: Outcome) -> None:
@@ -196,7 +196,7 @@ class Session:
                     keeper.run.stop(over_s, "shutdown", out)
             case NewSettings(settings):
                 keeper.change_settings(settings, now, out)
-            case Trouble(key, text):
+            case ExternalProblem(key, text):
                 self._troubles.pop(key, None)
                 if text is not None:
                     self._troubles[key] = text
@@ -280,7 +280,7 @@ class Session:
         self._said, self._said_at = found, now
 
 
-def _problems_of(run: Run, now_s: float) -> list[str]:
+def _problems_of(run: Session, now_s: float) -> list[str]:
     """What is wrong with the running session, a sentence each."""
     found = [run.programme.problem] if run.programme.problem else []
     if not found and run.unheard.is_overdue(now_s):

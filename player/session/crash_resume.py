@@ -34,12 +34,12 @@ from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.session import Settings
 from player.core.units import format_duration
 from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S
-from player.session.memory.records import Recalled, Record
+from player.session.memory.records import RecalledMemory, SessionRecord
 from player.session.outcome import Outcome
-from player.session.start_params import Start
+from player.session.start_params import StartParams
 from player.session.state import Keeper
 from player.session.taper import sunk
-from player.session.track_selection import Place
+from player.session.track_selection import ResumePoint
 
 PAUSES_S: Final = (0.0, 30.0, 120.0)
 """How long to wait before each attempt to go on; there is none after the last."""
@@ -52,7 +52,7 @@ STEP_BACK_S: Final = 60.0
 """A wall clock that says that the record comes from the future is wrong by more than a drift."""
 
 
-class Reprise:
+class CrashResume:
     """Brings back the session that was broken off, once.
 
     Args:
@@ -63,7 +63,7 @@ class Reprise:
         problem: why it stays silent, or waits; None where all is well.
     """
 
-    def __init__(self, recalled: Recalled) -> None:
+    def __init__(self, recalled: RecalledMemory) -> None:
         self.tries = recalled.kept.tries
         self.problem: str | None = None
         self._has_crashed = recalled.has_crashed
@@ -110,16 +110,16 @@ class Reprise:
         elif run is None:
             self.tries = 0
 
-    def _gone_s(self, record: Record, now: Now) -> float | None:
+    def _gone_s(self, record: SessionRecord, now: Now) -> float | None:
         """Seconds since the record was written; None while nobody knows."""
         if self._is_of_this_boot(record):
             return now.boot_s - record.boot_s
         return elapsed_s(record.wall, now.wall) if now.trusted and record.is_trusted else None
 
-    def _is_of_this_boot(self, record: Record) -> bool:
+    def _is_of_this_boot(self, record: SessionRecord) -> bool:
         return record.boot == self._boot != ""
 
-    def _why_not(self, record: Record, settings: Settings, now: Now) -> str | None:
+    def _why_not(self, record: SessionRecord, settings: Settings, now: Now) -> str | None:
         within_s = settings.session.resume_s
         if not within_s:
             return "resume_within is 0"
@@ -145,11 +145,11 @@ class Reprise:
             self.problem = f"the session {reason} and stays silent; the journal says why, and play starts another one"
         keeper.give_up_interrupted(reason, out)
 
-    def _go_on(self, keeper: Keeper, record: Record, gone_s: float, now: Now, out: Outcome) -> None:
+    def _go_on(self, keeper: Keeper, record: SessionRecord, gone_s: float, now: Now, out: Outcome) -> None:
         settings, gone_s = keeper.settings, max(0.0, gone_s)
         asked = record.volume if keeper.idle_volume is None else min(keeper.idle_volume, record.volume)
         asleep_s = record.age_s + gone_s - settings.guard.asleep_after_s
-        start = Start(
+        start = StartParams(
             why="resume",
             # the record is older than the sound was: what sank in between stays down
             volume=settings.volume.cap(sunk(asked, settings.session.taper, min(gone_s, asleep_s))),
@@ -161,7 +161,7 @@ class Reprise:
         place = None
         if record.track is not None:
             by_now_s = record.position_s + gone_s
-            place = Place(record.track, record.position_s, by_now_s, record.following, self._suspects)
+            place = ResumePoint(record.track, record.position_s, by_now_s, record.following, self._suspects)
             self._tell_suspects(out)
         self.problem = None
         run = keeper.go_on(start, record, place, now, out)
@@ -195,7 +195,7 @@ class Reprise:
             out.tell("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
 
 
-def _suspects(record: Record, gone_s: float) -> Iterator[tuple[str, float | None]]:
+def _suspects(record: SessionRecord, gone_s: float) -> Iterator[tuple[str, float | None]]:
     """What may have killed the decoder: each with the place in it, None where it was being opened.
 
     The record may be minutes old, so what sounded and what was open are worked out from the time that has passed.

@@ -16,7 +16,7 @@ LAST_SILENCE_S: Final = 300.0
 TOO_MANY: Final = 3
 
 
-class Setbacks:
+class DropoutBackoff:
     """Counts those that follow each other."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """How one session ends: its sleep timer, the length of its fade, and what a pause or a person's hand changes in them.
 
-Main thread, standard library, pure. It decides when; `player.session.session.Run` does it.
+Main thread, standard library, pure. It decides when; `player.session.session.Session` does it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from player.core.limits import STOP_NOW_S
 from player.core.settings.safety import SessionSettings
 from player.core.settings.session import TimerMode, TimerSetting
 from player.core.units import format_duration
-from player.session.queue_item import Playing
+from player.session.queue_item import PlayingItem
 from player.session.sleep_timer import SleepTimer
-from player.session.start_params import Start
+from player.session.start_params import StartParams
 
 OUTPUT_LATENCY_S: Final = 0.4
 """A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
 
 
-class Ending:
+class EndPlan:
     """When a session fades and when it is silent.
 
     Attributes:
@@ -31,7 +31,7 @@ class Ending:
         fade_started_s: how long the one that runs, or ran last, was meant to be; 0 before the first.
     """
 
-    def __init__(self, start: Start, settings: SessionSettings, now_s: float) -> None:
+    def __init__(self, start: StartParams, settings: SessionSettings, now_s: float) -> None:
         began_s = now_s - start.late_s
         self.setting = start.timer
         self.timer = SleepTimer.start(start.timer, began_s, began_s + settings.max_s)
@@ -116,7 +116,7 @@ class Ending:
         """How long the fade that begins now takes, so that it is silent at the end."""
         return max((self.timer.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S, STOP_NOW_S)
 
-    def fade_with_track_s(self, playing: Playing) -> float | None:
+    def fade_with_track_s(self, playing: PlayingItem) -> float | None:
         """How long a fade that begins now and ends with the track takes, at most half of it; None while it is too soon.
 
         For the track with which a timer to the end of track or playlist ends.

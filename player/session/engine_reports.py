@@ -7,6 +7,7 @@ from player.core.events import (
     ClauseBroken,
     EngineFaulted,
     EngineReport,
+    GuardReported,
     ItemEnded,
     ItemFailed,
     ItemStarted,
@@ -14,12 +15,11 @@ from player.core.events import (
     OutputLost,
     OutputUnderran,
     Progressed,
+    QueueRanDry,
     RampArrived,
-    RanDry,
-    Tamed,
 )
 from player.session.outcome import Outcome
-from player.session.session import Run
+from player.session.session import Session
 from player.session.state import Keeper
 
 
@@ -38,7 +38,7 @@ def take_report(keeper: Keeper, report: EngineReport, now: Now, out: Outcome) ->
         _report_to(keeper, keeper.run, report, now, out)
 
 
-def _report_to(keeper: Keeper, run: Run, report: EngineReport, now: Now, out: Outcome) -> None:
+def _report_to(keeper: Keeper, run: Session, report: EngineReport, now: Now, out: Outcome) -> None:
     programme = run.programme
     match report:
         case ItemStarted():
@@ -50,7 +50,7 @@ def _report_to(keeper: Keeper, run: Run, report: EngineReport, now: Now, out: Ou
             programme.on_ended(report, now.boot_s, out)
         case ItemFailed():
             programme.on_failed(report, now.boot_s, out)
-        case RanDry():
+        case QueueRanDry():
             programme.on_dry(now.boot_s, out)
         case Progressed():
             run.on_progress(report)
@@ -63,13 +63,13 @@ def _report_to(keeper: Keeper, run: Run, report: EngineReport, now: Now, out: Ou
             run.on_output_found(now.boot_s, out)
         case OutputUnderran():
             run.rise_again(now.boot_s, out)
-        case Tamed(item_id):
+        case GuardReported(item_id):
             run.taming.take(report, programme.track_of(item_id), now.boot_s, out)
         case EngineFaulted() | ClauseBroken():
             _come_back(keeper, run, report, now, out)
 
 
-def _come_back(keeper: Keeper, run: Run, muted: EngineFaulted | ClauseBroken, now: Now, out: Outcome) -> None:
+def _come_back(keeper: Keeper, run: Session, muted: EngineFaulted | ClauseBroken, now: Now, out: Outcome) -> None:
     """The engine muted itself: the first time it comes back at once, then later and later.
 
     After a fault the tracks are gone. After a clause the track goes on behind what would have broken it, unless

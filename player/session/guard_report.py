@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from player.core.events import Tamed, Track
+from player.core.events import GuardReported, Track
 from player.core.units import format_place
 from player.session.outcome import Outcome
 
@@ -17,7 +17,7 @@ FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 300.0
 
 
-class Taming:
+class GuardReport:
     """Counts and tells.
 
     Attributes:
@@ -28,7 +28,7 @@ class Taming:
     def __init__(self) -> None:
         self.count = 0
         self.largest_db: float | None = None
-        self._worst: tuple[Tamed, Track | None] | None = None
+        self._worst: tuple[GuardReported, Track | None] | None = None
         self._times = 0
         self._pause_s = FIRST_PAUSE_S
         self._may_tell_s = 0.0
@@ -37,7 +37,7 @@ class Taming:
         """When something waits to be told."""
         return self._may_tell_s if self._times else None
 
-    def take(self, tamed: Tamed, track: Track | None, now_s: float, out: Outcome) -> None:
+    def take(self, tamed: GuardReported, track: Track | None, now_s: float, out: Outcome) -> None:
         """The guard has held something down, in that track if it is known."""
         if not self._times and now_s >= self._may_tell_s:
             self._pause_s = FIRST_PAUSE_S

@@ -7,14 +7,14 @@ sleeper did not wait for it.
 
 from __future__ import annotations
 
-from player.core.engine_orders import Guard
+from player.core.engine_orders import SetGuard
 from player.core.settings.safety import GuardMode
 from player.core.settings.session import Settings
 from player.core.units import format_duration
 from player.session.outcome import Outcome
 
 
-class Asleep:
+class NightMode:
     """Watches the time of one session.
 
     Args:
@@ -25,7 +25,7 @@ class Asleep:
     def __init__(self, settings: Settings, began_s: float) -> None:
         self.settings = settings
         self._began_s = began_s
-        self._ordered: Guard | None = None
+        self._ordered: SetGuard | None = None
         self._told_max: int | None = None
 
     def volume_max(self, now_s: float) -> int:
@@ -53,7 +53,7 @@ class Asleep:
 
     def tick(self, now_s: float, out: Outcome) -> None:
         """Order the guard that is due, and tell of the cap when it has come."""
-        guard = Guard(self.is_strict(now_s))
+        guard = SetGuard(self.is_strict(now_s))
         if guard != self._ordered:
             self._ordered = guard
             out.order(guard)

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from player.core.engine_orders import Crossing, PlayItem, QueueItem
+from player.core.engine_orders import Crossfade, PlayItem, QueueItem
 from player.core.events import ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
 from player.core.settings.session import LimitSettings, Playlist, TimerMode
 from player.core.units import format_duration
 from player.session.outcome import Outcome
-from player.session.queue_item import Playing, item_of
-from player.session.track_selection import Choice
+from player.session.queue_item import PlayingItem, item_of
+from player.session.track_selection import TrackSelection
 
 STREAM_RETRIES_S: Final = (2.0, 5.0, 15.0)
 STREAM_STEADY_S: Final = 60.0
@@ -36,7 +36,7 @@ SPREE: Final = 20
 """So many failures in a row go at full speed; further ones are a second apart."""
 
 
-class Programme:
+class PlayQueue:
     """The tracks of one session.
 
     Args:
@@ -44,18 +44,18 @@ class Programme:
         ids: numbers for items, never used twice.
     """
 
-    def __init__(self, choice: Choice, ids: Iterator[int]) -> None:
+    def __init__(self, choice: TrackSelection, ids: Iterator[int]) -> None:
         self.choice = choice
         self.limits = LimitSettings()
         """What the gains of tracks follow from; the keeper sets it."""
-        self.current: Playing | None = None
+        self.current: PlayingItem | None = None
         self.problem: str | None = None
         self.is_over = False
         """Everything that was to be played has been played."""
         self.is_last = False
         """Nothing may follow the current track (a timer to the end of the track)."""
         self.retry_at_s: float | None = None
-        self._queued: Playing | None = None
+        self._queued: PlayingItem | None = None
         self._rotation = choice.rotation
         self._ids = ids
         self._failures = 0
@@ -103,9 +103,9 @@ class Programme:
         """Go on where the session was broken off, or begin."""
         place = self.choice.take_place()
         if place is None:
-            self._play_another(now_s, out, Crossing.BLEND)
+            self._play_another(now_s, out, Crossfade.BLEND)
         else:
-            self._play(place[0], out, Crossing.BLEND, start_s=place[1])
+            self._play(place[0], out, Crossfade.BLEND, start_s=place[1])
 
     def _measure_queued(self, out: Outcome) -> None:
         """Give what follows the gain that is known by now, while there is time enough that it has not been opened."""
@@ -130,7 +130,7 @@ class Programme:
             return False
         if playing is not None and playing.is_sounding and is_disliked:
             self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
-        self._play(track, out, Crossing.SKIP)
+        self._play(track, out, Crossfade.SKIP)
         return True
 
     def leave_out(self, uri: str, out: Outcome) -> bool:
@@ -146,19 +146,19 @@ class Programme:
         if self.current is not None:
             self._set_aside(self.current.track, reason, out)
         self.current = self._queued = None
-        self._play_another(now_s, out, Crossing.BLEND)
+        self._play_another(now_s, out, Crossfade.BLEND)
 
     def play_on(self, out: Outcome) -> None:
         """The engine dropped the tracks: play the current one from where it was."""
         if self.current is not None:
             start_s = 0.0 if self.current.track.is_stream else self.current.position_s
-            self._play(self.current.track, out, Crossing.BLEND, start_s=start_s)
+            self._play(self.current.track, out, Crossfade.BLEND, start_s=start_s)
 
     def seek(self, position_s: float, out: Outcome) -> None:
         """Play the current track from another place."""
         assert self.current is not None
         duration_s = self.current.duration_s
-        self._play(self.current.track, out, Crossing.SKIP, start_s=position_s)
+        self._play(self.current.track, out, Crossfade.SKIP, start_s=position_s)
         self.current.duration_s = duration_s
 
     def end_with(self, mode: TimerMode, out: Outcome) -> None:
@@ -195,7 +195,7 @@ class Programme:
         self._mind_the_length(playing, out)
         self._queue_another(out)
 
-    def _mind_the_length(self, playing: Playing, out: Outcome) -> None:
+    def _mind_the_length(self, playing: PlayingItem, out: Outcome) -> None:
         """Tell of tracks that are too short for slow fades, and take none of two seconds again."""
         length_s, track = playing.duration_s, playing.track
         if length_s is None or length_s >= BLENDABLE_S or track.is_stream:
@@ -238,7 +238,7 @@ class Programme:
             self._queue_another(out)
         elif self._queued is None:
             self.current = None
-            self._play_another(now_s, out, Crossing.BLEND)
+            self._play_another(now_s, out, Crossfade.BLEND)
 
     def on_dry(self, now_s: float, out: Outcome) -> None:
         """Nothing sounds and nothing is queued."""
@@ -246,7 +246,7 @@ class Programme:
             self.is_over = True
         elif self.retry_at_s is None and self.choice.tracks is not None:
             self.current = None
-            self._play_another(now_s, out, Crossing.BLEND)
+            self._play_another(now_s, out, Crossfade.BLEND)
 
     def on_tick(self, now_s: float, out: Outcome) -> None:
         """Try again what was put off."""
@@ -255,25 +255,25 @@ class Programme:
         self.retry_at_s = None
         if self._retry_track is not None:
             track, self._retry_track = self._retry_track, None
-            self._play(track, out, Crossing.BLEND)
+            self._play(track, out, Crossfade.BLEND)
             return
         self._rotation.forgive()
         out.reads.append(self.playlist.name)
-        self._play_another(now_s, out, Crossing.BLEND)
+        self._play_another(now_s, out, Crossfade.BLEND)
 
-    def _by_id(self, item_id: int) -> Playing | None:
+    def _by_id(self, item_id: int) -> PlayingItem | None:
         return next((one for one in (self.current, self._queued) if one is not None and one.item.id == item_id), None)
 
-    def _playing(self, track: Track, start_s: float = 0.0) -> Playing:
+    def _playing(self, track: Track, start_s: float = 0.0) -> PlayingItem:
         item = item_of(track, next(self._ids), start_s, self.playlist, self.limits)
-        return Playing(item, track, position_s=start_s)
+        return PlayingItem(item, track, position_s=start_s)
 
-    def _play(self, track: Track, out: Outcome, crossing: Crossing, start_s: float = 0.0) -> None:
+    def _play(self, track: Track, out: Outcome, crossing: Crossfade, start_s: float = 0.0) -> None:
         self.current = self._playing(track, start_s)
         self._queued = self.retry_at_s = self._retry_track = None
         out.order(PlayItem(self.current.item, crossing))
 
-    def _play_another(self, now_s: float, out: Outcome, crossing: Crossing) -> None:
+    def _play_another(self, now_s: float, out: Outcome, crossing: Crossfade) -> None:
         track = self.choice.next()
         if track is not None and self._failures < SPREE:
             self._play(track, out, crossing)
@@ -316,4 +316,4 @@ class Programme:
         self._stream_tries.pop(track.uri, None)
         self._set_aside(track, reason, out)
         self.current = None
-        self._play_another(now_s, out, Crossing.BLEND)
+        self._play_another(now_s, out, Crossfade.BLEND)

@@ -19,7 +19,7 @@ def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:
 
 
 @dataclass(slots=True)
-class Playing:
+class PlayingItem:
     """An item that was handed to the engine, and what is known of it."""
 
     item: Item

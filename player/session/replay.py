@@ -10,12 +10,12 @@ from typing import TypeVar
 from player.core.commands import Play
 from player.core.settings.session import Settings
 from player.session.memory.records import Choices
-from player.session.session import Run
+from player.session.session import Session
 
 _Any = TypeVar("_Any")
 
 
-def as_it_was(run: Run) -> Play:
+def as_it_was(run: Session) -> Play:
     """What brings a session back."""
     ending = run.ending
     return Play(run.programme.playlist.name, run.volume, ending.setting, fade_out_s=ending.fade_out_s)

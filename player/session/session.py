@@ -19,21 +19,21 @@ from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S, ST
 from player.core.settings.session import Settings, TimerSetting
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB, format_duration, volume_to_db
-from player.session.end_plan import Ending
-from player.session.guard_report import Taming
-from player.session.night_mode import Asleep
+from player.session.end_plan import EndPlan
+from player.session.guard_report import GuardReport
+from player.session.night_mode import NightMode
 from player.session.outcome import Outcome
-from player.session.play_queue import Programme
+from player.session.play_queue import PlayQueue
 from player.session.ramp_times import GLIDE_DB_PER_S, fit_s, glide_s, way_s
-from player.session.silence_alarm import Unheard
-from player.session.start_params import Start
-from player.session.statistics import Tally
-from player.session.taper import Tapering
+from player.session.silence_alarm import SilenceAlarm
+from player.session.start_params import StartParams
+from player.session.statistics import SessionStatistics
+from player.session.taper import TaperProgress
 
 _SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
 
 
-class Run:
+class Session:
     """A running session.
 
     Attributes:
@@ -46,26 +46,26 @@ class Run:
         end_reason: what ended it, or will: timer, stop, end-of-track, end-of-playlist, shutdown.
     """
 
-    def __init__(self, start: Start, programme: Programme, settings: Settings, now: Now) -> None:
+    def __init__(self, start: StartParams, programme: PlayQueue, settings: Settings, now: Now) -> None:
         self.state = moved(State.IDLE, Move.START)
         self.start = start
         self.why = start.why
         self.programme = programme
         self.volume = start.volume
-        self.ending = Ending(start, settings.session, now.boot_s)
+        self.ending = EndPlan(start, settings.session, now.boot_s)
         self.fade_in_s = start.fade_in_s
         self.fades = settings.fades
-        self.asleep = Asleep(settings, now.boot_s - start.late_s)
-        self.tapering = Tapering(settings, self.asleep, now.boot_s)
-        self.taming = Taming()
-        self.tally = Tally()
+        self.asleep = NightMode(settings, now.boot_s - start.late_s)
+        self.tapering = TaperProgress(settings, self.asleep, now.boot_s)
+        self.taming = GuardReport()
+        self.tally = SessionStatistics()
         self.started = now
         self.ramping_to: int | None = None
         self.end_reason = "stop"
         self.level_db: float | None = None
         self.held_db = 0.0
         self.awaits_sound = True
-        self.unheard = Unheard()
+        self.unheard = SilenceAlarm()
         self.is_output_lost = self.is_resumed = self._is_cut_short = False
         self.ramp_db = SILENCE_DB
         self.silent_until_s: float | None = None
@@ -77,7 +77,7 @@ class Run:
         self.programme.end_with(self.ending.timer.mode, out)
         self.programme.begin(now_s, out)
 
-    def take_over_from(self, before: Run, out: Outcome) -> None:
+    def take_over_from(self, before: Session, out: Outcome) -> None:
         """Something sounds already: go to our own level from there, and call its stop off."""
         self.ramp_db = before.ramp_db
         self.awaits_sound = False

@@ -17,7 +17,7 @@ NO_SOUND_S: Final = 20.0
 """Without sound for so long something is wrong."""
 
 
-class Unheard:
+class SilenceAlarm:
     """Waits for the first sound."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from player.core.settings.session import TimerSetting
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartParams:
     """What a session begins with: the command's or the schedule entry's values, filled up with the defaults."""
 
     why: str

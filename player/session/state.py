@@ -13,23 +13,23 @@ from dataclasses import asdict
 from player.core.clock import Now
 from player.core.commands import Play
 from player.core.engine_orders import Retune
-from player.core.events import Asked, LibraryRead, Track
+from player.core.events import LastCommand, LibraryRead, Track
 from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
 from player.core.states import State
-from player.session.dropout_backoff import Setbacks
+from player.session.dropout_backoff import DropoutBackoff
 from player.session.memory.memory import Memory
-from player.session.memory.records import Choices, Ended, Recalled, Record
+from player.session.memory.records import Choices, EndedSession, RecalledMemory, SessionRecord
 from player.session.memory.rotation import Rotation
 from player.session.outcome import Outcome
-from player.session.play_queue import Programme
+from player.session.play_queue import PlayQueue
 from player.session.replay import as_it_was, rearmed
-from player.session.session import Run
-from player.session.start_params import Start
-from player.session.track_selection import Choice, Place
+from player.session.session import Session
+from player.session.start_params import StartParams
+from player.session.track_selection import ResumePoint, TrackSelection
 
 
 class Keeper:
-    """At most one `Run`, and what outlives it.
+    """At most one `Session`, and what outlives it.
 
     Attributes:
         run: the running session, None when idle.
@@ -48,10 +48,10 @@ class Keeper:
         ended: sessions that ended since somebody last emptied it.
     """
 
-    def __init__(self, settings: Settings, rng: random.Random, recalled: Recalled) -> None:
+    def __init__(self, settings: Settings, rng: random.Random, recalled: RecalledMemory) -> None:
         kept = recalled.kept
         self.settings = settings
-        self.run: Run | None = None
+        self.run: Session | None = None
         self.is_schedule_enabled = kept.switches.is_enabled
         self.boot = recalled.boot
         self.selected_playlist = kept.choices.playlist
@@ -62,15 +62,15 @@ class Keeper:
         kept.recall(self.memory)
         self._drop_what_is_gone()
         self.interrupted = kept.record
-        self.ended: list[Ended] = []
-        self.asked: Asked | None = None
+        self.ended: list[EndedSession] = []
+        self.asked: LastCommand | None = None
         self.expired: tuple[float, Play] | None = None
         self.output_fault: str | None = None
         self._rng = rng
         self._ids = itertools.count(1)
         self.rotation = Rotation(self.memory)
         self.rotation.recall(recalled.heard)
-        self.setbacks = Setbacks()
+        self.setbacks = DropoutBackoff()
         self._reads: dict[str, LibraryRead] = {}
 
     @property
@@ -130,13 +130,13 @@ class Keeper:
 
     # Beginning and ending.
 
-    def start_for(self, why: str, asked: Entry | Play, late_s: float = 0.0) -> Start:
+    def start_for(self, why: str, asked: Entry | Play, late_s: float = 0.0) -> StartParams:
         """What was asked for, filled up with the defaults and held under the caps."""
         settings = self.settings
         default = settings.volume.default if isinstance(asked, Entry) else self.volume
         timer = settings.timer if isinstance(asked, Entry) else self.timer
         fade_out_s = settings.fades.fade_out_s if isinstance(asked, Entry) else self.fade_out_s
-        return Start(
+        return StartParams(
             why=why,
             volume=settings.volume.cap(default if asked.volume is None else asked.volume),
             timer=timer if asked.timer is None else asked.timer,
@@ -145,26 +145,28 @@ class Keeper:
             late_s=late_s,
         )
 
-    def begin(self, start: Start, playlist: Playlist, now: Now, out: Outcome) -> None:
+    def begin(self, start: StartParams, playlist: Playlist, now: Now, out: Outcome) -> None:
         """A new session; over one that sounds it is blended in and moves to its own level."""
         before = self.run
         if before is not None:
             self._tell_end(before, "taken_over", now, out, f"taken over by {start.why}")
         self.give_up_interrupted(f"{start.why} started another one", out)
         self.rotation.begin(playlist.name)
-        self.run = Run(start, self._programme(playlist, has_opening=True), self.settings, now)
+        self.run = Session(start, self._programme(playlist, has_opening=True), self.settings, now)
         self.idle_volume = self.idle_timer = self.idle_fade_out_s = self.expired = None
         self._begin(self.run, now, out)
         if before is not None:
             self.run.take_over_from(before, out)
 
-    def go_on(self, start: Start, record: Record, place: Place | None, now: Now, out: Outcome) -> Run:
+    def go_on(
+        self, start: StartParams, record: SessionRecord, place: ResumePoint | None, now: Now, out: Outcome
+    ) -> Session:
         """The session that was broken off, from where it would be by now."""
         playlist = self.settings.playlist(record.playlist)
         assert playlist is not None, "whoever brings a session back has looked for its playlist"
         programme = self._programme(playlist, has_opening=True)
         programme.choice.place = place
-        self.run = Run(start, programme, self.settings, now)
+        self.run = Session(start, programme, self.settings, now)
         self.run.is_resumed = True
         self._begin(self.run, now, out)
         return self.run
@@ -182,7 +184,7 @@ class Keeper:
             out.tell("session_lost", text, reason=reason, playlist=self.interrupted.playlist)
             self.forget_interrupted()
 
-    def _begin(self, run: Run, now: Now, out: Outcome) -> None:
+    def _begin(self, run: Session, now: Now, out: Outcome) -> None:
         start, playlist = run.start, run.programme.playlist
         self.forget_interrupted()
         run.is_output_lost = self.output_fault is not None
@@ -209,16 +211,16 @@ class Keeper:
         self.run.programme.end_with(self.run.ending.timer.mode, out)
         self.run.programme.begin(now.boot_s, out)
 
-    def _programme(self, playlist: Playlist, *, has_opening: bool) -> Programme:
-        choice = Choice(playlist, self.rotation, self._rng)
+    def _programme(self, playlist: Playlist, *, has_opening: bool) -> PlayQueue:
+        choice = TrackSelection(playlist, self.rotation, self._rng)
         choice.has_opening = has_opening
-        programme = Programme(choice, self._ids)
+        programme = PlayQueue(choice, self._ids)
         programme.limits = self.settings.limits
         if playlist.name in self._reads:
             choice.take(self._reads[playlist.name])
         return programme
 
-    def end(self, run: Run, now: Now, out: Outcome) -> None:
+    def end(self, run: Session, now: Now, out: Outcome) -> None:
         """Silence is reached: the session is over."""
         run.end()
         if run.end_reason == "timer":
@@ -234,11 +236,11 @@ class Keeper:
             return play
         return rearmed(play, self.expired[1], self.choices, self.settings)
 
-    def _tell_end(self, run: Run, reason: str, now: Now, out: Outcome, said: str | None = None) -> None:
+    def _tell_end(self, run: Session, reason: str, now: Now, out: Outcome, said: str | None = None) -> None:
         run.taming.tell(out)
         played_s = now.boot_s - run.started.boot_s
         name, began, minutes = run.programme.playlist.name, run.started.wall, round(played_s / 60, 1)
-        self.ended.append(Ended(began, run.why, name, minutes, reason, run.tally.problems))
+        self.ended.append(EndedSession(began, run.why, name, minutes, reason, run.tally.problems))
         out.tell(
             "session_ended",
             run.tally.line(played_s, said or reason, f"{name} from {began:%H:%M}", run.taming),

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from player.core.events import News
 from player.core.units import counted, format_duration
-from player.session.guard_report import Taming
+from player.session.guard_report import GuardReport
 from player.session.outcome import Outcome
 
 
 @dataclass(slots=True)
-class Tally:
+class SessionStatistics:
     """Counts of one session: tracks that began, problems that were told, batches that were written."""
 
     tracks: int = 0
@@ -25,7 +25,7 @@ class Tally:
         self.problems += types.count("problem")
         self.writes += len(out.writes)
 
-    def line(self, played_s: float, reason: str, what: str, taming: Taming) -> str:
+    def line(self, played_s: float, reason: str, what: str, taming: GuardReport) -> str:
         """The night in one line; ``what`` is the playlist and when it began."""
         held = "nothing held down" if taming.largest_db is None else (
             f"{_counted(taming.count, 'surprise')} held down, by {taming.largest_db:g} dB at most"

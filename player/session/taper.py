@@ -9,7 +9,7 @@ from __future__ import annotations
 from player.core.settings.safety import Taper
 from player.core.settings.session import Settings
 from player.core.units import volume_to_db
-from player.session.night_mode import Asleep
+from player.session.night_mode import NightMode
 
 
 def sunk(volume: int, taper: Taper | None, for_s: float) -> int:
@@ -27,7 +27,7 @@ def _point_s(volume: int, taper: Taper) -> float:
     return point_db / taper.db_per_h * 3600.0
 
 
-class Tapering:
+class TaperProgress:
     """When the next point is due.
 
     Args:
@@ -36,7 +36,7 @@ class Tapering:
         now_s: when the level was set; what sank before a restart is in it already.
     """
 
-    def __init__(self, settings: Settings, asleep: Asleep, now_s: float) -> None:
+    def __init__(self, settings: Settings, asleep: NightMode, now_s: float) -> None:
         self.settings = settings
         self._asleep = asleep
         self._last_s = now_s

@@ -19,7 +19,7 @@ NEAR_THE_END_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ResumePoint:
     """Where a session was broken off.
 
     Attributes:
@@ -37,7 +37,7 @@ class Place:
     suspects: tuple[str, ...] = ()
 
 
-class Choice:
+class TrackSelection:
     """Chooses from one playlist.
 
     Args:
@@ -59,7 +59,7 @@ class Choice:
         self.tracks: tuple[Track, ...] | None = None
         self.opening: tuple[Track, ...] = ()
         self.has_opening = True
-        self.place: Place | None = None
+        self.place: ResumePoint | None = None
         self.is_once = False
         self._rng = rng
 

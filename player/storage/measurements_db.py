@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.core.errors import StoreError
-from player.core.measurement import MEASURING, FileMark, Finding, Measured, Surprise
-from player.storage.sqlite import Database, Layout, open_to_read
+from player.core.measurement import MEASURING, FileMark, Measured, MeasureResult, Surprise
+from player.storage.sqlite import Database, SchemaLayout, open_to_read
 
 log = logging.getLogger("lull")
 
@@ -33,13 +33,13 @@ _STEPS: Final = (
     ) WITHOUT ROWID
     """,
 )
-_LAYOUT: Final = Layout(_STEPS, "NORMAL", "tracks are measured anew")
+_LAYOUT: Final = SchemaLayout(_STEPS, "NORMAL", "tracks are measured anew")
 _FIND: Final = "SELECT measured, fault FROM measurements WHERE path = ? AND size = ? AND mtime_ns = ? AND measuring = ?"
 _KEEP: Final = "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)"
 
 
-class SqliteStore:
-    """`player.ports.Store` in a file, or with None in memory, which forgets.
+class MeasurementsDb:
+    """`player.library.ports.Store` in a file, or with None in memory, which forgets.
 
     Raises:
         StoreError: the folder cannot be written, or a newer lull wrote the file.
@@ -49,7 +49,7 @@ class SqliteStore:
         self._has_complained = False
         self._base = Database(None if folder is None else folder / FILE_NAME, _LAYOUT)
 
-    def find(self, mark: FileMark) -> Finding | None:
+    def find(self, mark: FileMark) -> MeasureResult | None:
         """What is known of exactly this file."""
         try:
             return _finding(self._base.ask(lambda base: base.execute(_FIND, (*_key(mark), MEASURING)).fetchone()))
@@ -59,7 +59,7 @@ class SqliteStore:
                 log.warning("measurements cannot be read, so tracks count as loud: %s", fault)
             return None
 
-    def keep(self, mark: FileMark, finding: Finding) -> None:
+    def keep(self, mark: FileMark, finding: MeasureResult) -> None:
         """Remember a finding."""
         measured = None if finding.measured is None else json.dumps(as_json(finding.measured))
         values = (*_key(mark), MEASURING, measured, finding.fault)
@@ -80,7 +80,7 @@ class StoreReader:
     def __init__(self, folder: Path) -> None:
         self._base = open_to_read(folder / FILE_NAME)
 
-    def find(self, mark: FileMark) -> Finding | None:
+    def find(self, mark: FileMark) -> MeasureResult | None:
         """What is known of exactly this file. Raises StoreError."""
         try:
             return _finding(self._base.execute(_FIND, (*_key(mark), MEASURING)).fetchone())
@@ -92,9 +92,9 @@ class StoreReader:
         self._base.close()
 
 
-def _finding(row: tuple[str | None, str | None] | None) -> Finding | None:
+def _finding(row: tuple[str | None, str | None] | None) -> MeasureResult | None:
     """A row of the table; None for none."""
-    return None if row is None else Finding(None if row[0] is None else from_json(json.loads(row[0])), row[1])
+    return None if row is None else MeasureResult(None if row[0] is None else from_json(json.loads(row[0])), row[1])
 
 
 def _key(mark: FileMark) -> tuple[bytes, int, int]:

@@ -20,8 +20,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.core.errors import StoreError
-from player.session.memory.records import RECORD, TRIES, Batch, Ended, Heard, How, Recalled, read_texts
-from player.storage.sqlite import Database, Layout, open_to_read, transaction
+from player.session.memory.records import (
+    RECORD,
+    TRIES,
+    Batch,
+    EndedSession,
+    HeardEntry,
+    HeardHow,
+    RecalledMemory,
+    read_texts,
+)
+from player.storage.sqlite import Database, SchemaLayout, open_to_read, transaction
 
 FILE_NAME: Final = "memory.db"
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -52,7 +61,7 @@ _STEPS: Final = (
     """,
     "ALTER TABLE sessions ADD COLUMN problems INTEGER NOT NULL DEFAULT 0",
 )
-LAYOUT: Final = Layout(_STEPS, "FULL", "bans and history begin anew")
+LAYOUT: Final = SchemaLayout(_STEPS, "FULL", "bans and history begin anew")
 _PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
 
 
@@ -64,8 +73,8 @@ def this_boot() -> str:
         return ""
 
 
-class MemoryFile:
-    """`player.ports.MemoryStore` in a file, or with None in memory, which forgets.
+class MemoryDb:
+    """`player.session.memory.ports.MemoryStore` in a file, or with None in memory, which forgets.
 
     Args:
         folder: the state directory.
@@ -84,11 +93,11 @@ class MemoryFile:
         """Where a damaged file went; None where all was well."""
         return self._base.set_aside
 
-    def recall(self) -> Recalled:
+    def recall(self) -> RecalledMemory:
         """All that was written; a record that is handed out has been counted."""
         return self._base.ask(self._recall)
 
-    def _recall(self, base: sqlite3.Connection) -> Recalled:
+    def _recall(self, base: sqlite3.Connection) -> RecalledMemory:
         with transaction(base):
             documents = _documents(base)
             if documents.get(RECORD, "null") != "null":
@@ -118,7 +127,7 @@ class MemoryFile:
         self._base.close()
 
 
-def look_into(folder: Path) -> tuple[Recalled, tuple[Ended, ...]]:
+def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
     """What the file holds, for somebody who only looks: nothing is counted, and no record is handed out.
 
     Raises:
@@ -139,24 +148,26 @@ def _documents(base: sqlite3.Connection) -> dict[str, str]:
     return dict(base.execute("SELECT name, value FROM documents").fetchall())
 
 
-def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) -> Recalled:
+def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) -> RecalledMemory:
     kept, faults = read_texts(documents)
     rows = base.execute("SELECT at, playlist, uri, title, how FROM heard ORDER BY id").fetchall()
     heard = tuple(filter(None, (_heard(*row) for row in rows)))
     if len(heard) < len(rows):
         faults = (*faults, f"{len(rows) - len(heard)} entries of what was heard cannot be read and are left out")
-    return Recalled(kept, heard, boot, faults)
+    return RecalledMemory(kept, heard, boot, faults)
 
 
-def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> Heard | None:
+def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> HeardEntry | None:
     """One row of the log; None for one that nobody can read."""
     try:
-        return Heard(datetime.fromisoformat(at), str(playlist), os.fsdecode(uri), os.fsdecode(title), How(how))
+        return HeardEntry(
+            datetime.fromisoformat(at), str(playlist), os.fsdecode(uri), os.fsdecode(title), HeardHow(how)
+        )
     except (ValueError, TypeError):
         return None
 
 
-def _sessions(base: sqlite3.Connection) -> Iterator[Ended]:
+def _sessions(base: sqlite3.Connection) -> Iterator[EndedSession]:
     """How sessions ended, as far as it can be read; a file that no daemon has opened since may lack the last column."""
     known = {name for _, name, *_ in base.execute("PRAGMA table_info(sessions)")}
     problems = "problems" if "problems" in known else "0"
@@ -164,14 +175,14 @@ def _sessions(base: sqlite3.Connection) -> Iterator[Ended]:
     for started, why, playlist, minutes, reason, count in base.execute(question).fetchall():
         with contextlib.suppress(ValueError, TypeError):
             at = datetime.fromisoformat(started)
-            yield Ended(at, str(why), str(playlist), float(minutes), str(reason), int(count))
+            yield EndedSession(at, str(why), str(playlist), float(minutes), str(reason), int(count))
 
 
-def _ended_row(end: Ended) -> tuple[Any, ...]:
+def _ended_row(end: EndedSession) -> tuple[Any, ...]:
     return _iso(end.started), end.why, end.playlist, end.minutes, end.reason, end.problems
 
 
-def _heard_row(heard: Heard) -> tuple[Any, ...]:
+def _heard_row(heard: HeardEntry) -> tuple[Any, ...]:
     return _iso(heard.at), heard.playlist, os.fsencode(heard.uri), os.fsencode(heard.title), heard.how.value
 
 

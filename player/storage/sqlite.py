@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SchemaLayout:
     """What a database holds.
 
     Attributes:
@@ -57,7 +57,7 @@ class Database:
         StoreError: the folder cannot be written, or a newer lull wrote the file.
     """
 
-    def __init__(self, path: Path | None, layout: Layout) -> None:
+    def __init__(self, path: Path | None, layout: SchemaLayout) -> None:
         self.set_aside: Path | None = None
         self._path = path
         self._layout = layout

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from player.core.errors import StoreError
 from player.session.memory.ports import MemoryStore
-from player.session.memory.records import Batch, Recalled, texts
+from player.session.memory.records import Batch, RecalledMemory, texts
 
 log = logging.getLogger("lull")
 
@@ -26,7 +26,7 @@ MOST_ENTRIES: Final = 5_000
 _NOTHING: Final = Batch({})
 
 
-class Opened(MemoryStore, Protocol):
+class OpenedStore(MemoryStore, Protocol):
     """A memory store that tells whether it had to begin anew."""
 
     @property
@@ -35,8 +35,8 @@ class Opened(MemoryStore, Protocol):
         ...
 
 
-class WritingDiary:
-    """`player.ports.Diary` over a memory store.
+class WriterThread:
+    """`player.session.memory.ports.MemoryWriter` over a memory store.
 
     Args:
         open_store: opens the store, to write it; may raise StoreError.
@@ -47,8 +47,8 @@ class WritingDiary:
 
     def __init__(
         self,
-        open_store: Callable[[], Opened],
-        look: Callable[[], Recalled],
+        open_store: Callable[[], OpenedStore],
+        look: Callable[[], RecalledMemory],
         tell: Callable[[str | None], None],
         retry_s: float = RETRY_S,
     ) -> None:
@@ -57,23 +57,23 @@ class WritingDiary:
         self._tell = tell
         self._retry_s = retry_s
         self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self._store: Opened | None = None
+        self._store: OpenedStore | None = None
         self._documents: dict[str, str] = {}
         self._told: str | None = None
         self._begun_anew: object | None = None
         self._thread: threading.Thread | None = None
 
-    def recall(self) -> Recalled:
+    def recall(self) -> RecalledMemory:
         """Open the store and read it; the thread starts."""
         recalled = self._read()
         if recalled is None:
-            return Recalled()
+            return RecalledMemory()
         self._documents = texts(recalled.kept)
         self._thread = threading.Thread(target=self._run, name="lull-diary", daemon=True)
         self._thread.start()
         return recalled
 
-    def _read(self) -> Recalled | None:
+    def _read(self) -> RecalledMemory | None:
         try:
             self._store = self._open_store()
             recalled = self._store.recall()
@@ -141,7 +141,7 @@ class WritingDiary:
             self._say(None)
         return True
 
-    def _notice_a_new_beginning(self, store: Opened) -> bool:
+    def _notice_a_new_beginning(self, store: OpenedStore) -> bool:
         """Whether the store has set a damaged file aside since the last time."""
         if store.set_aside == self._begun_anew:
             return False

@@ -126,7 +126,7 @@ class Timedated:
             self._next_s = float("inf")
 
 
-class TimeSync:
+class ClockTrust:
     """Asks the witnesses until one of them vouches, and no longer.
 
     Args:

@@ -15,7 +15,7 @@ MAX_TEXTS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class LogMessage:
     """What makes two messages the same."""
 
     logger: str
@@ -29,15 +29,15 @@ class _Window:
     times_more: int = 0
 
 
-class Repeats:
+class LogDedup:
     """Remembers what was said in the last ``window_s`` seconds."""
 
     def __init__(self, window_s: float = REPEAT_WINDOW_S, max_texts: int = MAX_TEXTS) -> None:
         self._window_s = window_s
         self._max_texts = max_texts
-        self._windows: dict[Message, _Window] = {}  # in the order of their beginning
+        self._windows: dict[LogMessage, _Window] = {}  # in the order of their beginning
 
-    def is_new(self, message: Message, now_s: float) -> bool:
+    def is_new(self, message: LogMessage, now_s: float) -> bool:
         """Whether to say it; False when it was said within the window, and then it is counted."""
         window = self._windows.get(message)
         if window is not None and now_s - window.began_s < self._window_s:
@@ -47,9 +47,9 @@ class Repeats:
         self._windows[message] = _Window(now_s)
         return True
 
-    def take_counts(self, now_s: float) -> list[tuple[Message, int]]:
+    def take_counts(self, now_s: float) -> list[tuple[LogMessage, int]]:
         """Messages whose window is over (or had to make room), with how often they came again; forgets them."""
-        over: list[tuple[Message, int]] = []
+        over: list[tuple[LogMessage, int]] = []
         for message, window in list(self._windows.items()):
             if now_s - window.began_s < self._window_s and len(self._windows) <= self._max_texts:
                 break

@@ -15,7 +15,7 @@ PER_S: Final = 1.0 / 60.0
 TELL_AFTER_S: Final = 600.0
 
 
-class Rations:
+class LogQuota:
     """One ration for each source, by name."""
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ from typing import Any, Final, TextIO, TypeAlias
 
 from player.core.clock import Clock, SystemClock
 from player.core.units import format_duration
-from player.system.log_dedup import REPEAT_WINDOW_S, Message, Repeats
-from player.system.log_quota import Rations
+from player.system.log_dedup import REPEAT_WINDOW_S, LogDedup, LogMessage
+from player.system.log_quota import LogQuota
 from player.system.systemd import send_to_journal
 
 IDENTIFIER: Final = "lull"
@@ -172,14 +172,14 @@ class OnceHandler(logging.Handler):
         super().__init__()
         self._inner = inner
         self._clock = clock
-        self._repeats = Repeats()
-        self._rations = Rations()
+        self._repeats = LogDedup()
+        self._rations = LogQuota()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write it, or count it."""
         now_s = self._clock.now().boot_s
         self._say_counts(now_s)
-        message, name = Message(record.name, record.levelno, _text_of(record)), record.name
+        message, name = LogMessage(record.name, record.levelno, _text_of(record)), record.name
         if name == NEWS_LOGGER or (self._repeats.is_new(message, now_s) and self._rations.take(name, now_s)):
             self._inner.handle(record)
 

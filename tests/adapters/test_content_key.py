@@ -7,7 +7,7 @@ from pathlib import Path
 
 from player.core.events import LibraryRead, Track
 from player.library.content_hash import READ_BYTES, key_of, recognise
-from player.session.memory.memory import Watched
+from player.session.memory.memory import WatchList
 
 
 def read_of(*paths: Path) -> LibraryRead:
@@ -19,10 +19,10 @@ def test_a_file_that_was_renamed_has_the_same_key(tmp_path: Path) -> None:
     old, other = tmp_path / "old.mp3", tmp_path / "other.mp3"
     old.write_bytes(b"a" * 100_000)
     other.write_bytes(b"b" * 100_000)
-    (track,) = recognise(read_of(old), Watched(frozenset({str(old)}))).tracks
+    (track,) = recognise(read_of(old), WatchList(frozenset({str(old)}))).tracks
     assert track.key is not None
     new = old.rename(tmp_path / "new.mp3")
-    keys = [track.key for track in recognise(read_of(new, other), Watched(keys=frozenset({track.key}))).tracks]
+    keys = [track.key for track in recognise(read_of(new, other), WatchList(keys=frozenset({track.key}))).tracks]
     assert keys[0] == track.key
     assert keys[1] not in {None, track.key}
 
@@ -31,9 +31,9 @@ def test_files_of_other_sizes_are_not_opened(tmp_path: Path) -> None:
     """A share with thousands of files is not read through: a file without the right to read it is no fault either."""
     path = tmp_path / "a.mp3"
     path.write_bytes(b"a" * 10)
-    (track,) = recognise(read_of(path), Watched(keys=frozenset({"11-ff"}))).tracks
+    (track,) = recognise(read_of(path), WatchList(keys=frozenset({"11-ff"}))).tracks
     assert track.key is None
-    assert recognise(read_of(path), Watched()) == read_of(path)
+    assert recognise(read_of(path), WatchList()) == read_of(path)
 
 
 def test_another_content_has_another_key(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_streams_folders_and_what_is_gone_have_no_key(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     stream = Track("http://radio/live", "live", is_stream=True)
     tracks = (stream, *(Track(str(path), "x") for path in (tmp_path, pipe, tmp_path / "gone.mp3")))
-    watched = Watched(frozenset(track.uri for track in tracks), frozenset({"0-aa"}))
+    watched = WatchList(frozenset(track.uri for track in tracks), frozenset({"0-aa"}))
     assert [track.key for track in recognise(LibraryRead("rain", tracks), watched).tracks] == [None] * 4
 
 
@@ -67,4 +67,4 @@ def test_what_a_night_opens_with_is_recognised_as_well(tmp_path: Path) -> None:
     path = tmp_path / "first.mp3"
     path.write_bytes(b"a" * 100)
     read = LibraryRead("rain", (), opening=(Track(str(path), "first"),))
-    assert recognise(read, Watched(frozenset({str(path)}))).opening[0].key == key_of(str(path))
+    assert recognise(read, WatchList(frozenset({str(path)}))).opening[0].key == key_of(str(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from player.audio.decoder.slots import MOST, MOST_OF_A_QUARTER, DecoderPlaces, quarter_of
+from player.audio.decoder.slots import MOST, MOST_OF_A_QUARTER, DecoderSlots, quarter_of
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_what_lies_together_hangs_together(uri: str, quarter: str) -> None:
 
 def test_a_share_that_hangs_leaves_places_for_others() -> None:
     """The eleventh of one share is refused by name; a track from elsewhere opens; places that are free again count."""
-    places = DecoderPlaces()
+    places = DecoderSlots()
     for number in range(MOST_OF_A_QUARTER):
         assert places.take(f"/mnt/nas/asmr/{number}.mp3") is None
     assert places.take("/mnt/nas/asmr/b/c.mp3") == "cannot be opened while 10 earlier tracks from /mnt/nas/asmr hang"
@@ -35,7 +35,7 @@ def test_a_share_that_hangs_leaves_places_for_others() -> None:
 
 def test_there_is_an_end_to_all_threads() -> None:
     """However many shares hang, the seventeenth track is refused, and opens when one of them has let go."""
-    places = DecoderPlaces()
+    places = DecoderSlots()
     for number in range(MOST):
         assert places.take(f"http://host{number}/live") is None
     assert places.take("/srv/lull/rain.flac") == "cannot be opened while 16 earlier tracks hang"

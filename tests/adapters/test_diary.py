@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from player.core.errors import StoreError
-from player.session.memory.records import Batch, Recalled, texts
-from player.storage.writer_thread import WritingDiary
+from player.session.memory.records import Batch, RecalledMemory, texts
+from player.storage.writer_thread import WriterThread
 from tests.contracts.test_memory import ENDED, HEARD, KEPT
 from tests.fakes.memory import FakeMemoryStore
 
@@ -36,12 +36,12 @@ class Desk:
     """A diary over a store, and what it says."""
 
     store: FakeMemoryStore = field(default_factory=FakeMemoryStore)
-    look: Callable[[], Recalled] = Recalled
+    look: Callable[[], RecalledMemory] = RecalledMemory
     is_openable: bool = True
     said: list[str | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.diary = WritingDiary(self.open, self.look, self.said.append, retry_s=0.01)
+        self.diary = WriterThread(self.open, self.look, self.said.append, retry_s=0.01)
 
     def open(self) -> FakeMemoryStore:
         if not self.is_openable:
@@ -105,7 +105,7 @@ def test_a_full_disk_is_a_problem_and_costs_nothing_once_there_is_room(desk: Des
 
 def test_what_can_be_read_but_not_written_is_still_known() -> None:
     """A disk that has become read-only: the bans hold tonight, a problem says that nothing new is remembered."""
-    desk = Desk(is_openable=False, look=lambda: Recalled(replace(KEPT, record=None)))
+    desk = Desk(is_openable=False, look=lambda: RecalledMemory(replace(KEPT, record=None)))
     assert desk.diary.recall().kept.bans == KEPT.bans
     assert desk.said == ["nothing new is remembered across restarts: the folder cannot be written"]
     desk.is_openable = True
@@ -118,11 +118,11 @@ def test_what_can_be_read_but_not_written_is_still_known() -> None:
 def test_what_cannot_be_read_is_not_overwritten() -> None:
     """A night without a memory; whatever is in the file is left for a better day."""
 
-    def look() -> Recalled:
+    def look() -> RecalledMemory:
         raise StoreError("cannot be read")
 
     desk = Desk(is_openable=False, look=look)
-    assert desk.diary.recall() == Recalled()
+    assert desk.diary.recall() == RecalledMemory()
     desk.is_openable = True
     desk.diary.write(BANS)
     desk.diary.close(PATIENCE_S)

@@ -10,7 +10,7 @@ from pathlib import Path
 import alsaaudio
 import pytest
 
-from player.cli.doctor.facts import Account, Card, Control, Holder, Output
+from player.cli.doctor.facts import Card, Control, Holder, Output, UserAccount
 from player.cli.doctor.probes import access, host, service
 from player.cli.doctor.probes import alsa as alsa_probe
 from player.cli.doctor.probes.sound_cards import read_cards
@@ -140,7 +140,7 @@ def test_versions_are_read(tmp_path: Path) -> None:
 
 # Rights.
 
-SOMEBODY = Account("somebody", 54_321, frozenset({54_321}), frozenset())
+SOMEBODY = UserAccount("somebody", 54_321, frozenset({54_321}), frozenset())
 
 
 def test_the_place_that_keeps_a_user_out_is_found(tmp_path: Path) -> None:
@@ -157,11 +157,11 @@ def test_the_place_that_keeps_a_user_out_is_found(tmp_path: Path) -> None:
     assert access.barrier(file, SOMEBODY, access.WRITE) == str(file)
     file.chmod(0o640)
     assert access.barrier(file, SOMEBODY, access.READ) == str(file)
-    member = Account("m", 54_321, frozenset({file.stat().st_gid}), frozenset())
+    member = UserAccount("m", 54_321, frozenset({file.stat().st_gid}), frozenset())
     assert access.barrier(file, member, access.READ) is None
     (tmp_path / "a").chmod(0o600)
     assert access.barrier(file, SOMEBODY, access.READ) == str(tmp_path / "a")
-    assert access.barrier(file, Account("root", 0, frozenset(), frozenset()), access.READ) is None
+    assert access.barrier(file, UserAccount("root", 0, frozenset(), frozenset()), access.READ) is None
 
 
 def test_users_are_looked_up_with_their_groups() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from player.core.events import LibraryRead
-from player.core.measurement import Finding
+from player.core.measurement import MeasureResult
 from player.core.settings.session import Playlist
 from player.library import files as library
 from player.library.file_id import mark_of
@@ -243,8 +243,8 @@ def test_what_was_measured_goes_with_the_track(tmp_path: Path) -> None:
     """Measured ones carry it, failures count as tried, the rest is named as unmeasured; streams never are."""
     touch(tmp_path, "a.flac", "b.flac", "c.flac", "gone.flac")
     store = FakeStore()
-    store.keep(mark_of(str(tmp_path / "a.flac")), Finding(MEASURED))
-    store.keep(mark_of(str(tmp_path / "b.flac")), Finding(None, "has no sound in it"))
+    store.keep(mark_of(str(tmp_path / "a.flac")), MeasureResult(MEASURED))
+    store.keep(mark_of(str(tmp_path / "b.flac")), MeasureResult(None, "has no sound in it"))
     (tmp_path / "empty.flac").touch()
     found = FileLibrary(store).read(Playlist("p", (str(tmp_path), "http://radio.lan/x")))
     by_title = {track.title: track.measured for track in found.tracks}
@@ -264,7 +264,7 @@ def test_an_opening_is_read_apart_and_recalled_like_all_tracks(tmp_path: Path) -
     """Its tracks are measured as well, and what is missing of it is told."""
     touch(tmp_path, "rain/a.mp3", "hello.mp3")
     store = FakeStore()
-    store.keep(mark_of(str(tmp_path / "hello.mp3")), Finding(MEASURED))
+    store.keep(mark_of(str(tmp_path / "hello.mp3")), MeasureResult(MEASURED))
     opening = (str(tmp_path / "hello.mp3"), str(tmp_path / "gone.mp3"))
     found = FileLibrary(store).read(Playlist("p", (str(tmp_path / "rain"),), opening=opening))
     assert [(track.title, track.measured) for track in found.opening] == [("hello", MEASURED)]

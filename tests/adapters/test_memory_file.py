@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 
 from player.core.errors import StoreError
-from player.session.memory.records import Batch, Heard, How, texts
+from player.session.memory.records import Batch, HeardEntry, HeardHow, texts
 from player.storage import memory_db as memory_file
-from player.storage.memory_db import FILE_NAME, MemoryFile, look_into, this_boot
+from player.storage.memory_db import FILE_NAME, MemoryDb, look_into, this_boot
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
 
 ROOT = Path(__file__).parents[2]
 WRITER = """\
 import os, signal, sys
 from pathlib import Path
-from player.storage.memory_db import MemoryFile
+from player.storage.memory_db import MemoryDb
 from player.session.memory.records import Batch, texts
 from tests.contracts.test_memory import HEARD, KEPT
-store = MemoryFile(Path(sys.argv[1]), "this")
+store = MemoryDb(Path(sys.argv[1]), "this")
 for _ in range(5):
     store.write(Batch(texts(KEPT), HEARD))
 os.kill(os.getpid(), signal.SIGKILL)
@@ -45,7 +45,7 @@ def test_a_file_of_an_older_lull_is_read_and_brought_up_to_date(tmp_path: Path) 
     base.commit()
     base.close()
     assert look_into(tmp_path)[1] == (replace(ENDED[0], problems=0),)
-    store = MemoryFile(tmp_path)
+    store = MemoryDb(tmp_path)
     store.write(Batch({}, ended=(replace(ENDED[0], problems=2),)))
     store.close()
     assert [end.problems for end in look_into(tmp_path)[1]] == [0, 2]
@@ -56,7 +56,7 @@ def test_a_process_that_is_killed_loses_nothing_that_was_written(tmp_path: Path)
     """Ended by SIGKILL behind `write`, without closing."""
     ended = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
     assert ended.returncode == -9
-    store = MemoryFile(tmp_path, "this")
+    store = MemoryDb(tmp_path, "this")
     recalled = store.recall()
     assert recalled.kept == replace(KEPT, tries=1)
     assert len(recalled.heard) == 5 * len(HEARD)
@@ -65,7 +65,7 @@ def test_a_process_that_is_killed_loses_nothing_that_was_written(tmp_path: Path)
 
 def test_what_is_written_is_flushed_to_the_disk(tmp_path: Path) -> None:
     """WAL with synchronous FULL: a stop by hand outlives the plug that is pulled behind it."""
-    store = MemoryFile(tmp_path)
+    store = MemoryDb(tmp_path)
     modes = store._base.ask(
         lambda base: [base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     )
@@ -75,7 +75,7 @@ def test_what_is_written_is_flushed_to_the_disk(tmp_path: Path) -> None:
 
 def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It fails after the documents and before the log: neither is there."""
-    store = MemoryFile(tmp_path, "this")
+    store = MemoryDb(tmp_path, "this")
     monkeypatch.setattr(memory_file, "_heard_row", lambda heard: (None,) * 5)
     with pytest.raises(StoreError):
         store.write(Batch(texts(KEPT), HEARD, ENDED))
@@ -89,7 +89,7 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 def test_a_damaged_file_is_set_aside_and_a_new_one_is_begun(tmp_path: Path, damage: bytes) -> None:
     """Its name says what it is, and the new one works."""
     (tmp_path / FILE_NAME).write_bytes(damage)
-    store = MemoryFile(tmp_path, "this")
+    store = MemoryDb(tmp_path, "this")
     assert store.set_aside == tmp_path / f"{FILE_NAME}.damaged"
     assert store.set_aside.read_bytes() == damage
     store.write(Batch(texts(KEPT)))
@@ -103,13 +103,13 @@ def test_a_file_of_a_newer_lull_is_left_alone(tmp_path: Path) -> None:
     base.execute("PRAGMA user_version = 99")
     base.close()
     with pytest.raises(StoreError, match="newer lull"):
-        MemoryFile(tmp_path)
+        MemoryDb(tmp_path)
     assert not list(tmp_path.glob("*.damaged"))
 
 
 def test_a_full_disk_is_a_fault_and_hands_out_no_record(tmp_path: Path) -> None:
     """What cannot be counted is not handed out: a loop of restarts would be a loop of sounds."""
-    store = MemoryFile(tmp_path, "this")
+    store = MemoryDb(tmp_path, "this")
     store.write(Batch(texts(KEPT)))
     store._base.ask(lambda base: base.execute("PRAGMA query_only = ON"))
     with pytest.raises(StoreError):
@@ -121,7 +121,7 @@ def test_a_full_disk_is_a_fault_and_hands_out_no_record(tmp_path: Path) -> None:
 
 def test_somebody_may_look_while_it_is_open_and_after(tmp_path: Path) -> None:
     """Bans and history, but no record of a session, and nothing is counted."""
-    store = MemoryFile(tmp_path, "this")
+    store = MemoryDb(tmp_path, "this")
     store.write(Batch(texts(KEPT), HEARD, ENDED))
     for _ in range(2):
         recalled, ended = look_into(tmp_path)
@@ -134,7 +134,7 @@ def test_somebody_may_look_while_it_is_open_and_after(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_somebody_who_may_not_write_may_look(tmp_path: Path) -> None:
     """A folder and a file without the right to write, closed cleanly, so that there is no index beside it."""
-    store = MemoryFile(tmp_path, "this")
+    store = MemoryDb(tmp_path, "this")
     store.write(Batch(texts(KEPT)))
     store.close()
     program = (
@@ -167,8 +167,10 @@ def test_where_there_is_none_that_is_said(tmp_path: Path) -> None:
 def test_the_log_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest entries go at the next start; the order of the rest stays."""
     monkeypatch.setattr(memory_file, "KEPT_HEARD", 3)
-    store = MemoryFile(tmp_path)
-    entries = tuple(Heard(AT + timedelta(minutes=number), "rain", str(number), "", How.PLAYED) for number in range(8))
+    store = MemoryDb(tmp_path)
+    entries = tuple(
+        HeardEntry(AT + timedelta(minutes=number), "rain", str(number), "", HeardHow.PLAYED) for number in range(8)
+    )
     store.write(Batch({}, entries))
     assert store.recall().heard == entries[-3:]
     store.close()

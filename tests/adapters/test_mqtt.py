@@ -15,7 +15,7 @@ import pytest
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
 from player.mqtt.client import MAX_UNSENT, Broker, MqttLink
-from player.mqtt.connection import Link, Plan
+from player.mqtt.connection import BrokerConnection, ConnectionPlan
 from player.mqtt.identity import Backoff, client_id_of, read_password
 from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
 from player.system import identity
@@ -54,7 +54,7 @@ def test_the_plan_has_the_command_topics_its_own_availability_and_the_will(house
     """The will is on the same topic that is watched for it; what is sent carries format and name."""
     house.link.start()
     marks = (("v", "1"), ("device", "bedroom"))
-    assert house.broker.next().plan == Plan("id", TOPICS.subscriptions, (AVAILABILITY,), AVAILABILITY, marks)
+    assert house.broker.next().plan == ConnectionPlan("id", TOPICS.subscriptions, (AVAILABILITY,), AVAILABILITY, marks)
 
 
 def test_online_is_published_before_the_app_is_told(house: House) -> None:
@@ -180,7 +180,7 @@ def test_an_app_that_cannot_take_a_message_does_not_end_the_thread(caplog: pytes
         if isinstance(message, Incoming):
             raise RuntimeError("the inbox is broken")
 
-    link = Link(TOPICS, "id", deliver, house.broker.connect, linkhouse.NoWait())
+    link = BrokerConnection(TOPICS, "id", deliver, house.broker.connect, linkhouse.NoWait())
     link.start()
     connection = house.broker.next()
     connection.up()
@@ -339,14 +339,16 @@ def test_the_password_is_not_shown() -> None:
     """Neither by the link nor by a connection."""
     settings = MqttSettings(username="lull")
     link = MqttLink(settings, "bedroom", lambda _message: None, password=lambda _: "s3cret")
-    broker = Broker(settings, "s3cret", Plan("id"), lambda: None, lambda _message: None)
+    broker = Broker(settings, "s3cret", ConnectionPlan("id"), lambda: None, lambda _message: None)
     assert "s3cret" not in f"{link!r} {link} {broker!r} {broker} {settings!r}"
 
 
 def test_a_broker_that_stopped_reading_gets_no_endless_queue() -> None:
     """After 256 messages without an answer further ones are dropped, whatever their QoS."""
     for protocol in MqttProtocol:
-        broker = Broker(MqttSettings(protocol=protocol), None, Plan("id"), lambda: None, lambda _message: None)
+        broker = Broker(
+            MqttSettings(protocol=protocol), None, ConnectionPlan("id"), lambda: None, lambda _message: None
+        )
         broker._client.publish = lambda *_args, **_more: Taken()  # type: ignore[assignment,method-assign]
         assert [broker.publish("t", b"", qos=number % 2) for number in range(300)] == [True] * MAX_UNSENT + [False] * 44
 
@@ -362,7 +364,7 @@ def test_a_connection_that_has_ended_leaves_no_socket_to_the_garbage_collector()
     """In a circle of references it may take paho's sockets before paho itself closes them, and complains of each."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], protocol=MqttProtocol.V311)
-        brokers = [Broker(settings, None, Plan("id"), lambda: None, lambda _message: None) for _ in range(3)]
+        brokers = [Broker(settings, None, ConnectionPlan("id"), lambda: None, lambda _message: None) for _ in range(3)]
         for broker in brokers:
             thread = threading.Thread(target=broker.serve)
             thread.start()
@@ -374,7 +376,7 @@ def test_a_connection_that_has_ended_leaves_no_socket_to_the_garbage_collector()
 
 def test_a_publication_while_the_connection_is_torn_down_is_dropped() -> None:
     """The main thread publishes what it likes; sockets that the other thread closes under it are no exception."""
-    broker = Broker(MqttSettings(), None, Plan("id"), lambda: None, lambda _message: None)
+    broker = Broker(MqttSettings(), None, ConnectionPlan("id"), lambda: None, lambda _message: None)
 
     def publish(*_args: object, **_more: object) -> None:
         raise OSError(9, "Bad file descriptor")

@@ -6,7 +6,7 @@ import queue
 import random
 import tracemalloc
 
-from player.mqtt.connection import Link
+from player.mqtt.connection import BrokerConnection
 from player.mqtt.identity import Backoff
 from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
 from tests.fakes.connection import WAIT_S, FakeBroker
@@ -37,7 +37,7 @@ def test_a_broker_that_is_away_for_a_night_costs_one_line_no_memory_and_a_minute
     """Eight hours of refused attempts, with a state to be published each second; then it takes the next attempt."""
     broker, backoff = FakeBroker(), Counted()
     told: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
-    link = Link(TOPICS, "id", told.put, broker.connect, backoff)
+    link = BrokerConnection(TOPICS, "id", told.put, broker.connect, backoff)
     link.start()
     attempts = 0
     before = 0

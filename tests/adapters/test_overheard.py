@@ -19,7 +19,7 @@ from player.core.units import RATE_HZ
 from player.mqtt.identity import PAHO_LOG
 from player.system import logging_setup as journal
 from player.system import native_logs as overheard
-from player.system.log_quota import AT_ONCE, Rations
+from player.system.log_quota import AT_ONCE, LogQuota
 from tests.fakes.clock import FakeClock
 from tests.material import encode, noise
 
@@ -142,7 +142,7 @@ def test_news_are_never_rationed_and_sources_do_not_share() -> None:
 
 def test_a_ration_grows_back() -> None:
     """After a quiet hour a source may say ten lines again."""
-    rations = Rations()
+    rations = LogQuota()
     assert sum(rations.take("a", 0.0) for _ in range(50)) == 10
     assert sum(rations.take("a", 3600.0) for _ in range(50)) == 10
     assert rations.take_counts(600.0) == [("a", 80)]

@@ -13,12 +13,12 @@ import pytest
 
 from player.core.clock import SystemClock
 from player.core.errors import StoreError
-from player.core.measurement import Finding
+from player.core.measurement import MeasureResult
 from player.library.file_id import mark_of
 from player.library.ports import Store
 from player.library.scan_pool import ScanError, ScanSettings
 from player.library.scanner import Scan, Scanned
-from player.storage.measurements_db import SqliteStore
+from player.storage.measurements_db import MeasurementsDb
 from tests.fakes.store import FakeStore
 
 WORKER = (sys.executable, str(Path(__file__).parents[1] / "fakes" / "worker.py"))
@@ -97,7 +97,7 @@ def test_a_crash_costs_one_file(tmp_path: Path) -> None:
     """The decoder dies of it: that file is unplayable, remembered as such, and the others are measured."""
     store, paths = FakeStore(), files(tmp_path, "a.flac", "crash.mp3", "b.flac", "c.flac")
     found = scan(paths, store, replace(SETTINGS, jobs=1))
-    assert found[paths[1]].finding == Finding(None, "crashes the decoder (SIGSEGV)")
+    assert found[paths[1]].finding == MeasureResult(None, "crashes the decoder (SIGSEGV)")
     assert store.find(mark_of(paths[1])) is not None
     assert all(found[path].finding.measured for path in (paths[0], paths[2], paths[3]))
 
@@ -184,13 +184,13 @@ def test_a_store_that_cannot_keep_ends_the_scan(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ten_thousand_known_tracks_take_seconds(tmp_path: Path) -> None:
     """Looked up in the real store without decoding any."""
-    store = SqliteStore(tmp_path / "state")
+    store = MeasurementsDb(tmp_path / "state")
     folder = tmp_path / "music"
     folder.mkdir()
     paths = [str(folder / f"{index}.flac") for index in range(10_000)]
     for path in paths:
         Path(path).write_bytes(b"x")
-        store.keep(mark_of(path), Finding(None, "is empty"))
+        store.keep(mark_of(path), MeasureResult(None, "is empty"))
     began_s = time.perf_counter()
     found = scan(paths, store, replace(SETTINGS, command=("/nowhere",)))
     took_s = time.perf_counter() - began_s

@@ -10,7 +10,7 @@ import pytest
 from player.audio.sinks.alsa import AlsaSink
 from player.audio.sinks.factory import make_sink
 from player.audio.sinks.null import SilentSink
-from player.audio.sinks.pacing import Pace
+from player.audio.sinks.pacing import Pacing
 from player.audio.sinks.pipe import PipeSink
 from player.audio.sinks.wav import WavSink
 from player.core.settings.session import AudioSettings, OutputKind
@@ -23,7 +23,7 @@ class TestPace:
     def test_the_first_buffer_is_free(self) -> None:
         """Three blocks of 100 ms fit into 300 ms; the fourth waits for 100 ms."""
         clock = FakeClock()
-        pace = Pace(clock, 0.3)
+        pace = Pacing(clock, 0.3)
         waits = []
         for _ in range(5):
             before_s = clock.slept_s
@@ -35,7 +35,7 @@ class TestPace:
     def test_a_late_writer_does_not_catch_up(self) -> None:
         """After a pause of 10 s the buffer is empty, and no more than a buffer is taken at once."""
         clock = FakeClock()
-        pace = Pace(clock, 0.3)
+        pace = Pacing(clock, 0.3)
         pace.admit(4_800)
         clock.advance(10.0)
         assert pace.delay_s == 0.0
@@ -47,7 +47,7 @@ class TestPace:
     def test_a_whole_night_does_not_drift(self) -> None:
         """8 hours of blocks take 8 hours, to the millisecond."""
         clock = FakeClock()
-        pace = Pace(clock, 0.3)
+        pace = Pacing(clock, 0.3)
         for _ in range(8 * 36_000):
             pace.admit(4_800)
         pace.drain()

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from player.core.errors import StoreError
-from player.core.measurement import FileMark, Finding
+from player.core.measurement import FileMark, MeasureResult
 from player.storage import measurements_db as store_module
-from player.storage.measurements_db import FILE_NAME, SqliteStore
+from player.storage.measurements_db import FILE_NAME, MeasurementsDb
 from tests.contracts.test_store import MARK, MEASURED
 
 
 def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     """Closed and opened again."""
-    first = SqliteStore(tmp_path)
-    first.keep(MARK, Finding(MEASURED))
+    first = MeasurementsDb(tmp_path)
+    first.keep(MARK, MeasureResult(MEASURED))
     first.close()
-    second = SqliteStore(tmp_path)
-    assert second.find(MARK) == Finding(MEASURED)
+    second = MeasurementsDb(tmp_path)
+    assert second.find(MARK) == MeasureResult(MEASURED)
     second.close()
 
 
@@ -33,26 +33,26 @@ def test_a_process_that_is_killed_loses_nothing_that_was_kept(tmp_path: Path) ->
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from player.storage.measurements_db import SqliteStore\n"
-        "from player.core.measurement import FileMark, Finding\n"
-        "store = SqliteStore(Path(sys.argv[1]))\n"
+        "from player.storage.measurements_db import MeasurementsDb\n"
+        "from player.core.measurement import FileMark, MeasureResult\n"
+        "store = MeasurementsDb(Path(sys.argv[1]))\n"
         "for index in range(20):\n"
-        "    store.keep(FileMark(f'/music/{index}', 1, 1), Finding(None, 'is empty'))\n"
+        "    store.keep(FileMark(f'/music/{index}', 1, 1), MeasureResult(None, 'is empty'))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     root = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, check=False, timeout=60)
     assert ended.returncode == -9
-    opened = SqliteStore(tmp_path)
+    opened = MeasurementsDb(tmp_path)
     assert all(opened.find(FileMark(f"/music/{index}", 1, 1)) for index in range(20))
     opened.close()
 
 
 def test_two_processes_may_have_it_open(tmp_path: Path) -> None:
     """What one keeps the other finds at once: a scan by hand beside the daemon."""
-    daemon, scan = SqliteStore(tmp_path), SqliteStore(tmp_path)
-    scan.keep(MARK, Finding(MEASURED))
-    assert daemon.find(MARK) == Finding(MEASURED)
+    daemon, scan = MeasurementsDb(tmp_path), MeasurementsDb(tmp_path)
+    scan.keep(MARK, MeasureResult(MEASURED))
+    assert daemon.find(MARK) == MeasureResult(MEASURED)
     daemon.close()
     scan.close()
 
@@ -64,9 +64,9 @@ def test_a_file_that_is_no_database_is_set_aside(
     """It is renamed with a warning, a new one is begun; an empty file simply is a new one."""
     (tmp_path / FILE_NAME).write_bytes(damage)
     with caplog.at_level(logging.WARNING):
-        opened = SqliteStore(tmp_path)
-    opened.keep(MARK, Finding(MEASURED))
-    assert opened.find(MARK) == Finding(MEASURED)
+        opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
+    assert opened.find(MARK) == MeasureResult(MEASURED)
     opened.close()
     assert (tmp_path / f"{FILE_NAME}.damaged").exists() == bool(damage)
     assert ("damaged" in caplog.text) == bool(damage)
@@ -74,27 +74,27 @@ def test_a_file_that_is_no_database_is_set_aside(
 
 def test_damage_in_the_middle_is_found_when_it_is_met(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Pages that a dying card turned to garbage: the store goes on empty and can keep again."""
-    first = SqliteStore(tmp_path)
+    first = MeasurementsDb(tmp_path)
     for index in range(500):
-        first.keep(FileMark(f"/music/{index}", 1, 1), Finding(MEASURED))
+        first.keep(FileMark(f"/music/{index}", 1, 1), MeasureResult(MEASURED))
     first.close()
     path = tmp_path / FILE_NAME
     data = bytearray(path.read_bytes())
     data[4096:] = os.urandom(len(data) - 4096)
     path.write_bytes(data)
-    opened = SqliteStore(tmp_path)
+    opened = MeasurementsDb(tmp_path)
     with caplog.at_level(logging.WARNING):
         assert opened.find(FileMark("/music/7", 1, 1)) is None
-        opened.keep(MARK, Finding(MEASURED))
-    assert opened.find(MARK) == Finding(MEASURED)
+        opened.keep(MARK, MeasureResult(MEASURED))
+    assert opened.find(MARK) == MeasureResult(MEASURED)
     opened.close()
     assert "is damaged" in caplog.text
 
 
 def test_an_older_measuring_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an update that measures better, tracks are measured anew."""
-    opened = SqliteStore(tmp_path)
-    opened.keep(MARK, Finding(MEASURED))
+    opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
     monkeypatch.setattr(store_module, "MEASURING", store_module.MEASURING + 1)
     assert opened.find(MARK) is None
     opened.close()
@@ -102,12 +102,12 @@ def test_an_older_measuring_counts_as_none(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_store_of_a_newer_lull_is_left_alone(tmp_path: Path) -> None:
     """It is refused with both versions named, and not damaged."""
-    SqliteStore(tmp_path).close()
+    MeasurementsDb(tmp_path).close()
     base = sqlite3.connect(tmp_path / FILE_NAME)
     base.execute("PRAGMA user_version = 99")
     base.close()
     with pytest.raises(StoreError, match=r"newer lull.*99"):
-        SqliteStore(tmp_path)
+        MeasurementsDb(tmp_path)
     assert not (tmp_path / f"{FILE_NAME}.damaged").exists()
 
 
@@ -115,13 +115,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """Where a file is in the way, say."""
     (tmp_path / "state").write_text("", encoding="ascii")
     with pytest.raises(StoreError, match=r"state"):
-        SqliteStore(tmp_path / "state" / "lull")
+        MeasurementsDb(tmp_path / "state" / "lull")
 
 
 def test_a_finding_that_cannot_be_read_counts_as_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Garbage in a row is no crash: the track counts as loud."""
-    opened = SqliteStore(tmp_path)
-    opened.keep(MARK, Finding(MEASURED))
+    opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
     base = sqlite3.connect(tmp_path / FILE_NAME)
     base.execute("UPDATE measurements SET measured = '{\"surprises\": 3}'")
     base.commit()
@@ -134,8 +134,8 @@ def test_a_finding_that_cannot_be_read_counts_as_none(tmp_path: Path, caplog: py
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
     """Keeping in it is an error, asking it gives nothing."""
-    opened = SqliteStore(tmp_path)
+    opened = MeasurementsDb(tmp_path)
     opened.close()
     with pytest.raises(StoreError, match="closed"):
-        opened.keep(MARK, Finding(MEASURED))
+        opened.keep(MARK, MeasureResult(MEASURED))
     assert opened.find(MARK) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from player.system.clock_trust import ASK_AGAIN_S, Timedated, TimeSync, Timex, Witnesses, kernel_status
+from player.system.clock_trust import ASK_AGAIN_S, ClockTrust, Timedated, Timex, Witnesses, kernel_status
 from tests.fakes.clock import FakeClock
 
 TODAY = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
@@ -43,9 +43,9 @@ class Machine:
         """There is a battery clock, and it shows this time."""
         self.witnesses.rtc_epoch.write_text(f"{int(when.timestamp())}\n", encoding="ascii")
 
-    def time_sync(self, status: Callable[[], int | None] = unsynced) -> TimeSync:
+    def time_sync(self, status: Callable[[], int | None] = unsynced) -> ClockTrust:
         """What is under test, looking at this machine."""
-        return TimeSync(self.witnesses, status, self.clock, Timedated(self.clock, ("/no/such/program",)))
+        return ClockTrust(self.witnesses, status, self.clock, Timedated(self.clock, ("/no/such/program",)))
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_the_real_kernel_is_read_at_the_right_place() -> None:
 
 def test_asking_this_machine_raises_nothing() -> None:
     """Whatever this machine has or lacks, the answer is yes or no."""
-    assert TimeSync().is_trusted() in {True, False}
+    assert ClockTrust().is_trusted() in {True, False}
 
 
 def mute() -> None:
@@ -174,7 +174,7 @@ def said(timedated: Timedated, within_s: float = 5.0) -> bool:
 def test_where_the_kernel_may_not_be_asked_timedated_is(machine: Machine) -> None:
     """A yes is enough; the question is never waited for."""
     timedated = Timedated(machine.clock, ("sh", "-c", "sleep 0.2; echo b true"))
-    time_sync = TimeSync(machine.witnesses, mute, machine.clock, timedated)
+    time_sync = ClockTrust(machine.witnesses, mute, machine.clock, timedated)
     began_s = time.monotonic()
     assert not time_sync.is_trusted()
     assert time.monotonic() - began_s < 0.2

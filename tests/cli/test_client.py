@@ -398,6 +398,6 @@ def test_waiting_for_the_broker_has_an_end(monkeypatch: pytest.MonkeyPatch) -> N
             self.is_over.set()
 
     monkeypatch.setattr(visit, "Broker", Silent)
-    silent = remote.Remote(MqttSettings("broker.lan"), "bedroom", 0.01)
+    silent = remote.SpeakerClient(MqttSettings("broker.lan"), "bedroom", 0.01)
     with pytest.raises(remote.NoAnswer, match=r"broker.lan:1883: no answer in 0.01 s"), silent:
         pass

@@ -17,7 +17,7 @@ from player.cli.output_files import check_out, check_picture, check_report
 from player.cli.rehearse.report import Examination
 from player.core.engine_orders import Item
 from player.core.errors import LullError
-from player.core.events import ClauseBroken, Tamed
+from player.core.events import ClauseBroken, GuardReported
 from player.core.settings.session import Settings
 from tests.dsp.hearing import whispers
 from tests.live.daemon import ROOT
@@ -104,8 +104,8 @@ def test_a_broken_clause_is_exit_code_1(
 def test_surprises_and_mutes_are_told_with_their_times() -> None:
     """A surprise began before the guard told of it; what nobody played has no track."""
     examination = heard(silence(1.0))
-    examination.hear(Tamed(7, 12.0, 20.04, 0.5), 30.0)
-    examination.hear(Tamed(None, 0.0, 9.0, 0.2), 10.0)
+    examination.hear(GuardReported(7, 12.0, 20.04, 0.5), 30.0)
+    examination.hear(GuardReported(None, 0.0, 9.0, 0.2), 10.0)
     examination.hear(ClauseBroken("C1", "a burst"), 5.0)
     night = examination.as_dict([])
     assert night["surprises"] == [

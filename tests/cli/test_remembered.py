@@ -12,8 +12,8 @@ import pytest
 from player.cli.client import commands as client
 from player.cli.main import main
 from player.session.memory.memory import Ban
-from player.session.memory.records import Batch, Ended, Heard, How, Kept, texts
-from player.storage.memory_db import FILE_NAME, MemoryFile
+from player.session.memory.records import Batch, Documents, EndedSession, HeardEntry, HeardHow, texts
+from player.storage.memory_db import FILE_NAME, MemoryDb
 
 EVENING = datetime(2026, 1, 15, 22, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 BANS = (Ban("/rain/a.mp3", "Airhorn", EVENING), Ban("/rain/b.mp3", "Bell\x1b[2J", EVENING + timedelta(days=1)))
@@ -24,19 +24,19 @@ def config(tmp_path: Path) -> Path:
     """A config whose speaker has played two nights, the first one past midnight."""
     file = tmp_path / "lull.yaml"
     file.write_text("playlists: {rain: {paths: [/rain]}}\nmqtt: off\nstate_dir: state\n", encoding="utf-8")
-    store = MemoryFile(tmp_path / "state")
+    store = MemoryDb(tmp_path / "state")
     first, second = EVENING + timedelta(hours=2), EVENING + timedelta(days=1)
     heard = (
-        Heard(EVENING, "rain", "/rain/d.mp3", "Drops", How.OPENED),
-        Heard(first, "rain", "/rain/d.mp3", "Drops", How.SKIPPED),
-        Heard(first, "rain", "/rain/g.mp3", "Gutter", How.PLAYED),
-        Heard(second, "rain", "/rain/g.mp3", "Gutter", How.OPENED),
+        HeardEntry(EVENING, "rain", "/rain/d.mp3", "Drops", HeardHow.OPENED),
+        HeardEntry(first, "rain", "/rain/d.mp3", "Drops", HeardHow.SKIPPED),
+        HeardEntry(first, "rain", "/rain/g.mp3", "Gutter", HeardHow.PLAYED),
+        HeardEntry(second, "rain", "/rain/g.mp3", "Gutter", HeardHow.OPENED),
     )
     ended = (
-        Ended(EVENING, "schedule:night", "rain", 150.0, "timer"),
-        Ended(second, "cli", "rain", 45.0, "stop"),
+        EndedSession(EVENING, "schedule:night", "rain", 150.0, "timer"),
+        EndedSession(second, "cli", "rain", 45.0, "stop"),
     )
-    store.write(Batch(texts(Kept(bans=BANS)), heard, ended))
+    store.write(Batch(texts(Documents(bans=BANS)), heard, ended))
     store.close()
     return file
 

@@ -17,12 +17,12 @@ import pytest
 
 from player.cli import scan, scan_table
 from player.cli.main import main
-from player.cli.measure_first import Measuring, progress_line
+from player.cli.measure_first import MeasureRun, progress_line
 from player.config import parse
 from player.core.events import Track
-from player.core.measurement import Finding, Measured, Surprise
+from player.core.measurement import Measured, MeasureResult, Surprise
 from player.core.settings.session import LimitSettings
-from player.library.scanner import Scanned, Tally
+from player.library.scanner import ScanCounts, Scanned
 from tests import signals
 from tests.fakes.store import FakeStore
 from tests.live.daemon import ROOT
@@ -35,22 +35,22 @@ FORMATS = {"flac": (), "mp3": ("-b:a", "192k"), "ogg": ("-q:a", "6"), "opus": ("
 @pytest.mark.parametrize(
     ("finding", "words"),
     [
-        (Finding(CALM), "calm"),
-        (Finding(replace(CALM, surprises=(Surprise(751.0, 28.4, 9.0),))), "1 surprise at 12:31 +28 dB: tamed"),
+        (MeasureResult(CALM), "calm"),
+        (MeasureResult(replace(CALM, surprises=(Surprise(751.0, 28.4, 9.0),))), "1 surprise at 12:31 +28 dB: tamed"),
         (
-            Finding(replace(CALM, surprises=(Surprise(60.0, 12.0, 6.0), Surprise(3751.0, 28.0, 9.0)))),
+            MeasureResult(replace(CALM, surprises=(Surprise(60.0, 12.0, 6.0), Surprise(3751.0, 28.0, 9.0)))),
             "2 surprises, worst at 1:02:31 +28 dB: tamed",
         ),
-        (Finding(None, "has no sound in it"), "unplayable: has no sound in it"),
-        (Finding(replace(CALM, faults=1)), "calm; damaged in 1 place: silenced"),
+        (MeasureResult(None, "has no sound in it"), "unplayable: has no sound in it"),
+        (MeasureResult(replace(CALM, faults=1)), "calm; damaged in 1 place: silenced"),
         (
-            Finding(replace(CALM, faults=3), "lacks 2m of its 5m"),
+            MeasureResult(replace(CALM, faults=3), "lacks 2m of its 5m"),
             "calm; damaged in 3 places: silenced; lacks 2m of its 5m",
         ),
-        (Finding(replace(CALM, programme_lufs=-float("inf"))), "silent"),
+        (MeasureResult(replace(CALM, programme_lufs=-float("inf"))), "silent"),
     ],
 )
-def test_a_verdict_says_what_is_worth_knowing(finding: Finding, words: str) -> None:
+def test_a_verdict_says_what_is_worth_knowing(finding: MeasureResult, words: str) -> None:
     """Calm, surprises and the worst of them, damage, or why it cannot be played."""
     assert scan_table.verdict(finding) == words
 
@@ -59,13 +59,13 @@ def test_the_table_is_aligned_and_shows_the_gain(tmp_path: Path) -> None:
     """Loudness, range, true peak, length and gain, folder by folder; nothing that a terminal would obey."""
     tracks = [(Track("/m/a.flac", "a"), 0.0), (Track("/m/b\x1b[2J.mp3", "b"), -3.0), (Track("/n/c.wav", "c"), 0.0)]
     results = {
-        "/m/a.flac": Scanned("/m/a.flac", Finding(CALM), is_new=True),
-        "/m/b\x1b[2J.mp3": Scanned("/m/b\x1b[2J.mp3", Finding(CALM), is_new=False),
-        "/n/c.wav": Scanned("/n/c.wav", Finding(None, "is empty"), is_new=False),
+        "/m/a.flac": Scanned("/m/a.flac", MeasureResult(CALM), is_new=True),
+        "/m/b\x1b[2J.mp3": Scanned("/m/b\x1b[2J.mp3", MeasureResult(CALM), is_new=False),
+        "/n/c.wav": Scanned("/n/c.wav", MeasureResult(None, "is empty"), is_new=False),
     }
     rows = scan_table.rows(tracks, results, LimitSettings())
     assert [row.gain_db for row in rows] == [2.0, -1.0, None]
-    lines = list(scan_table.lines(rows, 2, Measuring([], FakeStore())))
+    lines = list(scan_table.lines(rows, 2, MeasureRun([], FakeStore())))
     assert lines[:3] == [
         "  loud   LRA   peak   length   gain",
         "/m/",
@@ -79,7 +79,7 @@ def test_the_table_is_aligned_and_shows_the_gain(tmp_path: Path) -> None:
 
 def test_the_line_of_progress_tells_how_far_and_how_long() -> None:
     """Tracks, hours, speed, and the time left by the size of the files."""
-    tally = Tally(files=10, done=4, measured_s=7200.0, bytes=1000, bytes_done=250)
+    tally = ScanCounts(files=10, done=4, measured_s=7200.0, bytes=1000, bytes_done=250)
     assert progress_line(tally, 60.0) == "4/10 tracks, 2.0 h, 120 x real time, 3m left"
 
 

@@ -13,7 +13,7 @@ from player.cli.main import main
 from player.cli.triggers import Watcher
 from player.core.states import State
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.mqtt.triggers.rule_engine import Desk
+from player.mqtt.triggers.rule_engine import RuleEngine
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import HEAD, settings_of
 
@@ -140,7 +140,7 @@ def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
     """A line for the message, one for each trigger on its topic; the state is the one that the speaker publishes."""
     clock = FakeClock(wall=datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
     found = settings_of("name: t, topic: a, equals: x, do: extend", "name: p, topic: b, equals: e, for: 10m, do: stop")
-    watcher = Watcher(Desk(found.rules), None, "lull/bedroom/state", clock, is_json=False)
+    watcher = Watcher(RuleEngine(found.rules), None, "lull/bedroom/state", clock, is_json=False)
     arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
 
     def hear(arrival: Incoming | LinkUp | LinkDown) -> str | LinkDown:

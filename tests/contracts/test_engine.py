@@ -15,8 +15,8 @@ from player.core.events import (
     ItemStarted,
     OutputFound,
     OutputLost,
+    QueueRanDry,
     RampArrived,
-    RanDry,
 )
 from player.core.units import SILENCE_DB
 from tests.fakes.engine import FakeEngine
@@ -112,21 +112,21 @@ class TestEngineContract:
         bench.run(LENGTH_S)
         assert told(bench, ItemStarted)[-1] == ItemStarted(2, LENGTH_S)
         assert [report.item_id for report in told(bench, ItemEnded) if isinstance(report, ItemEnded)] == [1]
-        assert not told(bench, RanDry)
+        assert not told(bench, QueueRanDry)
 
     def test_without_a_successor_it_runs_dry_once(self, bench: Bench) -> None:
         """The end of the last item, and RanDry."""
         start(bench)
         bench.run(2 * LENGTH_S)
         assert len(told(bench, ItemEnded)) == 1
-        assert len(told(bench, RanDry)) == 1
+        assert len(told(bench, QueueRanDry)) == 1
 
     def test_what_cannot_be_opened_is_reported_as_failed(self, bench: Bench) -> None:
         """ItemFailed with a reason; nothing else sounds, so it runs dry."""
         bench.order(PlayItem(Item(1, "broken", "broken")))
         bench.run(1.0)
         assert told(bench, ItemFailed) == [ItemFailed(1, "cannot be opened")]
-        assert len(told(bench, RanDry)) == 1
+        assert len(told(bench, QueueRanDry)) == 1
 
     def test_a_ramp_to_silence_that_stops_ends_the_item(self, bench: Bench) -> None:
         """RampArrived with STOP comes when it is silent, and the item has ended; dry it has not run."""
@@ -137,7 +137,7 @@ class TestEngineContract:
         bench.run(1.5)
         assert RampArrived(SILENCE_DB, Then.STOP) in bench.reports
         assert len(told(bench, ItemEnded)) == 1
-        assert not told(bench, RanDry)
+        assert not told(bench, QueueRanDry)
 
     def test_a_stop_while_silent_is_told_at_once(self, bench: Bench) -> None:
         """There is nothing to fade."""

@@ -13,36 +13,46 @@ import pytest
 
 from player.core.date_range import Dates
 from player.core.settings.session import TIMER_OFF, Entry, TimerMode, TimerSetting
-from player.session.memory.memory import Ban, Death, Moved
+from player.session.memory.memory import Ban, CrashRecord, MovedStart
 from player.session.memory.ports import MemoryStore
-from player.session.memory.records import Batch, Choices, Ended, Heard, How, Kept, Record, Switches, texts
-from player.storage.memory_db import MemoryFile
+from player.session.memory.records import (
+    Batch,
+    Choices,
+    Documents,
+    EndedSession,
+    HeardEntry,
+    HeardHow,
+    SessionRecord,
+    Switches,
+    texts,
+)
+from player.storage.memory_db import MemoryDb
 from tests.fakes.memory import FakeMemoryStore
 
 AT = datetime(2026, 1, 15, 22, 30, tzinfo=UTC)
 ODD = os.fsdecode(b"/music/\xff rain.mp3")
-RECORD = Record(
+RECORD = SessionRecord(
     why="cli", playlist="rain", volume=30, timer=TimerSetting.clock(2700.0), mode=TimerMode.CLOCK, left_s=1800.5,
     fade_out_s=600.0, age_s=900.0, track=ODD, position_s=12.5, track_left_s=None, following="/music/b",
     wall=AT, boot_s=1234.5, is_trusted=True, boot="this",
 )  # fmt: skip
-KEPT = Kept(
+KEPT = Documents(
     record=RECORD,
     choices=Choices("sea", 20, TIMER_OFF, 300.0),
     switches=Switches(
         is_enabled=False,
         off=frozenset({"late", "early"}),
         skipped=date(2026, 1, 15),
-        times=(("night", Moved(time(23, 15), (time(22, 30), ((6, time(22, 0)),)))),),
+        times=(("night", MovedStart(time(23, 15), (time(22, 30), ((6, time(22, 0)),)))),),
         once=Entry("tonight", time(23, 0), leave_out=(Dates(AT.date(), AT.date()),), only_on=AT.date()),
         made=(("night", time(22, 30), date(2026, 1, 14)),),
     ),
     bans=(Ban(ODD, "rain", AT, "12-ab"), Ban("/music/b", "b", AT)),
-    deaths=(Death("/music/c", 2, "9-ff"),),
+    deaths=(CrashRecord("/music/c", 2, "9-ff"),),
     nights=frozenset({date(2026, 1, 14), date(2026, 1, 15)}),
 )
-HEARD = (Heard(AT, "rain", ODD, ODD, How.OPENED), Heard(AT, "rain", "/music/b", "b", How.SKIPPED))
-ENDED = (Ended(AT, "cli", "rain", 45.0, "timer"),)
+HEARD = (HeardEntry(AT, "rain", ODD, ODD, HeardHow.OPENED), HeardEntry(AT, "rain", "/music/b", "b", HeardHow.SKIPPED))
+ENDED = (EndedSession(AT, "cli", "rain", 45.0, "timer"),)
 
 
 class MemoryContract:
@@ -72,7 +82,7 @@ class MemoryContract:
     def test_nothing_is_known_of_nothing(self, store: MemoryStore) -> None:
         """A new store: the defaults, and no fault."""
         recalled = store.recall()
-        assert (recalled.kept, recalled.heard, recalled.faults) == (Kept(), (), ())
+        assert (recalled.kept, recalled.heard, recalled.faults) == (Documents(), (), ())
 
     def test_a_document_replaces_the_one_before_and_leaves_the_others(self, store: MemoryStore, tmp_path: Path) -> None:
         """Written one at a time."""
@@ -87,7 +97,7 @@ class MemoryContract:
         for count in (1, 2, 3):
             store = self.again(store, tmp_path)
             assert store.recall().kept.tries == count
-        store.write(Batch(texts(Kept(tries=0), replace(KEPT, tries=3))))
+        store.write(Batch(texts(Documents(tries=0), replace(KEPT, tries=3))))
         store = self.again(store, tmp_path)
         assert (store.recall().kept.record, store.recall().kept.tries) == (None, 0)
 
@@ -125,4 +135,4 @@ class TestFakeMemory(MemoryContract):
 
 class TestMemoryFile(MemoryContract):
     def open(self, folder: Path, before: Any, boot: str = "this") -> MemoryStore:
-        return MemoryFile(folder, boot)
+        return MemoryDb(folder, boot)

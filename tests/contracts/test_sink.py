@@ -1,4 +1,4 @@
-"""The contract of `player.ports.Sink`, run against every sink and its fake; live ALSA runs it in tests/live."""
+"""The contract of `player.audio.ports.Sink`, run against every sink and its fake; live ALSA runs it in tests/live."""
 
 from __future__ import annotations
 

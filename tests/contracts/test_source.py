@@ -1,4 +1,4 @@
-"""The contract of `player.ports.Source` and `Decoder`, run against libVLC and against its fake."""
+"""The contract of `player.audio.ports.Source` and `Decoder`, run against libVLC and against its fake."""
 
 from __future__ import annotations
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from player.cli.doctor import judge_setup as house
-from player.cli.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
+from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
 from player.cli.doctor.findings import Finding, Level
 
-UP = BrokerState(Reached.UP, "hub:1883", availability="online")
-LULL = Account("lull", 990, frozenset({990, 29}), frozenset({"lull", "audio"}))
-GOOD = Place("/var/lib/lull", free_bytes=1 << 30)
+UP = BrokerState(BrokerAnswer.UP, "hub:1883", availability="online")
+LULL = UserAccount("lull", 990, frozenset({990, 29}), frozenset({"lull", "audio"}))
+GOOD = StateDir("/var/lib/lull", free_bytes=1 << 30)
 RAIN = PlaylistState("rain", tracks=10)
 
 
@@ -21,11 +21,11 @@ def levels(found: list[Finding]) -> list[Level]:
     return [one.level for one in found]
 
 
-@pytest.mark.parametrize("reached", [one for one in Reached if one is not Reached.UP])
-def test_each_way_to_fail_has_its_own_words_and_advice(reached: Reached) -> None:
+@pytest.mark.parametrize("reached", [one for one in BrokerAnswer if one is not BrokerAnswer.UP])
+def test_each_way_to_fail_has_its_own_words_and_advice(reached: BrokerAnswer) -> None:
     """Name, port, silence, TLS and login are told apart, and each is mended elsewhere."""
     found = house.judge_broker(BrokerState(reached, "hub:1883", "as it said"))
-    others = [house.judge_broker(BrokerState(one, "hub:1883")) for one in Reached if one is not reached]
+    others = [house.judge_broker(BrokerState(one, "hub:1883")) for one in BrokerAnswer if one is not reached]
     assert found.level is Level.WRONG
     assert "as it said" in found.what
     assert found.mend not in [other.mend for other in others]
@@ -131,7 +131,7 @@ def test_no_start_is_right_only_without_a_schedule() -> None:
         (replace(GOOD, in_memory="overlay"), Level.WARNING),
     ],
 )
-def test_the_state_directory_must_be_writable_and_last(place: Place, expected: Level) -> None:
+def test_the_state_directory_must_be_writable_and_last(place: StateDir, expected: Level) -> None:
     """Closed, full or read-only is wrong; in memory it is forgotten at each boot."""
     assert levels(list(house.judge_place(place, "lull"))) == [expected]
 
@@ -139,7 +139,7 @@ def test_the_state_directory_must_be_writable_and_last(place: Place, expected: L
 def test_the_service_needs_the_group_audio_for_a_card() -> None:
     """Root does not, nor does a speaker that plays into a file."""
     alone = replace(LULL, groups=frozenset({"lull"}))
-    root = Account("root", 0, frozenset({0}), frozenset({"root"}))
+    root = UserAccount("root", 0, frozenset({0}), frozenset({"root"}))
     for account, is_card, expected in [
         (LULL, True, Level.RIGHT), (alone, True, Level.WRONG), (alone, False, Level.RIGHT), (root, True, Level.RIGHT),
         (None, True, Level.WRONG),

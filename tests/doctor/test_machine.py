@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.cli.doctor import judge_machine as machine
-from player.cli.doctor.facts import Happened, LastNight, Machine, Service
+from player.cli.doctor.facts import JournalEvent, LastNight, Machine, Service
 from player.cli.doctor.findings import Finding, Level, as_json, is_all_right, right, warning, wrong
 
 RUNS = Service(is_loaded=True, is_enabled=True, active="active", pid=70, user="lull", watchdog_s=30.0)
@@ -87,12 +87,14 @@ def test_a_zero_is_not_said_to_have_enough_voltage() -> None:
 
 def test_last_night_is_told() -> None:
     """Broken-off sessions and problems are warnings; a quiet night is right, and says what could not be read."""
-    broken = LastNight(1, (Happened(EVENING, "rain, after 20 min"),), problems=(Happened(EVENING, "no sound device"),))
+    broken = LastNight(
+        1, (JournalEvent(EVENING, "rain, after 20 min"),), problems=(JournalEvent(EVENING, "no sound device"),)
+    )
     found = list(machine.judge_last_night(broken))
     assert levels(found) == [Level.WARNING, Level.WARNING]
     assert "Sun 22:30" in found[0].what
     assert "22:30 no sound device" in found[1].what
-    counted = LastNight(1, troubled=(Happened(EVENING, "2 problems"),), is_journal_read=False)
+    counted = LastNight(1, troubled=(JournalEvent(EVENING, "2 problems"),), is_journal_read=False)
     (found,) = machine.judge_last_night(counted)
     assert (found.level, found.what) == (Level.WARNING, "the session of Sun 22:30 had 2 problems")
     (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False))

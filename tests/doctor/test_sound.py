@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from player.cli.doctor import judge_sound as sound
-from player.cli.doctor.facts import Card, Control, Holder, MixerState, Output, Pin, Trial
+from player.cli.doctor.facts import Card, Control, Holder, MixerPinFacts, MixerState, OpenAttempt, Output
 from player.cli.doctor.findings import Level
 from player.core.settings.safety import MixerLevel
 
 DAC = Card("DAC", "USB DAC", (Output("USB Audio"),))
 HDMI = Card("vc4hdmi", "vc4-hdmi", (Output("MAI PCM"),))
-PLAYS = Trial(None, "S16_LE, 48000 Hz, 2 channels", ("S16_LE", "S32_LE"), (44_100, 96_000), (2,))
+PLAYS = OpenAttempt(None, "S16_LE, 48000 Hz, 2 channels", ("S16_LE", "S32_LE"), (44_100, 96_000), (2,))
 MID = Control("PCM", 60, 0, 100, -20.0, 0.0)
 
 
@@ -62,7 +62,7 @@ def test_a_device_that_lull_itself_has_open_is_right() -> None:
 def test_a_device_that_somebody_else_has_open_names_him() -> None:
     """The program and its process are what people can end."""
     held = sound.holder_of([busy(77)], "hw:CARD=DAC,DEV=0")
-    found = sound.judge_device("hw:CARD=DAC,DEV=0", held, Trial("cannot open the sound device: busy"), 5)
+    found = sound.judge_device("hw:CARD=DAC,DEV=0", held, OpenAttempt("cannot open the sound device: busy"), 5)
     assert found.level is Level.WRONG
     assert "mpv (process 77)" in found.what
 
@@ -83,7 +83,7 @@ def test_another_output_of_the_card_is_nobodys_business() -> None:
 
 def test_a_fault_keeps_its_own_advice() -> None:
     """What the sink says after its semicolon is what mends it."""
-    found = sound.judge_device("hw:DAC", None, Trial("cannot open the sound device: x; use plughw:DAC"), 0)
+    found = sound.judge_device("hw:DAC", None, OpenAttempt("cannot open the sound device: x; use plughw:DAC"), 0)
     assert (found.level, found.mend) == (Level.WRONG, "use plughw:DAC")
 
 
@@ -106,7 +106,7 @@ def test_a_silent_control_beside_the_way_of_the_sound_can_wait() -> None:
     assert (silent.level, silent.what) == (Level.WARNING, "Mic stands at 0 %; Beep is muted")
     assert "amixer -c PCH sset 'Mic'" in str(silent.mend)
     assert shown.level is Level.RIGHT
-    levels = [one.level for one in sound.judge_mixer(state, Pin("Mic", MixerLevel(50)))]
+    levels = [one.level for one in sound.judge_mixer(state, MixerPinFacts("Mic", MixerLevel(50)))]
     assert levels == [Level.RIGHT, Level.WRONG, Level.WARNING]
     state = MixerState("hw:PCH", (Control("Master", 0, 0, 9), Control("Headphone", 5, 0, 9)))
     assert [one.level for one in sound.judge_mixer(state, None)] == [Level.WRONG, Level.RIGHT]
@@ -136,20 +136,22 @@ def test_a_card_without_a_mixer_is_right() -> None:
 )
 def test_a_control_is_held_against_its_pin(level: MixerLevel, expected: Level) -> None:
     """At or below the pin is right, in per cent and in decibels; above it lull lowers it before it plays."""
-    (found,) = sound.judge_mixer(MixerState("hw:DAC", (MID,)), Pin("PCM", level))
+    (found,) = sound.judge_mixer(MixerState("hw:DAC", (MID,)), MixerPinFacts("PCM", level))
     assert found.level is expected
 
 
 def test_a_pin_in_per_cent_is_the_step_that_is_not_above_it() -> None:
     """Half of 0 to 255 is step 127, as lull sets it; 128 is above."""
     for step, expected in ((127, Level.RIGHT), (128, Level.WARNING)):
-        (found,) = sound.judge_mixer(MixerState("hw:DAC", (Control("PCM", step, 0, 255),)), Pin("PCM", MixerLevel(50)))
+        (found,) = sound.judge_mixer(
+            MixerState("hw:DAC", (Control("PCM", step, 0, 255),)), MixerPinFacts("PCM", MixerLevel(50))
+        )
         assert found.level is expected
 
 
 def test_a_pin_that_cannot_hold_is_wrong() -> None:
     """No mixer, no such control, no scale: each is said with what there is instead."""
-    pin = Pin("Master", MixerLevel(-10, is_db=True))
+    pin = MixerPinFacts("Master", MixerLevel(-10, is_db=True))
     assert next(sound.judge_mixer(MixerState("hw:DAC", fault="gone"), pin)).level is Level.WRONG
     missing = next(sound.judge_mixer(MixerState("hw:DAC", (MID,)), pin))
     assert (missing.level, "it has PCM" in missing.what) == (Level.WRONG, True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from player.audio.dsp.hearing import FAST_KEEP, FAST_TAKE
-from player.audio.dsp.loudness_budget import Allowance
+from player.audio.dsp.loudness_budget import LoudnessBudget
 from tests.signals import rng_for
 
 WINDOWS = {"momentary": (0.4, (0.1, 0.2), 7.7), "short-term": (3.0, (0.2, 1.0), 4.7)}
@@ -15,7 +15,7 @@ WINDOWS = {"momentary": (0.4, (0.1, 0.2), 7.7), "short-term": (3.0, (0.2, 1.0), 
 def spent(name: str, wanted: np.ndarray) -> np.ndarray:
     """What a listener gets of wanted powers, relative to the limit."""
     window_s, horizons_s, room_lu = WINDOWS[name]
-    allowance, fast, late, heard = Allowance(window_s, horizons_s, room_lu), 0.0, 0.0, []
+    allowance, fast, late, heard = LoudnessBudget(window_s, horizons_s, room_lu), 0.0, 0.0, []
     for power in wanted:
         allowed = min(power, allowance.bound(fast, late))
         allowance.take(late)

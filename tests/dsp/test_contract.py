@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from player.analysis.contract.before_after import Sides
+from player.analysis.contract.before_after import BeforeAfter
 from player.analysis.contract.examiner import Examiner, Findings, Instruments, Limits
-from player.analysis.contract.figures import MOST_TIMES, Figure, Offences, Volume
-from player.analysis.contract.integrated import Programme
-from player.analysis.contract.loudness import Loudness
+from player.analysis.contract.figures import MOST_TIMES, Figure, Violations, Volume
+from player.analysis.contract.integrated import IntegratedMeter
+from player.analysis.contract.loudness import LoudnessClauses
 from player.analysis.ebur128 import HopMeter, ProgrammeMeter, true_peak_dbtp
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.sanitise import Sanitiser
@@ -223,7 +223,7 @@ def test_startles_in_front_of_the_guard_are_counted_apart(calm: Sound) -> None:
 def test_both_sides_are_measured_as_if_always_apart(at_s: float) -> None:
     """What stands out in front of the guard is found with the same height, however long nothing had been done."""
     sound = at_lufs(pink(90.0), TARGET)
-    sides, apart = Sides(HopMeter, TARGET), Loudness(HopMeter, TARGET)
+    sides, apart = BeforeAfter(HopMeter, TARGET), LoudnessClauses(HopMeter, TARGET)
     before, volume = with_part(sound, at_s, noise(0.2)), Volume(0.0, 0.0, 0.0)
     early = _early(before, LATE_FRAMES)
     for at in range(0, len(sound), BLOCK):
@@ -254,7 +254,7 @@ def test_the_delays_are_those_of_the_chain() -> None:
 
 def test_offences_are_counted_all_and_listed_first() -> None:
     """A hundred offences: a hundred, and twenty times."""
-    offences = Offences()
+    offences = Violations()
     for at_s in range(100):
         offences.add(float(at_s))
     figure = offences.figure("C1", "events")
@@ -267,7 +267,7 @@ def test_offences_are_counted_all_and_listed_first() -> None:
 def test_loudness_and_range_are_those_of_the_library(level_db: float, calm: Sound) -> None:
     """I within 0.1 LU and LRA within 0.3 LU of libebur128, for sound of two levels; far down, I goes with the level."""
     sound = np.concatenate((calm[frames_of(15.0) :], scaled(calm[frames_of(15.0) :], -8.0)))
-    meter, own = ProgrammeMeter(), Programme()
+    meter, own = ProgrammeMeter(), IntegratedMeter()
     powers = np.array(HopMeter(240).powers(scaled(sound, level_db)))
     sums = np.concatenate(([0.0], np.cumsum(powers)))
     meter.add(sound)

@@ -7,7 +7,7 @@ import pytest
 
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
-from player.audio.dsp.output_meter import Broken, OutputMeter
+from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.core.units import SILENCE_DB
 from tests.dsp.hearing import TARGET, at_lufs, faded_in, played, rain, whispers
 from tests.rig import let_dc_through
@@ -16,7 +16,7 @@ from tests.signals import Sound, dc, in_blocks, pink, rng_for, silence, with_par
 pytestmark = pytest.mark.slow
 
 
-def found(sound: Sound) -> list[tuple[float, Broken]]:
+def found(sound: Sound) -> list[tuple[float, BrokenClause]]:
     """What the meter finds in a sound at full volume, and when."""
     meter, finds = OutputMeter(HopMeter, TARGET), []
     for at, block in enumerate(in_blocks(sound, 4_800)):
@@ -88,7 +88,7 @@ def test_a_mute_is_no_click() -> None:
     chain.ramp.to(0.0, 0.0)
     for block in in_blocks(dc(11.0, 1e-3), 4_800):
         last = chain.process(block)
-    chain._output_meter.measure = lambda *_: Broken("C1", "made up")  # type: ignore[method-assign]
+    chain._output_meter.measure = lambda *_: BrokenClause("C1", "made up")  # type: ignore[method-assign]
     muted = chain.process(dc(0.1, 1e-3))
     steps = np.abs(np.diff(np.concatenate((last, muted))[:, 0]))
     assert steps.max() < 1e-3 * 0.01

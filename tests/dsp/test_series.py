@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from player.analysis.contract.figures import Levels
-from player.analysis.contract.timeline import MOST_COLUMNS, Series
+from player.analysis.contract.timeline import MOST_COLUMNS, Timeline
 from player.core.units import SILENCE_DB
 
 
-def pushed(blocks: int, loud_at: int) -> Series:
+def pushed(blocks: int, loud_at: int) -> Timeline:
     """So many blocks of one level, one of which is 20 dB louder before the guard and lowered by 17."""
-    series, calm = Series(), np.full(10, 1e-3)
+    series, calm = Timeline(), np.full(10, 1e-3)
     has = Levels(np.full(20, 1e-3), calm, calm, has_startled=False, is_over=False)
     had = Levels(has.hops, calm * 100, calm, has_startled=True, is_over=True)
     for block in range(blocks):
@@ -36,7 +36,7 @@ def test_a_night_of_any_length_has_at_most_2048_columns(blocks: int) -> None:
 
 def test_silence_has_a_volume_of_nothing() -> None:
     """-inf, not a made-up number."""
-    series, nothing = Series(), np.full(10, 1e-20)
+    series, nothing = Timeline(), np.full(10, 1e-20)
     levels = Levels(np.zeros(20), nothing, nothing, has_startled=False, is_over=False)
     series.push(levels, levels, np.zeros(20), SILENCE_DB)
     assert series.columns().volume_db.tolist() == [SILENCE_DB]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 
-from player.mqtt.connection import Plan
+from player.mqtt.connection import ConnectionPlan
 from player.mqtt.topics import Incoming
 
 WAIT_S = 5.0
@@ -16,7 +16,7 @@ class FakeConnection:
 
     fell_back_to: str | None = None
 
-    def __init__(self, plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> None:
+    def __init__(self, plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> None:
         self.plan = plan
         self.published: queue.SimpleQueue[tuple[str, bytes, bool, int, bytes | None]] = queue.SimpleQueue()
         self.subscribed: queue.SimpleQueue[tuple[tuple[str, ...], tuple[str, ...]]] = queue.SimpleQueue()
@@ -74,7 +74,9 @@ class FakeBroker:
     def __init__(self) -> None:
         self._made: queue.SimpleQueue[FakeConnection] = queue.SimpleQueue()
 
-    def connect(self, plan: Plan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> FakeConnection:
+    def connect(
+        self, plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]
+    ) -> FakeConnection:
         connection = FakeConnection(plan, on_up, on_message)
         self._made.put(connection)
         return connection

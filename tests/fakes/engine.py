@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from player.core.engine_orders import EngineOrder, Guard, Item, PlayItem, QueueItem, Quit, RampTo, Retune, Then
+from player.core.engine_orders import EngineOrder, Item, PlayItem, QueueItem, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import (
     ClauseBroken,
     EngineFaulted,
@@ -19,8 +19,8 @@ from player.core.events import (
     OutputFound,
     OutputLost,
     Progressed,
+    QueueRanDry,
     RampArrived,
-    RanDry,
 )
 from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB, MAX_RISE_DB_PER_S
 from player.core.units import SILENCE_DB
@@ -78,7 +78,7 @@ class FakeEngine:
                 self._queued = item
             case RampTo(target_db, over_s, then):
                 self._ramp(target_db, over_s, then)
-            case Retune() | Guard() | Quit():
+            case Retune() | SetGuard() | QuitEngine():
                 pass
 
     def advance(self, now_s: float) -> list[EngineReport]:
@@ -212,7 +212,7 @@ class FakeEngine:
     def _go_dry(self) -> None:
         if not self._is_dry:
             self._is_dry = True
-            self._reports.append(RanDry())
+            self._reports.append(QueueRanDry())
 
     def _freeze(self) -> None:
         if self._item_ends_s is not None and self._held_left_s is None:

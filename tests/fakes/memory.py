@@ -1,9 +1,9 @@
-"""A memory in a dictionary: `player.ports.MemoryStore` without a file, which can be told to fail."""
+"""A memory in a dictionary: `player.session.memory.ports.MemoryStore` without a file, which can be told to fail."""
 
 from __future__ import annotations
 
 from player.core.errors import StoreError
-from player.session.memory.records import RECORD, TRIES, Batch, Ended, Heard, Recalled, read_texts
+from player.session.memory.records import RECORD, TRIES, Batch, EndedSession, HeardEntry, RecalledMemory, read_texts
 
 
 class FakeMemoryStore:
@@ -22,15 +22,15 @@ class FakeMemoryStore:
         self.set_aside: str | None = None
         self.is_closed = False
         self.documents: dict[str, str] = {}
-        self.heard: list[Heard] = []
-        self.ended: list[Ended] = []
+        self.heard: list[HeardEntry] = []
+        self.ended: list[EndedSession] = []
 
-    def recall(self) -> Recalled:
+    def recall(self) -> RecalledMemory:
         self._check()
         if self.documents.get(RECORD, "null") != "null":
             self.documents[TRIES] = str(int(self.documents.get(TRIES, "0")) + 1)
         kept, faults = read_texts(self.documents)
-        return Recalled(kept, tuple(self.heard), self.boot, faults)
+        return RecalledMemory(kept, tuple(self.heard), self.boot, faults)
 
     def write(self, batch: Batch) -> None:
         self._check()
@@ -48,13 +48,13 @@ class FakeMemoryStore:
 
 
 class FakeDiary:
-    """`player.ports.Diary` that writes at once, on the same thread."""
+    """`player.session.memory.ports.MemoryWriter` that writes at once, on the same thread."""
 
     def __init__(self, store: FakeMemoryStore) -> None:
         self.store = store
         self.is_closed = False
 
-    def recall(self) -> Recalled:
+    def recall(self) -> RecalledMemory:
         return self.store.recall()
 
     def write(self, batch: Batch) -> None:

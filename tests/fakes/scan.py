@@ -1,4 +1,4 @@
-"""A background scan that measures nothing: `player.ports.BackgroundScan` that keeps what it was asked for."""
+"""A background scan that measures nothing: `player.library.ports.BackgroundScan` that keeps what it was asked for."""
 
 from __future__ import annotations
 

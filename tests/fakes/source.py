@@ -89,7 +89,7 @@ def tone(frequency_hz: float = 440.0, level_db: float = -20.0, duration_s: float
 
 
 class FakeSource:
-    """One opened script; see `player.ports.Source`.
+    """One opened script; see `player.audio.ports.Source`.
 
     Attributes:
         script: may be exchanged while it plays, for faults that come later.
@@ -165,7 +165,7 @@ class FakeSource:
 
 
 class FakeDecoder:
-    """Opens scripts by their address; see `player.ports.Decoder`.
+    """Opens scripts by their address; see `player.audio.ports.Decoder`.
 
     Args:
         scripts: what each address holds; an address that is not in here cannot be opened.

@@ -1,9 +1,9 @@
-"""A store in a dictionary: `player.ports.Store` without a file, which can be told to fail."""
+"""A store in a dictionary: `player.library.ports.Store` without a file, which can be told to fail."""
 
 from __future__ import annotations
 
 from player.core.errors import StoreError
-from player.core.measurement import FileMark, Finding
+from player.core.measurement import FileMark, MeasureResult
 
 
 class FakeStore:
@@ -15,14 +15,14 @@ class FakeStore:
     """
 
     def __init__(self) -> None:
-        self.kept: dict[str, tuple[FileMark, Finding]] = {}
+        self.kept: dict[str, tuple[FileMark, MeasureResult]] = {}
         self.is_full = False
 
-    def find(self, mark: FileMark) -> Finding | None:
+    def find(self, mark: FileMark) -> MeasureResult | None:
         known, finding = self.kept.get(mark.path, (None, None))
         return finding if known == mark else None
 
-    def keep(self, mark: FileMark, finding: Finding) -> None:
+    def keep(self, mark: FileMark, finding: MeasureResult) -> None:
         if self.is_full:
             raise StoreError("the disk is full")
         self.kept[mark.path] = (mark, finding)

@@ -36,7 +36,7 @@ from player.core.measurement import Measured
 from player.core.settings.session import TARGET_LUFS, TIMER_OFF, Order, Playlist, Settings, VolumeSettings
 from player.core.units import db_to_gain
 from player.library.scan_worker import measure_file
-from player.session.controller import Session
+from player.session.controller import Controller
 from player.storage.measurements_db import as_json, from_json
 from tests.contract_check import Click, figures
 from tests.live.mutation import Mutant, mutant, read_originals
@@ -104,7 +104,7 @@ class Playing:
         self.news: list[tuple[float, News]] = []
         playlist = Playlist("mutants", ("/",), Order.ONCE)
         settings = Settings(volume=VolumeSettings(default=100, max=100), fades=FADES, playlists=(playlist,))
-        self.rehearsal = Rehearsal(settings, Session(settings, random.Random(1)), shelf, self.clock, self._hear)
+        self.rehearsal = Rehearsal(settings, Controller(settings, random.Random(1)), shelf, self.clock, self._hear)
         how = EngineSettings(FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True)
         self.engine = Engine(self.sink, TellingDecoder(), self.clock, self.rehearsal.report, how)
         self.rehearsal.attach(self.engine)

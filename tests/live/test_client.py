@@ -27,7 +27,7 @@ from player.core.settings.session import Playlist, Settings
 from player.mqtt import payloads, topics
 from player.mqtt.client import MqttLink
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.session.controller import Session
+from player.session.controller import Controller
 from tests.live.broker import RealBroker
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -41,7 +41,7 @@ class Speaker:
 
     def __init__(self, settings: MqttSettings, device: str) -> None:
         self.topics = topics.Topics(settings.prefix, device, settings.groups)
-        self.session = Session(Settings(device=device, playlists=(Playlist("rain", ("/rain",)),)), random.Random(1))
+        self.session = Controller(Settings(device=device, playlists=(Playlist("rain", ("/rain",)),)), random.Random(1))
         self.session.handle(LibraryRead("rain", (Track("/rain/a", "a"), Track("/rain/b", "b"))), NOW)
         self.is_deaf = False
         self._told: queue.SimpleQueue[Incoming | LinkUp | LinkDown | None] = queue.SimpleQueue()

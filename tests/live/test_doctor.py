@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from player.cli.doctor.facts import Reached
+from player.cli.doctor.facts import BrokerAnswer
 from player.cli.doctor.probes.alsa import try_device
 from player.cli.doctor.probes.broker import probe
 from player.core.settings.mqtt import MqttSettings, TlsSettings
@@ -46,10 +46,10 @@ def examined(config: Path) -> tuple[int, dict[str, list[dict[str, Any]]], float]
 
 def test_each_way_to_miss_a_broker_is_told_apart(broker: RealBroker, tmp_path: Path) -> None:
     """A name without an address, a closed port, TLS where there is none, and a broker that lets lull in."""
-    assert probe(MqttSettings(host="no-such-host.invalid"), "bedroom", 6).reached is Reached.NO_NAME
-    assert probe(at(free_port()), "bedroom", 6).reached is Reached.REFUSED
-    assert probe(at(broker.port, tls=TlsSettings()), "bedroom", 6).reached is Reached.TLS
-    assert probe(at(broker.port), "bedroom", 6).reached is Reached.UP
+    assert probe(MqttSettings(host="no-such-host.invalid"), "bedroom", 6).reached is BrokerAnswer.NO_NAME
+    assert probe(at(free_port()), "bedroom", 6).reached is BrokerAnswer.REFUSED
+    assert probe(at(broker.port, tls=TlsSettings()), "bedroom", 6).reached is BrokerAnswer.TLS
+    assert probe(at(broker.port), "bedroom", 6).reached is BrokerAnswer.UP
 
 
 def test_a_wrong_password_is_a_refused_login(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_wrong_password_is_a_refused_login(tmp_path: Path) -> None:
     passwords = broker.add_user("lull", "right")
     broker.start(["allow_anonymous false", f"password_file {passwords}"])
     try:
-        for word, expected in (("right", Reached.UP), ("wrong", Reached.LOGIN)):
+        for word, expected in (("right", BrokerAnswer.UP), ("wrong", BrokerAnswer.LOGIN)):
             (tmp_path / "pw").write_text(word)
             state = probe(at(broker.port, username="lull", password_file=str(tmp_path / "pw")), "bedroom", 6)
             assert state.reached is expected, state
@@ -74,7 +74,7 @@ def test_a_broker_that_hangs_is_left_in_time(broker: RealBroker) -> None:
     try:
         began_s = time.monotonic()
         state = probe(at(broker.port), "bedroom", 2)
-        assert state.reached is Reached.SILENT
+        assert state.reached is BrokerAnswer.SILENT
         assert time.monotonic() - began_s < 4
     finally:
         os.kill(broker.pid, signal.SIGCONT)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.client import Broker, MqttLink, Plan
+from player.mqtt.client import Broker, ConnectionPlan, MqttLink
 from player.mqtt.identity import client_id_of
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
@@ -200,7 +200,7 @@ def test_a_twin_that_takes_over_leaves_the_speaker_online(house: House) -> None:
     house.broker.start()
     house.link()
     assert house.next() == LinkUp()
-    plan = Plan(client_id_of("lull", "bedroom"))
+    plan = ConnectionPlan(client_id_of("lull", "bedroom"))
     once(house.settings(), plan)
     down = house.next()
     assert isinstance(down, LinkDown)
@@ -238,7 +238,7 @@ def test_connections_leave_nothing_open(house: House) -> None:
     try:
         before = set(os.listdir("/proc/self/fd"))
         for number in range(50):
-            once(refusing if number % 2 else house.settings(), Plan("leak"))
+            once(refusing if number % 2 else house.settings(), ConnectionPlan("leak"))
         after = set(os.listdir("/proc/self/fd"))
     finally:
         gc.enable()
@@ -249,7 +249,7 @@ def test_connections_leave_nothing_open(house: House) -> None:
 def test_the_callers_thread_never_writes_to_the_socket(house: House) -> None:
     """Two threads that write would mix their packets; what is published waits for the loop of the serving thread."""
     with socket.create_server(("127.0.0.1", house.broker.port)) as server:
-        broker = Broker(house.settings(), None, Plan("id"), lambda: None, lambda _message: None)
+        broker = Broker(house.settings(), None, ConnectionPlan("id"), lambda: None, lambda _message: None)
         broker._connect()
         assert broker.publish("t", b"x", qos=1)
         client, _ = server.accept()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from player.cli.client.request import Remote
+from player.cli.client.request import SpeakerClient
 from player.core.settings.mqtt import MqttProtocol
 from player.mqtt.client import NEWS_EXPIRY_S
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
@@ -100,7 +100,7 @@ def test_the_client_commands_step_down_too(house: House, old: OldBroker) -> None
     """The same broker, seen from a shell."""
     house.link(house.settings(MqttProtocol.V311))
     assert house.next() == LinkUp()
-    with Remote(house.settings(MqttProtocol.AUTO, port=old.port), "bedroom", WAIT_S) as remote:
+    with SpeakerClient(house.settings(MqttProtocol.AUTO, port=old.port), "bedroom", WAIT_S) as remote:
         answers: list[dict[str, object]] = []
         asking = threading.Thread(target=lambda: answers.append(remote.ask("pause", {})), daemon=True)
         asking.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.storage.measurements_db import FILE_NAME, SqliteStore
+from player.storage.measurements_db import FILE_NAME, MeasurementsDb
 from tests import sound
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
@@ -71,7 +71,7 @@ def test_playing_does_not_notice_the_scan(
     assert not sound.gaps(recording.samples, longer_than_s=0.020)
     assert not sound.clicks(recording.samples, smallest=2e-3 * peak)
     assert "underr" not in daemon.log()
-    store = SqliteStore(tmp_path / "state")
+    store = MeasurementsDb(tmp_path / "state")
     kept = (tmp_path / "state" / FILE_NAME).stat().st_size
     store.close()
     assert kept

@@ -12,7 +12,7 @@ import pytest
 from player.core.events import Track
 from player.core.settings.session import Order
 from player.session.memory.memory import Memory
-from player.session.memory.records import Heard, How
+from player.session.memory.records import HeardEntry, HeardHow
 from player.session.memory.rotation import SET_ASIDE_PLAYS, Rotation
 
 LIST = "whispers"
@@ -290,9 +290,11 @@ def test_whatever_comes_and_goes_only_what_is_there_is_proposed(order: Order, se
         last = uri
 
 
-def log_of(rotation: Rotation, playlist_of: str = LIST) -> list[Heard]:
+def log_of(rotation: Rotation, playlist_of: str = LIST) -> list[HeardEntry]:
     """What would be written down of it."""
-    return [Heard(NOON, playlist, uri, uri, how) for playlist, uri, how in rotation.news if playlist == playlist_of]
+    return [
+        HeardEntry(NOON, playlist, uri, uri, how) for playlist, uri, how in rotation.news if playlist == playlist_of
+    ]
 
 
 @pytest.mark.parametrize("order", [Order.ROTATE, Order.SHUFFLE, Order.IN_ORDER])
@@ -315,7 +317,7 @@ def test_a_seek_or_a_track_over_and_over_is_one_entry_of_the_log() -> None:
     """The log lies on a card: told again of the same track, nothing is written."""
     listener = Listener(Order.ROTATE, "a")
     listener.session(5)
-    assert [how for _, _, how in listener.rotation.news] == [How.OPENED]
+    assert [how for _, _, how in listener.rotation.news] == [HeardHow.OPENED]
 
 
 def test_what_was_skipped_comes_half_a_round_later() -> None:

@@ -12,8 +12,8 @@ from player.core.commands import Command, ReplyTo, Request
 from player.core.events import Answer, Event, LibraryRead, News, Track
 from player.core.settings.session import Settings
 from player.core.states import State
-from player.session.controller import WAKE_S, Message, Session
-from player.session.memory.records import Batch, Recalled
+from player.session.controller import WAKE_S, Controller, Message
+from player.session.memory.records import Batch, RecalledMemory
 from player.session.outcome import Outcome
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
@@ -36,11 +36,11 @@ class Nights:
         wall: datetime,
         tracks: Iterable[str] = ("a", "b", "c", "d"),
         longest_idle_s: float = 10.0,
-        recalled: Recalled | None = None,
+        recalled: RecalledMemory | None = None,
     ) -> None:
         self.clock = FakeClock(wall)
         self.engine = FakeEngine()
-        self.session = Session(settings, random.Random(7), recalled)
+        self.session = Controller(settings, random.Random(7), recalled)
         self.written: list[Batch] = []
         self.told: list[Told] = []
         self.answers: list[Answer] = []

@@ -15,7 +15,7 @@ from player.audio.dsp.declick import Declick
 from player.audio.dsp.guard import Guard
 from player.audio.dsp.hearing import HOP_FRAMES
 from player.audio.dsp.limiter import Limiter
-from player.audio.dsp.output_meter import Broken, OutputMeter
+from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.types import Block, MakePowerMeter
 
 
@@ -61,7 +61,7 @@ class OpenLimiter(Limiter):
 class DeafMeter(OutputMeter):
     """Has nothing to say."""
 
-    def measure(self, block: Block, *_volumes: object) -> Broken | None:
+    def measure(self, block: Block, *_volumes: object) -> BrokenClause | None:
         """Nothing."""
         return None
 

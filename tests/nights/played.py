@@ -26,7 +26,7 @@ from player.core.commands import Command, Play, Request
 from player.core.events import Event, News
 from player.core.limits import CEILING_DBTP
 from player.core.settings.session import TARGET_LUFS, TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
-from player.session.controller import Session
+from player.session.controller import Controller
 from tests.nightmare import Night
 from tests.nights.open_chain import OpenChain
 from tests.signals import RATE_HZ, Sound, frames_of
@@ -112,7 +112,7 @@ def play(night: Night, *, is_open: bool = False, volume: int = 100, meddle: Medd
         if isinstance(event, News):
             played.news.append((now.boot_s, event))
 
-    rehearsal = Rehearsal(settings, Session(settings, random.Random(SEED)), library, clock, hear)
+    rehearsal = Rehearsal(settings, Controller(settings, random.Random(SEED)), library, clock, hear)
     sink = KeepingSink(clock)
     engine_settings = EngineSettings(
         FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from player.core.settings.session import Settings
-from player.session.controller import NewSettings, Session, Shutdown
+from player.session.controller import Controller, NewSettings, Shutdown
 from player.session.memory.records import Batch
 from tests.fakes.engine import FakeEngine
 from tests.fakes.memory import FakeMemoryStore
@@ -56,7 +56,7 @@ class Remembering(Nights):
         self.engine = FakeEngine(self.engine.duration_s)
         self.engine.advance(self.now.boot_s)
         recalled = replace(self.store.recall(), has_crashed=has_crashed)
-        self.session = Session(self.settings, random.Random(self.deaths), recalled)
+        self.session = Controller(self.settings, random.Random(self.deaths), recalled)
         self.look()
         self.tell(None)
 

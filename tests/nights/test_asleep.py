@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 import pytest
 
 from player.core.commands import ExtendTimer, Pause, Play, Resume, SetTimer, SetVolume, Stop
-from player.core.engine_orders import Guard, RampTo
+from player.core.engine_orders import RampTo, SetGuard
 from player.core.settings.safety import GuardMode, GuardSettings, NightCap
 from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
@@ -239,7 +239,7 @@ def test_a_reload_moves_the_cap_at_once(nights: Nights) -> None:
 
 
 def guards(nights: Nights) -> list[bool]:
-    return [order.is_strict for order in nights.engine.orders if isinstance(order, Guard)]
+    return [order.is_strict for order in nights.engine.orders if isinstance(order, SetGuard)]
 
 
 def test_the_guard_is_gentle_at_the_start_and_strict_after_twenty_minutes(nights: Nights) -> None:

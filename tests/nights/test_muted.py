@@ -11,7 +11,7 @@ from player.core.events import ClauseBroken, EngineFaulted
 from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
-from player.session.dropout_backoff import Setbacks
+from player.session.dropout_backoff import DropoutBackoff
 from tests.nights.harness import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
@@ -201,7 +201,7 @@ def test_a_mute_without_a_session_is_told(report: ClauseBroken | EngineFaulted) 
 
 def test_the_silences_double_up_to_five_minutes() -> None:
     """0, 15, 30, 60, 120, 240, 300 s, as long as no ten minutes after a silence go well."""
-    setbacks, at_s, silences = Setbacks(), 1000.0, []
+    setbacks, at_s, silences = DropoutBackoff(), 1000.0, []
     for _ in range(8):
         silences.append(setbacks.note(at_s))
         at_s += silences[-1] + 599.0
@@ -211,6 +211,6 @@ def test_the_silences_double_up_to_five_minutes() -> None:
 
 def test_every_third_setback_blames_a_track() -> None:
     """The next track has three again."""
-    setbacks = Setbacks()
+    setbacks = DropoutBackoff()
     blamed = [(setbacks.note(1000.0 + at_s), setbacks.is_the_tracks_fault)[1] for at_s in range(6)]
     assert blamed == [False, False, True, False, False, True]

@@ -14,7 +14,7 @@ from player.core.commands import ExtendTimer, NeverAgain, Next, Pause, Play, Res
 from player.core.settings.session import Entry, Order, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
 from player.core.units import volume_to_db
-from player.session.memory.records import How
+from player.session.memory.records import HeardHow
 from tests.nights.harness import later
 from tests.nights.remembering import Died, Remembering
 
@@ -103,7 +103,7 @@ def test_what_was_skipped_is_written_as_skipped() -> None:
     nights.run_for(30.0)
     nights.switch_off()
     found = [(heard.uri, heard.how) for heard in nights.store.heard]
-    assert found == [("a", How.OPENED), ("a", How.SKIPPED), ("b", How.PLAYED)]
+    assert found == [("a", HeardHow.OPENED), ("a", HeardHow.SKIPPED), ("b", HeardHow.PLAYED)]
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from player.analysis.ebur128 import HopMeter
 from player.audio.engine import Engine, EngineSettings
 from player.audio.sinks.alsa import AlsaSink
 from player.audio.sinks.alsa_mixer import MixerPin
-from player.core.engine_orders import Crossing, Item, PlayItem, RampTo
+from player.core.engine_orders import Crossfade, Item, PlayItem, RampTo
 from player.core.events import EngineReport, OutputFound, OutputLost
 from player.core.settings.safety import MixerLevel, MixerSettings
 from tests.fakes.alsa import FakeCard, FakeControl, FakeMixers, FakePcm
@@ -60,7 +60,7 @@ class Room:
         self.mixers.cards["hw:DAC"] = {"PCM": self.control}
 
     def play(self) -> None:
-        self.engine.order(PlayItem(Item(1, "tone", "tone"), Crossing.BLEND))
+        self.engine.order(PlayItem(Item(1, "tone", "tone"), Crossfade.BLEND))
         self.engine.order(RampTo(0.0, 10.0))
 
     def run(self, duration_s: float) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import Play, Stop
-from player.core.events import EngineFaulted, Tamed
+from player.core.events import EngineFaulted, GuardReported
 from player.core.settings.session import Playlist, Settings, TimerSetting
 from tests.nights.harness import Nights
 
@@ -26,7 +26,7 @@ def test_a_night_is_summed_up_in_one_line(nights: Nights) -> None:
     """When, what, how long, why it ended, tracks, the guard's work, problems and writes."""
     nights.command(Play(timer=TimerSetting.clock(2700.0)))
     nights.run_for(100.0)
-    nights.tell(Tamed(None, 10.0, 12.34, 1.0))
+    nights.tell(GuardReported(None, 10.0, 12.34, 1.0))
     nights.run_for(3000.0)
     (ended,) = nights.events("session_ended")
     tracks, writes = len(nights.events("track_started")), ended.news.data["writes"]

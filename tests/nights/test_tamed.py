@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import Play, Stop
-from player.core.events import EVENT_TYPES, Tamed
+from player.core.events import EVENT_TYPES, GuardReported
 from player.core.settings.session import TIMER_OFF, Playlist, Settings
 from tests.nights.harness import Nights
 
@@ -25,7 +25,7 @@ def nights() -> Nights:
 
 
 def tame(nights: Nights, reduction_db: float = 18.04, item_id: int | None = 1) -> None:
-    nights.tell(Tamed(item_id, 751.2, reduction_db, 1.23))
+    nights.tell(GuardReported(item_id, 751.2, reduction_db, 1.23))
 
 
 def test_a_surprise_is_told_at_once_with_its_place(nights: Nights) -> None:

@@ -19,7 +19,7 @@ from player.core.states import State
 from player.mqtt import topics
 from player.mqtt.topics import Incoming, Topics
 from player.mqtt.triggers.conditions import Ruling
-from player.mqtt.triggers.gate import Standing
+from player.mqtt.triggers.gate import SpeakerStatus
 from player.mqtt.triggers.rules import DEBOUNCE_S, TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import HEAD
@@ -79,7 +79,9 @@ def test_each_message_sets_off_what_the_table_says(title: str, topic: str, messa
     settings = example(section(title))
     clock = FakeClock(wall=datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
     told = [
-        judge(rule, Incoming(topic, message.encode()), clock.now(), Standing(State.PLAYING, 30), settings.quiet_hours)
+        judge(
+            rule, Incoming(topic, message.encode()), clock.now(), SpeakerStatus(State.PLAYING, 30), settings.quiet_hours
+        )
         for rule in settings.rules
     ]
     found = [one for one in told if one.verdict.ruling is not Ruling.NOT]
@@ -114,7 +116,8 @@ def test_the_commands_by_hand_are_obeyed_or_set_a_trigger_off() -> None:
         incoming = Incoming(words[words.index("-t") + 1], payload)
         now = FakeClock().now()
         fires = [
-            judge(rule, incoming, now, Standing(State.IDLE, 30), None).verdict.ruling is Ruling.FIRES for rule in rules
+            judge(rule, incoming, now, SpeakerStatus(State.IDLE, 30), None).verdict.ruling is Ruling.FIRES
+            for rule in rules
         ]
         assert any(fires) or topics.parse(OWN, incoming) is not None
 

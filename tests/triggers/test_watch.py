@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.mqtt.topics import Incoming
-from player.mqtt.triggers.conditions import BURST, BURST_PER_S, Ruling, Verdict, Watch
+from player.mqtt.triggers.conditions import BURST, BURST_PER_S, ConditionWatch, Ruling, Verdict
 from tests.fakes.clock import FakeClock
 from tests.triggers.rules import rule
 
@@ -17,7 +17,7 @@ class Bench:
 
     def __init__(self, line: str, **clock: object) -> None:
         self.clock = FakeClock(**clock)  # type: ignore[arg-type]
-        self.watch = Watch(rule(line))
+        self.watch = ConditionWatch(rule(line))
 
     def hear(self, text: str, *, after_s: float = 1.0, retained: bool = False) -> Verdict:
         """What it makes of a message that comes so much later."""

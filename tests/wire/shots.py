@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
-from player.core.events import Asked, EntryState, Snapshot
+from player.core.events import EntryState, LastCommand, Snapshot
 
 CET = timezone(timedelta(hours=1))
 ENDS = datetime(2026, 1, 31, 23, 15, 0, tzinfo=CET)
@@ -15,7 +15,7 @@ PLAYING = Snapshot(
     state="playing",
     why="schedule:weeknights",
     started=datetime(2026, 1, 31, 22, 30, 0, tzinfo=CET),
-    asked=Asked("volume 30", "cli", datetime(2026, 1, 31, 22, 31, 5, tzinfo=CET)),
+    asked=LastCommand("volume 30", "cli", datetime(2026, 1, 31, 22, 31, 5, tzinfo=CET)),
     playlist="rain",
     track="Drops",
     next_track="Gutter",

@@ -35,7 +35,7 @@ from player.core.settings.session import TIMER_OFF, TimerSetting
 from player.core.states import State
 from player.mqtt import payloads
 from player.mqtt.discovery import media_player as media
-from player.mqtt.discovery.entities import STATE_WORDS, Shown, entry_key, slug
+from player.mqtt.discovery.entities import STATE_WORDS, EntityOptions, entry_key, slug
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
 from player.mqtt.topics import Incoming, Topics, parse
 from tests.wire import home_assistant
@@ -43,7 +43,7 @@ from tests.wire.shots import PLAYING, shot
 
 TOPICS = Topics("lull", "bedroom")
 IDENTITY = Identity("lull_0123456789ab", "test board")
-SHOWN = Shown(60, ("rain", "sea"), ("weeknights", "week-end", "Ruhe für später"))
+SHOWN = EntityOptions(60, ("rain", "sea"), ("weeknights", "week-end", "Ruhe für später"))
 BOTH = pytest.mark.parametrize("mode", [DiscoveryMode.HOME_ASSISTANT, DiscoveryMode.COMPONENTS])
 
 

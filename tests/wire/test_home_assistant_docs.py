@@ -15,7 +15,7 @@ from player.config.schema_discovery import DISCOVERY
 from player.core.commands import ExtendTimer, Play, Stop, Toggle
 from player.core.events import EVENT_TYPES
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
-from player.mqtt.discovery.entities import Shown
+from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement
 from player.mqtt.topics import Incoming, Topics, parse
 from tests.wire import home_assistant
@@ -35,7 +35,7 @@ Loader.add_constructor("!input", lambda _loader, node: f"!input {node.value}")
 def entities() -> dict[str, dict[str, Any]]:
     """All entities by the entity id that they begin with."""
     speaker = Speaker(DiscoverySettings(), Identity("lull_0123456789ab", "test"), TOPICS)
-    messages = announcement(speaker, Shown(60, ("rain",), ("weeknights",)))
+    messages = announcement(speaker, EntityOptions(60, ("rain",), ("weeknights",)))
     found = (home_assistant.read(topic, payload) for topic, payload in messages.items())
     return {fields["default_entity_id"]: fields for each in found for fields in each.values()}
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from player.core.events import Snapshot
-from player.mqtt.state_throttle import Pacer
+from player.mqtt.state_throttle import StateThrottle
 from tests.wire.shots import ENDS, PLAYING, shot
 
 
-def published() -> Pacer:
+def published() -> StateThrottle:
     """A pacer that has published `PLAYING` at 100 s."""
-    pacer = Pacer()
+    pacer = StateThrottle()
     assert pacer.is_due(PLAYING, 100.0)
     return pacer
 
@@ -36,7 +36,7 @@ def after(seconds: float, snapshot: Snapshot = PLAYING) -> Snapshot:
 
 def test_the_first_snapshot_is_due_at_once() -> None:
     """There is nothing on the broker yet."""
-    assert Pacer().is_due(PLAYING, 0.0)
+    assert StateThrottle().is_due(PLAYING, 0.0)
 
 
 def test_what_has_not_changed_is_never_due() -> None:

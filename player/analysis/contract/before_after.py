@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from player.analysis.contract.figures import Levels, Volume
-from player.analysis.contract.loudness import Loudness
+from player.analysis.contract.loudness import LoudnessClauses
 from player.audio.dsp.tap import LATE_FRAMES
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.units import CHANNELS, RATE_HZ
@@ -23,7 +23,7 @@ RECENT_FRAMES: Final = RATE_HZ
 """The K-weighting has forgotten what is longer ago: its slowest part, at 38 Hz, loses 60 dB in 30 ms."""
 
 
-class Sides:
+class BeforeAfter:
     """Two streams, of which the first is delayed until it lies beside the second.
 
     Attributes:
@@ -32,8 +32,8 @@ class Sides:
     """
 
     def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
-        self.before = Loudness(make_power_meter, target_lufs)
-        self.after = Loudness(make_power_meter, target_lufs)
+        self.before = LoudnessClauses(make_power_meter, target_lufs)
+        self.after = LoudnessClauses(make_power_meter, target_lufs)
         self._late: Block = np.zeros((LATE_FRAMES, CHANNELS), np.float32)
         self._recent: list[Block] = []
         self._same_frames = 0

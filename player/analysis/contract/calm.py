@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from player.analysis.contract.figures import Figure, Levels, Powers, TrackHeard, Volume, Worst
-from player.analysis.contract.integrated import Programme
+from player.analysis.contract.integrated import IntegratedMeter
 from player.audio.dsp.hearing import HOP_S, to_power
 from player.audio.dsp.tap import Rendered
 from player.core.engine_orders import Item
@@ -37,7 +37,7 @@ class _Track:
     def __init__(self, item: Item, began_s: float) -> None:
         self.item = item
         self.began_s = began_s
-        self.programmes = (Programme(), Programme())
+        self.programmes = (IntegratedMeter(), IntegratedMeter())
         self.is_calm = True
         self.hops = self.lowered = 0
 

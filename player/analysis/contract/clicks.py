@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from player.analysis.contract.figures import Offences
+from player.analysis.contract.figures import Violations
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES
 from player.audio.dsp.types import Block
 from player.core.units import CHANNELS, RATE_HZ, db_to_gain, to_seconds
@@ -48,7 +48,7 @@ class Clicks:
     """
 
     def __init__(self) -> None:
-        self.offences = Offences()
+        self.offences = Violations()
         self.recorded = 0
         self._frames = 0
         self._window: Block = np.zeros((_LEAD_FRAMES, CHANNELS), np.float32)

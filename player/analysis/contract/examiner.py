@@ -27,13 +27,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from player.analysis.contract.before_after import Sides
+from player.analysis.contract.before_after import BeforeAfter
 from player.analysis.contract.calm import CalmTracks
 from player.analysis.contract.clicks import Clicks
-from player.analysis.contract.figures import Figure, Offences, TrackHeard
-from player.analysis.contract.gain_moves import Moves
+from player.analysis.contract.figures import Figure, TrackHeard, Violations
+from player.analysis.contract.gain_moves import GainMoves
 from player.analysis.contract.peaks import Peaks
-from player.analysis.contract.timeline import Series
+from player.analysis.contract.timeline import Timeline
 from player.audio.dsp.hearing import HOP_FRAMES
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block, MakePowerMeter
@@ -95,14 +95,14 @@ class Examiner:
     """
 
     def __init__(self, limits: Limits, instruments: Instruments) -> None:
-        self.series = Series()
+        self.series = Timeline()
         self._limits = limits
-        self._sides = Sides(instruments.power_meter, limits.target_lufs)
-        self._moves = Moves(limits.volume_cap_db)
+        self._sides = BeforeAfter(instruments.power_meter, limits.target_lufs)
+        self._moves = GainMoves(limits.volume_cap_db)
         self._peaks = Peaks(limits.ceiling_dbtp, instruments.true_peak_dbtp)
         self._calm = CalmTracks(limits.target_lufs)
         self._clicks = Clicks()
-        self._unfit = Offences()
+        self._unfit = Violations()
         self._frames = 0
 
     def hear_source(self, block: Block) -> None:

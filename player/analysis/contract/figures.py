@@ -37,7 +37,7 @@ class Figure:
     at: tuple[float, ...] = ()
 
 
-class Offences:
+class Violations:
     """Counts, and remembers the first times; those within ``apart_s`` of the last one are the same."""
 
     def __init__(self, apart_s: float = 0.0) -> None:
@@ -70,7 +70,7 @@ class Worst:
         self.value = float("-inf")
         self.limit = limit
         self._tolerance = tolerance
-        self._offences = Offences(apart_s=1.0)
+        self._offences = Violations(apart_s=1.0)
 
     def see(self, value: float, at_s: float) -> None:
         """One more value."""

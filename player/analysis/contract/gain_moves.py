@@ -33,7 +33,7 @@ def to_volume(level_db: float) -> float:
     return max(0.0, VOLUME_MAX + level_db * (VOLUME_MAX - 1) / VOLUME_SPAN_DB) if level_db > SILENCE_DB else 0.0
 
 
-class Moves:
+class GainMoves:
     """Follows ramp and decks.
 
     Args:

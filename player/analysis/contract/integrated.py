@@ -41,7 +41,7 @@ class _Sorted:
         return max(0, int(np.ceil((level - LOWEST_LUFS) * BINS_PER_DB - 0.5)))
 
 
-class Programme:
+class IntegratedMeter:
     """I and LRA of what was pushed so far."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from player.analysis.contract.figures import Figure, Levels, Offences, Powers, Volume, Worst
+from player.analysis.contract.figures import Figure, Levels, Powers, Violations, Volume, Worst
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S
 from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.tap import LATE_FRAMES
@@ -30,7 +30,7 @@ LATE_HOPS: Final = LATE_FRAMES // HOP_FRAMES
 _EMPTY: Final = 1e-20
 
 
-class Loudness:
+class LoudnessClauses:
     """Judges one stream.
 
     Args:
@@ -43,7 +43,7 @@ class Loudness:
     """
 
     def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
-        self.startles = Offences()
+        self.startles = Violations()
         self.worst_startle_db = 0.0
         self._make_power_meter = make_power_meter
         self._meter = make_power_meter(HOP_FRAMES)
@@ -70,7 +70,7 @@ class Loudness:
         is_over = self._see(momentary, short_term, volume, at_s)
         return Levels(hops, momentary, short_term, startles > 0, is_over)
 
-    def follow(self, other: Loudness, recent: Block) -> None:
+    def follow(self, other: LoudnessClauses, recent: Block) -> None:
         """Go on from where another one stands, who has heard the same for long; ``recent`` is the last of that."""
         self._judge = deepcopy(other._judge)
         self._past, self._volumes = other._past, deque(other._volumes, other._volumes.maxlen)

@@ -47,7 +47,7 @@ class Columns:
     volume_db: Values
 
 
-class Series:
+class Timeline:
     """Takes blocks of one length."""
 
     def __init__(self) -> None:

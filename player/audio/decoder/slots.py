@@ -24,7 +24,7 @@ MOST_OF_A_QUARTER: Final = 10
 _FOLDERS: Final = 3
 
 
-class DecoderPlaces:
+class DecoderSlots:
     """Counts what is open."""
 
     def __init__(self) -> None:

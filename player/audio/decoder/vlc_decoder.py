@@ -43,7 +43,7 @@ from player.audio.decoder.ogg_length import ogg_length_s
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
-from player.audio.decoder.slots import DecoderPlaces
+from player.audio.decoder.slots import DecoderSlots
 from player.core.errors import SourceError
 from player.core.events import is_web
 from player.core.units import CHANNELS, RATE_HZ, format_duration
@@ -177,7 +177,7 @@ class VlcDecoder:
         self._instance = vlc.Instance(*INSTANCE_OPTIONS, *more_options)
         if self._instance is None:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
-        self._places = DecoderPlaces()
+        self._places = DecoderSlots()
 
     def open(self, uri: str, start_s: float = 0.0) -> RingSource:
         """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""

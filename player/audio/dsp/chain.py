@@ -26,7 +26,7 @@ from player.audio.dsp.hearing import HOP_FRAMES, HOP_S
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
 from player.audio.dsp.limiter import Limiter
-from player.audio.dsp.output_meter import Broken, OutputMeter
+from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.limits import FAULT_LEVEL, MAX_RISE_DB_PER_S
@@ -66,7 +66,7 @@ class Chain:
         self.ramp = Ramp(settle_frames=self.latency_frames)
         self.meter = LevelMeter()
         self.faults = 0
-        self.broken: Broken | None = None
+        self.broken: BrokenClause | None = None
         self.before_guard: Block = np.zeros((0, CHANNELS), np.float32)
         self._hops = Hops()
         self._highpass = HighPass()

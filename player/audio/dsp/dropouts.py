@@ -25,7 +25,7 @@ LOUD: Final = 2e-3
 """-54 dBFS; a cut from less than that is not heard as one."""
 
 
-class HoleFinder:
+class DropoutFinder:
     """Says which frames lie in a hole, from its 16th frame on; the same for every block size."""
 
     def __init__(self) -> None:

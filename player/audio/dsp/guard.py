@@ -46,7 +46,7 @@ import numpy as np
 from player.audio.dsp.gain import applied
 from player.audio.dsp.guard_episodes import Episodes
 from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, HOP_S, Familiar, Hearing, to_power
-from player.audio.dsp.loudness_budget import Allowance
+from player.audio.dsp.loudness_budget import LoudnessBudget
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 from player.core.units import CHANNELS
@@ -132,8 +132,8 @@ class Guard:
         self._came = 0.0  # the fast level of what comes in, up to the hop that is held back
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
-        self._momentary = Allowance(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
-        self._short_term = Allowance(3.0, (0.2, 1.0), SHORT_TERM_ROOM_LU - C3_MARGIN_LU)
+        self._momentary = LoudnessBudget(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
+        self._short_term = LoudnessBudget(3.0, (0.2, 1.0), SHORT_TERM_ROOM_LU - C3_MARGIN_LU)
 
     def _forget_audio(self) -> None:
         self._meter = self._make_power_meter(HOP_FRAMES)

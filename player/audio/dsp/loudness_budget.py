@@ -23,7 +23,7 @@ _LEAST: Final = 0.05
 """13 dB below the limit is always allowed: it moves the limit by 0.2 dB at most, and nothing is cut out."""
 
 
-class Allowance:
+class LoudnessBudget:
     """Powers are relative to the level for which ``room_lu`` is meant.
 
     Args:

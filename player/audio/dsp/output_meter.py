@@ -28,7 +28,7 @@ SHORT_TERM_CHUNKS: Final = round(3.0 / CHUNK_S)
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenClause:
     """A clause that would have been broken, and how."""
 
     clause: str
@@ -58,7 +58,7 @@ class OutputMeter:
         self._chunks = deque([0.0] * SHORT_TERM_CHUNKS, SHORT_TERM_CHUNKS)
         self._full = deque([0.0] * SHORT_TERM_CHUNKS, SHORT_TERM_CHUNKS)
 
-    def measure(self, block: Block, full: float, room: float) -> Broken | None:
+    def measure(self, block: Block, full: float, room: float) -> BrokenClause | None:
         """Judge the block, shape (frames, 2), finite; the first clause that it breaks, after which `forget` is due.
 
         Args:
@@ -77,7 +77,7 @@ class OutputMeter:
         """So many hops of silence were played that did not come through here."""
         self._judged([0.0] * hops, 0.0)
 
-    def _judged(self, powers: list[float], full: float) -> Broken | None:
+    def _judged(self, powers: list[float], full: float) -> BrokenClause | None:
         judge = self._judge
         for power in powers:
             broken = self._startle(judge.push(power))
@@ -89,15 +89,15 @@ class OutputMeter:
                 return broken
         return None
 
-    def _startle(self, onsets: list[Onset]) -> Broken | None:
+    def _startle(self, onsets: list[Onset]) -> BrokenClause | None:
         """C1: of what has just been found, or of what is under way."""
         for onset in onsets:
             if onset.is_startle:
                 what = "a burst" if onset.is_burst else "an onset"
-                return Broken("C1", f"{what} {onset.ld_db:.1f} dB up to {onset.level_lufs:.1f} LUFS")
-        return Broken("C1", "an onset that stands out") if self._judge.is_startling else None
+                return BrokenClause("C1", f"{what} {onset.ld_db:.1f} dB up to {onset.level_lufs:.1f} LUFS")
+        return BrokenClause("C1", "an onset that stands out") if self._judge.is_startling else None
 
-    def _end_chunk(self, full: float) -> Broken | None:
+    def _end_chunk(self, full: float) -> BrokenClause | None:
         """C3, each 50 ms."""
         self._chunks.append(self._chunk / CHUNK_HOPS)
         self._full.append(full)
@@ -108,9 +108,9 @@ class OutputMeter:
         short_term = sum(self._chunks) / SHORT_TERM_CHUNKS
         momentary = sum(list(self._chunks)[-MOMENTARY_CHUNKS:]) / MOMENTARY_CHUNKS
         if momentary > limit * _MOMENTARY_ROOM:
-            return Broken("C3", f"M {to_lufs(momentary):.1f} LUFS")
+            return BrokenClause("C3", f"M {to_lufs(momentary):.1f} LUFS")
         if short_term > limit * _SHORT_TERM_ROOM:
-            return Broken("C3", f"S {to_lufs(short_term):.1f} LUFS")
+            return BrokenClause("C3", f"S {to_lufs(short_term):.1f} LUFS")
         return None
 
 

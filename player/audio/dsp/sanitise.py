@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from player.audio.dsp.dropouts import HoleFinder
+from player.audio.dsp.dropouts import DropoutFinder
 from player.audio.dsp.gain import DbLine, applied, rise_frames
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL
@@ -57,7 +57,7 @@ class Sanitiser:
         self._late_is_bad = np.zeros(LOOK_AHEAD_FRAMES, np.bool_)
         self._since_bad = _WELL
         self._is_clean = True
-        self._holes = HoleFinder()
+        self._holes = DropoutFinder()
 
     @property
     def is_recovering(self) -> bool:

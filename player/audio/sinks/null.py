@@ -6,7 +6,7 @@ Runs on the engine thread.
 from __future__ import annotations
 
 from player.audio.dsp.types import Block
-from player.audio.sinks.pacing import Pace
+from player.audio.sinks.pacing import Pacing
 from player.core.clock import Clock
 from player.core.errors import SinkError
 
@@ -17,7 +17,7 @@ class SilentSink:
     def __init__(self, clock: Clock, buffer_s: float) -> None:
         self._clock = clock
         self._buffer_s = buffer_s
-        self._pace: Pace | None = None
+        self._pace: Pacing | None = None
 
     @property
     def delay_s(self) -> float:
@@ -26,7 +26,7 @@ class SilentSink:
 
     def open(self) -> None:
         """Always works."""
-        self._pace = Pace(self._clock, self._buffer_s)
+        self._pace = Pacing(self._clock, self._buffer_s)
 
     def write(self, block: Block) -> None:
         """Let as much time pass as a full device would.

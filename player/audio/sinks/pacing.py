@@ -9,7 +9,7 @@ from player.core.clock import Clock
 from player.core.units import to_seconds
 
 
-class Pace:
+class Pacing:
     """An imagined device buffer of ``buffer_s`` seconds.
 
     An ideal device does not underrun: when the writer was late, its buffer is empty and counts from now.

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from player.audio.dsp.types import Block
-from player.audio.sinks.pacing import Pace
+from player.audio.sinks.pacing import Pacing
 from player.core.clock import Clock
 from player.core.errors import SinkError
 from player.core.units import CHANNELS, RATE_HZ
@@ -59,7 +59,7 @@ class WavSink:
         self._clock = clock
         self._buffer_s = buffer_s
         self._file: int | None = None
-        self._pace: Pace | None = None
+        self._pace: Pacing | None = None
         self._is_begun = False
         self._data_bytes = 0
 
@@ -84,7 +84,7 @@ class WavSink:
             self.close()
             raise self._error(fault) from fault
         self._is_begun = True
-        self._pace = Pace(self._clock, self._buffer_s) if self._clock else None
+        self._pace = Pacing(self._clock, self._buffer_s) if self._clock else None
 
     def write(self, block: Block) -> None:
         """Append the block, then count it in the header.

@@ -17,7 +17,7 @@ from player.cli.client.format import printable
 from player.cli.client.verbs import VERBS
 from player.cli.state_dir import state_dir
 from player.session.memory.memory import DIED_OF_IT, Memory
-from player.session.memory.records import Recalled
+from player.session.memory.records import RecalledMemory
 
 BRIEF: Final = "list the tracks that are not played, or allow one again"
 DESCRIPTION: Final = """\
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class BannedTrack:
     """A track that is not played, since when, and why."""
 
     title: str
@@ -71,20 +71,20 @@ class LeftOut:
     reason: str
 
 
-def _left_out(recalled: Recalled) -> list[LeftOut]:
+def _left_out(recalled: RecalledMemory) -> list[BannedTrack]:
     """What was banned, then what lull died of; the title of the latter is the one under which it was last heard."""
     kept = recalled.kept
     memory = Memory()
     kept.recall(memory)
     titles = {heard.uri: heard.title for heard in recalled.heard}
-    banned = [LeftOut(ban.title, ban.uri, _iso(ban.at), NEVER_AGAIN) for ban in kept.bans]
+    banned = [BannedTrack(ban.title, ban.uri, _iso(ban.at), NEVER_AGAIN) for ban in kept.bans]
     return banned + [
-        LeftOut(titles.get(death.uri, PurePath(death.uri).stem), death.uri, _iso(death.at), DIED_OF_IT)
+        BannedTrack(titles.get(death.uri, PurePath(death.uri).stem), death.uri, _iso(death.at), DIED_OF_IT)
         for death in memory.set_aside
     ]
 
 
-def _line(one: LeftOut) -> str:
+def _line(one: BannedTrack) -> str:
     why = "" if one.reason == NEVER_AGAIN else f"  ({one.reason})"
     return f"{(one.at or UNKNOWN)[:10]}  {one.title}  {one.uri}{why}"
 

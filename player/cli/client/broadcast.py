@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from player.cli.client.mqtt_session import LOOK_AROUND_S
-from player.cli.client.request import NoAnswer, Remote
+from player.cli.client.request import NoAnswer, SpeakerClient
 from player.core.settings.mqtt import MqttSettings
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import ALL, OFFLINE
@@ -31,7 +31,7 @@ class Answers:
     silent: tuple[str, ...]
 
 
-class Chorus(Remote):
+class Broadcast(SpeakerClient):
     """``with Chorus(settings, "all", timeout_s) as chorus: chorus.ask_all("stop", {})``.
 
     Args:

@@ -24,7 +24,7 @@ from player.mqtt.topics import ALL, Incoming, Topics
 from player.mqtt.verbs import to_command
 
 if TYPE_CHECKING:
-    from player.cli.client.request import Remote
+    from player.cli.client.request import SpeakerClient
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError("watch shows one speaker; name it with --device")
     except (Refused, ValueError) as error:
         return _fail(error, USAGE)
-    from player.cli.client.request import Ambiguous, NoAnswer, Remote
+    from player.cli.client.request import Ambiguous, NoAnswer, SpeakerClient
 
     audience = ALL if args.all else args.group
     try:
         if verb is not None and audience is not None:
             return _ask_all(settings, audience, verb, fields, args)
-        with Remote(settings, device, args.timeout) as remote:
+        with SpeakerClient(settings, device, args.timeout) as remote:
             return _watch(remote, args) if verb is None else _ask(remote, verb, fields, args)
     except Ambiguous as error:
         return _fail(error, USAGE)
@@ -111,7 +111,7 @@ def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
     return found.mqtt, found.device
 
 
-def _ask(remote: Remote, verb: Verb, fields: dict[str, Any], args: argparse.Namespace) -> int:
+def _ask(remote: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argparse.Namespace) -> int:
     answer = remote.ask(verb.name, fields)
     if not answer.get("done"):
         return _fail(answer.get("text", "refused without a reason"), REFUSED)
@@ -129,9 +129,9 @@ def _ask_all(
     settings: MqttSettings, audience: str, verb: Verb, fields: dict[str, Any], args: argparse.Namespace
 ) -> int:
     """Ask many, and show the answer of each; who is online and says nothing is named."""
-    from player.cli.client.broadcast import Chorus
+    from player.cli.client.broadcast import Broadcast
 
-    with Chorus(settings, audience, args.timeout) as chorus:
+    with Broadcast(settings, audience, args.timeout) as chorus:
         answers = chorus.ask_all(verb.name, fields)
     code = DONE
     for device, answer in sorted(answers.given.items()):
@@ -148,7 +148,7 @@ def _ask_all(
     return code
 
 
-def _watch(remote: Remote, args: argparse.Namespace) -> int:
+def _watch(remote: SpeakerClient, args: argparse.Namespace) -> int:
     """Print what arrives until Ctrl-C, or until the connection ends, which raises NoAnswer."""
     last = ""
     try:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from player.core.settings.mqtt import MqttSettings
-from player.mqtt.client import Broker, Plan, read_password
+from player.mqtt.client import Broker, ConnectionPlan, read_password
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 
 LOOK_AROUND_S: Final = 0.7
@@ -23,7 +23,7 @@ _CLOSE_S: Final = 1.0
 Arrival: TypeAlias = Incoming | LinkUp | LinkDown
 
 
-class Visit:
+class MqttSession:
     """A connection under a name that nobody else has.
 
     Args:
@@ -35,7 +35,7 @@ class Visit:
 
     def __init__(self, settings: MqttSettings, others: Iterable[str]) -> None:
         self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
-        plan = Plan(client_id=f"lull-cli-{secrets.token_hex(6)}", others=tuple(others))
+        plan = ConnectionPlan(client_id=f"lull-cli-{secrets.token_hex(6)}", others=tuple(others))
         self._broker = Broker(settings, read_password(settings), plan, self._came_up, self.arrivals.put)
         self._thread = threading.Thread(target=self._serve, name="lull-visit", daemon=True)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-from player.cli.client.mqtt_session import LOOK_AROUND_S, Visit
+from player.cli.client.mqtt_session import LOOK_AROUND_S, MqttSession
 from player.core.errors import LullError
 from player.core.settings.mqtt import MqttSettings
 from player.mqtt.payload_values import as_object
@@ -30,7 +30,7 @@ class Ambiguous(LullError):
     """Several speakers are there and none was named."""
 
 
-class Remote:
+class SpeakerClient:
     """``with Remote(settings, device, timeout_s) as remote: remote.ask("pause", {})``.
 
     Args:
@@ -48,7 +48,7 @@ class Remote:
         self._availability: dict[str, bytes] = {}
         self._device = device
         wanted = Topics(settings.prefix, device or "+")
-        self._visit = Visit(settings, (wanted.availability, wanted.state, wanted.event, wanted.reply))
+        self._visit = MqttSession(settings, (wanted.availability, wanted.state, wanted.event, wanted.reply))
 
     @property
     def where(self) -> str:

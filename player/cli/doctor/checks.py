@@ -19,7 +19,7 @@ from typing import Final
 from player.cli.doctor import judge_machine as machine
 from player.cli.doctor import judge_setup as house
 from player.cli.doctor import judge_sound as sound
-from player.cli.doctor.facts import Account, Happened, LastNight, Pin, Plans, Service
+from player.cli.doctor.facts import JournalEvent, LastNight, MixerPinFacts, Plans, Service, UserAccount
 from player.cli.doctor.findings import Finding, right, wrong
 from player.cli.doctor.library_state import take_stock
 from player.cli.doctor.probes.access import account_of, read_password_file, read_place
@@ -36,11 +36,11 @@ from player.core.settings.mqtt import CREDENTIAL
 from player.core.settings.session import AudioSettings, OutputKind, Playlist, Settings
 from player.core.units import counted
 from player.session.memory.memory import Memory, tonight
-from player.session.memory.records import Ended, Recalled
+from player.session.memory.records import EndedSession, RecalledMemory
 from player.session.schedule.preview import Preview
 from player.storage.lock import holder_of
 from player.storage.memory_db import look_into
-from player.system.clock_trust import TimeSync, kernel_status
+from player.system.clock_trust import ClockTrust, kernel_status
 from player.system.identity import hardware
 
 FIRST_S: Final = 3.0
@@ -63,7 +63,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class Setup:
     """What several checks need.
 
     Attributes:
@@ -77,10 +77,10 @@ class Patient:
     config: Config
     faults: tuple[str, ...]
     service: Service | None
-    account: Account | None
+    account: UserAccount | None
     daemon_pid: int
-    recalled: Recalled
-    ended: tuple[Ended, ...]
+    recalled: RecalledMemory
+    ended: tuple[EndedSession, ...]
     memory_fault: str | None
 
     @property
@@ -112,25 +112,25 @@ def _without_config() -> Config:
     return Config(settings=Settings(), audio=AudioSettings(), mqtt=None, state_dir=HOME.expanduser())
 
 
-def _admit(config: Config, faults: tuple[str, ...], path: Path) -> Patient:
+def _admit(config: Config, faults: tuple[str, ...], path: Path) -> Setup:
     service = ask_service(FIRST_S)
     is_loaded = service is not None and service.is_loaded
     account = account_of(service.user, service.groups) if service is not None and is_loaded else account_of(None)
     active_pid = service.pid if service is not None and service.active == "active" else 0
     recalled, ended, fault = _remembered(config.state_dir)
     pid = holder_of(config.state_dir) or active_pid
-    return Patient(path, config, faults, service, account, pid, recalled, ended, fault)
+    return Setup(path, config, faults, service, account, pid, recalled, ended, fault)
 
 
-def _remembered(state_dir: Path) -> tuple[Recalled, tuple[Ended, ...], str | None]:
+def _remembered(state_dir: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...], str | None]:
     """What the memory holds, and why it cannot be read."""
     try:
         return (*look_into(state_dir), None)
     except StoreError as fault:
-        return Recalled(), (), str(fault)
+        return RecalledMemory(), (), str(fault)
 
 
-def checks_of(patient: Patient, clock: Clock) -> list[Check]:
+def checks_of(patient: Setup, clock: Clock) -> list[Check]:
     """What there is to look at for this config, in the order of the screen."""
     config, audio = patient.config, patient.config.audio
     found = [Check("service", lambda: machine.judge_service(patient.service, is_running=patient.is_running))]
@@ -197,7 +197,7 @@ def _answer(check: Check, answer: queue.SimpleQueue[list[Finding]], left_s: floa
 # What each check looks at.
 
 
-def _device(patient: Patient) -> Finding:
+def _device(patient: Setup) -> Finding:
     audio, pid = patient.config.audio, patient.daemon_pid
     held = sound.holder_of(read_cards(), audio.device)
     is_ours = held is not None and held.holder is not None and held.holder.pid == pid
@@ -206,11 +206,11 @@ def _device(patient: Patient) -> Finding:
 
 
 def _mixer(audio: AudioSettings) -> Iterator[Finding]:
-    pin = None if audio.mixer is None else Pin(audio.mixer.control, audio.mixer.level)
+    pin = None if audio.mixer is None else MixerPinFacts(audio.mixer.control, audio.mixer.level)
     return sound.judge_mixer(look_at_mixer(audio.device, ASK_S), pin)
 
 
-def _broker(patient: Patient) -> Iterator[Finding]:
+def _broker(patient: Setup) -> Iterator[Finding]:
     mqtt, device = patient.config.mqtt, patient.config.settings.device
     assert mqtt is not None, "without a broker there is no such check"
     state = probe(mqtt, device, ASK_S)
@@ -218,8 +218,8 @@ def _broker(patient: Patient) -> Iterator[Finding]:
     yield from house.judge_speaker(state, device, is_running=patient.is_running)
 
 
-def _clock(patient: Patient, clock: Clock) -> Finding:
-    settings, sync = patient.config.settings, TimeSync()
+def _clock(patient: Setup, clock: Clock) -> Finding:
+    settings, sync = patient.config.settings, ClockTrust()
     witness = sync.witness()
     for _ in range(20):  # timedated is asked first and answers later, where the kernel may not be asked
         if witness is not None or kernel_status() is not None:
@@ -230,19 +230,19 @@ def _clock(patient: Patient, clock: Clock) -> Finding:
     return machine.judge_clock(witness, is_trusted_by_config=settings.trusts_clock, needs_clock=has_schedule)
 
 
-def _playlist(patient: Patient, playlist: Playlist) -> Iterator[Finding]:
+def _playlist(patient: Setup, playlist: Playlist) -> Iterator[Finding]:
     state = take_stock(playlist, patient.config.state_dir, patient.memory, patient.account)
     return house.judge_playlist(state, None if patient.is_running else _measuring(patient))
 
 
-def _measuring(patient: Patient) -> str:
+def _measuring(patient: Setup) -> str:
     """The command that measures all playlists, as the user whose measurements they are."""
     scan = f"lull scan --config {shlex.quote(str(patient.path.absolute()))}"
     is_service = patient.service is not None and patient.service.is_loaded
     return f"sudo -u {patient.account.name} {scan}" if is_service and patient.account is not None else scan
 
 
-def _plans(patient: Patient, clock: Clock) -> Plans:
+def _plans(patient: Setup, clock: Clock) -> Plans:
     settings, memory = patient.config.settings, patient.memory
     is_on, wall = patient.recalled.kept.switches.is_enabled, clock.now().wall
     entries = memory.planned(settings, is_enabled=is_on)
@@ -256,12 +256,12 @@ def _plans(patient: Patient, clock: Clock) -> Plans:
     )
 
 
-def _place(patient: Patient) -> Iterator[Finding]:
+def _place(patient: Setup) -> Iterator[Finding]:
     name = "this user" if patient.account is None else patient.account.name
     return house.judge_place(read_place(patient.config.state_dir, patient.account), name)
 
 
-def _rights(patient: Patient) -> Iterator[Finding]:
+def _rights(patient: Setup) -> Iterator[Finding]:
     mqtt, password = patient.config.mqtt, None
     named = None if mqtt is None else mqtt.password_file
     if named is not None and not named.startswith(CREDENTIAL) and patient.account is not None:
@@ -271,16 +271,18 @@ def _rights(patient: Patient) -> Iterator[Finding]:
     return house.judge_rights(patient.account, password, is_service=is_service, plays_to_card=plays_to_card)
 
 
-def _last_night(patient: Patient, clock: Clock) -> LastNight:
+def _last_night(patient: Setup, clock: Clock) -> LastNight:
     wall = clock.now().wall
     assert wall.tzinfo is not None, "the clock knows its zone"
     ended = [end for end in patient.ended if end.started > wall - BACK]
     deaths = [death for death in patient.recalled.kept.deaths if death.at is not None and death.at > wall - BACK]
-    broken = [Happened(end.started, f"{end.playlist}, after {end.minutes:g} min") for end in ended
+    broken = [JournalEvent(end.started, f"{end.playlist}, after {end.minutes:g} min") for end in ended
               if end.reason == _INTERRUPTED]  # fmt: skip
-    crashed = [Happened(death.at, f"lull died of {Path(death.uri).name}") for death in deaths if death.at is not None]
+    crashed = [
+        JournalEvent(death.at, f"lull died of {Path(death.uri).name}") for death in deaths if death.at is not None
+    ]
     problems, is_journal_read = read_journal(wall.tzinfo, ASK_S)
     fault = patient.memory_fault if patient.memory_fault and "does not exist" not in patient.memory_fault else None
-    troubled = [Happened(end.started, counted(end.problems, "problem")) for end in ended if end.problems]
+    troubled = [JournalEvent(end.started, counted(end.problems, "problem")) for end in ended if end.problems]
     happened = tuple(broken), tuple(troubled), (*crashed, *problems)
     return LastNight(len(ended), *happened, is_journal_read, fault)

@@ -36,7 +36,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class OpenAttempt:
     """What came of opening the device as lull does, and closing it at once.
 
     Attributes:
@@ -85,14 +85,14 @@ class MixerState:
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
+class MixerPinFacts:
     """Where the config wants a control."""
 
     control: str
     level: MixerLevel
 
 
-class Reached(StrEnum):
+class BrokerAnswer(StrEnum):
     """How far a connection to the broker came."""
 
     UP = "up"
@@ -119,7 +119,7 @@ class BrokerState:
         problems: what the running speaker says is wrong.
     """
 
-    reached: Reached
+    reached: BrokerAnswer
     address: str
     reason: str = ""
     password_fault: str | None = None
@@ -151,7 +151,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UserAccount:
     """A user of this machine, with the ids and names of all his groups."""
 
     name: str
@@ -188,7 +188,7 @@ class PlaylistState:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StateDir:
     """The state directory.
 
     Attributes:
@@ -228,7 +228,7 @@ class Plans:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class JournalEvent:
     """Something that went wrong, and when."""
 
     at: datetime
@@ -249,9 +249,9 @@ class LastNight:
     """
 
     sessions: int = 0
-    broken_off: tuple[Happened, ...] = ()
-    troubled: tuple[Happened, ...] = ()
-    problems: tuple[Happened, ...] = ()
+    broken_off: tuple[JournalEvent, ...] = ()
+    troubled: tuple[JournalEvent, ...] = ()
+    problems: tuple[JournalEvent, ...] = ()
     is_journal_read: bool = True
     fault: str | None = None
 

@@ -5,33 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from player.cli.doctor.facts import Account, BrokerState, PasswordFile, Place, Plans, PlaylistState, Reached
+from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
 from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
 from player.core.units import counted
 
 LITTLE_BYTES: Final = 50 << 20
 """Memory and measurements of a large library take a few megabytes; a card that is nearly full fails elsewhere first."""
 _MENDS: Final = {
-    Reached.NO_NAME: "check mqtt.host; an address instead of a name also works where names do not",
-    Reached.REFUSED: "start the broker there (systemctl status mosquitto), or check mqtt.port",
-    Reached.SILENT: "check mqtt.host, the network, and a firewall in between",
-    Reached.TLS: "check mqtt.tls; the host must be called what the broker's certificate calls it",
-    Reached.LOGIN: "check mqtt.username and mqtt.password_file, and the broker's list of users",
-    Reached.OTHER: "see the broker's own log",
+    BrokerAnswer.NO_NAME: "check mqtt.host; an address instead of a name also works where names do not",
+    BrokerAnswer.REFUSED: "start the broker there (systemctl status mosquitto), or check mqtt.port",
+    BrokerAnswer.SILENT: "check mqtt.host, the network, and a firewall in between",
+    BrokerAnswer.TLS: "check mqtt.tls; the host must be called what the broker's certificate calls it",
+    BrokerAnswer.LOGIN: "check mqtt.username and mqtt.password_file, and the broker's list of users",
+    BrokerAnswer.OTHER: "see the broker's own log",
 }
 _WORDS: Final = {
-    Reached.NO_NAME: "its name has no address",
-    Reached.REFUSED: "nothing listens there",
-    Reached.SILENT: "no answer",
-    Reached.TLS: "TLS fails",
-    Reached.LOGIN: "the login is refused",
-    Reached.OTHER: "it does not work",
+    BrokerAnswer.NO_NAME: "its name has no address",
+    BrokerAnswer.REFUSED: "nothing listens there",
+    BrokerAnswer.SILENT: "no answer",
+    BrokerAnswer.TLS: "TLS fails",
+    BrokerAnswer.LOGIN: "the login is refused",
+    BrokerAnswer.OTHER: "it does not work",
 }
 
 
 def judge_broker(state: BrokerState) -> Finding:
     """Whether the broker lets this speaker in."""
-    if state.reached is not Reached.UP:
+    if state.reached is not BrokerAnswer.UP:
         said = f" ({state.reason})" if state.reason else ""
         return wrong("broker", f"{state.address}: {_WORDS[state.reached]}{said}", _MENDS[state.reached])
     if state.password_fault is not None:
@@ -43,7 +43,7 @@ def judge_broker(state: BrokerState) -> Finding:
 
 def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Iterator[Finding]:
     """Whether the daemon is on the broker, and what it complains of."""
-    if state.reached is not Reached.UP or state.password_fault is not None:
+    if state.reached is not BrokerAnswer.UP or state.password_fault is not None:
         return
     if state.availability != "online":
         if is_running:
@@ -106,7 +106,7 @@ def judge_plans(plans: Plans, path: str) -> Finding:
     )
 
 
-def judge_place(place: Place, account: str) -> Iterator[Finding]:
+def judge_place(place: StateDir, account: str) -> Iterator[Finding]:
     """Whether what is remembered can be written, and will be there tomorrow."""
     check = "state_dir"
     if place.fault is not None:
@@ -133,7 +133,7 @@ def judge_place(place: Place, account: str) -> Iterator[Finding]:
 
 
 def judge_rights(
-    account: Account | None, password: PasswordFile | None, *, is_service: bool, plays_to_card: bool
+    account: UserAccount | None, password: PasswordFile | None, *, is_service: bool, plays_to_card: bool
 ) -> Iterator[Finding]:
     """Whether the user that lull runs as gets at the sound card and the password, and nobody else at the latter."""
     check = "permissions"

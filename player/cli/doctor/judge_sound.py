@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from player.cli.doctor.facts import Card, Control, MixerState, Output, Pin, Trial
+from player.cli.doctor.facts import Card, Control, MixerPinFacts, MixerState, OpenAttempt, Output
 from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
 
 _STEP_DB: Final = 0.01
@@ -50,7 +50,7 @@ def holder_of(cards: Sequence[Card], device: str) -> Output | None:
     return None
 
 
-def judge_device(device: str, held: Output | None, trial: Trial | None, daemon_pid: int) -> Finding:
+def judge_device(device: str, held: Output | None, trial: OpenAttempt | None, daemon_pid: int) -> Finding:
     """Whether lull can play there, or does; ``trial`` is None where lull has it open, and only there."""
     if held is not None and held.holder is not None and held.holder.pid == daemon_pid:
         return right("sound device", f"{device} is open by lull itself: {held.params or 'its form cannot be read'}")
@@ -68,7 +68,7 @@ def judge_device(device: str, held: Output | None, trial: Trial | None, daemon_p
     return right("sound device", f"{device} plays {trial.granted}{_also(trial)}")
 
 
-def _also(trial: Trial) -> str:
+def _also(trial: OpenAttempt) -> str:
     parts = []
     if trial.formats:
         parts.append(f"takes {' '.join(trial.formats)}")
@@ -81,7 +81,7 @@ def _also(trial: Trial) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def judge_mixer(state: MixerState, pin: Pin | None) -> Iterator[Finding]:
+def judge_mixer(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Finding]:
     """Where the controls stand, and whether the pinned one keeps to its pin."""
     if pin is not None:
         yield _judge_pin(state, pin)
@@ -95,7 +95,7 @@ def judge_mixer(state: MixerState, pin: Pin | None) -> Iterator[Finding]:
         yield right("mixer", f"{shortened(others)}; audio.mixer would keep one where it belongs")
 
 
-def _judge_silent(state: MixerState, pin: Pin | None) -> Iterator[Finding]:
+def _judge_silent(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Finding]:
     """Controls that let nothing through; those that the sound need not go through can wait.
 
     The microphone and the beeper of an ordinary sound card are muted, and so is the speaker beside its headphones.
@@ -125,7 +125,7 @@ def _raise(state: MixerState, control: Control) -> str:
     return f"amixer{where} sset '{control.name}' 70% unmute"
 
 
-def _judge_pin(state: MixerState, pin: Pin) -> Finding:
+def _judge_pin(state: MixerState, pin: MixerPinFacts) -> Finding:
     if state.fault is not None:
         return wrong("mixer", f"{state.mixer} cannot be opened: {state.fault}", "take audio.mixer out, or see `amixer`")
     found = next((control for control in state.controls if control.name == pin.control), None)
@@ -146,7 +146,7 @@ def _judge_pin(state: MixerState, pin: Pin) -> Finding:
     return right("mixer", f"{found.name} stands at {_stands(found)}, pinned at {pin.level}")
 
 
-def _is_above(control: Control, pin: Pin) -> bool | None:
+def _is_above(control: Control, pin: MixerPinFacts) -> bool | None:
     """Whether it stands above the pin; None where they cannot be compared."""
     if pin.level.is_db:
         return None if control.level_db is None else control.level_db > pin.level.value + _STEP_DB

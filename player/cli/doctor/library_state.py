@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from player.cli.doctor.facts import Account, PlaylistState
+from player.cli.doctor.facts import PlaylistState, UserAccount
 from player.cli.doctor.probes.access import READ, barrier
 from player.core.errors import StoreError
 from player.core.events import Track
-from player.core.measurement import Finding
+from player.core.measurement import MeasureResult
 from player.core.settings.session import Playlist
 from player.library.file_id import mark_of
 from player.library.files import FileLibrary
@@ -17,7 +17,7 @@ from player.session.memory.memory import Memory
 from player.storage.measurements_db import StoreReader
 
 
-def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Account | None) -> PlaylistState:
+def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: UserAccount | None) -> PlaylistState:
     """The playlist as the library finds it now, seen with the eyes of the service's user."""
     read = FileLibrary().read(playlist)
     tracks = list(dict.fromkeys((*read.opening, *read.tracks)))
@@ -42,7 +42,7 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Acc
     )
 
 
-def _measured(files: list[Track], state_dir: Path) -> tuple[dict[str, Finding | None], bool]:
+def _measured(files: list[Track], state_dir: Path) -> tuple[dict[str, MeasureResult | None], bool]:
     """What is known of each file, and whether that can be told; without a store nothing is."""
     try:
         store = StoreReader(state_dir)
@@ -57,14 +57,14 @@ def _measured(files: list[Track], state_dir: Path) -> tuple[dict[str, Finding | 
         store.close()
 
 
-def _find(store: StoreReader, uri: str) -> Finding | None:
+def _find(store: StoreReader, uri: str) -> MeasureResult | None:
     try:
         return store.find(mark_of(uri))
     except OSError as fault:
-        return Finding(None, fault.strerror or "cannot be read")
+        return MeasureResult(None, fault.strerror or "cannot be read")
 
 
-def _closed(files: Iterable[Track], account: Account) -> Iterator[str]:
+def _closed(files: Iterable[Track], account: UserAccount) -> Iterator[str]:
     """Files that the service's user may not read; a folder is named once."""
     told: set[str] = set()
     for track in files:

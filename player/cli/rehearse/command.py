@@ -77,7 +77,7 @@ def _duration(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RehearsalPlan:
     """What is rehearsed: settings, how it starts, how long it may take at most, and where measurements are kept."""
 
     settings: Settings
@@ -129,7 +129,7 @@ def _check_files(args: argparse.Namespace) -> None:
         check_picture(args.picture)
 
 
-def make_plan(args: argparse.Namespace) -> Plan:
+def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     """Read the arguments; raises LullError that names what is wrong."""
     settings, state_dir = _settings(args)
     entry = _entry(settings, args.entry)
@@ -145,7 +145,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
         start = Play(args.playlist, args.volume, timer)
     asked = start.timer or settings.timer
     expected_s = asked.duration_s
-    return Plan(replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir)
+    return RehearsalPlan(replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir)
 
 
 def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
@@ -200,7 +200,7 @@ class Report:
         return {"tracks": self.tracks, "problems": self.problems, "events": self.events}
 
 
-def render(plan: Plan, out: Path, listeners: tuple[Report, Examination], progress: Progress) -> float:
+def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination], progress: Progress) -> float:
     """Play the plan into a file while it is examined; returns the seconds rendered."""
     from player.app.offline import VirtualClock
 
@@ -226,17 +226,17 @@ def render(plan: Plan, out: Path, listeners: tuple[Report, Examination], progres
 
 
 def _build(
-    plan: Plan, out: Path, listeners: tuple[Report, Examination], clock: VirtualClock
+    plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination], clock: VirtualClock
 ) -> tuple[Rehearsal, Engine]:
     from player.analysis.ebur128 import HopMeter
     from player.app.offline import Rehearsal
     from player.audio.decoder.vlc_decoder import VlcDecoder
     from player.audio.engine import Engine, EngineSettings
     from player.audio.sinks.wav import WavSink
-    from player.session.controller import Session
+    from player.session.controller import Controller
 
     settings = plan.settings
-    session = Session(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
+    session = Controller(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
     report, examination = listeners
     sink = examination.sink(WavSink(out, clock, buffer_s=0.0))
     rehearsal = Rehearsal(settings, session, MeasuredLibrary(plan.state_dir), clock, report.hear)

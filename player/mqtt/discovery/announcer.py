@@ -20,7 +20,7 @@ from typing import Final
 from player.core.commands import SetVolume
 from player.core.events import Snapshot
 from player.mqtt.discovery import media_player as media
-from player.mqtt.discovery.entities import Shown
+from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
 from player.mqtt.topics import ONLINE, Incoming
 
@@ -42,7 +42,7 @@ class Publication:
     payload: bytes
 
 
-class Homes:
+class Announcer:
     """The announcements of one speaker at one broker.
 
     Args:
@@ -56,7 +56,7 @@ class Homes:
         self._known: dict[str, bytes] = {}
         self._old_roots: set[str] = set()
         self._neighbours: dict[str, bytes] = {}
-        self._shown: Shown | None = None
+        self._shown: EntityOptions | None = None
         self._wanted: dict[str, bytes] = {}
         self._due_s: float | None = None
         self._told_s = -math.inf
@@ -72,7 +72,7 @@ class Homes:
         neighbours = f"{speaker.topics.prefix}/+/availability"
         return (*speaker.filters, speaker.settings.birth, neighbours, *player)
 
-    def inherit(self, earlier: Homes) -> None:
+    def inherit(self, earlier: Announcer) -> None:
         """Take over what an earlier config left at this broker under topics that are not looked at any more."""
         if earlier._speaker.topics.root != self._speaker.topics.root:
             self._old_roots.add(earlier._speaker.topics.root)
@@ -126,7 +126,7 @@ class Homes:
     def announce(self, snapshot: Snapshot, boot_s: float) -> tuple[Publication, ...]:
         """What is to be published now; the whole state belongs behind it where it is not empty."""
         self._volume_max = snapshot.volume_max
-        shown = Shown(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries))
+        shown = EntityOptions(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries))
         if shown != self._shown:
             self._shown = shown
             self._wanted = announcement(self._speaker, shown)

@@ -38,7 +38,7 @@ _LONGEST_STATE: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class EntityOptions:
     """What entities depend on beside the topics.
 
     Attributes:
@@ -51,7 +51,7 @@ class Shown:
     entries: tuple[str, ...]
 
 
-def entities(topics: Topics, shown: Shown) -> dict[str, Fields]:
+def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
     """Every entity by its key; ``p`` is its platform."""
     return {
         **_levels(topics, shown),
@@ -62,7 +62,7 @@ def entities(topics: Topics, shown: Shown) -> dict[str, Fields]:
     }
 
 
-def _levels(topics: Topics, shown: Shown) -> dict[str, Fields]:
+def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
     """What is set to a value."""
     minutes = {"p": "number", "min": 0, "mode": "box", "unit_of_meas": "min", "ent_cat": "config"}
     timer = "[1, (value_json.timer.set / 60) | round | int] | max if value_json.timer.set else "

@@ -15,7 +15,7 @@ from typing import Any, Final
 from player import __version__
 from player.core.settings.discovery import DEFAULT_PREFIX, DiscoveryMode, DiscoverySettings, Identity
 from player.mqtt.discovery import media_player as media
-from player.mqtt.discovery.entities import Fields, Shown, entities, slug
+from player.mqtt.discovery.entities import EntityOptions, Fields, entities, slug
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import OFFLINE, ONLINE, Topics
 
@@ -70,7 +70,7 @@ class Speaker:
         return topic.startswith(f"{self.settings.prefix}/") and len(levels) == 4 and levels[1::2] == [self.id, "config"]
 
 
-def announcement(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
+def announcement(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:
     """Everything that is to stand at the broker about this speaker, by topic; nothing where it is switched off."""
     settings = speaker.settings
     if settings.mode is DiscoveryMode.OFF:
@@ -106,12 +106,12 @@ def root_of(payload: bytes) -> str | None:
     return topic.removesuffix("/availability") if isinstance(topic, str) and topic.endswith("/availability") else None
 
 
-def _device(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
+def _device(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:
     components = {key: _with_ids(speaker, key, fields) for key, fields in entities(speaker.topics, shown).items()}
     return {speaker.device_topic: _encode({**_common(speaker), "cmps": components})}
 
 
-def _components(speaker: Speaker, shown: Shown) -> dict[str, bytes]:
+def _components(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:
     common = _common(speaker)
     return {
         f"{speaker.settings.prefix}/{fields['p']}/{speaker.id}/{key}/config": _encode(

@@ -51,7 +51,7 @@ class Verdict:
     why: str
 
 
-class Watch:
+class ConditionWatch:
     """One trigger at work."""
 
     def __init__(self, trigger: Trigger) -> None:

@@ -24,8 +24,8 @@ from player.core.units import format_duration
 from player.mqtt.payload_values import quoted
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.filters import matches
-from player.mqtt.triggers.mailbox import Break, Knock, Mailbox
-from player.mqtt.triggers.rule_engine import Desk, Ruled
+from player.mqtt.triggers.mailbox import Mailbox, MailboxFilled, Overflow
+from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
 from player.mqtt.triggers.rules import DayPart, Trigger, TriggerSettings
 
 news = logging.getLogger("lull")
@@ -47,7 +47,7 @@ Arrival: TypeAlias = Incoming | LinkUp | LinkDown
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SpeakerStatus:
     """What the speaker does at the moment, and the person's level: of this session, or for the next one."""
 
     state: State
@@ -59,7 +59,7 @@ def would_start(command: Command, state: State) -> bool:
     return state in _SOUNDLESS.get(type(command), frozenset())
 
 
-def would_be_louder(command: Command, standing: Standing) -> bool:
+def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
     """Whether the command makes what sounds louder, or what sounds next.
 
     In the final fade that is whatever takes the fade back, for it brings the person's level up again: a timer, its
@@ -78,7 +78,7 @@ def would_be_louder(command: Command, standing: Standing) -> bool:
             return False
 
 
-def quiet_refusal(command: Command, standing: Standing, quiet_hours: DayPart | None, now: Now) -> str | None:
+def quiet_refusal(command: Command, standing: SpeakerStatus, quiet_hours: DayPart | None, now: Now) -> str | None:
     """Why a trigger may not ask for this at this time of day; None where it may.
 
     While the clock is not set, any time may be a quiet one.
@@ -92,7 +92,7 @@ def quiet_refusal(command: Command, standing: Standing, quiet_hours: DayPart | N
     return rule if quiet_hours.has(now.wall.time()) else None
 
 
-class Restraint:
+class StartLimiter:
     """Counts how often one trigger asks for sound to begin."""
 
     def __init__(self) -> None:
@@ -112,18 +112,18 @@ class Restraint:
         return f"it asked for sound more than {STARTS} times within {format_duration(PER_S)}; {rests}", True
 
 
-class Triggered:
+class TriggerGate:
     """The triggers of a running daemon.
 
     Args:
-        deliver: the inbox of the main thread; takes what is not for triggers, and a `Knock` for what is.
+        deliver: the inbox of the main thread; takes what is not for triggers, and a `MailboxFilled` for what is.
     """
 
-    def __init__(self, settings: TriggerSettings, deliver: Callable[[Arrival | Knock], None]) -> None:
+    def __init__(self, settings: TriggerSettings, deliver: Callable[[Arrival | MailboxFilled], None]) -> None:
         self._deliver = deliver
         self._mailbox = Mailbox()
-        self._desk = Desk()
-        self._restraints: dict[Trigger, Restraint] = {}
+        self._desk = RuleEngine()
+        self._restraints: dict[Trigger, StartLimiter] = {}
         self._told_s: dict[Trigger, float] = {}
         self._given_up = 0
         self._listen: Callable[[tuple[str, ...]], None] = lambda _filters: None
@@ -141,7 +141,7 @@ class Triggered:
         self._filters = self._desk.filters
         self._listen(self._filters)
         before = self._restraints
-        self._restraints = {rule: before.get(rule) or Restraint() for rule in settings.rules if rule.can_start}
+        self._restraints = {rule: before.get(rule) or StartLimiter() for rule in settings.rules if rule.can_start}
         self._told_s = {rule: at_s for rule, at_s in self._told_s.items() if rule in settings.rules}
 
     def deliver(self, arrival: Arrival) -> None:
@@ -149,7 +149,7 @@ class Triggered:
         if isinstance(arrival, Incoming) and self.overhear(arrival):
             return
         if isinstance(arrival, LinkUp | LinkDown):
-            self._lay_in(Break())
+            self._lay_in(Overflow())
         self._deliver(arrival)
 
     def overhear(self, incoming: Incoming) -> bool:
@@ -159,22 +159,22 @@ class Triggered:
             self._lay_in(incoming)
         return is_ours
 
-    def _lay_in(self, item: Incoming | Break) -> None:
+    def _lay_in(self, item: Incoming | Overflow) -> None:
         if self._mailbox.put(item):
-            self._deliver(Knock())
+            self._deliver(MailboxFilled())
 
     def wait_s(self, now_s: float) -> float:
         """How long no ``for`` ends; infinite while none runs."""
         return self._desk.wait_s(now_s)
 
-    def take(self, now: Now, standing: Callable[[], Standing]) -> Iterator[Request | News]:
+    def take(self, now: Now, standing: Callable[[], SpeakerStatus]) -> Iterator[Request | News]:
         """What the triggers ask for now.
 
         Carry each request out before the next one is asked for, because that depends on ``standing``. A refusal is
         news; one that is repeated is not.
         """
         for item in self._mailbox.take():
-            if isinstance(item, Break):
+            if isinstance(item, Overflow):
                 self._desk.lose_touch()
                 continue
             for ruled in self._desk.take(item, now):
@@ -183,7 +183,7 @@ class Triggered:
             yield from self._judge(ruled, now, standing(), ruled.verdict.why)
         self._tell_given_up()
 
-    def _judge(self, ruled: Ruled, now: Now, standing: Standing, reason: str) -> Iterator[Request | News]:
+    def _judge(self, ruled: RuleOutcome, now: Now, standing: SpeakerStatus, reason: str) -> Iterator[Request | News]:
         trigger = ruled.trigger
         if not ruled.fires:
             log.debug("%s: %s", trigger.origin, ruled.verdict.why)
@@ -200,7 +200,7 @@ class Triggered:
             text = f"{trigger.origin} ({ruled.topic}) may not {trigger.asks}: {refusal}"
             yield News("command_rejected", text, {"reason": text, "origin": trigger.origin})
 
-    def _refusal(self, trigger: Trigger, now: Now, standing: Standing) -> tuple[str | None, bool]:
+    def _refusal(self, trigger: Trigger, now: Now, standing: SpeakerStatus) -> tuple[str | None, bool]:
         """Why it may not be asked for, or None; and whether that is worth telling."""
         is_start = would_start(trigger.command, standing.state)
         if is_start:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from player.core.clock import Now
 from player.mqtt.topics import Incoming
-from player.mqtt.triggers.conditions import Ruling, Verdict, Watch
+from player.mqtt.triggers.conditions import ConditionWatch, Ruling, Verdict
 from player.mqtt.triggers.filters import fewest, matches
 from player.mqtt.triggers.rules import Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class Ruled:
+class RuleOutcome:
     """What one trigger made of one message, or of the end of its ``for``; ``topic`` is that of its last message."""
 
     trigger: Trigger
@@ -27,18 +27,18 @@ class Ruled:
         return self.verdict.ruling is Ruling.FIRES
 
 
-class Desk:
+class RuleEngine:
     """Gives each message to the triggers that it is for."""
 
     def __init__(self, rules: tuple[Trigger, ...] = ()) -> None:
-        self.watches: tuple[Watch, ...] = ()
+        self.watches: tuple[ConditionWatch, ...] = ()
         self._topics: dict[Trigger, str] = {}
         self.change(rules)
 
     def change(self, rules: tuple[Trigger, ...]) -> None:
         """Other rules; one that is there as before goes on with what it remembers."""
         before = {watch.trigger: watch for watch in self.watches}
-        self.watches = tuple(before.get(rule) or Watch(rule) for rule in rules)
+        self.watches = tuple(before.get(rule) or ConditionWatch(rule) for rule in rules)
         self._topics = {rule: topic for rule, topic in self._topics.items() if rule in rules}
 
     @property
@@ -46,19 +46,19 @@ class Desk:
         """What has to be subscribed."""
         return fewest(watch.trigger.topic for watch in self.watches)
 
-    def take(self, incoming: Incoming, now: Now) -> Iterator[Ruled]:
+    def take(self, incoming: Incoming, now: Now) -> Iterator[RuleOutcome]:
         """What each trigger on that topic makes of a message."""
         for watch in self.watches:
             if matches(watch.trigger.topic, incoming.topic):
                 self._topics[watch.trigger] = incoming.topic
-                yield Ruled(watch.trigger, watch.take(incoming, now), incoming.topic)
+                yield RuleOutcome(watch.trigger, watch.take(incoming, now), incoming.topic)
 
-    def fall_due(self, now: Now) -> Iterator[Ruled]:
+    def fall_due(self, now: Now) -> Iterator[RuleOutcome]:
         """Each trigger whose ``for`` is over."""
         for watch in self.watches:
             if watch.due_s <= now.boot_s:
                 topic = self._topics.get(watch.trigger, watch.trigger.topic)
-                yield Ruled(watch.trigger, watch.fall_due(now), topic)
+                yield RuleOutcome(watch.trigger, watch.fall_due(now), topic)
 
     def wait_s(self, now_s: float) -> float:
         """How long no trigger falls due; infinite while none is waited for."""

@@ -60,7 +60,7 @@ class Ban:
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class CrashRecord:
     """How often the daemon died of a track; ``key`` as in `Ban`: another content is innocent.
 
     ``place_s`` is where it died in the middle of the track, which is held against the track only when it happens there
@@ -80,7 +80,7 @@ class Death:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedStart:
     """Another time for an entry, and what the config said when it was chosen."""
 
     at: time
@@ -88,7 +88,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchList:
     """Files whose content the library should know: by their names, and by contents that may turn up elsewhere."""
 
     uris: frozenset[str] = frozenset()
@@ -114,9 +114,9 @@ class Memory:
     skipped: date | None = None
     off: set[str] = field(default_factory=set)
     nights: set[date] = field(default_factory=set)
-    times: dict[str, Moved] = field(default_factory=dict)
+    times: dict[str, MovedStart] = field(default_factory=dict)
     once: Entry | None = None
-    deaths: dict[str, Death] = field(default_factory=dict)
+    deaths: dict[str, CrashRecord] = field(default_factory=dict)
     changed_at: datetime | None = None
 
     def planned(self, settings: Settings, *, is_enabled: bool) -> tuple[Entry, ...]:
@@ -152,7 +152,7 @@ class Memory:
         return [track for track in tracks if not (track.uri in self.bans or track.key in keys)]
 
     @property
-    def set_aside(self) -> list[Death]:
+    def set_aside(self) -> list[CrashRecord]:
         """What is left out because the daemon died of it more than once, the latest one last."""
         return [death for death in self.deaths.values() if death.is_fatal]
 
@@ -162,14 +162,14 @@ class Memory:
         return death is not None and death.is_fatal
 
     @property
-    def watched(self) -> Watched:
+    def watched(self) -> WatchList:
         """What the library should look at more closely than others."""
         keys = frozenset(ban.key for ban in self.bans.values() if ban.key is not None)
-        return Watched(frozenset(self.bans) | frozenset(self.deaths), keys)
+        return WatchList(frozenset(self.bans) | frozenset(self.deaths), keys)
 
-    def died_of(self, uri: str, place_s: float | None, wall: datetime) -> Death:
+    def died_of(self, uri: str, place_s: float | None, wall: datetime) -> CrashRecord:
         """The daemon died while that track was opened (None), or peacefully played, at about that place."""
-        known = self.deaths.pop(uri, Death(uri))
+        known = self.deaths.pop(uri, CrashRecord(uri))
         if place_s is None:
             count, place_s = known.count + 1, known.place_s
         elif known.place_s is not None and abs(place_s - known.place_s) <= SAME_PLACE_S:

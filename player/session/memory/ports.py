@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from player.session.memory.records import Batch, Recalled
+from player.session.memory.records import Batch, RecalledMemory
 
 
 class MemoryStore(Protocol):
     """What survives a crash and a power cut, in a file. One thread at a time."""
 
-    def recall(self) -> Recalled:
+    def recall(self) -> RecalledMemory:
         """All that was written. Called once, at the start.
 
         A record of a session is handed out only if it could be counted first: ``tries`` in the answer includes this
@@ -30,10 +30,10 @@ class MemoryStore(Protocol):
         ...
 
 
-class Diary(Protocol):
+class MemoryWriter(Protocol):
     """A memory store that nobody waits for. Main thread."""
 
-    def recall(self) -> Recalled:
+    def recall(self) -> RecalledMemory:
         """All that was written, or nothing where it cannot be read; then with a fault that says so."""
         ...
 

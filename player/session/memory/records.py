@@ -1,8 +1,9 @@
 """What is written down, so that a restart, a crash or a power cut forgets nothing that matters. Frozen; pure.
 
-Two kinds. *Documents* are small values, one for each field of `Kept`; a new one replaces the old one. *Entries* of the
-log are added and never changed: what was heard, which is also all that the rotation remembers (it hears the log again
-after a restart), and how sessions ended. What changed together is written together (`Batch`), or not at all.
+Two kinds. *Documents* are small values, one for each field of `Documents`; a new one replaces the old one. *Entries*
+of the log are added and never changed: what was heard, which is also all that the rotation remembers (it hears the
+log again after a restart), and how sessions ended. What changed together is written together (`Batch`), or not at
+all.
 
 A document that cannot be read is left out with a warning, and the others hold: a ban must not be lost because the
 record of a session was written by another version.
@@ -19,12 +20,12 @@ from typing import Final, get_type_hints
 from player.core.clock import moved
 from player.core.settings.session import Entry, TimerMode, TimerSetting
 from player.session.memory.json_codec import as_text, from_text
-from player.session.memory.memory import Ban, Death, Memory, Moved
+from player.session.memory.memory import Ban, CrashRecord, Memory, MovedStart
 from player.session.schedule.planner import Made
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SessionRecord:
     """The session that runs, as it can be brought back.
 
     Attributes:
@@ -66,10 +67,10 @@ class Record:
         return self.position_s - self.sounded_s
 
     @property
-    def ended(self) -> Ended:
+    def ended(self) -> EndedSession:
         """The part of the session before it was broken off, for the log."""
         started = moved(self.wall, -self.age_s)
-        return Ended(started, self.why, self.playlist, round(self.age_s / 60, 1), "interrupted")
+        return EndedSession(started, self.why, self.playlist, round(self.age_s / 60, 1), "interrupted")
 
     @property
     def ends_boot_s(self) -> float | None:
@@ -94,26 +95,26 @@ class Switches:
     is_enabled: bool = True
     off: frozenset[str] = frozenset()
     skipped: date | None = None
-    times: tuple[tuple[str, Moved], ...] = ()
+    times: tuple[tuple[str, MovedStart], ...] = ()
     once: Entry | None = None
     made: tuple[Made, ...] = ()
     changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Documents:
     """All documents.
 
     Attributes:
-        tries: how often the record has been taken up after a death; the store counts, see `player.ports.MemoryStore`.
+        tries: how often the record has been taken up after a death; the store counts, see `player.session.memory.ports.MemoryStore`.
     """
 
-    record: Record | None = None
+    record: SessionRecord | None = None
     tries: int = 0
     choices: Choices = Choices()
     switches: Switches = Switches()
     bans: tuple[Ban, ...] = ()
-    deaths: tuple[Death, ...] = ()
+    deaths: tuple[CrashRecord, ...] = ()
     nights: frozenset[date] = frozenset()
 
     def recall(self, memory: Memory) -> None:
@@ -130,10 +131,10 @@ class Kept:
 
 RECORD: Final = "record"
 TRIES: Final = "tries"
-NAMES: Final = tuple(field.name for field in fields(Kept))
+NAMES: Final = tuple(field.name for field in fields(Documents))
 
 
-class How(StrEnum):
+class HeardHow(StrEnum):
     """How a track came to be heard."""
 
     OPENED = "opened"
@@ -144,18 +145,18 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardEntry:
     """One entry of the log: a track began to sound, or was skipped."""
 
     at: datetime
     playlist: str
     uri: str
     title: str
-    how: How
+    how: HeardHow
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedSession:
     """One entry of the log: a session is over; ``problems`` were told in it."""
 
     started: datetime
@@ -171,12 +172,12 @@ class Batch:
     """What is written together: documents as JSON texts by name, and entries of the log."""
 
     documents: Mapping[str, str]
-    heard: tuple[Heard, ...] = ()
-    ended: tuple[Ended, ...] = ()
+    heard: tuple[HeardEntry, ...] = ()
+    ended: tuple[EndedSession, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class RecalledMemory:
     """What was found at the start.
 
     Attributes:
@@ -187,14 +188,14 @@ class Recalled:
         has_crashed: the daemon died by a fault of its own, and not because somebody killed it or pulled the plug.
     """
 
-    kept: Kept = Kept()
-    heard: tuple[Heard, ...] = ()
+    kept: Documents = Documents()
+    heard: tuple[HeardEntry, ...] = ()
     boot: str = ""
     faults: tuple[str, ...] = ()
     has_crashed: bool = False
 
 
-def texts(kept: Kept, before: Kept | None = None) -> dict[str, str]:
+def texts(kept: Documents, before: Documents | None = None) -> dict[str, str]:
     """The documents as JSON texts, or only those that differ from what was before."""
     return {
         name: as_text(getattr(kept, name))
@@ -203,9 +204,9 @@ def texts(kept: Kept, before: Kept | None = None) -> dict[str, str]:
     }
 
 
-def read_texts(found: Mapping[str, str]) -> tuple[Kept, tuple[str, ...]]:
+def read_texts(found: Mapping[str, str]) -> tuple[Documents, tuple[str, ...]]:
     """What `texts` made; a document that cannot be read is left out and told."""
-    hints = get_type_hints(Kept)
+    hints = get_type_hints(Documents)
     values, faults = {}, []
     for name in NAMES:
         if name not in found:
@@ -214,4 +215,4 @@ def read_texts(found: Mapping[str, str]) -> tuple[Kept, tuple[str, ...]]:
             values[name] = from_text(hints[name], found[name], name)
         except (ValueError, TypeError, OverflowError) as fault:
             faults.append(f"what was remembered as {name!r} cannot be read and is left out: {fault}")
-    return Kept(**values), tuple(faults)
+    return Documents(**values), tuple(faults)

@@ -19,7 +19,7 @@ from typing import Final
 from player.core.events import Track
 from player.core.settings.session import Order
 from player.session.memory.memory import Memory
-from player.session.memory.records import Heard, How
+from player.session.memory.records import HeardEntry, HeardHow
 
 SET_ASIDE_PLAYS: Final = 50
 """A track that failed is left out until so many others have been heard."""
@@ -55,19 +55,19 @@ class Rotation:
     """
 
     def __init__(self, memory: Memory) -> None:
-        self.news: list[tuple[str, str, How]] = []
+        self.news: list[tuple[str, str, HeardHow]] = []
         self._memory_of_all = memory
         self._plays = 0
         self._heard_at: dict[str, int] = {}
         self._set_aside_until: dict[str, int] = {}
         self._memories: dict[str, _Memory] = {}
 
-    def recall(self, log: Iterable[Heard]) -> None:
+    def recall(self, log: Iterable[HeardEntry]) -> None:
         """Hear what was heard before a restart, oldest first."""
         for heard in log:
-            if heard.how is How.OPENED:
+            if heard.how is HeardHow.OPENED:
                 self.begin(heard.playlist)
-            if heard.how is How.SKIPPED:
+            if heard.how is HeardHow.SKIPPED:
                 self.mark_skipped(heard.playlist, heard.uri)
             else:
                 self.mark_played(heard.playlist, heard.uri)
@@ -130,7 +130,7 @@ class Rotation:
         """A track is heard; telling it again of the same one (after a seek) changes nothing that matters."""
         memory = self._memory(playlist)
         if uri != memory.last or uri not in memory.session:
-            self.news.append((playlist, uri, How.PLAYED if memory.session else How.OPENED))
+            self.news.append((playlist, uri, HeardHow.PLAYED if memory.session else HeardHow.OPENED))
         self._mark(memory, uri)
 
     def mark_skipped(self, playlist: str, uri: str) -> None:
@@ -139,7 +139,7 @@ class Rotation:
         if uri != memory.last or uri not in memory.session:
             self._mark(memory, uri)  # skipped before it sounded
         self._heard_at[uri] = self._plays + len(self._heard_at) // 2
-        self.news.append((playlist, uri, How.SKIPPED))
+        self.news.append((playlist, uri, HeardHow.SKIPPED))
 
     def _mark(self, memory: _Memory, uri: str) -> None:
         self._plays += 1

@@ -23,11 +23,21 @@ from player.core.clock import Now
 from player.core.settings.session import TimerMode
 from player.core.states import State
 from player.core.token_bucket import Bucket
-from player.session.memory.records import NAMES, RECORD, Batch, Ended, Heard, Kept, Record, Switches, texts
+from player.session.memory.records import (
+    NAMES,
+    RECORD,
+    Batch,
+    Documents,
+    EndedSession,
+    HeardEntry,
+    SessionRecord,
+    Switches,
+    texts,
+)
 from player.session.memory.rotation import Rotation
 from player.session.outcome import Outcome
 from player.session.schedule.planner import Planner
-from player.session.session import Run
+from player.session.session import Session
 from player.session.state import Keeper
 
 SOON_S: Final = 5.0
@@ -39,14 +49,14 @@ MOST_ENTRIES: Final = 1000
 _AT_ONCE: Final = frozenset({"bans", "deaths", "tries"})
 
 
-def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now, before: Kept) -> Kept:
+def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now, before: Documents) -> Documents:
     """All documents as they are now; what is as it was ``before`` is the very same object, and quickly compared."""
     memory = keeper.memory
     record = keeper.interrupted if keeper.run is None else _record(keeper.run, keeper.boot, now)
     bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
     nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
     choices = before.choices if keeper.choices == before.choices else keeper.choices
-    return Kept(record, tries, choices, _switches(keeper, planner, before.switches), bans, deaths, nights)
+    return Documents(record, tries, choices, _switches(keeper, planner, before.switches), bans, deaths, nights)
 
 
 def _switches(keeper: Keeper, planner: Planner, before: Switches) -> Switches:
@@ -66,13 +76,13 @@ def _switches(keeper: Keeper, planner: Planner, before: Switches) -> Switches:
     )
 
 
-def _record(run: Run, boot: str, now: Now) -> Record | None:
+def _record(run: Session, boot: str, now: Now) -> SessionRecord | None:
     """The session as it can be brought back; None while a person wants silence."""
     if run.state not in {State.PLAYING, State.FADING_OUT}:
         return None
     programme, timer = run.programme, run.ending.timer
     playing, following = programme.current, programme.following
-    return Record(
+    return SessionRecord(
         why=run.why,
         playlist=programme.playlist.name,
         volume=run.volume,
@@ -93,23 +103,23 @@ def _record(run: Run, boot: str, now: Now) -> Record | None:
     )
 
 
-class Notebook:
+class WritePolicy:
     """Compares what is with what was written, and decides when to write.
 
     Args:
         written: what the store holds.
     """
 
-    def __init__(self, written: Kept) -> None:
+    def __init__(self, written: Documents) -> None:
         self._written = written
         self._wrote_s = float("-inf")
         self._is_pending = False
         self._room = Bucket(BUCKET, 1.0 / SIGN_OF_LIFE_S)
-        self._heard: list[Heard] = []
-        self._ended: list[Ended] = []
+        self._heard: list[HeardEntry] = []
+        self._ended: list[EndedSession] = []
 
     @property
-    def written(self) -> Kept:
+    def written(self) -> Documents:
         """What the store holds."""
         return self._written
 
@@ -123,13 +133,13 @@ class Notebook:
         rotation: Rotation = keeper.rotation
         if rotation.news:
             titles = {uri: track.title for uri, track in keeper.tracks.items()}
-            self._heard += [Heard(wall, name, uri, titles.get(uri, uri), how) for name, uri, how in rotation.news]
+            self._heard += [HeardEntry(wall, name, uri, titles.get(uri, uri), how) for name, uri, how in rotation.news]
             del self._heard[:-MOST_ENTRIES]
             rotation.news.clear()
         self._ended += keeper.ended
         keeper.ended.clear()
 
-    def write_what_is_due(self, kept: Kept, now_s: float, out: Outcome) -> None:
+    def write_what_is_due(self, kept: Documents, now_s: float, out: Outcome) -> None:
         """Add a batch where it is time for one."""
         is_calm = now_s - self._wrote_s >= SOON_S
         changed = _changed(self._written, kept)
@@ -143,18 +153,18 @@ class Notebook:
         ):
             self._write(kept, now_s, out)
 
-    def write_all(self, kept: Kept, now_s: float, out: Outcome) -> None:
+    def write_all(self, kept: Documents, now_s: float, out: Outcome) -> None:
         """The last words."""
         if self._heard or self._ended or kept != self._written:
             self._write(kept, now_s, out)
 
-    def _is_soon(self, changed: set[str], record: Record | None) -> bool:
+    def _is_soon(self, changed: set[str], record: SessionRecord | None) -> bool:
         if changed - {RECORD}:
             return True
         old = self._written.record
         return old is not None and record is not None and _is_another_wish(old, record)
 
-    def _is_wanted(self, record: Record | None, now_s: float) -> bool:
+    def _is_wanted(self, record: SessionRecord | None, now_s: float) -> bool:
         if self._heard:
             return True
         old = self._written.record
@@ -163,24 +173,24 @@ class Notebook:
         is_other = (old.track, old.following, old.volume) != (record.track, record.following, record.volume)
         return is_other or now_s - self._wrote_s >= SIGN_OF_LIFE_S
 
-    def _write(self, kept: Kept, now_s: float, out: Outcome) -> None:
+    def _write(self, kept: Documents, now_s: float, out: Outcome) -> None:
         out.writes.append(Batch(texts(kept, self._written), tuple(self._heard), tuple(self._ended)))
         self._written, self._wrote_s = kept, now_s
         self._heard, self._ended = [], []
 
 
-def _changed(old: Kept, new: Kept) -> set[str]:
+def _changed(old: Documents, new: Documents) -> set[str]:
     """The names of the documents that differ."""
     pairs = ((name, getattr(old, name), getattr(new, name)) for name in NAMES)
     return {name for name, before, now in pairs if before is not now and before != now}
 
 
-def _standing(record: Record | None) -> bool | None:
+def _standing(record: SessionRecord | None) -> bool | None:
     """Whether there is a session that could be brought back, and whether it is waiting for that."""
     return None if record is None else record.is_waiting
 
 
-def _is_another_wish(old: Record, new: Record) -> bool:
+def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
     """Whether a person has asked for something else since."""
     if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s) != (
         new.why, new.playlist, new.timer, new.mode, new.fade_out_s,

@@ -30,7 +30,7 @@ def rests_at(planned: datetime, rests: RestNights | None) -> bool:
     return is_rest(night_of(planned), rests)
 
 
-class RestTeller:
+class RestNightNotice:
     """Says the evening before that a rest night is coming, once for each."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from player.cli.doctor.facts import Account, PasswordFile, Place
+from player.cli.doctor.facts import PasswordFile, StateDir, UserAccount
 
 READ: Final = 4
 WRITE: Final = 2
@@ -23,7 +23,7 @@ _ROOT: Final = 0
 _FORGETFUL: Final = frozenset({"tmpfs", "ramfs"})
 
 
-def account_of(name: str | None, more_groups: Iterable[str] = ()) -> Account | None:
+def account_of(name: str | None, more_groups: Iterable[str] = ()) -> UserAccount | None:
     """A user by name, or the one that asks; None where there is no such user."""
     try:
         known = pwd.getpwuid(os.geteuid()) if name is None else pwd.getpwnam(name)
@@ -37,7 +37,7 @@ def account_of(name: str | None, more_groups: Iterable[str] = ()) -> Account | N
             gids.add(grp.getgrnam(group).gr_gid)
         except KeyError:
             continue
-    return Account(known.pw_name, known.pw_uid, frozenset(gids), frozenset(_group_names(gids)))
+    return UserAccount(known.pw_name, known.pw_uid, frozenset(gids), frozenset(_group_names(gids)))
 
 
 def _group_names(gids: Iterable[int]) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _group_names(gids: Iterable[int]) -> Iterator[str]:
             continue
 
 
-def barrier(path: Path, account: Account, wanted: int) -> str | None:
+def barrier(path: Path, account: UserAccount, wanted: int) -> str | None:
     """The place on the way to a path that keeps the user out, the path itself included; None where nothing does."""
     if account.uid == _ROOT:
         return None
@@ -60,7 +60,7 @@ def barrier(path: Path, account: Account, wanted: int) -> str | None:
     return None if _grants(real, account, wanted | ENTER if is_folder else wanted) else str(real)
 
 
-def _grants(path: Path, account: Account, wanted: int) -> bool:
+def _grants(path: Path, account: UserAccount, wanted: int) -> bool:
     """Whether the mode bits of one place allow it; a place that cannot be looked at is left to the others."""
     try:
         facts = path.stat()
@@ -75,18 +75,18 @@ def _grants(path: Path, account: Account, wanted: int) -> bool:
     return bits & wanted == wanted
 
 
-def read_place(folder: Path, account: Account | None, mounts: Path = MOUNTS) -> Place:
+def read_place(folder: Path, account: UserAccount | None, mounts: Path = MOUNTS) -> StateDir:
     """The state directory, as far as this user may look; where it is missing, the folder that it would be made in."""
     there = next(one for one in (folder, *folder.parents) if _is_there(one))
     try:
         room = os.statvfs(there)
     except OSError as fault:
-        return Place(str(folder), fault=fault.strerror or "cannot be looked at")
+        return StateDir(str(folder), fault=fault.strerror or "cannot be looked at")
     closed = None if account is None else barrier(there, account, READ | WRITE)
     if there != folder and closed is not None:
-        return Place(str(folder), fault="is not there, and the service may not make it")
+        return StateDir(str(folder), fault="is not there, and the service may not make it")
     is_read_only = bool(room.f_flag & os.ST_RDONLY)
-    return Place(str(folder), None, room.f_bavail * room.f_frsize, closed, is_read_only, _in_memory(there, mounts))
+    return StateDir(str(folder), None, room.f_bavail * room.f_frsize, closed, is_read_only, _in_memory(there, mounts))
 
 
 def _is_there(path: Path) -> bool:
@@ -127,7 +127,7 @@ def _file_system(path: Path, mounts: Path) -> tuple[str, str]:
     return found
 
 
-def read_password_file(path: Path, account: Account) -> PasswordFile:
+def read_password_file(path: Path, account: UserAccount) -> PasswordFile:
     """How the broker's password file lies there."""
     try:
         mode = path.stat().st_mode

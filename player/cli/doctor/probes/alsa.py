@@ -21,7 +21,7 @@ import alsaaudio
 import player
 from player.audio.sinks.alsa import AlsaSink
 from player.audio.sinks.alsa_mixer import mixer_name
-from player.cli.doctor.facts import Control, MixerState, Trial
+from player.cli.doctor.facts import Control, MixerState, OpenAttempt
 from player.core.clock import SystemClock
 from player.core.errors import SinkError
 
@@ -32,13 +32,13 @@ _ODD_DB: Final = 9999_00
 """ALSA says so much below zero for a mute at the lower end of a scale."""
 
 
-def try_device(device: str, buffer_s: float, limit_s: float, command: tuple[str, ...] = COMMAND) -> Trial:
+def try_device(device: str, buffer_s: float, limit_s: float, command: tuple[str, ...] = COMMAND) -> OpenAttempt:
     """Open the device and close it; a device that does not answer in time has a fault."""
     said = _ask(command, ["device", device, str(buffer_s)], limit_s)
     if isinstance(said, str):
-        return Trial(fault=said)
+        return OpenAttempt(fault=said)
     lists = {key: tuple(said[key]) for key in ("formats", "rates_hz", "channels")}
-    return Trial(fault=said["fault"], granted=said["granted"], **lists)
+    return OpenAttempt(fault=said["fault"], granted=said["granted"], **lists)
 
 
 def look_at_mixer(device: str, limit_s: float, command: tuple[str, ...] = COMMAND) -> MixerState:
@@ -76,15 +76,15 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _trial(device: str, buffer_s: float) -> Trial:
+def _trial(device: str, buffer_s: float) -> OpenAttempt:
     sink = AlsaSink(device, buffer_s, SystemClock())
     try:
         sink.open()
     except SinkError as fault:
-        return Trial(fault=str(fault))
+        return OpenAttempt(fault=str(fault))
     with closing(sink):
         pcm = sink._pcm
-        return Trial(None, _granted(pcm.info()), *_abilities(pcm))
+        return OpenAttempt(None, _granted(pcm.info()), *_abilities(pcm))
 
 
 def _granted(info: dict[str, Any]) -> str:

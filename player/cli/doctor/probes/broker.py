@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from player.cli.doctor.facts import BrokerState, Reached
+from player.cli.doctor.facts import BrokerAnswer, BrokerState
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.mqtt.client import Broker
-from player.mqtt.connection import Plan
+from player.mqtt.connection import ConnectionPlan
 from player.mqtt.topics import Incoming, Topics
 
 CREDSTORES: Final = (Path("/etc/credstore"), Path("/run/credstore"))
@@ -33,22 +33,22 @@ def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
         return BrokerState(failure[0], address, failure[1])
     password, fault = password_of(settings)
     if fault is not None:
-        return BrokerState(Reached.UP, address, password_fault=fault)
+        return BrokerState(BrokerAnswer.UP, address, password_fault=fault)
     return _Visit(settings, device, password).make(address, limit_s / 2)
 
 
-def _knock(settings: MqttSettings, limit_s: float) -> tuple[Reached, str] | None:
+def _knock(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] | None:
     """Why there is nobody to talk to; None where somebody listens."""
     try:
         socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as fault:
-        return Reached.NO_NAME, getattr(fault, "strerror", None) or str(fault)
+        return BrokerAnswer.NO_NAME, getattr(fault, "strerror", None) or str(fault)
     try:
         socket.create_connection((settings.host, settings.port), limit_s).close()
     except ConnectionRefusedError:
-        return Reached.REFUSED, ""
+        return BrokerAnswer.REFUSED, ""
     except OSError as fault:
-        return Reached.SILENT, fault.strerror or f"within {limit_s:g} s"
+        return BrokerAnswer.SILENT, fault.strerror or f"within {limit_s:g} s"
     return None
 
 
@@ -81,7 +81,9 @@ class _Visit:
         self._has_ended = threading.Event()
         self._is_complete = threading.Event()
         self._reason = ""
-        plan = Plan(f"lull-doctor-{secrets.token_hex(4)}", others=(self._topics.availability, self._topics.state))
+        plan = ConnectionPlan(
+            f"lull-doctor-{secrets.token_hex(4)}", others=(self._topics.availability, self._topics.state)
+        )
         self._broker = Broker(settings, password, plan, self._is_up.set, self._take)
 
     def make(self, address: str, limit_s: float) -> BrokerState:
@@ -91,9 +93,11 @@ class _Visit:
         is_up, has_ended, reason = self._is_up.is_set(), self._has_ended.is_set(), self._reason
         self._broker.close()
         if is_up:
-            return BrokerState(Reached.UP, address, availability=self._availability(), problems=self._problems())
+            return BrokerState(BrokerAnswer.UP, address, availability=self._availability(), problems=self._problems())
         if not has_ended:
-            return BrokerState(Reached.SILENT, address, f"it takes the connection and says nothing for {limit_s:g} s")
+            return BrokerState(
+                BrokerAnswer.SILENT, address, f"it takes the connection and says nothing for {limit_s:g} s"
+            )
         return BrokerState(self._kind(reason), address, reason)
 
     def _wait_up(self, limit_s: float) -> bool:
@@ -124,8 +128,8 @@ class _Visit:
             return tuple(map(str, json.loads(self._kept.get(self._topics.state, b"{}")).get("problems") or ()))
         return ()
 
-    def _kind(self, reason: str) -> Reached:
+    def _kind(self, reason: str) -> BrokerAnswer:
         words = reason.lower()
         if any(word in words for word in _LOGIN):
-            return Reached.LOGIN
-        return Reached.TLS if self._settings.tls is not None else Reached.OTHER
+            return BrokerAnswer.LOGIN
+        return BrokerAnswer.TLS if self._settings.tls is not None else BrokerAnswer.OTHER

@@ -8,7 +8,7 @@ import subprocess
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from player.cli.doctor.facts import Happened, Service
+from player.cli.doctor.facts import JournalEvent, Service
 
 UNIT: Final = "lull.service"
 _ASKED: Final = (
@@ -46,7 +46,7 @@ def seconds_of(text: str) -> float:
 
 def read_journal(
     zone: tzinfo, limit_s: float, command: tuple[str, ...] = ("journalctl",)
-) -> tuple[tuple[Happened, ...], bool]:
+) -> tuple[tuple[JournalEvent, ...], bool]:
     """What the journal has of problems in the last day and a half, and whether this user may read all of it."""
     words = [*command, f"--unit={UNIT}", "--since=-36h", "--output=json", "--no-pager"]
     said = _run([*words, *(f"LULL_EVENT={name}" for name in _TOLD)], limit_s)
@@ -56,12 +56,12 @@ def read_journal(
     return tuple(happened), said.returncode == 0 and "Hint:" not in said.stderr
 
 
-def _happened(line: str, zone: tzinfo) -> Happened | None:
+def _happened(line: str, zone: tzinfo) -> JournalEvent | None:
     """One entry; None for a line that is none."""
     try:
         fields = json.loads(line)
         since = timedelta(microseconds=int(fields["__REALTIME_TIMESTAMP"]))
-        return Happened(datetime.fromtimestamp(0, zone) + since, str(fields["MESSAGE"]))
+        return JournalEvent(datetime.fromtimestamp(0, zone) + since, str(fields["MESSAGE"]))
     except (ValueError, KeyError, TypeError):
         return None
 
