@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it ru
 
 from player.analysis.ebur128 import ProgrammeMeter
 from player.audio.dsp.crossfade import overlap_s
-from tests.calm import loudness
+from tests.calm_material import loudness
 from tests.contract_check import Figures, figures, powers_of, sliding, spread_db
-from tests.nightmare import Night, night
-from tests.nights.played import FADES, play
+from tests.hazard_material import Night, night
+from tests.nights.played_night import FADES, play
+from tests.recording import Levels
 from tests.signals import RATE_HZ, Sound
-from tests.sound import Levels
 
 MOVED_DB: Final = 0.5
 _LAG_HOPS: Final = 1000

@@ -1,7 +1,7 @@
 """The clauses of docs/never-startle.md, measured on a recording of what left the speaker, by no stage of the player.
 
 A recording is float32, shape (frames, 2), 48 kHz. Powers come from the meter and onsets from the judge, both of which
-are proven on known signals (tests/adapters/test_ebur128.py, tests/dsp/test_instruments.py). Clicks have a detector of
+are proven on known signals (tests/analysis/test_ebur128.py, tests/audio/dsp/test_startle.py). Clicks have a detector of
 their own, proven in tests/test_contract_check.py:
 
 a *click* is an impulse of at most 2 ms that stands alone. What is left of the sound above 4 kHz has a peak that is 16

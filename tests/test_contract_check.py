@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests import calm, contract_check
+from tests import calm_material as calm
+from tests import contract_check
 from tests.contract_check import clicks, figures, floor_of, onsets_of, powers_of, raised_ki, touch
 from tests.signals import RATE_HZ, Sound, frames_of, full_scale_sample, level_step, not_finite, pink, rng_for, scaled
 

@@ -15,8 +15,9 @@ from player.cli.check_notes import notes as notes_of
 from player.config import parse
 from player.core.settings.safety import RestNights
 from player.session.schedule.rest_nights import is_rest
+from tests.paths import ROOT
 
-EXAMPLE = Path(__file__).parent.parent.parent / "config" / "lull.yaml"
+EXAMPLE = ROOT / "config" / "lull.yaml"
 SUNDAY_EVENING = datetime(2026, 3, 29, 21, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 """The day on which Berlin's clocks went from +01:00 to +02:00."""
 

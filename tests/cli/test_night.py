@@ -16,9 +16,9 @@ import pytest
 from player.cli.live_line import line, meter
 from player.cli.private_broker import PrivateBroker, answers
 from player.core.events import Snapshot
-from tests import sound
+from tests import recording as sound
+from tests.audio_files import sine, write_wav
 from tests.live.daemon import ROOT
-from tests.material import sine, write_wav
 
 
 def snapshot(**parts: object) -> Snapshot:

@@ -24,9 +24,9 @@ from player.core.measurement import Measured, MeasureResult, Surprise
 from player.core.settings.session import LimitSettings
 from player.library.scanner import ScanCounts, Scanned
 from tests import signals
+from tests.audio_files import encode, noise, write_wav
 from tests.fakes.store import FakeStore
 from tests.live.daemon import ROOT
-from tests.material import encode, noise, write_wav
 
 CALM = Measured(200.0, -25.0, -25.0, 2.0, -22.0, -24.0, -24.0, -10.0, -24.0)
 FORMATS = {"flac": (), "mp3": ("-b:a", "192k"), "ogg": ("-q:a", "6"), "opus": ("-b:a", "128k"), "m4a": ("-b:a", "192k")}

@@ -15,7 +15,7 @@ from player.core.states import State
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.rule_engine import RuleEngine
 from tests.fakes.clock import FakeClock
-from tests.triggers.rules import HEAD, settings_of
+from tests.mqtt.triggers.rule_texts import HEAD, settings_of
 
 TRIGGERS = """\
 quiet_hours: 23:00-6:30

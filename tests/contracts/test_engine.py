@@ -19,8 +19,8 @@ from player.core.events import (
     RampArrived,
 )
 from player.core.units import SILENCE_DB
+from tests.engine_rig import Rig, constant
 from tests.fakes.engine import FakeEngine
-from tests.rig import Rig, constant
 
 LENGTH_S = 60.0
 

@@ -223,7 +223,7 @@ class TestPipeSink(DeviceContract):
 
     @pytest.fixture(params=list(PipeFormat))
     def rig(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-        """What is heard is rounded; tests/adapters/test_pipe_sink.py compares it."""
+        """What is heard is rounded; tests/audio/sinks/test_pipe.py compares it."""
         path, clock = tmp_path / "fifo", ReadingClock()
         sink = PipeSink(path, request.param, clock, BUFFER_S)
         clock.reader = reader = PipeReader(path, request.param)

@@ -12,8 +12,8 @@ import pytest
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from player.audio.dsp.types import Block
 from player.audio.ports import Decoder, Source
+from tests.audio_files import noise, write_wav
 from tests.fakes.source import FakeDecoder, Script
-from tests.material import noise, write_wav
 
 LONG_S = 12.0
 TAIL_FRAMES = 2_640

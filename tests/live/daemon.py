@@ -16,9 +16,9 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests import schemas
+from tests import schema_check as schemas
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 15.0
 
 

@@ -15,7 +15,7 @@ from player.core.clock import SystemClock
 from player.core.errors import SinkError, Underrun
 from tests.contracts.test_sink import BUFFER_S, DeviceContract, Rig, noise
 from tests.live.soundserver import MONO_PCM, NAMED_PCM, RATE_HZ, S32_PCM, Samples, SoundServer
-from tests.sound import beginning_s, clicks, gaps
+from tests.recording import beginning_s, clicks, gaps
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -11,9 +11,9 @@ import pytest
 
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
+from tests.audio_files import encode, noise
 from tests.live.bad_server import BEHAVIOURS, NOISY, BadServer, full_backlog
 from tests.live.process import held_by
-from tests.material import encode, noise
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

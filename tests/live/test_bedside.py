@@ -9,12 +9,12 @@ import pytest
 
 from player.core.settings.session import TARGET_LUFS
 from player.core.units import volume_to_db
-from tests.calm import whisper
+from tests.audio_files import write_wav
+from tests.calm_material import whisper
 from tests.contract_check import figures
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
 from tests.live.soundserver import SoundServer
-from tests.material import write_wav
 from tests.signals import frames_of, rng_for, with_part
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from player.core.limits import MAX_RISE_DB_PER_S
-from tests import sound
+from tests import recording as sound
+from tests.audio_files import sine, write_wav
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
 from tests.live.soundserver import SoundServer
 from tests.live.supervisor import restart
-from tests.material import sine, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

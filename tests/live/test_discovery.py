@@ -19,7 +19,7 @@ from player.core.units import RATE_HZ
 from player.mqtt.discovery.entities import entry_key
 from tests.live.broker import RealBroker
 from tests.live.daemon import PATIENCE_S, ROOT, Daemon, Heard, Listener
-from tests.wire import home_assistant
+from tests.mqtt.discovery import home_assistant
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

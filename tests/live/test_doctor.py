@@ -17,10 +17,10 @@ from player.cli.doctor.facts import BrokerAnswer
 from player.cli.doctor.probes.alsa import try_device
 from player.cli.doctor.probes.broker import probe
 from player.core.settings.mqtt import MqttSettings, TlsSettings
+from tests.audio_files import noise, write_wav
 from tests.live.broker import RealBroker, free_port
 from tests.live.daemon import ROOT, Daemon, Listener
 from tests.live.soundserver import SoundServer
-from tests.material import noise, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

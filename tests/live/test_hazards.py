@@ -11,10 +11,10 @@ from player.core.limits import CEILING_DBTP
 from player.core.settings.session import TARGET_LUFS
 from player.core.units import db_to_gain, volume_to_db
 from tests.contract_check import figures
+from tests.hazard_material import worst
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
 from tests.live.soundserver import SoundServer
-from tests.nightmare import worst
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

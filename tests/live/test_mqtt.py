@@ -19,14 +19,14 @@ from player.mqtt.client import Broker, ConnectionPlan, MqttLink
 from player.mqtt.identity import client_id_of
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
-from tests.live.linkhouse import WAIT_S, House
+from tests.live.broker_links import WAIT_S, House
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 BOTH = pytest.mark.parametrize("protocol", [MqttProtocol.V5, MqttProtocol.V311])
 
 
-def once(settings: MqttSettings, plan: Plan) -> None:
+def once(settings: MqttSettings, plan: ConnectionPlan) -> None:
     """One connection, closed as soon as it is up."""
     made: list[Broker] = []
 

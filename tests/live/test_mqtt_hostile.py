@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.audio_files import sine, write_wav
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
-from tests.material import sine, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

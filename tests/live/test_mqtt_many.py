@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from player.cli.main import main
+from tests.audio_files import sine, write_wav
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
-from tests.material import sine, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -15,8 +15,8 @@ from player.config import load
 from player.core.settings.mqtt import MqttSettings, TlsSettings
 from player.mqtt.client import MqttLink
 from player.mqtt.topics import LinkDown, LinkUp
+from tests.live.broker_links import WAIT_S, House
 from tests.live.daemon import Daemon
-from tests.live.linkhouse import WAIT_S, House
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -16,7 +16,7 @@ from player.core.settings.mqtt import MqttProtocol
 from player.mqtt.client import NEWS_EXPIRY_S
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
-from tests.live.linkhouse import WAIT_S, House
+from tests.live.broker_links import WAIT_S, House
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

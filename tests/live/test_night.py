@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 
 from player.core.units import volume_to_db
-from tests import sound
-from tests.levelled import level_db, programme_gain_db
+from tests import recording as sound
+from tests.audio_files import encode, sine, write_wav
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener, boot_s
 from tests.live.soundserver import Recording, SoundServer
-from tests.material import encode, sine, write_wav
+from tests.scanned_level import level_db, programme_gain_db
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

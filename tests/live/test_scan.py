@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from player.storage.measurements_db import FILE_NAME, MeasurementsDb
-from tests import sound
+from tests import recording as sound
+from tests.audio_files import noise, sine, write_wav
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
 from tests.live.soundserver import SoundServer
-from tests.material import noise, sine, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -13,12 +13,12 @@ import pytest
 from player.audio.decoder.slots import MOST_OF_A_QUARTER
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.core.limits import MAX_RISE_DB_PER_S
-from tests import sound
+from tests import recording as sound
+from tests.audio_files import sine, write_wav
 from tests.live.broker import RealBroker
 from tests.live.daemon import ROOT, Daemon, Listener, boot_s
 from tests.live.share import Share, can_share
 from tests.live.soundserver import SoundServer
-from tests.material import sine, write_wav
 
 pytestmark = [
     pytest.mark.live,

@@ -1,7 +1,7 @@
 """The output pipe into a real snapserver; judged by what a real snapclient plays.
 
 A client on a busy machine leaves out or repeats single frames to keep in step, which is heard as a tick; what lull
-wrote has none. So clicks and the exact slope are printed and not demanded here: tests/adapters/test_pipe_sink.py
+wrote has none. So clicks and the exact slope are printed and not demanded here: tests/audio/sinks/test_pipe.py
 compares every sample. On a quiet machine the client had no click either.
 """
 
@@ -19,13 +19,13 @@ from player.core.clock import SystemClock
 from player.core.errors import SinkError
 from player.core.settings.session import TARGET_LUFS, PipeFormat
 from player.core.units import volume_to_db
-from tests import sound
+from tests import recording as sound
+from tests.audio_files import sine, write_wav
 from tests.contract_check import figures
-from tests.levelled import level_db, programme_gain_db
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
 from tests.live.snapcast import RATE_HZ, Snapcast
-from tests.material import sine, write_wav
+from tests.scanned_level import level_db, programme_gain_db
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

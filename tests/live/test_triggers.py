@@ -18,9 +18,9 @@ import pytest
 
 from player.core.settings.mqtt import MqttProtocol
 from player.mqtt.triggers.rules import DEBOUNCE_S
+from tests.audio_files import sine, write_wav
 from tests.live.broker import RealBroker
 from tests.live.daemon import ROOT, Daemon, Listener
-from tests.material import sine, write_wav
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import WAKE_S
 from player.session.schedule.planner import moment_of
-from tests.nights.remembering import Died, Remembering
+from tests.nights.remembered_nights import Died, Remembering
 from tests.nights.stories import DEATH, Happening, Story
 
 LONGEST_STEP_S = 60.0

@@ -49,7 +49,7 @@ from player.core.settings.session import (
     TimerSetting,
     VolumeSettings,
 )
-from tests.nights.remembering import Remembering
+from tests.nights.remembered_nights import Remembering
 
 ZONES: Final = tuple(
     map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"))

@@ -14,7 +14,7 @@ from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, T
 from player.core.states import State
 from player.core.units import volume_to_db
 from player.session.controller import NewSettings
-from tests.nights.harness import Nights
+from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 CAP, AFTER_S = 20, 1800.0

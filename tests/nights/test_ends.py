@@ -22,8 +22,8 @@ from player.core.settings.session import (
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import NewSettings
-from tests.nights.harness import Nights
-from tests.nights.remembering import Remembering
+from tests.nights.night_rig import Nights
+from tests.nights.remembered_nights import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 HOUR_S = 3600.0

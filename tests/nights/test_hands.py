@@ -30,8 +30,8 @@ from player.core.states import State
 from player.core.units import SILENCE_DB
 from player.session.controller import NewSettings
 from player.session.silence_alarm import NO_SOUND_S
-from tests.nights.harness import Nights
-from tests.nights.remembering import Remembering
+from tests.nights.night_rig import Nights
+from tests.nights.remembered_nights import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 SETTINGS = Settings(playlists=(Playlist("whispers", ("/w",)), Playlist("rain", ("/r",))))

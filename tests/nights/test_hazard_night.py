@@ -20,8 +20,8 @@ from player.core.limits import CEILING_DBTP
 from player.core.settings.session import TARGET_LUFS
 from player.core.units import db_to_gain
 from tests.contract_check import Figures, Touch, figures, raised_ki, touch
-from tests.nightmare import EMPTY, TEXT, Night, night
-from tests.nights.played import FADES, Played, play
+from tests.hazard_material import EMPTY, TEXT, Night, night
+from tests.nights.played_night import FADES, Played, play
 from tests.signals import RATE_HZ
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

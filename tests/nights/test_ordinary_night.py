@@ -35,7 +35,7 @@ from player.core.settings.session import (
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import Shutdown
-from tests.nights.harness import Nights
+from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 SETTINGS = Settings(

@@ -14,7 +14,7 @@ from player.core.limits import MAX_GAIN_DB
 from player.core.measurement import Measured
 from player.core.settings.session import LimitSettings, Order, Playlist, Settings
 from player.session.controller import NewSettings
-from tests.nights.harness import Nights
+from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 SETTINGS = Settings(playlists=(Playlist("rain", ("/r",), Order.IN_ORDER, gain_db=-3.0),))

@@ -15,8 +15,8 @@ from player.core.settings.session import Entry, Order, Playlist, Settings, Timer
 from player.core.states import State
 from player.core.units import volume_to_db
 from player.session.memory.records import HeardHow
-from tests.nights.harness import later
-from tests.nights.remembering import Died, Remembering
+from tests.nights.night_rig import later
+from tests.nights.remembered_nights import Died, Remembering
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=BERLIN)

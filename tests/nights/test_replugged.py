@@ -16,10 +16,10 @@ from player.audio.sinks.alsa_mixer import MixerPin
 from player.core.engine_orders import Crossfade, Item, PlayItem, RampTo
 from player.core.events import EngineReport, OutputFound, OutputLost
 from player.core.settings.safety import MixerLevel, MixerSettings
+from tests.engine_rig import LEVEL, constant, fastest_rise, let_dc_through
 from tests.fakes.alsa import FakeCard, FakeControl, FakeMixers, FakePcm
 from tests.fakes.clock import FakeClock
 from tests.fakes.source import FakeDecoder
-from tests.rig import LEVEL, constant, fastest_rise, let_dc_through
 
 DEVICE = "hw:CARD=DAC"
 

@@ -9,7 +9,7 @@ import pytest
 from player.core.commands import Play, Stop
 from player.core.events import EngineFaulted, GuardReported
 from player.core.settings.session import Playlist, Settings, TimerSetting
-from tests.nights.harness import Nights
+from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 30, tzinfo=UTC)
 SETTINGS = Settings(playlists=(Playlist("rain", ("/w",)), Playlist("sea", ("/s",))))

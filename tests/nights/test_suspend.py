@@ -12,7 +12,7 @@ from player.core.commands import Play
 from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import SILENCE_DB
-from tests.nights.harness import Nights
+from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=ZoneInfo("Asia/Kathmandu"))
 SETTINGS = Settings(playlists=(Playlist("whispers", ("/w",)),), timer=TimerSetting.clock(3600.0))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
-from tests.nights.harness import Nights, later
+from tests.nights.night_rig import Nights, later
 
 NIGHTS = 365
 

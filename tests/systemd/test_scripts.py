@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from player.config import parse
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SCRIPTS = ("scripts/install", "scripts/package", "scripts/run", "scripts/test", "tests/systemd/booted.sh")
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from player.system.watchdog import Heartbeat
+from tests.paths import ROOT
 
-UNIT = Path(__file__).parents[2] / "systemd" / "lull.service"
+UNIT = ROOT / "systemd" / "lull.service"
 PROGRAM = "/usr/bin/lull"
 WORST_EXPOSURE = 1.5
 STOP_S = 2.0  # README: the daemon fades out and ends within two seconds

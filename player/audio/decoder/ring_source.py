@@ -1,4 +1,5 @@
-"""One open track as the reader sees it: `player.audio.ports.Source` over a ring, and the notes its other threads leave on it.
+"""One open track as the reader sees it: `player.audio.ports.Source` over a ring, and the notes its other threads leave
+on it.
 
 Threads: the methods are called by the reader alone (the engine), touch no decoder and so cannot hang. The attributes
 say who writes them; each is one plain value, written whole, so that nobody needs a lock to look.

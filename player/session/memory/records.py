@@ -106,7 +106,8 @@ class Documents:
     """All documents.
 
     Attributes:
-        tries: how often the record has been taken up after a death; the store counts, see `player.session.memory.ports.MemoryStore`.
+        tries: how often the record has been taken up after a death; the store counts, see
+            `player.session.memory.ports.MemoryStore`.
     """
 
     record: SessionRecord | None = None

@@ -1,0 +1,180 @@
+"""The app wires the parts: reload, quit, answers, publication. Real threads, a silent output, no broker."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from player.app.parts import Reload, Terminate
+from player.core.commands import Play, ReplyTo, Request, SetVolume
+from player.mqtt.topics import Incoming, LinkUp
+from player.session.controller import ExternalProblem
+from tests.daemon_rig import CONFIG, PATIENCE_S, House, NewTrack, lived_in
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with lived_in(tmp_path) as built:
+        yield built
+
+
+@pytest.mark.slow
+def test_a_command_from_the_broker_is_obeyed_and_answered_with_its_correlation(house: House) -> None:
+    """Incoming message to answer, on the topic that the sender asked for, and to a new state."""
+    house.tell(Incoming("lull/bedroom/cmd/volume", b"40", response_topic="me/answers", correlation=b"\x01"))
+    house.wait(lambda: bool(house.link.fields("me/answers")))
+    topic, payload, retain, correlation = next(sent for sent in house.link.sent if sent[0] == "me/answers")
+    assert json.loads(payload)["done"] is True
+    assert (topic, retain, correlation) == ("me/answers", False, b"\x01")
+    house.wait(lambda: house.state()["volume"] == 40)
+
+
+@pytest.mark.slow
+def test_what_is_not_understood_is_refused_with_an_answer_and_an_event(house: House) -> None:
+    """A wrong verb: the reason names it, and nothing changes."""
+    house.tell(Incoming("lull/bedroom/cmd/plya", b'{"id": "7"}'))
+    house.wait(lambda: bool(house.link.fields("lull/bedroom/reply")))
+    answer = house.link.fields("lull/bedroom/reply")[-1]
+    assert answer["id"] == "7"
+    assert answer["done"] is False
+    assert "plya" in answer["text"]
+    house.wait(lambda: bool(house.link.fields("lull/bedroom/event")))
+    assert "command_rejected" in [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
+
+
+@pytest.mark.slow
+def test_a_bad_config_on_reload_leaves_the_old_one_and_is_a_problem_until_it_is_mended(house: House) -> None:
+    """The first fault is published, the old maximum stays; the mended file is taken over and clears the problem."""
+    house.write("volume: {max: loud}")
+    house.tell(Reload())
+    house.wait(lambda: house.state()["problem"] is not None)
+    assert "lull.yaml" in house.state()["problem"]
+    assert house.state()["volume_max"] == 60
+    house.write(CONFIG % 50)
+    house.tell(Reload())
+    house.wait(lambda: house.state()["problem"] is None and house.state()["volume_max"] == 50)
+    assert house.notifier.told.count("reloading") == 2
+    assert house.notifier.told.count("ready") == 3
+
+
+@pytest.mark.slow
+def test_a_state_dir_that_moves_waits_for_the_next_start_and_that_is_said(house: House, tmp_path: Path) -> None:
+    """Once for each reload that names another one than is in use; back at the old one there is nothing to say."""
+
+    def told() -> list[str]:
+        events = house.link.fields("lull/bedroom/event")
+        return [event["text"] for event in events if event["event_type"] == "settings_changed"]
+
+    def reload(text: str, said: list[str]) -> None:
+        before = told()
+        house.write(text)
+        house.tell(Reload())
+        house.wait(lambda: told()[len(before) :] == said)
+
+    begun, again = CONFIG % 60, "the config was read again"
+    waits = f"state_dir {tmp_path}/new holds when the daemon is started again; until then it is /var/lib/lull. "
+    reload(begun + f"state_dir: {tmp_path}/new\n", [again, waits + "Nothing moves there by itself"])
+    reload(begun, [again])
+    reload(begun.replace("max: 60", "max: 50"), [again])
+    assert len(told()) == 4
+
+
+@pytest.mark.slow
+def test_a_problem_of_the_mixer_is_published_and_goes_with_the_audio_settings_it_belongs_to(house: House) -> None:
+    """The sink tells it through the inbox; a reload of other settings leaves it, one of the audio section ends it."""
+    house.deliver(ExternalProblem("mixer", "mixer control PCM is not pinned"))
+    house.wait(lambda: house.state()["problem"] == "mixer control PCM is not pinned")
+    house.write(CONFIG % 50)
+    house.tell(Reload())
+    house.wait(lambda: house.state()["volume_max"] == 50)
+    assert house.state()["problem"] == "mixer control PCM is not pinned"
+    house.write((CONFIG % 50).replace("hold: 0s", "hold: 1s"))
+    house.tell(Reload())
+    house.wait(lambda: house.state()["problem"] is None)
+
+
+@pytest.mark.slow
+def test_a_reload_while_playing_goes_on_and_lowers_a_level_above_the_new_maximum(house: House) -> None:
+    """The same session and track; the volume moves down to the new cap."""
+    house.tell(Request(Play(volume=60), "test", ReplyTo("1")))
+    house.wait(lambda: house.state()["state"] == "playing" and house.state()["track"] == "tone")
+    house.write(CONFIG % 40)
+    house.tell(Reload())
+    house.wait(lambda: house.state()["volume"] == 40)
+    assert house.state()["state"] == "playing"
+    events = [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
+    assert events.count("session_started") == events.count("track_started") == 1
+
+
+@pytest.mark.slow
+def test_quit_fades_out_says_offline_and_ends_within_two_seconds(tmp_path: Path) -> None:
+    """SIGTERM in the middle of a session."""
+    house = House(tmp_path)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    began_s = time.monotonic()
+    house.tell(Terminate())
+    house.thread.join(PATIENCE_S)
+    assert not house.thread.is_alive()
+    assert time.monotonic() - began_s < 2.0
+    assert house.link.is_stopped
+    assert house.notifier.told[-1] == "stopping"
+    assert [fields["reason"] for fields in house.link.fields("lull/bedroom/event") if "minutes" in fields] == [
+        "shutdown"
+    ]
+
+
+@pytest.mark.slow
+def test_everything_is_published_again_when_the_broker_comes_back(house: House) -> None:
+    """A broker forgets: after each connect the whole state goes out, changed or not."""
+    before = len(house.link.fields("lull/bedroom/state"))
+    house.tell(LinkUp())
+    house.wait(lambda: len(house.link.fields("lull/bedroom/state")) > before)
+    assert all(retain for name, _, retain, _ in house.link.sent if name == "lull/bedroom/state")
+
+
+@pytest.mark.slow
+def test_the_watchdog_is_fed_while_idle_and_while_playing_and_starves_without_an_engine(tmp_path: Path) -> None:
+    """Fed from rendered blocks; when the engine's thread has ended, it is not fed any more."""
+    house = House(tmp_path, watchdog_s=0.4)
+    house.wait(lambda: house.notifier.told.count("fed") >= 2)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    fed = house.notifier.told.count("fed")
+    house.wait(lambda: house.notifier.told.count("fed") >= fed + 3)
+    house.app._engine.run = lambda: None  # type: ignore[method-assign]
+    house.app._engine._has_quit = True
+    house.wait(lambda: not house.app._engine_thread.is_alive())
+    fed = house.notifier.told.count("fed")
+    time.sleep(0.6)
+    assert house.notifier.told.count("fed") <= fed + 1
+    house.tell(Terminate(over_s=0.5))
+    house.thread.join(PATIENCE_S)
+
+
+@pytest.mark.slow
+def test_the_status_line_says_what_plays(house: House) -> None:
+    """``systemctl status`` shows state and track."""
+    house.tell(Request(Play(), "test"))
+    house.tell(Request(SetVolume(35), "test"))
+    house.wait(lambda: "status playing; tone (rain) at volume 35" in house.notifier.told)
+
+
+@pytest.mark.slow
+def test_what_nobody_measured_is_handed_to_the_background_scan_and_looked_at_again(tmp_path: Path) -> None:
+    """The library names it, a scan is started once; when it has found something, the library looks again."""
+    house = House(tmp_path, library=(library := NewTrack()))
+    house.wait(lambda: house.scan.started == [("/music/new.flac",)])
+    looks = library.looks
+    house.scan.move(1, is_over=True)
+    house.wait(lambda: library.looks > looks)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    house.wait(lambda: len(house.scan.started) == 2)  # a night gives it another chance
+    house.tell(Terminate(over_s=0.5))
+    house.thread.join(PATIENCE_S)
+    assert house.scan.stops >= 1

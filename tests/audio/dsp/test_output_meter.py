@@ -1,0 +1,110 @@
+"""The output meter: it finds each broken promise in the block that breaks it, and nothing in what keeps them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.output_meter import BrokenClause, OutputMeter
+from player.core.units import SILENCE_DB
+from tests.audio.dsp.listener import TARGET, at_lufs, faded_in, played, rain, whispers
+from tests.engine_rig import let_dc_through
+from tests.signals import Sound, dc, in_blocks, pink, rng_for, silence, with_part
+
+pytestmark = pytest.mark.slow
+
+
+def found(sound: Sound) -> list[tuple[float, BrokenClause]]:
+    """What the meter finds in a sound at full volume, and when."""
+    meter, finds = OutputMeter(HopMeter, TARGET), []
+    for at, block in enumerate(in_blocks(sound, 4_800)):
+        broken = meter.measure(block, 1.0, 1.0)
+        if broken is not None:
+            finds.append((at / 10, broken))
+    return finds
+
+
+def slam() -> Sound:
+    """Half a second of noise at full scale."""
+    return rng_for("slam").uniform(-1, 1, (24_000, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("make", [whispers, rain])
+def test_it_says_nothing_to_what_the_chain_makes(make: object) -> None:
+    """Nor to the chain's version of a slam."""
+    assert callable(make)
+    assert not found(played(make(50.0)))
+    assert not found(played(with_part(make(50.0), 40.0, slam())))
+
+
+def test_a_startle_is_found_in_the_block_that_brings_it() -> None:
+    """Not when it is over."""
+    finds = found(with_part(played(whispers(50.0)), 40.0, slam()))
+    assert finds[0][0] == pytest.approx(40.0, abs=0.11)
+    assert finds[0][1].clause == "C1"
+
+
+def test_what_is_too_loud_for_too_long_is_found() -> None:
+    """Noise that swells slowly to 6 LU over the target breaks the short-term limit, to 9 LU the momentary one."""
+    for over_lu, what in ((6.0, "S "), (9.0, "M ")):
+        swell = np.interp(np.arange(48_000 * 40) / 48_000, [0, 30, 40], [-20.0, over_lu, over_lu])
+        sound = (at_lufs(pink(40.0), TARGET) * (10 ** (swell / 20))[:, np.newaxis]).astype(np.float32)
+        finds = [broken for _, broken in found(sound)]
+        assert {broken.clause for broken in finds} == {"C3"}
+        assert any(broken.reason.startswith(what) for broken in finds)
+
+
+def test_c3_is_meant_relative_to_the_volume() -> None:
+    """At a volume of -20 dB the same noise breaks C3 20 dB lower."""
+    meter, sound = OutputMeter(HopMeter, TARGET), faded_in(at_lufs(pink(40.0), TARGET - 20.0 + 7.0))
+    finds = [meter.measure(block, 0.01, 0.01) for block in in_blocks(sound, 4_800)]
+    assert any(broken is not None and broken.clause == "C3" for broken in finds)
+    assert not found(sound)
+
+
+def test_a_chain_without_its_guard_is_muted_and_stands_at_silence() -> None:
+    """The meter alone: the slam is never played, the block ends in 5 ms, and only a ramp brings sound back."""
+    chain, sound = Chain(-1.0, TARGET, HopMeter), with_part(whispers(50.0), 40.0, slam())
+    chain.guard.process = lambda hops, _volumes: hops  # type: ignore[method-assign]
+    chain.ramp.to(0.0, 30.0)
+    parts, broken = [], []
+    for block in in_blocks(sound, 4_800):
+        parts.append(chain.process(block))
+        if chain.broken is not None:
+            broken.append((len(parts), chain.broken.clause))
+    assert broken == [(401, "C1")]
+    heard = np.concatenate(parts)
+    assert np.abs(heard[:1_920_000]).max() > 0.05
+    assert np.abs(heard[1_920_000:1_920_480]).max() < 0.9
+    assert not heard[1_920_480:].any()
+    assert chain.ramp.target_db == SILENCE_DB
+
+
+def test_a_mute_is_no_click() -> None:
+    """What sounded when the meter spoke ends within 5 ms and no sample jumps."""
+    chain = let_dc_through(Chain(-1.0, TARGET, HopMeter))
+    chain.ramp.to(0.0, 0.0)
+    for block in in_blocks(dc(11.0, 1e-3), 4_800):
+        last = chain.process(block)
+    chain._output_meter.measure = lambda *_: BrokenClause("C1", "made up")  # type: ignore[method-assign]
+    muted = chain.process(dc(0.1, 1e-3))
+    steps = np.abs(np.diff(np.concatenate((last, muted))[:, 0]))
+    assert steps.max() < 1e-3 * 0.01
+    assert not muted[240:].any()
+    chain._output_meter.forget()
+
+
+def test_rest_ages_what_was_heard() -> None:
+    """Whispers after 31 s of rest would startle where the same whispers a second later do not."""
+    sound, finds = whispers(50.0)[40 * 48_000 :], []
+    for rest_s in (0.2, 31.0):
+        meter = OutputMeter(HopMeter, TARGET)
+        for block in in_blocks(played(whispers(50.0)), 4_800):
+            assert meter.measure(block, 1.0, 1.0) is None
+        meter.rest(round(rest_s * 200))
+        assert meter.measure(silence(0.1), 1.0, 1.0) is None
+        finds.append([meter.measure(block, 1.0, 1.0) for block in in_blocks(sound, 4_800)])
+    assert not any(finds[0])
+    assert any(finds[1])

@@ -1,0 +1,184 @@
+"""``lull rehearse --report --picture``: the verdict on a night, for people, programs and the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from player.audio.dsp.tap import Rendered, Sounding
+from player.cli.main import main
+from player.cli.output_files import check_out, check_picture, check_report
+from player.cli.rehearse.report import Examination
+from player.core.engine_orders import Item
+from player.core.errors import LullError
+from player.core.events import ClauseBroken, GuardReported
+from player.core.settings.session import Settings
+from tests.audio.dsp.listener import whispers
+from tests.audio_files import sine, write_wav
+from tests.live.daemon import ROOT
+from tests.signals import Sound, frames_of, rng_for, silence, with_part
+
+
+def slammed(duration_s: float = 50.0) -> Sound:
+    """Whispers with 200 ms of full-scale noise at 40 s."""
+    noise = rng_for("slam").uniform(-1, 1, (frames_of(0.2), 2)).astype(np.float32)
+    return with_part(whispers(duration_s), 40.0, noise)
+
+
+def heard(sound: Sound) -> Examination:
+    """The examination of a night that left as it is, at full volume."""
+    examination = Examination(Settings())
+    item = Item(7, "one.wav", "One")
+    for at in range(0, len(sound), 4_800):
+        block = sound[at : at + 4_800]
+        examination.examiner.push(block, Rendered(block, -20.0, -20.0, (Sounding(item, 0.0),)))
+    return examination
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_night_with_a_slam_is_reported_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 0, because it was brought down: a line for each clause, the surprise with its place, and the picture."""
+    music = write_wav(tmp_path / "story.wav", slammed())
+    out, report, picture = (tmp_path / name for name in ("night.wav", "night.json", "night.png"))
+    words = ["rehearse", "--report", str(report), "--picture", str(picture), "--volume", "60", str(out), str(music)]
+    for _ in range(2):  # the second time over its own files
+        assert main(words) == 0
+    text = capsys.readouterr().out
+    for clause in ("C1", "C2", "C3", "C4", "C5", "C6", "C8", "C10"):
+        assert f"✓ {clause} " in text or f"ok {clause} " in text
+    assert "1 surprise was brought down by" in text
+    assert "Nothing in this night startles: it keeps the contract. The recordings had" in text
+    figures = json.loads(report.read_text())
+    assert figures["holds"] is True
+    assert {"clause", "text", "value", "unit", "limit", "holds", "at"} == set(figures["contract"][0])
+    assert figures["contract"][0]["clause"] == "C1"
+    (surprise,) = figures["surprises"]
+    assert surprise["track"] == "story"
+    assert surprise["at"] == pytest.approx(40.2, abs=0.4)
+    assert surprise["position"] == pytest.approx(40.0, abs=0.3)
+    assert surprise["reduction_db"] > 10.0
+    assert 0.1 < surprise["duration_s"] < 1.0
+    assert figures["tracks"][0]["gain_db"] == pytest.approx(0.0, abs=0.5)
+    assert figures["tracks"][0]["is_measured"] is True
+    assert figures["tracks"][0]["is_calm"] is False
+    assert figures["tracks"][0]["loudness_lufs"]["before"] > figures["tracks"][0]["loudness_lufs"]["after"]
+    assert figures["before_the_guard"]["startle_events"] >= 1
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_broken_clause_is_a_cross_and_a_sentence() -> None:
+    """A slam that left: which clause, how often and when; the verdict names it."""
+    examination = heard(slammed())
+    lines = examination.lines()
+    assert any(line.lstrip().startswith(("✗ C1", "NO C1")) for line in lines)
+    assert lines[-1].startswith("This night breaks C1 (nothing startles)")
+    assert "C1: startle events and bursts" in examination.complaint()
+    assert "at 0:" in examination.complaint()
+    assert json.dumps(examination.as_dict([]), allow_nan=False)
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_broken_clause_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files are there all the same. Broken here by a cap that is lower than the volume."""
+    from player.cli.rehearse import report as examination
+
+    monkeypatch.setattr(examination, "volume_to_db", lambda _volume: -60.0)
+    music = write_wav(tmp_path / "tone.wav", sine(440.0, 30.0, peak=0.05))
+    report = tmp_path / "night.json"
+    assert main(["rehearse", "--report", str(report), "--volume", "60", str(tmp_path / "night.wav"), str(music)]) == 1
+    assert "the night breaks the never-startle contract: C8: highest volume" in capsys.readouterr().err
+    assert json.loads(report.read_text())["holds"] is False
+
+
+def test_surprises_and_mutes_are_told_with_their_times() -> None:
+    """A surprise began before the guard told of it; what nobody played has no track."""
+    examination = heard(silence(1.0))
+    examination.hear(GuardReported(7, 12.0, 20.04, 0.5), 30.0)
+    examination.hear(GuardReported(None, 0.0, 9.0, 0.2), 10.0)
+    examination.hear(ClauseBroken("C1", "a burst"), 5.0)
+    night = examination.as_dict([])
+    assert night["surprises"] == [
+        {"at": 8.8, "track": None, "position": 0.0, "reduction_db": 9.0, "duration_s": 0.2},
+        {"at": 28.5, "track": "One", "position": 12.0, "reduction_db": 20.0, "duration_s": 0.5},
+    ]
+    assert night["mutes"] == [{"at": 5.0, "reason": "a burst"}]
+    assert "2 surprises were brought down, the worst by 20 dB at 0:28 in One." in examination.lines()
+
+
+def test_a_terminal_without_ticks_gets_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoding that has no tick is no error."""
+
+    class Plain:
+        encoding = "ascii"
+
+    examination = heard(silence(1.0))
+    monkeypatch.setattr(sys, "stdout", Plain())
+    lines = examination.lines()
+    monkeypatch.undo()
+    assert lines[0].startswith("  ok C1")
+
+
+def test_somebody_s_files_are_not_written_over(tmp_path: Path) -> None:
+    """Music, a photograph or a config in place of an output is refused, and stays."""
+    for check, name in (
+        (check_out, "a.wav"),
+        (check_picture, "a.png"),
+        (check_picture, "a.svg"),
+        (check_report, "a.json"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(b'{"somebody": "else"}' * 100)
+        with pytest.raises(LullError, match=rf"{name} is there already"):
+            check(path, []) if check is check_out else check(path)  # type: ignore[call-arg]
+        assert path.read_bytes().startswith(b'{"somebody"')
+
+
+def test_an_unknown_suffix_is_refused_with_the_choices(tmp_path: Path) -> None:
+    """A song that was named by mistake is never touched."""
+    with pytest.raises(LullError, match=r"must end in \.png or \.svg"):
+        check_picture(tmp_path / "song.mp3")
+    with pytest.raises(LullError, match=r"must end in \.json"):
+        check_report(tmp_path / "song.mp3")
+
+
+def test_what_cannot_be_written_is_said_before_the_night_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is not there, and one that may not be written into."""
+    with pytest.raises(LullError, match="there is no folder"):
+        check_picture(tmp_path / "missing" / "a.png")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for check in (check_picture, check_report):
+        with pytest.raises(LullError, match="permission denied"):
+            check(tmp_path / ("a.png" if check is check_picture else "a.json"))
+    with pytest.raises(LullError, match="permission denied"):
+        check_out(tmp_path / "a.wav", [])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_without_matplotlib_the_command_that_installs_it_is_said(tmp_path: Path) -> None:
+    """Exit 1 at once; and nothing but a picture imports it."""
+    script = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from player.cli.main import main\n"
+        f"sys.exit(main(['rehearse', '--picture', {str(tmp_path / 'a.png')!r}, {str(tmp_path / 'a.wav')!r}, 'x.wav']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "a picture needs matplotlib, which is not installed; install it with:" in done.stderr
+    assert "-m pip install matplotlib" in done.stderr
+    assert not list(tmp_path.iterdir())

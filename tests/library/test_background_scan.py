@@ -1,0 +1,127 @@
+"""The background scan: progress, priority, stopping. Workers are real processes."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from player.core.clock import SystemClock
+from player.core.events import ScanMoved
+from player.library.background_scan import BackgroundScanner
+from player.library.file_id import mark_of
+from tests.audio_files import noise, write_wav
+from tests.fakes.store import FakeStore
+from tests.library.test_scanner import WORKER, child_processes, files
+
+PATIENCE_S = 20.0
+
+
+class Rig:
+    """A scanner, its store, and what it told."""
+
+    def __init__(self, command: tuple[str, ...] = WORKER) -> None:
+        self.store = FakeStore()
+        self.told: queue.SimpleQueue[ScanMoved] = queue.SimpleQueue()
+        self.scanner = BackgroundScanner(self.store, SystemClock(), self.told.put, command)
+
+    def until_over(self) -> list[ScanMoved]:
+        found = [self.told.get(timeout=PATIENCE_S)]
+        while not found[-1].is_over:
+            found.append(self.told.get(timeout=PATIENCE_S))
+        return found
+
+
+def test_the_first_result_is_told_at_once_and_the_end_too(tmp_path: Path) -> None:
+    """The ones between come together, so that the library is not read for each."""
+    rig, paths = Rig(), files(tmp_path, *(f"{index}.flac" for index in range(20)))
+    rig.scanner.start(tuple(paths))
+    told = rig.until_over()
+    assert told[0].found >= 1
+    assert sum(moved.found for moved in told) == 20
+    assert len(told) <= 3
+    assert all(rig.store.find(mark_of(path)) for path in paths)
+
+
+def test_what_is_known_is_no_news(tmp_path: Path) -> None:
+    """A scan that finds nothing new says so: nobody needs to look again."""
+    rig, paths = Rig(), files(tmp_path, "a.flac")
+    rig.scanner.start(tuple(paths))
+    rig.until_over()
+    rig.scanner.start(tuple(paths))
+    assert rig.until_over() == [ScanMoved(0, is_over=True)]
+
+
+def test_stopping_ends_the_process_and_its_news(tmp_path: Path) -> None:
+    """Within two seconds, in the middle of a file."""
+    rig = Rig()
+    rig.scanner.start(tuple(files(tmp_path, "slow.flac")))
+    wait_for(child_processes)
+    began_s = time.monotonic()
+    rig.scanner.stop()
+    rig.scanner.stop()
+    assert time.monotonic() - began_s < 2.0
+    assert not child_processes()
+    assert rig.told.empty()
+
+
+def test_another_start_takes_the_place_of_what_is_under_way(tmp_path: Path) -> None:
+    """There is one process, and the end that is told is that of the second."""
+    rig = Rig()
+    rig.scanner.start(tuple(files(tmp_path, "slow.flac")))
+    wait_for(child_processes)
+    rig.scanner.start(tuple(files(tmp_path, "a.flac")))
+    assert sum(moved.found for moved in rig.until_over()) == 1
+
+
+def test_a_store_that_is_full_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Playing goes on; the scan is over."""
+    rig = Rig()
+    rig.store.is_full = True
+    rig.scanner.start(tuple(files(tmp_path, "a.flac")))
+    assert rig.until_over()[-1].is_over
+    assert "the disk is full" in caplog.text
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_the_real_worker_runs_only_when_nobody_else_wants_to(tmp_path: Path) -> None:
+    """In its own process: SCHED_IDLE and nice 19 in every thread, disk class idle, first to go for memory."""
+    path = write_wav(tmp_path / "long.wav", np.tile(noise(10.0), (60, 1)))
+    rig = Rig((sys.executable, "-m", "player.library.scan_worker"))
+    rig.scanner.start((str(path),))
+    wait_for(child_processes)
+    (child,) = child_processes()
+    assert child != os.getpid()
+    wait_for(lambda: len(os.listdir(f"/proc/{child}/task")) > 2)
+    for task in os.listdir(f"/proc/{child}/task"):
+        assert os.sched_getscheduler(int(task)) == os.SCHED_IDLE
+        assert os.getpriority(os.PRIO_PROCESS, int(task)) == 19
+    assert Path(f"/proc/{child}/oom_score_adj").read_text(encoding="ascii").strip() == "800"
+    status = Path(f"/proc/{child}/status").read_text(encoding="ascii")
+    (peak,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    print(peak)
+    rig.scanner.stop()
+    assert not child_processes()
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    """Until a question is answered with yes."""
+    give_up_s = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
+
+
+def test_the_disk_is_everybody_elses_first() -> None:
+    """The worker's I/O class is idle; the number of the system call is another on each architecture."""
+    code = "import os; from player.library.scan_worker import step_back as s; s(); os.execlp('ionice', 'ionice')"
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=PATIENCE_S)
+    assert said == "idle\n"

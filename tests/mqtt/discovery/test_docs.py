@@ -1,0 +1,129 @@
+"""docs/home-assistant.md against the code: entities, topics and payloads in its tables and in its YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from player.config import parse as parse_config
+from player.config.schema_discovery import DISCOVERY
+from player.core.commands import ExtendTimer, Play, Stop, Toggle
+from player.core.events import EVENT_TYPES
+from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.mqtt.discovery.entities import EntityOptions
+from player.mqtt.discovery.messages import Speaker, announcement
+from player.mqtt.topics import Incoming, Topics, parse
+from tests.mqtt.discovery import home_assistant
+from tests.paths import ROOT
+
+DOC = (ROOT / "docs" / "home-assistant.md").read_text(encoding="utf-8")
+TOPICS = Topics("lull", "bedroom")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", DOC, re.DOTALL)
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as Home Assistant reads it; `!input` stays a text."""
+
+
+Loader.add_constructor("!input", lambda _loader, node: f"!input {node.value}")
+
+
+def entities() -> dict[str, dict[str, Any]]:
+    """All entities by the entity id that they begin with."""
+    speaker = Speaker(DiscoverySettings(), Identity("lull_0123456789ab", "test"), TOPICS)
+    messages = announcement(speaker, EntityOptions(60, ("rain",), ("weeknights",)))
+    found = (home_assistant.read(topic, payload) for topic, payload in messages.items())
+    return {fields["default_entity_id"]: fields for each in found for fields in each.values()}
+
+
+def walk(value: object) -> Iterator[dict[str, Any]]:
+    """Every table in a document."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk(inner)
+
+
+DOCUMENTS = [yaml.load(block, Loader) for block in BLOCKS]  # noqa: S506 - a SafeLoader
+TABLES = [table for document in DOCUMENTS for table in walk(document)]
+
+
+def test_the_examples_are_there() -> None:
+    """A card, two automations and a blueprint; otherwise the next tests would prove nothing."""
+    assert len(DOCUMENTS) == 4
+    assert sum("topic" in table for table in TABLES) == 4
+
+
+def test_every_entity_is_in_the_table_with_what_it_reads_and_sends() -> None:
+    """By the id that it begins with; topics as they are announced."""
+    rows = [line.split("|")[1:4] for line in DOC.splitlines() if re.match(r"\| `\w+\.\w+`", line)]
+    found = entities()
+    names = [cells[0].split("`")[1] for cells in rows]
+    assert sorted(names) == sorted(found)
+    for name, (_, reads, sends) in zip(names, rows, strict=True):
+        fields = found[name]
+        topic = fields.get("command_topic", "").removeprefix("lull/bedroom/")
+        assert ("on `" in sends) == bool(topic), name
+        assert not topic or f"on `{topic}`" in sends, name
+        named = re.findall(r"`([\w.]+)`", reads)
+        assert bool(named) == ("state_topic" in fields), name
+        if "value_template" in fields:
+            key = named[0].split(".")[0]
+            assert f"value_json.{key}" in fields["value_template"], name
+        sent = [fields[key] for key in ("payload_press", "payload_on") if topic and key in fields]
+        assert all(f"`{payload}`" in sends for payload in sent), name
+
+
+def test_every_entity_in_the_examples_is_one_of_ours_or_named_as_the_readers_own() -> None:
+    """An id that is misspelt would be silent in a home."""
+    own = {"light.bedroom", "switch.amplifier"}
+    used = {str(table[key]) for table in TABLES for key in ("entity", "entity_id") if isinstance(table.get(key), str)}
+    used = {name for name in used if re.fullmatch(r"\w+\.\w+", name)}
+    assert len(used) > 8
+    assert used - own <= set(entities())
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"), [(table["topic"], str(table["payload"])) for table in TABLES if "topic" in table]
+)
+def test_every_message_of_the_examples_is_obeyed(topic: str, payload: str) -> None:
+    """None is refused, none is retained."""
+    assert not any(table.get("retain") for table in TABLES)
+    request = parse(TOPICS, Incoming(home_assistant.render(topic, speaker="bedroom"), payload.encode()))
+    assert request is not None
+    assert isinstance(request.command, Play | Toggle | ExtendTimer | Stop)
+
+
+def test_the_events_of_the_examples_exist() -> None:
+    """What a template waits for is an event type, with a reason that sessions end for."""
+    text = "\n".join(BLOCKS)
+    waited = re.findall(r"attributes\.event_type == '(\w+)'", text)
+    assert waited
+    assert set(waited) <= set(EVENT_TYPES)
+    mqtt = (ROOT / "docs" / "mqtt.md").read_text(encoding="utf-8")
+    reasons = re.findall(r"attributes\.reason != '(\w+)'", text)
+    assert all(f"`{reason}`" in mqtt.split("| `session_ended` |")[1].split("\n")[0] for reason in reasons)
+
+
+def test_every_input_of_the_blueprint_is_used_and_every_use_is_an_input() -> None:
+    """A blueprint with an input that is none does not load."""
+    blueprint = next(document for document in DOCUMENTS if "blueprint" in document)
+    used = set(re.findall(r"!input (\w+)", next(block for block in BLOCKS if "blueprint:" in block)))
+    assert used == set(blueprint["blueprint"]["input"])
+
+
+def test_the_config_of_the_docs_is_read_and_every_key_is_explained() -> None:
+    """The block as it stands, and the table of keys."""
+    block = DOC.split("## The config\n")[1].split("| key |")[0]
+    config = parse_config("playlists: {rain: {paths: [/srv/rain]}}\n" + re.sub("^    ", "", block, flags=re.MULTILINE))
+    assert config.mqtt is not None
+    assert config.mqtt.discovery == DiscoverySettings(DiscoveryMode.HOME_ASSISTANT, area="Bedroom")
+    keys = re.findall(r"^\| `(\w+)` \|", DOC.split("## The config\n")[1].split("\n## ")[0], re.MULTILINE)
+    assert keys == list(DISCOVERY.words)

@@ -1,0 +1,402 @@
+"""Discovery messages: as documented, understood by our own parser, and never at a loss for a value."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from player.core.commands import (
+    AllowAgain,
+    ExtendTimer,
+    NeverAgain,
+    Next,
+    Pause,
+    Play,
+    SetFade,
+    SetPlaylist,
+    SetSchedule,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+    Stop,
+    Toggle,
+)
+from player.core.errors import Refused
+from player.core.events import EVENT_TYPES, EntryState, Snapshot
+from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.core.settings.session import TIMER_OFF, TimerSetting
+from player.core.states import State
+from player.mqtt import payloads
+from player.mqtt.discovery import media_player as media
+from player.mqtt.discovery.entities import STATE_WORDS, EntityOptions, entry_key, slug
+from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
+from player.mqtt.topics import Incoming, Topics, parse
+from tests.mqtt.discovery import home_assistant
+from tests.mqtt.snapshots import PLAYING, shot
+
+TOPICS = Topics("lull", "bedroom")
+IDENTITY = Identity("lull_0123456789ab", "test board")
+SHOWN = EntityOptions(60, ("rain", "sea"), ("weeknights", "week-end", "Ruhe für später"))
+BOTH = pytest.mark.parametrize("mode", [DiscoveryMode.HOME_ASSISTANT, DiscoveryMode.COMPONENTS])
+
+
+def speaker(mode: DiscoveryMode = DiscoveryMode.HOME_ASSISTANT, device: str = "bedroom", **more: Any) -> Speaker:
+    return Speaker(DiscoverySettings(mode, **more), IDENTITY, Topics("lull", device))
+
+
+def entities(mode: DiscoveryMode = DiscoveryMode.HOME_ASSISTANT, **more: Any) -> dict[str, dict[str, Any]]:
+    """All entities of an announcement, read as a home reads them."""
+    messages = announcement(speaker(mode, **more), SHOWN)
+    return {
+        key: fields
+        for topic, payload in messages.items()
+        for key, fields in home_assistant.read(topic, payload).items()
+    }
+
+
+def state(snapshot: Snapshot = PLAYING) -> dict[str, Any]:
+    """The state as a home parses it."""
+    fields: dict[str, Any] = json.loads(payloads.state(snapshot))
+    return fields
+
+
+@BOTH
+def test_every_message_is_as_documented(mode: DiscoveryMode) -> None:
+    """No unknown key, no missing one, values in their ranges, no two entities with one id; see home_assistant.py."""
+    found = entities(mode, area="Attic")
+    ids = [fields["unique_id"] for fields in found.values()]
+    assert len(set(ids)) == len(ids)
+    assert len({fields["name"] for fields in found.values()}) == len(found)
+    assert all(fields["availability_topic"] == "lull/bedroom/availability" for fields in found.values())
+    assert all(unique.startswith("lull_0123456789ab_") for unique in ids)
+
+
+FAULTS: list[tuple[str, dict[str, Any]]] = [
+    ("volume", {"pl_prs": "x"}),
+    ("volume", {"obj_id": "x"}),
+    ("volume", {"min": 70}),
+    ("volume", {"cmd_t": None}),
+    ("volume", {"uniq_id": None}),
+    ("next", {"ret": True}),
+    ("state", {"ops": None}),
+    ("play", {"stat_off": "ON"}),
+    ("track", {"p": "text"}),
+]
+"""Entities, and what would be wrong with them; None leaves a key out."""
+
+
+def test_the_reader_of_messages_finds_faults() -> None:
+    """Otherwise it would prove nothing: a wrong key, a removed one, a missing one, a retained command."""
+    topic, payload = next(iter(announcement(speaker(), SHOWN).items()))
+    for key, more in FAULTS:
+        fields = json.loads(payload)
+        changed = {name: value for name, value in (fields["cmps"][key] | more).items() if value is not None}
+        fields["cmps"][key] = changed
+        with pytest.raises(AssertionError):
+            home_assistant.read(topic, json.dumps(fields).encode())
+
+
+def test_a_device_is_one_message_with_every_entity() -> None:
+    """All that control.md asks for, and one switch for each entry of the schedule."""
+    messages = announcement(speaker(), SHOWN)
+    assert list(messages) == ["homeassistant/device/lull_0123456789ab/config"]
+    found = entities()
+    assert {(fields["platform"], re.sub("^entry_.*", "entry", key)) for key, fields in found.items()} == {
+        ("number", "volume"), ("number", "timer"), ("number", "fade"), ("select", "playlist"),
+        ("button", "next"), ("button", "extend"), ("button", "stop_now"), ("button", "never_again"),
+        ("button", "allow_again"), ("switch", "play"), ("switch", "skip_tonight"), ("switch", "schedule"),
+        ("switch", "entry"), ("sensor", "state"), ("sensor", "track"), ("sensor", "timer_ends"),
+        ("sensor", "next_start"), ("sensor", "why"), ("sensor", "guard_reduction"), ("sensor", "nights_used"),
+        ("binary_sensor", "problem"), ("binary_sensor", "clock_trusted"), ("event", "activity"),
+    }  # fmt: skip
+    assert sum(key.startswith("entry_") for key in found) == 3
+    assert found["volume"]["max"] == 60
+    assert found["playlist"]["options"] == ["rain", "sea"]
+    assert found["activity"]["event_types"] == list(EVENT_TYPES)
+
+
+def test_single_components_are_one_message_each_without_the_event() -> None:
+    """OpenHAB knows no event; topics are ``<prefix>/<platform>/<id>/<key>/config``."""
+    messages = announcement(speaker(DiscoveryMode.COMPONENTS, prefix="home/ha"), SHOWN)
+    assert "home/ha/number/lull_0123456789ab/volume/config" in messages
+    assert len(messages) == len(entities()) - 1
+    assert not any("/event/" in topic for topic in messages)
+    for topic, payload in messages.items():
+        home_assistant.read(topic, payload, "home/ha")
+
+
+def test_switched_off_nothing_is_announced() -> None:
+    """Nor is the media player."""
+    assert announcement(speaker(DiscoveryMode.OFF, media_player=True), SHOWN) == {}
+
+
+def test_the_device_says_who_made_it_and_where_it_belongs() -> None:
+    """The area only where the config names one; the name is the speaker's, the id is not."""
+    device = entities(area="Attic")["volume"].get("device")
+    assert device is None
+    payload = next(iter(announcement(speaker(area="Attic"), SHOWN).values()))
+    fields = json.loads(payload)["dev"]
+    assert fields["ids"] == ["lull_0123456789ab"]
+    assert (fields["name"], fields["mf"], fields["hw"], fields["sa"]) == ("bedroom", "lull", "test board", "Attic")
+    assert "sa" not in json.loads(next(iter(announcement(speaker(), SHOWN).values())))["dev"]
+
+
+def test_a_rename_keeps_every_id_and_moves_every_topic() -> None:
+    """So a home keeps its entities, their history, and what was built on them."""
+    before, after = entities(), entities(device="nursery")
+    assert {key: fields["unique_id"] for key, fields in before.items()} == {
+        key: fields["unique_id"] for key, fields in after.items()
+    }
+    assert not any("bedroom" in str(fields) for fields in after.values())
+    assert speaker().device_topic == speaker(device="nursery").device_topic
+    assert speaker(id="bed-1").device_topic == "homeassistant/device/bed-1/config"
+
+
+ASKED: list[tuple[str, str | float, object]] = [
+    ("volume", 42.0, SetVolume(42)),
+    ("timer", 30.0, SetTimer(TimerSetting.clock(1800.0))),
+    ("timer", 0.0, SetTimer(TIMER_OFF)),
+    ("timer", 1440.0, SetTimer(TimerSetting.clock(86400.0))),
+    ("fade", 2.5, SetFade(150.0)),
+    ("fade", 120.0, SetFade(7200.0)),
+    ("fade", 0.0, SetFade(0.0)),
+    ("playlist", "sea", SetPlaylist("sea")),
+    ("next", "payload_press", Next()),
+    ("extend", "payload_press", ExtendTimer(900.0)),
+    ("stop_now", "payload_press", Stop(now=True)),
+    ("never_again", "payload_press", NeverAgain()),
+    ("allow_again", "payload_press", AllowAgain()),
+    ("play", "payload_on", Play()),
+    ("play", "payload_off", Stop()),
+    ("skip_tonight", "payload_on", SkipTonight(True)),
+    ("skip_tonight", "payload_off", SkipTonight(False)),
+    ("schedule", "payload_on", SetSchedule(True)),
+    ("schedule", "payload_off", SetSchedule(False)),
+    (entry_key("Ruhe für später"), "payload_on", SetSchedule(True, "Ruhe für später")),
+    (entry_key("week-end"), "payload_off", SetSchedule(False, "week-end")),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("key", "asked", "wanted"), ASKED)
+def test_what_an_entity_sends_is_what_was_meant(
+    mode: DiscoveryMode, key: str, asked: str | float, wanted: object
+) -> None:
+    """Through the parser of the command topics, with the payload that the message names."""
+    fields = entities(mode)[key]
+    sent = fields[asked] if isinstance(asked, str) and asked.startswith("payload_") else asked
+    topic, payload = home_assistant.command(fields, sent)
+    request = parse(TOPICS, Incoming(topic, payload))
+    assert request is not None
+    assert request.command == wanted
+
+
+def test_every_entity_that_sends_is_among_those() -> None:
+    """Each command topic is driven, each payload of a switch too."""
+    driven = {key for key, _, _ in ASKED} | {entry_key("weeknights")}
+    assert {key for key, fields in entities().items() if "command_topic" in fields} == driven
+
+
+SHOWS = {
+    "volume": "30", "timer": "45", "fade": "10.0", "playlist": "rain", "play": "ON", "skip_tonight": "OFF",
+    "schedule": "ON", entry_key("weeknights"): "ON", entry_key("week-end"): "OFF", entry_key("Ruhe für später"): "OFF",
+    "state": "Playing", "track": "Drops", "timer_ends": "2026-01-31T23:15:00+01:00",
+    "next_start": "2026-02-01T22:30:00+01:00", "why": "Schedule: weeknights", "guard_reduction": "0.0",
+    "nights_used": "12", "problem": "OFF", "clock_trusted": "ON",
+}  # fmt: skip
+
+
+@BOTH
+def test_what_an_entity_shows_is_what_the_state_says(mode: DiscoveryMode) -> None:
+    """Each template, rendered with a state of the wire."""
+    found = entities(mode)
+    shown = {key: home_assistant.value(fields, state()) for key, fields in found.items() if "value_template" in fields}
+    assert shown == SHOWS
+
+
+IDLE = replace(
+    PLAYING, state="idle", why=None, started=None, asked=None, playlist=None, track=None, next_track=None,
+    position_s=None, duration_s=None, level_db=None, timer_mode="off", timer_set_s=None, timer_ends=None,
+    timer_remaining_s=None, next_start=None, next_entry=None, schedule_enabled=False, entries={},
+    guard_reduction_db=float("inf"), clock_trusted=False, fade_out_s=float("inf"),
+)  # fmt: skip
+
+
+def test_null_is_unknown_and_never_an_error() -> None:
+    """Everything that can be null at once; the sleep timer that is off shows 0."""
+    found = entities()
+    shown = {
+        key: home_assistant.value(fields, state(IDLE)) for key, fields in found.items() if "value_template" in fields
+    }
+    unknown = {"fade", "playlist", "track", "timer_ends", "next_start", "why", "guard_reduction"}
+    assert {key for key, value in shown.items() if value == "None"} == unknown
+    assert shown["timer"] == "0"
+    assert shown["state"] == "Silent"
+    assert home_assistant.value(found["timer"], state(shot(timer_mode="end-of-track", timer_set_s=None))) == "None"
+
+
+ORIGINS = st.text(min_size=1, max_size=64).map(str.strip).filter(lambda text: text.isprintable() and text != "")
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=50)
+@given(
+    st.sampled_from([state.value for state in State]),
+    st.text(min_size=1, max_size=400).filter(lambda text: text.strip() != ""),
+    st.one_of(st.none(), st.sampled_from(["mqtt", "cli", "resume", "schedule:x", "trigger:a b"]), ORIGINS),
+    st.one_of(st.none(), st.floats(0.5, 86400)),
+    st.floats(0, 7200),
+    st.integers(0, 60),
+)
+def test_no_state_is_too_odd_for_a_template(
+    word: str, track: str, why: str | None, timer_s: float | None, fade_s: float, volume: int
+) -> None:
+    """Titles of any length and script, lengths that are no whole minutes: each platform takes what it is shown."""
+    snapshot = shot(state=word, track=track, why=why, timer_set_s=timer_s, fade_out_s=fade_s, volume=volume)
+    for fields in entities().values():
+        if "value_template" in fields:
+            home_assistant.value(fields, state(snapshot))
+
+
+def test_every_state_has_a_word_and_every_start_a_reason_in_words() -> None:
+    """The words of the enum are those of the states; a reason with a colon says what and which."""
+    assert set(STATE_WORDS) == {member.value for member in State}
+    found = entities()["why"]
+
+    def why(reason: str) -> str:
+        return home_assistant.value(found, state(shot(why=reason)))
+
+    assert why("mqtt") == "By hand over MQTT"
+    assert why("cli") == "By hand on the command line"
+    assert why("trigger:bedside button") == "Trigger: bedside button"
+    assert why("kitchen panel") == "kitchen panel"
+
+
+def test_an_entry_that_is_switched_off_shows_it() -> None:
+    """Read from the entry's own place in the state."""
+    off = shot(
+        entries={
+            "weeknights": EntryState(False, time(22), False, None),
+            "week-end": EntryState(True, time(22), False, None),
+        }
+    )
+    found = entities()
+    assert home_assistant.value(found[entry_key("weeknights")], state(off)) == "OFF"
+    assert home_assistant.value(found[entry_key("week-end")], state(off)) == "ON"
+
+
+def test_the_problem_is_told_as_an_attribute() -> None:
+    """The template gives a JSON object whatever characters the problem has."""
+    fields = entities()["problem"]
+    told = home_assistant.render(
+        fields["json_attributes_template"], value_json=state(shot(problems=('a "b" <c>', "d")))
+    )
+    assert json.loads(told) == {"text": 'a "b" <c>; d'}
+    assert home_assistant.value(fields, state(shot(problems=("d",)))) == "ON"
+
+
+def test_keys_of_entries_are_usable_and_differ() -> None:
+    """Letters that are no ASCII, names that differ in signs alone, names without any letter."""
+    names = ["week night", "week-night", "Week night", "später", "spater", "夜", "夜 2", "..."]
+    keys = [entry_key(name) for name in names]
+    assert len(set(keys)) == len(names)
+    assert all(re.fullmatch(r"entry(_[a-z0-9]+)+", key) for key in keys)
+    assert (slug("Kinder-Zimmer 2"), slug("Größe"), slug("夜")) == ("kinder_zimmer_2", "groe", "")
+
+
+def test_a_speaker_whose_name_has_no_latin_letter_has_entity_ids_all_the_same() -> None:
+    """They are made of its id."""
+    assert entities(device="寝室")["volume"]["default_entity_id"] == "number.lull_0123456789ab_volume"
+
+
+def test_an_entity_that_is_gone_is_named_once_with_its_platform_alone() -> None:
+    """The message that removes it holds all others unchanged; where nothing is gone there is no such message."""
+    topic = speaker().device_topic
+    before = announcement(speaker(), SHOWN)[topic]
+    after = announcement(speaker(), replace(SHOWN, entries=("weeknights",)))[topic]
+    parting = without_vanished(before, after)
+    assert parting is not None
+    components = json.loads(parting)["cmps"]
+    assert components.pop(entry_key("week-end")) == {"p": "switch"}
+    assert components.pop(entry_key("Ruhe für später")) == {"p": "switch"}
+    assert components == json.loads(after)["cmps"]
+    assert without_vanished(parting, after) is None
+    assert without_vanished(after, before) is None
+    for odd in (b"", b"no JSON", b"[]", b'{"cmps": 7}', b'{"cmps": {"a": 7, "b": {"name": "x", "y": 1}}}'):
+        assert without_vanished(odd, after) is None
+
+
+def test_an_announcement_leads_to_the_name_that_the_speaker_had() -> None:
+    """From either form, and from the media player's; anything else leads nowhere."""
+    for announced in (speaker(), speaker(DiscoveryMode.COMPONENTS), speaker(media_player=True)):
+        for payload in announcement(announced, SHOWN).values():
+            assert root_of(payload) == "lull/bedroom"
+    for odd in (b"", b"{}", b'{"avty_t": 7}', b'{"avty_t": "x"}', b'{"availability": {"topic": []}}'):
+        assert root_of(odd) is None
+
+
+def test_own_announcements_are_known_by_their_topics() -> None:
+    """Whatever the mode is or was; another speaker's are not ours."""
+    own = speaker()
+    for mode in (DiscoveryMode.HOME_ASSISTANT, DiscoveryMode.COMPONENTS):
+        assert all(own.is_own(topic) for topic in announcement(speaker(mode, media_player=True), SHOWN))
+    for topic in (
+        "homeassistant/device/lull_x/config",
+        "homeassistant/number/lull_x/volume/config",
+        "lull/bedroom/state",
+    ):
+        assert not own.is_own(topic)
+
+
+MEDIA_KEYS = {
+    "name", "availability", "device", "state_state_topic", "state_title_topic", "state_artist_topic",
+    "state_album_topic", "state_duration_topic", "state_position_topic", "state_volume_topic", "state_mute_topic",
+    "state_albumart_topic", "state_mediatype_topic", "command_volume_topic", "command_mute_topic",
+    "command_play_topic", "command_play_payload", "command_pause_topic", "command_pause_payload",
+    "command_playpause_topic", "command_playpause_payload", "command_next_topic", "command_next_payload",
+    "command_previous_topic", "command_previous_payload", "command_playmedia_topic",
+}  # fmt: skip
+"""What the community's integration documents."""
+
+
+def test_the_media_player_is_announced_with_documented_keys() -> None:
+    """On the topic that its integration looks at, whatever the prefix is; its buttons are our verbs."""
+    messages = announcement(speaker(media_player=True, prefix="ha"), SHOWN)
+    fields = json.loads(messages["homeassistant/media_player/lull_0123456789ab/config"])
+    assert set(fields) <= MEDIA_KEYS
+    assert fields["device"]["identifiers"] == ["lull_0123456789ab"]
+    wanted = {"play": Play(), "pause": Pause(), "playpause": Toggle(), "next": Next()}
+    for button, command in wanted.items():
+        request = parse(
+            TOPICS, Incoming(fields[f"command_{button}_topic"], fields[f"command_{button}_payload"].encode())
+        )
+        assert request is not None
+        assert request.command == command
+    assert {fields[f"state_{name}_topic"] for name in media.NAMES} == set(media.values(TOPICS, PLAYING))
+
+
+def test_the_media_player_reads_plain_values() -> None:
+    """Words it knows, whole seconds, a volume of 0 to 1; nothing where there is nothing."""
+    names = {topic.rsplit("/", 1)[1]: value for topic, value in media.values(TOPICS, PLAYING).items()}
+    assert names == {"state": b"playing", "title": b"Drops", "duration": b"300", "position": b"61", "volume": b"0.30"}
+    idle = {topic.rsplit("/", 1)[1]: value for topic, value in media.values(TOPICS, IDLE).items()}
+    assert idle == {"state": b"idle", "title": b"", "duration": b"", "position": b"", "volume": b"0.30"}
+    words = {media.values(TOPICS, shot(state=member.value))["lull/bedroom/media/state"] for member in State}
+    assert words <= {b"playing", b"paused", b"idle", b"off", b"stopped"}
+
+
+def test_the_volume_of_a_media_player_is_never_above_the_cap() -> None:
+    """1 asks for the most that is allowed; what is no part of one is refused."""
+    assert media.to_volume(b"0.42", 60) == SetVolume(42)
+    assert media.to_volume(b"1.0", 60) == SetVolume(60)
+    assert media.to_volume(b"0", 60) == SetVolume(0)
+    for payload in (b"", b"42", b"-0.1", b"loud", b"nan", b"1.01", b"\xff"):
+        with pytest.raises(Refused, match="volume"):
+            media.to_volume(payload, 60)

@@ -1,0 +1,160 @@
+"""Snapshot, news and answer to JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from player import __version__
+from player.core.commands import ReplyTo
+from player.core.events import Answer, News
+from player.mqtt import payloads
+from tests.mqtt.snapshots import CET, PLAYING, shot
+
+WALL = datetime(2026, 1, 31, 22, 45, 1, 999_999, tzinfo=CET)
+
+
+def strictly(payload: bytes) -> dict[str, Any]:
+    """The object in a payload; NaN and infinity fail."""
+
+    def fail(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    found: dict[str, Any] = json.loads(payload.decode("utf-8"), parse_constant=fail)
+    return found
+
+
+def test_the_state_is_published_key_by_key() -> None:
+    """Whole seconds, times with offset, nothing left out."""
+    assert strictly(payloads.state(PLAYING)) == {
+        "v": 1,
+        "state": "playing",
+        "why": "schedule:weeknights",
+        "session": {"started": "2026-01-31T22:30:00+01:00"},
+        "asked": {"command": "volume 30", "by": "cli", "at": "2026-01-31T22:31:05+01:00"},
+        "playlist": "rain",
+        "track": "Drops",
+        "next_track": "Gutter",
+        "position": 61,
+        "duration": 300,
+        "volume": 30,
+        "volume_max": 60,
+        "ramping_to": None,
+        "level": -30.3,
+        "timer": {"mode": "clock", "set": 2700, "ends": "2026-01-31T23:15:00+01:00", "remaining": 1800},
+        "fade": 600,
+        "next_start": "2026-02-01T22:30:00+01:00",
+        "next_entry": "weeknights",
+        "schedule": True,
+        "entries": {
+            "weeknights": {"enabled": True, "at": "22:30", "moved": False, "next": "2026-02-01T22:30:00+01:00"}
+        },
+        "skip_tonight": False,
+        "rest_night": False,
+        "nights_used": 12,
+        "clock_trusted": True,
+        "guard_reduction": 0.0,
+        "tamed": 0,
+        "playlists": ["rain", "sea"],
+        "problem": None,
+        "problems": [],
+        "version": __version__,
+    }
+
+
+def test_all_keys_are_there_when_nothing_is_known() -> None:
+    """A template never meets a missing key, only null."""
+    unknown = dict.fromkeys(
+        [
+            "why",
+            "playlist",
+            "track",
+            "position_s",
+            "duration_s",
+            "level_db",
+            "timer_ends",
+            "timer_remaining_s",
+            "timer_set_s",
+            "started",
+            "asked",
+            "next_track",
+            "next_start",
+            "next_entry",
+        ]
+    )
+    idle = strictly(payloads.state(shot(state="idle", timer_mode="off", **unknown)))
+    assert idle.keys() == strictly(payloads.state(PLAYING)).keys()
+    assert idle["timer"] == {"mode": "off", "set": None, "ends": None, "remaining": None}
+    assert [idle["position"], idle["track"], idle["level"]] == [None, None, None]
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_no_infinity_is_published(number: float) -> None:
+    """Silence is minus infinity dB, which JSON has no word for; it becomes null."""
+    state = strictly(payloads.state(shot(level_db=number, position_s=number, duration_s=number)))
+    assert [state["level"], state["position"], state["duration"]] == [None, None, None]
+
+
+def test_several_problems_are_also_one_text() -> None:
+    """``problem`` is what a binary sensor and a card can show."""
+    state = strictly(payloads.state(shot(problems=("no sound device", "clock not set"))))
+    assert state["problem"] == "no sound device; clock not set"
+    assert state["problems"] == ["no sound device", "clock not set"]
+
+
+def test_a_file_name_that_is_no_text_is_published_all_the_same() -> None:
+    """Python carries its bytes as lone surrogates, which UTF-8 refuses."""
+    assert strictly(payloads.state(shot(track="Regen\udce9.mp3")))["track"] == "Regen?.mp3"
+
+
+def test_an_event_says_what_when_and_its_details() -> None:
+    """Details lie beside the head, where Home Assistant takes attributes from."""
+    news = News("timer_set", "silent in 45m", {"mode": "clock", "seconds": 2700})
+    assert strictly(payloads.event(news, WALL)) == {
+        "v": 1,
+        "event_type": "timer_set",
+        "time": "2026-01-31T22:45:01+01:00",
+        "text": "silent in 45m",
+        "mode": "clock",
+        "seconds": 2700,
+    }
+
+
+def test_details_cannot_overwrite_the_head() -> None:
+    """An event stays what it is, whatever its details are called."""
+    found = strictly(payloads.event(News("problem", "lost", {"event_type": "x", "text": "y", "v": 9}), WALL))
+    assert [found["event_type"], found["text"], found["v"]] == ["problem", "lost", 1]
+
+
+def test_details_of_any_kind_become_json() -> None:
+    """Times, tuples, paths and infinities."""
+    data = {"at": WALL, "day": date(2026, 1, 31), "all": ("a", {1}), "level": -math.inf, "odd": complex(1, 2), 3: True}
+    found = strictly(payloads.event(News("problem", "x", data), WALL))  # type: ignore[arg-type]
+    assert found["at"].startswith("2026-01-31T22:45:01")
+    assert [found["day"], found["all"], found["level"], found["odd"], found["3"]] == [
+        "2026-01-31",
+        ["a", [1]],
+        None,
+        "(1+2j)",
+        True,
+    ]
+
+
+def test_an_answer_carries_the_id_the_outcome_and_the_state_after_it() -> None:
+    """Who asked learns everything from one message."""
+    found = strictly(
+        payloads.reply(Answer(ReplyTo("7"), is_done=False, text="no playlist 'x'", data={}), PLAYING, "bedroom")
+    )
+    state = found.pop("state")
+    assert found == {"v": 1, "id": "7", "device": "bedroom", "done": False, "text": "no playlist 'x'", "data": {}}
+    assert state == strictly(payloads.state(PLAYING))
+
+
+def test_an_answer_without_an_id_has_a_null_id() -> None:
+    """Over MQTT 5 the correlation data says which question it belongs to."""
+    answer = Answer(ReplyTo(None, "a/b", b"1"), is_done=True, text="paused", data={})
+    assert strictly(payloads.reply(answer, PLAYING, "bedroom"))["id"] is None

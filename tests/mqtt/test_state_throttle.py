@@ -1,0 +1,110 @@
+"""When a snapshot is published."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from player.core.events import Snapshot
+from player.mqtt.state_throttle import StateThrottle
+from tests.mqtt.snapshots import ENDS, PLAYING, shot
+
+
+def published() -> StateThrottle:
+    """A pacer that has published `PLAYING` at 100 s."""
+    pacer = StateThrottle()
+    assert pacer.is_due(PLAYING, 100.0)
+    return pacer
+
+
+def after(seconds: float, snapshot: Snapshot = PLAYING) -> Snapshot:
+    """The snapshot after so long, with nothing changed but what runs along with the clock."""
+    assert snapshot.position_s is not None
+    assert snapshot.timer_remaining_s is not None
+    return replace(
+        snapshot,
+        position_s=snapshot.position_s + seconds,
+        timer_remaining_s=snapshot.timer_remaining_s - seconds,
+        level_db=-30.0 + seconds,
+        timer_ends=ENDS + timedelta(microseconds=seconds * 1e6 % 991),
+    )
+
+
+def test_the_first_snapshot_is_due_at_once() -> None:
+    """There is nothing on the broker yet."""
+    assert StateThrottle().is_due(PLAYING, 0.0)
+
+
+def test_what_has_not_changed_is_never_due() -> None:
+    """A retained message stays; repeating it would only fill a recorder."""
+    pacer = published()
+    assert not any(pacer.is_due(PLAYING, 100.0 + second) for second in range(3600))
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"state": "paused"}, {"why": "mqtt"}, {"playlist": "sea"}, {"track": "Waves"}, {"volume": 31}, {"volume_max": 50},
+    {"ramping_to": 20}, {"timer_mode": "off"}, {"timer_ends": ENDS + timedelta(minutes=15)}, {"timer_ends": None},
+    {"next_start": None}, {"next_entry": "x"}, {"schedule_enabled": False}, {"clock_trusted": False},
+    {"playlists": ("rain",)}, {"problems": ("no sound device",)}, {"position_s": 0.0}, {"position_s": 200.0},
+    {"position_s": None}, {"duration_s": 301.0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_what_people_wait_for_is_due_after_a_quarter_of_a_second(change: dict[str, Any]) -> None:
+    """Never sooner than 0.25 s after the last publication, and the pacer says when."""
+    pacer = published()
+    assert not pacer.is_due(shot(**change), 100.2)
+    assert pacer.wait_s(100.2) == pytest.approx(0.05)
+    assert pacer.is_due(shot(**change), 100.25)
+    assert pacer.wait_s(100.25) == math.inf
+
+
+@pytest.mark.parametrize(
+    "change", [{"level_db": -10.0}, {"level_db": None}, {"timer_remaining_s": 10.0}, {"tamed": 3}], ids=str
+)
+def test_what_runs_along_waits_ten_seconds(change: dict[str, Any]) -> None:
+    """Level, remainder and the count of what was tamed."""
+    pacer = published()
+    assert not pacer.is_due(shot(**change), 109.9)
+    assert pacer.wait_s(109.9) == math.inf
+    assert pacer.is_due(shot(**change), 110.0)
+
+
+def test_an_hour_of_playing_is_published_every_ten_seconds() -> None:
+    """Position, level, remainder and a wavering timer end, looked at four times a second: 360 messages, not 14400."""
+    pacer = published()
+    sent = sum(pacer.is_due(after(quarter / 4), 100.0 + quarter / 4) for quarter in range(1, 4 * 3600 + 1))
+    assert sent == 360
+
+
+def test_a_volume_that_changes_all_the_time_is_published_four_times_a_second() -> None:
+    """A dragged slider for ten seconds, seen every 10 ms: 40 messages."""
+    pacer = published()
+    sent = sum(pacer.is_due(shot(volume=tick % 60), 100.0 + tick / 100) for tick in range(1, 1001))
+    assert sent == 40
+
+
+def test_a_change_that_is_taken_back_in_time_is_not_published() -> None:
+    """Nothing differs from what the broker has."""
+    pacer = published()
+    assert not pacer.is_due(shot(volume=31), 100.1)
+    assert not pacer.is_due(PLAYING, 100.2)
+    assert pacer.wait_s(100.2) == math.inf
+
+
+def test_after_forgetting_everything_is_due_at_once() -> None:
+    """A broker that restarted has lost the retained state."""
+    pacer = published()
+    pacer.forget()
+    assert pacer.is_due(PLAYING, 100.01)
+
+
+def test_a_paused_track_is_not_taken_for_a_seek() -> None:
+    """The position stands still while time passes."""
+    pacer = published()
+    assert not any(pacer.is_due(PLAYING, 100.0 + second) for second in range(0, 600, 7))

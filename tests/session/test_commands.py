@@ -1,0 +1,215 @@
+"""Every command in every state, generated from the table of states: obeyed or refused as it says, and never a jump.
+
+Session and engine are the real ones, on a virtual clock; the tracks are constants, so the output is the gain itself.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, time
+
+import numpy as np
+import pytest
+
+from player.analysis.ebur128 import HopMeter
+from player.app.offline import Rehearsal, VirtualClock
+from player.audio.engine import Engine, EngineSettings
+from player.core.clock import Now
+from player.core.commands import (
+    AllowAgain,
+    Command,
+    ExtendTimer,
+    GetStatus,
+    NeverAgain,
+    Next,
+    NotTonight,
+    Pause,
+    Play,
+    ReplyTo,
+    Request,
+    Resume,
+    Seek,
+    SetFade,
+    SetPlaylist,
+    SetSchedule,
+    SetStartTime,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+    Stop,
+    Toggle,
+    Tonight,
+)
+from player.core.events import Answer, Event, LibraryRead, Track
+from player.core.limits import CEILING_DBTP, MAX_RISE_DB_PER_S
+from player.core.measurement import programme_gain_db
+from player.core.settings.safety import NightCap
+from player.core.settings.session import (
+    TARGET_LUFS,
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    Entry,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)
+from player.core.states import MOVES, OBEYED, IllegalMove, Move, State, moved
+from player.core.units import db_to_gain, volume_to_db
+from player.session.controller import Controller
+from tests.engine_rig import LEVEL, constant, fastest_rise, let_dc_through
+from tests.fakes.sink import FakeSink
+from tests.fakes.source import FakeDecoder
+
+SETTINGS = Settings(
+    playlists=(Playlist("one", ("/1",)), Playlist("two", ("/2",))),
+    volume=VolumeSettings(default=90, max=100),
+    timer=TimerSetting.clock(120.0),
+    schedule=(Entry("nightly", time(20, 0)),),
+)
+COMMANDS: list[Command] = [
+    Play(), Play("two"), Play(volume=100), Play(timer=TimerSetting.clock(60.0)), Stop(), Stop(now=True),
+    Pause(), Resume(), Toggle(), Next(), Seek(10.0), Seek(30.0, is_relative=True),
+    SetVolume(100), SetVolume(10), SetVolume(0), SetVolume(5, is_relative=True),
+    SetTimer(TimerSetting.clock(30.0)), SetTimer(TIMER_OFF), SetTimer(TIMER_END_OF_TRACK),
+    ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None),
+    SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(),
+    SetStartTime("nightly", time(23, 0)), Tonight(time(21, 0)), NotTonight(), GetStatus(),
+]  # fmt: skip
+WAY: dict[State, list[tuple[Command, float]]] = {
+    State.IDLE: [],
+    State.PLAYING: [(Play(), 15.0)],
+    State.PAUSED: [(Play(), 15.0), (Pause(), 3.0)],
+    State.FADING_OUT: [(Play(timer=TimerSetting.clock(60.0)), 15.0), (SetTimer(TimerSetting.clock(40.0)), 10.0)],
+    State.STOPPING: [(Play(), 15.0), (Stop(), 0.5)],
+}
+"""How each state is reached: commands, and how long to wait after each."""
+CAP = 60
+"""15 dB below the default of 90: while the glide lasts, the level is above it."""
+
+
+class House:
+    """The real session and the real engine on a virtual clock."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.clock = VirtualClock(datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
+        self.blocks: list[np.ndarray] = []
+        self.answers: list[Answer] = []
+        self.session = Controller(settings, random.Random(3))
+        tracks = {name: constant(200.0) for name in ("a", "b", "c", "d")}
+        self.rehearsal = Rehearsal(settings, self.session, self, self.clock, self.hear)
+        sink = FakeSink(self.clock, on_block=lambda block: self.blocks.append(block.copy()))
+        settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=1.0)
+        engine = Engine(sink, FakeDecoder(tracks), self.clock, self.rehearsal.report, settings)
+        let_dc_through(engine._chain)
+        self.rehearsal.attach(engine)
+        for playlist in SETTINGS.playlists:
+            self.rehearsal.tell(self.read(playlist))
+        self.command(NeverAgain("d"))  # so that there is a ban to take back
+        self.command(Tonight(time(21, 30)))  # and a plan
+
+    def read(self, playlist: Playlist) -> LibraryRead:
+        """The library: two tracks in each playlist."""
+        names = ("a", "b") if playlist.name == "one" else ("c", "d")
+        return LibraryRead(playlist.name, tuple(Track(name, name) for name in names))
+
+    def hear(self, _now: Now, event: Event) -> None:
+        if isinstance(event, Answer):
+            self.answers.append(event)
+
+    def command(self, command: Command) -> Answer:
+        self.rehearsal.tell(Request(command, "test", ReplyTo(id="1")))
+        return self.answers[-1]
+
+    def run(self, duration_s: float) -> None:
+        for _ in range(round(duration_s * 10)):
+            self.rehearsal.step()
+
+    def reach(self, state: State) -> None:
+        for command, wait_s in WAY[state]:
+            self.command(command)
+            self.run(wait_s)
+        assert self.session.state is state
+
+    def heard(self) -> np.ndarray:
+        return np.concatenate(self.blocks) if self.blocks else np.zeros((1, 2), np.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+@pytest.mark.parametrize("state", list(State))
+def test_a_command_in_a_state(state: State, command: Command) -> None:
+    """Obeyed or refused as the table says; a refusal changes nothing; no rise beyond 6 dB/s; stop ends it all."""
+    house = House()
+    house.reach(state)
+    before = house.session.snapshot(house.clock.now())
+    answer = house.command(command)
+    assert answer.is_done is (type(command) in OBEYED[state]), answer.text
+    if not answer.is_done:
+        assert answer.text
+        assert house.session.snapshot(house.clock.now()) == before
+    house.run(25.0)
+    assert house.command(Stop(now=True)).is_done
+    house.run(1.5)
+    assert house.session.state is State.IDLE
+    samples = house.heard()
+    assert not samples[-4_800:].any()
+    assert fastest_rise(samples, floor_db=-58.0, over_s=0.5) <= MAX_RISE_DB_PER_S + 1.0
+    steps = np.abs(np.diff(samples[:, 0]))
+    assert steps.max() <= LEVEL * 0.02, "a click"
+
+
+LOUDER: list[Command] = [
+    Play(), Play("two"), Play(volume=100), Resume(), Toggle(), Next(), SetVolume(100), SetVolume(5, is_relative=True),
+    SetTimer(TIMER_OFF), ExtendTimer(60.0), Seek(10.0),
+]  # fmt: skip
+"""Whatever could bring a level up."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", LOUDER, ids=str)
+@pytest.mark.parametrize("state", [state for state in State if state is not State.IDLE])
+def test_a_command_under_the_night_cap(state: State, command: Command) -> None:
+    """With the cap in force nothing brings the level above it; where it was above, it goes on sinking."""
+    house = House(replace(SETTINGS, volume=replace(SETTINGS.volume, night_cap=NightCap(CAP, 12.0))))
+    house.reach(state)
+    assert house.session.snapshot(house.clock.now()).volume_max == CAP
+    before = float(np.abs(house.blocks[-1]).max())
+    house.blocks.clear()
+    assert house.command(command).is_done is (type(command) in OBEYED[state])
+    house.run(30.0)
+    assert house.session.state is State.IDLE or house.session.snapshot(house.clock.now()).volume <= CAP
+    samples = house.heard()
+    capped = LEVEL * db_to_gain(programme_gain_db(None, TARGET_LUFS, CEILING_DBTP) + volume_to_db(CAP))
+    assert np.abs(samples).max() <= max(before, capped) * 1.001
+    assert fastest_rise(samples, floor_db=-58.0, over_s=0.5) <= MAX_RISE_DB_PER_S + 1.0
+
+
+def test_the_table_of_obeyed_commands_knows_every_command() -> None:
+    """Each command of the vocabulary is in the list above, and obeyed in at least one state."""
+    vocabulary = set(Command.__args__)  # type: ignore[attr-defined]
+    assert {type(command) for command in COMMANDS} == vocabulary
+    assert set().union(*OBEYED.values()) == vocabulary
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("move", list(Move))
+def test_a_move_that_is_not_in_the_table_raises(state: State, move: Move) -> None:
+    """The table is all there is."""
+    if move in MOVES[state]:
+        assert moved(state, move) is MOVES[state][move]
+    else:
+        with pytest.raises(IllegalMove):
+            moved(state, move)
+
+
+def test_every_state_can_be_left_by_stop_and_reached_from_idle() -> None:
+    """Silence is always one move away, and no state is an island."""
+    assert all(Move.STOP in MOVES[state] or state is State.IDLE for state in State)
+    reached, grown = {State.IDLE}, True
+    while grown:
+        more = {target for state in reached for target in MOVES[state].values()} - reached
+        grown = bool(more)
+        reached |= more
+    assert reached == set(State)

@@ -1,0 +1,142 @@
+"""The store's file: across restarts, power cuts, damage, versions, full and forbidden folders."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from player.core.errors import StoreError
+from player.core.measurement import FileMark, MeasureResult
+from player.storage import measurements_db as store_module
+from player.storage.measurements_db import FILE_NAME, MeasurementsDb
+from tests.contracts.test_store import MARK, MEASURED
+from tests.paths import ROOT
+
+
+def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
+    """Closed and opened again."""
+    first = MeasurementsDb(tmp_path)
+    first.keep(MARK, MeasureResult(MEASURED))
+    first.close()
+    second = MeasurementsDb(tmp_path)
+    assert second.find(MARK) == MeasureResult(MEASURED)
+    second.close()
+
+
+def test_a_process_that_is_killed_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    """Ended by SIGKILL behind `keep`, without closing: all of it is found."""
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from player.storage.measurements_db import MeasurementsDb\n"
+        "from player.core.measurement import FileMark, MeasureResult\n"
+        "store = MeasurementsDb(Path(sys.argv[1]))\n"
+        "for index in range(20):\n"
+        "    store.keep(FileMark(f'/music/{index}', 1, 1), MeasureResult(None, 'is empty'))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    root = ROOT
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=root, check=False, timeout=60)
+    assert ended.returncode == -9
+    opened = MeasurementsDb(tmp_path)
+    assert all(opened.find(FileMark(f"/music/{index}", 1, 1)) for index in range(20))
+    opened.close()
+
+
+def test_two_processes_may_have_it_open(tmp_path: Path) -> None:
+    """What one keeps the other finds at once: a scan by hand beside the daemon."""
+    daemon, scan = MeasurementsDb(tmp_path), MeasurementsDb(tmp_path)
+    scan.keep(MARK, MeasureResult(MEASURED))
+    assert daemon.find(MARK) == MeasureResult(MEASURED)
+    daemon.close()
+    scan.close()
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 100, b""])
+def test_a_file_that_is_no_database_is_set_aside(
+    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is renamed with a warning, a new one is begun; an empty file simply is a new one."""
+    (tmp_path / FILE_NAME).write_bytes(damage)
+    with caplog.at_level(logging.WARNING):
+        opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
+    assert opened.find(MARK) == MeasureResult(MEASURED)
+    opened.close()
+    assert (tmp_path / f"{FILE_NAME}.damaged").exists() == bool(damage)
+    assert ("damaged" in caplog.text) == bool(damage)
+
+
+def test_damage_in_the_middle_is_found_when_it_is_met(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Pages that a dying card turned to garbage: the store goes on empty and can keep again."""
+    first = MeasurementsDb(tmp_path)
+    for index in range(500):
+        first.keep(FileMark(f"/music/{index}", 1, 1), MeasureResult(MEASURED))
+    first.close()
+    path = tmp_path / FILE_NAME
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(data)
+    opened = MeasurementsDb(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert opened.find(FileMark("/music/7", 1, 1)) is None
+        opened.keep(MARK, MeasureResult(MEASURED))
+    assert opened.find(MARK) == MeasureResult(MEASURED)
+    opened.close()
+    assert "is damaged" in caplog.text
+
+
+def test_an_older_measuring_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an update that measures better, tracks are measured anew."""
+    opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
+    monkeypatch.setattr(store_module, "MEASURING", store_module.MEASURING + 1)
+    assert opened.find(MARK) is None
+    opened.close()
+
+
+def test_a_store_of_a_newer_lull_is_left_alone(tmp_path: Path) -> None:
+    """It is refused with both versions named, and not damaged."""
+    MeasurementsDb(tmp_path).close()
+    base = sqlite3.connect(tmp_path / FILE_NAME)
+    base.execute("PRAGMA user_version = 99")
+    base.close()
+    with pytest.raises(StoreError, match=r"newer lull.*99"):
+        MeasurementsDb(tmp_path)
+    assert not (tmp_path / f"{FILE_NAME}.damaged").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """Where a file is in the way, say."""
+    (tmp_path / "state").write_text("", encoding="ascii")
+    with pytest.raises(StoreError, match=r"state"):
+        MeasurementsDb(tmp_path / "state" / "lull")
+
+
+def test_a_finding_that_cannot_be_read_counts_as_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Garbage in a row is no crash: the track counts as loud."""
+    opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
+    base = sqlite3.connect(tmp_path / FILE_NAME)
+    base.execute("UPDATE measurements SET measured = '{\"surprises\": 3}'")
+    base.commit()
+    base.close()
+    with caplog.at_level(logging.WARNING):
+        assert opened.find(MARK) is None
+    assert "cannot be read" in caplog.text
+    opened.close()
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    """Keeping in it is an error, asking it gives nothing."""
+    opened = MeasurementsDb(tmp_path)
+    opened.close()
+    with pytest.raises(StoreError, match="closed"):
+        opened.keep(MARK, MeasureResult(MEASURED))
+    assert opened.find(MARK) is None

@@ -1,0 +1,182 @@
+"""The memory's file: killed processes, damage, disks that are full or cannot be written, readers beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from player.core.errors import StoreError
+from player.session.memory.records import Batch, HeardEntry, HeardHow, texts
+from player.storage import memory_db as memory_file
+from player.storage.memory_db import FILE_NAME, MemoryDb, look_into, this_boot
+from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
+from tests.paths import ROOT
+
+WRITER = """\
+import os, signal, sys
+from pathlib import Path
+from player.storage.memory_db import MemoryDb
+from player.session.memory.records import Batch, texts
+from tests.contracts.test_memory import HEARD, KEPT
+store = MemoryDb(Path(sys.argv[1]), "this")
+for _ in range(5):
+    store.write(Batch(texts(KEPT), HEARD))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_file_of_an_older_lull_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    """Without the count of problems a session had none; the daemon adds the column and loses nothing."""
+    base = sqlite3.connect(tmp_path / FILE_NAME)
+    for step in memory_file.LAYOUT.steps[:3]:
+        base.execute(step)
+    base.execute("PRAGMA user_version = 3")
+    row = (ENDED[0].started.isoformat(), ENDED[0].why, ENDED[0].playlist, ENDED[0].minutes, ENDED[0].reason)
+    base.execute("INSERT INTO sessions (started, why, playlist, minutes, reason) VALUES (?, ?, ?, ?, ?)", row)
+    base.commit()
+    base.close()
+    assert look_into(tmp_path)[1] == (replace(ENDED[0], problems=0),)
+    store = MemoryDb(tmp_path)
+    store.write(Batch({}, ended=(replace(ENDED[0], problems=2),)))
+    store.close()
+    assert [end.problems for end in look_into(tmp_path)[1]] == [0, 2]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    """Ended by SIGKILL behind `write`, without closing."""
+    ended = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
+    assert ended.returncode == -9
+    store = MemoryDb(tmp_path, "this")
+    recalled = store.recall()
+    assert recalled.kept == replace(KEPT, tries=1)
+    assert len(recalled.heard) == 5 * len(HEARD)
+    store.close()
+
+
+def test_what_is_written_is_flushed_to_the_disk(tmp_path: Path) -> None:
+    """WAL with synchronous FULL: a stop by hand outlives the plug that is pulled behind it."""
+    store = MemoryDb(tmp_path)
+    modes = store._base.ask(
+        lambda base: [base.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    )
+    assert modes == ["wal", 2]
+    store.close()
+
+
+def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails after the documents and before the log: neither is there."""
+    store = MemoryDb(tmp_path, "this")
+    monkeypatch.setattr(memory_file, "_heard_row", lambda heard: (None,) * 5)
+    with pytest.raises(StoreError):
+        store.write(Batch(texts(KEPT), HEARD, ENDED))
+    monkeypatch.undo()
+    assert store.recall().kept.record is None
+    assert store.recall().heard == ()
+    store.close()
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_damaged_file_is_set_aside_and_a_new_one_is_begun(tmp_path: Path, damage: bytes) -> None:
+    """Its name says what it is, and the new one works."""
+    (tmp_path / FILE_NAME).write_bytes(damage)
+    store = MemoryDb(tmp_path, "this")
+    assert store.set_aside == tmp_path / f"{FILE_NAME}.damaged"
+    assert store.set_aside.read_bytes() == damage
+    store.write(Batch(texts(KEPT)))
+    assert store.recall().kept.bans == KEPT.bans
+    store.close()
+
+
+def test_a_file_of_a_newer_lull_is_left_alone(tmp_path: Path) -> None:
+    """It is neither changed nor set aside; whoever goes back a version loses nothing."""
+    base = sqlite3.connect(tmp_path / FILE_NAME)
+    base.execute("PRAGMA user_version = 99")
+    base.close()
+    with pytest.raises(StoreError, match="newer lull"):
+        MemoryDb(tmp_path)
+    assert not list(tmp_path.glob("*.damaged"))
+
+
+def test_a_full_disk_is_a_fault_and_hands_out_no_record(tmp_path: Path) -> None:
+    """What cannot be counted is not handed out: a loop of restarts would be a loop of sounds."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    store._base.ask(lambda base: base.execute("PRAGMA query_only = ON"))
+    with pytest.raises(StoreError):
+        store.recall()
+    with pytest.raises(StoreError):
+        store.write(Batch(texts(KEPT)))
+    store.close()
+
+
+def test_somebody_may_look_while_it_is_open_and_after(tmp_path: Path) -> None:
+    """Bans and history, but no record of a session, and nothing is counted."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT), HEARD, ENDED))
+    for _ in range(2):
+        recalled, ended = look_into(tmp_path)
+        assert (recalled.kept.bans, recalled.kept.record, recalled.heard, ended) == (KEPT.bans, None, HEARD, ENDED)
+    assert store.recall().kept.tries == 1
+    store.close()
+    assert look_into(tmp_path)[0].kept.bans == KEPT.bans
+
+
+@pytest.mark.slow
+def test_somebody_who_may_not_write_may_look(tmp_path: Path) -> None:
+    """A folder and a file without the right to write, closed cleanly, so that there is no index beside it."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    store.close()
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom player.storage.memory_db import look_into\n"
+        "print(len(look_into(Path(sys.argv[1]))[0].kept.bans))\n"
+    )
+    for path in (*tmp_path.parents, tmp_path):
+        if path.name.startswith(("pytest-", "popen-", tmp_path.name)):
+            path.chmod(0o555 if path == tmp_path else 0o755)
+    (tmp_path / FILE_NAME).chmod(0o444)
+    as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
+    # a checkout may lie where nobody else can read it; this part of the package needs the standard library alone
+    with tempfile.TemporaryDirectory(prefix="lull-test-package-") as folder:
+        Path(folder).chmod(0o755)
+        shutil.copytree(ROOT / "player", f"{folder}/player")
+        python = [os.path.realpath(sys.executable), "-B", "-c", program, str(tmp_path)]
+        done = subprocess.run(
+            [*as_nobody, *python], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        )
+    tmp_path.chmod(0o755)
+    assert done.stdout.strip() == "2", done.stderr
+
+
+def test_where_there_is_none_that_is_said(tmp_path: Path) -> None:
+    """Not an empty list: perhaps the wrong config was named."""
+    with pytest.raises(StoreError, match="nothing has been remembered yet"):
+        look_into(tmp_path)
+
+
+def test_the_log_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest entries go at the next start; the order of the rest stays."""
+    monkeypatch.setattr(memory_file, "KEPT_HEARD", 3)
+    store = MemoryDb(tmp_path)
+    entries = tuple(
+        HeardEntry(AT + timedelta(minutes=number), "rain", str(number), "", HeardHow.PLAYED) for number in range(8)
+    )
+    store.write(Batch({}, entries))
+    assert store.recall().heard == entries[-3:]
+    store.close()
+
+
+def test_this_boot_has_a_name() -> None:
+    """The kernel's own, the same each time."""
+    assert len(this_boot()) == 36
+    assert this_boot() == this_boot()
