@@ -78,9 +78,8 @@ class CalmTracks:
         self._hops += len(lowered)
         if track is not None:
             for programme, levels in zip(track.programmes, (had, has), strict=True):
-                for power in levels.momentary[OF_TENTHS - 1 :: OF_TENTHS]:
-                    programme.push_momentary(float(power))
-                    programme.push_short_term(float(levels.short_term[-1]))
+                programme.push_momentary(levels.momentary[OF_TENTHS - 1 :: OF_TENTHS])
+                programme.push_short_term(levels.short_term[OF_TENTHS - 1 :: OF_TENTHS])
             track.is_calm = track.is_calm and not (had.has_startled or had.is_over)
             track.hops += len(lowered)
             track.lowered += int(np.count_nonzero(lowered > NOTICEABLE_DB))

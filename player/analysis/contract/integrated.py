@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from player.analysis.contract.figures import Powers
 from player.audio.dsp.hearing import to_lufs
 from player.core.units import SILENCE_DB
 
@@ -29,11 +30,12 @@ class _Sorted:
         self.counts = np.zeros(_BINS)
         self.sums = np.zeros(_BINS)
 
-    def add(self, power: float) -> None:
-        place = int((to_lufs(power) - LOWEST_LUFS) * BINS_PER_DB) if power > 0.0 else -1
-        if place >= 0:
-            self.counts[min(place, _BINS - 1)] += 1
-            self.sums[min(place, _BINS - 1)] += power
+    def add(self, powers: Powers) -> None:
+        places = ((10.0 * np.log10(np.maximum(powers, 1e-30)) - 0.691 - LOWEST_LUFS) * BINS_PER_DB).astype(np.int64)
+        is_heard = places >= 0
+        places = np.minimum(places[is_heard], _BINS - 1)
+        np.add.at(self.counts, places, 1)
+        np.add.at(self.sums, places, powers[is_heard])
 
     def above(self, gate_lu: float) -> int:
         """The first bin that is above the gate so far below the mean."""
@@ -48,13 +50,13 @@ class IntegratedMeter:
         self._momentary = _Sorted()
         self._short_term = _Sorted()
 
-    def push_momentary(self, power: float) -> None:
+    def push_momentary(self, powers: Powers) -> None:
         """M, every 100 ms."""
-        self._momentary.add(power)
+        self._momentary.add(powers)
 
-    def push_short_term(self, power: float) -> None:
+    def push_short_term(self, powers: Powers) -> None:
         """S, every second or more often."""
-        self._short_term.add(power)
+        self._short_term.add(powers)
 
     @property
     def integrated_lufs(self) -> float:
@@ -64,6 +66,16 @@ class IntegratedMeter:
             return SILENCE_DB
         first = blocks.above(_I_GATE_LU)
         return to_lufs(float(blocks.sums[first:].sum() / blocks.counts[first:].sum()))
+
+    def short_term_lufs(self, percent: float) -> float:
+        """The percentile of S over what is within 20 LU of its mean; -inf where there was no sound."""
+        counts = self._short_term.counts.copy()
+        if not counts.any():
+            return SILENCE_DB
+        counts[: self._short_term.above(_RANGE_GATE_LU)] = 0.0
+        below = np.cumsum(counts)
+        place = int(np.searchsorted(below, percent / 100.0 * (below[-1] - 1.0) + 0.5))
+        return LOWEST_LUFS + (place + 0.5) / BINS_PER_DB
 
     @property
     def range_lu(self) -> float:

@@ -1,0 +1,215 @@
+"""Files through the real session, libVLC, deck, chain and limiter on a virtual clock; and through ffmpeg's filters.
+
+The machinery is that of `lull rehearse`. What was decoded is kept beside what left, each block at its place, so that
+the two can be laid beside each other to the sample.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from player.analysis.ebur128 import HopMeter
+from player.app.offline import Rehearsal, VirtualClock
+from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered
+from player.audio.dsp.types import Block
+from player.audio.engine import Engine, EngineSettings
+from player.audio.monitor import MonitoredSource
+from player.audio.ports import Source
+from player.cli.measure_first import MeasuredLibrary
+from player.core.clock import Now
+from player.core.commands import Play, Request
+from player.core.events import ClauseBroken, EngineFaulted, EngineReport, Event, News
+from player.core.settings.session import TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
+from player.core.units import CHANNELS, RATE_HZ, db_to_gain
+from player.session.controller import Controller
+
+FADE_IN_S: Final = 10.0
+TAIL_S: Final = 2.5
+"""The end of a track that nothing follows fades."""
+LONGEST_S: Final = 1800.0
+PEERS: Final = {
+    "acompressor,alimiter": "acompressor,alimiter",
+    "loudnorm": "loudnorm",
+    "speechnorm": "speechnorm",
+    "dynaudnorm": "dynaudnorm",
+}
+"""The filters that mpv applies with ``--af=lavfi=[...]``; its own PCM output goes through the same library."""
+
+
+@dataclass(slots=True)
+class SourceHeard:
+    """A track as it was decoded.
+
+    Attributes:
+        first_frame: where its first frame leaves the chain.
+        blocks: place in the output, and samples.
+        gain_db: its programme gain.
+    """
+
+    path: str
+    first_frame: int
+    blocks: list[tuple[int, Block]] = field(default_factory=list)
+    gain_db: float = 0.0
+
+
+@dataclass(slots=True)
+class Played:
+    """A session.
+
+    Attributes:
+        out: what left.
+        tracks: in the order in which they were opened.
+        mutes_s: when the output meter or a fault muted.
+        surprises_s: when a surprise was told.
+    """
+
+    out: Block
+    tracks: list[SourceHeard]
+    mutes_s: list[float] = field(default_factory=list)
+    surprises_s: list[float] = field(default_factory=list)
+
+    def decoded(self, *, is_gained: bool = True) -> Block:
+        """The sum of what was decoded, at its place in the output, without fades."""
+        sound = np.zeros_like(self.out)
+        for track in self.tracks:
+            gain = np.float32(db_to_gain(track.gain_db) if is_gained else 1.0)
+            for at, block in track.blocks:
+                part = block[: len(sound) - at]
+                sound[at : at + len(part)] += part * gain
+        return sound
+
+
+class _Ears:
+    """Takes what a source hands over."""
+
+    def __init__(self, sink: _KeepingSink, heard: SourceHeard) -> None:
+        self._sink = sink
+        self._heard = heard
+
+    def hear_source(self, block: Block) -> None:
+        """One more block."""
+        if len(block):
+            at = self._sink.frames + SOURCE_LATE_FRAMES
+            if not self._heard.blocks:
+                self._heard.first_frame = at
+            self._heard.blocks.append((at, block.copy()))
+
+    def push(self, out: Block, rendered: Rendered | None) -> None:
+        """Not used here."""
+
+
+class _KeepingDecoder:
+    """libVLC, listened to."""
+
+    def __init__(self, sink: _KeepingSink) -> None:
+        self.tracks: list[SourceHeard] = []
+        self._sink = sink
+        self._decoder = VlcDecoder()
+
+    def open(self, uri: str, start_s: float = 0.0) -> Source:
+        """Begin to decode."""
+        heard = SourceHeard(uri, -1)
+        self.tracks.append(heard)
+        return MonitoredSource(self._decoder.open(uri, start_s), _Ears(self._sink, heard))
+
+
+class _KeepingSink:
+    """Keeps what is written; its write moves the clock."""
+
+    delay_s = 0.0
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.blocks: list[Block] = []
+        self.frames = 0
+        self.gains: dict[str, float] = {}
+        self._clock = clock
+
+    def tap(self, rendered: Rendered) -> None:
+        """The gains of what sounds."""
+        for deck in rendered.decks:
+            self.gains[deck.item.uri] = deck.item.gain_db
+
+    def open(self) -> None:
+        """Always there."""
+
+    def write(self, block: Block) -> None:
+        """Keep it."""
+        self.blocks.append(block.copy())
+        self.frames += len(block)
+        self._clock.sleep(len(block) / RATE_HZ)
+
+    def drain(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S) -> Played:
+    """The files once each, in order, at volume 100; ``state`` holds their measurements."""
+    clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
+    fades = FadeSettings(fade_in_s=fade_in_s)
+    playlist = Playlist("real", tuple(paths), Order.ONCE)
+    settings = Settings(volume=VolumeSettings(default=100, max=100), fades=fades, playlists=(playlist,))
+    sink = _KeepingSink(clock)
+    decoder = _KeepingDecoder(sink)
+    played = Played(np.zeros((0, CHANNELS), np.float32), decoder.tracks)
+
+    def hear(now: Now, event: Event) -> None:
+        if isinstance(event, News) and event.type == "surprise_tamed":
+            played.surprises_s.append(now.boot_s)
+
+    rehearsal = Rehearsal(settings, Controller(settings, random.Random(1)), MeasuredLibrary(state), clock, hear)
+
+    def report(told: EngineReport) -> None:
+        if isinstance(told, ClauseBroken | EngineFaulted):
+            played.mutes_s.append(clock.now().boot_s)
+        rehearsal.report(told)
+
+    limits = settings.limits
+    engine_settings = EngineSettings(
+        fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, HopMeter, 0.0, is_offline=True, tap=sink.tap
+    )
+    engine = Engine(sink, decoder, clock, report, engine_settings)
+    rehearsal.attach(engine)
+    rehearsal.tell(Request(Play("real", 100, TIMER_OFF), "bench"))
+    try:
+        while not rehearsal.is_idle and clock.now().boot_s < LONGEST_S:
+            rehearsal.step()
+    finally:
+        engine.finish()
+    played.out = np.concatenate(sink.blocks)
+    for track in decoder.tracks:
+        track.gain_db = sink.gains.get(track.path, 0.0)
+    return played
+
+
+def filtered(sound: Block, filters: str) -> Block:
+    """The sound through ffmpeg's filters, as mpv would play it: clipped at full scale, and as late as it was."""
+    command = ["ffmpeg", "-v", "error", "-f", "f32le", "-ac", "2", "-ar", str(RATE_HZ), "-i", "-", "-af", filters]
+    command += ["-ac", "2", "-ar", str(RATE_HZ), "-f", "f32le", "-"]
+    done = subprocess.run(command, check=True, capture_output=True, input=np.ascontiguousarray(sound).tobytes())
+    out = np.clip(np.frombuffer(done.stdout, np.float32).reshape(-1, 2), -1.0, 1.0)
+    return beside(sound, out)
+
+
+def beside(sound: Block, out: Block, most_s: float = 0.2) -> Block:
+    """``out`` moved by up to so much until it lies beside ``sound``, and as long as that."""
+    size, most = min(len(sound), len(out), 60 * RATE_HZ), int(most_s * RATE_HZ)
+    fit = 1 << (2 * size - 1).bit_length()
+    spectra = [np.fft.rfft(one[:size].sum(axis=1), fit) for one in (sound, out)]
+    alike = np.fft.irfft(spectra[0].conj() * spectra[1], fit)
+    lags = np.concatenate((np.arange(most), np.arange(-most, 0)))
+    lag = int(lags[np.argmax(alike[lags])])
+    moved = out[lag:] if lag >= 0 else np.concatenate((np.zeros((-lag, CHANNELS), np.float32), out))
+    moved = moved[: len(sound)]
+    return np.concatenate((moved, np.zeros((len(sound) - len(moved), CHANNELS), np.float32)))

@@ -1,0 +1,297 @@
+"""What became of calm and of hazards, in figures: for bench/real.py. The code of the clauses is the product's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.real_chain import FADE_IN_S, TAIL_S, Played, SourceHeard
+from bench.real_material import HazardTrack, PhraseTrack, hop_powers
+from player.analysis.contract.alteration import Alteration
+from player.analysis.contract.clicks import CELL_FRAMES, Clicks
+from player.analysis.loudness import measure_loudness
+from player.audio.dsp.hearing import HOP_S, to_lufs
+from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, BandPowers, OctaveMeter
+from player.audio.dsp.rises import RISE_DB, RiseMeter
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
+from player.audio.dsp.tap import SOURCE_LATE_FRAMES
+from player.audio.dsp.types import Block
+from player.core.units import RATE_HZ, to_frames
+
+Doubles = npt.NDArray[np.float64]
+
+SETTLED_S: Final = FADE_IN_S + 10.0
+"""C9 is judged from here on."""
+HIGH_RISE_DB: Final = 15.0
+BLEND_S: Final = 16.0
+"""So long after its start a track may still be blended with the one before."""
+_TENTH: Final = round(0.1 / HOP_S)
+_MOMENTARY: Final = round(0.4 / HOP_S)
+_SHORT: Final = round(3.0 / HOP_S)
+
+
+@dataclass(frozen=True, slots=True)
+class CalmRow:
+    """A calm recording, played alone.
+
+    Attributes:
+        lowered_percent: of its audible time, by more than 0.5 dB, from 20 s after its start on.
+        most_db: largest reduction in that time.
+        range_change_lu: of LRA.
+        loudness_change_lu: of I.
+        spread_change_db: of the spread of the 50 ms level.
+        surprises: told.
+        mutes: by the output meter or a fault.
+        startles: startle events and bursts.
+        rises: stretches in which the whole rises by more than 10 dB (C1b).
+        band_rises: the same of an octave or an ear (C1d).
+        raw_lufs: median of S as it was published.
+        heard_lufs: median of S as it left.
+        loudness_lufs: I as it was published.
+        a_less_k_db: how far its A-weighted level is over its K-weighted one.
+    """
+
+    name: str
+    lowered_percent: float
+    most_db: float
+    range_change_lu: float
+    loudness_change_lu: float
+    spread_change_db: float
+    surprises: int
+    mutes: int
+    startles: int
+    rises: int
+    band_rises: int
+    raw_lufs: float
+    heard_lufs: float
+    loudness_lufs: float
+    a_less_k_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseRow:
+    """A phrase track: by how many dB each repetition came out lower, from 20 s on."""
+
+    name: str
+    lowered_db: tuple[float, ...]
+
+    @property
+    def spread_db(self) -> float:
+        """The most less the least."""
+        return max(self.lowered_db) - min(self.lowered_db)
+
+
+@dataclass(frozen=True, slots=True)
+class HazardRow:
+    """A hazard in its track, all its times together.
+
+    Attributes:
+        startles: startle events and bursts.
+        mutes: while it sounded.
+        rise_db: largest rise of the whole (C1b).
+        band_rise_db: largest rise of an octave or an ear (C1d).
+        momentary_lu: loudest 400 ms over heard calm.
+        short_lu: loudest 3 s over heard calm.
+        climb_db: by how much a repetition is louder than one within the 10 s before it; None if it is not repeated.
+        clicks: that were not recorded.
+        calm_lufs: heard calm.
+    """
+
+    kind: str
+    hazard: str
+    calm: str
+    level_db: float
+    way: str
+    format: str
+    startles: int
+    mutes: int
+    rise_db: float
+    band_rise_db: float
+    momentary_lu: float
+    short_lu: float
+    climb_db: float | None
+    clicks: int
+    calm_lufs: float
+
+
+def calm_row(name: str, before: Block, after: Block, told: Played | None = None) -> CalmRow:
+    """``before`` at the level at which ``after`` would be if nothing had been done, beside it.
+
+    Without ``told`` that level is what the gain usually is.
+    """
+    powers = [hop_powers(before), hop_powers(after)]
+    first, end = round(SETTLED_S / HOP_S), len(powers[0]) - round(TAIL_S / HOP_S)
+    end -= (end - first) % _TENTH
+    ratio = _usual_ratio(powers[0][first:end], powers[1][first:end]) if told is None else 1.0
+    changed = Alteration()
+    changed.push(powers[0][first:end] * ratio, powers[1][first:end])
+    raw, heard = changed.programmes
+    calm_lufs = to_lufs(measure_loudness(powers[1][first:end].astype(np.float32)).programme)
+    rises = RiseMeter(calm_lufs).push(_octaves(after))[round(SETTLED_S / BAND_S) : -round(TAIL_S / BAND_S)]
+    gain_db = 10.0 * math.log10(ratio) + (0.0 if told is None else told.tracks[0].gain_db)
+    return CalmRow(
+        name=name,
+        lowered_percent=changed.lowered_percent,
+        most_db=changed.most_lowered_db,
+        range_change_lu=changed.range_change_lu,
+        loudness_change_lu=changed.loudness_change_lu,
+        spread_change_db=changed.spread_change_db,
+        surprises=0 if told is None else len(told.surprises_s),
+        mutes=0 if told is None else len(told.mutes_s),
+        startles=sum(onset.is_startle for onset in _onsets(powers[1], [(0.0, calm_lufs)])),
+        rises=_stretches(rises[:, 0] > RISE_DB),
+        band_rises=_stretches((rises[:, 1:] > RISE_DB).any(axis=1)),
+        raw_lufs=raw.short_term_lufs(50.0) - gain_db,
+        heard_lufs=heard.short_term_lufs(50.0),
+        loudness_lufs=raw.integrated_lufs - gain_db,
+        a_less_k_db=a_less_k_db(after[to_frames(SETTLED_S) : -to_frames(TAIL_S)]),
+    )
+
+
+def phrase_row(track: PhraseTrack, before: Block, after: Block, start_s: float) -> PhraseRow:
+    """Each repetition that is whole and late enough."""
+    sides = [hop_powers(before), hop_powers(after)]
+    lowered = []
+    for at_s in track.at_s:
+        first, end = (round((start_s + at_s + more) / HOP_S) for more in (0.0, track.lasts_s))
+        if at_s > SETTLED_S and end < len(sides[0]) - round(TAIL_S / HOP_S):
+            lowered.append(10.0 * math.log10(sides[0][first:end].sum() / max(sides[1][first:end].sum(), 1e-20)))
+    return PhraseRow(track.name, tuple(lowered))
+
+
+def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: tuple[Block, Block],
+                mutes_s: Sequence[float]) -> list[HazardRow]:  # fmt: skip
+    """A chapter; ``starts``: where each track begins; ``sounds``: what was recorded, at its place, and what left."""
+    recorded, out = sounds
+    powers, octaves = hop_powers(out), _octaves(out)
+    zones = [
+        [(start / RATE_HZ + at_s, start / RATE_HZ + at_s + track.lasts_s) for at_s in track.at_s]
+        for track, start in zip(chapter, starts, strict=True)
+    ]
+    starts_s = [start / RATE_HZ for start in starts]
+    calm = [_heard_calm(powers, zones, at_s, until_s)
+            for at_s, until_s in zip(starts_s, [*starts_s[1:], len(out) / RATE_HZ], strict=True)]  # fmt: skip
+    onsets = [onset for onset in _onsets(powers, list(zip(starts_s, calm, strict=True))) if onset.is_startle]
+    clicks_s = own_clicks(recorded, out, calm[0])
+    rows = []
+    for track, own, calm_lufs in zip(chapter, zones, calm, strict=True):
+        rises = RiseMeter(calm_lufs).push(octaves)
+        heard = [rises[round((at_s - 0.05) / BAND_S) : round((until_s + 0.3) / BAND_S)] for at_s, until_s in own]
+        momentary = [_loudest(powers, at_s, until_s, _MOMENTARY) for at_s, until_s in own]
+        rows.append(HazardRow(
+            kind=track.kind, hazard=track.hazard, calm=track.calm, level_db=track.level_db, way=track.way,
+            format=track.path.rsplit(".", 1)[1],
+            startles=sum(_is_in(own, onset.end_s) for onset in onsets),
+            mutes=sum(_is_in(own, at_s) for at_s in mutes_s),
+            rise_db=max(float(part[:, 0].max()) for part in heard),
+            band_rise_db=max(float(part[:, 1:].max()) for part in heard),
+            momentary_lu=max(momentary) - calm_lufs,
+            short_lu=max(_loudest(powers, at_s, until_s, _SHORT) for at_s, until_s in own) - calm_lufs,
+            climb_db=_climb(own, momentary),
+            clicks=sum(_is_in(own, at_s) for at_s in clicks_s),
+            calm_lufs=calm_lufs,
+        ))  # fmt: skip
+    return rows
+
+
+def starts_of(played: Played, chapter: Sequence[HazardTrack]) -> list[int]:
+    """Where each track of the chapter begins; one that was not played ends the run."""
+    first: dict[str, SourceHeard] = {}
+    for track in played.tracks:
+        if track.first_frame >= 0:
+            first.setdefault(track.path, track)
+    return [first[track.path].first_frame for track in chapter]
+
+
+def own_clicks(recorded: Block, out: Block, calm_lufs: float) -> list[float]:
+    """Clicks that what was recorded does not have; in seconds."""
+    clicks, piece = Clicks(), CELL_FRAMES * 200
+    early = np.concatenate((recorded[SOURCE_LATE_FRAMES:], np.zeros((SOURCE_LATE_FRAMES, 2), np.float32)))
+    found: list[float] = []
+    for at in range(0, len(out) // piece * piece, piece):
+        clicks.offences.at.clear()
+        clicks.hear_source(early[at : at + piece])
+        clicks.push(out[at : at + piece], calm_lufs)
+        found += clicks.offences.at
+    return found
+
+
+def _usual_ratio(before: Doubles, after: Doubles) -> float:
+    is_heard = before > before.mean() * 0.01
+    return float(np.median(after[is_heard] / before[is_heard]))
+
+
+def _octaves(sound: Block) -> BandPowers:
+    return OctaveMeter().powers(sound[: len(sound) // BAND_FRAMES * BAND_FRAMES])
+
+
+def _onsets(powers: Doubles, floors: Sequence[tuple[float, float]]) -> list[Onset]:
+    """All onsets; ``floors``: from when on calm has which level."""
+    judge, found = Judge(floors[0][1] - ROOM_BELOW_CALM_DB), list[Onset]()
+    calm = {round(at_s / HOP_S): lufs for at_s, lufs in floors}
+    for hop, power in enumerate(powers.tolist()):
+        if hop in calm:
+            judge.move_floor(calm[hop] - ROOM_BELOW_CALM_DB)
+        found += judge.push(power)
+    return found + judge.finish()
+
+
+def _heard_calm(powers: Doubles, zones: Sequence[Sequence[tuple[float, float]]], at_s: float, until_s: float) -> float:
+    """The calm level of a track as it left: without hazards, what follows them, and blends."""
+    is_calm = np.zeros(len(powers), np.bool_)
+    is_calm[round((at_s + BLEND_S) / HOP_S) : round(until_s / HOP_S)] = True
+    for one_s, end_s in (zone for zones_of_track in zones for zone in zones_of_track):
+        is_calm[round((one_s - 0.5) / HOP_S) : round((end_s + 1.5) / HOP_S)] = False
+    return to_lufs(measure_loudness(powers[is_calm].astype(np.float32)).programme)
+
+
+def _is_in(zones: Sequence[tuple[float, float]], at_s: float) -> bool:
+    return any(first - 0.1 <= at_s <= end + 0.5 for first, end in zones)
+
+
+def _loudest(powers: Doubles, at_s: float, until_s: float, window: int) -> float:
+    """The loudest window that ends while it sounds or soon after, LUFS."""
+    first, end = round(at_s / HOP_S), round(until_s / HOP_S) + window // 2
+    part = powers[max(0, first - window + 1) : end]
+    sums = np.concatenate(([0.0], np.cumsum(part)))
+    return to_lufs(float((sums[window:] - sums[:-window]).max()) / window)
+
+
+def _climb(zones: Sequence[tuple[float, float]], levels: Sequence[float]) -> float | None:
+    """The most that a time is louder than an earlier one that began within 10 s."""
+    pairs = [
+        later - earlier
+        for number, later in enumerate(levels)
+        for before, earlier in enumerate(levels[:number])
+        if zones[number][0] - zones[before][0] <= 10.0
+    ]
+    return max(pairs) if pairs else None
+
+
+def _stretches(marks: npt.NDArray[np.bool_]) -> int:
+    """How many there are with at least a second between two."""
+    places = np.flatnonzero(marks)
+    return int(np.count_nonzero(np.diff(places) > 1.0 / BAND_S)) + 1 if len(places) else 0
+
+
+def a_less_k_db(sound: Block) -> float:
+    """How far the A-weighted level is over the K-weighted one, by the mean spectrum."""
+    size = 8192
+    frames = sound[: len(sound) // size * size].reshape(-1, size, 2) * np.hanning(size)[:, np.newaxis]
+    spectrum = np.square(np.abs(np.fft.rfft(frames[::4], axis=1))).mean(axis=(0, 2))
+    hz = np.fft.rfftfreq(size, 1.0 / RATE_HZ)
+    squared = np.square(hz)
+    a = 12194.0**2 * squared**2 / ((squared + 20.6**2) * (squared + 12194.0**2)
+        * np.sqrt((squared + 107.7**2) * (squared + 737.9**2)))  # fmt: skip
+    z = np.exp(-2j * np.pi * hz / RATE_HZ)
+    shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
+        1.0 - 1.69065929318241 * z + 0.73248077421585 * z**2
+    )
+    low = (1.0 - 2.0 * z + z**2) / (1.0 - 1.99004745483398 * z + 0.99007225036621 * z**2)
+    weighted = [(spectrum * np.square(np.abs(curve))).sum() for curve in (a * 10**0.1, shelf * low)]
+    return float(10.0 * np.log10(weighted[0] / weighted[1]) + 0.691)

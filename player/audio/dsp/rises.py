@@ -1,0 +1,81 @@
+"""How far sound rises, and over what: C1b and C1d of docs/never-startle.md.
+
+Runs on whatever thread owns the object. It is fed powers every 10 ms, several streams at once (the whole, each ear,
+each octave: `player.audio.dsp.octaves`), each of which is judged against its own past. L is the fast level of
+ISO/PAS 1996-3, an exponential mean of 125 ms. The *rise* at a moment is the smaller of two heights:
+
+- L over the lowest L of the last 250 ms;
+- L over the mean power of the 10 s before those 250 ms.
+
+More than 10 dB breaks the clause. What was loud before plays no part beyond its share of the mean. Levels of the whole
+count as no less than what the room hides, 12 dB below calm; an ear and an octave are judged where L is at most 20 dB
+below calm. Before 10 s were heard there is no mean, and no rise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.hearing import to_power
+from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB
+
+RISE_DB: Final = 10.0
+"""A higher rise breaks C1b, in an ear or an octave C1d."""
+AUDIBLE_BELOW_CALM_DB: Final = 20.0
+NO_RISE_DB: Final = -99.0
+_KEEP: Final = float(np.exp(-BAND_S / 0.125))
+_QUICK: Final = round(0.25 / BAND_S)
+_MEAN: Final = round(10.0 / BAND_S)
+_MEMORY: Final = _MEAN + _QUICK
+_PIECE: Final = 50
+"""The recursion of the fast level is unrolled over so many hops; 0.9 ** -50 is a harmless factor."""
+_TINY: Final = 1e-14
+
+
+class RiseMeter:
+    """Measures rises in a stream.
+
+    Args:
+        calm_lufs: the calm level of what sounds, as it leaves; `move_calm` changes it.
+    """
+
+    def __init__(self, calm_lufs: float) -> None:
+        self._past = np.zeros((_MEMORY, len(STREAMS)))
+        self._fast = np.zeros(len(STREAMS))
+        self._heard = 0
+        self.move_calm(calm_lufs)
+
+    def move_calm(self, calm_lufs: float) -> None:
+        """The calm level has changed."""
+        self._least = np.full(len(STREAMS), to_power(calm_lufs - AUDIBLE_BELOW_CALM_DB))
+        self._floor = np.full(len(STREAMS), _TINY)
+        self._least[0] = self._floor[0] = to_power(calm_lufs - ROOM_BELOW_CALM_DB)
+
+    def push(self, powers: BandPowers) -> BandPowers:
+        """The rise in dB at each hop and in each stream, shape (hops, 10); -99 where there is none to judge."""
+        hops = len(powers)
+        window = np.concatenate((self._past, self._fast_levels(powers)))
+        self._past = window[hops:]
+        heard, self._heard = self._heard, self._heard + hops
+        floored = np.maximum(window, self._floor)
+        lowest = np.lib.stride_tricks.sliding_window_view(floored[_MEAN - 1 :], _QUICK + 1, axis=0).min(axis=-1)[1:]
+        sums = np.cumsum(np.concatenate((np.zeros((1, window.shape[1])), window)), axis=0)
+        means = np.maximum((sums[_MEAN + 1 : -_QUICK] - sums[1 : -_QUICK - _MEAN]) / _MEAN, self._floor)
+        now = window[_MEMORY:]
+        ratio = np.maximum(now, self._floor) / np.maximum(lowest, means)
+        is_judged = (now >= self._least) & (np.arange(heard, heard + hops) >= _MEMORY)[:, np.newaxis]
+        rises: BandPowers = np.where(is_judged, 10.0 * np.log10(ratio), NO_RISE_DB)
+        return rises
+
+    def _fast_levels(self, powers: BandPowers) -> BandPowers:
+        """The fast level after each hop, as a power."""
+        levels = np.empty_like(powers)
+        for at in range(0, len(powers), _PIECE):
+            piece = powers[at : at + _PIECE]
+            decay = _KEEP ** np.arange(1, len(piece) + 1)[:, np.newaxis]
+            levels[at : at + _PIECE] = decay * (self._fast + (1.0 - _KEEP) * np.cumsum(piece / decay, axis=0))
+            self._fast = levels[at + len(piece) - 1]
+        return levels
