@@ -1,4 +1,4 @@
-"""Fixtures of the live tests and soaks: a private sound server and a private broker that end with the test."""
+"""Fixtures of the live tests and soaks, which end with the test, and the option ``--thorough``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,29 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import effort
 from tests.live.broker import RealBroker
 from tests.live.daemon import Listener
 from tests.live.soundserver import SoundServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--thorough``."""
+    parser.addoption("--thorough", action="store_true", help="try every case, as scripts/test does; takes minutes more")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the effort before the test modules are imported."""
+    effort.choose(thorough=config.getoption("--thorough"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked as thorough, unless all is wanted."""
+    if effort.is_thorough():
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("thorough")]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A night on a virtual clock: the real session and the real engine in one thread, as fast as the CPU allows.
 
 The sink's `write` moves the clock by the length of the block, and nothing else does; so every timer, fade and start
-falls on the same sample each time. Standard library; the engine and the sink are handed in.
+falls on the same sample each time. `player.app.wiring.real_rehearsal` brings the real parts together.
 """
 
 from __future__ import annotations
@@ -49,9 +49,13 @@ class Stepper(Protocol):
         """Render one block and move the clock."""
         ...
 
+    def finish(self) -> None:
+        """Close the output."""
+        ...
+
 
 class Rehearsal:
-    """Session and engine hand in hand; ``on_event`` hears all that is told, with its virtual instant."""
+    """Session and engine in one thread; ``on_event`` is told each event with its virtual instant."""
 
     def __init__(
         self,
@@ -70,7 +74,7 @@ class Rehearsal:
         self._engine: Stepper | None = None
 
     def report(self, report: EngineReport) -> None:
-        """What the engine reports; taken after the block. Raises SinkError when the file cannot be written."""
+        """Keep a report of the engine until the block is done. Raises SinkError when the file cannot be written."""
         if isinstance(report, OutputLost):
             raise SinkError(report.reason)
         self._reports.put(report)
@@ -80,7 +84,7 @@ class Rehearsal:
         self._engine = engine
 
     def tell(self, message: Message | None) -> None:
-        """Hand a message to the session now, and carry out what comes of it."""
+        """Hand a message to the session now, and carry out the orders and reads that follow."""
         assert self._engine is not None
         out = self._session.handle(message, self._clock.now())
         for order in out.orders:
@@ -93,12 +97,22 @@ class Rehearsal:
                 self.tell(self._library.read(playlist))
 
     def step(self) -> None:
-        """One block, then everything that it led to."""
+        """Render one block, then handle everything that it reported."""
         assert self._engine is not None
         self._engine.step()
         while not self._reports.empty():
             self.tell(self._reports.get())
         self.tell(None)
+
+    def finish(self) -> None:
+        """Close the output."""
+        assert self._engine is not None
+        self._engine.finish()
+
+    @property
+    def now_s(self) -> float:
+        """Seconds rendered so far."""
+        return self._clock.now().boot_s
 
     @property
     def is_idle(self) -> bool:

@@ -1,25 +1,35 @@
-"""The real parts of the daemon, put together; imported late, because libVLC and paho take time to load."""
+"""The real parts of the daemon and of a rehearsal, put together; imported late: libVLC and paho take time to load."""
 
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from player.analysis.ebur128 import HopMeter
+from player.app.offline import Rehearsal, VirtualClock
 from player.app.parts import Parts
 from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.audio.engine import Engine, EngineSettings
+from player.audio.monitor import Monitor, MonitoredDecoder, MonitoredSink
 from player.audio.sinks.factory import make_sink
-from player.core.clock import SystemClock
+from player.audio.sinks.wav import WavSink
+from player.core.clock import Now, SystemClock
 from player.core.errors import StoreError
+from player.core.events import EngineReport, Event
 from player.core.settings.mqtt import MqttSettings
+from player.core.settings.session import Settings
 from player.library.background_scan import BackgroundScanner
 from player.library.content_hash import recognise
 from player.library.files import FileLibrary
-from player.library.ports import Store
+from player.library.ports import Library, Store
 from player.mqtt.client import MqttLink
 from player.mqtt.triggers.gate import Arrival
-from player.session.controller import ExternalProblem
+from player.session.controller import Controller, ExternalProblem
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into, this_boot
 from player.storage.writer_thread import WriterThread
@@ -29,6 +39,10 @@ from player.system.native_logs import vlc_log_options
 from player.system.systemd import SystemdNotifier
 
 log = logging.getLogger("lull")
+
+REHEARSAL_BEGINS: Final = datetime(2026, 1, 1, 22, 30, tzinfo=UTC)
+REHEARSAL_SEED: Final = 1
+"""A rehearsal plays shuffled tracks in the same order each time."""
 
 
 def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
@@ -70,3 +84,35 @@ def _make_link(
     settings: MqttSettings, device: str, others: tuple[str, ...], deliver: Callable[[Arrival], None]
 ) -> MqttLink:
     return MqttLink(settings, device, deliver, others)
+
+
+def real_rehearsal(
+    out: Path,
+    settings: Settings,
+    library: Library,
+    monitor: Monitor,
+    on_event: Callable[[Now, Event], None],
+    on_report: Callable[[Now, EngineReport], None],
+) -> Rehearsal:
+    """The real session, decoder and engine on a virtual clock, writing a WAV.
+
+    Args:
+        out: the WAV.
+        settings: of the session.
+        library: answers with the tracks of a playlist.
+        monitor: is shown each block, as decoded and as written.
+        on_event: is told what the session tells, with its virtual instant.
+        on_report: is told what the engine reports, before the session is.
+    """
+    clock = VirtualClock(REHEARSAL_BEGINS)
+    sink = MonitoredSink(WavSink(out, clock, buffer_s=0.0), monitor)
+    session = Controller(settings, random.Random(REHEARSAL_SEED))  # noqa: S311 - not a secret
+    rehearsal = Rehearsal(settings, session, library, clock, on_event)
+
+    def report(told: EngineReport) -> None:
+        on_report(clock.now(), told)
+        rehearsal.report(told)
+
+    engine_settings = replace(EngineSettings.of(settings, HopMeter, hold_s=0.0), is_offline=True, tap=sink.tap)
+    rehearsal.attach(Engine(sink, MonitoredDecoder(VlcDecoder(), monitor), clock, report, engine_settings))
+    return rehearsal

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.cli.client.format import printable
-from player.cli.state_dir import state_dir
+from player.cli.paths import state_dir
 from player.core.errors import LullError
 from player.core.units import counted, format_duration
 from player.session.memory.memory import night_of

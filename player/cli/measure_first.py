@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from player.cli.progress import Progress
+from player.cli.terminal import Progress
 from player.core.errors import LullError, StoreError
 from player.core.events import LibraryRead
 from player.core.settings.session import Playlist

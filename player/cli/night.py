@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.live_line import LiveLine
 from player.cli.measure_first import measure_first, open_store
 from player.cli.paths import HOME
 from player.cli.private_broker import PrivateBroker, answers
+from player.cli.terminal import LiveLine
 from player.core.errors import LullError, SinkError, StoreError
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import AudioSettings, Order, OutputKind, Playlist, Settings, VolumeSettings

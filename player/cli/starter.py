@@ -35,7 +35,7 @@ def write_tracks(folder: Path) -> int:
     Raises:
         StarterError: they cannot be written.
     """
-    from player.cli.progress import Progress
+    from player.cli.terminal import Progress
     from player.library.starter.writer import make_starter_library
 
     with Progress() as progress:

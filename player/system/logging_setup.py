@@ -2,10 +2,10 @@
 
 Any thread may log; handlers carry the standard library's lock. The audio thread does not log. ``extra={"lull": {…}}``
 on a record becomes journal fields: ``event`` is LULL_EVENT, ``playlist`` LULL_PLAYLIST, and so on, so that
-``journalctl LULL_EVENT=session_started`` finds every start of a session. What the logger ``lull`` itself says is news
-and always said; everything else (libVLC, paho, the adapters) is said once and then counted (`player.system.log_dedup`),
-and rationed (`player.system.log_quota`), so that no noise fills a journal on an SD card. libVLC and the codecs are
-heard through `player.system.native_logs`; what foreign libraries say begins with their names.
+``journalctl LULL_EVENT=session_started`` finds every start of a session. Messages of the logger ``lull`` itself are
+always logged; everything else (libVLC, paho) is logged once, then counted, and limited in number by
+`player.system.log_limits`, so that no noise fills a journal on an SD card. `player.system.native_logs` brings the
+messages of libVLC and the codecs; those of foreign libraries begin with the library's name.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from typing import Any, Final, TextIO, TypeAlias
 
 from player.core.clock import Clock, SystemClock
 from player.core.units import format_duration
-from player.system.log_dedup import REPEAT_WINDOW_S, LogDedup, LogMessage
-from player.system.log_quota import LogQuota
+from player.system.log_limits import REPEAT_WINDOW_S, LogDedup, LogMessage, LogQuota
 from player.system.systemd import send_to_journal
 
 IDENTIFIER: Final = "lull"

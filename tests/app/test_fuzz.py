@@ -17,6 +17,7 @@ from player.core.commands import GetStatus, ReplyTo, Request
 from player.mqtt import intake as desk
 from player.mqtt.topics import Incoming
 from player.mqtt.verbs import VERBS
+from tests import effort
 from tests.daemon_rig import PATIENCE_S, House
 
 ROOTS = ["lull/bedroom/cmd", "lull/all/cmd", "lull/kitchen/cmd", "lull/bedroom", "lull/bedroom/availability", "x"]
@@ -101,7 +102,7 @@ def sent_for(house: House, message: Incoming) -> list[tuple[str, dict[str, Any]]
 @pytest.mark.slow
 @given(message=messages)
 # no shrinking and no remembering: what fails has ended the app that all further examples would need
-@settings(max_examples=250, deadline=None, phases=[Phase.generate])
+@settings(max_examples=effort.examples(80, 250), deadline=None, phases=[Phase.generate])
 def test_nothing_from_the_broker_ends_a_thread_and_every_refusal_names_its_reason(
     house: House, message: Incoming
 ) -> None:

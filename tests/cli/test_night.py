@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.cli.live_line import line, meter
 from player.cli.private_broker import PrivateBroker, answers
+from player.cli.terminal import line, meter
 from player.core.events import Snapshot
 from tests import recording as sound
 from tests.audio_files import sine, write_wav

@@ -14,6 +14,7 @@ from player.config import MAX_BYTES, Config, load, parse
 from player.config.schema import AUDIO, ENTRY, FADES, MQTT, PLAYLIST, TLS, TOP
 from player.config.schema_safety import GUARD, MIXER, NIGHT_CAP
 from player.core.errors import ConfigError
+from tests import effort
 
 LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"
 PATIENCE_S = 5.0
@@ -153,7 +154,7 @@ def config_or_faults(text: str) -> None:
         fault.encode()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=effort.examples(60, 300))
 @given(st.text())
 @example("\ufeff")
 @example('"\\U99999999"')
@@ -191,7 +192,7 @@ TREES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=effort.examples(60, 400), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(TOP.words), TREES), max_size=6), st.booleans())
 @pytest.mark.slow
 def test_any_values_below_real_keys_are_a_config_or_a_list_of_faults(

@@ -14,6 +14,7 @@ from player.core.errors import ConfigError
 from player.core.settings.session import TimerSetting
 from player.mqtt.triggers.rules import AnyValue, Beyond, DayPart, Glob, OneOf, Trigger
 from player.mqtt.verbs import VERBS
+from tests import effort
 from tests.mqtt.triggers.rule_texts import HEAD, rule, settings_of
 from tests.paths import ROOT
 
@@ -246,7 +247,7 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort.examples(60, 300), deadline=None)
 @given(st.lists(st.dictionaries(KEYS, WORDS, max_size=6), max_size=3))
 @pytest.mark.slow
 def test_whatever_stands_there_is_read_or_named(found: list[dict[str, str]]) -> None:

@@ -12,6 +12,7 @@ from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume
 from player.core.errors import Refused
 from player.mqtt.topics import Incoming, Topics, parse, reply_to
 from player.mqtt.verbs import VERBS
+from tests import effort
 
 TOPICS = Topics("lull", "bedroom", ("upstairs",))
 
@@ -202,7 +203,7 @@ NAMES = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=effort.examples(200, 3000), deadline=None)
 @given(NAMES, PAYLOADS, st.one_of(st.none(), NAMES), st.one_of(st.none(), st.binary(max_size=20)))
 def test_whatever_comes_in_is_a_request_refused_or_not_ours(
     topic: str, payload: bytes, response_topic: str | None, correlation: bytes | None

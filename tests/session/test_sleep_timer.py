@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from player.core.settings.session import MAX_TIMER_S, TIMER_END_OF_TRACK, TIMER_OFF, TimerMode, TimerSetting
 from player.session.sleep_timer import SleepTimer
+from tests import effort
 
 MINUTE = 60.0
 START_S = 5_000.0
@@ -130,7 +131,7 @@ def test_an_extension_forgets_a_level_that_is_no_longer_kept() -> None:
 SECONDS = st.floats(0, 3600)
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+@settings(derandomize=True, database=None, deadline=None, max_examples=effort.examples(20, 60))
 @given(SECONDS, st.lists(st.tuples(st.floats(0.1, 600), st.floats(-7200, 7200) | st.none())), SECONDS)
 def test_whatever_is_pressed_the_fade_lies_before_the_end_and_the_end_not_in_the_past(
     first_s: float, presses: list[tuple[float, float | None]], fade_s: float

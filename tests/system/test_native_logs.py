@@ -19,7 +19,7 @@ from player.core.units import RATE_HZ
 from player.mqtt.identity import PAHO_LOG
 from player.system import logging_setup as journal
 from player.system import native_logs as overheard
-from player.system.log_quota import AT_ONCE, LogQuota
+from player.system.log_limits import LINES_AT_ONCE, LogQuota
 from tests.audio_files import encode, noise
 from tests.fakes.clock import FakeClock
 from tests.paths import ROOT
@@ -109,7 +109,7 @@ def test_ten_thousand_complaints_a_minute_are_a_few_lines() -> None:
     ear, clock = Ear(), FakeClock()
     handler = journal.OnceHandler(ear, clock)
     complain(handler, clock, 10_000, 60.0)
-    assert len(ear.lines) <= AT_ONCE + 1
+    assert len(ear.lines) <= LINES_AT_ONCE + 1
     said = len(ear.lines)
     clock.advance(600.0)
     complain(handler, clock, 1, 1.0)
@@ -124,9 +124,9 @@ def test_pairs_of_complaints_are_rationed_too() -> None:
     for number in range(5_000):
         for _ in range(2):
             handler.handle(logging.makeLogRecord({"name": "libVLC", "levelno": 30, "msg": f"odd {number}"}))
-    assert len(ear.lines) <= AT_ONCE + 1
+    assert len(ear.lines) <= LINES_AT_ONCE + 1
     handler.close()
-    assert len(ear.lines) <= AT_ONCE + 2
+    assert len(ear.lines) <= LINES_AT_ONCE + 2
 
 
 def test_news_are_never_rationed_and_sources_do_not_share() -> None:
@@ -223,5 +223,5 @@ def test_a_broken_file_makes_libvlc_complain_in_a_few_lines(tmp_path: Path) -> N
         for handler in (raw, once):
             log.removeHandler(handler)
     assert all(text.startswith("libVLC: ") for _, _, text in few.lines)
-    assert 1 <= len(few.lines) <= AT_ONCE
+    assert 1 <= len(few.lines) <= LINES_AT_ONCE
     assert len(raw.lines) > len(few.lines)

@@ -15,7 +15,7 @@ from typing import Final
 from player.cli.client import commands as client
 from player.cli.client.format import printable
 from player.cli.client.verbs import VERBS
-from player.cli.state_dir import state_dir
+from player.cli.paths import state_dir
 from player.session.memory.memory import DIED_OF_IT, Memory
 from player.session.memory.records import RecalledMemory
 

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasuredLibrary
-from player.cli.progress import Progress
 from player.cli.rehearse import DEMO
+from player.cli.terminal import Progress
 from player.core.clock import Now
 from player.core.commands import Play, Request, Stop
 from player.core.errors import LullError, did_you_mean
-from player.core.events import EngineReport, Event, News
+from player.core.events import Event, News
 from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.units import format_duration, parse_duration_s
 
 if TYPE_CHECKING:
-    from player.app.offline import Rehearsal, VirtualClock
-    from player.audio.engine import Engine
     from player.cli.rehearse.report import Examination
 
 DESCRIPTION = """\
@@ -45,7 +42,6 @@ ENDLESS_S: Final = 12 * 3600.0
 SILENT_LIMIT_S: Final = 60.0
 """With no track that plays in so long, there is nothing to rehearse."""
 REASONS_SHOWN: Final = 5
-SEED: Final = 1
 
 
 def add_parser(commands: Any) -> None:
@@ -120,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_files(args: argparse.Namespace) -> None:
-    from player.cli.output_files import check_out, check_picture, check_report
+    from player.cli.rehearse.output_files import check_out, check_picture, check_report
 
     check_out(args.out, args.paths)
     if args.report is not None:
@@ -183,8 +179,8 @@ class Report:
     problems: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
-    def hear(self, now: Now, event: Event) -> None:
-        """Take down one event."""
+    def note(self, now: Now, event: Event) -> None:
+        """Record one event."""
         if not isinstance(event, News):
             if not event.is_done:
                 self.refusals.append(event.text)
@@ -201,59 +197,28 @@ class Report:
 
 
 def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination], progress: Progress) -> float:
-    """Play the plan into a file while it is examined; returns the seconds rendered."""
-    from player.app.offline import VirtualClock
+    """Render the plan into a file while it is examined; returns the seconds rendered.
 
-    clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
-    report, _ = listeners
-    rehearsal, engine = _build(plan, out, listeners, clock)
+    Raises:
+        LullError: the start is refused, or the file cannot be written.
+    """
+    from player.app.wiring import real_rehearsal
+
+    report, examination = listeners
+    library = MeasuredLibrary(plan.state_dir)
+    rehearsal = real_rehearsal(out, plan.settings, library, examination.examiner, report.note, examination.note)
     rehearsal.tell(Request(plan.start, "rehearsal"))
     if report.refusals:
         raise LullError(report.refusals[0])
     try:
         while not rehearsal.is_idle:
-            engine_s = clock.now().boot_s
-            if engine_s > SILENT_LIMIT_S and not report.tracks:
+            if rehearsal.now_s > SILENT_LIMIT_S and not report.tracks:
                 break
-            if engine_s > plan.longest_s:
+            if rehearsal.now_s > plan.longest_s:
                 rehearsal.tell(Request(Stop(), "rehearsal"))
             rehearsal.step()
-            share = None if plan.expected_s is None else engine_s / plan.expected_s
-            progress.show(f"{timedelta(seconds=int(engine_s))} rendered", share)
+            share = None if plan.expected_s is None else rehearsal.now_s / plan.expected_s
+            progress.show(f"{timedelta(seconds=int(rehearsal.now_s))} rendered", share)
     finally:
-        engine.finish()
-    return clock.now().boot_s
-
-
-def _build(
-    plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination], clock: VirtualClock
-) -> tuple[Rehearsal, Engine]:
-    from player.analysis.ebur128 import HopMeter
-    from player.app.offline import Rehearsal
-    from player.audio.decoder.vlc_decoder import VlcDecoder
-    from player.audio.engine import Engine, EngineSettings
-    from player.audio.sinks.wav import WavSink
-    from player.session.controller import Controller
-
-    settings = plan.settings
-    session = Controller(settings, random.Random(SEED))  # noqa: S311 - the same order of tracks each time
-    report, examination = listeners
-    sink = examination.sink(WavSink(out, clock, buffer_s=0.0))
-    rehearsal = Rehearsal(settings, session, MeasuredLibrary(plan.state_dir), clock, report.hear)
-    engine_settings = EngineSettings(
-        crossfade_s=settings.fades.crossfade_s,
-        ceiling_dbtp=settings.limits.ceiling_dbtp,
-        target_lufs=settings.limits.target_lufs,
-        make_power_meter=HopMeter,
-        hold_s=0.0,
-        is_offline=True,
-        tap=sink.tap,
-    )
-
-    def hear(told: EngineReport) -> None:
-        examination.hear(told, clock.now().boot_s)
-        rehearsal.report(told)
-
-    engine = Engine(sink, examination.decoder(VlcDecoder()), clock, hear, engine_settings)
-    rehearsal.attach(engine)
-    return rehearsal, engine
+        rehearsal.finish()
+    return rehearsal.now_s

@@ -12,8 +12,7 @@ from player.analysis.contract.figures import Figure, TrackHeard
 from player.analysis.ebur128 import HopMeter, true_peak_dbtp
 from player.audio.dsp.guard_episodes import APART_HOPS
 from player.audio.dsp.hearing import HOP_S
-from player.audio.monitor import MonitoredDecoder, MonitoredSink
-from player.audio.ports import Decoder, Sink
+from player.core.clock import Now
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported
 from player.core.settings.session import Settings
 from player.core.units import volume_to_db
@@ -45,16 +44,9 @@ class Examination:
         self.mutes: list[dict[str, Any]] = []
         self._findings: Findings | None = None
 
-    def decoder(self, decoder: Decoder) -> MonitoredDecoder:
-        """The decoder, listened to."""
-        return MonitoredDecoder(decoder, self.examiner)
-
-    def sink(self, sink: Sink) -> MonitoredSink:
-        """The sink, listened to; the engine needs its tap."""
-        return MonitoredSink(sink, self.examiner)
-
-    def hear(self, report: EngineReport, at_s: float) -> None:
-        """Take down what the guard and the output meter did."""
+    def note(self, now: Now, report: EngineReport) -> None:
+        """Record what the guard and the output meter did."""
+        at_s = now.boot_s
         if isinstance(report, GuardReported):
             self.surprises.append(
                 {

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.types import Block
+from tests import effort
 from tests.audio.dsp.block_cuts import Process, assert_same_bits_however_cut, run
 from tests.audio.dsp.test_ramp import assert_rises_gently, levels_db
 from tests.engine_rig import let_dc_through
@@ -88,7 +89,7 @@ def test_whatever_hazard_comes_in_what_leaves_is_finite_and_below_the_ceiling(na
     hnp.arrays(np.float32, st.tuples(st.integers(1, 700), st.just(2)), elements=st.floats(width=32)),
     st.integers(1, 500),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=effort.examples(12, 80), deadline=None)
 @pytest.mark.slow
 def test_any_float32_at_all_leaves_finite_and_below_the_ceiling(sound: Block, size: int) -> None:
     """Infinities and NaN included."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from player.audio.dsp.crossfade import DeckGain, crossfade_within, overlap_s, plan_overlap
+from tests import effort
 from tests.audio.dsp.test_ramp import assert_rises_gently
 
 RATE = 48_000
@@ -321,7 +322,7 @@ ACTIONS = st.lists(
 
 
 @given(ACTIONS, st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=effort.examples(15, 50), deadline=None)
 @pytest.mark.slow
 def test_no_sequence_of_orders_steps_or_rises_fast(actions: list[tuple[str, float, int]], is_open: bool) -> None:
     """Between 0 and 1 always; up at most 6 dB/s; down at most 66 dB in 5 ms or in the frames that a tail has left."""
@@ -352,7 +353,7 @@ def test_no_sequence_of_orders_steps_or_rises_fast(actions: list[tuple[str, floa
 
 
 @given(st.lists(st.integers(0, 9_000), min_size=1, max_size=60), st.sampled_from([0.0, 0.2, 8.0]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=effort.examples(15, 40), deadline=None)
 @pytest.mark.slow
 def test_gains_have_the_same_bits_however_they_are_cut(sizes: list[int], crossfade_s: float) -> None:
     """Blocks of any size laid end to end are the whole, for the incoming and for the outgoing deck."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from player.audio.dsp.declick import Declick
+from tests import effort
 from tests.audio.dsp.block_cuts import run
 from tests.audio.dsp.listener import rain, whispers
 from tests.recording import clicks
@@ -43,7 +44,7 @@ CARRIERS = {
 
 
 @pytest.mark.parametrize("frames", [1, 5, 48, 96])
-@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("carrier", effort.first(1, CARRIERS))
 def test_a_click_is_drawn_anew(carrier: str, frames: int) -> None:
     """One sample to 2 ms at full scale, in any place of a hop: no click is left, and nothing else has changed."""
     calm = CARRIERS[carrier]()
@@ -74,7 +75,7 @@ def test_calm_sound_passes_bit_by_bit(make: object) -> None:
 
 
 @pytest.mark.parametrize("length", [100, 177, 400, 800])
-@pytest.mark.parametrize("offset", range(35, 240, 30))
+@pytest.mark.parametrize("offset", effort.first(2, range(35, 240, 30)))
 def test_both_edges_of_a_short_block_go(offset: int, length: int) -> None:
     """2 to 17 ms of a constant, as damaged files have them, wherever hops lie: its end goes as its beginning does."""
     at = frames_of(2.0) + offset

@@ -11,6 +11,7 @@ import pytest
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.guard import Guard
 from player.audio.dsp.hearing import HOP_FRAMES
+from tests import effort
 from tests.audio.dsp.listener import (
     TARGET,
     at_full,
@@ -65,7 +66,7 @@ def peak_of_whispers(fade_in_s: float) -> float:
 
 
 @pytest.mark.parametrize("at_s", [1.0, 40.0], ids=["first seconds", "later"])
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", effort.first(4, PARTS))
 def test_no_hazard_in_whispers_startles(name: str, at_s: float) -> None:
     """No startle event, no new onset, no peak far over the whispers; before the guard there were some."""
     sound = with_part(whispers(50.0), at_s, PARTS[name]())
@@ -108,7 +109,7 @@ CALM_PARTS: dict[str, Callable[[float], Sound]] = {
 }
 
 
-@pytest.mark.parametrize("name", CALM_PARTS)
+@pytest.mark.parametrize("name", effort.first(2, ("sharp taps", "whispers", "rain", "taps", "noise", "tone")))
 def test_calm_sound_passes_untouched(name: str) -> None:
     """C9 from the first second of a night on: reduction at most 0.5 dB for 99 % of the time, I and LRA within 0.5."""
     sound = faded_in(CALM_PARTS[name](60.0))
@@ -166,7 +167,7 @@ def random_sound(seed: int, duration_s: float = 30.0) -> Sound:
 
 @pytest.mark.parametrize("strict", [False, True], ids=["gentle", "strict"])
 @pytest.mark.parametrize("louder_db", [0.0, 20.0], ids=["near the target", "far over it"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", effort.first(1, range(6)))
 def test_whatever_comes_in_nothing_emerges_and_nothing_is_raised(seed: int, louder_db: float, *, strict: bool) -> None:
     """For random sound: no hop of the fast level over its excuses, no startle, no sample larger, KI no higher.
 

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from player.audio.dsp.limiter import LARGEST_NORM, Limiter
 from player.audio.dsp.types import Block
+from tests import effort
 from tests.audio.dsp.block_cuts import Process, assert_same_bits_however_cut, run
 from tests.audio.dsp.true_peak_oracle import true_peak_db
 from tests.signals import CALM, HAZARDS, between_samples, both, clipped, in_blocks, pink, rng_for, scaled, silence, tone
@@ -62,7 +63,7 @@ NEAR = st.floats(0.8125, 1.125, width=32) | st.floats(-1.125, -0.8125, width=32)
     st.floats(-40, -1),
     st.integers(1, 600),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort.examples(15, 100), deadline=None)
 @pytest.mark.slow
 def test_the_ceiling_is_exact_for_any_finite_sound(sound: Block, ceiling_dbtp: float, size: int) -> None:
     """Any finite float32, any ceiling: |y| <= ceiling without tolerance, and the same for two ways of cutting."""
@@ -223,7 +224,7 @@ def test_silence_in_is_silence_out() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["slam", "peaks between samples", "clipped", "extremes", "far too large", "uneven sides"]
+    "name", effort.first(1, ("slam", "peaks between samples", "clipped", "extremes", "far too large", "uneven sides"))
 )
 def test_the_same_bits_however_it_is_cut(name: str) -> None:
     """Attack, hold, release and interpolation hang on frames alone."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block
+from tests import effort
 from tests.audio.dsp.block_cuts import Process, assert_same_bits_however_cut, run
 from tests.signals import dc, in_blocks, pink, rng_for, silence
 
@@ -189,7 +190,7 @@ ORDERS = st.lists(st.tuples(TARGETS, st.floats(0, 30), st.integers(0, 30_000)), 
 
 
 @given(ORDERS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=effort.examples(15, 50), deadline=None)
 @pytest.mark.slow
 def test_no_sequence_of_targets_rises_fast_or_steps(orders: list[tuple[float, float, int]]) -> None:
     """Whatever is asked at whatever moment: at most 6 dB/s up, out of silence at -60 dB re target, down within 0.28 dB.

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.types import Block
+from tests import effort
 from tests.audio.dsp.block_cuts import assert_same_bits_however_cut, run
 from tests.audio.dsp.test_ramp import assert_rises_gently, levels_db
 from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, tone
@@ -112,7 +113,7 @@ def test_no_hazard_comes_out_broken(name: str) -> None:
     hnp.arrays(np.float32, st.tuples(st.integers(1, 400), st.just(2)), elements=st.floats(width=32)),
     st.integers(1, 300),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=effort.examples(20, 80), deadline=None)
 @pytest.mark.slow
 def test_whatever_comes_in_what_goes_out_is_finite_and_cut_independently(sound: Block, size: int) -> None:
     """Any float32 at all: finite out, within the fault level, the same for two ways of cutting."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 
 from player.audio.dsp.tap import Rendered, Sounding
 from player.cli.main import main
-from player.cli.output_files import check_out, check_picture, check_report
+from player.cli.rehearse.output_files import check_out, check_picture, check_report
 from player.cli.rehearse.report import Examination
+from player.core.clock import Now
 from player.core.engine_orders import Item
 from player.core.errors import LullError
 from player.core.events import ClauseBroken, GuardReported
@@ -31,12 +33,17 @@ def slammed(duration_s: float = 50.0) -> Sound:
     return with_part(whispers(duration_s), 40.0, noise)
 
 
+def at(boot_s: float) -> Now:
+    """An instant of the rehearsal."""
+    return Now(boot_s, datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
+
+
 def heard(sound: Sound) -> Examination:
     """The examination of a night that left as it is, at full volume."""
     examination = Examination(Settings())
     item = Item(7, "one.wav", "One")
-    for at in range(0, len(sound), 4_800):
-        block = sound[at : at + 4_800]
+    for start in range(0, len(sound), 4_800):
+        block = sound[start : start + 4_800]
         examination.examiner.push(block, Rendered(block, -20.0, -20.0, (Sounding(item, 0.0),)))
     return examination
 
@@ -104,9 +111,9 @@ def test_a_broken_clause_is_exit_code_1(
 def test_surprises_and_mutes_are_told_with_their_times() -> None:
     """A surprise began before the guard told of it; what nobody played has no track."""
     examination = heard(silence(1.0))
-    examination.hear(GuardReported(7, 12.0, 20.04, 0.5), 30.0)
-    examination.hear(GuardReported(None, 0.0, 9.0, 0.2), 10.0)
-    examination.hear(ClauseBroken("C1", "a burst"), 5.0)
+    examination.note(at(30.0), GuardReported(7, 12.0, 20.04, 0.5))
+    examination.note(at(10.0), GuardReported(None, 0.0, 9.0, 0.2))
+    examination.note(at(5.0), ClauseBroken("C1", "a burst"))
     night = examination.as_dict([])
     assert night["surprises"] == [
         {"at": 8.8, "track": None, "position": 0.0, "reduction_db": 9.0, "duration_s": 0.2},

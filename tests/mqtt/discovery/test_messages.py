@@ -38,6 +38,7 @@ from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import STATE_WORDS, EntityOptions, entry_key, slug
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
 from player.mqtt.topics import Incoming, Topics, parse
+from tests import effort
 from tests.mqtt.discovery import home_assistant
 from tests.mqtt.snapshots import PLAYING, shot
 
@@ -246,7 +247,7 @@ ORIGINS = st.text(min_size=1, max_size=64).map(str.strip).filter(lambda text: te
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=effort.examples(10, 50))
 @given(
     st.sampled_from([state.value for state in State]),
     st.text(min_size=1, max_size=400).filter(lambda text: text.strip() != ""),

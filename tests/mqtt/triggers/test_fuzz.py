@@ -14,6 +14,7 @@ from player.core.events import News
 from player.core.states import State
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.gate import PER_S, STARTS, SpeakerStatus, TriggerGate, would_be_louder, would_start
+from tests import effort
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import settings_of
 
@@ -43,7 +44,7 @@ AFTER = {Play: State.PLAYING, Resume: State.PLAYING, Stop: State.IDLE}
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort.examples(50, 300), deadline=None)
 @given(st.lists(st.tuples(STEP, st.integers(1, 30)), max_size=30), st.integers(0, 23), st.sampled_from(list(State)))
 def test_no_sequence_of_messages_starts_sound_against_the_rules(
     steps: list[tuple[Incoming | LinkUp | LinkDown | float, int]], hour: int, state: State

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from player.core.clock import Now
 from player.core.settings.session import Entry
 from player.session.schedule.planner import Due, Missed, Planner, moment_of
+from tests import effort
 from tests.session.schedule.entries import BERLIN, KATHMANDU, LORD_HOWE, NEW_YORK, entry
 
 ZONES = (BERLIN, NEW_YORK, LORD_HOWE, KATHMANDU, ZoneInfo("Asia/Beirut"), ZoneInfo("Africa/Casablanca"))
@@ -28,7 +29,7 @@ ENTRIES = (
 
 
 @pytest.mark.slow
-@settings(derandomize=True, database=None, deadline=None, max_examples=400)
+@settings(derandomize=True, database=None, deadline=None, max_examples=effort.examples(100, 400))
 @given(st.dates(date(2020, 1, 1), date(2036, 12, 31)), st.times(), st.sampled_from(ZONES))
 def test_a_start_is_the_first_instant_at_which_its_time_has_come(day: date, at: time, zone: ZoneInfo) -> None:
     """The planned moment shows the wanted time or a later one, and each moment in the three hours before an earlier."""
@@ -55,7 +56,7 @@ def test_each_hour_of_a_year_may_be_the_one_in_which_clocks_change(zone: ZoneInf
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zone", ZONES[:4], ids=str)
+@pytest.mark.parametrize("zone", effort.first(1, ZONES[:4]), ids=str)
 def test_in_a_year_of_minutes_each_entry_starts_once_on_each_of_its_dates(zone: ZoneInfo) -> None:
     """2026 minute by minute: five entries start on all their dates, once, within the minute; nothing is missed."""
     planner, found = Planner(), Counter[tuple[str, date]]()
@@ -127,7 +128,7 @@ def within_reach(now: Now, running_s: float) -> set[tuple[Entry, date]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", effort.first(3, range(12)))
 def test_whatever_the_clock_does_no_start_is_doubled_and_none_is_lost(seed: int) -> None:
     """At each look, every start that is owed is or was made, or gave way to a later one; none is made twice."""
     wanderer, planner = Wanderer(seed), Planner()

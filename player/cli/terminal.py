@@ -1,8 +1,12 @@
-"""The live line: what the speaker does, on one line of the terminal, drawn over twice a second at most."""
+"""One line of the terminal that is drawn over: progress of long work, and the state of the speaker.
+
+Where the output is not a terminal, plain lines are written instead, less often.
+"""
 
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from typing import Final, TextIO
@@ -12,8 +16,52 @@ from player.core.units import SILENCE_DB, format_duration
 
 _METER_FLOOR_DB: Final = -72.0
 _METER_WIDTH: Final = 12
-_DRAW_EVERY_S: Final = 0.5
-_PLAIN_EVERY_S: Final = 30.0
+_STATE_EVERY_S: Final = 0.5
+_PLAIN_STATE_EVERY_S: Final = 30.0
+_BAR_WIDTH: Final = 24
+_PROGRESS_EVERY_S: Final = 0.1
+_PLAIN_PROGRESS_EVERY_S: Final = 10.0
+
+
+class Progress:
+    """A line about long work; ``with`` it, so that the line is ended whatever happens."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._is_terminal = self._stream.isatty()
+        self._last_s = float("-inf")
+        self._is_open = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def show(self, text: str, share: float | None = None) -> None:
+        """Draw the line, at most ten times a second; ``share`` 0-1 draws a bar before it."""
+        now_s = time.monotonic()
+        if now_s - self._last_s < (_PROGRESS_EVERY_S if self._is_terminal else _PLAIN_PROGRESS_EVERY_S):
+            return
+        self._last_s = now_s
+        if share is not None:
+            filled = round(max(0.0, min(share, 1.0)) * _BAR_WIDTH)
+            percent = f"{max(0.0, min(share, 1.0)):4.0%} "
+            text = (f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] " if self._is_terminal else "") + percent + text
+        if self._is_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write("\r" + text[:width].ljust(width))
+            self._is_open = True
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave the line as it is."""
+        if self._is_open:
+            self._stream.write("\n")
+            self._stream.flush()
+        self._is_open = False
 
 
 def line(snapshot: Snapshot) -> str:
@@ -65,7 +113,7 @@ class LiveLine:
         now_s = time.monotonic()
         key = (snapshot.state, snapshot.track, snapshot.volume, snapshot.problems)
         has_changed = key != self._last_key
-        if not has_changed and now_s - self._last_s < (_DRAW_EVERY_S if self._is_terminal else _PLAIN_EVERY_S):
+        if not has_changed and now_s - self._last_s < (_STATE_EVERY_S if self._is_terminal else _PLAIN_STATE_EVERY_S):
             return
         self._last_s, self._last_key = now_s, key
         if self._is_terminal:
@@ -83,6 +131,4 @@ class LiveLine:
 
 def clip_to_terminal(text: str) -> str:
     """The text, cut to the width of the terminal."""
-    import shutil
-
     return text[: shutil.get_terminal_size().columns - 1]

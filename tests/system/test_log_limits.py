@@ -7,7 +7,7 @@ import logging
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.system.log_dedup import LogDedup, LogMessage
+from player.system.log_limits import LogDedup, LogMessage
 
 WINDOW_S = 600.0
 

@@ -1,0 +1,37 @@
+"""How much a run of the tests tries: a few cases of each kind, or all of them with ``--thorough``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+_chosen = {"thorough": False}
+
+
+def choose(*, thorough: bool) -> None:
+    """Set by conftest.py from the command line, before any test is collected."""
+    _chosen["thorough"] = thorough
+
+
+def is_thorough() -> bool:
+    """Whether every case is tried."""
+    return _chosen["thorough"]
+
+
+def first(number: int, cases: Iterable[Any]) -> list[Any]:
+    """The cases for ``parametrize``; those behind the first ``number`` are run only with ``--thorough``."""
+    return [
+        case if index < number else pytest.param(*_values(case), marks=pytest.mark.thorough)
+        for index, case in enumerate(cases)
+    ]
+
+
+def examples(few: int, many: int) -> int:
+    """The number of examples that hypothesis tries."""
+    return many if is_thorough() else few
+
+
+def _values(case: Any) -> tuple[Any, ...]:
+    return case if isinstance(case, tuple) else (case,)
