@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Final
 from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.app.parts import Parts
+from player.audio.decoder.noise import NoiseDecoder
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.engine import Engine, EngineSettings
 from player.audio.monitor import Monitor, MonitoredDecoder, MonitoredSink
@@ -49,7 +51,7 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
     """libVLC, ALSA, paho, systemd, and the store in the state directory; ``has_crashed`` as in `Recalled`."""
     store = _store(state_dir)
     clock = SystemClock()
-    decoder = VlcDecoder(more_options=vlc_log_options())
+    decoder = NoiseDecoder(VlcDecoder(more_options=vlc_log_options()))
     return Parts(
         clock=clock,
         make_sink=lambda audio, deliver: make_sink(audio, clock, lambda text: deliver(ExternalProblem("mixer", text))),
@@ -114,5 +116,13 @@ def real_rehearsal(
         rehearsal.report(told)
 
     engine_settings = replace(EngineSettings.of(settings, HopMeter, hold_s=0.0), is_offline=True, tap=sink.tap)
-    rehearsal.attach(Engine(sink, MonitoredDecoder(VlcDecoder(), monitor), clock, report, engine_settings))
+    rehearsal.attach(
+        Engine(
+            sink,
+            MonitoredDecoder(NoiseDecoder(VlcDecoder(), itertools.count()), monitor),
+            clock,
+            report,
+            engine_settings,
+        )
+    )
     return rehearsal

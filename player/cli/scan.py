@@ -110,6 +110,7 @@ def _config(args: argparse.Namespace) -> Config | None:
 
 def find_material(paths: list[str], config: Config | None) -> Material:
     """The tracks of the paths, or of all playlists, the one that plays first in front."""
+    from player.core.events import is_web
     from player.library.files import FileLibrary
 
     playlists = (Playlist(_ANY, tuple(paths)),) if paths else config.settings.playlists if config else ()
@@ -121,7 +122,7 @@ def find_material(paths: list[str], config: Config | None) -> Material:
         read = FileLibrary().read(playlist)
         warnings |= dict.fromkeys(read.warnings)
         found = (*read.opening, *read.tracks)
-        streams |= {track.uri for track in found if track.is_stream}
+        streams |= {track.uri for track in found if is_web(track.uri)}
         for track in found:
             if not track.is_stream:
                 tracks.setdefault(track.uri, (track, playlist.gain_db))

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from player.config.yaml_tree import Fault, Leaf, Listing, Node, Position, Table, join, shown
 from player.core.errors import did_you_mean
+from player.core.noise import is_noise, parse_noise
 from player.core.settings.mqtt import CREDENTIAL, check_group
 from player.core.settings.safety import MixerLevel
 from player.core.settings.session import DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
@@ -277,8 +278,11 @@ def secret_path(spot: ConfigValue) -> str:
 
 
 def path_or_address(spot: ConfigValue) -> str:
-    """A path on this machine or an http(s) address."""
+    """A path on this machine, an http(s) address, or a generated sound such as ``noise:brown``."""
     value = text(spot)
+    if is_noise(value):
+        parse_noise(value)
+        return value
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", value)
     if not scheme:
         return file_path(spot)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from player.core.commands import ReplyTo
 from player.core.engine_orders import Then
 from player.core.measurement import Measured
+from player.core.noise import is_noise
 
 WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
 """Types of news that are more than information."""
@@ -142,9 +143,16 @@ def is_web(uri: str) -> bool:
     return uri.lower().startswith(("http://", "https://"))
 
 
+def has_file(uri: str) -> bool:
+    """Whether this is a file: no address, and no generated sound."""
+    return not is_web(uri) and not is_noise(uri)
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A playable thing that the library found: a file path or an http(s) address, and a name for people.
+    """A playable thing that the library found: a file path, an http(s) address or a ``noise:`` path, and its name.
+
+    ``is_stream`` says that it has no end and no places: an address or a generated sound.
 
     ``measured`` is what a scan found out about it, None while nobody knows. ``key`` names its content, under whatever
     name it lies; None where nobody asked.

@@ -16,7 +16,9 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from player.audio.decoder.faults import unreadable
+from player.audio.decoder.noise import measured_noise
 from player.core.events import LibraryRead, Track, is_web
+from player.core.noise import is_noise, parse_noise
 from player.core.settings.session import Playlist
 from player.library.file_id import mark_of
 from player.library.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
@@ -90,9 +92,12 @@ class _Shelf:
         return self.warnings if more <= 0 else [*self.warnings[:MAX_WARNINGS], f"and {more} more like these"]
 
     def add(self, named: str) -> None:
-        """One path of the config: an address, a folder, a playlist file or a file."""
+        """One path of the config: an address, a generated sound, a folder, a playlist file or a file."""
         if is_web(named):
             self._keep(Track(named, _web_title(named), is_stream=True))
+            return
+        if is_noise(named):
+            self._add_noise(named, "")
             return
         path = Path(os.path.abspath(os.path.expanduser(named.removeprefix("file://"))))
         if problem := _problem(path):
@@ -103,6 +108,15 @@ class _Shelf:
             self._add_playlist(path, ())
         else:
             self._keep(Track(str(path), path.stem))
+
+    def _add_noise(self, named: str, title: str) -> None:
+        """A generated sound; how loud it is, is known."""
+        try:
+            path = parse_noise(named)
+        except ValueError as fault:
+            self.warnings.append(str(fault))
+        else:
+            self._keep(Track(named, title or path.title, is_stream=True, measured=measured_noise(path)))
 
     def _keep(self, track: Track) -> None:
         if len(self.tracks) < MAX_TRACKS:
@@ -157,6 +171,9 @@ class _Shelf:
     def _add_entry(self, entry: PlaylistEntry, above: tuple[Path, ...]) -> None:
         if is_web(entry.location):
             self._keep(Track(entry.location, entry.title or _web_title(entry.location), is_stream=True))
+            return
+        if is_noise(entry.location):
+            self._add_noise(entry.location, entry.title or "")
             return
         path = _resolve(entry.location, above[-1])
         problem = "is no file and no http address" if path is None else _problem(path)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from player.audio.decoder.faults import unreadable
 from player.core.clock import Clock
-from player.core.events import is_web
+from player.core.events import has_file
 from player.core.measurement import FileMark, MeasureResult
 from player.library.file_id import mark_of
 from player.library.ports import Store
@@ -69,7 +69,7 @@ class Scan:
 
     def __init__(self, paths: Iterable[str], store: Store, clock: Clock, settings: ScanSettings) -> None:
         self.tally = ScanCounts()
-        self._paths = [path for path in dict.fromkeys(paths) if not is_web(path)]
+        self._paths = [path for path in dict.fromkeys(paths) if has_file(path)]
         self._store = store
         self._clock = clock
         self._settings = settings

@@ -180,7 +180,7 @@ def _seek(run: Session, seek: Seek, out: Outcome) -> str:
     if playing is None or not playing.can_seek:
         raise Refused("seek: no track is playing yet")
     if playing.track.is_stream:
-        raise Refused(f"seek: {playing.track.title} is a stream")
+        raise Refused(f"seek: {playing.track.title} has no end, and so no positions")
     position_s = seek.position_s + (playing.position_s if seek.is_relative else 0.0)
     if playing.duration_s is not None and position_s > playing.duration_s:
         place, end = format_place(position_s), format_place(playing.duration_s)

@@ -29,7 +29,7 @@ from dataclasses import replace
 from typing import Final
 
 from player.core.clock import Now, elapsed_s
-from player.core.events import is_web
+from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.session import Settings
 from player.core.units import format_duration
@@ -182,7 +182,7 @@ class CrashResume:
         if self._has_crashed:
             self._suspects = tuple(uri for uri, _ in suspects)
         for uri, place_s in suspects:
-            if is_web(uri):
+            if not has_file(uri):
                 continue
             was_fatal = keeper.memory.is_fatal(uri)
             keeper.memory.died_of(uri, place_s, now.wall)

@@ -271,3 +271,15 @@ def test_an_opening_is_read_apart_and_recalled_like_all_tracks(tmp_path: Path) -
     assert names(found, tmp_path) == ["rain/a.mp3"]
     assert found.unmeasured == (str(tmp_path / "rain/a.mp3"),)
     assert [warning for warning in found.warnings if "gone.mp3" in warning]
+
+
+def test_generated_sound_stands_beside_files(tmp_path: Path) -> None:
+    """By a path of the config or an entry of a playlist file; its loudness is known, and a wrong name is said."""
+    (tmp_path / "list.m3u").write_text("#EXTM3U\n#EXTINF:-1,Night\nnoise:brown?cut=300\nnoise:bown\n")
+    read = FileLibrary().read(Playlist("p", ("noise:rain", str(tmp_path / "list.m3u"))))
+    assert [(track.uri, track.title, track.is_stream) for track in read.tracks] == [
+        ("noise:rain", "Rain", True),
+        ("noise:brown?cut=300", "Night", True),
+    ]
+    assert all(track.measured and abs(track.measured.programme_lufs + 23.0) < 0.01 for track in read.tracks)
+    assert "unknown noise 'bown' (did you mean 'brown'?)" in read.warnings[0]

@@ -14,6 +14,7 @@ measured.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ import numpy.typing as npt
 
 from player.audio.dsp.types import Block
 from player.audio.ports import Decoder, Source
+from player.core.measurement import Measured
 from player.core.noise import NoiseKind, NoisePath, is_noise, parse_noise
 from player.core.units import CHANNELS, RATE_HZ, to_frames
 
@@ -223,6 +225,25 @@ class NoiseGenerator:
             level = layer.drift_db * movement.wander(0, at_s) + layer.swell_db * movement.wave(at_s)
             powers.append(np.mean(10 ** (level / 10)))
         return float(np.mean(powers))
+
+
+@functools.cache
+def measured_noise(path: NoisePath) -> Measured:
+    """What a scan would find in a generated sound, from its construction: calm, even, and of known loudness."""
+    lufs = NoiseGenerator(path).loudness_lufs
+    is_moved = any(layer.swell_db for layer in LAYERS[path.kind])
+    above_lu = 3.0 if is_moved else 1.0
+    return Measured(
+        duration_s=float("inf"),
+        integrated_lufs=lufs,
+        programme_lufs=lufs,
+        range_lu=5.0 if is_moved else 1.0,
+        max_momentary_lufs=lufs + above_lu,
+        max_short_lufs=lufs + above_lu,
+        calm_short_lufs=lufs + above_lu,
+        true_peak_dbtp=-3.0,
+        habitual_lufs=lufs + above_lu,
+    )
 
 
 class NoiseSource:
