@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
+from player.audio.dsp.tap import Rendered
 from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
 from player.core.engine_orders import Crossfade, Item, PlayItem, QueueItem, RampTo
 from player.core.events import EngineReport
-from player.core.units import CHANNELS, RATE_HZ, to_frames
+from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames
 from tests.fakes.clock import FakeClock
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder, Script
@@ -50,7 +51,8 @@ class Rig:
         self.sink = FakeSink(self.clock, on_block=self._hear)
         self.decoder = FakeDecoder(dict(scripts))
         self.reports: list[EngineReport] = []
-        settings = EngineSettings(crossfade_s, -1.0, -23.0, HopMeter, hold_s)
+        self.rendered: list[Rendered] = []
+        settings = EngineSettings(crossfade_s, -1.0, -23.0, HopMeter, hold_s, tap=self.rendered.append)
         self.engine = Engine(self.sink, self.decoder, self.clock, self.reports.append, settings)
         let_dc_through(self.engine._chain)
         self._blocks: list[Samples] = []
@@ -90,6 +92,25 @@ class Rig:
         """All that was heard, or the last seconds of it."""
         samples = np.concatenate(self._blocks) if self._blocks else np.zeros((0, CHANNELS), np.float32)
         return samples if last_s is None else samples[-to_frames(last_s) :]
+
+    def fastest_own_rise(self) -> float:
+        """The steepest rise in dB/s, from the end of one block to the next, of what lull itself does to one track: the
+        output's ramp times the deck's gain.
+
+        What is 60 dB below the ramp's target, or 24 dB below another deck, counts as no lower than that; the two
+        sides of a seam keep the level together and are left out.
+        """
+        before, fastest = {}, 0.0
+        for rendered in self.rendered:
+            now = {deck.item.id: rendered.volume_db + deck.level_db for deck in rendered.decks}
+            for deck in rendered.decks:
+                others = [level for item_id, level in now.items() if item_id != deck.item.id]
+                least = max([rendered.target_db - 60.0, *(level - 24.0 for level in others)])
+                former = max(before.get(deck.item.id, SILENCE_DB), least)
+                if not deck.is_joined and now[deck.item.id] > former > SILENCE_DB:
+                    fastest = max(fastest, (now[deck.item.id] - former) * RATE_HZ / BLOCK_FRAMES)
+            before = now
+        return fastest
 
     def reported(self, kind: type[R]) -> list[R]:
         """All reports of a kind."""

@@ -2,20 +2,25 @@
 
 Runs on the engine thread alone. The deck looks after its own end: the last seconds of a track that nothing follows
 fade, and where data stops coming it fades within what the ring still holds and comes back by a rise from silence.
+Where another track goes on with the same sound, a seam (`player.audio.dsp.seam`) stands between the two.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
 from player.audio.dsp.crossfade import DeckGain
+from player.audio.dsp.gain import applied
 from player.audio.dsp.sanitise import Sanitiser
+from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
 from player.audio.dsp.types import Block
 from player.audio.ports import Source
 from player.core.engine_orders import Item
-from player.core.units import CHANNELS, db_to_gain, to_frames, to_seconds
+from player.core.limits import FAULT_LEVEL
+from player.core.units import CHANNELS, db_to_gain, gain_to_db, to_frames, to_seconds
 
 PREFILL_S: Final = 1.0
 """A track starts once so much of it is decoded."""
@@ -23,6 +28,8 @@ STREAM_PREFILL_S: Final = 3.0
 """A stream has hiccups, so it starts later."""
 TAIL_S: Final = 2.0
 """The last seconds of a track that nothing follows, or that ends before it was due, fade."""
+TAIL_SHARE: Final = 4.0
+"""Of a track of less than 8 s that is its last quarter: a loop of 2 s must not end where it begins."""
 LAST_TAIL_S: Final = 0.2
 """A track that goes out anyway is left to do so until then: a longer tail would make a hole in a blend."""
 OPEN_S: Final = 15.0
@@ -32,6 +39,12 @@ STREAM_OPEN_S: Final = 45.0
 """The same for a stream, which libVLC may connect to again, and which may drip for ever without becoming a start."""
 STALL_S: Final = 0.4
 """With less than this in the ring and no end in sight, the track fades out on what is left."""
+
+HEARD_FRAMES: Final = to_frames(2.0)
+"""Time constant of what a deck lately gave."""
+
+MOST_POWER: Final = FAULT_LEVEL**2
+"""More is a fault."""
 
 
 class Deck:
@@ -61,6 +74,9 @@ class Deck:
         self._flush_frames = self._sanitiser.latency_frames
         self._item_gain = np.float32(db_to_gain(item.gain_db))
         self._is_ending = False
+        self._seam: Seam | None = None
+        self._power = 0.0
+        self._start_db: float | None = None
 
     @property
     def position_s(self) -> float:
@@ -96,8 +112,21 @@ class Deck:
         return self.waited_frames > to_frames(self._patience_s)
 
     @property
+    def is_joined(self) -> bool:
+        """Whether a seam stands between it and another deck."""
+        return self._seam is not None
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether another deck can go on with its sound: nothing is wrong with it, and its end is in the ring."""
+        is_well = not (self.is_leaving or self.is_stalled or self._is_ending or self.is_recovering)
+        return is_well and not self.gain.is_falling and self.source.is_finished()
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing of it can be heard any more."""
+        if self._seam is not None and self._seam.is_over and self.is_leaving:
+            return True
         exhausted = self.source.is_finished() and self.source.frames_ready() == 0 and self._flush_frames <= 0
         return exhausted or (self.gain.is_silent and (self.is_leaving or not self.is_stalled))
 
@@ -111,11 +140,6 @@ class Deck:
         """Whether it comes back from bad samples."""
         return self._sanitiser.is_recovering
 
-    @property
-    def is_rising(self) -> bool:
-        """Whether anything in it is on its way up."""
-        return self.gain.is_rising or self.is_recovering
-
     def left_s(self) -> float | None:
         """Seconds until its end: exact near the end, from the container before, None for streams."""
         ready_s = to_seconds(self.source.frames_ready())
@@ -123,6 +147,34 @@ class Deck:
             return ready_s
         duration_s = self.source.duration_s
         return None if duration_s is None else max(ready_s, duration_s - self.position_s)
+
+    @property
+    def heard_db(self) -> float:
+        """Level of what it lately gave, under all its gains, in dBFS; -inf for silence."""
+        return gain_to_db(self._power**0.5)
+
+    def level_at_start_db(self) -> float:
+        """Level of what is ready of a deck that has not begun, under the item's gain, in dBFS; -inf for silence."""
+        if self._start_db is None:
+            self._start_db = gain_to_db(_power(self.source.peek(to_frames(PREFILL_S))) ** 0.5) + self.item.gain_db
+        return self._start_db
+
+    @property
+    def length_s(self) -> float | None:
+        """How long it is, None where nobody knows."""
+        left_s = self.left_s()
+        return None if left_s is None else self.position_s + left_s
+
+    def go_on_with(self, former: Deck, longest_frames: int) -> None:
+        """Join this track to the end of another, over what is left of that one, and at its gain."""
+        frames = min(longest_frames, former.source.frames_ready(), self.source.frames_ready())
+        tail = former.source.peek(frames)
+        fits = fit(tail, self.source.peek(frames + SHIFT_FRAMES))
+        self.source.skip(fits.shift)
+        self.gain.follow_on(former.gain)
+        self._seam = Seam(frames, fits.alike, is_incoming=True)
+        former._seam = Seam(frames, fits.alike, is_incoming=False)
+        former.is_leaving = True
 
     def wait(self, frames: int) -> None:
         """So much time has passed, and it does not sound yet."""
@@ -142,25 +194,37 @@ class Deck:
                 self._faults_at_end = self._sanitiser.faults  # the zeros behind the end are ours, and no hole
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
-        return self._shape(self._sanitiser.process(block), may_rise=may_rise)
+        shaped = self._shape(self._sanitiser.process(block), may_rise=may_rise)
+        self._power += (_power(shaped) - self._power) * min(1.0, frames / HEARD_FRAMES)
+        return shaped
 
     def _shape(self, block: Block, *, may_rise: bool) -> Block:
         gains = self.gain.gains(len(block), may_rise=may_rise and not self.is_recovering)
+        if self._seam is not None:
+            block = applied(block, self._seam.gains(len(block)))
+            if self._seam.is_over and not self.is_leaving:
+                self._seam = None
         if isinstance(gains, float):
             factor = np.float32(gains) * self._item_gain
             return block if factor == 1.0 else block * factor
         shaped: Block = block * (gains * self._item_gain)[:, np.newaxis]
         return shaped
 
-    def watch_the_end(self) -> None:
-        """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled."""
+    def watch_the_end(self, *, waits_s: float = math.inf) -> None:
+        """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled.
+
+        Args:
+            waits_s: another track is to go on with the sound: the fade waits for that until so little is left.
+        """
+        if self._seam is not None and self.is_leaving:
+            return
         ready = self.source.frames_ready()
         if self.is_stalled and not self.is_leaving and self.is_ready and self.gain.is_silent:
             self.is_stalled = False
             self.stalled_frames = 0
             self.gain.rise(0.0)
         elif self.source.is_finished():
-            tail_s = LAST_TAIL_S if self.gain.is_falling else TAIL_S
+            tail_s = LAST_TAIL_S if self.gain.is_falling else min(TAIL_S, waits_s, (self.length_s or 0.0) / TAIL_SHARE)
             if ready < to_frames(tail_s) and not self._is_ending:
                 self._is_ending = True
                 self.is_stalled = False
@@ -172,3 +236,9 @@ class Deck:
     def close(self) -> None:
         """Let go of the decoder."""
         self.source.close()
+
+
+def _power(block: Block) -> float:
+    """Mean square, 0 for nothing and for what is no number."""
+    power = float(np.vdot(block, block)) / block.size if block.size else 0.0
+    return power if power < MOST_POWER else 0.0

@@ -33,7 +33,7 @@ from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
 from player.core.engine_orders import EngineOrder, PlayItem, QueueItem, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported, Progressed, RampArrived
-from player.core.limits import STOP_NOW_S
+from player.core.limits import MAX_RISE_DB_PER_S, STOP_NOW_S
 from player.core.settings.session import Settings
 from player.core.units import CHANNELS, SILENCE_DB, to_frames
 
@@ -42,8 +42,10 @@ BLOCK_FRAMES: Final = 4_800
 PROGRESS_BLOCKS: Final = 10
 """A progress report a second."""
 SOON_FRAMES: Final = to_frames(4.0)
-"""Two rises would add up to 12 dB/s, so one waits: a blend for a volume command that is done so soon, otherwise the
-output's ramp for the blend."""
+"""Two rises would add up to 12 dB/s, so they share 6 dB/s: a track that comes up from silence waits for a volume
+command that is done so soon, otherwise the output's ramp takes what the tracks leave of it."""
+LEAST_RISE_DB_PER_S: Final = 0.1
+"""Where less is left for the ramp, it waits."""
 LAST_BLOCKS: Final = 10
 
 
@@ -249,9 +251,13 @@ class Engine:
         if ramp.is_rising and not self._mixer.is_sounding:
             return self._rest()  # the rise waits for the sound that it is for
         is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._mixer.is_recovering
-        is_ramp_free = is_ramp_first or not self._mixer.is_rising
+        is_ramp_first = is_ramp_first and self._mixer.is_rising_alone
+        left_db_per_s = MAX_RISE_DB_PER_S - (0.0 if is_ramp_first else self._mixer.rise_db_per_s)
+        was_recovering = self._mixer.is_recovering
         mixed = self._mixer.mix(BLOCK_FRAMES, may_rise=not is_ramp_first)
-        is_ramp_free = is_ramp_free and not self._mixer.is_recovering
+        is_ramp_free = left_db_per_s >= LEAST_RISE_DB_PER_S and not (was_recovering or self._mixer.is_recovering)
+        if is_ramp_free:
+            ramp.hold_back(left_db_per_s)
         faults = self._chain.faults
         self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs)
         block = self._chain.process(mixed, may_rise=is_ramp_free)

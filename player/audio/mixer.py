@@ -3,9 +3,10 @@
 Runs on the engine thread alone. One deck is the current one; others are on their way out. What comes next is opened
 ahead of time, so that a broken file is noticed while the one before still plays and no gap is heard.
 
-A track ends in one of four ways, each without a cut: the next one is blended in over its end (equal power); a person
-skips and it falls at once while the next rises; nothing follows and its last seconds fade; or its data stops coming,
-and it fades within what the ring still holds, and comes back by a rise from silence when there is enough again.
+A track ends in one of five ways, each without a cut: the next one is blended in over its end (equal power); it follows
+itself, or one of the two is too short for a blend, and a seam joins them; a person skips and it falls at once while the
+next rises; nothing follows and its last seconds fade; or its data stops coming, and it fades within what the ring still
+holds, and comes back by a rise from silence when there is enough again.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Final
 import numpy as np
 
 from player.audio.deck import TAIL_S, Deck
-from player.audio.dsp.crossfade import crossfade_within, overlap_s, plan_overlap
+from player.audio.dsp.crossfade import HIDDEN_DB, crossfade_within, overlap_s, plan_overlap
+from player.audio.dsp.seam import seam_s
 from player.audio.dsp.tap import Sounding
 from player.audio.dsp.types import Block
 from player.audio.ports import Decoder
 from player.core.engine_orders import Crossfade, Item
 from player.core.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, QueueRanDry
-from player.core.units import CHANNELS, RATE_HZ, to_frames, to_seconds
+from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames, to_seconds
 
 STALL_LIMIT_S: Final = 15.0
 """Silence from a track that does not recover; then it has failed."""
@@ -36,6 +38,8 @@ MAX_DECKS: Final = 3
 """More than this never sound together, however fast a person skips."""
 
 
+JOIN_AHEAD_S: Final = 0.1
+"""A block: a seam begins with one, and so up to this much before its time."""
 BLEND_MARGIN_S: Final = 0.3
 """A blend is over so long before the track's end: decoders lose the last 100 ms, and lengths are rounded."""
 
@@ -113,7 +117,9 @@ class Mixer:
 
     def sounding(self) -> tuple[Sounding, ...]:
         """All decks and where they stand, for a tap."""
-        return tuple(Sounding(deck.item, deck.gain.level_db, deck is self._current) for deck in self._decks)
+        return tuple(
+            Sounding(deck.item, deck.gain.level_db, deck is self._current, deck.is_joined) for deck in self._decks
+        )
 
     @property
     def is_sounding(self) -> bool:
@@ -127,9 +133,14 @@ class Mixer:
         return min(known, default=None)
 
     @property
-    def is_rising(self) -> bool:
-        """Whether a deck is on its way up."""
-        return any(deck.is_rising for deck in self._decks)
+    def is_rising_alone(self) -> bool:
+        """Whether a deck comes up from silence, and no other makes room for it."""
+        return any(deck.gain.is_rising_alone for deck in self._decks)
+
+    @property
+    def rise_db_per_s(self) -> float:
+        """How fast what rises most rises; 0 where nothing does."""
+        return max((deck.gain.rise_db_per_s for deck in self._decks), default=0.0)
 
     @property
     def is_recovering(self) -> bool:
@@ -149,7 +160,8 @@ class Mixer:
         self._start_pending(is_output_silent=is_output_silent)
         self._prepare_next()
         for deck in self._decks:
-            deck.watch_the_end()
+            is_followed = deck is self._current and self._queued is not None
+            deck.watch_the_end(waits_s=self._seam_s(deck) / 2 if is_followed else TAIL_S)
 
     def mix(self, frames: int, *, may_rise: bool = True) -> Block:
         """The sum of all decks, shape (frames, 2); without ``may_rise`` decks on their way up stand still."""
@@ -192,8 +204,11 @@ class Mixer:
 
     def _blend_into(self, deck: Deck) -> None:
         """Let the current deck make room for this one; a shorter crossfade where the current one ends too soon."""
-        left_s = self._current.left_s() if self._current is not None else None
-        deck.gain.rise(self.crossfade_s if left_s is None else crossfade_within(_room_s(left_s), self.crossfade_s))
+        left_s, hidden_db = self._current.left_s() if self._current is not None else None, self._hidden_db(deck)
+        crossfade_s = self.crossfade_s
+        if left_s is not None:
+            crossfade_s = crossfade_within(_room_s(left_s), crossfade_s, hidden_db)
+        deck.gain.rise(crossfade_s, hidden_db)
         for other in self._decks:
             other.is_leaving = True
             if other is self._current:
@@ -220,17 +235,50 @@ class Mixer:
             failed, self._next, self._queued = self._next, None, None
             self._fail(failed)
         elif self._next.is_ready and len(self._decks) < MAX_DECKS:
-            room_s = _room_s(left_s)
-            if current is None or room_s <= plan_overlap(room_s, self._next.source.duration_s, self.crossfade_s):
-                self._follow_with(self._next)
+            self._follow_with(self._next, left_s)
 
-    def _follow_with(self, deck: Deck) -> None:
-        self._next = self._queued = None
-        if self._current is not None:
-            self._blend_into(deck)
-        else:
+    def _follow_with(self, deck: Deck, left_s: float) -> None:
+        """Let the next deck take over from the current one, which lasts so much longer, if it is time for that."""
+        current = self._current
+        if current is None:
             deck.gain.rise(0.0)
+        elif self._is_joined_to(deck, current):
+            if left_s > self._seam_s(current) + JOIN_AHEAD_S or not current.can_go_on:
+                return
+            deck.go_on_with(current, to_frames(self._seam_s(current) + JOIN_AHEAD_S))
+        else:
+            room_s, hidden_db = _room_s(left_s), self._hidden_db(deck)
+            if room_s > plan_overlap(room_s, deck.source.duration_s, self.crossfade_s, hidden_db):
+                return
+            self._blend_into(deck)
+        self._next = self._queued = None
         self._make_current(deck)
+
+    def _is_joined_to(self, deck: Deck, current: Deck) -> bool:
+        """Whether a seam joins the two, because they are one file or a blend has no room in one of them."""
+        lengths_s = [length_s for length_s in (current.length_s, deck.source.duration_s) if length_s is not None]
+        shortest_s = 2 * overlap_s(0.0, self._hidden_db(deck)) + BLEND_MARGIN_S
+        return deck.item.uri == current.item.uri or min(lengths_s, default=shortest_s) < shortest_s
+
+    def _seam_s(self, current: Deck) -> float:
+        """How long a seam behind this deck is: an eighth of the shorter of the two tracks."""
+        following = self._next.source.duration_s if self._next is not None else None
+        lengths_s = [length_s for length_s in (current.length_s, following) if length_s is not None]
+        return seam_s(min(lengths_s, default=0.0))
+
+    def _hidden_db(self, deck: Deck) -> float:
+        """Up to this gain a deck is hidden behind what sounds; -inf where nothing does.
+
+        What sounds is what was lately heard, and where both tracks are measured not more than what they habitually are.
+        """
+        current = self._current
+        if current is None or current.heard_db == SILENCE_DB:
+            return SILENCE_DB
+        softer_db = max(0.0, deck.level_at_start_db() - current.heard_db + current.gain.level_db)
+        own_lufs, other_lufs = deck.item.habitual_lufs, current.item.habitual_lufs
+        if own_lufs is not None and other_lufs is not None:
+            softer_db = max(softer_db, own_lufs - other_lufs)
+        return HIDDEN_DB + current.gain.level_db - softer_db
 
     def _drop_what_is_over(self) -> None:
         for deck in [deck for deck in self._decks if deck.is_over or self._has_given_up(deck)]:

@@ -55,6 +55,14 @@ class MonitoredSource:
         self._listener.hear_source(block)
         return block
 
+    def peek(self, frames: int) -> Block:
+        """As the source does; what is only looked at is not shown."""
+        return self._source.peek(frames)
+
+    def skip(self, frames: int) -> None:
+        """As the source does; what nobody wants is not shown."""
+        self._source.skip(frames)
+
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
         """As the source does."""
         return self._source.wait_ready(frames, timeout_s)

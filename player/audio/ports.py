@@ -36,6 +36,14 @@ class Source(Protocol):
         """Up to ``frames`` frames, fewer where fewer are ready; an array of the caller's own."""
         ...
 
+    def peek(self, frames: int) -> Block:
+        """What `read` would hand over, without taking it."""
+        ...
+
+    def skip(self, frames: int) -> None:
+        """Take up to ``frames`` frames that nobody wants."""
+        ...
+
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
         """Block until ``frames`` are ready or the source is finished; False after ``timeout_s``. Rehearsals only."""
         ...

@@ -15,7 +15,7 @@ from player.core.engine_orders import Then
 from player.core.measurement import Measured
 from player.core.noise import is_noise
 
-WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_too_short", "track_damaged", "start_missed"})
+WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_damaged", "start_missed"})
 """Types of news that are more than information."""
 
 # Reports: engine, library and operating system -> session.
@@ -223,7 +223,7 @@ class Answer:
 Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
-    "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over", "track_too_short",
+    "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over",
     "track_damaged", "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
     "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",

@@ -27,9 +27,7 @@ STREAM_STEADY_S: Final = 60.0
 FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 300.0
 SHORTEST_TRACK_S: Final = 2.0
-"""Anything shorter is over before its slow rise can be heard; it is left out like a broken one."""
-BLENDABLE_S: Final = 20.0
-"""A shorter track cannot be blended into the next: 60 dB at 6 dB/s take ten seconds at each end."""
+"""Anything shorter may be over before the next one is open; it is left out like a broken one."""
 REQUEUE_S: Final = 60.0
 """The next track is opened 20 s ahead; until well before that its gain may still change."""
 SPREE: Final = 20
@@ -62,7 +60,6 @@ class PlayQueue:
         self._pause_s = FIRST_PAUSE_S
         self._stream_tries: dict[str, int] = {}
         self._retry_track: Track | None = None
-        self._told_short: set[str] = set()
         self._titles: dict[int, Track] = {}
 
     @property
@@ -192,20 +189,13 @@ class PlayQueue:
         track = playing.track
         self._rotation.mark_played(self.playlist.name, track.uri)
         out.tell("track_started", f"track {track.title}", track=track.title, uri=track.uri, playlist=self.playlist.name)
-        self._mind_the_length(playing, out)
+        self._leave_out_if_too_short(playing, out)
         self._queue_another(out)
 
-    def _mind_the_length(self, playing: PlayingItem, out: Outcome) -> None:
-        """Tell of tracks that are too short for slow fades, and take none of two seconds again."""
+    def _leave_out_if_too_short(self, playing: PlayingItem, out: Outcome) -> None:
         length_s, track = playing.duration_s, playing.track
-        if length_s is None or length_s >= BLENDABLE_S or track.is_stream:
-            return
-        if length_s < SHORTEST_TRACK_S:
+        if length_s is not None and length_s < SHORTEST_TRACK_S and not track.is_stream:
             self._set_aside(track, f"too short to be played softly ({format_duration(length_s)})", out)
-        elif track.uri not in self._told_short:
-            self._told_short.add(track.uri)
-            text = f"{track.title} lasts {format_duration(length_s)}; below 20s a track only fades in and out"
-            out.tell("track_too_short", text, track=track.title, uri=track.uri)
 
     def on_progress(self, report: Progressed) -> None:
         """Where the current track is."""

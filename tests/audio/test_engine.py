@@ -72,6 +72,60 @@ def test_a_track_that_ends_in_silence_gives_way_to_a_slow_rise() -> None:
     assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
 
 
+def loop(rig: Rig, uris: list[str], duration_s: float) -> None:
+    """Play these again and again: whenever one begins, the next one is queued, as a session does."""
+    started = len(rig.reported(ItemStarted))
+    for _ in range(round(duration_s * 10)):
+        rig.run(0.1)
+        if len(rig.reported(ItemStarted)) > started:
+            started = len(rig.reported(ItemStarted))
+            rig.queue(uris[started % len(uris)])
+
+
+@pytest.mark.parametrize("lengths_s", [[2.0], [4.0], [8.0], [15.0], [25.0], [45.0], [2.0, 4.0, 8.0, 15.0, 25.0, 45.0]])
+@pytest.mark.parametrize("fade_in_s", [0.0, 40.0])
+def test_short_files_loop_at_their_level(lengths_s: list[float], fade_in_s: float) -> None:
+    """C11: at their level at the end of the fade-in or after 15 s, and within 1 dB of it from then on.
+
+    Each second of white noise is within 0.15 dB of its level, four standard deviations.
+    """
+    rig = Rig({str(at): noise(at, length_s) for at, length_s in enumerate(lengths_s)})
+    rig.play("0")
+    rig.engine.order(RampTo(0.0, fade_in_s))
+    loop(rig, [str(at) for at in range(len(lengths_s))], 100.0)
+    after = rig.heard()[round(max(15.0, fade_in_s + 5.0) * 48_000) :]
+    levels = [power_db(after[at : at + 48_000]) for at in range(0, len(after) - 48_000, 24_000)]
+    assert min(levels) > -60.0 - 0.3
+    assert max(levels) < -60.0 + 0.3
+    assert rig.fastest_own_rise() <= RISE
+    assert not rig.reported(QueueRanDry)
+
+
+def test_a_pause_in_a_short_loop_ends() -> None:
+    """A rise that waits for another one comes: 13 s after the resume a loop of 28 s is at its level."""
+    rig = Rig({"a": noise(1, 28.0)})
+    rig.play("a")
+    rig.engine.order(RampTo(0.0, 0.0))
+    loop(rig, ["a"], 40.0)
+    rig.engine.order(RampTo(SILENCE_DB, 1.0, Then.HOLD))
+    loop(rig, ["a"], 5.0)
+    rig.engine.order(RampTo(0.0, 0.0))
+    loop(rig, ["a"], 14.0)
+    assert power_db(rig.heard(1.0)) == pytest.approx(-60.0, abs=0.3)
+
+
+def test_a_loop_of_two_seconds_that_is_queued_late_comes_back_slowly() -> None:
+    """Nobody says what follows until the end is heard: it fades, and what comes then rises from silence."""
+    rig = Rig({"a": constant(20.0), "b": constant(2.0)})
+    rig.start("a")
+    rig.play("b")
+    rig.run(4.0)
+    rig.play("a")
+    rig.run(12.0)
+    assert rig.fastest_own_rise() <= RISE
+    assert fastest_rise(rig.heard(10.0)) <= RISE
+
+
 def test_skip_falls_at_once_and_the_other_rises_slowly() -> None:
     """Within half a second the level has fallen; the new track is there after ten seconds; nothing rises faster."""
     rig = Rig({"a": constant(), "b": constant()})
@@ -205,10 +259,10 @@ def test_a_queued_track_that_never_begins_is_noticed_while_the_one_before_still_
     rig = Rig({"a": noise(1, 60.0), "b": Script(constant().audio, 48_000 * 600, stalls_at=0), "c": noise(3)})
     rig.start("a")
     rig.queue("b")
-    rig.run(31.0)
+    rig.run(36.0)
     assert [report.reason for report in rig.reported(ItemFailed)] == ["did not begin within 15 s"]
     rig.queue("c")
-    rig.run(30.0)
+    rig.run(25.0)
     after = rig.heard()[12 * 48_000 :]
     assert min(power_db(after[at : at + 24_000]) for at in range(0, len(after) - 24_000, 24_000)) > -63.0
 
@@ -299,9 +353,10 @@ def test_no_sequence_of_orders_rises_faster_than_6_db_a_second(seed: int) -> Non
                 rig.sink.underrun_at = {rig.sink.writes + 1}
         rig.run(rng.choice([0.1, 0.3, 2.0, 9.0]))
     samples = rig.heard()
+    assert rig.fastest_own_rise() <= RISE
     # two copies of one constant add up in phase where unrelated tracks would not: up to 3 dB more, gained over seconds,
-    # and a track that begins 60 dB down is heard as 0.5 dB where another one is already 38 dB down
-    assert fastest_rise(samples, floor_db=-50.0, over_s=0.5) <= RISE + 1.0
+    # and a track that is hidden 24 dB down, for which 0.02 dB are due, is heard as 0.5 dB
+    assert fastest_rise(samples, floor_db=-50.0, over_s=0.5) <= RISE + 2.0
     assert np.max(np.abs(samples)) <= 10 ** (-1 / 20)
     assert rig.reported(ItemStarted)
 

@@ -162,7 +162,20 @@ class SourceContract:
             assert np.array_equal(second.read(4800), rig.audio[at + 48_000 : at + 52_800])
 
 
-class TestFakeSource(SourceContract):
+class PlayedSourceContract(SourceContract):
+    """What a source keeps that is played and not only read."""
+
+    def test_what_is_only_looked_at_stays(self, opened: Callable[..., Source]) -> None:
+        """`peek` shows what `read` gives next, and what is skipped is left out of it."""
+        source = opened()
+        assert source.wait_ready(9600, 20.0)
+        seen = source.peek(9600)
+        assert np.array_equal(seen, source.peek(9600))
+        source.skip(1000)
+        assert np.array_equal(source.read(8600), seen[1000:])
+
+
+class TestFakeSource(PlayedSourceContract):
     @pytest.fixture
     def rig(self) -> Rig:
         """The fake with the samples themselves."""
@@ -197,7 +210,7 @@ class TestVlcPipe(SourceContract):
 
 @pytest.mark.live
 @pytest.mark.slow
-class TestVlcSource(SourceContract):
+class TestVlcSource(PlayedSourceContract):
     @pytest.fixture
     def rig(self, tmp_path: Path, decoder: VlcDecoder) -> Rig:
         """The real one with a WAV of 48 kHz and 16 bit, which needs no resampling and so is exact."""

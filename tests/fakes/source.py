@@ -138,13 +138,22 @@ class FakeSource:
 
     def read(self, frames: int) -> Block:
         """Up to ``frames`` frames of the script."""
+        block = self.peek(frames)
+        self.position += len(block)
+        return block
+
+    def peek(self, frames: int) -> Block:
+        """The same without taking them."""
         count = max(0, min(frames, self.frames_ready()))
         block = self.script.block(self.position, count)
         nan_at = self.script.nan_at
         if nan_at is not None and self.position <= nan_at < self.position + count:
             block[nan_at - self.position] = np.nan
-        self.position += count
         return block
+
+    def skip(self, frames: int) -> None:
+        """As if they had been read."""
+        self.read(frames)
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
         """Takes no time: what is not ready now never will be."""

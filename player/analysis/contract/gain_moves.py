@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from player.analysis.contract.figures import Figure, Levels, TrackHeard, Volume, Worst
+from player.audio.dsp.crossfade import HIDDEN_DB
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block
@@ -60,19 +61,23 @@ class GainMoves:
         aim_db = SILENCE_DB if rendered is None else rendered.target_db
         if aim_db > SILENCE_DB:
             self._target_db = aim_db
-        own_db = {} if rendered is None else {d.item.id: level_db + d.level_db for d in rendered.decks}
-        self._see_rises(own_db, frames, at_s)
+        decks = () if rendered is None else rendered.decks
+        own_db = {d.item.id: level_db + d.level_db for d in decks}
+        joined = {d.item.id for d in decks if d.is_joined}
+        self._see_rises(own_db, joined, frames, at_s)
         self._is_own_silence = not any(db > SILENCE_DB for db in own_db.values())
         self._cap.see(to_volume(level_db), at_s)
         volume = Volume(level_db, max(self._volume_db, level_db, aim_db), self._room(level_db, aim_db))
         self._own_db, self._volume_db = own_db, level_db
         return volume
 
-    def _see_rises(self, own_db: dict[int, float], frames: int, at_s: float) -> None:
+    def _see_rises(self, own_db: dict[int, float], joined: set[int], frames: int, at_s: float) -> None:
+        """What is 24 dB below another track is hidden; the two sides of a seam keep the level together."""
         floor_db = self._target_db - FADE_DEPTH_DB
         for item_id, now_db in own_db.items():
-            before_db = max(self._own_db.get(item_id, SILENCE_DB), floor_db)
-            if now_db > before_db > SILENCE_DB:
+            others_db = max((db for other_id, db in own_db.items() if other_id != item_id), default=SILENCE_DB)
+            before_db = max(self._own_db.get(item_id, SILENCE_DB), floor_db, others_db + HIDDEN_DB)
+            if now_db > before_db > SILENCE_DB and item_id not in joined:
                 self._rise.see((now_db - before_db) / to_seconds(frames), at_s)
 
     def _room(self, level_db: float, aim_db: float) -> float:

@@ -119,16 +119,21 @@ class Ring:
 
     def read(self, frames: int) -> Block:
         """Up to ``frames`` frames, fewer where fewer are ready; a new array."""
+        block = self.peek(frames)
+        self._taken += len(block)
+        if self.is_writer_waiting and self.frames_ready() <= self._capacity // 2:
+            with self._lock:
+                self._room.notify_all()
+        return block
+
+    def peek(self, frames: int) -> Block:
+        """What `read` would hand over, without taking it."""
         count = max(0, min(frames, self.frames_ready()))
         block: Block = np.empty((count, CHANNELS), dtype=np.float32)
         place = self._taken % self._capacity
         head = min(count, self._capacity - place)
         block[:head] = self._store[place : place + head]
         block[head:] = self._store[: count - head]
-        self._taken += count
-        if self.is_writer_waiting and self.frames_ready() <= self._capacity // 2:
-            with self._lock:
-                self._room.notify_all()
         return block
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:

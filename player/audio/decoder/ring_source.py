@@ -59,6 +59,15 @@ class RingSource:
         """Up to ``frames`` frames; an array of the caller's own."""
         return self.ring.read(frames)
 
+    def peek(self, frames: int) -> Block:
+        """What `read` would hand over, without taking it; not of a pipe, which nobody plays from."""
+        assert isinstance(self.ring, Ring), "a pipe cannot be looked into"
+        return self.ring.peek(frames)
+
+    def skip(self, frames: int) -> None:
+        """Take up to ``frames`` frames that nobody wants."""
+        self.ring.read(frames)
+
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
         """Block until ``frames`` are ready or nothing more comes; asks for at most what the ring holds."""
         return self.ring.wait_ready(frames, timeout_s)

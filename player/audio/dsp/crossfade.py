@@ -8,11 +8,16 @@ slope of ln(sin x) is cot(x), so the sine is slow enough from x0 on, where
 
     cot(x0) * pi / (2 S) = 6 dB/s * ln(10) / 20.
 
-Before x0 the incoming track creeps up from -60 dB, straight in dB at 6 dB/s, and meets the sine at the same level and
-the same slope. What goes out is sqrt(1 - g^2) of the incoming gain at the same frame, the cosine in the second part. A
-crossfade of 8 s therefore overlaps for 14.7 s, of which the first 8 are hardly heard; one of 0 s is a rise of 10 s.
+Before x0 the incoming track goes up straight in dB at 6 dB/s, and meets the sine at the same level and the same slope.
+What is 24 dB below the sound that is there adds 0.02 dB to it and is not heard, so a blend enters there, within a
+second. What goes out is sqrt(1 - g^2) of the incoming gain at the same frame, the cosine in the third part. A crossfade
+of 8 s overlaps for 9.7 s.
 
-Where it falls short: two recordings of the same sound, in phase, add to +3 dB in the middle.
+The cosine reaches zero in a straight line, which is gentle in dB only where S is at least 1.1 s: with less, the
+outgoing track falls from -42 dB to nothing within two frames. So a shorter crossfade is one of 1.1 s.
+
+Where it falls short: two recordings of the same sound, in phase, add to +3 dB in the middle. A file that follows itself
+is joined instead (`player.audio.dsp.seam`).
 """
 
 from __future__ import annotations
@@ -26,26 +31,34 @@ import numpy as np
 from player.audio.dsp.gain import RISE_DB_PER_FRAME, DbLine, Doubles, fall_frames, rise_frames
 from player.audio.dsp.types import Gains
 from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB
-from player.core.units import RATE_HZ, db_to_gain, gain_to_db, to_seconds
+from player.core.units import RATE_HZ, db_to_gain, gain_to_db, to_frames, to_seconds
 
-SHORTEST_OVERLAP_S: Final = FADE_DEPTH_DB / (RISE_DB_PER_FRAME * RATE_HZ)
-"""The overlap of a crossfade of 0 s: 60 dB at 6 dB/s."""
+HIDDEN_DB: Final = -24.0
+"""C2: what is so far below the sound that is there adds 0.02 dB to it."""
+HIDDEN_S: Final = 1.0
+"""A track goes from silence to where it is hidden in this time."""
+SHORTEST_CROSSFADE_S: Final = 1.1
+"""A sine of less than this ends in a step that is louder than -60 dB."""
 _INAUDIBLE: Final = db_to_gain(-FADE_DEPTH_DB)
 _NEPERS_PER_FRAME: Final = RISE_DB_PER_FRAME * math.log(10.0) / 20.0
+_DB_PER_NEPER: Final = 20.0 / math.log(10.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """A deck's gain on its way up to 1: a line at 6 dB/s, then the sine from ``angle`` on.
+    """A deck's gain on its way up to 1: hidden at first, then a line at 6 dB/s, then the sine from ``angle`` on.
 
     Attributes:
-        line: the creep; ``line_frames`` long.
+        hidden: from silence to where it is hidden; ``hidden_frames`` long, 0 where nothing else sounds.
+        line: the rise; ``line_frames`` long.
         angle: where the sine begins, in radians; it moves by ``angle_step`` a frame and is full at pi/2.
         frames: length of the whole.
     """
 
     end: ClassVar[float] = 1.0
 
+    hidden: DbLine
+    hidden_frames: int
     line: DbLine
     line_frames: int
     angle: float
@@ -53,30 +66,64 @@ class Rise:
     frames: int
 
     @classmethod
-    def of(cls, crossfade_s: float, start_db: float = -FADE_DEPTH_DB) -> Rise:
-        """The law for a crossfade of so many seconds, entered at a level below 0 dB."""
-        angle_step = math.pi / (2.0 * RATE_HZ * crossfade_s) if crossfade_s > 0.0 else math.inf
+    def of(cls, crossfade_s: float, start_db: float = -FADE_DEPTH_DB, hidden_db: float = -math.inf) -> Rise:
+        """The law of a blend.
+
+        Args:
+            crossfade_s: length of the whole sine.
+            start_db: where it begins, below 0 dB.
+            hidden_db: up to this level it is hidden behind what sounds, and need not be slow.
+        """
+        hidden_frames = to_frames(HIDDEN_S) if hidden_db > start_db else 0
+        hidden = DbLine(start_db, (hidden_db - start_db) / hidden_frames if hidden_frames else 0.0)
+        entry_db = max(start_db, hidden_db)
+        angle_step = math.pi / (2.0 * RATE_HZ * max(crossfade_s, SHORTEST_CROSSFADE_S))
         angle = math.atan(angle_step / _NEPERS_PER_FRAME)
-        depth_db = gain_to_db(math.sin(angle)) - start_db
+        depth_db = gain_to_db(math.sin(angle)) - entry_db
         if depth_db <= 0.0:
-            angle, depth_db = math.asin(db_to_gain(start_db)), 0.0
+            angle, depth_db = math.asin(db_to_gain(entry_db)), 0.0
         line_frames = rise_frames(depth_db) if depth_db > 0.0 else 0
-        line = DbLine(start_db, depth_db / max(1, line_frames))
+        line = DbLine(entry_db, depth_db / max(1, line_frames))
         sine_frames = max(0, math.ceil((math.pi / 2.0 - angle) / angle_step))
-        return cls(line, line_frames, angle, angle_step if sine_frames else 0.0, line_frames + sine_frames)
+        frames = hidden_frames + line_frames + sine_frames
+        return cls(hidden, hidden_frames, line, line_frames, angle, angle_step if sine_frames else 0.0, frames)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it comes up behind another sound, which makes room for it."""
+        return self.hidden_frames > 0
 
     def gain(self, k: int) -> float:
         """Gain of frame k, 0 <= k <= frames."""
-        if k <= self.line_frames:
-            return db_to_gain(self.line.level_db(k))
-        return math.sin(min(math.pi / 2.0, self.angle + (k - self.line_frames) * self.angle_step))
+        at = k - self.hidden_frames
+        if at < 0:
+            return db_to_gain(self.hidden.level_db(k))
+        if at <= self.line_frames:
+            return db_to_gain(self.line.level_db(at))
+        return math.sin(min(math.pi / 2.0, self.angle + (at - self.line_frames) * self.angle_step))
+
+    def rate_db_per_s(self, k: int) -> float:
+        """How fast it rises behind frame k, 0 where it is hidden; it never rises faster later."""
+        at = k - self.hidden_frames
+        if at < 0:
+            return 0.0
+        if at < self.line_frames:
+            return self.line.step_db * RATE_HZ
+        angle = min(math.pi / 2.0, self.angle + (at - self.line_frames) * self.angle_step)
+        return self.angle_step / math.tan(angle) * _DB_PER_NEPER * RATE_HZ
 
     def exact(self, first: int, frames: int) -> Doubles:
         """Gains of the frames ``first`` to ``first + frames - 1``, all within 1 to `frames`, float64."""
-        creeping = max(0, min(frames, self.line_frames + 1 - first))
-        k = np.arange(first + creeping - self.line_frames, first + frames - self.line_frames)
+        at, parts = first - self.hidden_frames, []
+        hidden = max(0, min(frames, -at))
+        if hidden:
+            parts.append(self.hidden.exact(first, hidden))
+        rising = max(0, min(frames - hidden, self.line_frames + 1 - (at + hidden)))
+        if rising:
+            parts.append(self.line.exact(at + hidden, rising))
+        k = np.arange(at + hidden + rising, at + frames) - self.line_frames
         sine: Doubles = np.sin(np.minimum(math.pi / 2.0, self.angle + k * self.angle_step))
-        return np.concatenate((self.line.exact(first, creeping), sine)) if creeping else sine
+        return np.concatenate((*parts, sine)) if parts else sine
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,31 +165,34 @@ class Fall:
         return self.line.exact(first, frames)
 
 
-def overlap_s(crossfade_s: float) -> float:
-    """How long both tracks sound when they are blended by a crossfade of so many seconds; at least 10 s."""
-    return to_seconds(Rise.of(crossfade_s).frames)
+def overlap_s(crossfade_s: float, hidden_db: float = HIDDEN_DB) -> float:
+    """How long both tracks sound when they are blended by a crossfade of so many seconds; 5.2 s or more."""
+    return to_seconds(Rise.of(crossfade_s, hidden_db=hidden_db).frames)
 
 
-def plan_overlap(out_left_s: float, in_duration_s: float | None, crossfade_s: float) -> float:
-    """Seconds for which two tracks can overlap; 0 if they cannot, because 60 dB at 6 dB/s take 10 s.
+def plan_overlap(
+    out_left_s: float, in_duration_s: float | None, crossfade_s: float, hidden_db: float = HIDDEN_DB
+) -> float:
+    """Seconds for which two tracks can overlap; 0 if they cannot, because a blend takes 5.2 s or more.
 
     Args:
         out_left_s: what is left of the outgoing track; the overlap is never longer.
         in_duration_s: length of the incoming track, None if it has no end; the overlap is never more than half of it.
         crossfade_s: the wanted crossfade.
+        hidden_db: where the incoming track is hidden behind the other one.
     """
     room_s = out_left_s if in_duration_s is None else min(out_left_s, in_duration_s / 2.0)
-    return min(overlap_s(crossfade_s), room_s) if room_s >= SHORTEST_OVERLAP_S else 0.0
+    return min(overlap_s(crossfade_s, hidden_db), room_s) if room_s >= overlap_s(0.0, hidden_db) else 0.0
 
 
-def crossfade_within(room_s: float, crossfade_s: float) -> float:
+def crossfade_within(room_s: float, crossfade_s: float, hidden_db: float = HIDDEN_DB) -> float:
     """The longest crossfade up to ``crossfade_s`` whose overlap is no longer than ``room_s``; 0 if none is."""
-    if overlap_s(crossfade_s) <= room_s:
+    if overlap_s(crossfade_s, hidden_db) <= room_s:
         return crossfade_s
     low_s, high_s = 0.0, crossfade_s
     while high_s - low_s > 0.5 / RATE_HZ:
         middle_s = (low_s + high_s) / 2.0
-        low_s, high_s = (middle_s, high_s) if overlap_s(middle_s) <= room_s else (low_s, middle_s)
+        low_s, high_s = (middle_s, high_s) if overlap_s(middle_s, hidden_db) <= room_s else (low_s, middle_s)
     return low_s
 
 
@@ -178,6 +228,16 @@ class DeckGain:
         return isinstance(self._law, Rise)
 
     @property
+    def is_rising_alone(self) -> bool:
+        """Whether it rises, and no other deck makes room for it."""
+        return isinstance(self._law, Rise) and not self._law.is_hidden
+
+    @property
+    def rise_db_per_s(self) -> float:
+        """How fast it rises from the next frame on; 0 while it stands, falls or is hidden."""
+        return self._law.rate_db_per_s(self._at) if isinstance(self._law, Rise) else 0.0
+
+    @property
     def is_falling(self) -> bool:
         """Whether it is on its way to silence."""
         return not (self._law is None or isinstance(self._law, Rise))
@@ -191,10 +251,20 @@ class DeckGain:
         """Full from the next frame on. Only while the output ramp stands at silence and makes the rise itself."""
         self._stand(1.0)
 
-    def rise(self, crossfade_s: float) -> None:
-        """Rise to full by the law of a crossfade; from -60 dB when silent, otherwise from the present gain."""
+    def rise(self, crossfade_s: float, hidden_db: float = -math.inf) -> None:
+        """Rise to full by the law of a crossfade; from -60 dB when silent, otherwise from the present gain.
+
+        Args:
+            crossfade_s: see `Rise.of`.
+            hidden_db: up to this level another sound hides it.
+        """
         if not self.is_full:
-            self._follow(Rise.of(crossfade_s, self.level_db if self._now > 0.0 else -FADE_DEPTH_DB))
+            start_db = self.level_db if self._now > 0.0 else -FADE_DEPTH_DB
+            self._follow(Rise.of(crossfade_s, start_db, hidden_db))
+
+    def follow_on(self, former: DeckGain) -> None:
+        """Be where another one is and do what it does: this deck goes on with the same sound."""
+        self._law, self._at, self._frames, self._now = former._law, former._at, former._frames, former._now
 
     def fall_with(self, incoming: DeckGain) -> None:
         """Make room for a deck that has been told to rise from silence and has not been rendered since.
@@ -226,10 +296,10 @@ class DeckGain:
     def gains(self, frames: int, *, may_rise: bool = True) -> Gains | float:
         """Gains of the next ``frames`` frames, float32; one number when it stands.
 
-        Without ``may_rise`` a rise, and what makes room for one, stands still for these frames: something else rises.
+        Without ``may_rise`` a rise that is alone stands still for these frames, because something else rises.
         """
         law = self._law
-        if law is None or not (may_rise or isinstance(law, Fall)):
+        if law is None or (self.is_rising_alone and not may_rise):
             return self._now
         moving = min(frames, self._frames - self._at)
         gains = law.exact(self._at + 1, moving).astype(np.float32)

@@ -3,18 +3,46 @@
 Runs on the engine thread. It is given targets and moves toward them along straight lines in dB, because only such a
 line has a bounded rate: a rise takes at least a second for each 6 dB, and comes from 60 dB below its target when it
 begins in silence; a fall may be fast, yet is never a cut; silence is reached through 66 dB below the present level and
-is exactly zero from there on. A new target at any moment continues from the present level. There is no way to set a
+is exactly zero from there on. A long fade from or to silence is two lines, so that it is heard for most of its time
+(`player.core.fade_shape`). A new target at any moment continues from the present level. There is no way to set a
 gain at once other than to silence, and that one is for a moment at which the listener has lost the sound already.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
-from player.audio.dsp.gain import DbLine, applied, fall_frames, rise_frames
+from player.audio.dsp.gain import RISE_DB_PER_FRAME, DbLine, applied, fall_frames, rise_frames
 from player.audio.dsp.types import Block
-from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB
-from player.core.units import SILENCE_DB, db_to_gain
+from player.core.fade_shape import FIRST_PART_S, HEARD_DB, LAST_PART_S, is_long_fall
+from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S
+from player.core.units import RATE_HZ, SILENCE_DB, db_to_gain, to_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A line of so many frames; ``step_db`` is its step a frame as it was ordered, before anything held it back."""
+
+    line: DbLine
+    frames: int
+    end_db: float
+    step_db: float
+
+    @classmethod
+    def between(cls, start_db: float, end_db: float, over_s: float) -> Leg:
+        """From one level to another in so many seconds, or slower where a rise would exceed 6 dB/s."""
+        depth_db = end_db - start_db
+        frames = rise_frames(depth_db, over_s) if depth_db > 0 else fall_frames(over_s)
+        return cls(DbLine(start_db, depth_db / frames), frames, end_db, depth_db / frames)
+
+    def held_back(self, level_db: float, step_db: float) -> Leg:
+        """The rest of it, from a level on, with another step."""
+        depth_db = self.end_db - level_db
+        frames = max(1, math.ceil(depth_db / step_db))
+        return Leg(DbLine(level_db, depth_db / frames), frames, self.end_db, self.step_db)
 
 
 class Ramp:
@@ -31,8 +59,7 @@ class Ramp:
         self._target_db = SILENCE_DB
         self._level_db = SILENCE_DB
         self._steady = np.float32(0.0)
-        self._line = DbLine(0.0, 0.0)
-        self._frames = 0
+        self._legs: list[Leg] = []
         self._at = 0
 
     @property
@@ -49,7 +76,7 @@ class Ramp:
     def frames_left(self) -> int:
         """Frames until it has arrived; 0 when it stands."""
         settling = self._settle_frames - self._settled if self._target_db == SILENCE_DB else 0
-        return self._frames - self._at + settling
+        return sum(leg.frames for leg in self._legs) - self._at + settling
 
     @property
     def is_moving(self) -> bool:
@@ -70,22 +97,19 @@ class Ramp:
         assert over_s >= 0.0, over_s
         now_db, self._target_db = self._level_db, target_db
         self._steady = np.float32(db_to_gain(target_db))
-        self._at = 0
-        if target_db == now_db:
-            self._frames = 0
-        elif target_db > now_db:
-            self._go(target_db - FADE_DEPTH_DB if now_db == SILENCE_DB else now_db, target_db, over_s)
-        elif target_db == SILENCE_DB:
-            self._go(now_db, now_db - FALL_DEPTH_DB, over_s)
-        else:
-            self._go(now_db, target_db, over_s)
+        self._at, self._legs = 0, []
+        if target_db != now_db:
+            self._settled = 0
+            self._legs = _legs(now_db, target_db, over_s)
 
-    def _go(self, start_db: float, end_db: float, over_s: float) -> None:
-        """Lay the line; it begins with the next frame."""
-        depth_db = end_db - start_db
-        self._frames = rise_frames(depth_db, over_s) if depth_db > 0 else fall_frames(over_s)
-        self._line = DbLine(start_db, depth_db / self._frames)
-        self._settled = 0
+    def hold_back(self, db_per_s: float) -> None:
+        """A rise goes on at no more than so many dB/s, more than 0, and at no more than it was ordered to."""
+        if not (self.is_rising and self._legs and self._level_db > SILENCE_DB):
+            return
+        leg = self._legs[0]
+        step_db = min(leg.step_db, db_per_s / RATE_HZ)
+        if abs(step_db - leg.line.step_db) > 1e-9 * RISE_DB_PER_FRAME and leg.end_db > self._level_db:
+            self._legs[0], self._at = leg.held_back(self._level_db, step_db), 0
 
     def hush(self) -> None:
         """Silence from the next frame on, without a fade, and stay there.
@@ -95,7 +119,7 @@ class Ramp:
         """
         self._target_db = self._level_db = SILENCE_DB
         self._steady = np.float32(0.0)
-        self._frames = self._at = 0
+        self._legs, self._at = [], 0
         self._settled = self._settle_frames
 
     @property
@@ -106,7 +130,11 @@ class Ramp:
     def level_ahead_db(self, frames: int) -> float:
         """Where it will stand so many frames from now, if no other target comes."""
         at = self._at + frames
-        return self._target_db if at >= self._frames else self._line.level_db(at)
+        for leg in self._legs:
+            if at < leg.frames:
+                return leg.line.level_db(at)
+            at -= leg.frames
+        return self._target_db
 
     def wait(self, block: Block) -> Block:
         """The block times the present gain, without moving: something else rises, and two rises would add up."""
@@ -114,19 +142,46 @@ class Ramp:
 
     def process(self, block: Block) -> Block:
         """The block, shape (frames, 2), times the gain; at full level it is the same block, at silence exact zeros."""
-        moving = min(len(block), self._frames - self._at)
-        if moving == 0:
+        if not self._legs or not len(block):
             return self._stand(block)
-        gains = self._line.gains(self._at + 1, moving)
+        parts = []
+        while self._legs and len(block):
+            parts.append(self._moved(block))
+            block = block[len(parts[-1]) :]
+        if len(block):
+            parts.append(self._stand(block))
+        return np.concatenate(parts) if len(parts) != 1 else parts[0]
+
+    def _moved(self, block: Block) -> Block:
+        """As much of the block as belongs to the present leg."""
+        leg = self._legs[0]
+        moving = min(len(block), leg.frames - self._at)
+        gains = leg.line.gains(self._at + 1, moving)
         self._at += moving
-        is_there = self._at == self._frames
-        self._level_db = self._target_db if is_there else self._line.level_db(self._at)
-        if moving == len(block):
-            return applied(block, gains)
-        return np.concatenate((applied(block[:moving], gains), self._stand(block[moving:])))
+        self._level_db = leg.line.level_db(self._at)
+        if self._at == leg.frames:
+            self._legs, self._at = self._legs[1:], 0
+            self._level_db = leg.end_db if self._legs else self._target_db
+        return applied(block[:moving], gains)
 
     def _stand(self, block: Block) -> Block:
         if self._steady == 0.0:
             self._settled = min(self._settle_frames, self._settled + len(block))
             return np.zeros_like(block)
         return block if self._steady == 1.0 else block * self._steady
+
+
+def _legs(now_db: float, target_db: float, over_s: float) -> list[Leg]:
+    """The way from one level to another."""
+    if now_db == SILENCE_DB:
+        heard_db = target_db - HEARD_DB
+        if over_s <= SHORTEST_RISE_S:
+            return [Leg.between(target_db - FADE_DEPTH_DB, target_db, over_s)]
+        unheard = Leg.between(target_db - FADE_DEPTH_DB, heard_db, FIRST_PART_S)
+        return [unheard, Leg.between(heard_db, target_db, over_s - to_seconds(unheard.frames))]
+    if target_db > SILENCE_DB:
+        return [Leg.between(now_db, target_db, over_s)]
+    end_db, heard_db = now_db - FALL_DEPTH_DB, now_db - HEARD_DB
+    if not is_long_fall(over_s):
+        return [Leg.between(now_db, end_db, over_s)]
+    return [Leg.between(now_db, heard_db, over_s - LAST_PART_S), Leg.between(heard_db, end_db, LAST_PART_S)]

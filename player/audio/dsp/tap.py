@@ -31,11 +31,13 @@ class Sounding:
         item: what it plays.
         level_db: its own gain without the item's, -inf for silence.
         is_current: whether people would say that this is what plays.
+        is_joined: a seam stands between it and another deck; together they keep the level.
     """
 
     item: Item
     level_db: float
     is_current: bool = True
+    is_joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ class Report:
         self.events.append({"at_s": round(now.boot_s, 3), "type": event.type, "text": event.text, **event.data})
         if event.type == "track_started":
             self.tracks.append({"at_s": round(now.boot_s, 3), "track": event.data["track"], "uri": event.data["uri"]})
-        elif event.type in {"problem", "track_skipped_over", "track_too_short", "track_damaged"}:
+        elif event.type in {"problem", "track_skipped_over", "track_damaged"}:
             self.problems.append(event.text)
 
     def as_dict(self) -> dict[str, Any]:

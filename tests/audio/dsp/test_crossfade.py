@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.audio.dsp.crossfade import DeckGain, crossfade_within, overlap_s, plan_overlap
+from player.audio.dsp.crossfade import HIDDEN_DB, DeckGain, crossfade_within, overlap_s, plan_overlap
 from tests import effort
 from tests.audio.dsp.test_ramp import assert_rises_gently
 
@@ -42,7 +42,7 @@ def full() -> DeckGain:
 def blending(crossfade_s: float) -> tuple[DeckGain, DeckGain]:
     """A full deck that makes room for another: outgoing, incoming."""
     outgoing, incoming = full(), DeckGain()
-    incoming.rise(crossfade_s)
+    incoming.rise(crossfade_s, HIDDEN_DB)
     outgoing.fall_with(incoming)
     return outgoing, incoming
 
@@ -50,20 +50,25 @@ def blending(crossfade_s: float) -> tuple[DeckGain, DeckGain]:
 # --- durations ------------------------------------------------------------------------------------------------------
 
 
-def test_a_crossfade_of_no_length_is_a_rise_of_10_s() -> None:
-    """60 dB at 6 dB/s."""
-    assert overlap_s(0.0) == 10.0
+def test_a_crossfade_of_no_length_overlaps_for_5_2_s() -> None:
+    """A second hidden, 24 dB less 0.9 at 6 dB/s, and the end of a sine of 1.1 s."""
+    assert overlap_s(0.0) == overlap_s(1.1) == pytest.approx(5.163, abs=0.001)
 
 
-def test_a_crossfade_of_8_s_overlaps_for_14_7_s() -> None:
+def test_a_crossfade_of_8_s_overlaps_for_9_7_s() -> None:
     """The sine is slow enough from x0 = atan(pi/16 / 0.69078) = 0.27695 on, 11.263 dB below full.
 
-    48.737 dB of creep at 6 dB/s are 8.1228 s, and (pi/2 - x0) / (pi/16) = 6.5895 s of sine follow.
+    A second is hidden, 12.737 dB at 6 dB/s are 2.1228 s, and (pi/2 - x0) / (pi/16) = 6.5895 s of sine follow.
     """
     x0 = math.atan(math.pi / 16 / (6 * math.log(10) / 20))
-    creep_s = (60 + 20 * math.log10(math.sin(x0))) / 6
-    assert overlap_s(8.0) == pytest.approx(creep_s + (math.pi / 2 - x0) * 16 / math.pi, abs=3 / RATE)
-    assert overlap_s(8.0) == pytest.approx(14.712, abs=0.001)
+    line_s = (24 + 20 * math.log10(math.sin(x0))) / 6
+    assert overlap_s(8.0) == pytest.approx(1.0 + line_s + (math.pi / 2 - x0) * 16 / math.pi, abs=3 / RATE)
+    assert overlap_s(8.0) == pytest.approx(9.712, abs=0.001)
+
+
+def test_what_is_hidden_behind_a_softer_sound_takes_longer() -> None:
+    """Over a track that is 12 dB softer the incoming one is hidden 36 dB down: 2 s more at 6 dB/s."""
+    assert overlap_s(8.0, HIDDEN_DB - 12.0) == pytest.approx(11.712, abs=0.001)
 
 
 @given(st.floats(0, 60), st.floats(0, 60))
@@ -80,26 +85,26 @@ def test_an_overlap_fits_both_tracks(left_s: float, duration_s: float | None, cr
     assert planned_s <= left_s
     assert duration_s is None or planned_s <= duration_s / 2
     assert planned_s <= overlap_s(crossfade_s)
-    assert planned_s == 0.0 or planned_s >= 10.0
+    assert planned_s == 0.0 or planned_s >= overlap_s(0.0)
 
 
 @pytest.mark.parametrize(
     ("left_s", "duration_s", "crossfade_s", "expected_s"),
     [
-        (300.0, None, 0.0, 10.0),
-        (12.0, 600.0, 8.0, 12.0),
-        (300.0, 24.0, 8.0, 12.0),
-        (300.0, 19.9, 8.0, 0.0),
-        (9.9, 600.0, 8.0, 0.0),
-        (10.0, None, 8.0, 10.0),
+        (300.0, None, 0.0, overlap_s(0.0)),
+        (8.5, 600.0, 8.0, 8.5),
+        (300.0, 15.0, 8.0, 7.5),
+        (300.0, 10.2, 8.0, 0.0),
+        (5.1, 600.0, 8.0, 0.0),
+        (5.2, None, 8.0, 5.2),
     ],
 )
 def test_what_is_planned(left_s: float, duration_s: float | None, crossfade_s: float, expected_s: float) -> None:
-    """The wanted overlap, or what is left, or half of the incoming track; nothing below 10 s."""
+    """The wanted overlap, or what is left, or half of the incoming track; nothing below 5.2 s."""
     assert plan_overlap(left_s, duration_s, crossfade_s) == expected_s
 
 
-@given(st.floats(10, 80), st.floats(0, 60))
+@given(st.floats(5.2, 80), st.floats(0, 60))
 def test_the_crossfade_that_fits_a_room_nearly_fills_it(room_s: float, crossfade_s: float) -> None:
     """It is the wanted one, or one whose overlap is at most 1 ms shorter than the room."""
     fitting_s = crossfade_within(room_s, crossfade_s)
@@ -124,14 +129,33 @@ def test_the_powers_of_a_blend_add_to_one_in_each_frame(crossfade_s: float) -> N
 
 @pytest.mark.parametrize("crossfade_s", [0.0, 0.5, 8.0, 30.0])
 def test_the_incoming_track_never_rises_faster_than_6_db_a_second(crossfade_s: float) -> None:
-    """It begins 60 dB down, keeps to 6 dB/s in each frame and over each 100 ms, and ends at exactly 1."""
+    """Alone it begins 60 dB down, keeps to 6 dB/s in each frame and over each 100 ms, and ends at exactly 1."""
     gain = DeckGain()
     gain.rise(crossfade_s)
-    gain_db = in_db(taken(gain, round(overlap_s(crossfade_s) * RATE)))
+    gain_db = in_db(taken(gain, round((overlap_s(crossfade_s, -60.0) + 1e-3) * RATE)))
     assert gain_db[0] == pytest.approx(-60.0, abs=2e-4)
     assert_rises_gently(gain_db)
     assert gain_db[-1] == pytest.approx(0.0, abs=1e-6)
     assert gain.gains(10) == 1.0
+
+
+@pytest.mark.parametrize("crossfade_s", [0.0, 8.0])
+def test_a_track_that_enters_hidden_rises_slowly_from_24_db_below(crossfade_s: float) -> None:
+    """After one second it stands at -24 dB, and only from there on is it a rise: at most 6 dB/s, and told as it is."""
+    gain = DeckGain()
+    gain.rise(crossfade_s, HIDDEN_DB)
+    assert gain.rise_db_per_s == 0.0
+    assert not gain.is_rising_alone
+    gain_db = in_db(taken(gain, RATE))
+    assert (gain_db <= HIDDEN_DB + 1e-6).all()
+    told, rest_db = [], []
+    while not gain.is_full:
+        told.append(gain.rise_db_per_s)
+        rest_db.append(in_db(taken(gain, 480)))
+    assert_rises_gently(np.concatenate([gain_db[-1:], *rest_db]))
+    risen = [(block[-1] - block[0]) * RATE / 479 for block in rest_db]
+    assert all(real <= told_db + 0.01 for real, told_db in zip(risen, told, strict=True))
+    assert max(told) <= 6.0 + 1e-9
 
 
 def test_the_creep_meets_the_sine_without_a_corner() -> None:
@@ -145,7 +169,7 @@ def test_the_creep_meets_the_sine_without_a_corner() -> None:
 def test_most_of_a_blend_is_the_sine_quarter() -> None:
     """Half a crossfade before its end the incoming gain is sin(45 degrees)."""
     gain = DeckGain()
-    gain.rise(8.0)
+    gain.rise(8.0, HIDDEN_DB)
     gains = taken(gain, round(overlap_s(8.0) * RATE))
     assert gains[-1 - 4 * RATE] == pytest.approx(math.sqrt(0.5), abs=1e-5)
 
@@ -294,15 +318,40 @@ def test_yielding_to_a_deck_that_has_been_heard_already_is_a_bug() -> None:
         full().fall_with(incoming)
 
 
-def test_a_blend_that_waits_goes_on_with_its_powers_adding_to_one() -> None:
-    """Both decks stand still for the frames in which something else rises, and are in step after it."""
+def test_a_rise_from_silence_waits_and_a_blend_does_not() -> None:
+    """What waited for something else that rises stands still; a blend goes on, for the data of its track run out."""
+    alone = DeckGain()
+    alone.rise(8.0)
+    taken(alone, RATE)
+    stood_db = alone.level_db
     outgoing, incoming = blending(8.0)
-    power = []
-    for block in range(160):
-        pair = [gain.gains(4_800, may_rise=block % 10 != 9) for gain in (outgoing, incoming)]
-        power.append(sum(np.broadcast_to(gains, 4_800).astype(np.float64) ** 2 for gains in pair))
-        assert incoming.is_rising or incoming.is_full
-    np.testing.assert_allclose(np.concatenate(power), 1.0, atol=3e-7)
+    for gain in (alone, outgoing, incoming):
+        for _ in range(50):
+            gain.gains(4_800, may_rise=False)
+    assert alone.level_db == stood_db
+    assert incoming.level_db > HIDDEN_DB
+    assert outgoing.level_db < 0.0
+
+
+def test_a_deck_that_goes_on_for_another_does_what_that_one_did() -> None:
+    """In the middle of a rise a second deck takes it over: the gains go on as those of the first would have."""
+    first, whole, second = DeckGain(), DeckGain(), DeckGain()
+    first.rise(8.0)
+    whole.rise(8.0)
+    taken(first, 3 * RATE)
+    second.follow_on(first)
+    assert np.array_equal(taken(second, 12 * RATE), taken(whole, 15 * RATE)[3 * RATE :])
+
+
+@pytest.mark.parametrize("crossfade_s", [0.0, 0.001, 0.5, 1.1, 8.0])
+def test_what_goes_out_never_falls_in_a_step(crossfade_s: float) -> None:
+    """Above -60 dB no frame is more than 0.28 dB below the one before: with 0 s it fell by 3 dB at -42."""
+    outgoing, _ = blending(crossfade_s)
+    gain_db = in_db(taken(outgoing, round(overlap_s(crossfade_s) * RATE) + 10))
+    with np.errstate(invalid="ignore"):
+        falls = gain_db[:-1] - gain_db[1:]
+    assert (falls[gain_db[1:] > -60] <= 66 / 240 + 1e-3).all()
+    assert gain_db[-1] == -np.inf
 
 
 def test_a_fall_does_not_wait() -> None:
@@ -338,7 +387,7 @@ def test_no_sequence_of_orders_steps_or_rises_fast(actions: list[tuple[str, floa
             gain.tail(left)
         else:
             incoming = DeckGain()
-            incoming.rise(length_s)
+            incoming.rise(length_s, HIDDEN_DB)
             gain.fall_with(incoming)
         parts.append(np.zeros(int(gain.level_db == -math.inf)))
         parts.append(taken(gain, frames))

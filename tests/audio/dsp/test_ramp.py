@@ -67,11 +67,13 @@ def test_a_rise_from_silence_starts_60_db_below_and_takes_10_s_at_least() -> Non
 
 
 def test_a_slow_rise_takes_as_long_as_asked() -> None:
-    """60 dB over 30 s: at half of the time half of the way, in dB."""
+    """60 dB over 30 s: 30 dB below the target after 5 s at 6 dB/s, and from there straight: -18 dB after 15 s."""
     ramp = Ramp()
     ramp.to(0.0, 30.0)
-    ramp.process(dc(15.0))
+    ramp.process(dc(5.0))
     assert ramp.level_db == pytest.approx(-30.0)
+    ramp.process(dc(10.0))
+    assert ramp.level_db == pytest.approx(-18.0)
     assert ramp.frames_left == 15 * 48_000
 
 
