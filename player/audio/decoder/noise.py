@@ -255,6 +255,7 @@ class NoiseSource:
     def __init__(self, generator: NoiseGenerator) -> None:
         self._generator = generator
         self._is_closed = False
+        self._seen: Block = np.zeros((0, CHANNELS), np.float32)
 
     def frames_ready(self) -> int:
         """As much as the ring of a decoded track would hold; none once it is closed."""
@@ -266,7 +267,20 @@ class NoiseSource:
 
     def read(self, frames: int) -> Block:
         """The next frames."""
-        return self._generator.read(min(frames, self.frames_ready()))
+        block = self.peek(frames)
+        self._seen = self._seen[len(block) :]
+        return block
+
+    def peek(self, frames: int) -> Block:
+        """The next frames, without taking them."""
+        count = min(frames, self.frames_ready())
+        if count > len(self._seen):
+            self._seen = np.concatenate((self._seen, self._generator.read(count - len(self._seen))))
+        return self._seen[:count].copy()
+
+    def skip(self, frames: int) -> None:
+        """Take frames that nobody wants."""
+        self.read(frames)
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
         """There is always more."""
