@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "rehearse": "rehearse.command",
     "starter": "starter",
     "triggers": "triggers",
+    "remote": "remote",
 }
 """Commands with a module of their own in `player.cli`; all others are in `player.cli.client.parsers`."""
 

@@ -1,0 +1,1 @@
+"""The files of the phone remote; `player.cli.remote` writes them out."""
