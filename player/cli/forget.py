@@ -1,7 +1,7 @@
-"""``lull run --forget``: take everything away that this speaker has left at its broker, for one that moves out.
+"""``lull run --forget``: remove the retained messages of this speaker from its broker, when it is no longer used.
 
-What is retained is asked of the broker itself: the
-announcements to homes by the speaker's identity, whatever its name was, and all below its present name.
+The broker is asked what is retained: announcements to Home Assistant by the speaker's identity, whatever its name was,
+and everything below its present name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def forget(config: Config) -> int:
         LullError: there is no broker in the config, or the speaker is running.
     """
     if config.mqtt is None:
-        raise LullError(f"{config.path} has no mqtt, so there is no broker to clear anything at")
+        raise LullError(f"{config.path} has no mqtt section, so there is no broker to clear")
     where, device = f"{config.mqtt.host}:{config.mqtt.port}", config.settings.device
     topics = Topics(config.mqtt.prefix, device)
     speaker = Speaker(config.mqtt.discovery, identity_of(config.state_dir), topics)
@@ -42,13 +42,13 @@ def forget(config: Config) -> int:
             print(f"lull: {where}: {found.reason.removeprefix(f'{where}: ')}", file=sys.stderr)
             return NO_ANSWER
         if found.get(topics.availability) == ONLINE:
-            raise LullError(f"{device} is running and would publish everything again; stop it first")
+            raise LullError(f"{device} is running; stop it first, otherwise it publishes everything again")
         if not _clear(visit, found):
-            print(f"lull: {where}: the broker did not take everything away; try again", file=sys.stderr)
+            print(f"lull: {where}: the broker did not confirm that everything is cleared; try again", file=sys.stderr)
             return NO_ANSWER
     finally:
         visit.close()
-    print(f"{where} has forgotten {device}: {len(found)} retained messages cleared")
+    print(f"{where}: {len(found)} retained messages of {device} cleared")
     return DONE
 
 

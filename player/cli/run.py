@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import argparse
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from player.core.events import Snapshot
+from player.core.events import LibraryRead, Snapshot
 
 if TYPE_CHECKING:
     from player.app.daemon import Daemon
     from player.config import Config
 
 DESCRIPTION = """\
-Run the daemon: keep the schedule, listen to the broker, play. It starts and
-works without a broker, without a sound device (both are tried for ever) and
-without a set clock (then the schedule waits).
+Run the daemon: follow the schedule, take commands over MQTT, play. It starts and
+works without a broker and without a sound device (it keeps trying to reach
+both), and without a correct clock (the schedule waits for it).
 
-SIGHUP reads the config again, SIGTERM fades out and ends within two seconds.
+SIGHUP reads the config again; SIGTERM fades out and ends within two seconds.
 
-With --forget it does not run: it takes its announcements, state and
-availability away from the broker, so that homes forget this speaker.
+With --forget it does not run: it removes the announcements, state and
+availability of this speaker from the broker, so that Home Assistant forgets it.
 exit codes of --forget: 0 done, 1 the speaker is running, 3 no answer"""
 
 
@@ -32,17 +33,17 @@ def add_parser(commands: Any) -> None:
         "run", help="run the daemon", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the config, see config/lull.yaml")
-    parser.add_argument("--verbose", action="store_true", help="say more in the log")
+    parser.add_argument("--verbose", action="store_true", help="log more details")
     parser.add_argument(
         "--forget",
         action="store_true",
-        help="do not run: clear all that this speaker has left at its broker, and end",
+        help="remove all retained messages of this speaker from its broker, and exit",
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the daemon until it is told to end, or clear what it has left at its broker."""
+    """Run the daemon until it is told to end, or clear its retained messages."""
     from player.config import load
     from player.system.logging_setup import set_up
     from player.system.native_logs import take_over_stderr
@@ -58,11 +59,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (), *, autoplay: bool = False) -> None:
-    """Run the app with the real parts; ``autoplay`` starts the first playlist at once.
+def serve(
+    config: Config,
+    watchers: tuple[Callable[[Snapshot], None], ...] = (),
+    *,
+    autoplay: bool = False,
+    beside: Callable[[Callable[[LibraryRead], None]], None] | None = None,
+) -> None:
+    """Run the daemon with the real parts until it ends.
+
+    Args:
+        config: of the speaker.
+        watchers: are shown each snapshot.
+        autoplay: start the first playlist at once.
+        beside: runs on a thread of its own meanwhile, and may deliver what a playlist has become.
 
     Raises:
-        InUse: another daemon works with the same state directory.
+        InUse: another daemon uses the same state directory.
     """
     from player.app.daemon import Daemon
     from player.app.wiring import real_parts
@@ -75,11 +88,13 @@ def serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...] = (),
         _handle_signals(app)
         if autoplay:
             app.inbox.put(Request(Play(), "start"))
+        if beside is not None:
+            threading.Thread(target=beside, args=(app.inbox.put,), name="beside", daemon=True).start()
         app.run()
 
 
 def _handle_signals(app: Daemon) -> None:
-    """Signals only put a message into the inbox; its put may be called from a handler."""
+    """Signals only put a message into the inbox, whose put may be called from a signal handler."""
     from player.app.parts import Reload, Terminate
 
     signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Terminate()))

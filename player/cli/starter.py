@@ -8,7 +8,7 @@ from typing import Any
 
 DESCRIPTION = """\
 Write six calm tracks (rain, sea, brown noise, brushing, finger taps, page
-turning) into a folder, 230 MB in all. What is there stays as it is."""
+turning) into a folder, 230 MB in total. Existing files are kept."""
 
 
 def add_parser(commands: Any) -> None:
@@ -19,24 +19,26 @@ def add_parser(commands: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made where it is missing")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="created if missing")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write what is missing, and say how many there are."""
+    """Write the missing tracks and print how many there are."""
     print(f"{write_tracks(args.folder)} tracks in {args.folder}")
     return 0
 
 
-def write_tracks(folder: Path) -> int:
-    """Write what is missing, with a line of progress; returns how many tracks there are.
+def write_tracks(folder: Path, number: int | None = None) -> int:
+    """Write the missing tracks, or the first ``number`` of them, with a line of progress; returns how many there are.
 
     Raises:
         StarterError: they cannot be written.
     """
     from player.cli.terminal import Progress
+    from player.library.starter.recipes import BEDS
     from player.library.starter.writer import make_starter_library
 
     with Progress() as progress:
-        return len(make_starter_library(folder, lambda title, share: progress.show(f"making {title}", share)))
+        beds = BEDS[:number]
+        return len(make_starter_library(folder, lambda title, done: progress.show(f"making {title}", done), beds=beds))

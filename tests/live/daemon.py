@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ PATIENCE_S = 15.0
 def boot_s() -> float:
     """Seconds on the clock that the recorder uses."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def hours_away(hours: float) -> str:
+    """A time of day at which nothing starts while a test runs, whenever that is: ``HH:MM``, so many hours from now."""
+    return f"{datetime.now().astimezone() + timedelta(hours=hours):%H:%M}"
 
 
 @dataclass(frozen=True)

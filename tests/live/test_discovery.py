@@ -18,7 +18,7 @@ from player.core.settings.mqtt import MqttProtocol
 from player.core.units import RATE_HZ
 from player.mqtt.discovery.entities import entry_key
 from tests.live.broker import RealBroker
-from tests.live.daemon import PATIENCE_S, ROOT, Daemon, Heard, Listener
+from tests.live.daemon import PATIENCE_S, ROOT, Daemon, Heard, Listener, hours_away
 from tests.mqtt.discovery import home_assistant
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -35,9 +35,9 @@ playlists:
   rain: {{paths: [rain]}}
   sea: {{paths: [sea]}}
 schedule:
-  - {{name: weeknights, at: "22:30"}}
+  - {{name: weeknights, at: "{at}"}}
 {more}"""
-WEEKEND = '  - {name: week end, at: "23:30", days: [fri]}\n'
+WEEKEND = f'  - {{name: week end, at: "{hours_away(12)}", days: [fri]}}\n'
 DEVICE = "homeassistant/device/bed/config"
 
 
@@ -50,7 +50,7 @@ class Home:
         self.listener = listener
         self.values: dict[str, Any] = {
             "device": "bedroom", "port": broker.port, "protocol": MqttProtocol.V5.value, "folder": folder,
-            "mode": "home-assistant", "max": 60, "more": WEEKEND,
+            "mode": "home-assistant", "max": 60, "more": WEEKEND, "at": hours_away(9),
         }  # fmt: skip
         for track in ("rain/Drops", "rain/Gutter", "sea/Waves"):
             write_tone(folder / f"{track}.wav")
@@ -255,7 +255,7 @@ def test_what_a_reload_changes_is_announced_and_what_it_removes_is_taken_back(ho
     assert home.daemon.stop() == 0
     done = home.forget()
     assert (done.returncode, done.stderr) == (0, "")
-    assert "has forgotten nursery: 2 retained messages cleared" in done.stdout
+    assert ": 2 retained messages of nursery cleared" in done.stdout
     left = Listener(home.broker.port, "lull/#", "homeassistant/#")
     left.publish("lull/sentinel", "x", retain=True)
     left.wait("the sentinel", lambda heard: heard.topic == "lull/sentinel")

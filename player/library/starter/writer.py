@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,28 +32,30 @@ SEED: Final = 20
 SAMPLE_BYTES: Final = 2
 HEADER_BYTES: Final = 44
 SPARE_BYTES: Final = 32 << 20
-"""Left free on the disk: a card filled to the brim keeps nobody's state."""
+"""Left free on the disk, so that the state can still be saved."""
 
 
 class StarterError(LullError, OSError):
-    """The starter library cannot be written; ``filename`` is the path that refused."""
+    """The starter library cannot be written; ``filename`` is the path that failed."""
 
 
-def make_starter_library(folder: Path, progress: Progress, duration_s: float = DURATION_S) -> list[Path]:
-    """Write the tracks that the folder lacks and return all of them, in the order of `BEDS`.
+def make_starter_library(
+    folder: Path, progress: Progress, duration_s: float = DURATION_S, beds: Sequence[Bed] = BEDS
+) -> list[Path]:
+    """Write the tracks that the folder lacks and return all of ``beds``, in their order.
 
-    A file that is there stays as it is, so an interrupted run goes on where it stopped.
+    An existing file is kept, so an interrupted run continues where it stopped.
 
     Raises:
         StarterError: no room, no permission, or the disk failed; whole files stay, the unfinished one is removed.
         ValueError: ``duration_s`` is below 10 s or no multiple of 5 ms.
     """
-    paths = [folder / f"{bed.title}.wav" for bed in BEDS]
+    paths = [folder / f"{bed.title}.wav" for bed in beds]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         missing = sum(not path.exists() for path in paths)
         _check_room(folder, missing * (to_frames(duration_s) * SAMPLE_BYTES * CHANNELS + HEADER_BYTES))
-        for bed, path in zip(BEDS, paths, strict=True):
+        for bed, path in zip(beds, paths, strict=True):
             if path.exists():
                 progress(bed.title, 1.0)
             else:
