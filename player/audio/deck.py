@@ -55,6 +55,7 @@ class Deck:
         played_frames: frames consumed so far.
         waited_frames: so long it was waited for, in frames of the output.
         is_stalled: its ring ran dry and it waits for data.
+        decoded: what it played last, as it was decoded, for a tap.
         muted_frames: frames in a row that were broken, and silenced.
         is_leaving: another track has taken its place; it goes to silence and never comes back.
     """
@@ -69,6 +70,7 @@ class Deck:
         self.stalled_frames = 0
         self.waited_frames = 0
         self.muted_frames = 0
+        self.decoded: Block = np.zeros((0, CHANNELS), np.float32)
         self._faults_at_end: int | None = None
         self._sanitiser = Sanitiser()
         self._flush_frames = self._sanitiser.latency_frames
@@ -185,8 +187,9 @@ class Deck:
         """The deck's next ``frames`` frames, shape (frames, 2); zeros where it has none."""
         if self.is_stalled and self.gain.is_silent:
             self.stalled_frames += frames
+            self.decoded = self.decoded[:0]
             return np.zeros((frames, CHANNELS), np.float32)
-        block = self.source.read(frames)
+        self.decoded = block = self.source.read(frames)
         self.played_frames += len(block)
         self.muted_frames = self.muted_frames + len(block) if self._sanitiser.is_muted else 0
         if len(block) < frames:

@@ -265,7 +265,7 @@ class Engine:
             raise AssertionError("a stage let an unfit block through; the output check stopped it")
         self._tell_of_the_chain()
         if self._tap is not None:
-            self._tap(Rendered(self._chain.before_guard, ramp.level_db, ramp.target_db, self._mixer.sounding()))
+            self._tap(Rendered(ramp.level_db, ramp.target_db, self._mixer.sounding()))
         return block
 
     def _rest(self) -> Block:

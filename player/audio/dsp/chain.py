@@ -53,7 +53,6 @@ class Chain:
     Attributes:
         latency_frames: frames by which the output is later than the input.
         faults: how often the check found a block unfit; more than 0 is a bug in a stage or its input.
-        before_guard: what the guard was given of the last block, for a tap.
         broken: what the output meter found in the last block; the block was muted, and the chain stands at silence.
     """
 
@@ -67,7 +66,6 @@ class Chain:
         self.meter = LevelMeter()
         self.faults = 0
         self.broken: BrokenClause | None = None
-        self.before_guard: Block = np.zeros((0, CHANNELS), np.float32)
         self._hops = Hops()
         self._highpass = HighPass()
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
@@ -127,8 +125,7 @@ class Chain:
         clean = self._highpass.process(hops)
         volumes = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
-        self.before_guard = loud = self.declick.process(loud)
-        return self.guard.process(loud, volumes), max(volumes.full)
+        return self.guard.process(self.declick.process(loud), volumes), max(volumes.full)
 
     def _volumes(self, hops: int, *, moves: bool) -> Volumes:
         """What the guard is to know of the coming hops."""

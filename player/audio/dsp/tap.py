@@ -6,8 +6,10 @@ Runs on the engine thread. Frozen; a tap only looks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+import numpy as np
 
 from player.audio.dsp.declick import Declick
 from player.audio.dsp.framing import Hops
@@ -16,10 +18,11 @@ from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.types import Block
 from player.core.engine_orders import Item
+from player.core.units import CHANNELS
 
-LATE_FRAMES: Final = Hops.latency_frames + Guard.latency_frames + Limiter.latency_frames
-"""By so much what leaves the chain is later than what the guard was given."""
-SOURCE_LATE_FRAMES: Final = Sanitiser.latency_frames + Declick.latency_frames + LATE_FRAMES
+LATE_FRAMES: Final = Hops.latency_frames + Declick.latency_frames + Guard.latency_frames + Limiter.latency_frames
+"""By so much what leaves the chain is later than what the ramp was given."""
+SOURCE_LATE_FRAMES: Final = Sanitiser.latency_frames + LATE_FRAMES
 """By so much what leaves the chain is later than what was decoded for it."""
 
 
@@ -32,12 +35,14 @@ class Sounding:
         level_db: its own gain without the item's, -inf for silence.
         is_current: whether people would say that this is what plays.
         is_joined: a seam stands between it and another deck; together they keep the level.
+        decoded: the frames that it played in the block, as they were decoded; fewer at its end.
     """
 
     item: Item
     level_db: float
     is_current: bool = True
     is_joined: bool = False
+    decoded: Block = field(default_factory=lambda: np.zeros((0, CHANNELS), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,11 @@ class Rendered:
     """A block that went through the chain.
 
     Attributes:
-        before: what the guard was given; it leaves the chain `LATE_FRAMES` later.
         volume_db: where the ramp stands at the end of the block, -inf for silence.
         target_db: where the ramp goes.
         decks: all that sound, in the order in which they began.
     """
 
-    before: Block
     volume_db: float
     target_db: float
     decks: tuple[Sounding, ...] = ()
