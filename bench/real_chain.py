@@ -22,8 +22,6 @@ from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered
 from player.audio.dsp.types import Block
 from player.audio.engine import Engine, EngineSettings
-from player.audio.monitor import MonitoredSource
-from player.audio.ports import Source
 from player.cli.measure_first import MeasuredLibrary
 from player.core.clock import Now
 from player.core.commands import Play, Request
@@ -67,7 +65,7 @@ class Played:
 
     Attributes:
         out: what left.
-        tracks: in the order in which they were opened.
+        tracks: in the order in which they began.
         mutes_s: when the output meter or a fault muted.
         surprises_s: when a surprise was told.
     """
@@ -88,40 +86,6 @@ class Played:
         return sound
 
 
-class _Ears:
-    """Takes what a source hands over."""
-
-    def __init__(self, sink: _KeepingSink, heard: SourceHeard) -> None:
-        self._sink = sink
-        self._heard = heard
-
-    def hear_source(self, block: Block) -> None:
-        """One more block."""
-        if len(block):
-            at = self._sink.frames + SOURCE_LATE_FRAMES
-            if not self._heard.blocks:
-                self._heard.first_frame = at
-            self._heard.blocks.append((at, block.copy()))
-
-    def push(self, out: Block, rendered: Rendered | None) -> None:
-        """Not used here."""
-
-
-class _KeepingDecoder:
-    """libVLC, listened to."""
-
-    def __init__(self, sink: _KeepingSink) -> None:
-        self.tracks: list[SourceHeard] = []
-        self._sink = sink
-        self._decoder = VlcDecoder()
-
-    def open(self, uri: str, start_s: float = 0.0) -> Source:
-        """Begin to decode."""
-        heard = SourceHeard(uri, -1)
-        self.tracks.append(heard)
-        return MonitoredSource(self._decoder.open(uri, start_s), _Ears(self._sink, heard))
-
-
 class _KeepingSink:
     """Keeps what is written; its write moves the clock."""
 
@@ -130,13 +94,15 @@ class _KeepingSink:
     def __init__(self, clock: VirtualClock) -> None:
         self.blocks: list[Block] = []
         self.frames = 0
-        self.gains: dict[str, float] = {}
+        self.tracks: dict[int, SourceHeard] = {}
         self._clock = clock
 
     def tap(self, rendered: Rendered) -> None:
-        """The gains of what sounds."""
+        """What was decoded for the block that is written next."""
+        at = self.frames + SOURCE_LATE_FRAMES
         for deck in rendered.decks:
-            self.gains[deck.item.uri] = deck.item.gain_db
+            track = self.tracks.setdefault(deck.item.id, SourceHeard(deck.item.uri, at, gain_db=deck.item.gain_db))
+            track.blocks.append((at, deck.decoded.copy()))
 
     def open(self) -> None:
         """Always there."""
@@ -161,8 +127,7 @@ def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S) -> 
     playlist = Playlist("real", tuple(paths), Order.ONCE)
     settings = Settings(volume=VolumeSettings(default=100, max=100), fades=fades, playlists=(playlist,))
     sink = _KeepingSink(clock)
-    decoder = _KeepingDecoder(sink)
-    played = Played(np.zeros((0, CHANNELS), np.float32), decoder.tracks)
+    played = Played(np.zeros((0, CHANNELS), np.float32), [])
 
     def hear(now: Now, event: Event) -> None:
         if isinstance(event, News) and event.type == "surprise_tamed":
@@ -179,7 +144,7 @@ def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S) -> 
     engine_settings = EngineSettings(
         fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, HopMeter, 0.0, is_offline=True, tap=sink.tap
     )
-    engine = Engine(sink, decoder, clock, report, engine_settings)
+    engine = Engine(sink, VlcDecoder(), clock, report, engine_settings)
     rehearsal.attach(engine)
     rehearsal.tell(Request(Play("real", 100, TIMER_OFF), "bench"))
     try:
@@ -188,8 +153,7 @@ def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S) -> 
     finally:
         engine.finish()
     played.out = np.concatenate(sink.blocks)
-    for track in decoder.tracks:
-        track.gain_db = sink.gains.get(track.path, 0.0)
+    played.tracks = list(sink.tracks.values())
     return played
 
 

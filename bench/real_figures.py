@@ -14,7 +14,7 @@ from bench.real_chain import FADE_IN_S, TAIL_S, Played, SourceHeard
 from bench.real_material import HazardTrack, PhraseTrack, hop_powers
 from player.analysis.contract.alteration import Alteration
 from player.analysis.contract.clicks import CELL_FRAMES, Clicks
-from player.analysis.loudness import measure_loudness
+from player.analysis.contract.integrated import calm_level
 from player.audio.dsp.hearing import HOP_S, to_lufs
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, BandPowers, OctaveMeter
 from player.audio.dsp.rises import RISE_DB, RiseMeter
@@ -131,7 +131,7 @@ def calm_row(name: str, before: Block, after: Block, told: Played | None = None)
     changed = Alteration()
     changed.push(powers[0][first:end] * ratio, powers[1][first:end])
     raw, heard = changed.programmes
-    calm_lufs = to_lufs(measure_loudness(powers[1][first:end].astype(np.float32)).programme)
+    calm_lufs = calm_level(powers[1][first:end])
     rises = RiseMeter(calm_lufs).push(_octaves(after))[round(SETTLED_S / BAND_S) : -round(TAIL_S / BAND_S)]
     gain_db = 10.0 * math.log10(ratio) + (0.0 if told is None else told.tracks[0].gain_db)
     return CalmRow(
@@ -203,8 +203,7 @@ def starts_of(played: Played, chapter: Sequence[HazardTrack]) -> list[int]:
     """Where each track of the chapter begins; one that was not played ends the run."""
     first: dict[str, SourceHeard] = {}
     for track in played.tracks:
-        if track.first_frame >= 0:
-            first.setdefault(track.path, track)
+        first.setdefault(track.path, track)
     return [first[track.path].first_frame for track in chapter]
 
 
@@ -215,8 +214,7 @@ def own_clicks(recorded: Block, out: Block, calm_lufs: float) -> list[float]:
     found: list[float] = []
     for at in range(0, len(out) // piece * piece, piece):
         clicks.offences.at.clear()
-        clicks.hear_source(early[at : at + piece])
-        clicks.push(out[at : at + piece], calm_lufs)
+        clicks.push(out[at : at + piece], early[at : at + piece], calm_lufs)
         found += clicks.offences.at
     return found
 
@@ -247,7 +245,7 @@ def _heard_calm(powers: Doubles, zones: Sequence[Sequence[tuple[float, float]]],
     is_calm[round((at_s + BLEND_S) / HOP_S) : round(until_s / HOP_S)] = True
     for one_s, end_s in (zone for zones_of_track in zones for zone in zones_of_track):
         is_calm[round((one_s - 0.5) / HOP_S) : round((end_s + 1.5) / HOP_S)] = False
-    return to_lufs(measure_loudness(powers[is_calm].astype(np.float32)).programme)
+    return calm_level(powers[is_calm])
 
 
 def _is_in(zones: Sequence[tuple[float, float]], at_s: float) -> bool:

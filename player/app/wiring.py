@@ -17,7 +17,7 @@ from player.app.parts import Parts
 from player.audio.decoder.noise import NoiseDecoder
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.engine import Engine, EngineSettings
-from player.audio.monitor import Monitor, MonitoredDecoder, MonitoredSink
+from player.audio.monitor import Monitor, MonitoredSink
 from player.audio.sinks.factory import make_sink
 from player.audio.sinks.wav import WavSink
 from player.core.clock import Now, SystemClock
@@ -102,7 +102,7 @@ def real_rehearsal(
         out: the WAV.
         settings: of the session.
         library: answers with the tracks of a playlist.
-        monitor: is shown each block, as decoded and as written.
+        monitor: is shown each block as it is written, with what the tap saw of it.
         on_event: is told what the session tells, with its virtual instant.
         on_report: is told what the engine reports, before the session is.
     """
@@ -116,13 +116,6 @@ def real_rehearsal(
         rehearsal.report(told)
 
     engine_settings = replace(EngineSettings.of(settings, HopMeter, hold_s=0.0), is_offline=True, tap=sink.tap)
-    rehearsal.attach(
-        Engine(
-            sink,
-            MonitoredDecoder(NoiseDecoder(VlcDecoder(), itertools.count()), monitor),
-            clock,
-            report,
-            engine_settings,
-        )
-    )
+    decoder = NoiseDecoder(VlcDecoder(), itertools.count())
+    rehearsal.attach(Engine(sink, decoder, clock, report, engine_settings))
     return rehearsal

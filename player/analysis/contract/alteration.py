@@ -27,6 +27,7 @@ _COARSE: Final = 2
 _FINE: Final = 10
 """Bins of a decibel for percentiles."""
 _SPAN_DB: Final = 150
+_HALF_BOXES: Final = round(0.5 / HOP_S) // CHUNK_HOPS
 _TENTH_HOPS: Final = round(0.1 / HOP_S)
 _MOMENTARY_HOPS: Final = round(0.4 / HOP_S)
 _SHORT_HOPS: Final = round(3.0 / HOP_S)
@@ -43,6 +44,7 @@ class Alteration:
         self._boxes = np.zeros((2, bins, _SPAN_DB * _FINE), np.int32)
         self._past = np.zeros((2, _SHORT_HOPS))
         self._heard = 0
+        self._waiting = np.zeros((2, 0))
         self.programmes = (IntegratedMeter(), IntegratedMeter())
 
     def push(self, before: Powers, after: Powers) -> Powers:
@@ -68,11 +70,21 @@ class Alteration:
         coarse = _bins(boxes[0], _COARSE)
         for side, powers in enumerate(boxes):
             np.add.at(self._boxes[side], (coarse, _bins(powers, _FINE)), 1)
+        self._push_halves(boxes)
         ends = np.arange(_TENTH_HOPS, count + 1, _TENTH_HOPS)
         for window, name in ((_MOMENTARY_HOPS, "push_momentary"), (_SHORT_HOPS, "push_short_term")):
             means = _means(sums, _SHORT_HOPS + ends[heard + ends >= window], window)
             for programme, powers in zip(self.programmes, means, strict=True):
                 getattr(programme, name)(powers)
+
+    def _push_halves(self, boxes: npt.NDArray[np.float64]) -> None:
+        """The loudest box of each half-second."""
+        waiting = np.concatenate((self._waiting, boxes), axis=1)
+        whole = waiting.shape[1] // _HALF_BOXES
+        self._waiting = waiting[:, whole * _HALF_BOXES :]
+        maxima = waiting[:, : whole * _HALF_BOXES].reshape(2, whole, _HALF_BOXES).max(axis=2)
+        for programme, powers in zip(self.programmes, maxima, strict=True):
+            programme.push_half_second(powers)
 
     @property
     def audible_s(self) -> float:

@@ -6,8 +6,8 @@ four times as large as each cell from 1 to 11 ms before and each from 1 to 11 ms
 longer, and noise is never so even, so neither is one. In a tone of 440 Hz a step of 0.11 dB is found, at 1 kHz 0.6 dB.
 Anything that kinks by less than 40 dB below the programme is not heard.
 
-Whether a click was recorded is looked up in the sources as they were decoded, as much earlier as lull is late: where
-the same cells stand out there, it is none of lull's.
+Whether a click was recorded is looked up in what was decoded, under lull's own gains (`decoded`), as much earlier as
+lull is late: where the same cells stand out there, it is none of lull's.
 
 Where it falls short: two clicks within 11 ms hide each other, and one may hide in a recorded one.
 """
@@ -35,8 +35,6 @@ SOURCE_SLACK_CELLS: Final = 4
 _KEPT_FRAMES: Final = SOURCE_LATE_FRAMES + RATE_HZ // 4
 _LEAD_FRAMES: Final = 2 * FAR_CELLS * CELL_FRAMES + 2
 _NOTHING: Final = 1e-9
-_FIT: Final = 1e6
-"""Beyond, and NaN, counts as no sound at all."""
 
 
 class Clicks:
@@ -53,16 +51,14 @@ class Clicks:
         self._frames = 0
         self._window: Block = np.zeros((_LEAD_FRAMES, CHANNELS), np.float32)
         self._source: Block = np.zeros((_KEPT_FRAMES, CHANNELS), np.float32)
-        self._fresh: list[Block] = []
 
-    def hear_source(self, block: Block) -> None:
-        """What one track hands over for the block that leaves next."""
-        self._fresh.append(block)
+    def push(self, out: Block, decoded: Block, programme_db: float) -> None:
+        """A block as it leaves, whole cells, and what was decoded for the block that leaves `SOURCE_LATE_FRAMES` later.
 
-    def push(self, out: Block, programme_db: float) -> None:
-        """A block as it leaves, whole cells; ``programme_db`` is the level of calm sound at the volume before fades."""
+        ``programme_db`` is the level of calm sound at the volume before fades.
+        """
         assert len(out) % CELL_FRAMES == 0, len(out)
-        self._keep_sources(len(out))
+        self._source = np.concatenate((self._source, decoded))[-_KEPT_FRAMES:]
         window = np.concatenate((self._window, out))
         self._window = window[len(out) :]
         self._frames += len(out)
@@ -73,16 +69,6 @@ class Clicks:
         smallest = db_to_gain(programme_db + QUIETEST_DB)
         for cell in np.flatnonzero((standing > STANDS_OUT) & (cells[FAR_CELLS:-FAR_CELLS] > smallest)):
             self._judge(self._frames - len(window) + 2 + (FAR_CELLS + int(cell)) * CELL_FRAMES)
-
-    def _keep_sources(self, frames: int) -> None:
-        """The sum of what was read for this block, at its place in time."""
-        read: Block = np.zeros((frames, CHANNELS), np.float32)
-        for block in self._fresh:
-            is_fit = len(block) == 0 or (block.max() < _FIT and block.min() > -_FIT)  # NaN compares False
-            fit = block[:frames] if is_fit else np.where(np.abs(block) < _FIT, block, np.float32(0.0))[:frames]
-            read[: len(fit)] += fit
-        self._fresh.clear()
-        self._source = np.concatenate((self._source, read))[-_KEPT_FRAMES:]
 
     def _judge(self, frame: int) -> None:
         """A click in the cell that begins with this frame."""

@@ -63,6 +63,6 @@ def _fit(block: Block) -> Block:
 
 
 def own_gain_db(rendered: Rendered, item_id: int) -> float:
-    """lull's own gain on a track against the volume that was asked for, 0 when all fades are over."""
+    """What lull itself does to a track, against the volume that was asked for; 0 when all fades are over."""
     deck_db = max(deck.level_db for deck in rendered.decks if deck.item.id == item_id)
     return deck_db + rendered.volume_db - rendered.target_db if rendered.target_db > SILENCE_DB else SILENCE_DB

@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from player.core.units import SILENCE_DB
+
 Powers: TypeAlias = npt.NDArray[np.float64]
 
 MOST_TIMES: Final = 20
@@ -19,7 +21,7 @@ class Figure:
     """One thing that was measured.
 
     Attributes:
-        clause: C1 to C10.
+        clause: C1 to C12, with a letter where it has parts.
         text: what was measured, for people.
         value: the worst of it; None where there was nothing to measure, such as the level of silence.
         unit: of value and limit; empty for a count.
@@ -42,14 +44,17 @@ class Violations:
 
     def __init__(self, apart_s: float = 0.0) -> None:
         self.count = 0
+        self.stretches = 0
         self.at: list[float] = []
         self._apart_s = apart_s
         self._last_s = -1e9
 
     def add(self, at_s: float, count: int = 1) -> None:
         """It happened at that time."""
-        if at_s - self._last_s > self._apart_s and len(self.at) < MOST_TIMES:
-            self.at.append(round(at_s, 3))
+        if at_s - self._last_s > self._apart_s:
+            self.stretches += 1
+            if len(self.at) < MOST_TIMES:
+                self.at.append(round(at_s, 3))
         self._last_s = at_s
         self.count += count
 
@@ -93,7 +98,8 @@ class Levels:
         momentary: over the last 400 ms, every 10 ms.
         short_term: over the last 3 s, every 10 ms.
         has_startled: whether a startle event was found in it.
-        is_over: whether it broke C3.
+        is_over: whether it is too far over the target (C3).
+        loudest: M and S in LUFS as if at full volume, -inf for silence.
     """
 
     hops: Powers
@@ -101,6 +107,7 @@ class Levels:
     short_term: Powers
     has_startled: bool
     is_over: bool
+    loudest: tuple[float, float] = (SILENCE_DB, SILENCE_DB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +134,14 @@ class TrackHeard:
         heard_s: for how long.
         gain_db: its programme gain.
         is_measured: whether its level is known from a scan.
-        is_calm: nothing in it broke C1 or C3 before the guard.
-        lowered_percent: how much of its time it was lowered by more than 0.5 dB.
-        integrated_lufs: I before and after the guard.
-        range_lu: LRA before and after the guard.
+        is_calm: nothing in its recording breaks C1, C1b, C1d or C3.
+        lowered_percent: how much of its audible time, once settled, it was lowered by more than 0.5 dB.
+        integrated_lufs: I as decoded under lull's own gains, and as it left.
+        range_lu: LRA of the same.
+        changes: of I, LRA, and the spread of the 50 ms level, once settled.
+        calm_lufs: heard calm as if at full volume; -inf where too little was settled.
+        over_calm_lu: the loudest M and S over that.
+        median_lufs: median of S as if at full volume.
     """
 
     item_id: int
@@ -144,3 +155,7 @@ class TrackHeard:
     lowered_percent: float
     integrated_lufs: tuple[float, float]
     range_lu: tuple[float, float]
+    changes: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    calm_lufs: float = SILENCE_DB
+    over_calm_lu: tuple[float, float] = (SILENCE_DB, SILENCE_DB)
+    median_lufs: float = SILENCE_DB

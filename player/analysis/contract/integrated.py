@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from player.analysis.contract.figures import Powers
-from player.audio.dsp.hearing import to_lufs
+from player.audio.dsp.hearing import CHUNK_HOPS, HOP_S, to_lufs
 from player.core.units import SILENCE_DB
 
 LOWEST_LUFS: Final = -100.0
@@ -20,6 +20,9 @@ LOWEST_LUFS: Final = -100.0
 BINS_PER_DB: Final = 10
 _BINS: Final = 120 * BINS_PER_DB
 _I_GATE_LU: Final = 10.0
+_SOUNDING_DB: Final = 15.0
+_CALM_BELOW_DB: Final = 12.0
+_CALM_OVER_DB: Final = 3.0
 _RANGE_GATE_LU: Final = 20.0
 
 
@@ -37,6 +40,15 @@ class _Sorted:
         np.add.at(self.counts, places, 1)
         np.add.at(self.sums, places, powers[is_heard])
 
+    def percentile(self, percent: float, least_lufs: float) -> float:
+        """Of those of at least this level; -inf where there is none."""
+        first = max(0, int((least_lufs - LOWEST_LUFS) * BINS_PER_DB))
+        below = np.cumsum(self.counts[first:])
+        if not len(below) or below[-1] == 0:
+            return SILENCE_DB
+        place = first + int(np.searchsorted(below, percent / 100.0 * (below[-1] - 1.0) + 0.5))
+        return LOWEST_LUFS + (place + 0.5) / BINS_PER_DB
+
     def above(self, gate_lu: float) -> int:
         """The first bin that is above the gate so far below the mean."""
         level = to_lufs(float(self.sums.sum() / self.counts.sum())) - gate_lu
@@ -49,6 +61,7 @@ class IntegratedMeter:
     def __init__(self) -> None:
         self._momentary = _Sorted()
         self._short_term = _Sorted()
+        self._halves = _Sorted()
 
     def push_momentary(self, powers: Powers) -> None:
         """M, every 100 ms."""
@@ -67,15 +80,35 @@ class IntegratedMeter:
         first = blocks.above(_I_GATE_LU)
         return to_lufs(float(blocks.sums[first:].sum() / blocks.counts[first:].sum()))
 
+    def push_half_second(self, powers: Powers) -> None:
+        """The loudest 50 ms of each half-second."""
+        self._halves.add(powers)
+
+    @property
+    def calm_lufs(self) -> float:
+        """The calm level: what M usually is while it sounds, whatever the pauses and rare events; -inf without sound.
+
+        Of the half-seconds' maxima, those within 15 dB of their 75th percentile are what sounds; calm is the mean of M
+        from 12 dB below to 3 dB over the 75th percentile of those. I would be moved by a scream, and I' takes the words
+        of a whisper with long pauses for events.
+        """
+        top = self._halves.percentile(75.0, LOWEST_LUFS)
+        usual = self._halves.percentile(75.0, top - _SOUNDING_DB)
+        if usual == SILENCE_DB:
+            return SILENCE_DB
+        first, end = (
+            max(0, round((usual + db - LOWEST_LUFS) * BINS_PER_DB)) for db in (-_CALM_BELOW_DB, _CALM_OVER_DB)
+        )
+        blocks = self._momentary
+        count = blocks.counts[first:end].sum()
+        return to_lufs(float(blocks.sums[first:end].sum() / count)) if count else usual
+
     def short_term_lufs(self, percent: float) -> float:
         """The percentile of S over what is within 20 LU of its mean; -inf where there was no sound."""
-        counts = self._short_term.counts.copy()
-        if not counts.any():
+        blocks = self._short_term
+        if not blocks.counts.any():
             return SILENCE_DB
-        counts[: self._short_term.above(_RANGE_GATE_LU)] = 0.0
-        below = np.cumsum(counts)
-        place = int(np.searchsorted(below, percent / 100.0 * (below[-1] - 1.0) + 0.5))
-        return LOWEST_LUFS + (place + 0.5) / BINS_PER_DB
+        return blocks.percentile(percent, LOWEST_LUFS + blocks.above(_RANGE_GATE_LU) / BINS_PER_DB)
 
     @property
     def range_lu(self) -> float:
@@ -88,3 +121,19 @@ class IntegratedMeter:
         below = np.cumsum(counts)
         low, high = np.searchsorted(below, np.array((0.10, 0.95)) * (below[-1] - 1.0) + 0.5)
         return float(high - low) / BINS_PER_DB
+
+
+def calm_level(powers: Powers) -> float:
+    """The calm level of K-weighted 5 ms hops, LUFS: see `IntegratedMeter.calm_lufs`."""
+    meter = IntegratedMeter()
+    halves = len(powers) // _HALF_HOPS
+    boxes = powers[: halves * _HALF_HOPS].reshape(-1, CHUNK_HOPS).mean(axis=1)
+    meter.push_half_second(boxes.reshape(halves, -1).max(axis=1))
+    sums = np.concatenate(([0.0], np.cumsum(powers)))
+    meter.push_momentary(((sums[_M_HOPS:] - sums[:-_M_HOPS]) / _M_HOPS)[::_TENTH_HOPS])
+    return meter.calm_lufs
+
+
+_HALF_HOPS: Final = round(0.5 / HOP_S)
+_TENTH_HOPS: Final = round(0.1 / HOP_S)
+_M_HOPS: Final = round(0.4 / HOP_S)

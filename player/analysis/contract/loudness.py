@@ -8,7 +8,6 @@ fall of the volume does not make louder what was heard before it.
 from __future__ import annotations
 
 from collections import deque
-from copy import deepcopy
 from typing import Final
 
 import numpy as np
@@ -45,7 +44,6 @@ class LoudnessClauses:
     def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
         self.startles = Violations()
         self.worst_startle_db = 0.0
-        self._make_power_meter = make_power_meter
         self._meter = make_power_meter(HOP_FRAMES)
         self._judge = Judge(target_lufs - ROOM_BELOW_CALM_DB)
         self._target_lufs = target_lufs
@@ -67,15 +65,8 @@ class LoudnessClauses:
         sums = np.concatenate(([0.0], np.cumsum(past)))
         ends = np.arange(len(past) - len(hops) + EVERY_HOPS, len(past) + 1, EVERY_HOPS)
         momentary, short_term = _means(sums, ends, MOMENTARY_HOPS), _means(sums, ends, SHORT_TERM_HOPS)
-        is_over = self._see(momentary, short_term, volume, at_s)
-        return Levels(hops, momentary, short_term, startles > 0, is_over)
-
-    def follow(self, other: LoudnessClauses, recent: Block) -> None:
-        """Go on from where another one stands, who has heard the same for long; ``recent`` is the last of that."""
-        self._judge = deepcopy(other._judge)
-        self._past, self._volumes = other._past, deque(other._volumes, other._volumes.maxlen)
-        self._meter = self._make_power_meter(HOP_FRAMES)
-        self._meter.powers(recent)
+        loudest, is_over = self._see(momentary, short_term, volume, at_s)
+        return Levels(hops, momentary, short_term, startles > 0, is_over, loudest)
 
     def _take(self, onset: Onset) -> bool:
         if onset.is_startle:
@@ -83,26 +74,31 @@ class LoudnessClauses:
             self.worst_startle_db = max(self.worst_startle_db, min(onset.over_familiar_db, onset.over_background_db))
         return onset.is_startle
 
-    def _see(self, momentary: Powers, short_term: Powers, volume: Volume, at_s: float) -> bool:
-        """Hold M and S against the target at the highest volume of their windows."""
+    def _see(
+        self, momentary: Powers, short_term: Powers, volume: Volume, at_s: float
+    ) -> tuple[tuple[float, float], bool]:
+        """The loudest M and S at the highest volume of their windows, and whether one is too far over the target."""
         few, many = self._blocks(len(momentary))
         if self._volumes.maxlen != many:
             self._volumes = deque(self._volumes, many)
         self._volumes.append(volume.full_db)
         recent = list(self._volumes)
         fulls = (max(recent[-few:]), max(recent))
+        levels: list[float] = []
         is_over = False
         for powers, full_db, worst in zip(
             (momentary, short_term), fulls, (self._momentary, self._short_term), strict=True
         ):
             if full_db == SILENCE_DB:
+                levels.append(SILENCE_DB)
                 continue
             loudest = int(np.argmax(powers))
             level = 10.0 * float(np.log10(powers[loudest])) - 0.691 - full_db
             when_s = at_s + (loudest + 1) * EVERY_HOPS * HOP_S
+            levels.append(level)
             worst.see(level, when_s)
             is_over = is_over or level > worst.limit
-        return is_over
+        return (levels[0], levels[1]), is_over
 
     @staticmethod
     def _blocks(count: int) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.limits import FAULT_LEVEL, MAX_RISE_DB_PER_S
-from player.core.units import CHANNELS, SILENCE_DB, db_to_gain
+from player.core.units import SILENCE_DB, db_to_gain
 
 MOST: Final = 4 * FAULT_LEVEL
 """No mixture of sanitised decks under gains of at most +6 dB gets so far."""

@@ -35,6 +35,16 @@ _PIECE: Final = 50
 _TINY: Final = 1e-14
 
 
+def rises_db(now: BandPowers, past: BandPowers, calm_lufs: float) -> BandPowers:
+    """What `RiseMeter.heights` found, judged against a calm level; powers of shape (hops, 10)."""
+    least = np.full(len(STREAMS), to_power(calm_lufs - AUDIBLE_BELOW_CALM_DB))
+    floor = np.zeros(len(STREAMS))
+    least[0] = floor[0] = to_power(calm_lufs - ROOM_BELOW_CALM_DB)
+    ratio = np.maximum(now, _TINY) / np.maximum(past, floor)
+    rises: BandPowers = np.where((now >= least) & np.isfinite(past), 10.0 * np.log10(ratio + _TINY), NO_RISE_DB)
+    return rises
+
+
 class RiseMeter:
     """Measures rises in a stream.
 
@@ -50,25 +60,27 @@ class RiseMeter:
 
     def move_calm(self, calm_lufs: float) -> None:
         """The calm level has changed."""
-        self._least = np.full(len(STREAMS), to_power(calm_lufs - AUDIBLE_BELOW_CALM_DB))
-        self._floor = np.full(len(STREAMS), _TINY)
-        self._least[0] = self._floor[0] = to_power(calm_lufs - ROOM_BELOW_CALM_DB)
+        self._calm_lufs = calm_lufs
 
     def push(self, powers: BandPowers) -> BandPowers:
         """The rise in dB at each hop and in each stream, shape (hops, 10); -99 where there is none to judge."""
+        return rises_db(*self.heights(powers), self._calm_lufs)
+
+    def heights(self, powers: BandPowers) -> tuple[BandPowers, BandPowers]:
+        """The fast level, and what it is held against: the larger of the lowest and the mean. As powers.
+
+        Before 10 s were heard it is held against infinity.
+        """
         hops = len(powers)
         window = np.concatenate((self._past, self._fast_levels(powers)))
         self._past = window[hops:]
         heard, self._heard = self._heard, self._heard + hops
-        floored = np.maximum(window, self._floor)
-        lowest = np.lib.stride_tricks.sliding_window_view(floored[_MEAN - 1 :], _QUICK + 1, axis=0).min(axis=-1)[1:]
+        lowest = np.lib.stride_tricks.sliding_window_view(window[_MEAN - 1 :], _QUICK + 1, axis=0).min(axis=-1)[1:]
         sums = np.cumsum(np.concatenate((np.zeros((1, window.shape[1])), window)), axis=0)
-        means = np.maximum((sums[_MEAN + 1 : -_QUICK] - sums[1 : -_QUICK - _MEAN]) / _MEAN, self._floor)
-        now = window[_MEMORY:]
-        ratio = np.maximum(now, self._floor) / np.maximum(lowest, means)
-        is_judged = (now >= self._least) & (np.arange(heard, heard + hops) >= _MEMORY)[:, np.newaxis]
-        rises: BandPowers = np.where(is_judged, 10.0 * np.log10(ratio), NO_RISE_DB)
-        return rises
+        means = (sums[_MEAN + 1 : -_QUICK] - sums[1 : -_QUICK - _MEAN]) / _MEAN
+        past = np.maximum(np.maximum(lowest, means), _TINY)
+        past[np.arange(heard, heard + hops) < _MEMORY] = np.inf
+        return window[_MEMORY:], past
 
     def _fast_levels(self, powers: BandPowers) -> BandPowers:
         """The fast level after each hop, as a power."""

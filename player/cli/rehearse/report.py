@@ -19,6 +19,9 @@ from player.core.units import volume_to_db
 
 PROMISES: Final = {
     "C1": "nothing startles",
+    "C1b": "nothing rises suddenly",
+    "C1c": "repeated surprises stay down",
+    "C1d": "no octave and no ear rises suddenly",
     "C2": "lull itself moves slowly",
     "C3": "nothing far louder than calm",
     "C4": "peaks under the ceiling",
@@ -27,6 +30,8 @@ PROMISES: Final = {
     "C8": "volume within its maximum",
     "C9": "calm stays as it is",
     "C10": "no clicks",
+    "C11": "what plays is heard",
+    "C12": "tracks are equally loud",
 }
 """The clauses in a few words; C7 cannot be heard."""
 TOLD_S: Final = APART_HOPS * HOP_S
@@ -59,6 +64,8 @@ class Examination:
             )
         elif isinstance(report, ClauseBroken | EngineFaulted):
             self.mutes.append({"at": round(at_s, 2), "reason": report.reason})
+            if isinstance(report, ClauseBroken):
+                self.examiner.mute(at_s)
 
     @property
     def findings(self) -> Findings:
@@ -136,7 +143,7 @@ _SURPRISE_KEYS: Final = ("position", "reduction_db", "duration_s")
 
 def _described(track: TrackHeard) -> dict[str, Any]:
     """What JSON is told of a track; -inf is null there."""
-    before, after = (round(level, 2) if math.isfinite(level) else None for level in track.integrated_lufs)
+    before, after = map(_finite, track.integrated_lufs)
     return {
         "gain_db": round(track.gain_db, 2),
         "heard_s": round(track.heard_s, 2),
@@ -145,7 +152,14 @@ def _described(track: TrackHeard) -> dict[str, Any]:
         "lowered_percent": round(track.lowered_percent, 2),
         "loudness_lufs": {"before": before, "after": after},
         "range_lu": {"before": round(track.range_lu[0], 2), "after": round(track.range_lu[1], 2)},
+        "calm_lufs": _finite(track.calm_lufs),
+        "over_calm_lu": {"momentary": _finite(track.over_calm_lu[0]), "short_term": _finite(track.over_calm_lu[1])},
+        "median_lufs": _finite(track.median_lufs),
     }
+
+
+def _finite(level: float) -> float | None:
+    return round(level, 2) if math.isfinite(level) else None
 
 
 def _said(figure: Figure) -> str:
