@@ -162,7 +162,7 @@ def filtered(sound: Block, filters: str) -> Block:
     command = ["ffmpeg", "-v", "error", "-f", "f32le", "-ac", "2", "-ar", str(RATE_HZ), "-i", "-", "-af", filters]
     command += ["-ac", "2", "-ar", str(RATE_HZ), "-f", "f32le", "-"]
     done = subprocess.run(command, check=True, capture_output=True, input=np.ascontiguousarray(sound).tobytes())
-    out = np.clip(np.frombuffer(done.stdout, np.float32).reshape(-1, 2), -1.0, 1.0)
+    out = np.clip(np.nan_to_num(np.frombuffer(done.stdout, np.float32)).reshape(-1, 2), -1.0, 1.0)
     return beside(sound, out)
 
 

@@ -16,7 +16,7 @@ from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
-from player.audio.dsp.types import Block
+from player.audio.dsp.types import Block, Gains
 from player.audio.ports import Source
 from player.core.engine_orders import Item
 from player.core.limits import FAULT_LEVEL
@@ -56,6 +56,7 @@ class Deck:
         waited_frames: so long it was waited for, in frames of the output.
         is_stalled: its ring ran dry and it waits for data.
         decoded: what it played last, as it was decoded, for a tap.
+        own_gains: what it was multiplied with, but for the item's gain, for a tap.
         muted_frames: frames in a row that were broken, and silenced.
         is_leaving: another track has taken its place; it goes to silence and never comes back.
     """
@@ -71,6 +72,7 @@ class Deck:
         self.waited_frames = 0
         self.muted_frames = 0
         self.decoded: Block = np.zeros((0, CHANNELS), np.float32)
+        self.own_gains: float | Gains = 1.0
         self._faults_at_end: int | None = None
         self._sanitiser = Sanitiser()
         self._flush_frames = self._sanitiser.latency_frames
@@ -203,8 +205,11 @@ class Deck:
 
     def _shape(self, block: Block, *, may_rise: bool) -> Block:
         gains = self.gain.gains(len(block), may_rise=may_rise and not self.is_recovering)
+        self.own_gains = gains
         if self._seam is not None:
-            block = applied(block, self._seam.gains(len(block)))
+            seam_gains = self._seam.gains(len(block))
+            self.own_gains = gains * seam_gains
+            block = applied(block, seam_gains)
             if self._seam.is_over and not self.is_leaving:
                 self._seam = None
         if isinstance(gains, float):

@@ -118,7 +118,7 @@ class Mixer:
     def sounding(self) -> tuple[Sounding, ...]:
         """All decks and where they stand, for a tap."""
         return tuple(
-            Sounding(deck.item, deck.gain.level_db, deck is self._current, deck.is_joined, deck.decoded)
+            Sounding(deck.item, deck.gain.level_db, deck is self._current, deck.is_joined, deck.decoded, deck.own_gains)
             for deck in self._decks
         )
 

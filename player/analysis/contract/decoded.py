@@ -1,10 +1,11 @@
 """What would have been heard if decoders and gains were all there is: the recordings under lull's own gains.
 
-Runs on the thread that renders. Each deck's frames, as they were decoded, times the programme gain, the deck's fade and
-the volume ramp, each of them a straight line in decibels through a block; then late by as much as the chain is. What
-left lies beside it, and every difference was made by sanitising, declick, leveller, guard or limiter.
+Runs on the thread that renders. Each deck's frames, as they were decoded, times the programme gain, the deck's own
+gains and the volume ramp; then late by as much as the chain is. What left lies beside it, and every difference was made
+by sanitising, declick, leveller, guard or limiter.
 
-Where it falls short: fades are known at the ends of blocks, 10 times a second, so that a blend is off by up to 0.2 dB.
+Where it falls short: the ramp is known at the ends of blocks, 10 times a second, and is a straight line in decibels
+between them; and a deck's gains lie 5 ms early.
 """
 
 from __future__ import annotations
@@ -28,30 +29,27 @@ class DecodedMix:
 
     def __init__(self) -> None:
         self._late: Block = np.zeros((SOURCE_LATE_FRAMES, CHANNELS), np.float32)
-        self._levels: dict[int, float] = {}
+        self._volume_db = SILENCE_DB
 
     def push(self, rendered: Rendered | None, frames: int) -> tuple[Block, Block]:
         """The block's mix as it goes into the chain, and the mix that belongs beside what leaves."""
         mix: Block = np.zeros((frames, CHANNELS), np.float32)
-        levels: dict[int, float] = {}
-        for deck in () if rendered is None else rendered.decks:
-            assert rendered is not None
-            own_db = max(_LOWEST_DB, deck.level_db + rendered.volume_db)
-            levels[deck.item.id] = own_db
-            part = _fit(deck.decoded[:frames])
-            before_db = self._levels.get(deck.item.id, own_db)
-            mix[: len(part)] += part * self._gains(before_db, own_db, deck.item.gain_db, frames)[: len(part)]
-        self._levels = levels
+        if rendered is not None:
+            for deck in rendered.decks:
+                part = _fit(deck.decoded[:frames])
+                gains = np.float32(db_to_gain(deck.item.gain_db)) * np.broadcast_to(deck.gains, (frames,))
+                mix[: len(part)] += part * gains[: len(part), np.newaxis]
+            mix *= self._ramp(rendered.volume_db, frames)
+        self._volume_db = SILENCE_DB if rendered is None else rendered.volume_db
         window = np.concatenate((self._late, mix))
         self._late = window[frames:]
         return mix, window[:frames]
 
-    @staticmethod
-    def _gains(before_db: float, own_db: float, item_db: float, frames: int) -> Block:
-        """A factor a frame, shape (frames, 1)."""
-        before_db = max(before_db, own_db - _MOST_RISE_DB)
-        steps = np.linspace(before_db, own_db, frames + 1, dtype=np.float32)[1:] if before_db != own_db else own_db
-        gains = db_to_gain(item_db) * np.power(10.0, np.broadcast_to(steps, (frames,)) / 20.0)
+    def _ramp(self, end_db: float, frames: int) -> Block:
+        """The volume's factor for each frame, shape (frames, 1)."""
+        end_db = max(end_db, _LOWEST_DB)
+        begin_db = max(self._volume_db, end_db - _MOST_RISE_DB)
+        gains = np.power(10.0, np.linspace(begin_db, end_db, frames + 1)[1:] / 20.0)
         return gains.astype(np.float32)[:, np.newaxis]
 
 

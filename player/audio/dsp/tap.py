@@ -16,7 +16,7 @@ from player.audio.dsp.framing import Hops
 from player.audio.dsp.guard import Guard
 from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.sanitise import Sanitiser
-from player.audio.dsp.types import Block
+from player.audio.dsp.types import Block, Gains
 from player.core.engine_orders import Item
 from player.core.units import CHANNELS
 
@@ -36,6 +36,7 @@ class Sounding:
         is_current: whether people would say that this is what plays.
         is_joined: a seam stands between it and another deck; together they keep the level.
         decoded: the frames that it played in the block, as they were decoded; fewer at its end.
+        gains: what they were multiplied with, but for the item's gain: one number, or one a frame.
     """
 
     item: Item
@@ -43,6 +44,7 @@ class Sounding:
     is_current: bool = True
     is_joined: bool = False
     decoded: Block = field(default_factory=lambda: np.zeros((0, CHANNELS), np.float32))
+    gains: float | Gains = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def examined(night: Night) -> Findings:
     for number, at in enumerate(range(0, len(out), BLOCK)):
         item = night.items.get(number, item)
         volume_db, deck_db = _of(night.volume_db, number), _of(night.deck_db, number)
-        decks = (Sounding(item, deck_db, decoded=source[at : at + BLOCK]),)
+        decks = (Sounding(item, deck_db, decoded=source[at : at + BLOCK], gains=10 ** (deck_db / 20)),)
         rendered = Rendered(volume_db, night.target_db, decks)
         examiner.push(out[at : at + BLOCK], rendered if number < night.over_at else None)
     return examiner.finish()
@@ -70,8 +70,9 @@ def _of(levels: list[float], block: int) -> float:
 def _undone(night: Night, out: Sound) -> Sound:
     """The sound without the ramp that is in it."""
     blocks = range(-(-len(out) // BLOCK))
-    ends = np.array([_of(night.volume_db, block) + _of(night.deck_db, block) for block in blocks])
+    ends = np.array([_of(night.volume_db, block) for block in blocks])
     level_db = np.interp(np.arange(len(out)) / BLOCK, np.arange(len(ends) + 1), np.concatenate((ends[:1], ends)))
+    level_db += np.repeat([_of(night.deck_db, block) for block in blocks], BLOCK)[: len(out)]
     return (np.nan_to_num(out) * 10 ** (np.clip(-level_db, 0.0, 100.0) / 20)[:, np.newaxis]).astype(np.float32)
 
 

@@ -187,22 +187,22 @@ def test_a_click_of_a_track_that_fades_is_found_in_its_recording() -> None:
 
 
 def test_a_blend_is_the_sum_of_its_tracks_under_their_fades() -> None:
-    """Two decks that cross in 2 s, late by what the chain is late: within 0.2 dB of the fades' own sum."""
+    """Two decks that cross, and a ramp that falls by 6 dB/s, late by what the chain is late."""
     one_track, other = tone(4.0, 440.0, 0.1), tone(4.0, 3000.0, 0.1)
-    falls, rises = (lambda s: -10.0 * max(0.0, s - 1.0)), (lambda s: min(0.0, 10.0 * (s - 3.0)))
+    t = np.arange(frames_of(4.0)) / 48_000
+    falls, rises = np.cos(t / 4.0 * np.pi / 2), np.sin(t / 4.0 * np.pi / 2)
     mix, pieces = DecodedMix(), []
     for block in range(40):
-        part, end_s = slice(block * BLOCK, (block + 1) * BLOCK), (block + 1) / 10
+        part = slice(block * BLOCK, (block + 1) * BLOCK)
         decks = (
-            Sounding(Item(1, "a", "a"), falls(end_s), is_current=False, decoded=one_track[part]),
-            Sounding(Item(2, "b", "b", gain_db=3.0), rises(end_s), decoded=other[part]),
+            Sounding(Item(1, "a", "a"), 0.0, is_current=False, decoded=one_track[part], gains=falls[part]),
+            Sounding(Item(2, "b", "b", gain_db=3.0), 0.0, decoded=other[part], gains=rises[part]),
         )
-        pieces.append(mix.push(Rendered(0.0, 0.0, decks), BLOCK)[1])
-    t = np.arange(frames_of(4.0)) / 48_000
-    fall_db, rise_db = -10.0 * np.maximum(0.0, t - 1.0), np.minimum(0.0, 10.0 * (t - 3.0))
-    wanted = one_track * 10 ** (fall_db / 20)[:, np.newaxis] + other * 10 ** ((rise_db + 3.0) / 20)[:, np.newaxis]
+        pieces.append(mix.push(Rendered(-0.6 * (block + 1), -60.0, decks), BLOCK)[1])
+    wanted = one_track * falls[:, np.newaxis] + other * (10**0.15 * rises)[:, np.newaxis]
+    wanted = wanted * 10 ** (-6.0 * t / 20)[:, np.newaxis]
     got = np.concatenate(pieces)[SOURCE_LATE_FRAMES:]
-    np.testing.assert_allclose(got[BLOCK:], wanted[BLOCK : len(got)], atol=0.004)
+    np.testing.assert_allclose(got[BLOCK:], wanted[BLOCK : len(got)], atol=1e-4)
 
 
 def test_samples_that_nobody_recorded_are_left_out() -> None:

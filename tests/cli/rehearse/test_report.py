@@ -44,7 +44,7 @@ def heard(sound: Sound) -> Examination:
     item = Item(7, "one.wav", "One")
     for start in range(0, len(sound), 4_800):
         block = sound[start : start + 4_800]
-        examination.examiner.push(block, Rendered(block, -20.0, -20.0, (Sounding(item, 0.0),)))
+        examination.examiner.push(block, Rendered(-20.0, -20.0, (Sounding(item, 0.0, decoded=10 * block),)))
     return examination
 
 
