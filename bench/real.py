@@ -47,7 +47,7 @@ def calm_alone(name: str, path: str, player: str, state: Path | None) -> dict[st
     if state is None:
         raw = decode(Path(path))
         return asdict(figures.calm_row(name, raw, filtered(raw, PEERS[player])))
-    played = _play([path], state)
+    played = _play([path], state, is_examined=True)
     return asdict(figures.calm_row(name, played.decoded(), played.out, played))
 
 
@@ -77,12 +77,12 @@ def chapter(tracks: list[HazardTrack], player: str, state: Path | None) -> list[
     return [asdict(row) for row in rows]
 
 
-def _play(paths: list[str], state: Path) -> Any:
+def _play(paths: list[str], state: Path, *, is_examined: bool = False) -> Any:
     """With a copy of the measurements, because a store has one owner."""
     with tempfile.TemporaryDirectory(prefix="lull-real-") as made:
         own = Path(made) / "state"
         copytree(state, own)
-        return play(paths, own, fade_in_s=FADE_IN_S)
+        return play(paths, own, fade_in_s=FADE_IN_S, is_examined=is_examined)
 
 
 def tasks(args: argparse.Namespace, real: RealSet, kept: Path, state: Path) -> Iterator[Task]:

@@ -16,7 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from player.analysis.ebur128 import HopMeter
+from player.analysis.contract.examiner import Examiner, Instruments, Limits
+from player.analysis.ebur128 import HopMeter, true_peak_dbtp
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered
@@ -67,12 +68,14 @@ class Played:
         out: what left.
         tracks: in the order in which they began.
         mutes_s: when the output meter or a fault muted.
+        broken: clauses that `lull rehearse` would say are broken; only where it was asked.
         surprises_s: when a surprise was told.
     """
 
     out: Block
     tracks: list[SourceHeard]
     mutes_s: list[float] = field(default_factory=list)
+    broken: tuple[str, ...] = ()
     surprises_s: list[float] = field(default_factory=list)
 
     def decoded(self, *, is_gained: bool = True) -> Block:
@@ -91,15 +94,17 @@ class _KeepingSink:
 
     delay_s = 0.0
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, examiner: Examiner | None) -> None:
         self.blocks: list[Block] = []
         self.frames = 0
         self.tracks: dict[int, SourceHeard] = {}
+        self.examiner = examiner
+        self._rendered: Rendered | None = None
         self._clock = clock
 
     def tap(self, rendered: Rendered) -> None:
         """What was decoded for the block that is written next."""
-        at = self.frames + SOURCE_LATE_FRAMES
+        at, self._rendered = self.frames + SOURCE_LATE_FRAMES, rendered
         for deck in rendered.decks:
             track = self.tracks.setdefault(deck.item.id, SourceHeard(deck.item.uri, at, gain_db=deck.item.gain_db))
             track.blocks.append((at, deck.decoded.copy()))
@@ -109,6 +114,9 @@ class _KeepingSink:
 
     def write(self, block: Block) -> None:
         """Keep it."""
+        rendered, self._rendered = self._rendered, None
+        if self.examiner is not None:
+            self.examiner.push(block, rendered)
         self.blocks.append(block.copy())
         self.frames += len(block)
         self._clock.sleep(len(block) / RATE_HZ)
@@ -120,13 +128,15 @@ class _KeepingSink:
         """Nothing is held."""
 
 
-def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S) -> Played:
+def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S, is_examined: bool = False) -> Played:
     """The files once each, in order, at volume 100; ``state`` holds their measurements."""
     clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
     fades = FadeSettings(fade_in_s=fade_in_s)
     playlist = Playlist("real", tuple(paths), Order.ONCE)
     settings = Settings(volume=VolumeSettings(default=100, max=100), fades=fades, playlists=(playlist,))
-    sink = _KeepingSink(clock)
+    limits = settings.limits
+    bounds = Limits(limits.target_lufs, limits.ceiling_dbtp, 0.0)
+    sink = _KeepingSink(clock, Examiner(bounds, Instruments(HopMeter, true_peak_dbtp)) if is_examined else None)
     played = Played(np.zeros((0, CHANNELS), np.float32), [])
 
     def hear(now: Now, event: Event) -> None:
@@ -138,9 +148,10 @@ def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S) -> 
     def report(told: EngineReport) -> None:
         if isinstance(told, ClauseBroken | EngineFaulted):
             played.mutes_s.append(clock.now().boot_s)
+            if sink.examiner is not None:
+                sink.examiner.mute(clock.now().boot_s)
         rehearsal.report(told)
 
-    limits = settings.limits
     engine_settings = EngineSettings(
         fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, HopMeter, 0.0, is_offline=True, tap=sink.tap
     )
@@ -152,6 +163,7 @@ def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S) -> 
             rehearsal.step()
     finally:
         engine.finish()
+    played.broken = () if sink.examiner is None else sink.examiner.finish().broken
     played.out = np.concatenate(sink.blocks)
     played.tracks = list(sink.tracks.values())
     return played

@@ -53,6 +53,7 @@ class CalmRow:
         raw_lufs: median of S as it was published.
         heard_lufs: median of S as it left.
         loudness_lufs: I as it was published.
+        broken: clauses that `lull rehearse` says it breaks.
         a_less_k_db: how far its A-weighted level is over its K-weighted one.
     """
 
@@ -71,6 +72,7 @@ class CalmRow:
     heard_lufs: float
     loudness_lufs: float
     a_less_k_db: float
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ def calm_row(name: str, before: Block, after: Block, told: Played | None = None)
         heard_lufs=heard.short_term_lufs(50.0),
         loudness_lufs=raw.integrated_lufs - gain_db,
         a_less_k_db=a_less_k_db(after[to_frames(SETTLED_S) : -to_frames(TAIL_S)]),
+        broken=() if told is None else told.broken,
     )
 
 

@@ -19,13 +19,13 @@ TARGET_LUFS: Final = -23.0
 
 def calm_table(found: Found, *, is_named: bool) -> str:
     """What calm pays; each recording of lull's, then each player in a line."""
-    head = ("lowered %", "most dB", "dLRA", "dI", "spread", "startles", "rises", "in bands", "told", "mutes")
+    head = ("lowered %", "most dB", "dLRA", "dI", "spread", "startles", "rises", "in bands", "told", "mutes", "broken")
     lines = [f"{'calm, played alone':26}" + "".join(f"{name:>10}" for name in head)]
     rows = sorted(found["lull"]["calm"], key=lambda row: -row["lowered_percent"])
     for row in rows if is_named else [row for row in rows if row["lowered_percent"] > LOWERED_PERCENT]:
         lines.append(_calm_line(row))
     head = ("> 1 %", "> 5 %", "mean %", "worst %", "|dLRA|", "|dI|", "startles", "rises", "in bands", "told", "mutes",
-            "phrase")  # fmt: skip
+            "accused", "phrase")  # fmt: skip
     lines.append(f"\n{'all':26}" + "".join(f"{name:>10}" for name in head))
     lines += [_calm_sum(player, tables["calm"], tables.get("phrases", [])) for player, tables in found.items()]
     for row in found["lull"].get("phrases", []):
@@ -38,7 +38,13 @@ def _calm_line(row: dict[str, Any]) -> str:
     numbers = (row["lowered_percent"], row["most_db"], row["range_change_lu"], row["loudness_change_lu"],
                row["spread_change_db"])  # fmt: skip
     counts = (row["startles"], row["rises"], row["band_rises"], row["surprises"], row["mutes"])
-    return f"{row['name']:26}" + "".join(f"{value:10.2f}" for value in numbers) + "".join(f"{n:10}" for n in counts)
+    return (
+        f"{row['name']:26}"
+        + "".join(f"{value:10.2f}" for value in numbers)
+        + "".join(f"{n:10}" for n in counts)
+        + "  "
+        + ",".join(row.get("broken", ()))
+    )
 
 
 def _calm_sum(player: str, rows: Rows, phrases: Rows) -> str:
@@ -47,6 +53,7 @@ def _calm_sum(player: str, rows: Rows, phrases: Rows) -> str:
     means = [float(lowered.mean()), float(lowered.max()), _mean_abs(rows, "range_change_lu"),
              _mean_abs(rows, "loudness_change_lu")]  # fmt: skip
     sums = [sum(row[key] for row in rows) for key in ("startles", "rises", "band_rises", "surprises", "mutes")]
+    sums.append(sum(bool(row.get("broken")) for row in rows))
     spread = f"{max(row['spread_db'] for row in phrases):10.1f}" if phrases else ""
     return (
         f"{player:26}" + "".join(f"{n:10}" for n in counts) + "".join(f"{value:10.2f}" for value in means)
