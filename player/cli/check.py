@@ -37,7 +37,7 @@ DESCRIPTION = """\
 Read a config as `lull run` would and list every fault at once, with its line,
 its key, what is allowed and the nearest known key. Without a fault it says what
 the config means: output, broker, playlists, the next start. Things that may
-still change, such as a folder that is not there now, are notes and no faults.
+still change, such as a folder that does not exist, are notes and no faults.
 
 exit codes: 0 good, 1 faults, 2 wrong usage"""
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
-    print(f"{args.config} is good")
+    print(f"{args.config} is valid")
     for line in summary(config, SystemClock().now().wall):
         print(line)
     for note in notes(config):
@@ -111,7 +111,7 @@ def _more(count: int) -> list[str]:
 
 def _output(audio: AudioSettings) -> str:
     waits = f"{format_duration(audio.buffer_s)} of buffer"
-    held = f"held open {format_duration(audio.hold_s)} after a session"
+    held = f"kept open {format_duration(audio.hold_s)} after a session"
     match audio.output:
         case OutputKind.ALSA:
             pinned = f"; mixer {audio.mixer.control} pinned at {audio.mixer.level}" if audio.mixer is not None else ""
@@ -121,7 +121,7 @@ def _output(audio: AudioSettings) -> str:
         case OutputKind.PIPE:
             return f"pipe {audio.path}, {audio.form.value}, {waits}, {held}"
         case OutputKind.SILENT:
-            return "silent: nothing is heard, at real time"
+            return "silent: no sound, in real time"
 
 
 def _volume(volume: VolumeSettings) -> str:
@@ -166,7 +166,9 @@ def _timer(timer: TimerSetting) -> str:
 def _session(session: SessionSettings) -> Iterator[str]:
     back = f"back within {format_duration(session.resume_s)} of a crash" if session.resume_s else "not after a crash"
     again = (
-        "" if not session.rearm_s else f"; play within {format_duration(session.rearm_s)} of its end goes on as before"
+        ""
+        if not session.rearm_s
+        else f"; play within {format_duration(session.rearm_s)} of its end continues it"
     )
     yield f"{format_duration(session.max_s)} at most; {back}{again}"
     if session.pause_holds_timer:
@@ -204,7 +206,7 @@ def _entry(entry: Entry, settings: Settings) -> str:
     volume = settings.volume.default if entry.volume is None else entry.volume
     own = "".join(f", {DAYS[day]} {at:%H:%M}" for day, at in entry.own_times)
     out = f", {len(entry.leave_out)} left out" if entry.leave_out else ""
-    over = ", takes over what plays" if entry.takes_over else ""
+    over = ", replaces what is playing" if entry.takes_over else ""
     return (
         f"{entry.name}: {entry.at:%H:%M} {days}{own}{out}, {entry.playlist or settings.first_playlist}, "
         f"volume {volume}, timer {_timer(entry.timer or settings.timer)}{over}"

@@ -25,7 +25,7 @@ def notes(config: Config) -> Iterator[str]:
     for playlist in config.settings.playlists:
         for path in (*playlist.paths, *playlist.opening):
             if "://" not in path and not os.path.exists(path):
-                yield f"playlist {playlist.name}: {path} is not there now"
+                yield f"playlist {playlist.name}: {path} does not exist"
     yield from _output_notes(config.audio)
     yield from _state_notes(config.state_dir)
     yield from _file_notes(config.mqtt)
@@ -43,11 +43,11 @@ def _output_notes(audio: AudioSettings) -> Iterator[str]:
         return
     path = Path(audio.path)
     if path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp"):  # noqa: S108 - it is what is warned of
-        yield f"audio.path: the service has a /tmp of its own, so nobody else would find {path}; use /run/lull"
+        yield f"audio.path: the service has a private /tmp, where no other program finds {path}; use /run/lull"
     if path.exists() and not path.is_fifo():
-        yield f"audio.path: {path} is there and is no pipe"
+        yield f"audio.path: {path} exists and is not a pipe"
     elif not path.parent.is_dir():
-        yield f"audio.path: the folder {path.parent} is not there now"
+        yield f"audio.path: the folder {path.parent} does not exist"
 
 
 def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
@@ -60,16 +60,16 @@ def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
     for key, path in files.items():
         # a credential is there for the service alone
         if path is not None and not path.startswith(CREDENTIAL) and not os.access(path, os.R_OK):
-            yield f"mqtt.{key}: {path} is not there or cannot be read by this user"
+            yield f"mqtt.{key}: {path} does not exist or cannot be read by this user"
 
 
 def _state_notes(folder: Path) -> Iterator[str]:
     """A state directory in which nothing could be remembered."""
     first = next(path for path in (folder, *folder.parents) if path.exists())
     if not first.is_dir():
-        yield f"state_dir: {first} is no folder; nothing can be remembered"
+        yield f"state_dir: {first} is not a folder; nothing can be saved"
     elif not os.access(first, os.W_OK | os.X_OK):
-        what = folder if first == folder else f"{folder} is not there, and {first}"
+        what = folder if first == folder else f"{folder} does not exist, and {first}"
         yield f"state_dir: {what} cannot be written by this user"
 
 
@@ -79,7 +79,7 @@ def _cap_notes(settings: Settings) -> Iterator[str]:
         (math.inf if timer.duration_s is None else timer.duration_s for timer in timers if timer), default=0
     )
     if night is not None and longest_s <= night.after_s:
-        yield f"volume.night_cap: no session is planned to last {format_duration(night.after_s)}"
+        yield f"volume.night_cap: no session lasts longer than {format_duration(night.after_s)}, when it would begin"
 
 
 def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
@@ -88,12 +88,12 @@ def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
     for place, one in enumerate(filters):
         for other in filters[place + 1 :]:
             if overlaps(one, other):
-                yield f"triggers: {one} and {other} share topics; what is on both may come twice"
+                yield f"triggers: {one} and {other} overlap; a message that matches both may arrive twice"
 
 
 def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:
     if fade_in_s is not None and fade_in_s < SHORTEST_RISE_S:
-        yield f"{where}: a fade-in from silence takes {format_duration(SHORTEST_RISE_S)} at least"
+        yield f"{where}: a fade-in from silence takes at least {format_duration(SHORTEST_RISE_S)}"
 
 
 def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator[str]:

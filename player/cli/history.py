@@ -26,8 +26,8 @@ _WORDS: Final = {
     "end-of-playlist": "ended with the playlist",
     "never_again": "ended by a ban of its last track",
     "max_session": "ended by session.max",
-    "taken_over": "taken over by the next start",
-    "shutdown": "ended with lull",
+    "taken_over": "replaced by the next start",
+    "shutdown": "ended because lull stopped",
 }
 """What ended a session, for people; other reasons stand there as they are."""
 DESCRIPTION = """\
@@ -57,7 +57,9 @@ def add_parser(commands: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nights", type=_nights, default=NIGHTS, metavar="N", help=f"so many, 1 to {MOST} ({NIGHTS})")
+    parser.add_argument(
+        "--nights", type=_nights, default=NIGHTS, metavar="N", help=f"how many nights, 1 to {MOST} (default {NIGHTS})"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON list for programs")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the config whose state_dir is meant")
     parser.set_defaults(run=run)
@@ -65,7 +67,7 @@ def add_parser(commands: Any) -> None:
 
 def _nights(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST}")
     return int(text)
 
 
@@ -80,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     elif found:
         print("\n".join(printable(line) for night in found for line in _lines(night)))
     else:
-        raise LullError("no session has been remembered yet")
+        raise LullError("no session is recorded yet")
     return 0
 
 

@@ -27,7 +27,7 @@ def open_store(folder: Path) -> Store:
     try:
         return MeasurementsDb(folder)
     except StoreError as fault:
-        print(f"note: measurements cannot be kept: {fault}", file=sys.stderr)
+        print(f"note: measurements cannot be saved: {fault}", file=sys.stderr)
         return MeasurementsDb(None)
 
 

@@ -44,14 +44,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders or playlist files")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the config; not needed with PATHs")
     parser.add_argument("--json", action="store_true", help="one JSON object for programs")
-    parser.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="processes at once; all cores without it")
-    parser.add_argument("--all", action="store_true", help="measure anew what is known")
+    parser.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="number of processes (default: all cores)")
+    parser.add_argument("--all", action="store_true", help="measure again what was measured before")
     parser.set_defaults(run=run)
 
 
 def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64; this machine has {cores()} cores")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64; this machine has {cores()} cores")
     return int(text)
 
 
@@ -93,7 +93,8 @@ def run(args: argparse.Namespace) -> int:
     if is_interrupted:
         tally = measuring.tally
         print(
-            f"interrupted: {tally.done} of {tally.files} tracks are done and kept; scan again to go on", file=sys.stderr
+            f"interrupted: {tally.done} of {tally.files} tracks done and saved; scan again to continue",
+            file=sys.stderr,
         )
     return INTERRUPTED if is_interrupted else 0
 
@@ -104,7 +105,7 @@ def _config(args: argparse.Namespace) -> Config | None:
     if args.config is not None:
         return load(args.config)
     if not args.paths:
-        raise LullError("nothing to scan: give PATHs, or --config FILE for all of its playlists")
+        raise LullError("nothing to scan: give PATHs, or --config FILE to scan its playlists")
     return None
 
 

@@ -66,7 +66,7 @@ def lines(found: tuple[TrackRow, ...], streams: int, measuring: MeasureRun) -> I
         figures = _BLANK if measured is None else _figures(measured, row.gain_db or 0.0)
         yield printable(f"{figures}  {path.name}: {verdict(row.finding)}")
     if streams:
-        yield f"{_count(streams, 'stream')} left out: nobody can know what will come"
+        yield f"{_count(streams, 'stream')} skipped: their content is not known in advance"
     yield summary(found, measuring)
 
 

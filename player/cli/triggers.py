@@ -56,20 +56,26 @@ TEXT_CHARS: Final = 120
 def add_parser(commands: Any) -> None:
     """Add ``triggers`` to the command line."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser("triggers", help="try out what messages set off", description=DESCRIPTION)
+    parser = commands.add_parser("triggers", help="test what messages would trigger", description=DESCRIPTION)
     kinds = parser.add_subparsers(dest="kind", metavar="test|watch", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help=f"the config ($LULL_CONFIG, then {DEFAULT_CONFIG})")
     common.add_argument("--json", action="store_true", help="print JSON, an object for each message")
-    test = kinds.add_parser("test", help="an invented message", description=TEST, formatter_class=raw, parents=[common])
-    test.add_argument("topic", metavar="TOPIC", help="where it would come")
-    test.add_argument("payload", metavar="PAYLOAD", help='what it would say; "" is an empty one')
-    test.add_argument("--at", type=_time_of_day, metavar="H:MM", help="at this time of day instead of now")
-    test.add_argument("--retained", action="store_true", help="as the broker hands out what it has kept")
-    test.add_argument(
-        "--state", type=State, choices=list(State), default=State.IDLE, help="what the speaker does then (idle)"
+    test = kinds.add_parser(
+        "test", help="a message of your own", description=TEST, formatter_class=raw, parents=[common]
     )
-    test.add_argument("--volume", type=_volume, metavar="N", help="how loud it is set then (volume.default)")
+    test.add_argument("topic", metavar="TOPIC", help="the topic it would arrive on")
+    test.add_argument("payload", metavar="PAYLOAD", help='its payload; "" is an empty one')
+    test.add_argument("--at", type=_time_of_day, metavar="H:MM", help="at this time of day instead of now")
+    test.add_argument("--retained", action="store_true", help="treat it as a retained message")
+    test.add_argument(
+        "--state",
+        type=State,
+        choices=list(State),
+        default=State.IDLE,
+        help="state of the speaker then (default: idle)",
+    )
+    test.add_argument("--volume", type=_volume, metavar="N", help="its volume then (default: volume.default)")
     test.set_defaults(run=run_test)
     watch = kinds.add_parser("watch", help="live", description=WATCH, formatter_class=raw, parents=[common])
     watch.set_defaults(run=run_watch)
@@ -117,8 +123,8 @@ def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standin
     if refusal is not None:
         return f"refused: {refusal}", False
     if not would_start(command, state):
-        return f"obeyed (the speaker is {_word(state)}: no sound begins by this)", True
-    return f"sound begins at {now.wall:%H:%M} (the speaker is {_word(state)})", True
+        return f"accepted (the speaker is {_word(state)}; this starts no sound)", True
+    return f"sound starts at {now.wall:%H:%M} (the speaker is {_word(state)})", True
 
 
 def judge(
@@ -287,12 +293,12 @@ def _time_of_day(text: str) -> time:
     try:
         return parse_time_of_day(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time of day; write it like 23:10") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time of day; write it like 23:10") from None
 
 
 def _volume(text: str) -> int:
     if not text.isdecimal() or int(text) > VOLUME_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is no volume; write a whole number from 0 to {VOLUME_MAX}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a volume; write a whole number from 0 to {VOLUME_MAX}")
     return int(text)
 
 

@@ -137,7 +137,7 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise ConfigError([f"{_name(path)}: {_why_unread(path, error)}"]) from error
     if len(data) > MAX_BYTES:
-        raise ConfigError([f"{_name(path)}: is larger than {MAX_BYTES >> 10} KiB; that is no config of lull"])
+        raise ConfigError([f"{_name(path)}: is larger than {MAX_BYTES >> 10} KiB; too large for a config"])
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -155,7 +155,7 @@ def parse(text: str, path: Path | None = None) -> Config:
         ConfigError: it has faults; all of them are listed.
     """
     if len(text) > MAX_BYTES:
-        raise ConfigError([f"{_name(path)}: is longer than {MAX_BYTES >> 10} Ki characters; that is no config of lull"])
+        raise ConfigError([f"{_name(path)}: is longer than {MAX_BYTES >> 10} Ki characters; too large for a config"])
     found, faults = _read(text, path)
     if faults:
         raise ConfigError(_lines(path, faults))
@@ -175,7 +175,7 @@ def _read(text: str, path: Path | None) -> tuple[dict[str, Any], list[Fault]]:
             assert faults, "what was told must be in the list"
     elif not faults:
         faults.append(
-            Fault(Position(1), "", "is empty; the least it needs is  playlists: {rain: {paths: [/srv/lull/rain]}}")
+            Fault(Position(1), "", "is empty; it needs at least  playlists: {rain: {paths: [/srv/lull/rain]}}")
         )
     return found, faults
 
@@ -224,13 +224,15 @@ def _why_unread(path: Path, error: OSError | ValueError) -> str:
     """Why a file cannot be read, and what may have been meant."""
     if isinstance(error, IsADirectoryError):
         inside = _configs_in(path)
-        return "is a folder, not a file" + (f"; in it is {', '.join(inside[:3])}" if inside else "")
+        return "is a folder, not a file" + (f"; it contains {', '.join(inside[:3])}" if inside else "")
     if isinstance(error, FileNotFoundError):
         if not path.parent.is_dir():
-            return f"is not there, and neither is the folder {_name(path.parent)}"
+            return f"does not exist, nor does the folder {_name(path.parent)}"
         beside = _configs_in(path.parent)
         guess = did_you_mean(path.name, beside)
-        return f"is not there{guess}" + ("" if guess or not beside else f"; beside it is {', '.join(beside[:3])}")
+        return f"does not exist{guess}" + (
+            "" if guess or not beside else f"; the folder contains {', '.join(beside[:3])}"
+        )
     return f"cannot be read: {error.strerror if isinstance(error, OSError) else error}"
 
 

@@ -66,14 +66,14 @@ def read(spot: ConfigValue, keys: Keys) -> dict[str, Any]:
         Told: the spot holds no table.
     """
     if not isinstance(spot.node, Table) and not spot.is_empty:
-        spot.blame(f"takes keys with values: {', '.join(keys.words)}")
+        spot.blame(f"must be a table with these keys: {', '.join(keys.words)}")
         raise ValueReported
     found: dict[str, Any] = {}
     rows = spot.rows()
     by_word = {key.word: key for key in keys.keys}
     for name, row in rows.items():
         if name not in by_word:
-            row.blame(f"is no key here{_hint(row, name, keys)}; known: {', '.join(keys.words)}")
+            row.blame(f"unknown key{_hint(row, name, keys)}; valid keys: {', '.join(keys.words)}")
         elif not row.is_empty:
             found |= _read_one(row, by_word[name])
     for name in keys.needs:
@@ -130,5 +130,5 @@ def _hint(row: ConfigValue, name: str, keys: Keys) -> str:
     if name in dict(keys.hints):
         return f" ({dict(keys.hints)[name]})"
     if row.is_empty and re.search(r"[=:/]", name):
-        return " (inside {...} and [...] a value that holds a comma needs quotes)"
+        return " (inside {...} and [...] a value that contains a comma needs quotes)"
     return did_you_mean(name, known)

@@ -60,8 +60,8 @@ class ConfigValue:
     place: Position
 
     def blame(self, text: str) -> None:
-        """Write down a fault at this place."""
-        self.faults.append(Fault(self.place, self.path, text))
+        """Record a fault at this place."""
+        self.faults.append(Fault(self.place, self.path, _without_key(self.path, text)))
 
     @property
     def is_empty(self) -> bool:
@@ -87,12 +87,22 @@ class ConfigValue:
 Reader = Callable[[ConfigValue], Any]
 
 
+def _without_key(path: str, text: str) -> str:
+    """A message about a key without the name of the key, which the path in front of it ends with."""
+    key = re.escape(path.rpartition(".")[2])
+    if found := re.fullmatch(rf"{key}(?: in (per cent|dB))? is (\S+); allowed is (.+)", text):
+        return f"{found[2]} is out of range; use {found[3]}{f' {found[1]}' if found[1] else ''}"
+    if found := re.fullmatch(rf"{key} is (\S+), above (.+)", text):
+        return f"{found[1]} is above {found[2]}"
+    return re.sub(rf"^{key} (?=['\d]|is empty|\w+ needs )", "", text)
+
+
 def text(spot: ConfigValue) -> str:
     """The text of a scalar without the space around it."""
     if not isinstance(spot.node, Leaf):
-        raise ValueError("takes one value, not a list or a table")
+        raise ValueError("must be a single value, not a list or a table")
     if len(spot.node.text) > LONGEST_TEXT:
-        raise ValueError(f"{shown(spot.node.text)} is longer than any name or path")
+        raise ValueError(f"{shown(spot.node.text)} is too long for a name or path")
     return spot.node.text.strip()
 
 
@@ -100,7 +110,7 @@ def word(spot: ConfigValue) -> str:
     """A text that names something; an unquoted YAML truth value is refused, because other readers see no text in it."""
     value = text(spot)
     if isinstance(spot.node, Leaf) and spot.node.is_plain and value.lower() in ON | OFF:
-        raise ValueError(f'{value} without quotes means yes or no in YAML; if it is the name, write "{value}"')
+        raise ValueError(f'{value} without quotes means yes or no in YAML; for the name, write "{value}"')
     if not value:
         raise ValueError("is empty; write a name")
     return value
@@ -123,7 +133,7 @@ def number(spot: ConfigValue) -> float:
     """A decimal number; a unit behind it is refused."""
     value = text(spot)
     if not _NUMBER.fullmatch(value):
-        raise ValueError(f"{shown(value)} is no number; write it like -3 or 1.5, without a unit")
+        raise ValueError(f"{shown(value)} is not a number; write it like -3 or 1.5, without a unit")
     return float(value)
 
 
@@ -131,7 +141,7 @@ def whole(spot: ConfigValue) -> int:
     """A whole number."""
     value = text(spot)
     if not _NUMBER.fullmatch(value) or not float(value).is_integer():
-        raise ValueError(f"{shown(value)} is no whole number; write it like 30, without a unit")
+        raise ValueError(f"{shown(value)} is not a whole number; write it like 30, without a unit")
     return int(float(value))
 
 
@@ -139,7 +149,7 @@ def switch(spot: ConfigValue) -> bool:
     """A truth value in any of YAML's spellings, quoted or not."""
     value = text(spot).lower()
     if value not in ON | OFF:
-        raise ValueError(f"{shown(value)} is neither true nor false")
+        raise ValueError(f"{shown(value)} is not true or false")
     return value in ON
 
 
@@ -160,7 +170,7 @@ def whole_seconds(spot: ConfigValue) -> int:
     """A duration that is counted in whole seconds."""
     seconds = duration_s(spot)
     if not seconds.is_integer():
-        raise ValueError(f"{shown(text(spot))} is no whole number of seconds")
+        raise ValueError(f"{shown(text(spot))} is not a whole number of seconds")
     return int(seconds)
 
 
@@ -178,7 +188,7 @@ def timer(spot: ConfigValue) -> TimerSetting:
         words = [TIMER_OFF.mode.value, TIMER_END_OF_TRACK.mode.value, TIMER_END_OF_PLAYLIST.mode.value]
         raise ValueError(f"{error}; or {', '.join(words)}{did_you_mean(value, words)}") from None
     if seconds == 0:
-        raise ValueError("0 would end a session as it begins; write off for no timer")
+        raise ValueError("0 would end a session immediately; write off for no timer")
     return TimerSetting.clock(seconds)
 
 
@@ -187,7 +197,7 @@ def mixer_level(spot: ConfigValue) -> MixerLevel:
     value = text(spot)
     parts = re.fullmatch(r"([+-]?\d{1,3}(?:\.\d{1,3})?)\s*(%|dB)", value, re.IGNORECASE | re.ASCII)
     if not parts:
-        raise ValueError(f"{shown(value)} is no level of a mixer; write it like 80% or -12dB")
+        raise ValueError(f"{shown(value)} is not a mixer level; write it like 80% or -12dB")
     return MixerLevel(float(parts[1]), is_db=parts[2] != "%")
 
 
@@ -197,16 +207,14 @@ def clock_time(spot: ConfigValue) -> time:
     try:
         return parse_time_of_day(value)
     except ValueError:
-        raise ValueError(
-            f"{shown(value)} is no time of day; write hours and minutes from 0:00 to 23:59, as in 22:30"
-        ) from None
+        raise ValueError(f"{shown(value)} is not a time of day; write 0:00 to 23:59, such as 22:30") from None
 
 
 def days(spot: ConfigValue) -> frozenset[int]:
     """Weekdays, Monday is 0: a list of them, or one word."""
     spots = spot.items() if isinstance(spot.node, Listing) else [spot]
     if not spots:
-        raise ValueError(f"is an empty list; name days ({', '.join(DAYS)}) or leave it out for every day")
+        raise ValueError(f"is an empty list; name days ({', '.join(DAYS)}) or omit it for every day")
     return frozenset(day for group in each(spots, _day) for day in group)
 
 
@@ -224,7 +232,7 @@ def day_of(word: str) -> Sequence[int]:
             return (names.index(value),)
     known = [*DAYS, *_DAY_GROUPS]
     guess = did_you_mean(value, known) or did_you_mean(value, _LONG_DAYS)
-    raise ValueError(f"{shown(value)} is no day{guess}; choose from {', '.join(known)}, several as [sun, mon]")
+    raise ValueError(f"{shown(value)} is not a day{guess}; choose from {', '.join(known)}, several as [sun, mon]")
 
 
 def one_of(kind: type[E]) -> Callable[[ConfigValue], E]:
@@ -234,7 +242,7 @@ def one_of(kind: type[E]) -> Callable[[ConfigValue], E]:
         value = text(spot)
         known = [member.value for member in kind]
         if value.lower() not in known:
-            raise ValueError(f"{shown(value)} is none of {', '.join(known)}{did_you_mean(value.lower(), known)}")
+            raise ValueError(f"{shown(value)} is not one of {', '.join(known)}{did_you_mean(value.lower(), known)}")
         return kind(value.lower())
 
     return read
@@ -248,8 +256,8 @@ def host(spot: ConfigValue) -> str:
             ipaddress.ip_address(value)
         except ValueError:
             raise ValueError(
-                "is no host name or address; write it alone, as in homeassistant.local, "
-                "and the rest under port, username and password_file"
+                "is not a host name or address; write only that, such as homeassistant.local, "
+                "and use port, username and password_file for the rest"
             ) from None
     return value
 
@@ -262,7 +270,7 @@ def file_path(spot: ConfigValue) -> str:
     try:
         return str(spot.base / Path(value).expanduser())
     except RuntimeError:
-        raise ValueError(f"{shown(value)} starts with the home folder of somebody unknown here") from None
+        raise ValueError(f"{shown(value)} starts with the home folder of an unknown user") from None
 
 
 def secret_path(spot: ConfigValue) -> str:
@@ -272,7 +280,7 @@ def secret_path(spot: ConfigValue) -> str:
         return file_path(spot)
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", value.removeprefix(CREDENTIAL)):
         raise ValueError(
-            f"{shown(value)} names no credential; write {CREDENTIAL}NAME, with the NAME of LoadCredential="
+            f"{shown(value)} does not name a credential; write {CREDENTIAL}NAME, with the NAME of LoadCredential="
         )
     return value
 
@@ -288,14 +296,14 @@ def path_or_address(spot: ConfigValue) -> str:
         return file_path(spot)
     if scheme[1].lower() not in {"http", "https"}:
         raise ValueError(
-            f"{scheme[1]}:// is not played; write an http or https address, or the path of a mounted share"
+            f"{scheme[1]}:// is not supported; use an http or https address, or the path of a mounted share"
         )
     try:
         is_whole = bool(urlsplit(value).hostname) and not re.search(r"\s", value)
     except ValueError:
         is_whole = False
     if not is_whole:
-        raise ValueError(f"{shown(value)} is no complete address; write it like https://host/stream")
+        raise ValueError(f"{shown(value)} is not a complete address; write it like https://host/stream")
     return value
 
 

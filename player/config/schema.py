@@ -60,7 +60,7 @@ from player.core.validation import check_length, check_name
 
 LONGEST_CATCH_UP_S: Final = 12 * 3600.0
 TLS_PORT: Final = 8883
-_KEPT_OUT: Final = "passwords stay out of this file: write it into a file of its own and name that as password_file"
+_KEPT_OUT: Final = "do not write passwords here: put it into a separate file and name that file in password_file"
 
 
 def _volume(spot: ConfigValue) -> VolumeSettings:
@@ -90,7 +90,7 @@ def _mqtt(spot: ConfigValue) -> MqttSettings | None:
     found = read(spot, MQTT)
     start = MqttSettings(port=TLS_PORT) if found.get("tls") else MqttSettings()
     if "password_file" in found and "username" not in spot.rows():
-        spot.rows()["password_file"].blame("needs username as well: MQTT 3.1.1 knows no password without one")
+        spot.rows()["password_file"].blame("needs username too: MQTT 3.1.1 allows no password without one")
     return put(spot, MQTT, start, found)
 
 
@@ -105,7 +105,7 @@ def _device(spot: ConfigValue) -> str:
     name = word(spot)
     check_name("device", name)
     if name == "all":
-        raise ValueError("'all' is built in: every speaker listens to it; choose another name")
+        raise ValueError("'all' is reserved: every speaker listens to it; choose another name")
     return name
 
 
@@ -117,9 +117,9 @@ def _catch_up_s(spot: ConfigValue) -> float:
 
 def _playlists(spot: ConfigValue) -> tuple[Playlist, ...]:
     if not isinstance(spot.node, Table):
-        raise ValueError("takes names with their paths below, as in rain: {paths: [/srv/lull/rain]}")
+        raise ValueError("must be a table of names with paths, such as rain: {paths: [/srv/lull/rain]}")
     if not spot.rows():
-        raise ValueError("is empty; name at least one, as in rain: {paths: [/srv/lull/rain]}")
+        raise ValueError("is empty; name at least one playlist, such as rain: {paths: [/srv/lull/rain]}")
     return tuple(_playlist(name, row) for name, row in spot.rows().items())
 
 
@@ -139,7 +139,7 @@ def _playlist(name: str, row: ConfigValue) -> Playlist:
 
 def _schedule(spot: ConfigValue) -> tuple[Entry, ...]:
     if not isinstance(spot.node, Listing):
-        raise ValueError('takes a list, each entry behind a dash, as in - {name: evening, at: "22:30"}')
+        raise ValueError('must be a list, one entry after each dash, such as - {name: evening, at: "22:30"}')
     return tuple(_entry(item) for item in spot.items())
 
 
@@ -291,7 +291,7 @@ def _around(root: ConfigValue, found: dict[str, Any], names: Sequence[str]) -> T
 
 def _check_playlist(spot: ConfigValue, name: str, names: Sequence[str]) -> None:
     if name not in names:
-        spot.blame(f"{shown(name)} is no playlist{did_you_mean(name, names)}; choose one of {choices(names)}")
+        spot.blame(f"{shown(name)} is not a playlist{did_you_mean(name, names)}; choose one of {choices(names)}")
 
 
 def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None:
@@ -303,9 +303,9 @@ def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None
         if row is None or not isinstance(row.node, Leaf) or row.node.text.strip() != entry.name:
             continue
         if entry.name == ONCE:
-            row.blame(f"{shown(ONCE)} is built in: a start that is planned by hand is called so; choose another name")
+            row.blame(f"{shown(ONCE)} is reserved for a start that is planned by hand; choose another name")
         if entry.name in lines:
-            row.blame(f"{shown(entry.name)} is already the name of the entry in line {lines[entry.name]}")
+            row.blame(f"{shown(entry.name)} is already used by the entry in line {lines[entry.name]}")
         lines.setdefault(entry.name, row.place.line)
 
 

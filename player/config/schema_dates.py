@@ -17,20 +17,18 @@ def dates(spot: ConfigValue) -> Dates:
     try:
         first, last = (date.fromisoformat(part) for part in (parts[0], parts[-1]))
     except ValueError:
-        raise ValueError(
-            f"{shown(value)} is no date; write year, month and day, as in 2026-12-24, or 2026-12-24 to 2027-01-02"
-        ) from None
+        raise ValueError(f"{shown(value)} is not a date; write 2026-12-24, or 2026-12-24 to 2027-01-02") from None
     return Dates(first, last)
 
 
 def own_times(spot: ConfigValue) -> tuple[tuple[int, time], ...]:
     """Times of single days, ``{fri: "23:00", weekend: "23:30"}``: weekday (Monday is 0) and time, each day once."""
     if not isinstance(spot.node, Table):
-        raise ValueError('takes days with their times, as in {fri: "23:00", weekend: "23:30"}')
+        raise ValueError('must be a table of days and times, such as {fri: "23:00", weekend: "23:30"}')
     found: dict[int, time] = {}
     for name, row in spot.rows().items():
         for day in day_of(name):
             if day in found:
-                raise ValueError(f"names the same day twice; {shown(name)} is the second time")
+                raise ValueError(f"contains a day twice: {shown(name)}")
             found[day] = clock_time(row)
     return tuple(sorted(found.items()))

@@ -43,7 +43,7 @@ def guard(spot: ConfigValue) -> GuardSettings:
 def _guard_mode(spot: ConfigValue) -> GuardMode:
     if text(spot).lower() in GUARD_OFF:
         raise ValueError(
-            "the guard cannot be switched off: it is what keeps a sudden sound from waking anybody; "
+            "the guard cannot be switched off, because it keeps sudden sounds from waking people; "
             "choose gentle or strict"
         )
     return one_of(GuardMode)(spot)
@@ -77,7 +77,7 @@ def rest_nights(spot: ConfigValue) -> RestNights | None:
         return None
     found = re.fullmatch(r"([1-6])\s+per\s+week", value)
     if found is None:
-        raise ValueError(f"{shown(value)} is neither off nor so many nights a week; write 1 per week, up to 6")
+        raise ValueError(f"{shown(value)} is not a number of nights a week; write off, or 1 per week to 6 per week")
     return RestNights(int(found[1]))
 
 

@@ -56,11 +56,11 @@ def triggers(spot: ConfigValue) -> tuple[Trigger | None, ...]:
     """The list of triggers, each complete in itself, None for a faulty one; `check_triggers` looks around them."""
     if not isinstance(spot.node, Listing):
         raise ValueError(
-            "takes a list, each trigger behind a dash, as in - {topic: a/button, equals: single, do: toggle}"
+            "must be a list, one trigger after each dash, such as - {topic: a/button, equals: single, do: toggle}"
         )
     items = spot.items()
     if len(items) > MAX_TRIGGERS:
-        raise ValueError(f"has {len(items)} triggers; at most {MAX_TRIGGERS} can be")
+        raise ValueError(f"has {len(items)} triggers; the maximum is {MAX_TRIGGERS}")
     found: list[Trigger | None] = []
     names: dict[str, int] = {}
     for item in items:
@@ -84,7 +84,7 @@ def _trigger(item: ConfigValue, names: dict[str, int]) -> Trigger | None:
         return None
     name = found.get("name") or _free_name(found["topic"], names)
     if name in names:
-        item.rows()["name"].blame(f"{shown(name)} is already the name of the trigger in line {names[name]}")
+        item.rows()["name"].blame(f"{shown(name)} is already used by the trigger in line {names[name]}")
         return None
     keys = {"for": "hold_s", "debounce": "debounce_s"}
     plain = ("path", "for", "debounce", "allow_retained", "only_changes", "only_between")
@@ -100,10 +100,10 @@ def _condition(item: ConfigValue, found: dict[str, Any]) -> Condition | None:
     rows = item.rows()
     given = [key for key in _CONDITIONS if key in rows and not rows[key].is_empty]
     if len(given) > 1:
-        rows[given[1]].blame(f"stands beside {given[0]}; a trigger takes one of {', '.join(_CONDITIONS)}")
+        rows[given[1]].blame(f"cannot be combined with {given[0]}; use only one of {', '.join(_CONDITIONS)}")
         return None
     if "hysteresis" in found and not {"above", "below"} & set(given):
-        rows["hysteresis"].blame("belongs to above and below")
+        rows["hysteresis"].blame("only applies to above and below")
         return None
     if not given:
         return AnyValue()
@@ -156,7 +156,7 @@ def day_part(spot: ConfigValue) -> DayPart:
     value = text(spot)
     parts = re.fullmatch(r"([0-9:]+)\s*(?:-|\u2013|to)\s*([0-9:]+)", value)
     if not parts:
-        raise ValueError(f"{shown(value)} is no part of a day; write it like 21:00-07:00")
+        raise ValueError(f"{shown(value)} is not a period of the day; write it like 21:00-07:00")
     begins, ends = (clock_time(_leaf(spot, part)) for part in parts.groups())
     return DayPart(begins, ends)
 
@@ -185,7 +185,7 @@ def _verb(spot: ConfigValue) -> str:
     value = text(spot)
     if value not in VERBS:
         choices = ", ".join(verb for verb in VERBS if verb != "status")
-        raise ValueError(f"{shown(value)} is no command{did_you_mean(value, VERBS)}; choose one of {choices}")
+        raise ValueError(f"{shown(value)} is not a command{did_you_mean(value, VERBS)}; choose one of {choices}")
     return value
 
 
@@ -216,14 +216,14 @@ TRIGGER: Final = Keys(
         Key("with", "with", _value),
     ),
     needs=("topic", "do"),
-    hints=(("payload", "it is called equals, one_of or glob here"), ("command", "it is called do here")),
+    hints=(("payload", "use equals, one_of or glob instead"), ("command", "use do instead")),
 )
 
 
 def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: TriggerContext) -> None:
     """Blame what does not agree with the rest of the file."""
     if found and around.mqtt is None:
-        spot.blame("needs mqtt: without a broker no message comes")
+        spot.blame("needs mqtt: without a broker no message arrives")
     for item, trigger in zip(spot.items(), found, strict=True):
         if trigger is None:
             continue
@@ -236,11 +236,11 @@ def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: T
 def _check_loop(row: ConfigValue, topic: str, own: Topics) -> None:
     """A trigger that hears what lull itself says or is told would answer itself, or obey everything twice."""
     for whose, others in (
-        ("what this speaker says", f"{own.root}/#"),
+        ("the messages of this speaker", f"{own.root}/#"),
         ("commands of this and other speakers", f"{own.prefix}/+/cmd/#"),
     ):
         if overlaps(topic, others):
-            row.blame(f"{shown(topic)} reaches {others}, {whose}: that would be a loop; name a topic of something else")
+            row.blame(f"{shown(topic)} reaches {others}, {whose}: that would be a loop; use a topic of another device")
             return
 
 
@@ -249,7 +249,7 @@ def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -
     playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight) else None
     if playlist is not None and around.playlists and playlist not in around.playlists:
         guess = did_you_mean(playlist, around.playlists)
-        row.blame(f"{shown(playlist)} is no playlist{guess}; choose one of {', '.join(around.playlists)}")
+        row.blame(f"{shown(playlist)} is not a playlist{guess}; choose one of {', '.join(around.playlists)}")
     volume = command.volume if isinstance(command, Play | SetVolume | Tonight) else None
     is_step = isinstance(command, SetVolume) and command.is_relative
     if volume is not None and not is_step and volume > around.volume.max:
@@ -258,8 +258,8 @@ def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -
     quiet = around.quiet_hours
     at = command.at if isinstance(command, Tonight | SetStartTime) else None
     if at is not None and quiet is not None and quiet.has(at):
-        row.blame(f"{at:%H:%M} is in the quiet hours ({quiet}), in which no trigger starts sound")
+        row.blame(f"{at:%H:%M} is within quiet_hours ({quiet}), when no trigger starts sound")
     entry = command.entry if isinstance(command, SetSchedule | SetStartTime) else None
     if entry is not None and entry not in entries:
         guess = did_you_mean(entry, entries)
-        row.blame(f"{shown(entry)} is no entry of the schedule{guess}; choose one of {', '.join(entries) or 'none'}")
+        row.blame(f"{shown(entry)} is not a schedule entry{guess}; choose one of {', '.join(entries) or 'none'}")

@@ -100,7 +100,7 @@ def read_tree(text: str) -> tuple[Node | None, tuple[Fault, ...]]:
         fault = unreadable.fault
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        fault = Fault(Position(line), "", f"has a character that YAML forbids, {_code_point(error.character)}")
+        fault = Fault(Position(line), "", f"contains a character that YAML forbids, {_code_point(error.character)}")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         fault = Fault(
@@ -110,7 +110,7 @@ def read_tree(text: str) -> tuple[Node | None, tuple[Fault, ...]]:
         )
     except (ValueError, OverflowError):
         # PyYAML hands escapes such as "\UFFFFFFFF" and endless version numbers to chr() and int() unchecked
-        fault = Fault(Position(builder.line if builder else 1), "", "has an escape or a number that stands for nothing")
+        fault = Fault(Position(builder.line if builder else 1), "", "contains an invalid escape or number")
     return None, (*(builder.faults if builder else ()), fault)
 
 
@@ -132,9 +132,9 @@ def _code_point(character: str | int) -> str:
 def _syntax(problem: str, context: str) -> str:
     """PyYAML's complaint, and what usually causes it."""
     if r"'\t'" in problem:
-        return "a tab stands where YAML wants spaces"
+        return "contains a tab where YAML needs spaces"
     if "mapping values are not allowed" in problem:
-        return "is not YAML: a second ': ' in one line; put quotes around a text that holds one"
+        return "is not valid YAML: a second ': ' in one line; put quotes around text that contains one"
     return f"is not YAML: {', '.join(part for part in (context, problem) if part)}"
 
 
@@ -164,7 +164,7 @@ class _Builder:
             if isinstance(event, yaml.NodeEvent):
                 node = self._node(event, "", 0)
             elif isinstance(event, yaml.DocumentStartEvent) and node is not None:
-                raise _Unreadable(Fault(_place(event), "", "a second document starts here; one file is one config"))
+                raise _Unreadable(Fault(_place(event), "", "a second document starts here; a config is one document"))
         return node
 
     def _node(self, event: yaml.Event, path: str, depth: int) -> Node:
@@ -177,7 +177,7 @@ class _Builder:
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         if event.tag is not None:
-            self._fault(event, path, f"has the tag {shown(event.tag)}; write the value alone")
+            self._fault(event, path, f"has the tag {shown(event.tag)}; write only the value")
         before = self._nodes
         node = self._content(event, path, depth)
         if event.anchor is not None:
@@ -187,7 +187,7 @@ class _Builder:
     def _content(self, event: yaml.Event, path: str, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
             if _UNUSABLE.search(event.value):
-                raise _Unreadable(Fault(_place(event), path, "has an escape that stands for no character of a text"))
+                raise _Unreadable(Fault(_place(event), path, "contains an escape that is not a valid character"))
             return Leaf(_place(event), event.value, event.implicit[0])
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Node] = []
@@ -204,13 +204,11 @@ class _Builder:
             text = key.text if isinstance(key, Leaf) else ""
             value = self._node(self._next(), join(path, text), depth + 1)
             if not isinstance(key, Leaf):
-                self._fault(inner, path, "has a list or a table where a key belongs; a key is one word")
+                self._fault(inner, path, "has a list or a table in place of a key; a key is one word")
             elif key.is_plain and text == "<<":
                 merged.append(value)
             elif text in rows:
-                self._fault(
-                    inner, join(path, text), f"is here a second time; the first is in line {rows[text].place.line}"
-                )
+                self._fault(inner, join(path, text), f"appears twice; first in line {rows[text].place.line}")
             else:
                 rows[text] = KeyRow(_place(inner), text, value)
         for table in self._to_merge(merged, path):
@@ -223,13 +221,13 @@ class _Builder:
         flat = [node for value in values for node in (value.items if isinstance(value, Listing) else (value,))]
         tables = [node for node in flat if isinstance(node, Table)]
         if len(tables) < len(flat):
-            self.faults.append(Fault(values[0].place, join(path, "<<"), "takes in tables only, as in <<: *name"))
+            self.faults.append(Fault(values[0].place, join(path, "<<"), "accepts only tables, such as <<: *name"))
         return tables
 
     def _alias(self, event: yaml.AliasEvent, path: str) -> Node:
         known = self._anchors.get(event.anchor or "")
         if known is None:
-            raise _Unreadable(Fault(_place(event), path, f"nothing complete is called &{event.anchor} before this"))
+            raise _Unreadable(Fault(_place(event), path, f"there is no complete anchor &{event.anchor} before this"))
         node, size = known
         self._count(size, _place(event))
         return node
@@ -237,7 +235,9 @@ class _Builder:
     def _count(self, nodes: int, place: Position) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            raise _Unreadable(Fault(place, "", f"has more than {MAX_NODES} values, aliases counted; that is no config"))
+            raise _Unreadable(
+                Fault(place, "", f"has more than {MAX_NODES} values with aliases; too large for a config")
+            )
 
     def _fault(self, event: yaml.Event, path: str, text: str) -> None:
         self.faults.append(Fault(_place(event), path, text))

@@ -55,9 +55,9 @@ def test_a_good_config_is_explained_on_one_screen(capsys: pytest.CaptureFixture[
     """The example passes with code 0; its meaning fits 24 lines of 100 columns, notes included."""
     assert lull("check", "--config", str(EXAMPLE)) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(f"{EXAMPLE} is good\n")
+    assert out.startswith(f"{EXAMPLE} is valid\n")
     assert "next       weekn" in out or "next       weekend" in out
-    assert "note: playlist whispers: /srv/lull/whispers is not there now\n" in out
+    assert "note: playlist whispers: /srv/lull/whispers does not exist\n" in out
     assert not err
     assert len(out.splitlines()) <= 24
     assert max(len(line) for line in out.splitlines()[1:]) <= 100
@@ -76,7 +76,7 @@ def test_every_fault_goes_to_stderr_with_code_1(tmp_path: Path, capsys: pytest.C
 def test_a_missing_file_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A config that is not there has code 1 as well: the check says no."""
     assert lull("check", "--config", str(tmp_path / "x.yaml")) == 1
-    assert capsys.readouterr().err == f"{tmp_path / 'x.yaml'}: is not there\n"
+    assert capsys.readouterr().err == f"{tmp_path / 'x.yaml'}: does not exist\n"
 
 
 def test_without_a_file_it_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,7 +91,7 @@ def test_the_least_config_is_spelt_out() -> None:
     """Defaults are shown as they take effect, and the absence of broker and schedule is said."""
     assert summary("playlists: {rain: {paths: [/rain, 'https://host/x']}}") == {
         "device": ["lull"],
-        "output": ["ALSA device default, 0.3s of buffer, held open 30s after a session"],
+        "output": ["ALSA device default, 0.3s of buffer, kept open 30s after a session"],
         "broker": ["none; lull is not controlled over MQTT"],
         "volume": ["30 at a start, never above 60"],
         "fades": ["in 30s, out 10m, crossfade 8s, stop 4s, pause 1.5s; volume moves 6 dB/s"],
@@ -99,7 +99,7 @@ def test_the_least_config_is_spelt_out() -> None:
         "ceiling": ["-1 dBTP"],
         "guard": ["gentle: nothing new stands out by more than 8 dB, after 20m 6 dB"],
         "timer": ["45m"],
-        "session": ["10h at most; back within 10m of a crash; play within 5m of its end goes on as before"],
+        "session": ["10h at most; back within 10m of a crash; play within 5m of its end continues it"],
         "playlists": ["rain: rotate (the default)", "  /rain", "  https://host/x"],
         "schedule": ["nothing starts by itself"],
         "next": ["no start is planned"],
@@ -122,7 +122,7 @@ def test_broker_output_and_entries_are_spelt_out() -> None:
     ]
     assert found["playlists"] == ["a: rotate", "  /a", "b: once, +2 dB (the default)", "  /b"]
     assert found["schedule"] == [
-        "s: 22:30 sat sun, b, volume 30, timer off, takes over what plays",
+        "s: 22:30 sat sun, b, volume 30, timer off, replaces what is playing",
         "t: 06:00 daily, a, volume 10, timer end-of-track",
     ]
     assert found["timer"] == ["off"]
@@ -143,9 +143,9 @@ def test_a_pipe_is_spelt_out(tmp_path: Path) -> None:
     """Its path and format; a folder that is not there yet is a note."""
     text = f"playlists: {{a: {{paths: 'http://host/'}}}}\naudio: {{output: pipe, path: {tmp_path}/none/fifo}}\n"
     assert summary(text)["output"] == [
-        f"pipe {tmp_path}/none/fifo, 48000:16:2, 0.3s of buffer, held open 30s after a session"
+        f"pipe {tmp_path}/none/fifo, 48000:16:2, 0.3s of buffer, kept open 30s after a session"
     ]
-    assert f"audio.path: the folder {tmp_path}/none is not there now" in notes(text)
+    assert f"audio.path: the folder {tmp_path}/none does not exist" in notes(text)
 
 
 def test_what_lies_where_a_pipe_should_be_is_a_note(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_what_lies_where_a_pipe_should_be_is_a_note(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     os.mkfifo(tmp_path / "fifo")
     text = f"playlists: {{a: {{paths: 'http://host/'}}}}\naudio: {{output: pipe, path: {tmp_path}/"
-    assert f"audio.path: {tmp_path}/file is there and is no pipe" in notes(text + "file}\n")
+    assert f"audio.path: {tmp_path}/file exists and is not a pipe" in notes(text + "file}\n")
     assert not [note for note in notes(text + "fifo}\n") if "is no pipe" in note or "folder" in note]
 
 
@@ -161,7 +161,7 @@ def test_a_pipe_in_tmp_is_a_note() -> None:
     """It is Snapcast's own default, and the service would make one that nobody else ever sees."""
     text = "playlists: {a: {paths: 'http://host/'}}\naudio: {output: pipe, path: /tmp/lull-nobody}\n"
     assert notes(text) == [
-        "audio.path: the service has a /tmp of its own, so nobody else would find /tmp/lull-nobody; use /run/lull"
+        "audio.path: the service has a private /tmp, where no other program finds /tmp/lull-nobody; use /run/lull"
     ]
 
 
@@ -204,20 +204,20 @@ def test_a_state_dir_in_which_nothing_could_be_remembered_is_a_note(tmp_path: Pa
     assert notes(f"{least}{tmp_path}/new/deep") == []
     for name in ("file", "file/state"):
         assert notes(f"{least}{tmp_path}/{name}") == [
-            f"state_dir: {tmp_path}/file is no folder; nothing can be remembered"
+            f"state_dir: {tmp_path}/file is not a folder; nothing can be saved"
         ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.access", lambda path, _mode: Path(path) != tmp_path / "closed")
         assert notes(f"{least}{tmp_path}/closed") == [f"state_dir: {tmp_path}/closed cannot be written by this user"]
         assert notes(f"{least}{tmp_path}/closed/state") == [
-            f"state_dir: {tmp_path}/closed/state is not there, and {tmp_path}/closed cannot be written by this user"
+            f"state_dir: {tmp_path}/closed/state does not exist, and {tmp_path}/closed cannot be written by this user"
         ]
 
 
 def test_a_night_cap_that_never_comes_is_a_note() -> None:
     """With a timer of 20 minutes and a cap after 30 nobody would ever meet it; with an endless entry somebody does."""
     text = "playlists: {a: {paths: 'http://host/'}}\nvolume: {night_cap: {max: 20}}\ntimer: 20m\n"
-    assert notes(text) == ["volume.night_cap: no session is planned to last 30m"]
+    assert notes(text) == ["volume.night_cap: no session lasts longer than 30m, when it would begin"]
     assert notes(text + "schedule: [{name: n, at: 1:00, timer: off}]") == []
 
 
@@ -255,10 +255,10 @@ def test_what_is_missing_is_a_note(tmp_path: Path) -> None:
         f"playlists: {{a: {{paths: [{here}, {tmp_path}/away, 'http://host/'], opening: [{here}, {tmp_path}/bell]}}}}\n"
         f"mqtt: {{username: me, password_file: {tmp_path}/pw, tls: {{ca: {here}, cert: {tmp_path}/c, key: {here}}}}}"
     ) == [
-        f"playlist a: {tmp_path}/away is not there now",
-        f"playlist a: {tmp_path}/bell is not there now",
-        f"mqtt.password_file: {tmp_path}/pw is not there or cannot be read by this user",
-        f"mqtt.tls.cert: {tmp_path}/c is not there or cannot be read by this user",
+        f"playlist a: {tmp_path}/away does not exist",
+        f"playlist a: {tmp_path}/bell does not exist",
+        f"mqtt.password_file: {tmp_path}/pw does not exist or cannot be read by this user",
+        f"mqtt.tls.cert: {tmp_path}/c does not exist or cannot be read by this user",
     ]
 
 
@@ -269,9 +269,9 @@ def test_wishes_that_will_be_bent_are_notes() -> None:
         "- {name: n, at: 1:00, timer: 2m, fade_in: 0}\n- {name: m, at: 1:00, fade_out: 6m}\n- {name: l, at: 1:00}\n"
         "- {name: k, at: 1:00, timer: 10m, fade_in: 10s}\n- {name: j, at: 1:00, timer: off, fade_out: 1h}\n"
     ) == [
-        "fades: a fade-in from silence takes 10s at least",
+        "fades: a fade-in from silence takes at least 10s",
         "the default timer is 5m, shorter than its fade-out of 10m: the fade is shortened to it",
-        "schedule n: a fade-in from silence takes 10s at least",
+        "schedule n: a fade-in from silence takes at least 10s",
         "the timer of n is 2m, shorter than its fade-out of 10m: the fade is shortened to it",
         "the timer of m is 5m, shorter than its fade-out of 6m: the fade is shortened to it",
     ]

@@ -73,7 +73,7 @@ def test_the_table_is_aligned_and_shows_the_gain(tmp_path: Path) -> None:
     ]
     assert "\x1b" not in "".join(lines)
     assert any(line.endswith("  c.wav: unplayable: is empty") for line in lines)
-    assert "2 streams left out: nobody can know what will come" in lines
+    assert "2 streams skipped: their content is not known in advance" in lines
     assert lines[-1] == "3 tracks, 6m40s of sound: 2 without surprises, 1 unplayable"
 
 

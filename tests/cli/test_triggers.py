@@ -45,7 +45,7 @@ def test_each_trigger_is_told_with_its_reason(config: str, capsys: pytest.Captur
     """What fires, and why the others do not; code 0, because something would be done."""
     assert said(capsys, 0, "z/button", '{"action":"single"}', "--at", "21:05", "--config", config) == [
         "single: fires: action is 'single'",
-        "  toggle: sound begins at 21:05 (the speaker is idle)",
+        "  toggle: sound starts at 21:05 (the speaker is idle)",
         "double: does not fire: action 'single' is not 'double'",
         "presence: does not fire: it listens to home/presence",
         "evening: does not fire: it listens to home/presence",
@@ -58,7 +58,7 @@ def test_a_start_in_the_quiet_hours_is_refused_with_code_1(config: str, capsys: 
     words = ("z/button", '{"action":"single"}', "--at", "23:10", "--config", config)
     assert said(capsys, 1, *words)[1] == ("  toggle: refused: in the quiet hours (23:00-06:30) no trigger starts sound")
     assert said(capsys, 0, *words, "--state", "playing")[1] == (
-        "  toggle: obeyed (the speaker is playing: no sound begins by this)"
+        "  toggle: accepted (the speaker is playing; this starts no sound)"
     )
 
 
@@ -69,8 +69,8 @@ def test_a_start_in_the_quiet_hours_is_refused_with_code_1(config: str, capsys: 
         (("z/button", '{"action":""}'), 1, "single: does not fire: action is empty"),
         (("z/button", '{"action":"single"}', "--retained"), 1, "single: does not fire: the message is retained"),
         (("home/presence", "empty"), 0, "presence: waits: the message is 'empty'; fires in 10m, unless it ends before"),
-        (("home/presence", "empty"), 0, "  stop: obeyed (the speaker is idle: no sound begins by this)"),
-        (("home/presence", "x", "--at", "20:55"), 0, "  play: sound begins at 21:05 (the speaker is idle)"),
+        (("home/presence", "empty"), 0, "  stop: accepted (the speaker is idle; this starts no sound)"),
+        (("home/presence", "x", "--at", "20:55"), 0, "  play: sound starts at 21:05 (the speaker is idle)"),
         (("home/presence", "x", "--at", "22:55"), 1, "evening: does not fire: it has held for 10m, but it is 23:05"),
         (("tele/temp", "21"), 0, "warm: fires: the message '21' is above 20, and was not before"),
         (("nowhere", "x"), 1, "single: does not fire: it listens to z/button"),
@@ -109,7 +109,7 @@ def test_a_time_that_is_none_is_wrong_usage(config: str, capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as caught:
         main(["triggers", "test", "a", "x", "--at", "25:00", "--config", config])
     assert caught.value.code == 2
-    assert "'25:00' is no time of day; write it like 23:10" in capsys.readouterr().err
+    assert "'25:00' is not a time of day; write it like 23:10" in capsys.readouterr().err
 
 
 def test_a_config_without_triggers_is_said_to_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +133,7 @@ def test_check_tells_of_triggers_and_of_filters_that_share_topics(
     out = capsys.readouterr().out
     assert "triggers   n: the message on a/+ is any value: stop\n           +/b: the message is 'x': play rain\n" in out
     assert "in the quiet hours, 23:00-06:30, none of them starts sound\n" in out
-    assert "note: triggers: a/+ and +/b share topics; what is on both may come twice\n" in out
+    assert "note: triggers: a/+ and +/b overlap; a message that matches both may arrive twice\n" in out
 
 
 def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
@@ -154,13 +154,13 @@ def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
     assert hear(Incoming("lull/bedroom/state", b'{"state":"playing"}', retained=True)) == ""
     assert hear(Incoming("lull/bedroom/state", b'{"state":"dancing"}')) == ""
     clock.advance(60)
-    assert str(hear(Incoming("a", b"x"))).endswith("extend: obeyed (the speaker is playing: no sound begins by this)")
+    assert str(hear(Incoming("a", b"x"))).endswith("extend: accepted (the speaker is playing; this starts no sound)")
     assert str(hear(Incoming("a", b"\x1b[2J", retained=True))).startswith("22:01:00 a \ufffd[2J (retained)\n")
     assert str(hear(Incoming("b", b"e"))).endswith("p: waits: the message is 'e'; fires in 10m")
     clock.advance(600)
     assert watcher.turn(arrivals) == (
         "22:11:00 time has come\n  p: fires: it has held for 10m\n"
-        "    stop: obeyed (the speaker is playing: no sound begins by this)"
+        "    stop: accepted (the speaker is playing; this starts no sound)"
     )
     assert hear(LinkDown("gone")) == LinkDown("gone")
 
@@ -175,10 +175,10 @@ def test_what_would_be_louder_in_the_quiet_hours_is_refused(config: str, capsys:
     path.write_text(path.read_text() + "  - {name: scene, topic: scene, do: volume, with: 25}\n")
     scene = ("scene", "x", "--at", "23:10", "--config", config, "--state", "playing", "--volume")
     assert said(capsys, 1, *scene, "20")[-1].endswith("no trigger makes it louder")
-    assert said(capsys, 0, *scene, "25")[-1].startswith("  volume 25: obeyed")
+    assert said(capsys, 0, *scene, "25")[-1].startswith("  volume 25: accepted")
     with pytest.raises(SystemExit):
         main(["triggers", "test", *scene, "101"])
-    assert "is no volume" in capsys.readouterr().err
+    assert "is not a volume" in capsys.readouterr().err
 
 
 def test_every_state_can_be_named(config: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,7 +84,7 @@ def test_a_default_volume_follows_a_low_maximum_that_stands_alone() -> None:
 def test_an_empty_maximum_leaves_the_built_in_one_in_force() -> None:
     """`max:` with nothing behind it is 60, not 100, so a default of 70 is above it."""
     assert read("volume: {max: }").settings.volume.max == 60
-    assert fault("volume: {max: , default: 70}").startswith("2: volume.default: default is 70, above max 60")
+    assert fault("volume: {max: , default: 70}").startswith("2: volume.default: 70 is above max 60")
 
 
 # The example
@@ -133,7 +133,7 @@ def test_the_hour_may_have_one_digit(written: str, at: time) -> None:
 def test_what_is_no_time_of_day_is_refused(written: str) -> None:
     """Hours are 0 to 23, minutes 00 to 59, with a colon between them."""
     text = fault(f'schedule: [{{name: a, at: "{written}"}}]')
-    assert text.startswith(f"2: schedule[0].at: {written!r} is no time of day; write hours and minutes")
+    assert text.startswith(f"2: schedule[0].at: {written!r} is not a time of day; write 0:00 to 23:59")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_mqtt_may_be_off() -> None:
 @pytest.mark.parametrize("key", ["device", "default_playlist"])
 def test_a_name_that_yaml_takes_for_a_truth_value_wants_quotes(key: str) -> None:
     """`device: on` is refused with the cure; the quoted name is taken."""
-    assert fault(f"{key}: on") == f'2: {key}: on without quotes means yes or no in YAML; if it is the name, write "on"'
+    assert fault(f"{key}: on") == f'2: {key}: on without quotes means yes or no in YAML; for the name, write "on"'
     assert read('device: "on"').settings.device == "on"
 
 

@@ -119,35 +119,35 @@ def test_quiet_hours_stand_beside_the_triggers() -> None:
     [
         ("topic: a", ": needs do"),
         ("do: stop", ": needs topic"),
-        ("topic: a, do: stpo", ".do: 'stpo' is no command (did you mean 'stop'?); choose one of play, stop,"),
+        ("topic: a, do: stpo", ".do: 'stpo' is not a command (did you mean 'stop'?); choose one of play, stop,"),
         ("topic: a, do: status", ": status changes nothing"),
         ("topic: a, do: volume", ".do: volume needs a value"),
         ("topic: a, do: volume, with: loud", ".with: volume 'loud' is not a number"),
         ("topic: a, do: volume, with: 61", ".with: volume is 61, above volume.max, which is 60"),
         ("topic: a, do: play, with: {volume: 61}", ".with: volume is 61, above volume.max"),
-        ("topic: a, do: play, with: rian", ".with: 'rian' is no playlist (did you mean 'rain'?); choose one of rain"),
-        ("topic: a, do: playlist, with: x", ".with: 'x' is no playlist; choose one of rain"),
+        ("topic: a, do: play, with: rian", ".with: 'rian' is not a playlist (did you mean 'rain'?); choose"),
+        ("topic: a, do: playlist, with: x", ".with: 'x' is not a playlist; choose one of rain"),
         ("topic: a, do: play, with: {voluem: 3}", ".with: play: unknown key 'voluem' (did you mean 'volume'?)"),
-        ("topic: a, do: play, with: [rain]", ".with: takes one value"),
-        ("topic: a, do: schedule, with: {entry: weeknihgts, enabled: no}", ".with: 'weeknihgts' is no entry of the"),
+        ("topic: a, do: play, with: [rain]", ".with: must be a single value"),
+        ("topic: a, do: schedule, with: {entry: weeknihgts, enabled: no}", ".with: 'weeknihgts' is not a schedule"),
         ("topic: a/#/b, do: stop", ".topic: 'a/#/b' has '#' where it cannot be"),
         ("topic: a, path: 'a..b', do: stop", ".path: 'a..b' is no path into JSON"),
-        ("topic: a, equals: 1, glob: x, do: stop", ".glob: stands beside equals; a trigger takes one of equals"),
-        ("topic: a, equals: 1, hysteresis: 2, do: stop", ".hysteresis: belongs to above and below"),
-        ("topic: a, above: 1, hysteresis: -2, do: stop", ".hysteresis: hysteresis is -2; allowed is 0 to"),
-        ("topic: a, above: loud, do: stop", ".above: 'loud' is no number"),
+        ("topic: a, equals: 1, glob: x, do: stop", ".glob: cannot be combined with equals; use only one of"),
+        ("topic: a, equals: 1, hysteresis: 2, do: stop", ".hysteresis: only applies to above and below"),
+        ("topic: a, above: 1, hysteresis: -2, do: stop", ".hysteresis: -2 is out of range; use 0 to"),
+        ("topic: a, above: loud, do: stop", ".above: 'loud' is not a number"),
         ("topic: a, one_of: [], do: stop", ".one_of: is empty"),
         ("topic: a, for: 10, do: stop", ".for: 10 has no unit"),
         ("topic: a, for: 25h, do: stop", ": for is 25h; allowed is 0.1s to 24h"),
         ("topic: a, debounce: 2h, do: stop", ": debounce is 2h; allowed is 0s to 1h"),
-        ("topic: a, only_between: 7-8, do: stop", ".only_between: '7' is no time of day"),
-        ("topic: a, only_between: night, do: stop", ".only_between: 'night' is no part of a day; write it like 21:00"),
+        ("topic: a, only_between: 7-8, do: stop", ".only_between: '7' is not a time of day"),
+        ("topic: a, only_between: night, do: stop", ".only_between: 'night' is not a period of the day; write it like"),
         ("topic: a, only_between: 7:00-7:00, do: stop", ".only_between: 07:00-07:00 begins when it ends"),
         ("topic: a/+, for: 10m, do: stop", ": 'a/+' has a wildcard; for, above, below and only_changes follow one"),
         ("topic: a, above: 1, only_changes: yes, do: stop", ": only_changes belongs to any, equals, one_of and glob"),
         ("topic: a, name: a/b, do: stop", ".name: trigger 'a/b' is not a name"),
-        ("topic: a, payload: x, do: stop", ".payload: is no key here (it is called equals, one_of or glob here)"),
-        ("topic: a, equls: x, do: stop", ".equls: is no key here (did you mean 'equals'?)"),
+        ("topic: a, payload: x, do: stop", ".payload: unknown key (use equals, one_of or glob instead)"),
+        ("topic: a, equls: x, do: stop", ".equls: unknown key (did you mean 'equals'?)"),
     ],
 )  # fmt: skip
 def test_every_fault_names_key_and_choices(line: str, said: str) -> None:
@@ -184,11 +184,11 @@ def test_no_trigger_plans_a_start_in_the_quiet_hours() -> None:
     """Half past midnight is one, eleven is not."""
     hours = "quiet_hours: 23:30-6:30\n"
     (only,) = faults("topic: a, do: tonight, with: '0:30'", more=hours)
-    assert only.endswith("with: 00:30 is in the quiet hours (23:30-06:30), in which no trigger starts sound")
+    assert only.endswith("with: 00:30 is within quiet_hours (23:30-06:30), when no trigger starts sound")
     assert settings_of("topic: a, do: tonight, with: '23:00'", more=hours).rules
     moved = "topic: a, do: schedule, with: {entry: weeknights, at: '%s'}"
     (only,) = faults(moved % "3:05", more=hours)
-    assert only.endswith("with: 03:05 is in the quiet hours (23:30-06:30), in which no trigger starts sound")
+    assert only.endswith("with: 03:05 is within quiet_hours (23:30-06:30), when no trigger starts sound")
     assert settings_of(moved % "23:15", more=hours + SCHEDULE).rules
 
 
@@ -198,14 +198,14 @@ def test_all_faults_are_told_at_once() -> None:
         "topic: a, do: x", "topic: lull/all/cmd, do: stop", "topic: a, name: n, do: stop", "topic: b, name: n, do: stop"
     )
     assert [line.split(": ")[1] for line in found] == ["triggers[0].do", "triggers[1].topic", "triggers[3].name"]
-    assert found[2].endswith("'n' is already the name of the trigger in line 8")
+    assert found[2].endswith("'n' is already used by the trigger in line 8")
 
 
 def test_triggers_need_a_broker() -> None:
     """Without one no message comes; a broker that is only written wrongly is its own fault alone."""
     playlists = "playlists: {rain: {paths: [/srv/rain]}}\n"
     (only,) = faults("topic: a, do: stop", head=playlists)
-    assert only == "3: triggers: needs mqtt: without a broker no message comes"
+    assert only == "3: triggers: needs mqtt: without a broker no message arrives"
     (broker,) = faults("topic: a, do: stop", head=f"mqtt: {{port: x}}\n{playlists}")
     assert "mqtt.port" in broker
 
@@ -213,8 +213,8 @@ def test_triggers_need_a_broker() -> None:
 def test_no_more_than_can_be_looked_at() -> None:
     """Sixty-four; and a list, not a table."""
     (only,) = faults(*["topic: a, do: stop"] * 65)
-    assert only.endswith("triggers: has 65 triggers; at most 64 can be")
-    with pytest.raises(ConfigError, match="takes a list, each trigger behind a dash"):
+    assert only.endswith("triggers: has 65 triggers; the maximum is 64")
+    with pytest.raises(ConfigError, match="must be a list, one trigger after each dash"):
         parse(f"{HEAD}triggers: {{topic: a, do: stop}}")
 
 

@@ -65,7 +65,7 @@ class Recording:
         """Block until so much is recorded in all, at most 10 s longer than that."""
         give_up_s = time.monotonic() + duration_s + PATIENCE_S
         while self.seconds() < duration_s:
-            assert time.monotonic() < give_up_s, f"the recorder stands at {self.seconds():.2f} s"
+            assert time.monotonic() < give_up_s, f"the recorder is at {self.seconds():.2f} s"
             time.sleep(0.01)
 
     def _read(self, pipe: IO[bytes]) -> None:

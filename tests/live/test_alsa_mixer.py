@@ -48,7 +48,7 @@ class Bench:
 
 
 def test_it_is_set_before_the_device_is_opened_and_read_back(sound_server: SoundServer) -> None:
-    """From 100 % down, and from 20 % up: the server stands at 80 %, rounded down to its steps."""
+    """From 100 % down, and from 20 % up: the server is at 80 %, rounded down to its steps."""
     bench = Bench()
     for before in ("100%", "20%"):
         bench.turn(before)
@@ -94,7 +94,7 @@ def test_an_unknown_control_names_those_that_there_are(sound_server: SoundServer
     ("control", "level", "said"),
     [
         ("Capture", MixerLevel(50.0), "it has no volume for playing"),
-        ("Master", MixerLevel(-10.0, is_db=True), "it has no scale in decibels"),
+        ("Master", MixerLevel(-10.0, is_db=True), "it has no decibel scale"),
     ],
 )
 def test_what_cannot_be_pinned_is_told_and_left_alone(

@@ -180,8 +180,8 @@ def _begin(check: Check) -> queue.SimpleQueue[list[Finding]]:
         try:
             answer.put(list(check.look()))
         except Exception as fault:  # noqa: BLE001 - the thread ends here, and the other checks are wanted all the same
-            text = f"could not be looked at: {type(fault).__name__}: {fault}"
-            answer.put([wrong(check.name, text, "this is a fault of lull doctor; please report it")])
+            text = f"could not be checked: {type(fault).__name__}: {fault}"
+            answer.put([wrong(check.name, text, "this is a bug in lull doctor; please report it")])
 
     threading.Thread(target=run, name=f"lull-doctor {check.name}", daemon=True).start()
     return answer
@@ -191,7 +191,7 @@ def _answer(check: Check, answer: queue.SimpleQueue[list[Finding]], left_s: floa
     try:
         return answer.get(timeout=max(left_s, 0.001))
     except queue.Empty:
-        return [wrong(check.name, "gave no answer in time", f"{check.hung_by} hangs; look there")]
+        return [wrong(check.name, "no result in time", f"{check.hung_by} does not respond; check it")]
 
 
 # What each check looks at.
@@ -212,7 +212,7 @@ def _mixer(audio: AudioSettings) -> Iterator[Finding]:
 
 def _broker(patient: Setup) -> Iterator[Finding]:
     mqtt, device = patient.config.mqtt, patient.config.settings.device
-    assert mqtt is not None, "without a broker there is no such check"
+    assert mqtt is not None, "not checked without a broker"
     state = probe(mqtt, device, ASK_S)
     yield house.judge_broker(state)
     yield from house.judge_speaker(state, device, is_running=patient.is_running)
@@ -279,7 +279,7 @@ def _last_night(patient: Setup, clock: Clock) -> LastNight:
     broken = [JournalEvent(end.started, f"{end.playlist}, after {end.minutes:g} min") for end in ended
               if end.reason == _INTERRUPTED]  # fmt: skip
     crashed = [
-        JournalEvent(death.at, f"lull died of {Path(death.uri).name}") for death in deaths if death.at is not None
+        JournalEvent(death.at, f"lull crashed on {Path(death.uri).name}") for death in deaths if death.at is not None
     ]
     problems, is_journal_read = read_journal(wall.tzinfo, ASK_S)
     fault = patient.memory_fault if patient.memory_fault and "does not exist" not in patient.memory_fault else None

@@ -192,7 +192,7 @@ class StateDir:
     """The state directory.
 
     Attributes:
-        fault: why it cannot be looked at.
+        fault: why it cannot be checked.
         barrier: the path at which the service's user is kept from writing.
         is_read_only: its file system is mounted so.
         in_memory: the kind of file system, where it is one that each boot forgets.

@@ -21,10 +21,10 @@ def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock:
     if is_trusted_by_config:
         return right("clock", "trusted, because the config says trust_clock")
     if not needs_clock:
-        return right("clock", "nobody vouches for it; without a schedule nothing depends on it")
+        return right("clock", "not confirmed by any time source; without a schedule nothing depends on it")
     return wrong(
         "clock",
-        "nobody vouches for it, so the schedule starts nothing",
+        "not confirmed by any time source, so the schedule starts nothing",
         "give it a network and a time server (timedatectl), or a battery clock; docs/raspberry-pi.md, time",
     )
 
@@ -35,22 +35,22 @@ def judge_service(service: Service | None, *, is_running: bool) -> Iterator[Find
         if is_running:
             yield warning("service", "lull runs, but not as a service: a crash ends it", "sudo scripts/install")
         else:
-            yield warning("service", "there is no service lull here, so nothing starts it", "sudo scripts/install")
+            yield warning("service", "the lull service is not installed, so nothing starts it", "sudo scripts/install")
         return
     if service.active != "active":
         mend = "sudo systemctl enable --now lull; journalctl -u lull -n 50 says why it ended"
         yield wrong("service", f"is {service.active}" + _result(service), mend)
     elif not service.is_enabled:
-        yield warning("service", "runs, and will not after the next boot", "sudo systemctl enable lull")
+        yield warning("service", "is running, but will not start at the next boot", "sudo systemctl enable lull")
     else:
         yield right("service", f"runs (process {service.pid}) and is started at boot")
     if service.restarts >= MANY_RESTARTS:
         mend = "journalctl -u lull tells why; lull bans lists files that were left out for it"
         yield warning("service", f"was restarted {service.restarts} times{_result(service)}", mend)
     if service.watchdog_s <= 0:
-        yield warning("watchdog", "is off: nobody notices when lull hangs", "WatchdogSec=30 in the unit")
+        yield warning("watchdog", "is off: nothing would restart lull if it hangs", "WatchdogSec=30 in the unit")
     else:
-        yield right("watchdog", f"ends a lull that hangs after {service.watchdog_s:g} s")
+        yield right("watchdog", f"restarts lull if it hangs for {service.watchdog_s:g} s")
 
 
 def _result(service: Service) -> str:
@@ -78,11 +78,11 @@ def judge_last_night(night: LastNight) -> Iterator[Finding]:
     """What went wrong in the last day and night."""
     check = "last night"
     if night.fault is not None:
-        yield warning(check, f"nothing is known of it: {night.fault}", "sudo lull doctor, if only lull may read it")
+        yield warning(check, f"unknown: {night.fault}", "sudo lull doctor, if only lull may read it")
         return
     for one in night.broken_off:
         mend = "a power cut, or see journalctl -u lull"
-        yield warning(check, f"the session of {one.at:%a %H:%M} was broken off: {one.text}", mend)
+        yield warning(check, f"the session of {one.at:%a %H:%M} ended unexpectedly: {one.text}", mend)
     if night.troubled and not night.problems:  # the journal is gone, or closed to this user; the memory only counts
         told = shortened(f"the session of {one.at:%a %H:%M} had {one.text}" for one in night.troubled)
         yield warning(check, told, "sudo journalctl -u lull LULL_EVENT=problem")

@@ -15,12 +15,12 @@ _MENDS: Final = {
     BrokerAnswer.NO_NAME: "check mqtt.host; an address instead of a name also works where names do not",
     BrokerAnswer.REFUSED: "start the broker there (systemctl status mosquitto), or check mqtt.port",
     BrokerAnswer.SILENT: "check mqtt.host, the network, and a firewall in between",
-    BrokerAnswer.TLS: "check mqtt.tls; the host must be called what the broker's certificate calls it",
+    BrokerAnswer.TLS: "check mqtt.tls; the host must have the name that is in the broker's certificate",
     BrokerAnswer.LOGIN: "check mqtt.username and mqtt.password_file, and the broker's list of users",
     BrokerAnswer.OTHER: "see the broker's own log",
 }
 _WORDS: Final = {
-    BrokerAnswer.NO_NAME: "its name has no address",
+    BrokerAnswer.NO_NAME: "the host name cannot be resolved",
     BrokerAnswer.REFUSED: "nothing listens there",
     BrokerAnswer.SILENT: "no answer",
     BrokerAnswer.TLS: "TLS fails",
@@ -38,7 +38,7 @@ def judge_broker(state: BrokerState) -> Finding:
         return warning(
             "broker", f"{state.address} answers; the login was not tried: {state.password_fault}", "sudo lull doctor"
         )
-    return right("broker", f"{state.address} lets lull in")
+    return right("broker", f"{state.address} accepts the login")
 
 
 def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Iterator[Finding]:
@@ -47,10 +47,10 @@ def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Itera
         return
     if state.availability != "online":
         if is_running:
-            yield wrong("speaker", f"lull runs, and {device} is not online at the broker", "journalctl -u lull -n 50")
+            yield wrong("speaker", f"lull runs, but {device} is not online at the broker", "journalctl -u lull -n 50")
         return
     for problem in state.problems:
-        yield wrong("speaker", f"{device} says: {problem}", "journalctl -u lull tells since when")
+        yield wrong("speaker", f"{device} reports: {problem}", "journalctl -u lull tells since when")
     if not state.problems:
         yield right("speaker", f"{device} is online and has no problem")
 
@@ -66,7 +66,7 @@ def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Fin
         reasons = (*playlist.left_out, *playlist.closed, *playlist.faulty, *playlist.set_aside)
         said = f": {shortened(reasons)}" if reasons else ""
         if playlist.tracks and playlist.tracks == playlist.banned:
-            yield wrong(check, "all of it is banned", "lull bans lists it, lull bans --undo TRACK takes a ban back")
+            yield wrong(check, "all of it is banned", "lull bans lists them; lull bans --undo TRACK lifts a ban")
         else:
             yield wrong(check, f"nothing in it can be played{said}", "copy music there, or check its paths")
     else:
@@ -76,17 +76,17 @@ def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Fin
         if playlist.left_out:
             yield warning(check, shortened(playlist.left_out), "check its paths")
         if playlist.closed:
-            yield warning(check, f"lull may not read {shortened(playlist.closed)}", "chmod o+rX, from there down")
+            yield warning(check, f"lull cannot read {shortened(playlist.closed)}", "chmod o+rX, from there down")
         if playlist.faulty:
             yield warning(check, f"cannot be played: {shortened(playlist.faulty)}", "copy these files again")
         if playlist.set_aside:
             yield warning(
-                check, f"lull died of {shortened(playlist.set_aside)}", "lull bans --undo TRACK tries it again"
+                check, f"lull crashed on {shortened(playlist.set_aside)}", "lull bans --undo TRACK tries it again"
             )
     if not playlist.is_store_read:
-        yield warning(check, "what was measured of it may not be read by this user", "sudo lull doctor")
+        yield warning(check, "its measurements cannot be read by this user", "sudo lull doctor")
     if playlist.unmeasured:
-        mend = measure or "nothing: the daemon measures them one after the other"
+        mend = measure or "no action needed: the daemon measures them one after the other"
         yield warning(check, f"{playlist.unmeasured} not measured yet; until then they play quietly", mend)
 
 
@@ -96,9 +96,9 @@ def judge_plans(plans: Plans, path: str) -> Finding:
         skipped = "; tonight is skipped" if plans.is_tonight_skipped else ""
         return right("next start", f"{plans.entry}, {plans.at:%a} {plans.at.isoformat(' ', 'minutes')}{skipped}")
     if not plans.entries:
-        return right("next start", "none: the config has no schedule, lull plays when it is told to")
+        return right("next start", "none: no schedule in the config; lull plays on command")
     if not plans.is_on:
-        return warning("next start", "none: the schedule was switched off by hand", "lull schedule on")
+        return warning("next start", "none: the schedule is switched off", "lull schedule on")
     return warning(
         "next start",
         "none within a year, though there is a schedule",
@@ -111,7 +111,7 @@ def judge_place(place: StateDir, account: str) -> Iterator[Finding]:
     check = "state_dir"
     if place.fault is not None:
         yield wrong(
-            check, f"{place.path}: {place.fault}", "make it, or check state_dir (/var/lib/lull with the package)"
+            check, f"{place.path}: {place.fault}", "create it, or check state_dir (/var/lib/lull with the package)"
         )
         return
     free = f"{place.free_bytes >> 20} MB free"
@@ -120,13 +120,13 @@ def judge_place(place: StateDir, account: str) -> Iterator[Finding]:
         yield wrong(check, f"{place.path} is read-only: nothing is remembered across restarts", mend)
     elif place.barrier is not None:
         mend = f"chown {account} {place.path}"
-        yield wrong(check, f"{account} may not write {place.path}: it ends at {place.barrier}", mend)
+        yield wrong(check, f"{account} cannot write to {place.path}: no permission for {place.barrier}", mend)
     elif place.free_bytes < LITTLE_BYTES:
-        yield wrong(check, f"{place.path} has only {free}", "make room on that disk")
+        yield wrong(check, f"{place.path} has only {free}", "free some space on that disk")
     elif place.in_memory is not None:
         mend = "put it on a disk of its own that stays writable (docs/raspberry-pi.md, power cuts)"
         yield warning(
-            check, f"{place.path} lies in memory ({place.in_memory}): each boot forgets bans and history", mend
+            check, f"{place.path} is in RAM ({place.in_memory}): bans and history are lost at each boot", mend
         )
     else:
         yield right(check, f"{place.path}, {free}")
@@ -138,16 +138,16 @@ def judge_rights(
     """Whether the user that lull runs as gets at the sound card and the password, and nobody else at the latter."""
     check = "permissions"
     if account is None:
-        mend = "sudo scripts/install makes it, or give the unit a User= that exists"
-        yield wrong(check, "the user that the service runs as does not exist", mend)
+        mend = "sudo scripts/install creates it; or set an existing User= in the unit"
+        yield wrong(check, "the user of the service does not exist", mend)
         return
     if plays_to_card and account.uid != 0 and "audio" not in account.groups:
         mend = f"sudo usermod -aG audio {account.name}, then start lull again"
-        yield wrong(check, f"{account.name} is not in the group audio, to which sound cards belong", mend)
+        yield wrong(check, f"{account.name} is not in the group audio, which owns the sound cards", mend)
     elif is_service:
         yield right(check, f"lull runs as {account.name}" + (", in the group audio" if plays_to_card else ""))
     else:
-        yield right(check, f"there is no service, so they were looked at for {account.name}")
+        yield right(check, f"there is no service, so they were checked for {account.name}")
     if password is not None:
         yield _judge_password(password, account.name)
 
@@ -155,24 +155,24 @@ def judge_rights(
 def _judge_password(password: PasswordFile, name: str) -> Finding:
     check = "permissions"
     if not password.is_there:
-        return wrong(check, f"the password file {password.path} is not there", "write the broker's password into it")
+        return wrong(check, f"the password file {password.path} does not exist", "write the broker's password into it")
     if password.barrier is not None:
         mend = f"sudo chown {name} {password.path}; sudo chmod 600 {password.path}"
-        return wrong(check, f"{name} may not read the password file: it ends at {password.barrier}", mend)
+        return wrong(check, f"{name} cannot read the password file: no permission for {password.barrier}", mend)
     if password.is_open_to_all:
         mend = f"sudo chown {name} {password.path}; sudo chmod 600 {password.path}"
-        return warning(check, f"everybody may read the password in {password.path}", mend)
-    return right(check, f"the password file is for {name} and not for everybody")
+        return warning(check, f"every user can read the password in {password.path}", mend)
+    return right(check, f"only {name} can read the password file")
 
 
 def judge_config(path: str, faults: Sequence[str], *, is_there: bool) -> Iterator[Finding]:
     """Whether the config can be used."""
     if not is_there:
-        yield warning("config", f"{path} is not there; looked at with what holds without one", "sudo scripts/install")
+        yield warning("config", f"{path} does not exist; checked with the default settings", "sudo scripts/install")
     elif faults:
         for fault in faults[:5]:
-            yield wrong("config", fault, "mend that line; config/lull.yaml lists every key")
+            yield wrong("config", fault, "fix that line; config/lull.yaml lists every key")
         if len(faults) > 5:
             yield wrong("config", f"and {len(faults) - 5} more faults", f"lull check --config {path}")
     else:
-        yield right("config", f"{path} has no fault")
+        yield right("config", f"{path} has no faults")

@@ -26,11 +26,11 @@ def judge_cards(cards: Sequence[Card], device: str) -> Finding:
     ids = ", ".join(f"{card.id} ({card.name})" for card in cards)
     wanted = card_named_by(device)
     if wanted is not None and wanted not in [card.id for card in cards]:
-        have = f"there are {ids}" if cards else "there is none at all"
+        have = f"there are {ids}" if cards else "there is none"
         return wrong(
             "sound cards",
-            f"the card {wanted} of audio.device is not here; {have}",
-            "plug it in, or name one that is here in audio.device, as in plughw:CARD=ID; a DAC on the pins needs its "
+            f"the card {wanted} of audio.device was not found; {have}",
+            "plug it in, or set audio.device to one of them, such as plughw:CARD=ID; a DAC on the pins needs its "
             "dtoverlay in /boot/firmware/config.txt (docs/raspberry-pi.md)",
         )
     if not cards:
@@ -53,15 +53,15 @@ def holder_of(cards: Sequence[Card], device: str) -> Output | None:
 def judge_device(device: str, held: Output | None, trial: OpenAttempt | None, daemon_pid: int) -> Finding:
     """Whether lull can play there, or does; ``trial`` is None where lull has it open, and only there."""
     if held is not None and held.holder is not None and held.holder.pid == daemon_pid:
-        return right("sound device", f"{device} is open by lull itself: {held.params or 'its form cannot be read'}")
-    assert trial is not None, "a device that lull does not hold is tried"
+        return right("sound device", f"{device} is in use by lull itself: {held.params or 'format unknown'}")
+    assert trial is not None, "the device is tested when lull does not use it"
     if trial.fault is not None:
         holder = None if held is None else held.holder
         if holder is not None:
             return wrong(
                 "sound device",
-                f"{device} is busy: {holder.name} (process {holder.pid}) has it",
-                f"end {holder.name}, or let both share a device such as default (docs/sound.md)",
+                f"{device} is in use by {holder.name} (process {holder.pid})",
+                f"close {holder.name}, or let both share a device such as default (docs/sound.md)",
             )
         text, _, mend = trial.fault.partition("; ")
         return wrong("sound device", f"{device}: {text}", mend or "see docs/sound.md")
@@ -90,9 +90,9 @@ def judge_mixer(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Findin
     elif not state.controls:
         yield right("mixer", f"{state.mixer} has no volume for playing, so nobody can turn it up")
     yield from _judge_silent(state, pin)
-    others = [f"{one.name} stands at {_stands(one)}" for one in state.controls if not _is_silent(one)]
+    others = [f"{one.name} is at {_stands(one)}" for one in state.controls if not _is_silent(one)]
     if pin is None and others:
-        yield right("mixer", f"{shortened(others)}; audio.mixer would keep one where it belongs")
+        yield right("mixer", f"{shortened(others)}; audio.mixer can keep one at its level")
 
 
 def _judge_silent(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Finding]:
@@ -107,12 +107,12 @@ def _judge_silent(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Find
             yield wrong("mixer", f"{_said(control)}: nothing is heard", f"raise it: {_raise(state, control)}")
     beside = [control for control in silent if control.name not in in_the_way]
     if beside and len(silent) < len(state.controls):
-        mend = f"nothing, unless your speaker hangs on it; then for instance {_raise(state, beside[0])}"
+        mend = f"no action needed unless your speaker is connected to it; then for example {_raise(state, beside[0])}"
         yield warning("mixer", shortened(map(_said, beside)), mend)
 
 
 def _said(control: Control) -> str:
-    return f"{control.name} {'is muted' if control.is_muted else 'stands at 0 %'}"
+    return f"{control.name} {'is muted' if control.is_muted else 'is at 0 %'}"
 
 
 def _is_silent(control: Control) -> bool:
@@ -127,7 +127,7 @@ def _raise(state: MixerState, control: Control) -> str:
 
 def _judge_pin(state: MixerState, pin: MixerPinFacts) -> Finding:
     if state.fault is not None:
-        return wrong("mixer", f"{state.mixer} cannot be opened: {state.fault}", "take audio.mixer out, or see `amixer`")
+        return wrong("mixer", f"{state.mixer} cannot be opened: {state.fault}", "remove audio.mixer, or see `amixer`")
     found = next((control for control in state.controls if control.name == pin.control), None)
     if found is None:
         have = ", ".join(control.name for control in state.controls) or "none with a volume for playing"
@@ -136,14 +136,14 @@ def _judge_pin(state: MixerState, pin: MixerPinFacts) -> Finding:
         )
     above = _is_above(found, pin)
     if above is None:
-        return wrong("mixer", f"{found.name} has no scale in decibels", "give audio.mixer a value in per cent")
+        return wrong("mixer", f"{found.name} has no decibel scale", "set audio.mixer to a value in per cent")
     if above:
         return warning(
             "mixer",
-            f"{found.name} stands at {_stands(found)}, above its pin of {pin.level}",
-            "nothing while lull does not run: it is lowered before the device is opened; else systemctl restart lull",
+            f"{found.name} is at {_stands(found)}, above its pin of {pin.level}",
+            "systemctl restart lull, if it is running: it lowers the control before it opens the device",
         )
-    return right("mixer", f"{found.name} stands at {_stands(found)}, pinned at {pin.level}")
+    return right("mixer", f"{found.name} is at {_stands(found)}, pinned at {pin.level}")
 
 
 def _is_above(control: Control, pin: MixerPinFacts) -> bool | None:

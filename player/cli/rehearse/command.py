@@ -98,9 +98,8 @@ def run(args: argparse.Namespace) -> int:
         figures = {"duration_s": round(rendered_s, 3), "speed": round(rendered_s / max(took_s, 1e-9), 1)}
         night = {**report.as_dict(), **examination.as_dict(report.tracks), **figures}
         args.report.write_text(json.dumps(night, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    print(
-        f"{args.out}: {format_duration(rendered_s)} rendered in {took_s:.1f} s ({rendered_s / took_s:.0f} x real time)"
-    )
+    speed = f"{rendered_s / took_s:.0f} times real time"
+    print(f"{args.out}: {format_duration(rendered_s)} rendered in {took_s:.1f} s ({speed})")
     if not report.tracks:
         reasons = list(dict.fromkeys(report.problems))[:REASONS_SHOWN] or ["no track could be opened"]
         raise LullError("nothing was played: " + "; ".join(reasons))
@@ -163,7 +162,9 @@ def _entry(settings: Settings, name: str | None) -> Entry | None:
     for entry in settings.schedule:
         if entry.name == name:
             return entry
-    raise LullError(f"no schedule entry {name!r}{did_you_mean(name, names)}; there are: {', '.join(names) or 'none'}")
+    raise LullError(
+        f"{name!r} is not a schedule entry{did_you_mean(name, names)}; choose one of {', '.join(names) or 'none'}"
+    )
 
 
 def _path_playlist(paths: list[str]) -> Playlist:

@@ -23,11 +23,11 @@ _HEAD_BYTES: Final = 4096
 def check_out(out: Path, paths: list[str]) -> None:
     """Refuse to write over anything but an earlier rehearsal: OUT comes first, and music is easily lost."""
     if out.suffix.lower() != ".wav":
-        raise LullError(f"OUT is {out}; it comes before the PATHs and must end in .wav")
+        raise LullError(f"OUT is {out}; it must come before the PATHs and end in .wav")
     if any(Path(path).exists() and out.exists() and out.samefile(path) for path in paths):
-        raise LullError(f"{out} is to be played and cannot be written over as well")
+        raise LullError(f"{out} is one of the tracks to play and cannot be overwritten")
     if out.exists() and _head(out)[RENDER_MARK_AT] not in RENDER_MARKS:
-        raise LullError(f"{out} is there already and was not written by a rehearsal; name another file")
+        raise LullError(f"{out} already exists and was not written by a rehearsal; choose another file")
     _check_writable(out)
 
 
@@ -36,7 +36,7 @@ def check_report(report: Path) -> None:
     if report.suffix.lower() != ".json":
         raise LullError(f"the report is {report}; it must end in .json")
     if report.exists() and not _head(report).startswith(REPORT_MARK):
-        raise LullError(f"{report} is there already and is no report of a rehearsal; name another file")
+        raise LullError(f"{report} already exists and is not the report of a rehearsal; choose another file")
     _check_writable(report)
 
 
@@ -45,7 +45,7 @@ def check_picture(picture: Path) -> None:
     if picture.suffix.lower() not in PICTURE_SUFFIXES:
         raise LullError(f"the picture is {picture}; it must end in {' or '.join(PICTURE_SUFFIXES)}")
     if picture.exists() and PICTURE_MARK not in _head(picture):
-        raise LullError(f"{picture} is there already and is no picture of a rehearsal; name another file")
+        raise LullError(f"{picture} already exists and is not the picture of a rehearsal; choose another file")
     _check_writable(picture)
     try:
         import player.cli.rehearse.picture  # noqa: F401 - whether it can be
@@ -64,13 +64,13 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_HEAD_BYTES)
     except OSError as fault:
-        raise LullError(f"cannot read {path}, which is there already: {fault.strerror}") from None
+        raise LullError(f"cannot read the existing {path}: {fault.strerror}") from None
 
 
 def _check_writable(path: Path) -> None:
     """Find out now what would go wrong later."""
     folder = path.parent
     if not folder.is_dir():
-        raise LullError(f"cannot write {path}: there is no folder {folder}")
+        raise LullError(f"cannot write {path}: the folder {folder} does not exist")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise LullError(f"cannot write {path}: permission denied")

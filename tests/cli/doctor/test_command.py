@@ -121,7 +121,7 @@ def test_a_config_that_is_not_there_is_wrong_and_not_the_end(
     """Versions are told all the same."""
     assert lull("doctor", "--config", str(tmp_path / "none.yaml")) == 1
     out = capsys.readouterr().out
-    assert "is not there" in out
+    assert "does not exist" in out
     assert "✓ versions" in out
 
 
@@ -147,7 +147,7 @@ def test_a_check_that_hangs_is_left_behind() -> None:
     )
     never.set()
     assert [(one.check, one.level) for one in found] == [("a", Level.RIGHT), ("b", Level.WRONG), ("c", Level.RIGHT)]
-    assert found[1].mend == "the share hangs; look there"
+    assert found[1].mend == "the share does not respond; check it"
 
 
 def test_a_check_that_fails_does_not_end_the_others() -> None:

@@ -100,7 +100,7 @@ def test_what_is_lost_of_a_playlist_is_a_warning_each() -> None:
 def test_the_daemon_measures_by_itself() -> None:
     """While it runs nobody needs to do anything about unmeasured tracks."""
     found = list(house.judge_playlist(replace(RAIN, unmeasured=3), None))[-1]
-    assert str(found.mend).startswith("nothing")
+    assert str(found.mend).startswith("no action needed")
 
 
 def test_the_next_start_is_said_with_its_offset() -> None:

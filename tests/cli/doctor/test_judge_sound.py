@@ -56,7 +56,7 @@ def test_a_device_that_lull_itself_has_open_is_right() -> None:
     held = sound.holder_of([busy(77, "lull")], "plughw:CARD=DAC")
     found = sound.judge_device("plughw:CARD=DAC", held, None, 77)
     assert found.level is Level.RIGHT
-    assert "open by lull itself: S32_LE, 48000 Hz" in found.what
+    assert "in use by lull itself: S32_LE, 48000 Hz" in found.what
 
 
 def test_a_device_that_somebody_else_has_open_names_him() -> None:
@@ -89,7 +89,7 @@ def test_a_fault_keeps_its_own_advice() -> None:
 
 @pytest.mark.parametrize(
     ("control", "words"),
-    [(Control("PCM", 0, 0, 100), "stands at 0 %"), (Control("PCM", 9, 0, 9, is_muted=True), "is muted")],
+    [(Control("PCM", 0, 0, 100), "is at 0 %"), (Control("PCM", 9, 0, 9, is_muted=True), "is muted")],
 )
 def test_a_control_that_lets_nothing_through_is_wrong(control: Control, words: str) -> None:
     """Muted or at the bottom nothing is heard, pinned or not; the command that raises it names card and control."""
@@ -103,7 +103,7 @@ def test_a_silent_control_beside_the_way_of_the_sound_can_wait() -> None:
     """An ordinary card has a muted microphone and beeper; what is pinned, and Master, are in the way."""
     state = MixerState("hw:PCH", (MID, Control("Mic", 0, 0, 31), Control("Beep", 5, 0, 31, is_muted=True)))
     silent, shown = sound.judge_mixer(state, None)
-    assert (silent.level, silent.what) == (Level.WARNING, "Mic stands at 0 %; Beep is muted")
+    assert (silent.level, silent.what) == (Level.WARNING, "Mic is at 0 %; Beep is muted")
     assert "amixer -c PCH sset 'Mic'" in str(silent.mend)
     assert shown.level is Level.RIGHT
     levels = [one.level for one in sound.judge_mixer(state, MixerPinFacts("Mic", MixerLevel(50)))]
@@ -116,7 +116,7 @@ def test_controls_without_a_pin_are_shown() -> None:
     """Range, per cent and decibels are said, and that a pin would keep one there."""
     (found,) = sound.judge_mixer(MixerState("default", (MID,)), None)
     assert found.level is Level.RIGHT
-    assert "PCM stands at 60 % (step 60 of 0 to 100, -20.0 dB)" in found.what
+    assert "PCM is at 60 % (step 60 of 0 to 100, -20.0 dB)" in found.what
 
 
 def test_a_card_without_a_mixer_is_right() -> None:
@@ -156,4 +156,4 @@ def test_a_pin_that_cannot_hold_is_wrong() -> None:
     missing = next(sound.judge_mixer(MixerState("hw:DAC", (MID,)), pin))
     assert (missing.level, "it has PCM" in missing.what) == (Level.WRONG, True)
     unscaled = next(sound.judge_mixer(MixerState("hw:DAC", (Control("Master", 5, 0, 9),)), pin))
-    assert (unscaled.level, unscaled.mend) == (Level.WRONG, "give audio.mixer a value in per cent")
+    assert (unscaled.level, unscaled.mend) == (Level.WRONG, "set audio.mixer to a value in per cent")

@@ -241,8 +241,8 @@ def test_a_probe_that_hangs_is_left_alone() -> None:
 def test_a_probe_that_dies_says_its_last_words() -> None:
     """A library that is missing or a crash is a fault of the device's check."""
     dies = (*SHELL, "echo no such library >&2; exit 3")
-    assert alsa_probe.try_device("default", 0.3, 5, dies).fault == "the question failed: no such library"
-    assert "cannot be asked" in str(alsa_probe.try_device("default", 0.3, 5, ("lull-test-no-such-command",)).fault)
+    assert alsa_probe.try_device("default", 0.3, 5, dies).fault == "the query failed: no such library"
+    assert "cannot be queried" in str(alsa_probe.try_device("default", 0.3, 5, ("lull-test-no-such-command",)).fault)
 
 
 @pytest.mark.slow

@@ -146,7 +146,7 @@ def test_somebody_s_files_are_not_written_over(tmp_path: Path) -> None:
     ):
         path = tmp_path / name
         path.write_bytes(b'{"somebody": "else"}' * 100)
-        with pytest.raises(LullError, match=rf"{name} is there already"):
+        with pytest.raises(LullError, match=rf"{name} already exists"):
             check(path, []) if check is check_out else check(path)  # type: ignore[call-arg]
         assert path.read_bytes().startswith(b'{"somebody"')
 
@@ -163,7 +163,7 @@ def test_what_cannot_be_written_is_said_before_the_night_is_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder that is not there, and one that may not be written into."""
-    with pytest.raises(LullError, match="there is no folder"):
+    with pytest.raises(LullError, match="does not exist"):
         check_picture(tmp_path / "missing" / "a.png")
     monkeypatch.setattr(os, "access", lambda *_: False)
     for check in (check_picture, check_report):

@@ -61,7 +61,7 @@ def barrier(path: Path, account: UserAccount, wanted: int) -> str | None:
 
 
 def _grants(path: Path, account: UserAccount, wanted: int) -> bool:
-    """Whether the mode bits of one place allow it; a place that cannot be looked at is left to the others."""
+    """Whether the mode bits of one place allow it; a place that cannot be checked is left to the others."""
     try:
         facts = path.stat()
     except OSError:
@@ -81,10 +81,10 @@ def read_place(folder: Path, account: UserAccount | None, mounts: Path = MOUNTS)
     try:
         room = os.statvfs(there)
     except OSError as fault:
-        return StateDir(str(folder), fault=fault.strerror or "cannot be looked at")
+        return StateDir(str(folder), fault=fault.strerror or "cannot be checked")
     closed = None if account is None else barrier(there, account, READ | WRITE)
     if there != folder and closed is not None:
-        return StateDir(str(folder), fault="is not there, and the service may not make it")
+        return StateDir(str(folder), fault="does not exist, and the service is not allowed to create it")
     is_read_only = bool(room.f_flag & os.ST_RDONLY)
     return StateDir(str(folder), None, room.f_bavail * room.f_frsize, closed, is_read_only, _in_memory(there, mounts))
 

@@ -59,14 +59,14 @@ def _ask(command: tuple[str, ...], words: list[str], limit_s: float) -> Any:
             [*command, *words], capture_output=True, timeout=limit_s, check=False, env=environment, text=True
         )
     except subprocess.TimeoutExpired:
-        return f"no answer within {limit_s:g} s; a sound server that hangs? restart it"
+        return f"no answer within {limit_s:g} s; if a sound server hangs, restart it"
     except OSError as fault:
-        return f"it cannot be asked: {fault.strerror}"
+        return f"it cannot be queried: {fault.strerror}"
     try:
         return json.loads(done.stdout)
     except ValueError:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return f"the question failed: {last}"
+        return f"the query failed: {last}"
 
 
 def main(words: list[str]) -> int:

@@ -96,7 +96,7 @@ class _Visit:
             return BrokerState(BrokerAnswer.UP, address, availability=self._availability(), problems=self._problems())
         if not has_ended:
             return BrokerState(
-                BrokerAnswer.SILENT, address, f"it takes the connection and says nothing for {limit_s:g} s"
+                BrokerAnswer.SILENT, address, f"it accepts the connection and does not reply within {limit_s:g} s"
             )
         return BrokerState(self._kind(reason), address, reason)
 
