@@ -24,9 +24,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs as a file, without -m
 
 from bench import real_figures as figures
-from bench.real_chain import FADE_IN_S, PEERS, filtered, play
+from bench.real_chain import PEERS, Played, filtered, play
 from bench.real_material import (
     QUICK_CALM,
+    SHORT_PLAYED_S,
     VERSION,
     HazardTrack,
     PhraseTrack,
@@ -34,9 +35,11 @@ from bench.real_material import (
     decode,
     hazard_nights,
     phrase_tracks,
+    short_sessions,
 )
-from bench.real_tables import calm_table, hazard_table, level_table, named_table
+from bench.real_tables import calm_table, hazard_table, level_table, named_table, short_table
 from player.cli.measure_first import measure_first, open_store
+from player.core.settings.session import Order
 
 LULL: Final = "lull"
 Task = tuple[str, Callable[..., Any], tuple[Any, ...]]
@@ -63,6 +66,12 @@ def phrase_alone(track: PhraseTrack, player: str, state: Path | None) -> dict[st
     return {**asdict(row), "spread_db": row.spread_db}
 
 
+def short_files(name: str, paths: list[str], _player: str, state: Path) -> dict[str, Any]:
+    """Short files, again and again; lull alone, for no filter sees a file's end."""
+    played = _play(paths, state, is_examined=True, order=Order.IN_ORDER, longest_s=SHORT_PLAYED_S)
+    return asdict(figures.short_row(name, played))
+
+
 def chapter(tracks: list[HazardTrack], player: str, state: Path | None) -> list[dict[str, Any]]:
     """A few hazardous tracks, one after the other."""
     if state is None:
@@ -77,12 +86,12 @@ def chapter(tracks: list[HazardTrack], player: str, state: Path | None) -> list[
     return [asdict(row) for row in rows]
 
 
-def _play(paths: list[str], state: Path, *, is_examined: bool = False) -> Any:
+def _play(paths: list[str], state: Path, **how: Any) -> Played:
     """With a copy of the measurements, because a store has one owner."""
     with tempfile.TemporaryDirectory(prefix="lull-real-") as made:
         own = Path(made) / "state"
         copytree(state, own)
-        return play(paths, own, fade_in_s=FADE_IN_S, is_examined=is_examined)
+        return play(paths, own, **how)
 
 
 def tasks(args: argparse.Namespace, real: RealSet, kept: Path, state: Path) -> Iterator[Task]:
@@ -97,13 +106,21 @@ def tasks(args: argparse.Namespace, real: RealSet, kept: Path, state: Path) -> I
         nights = [[track for track in tracks if {track.hazard, track.kind} & set(wanted)] for tracks in nights]
         nights = [tracks for tracks in nights if tracks]
         phrases = [track for track in phrases if track.name.split()[0] in wanted]
-    files = [*calm.values(), *(track.path for track in phrases), *(one.path for tracks in nights for one in tracks)]
+    shorts = short_sessions(real, kept) if args.only in {None, "shorts"} and not (args.quick or args.names) else []
+    files = [
+        *calm.values(),
+        *(path for _, paths in shorts for path in paths),
+        *(track.path for track in phrases),
+        *(one.path for tracks in nights for one in tracks),
+    ]
     _measure(files, state)
     players = [LULL, *(PEERS if args.peers else ())]
     for player in players:
         where = state if player == LULL else None
         yield from (("calm", calm_alone, (name, path, player, where)) for name, path in calm.items())
         yield from (("phrases", phrase_alone, (track, player, where)) for track in phrases)
+        if player == LULL:
+            yield from (("shorts", short_files, (name, paths, player, where)) for name, paths in shorts)
         yield from (("hazards", chapter, (tracks, player, where)) for tracks in nights)
 
 
@@ -141,6 +158,8 @@ def tables(found: dict[str, dict[str, list[dict[str, Any]]]], *, is_named: bool)
     if "calm" in own:
         parts.append(calm_table(found, is_named=is_named))
         parts.append(level_table(found))
+    if "shorts" in own:
+        parts.append(short_table(own["shorts"]))
     if "hazards" in own:
         parts.append(hazard_table(found))
         if is_named:
@@ -152,7 +171,7 @@ def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the folder of real recordings")
-    parser.add_argument("--only", choices=("calm", "hazards", "levels"), help="one table alone")
+    parser.add_argument("--only", choices=("calm", "hazards", "levels", "shorts"), help="one table alone")
     parser.add_argument("--names", help="recordings or kinds of hazards, separated by commas")
     parser.add_argument("--quick", action="store_true", help="6 calm recordings, one phrase, 12 hazards")
     parser.add_argument("--peers", action="store_true", help="mpv's filters on the same material")

@@ -34,7 +34,6 @@ from player.session.controller import Controller
 FADE_IN_S: Final = 10.0
 TAIL_S: Final = 2.5
 """The end of a track that nothing follows fades."""
-LONGEST_S: Final = 1800.0
 PEERS: Final = {
     "acompressor,alimiter": "acompressor,alimiter",
     "loudnorm": "loudnorm",
@@ -69,6 +68,7 @@ class Played:
         tracks: in the order in which they began.
         mutes_s: when the output meter or a fault muted.
         broken: clauses that `lull rehearse` would say are broken; only where it was asked.
+        short_s: longest time for which what played was 3 dB short of its level; only where it was asked.
         surprises_s: when a surprise was told.
     """
 
@@ -76,6 +76,7 @@ class Played:
     tracks: list[SourceHeard]
     mutes_s: list[float] = field(default_factory=list)
     broken: tuple[str, ...] = ()
+    short_s: float = 0.0
     surprises_s: list[float] = field(default_factory=list)
 
     def decoded(self, *, is_gained: bool = True) -> Block:
@@ -128,11 +129,18 @@ class _KeepingSink:
         """Nothing is held."""
 
 
-def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S, is_examined: bool = False) -> Played:
-    """The files once each, in order, at volume 100; ``state`` holds their measurements."""
+def play(
+    paths: Sequence[str],
+    state: Path,
+    *,
+    is_examined: bool = False,
+    order: Order = Order.ONCE,
+    longest_s: float = 1800.0,
+) -> Played:
+    """The files, once each where nothing else is said, at volume 100; ``state`` holds their measurements."""
     clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
-    fades = FadeSettings(fade_in_s=fade_in_s)
-    playlist = Playlist("real", tuple(paths), Order.ONCE)
+    fades = FadeSettings(fade_in_s=FADE_IN_S)
+    playlist = Playlist("real", tuple(paths), order)
     settings = Settings(volume=VolumeSettings(default=100, max=100), fades=fades, playlists=(playlist,))
     limits = settings.limits
     bounds = Limits(limits.target_lufs, limits.ceiling_dbtp, 0.0)
@@ -159,11 +167,14 @@ def play(paths: Sequence[str], state: Path, *, fade_in_s: float = FADE_IN_S, is_
     rehearsal.attach(engine)
     rehearsal.tell(Request(Play("real", 100, TIMER_OFF), "bench"))
     try:
-        while not rehearsal.is_idle and clock.now().boot_s < LONGEST_S:
+        while not rehearsal.is_idle and clock.now().boot_s < longest_s:
             rehearsal.step()
     finally:
         engine.finish()
-    played.broken = () if sink.examiner is None else sink.examiner.finish().broken
+    if sink.examiner is not None:
+        found = sink.examiner.finish()
+        played.broken = found.broken
+        played.short_s = next(figure.value or 0.0 for figure in found.figures if figure.clause == "C11")
     played.out = np.concatenate(sink.blocks)
     played.tracks = list(sink.tracks.values())
     return played

@@ -89,6 +89,24 @@ class PhraseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortRow:
+    """Short files, again and again for two minutes.
+
+    Attributes:
+        short_s: longest time for which what played was 3 dB short of its level (C11).
+        usual_lufs: median of M.
+        dip_db: how far M falls below that.
+        pulse_db: how far it rises above.
+    """
+
+    name: str
+    short_s: float
+    usual_lufs: float
+    dip_db: float
+    pulse_db: float
+
+
+@dataclass(frozen=True, slots=True)
 class HazardRow:
     """A hazard in its track, all its times together.
 
@@ -154,6 +172,17 @@ def calm_row(name: str, before: Block, after: Block, told: Played | None = None)
         a_less_k_db=a_less_k_db(after[to_frames(SETTLED_S) : -to_frames(TAIL_S)]),
         broken=() if told is None else told.broken,
     )
+
+
+def short_row(name: str, played: Played) -> ShortRow:
+    """From 30 s after the start: the first 15 s are the clause's, and S looks 3 s back."""
+    powers = hop_powers(played.out)
+    sums = np.concatenate(([0.0], np.cumsum(powers)))
+    first, end = round(30.0 / HOP_S), len(powers) - round(10.0 / HOP_S)
+    ends = np.arange(first, end, _TENTH)
+    levels = 10.0 * np.log10(np.maximum((sums[ends] - sums[ends - _MOMENTARY]) / _MOMENTARY, 1e-14))
+    usual = float(np.median(levels))
+    return ShortRow(name, played.short_s, usual - 0.691, usual - float(levels.min()), float(levels.max()) - usual)
 
 
 def phrase_row(track: PhraseTrack, before: Block, after: Block, start_s: float) -> PhraseRow:

@@ -37,6 +37,10 @@ QUICK_HAZARDS: Final = 12
 QUICK_CALM: Final = ("whisper_book", "clock_moodist", "rain_tent", "fireplace_blanket", "keyboard_esc", "waves_moodist")
 WHISPERS: Final = ("whisper_book", "whisper_reader")
 PHRASES_EACH: Final = 2
+STEADY: Final = "fan"
+SHORT_LENGTHS_S: Final = (2.0, 4.0, 8.0, 15.0, 25.0, 45.0)
+SHORT_FILES: Final = 5
+SHORT_PLAYED_S: Final = 120.0
 PAUSES_S: Final = (0.6, 3.0, 1.0, 2.0, 1.5, 2.5)
 SHORT_S: Final = 45.0
 LONG_S: Final = 62.0
@@ -198,6 +202,21 @@ def phrase_tracks(real: RealSet, kept: Path, *, is_quick: bool) -> list[PhraseTr
                 encode(np.concatenate(pieces), path)
             tracks.append(PhraseTrack(str(path), f"{name} {number + 1}", tuple(at_s), len(phrase) / RATE_HZ))
     return tracks
+
+
+def short_sessions(real: RealSet, kept: Path) -> list[tuple[str, list[str]]]:
+    """Short pieces of one steady recording: each length alone, to be repeated, and five of it as a playlist."""
+    sound, found = decode(real.calm()[STEADY]), []
+    for length in SHORT_LENGTHS_S:
+        paths = []
+        for number in range(SHORT_FILES):
+            path = kept / f"short-{length}s-{number + 1}.flac"
+            first = to_frames(number * 4.0)
+            if not path.exists():
+                encode(sound[first : first + to_frames(length)], path)
+            paths.append(str(path))
+        found += [(f"{length:.0f} s alone", paths[:1]), (f"{length:.0f} s, a playlist", paths)]
+    return found
 
 
 def _phrases(sound: Block) -> list[tuple[int, int]]:

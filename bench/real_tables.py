@@ -115,6 +115,16 @@ def named_table(rows: Rows) -> str:
     return "\n".join(lines)
 
 
+def short_table(rows: Rows) -> str:
+    """C11: each length of file."""
+    lines = [f"{'short files of one sound':26}{'short s':>10}{'median M':>10}{'dip dB':>10}{'pulse dB':>10}"]
+    lines += [
+        f"{row['name']:26}{row['short_s']:10.1f}{row['usual_lufs']:10.1f}{row['dip_db']:10.1f}{row['pulse_db']:10.1f}"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
 def level_table(found: Found) -> str:
     """C12: how far apart the medians of S are, by K and by A."""
     own = found["lull"]["calm"]

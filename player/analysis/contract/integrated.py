@@ -42,7 +42,7 @@ class _Sorted:
 
     def percentile(self, percent: float, least_lufs: float) -> float:
         """Of those of at least this level; -inf where there is none."""
-        first = max(0, int((least_lufs - LOWEST_LUFS) * BINS_PER_DB))
+        first = int((max(least_lufs, LOWEST_LUFS) - LOWEST_LUFS) * BINS_PER_DB)
         below = np.cumsum(self.counts[first:])
         if not len(below) or below[-1] == 0:
             return SILENCE_DB

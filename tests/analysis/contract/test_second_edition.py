@@ -231,3 +231,8 @@ def test_whispers_have_no_rise_that_is_no_habit() -> None:
     found = examined(Night(whispers(95.0)))
     assert figures(found, "C1b")[0].holds
     assert figures(found, "C1d")[0].holds
+
+
+def test_silence_has_no_calm() -> None:
+    """Nothing sounds in it."""
+    assert calm_level(np.zeros(2000)) == -np.inf
