@@ -1,14 +1,19 @@
-"""Holes: digital silence that begins in the middle of sound, as where a decoder had nothing to give. One for each deck.
+"""Holes: digital silence that was cut out of sound, as where a decoder had nothing to give. One for each deck.
 
-Runs on the engine thread. libVLC turns NaN and infinity in float files into zeros before anybody can see them, and
-other faults leave zeros too. Sound that a person ended has faded to almost nothing before it is exactly zero; a hole is
-cut out, so what stood just before it was loud. Its edges are what startles, the far one more than the near one.
+Runs on the engine thread. libVLC turns NaN and infinity in float files into zeros before anybody can see them, and a
+damaged frame of an MP3 becomes 576 or 1152 zeros. Zeros as such are no fault: editors silence pauses, files end in
+silence, and recordings of 8 bits are full of them. A hole is told by four facts together: it is shorter than 0.1 s; the
+millisecond before it and the one behind it are loud; both have many different values, so that they are no few steps of
+a coarse recording; and there are not many like it. So it is known for one when it is over. Until then it is a *cut*:
+its edges are softened, and that is all that becomes of a pause that an editor cut in.
 
-Where it falls short: a recording that was cut off hard by its editor looks the same, and comes back slowly as well.
+Where it falls short: broken samples that libVLC made 0.1 s of zeros or more are taken for a pause.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,56 +21,140 @@ import numpy.typing as npt
 
 from player.audio.dsp.types import Block
 from player.core.limits import FAULT_LEVEL
+from player.core.units import CHANNELS, to_frames
 
 SHORTEST: Final = 16
 """Frames: a low tone in 16 bit passes through a few exact zeros at each crossing."""
-BEFORE: Final = 48
-"""A hole is judged by the loudest sample of the millisecond before it."""
+LONGEST: Final = to_frames(0.1)
+"""A pause that somebody cut in is longer."""
+SIDE: Final = 48
+"""Frames: a run of zeros is judged by the millisecond before it and the one behind it."""
 LOUD: Final = 2e-3
 """-54 dBFS; a cut from less than that is not heard as one."""
+VALUES: Final = 8
+"""Fewer different levels in a millisecond are steps of a coarse recording."""
+HABIT: Final = 4
+HABIT_FRAMES: Final = to_frames(10.0)
+"""So many holes in so many frames are how the recording is."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """What was found in a block.
+
+    Attributes:
+        soft: for each frame whether it lies in a cut, from its 16th frame on; None where none does.
+        holes: last frames of the holes that are over, counted from the start of the block; the earliest is -`SIDE`.
+    """
+
+    soft: Mask | None
+    holes: list[int]
+
+
+@dataclass(slots=True)
+class _Run:
+    """Zeros that go on: where they began, counted from the first frame of all, and whether sound was cut there."""
+
+    start: int
+    is_cut: bool
 
 
 class DropoutFinder:
-    """Says which frames lie in a hole, from its 16th frame on; the same for every block size."""
+    """Says which frames lie in cuts, and where a hole was; the same for every block size."""
 
     def __init__(self) -> None:
-        self._run = 0
-        self._is_hole = False
+        self._at = 0
+        self._run: _Run | None = None
+        self._over: list[int] = []  # the frames behind cuts that are over, and whose other side was not seen yet
+        self._holes: deque[int] = deque([-HABIT_FRAMES] * HABIT, HABIT)
 
-    def find(self, before: Block, block: Block) -> npt.NDArray[np.bool_] | None:
-        """For each frame of the block whether it lies in a hole; None when none does.
+    def find(self, before: Block, block: Block) -> Cuts | None:
+        """The cuts and holes of a block; None when there are none.
 
         Args:
-            before: the frames that came before the block, at least `BEFORE` of them.
+            before: the frames that came before the block, at least `SIDE` of them.
             block: shape (frames, 2).
         """
-        frames = len(block)
-        if frames == 0:
+        if len(block) == 0:
             return None
-        if np.count_nonzero(block[:, 0]) == frames:
-            self._run = 0
-            return None
-        is_zero: npt.NDArray[np.bool_] = (block[:, 0] == 0.0) & (block[:, 1] == 0.0)
-        edges = np.flatnonzero(np.diff(is_zero, prepend=False, append=False))
-        found: npt.NDArray[np.bool_] | None = None
-        for start, end in edges.reshape(-1, 2).tolist():
-            carried = self._run if start == 0 else 0
-            if carried == 0:
-                self._is_hole = self._is_cut(before, block, start)
-            if self._is_hole and carried + end - start >= SHORTEST:
-                found = np.zeros(frames, np.bool_) if found is None else found
-                found[start + max(0, SHORTEST - 1 - carried) : end] = True
-        self._run = 0
-        if is_zero[-1]:
-            start, end = edges[-2:].tolist()
-            self._run = end - start + (carried if start == 0 else 0)
-        return found
+        frames = np.concatenate((before[-SIDE:], block))
+        soft = self._cuts(frames) if self._may_matter(frames) else None
+        self._at += len(block)
+        holes = self._judge(frames) if self._over else []
+        return Cuts(soft, holes) if soft is not None or holes else None
 
-    @staticmethod
-    def _is_cut(before: Block, block: Block, start: int) -> bool:
-        """Whether the frames just before a run of zeros are loud."""
-        near = block[max(0, start - BEFORE) : start]
-        far = before[len(before) - max(0, BEFORE - start) :]
-        levels = np.abs(np.concatenate((far, near))).max(axis=1, initial=0.0)
-        # a broken frame is no sound; what follows it is the sanitiser's business anyway. NaN fails both comparisons.
-        return bool(np.any((levels > LOUD) & (levels <= FAULT_LEVEL)))
+    def _may_matter(self, frames: Block) -> bool:
+        """Whether a cut may begin or go on here; keeps the run of zeros where that is all there is to do."""
+        block = frames[SIDE:]
+        if self._run is None and np.count_nonzero(block[:, 0]) == len(block):
+            return False
+        if self._run is not None and self._run.is_cut:
+            return True
+        if frames.max() > LOUD or frames.min() < -LOUD:
+            return True
+        if not block.any():
+            self._run = self._run or _Run(self._at, is_cut=False)
+        else:
+            self._run = None if block[-1].any() else _Run(self._at + len(block) - 1, is_cut=False)
+        return False
+
+    def _cuts(self, frames: Block) -> Mask | None:
+        """Follow the runs of zeros; which frames lie in cuts."""
+        count = len(frames) - SIDE
+        is_zero = (frames[SIDE:, 0] == 0.0) & (frames[SIDE:, 1] == 0.0)
+        edges = np.flatnonzero(np.diff(is_zero, prepend=False, append=False))
+        starts, ends = edges[::2], edges[1::2]
+        run, self._run = self._run, None
+        soft: Mask | None = None
+        for start, end, is_cut in self._candidates(frames, starts, ends, run):
+            first = run.start - self._at if run is not None and start == 0 else start
+            if is_cut and end - first >= SHORTEST:
+                soft = np.zeros(count, np.bool_) if soft is None else soft
+                soft[max(0, first + SHORTEST - 1) : end] = True
+            if end == count:
+                self._run = _Run(self._at + first, is_cut)
+            elif is_cut and SHORTEST <= end - first <= LONGEST:
+                self._over.append(self._at + end)
+        if run is not None and run.is_cut and not is_zero[0] and SHORTEST <= self._at - run.start <= LONGEST:
+            self._over.insert(0, self._at)
+        return soft
+
+    def _candidates(
+        self, frames: Block, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], run: _Run | None
+    ) -> list[tuple[int, int, bool]]:
+        """The runs that can matter: those that are long enough or are not over, and whether sound was cut there."""
+        is_old = (starts == 0) if run is not None else np.zeros(len(starts), np.bool_)
+        matters = (ends - starts >= SHORTEST) | (ends == len(frames) - SIDE) | is_old
+        starts, ends, is_old = starts[matters], ends[matters], is_old[matters]
+        is_cut = _are_loud(frames[starts[:, np.newaxis] + np.arange(SIDE)])
+        if run is not None:
+            is_cut[is_old] = run.is_cut
+        return list(zip(starts.tolist(), ends.tolist(), is_cut.tolist(), strict=True))
+
+    def _judge(self, frames: Block) -> list[int]:
+        """Of the cuts that are over and have been seen from behind, the holes; the block has been counted already."""
+        first = self._at - len(frames)
+        holes = []
+        for end in [end for end in self._over if self._at - end >= SIDE]:
+            self._over.remove(end)
+            behind = frames[end - first : end - first + SIDE]
+            if bool(_are_loud(behind[np.newaxis])[0]):
+                is_habit = end - self._holes[0] < HABIT_FRAMES
+                self._holes.append(end)
+                if not is_habit:
+                    holes.append(end - 1 - first - SIDE)
+        return holes
+
+
+def _are_loud(sides: Block) -> Mask:
+    """Which of these pieces of sound, shape (n, frames, 2), are loud and no few steps of a coarse recording.
+
+    A broken frame is no sound, and is the sanitiser's business anyway. NaN fails both comparisons.
+    """
+    levels = np.abs(sides.reshape(len(sides), SIDE * CHANNELS))
+    levels = np.where(levels <= FAULT_LEVEL, levels, 0.0)
+    values = np.count_nonzero(np.diff(np.sort(levels, axis=1), axis=1) > 0.0, axis=1) + 1
+    loud: Mask = (levels.max(axis=1, initial=0.0) > LOUD) & (values >= VALUES)
+    return loud

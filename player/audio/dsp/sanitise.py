@@ -1,14 +1,16 @@
 """What a decoder hands over, made fit to be heard: a broken sample becomes a short silence, entered and left softly.
 
 Runs on the engine thread, one for each deck, before its gain. A frame is bad when a sample of it is not finite or lies
-beyond the fault level (legitimate overs stay far below that), or when it lies in a hole that was cut into the sound
-(`player.audio.dsp.dropouts`: libVLC makes zeros of NaN). Each frame's gain is a product of two:
+beyond the fault level (legitimate overs stay far below that), or when it is the last one of a hole in the sound
+(`player.audio.dsp.dropouts`: libVLC makes zeros of NaN). Zeros that were cut out of sound without being a hole are
+content, of which the edges are softened. Each frame's gain is a product of three:
 
-- before the next bad frame, the second half of a raised cosine, which reaches zero in the look-ahead. The look-ahead is
-  why this stage is late by 5 ms;
-- after the last bad frame, zero for 50 ms, then a straight line in dB from -60 dB at 6 dB/s.
+- before the next bad frame or cut, the second half of a raised cosine, which reaches zero in the look-ahead. The
+  look-ahead is why this stage is late by 5 ms;
+- after the last bad frame, zero for 50 ms, then a straight line in dB from -60 dB at 6 dB/s;
+- after the last frame of a cut, the same cosine upward.
 
-Both depend only on the distance to a bad frame, so the cutting into blocks cannot show. Good audio passes bit by bit.
+All depend only on the distance to a bad frame, so the cutting into blocks cannot show. Good audio passes bit by bit.
 
 Where it falls short: garbage within the fault level, at most +12 dBFS, is music to this stage; the limiter bounds it.
 """
@@ -20,7 +22,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from player.audio.dsp.dropouts import DropoutFinder
+from player.audio.dsp.dropouts import Cuts, DropoutFinder
 from player.audio.dsp.gain import DbLine, applied, rise_frames
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL
@@ -55,14 +57,16 @@ class Sanitiser:
         self.faults = 0
         self._late: Block = np.zeros((LOOK_AHEAD_FRAMES, CHANNELS), np.float32)
         self._late_is_bad = np.zeros(LOOK_AHEAD_FRAMES, np.bool_)
+        self._late_is_cut = np.zeros(LOOK_AHEAD_FRAMES, np.bool_)
         self._since_bad = _WELL
+        self._since_cut = LOOK_AHEAD_FRAMES
         self._is_clean = True
-        self._holes = DropoutFinder()
+        self._dropouts = DropoutFinder()
 
     @property
     def is_recovering(self) -> bool:
         """Whether it comes back from a fault, or has one coming: its gain rises, so nothing else may."""
-        return not self._is_clean
+        return self._since_bad < _WELL or bool(self._late_is_bad.any())
 
     @property
     def is_muted(self) -> bool:
@@ -73,27 +77,37 @@ class Sanitiser:
         """The block, shape (frames, 2), delayed; finite and within the fault level whatever comes in."""
         frames = len(block)
         is_good = frames == 0 or bool(block.max() <= FAULT_LEVEL and block.min() >= -FAULT_LEVEL)  # NaN compares False
-        holes = self._holes.find(self._late, block)
-        if is_good and holes is None and self._is_clean:
+        cuts = self._dropouts.find(self._late, block)
+        if is_good and cuts is None and self._is_clean:
             window = np.concatenate((self._late, block))
             self._late = window[frames:]
             return window[:frames]
-        return self._mended(block, holes, is_good=is_good)
+        return self._mended(block, cuts or Cuts(None, []), is_good=is_good)
 
-    def _mended(self, block: Block, holes: npt.NDArray[np.bool_] | None, *, is_good: bool) -> Block:
+    def _mended(self, block: Block, cuts: Cuts, *, is_good: bool) -> Block:
         """The block, delayed, under the gain of its frames; what was bad is zero."""
         frames = len(block)
-        fresh = np.zeros(frames, np.bool_) if is_good else _is_bad(block)
-        bad = np.concatenate((self._late_is_bad, fresh if holes is None else fresh | holes))
+        good = np.zeros(frames, np.bool_)
+        bad = np.concatenate((self._late_is_bad, good if is_good else _is_bad(block)))
+        bad[[LOOK_AHEAD_FRAMES + last for last in cuts.holes]] = True
+        cut = np.concatenate((self._late_is_cut, good if cuts.soft is None else cuts.soft))
         window = np.concatenate((self._late, block))
-        self._late, self._late_is_bad = window[frames:], bad[frames:]
-        if bad.any():
+        self._late, self._late_is_bad, self._late_is_cut = window[frames:], bad[frames:], cut[frames:]
+        gains = self._recovery(bad[:frames]) * self._softened(cut[:frames])
+        if bad.any() or cut.any():
             window[bad] = 0.0
-            gains = self._recovery(bad[:frames]) * _FALL[self._ahead(bad)[:frames]]
-        else:
-            gains = self._recovery(bad[:frames])
-        self._is_clean = self._since_bad >= _WELL and not self._late_is_bad.any()
+            gains = gains * _FALL[self._ahead(bad | cut)[:frames]]
+        self._is_clean = not (self.is_recovering or self._late_is_cut.any() or self._since_cut < LOOK_AHEAD_FRAMES)
         return applied(window[:frames], gains)
+
+    def _softened(self, cut: npt.NDArray[np.bool_]) -> Gains:
+        """For each frame the gain that follows from the last cut."""
+        frame = np.arange(len(cut))
+        last_cut = np.maximum.accumulate(np.where(cut, frame, -1 - self._since_cut))
+        since = np.minimum(frame - last_cut, LOOK_AHEAD_FRAMES)
+        self._since_cut = int(since[-1]) if len(since) else self._since_cut
+        gains: Gains = _FALL[since]
+        return gains
 
     @staticmethod
     def _ahead(bad: npt.NDArray[np.bool_]) -> Distances:
