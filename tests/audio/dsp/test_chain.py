@@ -20,7 +20,7 @@ from tests.engine_rig import let_dc_through
 from tests.recording import fastest_rise
 from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, rng_for, scaled, silence, tone
 
-LATE = 3360
+LATE = 4080
 """The hops wait for their chunk 2400 frames, declick is 480 late, the guard 240, the limiter 240."""
 CEILING = 10 ** (-1 / 20)
 
@@ -44,11 +44,11 @@ def test_it_starts_at_silence() -> None:
 
 @pytest.mark.parametrize("name", CALM)
 def test_quiet_sound_at_full_level_passes_bit_by_bit(name: str) -> None:
-    """At 0 dB, with nothing that stands out and but for the high-pass, the chain only delays, by 3360 frames."""
+    """At 0 dB, with nothing that stands out and but for the high-pass, the chain only delays, by 4080 frames."""
     chain, sound = let_dc_through(opened()), scaled(CALM[name](), -40.0)
     sound[:4800] *= np.linspace(0, 1, 4800, dtype=np.float32)[:, np.newaxis]  # a tone that begins at once clicks
     assert chain.latency_frames == LATE
-    out = run(chain.process, in_blocks(np.concatenate((sound, silence(0.07))), 4800))
+    out = run(chain.process, in_blocks(np.concatenate((sound, silence(0.085))), 4800))
     assert out[LATE:].tobytes() == sound.tobytes()
     assert chain.faults == 0
 
@@ -56,7 +56,7 @@ def test_quiet_sound_at_full_level_passes_bit_by_bit(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("hz", "volume_db", "fade_in_s", "lead_frames"),
-    [(640.0, -20.2, 10.0, 621), (900.0, -35.4, 10.5, 6443), (900.0, -20.2, 10.5, 3718), (440.0, 0.0, 12.0, 352)],
+    [(640.0, -20.2, 10.0, 621), (900.0, -35.4, 10.5, 6443), (900.0, -20.2, 10.5, 3718), (440.0, 0.0, 10.0, 352)],
 )
 def test_what_the_guard_lets_go_in_a_rise_does_not_add_to_it(
     hz: float, volume_db: float, fade_in_s: float, lead_frames: int
