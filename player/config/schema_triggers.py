@@ -29,12 +29,12 @@ from player.core.errors import Refused, did_you_mean
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Entry, VolumeSettings
 from player.core.validation import check_name
-from player.mqtt.payload_values import Value
+from player.core.values import Value
+from player.core.verbs import VERBS, to_command
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.content import Step, read_path
 from player.mqtt.triggers.filters import check_filter, overlaps
 from player.mqtt.triggers.rules import AnyValue, Beyond, Condition, DayPart, Glob, OneOf, Trigger
-from player.mqtt.verbs import VERBS, to_command
 
 MAX_TRIGGERS: Final = 64
 _CONDITIONS: Final = ("equals", "one_of", "glob", "above", "below")

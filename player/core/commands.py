@@ -8,17 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import time
-from typing import Final, TypeAlias
+from enum import Enum, auto
+from typing import Any, ClassVar, Final, TypeAlias, get_args
 
-from player.core.settings.session import MAX_FADE_OUT_S, MAX_TIMER_S, TimerSetting
+from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, TIMER_SHIFT, VOLUME
+from player.core.settings.session import TimerSetting
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_length, check_range
+
+EXTEND_S: Final = 15 * 60.0
+"""What ``extend`` without a value adds."""
+
+
+class Obeyed(Enum):
+    """When a command is obeyed; `player.core.states.OBEYED` says it by state."""
+
+    ALWAYS = auto()
+    UNLESS_STOPPING = auto()
+    WHILE_RUNNING = auto()
+    """A session is there, and no stop is fading it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
     """Start, or change what plays; None takes the default (and on a running session: leaves it as it is)."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     playlist: str | None = None
     volume: int | None = None
     timer: TimerSetting | None = None
@@ -27,17 +42,18 @@ class Play:
 
     def __post_init__(self) -> None:
         if self.volume is not None:
-            check_range("volume", self.volume, 0, VOLUME_MAX)
+            VOLUME.check("volume", self.volume)
         if self.fade_in_s is not None:
-            check_length("fade_in", self.fade_in_s, 0, 3600)
+            FADE_IN.check("fade_in", self.fade_in_s)
         if self.fade_out_s is not None:
-            check_length("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
+            FADE_OUT.check("fade_out", self.fade_out_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """End the session by a short fade; ``now`` by the shortest one that is no cut."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     now: bool = False
 
 
@@ -45,37 +61,47 @@ class Stop:
 class Pause:
     """Fall silent and keep the place."""
 
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+
 
 @dataclass(frozen=True, slots=True)
 class Resume:
     """Come back from a pause."""
+
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
 
 
 @dataclass(frozen=True, slots=True)
 class Toggle:
     """One button: play when idle, pause when playing, resume when paused; a stop that fades it does not take back."""
 
+    OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
+
 
 @dataclass(frozen=True, slots=True)
 class Next:
     """Go to another track."""
+
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
 
 
 @dataclass(frozen=True, slots=True)
 class Seek:
     """Move within the track: to a position, or by a distance when ``is_relative``; seconds."""
 
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     position_s: float
     is_relative: bool = False
 
     def __post_init__(self) -> None:
-        check_length("position", self.position_s, -86400 if self.is_relative else 0, 86400)
+        check_length("position", self.position_s, -MAX_PLACE_S if self.is_relative else 0, MAX_PLACE_S)
 
 
 @dataclass(frozen=True, slots=True)
 class SetVolume:
     """Set the volume 0-100, or move it by so many points when ``is_relative``."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     volume: int
     is_relative: bool = False
 
@@ -87,6 +113,7 @@ class SetVolume:
 class SetTimer:
     """Set the sleep timer from now, to the end of the track, or switch it off."""
 
+    OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
     timer: TimerSetting
 
 
@@ -94,26 +121,29 @@ class SetTimer:
 class ExtendTimer:
     """Move the sleep timer's end by so many seconds, earlier when negative."""
 
-    by_s: float
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    by_s: float = EXTEND_S
 
     def __post_init__(self) -> None:
-        check_length("by", self.by_s, -MAX_TIMER_S, MAX_TIMER_S)
+        TIMER_SHIFT.check("by", self.by_s)
 
 
 @dataclass(frozen=True, slots=True)
 class SetFade:
     """Set the length of the fade-out, of this session or, when idle, of the next one that is started by hand."""
 
+    OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
     fade_out_s: float
 
     def __post_init__(self) -> None:
-        check_length("fade", self.fade_out_s, 0, MAX_FADE_OUT_S)
+        FADE_OUT.check("fade", self.fade_out_s)
 
 
 @dataclass(frozen=True, slots=True)
 class NeverAgain:
-    """Ban a track for ever, and leave it softly: the one that plays, or one by its title or uri."""
+    """Ban a track for good, and leave it softly: the one that plays, or one by its title or uri."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     track: str | None = None
 
 
@@ -121,6 +151,7 @@ class NeverAgain:
 class AllowAgain:
     """Take a ban back: the latest one, or that of a track by its title or uri."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     track: str | None = None
 
 
@@ -128,6 +159,7 @@ class AllowAgain:
 class SkipTonight:
     """Leave the schedule's starts of this night out, or not after all; None flips it."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     is_skipped: bool | None = True
 
 
@@ -135,6 +167,7 @@ class SkipTonight:
 class SetStartTime:
     """Move an entry of the schedule to another local time, kept until the config names another; None takes it back."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     entry: str
     at: time | None
 
@@ -143,6 +176,7 @@ class SetStartTime:
 class Tonight:
     """Start once, at the next time that the clocks show ``at``; what is None takes the default."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     at: time
     playlist: str | None = None
     volume: int | None = None
@@ -150,18 +184,21 @@ class Tonight:
 
     def __post_init__(self) -> None:
         if self.volume is not None:
-            check_range("volume", self.volume, 0, VOLUME_MAX)
+            VOLUME.check("volume", self.volume)
 
 
 @dataclass(frozen=True, slots=True)
 class NotTonight:
     """Take the start of `Tonight` back."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
+
 
 @dataclass(frozen=True, slots=True)
 class SetPlaylist:
     """Choose the playlist: blends into it when playing, otherwise it is what play starts."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     playlist: str
 
 
@@ -169,6 +206,7 @@ class SetPlaylist:
 class SetSchedule:
     """Switch the schedule, or one entry of it, on or off; None flips it."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
     is_enabled: bool | None
     entry: str | None = None
 
@@ -177,6 +215,8 @@ class SetSchedule:
 class GetStatus:
     """Ask for the snapshot as a reply; changes nothing."""
 
+    OBEYED: ClassVar = Obeyed.ALWAYS
+
 
 Command: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | SetPlaylist
@@ -184,13 +224,7 @@ Command: TypeAlias = (
     | Tonight | NotTonight | GetStatus
 )  # fmt: skip
 
-VERBS: Final[dict[type, str]] = {
-    Play: "play", Stop: "stop", Pause: "pause", Resume: "resume", Toggle: "toggle", Next: "next", Seek: "seek",
-    SetVolume: "volume", SetTimer: "timer", ExtendTimer: "extend", SetFade: "fade", SetPlaylist: "playlist",
-    SetSchedule: "schedule", SetStartTime: "schedule", NeverAgain: "never_again", AllowAgain: "never_again",
-    SkipTonight: "skip_tonight", Tonight: "tonight", NotTonight: "tonight", GetStatus: "status",
-}  # fmt: skip
-"""The word that people write for each command."""
+COMMANDS: Final[tuple[type[Any], ...]] = get_args(Command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,5 +253,5 @@ class Request:
 
     @property
     def verb(self) -> str:
-        """The verb, for people."""
-        return self.typed or VERBS[type(self.command)]
+        """The verb, for people; the name of the command where nobody wrote one."""
+        return self.typed or type(self.command).__name__.lower()

@@ -10,28 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from player.core.commands import (
-    AllowAgain,
-    ExtendTimer,
-    GetStatus,
-    NeverAgain,
-    Next,
-    NotTonight,
-    Pause,
-    Play,
-    Resume,
-    Seek,
-    SetFade,
-    SetPlaylist,
-    SetSchedule,
-    SetStartTime,
-    SetTimer,
-    SetVolume,
-    SkipTonight,
-    Stop,
-    Toggle,
-    Tonight,
-)
+from player.core.commands import COMMANDS, Obeyed
 
 
 class State(StrEnum):
@@ -85,17 +64,14 @@ MOVES: Final[dict[State, dict[Move, State]]] = {
     State.STOPPING: {Move.START: State.PLAYING, Move.STOP: State.STOPPING, Move.END: State.IDLE},
 }
 
-_ALWAYS: Final = frozenset({
-    Play, Stop, SetVolume, SetPlaylist, SetSchedule, SetStartTime, Tonight, NotTonight, SkipTonight,
-    NeverAgain, AllowAgain, GetStatus,
-})  # fmt: skip
-_RUNNING: Final = frozenset({Next, Seek, SetTimer, SetFade, ExtendTimer})
+_RUNNING: Final = frozenset({State.PLAYING, State.PAUSED, State.FADING_OUT})
+_STATES: Final = {
+    Obeyed.ALWAYS: frozenset(State),
+    Obeyed.UNLESS_STOPPING: _RUNNING | {State.IDLE},
+    Obeyed.WHILE_RUNNING: _RUNNING,
+}
 OBEYED: Final[dict[State, frozenset[type]]] = {
-    State.IDLE: _ALWAYS | {Toggle, SetTimer, SetFade},
-    State.PLAYING: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
-    State.PAUSED: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
-    State.FADING_OUT: _ALWAYS | _RUNNING | {Toggle, Pause, Resume},
-    State.STOPPING: _ALWAYS,
+    state: frozenset(command for command in COMMANDS if state in _STATES[command.OBEYED]) for state in State
 }
 """Which commands are obeyed in which state; asking for what is already so is obeyed too.
 

@@ -77,7 +77,7 @@ class Gateway:
         self.close()
         if mqtt is None:
             return
-        names = topics.Topics(mqtt.prefix, device, mqtt.groups)
+        names = topics.Topics(mqtt.prefix, device, mqtt.groups, mqtt.discovery.prefix)
         rng = random.Random()  # noqa: S311 - a delay, no secret
         homes = Announcer(Speaker(mqtt.discovery, self._identity, names), rng)
         if old is not None and _place(mqtt) == _place(old.settings):

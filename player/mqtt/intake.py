@@ -74,16 +74,16 @@ class Intake:
         try:
             request = parse(self.topics, message)
         except Refused as refusal:
-            return _refused(reply_to(message), str(refusal), "mqtt", is_news=True)
+            return _refused(reply_to(self.topics, message), str(refusal), "mqtt", is_news=True)
         return IntakeResult() if request is None else self._unless_repeated(request, now_s)
 
     def _refuse(self, refusal: Refusal) -> IntakeResult:
         asked = refusal.message
         if isinstance(asked, Request):
             return _refused(asked.reply_to, refusal.reason, asked.origin, is_news=refusal.is_news)
-        if asked.retained:
+        if asked.retained or self.topics is None:
             return IntakeResult()  # nobody's wish of this moment, and so nobody's disappointment
-        return _refused(reply_to(asked), refusal.reason, "mqtt", is_news=refusal.is_news)
+        return _refused(reply_to(self.topics, asked), refusal.reason, "mqtt", is_news=refusal.is_news)
 
     def note(self, answer: Answer) -> None:
         """Remember an answer, for when its command comes again."""

@@ -11,15 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from player.core.commands import ReplyTo, Request
+from player.core.commands import ReplyTo, Request, Stop
 from player.core.errors import Refused
-from player.mqtt.payload_values import Value, quoted, read, text
-from player.mqtt.verbs import to_command
+from player.core.values import Value, quoted, text
+from player.core.verbs import to_command
+from player.mqtt.payload_values import read
 
 ONLINE: Final = b"online"
 OFFLINE: Final = b"offline"
 ALL: Final = "all"
+STOP: Final = "stop"
 _COMMON_KEYS: Final = ("id", "origin")
+_SHOWN_TOPIC: Final = 100
+_NO_ANSWERS: Final = frozenset({"cmd", "cmnd", "command", "set", "state", "availability", "config"})
+"""Levels of topics on which others take commands or publish what they are; an answer there would be taken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,12 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The names of one speaker's topics."""
+    """The names of one speaker's topics; ``discovery`` is where devices are announced."""
 
     prefix: str
     device: str
     groups: tuple[str, ...] = ()
+    discovery: str = "homeassistant"
 
     @property
     def root(self) -> str:
@@ -124,6 +130,20 @@ class Topics:
                 return topic[len(root) + 1 :]
         return None
 
+    def can_answer_on(self, topic: str) -> bool:
+        """Whether an answer may be published there.
+
+        A name without wildcards on which nobody takes commands, publishes a state, or announces devices: not even
+        other speakers, so that they cannot be made to command each other. Below the prefix only ``reply`` is left.
+        """
+        levels = topic.split("/")
+        is_name = 0 < len(topic.encode("utf-8", "replace")) <= 1024 and topic.isprintable() and topic[0] != "$"
+        if not is_name or set("+#") & set(topic) or _NO_ANSWERS & set(levels):
+            return False
+        if topic.startswith(tuple(f"{root}/" for root in (self.discovery, "homeassistant"))):
+            return False
+        return not topic.startswith(f"{self.prefix}/") or "reply" in levels
+
 
 def may_stop(incoming: Incoming) -> bool:
     """Whether a message on a command topic is worth reading at once, because it could be a stop. Quick."""
@@ -133,29 +153,42 @@ def may_stop(incoming: Incoming) -> bool:
 def parse(topics: Topics, incoming: Incoming) -> Request | None:
     """The request in a message; None when it is not on a command topic of ours, or retained.
 
+    A stop is a stop even where its payload, its origin or its response topic cannot be used.
+
     Raises:
-        Refused: it is on a command topic, but is not a command; the reason names the offender and the choices.
+        Refused: it is on a command topic, but is not a command; the reason names verb, topic and choices.
     """
     verb = topics.verb_of(incoming.topic)
     if verb is None or incoming.retained:
         return None
-    value = read(incoming.payload)
-    common: dict[str, Any] = dict(incoming.marks)
+    try:
+        value = read(incoming.payload)
+        fields = value if isinstance(value, Mapping) else {}
+        if not verb:
+            verb, value = _verb_in(value)
+        return _request(topics, verb, value, {**dict(incoming.marks), **fields}, incoming)
+    except Refused as refusal:
+        if verb == STOP:
+            return Request(Stop(), "mqtt", reply_to(topics, incoming), STOP)
+        raise Refused(f"{refusal} (sent to {_shown(incoming.topic)})") from None
+
+
+def _request(topics: Topics, verb: str, value: Value, common: Mapping[str, Any], incoming: Incoming) -> Request:
     if isinstance(value, Mapping):
-        common |= {key: value[key] for key in _COMMON_KEYS if key in value}
         value = {key: found for key, found in value.items() if key not in _COMMON_KEYS}
-    if not verb:
-        verb, value = _verb_in(value)
     sender_id = _sender_id(common)
-    if incoming.response_topic is not None and not _can_answer_on(incoming.response_topic):
-        raise Refused(f"the response topic {quoted(incoming.response_topic)} cannot be used: wildcards and cmd topics")
+    if incoming.response_topic is not None and not topics.can_answer_on(incoming.response_topic):
+        raise Refused(
+            f"{verb}: response topic {quoted(incoming.response_topic)} cannot be used; allowed are topics of your own: "
+            "no wildcards, no command, state or discovery topics"
+        )
     origin = text("origin", common["origin"]) if "origin" in common else "mqtt"
     if ":" in origin:
-        raise Refused(f"origin {quoted(origin)} has a colon; those are for what the speaker does by itself")
-    return Request(to_command(verb, value), origin, _reply_to(sender_id, incoming), verb)
+        raise Refused(f"{verb}: origin {quoted(origin)} has a colon, which only the speaker's own origins have")
+    return Request(to_command(verb, value), origin, _reply_to(topics, sender_id, incoming), verb)
 
 
-def reply_to(incoming: Incoming) -> ReplyTo | None:
+def reply_to(topics: Topics, incoming: Incoming) -> ReplyTo | None:
     """Where the refusal of a message goes, as far as it can be made out; None when nobody waits for it."""
     sender_id = None
     try:
@@ -165,7 +198,12 @@ def reply_to(incoming: Incoming) -> ReplyTo | None:
             sender_id = _sender_id(value) or sender_id
     except Refused:
         pass  # what cannot be read has no id; the response topic may still be good
-    return _reply_to(sender_id, incoming)
+    return _reply_to(topics, sender_id, incoming)
+
+
+def _shown(topic: str) -> str:
+    """A topic in a reason: bounded, without control characters."""
+    return "".join(character if character.isprintable() else "?" for character in topic[:_SHOWN_TOPIC])
 
 
 def _verb_in(value: Value) -> tuple[str, Value]:
@@ -186,19 +224,10 @@ def _sender_id(fields: Mapping[str, Any]) -> str | None:
     return text("id", str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
-def _reply_to(sender_id: str | None, incoming: Incoming) -> ReplyTo | None:
+def _reply_to(topics: Topics, sender_id: str | None, incoming: Incoming) -> ReplyTo | None:
     topic = incoming.response_topic
-    if topic is not None and not _can_answer_on(topic):
+    if topic is not None and not topics.can_answer_on(topic):
         topic = None
     if sender_id is None and topic is None:
         return None
     return ReplyTo(sender_id, topic, None if topic is None else incoming.correlation)
-
-
-def _can_answer_on(topic: str) -> bool:
-    """Whether an answer may be published there: a name without wildcards, and no command topic, which would be a loop.
-
-    Any level called ``cmd`` counts, so that speakers cannot be made to command each other either.
-    """
-    is_name = 0 < len(topic.encode("utf-8", "replace")) <= 1024 and topic.isprintable() and not topic.startswith("$")
-    return is_name and not set("+#") & set(topic) and "cmd" not in topic.split("/")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from player.app import inbox
 from player.app.parts import Terminate
 from player.core.commands import GetStatus, ReplyTo, Request
+from player.core.verbs import VERBS
 from player.mqtt import intake as desk
 from player.mqtt.topics import Incoming
-from player.mqtt.verbs import VERBS
 from tests import effort
 from tests.daemon_rig import PATIENCE_S, House
 
@@ -50,7 +50,7 @@ values = st.recursive(
     max_leaves=8,
 )
 commands = st.dictionaries(st.sampled_from(KEYS), values, max_size=4).flatmap(
-    lambda fields: st.sampled_from(VERBS).map(lambda verb: {**fields, "command": verb})
+    lambda fields: st.sampled_from(list(VERBS)).map(lambda verb: {**fields, "command": verb})
 )
 payloads = st.one_of(
     st.binary(max_size=60),
@@ -58,7 +58,7 @@ payloads = st.one_of(
     st.one_of(values, commands).map(lambda value: json.dumps(value).encode()),
     st.sampled_from([b"[" * 4000, b'{"a":' * 800, b"9" * 4096, b"x" * 4097, b'{"id": "\\ud800"}', b'{"id":1,"id":2}']),
 )
-topics = st.tuples(st.sampled_from(ROOTS), st.one_of(st.just(""), st.sampled_from(VERBS), texts)).map(
+topics = st.tuples(st.sampled_from(ROOTS), st.one_of(st.just(""), st.sampled_from(list(VERBS)), texts)).map(
     lambda parts: f"{parts[0]}/{parts[1]}" if parts[1] else parts[0]
 )
 messages = st.builds(

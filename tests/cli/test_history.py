@@ -81,7 +81,7 @@ def test_bans_are_listed_without_what_a_terminal_would_obey(config: Path, capsys
 def test_taking_a_ban_back_asks_the_running_speaker(monkeypatch: pytest.MonkeyPatch) -> None:
     """The very command that `never_again --undo` sends."""
     asked = []
-    monkeypatch.setattr(client, "run", lambda args: asked.append((args.verb.name, args.verb.fields(args))) or 0)
+    monkeypatch.setattr(client, "send", lambda _args, verb, fields: asked.append((verb.name, fields)) or 0)
     assert main(["bans", "--undo", "Airhorn", "--host", "broker"]) == 0
     assert asked == [("never_again", {"track": "Airhorn", "undo": True})]
 

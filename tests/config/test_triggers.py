@@ -12,8 +12,8 @@ from player.config import differences, parse
 from player.core.commands import ExtendTimer, Play, SetVolume, Stop
 from player.core.errors import ConfigError
 from player.core.settings.session import TimerSetting
+from player.core.verbs import VERBS
 from player.mqtt.triggers.rules import AnyValue, Beyond, DayPart, Glob, OneOf, Trigger
-from player.mqtt.verbs import VERBS
 from tests import effort
 from tests.mqtt.triggers.rule_texts import HEAD, rule, settings_of
 from tests.paths import ROOT

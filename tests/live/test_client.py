@@ -68,7 +68,7 @@ class Speaker:
         try:
             request = topics.parse(self.topics, incoming)
         except Refused as refusal:
-            self._reply(Answer(topics.reply_to(incoming), is_done=False, text=str(refusal), data={}))
+            self._reply(Answer(topics.reply_to(self.topics, incoming), is_done=False, text=str(refusal), data={}))
             return
         for event in self.session.handle(request, NOW).events:
             if isinstance(event, News):

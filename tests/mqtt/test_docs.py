@@ -7,9 +7,9 @@ import shlex
 
 import pytest
 
+from player.core.verbs import VERBS
 from player.mqtt import payloads
 from player.mqtt.topics import Incoming, Topics, parse
-from player.mqtt.verbs import VERBS
 from tests.mqtt.snapshots import PLAYING
 from tests.paths import ROOT
 

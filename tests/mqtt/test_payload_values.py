@@ -6,14 +6,15 @@ import time
 
 import pytest
 
+from player.core import values
 from player.core.errors import Refused
 from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
-from player.mqtt import payload_values as values
+from player.mqtt.payload_values import as_object, read
 
 
 def refusal(payload: bytes) -> str:
     with pytest.raises(Refused) as caught:
-        values.read(payload)
+        read(payload)
     return str(caught.value)
 
 
@@ -34,7 +35,7 @@ def refusal(payload: bytes) -> str:
 )
 def test_a_payload_is_nothing_a_text_or_an_object(payload: bytes, said: object) -> None:
     """Empty is nothing, a JSON object is itself, anything else is its text without outer spaces."""
-    assert values.read(payload) == said
+    assert read(payload) == said
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_payload_is_nothing_a_text_or_an_object(payload: bytes, said: object) 
         (b'{"volume": -Infinity}', "'-Infinity' is not a usable number"),
         (b'{"volume": 1e999}', "'1e999' is not a usable number"),
         (b'{"volume": ' + b"9" * 4000 + b"}", "is not a usable number"),
-        (b'{"volume": 1, "volume": 2}', "'volume' comes twice"),
+        (b'{"volume": 1, "volume": 2}', "'volume' appears twice"),
         (b'{"a":' * 5 + b"1" + b"}" * 5, "nested more than 4 deep"),
         (b"[" * 4096, "nested more than 4 deep"),
         (b'{"a":' * 800, "nested more than 4 deep"),
@@ -65,12 +66,12 @@ def test_what_cannot_be_meant_is_refused(payload: bytes, reason: str) -> None:
 
 def test_a_payload_of_exactly_4096_bytes_is_read() -> None:
     """The limit itself is allowed."""
-    assert values.read(b"x" * 4096) == "x" * 4096
+    assert read(b"x" * 4096) == "x" * 4096
 
 
 def test_brackets_inside_of_strings_are_no_depth() -> None:
     """A string may hold as many brackets as it likes, quotes of its own included."""
-    assert values.read(b'{"id": "[[[[[{{{{{\\"[[[["}') == {"id": '[[[[[{{{{{"[[[['}
+    assert read(b'{"id": "[[[[[{{{{{\\"[[[["}') == {"id": '[[[[[{{{{{"[[[['}
 
 
 def test_the_worst_4_kib_are_refused_soon() -> None:
@@ -172,11 +173,11 @@ def test_a_timer_ends_with_the_track(written: str) -> None:
         ("0m", "to switch the sleep timer off write off"),
         ("25h", "allowed is 1s to 24h"),
         (-5, "allowed is 1s to 24h"),
-        (True, "is no timer"),
-        (None, "is no timer"),
-        ("9" * 30 + ":00", "is no timer"),
-        ("9" * 400 + "m", "is no timer"),
-        ("9" * 400 + "h30", "is no timer"),
+        (True, "is not a timer"),
+        (None, "is not a timer"),
+        ("9" * 30 + ":00", "is not a timer"),
+        ("9" * 400 + "m", "is not a timer"),
+        ("9" * 400 + "h30", "is not a timer"),
         ({}, "exactly one of"),
         ({"minutes": 5, "seconds": 5}, "exactly one of"),
         ({"hours": 1}, "unknown key 'hours'"),
@@ -214,10 +215,10 @@ def test_an_unknown_key_is_named_with_the_nearest_one_and_all_choices() -> None:
     """A slip of the finger can be seen from the reason alone."""
     with pytest.raises(Refused) as caught:
         values.check_keys("play", {"volum": 3}, ("volume", "timer"))
-    assert str(caught.value) == "play: unknown key 'volum' (did you mean 'volume'?); allowed: timer, volume"
+    assert str(caught.value) == "play: unknown key 'volum' (did you mean 'volume'?); valid keys: timer, volume"
 
 
 @pytest.mark.parametrize("payload", [b"", b"x", b"[1]", b"\xff", b"{", b"[" * 100_000])
 def test_what_is_no_object_reads_as_an_empty_one(payload: bytes) -> None:
     """Whatever a stranger publishes on a speaker's topic, the command line goes on."""
-    assert values.as_object(payload) == {}
+    assert as_object(payload) == {}

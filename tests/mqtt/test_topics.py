@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume
+from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop
 from player.core.errors import Refused
+from player.core.verbs import VERBS
 from player.mqtt.topics import Incoming, Topics, parse, reply_to
-from player.mqtt.verbs import VERBS
 from tests import effort
 
 TOPICS = Topics("lull", "bedroom", ("upstairs",))
@@ -132,22 +132,65 @@ def test_a_response_topic_asks_for_an_answer() -> None:
         "a\x00b",
         "x" * 1025,
         chr(55296),
+        "lull/bedroom/state",
+        "lull/bedroom/availability",
+        "lull/bedroom/event",
+        "lull/kitchen/media/volume/set",
+        "lull/new",
+        "homeassistant/device/lull_1/config",
+        "homeassistant/status",
+        "zigbee2mqtt/lamp/set",
+        "cmnd/plug/POWER",
+        "other/speaker/availability",
     ],
 )
 def test_an_answer_cannot_become_a_command(topic: str) -> None:
-    """A response topic with wildcards or on a command topic is refused, and the refusal does not go there either."""
+    """A response topic on which others take commands or publish states is refused, and gets no refusal either."""
     assert "response topic" in refusal("lull/bedroom/cmd/play", response_topic=topic)
-    assert reply_to(Incoming("lull/bedroom/cmd/play", b"", response_topic=topic, correlation=b"1")) is None
+    assert reply_to(TOPICS, Incoming("lull/bedroom/cmd/play", b"", response_topic=topic, correlation=b"1")) is None
     with_id = Incoming("lull/bedroom/cmd/play", b'{"id": "7"}', response_topic=topic, correlation=b"1")
-    assert reply_to(with_id) == ReplyTo("7")
+    assert reply_to(TOPICS, with_id) == ReplyTo("7")
+
+
+@pytest.mark.parametrize("topic", ["my/answers", "lull/bedroom/reply", "lull/bedroom/reply/7", "homeassistants/x"])
+def test_an_answer_may_go_to_a_topic_of_ones_own(topic: str) -> None:
+    """Outside of the speakers' own topics, or below a ``reply``."""
+    assert reply_to(TOPICS, Incoming("lull/bedroom/cmd/play", b"", response_topic=topic)) == ReplyTo(None, topic)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "response_topic"),
+    [
+        ("lull/bedroom/cmd/stop", b"later", None),
+        ("lull/all/cmd/stop", b"{", None),
+        ("lull/bedroom/cmd/stop", b"\xff\xfe", None),
+        ("lull/bedroom/cmd/stop", b"x" * 5000, None),
+        ("lull/bedroom/cmd/stop", b'{"later": 1}', None),
+        ("lull/bedroom/cmd/stop", b'{"origin": "a:b"}', None),
+        ("lull/bedroom/cmd/stop", b"OFF", "lull/bedroom/state"),
+        ("lull/bedroom/cmd", b'{"command": "stop", "now": "perhaps"}', None),
+    ],
+)
+def test_a_stop_stops_whatever_comes_with_it(topic: str, payload: bytes, response_topic: str | None) -> None:
+    """What cannot be read beside it is left out; it is never refused."""
+    request = parse(TOPICS, Incoming(topic, payload, response_topic=response_topic))
+    assert request is not None
+    assert request.command == Stop()
+
+
+def test_a_refusal_names_verb_and_topic() -> None:
+    """Who reads the journal finds the automation that sent it."""
+    assert refusal("lull/all/cmd/timer", b"6:30") == (
+        "timer '6:30' is ambiguous; write 6h30m or 6m30s (sent to lull/all/cmd/timer)"
+    )
 
 
 def test_a_refusal_goes_to_the_id_of_a_readable_message() -> None:
     """Even when the command in it is nonsense."""
-    assert reply_to(Incoming("lull/bedroom/cmd/paly", b'{"id": "7"}')) == ReplyTo("7")
-    assert reply_to(Incoming("lull/bedroom/cmd/paly", b"{", response_topic="a/b")) == ReplyTo(None, "a/b")
-    assert reply_to(Incoming("lull/bedroom/cmd/paly", b"{")) is None
-    assert reply_to(Incoming("lull/bedroom/cmd/paly", b'{"id": []}')) is None
+    assert reply_to(TOPICS, Incoming("lull/bedroom/cmd/paly", b'{"id": "7"}')) == ReplyTo("7")
+    assert reply_to(TOPICS, Incoming("lull/bedroom/cmd/paly", b"{", response_topic="a/b")) == ReplyTo(None, "a/b")
+    assert reply_to(TOPICS, Incoming("lull/bedroom/cmd/paly", b"{")) is None
+    assert reply_to(TOPICS, Incoming("lull/bedroom/cmd/paly", b'{"id": []}')) is None
 
 
 def test_the_origin_can_be_named_but_not_faked() -> None:
@@ -210,7 +253,7 @@ def test_whatever_comes_in_is_a_request_refused_or_not_ours(
 ) -> None:
     """Any topic and payload gives one of three results, and never another exception."""
     incoming = Incoming(topic, payload, response_topic=response_topic, correlation=correlation)
-    answer_to = reply_to(incoming)
+    answer_to = reply_to(TOPICS, incoming)
     assert answer_to is None or answer_to.id is not None or answer_to.topic is not None
     try:
         found = parse(TOPICS, incoming)

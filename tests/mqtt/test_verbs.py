@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import time
 
 import pytest
 
 from player.core.commands import (
+    COMMANDS,
     AllowAgain,
     Command,
     ExtendTimer,
@@ -31,8 +34,12 @@ from player.core.commands import (
 )
 from player.core.errors import Refused
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.core.verb import Verb
+from player.core.verbs import VERBS, to_command
+from player.mqtt import reference
 from player.mqtt.payload_values import read
-from player.mqtt.verbs import VERBS, to_command
+from tests import schema_check
+from tests.paths import ROOT
 
 FORMS: list[tuple[str, bytes, Command]] = [
     ("play", b"", Play()),
@@ -113,7 +120,20 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("schedule", b'{"enabled": false}', SetSchedule(is_enabled=False)),
     ("schedule", b'{"entry": "weekend", "enabled": "toggle"}', SetSchedule(None, "weekend")),
     ("status", b"", GetStatus()),
-]
+    *((verb, sent, command) for verb, command in (("stop", Stop()), ("pause", Pause()))
+      for sent in (b"PRESS", b"ON", b"OFF", b"true", b"0", b"2026-11-27T01:00:00+00:00", b"anything")),
+    *((verb, sent, command) for verb, command in (("resume", Resume()), ("toggle", Toggle()), ("next", Next()))
+      for sent in (b"PRESS", b"ON", b"true", b"2026-11-27T01:00:00+00:00", b"anything")),
+    ("play", b"ON", Play()),
+    ("play", b"press", Play()),
+    ("extend", b"PRESS", ExtendTimer(900)),
+    ("never_again", b"PRESS", NeverAgain()),
+    ("skip_tonight", b"PRESS", SkipTonight()),
+    ("volume", b"20%", SetVolume(20)),
+    ("volume", b"+5 %", SetVolume(5, is_relative=True)),
+    ("timer", b"30 min", SetTimer(TimerSetting.clock(1800))),
+    ("timer", b"+30 min", ExtendTimer(1800)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("verb", "payload", "command"), FORMS)
@@ -132,16 +152,23 @@ REFUSALS = [
     ("paly", b"", "did you mean 'play'?"),
     ("Play", b"", "unknown command 'Play'"),
     ("play/now", b"", "unknown command 'play/now'"),
-    ("play", b'{"loud": true}', "unknown key 'loud'; allowed: fade_in, fade_out, playlist, timer, volume"),
+    ("play", b'{"loud": true}', "unknown key 'loud'; valid keys: fade_in, fade_out, playlist, timer, volume"),
     ("play", b'{"volume": 101}', "volume is 101; allowed is 0 to 100"),
     ("play", b'{"volume": true}', "volume 'true' is not a number"),
     ("play", b'{"fade_in": "2h"}', "fade_in is 2h; allowed is 0s to 1h"),
     ("play", b'{"playlist": 3}', "playlist '3' is not a text"),
     ("play", b'{"playlist": " "}', "playlist ' ' is not usable"),
     ("play", b"x" * 65, "is not usable"),
-    ("stop", b"later", "allowed is nothing or now"),
     ("stop", b'{"now": 3}', "neither on nor off"),
-    ("pause", b"PRESS", "pause takes no value; got 'PRESS'"),
+    ("resume", b"OFF", "resume 'OFF' does nothing; to fall silent use stop or pause"),
+    ("toggle", b"false", "toggle 'false' does nothing"),
+    ("next", b"0", "next '0' does nothing"),
+    ("play", b"Off", "play 'Off' does nothing"),
+    ("timer", b"6:30", "timer '6:30' is ambiguous; write 6h30m or 6m30s"),
+    ("timer", b"23:30", "timer '23:30' is ambiguous; write 23h30m or 23m30s"),
+    ("extend", b"1:30", "is ambiguous; write 1h30m or 1m30s"),
+    ("tonight", b'{"playlist": "rain"}', "tonight needs at"),
+    ("schedule", b'{"entry": "late"}', "exactly one of enabled and at"),
     ("next", b'{"count": 2}', "unknown key 'count'"),
     ("seek", b"", "seek needs a value"),
     ("seek", b'{"position": -5}', "position is -5s; allowed is 0s to 24h"),
@@ -159,7 +186,6 @@ REFUSALS = [
     ("extend", b'{"minutes": 5, "by": "5m"}', "exactly one of"),
     ("playlist", b"", "playlist needs a value"),
     ("schedule", b"sometimes", "allowed: on, off, toggle"),
-    ("status", b"please", "status takes no value"),
 ]
 
 
@@ -169,3 +195,48 @@ def test_a_refusal_names_the_offender_and_what_is_allowed(verb: str, payload: by
     with pytest.raises(Refused) as caught:
         to_command(verb, read(payload))
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_each_documented_payload_is_read(verb: Verb) -> None:
+    """The examples of a declaration are the payloads of docs/mqtt.md; each becomes a command of its verb."""
+    for example in verb.examples:
+        assert type(verb.command(read(example.encode()))) in verb.makes
+
+
+def test_every_command_is_made_by_a_verb() -> None:
+    """No command of the vocabulary is out of reach, and none is made by two verbs but `ExtendTimer`."""
+    assert {command for verb in VERBS.values() for command in verb.makes} == set(COMMANDS)
+
+
+@pytest.mark.parametrize(("verb", "payload", "command"), FORMS)
+def test_the_schema_allows_each_object(verb: str, payload: bytes, command: Command) -> None:
+    """What is sent as an object is as the schema of commands says, with the verb under ``command``."""
+    value = read(payload)
+    if isinstance(value, Mapping):
+        assert schema_check.fault_of("command", json.dumps({**value, "command": verb}).encode()) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"command": "paly"},
+        {"command": "play", "volume": 101},
+        {"command": "play", "loud": True},
+        {"command": "volume"},
+        {"command": "seek", "position": -5},
+        {"command": "stop", "now": {}},
+        {"command": "pause", "origin": "a:b"},
+    ],
+)
+def test_the_schema_refuses_what_is_refused(fields: dict[str, object]) -> None:
+    """Unknown verbs and keys, values out of range or of another type, a missing value."""
+    assert schema_check.fault_of("command", json.dumps(fields).encode()) is not None
+
+
+def test_the_generated_documents_are_up_to_date() -> None:
+    """``python -m player.mqtt.reference`` would change nothing."""
+    document = (ROOT / "docs" / "mqtt.md").read_text(encoding="utf-8")
+    assert reference.filled_in(document) == document
+    for path, text in reference.schemas():
+        assert path.read_text(encoding="utf-8") == text

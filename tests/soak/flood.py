@@ -10,7 +10,7 @@ import time
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from player.mqtt.verbs import VERBS
+from player.core.verbs import VERBS
 
 RATE_PER_S = 1000
 

@@ -14,8 +14,8 @@ from typing import Final
 
 from player.cli.client import commands as client
 from player.cli.client.format import printable
-from player.cli.client.verbs import VERBS
 from player.cli.paths import state_dir
+from player.core.verbs import VERBS
 from player.session.memory.memory import DIED_OF_IT, Memory
 from player.session.memory.records import RecalledMemory
 
@@ -32,7 +32,6 @@ With --undo ask the running speaker to allow one of them again.
     lull bans --undo Drops"""
 NEVER_AGAIN: Final = "never_again"
 UNKNOWN: Final = "unknown   "
-_VERB: Final = next(verb for verb in VERBS if verb.name == NEVER_AGAIN)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the list, or have one taken back; returns the exit code."""
     if args.undo is not None:
-        args.verb, args.track, args.undo = _VERB, args.undo, True
-        return client.run(args)
+        return client.send(args, VERBS[NEVER_AGAIN], {"track": args.undo, "undo": True})
     refused = client.refuse_audience(args, "bans without --undo")
     if refused:
         return refused

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.client import format as shown
 from player.cli.client import schedule_list as starts
-from player.cli.client.verbs import Verb
+from player.cli.client.verbs import fields as fields_of
 from player.cli.paths import DEFAULT_CONFIG, chosen_config
 from player.core.errors import ConfigError, LullError, Refused
 from player.core.settings.mqtt import MqttSettings
 from player.core.validation import check_name
+from player.core.verb import Verb
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import ALL, Incoming, Topics
-from player.mqtt.verbs import to_command
 
 if TYPE_CHECKING:
     from player.cli.client.request import SpeakerClient
@@ -36,12 +36,20 @@ WITHOUT_CONFIG: Final = "a broker that is named needs no config: try again with 
 def run(args: argparse.Namespace) -> int:
     """Check, connect, ask, show the answer; returns the exit code."""
     verb: Verb | None = args.verb
-    if verb is not None and verb.name == "schedule" and args.value is None and args.at is None:
+    if verb is not None and verb.name == "schedule" and args.enabled is None and args.at is None:
         return refuse_audience(args, "schedule without a value") or starts.run(args)
     try:
-        fields = {} if verb is None else verb.fields(args)
+        fields = {} if verb is None else fields_of(verb, args)
+    except Refused as error:
+        return _fail(error, USAGE)
+    return send(args, verb, fields)
+
+
+def send(args: argparse.Namespace, verb: Verb | None, fields: dict[str, Any]) -> int:
+    """Send a verb with its arguments and show the answer, or without a verb watch; returns the exit code."""
+    try:
         if verb is not None:
-            to_command(verb.name, fields)
+            verb.command(fields)
         settings, device = find_speaker(args)
         if args.group is not None:
             check_name("group", args.group)

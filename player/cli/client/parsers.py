@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from player.cli.client import bans
 from player.cli.client.commands import run
-from player.cli.client.verbs import VERBS
+from player.cli.client.verbs import add_arguments, description
 from player.cli.paths import DEFAULT_CONFIG
+from player.core.verbs import VERBS
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 _SIGNED: Final = re.compile(r"-\d.*")
@@ -24,16 +25,16 @@ one of a group, as in lull --all stop.
 
 exit codes: 0 done, 1 refused, 2 wrong usage, 3 no answer"""
 
-NAMES: Final = frozenset({"bans", "watch", *(verb.name for verb in VERBS)})
+NAMES: Final = frozenset({"bans", "watch", *VERBS})
 """All client commands."""
 
 
 def add_parsers(commands: Any) -> None:
     """Add all client commands to the command line."""
     common = _common_options()
-    for verb in VERBS:
-        parser = _add_parser(commands, verb.name, verb.brief, verb.description, common)
-        verb.add(parser)
+    for verb in VERBS.values():
+        parser = _add_parser(commands, verb.name, verb.brief, description(verb), common)
+        add_arguments(parser, verb)
         parser.set_defaults(run=run, verb=verb)
     bans.add_arguments(_add_parser(commands, "bans", bans.BRIEF, bans.DESCRIPTION, common))
     watch = _add_parser(

@@ -13,7 +13,7 @@ from player.core.commands import SetVolume
 from player.core.errors import Refused
 from player.core.events import Snapshot
 from player.core.units import VOLUME_MAX
-from player.mqtt.payload_values import number, quoted
+from player.core.values import number, quoted
 from player.mqtt.payloads import whole_seconds
 from player.mqtt.topics import OFFLINE, ONLINE, Topics
 

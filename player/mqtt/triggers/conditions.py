@@ -22,7 +22,7 @@ from typing import Final
 from player.core.clock import Now
 from player.core.token_bucket import Bucket
 from player.core.units import format_duration
-from player.mqtt.payload_values import quoted
+from player.core.values import quoted
 from player.mqtt.topics import Incoming
 from player.mqtt.triggers.content import Nothing, Scalar, show_path, value_in
 from player.mqtt.triggers.rules import AnyValue, Beyond, Condition, OneOf, Trigger, as_number, as_text

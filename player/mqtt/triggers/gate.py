@@ -21,7 +21,7 @@ from player.core.commands import Command, ExtendTimer, Play, Request, Resume, Se
 from player.core.events import News
 from player.core.states import State
 from player.core.units import format_duration
-from player.mqtt.payload_values import quoted
+from player.core.values import quoted
 from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.filters import matches
 from player.mqtt.triggers.mailbox import Mailbox, MailboxFilled, Overflow
@@ -195,7 +195,7 @@ class TriggerGate:
                 news.info("%s", text, extra={"lull": {"trigger": trigger.name, "topic": ruled.topic}})
             else:
                 log.log(logging.INFO if trigger.can_start else logging.DEBUG, "%s", text)
-            yield Request(trigger.command, trigger.origin)
+            yield Request(trigger.command, trigger.origin, typed=trigger.asks.split()[0])
         elif is_news:
             text = f"{trigger.origin} ({ruled.topic}) may not {trigger.asks}: {refusal}"
             yield News("command_rejected", text, {"reason": text, "origin": trigger.origin})

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from player.core.commands import Command, GetStatus, Play, Resume, Stop, Toggle, Tonight
 from player.core.validation import check_length, check_range
-from player.mqtt.payload_values import quoted
+from player.core.values import quoted
 from player.mqtt.triggers.content import Scalar, Step
 from player.mqtt.triggers.filters import check_filter
 

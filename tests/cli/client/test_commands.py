@@ -18,7 +18,7 @@ from player.cli.client import format as shown
 from player.cli.client import mqtt_session as visit
 from player.cli.client import parsers
 from player.cli.client import request as remote
-from player.cli.client.verbs import VERBS
+from player.cli.client.verbs import fields
 from player.core.commands import (
     AllowAgain,
     Command,
@@ -41,10 +41,9 @@ from player.core.errors import ConfigError, LullError
 from player.core.events import EntryState, Snapshot
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import TimerSetting
+from player.core.verbs import VERBS
 from player.mqtt import payloads
 from player.mqtt.topics import Incoming, Topics
-from player.mqtt.verbs import VERBS as ALL_VERBS
-from player.mqtt.verbs import to_command
 from tests.live.broker import free_port
 from tests.mqtt.snapshots import PLAYING
 
@@ -116,15 +115,10 @@ def config(tmp_path: Path) -> Path:
 def test_arguments_say_the_command(argv: str, command: Command) -> None:
     """Steps down begin with a minus and are no options."""
     args = parse(*argv.split())
-    assert to_command(args.verb.name, args.verb.fields(args)) == command
+    assert args.verb.command(fields(args.verb, args)) == command
 
 
-def test_every_verb_of_the_wire_can_be_typed() -> None:
-    """None can be said over MQTT alone."""
-    assert {verb.name for verb in VERBS} == set(ALL_VERBS)
-
-
-@pytest.mark.parametrize("name", [*(verb.name for verb in VERBS), "watch"])
+@pytest.mark.parametrize("name", [*VERBS, "watch"])
 def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What it does, which broker it asks, and the exit codes; no line wider than a terminal."""
     with pytest.raises(SystemExit) as caught:

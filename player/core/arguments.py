@@ -1,0 +1,158 @@
+"""The kinds of argument that commands take: how each is read, what it allows, and its JSON Schema. Pure, any thread.
+
+A kind is used by `player.core.verbs`, where verbs are declared, and its bounds by the commands themselves, so that each
+bound is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from player.core.errors import Refused
+from player.core.settings.session import MAX_FADE_OUT_S, MAX_TIMER_S, TimerSetting
+from player.core.units import VOLUME_MAX, format_duration, volume_step
+from player.core.validation import check_length, check_range
+from player.core.values import (
+    MAX_TEXT,
+    clock_time,
+    clock_timer,
+    duration_s,
+    is_signed,
+    number,
+    place_s,
+    switch,
+    text,
+    timer,
+    whole,
+)
+
+MAX_FADE_IN_S: Final = 3600.0
+MAX_PLACE_S: Final = 86_400.0
+
+_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
+_SWITCH: Final = ["boolean", "string", "integer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of argument.
+
+    Attributes:
+        read: the value from its key and what was sent; raises Refused.
+        expects: what may be written, for people.
+        schema: JSON Schema of what may be sent; the forms of text are not described there.
+        check: raises ValueError for a value that is out of bounds.
+        from_seconds: the value of so many seconds, where ``minutes`` and ``seconds`` may be sent in its place.
+        takes_null: null is a value; otherwise it means that the argument is not given.
+    """
+
+    read: Callable[[str, object], Any]
+    expects: str
+    schema: Mapping[str, Any]
+    check: Callable[[str, float], None] = field(default=lambda _name, _value: None)
+    from_seconds: Callable[[float], Any] | None = None
+    takes_null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A value, or with a sign a step from where it stands."""
+
+    value: float
+    is_relative: bool = False
+
+
+def _length(unit_s: float, lowest_s: float, highest_s: float) -> Kind:
+    """A length of time; plain numbers count ``unit_s``."""
+    unit = "minutes" if unit_s == 60.0 else "seconds"
+    limits = {"minimum": lowest_s / unit_s, "maximum": highest_s / unit_s}
+    low, high = ("-" * (lowest_s < 0) + format_duration(abs(lowest_s))), format_duration(highest_s)
+    return Kind(
+        lambda name, value: duration_s(name, value, unit_s),
+        f"{low} to {high}; a number without a unit is {unit}",
+        {"anyOf": [{"type": "number", **limits}, _TEXT]},
+        check=lambda name, value_s: check_length(name, value_s, lowest_s, highest_s),
+        from_seconds=lambda value_s: value_s,
+    )
+
+
+def _volume_amount(name: str, value: object) -> Amount:
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in {"up", "down"}:
+        return Amount(volume_step() if word == "up" else -volume_step(), is_relative=True)
+    return Amount(_percent(name, value), is_signed(value))
+
+
+def _percent(name: str, value: object) -> int:
+    """A whole number, with or without a percent sign."""
+    return whole(name, value.strip().removesuffix("%") if isinstance(value, str) else value)
+
+
+def _timer_or_step(name: str, value: object) -> TimerSetting | Amount:
+    if is_signed(value):
+        return Amount(duration_s(name, value, 60.0), is_relative=True)
+    return timer(value)
+
+
+def _flip(name: str, value: object) -> bool | None:
+    """A switch that may also be toggled, which is None."""
+    if isinstance(value, str) and value.strip().lower() == "toggle":
+        return None
+    try:
+        return switch(name, value)
+    except Refused as refusal:
+        raise Refused(f"{refusal}; allowed: on, off, toggle") from None
+
+
+def _configured_time(name: str, value: object) -> Any:
+    return None if value in (None, "config") else clock_time(name, value)
+
+
+_MINUTES: Final = {"type": "number", "minimum": 0, "maximum": MAX_TIMER_S / 60}
+_TIMER_FORMS: Final = [_MINUTES, _TEXT, {"type": "object", "minProperties": 1, "maxProperties": 1}]
+_VOLUME: Final = {"type": "number", "minimum": 0, "maximum": VOLUME_MAX}
+_TIME_OF_DAY: Final = {"type": "string", "pattern": "^\\s*[0-9]{1,2}:[0-9]{2}(:00)?\\s*$"}
+
+TEXT: Final = Kind(text, f"up to {MAX_TEXT} characters", _TEXT)
+SWITCH: Final = Kind(switch, "on or off", {"type": _SWITCH})
+FLIP: Final = Kind(_flip, "on, off or toggle", {"type": _SWITCH})
+VOLUME: Final = Kind(
+    _percent,
+    f"0 to {VOLUME_MAX}, at most volume.max",
+    {"anyOf": [_VOLUME, _TEXT]},
+    check=lambda name, value: check_range(name, value, 0, VOLUME_MAX),
+)
+VOLUME_AMOUNT: Final = Kind(
+    _volume_amount, f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up, down", VOLUME.schema
+)
+PLACE: Final = Kind(
+    lambda name, value: Amount(place_s(name, value), is_signed(value)),
+    "seconds, m:ss, h:mm:ss, 90s, 2m; with a sign a distance",
+    {"anyOf": [{"type": "number", "minimum": 0, "maximum": MAX_PLACE_S}, _TEXT]},
+)
+TIMER: Final = Kind(
+    lambda _name, value: timer(value),
+    f"minutes, 45m, 1h30, at most {format_duration(MAX_TIMER_S)}; off, end-of-track, end-of-playlist",
+    {"anyOf": _TIMER_FORMS},
+)
+TIMER_OR_STEP: Final = Kind(
+    _timer_or_step, f"{TIMER.expects}; with a sign a step", TIMER.schema, from_seconds=clock_timer
+)
+FADE_IN: Final = _length(1.0, 0.0, MAX_FADE_IN_S)
+FADE_OUT_S: Final = _length(1.0, 0.0, MAX_FADE_OUT_S)
+FADE_OUT: Final = _length(60.0, 0.0, MAX_FADE_OUT_S)
+TIMER_SHIFT: Final = _length(60.0, -MAX_TIMER_S, MAX_TIMER_S)
+TIME_OF_DAY: Final = Kind(clock_time, "a local time, as in 23:15", _TIME_OF_DAY)
+CONFIGURED_TIME: Final = Kind(
+    _configured_time,
+    "a local time, as in 23:15; config or null takes back to the config's",
+    {"anyOf": [_TIME_OF_DAY, {"const": "config"}, {"type": "null"}]},
+    takes_null=True,
+)
+
+
+def seconds_in(key: str, value: object) -> float:
+    """Seconds of an argument called ``minutes`` or ``seconds``."""
+    return number(key, value) * (60.0 if key == "minutes" else 1.0)

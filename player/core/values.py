@@ -1,0 +1,172 @@
+"""Values in payloads and on the command line: tolerant in form, strict in meaning. Pure functions, any thread.
+
+`15`, `"15"` and `15.0` are the same number, because every automation writes it in its own way; a value that is not
+clearly one thing is refused with a reason that names it. Nothing here raises anything but `Refused`: numbers are
+bounded before they are computed with.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import time
+from typing import Any, Final, TypeAlias
+
+from player.core.errors import Refused, did_you_mean
+from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.core.units import parse_duration_s, parse_time_of_day
+
+MAX_TEXT: Final = 64
+"""No name, number or duration is longer."""
+YES: Final = frozenset({"on", "true", "1", "yes"})
+NO: Final = frozenset({"off", "false", "0", "no"})
+
+Value: TypeAlias = str | Mapping[str, Any] | None
+"""What was sent with a verb: nothing, plain text, or arguments by key."""
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
+_CLOCK: Final = re.compile(r"(?:([0-9]{1,2}):)?([0-9]{1,3}):([0-5][0-9])")
+_TWO_PARTS: Final = re.compile(r"[+-]?([0-9]{1,3}):([0-9]{2})")
+
+
+def quoted(value: object) -> str:
+    """The value as it is shown in a reason: quoted, and cut to forty characters."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def check_keys(what: str, fields: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Raise Refused naming the first key that is not allowed, and the choices."""
+    choices = sorted(allowed)
+    for key in fields:
+        if key not in choices:
+            hint = did_you_mean(key[:MAX_TEXT], choices)
+            raise Refused(f"{what}: unknown key {quoted(key)}{hint}; valid keys: {', '.join(choices) or 'none'}")
+
+
+def number(name: str, value: object) -> float:
+    """A number from a JSON number or a text such as ``"15"``, ``"15.0"``, ``"+5"``; booleans are refused."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value.strip())
+    raise Refused(f"{name} {quoted(value)} is not a number")
+
+
+def whole(name: str, value: object) -> int:
+    """A whole number in any form that `number` takes; ``15.0`` is whole, ``15.5`` is refused."""
+    found = number(name, value)
+    if not found.is_integer():
+        raise Refused(f"{name} {quoted(value)} is not a whole number")
+    return int(found)
+
+
+def text(name: str, value: object) -> str:
+    """A text that is not empty and at most 64 characters long, without outer spaces."""
+    if not isinstance(value, str):
+        raise Refused(f"{name} {quoted(value)} is not a text")
+    found = value.strip()
+    if not found or len(found) > MAX_TEXT or not found.isprintable():
+        raise Refused(f"{name} {quoted(value)} is not usable; write 1 to {MAX_TEXT} printable characters")
+    return found
+
+
+def switch(name: str, value: object) -> bool:
+    """On or off: true, ``1``, ``ON``, ``yes`` and their opposites, in any case."""
+    if isinstance(value, bool):
+        return value
+    if value in (0, 1):
+        return value == 1
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in YES or word in NO:
+        return word in YES
+    raise Refused(f"{name} {quoted(value)} is neither on nor off")
+
+
+def is_signed(value: object) -> bool:
+    """Whether a text begins with a sign, which makes it a step and not a place."""
+    return isinstance(value, str) and value.strip()[:1] in {"+", "-"}
+
+
+def duration_s(name: str, value: object, unit_s: float) -> float:
+    """Seconds of a duration: a number of ``unit_s``, a text with units (``45m``, ``1h30``), either with a sign.
+
+    ``6:30`` is refused: it may be hours and minutes, minutes and seconds, or a time of day.
+    """
+    if not isinstance(value, str) or _NUMBER.fullmatch(value.strip()):
+        return number(name, value) * unit_s
+    found = value.strip()
+    if parts := _TWO_PARTS.fullmatch(found):
+        first, second = (int(part) for part in parts.groups())
+        hours, minutes = f"{first}h{second:02d}m", f"{first}m{second:02d}s"
+        raise Refused(f"{name} {quoted(found)} is ambiguous; write {hours} or {minutes}")
+    sign = -1.0 if found.startswith("-") else 1.0
+    try:
+        if len(found) > MAX_TEXT // 2 or not found.isascii():
+            raise ValueError(f"{quoted(found)} is not a duration; write 30s, 45m, 1h or 1h30")
+        return sign * parse_duration_s(found[1:] if is_signed(found) else found)
+    except ValueError as error:
+        raise Refused(f"{name}: {error}") from None
+
+
+def place_s(name: str, value: object) -> float:
+    """Seconds of a place in a track: seconds, ``m:ss``, ``h:mm:ss``, or with units; a sign makes it a distance."""
+    if isinstance(value, str):
+        found = value.strip()
+        if clock := _CLOCK.fullmatch(found.lstrip("+-") if is_signed(found) else found):
+            hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+            return (-1.0 if found.startswith("-") else 1.0) * (hours * 3600 + minutes * 60 + seconds)
+    return duration_s(name, value, 1.0)
+
+
+def clock_time(name: str, value: object) -> time:
+    """A local time of day in 24 hours: ``23:15``, or ``23:15:00`` as home automations write it."""
+    hours, _, rest = value.strip().partition(":") if isinstance(value, str) else ("", "", "")
+    try:
+        return parse_time_of_day(f"{hours}:{rest.removesuffix(':00')}")
+    except ValueError:
+        raise Refused(f"{name} {quoted(value)} is not a time of day; write hours and minutes, as in 23:15") from None
+
+
+def timer(value: object) -> TimerSetting:
+    """A sleep timer: minutes, text with units, ``off``, ``end-of-track`` or ``-playlist``, or ``{"minutes": 45}``."""
+    if isinstance(value, Mapping):
+        return _timer_object(value)
+    word = value.strip().lower().replace("_", "-").replace(" ", "-") if isinstance(value, str) else ""
+    for setting in (TIMER_OFF, TIMER_END_OF_TRACK, TIMER_END_OF_PLAYLIST):
+        if word == setting.mode.value:
+            return setting
+    try:
+        length_s = duration_s("timer", value, 60.0)
+    except Refused as refusal:
+        if "ambiguous" in str(refusal):
+            raise
+        raise Refused(
+            f"timer {quoted(value)} is not a timer; write minutes, 45m, 1h30, off, end-of-track or end-of-playlist"
+        ) from None
+    return clock_timer(length_s)
+
+
+def clock_timer(length_s: float) -> TimerSetting:
+    """A sleep timer of so many seconds; 0 is refused, because it could mean off or at once."""
+    if length_s == 0:
+        raise Refused("timer 0 could mean off or at once; to switch the sleep timer off write off, to stop use stop")
+    try:
+        return TimerSetting.clock(length_s)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _timer_object(fields: Mapping[str, Any]) -> TimerSetting:
+    """A sleep timer from an object with exactly one of ``minutes``, ``seconds`` and ``timer``."""
+    allowed = ("minutes", "seconds", "timer")
+    check_keys("timer", fields, allowed)
+    if len(fields) != 1:
+        raise Refused(f"timer needs exactly one of {', '.join(allowed)}")
+    key, value = next(iter(fields.items()))
+    if key == "timer":
+        if isinstance(value, Mapping):
+            raise Refused(f"timer {quoted(value)} is nested too deep")
+        return timer(value)
+    return clock_timer(number(key, value) * (60.0 if key == "minutes" else 1.0))

@@ -1,0 +1,315 @@
+"""Every verb, declared once: from here come the payload parser, the command line, the JSON Schema and the documents.
+
+To add a verb:
+
+1. `player.core.commands`: write the dataclass of the command and put it into `Command`.
+2. Here: declare the verb. Arguments take a `Kind` of `player.core.arguments`, whose bounds the command checks.
+3. `player.session.commands`: carry it out.
+4. ``python -m player.mqtt.reference`` rewrites docs/mqtt.md and the schemas. Tests hold them against this file.
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import Any, Final
+
+from player.core import arguments as kinds
+from player.core.arguments import Amount
+from player.core.commands import (
+    AllowAgain,
+    Command,
+    ExtendTimer,
+    GetStatus,
+    NeverAgain,
+    Next,
+    NotTonight,
+    Pause,
+    Play,
+    Resume,
+    Seek,
+    SetFade,
+    SetPlaylist,
+    SetSchedule,
+    SetStartTime,
+    SetTimer,
+    SetVolume,
+    SkipTonight,
+    Stop,
+    Toggle,
+    Tonight,
+)
+from player.core.errors import Refused, did_you_mean
+from player.core.settings.session import TimerSetting
+from player.core.values import MAX_TEXT, Value, quoted
+from player.core.verb import Argument, Verb
+
+
+def to_command(name: str, value: Value) -> Command:
+    """The command of a verb and its value.
+
+    Raises:
+        Refused: no such verb, or a value that it does not take; the reason names the verb and the choices.
+    """
+    verb = VERBS.get(name)
+    if verb is None:
+        hint = did_you_mean(name[:MAX_TEXT], VERBS)
+        raise Refused(f"unknown command {quoted(name)}{hint}; valid commands: {', '.join(VERBS)}")
+    return verb.command(value)
+
+
+def _seek(position: Amount) -> Seek:
+    return Seek(position.value, position.is_relative)
+
+
+def _volume(volume: Amount) -> SetVolume:
+    return SetVolume(int(volume.value), volume.is_relative)
+
+
+def _timer(timer: TimerSetting | Amount) -> SetTimer | ExtendTimer:
+    return ExtendTimer(timer.value) if isinstance(timer, Amount) else SetTimer(timer)
+
+
+def _never_again(*, undo: bool = False, track: str | None = None) -> NeverAgain | AllowAgain:
+    return AllowAgain(track) if undo else NeverAgain(track)
+
+
+def _tonight(*, off: bool = False, at: time | None = None, **more: Any) -> Tonight | NotTonight:
+    if off and at is None and not more:
+        return NotTonight()
+    if at is None or off:
+        raise Refused("tonight needs at, a time of day as in 23:15, or off alone")
+    return Tonight(at, **more)
+
+
+def _schedule(*, entry: str | None = None, **more: Any) -> SetSchedule | SetStartTime:
+    if len(more) != 1:
+        raise Refused("schedule needs exactly one of enabled and at")
+    if "enabled" in more:
+        return SetSchedule(more["enabled"], entry)
+    if entry is None:
+        raise Refused("schedule: at needs entry, the name of what is to start then")
+    return SetStartTime(entry, more["at"])
+
+
+PLAYLIST: Final = Argument("playlist", kinds.TEXT, "what to play; the default one if not given", "PLAYLIST")
+VOLUME: Final = Argument("volume", kinds.VOLUME, "the volume", "N")
+TIMER: Final = Argument("timer", kinds.TIMER, "when it is to be silent", "T")
+
+_DECLARED: Final = (
+    Verb(
+        name="play",
+        makes=(Play,),
+        brief="start, or change what plays",
+        about="Start from silence, with a slow fade-in. While something plays, change only what is named: another "
+        "playlist is blended in, a volume or timer is set. A paused or fading session comes back.",
+        arguments=(
+            PLAYLIST,
+            VOLUME,
+            TIMER,
+            Argument("fade_in", kinds.FADE_IN, "length of the fade-in, never faster than 6 dB/s", "T", "fade_in_s"),
+            Argument("fade_out", kinds.FADE_OUT_S, "length of the fade-out", "T", "fade_out_s"),
+        ),
+        plain="playlist",
+        words={"on": {}, "true": {}},
+        obeys_off=False,
+        examples=("", "rain", "ON", '{"playlist": "rain", "volume": 25, "timer": "1h", "fade_in": "2m"}'),
+        to_type=("play", "play rain --volume 25 --timer 1h"),
+    ),
+    Verb(
+        name="stop",
+        makes=(Stop,),
+        brief="fade out and end the session",
+        about="Fade out in the configured time (4 s) and end the session, its sleep timer with it; now does it in half "
+        "a second. Whatever the payload is, it stops.",
+        arguments=(Argument("now", kinds.SWITCH, "by the shortest fade that is not heard as a cut (0.5 s)"),),
+        words={"now": {"now": True}},
+        examples=("", "now", '{"now": true}', "PRESS", "OFF"),
+        to_type=("stop", "stop --now"),
+    ),
+    Verb(
+        name="pause",
+        makes=(Pause,),
+        brief="fall silent and keep the place",
+        about="Fade to silence and keep the place. Whatever plain text the payload is, it pauses.",
+        examples=("", "PRESS", "OFF"),
+    ),
+    Verb(
+        name="resume",
+        makes=(Resume,),
+        brief="go on after a pause",
+        about="Rise from silence where it was paused, or take back a running fade-out.",
+        obeys_off=False,
+        examples=("", "PRESS", "ON"),
+    ),
+    Verb(
+        name="toggle",
+        makes=(Toggle,),
+        brief="one button: play, pause, resume",
+        about="Play when idle, pause when playing, resume when paused. It is refused while a stop fades, so that a "
+        "second press on one button brings nothing back; play takes a stop back.",
+        obeys_off=False,
+        examples=("", "PRESS", "ON"),
+    ),
+    Verb(
+        name="next",
+        makes=(Next,),
+        brief="go to another track",
+        about="Fall silent and rise again with another track.",
+        obeys_off=False,
+        examples=("", "PRESS", "ON"),
+    ),
+    Verb(
+        name="seek",
+        makes=(Seek,),
+        brief="move within the track",
+        about="Move within the track, through silence: to a place, or with a sign by a distance.",
+        arguments=(Argument("position", kinds.PLACE, "the place, or the distance", "POS|+N|-N", is_required=True),),
+        make=_seek,
+        plain="position",
+        examples=("90", "1:30", "1:02:03", "90s", "+30", "-1:00", '{"position": 90}'),
+        to_type=("seek 3:20      to that place", "seek +30       half a minute on", "seek -2m       two minutes back"),
+    ),
+    Verb(
+        name="volume",
+        makes=(SetVolume,),
+        brief="set or change the volume",
+        about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
+        "down are 4 points. Above the cap of the night it is held at the cap, and the answer says so.",
+        arguments=(Argument("volume", kinds.VOLUME_AMOUNT, "the volume, or the step", "N|+N|-N", is_required=True),),
+        make=_volume,
+        plain="volume",
+        examples=("30", "30%", "+5", "-5", "up", "down", '{"volume": 30}'),
+        to_type=("volume 30", "volume -5"),
+    ),
+    Verb(
+        name="timer",
+        makes=(SetTimer, ExtendTimer),
+        brief="set the sleep timer",
+        about="Set the sleep timer from now, switch it off, or with a sign move its end; the fade-out is over when it "
+        "ends. When idle, that of the next session that is started by hand.",
+        arguments=(
+            Argument(
+                "timer",
+                kinds.TIMER_OR_STEP,
+                "when it is to be silent",
+                "T|+T|-T|off|end-of-...",
+                is_required=True,
+                in_units=True,
+            ),
+        ),
+        make=_timer,
+        plain="timer",
+        examples=(
+            "45m", "30 min", "1h30", "0:45:00", "45", "off", "end-of-track", "end-of-playlist", "+15m", "-15m",
+            '{"minutes": 45}', '{"seconds": 90}', '{"timer": "45m"}',
+        ),
+        to_type=("timer 45m", "timer +15m     a quarter of an hour longer", "timer off"),
+    ),
+    Verb(
+        name="extend",
+        makes=(ExtendTimer,),
+        brief="move the end of the sleep timer",
+        about="Move the end of the sleep timer, by a quarter of an hour where nothing is named; a negative length "
+        "moves it closer.",
+        arguments=(Argument("by", kinds.TIMER_SHIFT, "by how much", "T|-T", "by_s", in_units=True),),
+        plain="by",
+        examples=("", "20", "20m", "-5", '{"minutes": 15}', '{"seconds": 90}', '{"by": "1h"}'),
+        to_type=("extend", "extend 1h", "extend -5m     sooner"),
+    ),
+    Verb(
+        name="fade",
+        makes=(SetFade,),
+        brief="set the length of the fade-out",
+        about="Set how long the fade-out takes: of this session, or of the next one that is started by hand.",
+        arguments=(
+            Argument("fade", kinds.FADE_OUT, "the length", "T", "fade_out_s", is_required=True, in_units=True),
+        ),
+        plain="fade",
+        examples=("10m", "90s", "10", '{"minutes": 10}', '{"seconds": 90}', '{"fade": "10m"}'),
+        to_type=("fade 10m", "fade 90s"),
+    ),
+    Verb(
+        name="playlist",
+        makes=(SetPlaylist,),
+        brief="choose the playlist",
+        about="Choose the playlist: blended in while playing, otherwise what play starts next.",
+        arguments=(Argument("playlist", kinds.TEXT, "a playlist of the config", "NAME", is_required=True),),
+        plain="playlist",
+        examples=("rain", '{"playlist": "rain"}'),
+        to_type=("playlist rain",),
+    ),
+    Verb(
+        name="never_again",
+        makes=(NeverAgain, AllowAgain),
+        brief="ban a track for ever",
+        about="Ban the track that plays, or the one that is named, and change to another; undo takes the latest ban "
+        "back, or that of the track that is named.",
+        arguments=(
+            Argument("track", kinds.TEXT, "its title or path; what plays if not given", "TRACK"),
+            Argument("undo", kinds.SWITCH, "allow it again; without a track the one banned last"),
+        ),
+        make=_never_again,
+        plain="track",
+        words={"undo": {"undo": True}},
+        examples=("", "Drops", "undo", '{"track": "Drops"}', '{"track": "Drops", "undo": true}'),
+        to_type=("never_again", "never_again --undo     take the latest ban back"),
+    ),
+    Verb(
+        name="tonight",
+        makes=(Tonight, NotTonight),
+        brief="plan a start for once",
+        about="Start once, at the next time that the clocks show it, besides the schedule; it replaces what is "
+        "playing then.",
+        arguments=(
+            Argument("at", kinds.TIME_OF_DAY, "the local time, or off", "HH:MM|off"),
+            PLAYLIST,
+            VOLUME,
+            TIMER,
+            Argument("off", kinds.SWITCH, "take the planned start back"),
+        ),
+        make=_tonight,
+        plain="at",
+        words={"off": {"off": True}},
+        examples=("23:15", '{"at": "23:15", "playlist": "rain", "volume": 20, "timer": "45m"}', "off"),
+        to_type=("tonight 23:15 --playlist rain", "tonight off            take it back"),
+    ),
+    Verb(
+        name="skip_tonight",
+        makes=(SkipTonight,),
+        brief="let the schedule leave tonight out",
+        about="Let the schedule start nothing tonight (until noon), or after all; from six in the morning on it means "
+        "the coming night. By hand everything can be played.",
+        arguments=(Argument("skip", kinds.FLIP, "what it is to be; on", "on|off|toggle", "is_skipped"),),
+        plain="skip",
+        examples=("", "on", "off", "toggle", '{"skip": false}'),
+    ),
+    Verb(
+        name="schedule",
+        makes=(SetSchedule, SetStartTime),
+        brief="list the coming starts, or switch the schedule",
+        about="Switch the schedule on or off, or one entry of it; with at move an entry to another time, kept until "
+        "the config names another one. What plays goes on.",
+        arguments=(
+            Argument("enabled", kinds.FLIP, "what it is to be", "on|off|toggle"),
+            Argument("entry", kinds.TEXT, "only this entry of the schedule", "NAME"),
+            Argument("at", kinds.CONFIGURED_TIME, "move that entry to this time", "HH:MM|config"),
+        ),
+        make=_schedule,
+        plain="enabled",
+        examples=(
+            "on", "off", "toggle", '{"enabled": false}', '{"entry": "weeknights", "enabled": false}',
+            '{"entry": "weeknights", "at": "23:00"}',
+        ),
+        to_type=("schedule --from 2026-12-24", "schedule off --entry weekend"),
+    ),
+    Verb(
+        name="status",
+        makes=(GetStatus,),
+        brief="show what the speaker does",
+        about="Change nothing; the answer holds the state: what plays, volume, sleep timer, next start, and what is "
+        "wrong.",
+    ),
+)  # fmt: skip
+
+VERBS: Final = {verb.name: verb for verb in _DECLARED}
+"""Every verb by its name, in the order in which they are listed to people."""
