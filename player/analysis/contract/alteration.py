@@ -87,6 +87,11 @@ class Alteration:
             programme.push_half_second(powers)
 
     @property
+    def heard_s(self) -> float:
+        """So much was pushed."""
+        return self._heard * HOP_S
+
+    @property
     def audible_s(self) -> float:
         """So long it was audible."""
         return float(self._hops[self._audible()].sum()) * HOP_S

@@ -135,13 +135,11 @@ class Emergence:
 
     def figures(self) -> list[Figure]:
         """C1b, C1d and, where strangers were repeated, C1c."""
-        found = [
-            _rise_figure("C1b", "sudden rises of more than 10 dB that are no habit of the track", self._whole),
-            _rise_figure("C1d", "sudden rises in an octave or an ear", self._parts),
-        ]
-        if math.isfinite(self._climb.value):
-            found.append(self._climb.figure("C1c", "a repeated surprise became louder within 10 s by", "dB"))
-        return found
+        whole = _rise_figure("C1b", "sudden rises of more than 10 dB that are no habit of the track", self._whole)
+        parts = _rise_figure("C1d", "sudden rises in an octave or an ear", self._parts)
+        if not math.isfinite(self._climb.value):
+            return [whole, parts]
+        return [whole, self._climb.figure("C1c", "a repeated surprise became louder within 10 s by", "dB"), parts]
 
 
 def _rise_figure(clause: str, text: str, found: Violations) -> Figure:

@@ -28,7 +28,7 @@ from player.core.units import SILENCE_DB
 JUDGED_FROM_S: Final = 60.0
 SETTLED_S: Final = 10.0
 ENOUGH_S: Final = 10.0
-"""So much of a settled track must have been audible before its calm is known."""
+"""So much of a track must have been settled before its calm is known."""
 MEDIAN_FROM_S: Final = 20.0
 MEDIAN_TRACKS: Final = 4
 SHARE_LIMIT_PERCENT: Final = 1.0
@@ -64,7 +64,7 @@ class _Track:
     @property
     def calm_lufs(self) -> tuple[float, float]:
         """Calm as decoded and as it left; -inf where too little of it was settled."""
-        if self.altered.audible_s < ENOUGH_S:
+        if self.altered.heard_s < ENOUGH_S:
             return SILENCE_DB, SILENCE_DB
         before, after = self.altered.programmes
         return before.calm_lufs, after.calm_lufs

@@ -50,7 +50,7 @@ class Scene:
     Attributes:
         calm_lufs: what counts as 0 dB: the programme target at the night's volume.
         tracks: when each began, and its name.
-        surprises: when each was, and by how many dB it was brought down.
+        surprises: when each was, and by how many dB it was lowered.
         fade: begin and end of the timer's fade, None without one.
     """
 
@@ -223,7 +223,7 @@ def _draw_legend(figure: Figure) -> None:
         Patch(color=AFTER, label="what you hear, at its quietest"),
         Patch(color=AFTER, alpha=0.45, label="and at its loudest"),
         Patch(color=BEFORE, label="in the recording, taken away by the guard"),
-        Line2D([], [], color=HELD, marker="v", linestyle="", label="a surprise, and how far it was brought down"),
+        Line2D([], [], color=HELD, marker="v", linestyle="", label="a surprise, and how far it was lowered"),
     ]
     figure.legend(
         handles=handles,

@@ -26,7 +26,7 @@ PROMISES: Final = {
     "C3": "nothing far louder than calm",
     "C4": "peaks under the ceiling",
     "C5": "faults are silent",
-    "C6": "no track turned up much",
+    "C6": "no track is turned up much",
     "C8": "volume within its maximum",
     "C9": "calm stays as it is",
     "C10": "no clicks",
@@ -119,8 +119,8 @@ class Examination:
         where = "" if worst["track"] is None else f" in {worst['track']}"
         how_far = f"{worst['reduction_db']:.0f} dB at {clock_text(worst['at'])}{where}"
         if len(surprises) == 1:
-            return [f"1 surprise was brought down by {how_far}."]
-        return [f"{len(surprises)} surprises were brought down, the worst by {how_far}."]
+            return [f"1 surprise was lowered by {how_far}."]
+        return [f"{len(surprises)} surprises were lowered, the worst by {how_far}."]
 
     def verdict(self) -> str:
         """One sentence."""
@@ -166,10 +166,9 @@ def _said(figure: Figure) -> str:
     """A figure as people read it."""
     if figure.value is None:
         return f"{figure.text} none"
-    unit = f" {figure.unit}" if figure.unit else ""
     if not figure.unit:
         return f"{figure.text} {figure.value:.0f}"
-    return f"{figure.text} {figure.value:.1f} (at most {figure.limit:g}{unit})"
+    return f"{figure.text} {figure.value:.1f} {figure.unit} (at most {figure.limit:g})"
 
 
 def _at(figure: Figure) -> str:

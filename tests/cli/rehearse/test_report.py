@@ -60,7 +60,7 @@ def test_a_night_with_a_slam_is_reported_and_drawn(tmp_path: Path, capsys: pytes
     text = capsys.readouterr().out
     for clause in ("C1", "C2", "C3", "C4", "C5", "C6", "C8", "C10"):
         assert f"✓ {clause} " in text or f"ok {clause} " in text
-    assert "1 surprise was brought down by" in text
+    assert "1 surprise was lowered by" in text
     assert "Nothing in this night startles: it keeps the contract. The recordings had" in text
     figures = json.loads(report.read_text())
     assert figures["holds"] is True
@@ -120,7 +120,7 @@ def test_surprises_and_mutes_are_told_with_their_times() -> None:
         {"at": 28.5, "track": "One", "position": 12.0, "reduction_db": 20.0, "duration_s": 0.5},
     ]
     assert night["mutes"] == [{"at": 5.0, "reason": "a burst"}]
-    assert "2 surprises were brought down, the worst by 20 dB at 0:28 in One." in examination.lines()
+    assert "2 surprises were lowered, the worst by 20 dB at 0:28 in One." in examination.lines()
 
 
 def test_a_terminal_without_ticks_gets_words(monkeypatch: pytest.MonkeyPatch) -> None:
