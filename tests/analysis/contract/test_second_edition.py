@@ -44,7 +44,7 @@ VACUUM = noise_at(CALM + 22.0, 8.0, "vacuum")
 
 def test_a_shout_after_a_vacuum_cleaner_breaks_c1b_and_not_c1() -> None:
     """It is no burst, and familiar, so C1 excuses it; nothing does from C1b. The vacuum itself is another one."""
-    night = Night(added(added(noise_at(CALM, 60.0), 20.0, VACUUM), 46.0, SHOUT))
+    night = Night(added(added(noise_at(CALM, 80.0), 20.0, VACUUM), 46.0, SHOUT))
     found = examined(night)
     assert not any(45.0 < at_s < 48.0 for at_s in figures(found, "C1")[0].at)
     (rises,) = figures(found, "C1b")
