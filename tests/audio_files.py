@@ -71,3 +71,12 @@ def mute_video(path: Path, duration_s: float = 5.0) -> Path:
     source = ["-f", "lavfi", "-i", f"testsrc=s=64x64:d={duration_s}"]
     subprocess.run(["ffmpeg", "-v", "error", "-y", *source, str(path)], check=True, timeout=60)
     return path
+
+
+def with_picture(path: Path, sound: Path) -> Path:
+    """A film of a test picture with a file's sound, which is copied as it is."""
+    codec = "libvpx" if path.suffix == ".webm" else "mpeg4"
+    source = ["-f", "lavfi", "-i", "testsrc=s=64x64:r=10", "-i", str(sound), "-map", "0:v", "-map", "1:a", "-shortest"]
+    command = ["ffmpeg", "-v", "error", "-y", *source, "-c:v", codec, "-c:a", "copy", str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return path

@@ -7,7 +7,9 @@ stands: in a reply, in the journal, on the terminal.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
+from typing import Final
 
 
 class LullError(Exception):
@@ -42,7 +44,13 @@ class StoreError(LullError):
     """The state directory cannot be read or written."""
 
 
+_LONGEST_WORD: Final = 64
+_MOST_CHOICES: Final = 300
+"""A comparison costs about 0.1 ms, and this runs on the thread that obeys commands."""
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` when a choice is close to the word, otherwise an empty string."""
-    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    near = (choice for choice in choices if abs(len(choice) - len(word)) <= max(3, len(word) // 2))
+    close = difflib.get_close_matches(word[:_LONGEST_WORD], list(itertools.islice(near, _MOST_CHOICES)), 1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

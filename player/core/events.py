@@ -14,6 +14,7 @@ from player.core.commands import ReplyTo
 from player.core.engine_orders import Then
 from player.core.measurement import Measured
 from player.core.noise import is_noise
+from player.core.text import MAX_SENTENCE, clean_text
 
 WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_damaged", "start_missed"})
 """Types of news that are more than information."""
@@ -164,6 +165,10 @@ class Track:
     measured: Measured | None = None
     key: str | None = None
 
+    def __post_init__(self) -> None:
+        """Every title, wherever it comes from, is one line of bounded length without control characters."""
+        object.__setattr__(self, "title", clean_text(self.title) or "untitled")
+
 
 @dataclass(frozen=True, slots=True)
 class LibraryRead:
@@ -177,6 +182,10 @@ class LibraryRead:
     warnings: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
     opening: tuple[Track, ...] = ()
+
+    def __post_init__(self) -> None:
+        """The sentences quote playlists and file names, so they are cleaned like titles."""
+        object.__setattr__(self, "warnings", tuple(clean_text(text, MAX_SENTENCE) for text in self.warnings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,22 +15,32 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from player.audio.decoder.faults import unreadable
+from player.audio.decoder.faults import CRASHES, unreadable
 from player.audio.decoder.noise import measured_noise
 from player.core.events import LibraryRead, Track, is_web
 from player.core.noise import is_noise, parse_noise
 from player.core.settings.session import Playlist
+from player.library.entry_path import EntryPaths
 from player.library.file_id import mark_of
 from player.library.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
 from player.library.ports import Store
 
 AUDIO_SUFFIXES: Final = frozenset({
-    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".caf", ".dff", ".dsf", ".dts", ".flac", ".it",
-    ".m4a", ".m4b", ".m4r", ".mka", ".mod", ".mp+", ".mp1", ".mp2", ".mp3", ".mp4", ".mpc", ".mpga", ".oga", ".ogg",
-    ".opus", ".ra", ".rm", ".s3m", ".snd", ".spx", ".tta", ".voc", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma",
-    ".wv", ".xm",
+    ".3g2", ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".avi", ".caf", ".dff",
+    ".dsf", ".dts", ".eac3", ".ec3", ".flac", ".flv", ".it", ".m4a", ".m4b", ".m4r", ".m4v", ".mka", ".mkv", ".mod",
+    ".mov", ".mp+", ".mp1", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg", ".mpga", ".oga", ".ogg", ".ogm", ".ogv",
+    ".ogx", ".opus", ".ra", ".rm", ".s3m", ".snd", ".spx", ".ts", ".tta", ".voc", ".vob", ".w64", ".wav", ".wave",
+    ".weba", ".webm", ".wma", ".wmv", ".wv", ".xm",
 })  # fmt: skip
-"""What counts as a track inside a folder; a file that is named is always taken."""
+"""What counts as a track inside a folder, containers of pictures with sound included; a named file is always taken."""
+
+BINS: Final = frozenset({
+    "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recycle", "@recycly", "@tmp", "__macosx", "lost+found",
+    "network trash folder", "recycle.bin", "recycled", "recycler", "system volume information", "temporary items",
+})  # fmt: skip
+"""Names, in small letters, of folders of deleted files, thumbnails and repairs on NAS, Windows, macOS and ext4."""
+KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
+"""What a link inside a music folder never leads to: no music lies there, and reading may have side effects."""
 
 MAX_TRACKS: Final = 20_000
 MAX_WARNINGS: Final = 20
@@ -55,27 +65,43 @@ class FileLibrary:
             opening.add(path)
         for path in playlist.paths:
             shelf.add(path)
-        warnings = tuple(dict.fromkeys([*opening.warnings_within_bounds(), *shelf.warnings_within_bounds()]))
+        warnings = tuple(dict.fromkeys([*within_bounds(opening.warnings), *within_bounds(shelf.warnings)]))
         first, tracks = tuple(opening.tracks.values()), tuple(shelf.tracks.values())
         if self._store is None:
             return LibraryRead(playlist.name, tracks, warnings, opening=first)
-        first, unknown = _recalled(first, self._store)
-        tracks, unmeasured = _recalled(tracks, self._store)
-        return LibraryRead(playlist.name, tracks, warnings, tuple(dict.fromkeys((*unknown, *unmeasured))), first)
+        recall = _Recall(self._store)
+        first, tracks = recall.tracks(first), recall.tracks(tracks)
+        warnings = tuple(dict.fromkeys((*warnings, *within_bounds(recall.warnings))))
+        return LibraryRead(playlist.name, tracks, warnings, tuple(recall.unmeasured), first)
 
 
-def _recalled(tracks: Iterable[Track], store: Store) -> tuple[tuple[Track, ...], tuple[str, ...]]:
-    """The tracks with what is known of them, and the files of which nothing is."""
-    found, unmeasured = [], []
-    for track in tracks:
-        finding = None
-        if not track.is_stream and unreadable(track.uri) is None:
-            finding = store.find(mark_of(track.uri))
-            if finding is None:
-                unmeasured.append(track.uri)
-        measured = None if finding is None else finding.measured
-        found.append(track if measured is None else replace(track, measured=measured))
-    return tuple(found), tuple(unmeasured)
+class _Recall:
+    """Adds what is known of tracks; leaves out those that crashed the decoder of a scan: they would crash this one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._folders: dict[str, str] = {}
+        self.warnings: list[str] = []
+        self.unmeasured: dict[str, None] = {}
+
+    def tracks(self, tracks: Iterable[Track]) -> tuple[Track, ...]:
+        """The tracks that may be played, with their measurements."""
+        return tuple(known for track in tracks if (known := self._known(track)) is not None)
+
+    def _known(self, track: Track) -> Track | None:
+        if track.is_stream or unreadable(track.uri) is not None:
+            return track
+        try:
+            finding = self._store.find(mark_of(track.uri, self._folders))
+        except OSError:
+            return track  # it went away this moment; that is found out when it plays
+        if finding is None:
+            self.unmeasured[track.uri] = None
+            return track
+        if finding.measured is None and (finding.fault or "").startswith(CRASHES):
+            self.warnings.append(f"{track.uri} is left out: it {finding.fault}")
+            return None
+        return track if finding.measured is None else replace(track, measured=finding.measured)
 
 
 class _Shelf:
@@ -85,11 +111,7 @@ class _Shelf:
         self.tracks: dict[str, Track] = {}
         self.warnings: list[str] = []
         self._is_full = False
-
-    def warnings_within_bounds(self) -> list[str]:
-        """The warnings, the first ones and a count where there are very many."""
-        more = len(self.warnings) - MAX_WARNINGS
-        return self.warnings if more <= 0 else [*self.warnings[:MAX_WARNINGS], f"and {more} more like these"]
+        self._paths = EntryPaths()
 
     def add(self, named: str) -> None:
         """One path of the config: an address, a generated sound, a folder, a playlist file or a file."""
@@ -150,9 +172,9 @@ class _Shelf:
             if (place.st_dev, place.st_ino) in seen:
                 continue  # a link back up: a loop
             seen.add((place.st_dev, place.st_ino))
-            visible = [path for path in entries if not path.name.startswith(".")]
+            visible = [path for path in entries if not path.name.startswith(".") and not _leads_to_kernel(path)]
             yield from (path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES and _is(path.is_file))
-            waiting.extend(path for path in reversed(visible) if _is(path.is_dir))
+            waiting.extend(path for path in reversed(visible) if path.name.casefold() not in BINS and _is(path.is_dir))
 
     def _add_playlist(self, path: Path, above: tuple[Path, ...]) -> None:
         try:
@@ -169,24 +191,40 @@ class _Shelf:
             self._add_entry(entry, (*above, path))
 
     def _add_entry(self, entry: PlaylistEntry, above: tuple[Path, ...]) -> None:
-        if is_web(entry.location):
-            self._keep(Track(entry.location, entry.title or _web_title(entry.location), is_stream=True))
-            return
-        if is_noise(entry.location):
-            self._add_noise(entry.location, entry.title or "")
-            return
-        path = _resolve(entry.location, above[-1])
-        problem = "is no file and no http address" if path is None else _problem(path)
-        if path is None or problem:
-            self.warnings.append(f"{path or entry.location} {problem} (named in {above[-1]})")
-        elif _is(path.is_dir):
+        """The first place of an entry that can be used; why the first one cannot where none can."""
+        problems = []
+        for location in (entry.location, *entry.others):
+            if is_web(location):
+                self._keep(Track(location, entry.title or _web_title(location), is_stream=True))
+                return
+            if is_noise(location):
+                self._add_noise(location, entry.title or "")
+                return
+            path = self._paths.resolve(location, above[-1])
+            problem = "is not a file and not an http address" if path is None else _problem(path)
+            if path is not None and problem is None:
+                self._add_found(path, entry.title, above)
+                return
+            problems.append(f"{path or location} {problem} (named in {above[-1]})")
+        if not entry.may_be_comment:
+            self.warnings.append(problems[0])
+
+    def _add_found(self, path: Path, title: str | None, above: tuple[Path, ...]) -> None:
+        """What a playlist's entry leads to."""
+        if _is(path.is_dir):
             self._add_folder(path)
         elif path.suffix.lower() not in SUFFIXES:
-            self._keep(Track(str(path), entry.title or path.stem))
+            self._keep(Track(str(path), title or path.stem))
         elif path in above or len(above) >= MAX_DEPTH:
             self.warnings.append(f"{path} is left out: playlists may not nest in a circle or deeper than {MAX_DEPTH}")
         else:
             self._add_playlist(path, above)
+
+
+def within_bounds(warnings: list[str]) -> list[str]:
+    """The first warnings, and a count where there are very many."""
+    more = len(warnings) - MAX_WARNINGS
+    return warnings if more <= 0 else [*warnings[:MAX_WARNINGS], f"and {more} more like these"]
 
 
 def _is(question: Callable[[], bool]) -> bool:
@@ -212,8 +250,8 @@ def _problem(path: Path) -> str | None:
     except OSError as fault:
         return f"cannot be read: {fault.strerror}"
     except ValueError:
-        return "is no path"
-    return None
+        return "is not a path"
+    return "lies in a folder of the kernel" if _leads_to_kernel(path) else None
 
 
 def _web_title(address: str) -> str:
@@ -225,13 +263,7 @@ def _web_title(address: str) -> str:
     return f"{parts.hostname or ''}{unquote(parts.path)}".rstrip("/") or address
 
 
-def _resolve(location: str, playlist: Path) -> Path | None:
-    """The absolute path of a playlist's entry; relative ones lie beside it. None for a scheme that is not a file."""
-    if location.lower().startswith("file:"):
-        return Path(unquote(re.sub(r"^file:(//[^/]*)?", "", location, flags=re.IGNORECASE)))
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", location):
-        return None
-    plain = Path(os.path.normpath(playlist.parent / os.path.expanduser(location.replace("\\", "/"))))
-    if "%" not in location or _problem(plain) is None:
-        return plain
-    return Path(unquote(str(plain)))
+def _leads_to_kernel(path: Path) -> bool:
+    """Whether a path is, or is a link to, something that is no music but a view into the kernel."""
+    place = os.path.realpath(path) if os.path.islink(path) else str(path)
+    return any(place == folder or place.startswith(f"{folder}/") for folder in KERNEL_FOLDERS)

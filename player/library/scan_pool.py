@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import player
+from player.audio.decoder.faults import CRASHES
 from player.core.clock import Clock
 from player.core.errors import LullError
 from player.core.measurement import MeasureResult
@@ -170,7 +171,7 @@ class WorkerPool:
         if path is None:
             return []
         if -code in _CRASHES:
-            return [Result(path, MeasureResult(None, f"crashes the decoder ({signal.Signals(-code).name})"))]
+            return [Result(path, MeasureResult(None, f"{CRASHES} ({signal.Signals(-code).name})"))]
         why = f"signal {-code}" if code < 0 else f"exit code {code}"
         return [Result(path, MeasureResult(None, f"was not measured: the process ended ({why})"), is_lasting=False)]
 

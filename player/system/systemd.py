@@ -15,6 +15,7 @@ from typing import Final
 from systemd.daemon import notify
 
 from player.core import clock
+from player.core.text import clean_text
 
 _STATUS_LENGTH: Final = 200
 """``systemctl status`` is read by people; one line of a terminal or two."""
@@ -58,8 +59,7 @@ class SystemdNotifier:
 
         A title may hold bytes of a file name that are no UTF-8; each of them is written as a question mark.
         """
-        line = " ".join(text.split())[:_STATUS_LENGTH]
-        _tell("STATUS=" + line.encode(errors="replace").decode())
+        _tell("STATUS=" + clean_text(text, _STATUS_LENGTH).encode(errors="replace").decode())
 
     def reloading(self) -> None:
         """A reload began; `ready` ends it. The time lets the manager tell this reload from an earlier one."""
@@ -81,7 +81,7 @@ class SystemdNotifier:
 def _tell(state: str) -> None:
     """Send one message, or do nothing where nobody listens."""
     with contextlib.suppress(OSError):  # the manager is away or its socket is full: not the listener's problem
-        notify(state)
+        notify(state.replace("\0", " "))  # systemd-python raises ValueError for NUL
 
 
 def send_to_journal(message: str, fields: Mapping[str, str]) -> None:

@@ -157,7 +157,7 @@ def test_a_missing_entry_is_a_warning_that_names_it_and_its_playlist(tmp_path: P
     assert names(found, tmp_path) == ["a.mp3"]
     assert found.warnings == (
         f"{tmp_path / 'gone.mp3'} does not exist (named in {tmp_path / 'l.m3u'})",
-        f"rtsp://x/y is no file and no http address (named in {tmp_path / 'l.m3u'})",
+        f"rtsp://x/y is not a file and not an http address (named in {tmp_path / 'l.m3u'})",
     )
 
 
@@ -283,3 +283,45 @@ def test_generated_sound_stands_beside_files(tmp_path: Path) -> None:
     ]
     assert all(track.measured and abs(track.measured.programme_lufs + 23.0) < 0.01 for track in read.tracks)
     assert "unknown noise 'bown' (did you mean 'brown'?)" in read.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["#recycle", "$RECYCLE.BIN/S-1-5-21-1", "@eaDir", "lost+found", "System Volume Information", ".Trash-1"],
+)
+def test_deleted_files_and_what_machines_leave_behind_are_no_music(tmp_path: Path, folder: str) -> None:
+    """Whatever the capitals; a playlist or config that names such a folder itself gets it."""
+    touch(tmp_path, "kept.mp3", f"{folder}/deleted.mp3")
+    assert names(read(tmp_path), tmp_path) == ["kept.mp3"]
+    assert len(read(tmp_path / folder).tracks) == 1
+
+
+def test_links_into_the_kernel_are_no_music(tmp_path: Path) -> None:
+    """A folder of /proc has no end, and reading a device may do anything."""
+    touch(tmp_path, "a.mp3")
+    (tmp_path / "p").symlink_to("/proc/self")
+    (tmp_path / "x.mp3").symlink_to("/proc/self/environ")
+    (tmp_path / "l.m3u").write_text("x.mp3\n")
+    assert names(read(tmp_path), tmp_path) == ["a.mp3"]
+    assert "folder of the kernel" in read(tmp_path / "l.m3u").warnings[0]
+
+
+def test_a_file_that_crashed_the_decoder_of_a_scan_is_never_opened(tmp_path: Path) -> None:
+    """It would end the daemon; a warning names it and why."""
+    touch(tmp_path, "a.flac", "b.flac")
+    store = FakeStore()
+    store.keep(mark_of(str(tmp_path / "b.flac")), MeasureResult(None, "crashes the decoder (SIGSEGV)"))
+    found = FileLibrary(store).read(Playlist("p", (str(tmp_path),)))
+    assert names(found, tmp_path) == ["a.flac"]
+    assert found.warnings == (f"{tmp_path / 'b.flac'} is left out: it crashes the decoder (SIGSEGV)",)
+
+
+def test_marks_of_many_files_resolve_each_folder_once(tmp_path: Path) -> None:
+    """And say the same as one by one, links included."""
+    touch(tmp_path, "real/a.mp3")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "b.mp3").symlink_to(tmp_path / "real" / "a.mp3")
+    folders: dict[str, str] = {}
+    for path in map(str, (tmp_path / "real" / "a.mp3", tmp_path / "link" / "a.mp3", tmp_path / "b.mp3")):
+        assert mark_of(path, folders) == mark_of(path)
+    assert len(folders) == 3

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from player.library.playlist_files import PlaylistEntry, parse_playlist
+from player.library.playlist_files import MAX_ENTRIES, PlaylistEntry, parse_playlist
 
 
 def test_an_m3u_line_is_an_entry_and_extinf_names_it() -> None:
@@ -63,3 +65,15 @@ def test_any_bytes_at_all_are_survived(suffix: str) -> None:
     """A playlist that is really a program gives nonsense entries or none, but no error."""
     for entry in parse_playlist(suffix, bytes(range(256)) * 8):
         assert entry.location
+
+
+def test_a_long_line_of_spaces_costs_no_time() -> None:
+    """A pattern that tries each space as the end of the value needs seconds for this, with the interpreter locked."""
+    began_s = time.process_time()
+    assert parse_playlist(".pls", b"File1=" + b" " * 1_000_000 + b"x") == [PlaylistEntry("x")]
+    assert time.process_time() - began_s < 1.0
+
+
+def test_the_number_of_entries_is_bounded() -> None:
+    """A list of millions of lines would ask the disk about each."""
+    assert len(parse_playlist(".m3u", b"a\n" * (MAX_ENTRIES + 5))) == MAX_ENTRIES

@@ -81,7 +81,7 @@ def test_a_title_that_is_no_utf8_is_told_with_question_marks(manager: Manager) -
 def test_a_long_status_is_cut(manager: Manager) -> None:
     """Two hundred characters are enough; umlauts count as one."""
     SystemdNotifier().status("ä" * 500)
-    assert manager.heard() == ["STATUS=" + "ä" * 200]
+    assert manager.heard() == ["STATUS=" + "ä" * 199 + "…"]
 
 
 def test_reloading_carries_the_managers_own_time(manager: Manager) -> None:

@@ -14,6 +14,9 @@ from player.audio.decoder.ring_source import RingSource
 from player.core.events import is_web
 from player.core.units import format_duration, to_seconds
 
+CRASHES: Final = "crashes the decoder"
+"""What the scan's lasting verdict on a file begins with that killed the process that measured it."""
+
 MISSING_S: Final = 2.0
 """A shortfall below this is not worth a fault: decoders skip a damaged frame, encoders round the length."""
 
@@ -32,7 +35,7 @@ def unreadable(path: str) -> str | None:
     if stat.S_ISDIR(facts.st_mode):
         return "is a folder"
     if not stat.S_ISREG(facts.st_mode):
-        return "is no file"  # a pipe or a device could keep a decoder for ever
+        return "is not a regular file"  # a pipe or a device could keep a decoder for ever
     if not os.access(path, os.R_OK):
         return "may not be read"
     return None if facts.st_size else "is empty"

@@ -21,7 +21,7 @@ from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.slots import MOST_OF_A_QUARTER, quarter_of
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from player.audio.dsp.types import Block
-from tests.audio_files import encode, mute_video, noise, picture, sine, write_wav
+from tests.audio_files import encode, mute_video, noise, picture, sine, with_picture, write_wav
 from tests.paths import ROOT
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -91,6 +91,26 @@ class TestFormats:
         assert 4 * 48_000 - LOST_FRAMES <= len(audio) <= 4 * 48_000 + LOST_FRAMES
         for side in (0, 1):
             assert level_db(audio[9600:-9600, side]) == pytest.approx(expected_db, abs=0.05)
+
+    @pytest.mark.parametrize("suffix", ["wav", "aiff", "caf", "mka"])
+    @pytest.mark.parametrize("rate_hz", [44_100, 48_000])
+    def test_64_bit_float_is_heard(self, decoder: VlcDecoder, tmp_path: Path, suffix: str, rate_hz: int) -> None:
+        """The soxr resampler of libVLC 3 corrupts the heap with it at 48 kHz, which ends the process."""
+        codec = "pcm_f64be" if suffix == "aiff" else "pcm_f64le"
+        path = encode(tmp_path / f"a.{suffix}", sine(440, 3.0, rate_hz=rate_hz), "-c:a", codec, rate_hz=rate_hz)
+        audio = drain(decoder.open(str(path)))
+        assert len(audio) == pytest.approx(3 * 48_000, abs=LOST_FRAMES)
+        assert level_db(audio[9600:-9600, 0]) == pytest.approx(-15.05, abs=0.05)
+
+    @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov", "webm", "avi"])
+    def test_a_picture_beside_the_sound_changes_nothing(self, tmp_path: Path, suffix: str) -> None:
+        """Scan (pipe) and play (ring) decode the sound alone; no bytes of the picture land between."""
+        sound = encode(tmp_path / "a.mka", sine(440, 3.0), "-c:a", "libopus" if suffix == "webm" else "libmp3lame")
+        path = with_picture(tmp_path / f"b.{suffix}", sound)
+        for is_piped in (False, True):
+            audio = drain(VlcDecoder(DecoderSettings(file_stall_s=1.0, is_piped=is_piped)).open(str(path)))
+            assert len(audio) == pytest.approx(3 * 48_000, abs=LOST_FRAMES)
+            assert level_db(audio[9600:-9600, 0]) == pytest.approx(-15.05, abs=0.6)
 
     @pytest.mark.parametrize("rate_hz", [22_050, 32_000, 44_100, 96_000])
     @pytest.mark.parametrize("channels", [1, 2])
@@ -192,7 +212,7 @@ class TestBrokenThings:
         assert fault_of(decoder, tmp_path / "gone.mp3") == "does not exist"
         assert fault_of(decoder, tmp_path / "gone" / ("x" * 300)) is not None
         assert fault_of(decoder, tmp_path) == "is a folder"
-        assert fault_of(decoder, tmp_path / "pipe.mp3") == "is no file"
+        assert fault_of(decoder, tmp_path / "pipe.mp3") == "is not a regular file"
 
     def test_a_picture_or_a_mute_film_has_no_sound(self, decoder: VlcDecoder, tmp_path: Path) -> None:
         """Whatever it is called; and it says so at once instead of showing the picture for ten seconds."""
@@ -495,11 +515,11 @@ def test_what_is_measured_is_what_is_played(decoder: VlcDecoder, tmp_path: Path,
     """Through the pipe come the samples that come through the ring, bit by bit.
 
     Only within the first 50 ms of MP2 and MP3 the ring's outlet (smem) drops what the transcoder hands over as a chain
-    of blocks: 40 ms at most.
+    of blocks: 55 ms at most.
     """
     path = encode(tmp_path / f"track.{kind}", noise(3.0, rate_hz=44_100), *FORMATS[kind], rate_hz=44_100)
     played = drain(decoder.open(str(path)))
     measured = drain(VlcDecoder(DecoderSettings(is_piped=True)).open(str(path)))
-    assert 0 <= len(measured) - len(played) <= 1920
+    assert 0 <= len(measured) - len(played) <= 2640
     assert np.array_equal(measured[len(measured) - len(played) :][2400:], played[2400:])
     assert kind in {"mp2", "mp3"} or np.array_equal(measured, played)

@@ -1,0 +1,89 @@
+"""Where an entry of a playlist file leads, although programs write names in many ways. Runs on the librarian's thread.
+
+Tried in this order, and the first that exists is taken: as it is written; without quotes around it; with percent signs
+decoded, as UTF-8 and as Latin-1. Then each of them once more folder by folder, with names compared without regard to
+capitals and to the way accents are composed (NFC, NFD): macOS writes one form, other systems the other. A name on disk
+that is not UTF-8 counts as written in code page 1252.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+
+class EntryPaths:
+    """Finds what entries mean; remembers the folders that it had to list, so one object serves one reading."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, dict[str, str]] = {}
+
+    def resolve(self, location: str, playlist: Path) -> Path | None:
+        """The absolute path of an entry, existing or not; None for an address that is not of a file."""
+        is_address = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", location) and not location.lower().startswith("file:")
+        if is_address or "\0" in location or re.fullmatch(r"file:(//[^/]*)?", location, re.IGNORECASE):
+            return None
+        candidates = list(dict.fromkeys(_spellings(location, playlist.parent)))
+        for candidate in candidates:
+            if os.path.lexists(candidate):
+                return Path(candidate)
+        for candidate in candidates:
+            if (found := self._alike(candidate)) is not None:
+                return Path(found)
+        return Path(candidates[0])
+
+    def _alike(self, path: str) -> str | None:
+        """An existing path whose names differ in capitals or accents at most."""
+        folder, name = os.path.split(path)
+        if not name:
+            return path
+        if not os.path.isdir(folder):
+            found = self._alike(folder)
+            if found is None:
+                return None
+            folder = found
+        there = self._names(folder).get(_folded(name))
+        return None if there is None else os.path.join(folder, there)
+
+    def _names(self, folder: str) -> dict[str, str]:
+        if folder not in self._listed:
+            try:
+                self._listed[folder] = {_folded(name): name for name in sorted(os.listdir(folder), reverse=True)}
+            except OSError:
+                self._listed[folder] = {}
+        return self._listed[folder]
+
+
+def _spellings(location: str, folder: Path) -> Iterator[str]:
+    """Paths that an entry may mean, the most literal first; relative ones lie beside the playlist."""
+    if location.lower().startswith("file:"):
+        rest = re.sub(r"^file:(//[^/]*)?", "", location, flags=re.IGNORECASE)
+        yield from (_placed(unquote(rest), folder), _placed(unquote(rest, "cp1252", "replace"), folder))
+        yield _placed(rest, folder)
+        return
+    plain = location.replace("\\", "/")
+    texts = [plain]
+    if len(plain) > 2 and plain[0] == plain[-1] and plain[0] in "\"'":
+        texts.append(plain[1:-1])
+    for text in texts:
+        yield _placed(text, folder)
+        if "%" in text:
+            yield from (_placed(unquote(text), folder), _placed(unquote(text, "cp1252", "replace"), folder))
+
+
+def _placed(text: str, folder: Path) -> str:
+    return os.path.normpath(folder / os.path.expanduser(text.replace("\0", "")))
+
+
+def _folded(name: str) -> str:
+    """A name in the form in which names are compared."""
+    try:
+        name = name.encode("ascii", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        if any("\udc80" <= character <= "\udcff" for character in name):
+            name = os.fsencode(name).decode("cp1252", "replace")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
