@@ -45,6 +45,8 @@ NEWS_EXPIRY_S: Final = 60
 _MARKS: Final = frozenset({"id", "origin"})
 """User properties that mean something on a command."""
 _LOOP_S: Final = 1.0
+_HEAD_BYTES: Final = 300
+"""More than the head and the properties of a message of ours, beside its topic."""
 
 
 class Broker:
@@ -74,7 +76,8 @@ class Broker:
         self._is_too_new = False
         self._is_closed = False
         self._room = threading.Semaphore(MAX_UNSENT)
-        self._has_refused = False
+        self._limit: int | None = None
+        self._warned: set[str] = set()
         self._client = self._new_client()
 
     @property
@@ -158,6 +161,9 @@ class Broker:
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
     ) -> bool:
         """Send soon, from any thread, without waiting; False when it was dropped."""
+        if self._limit is not None and len(payload) + len(topic.encode()) + _HEAD_BYTES > self._limit:
+            self._warn_once("size", f"a message on {topic} of {len(payload)} bytes is larger than the broker takes")
+            return False
         if not self._room.acquire(blocking=False):
             return False
         properties = self._describe(payload, correlation, is_lasting=retain) if self._is_v5 else None
@@ -212,6 +218,7 @@ class Broker:
             self._reason = f"the broker refuses: {_words(code, properties)}{_advice(str(code))}"
             return
         self._reason = None
+        self._limit = getattr(properties, "MaximumPacketSize", None)
         subscriptions = self._subscriptions()
         if subscriptions:
             client.subscribe(subscriptions)
@@ -247,9 +254,14 @@ class Broker:
         self, _client: Client, _data: Any, _mid: int, code: ReasonCode, properties: Properties | None
     ) -> None:
         self._room.release()
-        if code.is_failure and not self._has_refused:
-            self._has_refused = True
-            log.warning("broker: it refuses a message (%s); check this user's access rights", _words(code, properties))
+        if code.is_failure:
+            self._warn_once("refused", f"it refuses a message ({_words(code, properties)}); check this user's rights")
+
+    def _warn_once(self, kind: str, text: str) -> None:
+        """A warning, once for each connection and kind."""
+        if kind not in self._warned:
+            self._warned.add(kind)
+            log.warning("broker: %s", text)
 
     def _received(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         try:

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
 from player import __version__
+from player.core.addresses import without_secrets
 from player.core.events import Answer, EntryState, LastCommand, News, Snapshot
 
 FORMAT: Final = 1
+MAX_TEXT_OUT: Final = 1000
+"""No text in a payload is longer: titles come from anywhere, and a broker ends a connection whose packet is too big."""
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+MAX_LISTED: Final = 500
+"""No list in a payload is longer."""
 
 
 def state(snapshot: Snapshot) -> bytes:
@@ -91,6 +98,13 @@ def reply(answer: Answer, snapshot: Snapshot, device: str) -> bytes:
     return _encode({**head, "data": answer.data, "state": state_fields(snapshot)})
 
 
+def public_text(text: str) -> str:
+    """A text as it goes out: no passwords of addresses, no control characters, at most `MAX_TEXT_OUT` long."""
+    shown = without_secrets(text[: 4 * MAX_TEXT_OUT])
+    shown = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", shown)
+    return shown if len(shown) <= MAX_TEXT_OUT else shown[: MAX_TEXT_OUT - 1] + "…"
+
+
 def whole_seconds(length_s: float | None) -> int | None:
     """Seconds rounded to whole ones; None for what is unknown or endless."""
     return round(length_s) if length_s is not None and math.isfinite(length_s) else None
@@ -109,12 +123,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(found) for key, found in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(found) for found in value]
+        return [_plain(found) for found in list(value)[:MAX_LISTED]]
+    if isinstance(value, str):
+        return public_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, date):
         return value.isoformat()
-    return value if value is None or isinstance(value, str | int) else str(value)
+    return value if value is None or isinstance(value, int) else public_text(str(value))
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO, TypeAlias
 
+from player.core.addresses import without_secrets
 from player.core.clock import Clock, SystemClock
 from player.core.units import format_duration
 from player.system.log_limits import REPEAT_WINDOW_S, LogDedup, LogMessage, LogQuota
@@ -94,7 +95,8 @@ def fields_of(record: logging.LogRecord) -> dict[str, str]:
     }
     for key, value in getattr(record, "lull", {}).items():
         if value is not None:
-            fields[_field_name(key)] = value if isinstance(value, str) else json.dumps(value, default=str)
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            fields[_field_name(key)] = without_secrets(text)
     return fields
 
 
@@ -178,7 +180,11 @@ class OnceHandler(logging.Handler):
         """Write it, or count it."""
         now_s = self._clock.now().boot_s
         self._say_counts(now_s)
-        message, name = LogMessage(record.name, record.levelno, _text_of(record)), record.name
+        text = _text_of(record)
+        shown = without_secrets(text)
+        if shown != text:
+            record.msg, record.args = shown, None
+        message, name = LogMessage(record.name, record.levelno, shown), record.name
         if name == NEWS_LOGGER or (self._repeats.is_new(message, now_s) and self._rations.take(name, now_s)):
             self._inner.handle(record)
 

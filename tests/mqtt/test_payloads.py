@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from player import __version__
 from player.core.commands import ReplyTo
 from player.core.events import Answer, News
 from player.mqtt import payloads
-from tests.mqtt.snapshots import CET, PLAYING, shot
+from tests.mqtt.snapshots import CET, ENDS, PLAYING, shot
 
 WALL = datetime(2026, 1, 31, 22, 45, 1, 999_999, tzinfo=CET)
 
@@ -158,3 +159,28 @@ def test_an_answer_without_an_id_has_a_null_id() -> None:
     """Over MQTT 5 the correlation data says which question it belongs to."""
     answer = Answer(ReplyTo(None, "a/b", b"1"), is_done=True, text="paused", data={})
     assert strictly(payloads.reply(answer, PLAYING, "bedroom"))["id"] is None
+
+
+def test_no_text_is_longer_than_a_broker_takes() -> None:
+    """A title of 100 kB, thousands of problems: the state stays well below the packet limit of a small broker."""
+    long = payloads.state(replace(PLAYING, track="x" * 100_000, problems=("y" * 100_000,) * 3))
+    assert len(long) < 6000
+    assert json.loads(long)["track"] == "x" * 999 + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def test_no_password_of_an_address_goes_out() -> None:
+    """In no detail of an event, no text, no state; titles that are addresses too."""
+    uri = "http://me:s3cret@radio.example/live?token=t0ken"
+    news = News("track_started", f"plays {uri}", {"track": uri, "uri": uri, "playlist": "rain"})
+    answer = Answer(ReplyTo("1"), is_done=False, text=f"{uri} cannot be opened", data={"uri": [uri]})
+    snapshot = replace(PLAYING, track=uri, next_track=uri, problems=(f"no answer from {uri}",))
+    for payload in (payloads.event(news, ENDS), payloads.reply(answer, snapshot, "bedroom"), payloads.state(snapshot)):
+        assert b"s3cret" not in payload
+        assert b"t0ken" not in payload
+        assert b"radio.example/live" in payload
+
+
+def test_control_characters_are_replaced() -> None:
+    """Whoever shows a title on a terminal is not commanded by it; other scripts and emoji stay as they are."""
+    state = json.loads(payloads.state(replace(PLAYING, track="\x1b[2Ja\nb\u2028c\U0001f468\u200d\U0001f469")))
+    assert state["track"] == "\ufffd[2Ja\ufffdb\ufffdc\U0001f468\u200d\U0001f469"

@@ -301,3 +301,13 @@ def test_a_second_set_up_replaces_the_first(monkeypatch: pytest.MonkeyPatch) -> 
     journal.set_up()
     logging.getLogger("lull").info("ready")
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_no_password_of_an_address_is_written() -> None:
+    """In no text, no argument and no field of the journal."""
+    stream = io.StringIO()
+    uri = "http://me:s3cret@radio.example/live?token=t0ken"
+    handler_to(stream).handle(record("plays %s", args=(uri,)))
+    assert "plays http://radio.example/live?" in stream.getvalue()
+    fields = journal.fields_of(record("x", lull={"uri": uri, "all": [uri]}))
+    assert not [text for text in (stream.getvalue(), *fields.values()) if "s3cret" in text or "t0ken" in text]

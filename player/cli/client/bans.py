@@ -15,6 +15,7 @@ from typing import Final
 from player.cli.client import commands as client
 from player.cli.client.format import printable
 from player.cli.paths import state_dir
+from player.core.addresses import without_secrets
 from player.core.verbs import VERBS
 from player.session.memory.memory import DIED_OF_IT, Memory
 from player.session.memory.records import RecalledMemory
@@ -75,11 +76,20 @@ def _left_out(recalled: RecalledMemory) -> list[BannedTrack]:
     memory = Memory()
     kept.recall(memory)
     titles = {heard.uri: heard.title for heard in recalled.heard}
-    banned = [BannedTrack(ban.title, ban.uri, _iso(ban.at), NEVER_AGAIN) for ban in kept.bans]
+    banned = [
+        BannedTrack(without_secrets(ban.title), without_secrets(ban.uri), _iso(ban.at), NEVER_AGAIN)
+        for ban in kept.bans
+    ]
     return banned + [
-        BannedTrack(titles.get(death.uri, PurePath(death.uri).stem), death.uri, _iso(death.at), DIED_OF_IT)
+        BannedTrack(
+            titles.get(death.uri, PurePath(death.uri).stem), without_secrets(death.uri), _iso(death.at), DIED_OF_IT
+        )
         for death in memory.set_aside
     ]
+
+
+def _title(uri: str, titles: dict[str, str]) -> str:
+    return without_secrets(titles.get(uri, PurePath(uri).stem))
 
 
 def _line(one: BannedTrack) -> str:

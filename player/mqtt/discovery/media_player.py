@@ -14,7 +14,7 @@ from player.core.errors import Refused
 from player.core.events import Snapshot
 from player.core.units import VOLUME_MAX
 from player.core.values import number, quoted
-from player.mqtt.payloads import whole_seconds
+from player.mqtt.payloads import public_text, whole_seconds
 from player.mqtt.topics import OFFLINE, ONLINE, Topics
 
 NAMES: Final = ("state", "title", "duration", "position", "volume")
@@ -64,7 +64,7 @@ def values(topics: Topics, snapshot: Snapshot) -> dict[str, bytes]:
         "volume": f"{snapshot.volume / VOLUME_MAX:.2f}",
     }
     return {
-        topic(topics, name): b"" if value is None else str(value).encode("utf-8", "replace")
+        topic(topics, name): b"" if value is None else public_text(str(value)).encode("utf-8", "replace")
         for name, value in found.items()
     }
 
