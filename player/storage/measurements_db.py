@@ -1,24 +1,29 @@
-"""The store: one SQLite file under the state directory. The only file that opens it.
+"""The measurements: one SQLite file under the state directory. The only file that opens it.
 
 Any thread may call. All that is in it can be measured again, so a power cut may cost the last seconds. Paths are kept
 as bytes, because a file's name need not be text.
+
+What is read is checked before anybody computes with it: a number that is not one, or that no measurement can have,
+would be a gain that silences a night or breaks it off. Such a row counts as none, so the track counts as loud.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
-import sqlite3
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from player.core.errors import StoreError
 from player.core.measurement import MEASURING, FileMark, Measured, MeasureResult, Surprise
-from player.storage.sqlite import Database, SchemaLayout, open_to_read
+from player.storage.sqlite import READ_FAULTS, Database, SchemaLayout, open_to_read
 
 log = logging.getLogger("lull")
+T = TypeVar("T")
 
 FILE_NAME: Final = "lull.db"
 _STEPS: Final = (
@@ -34,6 +39,14 @@ _STEPS: Final = (
     """,
 )
 _LAYOUT: Final = SchemaLayout(_STEPS, "NORMAL", "tracks are measured anew")
+_RANGES: Final = {
+    "_s": (0.0, 1e7), "_lufs": (-300.0, 100.0), "_lu": (0.0, 400.0), "_dbtp": (-400.0, 100.0), "_db": (-400.0, 400.0),
+}  # fmt: skip
+"""By the unit at the end of a field's name, what a measurement can be; a level may also be -inf."""
+_LARGEST: Final = 10**9
+_UNREADABLE: Final = (
+    StoreError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError,
+)  # fmt: skip
 _FIND: Final = "SELECT measured, fault FROM measurements WHERE path = ? AND size = ? AND mtime_ns = ? AND measuring = ?"
 _KEEP: Final = "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -41,19 +54,23 @@ _KEEP: Final = "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)"
 class MeasurementsDb:
     """`player.library.ports.Store` in a file, or with None in memory, which forgets.
 
+    Args:
+        folder: the state directory.
+        is_patient: a file that cannot be opened is tried again at each question, instead of StoreError at once.
+
     Raises:
         StoreError: the folder cannot be written, or a newer lull wrote the file.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, is_patient: bool = False) -> None:
         self._has_complained = False
-        self._base = Database(None if folder is None else folder / FILE_NAME, _LAYOUT)
+        self._base = Database(None if folder is None else folder / FILE_NAME, _LAYOUT, is_patient=is_patient)
 
     def find(self, mark: FileMark) -> MeasureResult | None:
         """What is known of exactly this file."""
         try:
             return _finding(self._base.ask(lambda base: base.execute(_FIND, (*_key(mark), MEASURING)).fetchone()))
-        except (StoreError, ValueError, TypeError, KeyError) as fault:
+        except _UNREADABLE as fault:
             if not self._has_complained:
                 self._has_complained = True
                 log.warning("measurements cannot be read, so tracks count as loud: %s", fault)
@@ -84,7 +101,7 @@ class StoreReader:
         """What is known of exactly this file. Raises StoreError."""
         try:
             return _finding(self._base.execute(_FIND, (*_key(mark), MEASURING)).fetchone())
-        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as fault:
+        except (*READ_FAULTS, *_UNREADABLE) as fault:
             raise StoreError(f"measurements cannot be read: {fault}") from fault
 
     def close(self) -> None:
@@ -92,9 +109,14 @@ class StoreReader:
         self._base.close()
 
 
-def _finding(row: tuple[str | None, str | None] | None) -> MeasureResult | None:
-    """A row of the table; None for none."""
-    return None if row is None else MeasureResult(None if row[0] is None else from_json(json.loads(row[0])), row[1])
+def _finding(row: tuple[object, object] | None) -> MeasureResult | None:
+    """A row of the table; None for none. Raises one of `_UNREADABLE` for a row that nobody wrote."""
+    if row is None:
+        return None
+    text, fault = row
+    if not isinstance(text, str | None) or not isinstance(fault, str | None) or not (text or fault):
+        raise ValueError("a row holds neither a measurement nor a reason")
+    return MeasureResult(None if text is None else from_json(json.loads(text)), fault)
 
 
 def _key(mark: FileMark) -> tuple[bytes, int, int]:
@@ -106,7 +128,22 @@ def as_json(measured: Measured) -> dict[str, Any]:
     return asdict(measured)
 
 
-def from_json(fields: dict[str, Any]) -> Measured:
-    """The measurements from what `as_json` made. Raises TypeError, KeyError or ValueError for anything else."""
-    surprises = tuple(Surprise(**surprise) for surprise in fields["surprises"])
-    return Measured(**{**fields, "surprises": surprises})
+def from_json(plain: Mapping[str, Any]) -> Measured:
+    """The measurements from what `as_json` made. Raises one of `_UNREADABLE` for anything else."""
+    surprises = tuple(_checked(Surprise, Surprise(**surprise)) for surprise in plain["surprises"])
+    return _checked(Measured, Measured(**{**plain, "surprises": surprises}))
+
+
+def _checked(kind: type[T], value: T) -> T:
+    """The value, each of its numbers within what can be measured. Raises ValueError, TypeError."""
+    for field in fields(cast("Any", kind)):
+        number = getattr(value, field.name)
+        if field.type == "float":
+            unit = next((unit for unit in _RANGES if field.name.endswith(unit)), "")
+            lowest, highest = _RANGES.get(unit, (-_LARGEST, _LARGEST))
+            is_silence = number == -math.inf and unit in {"_lufs", "_dbtp"}
+            if isinstance(number, bool) or not (is_silence or lowest <= number <= highest):
+                raise ValueError(f"{field.name} is {number!r}")
+        elif field.type == "int" and (type(number) is not int or not 0 <= number <= _LARGEST):
+            raise ValueError(f"{field.name} is {number!r}")
+    return value

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.core.errors import StoreError
+from player.session.memory.json_codec import aware
 from player.session.memory.records import (
+    NAMES,
     RECORD,
     TRIES,
     Batch,
@@ -30,13 +32,14 @@ from player.session.memory.records import (
     RecalledMemory,
     read_texts,
 )
-from player.storage.sqlite import Database, SchemaLayout, open_to_read, transaction
+from player.storage.sqlite import READ_FAULTS, Database, SchemaLayout, open_to_read, transaction
 
 FILE_NAME: Final = "memory.db"
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 KEPT_HEARD: Final = 10_000
 """About a hundred nights of short tracks; what was heard before counts as never heard."""
 KEPT_SESSIONS: Final = 2_000
+_LONGEST_MIN: Final = 1e6
 _STEPS: Final = (
     "CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """
@@ -61,8 +64,9 @@ _STEPS: Final = (
     """,
     "ALTER TABLE sessions ADD COLUMN problems INTEGER NOT NULL DEFAULT 0",
 )
-LAYOUT: Final = SchemaLayout(_STEPS, "FULL", "bans and history begin anew")
 _PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
+_HEARD_COLUMNS: Final = "at, playlist, uri, title, how"
+_SESSION_COLUMNS: Final = "started, why, playlist, minutes, reason, problems"
 
 
 def this_boot() -> str:
@@ -71,6 +75,26 @@ def this_boot() -> str:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def _rescue(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    """Copy each document and each entry of the log that can still be read; a page that cannot costs what is on it."""
+    for name in NAMES:
+        with contextlib.suppress(*READ_FAULTS):
+            for row in old.execute("SELECT name, value FROM documents WHERE name = ?", (name,)).fetchall():
+                new.execute(_PUT, row)
+    for table, columns in (("heard", _HEARD_COLUMNS), ("sessions", _SESSION_COLUMNS)):
+        places = ", ".join("?" * len(columns.split(",")))
+        with contextlib.suppress(*READ_FAULTS), transaction(new):
+            rows = old.execute(f"SELECT {columns} FROM {table} ORDER BY id")  # noqa: S608 - no foreign word in it
+            with contextlib.suppress(*READ_FAULTS):
+                for row in rows:
+                    new.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", row)  # noqa: S608 - as above
+
+
+LAYOUT: Final = SchemaLayout(
+    _STEPS, "FULL", "only what could still be read of bans and history is in the new one", _rescue
+)
 
 
 class MemoryDb:
@@ -89,9 +113,13 @@ class MemoryDb:
         self._base = Database(None if folder is None else folder / FILE_NAME, LAYOUT)
 
     @property
-    def set_aside(self) -> Path | None:
-        """Where a damaged file went; None where all was well."""
-        return self._base.set_aside
+    def losses(self) -> tuple[str, ...]:
+        """A sentence for each time that a new file had to be begun in the place of one that was there."""
+        return self._base.losses
+
+    def check(self) -> int:
+        """Open the file where it is not open; a number that changes when it is another file than before."""
+        return self._base.check()
 
     def recall(self) -> RecalledMemory:
         """All that was written; a record that is handed out has been counted."""
@@ -115,10 +143,11 @@ class MemoryDb:
         with transaction(base):
             base.executemany(_PUT, batch.documents.items())
             base.executemany(
-                "INSERT INTO heard (at, playlist, uri, title, how) VALUES (?, ?, ?, ?, ?)", map(_heard_row, batch.heard)
+                f"INSERT INTO heard ({_HEARD_COLUMNS}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - no foreign word in it
+                map(_heard_row, batch.heard),
             )
             base.executemany(
-                "INSERT INTO sessions (started, why, playlist, minutes, reason, problems) VALUES (?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO sessions ({_SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - as above
                 map(_ended_row, batch.ended),
             )
 
@@ -138,19 +167,20 @@ def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
         documents = _documents(base)
         documents.pop(RECORD, None)
         return _recalled(base, documents, ""), tuple(_sessions(base))
-    except (sqlite3.DatabaseError, ValueError) as fault:
+    except (*READ_FAULTS, ValueError) as fault:
         raise StoreError(f"{folder / FILE_NAME} cannot be read: {fault}") from fault
     finally:
         base.close()
 
 
 def _documents(base: sqlite3.Connection) -> dict[str, str]:
-    return dict(base.execute("SELECT name, value FROM documents").fetchall())
+    found = base.execute("SELECT name, value FROM documents").fetchall()
+    return {name: value if isinstance(value, str) else repr(value) for name, value in found}
 
 
 def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) -> RecalledMemory:
     kept, faults = read_texts(documents)
-    rows = base.execute("SELECT at, playlist, uri, title, how FROM heard ORDER BY id").fetchall()
+    rows = base.execute(f"SELECT {_HEARD_COLUMNS} FROM heard ORDER BY id").fetchall()  # noqa: S608 - as above
     heard = tuple(filter(None, (_heard(*row) for row in rows)))
     if len(heard) < len(rows):
         faults = (*faults, f"{len(rows) - len(heard)} entries of what was heard cannot be read and are left out")
@@ -160,9 +190,7 @@ def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) ->
 def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> HeardEntry | None:
     """One row of the log; None for one that nobody can read."""
     try:
-        return HeardEntry(
-            datetime.fromisoformat(at), str(playlist), os.fsdecode(uri), os.fsdecode(title), HeardHow(how)
-        )
+        return HeardEntry(aware(at), str(playlist), os.fsdecode(uri), os.fsdecode(title), HeardHow(how))
     except (ValueError, TypeError):
         return None
 
@@ -173,9 +201,10 @@ def _sessions(base: sqlite3.Connection) -> Iterator[EndedSession]:
     problems = "problems" if "problems" in known else "0"
     question = f"SELECT started, why, playlist, minutes, reason, {problems} FROM sessions ORDER BY id"  # noqa: S608 - no foreign word in it
     for started, why, playlist, minutes, reason, count in base.execute(question).fetchall():
-        with contextlib.suppress(ValueError, TypeError):
-            at = datetime.fromisoformat(started)
-            yield EndedSession(at, str(why), str(playlist), float(minutes), str(reason), int(count))
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            ended = EndedSession(aware(started), str(why), str(playlist), float(minutes), str(reason), int(count))
+            if 0.0 <= ended.minutes < _LONGEST_MIN:
+                yield ended
 
 
 def _ended_row(end: EndedSession) -> tuple[Any, ...]:
@@ -191,4 +220,4 @@ def _iso(at: datetime) -> str:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdecimal() else 0
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 9 else 0

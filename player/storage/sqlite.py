@@ -1,8 +1,15 @@
 """A SQLite file under the state directory: opened, brought up to date, set aside where it is damaged.
 
 Any thread may ask; a lock lets one in at a time. The database is in WAL mode, so others can read while one writes, and
-a power cut leaves what was there before. A file that is damaged all the same is set aside under another name, with a
-warning, and a new one is begun: nobody is awake to repair it.
+a power cut leaves what was there before. A damaged file is set aside under another name with a warning, a new one is
+begun, and what can still be read of the old one is copied into it: nobody is awake to repair it.
+
+The file is looked at before each question. SQLite goes on writing into a file that somebody has removed, and says that
+all is well; so a file that is no longer the one that was opened is opened anew. One that cannot be opened is tried
+again at the next question, so a disk that comes back is used again.
+
+Damage is everything that SQLite reports of the content: corrupt pages, a schema that is not ours, text that is not
+UTF-8. Text in values is decoded leniently, so one bad byte costs one value.
 """
 
 from __future__ import annotations
@@ -11,6 +18,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,8 +32,21 @@ log = logging.getLogger("lull")
 
 BUSY_MS: Final = 5000
 """Another process writes for a moment, never for long."""
-_DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
+READ_FAULTS: Final = (sqlite3.Error, UnicodeError, OverflowError)
+"""What a damaged file makes Python's sqlite3 raise: UnicodeError for a schema that is not UTF-8, OverflowError for a
+number that SQLite cannot hold."""
+_DAMAGED: Final = (
+    "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_SCHEMA", "SQLITE_MISMATCH",
+    "SQLITE_CONSTRAINT", "SQLITE_TOOBIG",
+)  # fmt: skip
+"""SQLITE_ERROR and the rest after it: our statements are right, so the tables are not the ones that we made."""
+_NEWEST_SCHEMA: Final = 1000
+"""A larger schema number, or a negative one, is damage and not a newer lull."""
 T = TypeVar("T")
+
+
+class _NotOurSchema(sqlite3.DatabaseError):
+    sqlite_errorname = "SQLITE_FORMAT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +57,13 @@ class SchemaLayout:
         steps: what makes each version of the schema from the one before it.
         synchronous: NORMAL: a power cut may cost the last seconds; FULL: nothing that was said to be written.
         loss: what a damaged file costs, as the end of a sentence.
+        rescue: copies what can be read of a damaged database (first) into a new one (second).
     """
 
     steps: tuple[str, ...]
     synchronous: str
     loss: str
+    rescue: Callable[[sqlite3.Connection, sqlite3.Connection], None] | None = None
 
 
 class Database:
@@ -49,71 +72,107 @@ class Database:
     Args:
         path: the file.
         layout: what it holds.
+        is_patient: a file that cannot be opened now is no fault yet: it is tried again at each question.
 
     Attributes:
-        set_aside: where the damaged file went that was found there; None where all was well.
+        losses: a sentence for each time that a new file had to be begun in the place of one that was there.
+        generation: counts the files that were opened.
 
     Raises:
         StoreError: the folder cannot be written, or a newer lull wrote the file.
     """
 
-    def __init__(self, path: Path | None, layout: SchemaLayout) -> None:
-        self.set_aside: Path | None = None
+    def __init__(self, path: Path | None, layout: SchemaLayout, *, is_patient: bool = False) -> None:
+        self.losses: tuple[str, ...] = ()
+        self.generation = 0
         self._path = path
         self._layout = layout
         self._lock = threading.Lock()
         self._is_closed = False
-        self._base = self._open_or_begin_anew()
+        self._base: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        try:
+            self.check()
+        except StoreError as fault:
+            if not is_patient:
+                raise
+            log.warning("%s; it is tried again", fault)
 
     def __del__(self) -> None:
-        if hasattr(self, "_base"):
-            self._base.close()
+        self._let_go()
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             self._is_closed = True
-            self._base.close()
+            self._let_go()
+
+    def check(self) -> int:
+        """Open the file where it is not open or is another one by now; returns `generation`. Raises StoreError."""
+        self.ask(lambda base: None)
+        return self.generation
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """Ask the database; a damaged one is replaced by an empty one and asked again."""
+        """Ask the database; a damaged one is replaced by a new one and asked again. Raises StoreError."""
         with self._lock:
             if self._is_closed:
                 raise StoreError("the store is closed")
             try:
-                return question(self._base)
-            except sqlite3.DatabaseError as fault:
+                return question(self._connected())
+            except READ_FAULTS as fault:
+                self._let_go(unless_in_memory=True)
                 if not _is_damage(fault):
-                    raise StoreError(f"{self._path} cannot be used: {fault}") from fault
-            self._base.close()
-            self._set_aside()
-            self._base = self._open_or_begin_anew()
+                    raise self._error(fault) from fault
+            self._begin_anew()
             try:
-                return question(self._base)
-            except sqlite3.DatabaseError as fault:  # the new one lies on the same card
-                raise StoreError(f"{self._path} cannot be used: {fault}") from fault
+                return question(self._connected())
+            except READ_FAULTS as fault:  # the new one lies on the same card
+                self._let_go()
+                raise self._error(fault) from fault
 
-    def _open_or_begin_anew(self) -> sqlite3.Connection:
-        try:
-            return self._open()
-        except sqlite3.DatabaseError as fault:
-            if not _is_damage(fault):
-                raise StoreError(f"{self._path} cannot be opened: {fault}") from fault
-        self._set_aside()
-        try:
-            return self._open()
-        except sqlite3.DatabaseError as fault:
-            raise StoreError(f"{self._path} cannot be opened: {fault}") from fault
+    def _error(self, fault: Exception) -> StoreError:
+        return StoreError(f"{self._path} cannot be used: {fault}")
 
-    def _open(self) -> sqlite3.Connection:
-        name = ":memory:" if self._path is None else str(self._path)
+    def _connected(self) -> sqlite3.Connection:
+        """The open database. Raises StoreError, or one of `READ_FAULTS`."""
+        if self._path is None:
+            self._base = self._base or self._open(":memory:")
+            return self._base
+        if self._base is None or _identity(self._path) != self._file:
+            self._note_what_is_gone()
+            self._let_go()
+            self._base = self._open(str(self._path))
+            self._file = _identity(self._path)
+            self.generation += 1
+        return self._base
+
+    def _note_what_is_gone(self) -> None:
+        assert self._path is not None
+        facts = _stat(self._path)
+        if facts is None and self.generation:
+            self._lose(f"{self._path} was removed while lull was running; a new one has been begun")
+        elif facts is not None and facts.st_size == 0 and not os.path.exists(f"{self._path}-wal"):
+            self._lose(f"{self._path} was empty; {self._layout.loss}")
+
+    def _lose(self, text: str) -> None:
+        self.losses = (*self.losses, text)
+
+    def _let_go(self, *, unless_in_memory: bool = False) -> None:
+        base = getattr(self, "_base", None)
+        if base is not None and not (unless_in_memory and self._path is None):
+            self._base = None
+            with contextlib.suppress(sqlite3.Error):
+                base.close()
+
+    def _open(self, name: str) -> sqlite3.Connection:
         if self._path is not None:
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             except OSError as fault:
                 raise StoreError(f"{self._path.parent} cannot be made: {fault.strerror}") from fault
         # no transaction is opened by itself: each statement stands alone and is on the disk when it is done
         base = sqlite3.connect(name, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+        base.text_factory = _lenient
         try:
             _share(self._path)
             base.execute("PRAGMA journal_mode = WAL")
@@ -124,21 +183,33 @@ class Database:
             raise
         return base
 
-    def _set_aside(self) -> None:
-        """Rename the damaged file; what belongs to it goes with it or goes away."""
+    def _begin_anew(self) -> None:
+        """Rename the damaged file, with its journal, and copy what can be read of it into a new one."""
         assert self._path is not None, "memory is not damaged"
         aside = self._path.with_name(f"{self._path.name}.damaged")
         log.warning("%s is damaged; it is kept as %s, and %s", self._path, aside.name, self._layout.loss)
         try:
+            _unlink(f"{aside}-wal", f"{aside}-shm", f"{self._path}-shm")
             os.replace(self._path, aside)
-            self.set_aside = aside
-            for suffix in ("-wal", "-shm"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(f"{self._path}{suffix}")
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{self._path}-wal", f"{aside}-wal")
         except FileNotFoundError:
-            pass  # another process was faster
+            return  # another process was faster
         except OSError as fault:
             raise StoreError(f"{self._path} is damaged and cannot be set aside: {fault.strerror}") from fault
+        self._lose(f"{self._path} was damaged; it is kept as {aside}, and {self._layout.loss}")
+        self.generation = max(0, self.generation - 1)  # the new file continues the damaged one
+        self._file = None
+        if self._layout.rescue is not None:
+            with contextlib.suppress(*READ_FAULTS, StoreError):
+                self._rescue(aside, self._layout.rescue)
+
+    def _rescue(self, aside: Path, rescue: Callable[[sqlite3.Connection, sqlite3.Connection], None]) -> None:
+        new = self._connected()
+        options = "mode=rw" if os.path.exists(f"{aside}-wal") else "mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(aside))}?{options}", uri=True)) as old:
+            old.text_factory = _lenient
+            rescue(old, new)
 
 
 @contextlib.contextmanager
@@ -172,27 +243,41 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     address = f"file:{quote(str(path))}?mode=ro"
     for options in ("", "&immutable=1"):
         base = sqlite3.connect(address + options, uri=True, timeout=BUSY_MS / 1000, check_same_thread=False)
+        base.text_factory = _lenient
         try:
             base.execute("SELECT name FROM sqlite_master").fetchall()
-        except sqlite3.DatabaseError as fault:
+        except READ_FAULTS as fault:
             base.close()
-            reason = fault
+            reason: Exception = fault
         else:
             return base
     raise StoreError(f"{path} cannot be read: {reason}")
 
 
 def _share(path: Path | None) -> None:
-    """What root makes belongs to whom the folder belongs to: the daemon must be able to write it as well."""
-    if path is not None and os.geteuid() == 0 and path.exists():
+    """What root makes belongs to whom the folder belongs to: the daemon must be able to write it as well.
+
+    Through the open file and never through a link: the folder belongs to somebody who is not root, and a link in it
+    could name any file of the machine.
+    """
+    if path is None or os.geteuid() != 0:
+        return
+    with contextlib.suppress(OSError):
         owner = path.parent.stat()
-        with contextlib.suppress(OSError):
-            os.chown(path, owner.st_uid, owner.st_gid)
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            facts = os.fstat(file)
+            if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_uid == 0:
+                os.fchown(file, owner.st_uid, owner.st_gid)
+        finally:
+            os.close(file)
 
 
 def _bring_up_to_date(base: sqlite3.Connection, name: str, steps: tuple[str, ...]) -> None:
     with transaction(base):
         (version,) = base.execute("PRAGMA user_version").fetchone()
+        if not 0 <= version <= _NEWEST_SCHEMA:
+            raise _NotOurSchema(f"schema number {version}")
         if version > len(steps):
             raise StoreError(f"{name} was written by a newer lull (schema {version}, this one knows {len(steps)})")
         for step in steps[version:]:
@@ -201,5 +286,29 @@ def _bring_up_to_date(base: sqlite3.Connection, name: str, steps: tuple[str, ...
             base.execute(f"PRAGMA user_version = {len(steps)}")
 
 
-def _is_damage(fault: sqlite3.DatabaseError) -> bool:
-    return str(getattr(fault, "sqlite_errorname", "")).startswith(_DAMAGED)
+def _is_damage(fault: Exception) -> bool:
+    return isinstance(fault, UnicodeError) or str(getattr(fault, "sqlite_errorname", "")).startswith(_DAMAGED)
+
+
+def _lenient(data: bytes) -> str:
+    """Text of a column; a byte that is not UTF-8 becomes U+FFFD instead of an error for the whole answer."""
+    return data.decode("utf-8", "replace")
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there now; None where there is none."""
+    facts = _stat(path)
+    return None if facts is None else (facts.st_dev, facts.st_ino)
+
+
+def _unlink(*paths: str) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)

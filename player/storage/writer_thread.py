@@ -1,9 +1,11 @@
-"""The diary: writes the memory in a thread of its own, because a card may take seconds and nobody may wait for it.
+"""Writes the memory in a thread of its own, because a card may take seconds and nobody may wait for it.
 
 `recall`, `write` and `close` are called on the main thread; the thread alone writes. What cannot be written is kept and
-tried again, together with what comes after it, so that a disk that is full for an hour costs nothing. A file that turns
-out to be damaged has been set aside by then, and all documents are written into the new one. A file that could not be
-read at the start is not written either: what is in it would be lost, and it may well be readable the next time.
+tried again, together with what comes after it, so a disk that is full for an hour costs nothing. A memory that cannot
+be opened at the start is opened later, as soon as that works: with the next thing to write, and each `RETRY_S`.
+
+A file that was not read at the start, or that lies there in the place of the one that was, may hold bans and switches
+that nobody knows of yet: it is read first, ``found`` is told, and what both know is written.
 """
 
 from __future__ import annotations
@@ -12,27 +14,21 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 from player.core.errors import StoreError
 from player.session.memory.ports import MemoryStore
-from player.session.memory.records import Batch, RecalledMemory, texts
+from player.session.memory.records import Batch, Documents, RecalledMemory, read_texts, texts
 
 log = logging.getLogger("lull")
 
-RETRY_S: Final = 60.0
+RETRY_S: Final = 30.0
 MOST_ENTRIES: Final = 5_000
-"""So much of the log waits at most; then the oldest is forgotten."""
+"""So many entries of the log wait at most; then the oldest is dropped."""
 _NOTHING: Final = Batch({})
-
-
-class OpenedStore(MemoryStore, Protocol):
-    """A memory store that tells whether it had to begin anew."""
-
-    @property
-    def set_aside(self) -> object | None:
-        """Where a damaged file went; None where all was well."""
-        ...
+_UNCHANGED: Final = texts(Documents())
+Done = Callable[[str | None], None]
 
 
 class WriterThread:
@@ -42,56 +38,59 @@ class WriterThread:
         open_store: opens the store, to write it; may raise StoreError.
         look: what is in it, where it can be read but not written; may raise StoreError.
         tell: takes what is wrong, None when all is well again, from any thread; must not block.
+        found: takes the documents of a file that was first read later than the start; likewise.
         retry_s: how long to wait before what could not be written is tried again.
     """
 
     def __init__(
         self,
-        open_store: Callable[[], OpenedStore],
+        open_store: Callable[[], MemoryStore],
         look: Callable[[], RecalledMemory],
         tell: Callable[[str | None], None],
+        found: Callable[[Documents], None] = lambda _: None,
         retry_s: float = RETRY_S,
     ) -> None:
         self._open_store = open_store
         self._look = look
         self._tell = tell
+        self._found = found
         self._retry_s = retry_s
-        self._batches: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self._store: OpenedStore | None = None
+        self._batches: queue.SimpleQueue[tuple[Batch, Done | None] | None] = queue.SimpleQueue()
+        self._store: MemoryStore | None = None
+        self._generation: int | None = None
         self._documents: dict[str, str] = {}
+        self._fault: str | None = None
         self._told: str | None = None
-        self._begun_anew: object | None = None
         self._thread: threading.Thread | None = None
 
     def recall(self) -> RecalledMemory:
         """Open the store and read it; the thread starts."""
         recalled = self._read()
-        if recalled is None:
-            return RecalledMemory()
         self._documents = texts(recalled.kept)
-        self._thread = threading.Thread(target=self._run, name="lull-diary", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="lull-memory", daemon=True)
         self._thread.start()
         return recalled
 
-    def _read(self) -> RecalledMemory | None:
+    def _read(self) -> RecalledMemory:
         try:
             self._store = self._open_store()
             recalled = self._store.recall()
+            self._generation = self._store.check()
         except StoreError as fault:
+            self._fault = str(fault)
             self._say(f"nothing new is remembered across restarts: {fault}")
         else:
-            self._notice_a_new_beginning(self._store)
+            self._say(self._loss)
             return recalled
         try:
             return self._look()
         except StoreError as fault:
-            log.warning("and nothing is known of earlier nights: %s", fault)
-            return None
+            log.warning("nothing is known of earlier nights: %s", fault)
+            return RecalledMemory()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch, done: Done | None = None) -> None:
         """Write it soon."""
-        if self._thread is not None:
-            self._batches.put(batch)
+        self._batches.put((batch, done))
 
     def close(self, timeout_s: float) -> None:
         """Write what is left and end the thread, waiting no longer than that."""
@@ -107,47 +106,76 @@ class WriterThread:
         try:
             self._write_until_closed()
         except Exception:  # the thread ends here: a bug in remembering must not end a night
-            log.exception("the diary failed; nothing is remembered from here on")
-            self._say("nothing is remembered any more: the diary failed")
+            log.exception("writing the memory failed; nothing is remembered from here on")
+            self._say("nothing is remembered any more: writing the memory failed")
+            self._refuse_all()
         finally:
             if self._store is not None:
                 self._store.close()
+
+    def _refuse_all(self) -> None:
+        """Nobody waits for an answer that does not come; until the daemon ends."""
+        while (asked := self._batches.get()) is not None:
+            if asked[1] is not None:
+                asked[1]("writing the memory failed")
 
     def _write_until_closed(self) -> None:
         waiting = _NOTHING
         is_closed = False
         while not is_closed:
+            is_idle = waiting == _NOTHING and self._fault is None
             try:
-                batch = self._batches.get(timeout=None if waiting == _NOTHING else self._retry_s)
+                asked = self._batches.get(timeout=None if is_idle else self._retry_s)
             except queue.Empty:
-                batch = _NOTHING
-            is_closed = batch is None
-            waiting = _joined(waiting, batch or _NOTHING)
-            if waiting != _NOTHING and self._has_written(waiting):
-                waiting = _NOTHING
+                asked = (_NOTHING, None)
+            is_closed = asked is None
+            batch, done = asked or (_NOTHING, None)
+            waiting = _joined(waiting, batch)
+            if waiting != _NOTHING or self._fault is not None:
+                self._fault = self._attempt(waiting)
+                waiting = _NOTHING if self._fault is None else waiting
+            if done is not None:
+                done(self._fault)
 
-    def _has_written(self, batch: Batch) -> bool:
+    def _attempt(self, batch: Batch) -> str | None:
+        """Write it; why that did not work."""
         self._documents |= batch.documents
         try:
             if self._store is None:
                 self._store = self._open_store()
+            if self._store.check() != self._generation:
+                batch = replace(batch, documents=self._merged(self._store))
+            losses = len(self._store.losses)
             self._store.write(batch)
-            if self._notice_a_new_beginning(self._store):
+            if len(self._store.losses) > losses:  # damaged in the middle of it
                 self._store.write(Batch(self._documents))
+            self._generation = self._store.check()
         except StoreError as fault:
             self._say(f"what happens is not remembered: {fault}")
-            return False
-        if self._begun_anew is None:
-            self._say(None)
-        return True
+            return str(fault)
+        self._say(self._loss)
+        return None
 
-    def _notice_a_new_beginning(self, store: OpenedStore) -> bool:
-        """Whether the store has set a damaged file aside since the last time."""
-        if store.set_aside == self._begun_anew:
-            return False
-        self._begun_anew = store.set_aside
-        self._say(f"the memory was damaged; it is kept as {store.set_aside}, and a new one has been begun")
-        return True
+    def _merged(self, store: MemoryStore) -> dict[str, str]:
+        """All documents, with what a file knows that was not read before."""
+        theirs = store.recall().kept
+        ours, _ = read_texts(self._documents)
+        bans = {ban.uri: ban for ban in (*theirs.bans, *ours.bans)}
+        deaths = {death.uri: death for death in (*theirs.deaths, *ours.deaths)}
+        both = replace(
+            ours, bans=tuple(bans.values()), deaths=tuple(deaths.values()), nights=ours.nights | theirs.nights
+        )
+        for name in ("switches", "choices"):  # what nobody has touched since the start
+            if self._documents.get(name, _UNCHANGED[name]) == _UNCHANGED[name]:
+                both = replace(both, **{name: getattr(theirs, name)})
+        self._found(replace(both, record=None))
+        self._documents = texts(both)
+        return self._documents
+
+    @property
+    def _loss(self) -> str | None:
+        losses = () if self._store is None else self._store.losses
+        return losses[-1] if losses else None
 
     def _say(self, text: str | None) -> None:
         if text != self._told:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from player.core.errors import StoreError
 from player.session.memory.records import RECORD, TRIES, Batch, EndedSession, HeardEntry, RecalledMemory, read_texts
 
@@ -12,14 +14,16 @@ class FakeMemoryStore:
     Attributes:
         batches: all that was written.
         fault: why neither `write` nor `recall` works, None while they do.
-        set_aside: what the real one says after it had to begin anew.
+        losses: what the real one says after it had to begin anew.
+        generation: changes when it is another file.
     """
 
     def __init__(self, boot: str = "this") -> None:
         self.boot = boot
         self.batches: list[Batch] = []
         self.fault: str | None = None
-        self.set_aside: str | None = None
+        self.losses: tuple[str, ...] = ()
+        self.generation = 1
         self.is_closed = False
         self.documents: dict[str, str] = {}
         self.heard: list[HeardEntry] = []
@@ -39,6 +43,10 @@ class FakeMemoryStore:
         self.heard += batch.heard
         self.ended += batch.ended
 
+    def check(self) -> int:
+        self._check()
+        return self.generation
+
     def close(self) -> None:
         self.is_closed = True
 
@@ -57,9 +65,17 @@ class FakeDiary:
     def recall(self) -> RecalledMemory:
         return self.store.recall()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch, done: Callable[[str | None], None] | None = None) -> None:
         assert not self.is_closed, "the last words come before the end"
-        self.store.write(batch)
+        try:
+            self.store.write(batch)
+        except StoreError as fault:
+            if done is None:
+                raise
+            done(str(fault))
+        else:
+            if done is not None:
+                done(None)
 
     def close(self, timeout_s: float) -> None:
         self.is_closed = timeout_s > 0

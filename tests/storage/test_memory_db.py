@@ -90,8 +90,9 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_is_begun(tmp_path: Path, dama
     """Its name says what it is, and the new one works."""
     (tmp_path / FILE_NAME).write_bytes(damage)
     store = MemoryDb(tmp_path, "this")
-    assert store.set_aside == tmp_path / f"{FILE_NAME}.damaged"
-    assert store.set_aside.read_bytes() == damage
+    aside = tmp_path / f"{FILE_NAME}.damaged"
+    assert str(aside) in store.losses[0]
+    assert aside.read_bytes() == damage
     store.write(Batch(texts(KEPT)))
     assert store.recall().kept.bans == KEPT.bans
     store.close()
@@ -114,6 +115,7 @@ def test_a_full_disk_is_a_fault_and_hands_out_no_record(tmp_path: Path) -> None:
     store._base.ask(lambda base: base.execute("PRAGMA query_only = ON"))
     with pytest.raises(StoreError):
         store.recall()
+    store._base.ask(lambda base: base.execute("PRAGMA query_only = ON"))
     with pytest.raises(StoreError):
         store.write(Batch(texts(KEPT)))
     store.close()
@@ -180,3 +182,68 @@ def test_this_boot_has_a_name() -> None:
     """The kernel's own, the same each time."""
     assert len(this_boot()) == 36
     assert this_boot() == this_boot()
+
+
+def test_a_byte_that_is_not_utf_8_costs_one_value(tmp_path: Path) -> None:
+    """In the text of the bans, between two of them: both hold, and what is wrong is said."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(replace(KEPT, record=None)), HEARD))
+    store._base.ask(
+        lambda base: base.execute(
+            "UPDATE documents SET value = CAST(replace(value, '},{', CAST(x'7dff7b' AS TEXT)) AS TEXT)"
+            " WHERE name = 'bans'"
+        )
+    )
+    recalled = store.recall()
+    assert recalled.kept.bans == KEPT.bans
+    assert recalled.kept.switches == KEPT.switches
+    assert "'bans'" in recalled.faults[0]
+    store.close()
+
+
+def test_a_byte_that_is_not_utf_8_in_the_schema_is_damage_and_the_documents_are_copied(tmp_path: Path) -> None:
+    """The name of a column: SQLite's complaint is itself not UTF-8. The bans are read from another table."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT), HEARD))
+    store.close()
+    path = tmp_path / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b"minutes REAL", b"minut\xfe\xff REAL"))
+    store = MemoryDb(tmp_path, "this")
+    recalled = store.recall()
+    assert recalled.kept.bans == KEPT.bans
+    store.write(Batch({}, ended=ENDED))
+    store.close()
+    assert look_into(tmp_path)[1] == ENDED
+
+
+def test_an_empty_file_is_said(tmp_path: Path) -> None:
+    """Bans were in it, perhaps: a power cut may leave a file of no bytes."""
+    (tmp_path / FILE_NAME).write_bytes(b"")
+    store = MemoryDb(tmp_path)
+    assert "was empty" in store.losses[0]
+    store.close()
+    again = MemoryDb(tmp_path)
+    assert not again.losses
+    again.close()
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
+    """SQLite would go on writing into the removed file, and say that all is well."""
+    store = MemoryDb(tmp_path / "state", "this")
+    generation = store.check()
+    shutil.rmtree(tmp_path / "state")
+    assert store.check() != generation
+    assert "was removed" in store.losses[0]
+    store.write(Batch(texts(KEPT)))
+    store.close()
+    assert look_into(tmp_path / "state")[0].kept.bans == KEPT.bans
+
+
+@pytest.mark.parametrize("at", ["2026-01-15T22:30:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00"])
+def test_an_instant_that_nobody_can_compute_with_costs_its_row(tmp_path: Path, at: str) -> None:
+    """Without an offset it cannot be compared, at the ends of the calendar it cannot be moved."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT), HEARD))
+    store._base.ask(lambda base: base.execute("UPDATE heard SET at = ? WHERE id = 1", (at,)))
+    assert store.recall().heard == HEARD[1:]
+    store.close()

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from player.core.errors import StoreError
-from player.session.memory.records import Batch, RecalledMemory, texts
+from player.session.memory.memory import Ban
+from player.session.memory.records import Batch, Documents, RecalledMemory, texts
 from player.storage.writer_thread import WriterThread
-from tests.contracts.test_memory import ENDED, HEARD, KEPT
+from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
 from tests.fakes.memory import FakeMemoryStore
 
 PATIENCE_S = 5.0
@@ -39,9 +40,10 @@ class Desk:
     look: Callable[[], RecalledMemory] = RecalledMemory
     is_openable: bool = True
     said: list[str | None] = field(default_factory=list)
+    found: list[Documents] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.diary = WriterThread(self.open, self.look, self.said.append, retry_s=0.01)
+        self.diary = WriterThread(self.open, self.look, self.said.append, self.found.append, retry_s=0.01)
 
     def open(self) -> FakeMemoryStore:
         if not self.is_openable:
@@ -115,30 +117,74 @@ def test_what_can_be_read_but_not_written_is_still_known() -> None:
     desk.diary.close(PATIENCE_S)
 
 
-def test_what_cannot_be_read_is_not_overwritten() -> None:
-    """A night without a memory; whatever is in the file is left for a better day."""
+def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_of_it_is_lost() -> None:
+    """Bans of the file and bans of tonight: both are in it afterwards, and the session is told of those of the file."""
 
     def look() -> RecalledMemory:
         raise StoreError("cannot be read")
 
     desk = Desk(is_openable=False, look=look)
+    desk.store.documents = texts(replace(KEPT, record=None))
     assert desk.diary.recall() == RecalledMemory()
+    desk.wait(lambda: "is not remembered" in str(desk.said[-1:]))
+    tonight = Ban("/music/tonight", "tonight", AT)
+    desk.diary.write(Batch(texts(Documents(bans=(tonight,)), Documents())))
     desk.is_openable = True
-    desk.diary.write(BANS)
+    desk.wait(lambda: desk.said[-1] is None)
+    recalled = desk.store.recall().kept
+    assert set(recalled.bans) == {*KEPT.bans, tonight}
+    assert recalled.switches == KEPT.switches
+    assert desk.found[0].bans == recalled.bans
     desk.diary.close(PATIENCE_S)
-    assert not desk.store.batches
-    assert "nothing new is remembered" in str(desk.said[0])
 
 
-def test_a_memory_that_was_damaged_is_said_and_gets_all_documents_again(desk: Desk) -> None:
+def test_a_file_that_comes_back_is_used_again_without_anything_to_write() -> None:
+    """Tried again by itself, and the problem is cleared."""
+    desk = Desk(is_openable=False)
+    desk.diary.recall()
+    desk.is_openable = True
+    desk.wait(lambda: desk.said[-1] is None)
+    desk.diary.close(PATIENCE_S)
+
+
+def test_whoever_asks_hears_whether_it_was_written(desk: Desk) -> None:
+    """None once it is on the disk; the reason while it is not, at once, and it is tried again all the same."""
+    desk.diary.recall()
+    answers: list[str | None] = []
+    desk.store.fault = "the disk is full"
+    desk.diary.write(BANS, answers.append)
+    desk.wait(lambda: answers == ["the disk is full"])
+    desk.store.fault = None
+    desk.diary.write(Batch({}, HEARD), answers.append)
+    desk.wait(lambda: answers == ["the disk is full", None])
+    assert desk.store.recall().kept.bans == KEPT.bans
+
+
+def test_a_file_that_was_removed_gets_all_documents_again(desk: Desk) -> None:
+    """Not only those that have changed since."""
+    desk.store.documents = texts(replace(KEPT, record=None))
+    desk.diary.recall()
+    desk.store.documents, desk.store.generation, desk.store.losses = {}, 2, ("memory.db was removed",)
+    desk.diary.write(Batch({}, HEARD))
+    desk.wait(lambda: desk.said[-1:] == ["memory.db was removed"])
+    assert desk.store.recall().kept.bans == KEPT.bans
+
+
+def test_a_memory_that_was_damaged_gets_all_documents_again(desk: Desk) -> None:
     """Set aside in the middle of a night: what is known goes into the new file, not only what has changed."""
     desk.store.documents = texts(replace(KEPT, record=None))
     desk.diary.recall()
-    desk.store.documents, desk.store.set_aside = {}, "memory.db.damaged"
+    write = desk.store.write
+
+    def write_into_a_new_file(batch: Batch) -> None:
+        if not desk.store.losses:
+            desk.store.documents, desk.store.losses = {}, ("it is kept as memory.db.damaged",)
+        write(batch)
+
+    desk.store.write = write_into_a_new_file  # type: ignore[method-assign]
     desk.diary.write(Batch({}, HEARD))
-    desk.wait(lambda: len(desk.store.batches) == 2)
+    desk.wait(lambda: "memory.db.damaged" in str(desk.said[-1:]))
     assert desk.store.recall().kept.bans == KEPT.bans
-    assert "memory.db.damaged" in str(desk.said[-1])
 
 
 def test_a_bug_in_writing_ends_the_diary_and_not_the_night(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -146,5 +192,5 @@ def test_a_bug_in_writing_ends_the_diary_and_not_the_night(desk: Desk, caplog: p
     desk.diary.recall()
     desk.store.write = None  # type: ignore[assignment, method-assign]
     desk.diary.write(BANS)
-    desk.wait(lambda: bool(desk.said) and "the diary failed" in str(desk.said[-1]))
+    desk.wait(lambda: bool(desk.said) and "writing the memory failed" in str(desk.said[-1]))
     assert "Traceback" in caplog.text

@@ -13,7 +13,14 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime, time
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
+
+LARGEST: Final = 1e10
+"""No number in the memory is larger, seconds since 1970 and since the boot included; NaN is none at all."""
+_UNREADABLE: Final = (ValueError, TypeError, OverflowError, RecursionError, AssertionError, AttributeError)
+"""What foreign text leads to; the classes check their own ranges, some by assertions."""
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2900
 
 
 def as_text(value: Any) -> str:
@@ -25,8 +32,36 @@ def from_text(kind: Any, text: str, name: str) -> Any:
     """The value of a type from what `as_text` made; ``name`` is what messages call it. Raises ValueError otherwise."""
     try:
         return _built(kind, json.loads(text), name)
-    except RecursionError:
-        raise ValueError(f"{name}: is nested too deep") from None
+    except _UNREADABLE as fault:
+        raise ValueError(f"{name}: cannot be read: {fault}") from fault
+
+
+def salvage(kind: Any, text: str) -> tuple[Any, ...]:
+    """The items of a tuple of tables that can be read, of a text that as a whole cannot."""
+    decoder, found, at = json.JSONDecoder(), [], text.find("{")
+    while at >= 0:
+        try:
+            plain, end = decoder.raw_decode(text, at)
+            found.append(_built(get_args(kind)[0], plain, "item"))
+        except _UNREADABLE:
+            end = at + 1
+        at = text.find("{", end)
+    return tuple(found)
+
+
+def aware(text: str) -> datetime:
+    """An instant from its ISO text. Raises ValueError for one without an offset from UTC, or in no year of ours."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC")
+    _check_year(at.year)
+    return at
+
+
+def _check_year(year: int) -> None:
+    """Far from the ends of the calendar, where adding a day overflows."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"the year {year} is not between {FIRST_YEAR} and {LAST_YEAR}")
 
 
 def _plain(value: Any) -> Any:
@@ -82,12 +117,16 @@ def _filled(kind: type, plain: Any, where: str) -> Any:
 
 
 def _leaf(kind: Any, plain: Any, where: str) -> Any:
-    if kind in {date, time, datetime} and isinstance(plain, str):
-        return kind.fromisoformat(plain)
+    if kind is datetime and isinstance(plain, str):
+        return aware(plain)
+    if kind in {date, time} and isinstance(plain, str):
+        read = kind.fromisoformat(plain)
+        _check_year(getattr(read, "year", FIRST_YEAR))
+        return read
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(plain)
-    if kind is float and type(plain) in {int, float}:
+    if kind is float and type(plain) in {int, float} and abs(plain) <= LARGEST:
         return float(plain)
-    if kind in {str, int, bool} and type(plain) is kind:
+    if kind in {str, int, bool} and type(plain) is kind and (kind is not int or abs(plain) <= LARGEST):
         return plain
     raise ValueError(f"{where}: {plain!r} is no {kind.__name__}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from player.session.memory.records import Batch, RecalledMemory
@@ -25,6 +26,19 @@ class MemoryStore(Protocol):
         """Write all of it; when this returns, a power cut cannot take it away. Raises StoreError, and then none is."""
         ...
 
+    def check(self) -> int:
+        """Look whether the file is there, and open it where it is not open. Raises StoreError.
+
+        Returns:
+            a number that changes when it is another file than the last time: removed, or on a disk that came later.
+        """
+        ...
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """A sentence for each time that a new file had to be begun in the place of one that was there."""
+        ...
+
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         ...
@@ -37,8 +51,12 @@ class MemoryWriter(Protocol):
         """All that was written, or nothing where it cannot be read; then with a fault that says so."""
         ...
 
-    def write(self, batch: Batch) -> None:
-        """Write it soon, in another thread; returns at once and never fails: what is wrong becomes a problem."""
+    def write(self, batch: Batch, done: Callable[[str | None], None] | None = None) -> None:
+        """Write it soon, in another thread; returns at once and never fails: what is wrong becomes a problem.
+
+        ``done`` is called once, on that thread: with None when it is on the disk, otherwise with why it is not. What
+        could not be written is tried again all the same.
+        """
         ...
 
     def close(self, timeout_s: float) -> None:

@@ -19,7 +19,8 @@ from typing import Final, get_type_hints
 
 from player.core.clock import moved
 from player.core.settings.session import Entry, TimerMode, TimerSetting
-from player.session.memory.json_codec import as_text, from_text
+from player.core.units import VOLUME_MAX
+from player.session.memory.json_codec import as_text, from_text, salvage
 from player.session.memory.memory import Ban, CrashRecord, Memory, MovedStart
 from player.session.schedule.planner import Made
 
@@ -132,6 +133,10 @@ class Documents:
 
 RECORD: Final = "record"
 TRIES: Final = "tries"
+_LONGEST_S: Final = 1e8
+"""Three years: longer than any session, track or fade."""
+_SHOWN: Final = 200
+"""So much of a fault is shown: it may quote the damaged text."""
 NAMES: Final = tuple(field.name for field in fields(Documents))
 
 
@@ -214,6 +219,21 @@ def read_texts(found: Mapping[str, str]) -> tuple[Documents, tuple[str, ...]]:
             continue
         try:
             values[name] = from_text(hints[name], found[name], name)
-        except (ValueError, TypeError, OverflowError) as fault:
-            faults.append(f"what was remembered as {name!r} cannot be read and is left out: {fault}")
+            if isinstance(values[name], SessionRecord):
+                _check(values[name])
+        except ValueError as fault:
+            values.pop(name, None)
+            text = f"what was remembered as {name!r} cannot be read and is left out: {str(fault)[:_SHOWN]}"
+            if name in {"bans", "deaths"}:
+                values[name] = salvage(hints[name], found[name])
+                text = f"a part of what was remembered as {name!r} cannot be read; {len(values[name])} could be read"
+            faults.append(text)
     return Documents(**values), tuple(faults)
+
+
+def _check(record: SessionRecord) -> None:
+    """Raises ValueError for a record that no session can have written."""
+    lasts = (record.left_s, record.fade_out_s, record.age_s, record.position_s, record.track_left_s, record.sounded_s)
+    is_one = all(one is None or -1.0 <= one <= _LONGEST_S for one in lasts)
+    if not is_one or not 0 <= record.volume <= VOLUME_MAX:
+        raise ValueError("record: no session is like that")
