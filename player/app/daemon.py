@@ -16,10 +16,11 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from player.app.inbox import Inbox
-from player.app.parts import Inbound, Parts, Reload, Terminate
+from player.app.parts import Inbound, Parts, Reload, Terminate, Written
 from player.audio.engine import Engine, EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
@@ -37,6 +38,7 @@ from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Controller, ExternalProblem, Message, NewSettings, Shutdown
+from player.session.memory.records import Batch
 from player.session.outcome import Outcome
 from player.system.watchdog import Heartbeat
 
@@ -172,6 +174,8 @@ class Daemon:
                 if found:
                     self._look_at_all()
                 self._measure(now)
+            case Written():
+                self._tell(message.final, now)
             case MailboxFilled():
                 self._hand_over(None, now)
             case _:
@@ -190,7 +194,14 @@ class Daemon:
             if playlist is not None:
                 self._librarian.look(playlist, self._session.watched)
         for event in out.events:
-            self._tell(event, now)
+            if isinstance(event, Answer) and event.must_be_written:
+                self._diary.write(Batch({}), partial(self._put_written, event))
+            else:
+                self._tell(event, now)
+
+    def _put_written(self, answer: Answer, fault: str | None) -> None:
+        """On the writer's thread."""
+        self.inbox.put(Written(answer, fault))
 
     def _look_at_all(self) -> None:
         for playlist in self._config.settings.playlists:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from player.audio.dsp.types import MakePowerMeter
 from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
-from player.core.events import ScanMoved
+from player.core.events import Answer, ScanMoved
 from player.core.settings.discovery import Identity
 from player.core.settings.session import AudioSettings
 from player.library.ports import BackgroundScan, Library
@@ -38,7 +38,25 @@ class Terminate:
     over_s: float = TERM_FADE_S
 
 
-Inbound: TypeAlias = Message | Incoming | LinkUp | LinkDown | ScanMoved | MailboxFilled | Reload | Terminate | Refusal
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The memory's answer about what an answer promises: written, or ``fault`` says why not."""
+
+    answer: Answer
+    fault: str | None
+
+    @property
+    def final(self) -> Answer:
+        """What is answered."""
+        if self.fault is None:
+            return self.answer
+        text = f"{self.answer.text}, but only until lull is restarted: it could not be saved: {self.fault}"
+        return replace(self.answer, is_done=False, text=text)
+
+
+Inbound: TypeAlias = (
+    Written | Message | Incoming | LinkUp | LinkDown | ScanMoved | MailboxFilled | Reload | Terminate | Refusal
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,17 +20,16 @@ from player.audio.monitor import Monitor, MonitoredSink
 from player.audio.sinks.factory import make_sink
 from player.audio.sinks.wav import WavSink
 from player.core.clock import Now, SystemClock
-from player.core.errors import StoreError
 from player.core.events import EngineReport, Event
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Settings
 from player.library.background_scan import BackgroundScanner
 from player.library.content_hash import recognise
 from player.library.files import FileLibrary
-from player.library.ports import Library, Store
+from player.library.ports import Library
 from player.mqtt.client import MqttLink
 from player.mqtt.triggers.gate import Arrival
-from player.session.controller import Controller, ExternalProblem
+from player.session.controller import Controller, ExternalProblem, MemoryFound
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into, this_boot
 from player.storage.writer_thread import WriterThread
@@ -40,8 +38,6 @@ from player.system.identity import identity_of
 from player.system.native_logs import vlc_log_options
 from player.system.systemd import SystemdNotifier
 
-log = logging.getLogger("lull")
-
 REHEARSAL_BEGINS: Final = datetime(2026, 1, 1, 22, 30, tzinfo=UTC)
 REHEARSAL_SEED: Final = 1
 """A rehearsal plays shuffled tracks in the same order each time."""
@@ -49,7 +45,7 @@ REHEARSAL_SEED: Final = 1
 
 def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
     """libVLC, ALSA, paho, systemd, and the store in the state directory; ``has_crashed`` as in `Recalled`."""
-    store = _store(state_dir)
+    store = MeasurementsDb(state_dir, is_patient=True)  # without it tracks count as loud, and play all the same
     clock = SystemClock()
     decoder = NoiseDecoder(VlcDecoder(more_options=vlc_log_options()))
     return Parts(
@@ -59,7 +55,12 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
         library=FileLibrary(store),
         notifier=SystemdNotifier(),
         make_link=_make_link,
-        make_diary=lambda deliver: _diary(state_dir, lambda text: deliver(ExternalProblem("memory", text))),
+        make_diary=lambda deliver: WriterThread(
+            lambda: MemoryDb(state_dir, this_boot()),
+            lambda: look_into(state_dir)[0],
+            lambda text: deliver(ExternalProblem("memory", text)),
+            lambda kept: deliver(MemoryFound(kept)),
+        ),
         recognise=recognise,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
         identity=identity_of(state_dir),
@@ -67,19 +68,6 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
         make_power_meter=HopMeter,
         has_crashed=has_crashed,
     )
-
-
-def _diary(state_dir: Path, tell: Callable[[str | None], None]) -> WriterThread:
-    return WriterThread(lambda: MemoryDb(state_dir, this_boot()), lambda: look_into(state_dir)[0], tell)
-
-
-def _store(state_dir: Path) -> Store:
-    """The store; where it cannot be used tracks count as loud, and the daemon plays all the same."""
-    try:
-        return MeasurementsDb(state_dir)
-    except StoreError as fault:
-        log.warning("no measurements can be kept: %s", fault)
-        return MeasurementsDb(None)
 
 
 def _make_link(

@@ -221,12 +221,16 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one request: done, or refused for a reason."""
+    """The answer to one request: done, or refused for a reason.
+
+    ``must_be_written``: it is done only once it is on the disk; until that is known it is not given.
+    """
 
     reply_to: ReplyTo | None
     is_done: bool
     text: str
     data: dict[str, Any]
+    must_be_written: bool = False
 
 
 Event: TypeAlias = News | Answer

@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from player.core.clock import Now, elapsed_s
-from player.core.commands import GetStatus, Request, Stop
+from player.core.commands import (
+    AllowAgain,
+    GetStatus,
+    NeverAgain,
+    NotTonight,
+    Request,
+    SetSchedule,
+    SetStartTime,
+    SkipTonight,
+    Stop,
+    Tonight,
+)
 from player.core.errors import Refused
 from player.core.events import Answer, EngineReport, LastCommand, LibraryRead, Snapshot
 from player.core.limits import STOP_NOW_S
@@ -36,6 +47,8 @@ from player.session.silence_alarm import NO_SOUND_S
 from player.session.snapshot import snapshot_of
 from player.session.state import Keeper
 
+REMEMBERED: Final = (NeverAgain, AllowAgain, SkipTonight, SetStartTime, Tonight, NotTonight, SetSchedule)
+"""Commands that promise something for later nights: they are done once they are written."""
 WAKE_S: Final = 10.0
 """The longest wait: a step of the wall clock is noticed within it."""
 
@@ -62,7 +75,14 @@ class ExternalProblem:
     text: str | None
 
 
-Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | ExternalProblem
+@dataclass(frozen=True, slots=True)
+class MemoryFound:
+    """The memory could be read only now, after the start: all that is known from it and since."""
+
+    kept: Documents
+
+
+Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | ExternalProblem | MemoryFound
 
 
 class Controller:
@@ -182,7 +202,8 @@ class Controller:
                 self._keeper.memory.changed_at = now.wall
             if not isinstance(request.command, GetStatus):
                 self._keeper.asked = LastCommand(text, request.origin, now.wall)
-            out.events.append(Answer(request.reply_to, is_done=True, text=text, data={}))
+            is_kept = isinstance(request.command, REMEMBERED)
+            out.events.append(Answer(request.reply_to, is_done=True, text=text, data={}, must_be_written=is_kept))
 
     def _take(self, message: Message, now: Now, out: Outcome) -> None:
         keeper = self._keeper
@@ -200,6 +221,9 @@ class Controller:
                 self._troubles.pop(key, None)
                 if text is not None:
                     self._troubles[key] = text
+            case MemoryFound(kept):
+                kept.recall(keeper.memory)
+                keeper.is_schedule_enabled = kept.switches.is_enabled
             case Request():
                 raise AssertionError("requests are answered, not taken")
             case _:

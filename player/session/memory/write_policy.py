@@ -3,7 +3,8 @@
 The state lies on an SD card, which wears out by writes, and a night has thousands of moments. So each thing is written
 as soon as it matters:
 
-- At once: a session that begins, stops, pauses or ends, a start of the schedule, bans, and tracks that are set aside.
+- At once: a session that begins, stops, pauses or ends, a start of the schedule, what a person changes in it, bans,
+  and tracks that are set aside.
   Whoever stops a session and then pulls the plug must not hear it again.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
@@ -46,7 +47,7 @@ BUCKET: Final = 10.0
 LARGE_STEP: Final = 4
 """So many points of volume are a person's doing, not a level that sinks by itself."""
 MOST_ENTRIES: Final = 1000
-_AT_ONCE: Final = frozenset({"bans", "deaths", "tries"})
+_AT_ONCE: Final = frozenset({"bans", "deaths", "tries", "switches"})
 
 
 def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now, before: Documents) -> Documents:
@@ -144,7 +145,6 @@ class WritePolicy:
         is_calm = now_s - self._wrote_s >= SOON_S
         changed = _changed(self._written, kept)
         is_other = _standing(kept.record) != _standing(self._written.record)
-        is_other = is_other or ("switches" in changed and kept.switches.made != self._written.switches.made)
         is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
         if (
             is_at_once
