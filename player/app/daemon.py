@@ -20,7 +20,7 @@ from functools import partial
 from typing import Final
 
 from player.app.inbox import Inbox
-from player.app.parts import Inbound, Parts, Reload, Terminate, Written
+from player.app.parts import AnswerWritten, Inbound, Parts, Reload, Terminate
 from player.audio.engine import Engine, EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
@@ -174,7 +174,7 @@ class Daemon:
                 if found:
                     self._look_at_all()
                 self._measure(now)
-            case Written():
+            case AnswerWritten():
                 self._tell(message.final, now)
             case MailboxFilled():
                 self._hand_over(None, now)
@@ -201,7 +201,7 @@ class Daemon:
 
     def _put_written(self, answer: Answer, fault: str | None) -> None:
         """On the writer's thread."""
-        self.inbox.put(Written(answer, fault))
+        self.inbox.put(AnswerWritten(answer, fault))
 
     def _look_at_all(self) -> None:
         for playlist in self._config.settings.playlists:

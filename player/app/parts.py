@@ -39,7 +39,7 @@ class Terminate:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class AnswerWritten:
     """The memory's answer about what an answer promises: written, or ``fault`` says why not."""
 
     answer: Answer
@@ -55,7 +55,7 @@ class Written:
 
 
 Inbound: TypeAlias = (
-    Written | Message | Incoming | LinkUp | LinkDown | ScanMoved | MailboxFilled | Reload | Terminate | Refusal
+    AnswerWritten | Message | Incoming | LinkUp | LinkDown | ScanMoved | MailboxFilled | Reload | Terminate | Refusal
 )
 
 
