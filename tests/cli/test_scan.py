@@ -151,7 +151,7 @@ def test_a_config_says_what_is_scanned_and_where_it_is_kept(
     text = capsys.readouterr().out
     assert "pink.flac: calm" in text
     assert "pink.opus: calm" in text
-    assert "1 stream left out" in text
+    assert "1 stream skipped" in text
     assert (tmp_path / "state" / "lull.db").is_file()
     found = objects(capsys, "--config", str(config))
     flac, opus = found["tracks"]
@@ -190,7 +190,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path: Path, home: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "interrupted: 1 of 2 tracks are done and kept" in err
+    assert "interrupted: 1 of 2 tracks done and saved" in err
     assert "a short one.wav: calm" in out
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)

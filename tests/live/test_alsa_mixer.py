@@ -94,7 +94,7 @@ def test_an_unknown_control_names_those_that_there_are(sound_server: SoundServer
     ("control", "level", "said"),
     [
         ("Capture", MixerLevel(50.0), "it has no volume for playing"),
-        ("Master", MixerLevel(-10.0, is_db=True), "it has no decibel scale"),
+        ("Master", MixerLevel(-10.0, is_db=True), "it has no scale in decibels"),
     ],
 )
 def test_what_cannot_be_pinned_is_told_and_left_alone(

@@ -120,7 +120,7 @@ def test_a_scheduled_night_through_every_format(
     tmp_path: Path, make: Make, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:
     """The schedule fires on its minute, fades in, blends six formats, and is silent at the deadline."""
-    folder = every_format(tmp_path / "music", 24.0)
+    folder = every_format(tmp_path / "music", 20.0)
     start = datetime.now().astimezone().replace(second=0, microsecond=0) + timedelta(minutes=1)
     if (start - datetime.now().astimezone()).total_seconds() < 8:
         start += timedelta(minutes=1)

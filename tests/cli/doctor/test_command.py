@@ -177,7 +177,7 @@ def test_long_lines_are_wrapped_and_advice_follows() -> None:
 def test_the_documented_form_is_that_of_the_schema() -> None:
     """The example of docs/doctor.md, and each check that this machine may show stands in its table."""
     text = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
-    example = json.loads(text.split("nothing to look at:")[1].split("## The log")[0])
+    example = json.loads(text.split("nothing to check:")[1].split("## The log")[0])
     Draft202012Validator(schemas.schema("doctor")).validate(example)
     sources = [path.read_text(encoding="utf-8") for path in Path(machine.__file__).parent.glob("*.py")]
     checks = set(re.findall(r'(?:right|warning|wrong)\(\s*"([a-z_ ]+)"|check = "([a-z_ ]+)"', "".join(sources)))
