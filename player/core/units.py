@@ -70,7 +70,7 @@ def parse_time_of_day(text: str) -> time:
     """A time of day in 24 hours: ``9:05``, ``23:15``. Raises ValueError for anything else."""
     parts = _TIME_OF_DAY.fullmatch(text)
     if parts is None:
-        raise ValueError(f"{text!r} is no time of day")
+        raise ValueError(f"{text!r} is not a time of day")
     return time(int(parts[1]), int(parts[2]))
 
 

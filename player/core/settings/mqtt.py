@@ -64,4 +64,4 @@ def check_group(name: str) -> None:
     """Raise ValueError unless speakers can be called so together."""
     check_name("group", name)
     if name == "all":
-        raise ValueError("group 'all' is built in: every speaker listens to it")
+        raise ValueError("group 'all' is reserved: every speaker listens to it")

@@ -124,4 +124,4 @@ class MixerSettings:
 
     def __post_init__(self) -> None:
         if not self.control or len(self.control) > 64:
-            raise ValueError("control is the name of a mixer control, as `amixer scontrols` lists them")
+            raise ValueError("control must be the name of a mixer control; `amixer scontrols` lists them")

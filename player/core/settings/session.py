@@ -175,10 +175,10 @@ class Entry:
     def __post_init__(self) -> None:
         check_name("schedule entry", self.name)
         if not self.days or not self.days <= frozenset(range(7)):
-            raise ValueError(f"days must hold at least one of {', '.join(DAYS)}")
+            raise ValueError(f"days must contain at least one of {', '.join(DAYS)}")
         for day, _ in self.own_times:
             if day not in self.days:
-                raise ValueError(f"names {DAYS[day]}, which is none of its days")
+                raise ValueError(f"names {DAYS[day]}, which is not one of its days")
         if self.volume is not None:
             check_range("volume", self.volume, 0, VOLUME_MAX)
         if self.fade_in_s is not None:
@@ -239,13 +239,13 @@ class AudioSettings:
         if self.output is OutputKind.PIPE and not self.path:
             raise ValueError("output pipe needs path: the pipe to write into, as in /run/lull/snapfifo")
         if self.pipe_format is not None and self.output is not OutputKind.PIPE:
-            raise ValueError(f"format is that of a pipe; output {self.output.value} finds its own")
+            raise ValueError(f"format applies only to output pipe; output {self.output.value} chooses its own")
         if self.mixer is not None and self.output is not OutputKind.ALSA:
-            raise ValueError(f"mixer is a control of a sound card; output {self.output.value} has none")
+            raise ValueError(f"mixer applies only to output alsa; output {self.output.value} has none")
         if re.match(r"\w+:(CARD=)?\d+(,|$)", self.device):
             raise ValueError(
-                f"device {self.device!r} names a card by its number, which changes from boot to boot; "
-                "use its id, as in plughw:CARD=Headphones (aplay -L lists them)"
+                f"device {self.device!r} uses the number of a card, which may change at each boot; "
+                "use its id, such as plughw:CARD=Headphones (aplay -L lists them)"
             )
         check_length("buffer", self.buffer_s, 0.1, 0.5)
         check_length("hold", self.hold_s, 0, 86400)

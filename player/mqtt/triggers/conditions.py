@@ -77,7 +77,7 @@ class ConditionWatch:
     def take(self, incoming: Incoming, now: Now) -> Verdict:
         """A message on a topic of this trigger."""
         if incoming.retained and not self.trigger.allow_retained:
-            return _no("the message is retained: it may be old, and comes again at each connection")
+            return _no("the message is retained: it may be old, and arrives again at each connection")
         value = value_in(incoming.payload, self.trigger.path)
         if isinstance(value, Nothing):
             return _no(value.why)
@@ -89,25 +89,25 @@ class ConditionWatch:
             return _no(self._unmet(value))
         if self.trigger.is_edge:
             if was_met is None:
-                why = f"{self._met(value)}, but it is the first value: nothing has changed yet that anybody saw"
+                why = f"{self._met(value)}, but it is the first value: no change has been seen yet"
                 return Verdict(Ruling.LEARNS, why)
             if was_met:
-                return _no(f"{self._met(value)}, as before; only the change counts")
+                return _no(f"{self._met(value)}, as before; only changes count")
         return self._fire(self._met(value), now)
 
     def fall_due(self, now: Now) -> Verdict:
         """What happens when `due_s` has come."""
         assert self.trigger.hold_s is not None, "only triggers with `for` fall due"
         self._has_fired = True
-        return self._fire(f"it has held for {format_duration(self.trigger.hold_s)}", now)
+        return self._fire(f"it has been true for {format_duration(self.trigger.hold_s)}", now)
 
     def _hold(self, value: Scalar, now: Now, *, is_met: bool) -> Verdict:
         if not is_met:
             was_running = self.due_s < math.inf
             self._held_since_s, self._has_fired = None, False
-            return _no(self._unmet(value) + ("; what ran is cancelled" if was_running else ""))
+            return _no(self._unmet(value) + ("; the wait is cancelled" if was_running else ""))
         if self._has_fired:
-            return _no(f"{self._met(value)}, and it has fired for that; it has to end first")
+            return _no(f"{self._met(value)}, and it has already fired for that; the condition must end first")
         if self._held_since_s is None:
             self._held_since_s = now.boot_s
         return Verdict(Ruling.WAITS, f"{self._met(value)}; fires in {format_duration(self.due_s - now.boot_s)}")
@@ -117,7 +117,7 @@ class ConditionWatch:
         part = self.trigger.only_between
         if part is not None:
             if not now.trusted and self.trigger.can_start:
-                return _no(f"{reason}, but the clock is not set yet: nobody knows whether it is {part}")
+                return _no(f"{reason}, but the clock is not set yet, so {part} cannot be checked")
             if now.trusted and not part.has(now.wall.time()):
                 return _no(f"{reason}, but it is {now.wall:%H:%M}; only_between is {part}")
         since_s = now.boot_s - self._last_fired_s
@@ -137,7 +137,7 @@ class ConditionWatch:
         condition = self.trigger.condition
         assert not isinstance(condition, AnyValue), "it is always met"
         if isinstance(condition, Beyond) and as_number(value) is None:
-            return f"{self._said(value)} is no number"
+            return f"{self._said(value)} is not a number"
         return f"{self._said(value)} is not {condition}{_hint(condition, value)}"
 
     def _said(self, value: Scalar) -> str:
@@ -153,7 +153,7 @@ def _hint(condition: Condition, value: Scalar) -> str:
         is_awaited = {word.lower() for word in condition.words} & {"true", "false"}
         return "" if is_awaited else " (it is a JSON boolean: write true or false)"
     if as_text(value).lower() in {word.lower() for word in condition.words}:
-        return " (capitals count)"
+        return " (case-sensitive)"
     return ""
 
 

@@ -46,7 +46,7 @@ def read_path(text: str) -> tuple[Step, ...]:
         place = found.end()
     if not steps or place < len(text) or len(steps) > MAX_STEPS:
         raise ValueError(
-            f"{quoted(text)} is no path into JSON; write it like action, update.state, list[0].name "
+            f"{quoted(text)} is not a path into JSON; write it like action, update.state, list[0].name "
             f'or ["a.b"], with at most {MAX_STEPS} steps'
         )
     return tuple(steps)

@@ -15,17 +15,17 @@ LONGEST: Final = 256
 def check_filter(text: str) -> None:
     """Raise ValueError naming what is wrong, unless the text can be subscribed."""
     if not text:
-        raise ValueError("is empty; write a topic, as in zigbee2mqtt/bedside button/action")
+        raise ValueError("is empty; write a topic, such as zigbee2mqtt/bedside button/action")
     if len(text) > LONGEST or not text.isprintable():
-        raise ValueError(f"is no topic: use up to {LONGEST} printable characters")
+        raise ValueError(f"is not a topic; use up to {LONGEST} printable characters")
     if text.startswith("$share/"):
-        raise ValueError(f"{text!r} shares its messages with others, so some would not come; leave out $share/...")
+        raise ValueError(f"{text!r} is a shared subscription, so some messages would not arrive; omit $share/...")
     levels = text.split("/")
     for place, level in enumerate(levels):
         if "#" in level and (level != "#" or place < len(levels) - 1):
-            raise ValueError(f"{text!r} has '#' where it cannot be; it stands alone, as the last level, as in a/b/#")
+            raise ValueError(f"{text!r} has '#' in the wrong place; it must be the last level, such as a/b/#")
         if "+" in level and level != "+":
-            raise ValueError(f"{text!r} has '+' inside a level; it stands for a whole one, as in a/+/c")
+            raise ValueError(f"{text!r} has '+' inside a level; it must be a whole level, such as a/+/c")
 
 
 def check_topic(text: str) -> None:

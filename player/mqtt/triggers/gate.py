@@ -221,5 +221,5 @@ class TriggerGate:
         """Once for each flood is enough, and a flood counts as new after every thousand messages."""
         given_up = self._mailbox.given_up
         if given_up // 1000 > self._given_up // 1000 or (given_up and not self._given_up):
-            log.warning("triggers: too many messages at once; %d were given up since the start", given_up)
+            log.warning("triggers: too many messages at once; %d were dropped since the start", given_up)
         self._given_up = given_up

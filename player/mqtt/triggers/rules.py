@@ -49,7 +49,7 @@ class OneOf:
 
     def __post_init__(self) -> None:
         if not self.words or not all(self.words):
-            raise ValueError("is empty; write the value that is waited for")
+            raise ValueError("is empty; write the value to wait for")
 
     def is_met(self, value: Scalar, *, was_met: bool) -> bool:
         """Whether one of the words is the same as the value."""
@@ -67,7 +67,7 @@ class Glob:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.pattern) <= 64:
-            raise ValueError("is no pattern; write 1 to 64 characters, with * and ? for what may be there")
+            raise ValueError("is not a pattern; write 1 to 64 characters, with * and ? as wildcards")
 
     def is_met(self, value: Scalar, *, was_met: bool) -> bool:
         """Whether the text of the value fits."""
@@ -147,7 +147,7 @@ class DayPart:
 
     def __post_init__(self) -> None:
         if self.begins == self.ends:
-            raise ValueError(f"{self} begins when it ends; write two different times, as in 21:00-07:00")
+            raise ValueError(f"{self} begins and ends at the same time; write two different times, such as 21:00-07:00")
 
     def has(self, at: time) -> bool:
         """Whether a time of day lies in it."""
@@ -193,17 +193,15 @@ class Trigger:
         if self.debounce_s is not None:
             check_length("debounce", self.debounce_s, 0, MAX_DEBOUNCE_S)
         if isinstance(self.command, GetStatus):
-            raise ValueError("status changes nothing, and nobody would hear the answer; choose another command")
+            raise ValueError("status changes nothing and its answer would go nowhere; choose another command")
         if self.only_changes and (self.hold_s is not None or isinstance(self.condition, Beyond)):
-            raise ValueError("only_changes belongs to any, equals, one_of and glob without for; leave it out")
+            raise ValueError("only_changes applies only to any, equals, one_of and glob without for; omit it")
         if (self.hold_s is not None or self.is_edge) and set(self.topic) & set("+#"):
-            raise ValueError(
-                f"{self.topic!r} has a wildcard; for, above, below and only_changes follow one sender: write its topic"
-            )
+            raise ValueError(f"{self.topic!r} has a wildcard; for, above, below and only_changes need a single topic")
         if self.allow_retained and self.can_start:
             raise ValueError(
-                "a retained message comes again at each connection, at night too, so it may not start sound; "
-                "leave allow_retained out, or choose a command other than play, toggle, resume and tonight"
+                "a retained message arrives again at each connection, also at night, so it may not start sound; "
+                "omit allow_retained, or choose a command other than play, toggle, resume and tonight"
             )
 
     @property

@@ -166,7 +166,7 @@ def test_what_is_no_number_ends_a_crossing_without_firing() -> None:
     bench = Bench("above: 50, do: stop")
     verdict = [bench.hear(text) for text in ("40", "unavailable")][-1]
     assert verdict.ruling is NOT
-    assert verdict.why == "the message 'unavailable' is no number"
+    assert verdict.why == "the message 'unavailable' is not a number"
 
 
 # Times of day
@@ -197,7 +197,7 @@ def test_while_the_clock_is_not_set_a_time_of_day_holds_a_start_back_and_no_stop
 @pytest.mark.parametrize(
     ("line", "text", "why"),
     [
-        ("equals: ON, do: stop", "on", "the message 'on' is not 'ON' (capitals count)"),
+        ("equals: ON, do: stop", "on", "the message 'on' is not 'ON' (case-sensitive)"),
         (
             "path: o, equals: ON, do: stop",
             '{"o":true}',

@@ -65,7 +65,7 @@ def test_what_is_no_value_says_why(payload: bytes, path: str, why: str) -> None:
 )
 def test_what_is_no_path_is_refused(text: str) -> None:
     """With the forms that there are."""
-    with pytest.raises(ValueError, match="is no path into JSON"):
+    with pytest.raises(ValueError, match="is not a path into JSON"):
         read_path(text)
 
 

@@ -262,10 +262,10 @@ def test_what_a_flood_gave_up_is_a_line_in_the_journal(caplog: pytest.LogCapture
         for _ in range(3):
             bench.send("a/button", "noise", times=ROOM + 100)
             bench.take()
-        assert caplog.text.count("given up") == 1
+        assert caplog.text.count("dropped") == 1
         bench.send("a/button", "noise", times=1000)
         bench.take()
-    assert caplog.text.count("given up") == 2
+    assert caplog.text.count("dropped") == 2
 
 
 def test_the_journal_says_which_topic_started_sound(caplog: pytest.LogCaptureFixture) -> None:
@@ -349,7 +349,7 @@ def test_a_break_is_never_given_up() -> None:
 
 
 def test_the_mailbox_holds_no_more_text_than_its_bound() -> None:
-    """A few senders of very long messages: those are given up, not the short word beside them."""
+    """A few senders of very long messages: those are dropped, not the short word beside them."""
     box = Mailbox()
     box.put(Incoming("quiet", b"1"))
     for number in range(100):
