@@ -81,7 +81,7 @@ def test_one_ear_breaks_c1d() -> None:
     assert figures(found, "C1d")[0].value == 1.0
 
 
-@pytest.mark.parametrize(("gain_db", "holds"), [(0.0, True), (2.5, False)])
+@pytest.mark.parametrize(("gain_db", "holds"), [pytest.param(0.0, True, marks=pytest.mark.thorough), (2.5, False)])
 def test_a_repeated_surprise_may_climb_by_3_db_in_10_s(gain_db: float, holds: bool) -> None:
     """Three barks 4 s apart that were decoded alike and left 2.5 dB louder each time: 5 dB within 10 s."""
     source, out = noise_at(CALM, 60.0), noise_at(CALM, 60.0)
@@ -169,7 +169,7 @@ def test_a_long_fade_in_is_not_counted() -> None:
     assert one(Night(out, volume_db=level), "C11").value == 0.0
 
 
-@pytest.mark.parametrize(("apart_lu", "holds"), [(2.0, True), (4.0, False)])
+@pytest.mark.parametrize(("apart_lu", "holds"), [pytest.param(2.0, True, marks=pytest.mark.thorough), (4.0, False)])
 def test_tracks_are_level(apart_lu: float, holds: bool) -> None:
     """Five tracks, each so much louder than the one before: P90 - P10 is 3.2 steps."""
     out = np.concatenate([noise_at(TARGET - 16.0 + apart_lu * track, 40.0, str(track)) for track in range(5)])
