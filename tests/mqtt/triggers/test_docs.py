@@ -66,7 +66,7 @@ def test_the_table_of_keys_is_whole() -> None:
     table = re.findall(r"^\| (`.*?) \|", section("The keys of a trigger"), re.MULTILINE)
     listed = [name for cell in table for name in re.findall(r"`([^`]+)`", cell)]
     assert sorted(listed) == sorted(TRIGGER.words)
-    assert f"{DEBOUNCE_S} s without it" in section("The keys of a trigger")
+    assert f"default {DEBOUNCE_S} s" in section("The keys of a trigger")
 
 
 def test_the_tables_were_found() -> None:
