@@ -148,7 +148,7 @@ def _beside(sharpness: Curve, begin: int, end: int, behind: int) -> tuple[Curve,
 def _stands_alone(sharpness: Curve, begin: int, end: int, behind: int) -> bool:
     """Whether it is eight times as sharp as what is beside it, or twelve times where it is longer."""
     past, tail = _beside(sharpness, begin, end, behind)
-    calm = max(past.max(initial=0.0), tail.max(initial=0.0), _SMALL)
+    calm = max(float(past.max(initial=0.0)), float(tail.max(initial=0.0)), _SMALL)
     least = ALONE if end - begin <= NARROW_FRAMES else WIDE_ALONE
     return bool(sharpness[begin:end].max() > least * calm)
 
