@@ -1,182 +1,189 @@
-"""Commands obeyed: each checked whole, then carried out. Main thread, standard library, pure.
+"""Commands about what plays: each checked whole, then carried out. Main thread, standard library, pure.
 
 A function here either raises `Refused` before anything has changed, with a reason that names the offender and the
-choices, or does what was asked and returns a sentence for the person who asked.
+choices, or does what was asked and returns a sentence for the person who asked. While nothing plays, what a person
+sets is for the next session.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from player.core.clock import Now
 from player.core.commands import (
-    AllowAgain,
-    Command,
     ExtendTimer,
-    GetStatus,
-    NeverAgain,
     Next,
-    NotTonight,
     Pause,
     Play,
-    Request,
     Resume,
     Seek,
     SetFade,
     SetPlaylist,
-    SetSchedule,
-    SetStartTime,
     SetTimer,
     SetVolume,
-    SkipTonight,
     Stop,
     Toggle,
-    Tonight,
 )
 from player.core.errors import Refused
 from player.core.limits import STOP_NOW_S
-from player.core.settings.session import TimerMode, TimerSetting
-from player.core.states import OBEYED, State
+from player.core.settings.session import Playlist, TimerMode, TimerSetting
+from player.core.states import State
 from player.core.units import format_duration, format_place
-from player.session.commands_memory import remember
-from player.session.commands_schedule import check_volume, find_playlist, plan
+from player.session.checks import check_volume, find_playlist
 from player.session.outcome import Outcome
+from player.session.playback import Playback
 from player.session.session import Session
-from player.session.state import Keeper
 
+PlaybackCommand: TypeAlias = (
+    Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | SetFade | ExtendTimer | SetPlaylist
+)
 ENDS: Final = {TimerMode.END_OF_TRACK: "the end of the track", TimerMode.END_OF_PLAYLIST: "the end of the playlist"}
 
 
-def obey(keeper: Keeper, request: Request, now: Now, out: Outcome) -> str:
-    """Carry a request out. Returns what was done, for people; raises Refused, and then nothing has changed."""
-    command = request.command
-    if type(command) not in OBEYED[keeper.state]:
-        why = "nothing is playing" if keeper.run is None else f"the session is ending{_way_back(command)}"
-        raise Refused(f"{request.verb}: {why}")
-    return _carry_out(keeper, command, request.origin, now, out)
-
-
-def _way_back(command: Command) -> str:
-    return "; play takes that back" if isinstance(command, Toggle | Resume) else ""
-
-
-def _carry_out(keeper: Keeper, command: Command, origin: str, now: Now, out: Outcome) -> str:
+def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now, out: Outcome) -> str:
+    """Carry a command out. Returns what was done, for people; raises Refused, and then nothing has changed."""
     match command:
         case Play():
-            return _play(keeper, command, origin, now, out)
+            return _play(playback, command, origin, now, out)
         case Stop():
-            return _stop(keeper, command, out)
+            return _stop(playback, command, out)
         case Pause():
-            return _pause(keeper, now, out)
+            return _pause(playback, now, out)
         case Resume():
-            return _resume(keeper, now, out)
+            return _resume(playback, now, out)
         case Toggle():
-            return _toggle(keeper, origin, now, out)
+            return _toggle(playback, origin, now, out)
         case Next():
-            return _next(_running(keeper), out)
+            return _next(_running(playback), out)
         case Seek():
-            return _seek(_running(keeper), command, out)
+            return _seek(_running(playback), command, out)
         case SetVolume():
-            return _set_volume(keeper, command, now, out)
-        case SetTimer() | SetFade() | ExtendTimer():
-            return _set_end(keeper, command, now, out)
+            return _set_volume(playback, command, now, out)
+        case SetTimer(timer):
+            return _set_timer(playback, timer, now, out)
+        case SetFade(fade_out_s):
+            return _set_fade(playback, fade_out_s, out)
+        case ExtendTimer(by_s):
+            session = _running(playback)
+            session.extend_timer(by_s, now.boot_s, out)
+            return _announce_timer(session, now, out)
         case SetPlaylist(name):
-            return _set_playlist(keeper, name, now, out)
-        case SetSchedule() | SetStartTime() | Tonight() | NotTonight():
-            return plan(keeper, command, now, out)
-        case NeverAgain() | AllowAgain() | SkipTonight():
-            return remember(keeper, command, now, out)
-        case GetStatus():
-            return f"state is {keeper.state}"
+            return _set_playlist(playback, name, now, out)
 
 
-def _running(keeper: Keeper) -> Session:
-    assert keeper.run is not None, "the table of obeyed commands let this through without a session"
-    return keeper.run
+def _running(playback: Playback) -> Session:
+    assert playback.session is not None, "the table of obeyed commands let this through without a session"
+    return playback.session
 
 
-def _play(keeper: Keeper, play: Play, origin: str, now: Now, out: Outcome) -> str:
+def _playable(playback: Playback, name: str | None, out: Outcome) -> Playlist:
+    """The playlist of that name. Raises Refused where there is none, or the library found nothing in it to play."""
+    playlist = find_playlist(playback.settings, name)
+    fault = playback.nothing_to_play(playlist.name)
+    if fault is not None:
+        out.reads.append(playlist.name)  # so that the next attempt knows what has come since
+        raise Refused(fault)
+    return playlist
+
+
+def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -> str:
     if play.volume is not None:
-        check_volume(keeper, play.volume)
-    run = keeper.run
-    if run is None:
-        play = keeper.rearmed(play, now.boot_s)
+        check_volume(playback.settings, play.volume)
+    session, following = playback.session, playback.next_session
+    if session is None:
+        play = following.like_the_last(play, now.boot_s)
     name = play.playlist
-    if name is None and run is not None and keeper.settings.playlist(run.programme.playlist.name) is not None:
-        name = run.programme.playlist.name
-    playlist = find_playlist(keeper, name)
-    if run is None:
-        keeper.begin(keeper.start_for(origin, play), playlist, now, out)
-        return f"plays {playlist.name}"
-    if playlist.name != run.programme.playlist.name:
-        keeper.change_playlist(playlist, now, out)
-    _go_on(run, play, now, out)
-    return f"plays {playlist.name}" + _held_back(keeper, play.volume)
+    if name is None and session is not None and playback.settings.playlist(session.queue.playlist.name) is not None:
+        name = session.queue.playlist.name
+    playlist = _playable(playback, name or following.playlist, out)
+    if session is None:
+        playback.begin(following.start_params(origin, play), playlist, now, out)
+        return f"playing {playlist.name}"
+    if playlist.name != session.queue.playlist.name:
+        playback.change_playlist(playlist, now, out)
+    _play_on(session, play, now, out)
+    return f"playing {playlist.name}" + _night_cap_note(playback, play.volume)
 
 
-def _go_on(run: Session, play: Play, now: Now, out: Outcome) -> None:
+def _play_on(session: Session, play: Play, now: Now, out: Outcome) -> None:
     """Play on a session that is already there: wake it, and change what was named and nothing else."""
     if play.fade_in_s is not None:
-        run.fade_in_s = play.fade_in_s
+        session.fade_in_s = play.fade_in_s
     if play.fade_out_s is not None:
-        run.ending.fade_out_s = play.fade_out_s
+        session.set_fade_out(play.fade_out_s)
     if play.volume is not None:
-        run.set_volume(play.volume, now.boot_s, out)
-    was_ending = run.state in {State.FADING_OUT, State.STOPPING}
+        session.set_volume(play.volume, now.boot_s, out)
+    was_ending = session.state in {State.FADING_OUT, State.STOPPING}
     if play.timer is not None or was_ending:
-        run.set_timer(play.timer or run.ending.setting, now.boot_s, out)
-        _tell_timer(run, now, out)
-    if run.state is State.PAUSED:
-        run.resume(now.boot_s, out)
-    elif run.state in {State.FADING_OUT, State.STOPPING}:
-        run.take_back(now.boot_s, out)
+        session.set_timer(play.timer or session.end_plan.setting, now.boot_s, out)
+        _announce_timer(session, now, out)
+    if session.state is State.PAUSED:
+        session.resume(now.boot_s, out)
+    elif session.state in {State.FADING_OUT, State.STOPPING}:
+        session.take_back(now.boot_s, out)
 
 
-def _stop(keeper: Keeper, stop: Stop, out: Outcome) -> str:
-    run = keeper.run
-    if run is None:
-        was_waiting = keeper.interrupted is not None
-        keeper.give_up_interrupted("it was stopped by hand", out)
-        return "the session that was broken off does not come back" if was_waiting else "nothing is playing"
-    if run.state is not State.STOPPING or stop.now:
-        run.stop(STOP_NOW_S if stop.now else keeper.settings.fades.stop_s, "stop", out)
-    return "stops"
+def _stop(playback: Playback, stop: Stop, out: Outcome) -> str:
+    session, interrupted = playback.session, playback.interrupted
+    if session is None:
+        was_waiting = interrupted.record is not None
+        interrupted.give_up("it was stopped by hand", out)
+        return "the interrupted session is not resumed" if was_waiting else "nothing is playing"
+    if session.state is not State.STOPPING or stop.now:
+        session.stop(STOP_NOW_S if stop.now else playback.settings.fades.stop_s, "stop", out)
+    return "stopping"
 
 
-def _pause(keeper: Keeper, now: Now, out: Outcome) -> str:
-    run = _running(keeper)
-    if run.state is not State.PAUSED:
-        run.pause(now.boot_s, out)
+def _pause(playback: Playback, now: Now, out: Outcome) -> str:
+    session = playback.session
+    if session is None:
+        return _pause_interrupted(playback, is_paused=True)
+    if session.state is not State.PAUSED:
+        session.pause(now.boot_s, out)
     return "paused"
 
 
-def _resume(keeper: Keeper, now: Now, out: Outcome) -> str:
-    run = _running(keeper)
-    if run.state is State.PAUSED:
-        run.resume(now.boot_s, out)
-    elif run.state is State.FADING_OUT:
-        run.take_back(now.boot_s, out)
-    return "plays"
+def _resume(playback: Playback, now: Now, out: Outcome) -> str:
+    session = playback.session
+    if session is None:
+        return _pause_interrupted(playback, is_paused=False)
+    if session.state is State.PAUSED:
+        session.resume(now.boot_s, out)
+    elif session.state is State.FADING_OUT:
+        session.take_back(now.boot_s, out)
+    return f"playing {session.queue.playlist.name}"
 
 
-def _toggle(keeper: Keeper, origin: str, now: Now, out: Outcome) -> str:
-    match keeper.state:
+def _pause_interrupted(playback: Playback, *, is_paused: bool) -> str:
+    """The session that was interrupted waits for a person, or no longer for anything."""
+    if playback.interrupted.record is None:
+        raise Refused(f"{'pause' if is_paused else 'resume'}: nothing is playing")
+    playback.interrupted.set_paused(is_paused=is_paused)
+    return f"the interrupted session is {'paused' if is_paused else 'resumed'}"
+
+
+def _toggle(playback: Playback, origin: str, now: Now, out: Outcome) -> str:
+    match playback.state:
         case State.PLAYING | State.FADING_OUT:
-            return _pause(keeper, now, out)
+            return _pause(playback, now, out)
         case State.PAUSED:
-            return _resume(keeper, now, out)
+            return _resume(playback, now, out)
         case _:
-            return _play(keeper, Play(), origin, now, out)
+            return _play(playback, Play(), origin, now, out)
 
 
-def _next(run: Session, out: Outcome) -> str:
-    if not run.programme.skip(out):
+def _next(session: Session, out: Outcome) -> str:
+    before = session.queue.current
+    if not session.queue.skip(out):
         raise Refused("next: there is no other track")
+    after = session.queue.current
+    if before is not None and after is not None and before.track.uri == after.track.uri:
+        return f"there is no other track; playing {after.track.title} from the beginning"
     return "next track"
 
 
-def _seek(run: Session, seek: Seek, out: Outcome) -> str:
-    playing = run.programme.current
+def _seek(session: Session, seek: Seek, out: Outcome) -> str:
+    playing = session.queue.current
     if playing is None or not playing.can_seek:
         raise Refused("seek: no track is playing yet")
     if playing.track.is_stream:
@@ -185,93 +192,81 @@ def _seek(run: Session, seek: Seek, out: Outcome) -> str:
     if playing.duration_s is not None and position_s > playing.duration_s:
         place, end = format_place(position_s), format_place(playing.duration_s)
         raise Refused(f"seek: {place} is beyond the end; the track lasts {end}")
-    run.programme.seek(max(0.0, position_s), out)
-    return f"plays from {format_place(position_s)}"
+    session.queue.seek(max(0.0, position_s), out)
+    return f"playing from {format_place(max(0.0, position_s))}"
 
 
-def _set_volume(keeper: Keeper, command: SetVolume, now: Now, out: Outcome) -> str:
+def _set_volume(playback: Playback, command: SetVolume, now: Now, out: Outcome) -> str:
     volume = command.volume
     if command.is_relative:
-        volume = keeper.settings.volume.cap(keeper.volume + volume)
-    check_volume(keeper, volume)
-    if keeper.run is None:
-        keeper.idle_volume = volume
+        volume = playback.settings.volume.cap(playback.volume + volume)
+    check_volume(playback.settings, volume)
+    if playback.session is None:
+        playback.next_session.choose(volume=volume)
     else:
-        keeper.run.set_volume(volume, now.boot_s, out)
-    text = f"volume {keeper.volume}" + _held_back(keeper, volume)
-    out.tell("volume_set", text, volume=keeper.volume, asked=volume)
+        playback.session.set_volume(volume, now.boot_s, out)
+    text = f"volume {playback.volume}" + _night_cap_note(playback, volume)
+    out.announce("volume_set", text, volume=playback.volume, asked=volume)
     return text
 
 
-def _held_back(keeper: Keeper, asked: int | None) -> str:
+def _night_cap_note(playback: Playback, asked: int | None) -> str:
     """What to add where the cap of the night gave less than was asked for."""
-    if asked is None or asked <= keeper.volume:
+    if asked is None or asked <= playback.volume:
         return ""
-    return f": {asked} is above the night cap, which is {keeper.volume}"
+    return f": {asked} is above the night cap of {playback.volume}"
 
 
-def _set_playlist(keeper: Keeper, name: str, now: Now, out: Outcome) -> str:
-    playlist = find_playlist(keeper, name)
-    keeper.selected_playlist = playlist.name
-    run = keeper.run
-    if run is not None and run.state is not State.STOPPING and run.programme.playlist.name != playlist.name:
-        keeper.change_playlist(playlist, now, out)
-    out.tell("playlist_set", f"playlist {playlist.name}", playlist=playlist.name)
+def _set_playlist(playback: Playback, name: str, now: Now, out: Outcome) -> str:
+    session = playback.session
+    is_playing = session is not None and session.state is not State.STOPPING
+    playlist = _playable(playback, name, out) if is_playing else find_playlist(playback.settings, name)
+    playback.next_session.choose(playlist=playlist.name)
+    if is_playing and session is not None and session.queue.playlist.name != playlist.name:
+        playback.change_playlist(playlist, now, out)
+    out.announce("playlist_set", f"playlist {playlist.name}", playlist=playlist.name)
     return f"playlist {playlist.name}"
 
 
-def _set_end(keeper: Keeper, command: SetTimer | SetFade | ExtendTimer, now: Now, out: Outcome) -> str:
-    """When and how slowly it ends."""
-    match command:
-        case SetTimer(timer):
-            return _set_timer(keeper, timer, now, out)
-        case SetFade(fade_out_s):
-            return _set_fade(keeper, fade_out_s, out)
-        case ExtendTimer(by_s):
-            run = _running(keeper)
-            run.extend_timer(by_s, now.boot_s, out)
-            return _tell_timer(run, now, out)
-
-
-def _set_timer(keeper: Keeper, timer: TimerSetting, now: Now, out: Outcome) -> str:
-    run = keeper.run
-    if run is not None:
-        run.set_timer(timer, now.boot_s, out)
-        return _tell_timer(run, now, out)
-    keeper.idle_timer = timer
+def _set_timer(playback: Playback, timer: TimerSetting, now: Now, out: Outcome) -> str:
+    session = playback.session
+    if session is not None:
+        session.set_timer(timer, now.boot_s, out)
+        return _announce_timer(session, now, out)
+    playback.next_session.choose(timer=timer)
     if timer.mode is TimerMode.CLOCK and timer.duration_s is not None:
         text = f"sleep timer of the next session: {format_duration(timer.duration_s)}"
-        out.tell("timer_set", text, mode=timer.mode.value, seconds=round(timer.duration_s))
+        out.announce("timer_set", text, mode=timer.mode.value, seconds=round(timer.duration_s))
     elif timer.mode in ENDS:
         text = f"the next session stops at {ENDS[timer.mode]}"
-        out.tell("timer_set", text, mode=timer.mode.value)
+        out.announce("timer_set", text, mode=timer.mode.value)
     else:
         text = "the next session has no sleep timer"
-        out.tell("timer_cleared", text)
+        out.announce("timer_cleared", text)
     return text
 
 
-def _set_fade(keeper: Keeper, fade_out_s: float, out: Outcome) -> str:
-    if keeper.run is None:
-        keeper.idle_fade_out_s = fade_out_s
+def _set_fade(playback: Playback, fade_out_s: float, out: Outcome) -> str:
+    if playback.session is None:
+        playback.next_session.choose(fade_out_s=fade_out_s)
     else:
-        keeper.run.ending.fade_out_s = fade_out_s
+        playback.session.set_fade_out(fade_out_s)
     text = f"fade-out over {format_duration(fade_out_s)}"
-    out.tell("fade_set", text, seconds=round(fade_out_s))
+    out.announce("fade_set", text, seconds=round(fade_out_s))
     return text
 
 
-def _tell_timer(run: Session, now: Now, out: Outcome) -> str:
-    """What the sleep timer is now, as news and as an answer."""
-    timer = run.ending.timer
+def _announce_timer(session: Session, now: Now, out: Outcome) -> str:
+    """What the sleep timer is now, as an event and as an answer."""
+    timer = session.end_plan.timer
     if timer.mode is TimerMode.OFF:
-        out.tell("timer_cleared", "sleep timer off")
+        out.announce("timer_cleared", "sleep timer off")
         return "sleep timer off"
     if timer.mode in ENDS:
         text = f"stops at {ENDS[timer.mode]}"
-        out.tell("timer_set", text, mode=timer.mode.value)
+        out.announce("timer_set", text, mode=timer.mode.value)
         return text
     left_s = timer.remaining_s(now.boot_s) or 0.0
-    text = f"silent in {format_duration(left_s)}" if left_s else "nothing is left of the sleep timer: it stops now"
-    out.tell("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
+    text = f"silent in {format_duration(left_s)}" if left_s else "the sleep timer has no time left; stopping now"
+    out.announce("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
     return text

@@ -1,31 +1,33 @@
-"""Back after a crash or a power cut: whether a session that was broken off goes on, and when. Main thread, pure.
+"""Back after a crash or a power cut: whether the interrupted session is resumed, and when. Main thread, pure.
 
 A record that is still there at the start means that the daemon died while it played: whoever stops or pauses a session
-takes the record away, and so does a clean end. The session goes on with what is left of it, from silence, at the level
-that it had or lower; but only if that is surely what somebody asleep still expects:
+takes the record away, and so does a clean end. The session is resumed with what is left of it, from silence, at the
+level that it had or lower; but only if that is surely what somebody asleep still expects:
 
 - The last sign of life lies at most ``resume_within`` back. On the same boot the boot clock says how long ago that was.
   After a power cut only the wall clock can, and most Pis have none that runs without power: so it is waited for, in
   silence, until the clock is trusted, and no longer than ``resume_within``; guessing could start sound hours late.
 - What is left is worth a rise: at least twice the shortest one.
-- It has not died again and again. The first time it goes on at once, then after half a minute, then after two minutes,
-  and then it stays silent and says so: a loop of restarts must not be a loop of sounds. The store counts, and hands out
-  no record that it could not count, so this holds on a card that has become read-only as well.
+- It has not died again and again. The first time it is resumed at once, then after half a minute, then after two
+  minutes, and then it stays silent and says so: a loop of restarts must not be a loop of sounds. The store counts, and
+  hands out no record that it could not count, so this holds on a card that has become read-only as well.
 
-A track that kills the decoder does so while it is opened or in its first seconds, or always at the same place. So what
-was being opened at each of two deaths on one boot, or was at about the same place at both, is left out until its file
-changes or a person allows it again. What had sounded peacefully for a while is innocent: whoever kills the daemon twice
-must not lose a healthy file. Power cuts blame nobody, and neither do streams, which have no file that could change.
+While it waits it is announced, and obeys: `stop` gives it up, `pause` holds it until `resume`.
 
-A crash is told from a kill (`player.system.crash_marker`). After it the session goes on with another track from the
-first time on, since the same one at the same place would most likely crash again; the one that was open is left out
-for a while, like any track that fails, and is back where there is no other.
+A track that crashes the decoder does so while it is opened or in its first seconds, or always at the same place. So
+what was being opened at each of two crashes on one boot, or was at about the same place at both, is left out until its
+file changes or a person allows it again. What had sounded peacefully for a while is innocent, and so are streams, which
+have no file that could change. A crash is told from a kill (`player.system.crash_marker`): a kill from outside (SIGKILL,
+no memory left) or a power cut blames no track, however often it happens.
+
+After a crash the session is resumed with another track from the first time on, since the same one at the same place
+would most likely crash again; the one that was open is left out for a while, like any track that fails, and is back
+where there is no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from player.core.clock import Now, elapsed_s
@@ -33,11 +35,13 @@ from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.session import Settings
 from player.core.units import format_duration
-from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S
+from player.session.interrupted import InterruptedSession
+from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S, Memory
 from player.session.memory.records import RecalledMemory, SessionRecord
+from player.session.next_session import StartParams
 from player.session.outcome import Outcome
-from player.session.start_params import StartParams
-from player.session.state import Keeper
+from player.session.playback import Playback
+from player.session.session import Session
 from player.session.taper import sunk
 from player.session.track_selection import ResumePoint
 
@@ -53,62 +57,70 @@ STEP_BACK_S: Final = 60.0
 
 
 class CrashResume:
-    """Brings back the session that was broken off, once.
+    """Brings back the session that was interrupted, once.
 
     Args:
         recalled: what was found at the start.
+        memory: learns what may have crashed the decoder.
 
     Attributes:
         tries: how often a record was taken up since things last went well.
         problem: why it stays silent, or waits; None where all is well.
     """
 
-    def __init__(self, recalled: RecalledMemory) -> None:
+    def __init__(self, recalled: RecalledMemory, memory: Memory) -> None:
         self.tries = recalled.kept.tries
         self.problem: str | None = None
+        self._memory = memory
         self._has_crashed = recalled.has_crashed
         self._suspects: tuple[str, ...] = ()
         self._boot = recalled.boot
         self._since_s: float | None = None
+        """When lull started, on the boot clock; None before the first `tick`."""
         self._is_waiting = False
+        """`problem` says what a record waits for; False as soon as there is none."""
 
-    def tick(self, keeper: Keeper, now: Now, out: Outcome) -> None:
-        """Go on, wait, or give it up."""
+    def tick(self, playback: Playback, now: Now, out: Outcome) -> None:
+        """Resume, wait, or give it up."""
+        interrupted = playback.interrupted
         if self._since_s is None:
             self._since_s = now.boot_s
-            self._blame(keeper, now, out)
-        record = keeper.interrupted
+            self._blame(interrupted, now, out)
+        record = interrupted.record
         if record is None:
             if self._is_waiting:
                 self._is_waiting, self.problem = False, None  # a person did something else meanwhile
-            self._forgive(keeper, now.boot_s)
+            self._reset_tries(playback.session, now.boot_s)
             return
         self._is_waiting = False
         assert self.tries > 0, "the store counts each time that it hands out a record"
-        reason = self._why_not(record, keeper.settings, now)
+        reason = self._why_not(record, playback.settings, now)
         gone_s = self._gone_s(record, now)
+        is_due = now.boot_s - self._since_s >= PAUSES_S[min(self.tries, len(PAUSES_S)) - 1]
         if reason is not None:
-            self._give_up(keeper, reason, out)
-        elif gone_s is not None and now.boot_s - self._since_s >= PAUSES_S[self.tries - 1]:
-            self._go_on(keeper, record, gone_s, now, out)
+            self._give_up(interrupted, reason, out)
+        elif gone_s is not None and is_due and not interrupted.is_paused:
+            self._resume(playback, record, gone_s, now, out)
         else:
             self._is_waiting = True
-            self.problem = "a session was broken off; " + (
-                "it waits until the clock is set" if gone_s is None else self._attempt
-            )
+            self.problem = self._why_waiting(is_clock_set=gone_s is not None, is_paused=interrupted.is_paused)
 
-    @property
-    def _attempt(self) -> str:
-        """Said while it waits: the same words all the time, so that they are told once."""
+    def _why_waiting(self, *, is_clock_set: bool, is_paused: bool) -> str:
+        """The same words as long as it waits, so that they are announced once."""
+        if is_paused:
+            return "an interrupted session is paused; resume plays it, stop gives it up"
+        if not is_clock_set:
+            return "an interrupted session waits until the clock is set; pause and stop prevent it"
         waits = format_duration(PAUSES_S[self.tries - 1])
-        return f"it goes on {waits} after the start of lull (attempt {self.tries} of {len(PAUSES_S)})"
+        attempt = f"attempt {self.tries} of {len(PAUSES_S)}"
+        return f"an interrupted session resumes {waits} after the start of lull ({attempt}); pause and stop prevent it"
 
-    def _forgive(self, keeper: Keeper, now_s: float) -> None:
-        run = keeper.run
-        if run is not None and (not run.is_resumed or now_s - run.started.boot_s >= WELL_S):
-            self.tries, self.problem = 0, None
-        elif run is None:
+    def _reset_tries(self, session: Session | None, now_s: float) -> None:
+        """A session of another start, or one that has gone on for long, makes up for the deaths before."""
+        if session is None:
             self.tries = 0
+        elif not session.is_resumed or now_s - session.started.boot_s >= WELL_S:
+            self.tries, self.problem = 0, None
 
     def _gone_s(self, record: SessionRecord, now: Now) -> float | None:
         """Seconds since the record was written; None while nobody knows."""
@@ -124,14 +136,14 @@ class CrashResume:
         if not within_s:
             return "resume_within is 0"
         if self.tries > len(PAUSES_S):
-            return f"it broke off {self.tries} times in a row"
+            return f"it was interrupted {self.tries} times in a row"
         if settings.playlist(record.playlist) is None:
             return f"there is no playlist {record.playlist!r} any more"
         gone_s = self._gone_s(record, now)
         if gone_s is None:
             assert self._since_s is not None
             is_late = not record.is_trusted or now.boot_s - self._since_s > within_s
-            return "nobody knows how long ago it was: the clock is not set" if is_late else None
+            return "how long ago it was is not known: the clock is not set" if is_late else None
         if not -STEP_BACK_S <= gone_s <= within_s:
             return f"its last sign of life is {format_duration(abs(gone_s))} away, more than resume_within allows"
         left_s = min(
@@ -139,15 +151,16 @@ class CrashResume:
         )
         return "its planned end has come" if left_s - gone_s < 2 * SHORTEST_RISE_S else None
 
-    def _give_up(self, keeper: Keeper, reason: str, out: Outcome) -> None:
+    def _give_up(self, interrupted: InterruptedSession, reason: str, out: Outcome) -> None:
         self.problem = None
         if self.tries > len(PAUSES_S):
-            self.problem = f"the session {reason} and stays silent; the journal says why, and play starts another one"
-        keeper.give_up_interrupted(reason, out)
+            self.problem = f"the session is not resumed: {reason}; the journal says why, and play starts another one"
+        interrupted.give_up(reason, out)
 
-    def _go_on(self, keeper: Keeper, record: SessionRecord, gone_s: float, now: Now, out: Outcome) -> None:
-        settings, gone_s = keeper.settings, max(0.0, gone_s)
-        asked = record.volume if keeper.idle_volume is None else min(keeper.idle_volume, record.volume)
+    def _resume(self, playback: Playback, record: SessionRecord, gone_s: float, now: Now, out: Outcome) -> None:
+        settings, gone_s = playback.settings, max(0.0, gone_s)
+        chosen = playback.next_session.choices.volume
+        asked = record.volume if chosen is None else min(chosen, record.volume)
         asleep_s = record.age_s + gone_s - settings.guard.asleep_after_s
         start = StartParams(
             why="resume",
@@ -158,41 +171,39 @@ class CrashResume:
             fade_out_s=record.fade_out_s,
             late_s=record.age_s + gone_s,
         )
-        place = None
+        point = None
         if record.track is not None:
             by_now_s = record.position_s + gone_s
-            place = ResumePoint(record.track, record.position_s, by_now_s, record.following, self._suspects)
-            self._tell_suspects(out)
+            point = ResumePoint(record.track, record.position_s, by_now_s, record.following, self._suspects)
+            self._announce_suspects(out)
         self.problem = None
-        run = keeper.go_on(start, record, place, now, out)
+        session = playback.resume_interrupted(start, record, point, now, out)
         left_s = None if record.left_s is None else record.left_s - gone_s
-        run.ending.go_on(record.mode, left_s, now.boot_s)
-        run.programme.end_with(record.mode, out)
-        run.volume = min(run.volume, run.asleep.volume_max(now.boot_s))
+        session.restore_end(record.mode, left_s, now.boot_s, out)
 
-    def _blame(self, keeper: Keeper, now: Now, out: Outcome) -> None:
-        """The daemon died while it opened or played something: remember what."""
-        record = keeper.interrupted
+    def _blame(self, interrupted: InterruptedSession, now: Now, out: Outcome) -> None:
+        """The daemon crashed while it opened or played something: remember what. A kill from outside blames nobody."""
+        record = interrupted.record
         if record is None or record.is_waiting:
             return
-        keeper.interrupted = replace(record, is_waiting=True)
-        if not self._is_of_this_boot(record):
+        interrupted.mark_waiting()
+        if not self._has_crashed or not self._is_of_this_boot(record):
             return
         suspects = tuple(_suspects(record, now.boot_s - record.boot_s))
-        if self._has_crashed:
-            self._suspects = tuple(uri for uri, _ in suspects)
+        self._suspects = tuple(uri for uri, _ in suspects)
         for uri, place_s in suspects:
             if not has_file(uri):
                 continue
-            was_fatal = keeper.memory.is_fatal(uri)
-            keeper.memory.died_of(uri, place_s, now.wall)
-            if keeper.memory.is_fatal(uri) and not was_fatal:
-                out.tell("track_skipped_over", f"left out {uri}: {DIED_OF_IT}", track=uri, uri=uri, reason=DIED_OF_IT)
+            was_fatal = self._memory.is_fatal(uri)
+            self._memory.note_crash(uri, place_s, now.wall)
+            if self._memory.is_fatal(uri) and not was_fatal:
+                text = f"left out {uri}: {DIED_OF_IT}"
+                out.announce("track_skipped_over", text, track=uri, uri=uri, reason=DIED_OF_IT)
 
-    def _tell_suspects(self, out: Outcome) -> None:
-        """The daemon crashed, which is the decoder's doing if anybody's: it goes on with another track."""
+    def _announce_suspects(self, out: Outcome) -> None:
+        """The daemon crashed, which is the decoder's doing if anybody's: another track is played."""
         for uri in self._suspects:
-            out.tell("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
+            out.announce("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
 
 
 def _suspects(record: SessionRecord, gone_s: float) -> Iterator[tuple[str, float | None]]:

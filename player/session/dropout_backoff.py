@@ -23,7 +23,7 @@ class DropoutBackoff:
         self._count = 0
         self._back_s = -math.inf
 
-    def note(self, now_s: float) -> float:
+    def next_silence_s(self, now_s: float) -> float:
         """Another one; how long to stay silent before the way back."""
         self._count = self._count + 1 if now_s - self._back_s < WELL_S else 1
         silence_s = 0.0 if self._count == 1 else min(FIRST_SILENCE_S * 2.0 ** (self._count - 2), LAST_SILENCE_S)

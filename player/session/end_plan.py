@@ -13,9 +13,9 @@ from player.core.limits import STOP_NOW_S
 from player.core.settings.safety import SessionSettings
 from player.core.settings.session import TimerMode, TimerSetting
 from player.core.units import format_duration
+from player.session.next_session import StartParams
 from player.session.queue_item import PlayingItem
 from player.session.sleep_timer import SleepTimer
-from player.session.start_params import StartParams
 
 OUTPUT_LATENCY_S: Final = 0.4
 """A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
@@ -42,8 +42,8 @@ class EndPlan:
         self._holds_in_pauses = settings.pause_holds_timer
         self._last_part_s = math.inf
 
-    def go_on(self, mode: TimerMode, left_s: float | None, now_s: float) -> None:
-        """A session that was broken off ends when it would have."""
+    def restore(self, mode: TimerMode, left_s: float | None, now_s: float) -> None:
+        """An interrupted session ends when it would have."""
         deadline_s = None if left_s is None else now_s + left_s
         self.timer = SleepTimer(mode, deadline_s, now_s, self._latest_s)
 
@@ -85,7 +85,7 @@ class EndPlan:
         """The pause is over."""
         self.timer = self.timer.release(now_s)
 
-    def take_back(self, now_s: float, track_left_s: float | None = None) -> None:
+    def put_off_fade(self, now_s: float, track_left_s: float | None = None) -> None:
         """The fade was left: what is due again at once is put off for half of what remains; the end stands."""
         if self.is_fade_due(now_s):
             self.timer = self.timer.refade(now_s)

@@ -37,7 +37,7 @@ class GuardReport:
         """When something waits to be told."""
         return self._may_tell_s if self._times else None
 
-    def take(self, tamed: GuardReported, track: Track | None, now_s: float, out: Outcome) -> None:
+    def add(self, tamed: GuardReported, track: Track | None, now_s: float, out: Outcome) -> None:
         """The guard has held something down, in that track if it is known."""
         if not self._times and now_s >= self._may_tell_s:
             self._pause_s = FIRST_PAUSE_S
@@ -51,19 +51,19 @@ class GuardReport:
     def tick(self, now_s: float, out: Outcome) -> None:
         """Tell what has waited long enough."""
         if self._times and now_s >= self._may_tell_s:
-            self.tell(out)
+            self.announce(out)
             self._may_tell_s = now_s + self._pause_s
             self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
 
-    def tell(self, out: Outcome) -> None:
-        """Tell what has not been told."""
+    def announce(self, out: Outcome) -> None:
+        """Announce what has not been announced."""
         if self._worst is None:
             return
         (tamed, track), times = self._worst, self._times
         self._worst, self._times = None, 0
         often = "" if times == 1 else f"{times} times, once "
         place = "" if track is None else f" at {format_place(tamed.position_s)} of {track.title}"
-        out.tell(
+        out.announce(
             "surprise_tamed",
             f"held down {often}by {tamed.reduction_db:.0f} dB for {tamed.duration_s:.1f} s{place}",
             track=None if track is None else track.title,

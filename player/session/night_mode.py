@@ -60,7 +60,9 @@ class NightMode:
         night_max = self._night_max(now_s)
         if night_max is not None and night_max != self._told_max:
             asleep = format_duration(now_s - self._began_s)
-            out.tell("volume_capped", f"volume at most {night_max} from now on, {asleep} into the night", max=night_max)
+            out.announce(
+                "volume_capped", f"volume at most {night_max} from now on, {asleep} into the night", max=night_max
+            )
         self._told_max = night_max
 
     def _night_max(self, now_s: float) -> int | None:

@@ -1,4 +1,4 @@
-"""The programme: which track a session plays, which one follows, and what to do when one cannot be played.
+"""The queue: which track a session plays, which one follows, and what to do when one cannot be played.
 
 Main thread, standard library, pure: time comes in, orders and news go out through an `Outcome`. It knows nothing of
 volume, timers or states; the session does.
@@ -38,14 +38,14 @@ class PlayQueue:
     """The tracks of one session.
 
     Args:
-        choice: chooses them.
+        selection: chooses them.
         ids: numbers for items, never used twice.
+        limits: the gains of tracks follow from them; a reload puts others in their place.
     """
 
-    def __init__(self, choice: TrackSelection, ids: Iterator[int]) -> None:
-        self.choice = choice
-        self.limits = LimitSettings()
-        """What the gains of tracks follow from; the keeper sets it."""
+    def __init__(self, selection: TrackSelection, ids: Iterator[int], limits: LimitSettings) -> None:
+        self.selection = selection
+        self.limits = limits
         self.current: PlayingItem | None = None
         self.problem: str | None = None
         self.is_over = False
@@ -54,7 +54,7 @@ class PlayQueue:
         """Nothing may follow the current track (a timer to the end of the track)."""
         self.retry_at_s: float | None = None
         self._queued: PlayingItem | None = None
-        self._rotation = choice.rotation
+        self._rotation = selection.rotation
         self._ids = ids
         self._failures = 0
         self._pause_s = FIRST_PAUSE_S
@@ -65,7 +65,7 @@ class PlayQueue:
     @property
     def playlist(self) -> Playlist:
         """What is played from."""
-        return self.choice.playlist
+        return self.selection.playlist
 
     @property
     def following(self) -> Track | None:
@@ -83,33 +83,33 @@ class PlayQueue:
 
     def begin(self, now_s: float, out: Outcome) -> None:
         """Play a first track, blending it over whatever sounds; wait where the library has not looked yet."""
-        if self.choice.tracks is None:
+        if self.selection.tracks is None:
             out.reads.append(self.playlist.name)
         else:
             self._play_first(now_s, out)
 
     def set_tracks(self, read: LibraryRead, now_s: float, out: Outcome) -> None:
         """The library has looked (again)."""
-        self.choice.take(read)
+        self.selection.set_tracks(read)
         if self.current is None and self._retry_track is None:
-            self._rotation.forgive()
+            self._rotation.readmit_failed()
             self._play_first(now_s, out)
         self._measure_queued(out)
 
     def _play_first(self, now_s: float, out: Outcome) -> None:
         """Go on where the session was broken off, or begin."""
-        place = self.choice.take_place()
-        if place is None:
+        point = self.selection.pop_resume_point()
+        if point is None:
             self._play_another(now_s, out, Crossfade.BLEND)
         else:
-            self._play(place[0], out, Crossfade.BLEND, start_s=place[1])
+            self._play(point[0], out, Crossfade.BLEND, start_s=point[1])
 
     def _measure_queued(self, out: Outcome) -> None:
         """Give what follows the gain that is known by now, while there is time enough that it has not been opened."""
         queued, left_s = self._queued, self.left_s
         if queued is None or left_s is None or left_s < REQUEUE_S:
             return
-        track = next((track for track in self.choice.tracks or () if track.uri == queued.track.uri), None)
+        track = next((track for track in self.selection.tracks or () if track.uri == queued.track.uri), None)
         if track is not None and track.measured != queued.track.measured:
             self._queued = self._playing(track)
             out.order(QueueItem(self._queued.item))
@@ -117,15 +117,16 @@ class PlayQueue:
     def skip(self, out: Outcome, *, is_disliked: bool = True) -> bool:
         """Go to another track now; False where there is none, and then nothing has changed."""
         playing = self.current
+        is_only = playing is not None and self.selection.is_only(playing.track.uri)
         if playing is not None and not playing.is_sounding:
-            if not self.choice.has_another(playing.track.uri):
+            if not self.selection.has_another(playing.track.uri):
                 return False
-            # asked again before the last choice was heard: that one was not wanted either
-            self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
-        track = self.choice.next()
+            if not is_only:  # asked again before the last choice was heard: that one was not wanted either
+                self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
+        track = self.selection.next()
         if track is None:
             return False
-        if playing is not None and playing.is_sounding and is_disliked:
+        if playing is not None and playing.is_sounding and is_disliked and not is_only:
             self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
         self._play(track, out, Crossfade.SKIP)
         return True
@@ -149,26 +150,31 @@ class PlayQueue:
         """The engine dropped the tracks: play the current one from where it was."""
         if self.current is not None:
             start_s = 0.0 if self.current.track.is_stream else self.current.position_s
-            self._play(self.current.track, out, Crossfade.BLEND, start_s=start_s)
+            self._play_from(self.current, start_s, Crossfade.BLEND, out)
 
     def seek(self, position_s: float, out: Outcome) -> None:
         """Play the current track from another place."""
         assert self.current is not None
-        duration_s = self.current.duration_s
-        self._play(self.current.track, out, Crossfade.SKIP, start_s=position_s)
-        self.current.duration_s = duration_s
+        self._play_from(self.current, position_s, Crossfade.SKIP, out)
+
+    def _play_from(self, playing: PlayingItem, start_s: float, crossing: Crossfade, out: Outcome) -> None:
+        """Play on in the same track: it is no other one in the history, and its length is known."""
+        self._play(playing.track, out, crossing, start_s=start_s)
+        assert self.current is not None
+        self.current.duration_s = playing.duration_s
+        self.current.was_announced = playing.was_announced
 
     def end_with(self, mode: TimerMode, out: Outcome) -> None:
         """Let nothing follow the current track, or each track once more, or go on for ever."""
-        before = self.is_last, self.choice.is_once
-        self.is_last, self.choice.is_once = mode is TimerMode.END_OF_TRACK, mode is TimerMode.END_OF_PLAYLIST
-        if before != (self.is_last, self.choice.is_once) and self.current is not None and self.current.is_sounding:
+        before = self.is_last, self.selection.is_once
+        self.is_last, self.selection.is_once = mode is TimerMode.END_OF_TRACK, mode is TimerMode.END_OF_PLAYLIST
+        if before != (self.is_last, self.selection.is_once) and self.current is not None and self.current.is_sounding:
             self._queue_another(out)
 
     @property
     def is_final(self) -> bool:
         """Whether a timer to the end of track or playlist ends with the current track."""
-        return self.is_last or (self.choice.is_once and self._queued is None and self.choice.tracks is not None)
+        return self.is_last or (self.selection.is_once and self._queued is None and self.selection.tracks is not None)
 
     def on_started(self, report: ItemStarted, out: Outcome) -> None:
         """A track began to sound: it is the current one now, and what follows it is chosen."""
@@ -186,11 +192,16 @@ class PlayQueue:
             self.problem = None
             self._failures = 0
             self._pause_s = FIRST_PAUSE_S
-        track = playing.track
-        self._rotation.mark_played(self.playlist.name, track.uri)
-        out.tell("track_started", f"track {track.title}", track=track.title, uri=track.uri, playlist=self.playlist.name)
+        if not playing.was_announced:
+            self._announce_start(playing.track, out)
+            playing.was_announced = True
         self._leave_out_if_too_short(playing, out)
         self._queue_another(out)
+
+    def _announce_start(self, track: Track, out: Outcome) -> None:
+        name = self.playlist.name
+        self._rotation.mark_played(name, track.uri)
+        out.announce("track_started", f"track {track.title}", track=track.title, uri=track.uri, playlist=name)
 
     def _leave_out_if_too_short(self, playing: PlayingItem, out: Outcome) -> None:
         length_s, track = playing.duration_s, playing.track
@@ -210,7 +221,7 @@ class PlayQueue:
         playing = self.current
         if report.faults and (damaged := self._titles.get(report.item_id)) is not None:
             text = f"{damaged.uri} is damaged in {report.faults} places; they were silenced"
-            out.tell("track_damaged", text, track=damaged.title, uri=damaged.uri, places=report.faults)
+            out.announce("track_damaged", text, track=damaged.title, uri=damaged.uri, places=report.faults)
         if playing is not None and playing.item.id == report.item_id and playing.track.is_stream:
             self._retry_stream(playing.track, "the stream ended", now_s, out)
 
@@ -234,7 +245,7 @@ class PlayQueue:
         """Nothing sounds and nothing is queued."""
         if self.is_last:
             self.is_over = True
-        elif self.retry_at_s is None and self.choice.tracks is not None:
+        elif self.retry_at_s is None and self.selection.tracks is not None:
             self.current = None
             self._play_another(now_s, out, Crossfade.BLEND)
 
@@ -247,7 +258,7 @@ class PlayQueue:
             track, self._retry_track = self._retry_track, None
             self._play(track, out, Crossfade.BLEND)
             return
-        self._rotation.forgive()
+        self._rotation.readmit_failed()
         out.reads.append(self.playlist.name)
         self._play_another(now_s, out, Crossfade.BLEND)
 
@@ -264,13 +275,13 @@ class PlayQueue:
         out.order(PlayItem(self.current.item, crossing))
 
     def _play_another(self, now_s: float, out: Outcome, crossing: Crossfade) -> None:
-        track = self.choice.next()
+        track = self.selection.next()
         if track is not None and self._failures < SPREE:
             self._play(track, out, crossing)
         elif track is not None:
             self._retry_track = track
             self.retry_at_s = now_s + 1.0
-        elif self.choice.has_finished:
+        elif self.selection.has_finished:
             self.is_over = True
         else:
             self._give_up_for_now(now_s)
@@ -284,7 +295,7 @@ class PlayQueue:
     def _queue_another(self, out: Outcome) -> None:
         # nothing waits behind a stream: when it drops, it is the stream itself that is tried again first
         is_stream = self.current is not None and self.current.track.is_stream
-        track = None if self.is_last or is_stream else self.choice.next()
+        track = None if self.is_last or is_stream else self.selection.next()
         self._queued = None if track is None else self._playing(track)
         out.order(QueueItem(None if self._queued is None else self._queued.item))
 
@@ -292,7 +303,7 @@ class PlayQueue:
         self._failures += 1
         self._rotation.mark_failed(track.uri)
         text = f"left out {track.uri}: {reason}"
-        out.tell("track_skipped_over", text, track=track.title, uri=track.uri, reason=reason)
+        out.announce("track_skipped_over", text, track=track.title, uri=track.uri, reason=reason)
 
     def _retry_stream(self, track: Track, reason: str, now_s: float, out: Outcome) -> None:
         tries = self._stream_tries.get(track.uri, 0)

@@ -27,6 +27,8 @@ class PlayingItem:
     duration_s: float | None = None
     position_s: float = 0.0
     is_sounding: bool = False
+    was_announced: bool = False
+    """It is the same track as before a seek: not a new one in the history."""
 
     @property
     def can_seek(self) -> bool:

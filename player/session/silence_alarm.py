@@ -31,7 +31,7 @@ class SilenceAlarm:
         elif self._since_s is None:
             self._since_s = now_s
 
-    def hear(self, level_db: float) -> None:
+    def note_level(self, level_db: float) -> None:
         """What the output's meter read."""
         self._was_heard = self._was_heard or level_db > SILENCE_DB
 

@@ -3,61 +3,62 @@
 from __future__ import annotations
 
 from player.core.clock import Now, moved
-from player.core.events import EntryState, Snapshot
-from player.session.memory.memory import tonight
-from player.session.schedule.preview import Coming
-from player.session.schedule.rest_nights import is_rest
-from player.session.state import Keeper
+from player.core.events import LastCommand, Snapshot
+from player.core.settings.session import TimerMode
+from player.session.memory.memory import Memory
+from player.session.playback import Playback
+from player.session.schedule.schedule import Schedule
+from player.session.session import Session
 
 
-def snapshot_of(keeper: Keeper, coming: Coming | None, problems: tuple[str, ...], now: Now) -> Snapshot:
-    """What is known of the session, the schedule and their troubles; ``coming`` is None while the schedule is off."""
-    run = keeper.run
+def snapshot_of(
+    playback: Playback,
+    schedule: Schedule,
+    memory: Memory,
+    last_command: LastCommand | None,
+    problems: tuple[str, ...],
+    now: Now,
+) -> Snapshot:
+    """What is known of the session, the schedule and their problems."""
+    session, following, settings = playback.session, playback.next_session, playback.settings
+    coming = schedule.coming(now.wall)
     planned = None if coming is None else coming.first
-    playing = None if run is None else run.programme.current
-    left_s = None if run is None else run.ending.left_s(now.boot_s)
-    night = tonight(now.wall)
+    playing = None if session is None else session.queue.current
+    left_s = None if session is None else _timer_left_s(session, now)
     return Snapshot(
-        state=keeper.state.value,
-        why=None if run is None else run.why,
-        started=None if run is None else run.started.wall,
-        asked=keeper.asked,
-        playlist=keeper.next_playlist if run is None else run.programme.playlist.name,
+        state=playback.state.value,
+        why=None if session is None else session.why,
+        started=None if session is None else session.started.wall,
+        asked=last_command,
+        playlist=following.playlist if session is None else session.queue.playlist.name,
         track=None if playing is None else playing.track.title,
-        next_track=None if run is None or run.programme.following is None else run.programme.following.title,
+        next_track=None if session is None or session.queue.following is None else session.queue.following.title,
         position_s=None if playing is None else playing.position_s,
         duration_s=None if playing is None else playing.duration_s,
-        volume=keeper.volume,
-        volume_max=keeper.settings.volume.max if run is None else run.asleep.volume_max(now.boot_s),
-        ramping_to=None if run is None else run.ramping_to,
-        level_db=None if run is None else run.level_db,
-        guard_reduction_db=0.0 if run is None else run.held_db,
-        timer_mode="off" if run is None else run.ending.timer.mode.value,
-        timer_set_s=keeper.timer.duration_s,
+        volume=playback.volume,
+        volume_max=settings.volume.max if session is None else session.night_mode.volume_max(now.boot_s),
+        ramping_to=None if session is None else session.ramping_to,
+        level_db=None if session is None else session.level_db,
+        guard_reduction_db=0.0 if session is None else session.held_db,
+        timer_mode="off" if session is None else session.end_plan.timer.mode.value,
+        timer_set_s=(following.timer if session is None else session.end_plan.setting).duration_s,
         timer_ends=None if left_s is None else moved(now.wall, left_s),
         timer_remaining_s=left_s,
-        fade_out_s=keeper.fade_out_s,
+        fade_out_s=following.fade_out_s if session is None else session.end_plan.fade_out_s,
         next_start=None if planned is None else planned[1],
         next_entry=None if planned is None else planned[0].name,
-        schedule_enabled=keeper.is_schedule_enabled,
-        entries=_entries(keeper, coming),
-        skip_tonight=keeper.memory.skipped == night,
-        rest_night=is_rest(night, keeper.settings.rest_nights),
-        nights_used=keeper.memory.nights_used(now.wall),
+        schedule_enabled=schedule.is_enabled,
+        entries=schedule.entry_states(coming),
+        skip_tonight=schedule.is_skipped(now.wall),
+        rest_night=schedule.is_rest_night(now.wall),
+        nights_used=memory.nights_used(now.wall),
         clock_trusted=now.trusted,
-        tamed=0 if run is None else run.taming.count,
-        playlists=tuple(playlist.name for playlist in keeper.settings.playlists),
+        tamed=0 if session is None else session.guard_report.count,
+        playlists=tuple(playlist.name for playlist in settings.playlists),
         problems=problems,
     )
 
 
-def _entries(keeper: Keeper, coming: Coming | None) -> dict[str, EntryState]:
-    """The schedule by name: what is switched on, at what time, and when it starts next."""
-    memory, once = keeper.memory, keeper.memory.once
-    listed = keeper.settings.schedule if once is None else (*keeper.settings.schedule, once)
-    each = {} if coming is None else coming.each
-    moved_to = [(entry, memory.moved(entry)) for entry in listed]
-    return {
-        entry.name: EntryState(entry.name not in memory.off, to.at, to != entry, each.get(entry.name))
-        for entry, to in moved_to
-    }
+def _timer_left_s(session: Session, now: Now) -> float | None:
+    """What is left of a sleep timer by the clock. In the other modes the longest time of a session is no timer."""
+    return session.end_plan.left_s(now.boot_s) if session.end_plan.timer.mode is TimerMode.CLOCK else None

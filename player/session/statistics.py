@@ -18,7 +18,7 @@ class SessionStatistics:
     problems: int = 0
     writes: int = 0
 
-    def take(self, out: Outcome) -> None:
+    def count(self, out: Outcome) -> None:
         """Count what one turn of the session came to."""
         types = [event.type for event in out.events if isinstance(event, News)]
         self.tracks += types.count("track_started")

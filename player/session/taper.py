@@ -38,7 +38,7 @@ class TaperProgress:
 
     def __init__(self, settings: Settings, asleep: NightMode, now_s: float) -> None:
         self.settings = settings
-        self._asleep = asleep
+        self._night_mode = asleep
         self._last_s = now_s
 
     def due_s(self, volume: int) -> float | None:
@@ -46,7 +46,7 @@ class TaperProgress:
         taper = self.settings.session.taper
         if taper is None or volume <= taper.floor:
             return None
-        begins_s = max(self._asleep.since_s, self._last_s)
+        begins_s = max(self._night_mode.since_s, self._last_s)
         return begins_s + _point_s(volume, taper)
 
     def tick(self, volume: int, now_s: float) -> int:
@@ -57,6 +57,6 @@ class TaperProgress:
         self._last_s = due_s
         return volume - 1
 
-    def begin_anew(self, now_s: float) -> None:
+    def restart(self, now_s: float) -> None:
         """A person set a level: it sinks from there, from now on."""
         self._last_s = now_s

@@ -1,4 +1,4 @@
-"""Which track comes next: where a session was broken off, then what its playlist always opens with, then the rotation.
+"""Which track comes next: where a session was interrupted, then what its playlist always opens with, then the rotation.
 
 Main thread, standard library, pure. Asking changes nothing; what is heard is told to the rotation.
 """
@@ -20,7 +20,7 @@ NEAR_THE_END_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where a session was broken off.
+    """Where a session was interrupted.
 
     Attributes:
         uri: in which track.
@@ -49,42 +49,42 @@ class TrackSelection:
         tracks: what the library found in it; None where it has not looked yet.
         opening: what a session begins with, in this order.
         has_opening: a session begins here; one that merely changes its playlist does not open the night again.
-        place: where to go on first.
+        resume_point: where to begin instead of with another track; None once it was used.
         is_once: each track is played once, and then it is over.
     """
 
-    def __init__(self, playlist: Playlist, rotation: Rotation, rng: random.Random) -> None:
+    def __init__(self, playlist: Playlist, rotation: Rotation, rng: random.Random, *, has_opening: bool = True) -> None:
         self.playlist = playlist
         self.rotation = rotation
         self.tracks: tuple[Track, ...] | None = None
         self.opening: tuple[Track, ...] = ()
-        self.has_opening = True
-        self.place: ResumePoint | None = None
+        self.has_opening = has_opening
+        self.resume_point: ResumePoint | None = None
         self.is_once = False
         self._rng = rng
 
-    def take(self, read: LibraryRead) -> None:
+    def set_tracks(self, read: LibraryRead) -> None:
         """The library has looked."""
         self.tracks = read.tracks
         self.opening = read.opening if self.has_opening else ()
 
-    def take_place(self) -> tuple[Track, float] | None:
-        """Once, where to go on: a track and a place in it. None where there is nothing to go on with."""
-        place, self.place = self.place, None
-        if place is None:
+    def pop_resume_point(self) -> tuple[Track, float] | None:
+        """Once, where to resume: a track and a place in it. None where there is nothing to resume."""
+        point, self.resume_point = self.resume_point, None
+        if point is None:
             return None
-        for uri in place.suspects:
+        for uri in point.suspects:
             self.rotation.mark_failed(uri)
-        track = self._usable(place.uri)
+        track = self._usable(point.uri)
         if track is None:
             return None
         if track.is_stream:
             return track, 0.0
         if track.measured is None:
-            return track, place.position_s
-        if place.by_now_s < track.measured.duration_s - NEAR_THE_END_S:
-            return track, place.by_now_s
-        following = None if place.following is None else self._usable(place.following)
+            return track, point.position_s
+        if point.by_now_s < track.measured.duration_s - NEAR_THE_END_S:
+            return track, point.by_now_s
+        following = None if point.following is None else self._usable(point.following)
         return None if following is None else (following, 0.0)
 
     def _usable(self, uri: str) -> Track | None:
@@ -103,6 +103,11 @@ class TrackSelection:
         opening = [track for track in self.opening if self.rotation.is_usable(track)]
         heard |= {track.uri for track in opening if self.rotation.was_heard(self.playlist.name, track.uri)}
         return any(track.uri not in heard for track in (*opening, *usable))
+
+    def is_only(self, uri: str) -> bool:
+        """Whether there is no other track that may be played."""
+        opening = [track for track in self.opening if self.rotation.is_usable(track)]
+        return all(track.uri == uri for track in (*opening, *self.rotation.usable(self.tracks or ())))
 
     def next(self) -> Track | None:
         """The track to play next; None where there is none."""

@@ -13,7 +13,7 @@ import pytest
 
 from player.core.date_range import Dates
 from player.core.settings.session import TIMER_OFF, Entry, TimerMode, TimerSetting
-from player.session.memory.memory import Ban, CrashRecord, MovedStart
+from player.session.memory.memory import Ban, CrashRecord
 from player.session.memory.ports import MemoryStore
 from player.session.memory.records import (
     Batch,
@@ -22,6 +22,7 @@ from player.session.memory.records import (
     EndedSession,
     HeardEntry,
     HeardHow,
+    MovedStart,
     SessionRecord,
     Switches,
     texts,

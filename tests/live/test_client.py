@@ -124,7 +124,7 @@ def house(capsys: pytest.CaptureFixture[str]) -> Iterator[House]:
 def test_a_command_is_obeyed_and_answered(house: House, protocol: MqttProtocol) -> None:
     """What was done is said, and the state says that the command line was it."""
     speaker = house.speaker("bedroom", protocol)
-    assert house.lull("play", "rain", "--volume", "20") == (0, "plays rain\n", "")
+    assert house.lull("play", "rain", "--volume", "20") == (0, "playing rain\n", "")
     snapshot = speaker.session.snapshot(NOW)
     assert (snapshot.state, snapshot.why, snapshot.volume) == ("playing", "cli", 20)
     code, out, _ = house.lull("timer", "-15m")
@@ -157,7 +157,7 @@ def test_the_only_speaker_is_found_and_of_several_one_must_be_named(house: House
     """An offline one does not count; with two the names are said, and nothing is sent."""
     house.speaker("attic").close()
     bedroom = house.speaker("bedroom")
-    assert house.lull("play") == (0, "plays rain\n", "")
+    assert house.lull("play") == (0, "playing rain\n", "")
     house.speaker("kitchen")
     code, out, err = house.lull("stop")
     assert (code, out) == (2, "")
@@ -176,7 +176,7 @@ def test_one_command_to_all_is_answered_by_each(house: House) -> None:
     ]
     assert house.lull("play", "--all") == (
         0,
-        "".join(f"{n}: plays rain\n" for n in ("bedroom", "kitchen", "nursery")),
+        "".join(f"{n}: playing rain\n" for n in ("bedroom", "kitchen", "nursery")),
         "",
     )
     assert {speaker.session.snapshot(NOW).state for speaker in speakers} == {"playing"}
@@ -199,7 +199,7 @@ def test_who_refuses_and_who_says_nothing_is_named(house: House) -> None:
     )
     house.speaker("kitchen").is_deaf = True
     code, out, err = house.lull("play", "--all", "--timeout", "0.5")
-    assert (code, out, err) == (3, "bedroom: plays rain\n", "lull: kitchen: online, but no answer within 0.5 s\n")
+    assert (code, out, err) == (3, "bedroom: playing rain\n", "lull: kitchen: online, but no answer within 0.5 s\n")
     code, _, err = house.lull("stop", "--group", "upstairs", "--timeout", "0.3")
     assert code == 3
     assert "no speaker of the group 'upstairs' answered" in err

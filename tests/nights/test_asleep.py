@@ -87,10 +87,10 @@ def test_a_command_above_the_cap_is_accepted_held_at_it_and_says_so(nights: Nigh
     """Set, stepped, or part of a play; beyond volume.max it is refused as ever."""
     asleep(nights)
     answer = nights.command(SetVolume(40))
-    assert (answer.is_done, answer.text) == (True, "volume 20: 40 is above the night cap, which is 20")
+    assert (answer.is_done, answer.text) == (True, "volume 20: 40 is above the night cap of 20")
     assert nights.events("volume_set")[-1].news.data == {"volume": 20, "asked": 40}
     assert "volume 20: 25" in nights.command(SetVolume(5, is_relative=True)).text
-    assert nights.command(Play(volume=50)).text == "plays whispers: 50 is above the night cap, which is 20"
+    assert nights.command(Play(volume=50)).text == "playing whispers: 50 is above the night cap of 20"
     assert not nights.command(SetVolume(61)).is_done
     nights.run_for(100.0)
     assert nights.engine.level_db() == CAP_DB

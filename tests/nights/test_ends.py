@@ -295,6 +295,14 @@ def test_whoever_dies_between_two_records_is_back_no_louder() -> None:
         room.run_for(900.0)
 
 
+def left_until_the_last_moment_s(room: Nights) -> float | None:
+    """How long the session may still last; that is no sleep timer, and the state does not show it as one."""
+    assert room.session.snapshot(room.now).timer_remaining_s is None
+    session = room.session._playback.session
+    assert session is not None
+    return session.end_plan.left_s(room.now.boot_s)
+
+
 def test_a_longest_session_that_was_shortened_ends_with_its_whole_fade() -> None:
     """Two hours in, one hour becomes the most: it fades from there over the whole fade-out, and says why it ended."""
     room = Nights(replace(SETTINGS, timer=TIMER_OFF), EVENING)
@@ -302,7 +310,7 @@ def test_a_longest_session_that_was_shortened_ends_with_its_whole_fade() -> None
     room.run_for(2 * HOUR_S)
     room.tell(NewSettings(replace(SETTINGS, timer=TIMER_OFF, session=SessionSettings(max_s=HOUR_S))))
     fade_s = SETTINGS.fades.fade_out_s
-    left_s = room.session.snapshot(room.now).timer_remaining_s
+    left_s = left_until_the_last_moment_s(room)
     assert left_s == pytest.approx(fade_s, abs=5.0)
     levels = []
     for _ in range(int(fade_s // 10) + 2):
@@ -321,5 +329,5 @@ def test_a_longest_session_that_was_lengthened_holds_for_the_one_that_runs() -> 
     room.run_for(0.5 * HOUR_S)
     for hours in (3.0, 2.0):
         room.tell(NewSettings(replace(SETTINGS, session=SessionSettings(max_s=hours * HOUR_S))))
-        left_s = room.session.snapshot(room.now).timer_remaining_s
+        left_s = left_until_the_last_moment_s(room)
         assert left_s == pytest.approx((hours - 0.5) * HOUR_S, abs=1.0)

@@ -53,7 +53,7 @@ def test_a_second_press_on_the_button_does_not_take_a_stop_back(room: Nights) ->
     room.command(Stop())
     room.run_for(1)
     answer = room.command(Toggle())
-    assert (answer.is_done, answer.text) == (False, "toggle: the session is ending; play takes that back")
+    assert (answer.is_done, answer.text) == (False, "toggle: the session is ending; play continues it")
     room.run_for(10)
     assert room.state is State.IDLE
     assert room.command(Toggle()).is_done  # the next press is a new wish
@@ -86,7 +86,7 @@ def test_an_extension_beyond_the_end_says_that_it_stops(room: Nights) -> None:
     """Nothing is left of the timer, so it is silent a moment later, and nobody reads of 0s."""
     room.command(Play(timer=TimerSetting.clock(600)))
     room.run_for(60)
-    assert room.command(ExtendTimer(-3600)).text == "nothing is left of the sleep timer: it stops now"
+    assert room.command(ExtendTimer(-3600)).text == "the sleep timer has no time left; stopping now"
     room.run_for(2)
     assert room.state is State.IDLE
 
@@ -94,13 +94,13 @@ def test_an_extension_beyond_the_end_says_that_it_stops(room: Nights) -> None:
 def test_a_skipped_night_says_what_was_planned_by_hand() -> None:
     """What `tonight` planned starts all the same, and the answer says so; one of another night is not spoken of."""
     room = Nights(replace(SETTINGS, schedule=(Entry("nightly", time(23, 0)),)), EVENING)
-    assert room.command(SkipTonight()).text == "the schedule leaves tonight out"
+    assert room.command(SkipTonight()).text == "the schedule skips tonight"
     room.command(Tonight(time(0, 30)))
     assert room.command(SkipTonight()).text == (
-        "the schedule leaves tonight out, but for what was planned by hand at 00:30: `tonight off` takes that back"
+        "the schedule skips tonight, except the start planned by hand at 00:30: `tonight off` cancels it"
     )
     room.command(Tonight(time(21, 0)))  # of tomorrow evening
-    assert room.command(SkipTonight()).text == "the schedule leaves tonight out"
+    assert room.command(SkipTonight()).text == "the schedule skips tonight"
     room.command(Tonight(time(0, 30)))
     room.run_for(3 * 3600)
     assert [told.news.data["why"] for told in room.events("session_started")] == ["schedule:tonight"]
@@ -124,8 +124,8 @@ def test_a_session_that_was_broken_off_and_taken_over_is_told_as_lost() -> None:
             house.run_for(120)
             house.die(off_s=5.0)
         house.run_for(1)
-        waits = "a session was broken off; it goes on 30s after the start of lull (attempt 2 of 3)"
-        assert [text for text in house.session.problems(house.now) if "broken off" in text] == [waits]
+        waits = "an interrupted session resumes 30s after the start of lull (attempt 2 of 3); pause and stop prevent it"
+        assert [text for text in house.session.problems(house.now) if "interrupted" in text] == [waits]
         house.command(command)
         (lost,) = house.events("session_lost")
         assert lost.news.data == {"reason": reason, "playlist": "whispers"}
@@ -140,9 +140,9 @@ def test_a_seek_right_after_a_seek_is_obeyed(room: Nights) -> None:
     room.command(Play())
     room.run_for(30)
     room.take_reports = lambda: False  # type: ignore[method-assign]  # nothing has begun to sound yet
-    assert room.command(Seek(100)).text == "plays from 1:40"
-    assert room.command(Seek(30, is_relative=True)).text == "plays from 2:10"
-    assert room.command(Seek(-500, is_relative=True)).text == "plays from 0:00"
+    assert room.command(Seek(100)).text == "playing from 1:40"
+    assert room.command(Seek(30, is_relative=True)).text == "playing from 2:10"
+    assert room.command(Seek(-500, is_relative=True)).text == "playing from 0:00"
     assert room.command(Seek(301)).text == "seek: 5:01 is beyond the end; the track lasts 5:00"
 
 

@@ -203,14 +203,14 @@ def test_the_silences_double_up_to_five_minutes() -> None:
     """0, 15, 30, 60, 120, 240, 300 s, as long as no ten minutes after a silence go well."""
     setbacks, at_s, silences = DropoutBackoff(), 1000.0, []
     for _ in range(8):
-        silences.append(setbacks.note(at_s))
+        silences.append(setbacks.next_silence_s(at_s))
         at_s += silences[-1] + 599.0
     assert silences == [0, 15, 30, 60, 120, 240, 300, 300]
-    assert setbacks.note(at_s + 1.0) == 0.0
+    assert setbacks.next_silence_s(at_s + 1.0) == 0.0
 
 
 def test_every_third_setback_blames_a_track() -> None:
     """The next track has three again."""
     setbacks = DropoutBackoff()
-    blamed = [(setbacks.note(1000.0 + at_s), setbacks.is_the_tracks_fault)[1] for at_s in range(6)]
+    blamed = [(setbacks.next_silence_s(1000.0 + at_s), setbacks.is_the_tracks_fault)[1] for at_s in range(6)]
     assert blamed == [False, False, True, False, False, True]

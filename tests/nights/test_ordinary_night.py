@@ -422,7 +422,7 @@ def test_nothing_starts_while_the_speaker_is_being_switched_off(nights: Nights) 
     nights.tell(Shutdown(1.2))
     refused = nights.command(Play())
     assert not refused.is_done
-    assert "switched off" in refused.text
+    assert "shutting down" in refused.text
     assert nights.command(Stop()).is_done
     nights.run_for(2)
     assert nights.state is State.IDLE

@@ -249,7 +249,7 @@ def test_nights_with_a_session_are_counted_once() -> None:
     """Two sessions of a night are one; a night before noon belongs to the evening before."""
     memory = Memory()
     for wall in (EVENING, EVENING + timedelta(hours=6), EVENING + timedelta(days=1)):
-        memory.use(wall)
+        memory.note_night(wall)
     assert memory.nights_used(EVENING + timedelta(days=1)) == 2
     assert memory.nights_used(EVENING + timedelta(days=30)) == 1
     assert night_of(EVENING + timedelta(hours=6)) == EVENING.date()
@@ -270,7 +270,7 @@ def test_a_start_planned_by_hand_comes_once() -> None:
     """At the time that comes next, with what was asked for; then it is gone."""
     room = Bedroom()
     answer = room.ask(Tonight(time(0, 10), "rain", 12, TimerSetting.clock(600.0)))
-    assert answer.text == "plays rain once, at Fri 00:10"
+    assert answer.text == "playing rain once, at Fri 00:10"
     planned = EVENING.replace(hour=0, minute=10) + timedelta(days=1)
     assert room.shot.entries["tonight"].next_start == planned
     room.ask(SetSchedule(False, "early"))
@@ -296,7 +296,7 @@ def test_what_cannot_be_planned_is_refused() -> None:
     room = Bedroom()
     for command, words in (
         (Tonight(time(21, 0), "rian"), "did you mean 'rain'"),
-        (Tonight(time(21, 0), volume=90), "allowed is 0 to 60"),
+        (Tonight(time(21, 0), volume=90), "allowed are 0 to 60"),
         (SetStartTime("lat", time(2, 0)), "did you mean 'late'"),
     ):
         answer = room.ask(command)
@@ -423,4 +423,4 @@ def test_a_refused_next_changes_nothing() -> None:
     room.handle(LibraryRead("rain", (Track("/rain/a", "A"),)))
     room.ask(Play("rain"))
     assert not room.ask(Next()).is_done
-    assert not room.session._keeper.rotation.was_heard("rain", "/rain/a")
+    assert not room.session._rotation.was_heard("rain", "/rain/a")

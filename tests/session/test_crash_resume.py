@@ -231,7 +231,7 @@ def test_whoever_stops_what_is_waiting_has_stopped_it() -> None:
     """Stop while it waits for the clock: the clock comes, and nothing starts, not even after another death."""
     nights = playing()
     nights.die(off_s=30.0, boot="next", is_trusted=False)
-    assert "does not come back" in nights.command(Stop()).text
+    assert "is not resumed" in nights.command(Stop()).text
     nights.clock.is_trusted = True
     nights.run_for(30.0)
     assert nights.state is State.IDLE
@@ -333,7 +333,7 @@ def test_a_loop_of_restarts_is_no_loop_of_sounds() -> None:
         nights.run_for(10.0)
         heard.append(nights.engine.level_db() > SILENCE_DB)
     assert heard == [True] + [False] * 11
-    assert reason(nights) == "it broke off 4 times in a row"
+    assert reason(nights) == "it was interrupted 4 times in a row"
 
 
 def test_it_waits_longer_before_each_further_attempt_and_then_gives_up() -> None:
@@ -352,7 +352,7 @@ def test_it_waits_longer_before_each_further_attempt_and_then_gives_up() -> None
     nights.die(off_s=1.0)
     nights.run_for(600.0)
     assert nights.state is State.IDLE
-    assert any("broke off 4 times" in problem for problem in nights.session.problems(nights.now))
+    assert any("was interrupted 4 times" in problem for problem in nights.session.problems(nights.now))
     nights.command(Play("rain"))
     nights.run_for(1.0)
     assert not [problem for problem in nights.session.problems(nights.now) if "broke off" in problem]

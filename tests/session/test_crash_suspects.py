@@ -33,11 +33,12 @@ def dying_of(suspect: str, deaths: int = 2, tracks: str = "abcd") -> Remembering
     for _ in range(deaths):
         nights.command(Stop(now=True))
         nights.run_for(3.0)
+        nights.die(off_s=1.0)  # on another day: what was left out for a while is back
         nights.command(Play("rain", timer=TimerSetting.clock(8 * 3600.0)))
         while nights.session.snapshot(nights.now).track != suspect:
             nights.command(Next())
             nights.run_for(10.0)  # there is room for the name of the track by then
-        nights.die(off_s=1.0)
+        nights.die(off_s=1.0, has_crashed=True)
         nights.run_for(5.0)
     return nights
 
@@ -66,7 +67,7 @@ def test_a_track_that_was_left_out_comes_back_when_a_person_allows_it() -> None:
         assert nights.command(AllowAgain(name)).text == "allowed again: c"
         assert not any("lull died" in problem for problem in nights.session.problems(nights.now))
         assert not nights.session.handle(None, nights.now).events
-        nights.die(off_s=1.0)
+        nights.die(off_s=1.0, has_crashed=True)
         assert not any("c: lull died" in problem for problem in nights.session.problems(nights.now))
 
 
@@ -90,9 +91,10 @@ def test_a_track_that_kills_the_decoder_twice_at_one_place_is_left_out() -> None
         nights.run_for(100.0)
         suspect = nights.session.snapshot(nights.now).track
         assert suspect is not None
-        nights.die(off_s=1.0)
+        nights.die(off_s=1.0, has_crashed=True)
         nights.command(Stop(now=True))
         nights.run_for(3.0)
+        nights.die(off_s=1.0)  # on another day: what was left out for a while is back
         nights.command(Play("rain"))
         nights.run_for(5.0)
         while nights.session.snapshot(nights.now).track != suspect:
@@ -101,7 +103,7 @@ def test_a_track_that_kills_the_decoder_twice_at_one_place_is_left_out() -> None
         shot = nights.session.snapshot(nights.now)
         assert shot.position_s is not None
         nights.run_for(place_s - shot.position_s)
-        nights.die(off_s=1.0)
+        nights.die(off_s=1.0, has_crashed=True)
         assert any("lull died" in problem for problem in nights.session.problems(nights.now)) is is_left_out
 
 
@@ -238,3 +240,16 @@ def test_a_session_that_was_broken_off_and_then_stopped_is_in_the_history() -> N
         nights.command(command)
         nights.run_for(10.0)
         assert [ended.reason for ended in nights.store.ended] == ["interrupted", "interrupted"]
+
+
+def test_whoever_kills_lull_twice_while_it_opens_a_track_costs_no_track() -> None:
+    """SIGKILL or no memory left: only a crash of its own says anything about the file."""
+    nights = Remembering(SETTINGS, EVENING, tracks="a")
+    nights.command(Play("rain"))
+    for _ in range(2):
+        nights.run_for(5.0)
+        nights.die(off_s=1.0)
+    nights.run_for(60.0)
+    assert nights.session.snapshot(nights.now).track == "a"
+    assert not nights.events("track_skipped_over")
+    assert not nights.session.problems(nights.now)

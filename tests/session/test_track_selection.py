@@ -82,26 +82,26 @@ def test_a_session_that_goes_on_does_not_open_again() -> None:
 def choice_at(place: ResumePoint, measured: Measured | None = MEASURED) -> TrackSelection:
     choice = TrackSelection(RAIN, Rotation(Memory()), random.Random(1))
     track = Track("a", "a", measured=measured)
-    choice.take(LibraryRead("rain", (track, Track("http://radio", "radio", is_stream=True))))
-    choice.place = place
+    choice.set_tracks(LibraryRead("rain", (track, Track("http://radio", "radio", is_stream=True))))
+    choice.resume_point = place
     return choice
 
 
 def test_the_place_is_where_the_track_would_be_by_now() -> None:
     """Where its length is known; otherwise where it was last written down."""
     place = ResumePoint("a", 100.0, 250.0)
-    assert choice_at(place).take_place() == (Track("a", "a", measured=MEASURED), 250.0)
-    assert choice_at(place, None).take_place() == (Track("a", "a"), 100.0)
+    assert choice_at(place).pop_resume_point() == (Track("a", "a", measured=MEASURED), 250.0)
+    assert choice_at(place, None).pop_resume_point() == (Track("a", "a"), 100.0)
 
 
 def test_a_track_that_would_be_over_is_over() -> None:
     """Or nearly: its last seconds are not worth a rise."""
-    assert choice_at(ResumePoint("a", 100.0, 280.0)).take_place() is None
+    assert choice_at(ResumePoint("a", 100.0, 280.0)).pop_resume_point() is None
 
 
 def test_a_stream_is_taken_up_at_its_present() -> None:
     """It has no place."""
-    found = choice_at(ResumePoint("http://radio", 900.0, 950.0)).take_place()
+    found = choice_at(ResumePoint("http://radio", 900.0, 950.0)).pop_resume_point()
     assert found is not None
     assert found[1] == 0.0
 
@@ -109,11 +109,11 @@ def test_a_stream_is_taken_up_at_its_present() -> None:
 def test_a_place_is_taken_once_and_only_if_its_track_may_be_played() -> None:
     """What has vanished or was banned meanwhile is not gone on with."""
     choice = choice_at(ResumePoint("a", 1.0, 1.0))
-    assert choice.take_place() is not None
-    assert choice.take_place() is None
-    assert choice_at(ResumePoint("gone", 1.0, 1.0)).take_place() is None
+    assert choice.pop_resume_point() is not None
+    assert choice.pop_resume_point() is None
+    assert choice_at(ResumePoint("gone", 1.0, 1.0)).pop_resume_point() is None
     banned = choice_at(ResumePoint("a", 1.0, 1.0))
     memory = Memory()
     memory.ban(Track("a", "a"), EVENING)
     banned.rotation = Rotation(memory)
-    assert banned.take_place() is None
+    assert banned.pop_resume_point() is None

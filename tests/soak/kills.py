@@ -112,13 +112,13 @@ class Night:
         assert "not remembered" not in problems, problems
         if self._wants_silence:
             assert (state["state"], state["why"]) == ("idle", None), state
-            assert "broken off" not in problems, problems
+            assert "interrupted" not in problems, problems
             return "nothing was to go on"
         if state["why"] == "resume":
             assert state["volume"] <= max(VOLUMES)
             return "goes on"
         assert state["state"] == "idle", state
-        return "waits its turn" if "it goes on" in problems else "rests"
+        return "waits its turn" if "resumes" in problems else "rests"
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from player.core.units import counted
 from player.session.memory.memory import Memory, tonight
 from player.session.memory.records import EndedSession, RecalledMemory
 from player.session.schedule.preview import Preview
+from player.session.schedule.schedule import planned_entries
 from player.storage.lock import holder_of
 from player.storage.memory_db import look_into
 from player.system.clock_trust import ClockTrust, kernel_status
@@ -243,16 +244,14 @@ def _measuring(patient: Setup) -> str:
 
 
 def _plans(patient: Setup, clock: Clock) -> Plans:
-    settings, memory = patient.config.settings, patient.memory
-    is_on, wall = patient.recalled.kept.switches.is_enabled, clock.now().wall
-    entries = memory.planned(settings, is_enabled=is_on)
-    first = Preview().look(entries, memory, settings, wall).first
+    settings, switches, wall = patient.config.settings, patient.recalled.kept.switches, clock.now().wall
+    first = Preview().look(planned_entries(settings, switches), switches.skipped, settings, wall).first
     return Plans(
         entries=len(settings.schedule),
-        is_on=is_on,
+        is_on=switches.is_enabled,
         entry=None if first is None else first[0].name,
         at=None if first is None else first[1],
-        is_tonight_skipped=memory.skipped == tonight(wall),
+        is_tonight_skipped=switches.skipped == tonight(wall),
     )
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from player.core.events import Track
-from player.core.settings.session import Entry, Settings
 
 NIGHTS: Final = 30
 """`Memory.nights_used` looks back over so many nights."""
@@ -80,14 +79,6 @@ class CrashRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedStart:
-    """Another time for an entry, and what the config said when it was chosen."""
-
-    at: time
-    instead_of: tuple[time, tuple[tuple[int, time], ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class WatchList:
     """Files whose content the library should know: by their names, and by contents that may turn up elsewhere."""
 
@@ -101,48 +92,23 @@ class Memory:
 
     Attributes:
         bans: by uri, the latest one last.
-        skipped: the night in which the schedule starts nothing.
-        off: names of the schedule's entries that are switched off.
         nights: nights that had a session.
-        times: by name, entries that were moved to another time by hand.
-        once: a start that was planned by hand.
         deaths: by uri, tracks during which the daemon died.
-        changed_at: when the schedule was last changed by hand, as far as the clock was set.
     """
 
     bans: dict[str, Ban] = field(default_factory=dict)
-    skipped: date | None = None
-    off: set[str] = field(default_factory=set)
     nights: set[date] = field(default_factory=set)
-    times: dict[str, MovedStart] = field(default_factory=dict)
-    once: Entry | None = None
     deaths: dict[str, CrashRecord] = field(default_factory=dict)
-    changed_at: datetime | None = None
-
-    def planned(self, settings: Settings, *, is_enabled: bool) -> tuple[Entry, ...]:
-        """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once.
-
-        With the whole schedule switched off, what was planned by hand.
-        """
-        if not is_enabled:
-            return () if self.once is None else (self.once,)
-        entries = settings.planned()
-        if not self.off and not self.times and self.once is None:
-            return entries  # as on most nights, and asked several times at every turn
-        on = [self.moved(entry) for entry in entries if entry.name not in self.off]
-        return tuple(on if self.once is None else [*on, self.once])
-
-    def moved(self, entry: Entry) -> Entry:
-        """The entry at the time that a person chose, as long as the config says what it said then."""
-        found = self.times.get(entry.name)
-        if found is None or found.instead_of != (entry.at, entry.own_times):
-            return entry
-        return replace(entry, at=found.at, own_times=())
 
     def ban(self, track: Track, wall: datetime) -> None:
         """Never again that track."""
         self.bans.pop(track.uri, None)
         self.bans[track.uri] = Ban(track.uri, track.title, wall, track.key)
+
+    def allow_again(self, uri: str) -> None:
+        """Take a ban back, and what was held against the track."""
+        self.bans.pop(uri, None)
+        self.deaths.pop(uri, None)
 
     def allowed(self, tracks: Iterable[Track]) -> list[Track]:
         """The tracks that are not banned, under whatever name."""
@@ -167,7 +133,7 @@ class Memory:
         keys = frozenset(ban.key for ban in self.bans.values() if ban.key is not None)
         return WatchList(frozenset(self.bans) | frozenset(self.deaths), keys)
 
-    def died_of(self, uri: str, place_s: float | None, wall: datetime) -> CrashRecord:
+    def note_crash(self, uri: str, place_s: float | None, wall: datetime) -> CrashRecord:
         """The daemon died while that track was opened (None), or peacefully played, at about that place."""
         known = self.deaths.pop(uri, CrashRecord(uri))
         if place_s is None:
@@ -179,7 +145,7 @@ class Memory:
         self.deaths[uri] = replace(known, count=count, place_s=place_s, at=wall)
         return self.deaths[uri]
 
-    def acquit(self, uri: str, played_s: float) -> None:
+    def played_well(self, uri: str, played_s: float) -> None:
         """It has been played for so long without a death; what was set aside stays so until its file changes."""
         death = self.deaths.get(uri)
         if death is None or self.is_fatal(uri) or played_s < PEACEFUL_S:
@@ -189,8 +155,8 @@ class Memory:
         else:
             self.deaths[uri] = replace(death, count=0)
 
-    def look_at(self, tracks: Iterable[Track]) -> None:
-        """The library has looked: learn contents by their keys, and acquit what was set aside and has changed since."""
+    def learn_keys(self, tracks: Iterable[Track]) -> None:
+        """The library has looked: learn contents by their keys, and clear what was set aside and has changed since."""
         for track in (track for track in tracks if track.key is not None):
             ban, death = self.bans.get(track.uri), self.deaths.get(track.uri)
             if ban is not None and ban.key is None:
@@ -200,11 +166,7 @@ class Memory:
             elif death is not None and death.key != track.key:
                 del self.deaths[track.uri]
 
-    def is_skipped(self, planned: datetime) -> bool:
-        """Whether a start at that local time is to be left out."""
-        return self.skipped is not None and night_of(planned) == self.skipped
-
-    def use(self, wall: datetime) -> None:
+    def note_night(self, wall: datetime) -> None:
         """A session began."""
         self.nights.add(night_of(wall))
         self.nights = self._recent(wall)

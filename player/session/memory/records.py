@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Final, get_type_hints
 
@@ -21,7 +21,7 @@ from player.core.clock import moved
 from player.core.settings.session import Entry, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.session.memory.json_codec import as_text, from_text, salvage
-from player.session.memory.memory import Ban, CrashRecord, Memory, MovedStart
+from player.session.memory.memory import Ban, CrashRecord, Memory
 from player.session.schedule.planner import Made
 
 
@@ -90,8 +90,26 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedStart:
+    """Another time for an entry, and what the config said when it was chosen."""
+
+    at: time
+    instead_of: tuple[time, tuple[tuple[int, time], ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Switches:
-    """What a person changed in the schedule, when that was last, and which starts have been made."""
+    """What a person changed in the schedule, and which starts have been made.
+
+    Attributes:
+        is_enabled: the whole schedule is on.
+        off: names of the entries that are switched off.
+        skipped: the night in which the schedule starts nothing.
+        times: by name, entries that were moved to another time.
+        once: a start that was planned by hand.
+        made: the latest starts that were made.
+        changed_at: when a person last changed any of it, as far as the clock was set.
+    """
 
     is_enabled: bool = True
     off: frozenset[str] = frozenset()
@@ -121,14 +139,9 @@ class Documents:
 
     def recall(self, memory: Memory) -> None:
         """Put what was written down into a memory."""
-        switches = self.switches
         memory.bans.update({ban.uri: ban for ban in self.bans})
         memory.deaths.update({death.uri: death for death in self.deaths})
         memory.nights.update(self.nights)
-        memory.off.update(switches.off)
-        memory.skipped, memory.once = switches.skipped, switches.once
-        memory.times.update(switches.times)
-        memory.changed_at = switches.changed_at
 
 
 RECORD: Final = "record"

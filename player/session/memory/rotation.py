@@ -51,19 +51,24 @@ class Rotation:
         memory: knows what is banned.
 
     Attributes:
-        news: what was heard since somebody last emptied it: playlist, uri, and how.
+        heard: playlist, uri and how, since the last `pop_heard`.
     """
 
     def __init__(self, memory: Memory) -> None:
-        self.news: list[tuple[str, str, HeardHow]] = []
+        self.heard: list[tuple[str, str, HeardHow]] = []
         self._memory_of_all = memory
         self._plays = 0
         self._heard_at: dict[str, int] = {}
         self._set_aside_until: dict[str, int] = {}
         self._memories: dict[str, _Memory] = {}
 
+    def pop_heard(self) -> list[tuple[str, str, HeardHow]]:
+        """What was heard since the last call: playlist, uri, and how."""
+        heard, self.heard = self.heard, []
+        return heard
+
     def recall(self, log: Iterable[HeardEntry]) -> None:
-        """Hear what was heard before a restart, oldest first."""
+        """Replay what was heard before a restart, oldest first."""
         for heard in log:
             if heard.how is HeardHow.OPENED:
                 self.begin(heard.playlist)
@@ -71,7 +76,7 @@ class Rotation:
                 self.mark_skipped(heard.playlist, heard.uri)
             else:
                 self.mark_played(heard.playlist, heard.uri)
-        self.news.clear()
+        self.heard.clear()
 
     def begin(self, playlist: str) -> None:
         """A session begins: ``in_order`` and ``once`` begin at the beginning."""
@@ -130,7 +135,7 @@ class Rotation:
         """A track is heard; telling it again of the same one (after a seek) changes nothing that matters."""
         memory = self._memory(playlist)
         if uri != memory.last or uri not in memory.session:
-            self.news.append((playlist, uri, HeardHow.PLAYED if memory.session else HeardHow.OPENED))
+            self.heard.append((playlist, uri, HeardHow.PLAYED if memory.session else HeardHow.OPENED))
         self._mark(memory, uri)
 
     def mark_skipped(self, playlist: str, uri: str) -> None:
@@ -139,7 +144,7 @@ class Rotation:
         if uri != memory.last or uri not in memory.session:
             self._mark(memory, uri)  # skipped before it sounded
         self._heard_at[uri] = self._plays + len(self._heard_at) // 2
-        self.news.append((playlist, uri, HeardHow.SKIPPED))
+        self.heard.append((playlist, uri, HeardHow.SKIPPED))
 
     def _mark(self, memory: _Memory, uri: str) -> None:
         self._plays += 1
@@ -157,7 +162,7 @@ class Rotation:
         """A track could not be played: leave it out of all playlists for a while."""
         self._set_aside_until[uri] = self._plays + SET_ASIDE_PLAYS
 
-    def forgive(self) -> None:
+    def readmit_failed(self) -> None:
         """Take all failed tracks back in."""
         self._set_aside_until.clear()
 

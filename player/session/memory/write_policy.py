@@ -24,6 +24,8 @@ from player.core.clock import Now
 from player.core.settings.session import TimerMode
 from player.core.states import State
 from player.core.token_bucket import Bucket
+from player.session.library_findings import LibraryFindings
+from player.session.memory.memory import Memory
 from player.session.memory.records import (
     NAMES,
     RECORD,
@@ -32,14 +34,13 @@ from player.session.memory.records import (
     EndedSession,
     HeardEntry,
     SessionRecord,
-    Switches,
     texts,
 )
 from player.session.memory.rotation import Rotation
 from player.session.outcome import Outcome
-from player.session.schedule.planner import Planner
+from player.session.playback import Playback
+from player.session.schedule.schedule import Schedule
 from player.session.session import Session
-from player.session.state import Keeper
 
 SOON_S: Final = 5.0
 SIGN_OF_LIFE_S: Final = 400.0
@@ -50,51 +51,24 @@ MOST_ENTRIES: Final = 1000
 _AT_ONCE: Final = frozenset({"bans", "deaths", "tries", "switches"})
 
 
-def kept_of(keeper: Keeper, planner: Planner, tries: int, now: Now, before: Documents) -> Documents:
-    """All documents as they are now; what is as it was ``before`` is the very same object, and quickly compared."""
-    memory = keeper.memory
-    record = keeper.interrupted if keeper.run is None else _record(keeper.run, keeper.boot, now)
-    bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
-    nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
-    choices = before.choices if keeper.choices == before.choices else keeper.choices
-    return Documents(record, tries, choices, _switches(keeper, planner, before.switches), bans, deaths, nights)
-
-
-def _switches(keeper: Keeper, planner: Planner, before: Switches) -> Switches:
-    memory = keeper.memory
-    now = keeper.is_schedule_enabled, memory.skipped, memory.once, memory.changed_at, planner.made
-    was = before.is_enabled, before.skipped, before.once, before.changed_at, before.made
-    if now == was and memory.off == before.off and len(memory.times) == len(before.times) == 0:
-        return before
-    return Switches(
-        is_enabled=keeper.is_schedule_enabled,
-        off=frozenset(memory.off),
-        skipped=memory.skipped,
-        times=tuple(sorted(memory.times.items())),
-        once=memory.once,
-        made=planner.made,
-        changed_at=memory.changed_at,
-    )
-
-
-def _record(run: Session, boot: str, now: Now) -> SessionRecord | None:
+def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
     """The session as it can be brought back; None while a person wants silence."""
-    if run.state not in {State.PLAYING, State.FADING_OUT}:
+    if session.state not in {State.PLAYING, State.FADING_OUT}:
         return None
-    programme, timer = run.programme, run.ending.timer
-    playing, following = programme.current, programme.following
+    queue, timer = session.queue, session.end_plan.timer
+    playing, following = queue.current, queue.following
     return SessionRecord(
-        why=run.why,
-        playlist=programme.playlist.name,
-        volume=run.volume,
-        timer=run.ending.setting,
+        why=session.why,
+        playlist=queue.playlist.name,
+        volume=session.volume,
+        timer=session.end_plan.setting,
         mode=timer.mode,
         left_s=timer.remaining_s(now.boot_s) if timer.mode is TimerMode.CLOCK else None,
-        fade_out_s=run.ending.fade_out_s,
-        age_s=now.boot_s - run.started.boot_s + run.start.late_s,
+        fade_out_s=session.end_plan.fade_out_s,
+        age_s=now.boot_s - session.started.boot_s + session.start.late_s,
         track=None if playing is None else playing.track.uri,
         position_s=0.0 if playing is None else playing.position_s,
-        track_left_s=programme.left_s,
+        track_left_s=queue.left_s,
         following=None if following is None else following.uri,
         wall=now.wall,
         boot_s=now.boot_s,
@@ -109,10 +83,12 @@ class WritePolicy:
 
     Args:
         written: what the store holds.
+        boot: names the time since the machine was switched on.
     """
 
-    def __init__(self, written: Documents) -> None:
+    def __init__(self, written: Documents, boot: str) -> None:
         self._written = written
+        self._boot = boot
         self._wrote_s = float("-inf")
         self._is_pending = False
         self._room = Bucket(BUCKET, 1.0 / SIGN_OF_LIFE_S)
@@ -120,25 +96,30 @@ class WritePolicy:
         self._ended: list[EndedSession] = []
 
     @property
-    def written(self) -> Documents:
-        """What the store holds."""
-        return self._written
-
-    @property
     def due_s(self) -> float | None:
         """When what waits for a calm moment is written at the latest, on the boot clock; None where nothing waits."""
         return self._wrote_s + SOON_S if self._is_pending else None
 
-    def note(self, keeper: Keeper, wall: datetime) -> None:
-        """Take what was heard and what ended since the last time."""
-        rotation: Rotation = keeper.rotation
-        if rotation.news:
-            titles = {uri: track.title for uri, track in keeper.tracks.items()}
-            self._heard += [HeardEntry(wall, name, uri, titles.get(uri, uri), how) for name, uri, how in rotation.news]
-            del self._heard[:-MOST_ENTRIES]
-            rotation.news.clear()
-        self._ended += keeper.ended
-        keeper.ended.clear()
+    def documents(self, playback: Playback, schedule: Schedule, memory: Memory, tries: int, now: Now) -> Documents:
+        """All documents as they are now; what is as it was written is the very same object, and quickly compared."""
+        before = self._written
+        session, interrupted = playback.session, playback.interrupted
+        # whoever paused an interrupted session does not want it after another restart
+        waiting = None if interrupted.is_paused else interrupted.record
+        record = waiting if session is None else _record(session, self._boot, now)
+        bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
+        nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
+        choices = playback.next_session.choices
+        choices = before.choices if choices == before.choices else choices
+        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights)
+
+    def note(self, rotation: Rotation, findings: LibraryFindings, wall: datetime, out: Outcome) -> None:
+        """Take what was heard since the last time, and the sessions that ended in this turn."""
+        if rotation.heard:
+            titles = {uri: track.title for uri, track in findings.tracks.items()}
+            heard = [HeardEntry(wall, name, uri, titles.get(uri, uri), how) for name, uri, how in rotation.pop_heard()]
+            self._heard = [*self._heard, *heard][-MOST_ENTRIES:]
+        self._ended += out.ended
 
     def write_what_is_due(self, kept: Documents, now_s: float, out: Outcome) -> None:
         """Add a batch where it is time for one."""
@@ -154,7 +135,7 @@ class WritePolicy:
             self._write(kept, now_s, out)
 
     def write_all(self, kept: Documents, now_s: float, out: Outcome) -> None:
-        """The last words."""
+        """Write everything that is not written yet: the daemon ends."""
         if self._heard or self._ended or kept != self._written:
             self._write(kept, now_s, out)
 

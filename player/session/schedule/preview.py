@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Final
 
 from player.core.settings.safety import RestNights
 from player.core.settings.session import ONCE, Entry, Settings
-from player.session.memory.memory import Memory
+from player.session.memory.memory import night_of
 from player.session.schedule.planner import next_start
 from player.session.schedule.rest_nights import rests_at
 
@@ -45,15 +45,15 @@ class Preview:
     def __init__(self) -> None:
         self._found: Coming | None = None
 
-    def look(self, entries: tuple[Entry, ...], memory: Memory, settings: Settings, wall: datetime) -> Coming:
+    def look(self, entries: tuple[Entry, ...], skipped: date | None, settings: Settings, wall: datetime) -> Coming:
         """What comes after an aware local time, of the entries that are switched on."""
-        key = (entries, memory.skipped, settings.rest_nights)
+        key = (entries, skipped, settings.rest_nights)
         if self._found is None or not self._found.holds(key, wall):
 
             def start(among: Sequence[Entry]) -> tuple[Entry, datetime] | None:
                 """The next start that is not left out."""
                 found = next_start(among, wall)
-                while found is not None and why_not(*found, memory, settings) is not None:
+                while found is not None and why_not(*found, skipped, settings) is not None:
                     found = next_start(among, found[1])
                 return found
 
@@ -65,11 +65,11 @@ class Preview:
         return self._found
 
 
-def why_not(entry: Entry, planned: datetime, memory: Memory, settings: Settings) -> str | None:
+def why_not(entry: Entry, planned: datetime, skipped: date | None, settings: Settings) -> str | None:
     """Why an entry does not start at a local time of its own; None where it does. What was planned by hand does."""
     if entry.name == ONCE:
         return None
-    if memory.is_skipped(planned):
+    if night_of(planned) == skipped:
         return "this night is skipped"
     rests = _resting(entry, planned, settings)
     return "this is a rest night" if rests is not None and rests.playlist is None else None

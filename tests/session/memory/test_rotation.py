@@ -211,7 +211,7 @@ def test_once_has_finished_when_the_rest_cannot_be_played() -> None:
         listener.rotation.mark_failed(uri)
     assert listener.ask() is None
     assert not listener.has_finished()
-    listener.rotation.forgive()
+    listener.rotation.readmit_failed()
     listener.session(2)
     listener.rotation.mark_failed("c")
     assert listener.ask() is None
@@ -234,7 +234,7 @@ def test_a_failed_track_is_left_out_and_forgiven(order: Order) -> None:
     assert listener.ask() == "b"
     listener.rotation.mark_failed("b")
     assert listener.ask() is None
-    listener.rotation.forgive()
+    listener.rotation.readmit_failed()
     assert listener.ask() is not None
 
 
@@ -293,7 +293,7 @@ def test_whatever_comes_and_goes_only_what_is_there_is_proposed(order: Order, se
 def log_of(rotation: Rotation, playlist_of: str = LIST) -> list[HeardEntry]:
     """What would be written down of it."""
     return [
-        HeardEntry(NOON, playlist, uri, uri, how) for playlist, uri, how in rotation.news if playlist == playlist_of
+        HeardEntry(NOON, playlist, uri, uri, how) for playlist, uri, how in rotation.heard if playlist == playlist_of
     ]
 
 
@@ -308,7 +308,7 @@ def test_a_restart_changes_nothing_of_what_comes_next(order: Order, nights: int)
         before.hear(1)
     after = Listener(order, "abcdefg")
     after.rotation.recall(log_of(before.rotation))
-    assert not after.rotation.news
+    assert not after.rotation.heard
     before.rng, after.rng = random.Random(9), random.Random(9)
     assert [before.session(5) for _ in range(4)] == [after.session(5) for _ in range(4)]
 
@@ -317,7 +317,7 @@ def test_a_seek_or_a_track_over_and_over_is_one_entry_of_the_log() -> None:
     """The log lies on a card: told again of the same track, nothing is written."""
     listener = Listener(Order.ROTATE, "a")
     listener.session(5)
-    assert [how for _, _, how in listener.rotation.news] == [HeardHow.OPENED]
+    assert [how for _, _, how in listener.rotation.heard] == [HeardHow.OPENED]
 
 
 def test_what_was_skipped_comes_half_a_round_later() -> None:
@@ -325,7 +325,7 @@ def test_what_was_skipped_comes_half_a_round_later() -> None:
     liked, skipped = Listener(Order.ROTATE, "abcdefgh"), Listener(Order.ROTATE, "abcdefgh")
     for listener in (liked, skipped):
         listener.session(9)
-    assert liked.rotation.news[-1][1] == "a"
+    assert liked.rotation.heard[-1][1] == "a"
     skipped.rotation.mark_skipped(LIST, "a")
     assert liked.hear(8).index("a") == 7
     later = skipped.hear(24)
@@ -337,7 +337,7 @@ def test_what_was_skipped_is_left_out_of_a_shuffle_for_a_while() -> None:
     """As long as there is anything else, and not for ever."""
     listener = Listener(Order.SHUFFLE, "abcdefgh")
     listener.session(8)
-    last = listener.rotation.news[-1][1]
+    last = listener.rotation.heard[-1][1]
     listener.rotation.mark_skipped(LIST, last)
     assert last not in listener.hear(4)
     assert last in listener.hear(8)
@@ -362,5 +362,5 @@ def test_a_shuffle_does_not_open_two_nights_the_same_way(seed: int) -> None:
         log = log_of(listener.rotation)
         listener.rotation = Rotation(Memory())
         listener.rotation.recall(log)
-        listener.rotation.news.extend((heard.playlist, heard.uri, heard.how) for heard in log)
+        listener.rotation.heard.extend((heard.playlist, heard.uri, heard.how) for heard in log)
     assert all(first != second for first, second in pairwise(openers)), openers

@@ -1,0 +1,24 @@
+"""What commands and the schedule check against the settings before they change anything. Pure, standard library."""
+
+from __future__ import annotations
+
+from player.core.errors import Refused, did_you_mean
+from player.core.settings.session import Playlist, Settings
+
+
+def find_playlist(settings: Settings, name: str | None) -> Playlist:
+    """The playlist of that name. Raises Refused where there is none, or with None none at all."""
+    if name is None:
+        raise Refused("there is no playlist in the config")
+    found = settings.playlist(name)
+    if found is None:
+        names = [playlist.name for playlist in settings.playlists]
+        raise Refused(f"unknown playlist {name!r}{did_you_mean(name, names)}; available: {', '.join(names) or 'none'}")
+    return found
+
+
+def check_volume(settings: Settings, volume: int) -> None:
+    """Raises Refused for a volume above the hard maximum."""
+    highest = settings.volume.max
+    if not 0 <= volume <= highest:
+        raise Refused(f"volume {volume} is out of range; allowed are 0 to {highest} (volume.max)")

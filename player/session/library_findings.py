@@ -1,0 +1,43 @@
+"""What the library found in each playlist. Main thread, standard library, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from player.core.events import LibraryRead, Track
+from player.session.outcome import Outcome
+
+
+class LibraryFindings:
+    """The latest look at each playlist; nobody else changes them."""
+
+    def __init__(self) -> None:
+        self._reads: dict[str, LibraryRead] = {}
+
+    def update(self, read: LibraryRead, out: Outcome) -> None:
+        """The library looked at a playlist; warnings that are new are announced."""
+        known, self._reads[read.playlist] = self._reads.get(read.playlist), read
+        for warning in (warning for warning in read.warnings if known is None or warning not in known.warnings):
+            out.announce("track_skipped_over", warning, playlist=read.playlist, reason=warning)
+
+    def of(self, playlist: str) -> LibraryRead | None:
+        """What was found in a playlist; None where the library has not looked yet."""
+        return self._reads.get(playlist)
+
+    def forget(self, playlists: Iterable[str]) -> None:
+        """These are other playlists now, or gone."""
+        for name in playlists:
+            self._reads.pop(name, None)
+
+    def keep_only(self, playlists: set[str]) -> None:
+        """What a reload took away is not looked up any more."""
+        self.forget([name for name in self._reads if name not in playlists])
+
+    @property
+    def tracks(self) -> dict[str, Track]:
+        """Everything that was found, by uri."""
+        return {track.uri: track for read in self._reads.values() for track in (*read.opening, *read.tracks)}
+
+    def playlists_with(self, uri: str) -> list[str]:
+        """Names of the playlists that have a track."""
+        return [name for name, read in self._reads.items() if any(t.uri == uri for t in (*read.opening, *read.tracks))]

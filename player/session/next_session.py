@@ -1,0 +1,129 @@
+"""What the next session begins with: what a person chose for it, otherwise the config's defaults. Main thread, pure.
+
+`play` shortly after the sleep timer has run out starts the session again as it was, because a bedside button has no
+screen: see `NextSession.like_the_last`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from player.core.commands import Play
+from player.core.settings.session import Entry, Settings, TimerSetting
+from player.session.memory.records import Choices
+
+_Any = TypeVar("_Any")
+
+
+@dataclass(frozen=True, slots=True)
+class StartParams:
+    """What a session begins with: the command's or the schedule entry's values, filled up with the defaults."""
+
+    why: str
+    volume: int
+    timer: TimerSetting
+    fade_in_s: float
+    fade_out_s: float
+    late_s: float = 0.0
+
+
+class NextSession:
+    """The choices for the next session; nobody else changes them.
+
+    Args:
+        settings: the defaults and the caps.
+        choices: what a person had chosen before a restart.
+
+    Attributes:
+        choices: what a person chose for the next session.
+    """
+
+    def __init__(self, settings: Settings, choices: Choices) -> None:
+        self.choices = choices
+        self._settings = settings
+        self._expired: tuple[float, Play] | None = None
+        """When a sleep timer has run out, and what starts its session again; None from the next start on."""
+        self._drop_what_is_gone()
+
+    @property
+    def playlist(self) -> str | None:
+        """What play starts when it names nothing."""
+        return self.choices.playlist or self._settings.first_playlist
+
+    @property
+    def volume(self) -> int:
+        """At what level it begins."""
+        return self._settings.volume.default if self.choices.volume is None else self.choices.volume
+
+    @property
+    def timer(self) -> TimerSetting:
+        """The sleep timer."""
+        return self._settings.timer if self.choices.timer is None else self.choices.timer
+
+    @property
+    def fade_out_s(self) -> float:
+        """How long the final fade takes."""
+        return self._settings.fades.fade_out_s if self.choices.fade_out_s is None else self.choices.fade_out_s
+
+    def choose(self, **choices: Any) -> None:
+        """A person chose something: fields of `Choices` by name."""
+        self.choices = replace(self.choices, **choices)
+
+    def has_started(self) -> None:
+        """A session began: what was chosen for it is used up, but for the playlist."""
+        self.choices = Choices(self.choices.playlist)
+        self._expired = None
+
+    def timer_ran_out(self, was: Play, now_s: float) -> None:
+        """The sleep timer of a session has run out; ``was`` starts it again."""
+        self._expired = now_s, was
+
+    def change_settings(self, settings: Settings) -> None:
+        """Other defaults and caps."""
+        self._settings = settings
+        self._drop_what_is_gone()
+
+    def start_params(self, why: str, wanted: Entry | Play, late_s: float = 0.0) -> StartParams:
+        """What was asked for, filled up and held under the cap. Choices by hand are not for entries of the schedule."""
+        settings = self._settings
+        is_entry = isinstance(wanted, Entry)
+        volume = settings.volume.default if is_entry else self.volume
+        fade_out_s = settings.fades.fade_out_s if is_entry else self.fade_out_s
+        timer = settings.timer if is_entry else self.timer
+        return StartParams(
+            why=why,
+            volume=settings.volume.cap(volume if wanted.volume is None else wanted.volume),
+            timer=timer if wanted.timer is None else wanted.timer,
+            fade_in_s=settings.fades.fade_in_s if wanted.fade_in_s is None else wanted.fade_in_s,
+            fade_out_s=fade_out_s if wanted.fade_out_s is None else wanted.fade_out_s,
+            late_s=late_s,
+        )
+
+    def like_the_last(self, play: Play, now_s: float) -> Play:
+        """Shortly after the sleep timer has run out: the session as it was, but for what is named or was chosen."""
+        if self._expired is None or now_s - self._expired[0] > self._settings.session.rearm_s:
+            return play
+        before, settings, chosen = self._expired[1], self._settings, self.choices
+        is_other = play.playlist not in {None, before.playlist} or settings.playlist(before.playlist or "") is None
+        return Play(
+            play.playlist if is_other else before.playlist,
+            _first(play.volume, chosen.volume, settings.volume.cap(before.volume or 0)),
+            _first(play.timer, chosen.timer, before.timer),
+            play.fade_in_s,
+            _first(play.fade_out_s, chosen.fade_out_s, before.fade_out_s),
+        )
+
+    def _drop_what_is_gone(self) -> None:
+        """Choices made under other settings are kept as far as these allow them."""
+        playlist, volume = self.choices.playlist, self.choices.volume
+        if playlist is not None and self._settings.playlist(playlist) is None:
+            playlist = None
+        if volume is not None:
+            volume = self._settings.volume.cap(volume)
+        self.choices = replace(self.choices, playlist=playlist, volume=volume)
+
+
+def _first(*choices: _Any) -> _Any:
+    """The first one that is not None, or the last."""
+    return next((choice for choice in choices if choice is not None), choices[-1])

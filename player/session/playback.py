@@ -1,0 +1,290 @@
+"""The owner of the running session: begins and ends it, and hands it what the engine reports. Main thread, pure.
+
+There is at most one session. What a person chose for the next one lies in `player.session.next_session`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import asdict
+
+from player.core.clock import Now
+from player.core.events import (
+    ClauseBroken,
+    EngineFaulted,
+    EngineReport,
+    GuardReported,
+    ItemEnded,
+    ItemFailed,
+    ItemStarted,
+    LibraryRead,
+    OutputFound,
+    OutputLost,
+    OutputUnderran,
+    Progressed,
+    QueueRanDry,
+    RampArrived,
+)
+from player.core.limits import STOP_NOW_S
+from player.core.settings.session import Playlist, Settings
+from player.core.states import State
+from player.session.dropout_backoff import DropoutBackoff
+from player.session.interrupted import InterruptedSession
+from player.session.library_findings import LibraryFindings
+from player.session.memory.memory import Memory
+from player.session.memory.records import Documents, EndedSession, SessionRecord
+from player.session.memory.rotation import Rotation
+from player.session.next_session import NextSession, StartParams
+from player.session.outcome import Outcome
+from player.session.play_queue import PlayQueue
+from player.session.session import Session
+from player.session.track_selection import ResumePoint, TrackSelection
+
+
+class Playback:
+    """At most one session.
+
+    Args:
+        settings: what is in force.
+        rng: seeded randomness for shuffling.
+        rotation: remembers what was heard.
+        memory: learns which nights were used, and which tracks played well.
+        findings: the tracks of each playlist.
+        documents: what was written down before.
+
+    Attributes:
+        interrupted: the session that a death of the daemon interrupted; given up when another one begins.
+        next_session: what the next session begins with.
+        session: the running one; None when idle.
+        output_fault: why there is no sound device; None while there is one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rng: random.Random,
+        rotation: Rotation,
+        memory: Memory,
+        findings: LibraryFindings,
+        documents: Documents,
+    ) -> None:
+        self.settings = settings
+        self.session: Session | None = None
+        self.output_fault: str | None = None
+        self.rotation = rotation
+        self.findings = findings
+        self.interrupted = InterruptedSession(documents.record)
+        self.next_session = NextSession(settings, documents.choices)
+        self._rng = rng
+        self._memory = memory
+        self._item_ids = itertools.count(1)
+        self._dropouts = DropoutBackoff()
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return State.IDLE if self.session is None else self.session.state
+
+    @property
+    def volume(self) -> int:
+        """The person's level: of the running session, or for the next one."""
+        return self.next_session.volume if self.session is None else self.session.volume
+
+    def nothing_to_play(self, playlist: str) -> str | None:
+        """Why a playlist has nothing to play; None where it has, or the library has not looked yet."""
+        read = self.findings.of(playlist)
+        if read is None or self._memory.allowed((*read.opening, *read.tracks)):
+            return None
+        if read.tracks:
+            return f"playlist {playlist!r} has nothing to play: each of its tracks is banned"
+        return f"playlist {playlist!r} has nothing to play" + (f": {read.warnings[0]}" if read.warnings else "")
+
+    # Beginning and ending.
+
+    def begin(self, start: StartParams, playlist: Playlist, now: Now, out: Outcome) -> None:
+        """A new session; over one that sounds it is blended in and moves to its own level."""
+        before = self.session
+        if before is not None:
+            self._announce_end(before, "taken_over", now, out, f"taken over by {start.why}")
+        self.interrupted.give_up(f"{start.why} started another one", out)
+        self.rotation.begin(playlist.name)
+        self.next_session.has_started()
+        session = self._open(Session(start, self._queue(playlist), self.settings, now, **self._device), now, out)
+        if before is not None:
+            session.take_over_from(before, now.boot_s, out)
+
+    def resume_interrupted(
+        self, start: StartParams, record: SessionRecord, point: ResumePoint | None, now: Now, out: Outcome
+    ) -> Session:
+        """The interrupted session, from where it would be by now."""
+        playlist = self.settings.playlist(record.playlist)
+        assert playlist is not None, "whoever brings a session back has looked for its playlist"
+        queue = self._queue(playlist)
+        queue.selection.resume_point = point
+        return self._open(Session(start, queue, self.settings, now, is_resumed=True, **self._device), now, out)
+
+    @property
+    def _device(self) -> dict[str, bool]:
+        return {"is_output_lost": self.output_fault is not None}
+
+    def _open(self, session: Session, now: Now, out: Outcome) -> Session:
+        self.session, start, playlist = session, session.start, session.queue.playlist
+        self.interrupted.forget(out)
+        if now.trusted:
+            self._memory.note_night(now.wall)
+        out.announce(
+            "session_started",
+            f"playing {playlist.name} at volume {start.volume} ({start.why})",
+            why=start.why,
+            playlist=playlist.name,
+            volume=start.volume,
+            timer=start.timer.mode.value,
+            timer_minutes=None if start.timer.duration_s is None else start.timer.duration_s / 60,
+        )
+        session.begin(now.boot_s, out)
+        if self.findings.of(playlist.name) is not None:
+            out.reads.append(playlist.name)  # what is new since the last look is there for later tonight
+        return session
+
+    def change_playlist(self, playlist: Playlist, now: Now, out: Outcome) -> None:
+        """Blend the running session into another playlist."""
+        assert self.session is not None
+        self.rotation.begin(playlist.name)
+        self.session.change_queue(self._queue(playlist, has_opening=False), now.boot_s, out)
+
+    def _queue(self, playlist: Playlist, *, has_opening: bool = True) -> PlayQueue:
+        selection = TrackSelection(playlist, self.rotation, self._rng, has_opening=has_opening)
+        read = self.findings.of(playlist.name)
+        if read is not None:
+            selection.set_tracks(read)
+        return PlayQueue(selection, self._item_ids, self.settings.limits)
+
+    def _end(self, session: Session, now: Now, out: Outcome) -> None:
+        """Silence is reached: the session is over."""
+        session.end()
+        if session.end_reason == "timer":
+            out.announce("timer_expired", "the sleep timer has run out")
+            self.next_session.timer_ran_out(session.as_play(), now.boot_s)
+        self._announce_end(session, session.end_reason, now, out)
+        self.session = None
+        self._forget_removed_playlists()
+
+    def _announce_end(self, session: Session, reason: str, now: Now, out: Outcome, text: str | None = None) -> None:
+        held, counted = session.guard_report, session.statistics
+        held.announce(out)
+        played_s = now.boot_s - session.started.boot_s
+        name, began, minutes = session.queue.playlist.name, session.started.wall, round(played_s / 60, 1)
+        out.ended.append(EndedSession(began, session.why, name, minutes, reason, counted.problems))
+        out.announce(
+            "session_ended",
+            counted.line(played_s, text or reason, f"{name} from {began:%H:%M}", held),
+            reason=reason,
+            why=session.why,
+            playlist=name,
+            started=began.isoformat(timespec="seconds"),
+            minutes=minutes,
+            tamed=held.count,
+            largest_db=held.largest_db,
+            **asdict(counted),
+        )
+
+    # Library, settings and time.
+
+    def update_tracks(self, read: LibraryRead, now: Now, out: Outcome) -> None:
+        """The library looked at a playlist."""
+        self._forget_removed_playlists()  # it may have gone while the library looked
+        if self.session is not None and self.session.queue.playlist.name == read.playlist:
+            self.session.queue.set_tracks(read, now.boot_s, out)
+
+    def change_settings(self, settings: Settings, now: Now, out: Outcome) -> str:
+        """Touch only what changed. Returns what to say of an end that has moved."""
+        old, self.settings, session = self.settings, settings, self.session
+        changed = [playlist for playlist in settings.playlists if playlist != old.playlist(playlist.name)]
+        self.findings.forget(playlist.name for playlist in changed)
+        self.next_session.change_settings(settings)
+        self._forget_removed_playlists()
+        if session is None:
+            return ""
+        for playlist in changed:
+            if session.queue.playlist.name == playlist.name:
+                session.queue.selection.playlist = playlist
+        return session.change_settings(settings, old, now.boot_s, out)
+
+    def _forget_removed_playlists(self) -> None:
+        """What a reload took away is not looked up any more, but for what still plays."""
+        playing = [] if self.session is None else [self.session.queue.playlist.name]
+        self.findings.keep_only({playlist.name for playlist in self.settings.playlists}.union(playing))
+
+    def stop(self, over_s: float, reason: str, out: Outcome) -> None:
+        """End the running session, where there is one."""
+        if self.session is not None:
+            self.session.stop(over_s, reason, out)
+
+    def tick(self, now_s: float, out: Outcome) -> None:
+        """Do what has become due."""
+        session = self.session
+        if session is None:
+            return
+        session.tick(now_s, out)
+        if session.queue.is_over and session.state is not State.STOPPING:
+            session.stop(STOP_NOW_S, "end-of-track" if session.queue.is_last else "end-of-playlist", out)
+
+    # What the engine reports.
+
+    def on_report(self, report: EngineReport, now: Now, out: Outcome) -> None:
+        """Note what concerns the device, and hand the report to the running session."""
+        if isinstance(report, OutputLost):
+            self.output_fault = report.reason
+        elif isinstance(report, OutputFound):
+            self.output_fault = None
+        elif isinstance(report, ClauseBroken):
+            text = f"{report.clause} would have been broken ({report.reason}); muted, the sound comes back slowly"
+            out.announce("problem", text, problem=text, clause=report.clause)
+        elif isinstance(report, EngineFaulted):
+            out.announce("problem", f"audio engine error, recovered: {report.reason}", problem=report.reason)
+        if self.session is not None:
+            self._report_to(self.session, report, now, out)
+
+    def _report_to(self, session: Session, report: EngineReport, now: Now, out: Outcome) -> None:
+        queue = session.queue
+        match report:
+            case ItemStarted():
+                queue.on_started(report, out)
+                session.on_sound(now.boot_s, out)
+            case ItemEnded():
+                if (track := queue.track_of(report.item_id)) is not None:
+                    self._memory.played_well(track.uri, report.played_s)
+                queue.on_ended(report, now.boot_s, out)
+            case ItemFailed():
+                queue.on_failed(report, now.boot_s, out)
+            case QueueRanDry():
+                queue.on_dry(now.boot_s, out)
+            case Progressed():
+                session.on_progress(report)
+            case RampArrived():
+                if session.on_arrived(report, out):
+                    self._end(session, now, out)
+            case OutputLost():
+                session.on_output_lost(out)
+            case OutputFound():
+                session.on_output_found(now.boot_s, out)
+            case OutputUnderran():
+                session.rise_again(now.boot_s, out)
+            case GuardReported():
+                session.on_guard(report, now.boot_s, out)
+            case EngineFaulted() | ClauseBroken():
+                self._recover(session, report, now, out)
+
+    def _recover(self, session: Session, muted: EngineFaulted | ClauseBroken, now: Now, out: Outcome) -> None:
+        """The engine muted itself: the first time the sound comes back at once, then later and later.
+
+        After a fault the tracks are gone. After a clause the track goes on behind what would have broken it, unless
+        that happens too often.
+        """
+        session.stay_silent(self._dropouts.next_silence_s(now.boot_s), now.boot_s, out)
+        if isinstance(muted, EngineFaulted):
+            session.queue.on_fault("the audio engine failed while it played", now.boot_s, out)
+        elif self._dropouts.is_the_tracks_fault:
+            session.queue.on_fault(f"it was about to break {muted.clause} again and again", now.boot_s, out)
+        session.rise_again(now.boot_s, out)

@@ -1,0 +1,255 @@
+"""The schedule: its entries with all that a person changed by hand, what it starts now and next. Main thread, pure.
+
+It obeys the commands that change it. What cannot be done is refused before anything has changed. It does not start
+anything itself: the controller asks `due` and answers with what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import TypeAlias
+
+from player.core.clock import Now
+from player.core.commands import NotTonight, SetSchedule, SetStartTime, SkipTonight, Tonight
+from player.core.errors import Refused, did_you_mean
+from player.core.events import EntryState
+from player.core.settings.session import ONCE, Entry, Settings
+from player.session.checks import check_volume, find_playlist
+from player.session.memory.memory import night_of, tonight
+from player.session.memory.records import MovedStart, Switches
+from player.session.outcome import Outcome
+from player.session.schedule.planner import Due, Missed, Planner, moment_of
+from player.session.schedule.preview import Coming, Preview, playlist_of, why_not
+from player.session.schedule.rest_nights import RestNightNotice, is_rest
+
+ScheduleCommand: TypeAlias = SetSchedule | SetStartTime | Tonight | NotTonight | SkipTonight
+
+
+def planned_entries(settings: Settings, switches: Switches) -> tuple[Entry, ...]:
+    """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once.
+
+    With the whole schedule switched off, what was planned by hand.
+    """
+    once = () if switches.once is None else (switches.once,)
+    if not switches.is_enabled:
+        return once
+    entries = settings.planned()
+    if not (switches.off or switches.times or once):
+        return entries  # as on most nights, and asked several times at every turn
+    on = [moved_entry(entry, switches) for entry in entries if entry.name not in switches.off]
+    return (*on, *once)
+
+
+def moved_entry(entry: Entry, switches: Switches) -> Entry:
+    """The entry at the time that a person chose, as long as the config says what it said then."""
+    found = dict(switches.times).get(entry.name)
+    if found is None or found.instead_of != (entry.at, entry.own_times):
+        return entry
+    return replace(entry, at=found.at, own_times=())
+
+
+class Schedule:
+    """What starts by itself.
+
+    Args:
+        settings: the entries.
+        switches: what a person had changed before a restart.
+
+    Attributes:
+        switches: what a person changed; replaced here alone.
+    """
+
+    def __init__(self, settings: Settings, switches: Switches) -> None:
+        self.switches = switches
+        self._settings = settings
+        self._planner = Planner(switches.made, switches.changed_at)
+        self._preview = Preview()
+        self._rest_notice = RestNightNotice()
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the whole schedule is on."""
+        return self.switches.is_enabled
+
+    @property
+    def waits_for_the_clock(self) -> bool:
+        """Whether there is anything that only a clock that is set can start."""
+        return bool(self._settings.schedule) and self.is_enabled
+
+    @property
+    def _entries(self) -> tuple[Entry, ...]:
+        return planned_entries(self._settings, self.switches)
+
+    def recall(self, switches: Switches) -> None:
+        """What a person had changed could be read only now."""
+        self.switches = replace(switches, made=self._planner.made)
+
+    def change_settings(self, settings: Settings) -> None:
+        """Other entries; those that are new begin to count now."""
+        self._settings = settings
+
+    # What starts.
+
+    def coming(self, wall: datetime) -> Coming | None:
+        """What starts next; None while it is switched off."""
+        entries = self._entries
+        return self._preview.look(entries, self.switches.skipped, self._settings, wall) if entries else None
+
+    def due(self, now: Now) -> Iterator[Due | Missed]:
+        """What did not start, and last what starts now."""
+        self._forget_the_past(now)
+        entries = self._entries
+        is_enabled = self.is_enabled or bool(entries)
+        found = self._planner.due(entries, now, self._settings.catch_up_s, is_enabled=is_enabled)
+        for due in found:
+            left_out = None if isinstance(due, Missed) else self._left_out(due)
+            yield due if left_out is None else Missed(due.entry, due.planned, left_out)
+            if due.entry.name == ONCE:
+                self.switches = replace(self.switches, once=None)
+        if self.switches.made is not self._planner.made:
+            self.switches = replace(self.switches, made=self._planner.made)
+
+    def _left_out(self, due: Due) -> str | None:
+        return why_not(due.entry, due.planned, self.switches.skipped, self._settings)
+
+    def playlist_of(self, due: Due) -> str | None:
+        """The name of what it plays, another one in a rest night."""
+        return playlist_of(due.entry, due.planned, self._settings)
+
+    def _forget_the_past(self, now: Now) -> None:
+        """A start that was planned by hand for a night that is long over, while the speaker was off."""
+        once = self.switches.once
+        if now.trusted and once is not None and once.only_on is not None and (now.wall.date() - once.only_on).days > 1:
+            self.switches = replace(self.switches, once=None)
+
+    def announce_rest_night(self, now: Now, out: Outcome) -> None:
+        """Once, on the evening before."""
+        rests = self._settings.rest_nights
+        night = self._rest_notice.coming(now.wall, rests) if now.trusted and self.is_enabled else None
+        if rests is not None and night is not None:
+            instead = "nothing" if rests.playlist is None else rests.playlist
+            text = f"tomorrow is a rest night: the schedule plays {instead}"
+            out.announce("rest_night", text, night=night.isoformat(), playlist=rests.playlist)
+
+    # What is shown.
+
+    def is_skipped(self, wall: datetime) -> bool:
+        """Whether it leaves this night out."""
+        return self.switches.skipped == tonight(wall)
+
+    def is_rest_night(self, wall: datetime) -> bool:
+        """Whether this night is a rest night."""
+        return is_rest(tonight(wall), self._settings.rest_nights)
+
+    def entry_states(self, coming: Coming | None) -> dict[str, EntryState]:
+        """The schedule by name: what is switched on, at what time, and when it starts next."""
+        once = self.switches.once
+        listed = self._settings.schedule if once is None else (*self._settings.schedule, once)
+        each = {} if coming is None else coming.each
+        moved_to = [(entry, moved_entry(entry, self.switches)) for entry in listed]
+        return {
+            entry.name: EntryState(entry.name not in self.switches.off, to.at, to != entry, each.get(entry.name))
+            for entry, to in moved_to
+        }
+
+    # Commands.
+
+    def execute(self, command: ScheduleCommand, now: Now, out: Outcome) -> str:
+        """Carry a command out. Returns what was done, for people; raises Refused, and then nothing has changed."""
+        before = self._entries, self.is_enabled
+        match command:
+            case SetSchedule(is_enabled, entry):
+                text = self._switch(is_enabled, out) if entry is None else self._switch_entry(is_enabled, entry, out)
+            case SetStartTime():
+                text = self._move(command, out)
+            case Tonight():
+                text = self._plan_once(command, now, out)
+            case NotTonight():
+                text = self._cancel_once(out)
+            case SkipTonight(is_skipped):
+                text = self._skip_tonight(is_skipped, now, out)
+        if now.trusted and (self._entries, self.is_enabled) != before:
+            self.switches = replace(self.switches, changed_at=now.wall)
+        return text
+
+    def _switch(self, is_enabled: bool | None, out: Outcome) -> str:
+        is_on = not self.is_enabled if is_enabled is None else is_enabled
+        self.switches = replace(self.switches, is_enabled=is_on)
+        text = f"schedule {'on' if is_on else 'off'}"
+        out.announce("schedule_set", text, enabled=is_on, entry=None)
+        return text
+
+    def _switch_entry(self, is_enabled: bool | None, name: str, out: Outcome) -> str:
+        name, off = self._entry(name).name, self.switches.off
+        is_on = name in off if is_enabled is None else is_enabled
+        self.switches = replace(self.switches, off=off - {name} if is_on else off | {name})
+        text = f"schedule entry {name} {'on' if is_on else 'off'}"
+        out.announce("schedule_set", text, enabled=is_on, entry=name)
+        return text
+
+    def _entry(self, name: str) -> Entry:
+        """The entry of that name in the config. Raises Refused where there is none."""
+        entries = {entry.name: entry for entry in self._settings.schedule}
+        if name not in entries:
+            choices = ", ".join(entries) or "none"
+            raise Refused(f"unknown schedule entry {name!r}{did_you_mean(name, entries)}; available: {choices}")
+        return entries[name]
+
+    def _move(self, command: SetStartTime, out: Outcome) -> str:
+        entry, times = self._entry(command.entry), dict(self.switches.times)
+        if command.at is None:
+            times.pop(entry.name, None)
+            text = f"schedule entry {entry.name} back at {entry.at:%H:%M}, as in the config"
+        else:
+            times[entry.name] = MovedStart(command.at, (entry.at, entry.own_times))
+            text = f"schedule entry {entry.name} at {command.at:%H:%M}"
+        self.switches = replace(self.switches, times=tuple(sorted(times.items(), key=lambda pair: pair[0])))
+        at = f"{command.at or entry.at:%H:%M}"
+        out.announce("start_time_set", text, entry=entry.name, at=at, moved=command.at is not None)
+        return text
+
+    def _plan_once(self, wish: Tonight, now: Now, out: Outcome) -> str:
+        if not now.trusted:
+            raise Refused("tonight: the clock is not set yet; use play with a timer")
+        playlist = None if wish.playlist is None else find_playlist(self._settings, wish.playlist).name
+        if wish.volume is not None:
+            check_volume(self._settings, wish.volume)
+        zone = now.wall.tzinfo
+        assert zone is not None
+        days = [now.wall.date() + timedelta(days=ahead) for ahead in range(3)]
+        day = next(day for day in days if moment_of(day, wish.at, zone) > now.wall)
+        planned = moment_of(day, wish.at, zone).astimezone(zone)
+        once = Entry(
+            ONCE, wish.at, frozenset({day.weekday()}), playlist, wish.volume, wish.timer, only_on=day, takes_over=True
+        )
+        self.switches = replace(self.switches, once=once)
+        text = f"playing {playlist or self._settings.first_playlist} once, at {planned:%a %H:%M}"
+        out.announce("tonight_set", text, planned=planned.isoformat(timespec="seconds"), playlist=playlist)
+        return text
+
+    def _cancel_once(self, out: Outcome) -> str:
+        if self.switches.once is None:
+            raise Refused("tonight: no start is planned by hand")
+        self.switches = replace(self.switches, once=None)
+        text = "the start that was planned by hand is cancelled"
+        out.announce("tonight_set", text, planned=None, playlist=None)
+        return text
+
+    def _skip_tonight(self, is_skipped: bool | None, now: Now, out: Outcome) -> str:
+        if not now.trusted:
+            raise Refused("skip_tonight: the clock is not set yet, so it is not known which night this is")
+        night, once = tonight(now.wall), self.switches.once
+        skips = self.switches.skipped != night if is_skipped is None else is_skipped
+        self.switches = replace(self.switches, skipped=night if skips else None)
+        text = "the schedule skips tonight" if skips else "the schedule does not skip tonight"
+        if skips and once is not None and _lies_in(once, night):
+            text += f", except the start planned by hand at {once.at:%H:%M}: `tonight off` cancels it"
+        out.announce("skip_tonight_set", text, skipped=skips)
+        return text
+
+
+def _lies_in(once: Entry, night: date) -> bool:
+    """Whether a start that was planned by hand lies in a night."""
+    return once.only_on is not None and night_of(datetime.combine(once.only_on, once.at)) == night
