@@ -17,8 +17,8 @@ While it waits it is announced, and obeys: `stop` gives it up, `pause` holds it 
 A track that crashes the decoder does so while it is opened or in its first seconds, or always at the same place. So
 what was being opened at each of two crashes on one boot, or was at about the same place at both, is left out until its
 file changes or a person allows it again. What had sounded peacefully for a while is innocent, and so are streams, which
-have no file that could change. A crash is told from a kill (`player.system.crash_marker`): a kill from outside (SIGKILL,
-no memory left) or a power cut blames no track, however often it happens.
+have no file that could change. A crash is told from a kill (`player.system.crash_marker`): a kill from outside
+(SIGKILL, no memory left) or a power cut blames no track, however often it happens.
 
 After a crash the session is resumed with another track from the first time on, since the same one at the same place
 would most likely crash again; the one that was open is left out for a while, like any track that fails, and is back

@@ -51,7 +51,8 @@ def test_a_track_that_was_opened_at_two_deaths_is_left_out_and_named() -> None:
     snapshot = nights.session.snapshot(nights.now)
     assert snapshot.track not in {None, "c"}
     assert any("c: lull died 2 times" in problem for problem in snapshot.problems)
-    assert [told.news.data["uri"] for told in nights.events("track_skipped_over")] == ["c"]
+    left_out = [told.news.data for told in nights.events("track_skipped_over")]
+    assert [data["uri"] for data in left_out if "lull died 2 times" in data["reason"]] == ["c"]
     others = tuple(track for track in nights.library["rain"] if track.uri != "c")
     for key in ("1-aa", "1-aa"):
         nights.tell(LibraryRead("rain", (*others, Track("c", "c", key=key))))
