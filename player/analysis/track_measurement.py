@@ -1,7 +1,8 @@
 """Measures a decoded track: sound in, block by block, and at the end a `player.core.measurement.Measured`.
 
 Runs on the thread that owns the object. Each block goes through the same `Sanitiser` as when it is played, and from
-there into powers of 5 ms hops, which are kept: 0.8 kB a second, so a file of ten hours takes 29 MB. All else follows
+there into powers of 5 ms hops, which are kept: 0.8 kB a second, so a file of ten hours takes 29 MB, and into
+levels of octaves and ears, 1 kB a second, of which the plan is made. All else follows
 from the powers once the sound is over, in pieces of bounded size (`player.analysis.loudness`,
 `player.analysis.startle_search`), because what a surprise is depends on how loud the rest turned out to be.
 """
@@ -18,6 +19,8 @@ from player.analysis.loudness import Loudness, measure_loudness
 from player.analysis.startle_search import Calm, find_surprises
 from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
+from player.audio.dsp.leveller_plan import make_plan, pack_levels
+from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, OctaveMeter
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
 from player.audio.dsp.types import Block
 from player.core.measurement import Measured
@@ -42,6 +45,10 @@ class Measurer:
         self._peak = TruePeak()
         self._powers = array("f")
         self._rest: Block = np.empty((0, CHANNELS), np.float32)
+        self._octaves = OctaveMeter()
+        self._levels = bytearray()
+        self._unheard: Block = np.empty((0, CHANNELS), np.float32)
+        self._is_first = True
 
     @property
     def is_enough(self) -> bool:
@@ -53,11 +60,22 @@ class Measurer:
         self.frames += len(block)
         good = self._sanitiser.process(block)
         self._peak.add(good)
+        self._add_levels(good)
         if len(self._rest):
             good = np.concatenate((self._rest, good))
         whole = len(good) // HOP_FRAMES * HOP_FRAMES
         self._rest = good[whole:]
         self._powers.extend(self._meter.powers(good[:whole]))
+
+    def _add_levels(self, good: Block) -> None:
+        """Powers of octaves and ears, from the first frame that was decoded on."""
+        if self._is_first:
+            good, self._is_first = good[LOOK_AHEAD_FRAMES:], len(good) < LOOK_AHEAD_FRAMES
+        good = np.concatenate((self._unheard, good))
+        whole = len(good) // BAND_FRAMES * BAND_FRAMES
+        self._unheard = good[whole:]
+        if whole:
+            self._levels += pack_levels(self._octaves.powers(good[:whole])).tobytes()
 
     def finish(self) -> Measured:
         """What was found out."""
@@ -80,4 +98,5 @@ class Measurer:
             habitual_lufs=to_lufs(calm.habitual),
             surprises=calm.surprises,
             faults=self._sanitiser.faults,
+            plan=make_plan(np.frombuffer(self._levels, np.uint8).reshape(-1, len(STREAMS))),
         )

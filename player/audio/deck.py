@@ -14,6 +14,7 @@ import numpy as np
 
 from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
+from player.audio.dsp.leveller import Leveller
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
 from player.audio.dsp.types import Block, Gains
@@ -76,6 +77,8 @@ class Deck:
         self._faults_at_end: int | None = None
         self._sanitiser = Sanitiser()
         self._flush_frames = self._sanitiser.latency_frames
+        self._leveller = Leveller(item.plan)
+        self._plan_at = to_frames(item.start_s) - self._sanitiser.latency_frames
         self._item_gain = np.float32(db_to_gain(item.gain_db))
         self._is_ending = False
         self._seam: Seam | None = None
@@ -175,6 +178,7 @@ class Deck:
         tail = former.source.peek(frames)
         fits = fit(tail, self.source.peek(frames + SHIFT_FRAMES))
         self.source.skip(fits.shift)
+        self._plan_at += fits.shift
         self.gain.follow_on(former.gain)
         self._seam = Seam(frames, fits.alike, is_incoming=True)
         former._seam = Seam(frames, fits.alike, is_incoming=False)
@@ -199,7 +203,9 @@ class Deck:
                 self._faults_at_end = self._sanitiser.faults  # the zeros behind the end are ours, and no hole
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
-        shaped = self._shape(self._sanitiser.process(block), may_rise=may_rise)
+        levelled = self._leveller.process(self._sanitiser.process(block), self._plan_at)
+        self._plan_at += frames
+        shaped = self._shape(levelled, may_rise=may_rise)
         self._power += (_power(shaped) - self._power) * min(1.0, frames / HEARD_FRAMES)
         return shaped
 

@@ -139,7 +139,7 @@ def _track(row: TrackRow) -> dict[str, Any]:
     fields: dict[str, Any] = {"path": row.uri, "title": row.title, "verdict": verdict(row.finding)}
     fields |= {"fault": row.finding.fault, "gain_db": _rounded(row.gain_db), "is_new": row.is_new}
     if row.finding.measured is not None:
-        fields |= {key: _rounded(value) for key, value in asdict(row.finding.measured).items()}
+        fields |= {key: _rounded(value) for key, value in asdict(row.finding.measured).items() if key != "plan"}
     return fields
 
 

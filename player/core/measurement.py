@@ -7,7 +7,7 @@ from typing import Final
 
 from player.core.limits import MAX_GAIN_DB
 
-MEASURING: Final = 1
+MEASURING: Final = 2
 """Version of the measuring: what an older one found is measured anew."""
 UNMEASURED_LUFS: Final = -8.0
 """C6: a track that nobody measured counts as this loud, so it may come out too quiet and never too loud."""
@@ -51,6 +51,7 @@ class Measured:
         true_peak_dbtp: largest true peak.
         habitual_lufs: what the fast level reaches habitually, its 95th percentile; never a surprise.
         faults: stretches that could not be decoded or were broken.
+        plan: by how much each moment is lowered (`player.audio.dsp.leveller`); empty for not at all.
     """
 
     duration_s: float
@@ -64,6 +65,7 @@ class Measured:
     habitual_lufs: float
     surprises: tuple[Surprise, ...] = ()
     faults: int = 0
+    plan: str = ""
 
     def gain_db(self, target_lufs: float, ceiling_dbtp: float) -> float:
         """Programme gain: what brings the calm part to the target, and breaks neither C3 nor C4 nor C6."""

@@ -52,5 +52,6 @@ def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limi
         gain_db=db,
         start_s=start_s,
         is_stream=track.is_stream,
+        plan="" if track.measured is None else track.measured.plan,
         habitual_lufs=habitual_lufs if habitual_lufs is not None and math.isfinite(habitual_lufs) else None,
     )
