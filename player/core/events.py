@@ -133,6 +133,9 @@ class GuardReported:
     duration_s: float
 
 
+TOO_SLOW: Final = "comes too slowly"
+"""What the fault of a stream begins with that comes more slowly than it plays."""
+
 EngineReport: TypeAlias = (
     ItemStarted | ItemEnded | ItemFailed | QueueRanDry | RampArrived | Progressed | OutputLost | OutputFound
     | OutputUnderran | EngineFaulted | ClauseBroken | GuardReported

@@ -19,10 +19,10 @@ from player.audio.decoder.faults import CRASHES, unreadable
 from player.audio.decoder.noise import measured_noise
 from player.core.events import LibraryRead, Track, is_web
 from player.core.noise import is_noise, parse_noise
+from player.core.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
 from player.core.settings.session import Playlist
 from player.library.entry_path import EntryPaths
 from player.library.file_id import mark_of
-from player.library.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
 from player.library.ports import Store
 
 AUDIO_SUFFIXES: Final = frozenset({

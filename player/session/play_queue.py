@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from player.core.engine_orders import Crossfade, PlayItem, QueueItem
-from player.core.events import ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
+from player.core.events import TOO_SLOW, ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
 from player.core.settings.session import LimitSettings, Playlist, TimerMode
 from player.core.units import format_duration
 from player.session.outcome import Outcome
@@ -230,7 +230,8 @@ class PlayQueue:
         playing = self._by_id(report.item_id)
         if playing is None:
             return
-        if playing.track.is_stream and playing is self.current:
+        is_slow = report.reason.startswith(TOO_SLOW)  # the line would be as slow a moment later
+        if playing.track.is_stream and playing is self.current and not is_slow:
             self._retry_stream(playing.track, report.reason, now_s, out)
             return
         self._set_aside(playing.track, report.reason, out)

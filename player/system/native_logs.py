@@ -27,8 +27,11 @@ CODECS: Final = "library"
 """The name of whatever writes to stderr without one; libmpg123 does."""
 _STDERR: Final = 2
 _VLC_LINE: Final = re.compile(r"(\S+) (error|warning): (.*)")
-_NEVER_TRUE: Final = frozenset({"invalid stop-time ignored"})
-"""libVLC says so of every track that does not begin at its start, though no stop-time was given."""
+_NEVER_TRUE: Final = frozenset({
+    "invalid stop-time ignored", "Invalid get/release function pointers",
+    "unknown query 0x30e in demux_vaControlHelper",
+})  # fmt: skip
+"""libVLC says so of every track that does not begin at its start, and of every stream, though all is well."""
 _LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING}
 
 Sort: TypeAlias = Callable[[str], tuple[int, str] | None]

@@ -30,6 +30,8 @@ import ctypes
 import itertools
 import os
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ from typing import Any, Final
 
 import vlc
 
+from player.audio.decoder.content_kind import why_not_sound
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.mp3_length import mp3_length
 from player.audio.decoder.ogg_length import ogg_length_s
@@ -44,8 +47,9 @@ from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.slots import DecoderSlots
+from player.audio.decoder.web_stream import WebStream
 from player.core.errors import SourceError
-from player.core.events import is_web
+from player.core.events import TOO_SLOW, is_web
 from player.core.units import CHANNELS, RATE_HZ, format_duration
 
 INSTANCE_OPTIONS: Final = (
@@ -59,15 +63,14 @@ INSTANCE_OPTIONS: Final = (
     "--packetizer=mpegaudio,flac,vorbis,mpeg4audio,a52,dts,mlp,lpcm,speex,copy,any",
 )  # fmt: skip
 
-MEDIA_OPTIONS: Final = (":network-caching=2000", ":http-reconnect")
-
 _M_ARENA_MAX: Final = -8
 """The number of that parameter in glibc's malloc.h."""
 
 OGG: Final = frozenset({".ogg", ".oga", ".opus"})
 
-MAX_HOPS: Final = 3
-"""A playlist may lead to a playlist, but not for ever."""
+SLOW_WINDOW_S: Final = 40.0
+SLOW_SHARE: Final = 0.9
+"""A stream that gives less than this share of its time within the window cannot be listened to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class DecoderSettings:
 
 
 _OPEN: Final[dict[int, RingSource]] = {}
+_WEB: Final[dict[int, WebStream]] = {}
 _numbers: Final[Iterator[int]] = itertools.count(1)
 
 
@@ -135,6 +139,39 @@ _POSTRENDER: Final = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint] * 4, ctypes.c_size_t, ctypes.c_int64
 )(_postrender)
 _ON_EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.POINTER(vlc.Event), ctypes.c_void_p)(_on_event)
+
+
+def _on_open(number: int, data: Any, size: Any) -> int:
+    """LibVLC begins to read a stream; its input thread calls this and the next two."""
+    data[0] = number
+    size[0] = _WEB[number].size or (1 << 64) - 1
+    return 0
+
+
+def _on_read(number: int, place: Any, most: int) -> int:
+    """The next bytes; 0 is the end. Blocks until some come, and not after `WebStream.close`."""
+    try:
+        data = _WEB[number].read(most)
+    except Exception:  # noqa: BLE001 - an exception cannot pass through libVLC; the stream ends, and is tried again
+        return 0
+    ctypes.memmove(place, data, len(data))
+    return len(data)
+
+
+def _on_seek(number: int, at: int) -> int:
+    """Go on at another byte; anything but 0 says that it cannot be done."""
+    try:
+        return 0 if _WEB[number].seek(at) else -1
+    except Exception:  # noqa: BLE001 - as above
+        return -1
+
+
+_WEB_OPEN: Final = vlc.CallbackDecorators.MediaOpenCb(_on_open)
+_WEB_READ: Final = vlc.CallbackDecorators.MediaReadCb(_on_read)
+_WEB_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb(_on_seek)
+_NO_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb()
+_NO_CLOSE: Final = vlc.CallbackDecorators.MediaCloseCb()
+
 _EVENTS: Final = (
     vlc.EventType.MediaPlayerLengthChanged, vlc.EventType.MediaPlayerEncounteredError, vlc.EventType.MediaPlayerStopped,
 )  # fmt: skip
@@ -223,23 +260,31 @@ class _Keeper:
             del _OPEN[self._number]
 
     def _follow(self, uri: str, start_s: float) -> str | None:
-        """Play an address, and the first entry of what turns out to be a playlist; what went wrong, if anything."""
-        for _ in range(MAX_HOPS + 1):
-            reason = None if is_web(uri) else unreadable(uri)
+        """Play a file or an address; what went wrong, if anything."""
+        if not is_web(uri):
+            reason = unreadable(uri) or why_not_sound(uri)
             if reason is not None:
                 return reason
-            entry = self._play(uri, start_s)
-            if entry is None or self._source.is_closed:
-                return why_over(self._source, uri, start_s)
-            uri = entry
-        return f"is a playlist that leads on to more than {MAX_HOPS} others"
+            self._play(uri, start_s)
+            return why_over(self._source, uri, start_s)
+        stream = WebStream(uri, self._settings.web_stall_s)
+        _WEB[self._number] = stream
+        try:
+            stream.open()
+            self._play(uri, start_s)
+        except SourceError as fault:
+            return str(fault)
+        finally:
+            stream.close()
+            del _WEB[self._number]
+        return why_over(self._source, uri, start_s)
 
-    def _play(self, uri: str, start_s: float) -> str | None:
-        """Play one address until it is over; where it leads if it was a playlist."""
+    def _play(self, uri: str, start_s: float) -> None:
+        """Play until it is over."""
         self._source.is_error = False
         self._source.wake.clear()
         if self._source.is_closed:  # asked behind the clear, so that no close is missed
-            return None
+            return
         media = self._media(uri, start_s)
         player = vlc.libvlc_media_player_new_from_media(media)
         manager = player.event_manager()
@@ -247,9 +292,10 @@ class _Keeper:
             vlc.libvlc_event_attach(manager, kind, _ON_EVENT, self._number)
         try:
             player.play()
-            self._watch(self._settings.web_stall_s if is_web(uri) else self._settings.file_stall_s)
+            self._watch(is_web=is_web(uri))
+            if self._number in _WEB:
+                _WEB[self._number].close()  # its input thread may wait for bytes
             player.stop()  # joins libVLC's threads: behind this line no callback comes
-            return self._entry(media, uri)
         finally:
             player.release()
             media.release()
@@ -257,12 +303,14 @@ class _Keeper:
     def _media(self, uri: str, start_s: float) -> Any:
         """The libVLC media with its options; releases are the caller's."""
         if is_web(uri):
-            media = vlc.libvlc_media_new_location(self._instance, uri.encode())
+            seek = _NO_SEEK if _WEB[self._number].size is None else _WEB_SEEK
+            functions = (_WEB_OPEN, _WEB_READ, seek, _NO_CLOSE)
+            media = vlc.libvlc_media_new_callbacks(self._instance, *functions, ctypes.c_void_p(self._number))
         else:
             media = vlc.libvlc_media_new_path(self._instance, os.fsencode(Path(uri).absolute()))
         chain = f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}:{self._outlet()}"
         start = f":start-time={start_s * self._measure(uri):.3f}"
-        for option in (*MEDIA_OPTIONS, f":sout={chain}", start, f":demux={_demux(uri, start_s)}"):
+        for option in (f":sout={chain}", start, f":demux={_demux(uri, start_s)}"):
             vlc.libvlc_media_add_option(media, option.encode())
         return media
 
@@ -287,31 +335,30 @@ class _Keeper:
         self._source.is_length_ours = suffix == ".mp3" or self._source.length_s is not None
         return scale
 
-    def _watch(self, stall_s: float) -> None:
-        """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may."""
-        ring = self._source.ring
-        seen, quiet_s = -1, 0.0
+    def _watch(self, *, is_web: bool) -> None:
+        """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may.
+
+        A stream is given up as well when it comes more slowly than it plays, with a ring that is never full.
+        """
+        ring, stall_s = self._source.ring, self._settings.web_stall_s if is_web else self._settings.file_stall_s
+        seen, quiet_s, began = -1, 0.0, time.monotonic()
+        window: deque[tuple[float, int]] = deque()
         while not self._source.wake.wait(stall_s / 4):
-            is_quiet = ring.written_frames == seen and not ring.is_writer_waiting
+            now_s, written = time.monotonic() - began, ring.written_frames
+            is_quiet = written == seen and not ring.is_writer_waiting
             quiet_s = quiet_s + stall_s / 4 if is_quiet else 0.0
-            seen = ring.written_frames
+            seen = written
             if quiet_s >= stall_s:
                 self._source.end(f"gave nothing for {format_duration(stall_s)}")  # before stop, which may hang
                 return
-
-    def _entry(self, media: Any, uri: str) -> str | None:
-        """The first entry of what turned out to be a playlist; the web never leads to a file."""
-        if self._source.ring.written_frames:
-            return None
-        entries = media.subitems()
-        if entries is None:
-            return None
-        try:
-            first = entries.item_at_index(0)
-            if first is None:
-                return None
-            location = str(first.get_mrl())
-            first.release()
-        finally:
-            entries.release()
-        return location if is_web(location) and is_web(uri) else None
+            if ring.is_writer_waiting or not is_web:
+                window.clear()
+                continue
+            window.append((now_s, written))
+            while now_s - window[0][0] > SLOW_WINDOW_S + stall_s / 4:
+                window.popleft()
+            long_s = now_s - window[0][0]
+            share = (written - window[0][1]) / RATE_HZ / long_s if long_s >= SLOW_WINDOW_S else 1.0
+            if share < SLOW_SHARE:
+                self._source.end(f"{TOO_SLOW}: {share:.0%} of what it needs")
+                return

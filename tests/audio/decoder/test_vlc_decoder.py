@@ -253,6 +253,7 @@ class TestBrokenThings:
         """A pipe whose writer says nothing stands for a share that hangs; let in past the check for real files."""
         os.mkfifo(tmp_path / "pipe.mp3")
         monkeypatch.setattr(vlc_source, "unreadable", lambda _path: None)
+        monkeypatch.setattr(vlc_source, "why_not_sound", lambda _path: None)
         monkeypatch.setattr(vlc_source, "mp3_length", lambda _path: Mp3Length(None))
         holder = os.open(tmp_path / "pipe.mp3", os.O_RDWR)
         try:
@@ -386,12 +387,88 @@ class TestWeb:
         """A playlist from elsewhere has no business on this disk."""
         path = write_wav(tmp_path / "private.wav", noise(2.0))
         web.pages["/l.m3u"] = ("audio/x-mpegurl", f"{path.as_uri()}\n".encode())
-        assert fault_of(decoder, f"{web.root}/l.m3u") == "has no sound in it"
+        assert fault_of(decoder, f"{web.root}/l.m3u") == "leads to something that is not an http or https address"
+
+    @pytest.mark.parametrize("scheme", ["file", "ftp", "rtsp", "tcp", "alsa", "udp", "screen"])
+    def test_a_redirect_to_anything_but_http_is_refused(
+        self, decoder: VlcDecoder, web: Web, tmp_path: Path, scheme: str
+    ) -> None:
+        """The first and every later answer: libVLC would open files, sound cards and other protocols."""
+        path = write_wav(tmp_path / "private.wav", noise(2.0))
+
+        def page(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(302)
+            handler.send_header("Location", f"{scheme}://{path}")
+            handler.end_headers()
+
+        web.pages["/radio"] = page
+        assert fault_of(decoder, f"{web.root}/radio") == "leads to something that is not an http or https address"
+
+    def test_redirects_are_followed_and_bounded(self, decoder: VlcDecoder, web: Web, mp3: bytes) -> None:
+        """One to another path plays; a circle ends after five."""
+
+        def lead(place: str) -> Callable[[BaseHTTPRequestHandler], None]:
+            def page(handler: BaseHTTPRequestHandler) -> None:
+                handler.send_response(301)
+                handler.send_header("Location", place)
+                handler.end_headers()
+
+            return page
+
+        web.pages.update({"/a.mp3": ("audio/mpeg", mp3), "/old": lead("a.mp3"), "/circle": lead("/circle")})
+        assert len(drain(decoder.open(f"{web.root}/old"))) > 3.8 * 48_000
+        assert fault_of(decoder, f"{web.root}/circle") == "is redirected more than 5 times"
+
+    def test_a_dead_first_mirror_leads_to_the_second(self, decoder: VlcDecoder, web: Web, mp3: bytes) -> None:
+        """Relative entries are those of the list's own address."""
+        web.pages["/a.mp3"] = ("audio/mpeg", mp3)
+        web.pages["/l.pls"] = ("audio/x-scpls", b"[playlist]\nFile1=http://127.0.0.1:9/x\nFile2=a.mp3\n")
+        assert len(drain(decoder.open(f"{web.root}/l.pls"))) > 3.8 * 48_000
+
+    @pytest.mark.parametrize(
+        ("body", "fault"),
+        [
+            (b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n/seg.ts\n", "is an HLS stream"),
+            (b'<?xml version="1.0"?><MPD><BaseURL>/seg</BaseURL></MPD>', "gives a web page or packed data"),
+            (b"<html><body>Log in</body></html>", "gives a web page or packed data"),
+            (b"\x1f\x8b" + b"x" * 100, "gives a web page or packed data"),
+            (b"", "gives no sound"),
+        ],
+    )
+    def test_what_is_no_sound_is_named_and_asks_for_nothing_more(
+        self, decoder: VlcDecoder, web: Web, body: bytes, fault: str
+    ) -> None:
+        """Manifests, pages and packed data, called audio by the server; one request, whatever they name."""
+        web.pages["/radio"] = ("audio/mpeg", body)
+        assert (fault_of(decoder, f"{web.root}/radio") or "").startswith(fault)
+        assert web.asked == ["/radio"]
+
+    @pytest.mark.parametrize("before", [b"", b"ID3\x04\0\0\0\0\0\x0a" + b"\0" * 10, b"\xef\xbb\xbf"])
+    def test_a_manifest_called_mp3_makes_no_request(
+        self, decoder: VlcDecoder, web: Web, tmp_path: Path, before: bytes
+    ) -> None:
+        """A file on the disk, behind a tag or a mark as well, since libVLC skips those."""
+        text = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{web.root}/seg.ts\n#EXT-X-ENDLIST\n"
+        (tmp_path / "rain.mp3").write_bytes(before + text.encode())
+        assert "is a playlist" in (fault_of(decoder, tmp_path / "rain.mp3") or "")
+        assert web.asked == []
+
+    def test_a_shoutcast_answer_plays(self, decoder: VlcDecoder, web: Web, mp3: bytes) -> None:
+        """Its first line begins with ICY instead of HTTP."""
+
+        def page(handler: BaseHTTPRequestHandler) -> None:
+            handler.wfile.write(b"ICY 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n" + mp3)
+
+        web.pages["/live"] = page
+        source = decoder.open(f"{web.root}/live")
+        assert source.wait_ready(48_000, 10.0)
+        assert source.frames_ready() >= 48_000
+        source.close()
 
     def test_a_missing_address_or_server_is_a_fault(self, decoder: VlcDecoder, web: Web) -> None:
         """Not found, and nobody there; port 9 of the loopback is closed."""
-        assert fault_of(decoder, f"{web.root}/gone.mp3") == "cannot be opened"
-        assert fault_of(decoder, "http://127.0.0.1:9/a.mp3") == "cannot be opened"
+        assert fault_of(decoder, f"{web.root}/gone.mp3") == "cannot be opened: the server answers 404 Not Found"
+        assert fault_of(decoder, "http://127.0.0.1:9/a.mp3") == "cannot be opened: Connection refused"
 
     def test_a_server_that_falls_silent_is_a_fault_and_can_be_closed(
         self, decoder: VlcDecoder, web: Web, mp3: bytes

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from player.library.playlist_files import MAX_ENTRIES, PlaylistEntry, parse_playlist
+from player.core.playlist_files import MAX_ENTRIES, PlaylistEntry, parse_playlist
 
 
 def test_an_m3u_line_is_an_entry_and_extinf_names_it() -> None:

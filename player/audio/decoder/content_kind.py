@@ -1,0 +1,66 @@
+"""What the first bytes of a file or stream say that it is, before libVLC is allowed to look into it.
+
+libVLC opens whatever a list names: an HLS or DASH manifest that is called ``rain.mp3`` makes web requests. So lists,
+manifests, web pages and what is packed (a packed list would be unpacked) never reach it. libVLC skips ID3 and APE tags
+before it looks; so do these functions. Pure, but for `why_not_sound`, which reads the head of a file.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO, Final
+
+HEAD_BYTES: Final = 4096
+_PACKED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
+_TEXTS: Final = (
+    b"#extm3u", b"#ext-x-", b"[playlist]", b"[reference]", b"ffconcat", b"rtsptext", b"smiltext", b"v=0\r", b"v=0\n",
+    b"<?xml", b"<asx", b"<mpd", b"<smoothstreamingmedia", b"<smil", b"<playlist", b"<!doctype", b"<html", b"<rss",
+    b"http://", b"https://", b"rtsp://", b"file:",
+)  # fmt: skip
+_MOST_TAGS: Final = 16
+
+
+def is_list(head: bytes) -> bool:
+    """Whether text begins here that names other places: a playlist, a manifest or a web page; UTF-16 included."""
+    text = head[:HEAD_BYTES].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe")
+    text = text.removeprefix(b"\xfe\xff").lstrip().lower()
+    return text.startswith(_TEXTS) or (text.startswith(b"<") and b"<mpd" in text)
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether packed data begins here (gzip, bzip2, xz, zstd, compress)."""
+    return head.startswith(_PACKED)
+
+
+def tag_bytes(head: bytes) -> int:
+    """Length of the ID3v2 or APEv2 tag that begins here, 0 for none (ID3v2.4 section 3.1, APEv2 header)."""
+    if head[:3] == b"ID3" and len(head) >= 10 and head[3] < 0xFF and head[4] < 0xFF:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        return size + (20 if head[5] & 0x10 else 10)
+    if head[:8] == b"APETAGEX" and len(head) >= 32:
+        return int.from_bytes(head[12:16], "little") + 32
+    return 0
+
+
+def why_not_sound(path: str) -> str | None:
+    """Why a file must not be given to libVLC, to be read after its name; None if it may."""
+    try:
+        with open(path, "rb") as file:
+            head = _head_behind_tags(file)
+    except OSError as fault:
+        return f"cannot be read: {fault.strerror}"
+    if is_list(head):
+        return "is a playlist, a web page or a manifest, and not sound"
+    return "is packed" if is_packed(head) else None
+
+
+def _head_behind_tags(file: BinaryIO) -> bytes:
+    at = 0
+    for _ in range(_MOST_TAGS):
+        file.seek(at, os.SEEK_SET)
+        head = file.read(HEAD_BYTES)
+        skipped = tag_bytes(head)
+        if not skipped:
+            break
+        at += skipped
+    return head

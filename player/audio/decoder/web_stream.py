@@ -1,0 +1,305 @@
+"""One http(s) address as a stream of bytes, for libVLC, which gets no access to the network of its own.
+
+libVLC follows a redirect to file:, ftp:, rtsp: and sound cards, waits minutes for a server that gives nothing, and
+reads a playlist of any size into memory. Here redirects and playlists are followed in http(s) alone and bounded in
+number, size and time, each entry of a playlist is tried until one answers, and an answer that is not sound is a fault.
+
+Threads: the keeper calls `open` and `seek_to`; libVLC's input thread calls `read` and `seek`; any thread may `close`,
+which ends a read that waits. One request at a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+import time
+from typing import Final
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from player.audio.decoder.content_kind import HEAD_BYTES, is_list, is_packed, tag_bytes
+from player.core.errors import SourceError
+from player.core.events import is_web
+from player.core.playlist_files import SUFFIXES, PlaylistEntry, parse_playlist
+from player.core.text import clean_text
+
+CONNECT_S: Final = 8.0
+"""For the connection and the first line of an answer, and again for the first byte of its body."""
+OPEN_S: Final = 35.0
+"""For everything until sound begins: redirects, playlists and mirrors; a track that fails is left within a minute."""
+READ_S: Final = 20.0
+MAX_REDIRECTS: Final = 5
+MAX_LISTS: Final = 3
+MAX_LIST_BYTES: Final = 256 << 10
+MAX_MIRRORS: Final = 8
+MAX_TAG_BYTES: Final = 32 << 20
+RECONNECTS: Final = 3
+_RECONNECT_WAIT_S: Final = 1.0
+_CHUNK_BYTES: Final = 16 << 10
+_LIST_TYPES: Final = {
+    "audio/x-mpegurl": ".m3u", "audio/mpegurl": ".m3u", "application/x-mpegurl": ".m3u",
+    "application/vnd.apple.mpegurl": ".m3u", "audio/x-scpls": ".pls", "application/pls+xml": ".pls",
+    "application/xspf+xml": ".xspf",
+}  # fmt: skip
+_FAULTS: Final = (OSError, http.client.HTTPException, ValueError)
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer of a web server or of a SHOUTcast server, whose first line begins with ICY."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        if not self.fp.peek(4).startswith(b"ICY "):
+            return super()._read_status()  # type: ignore[misc, no-any-return]
+        words = self.fp.readline(HEAD_BYTES).split(None, 2)
+        if len(words) < 2 or not words[1].isdigit():
+            raise http.client.BadStatusLine("ICY")
+        return "HTTP/1.0", int(words[1]), ""
+
+
+class WebStream:
+    """The sound behind an address.
+
+    Args:
+        uri: http or https.
+        read_s: a server that sends nothing for so long has failed.
+
+    Attributes:
+        size: bytes of sound, None where the server does not say: then nothing can be sought.
+    """
+
+    def __init__(self, uri: str, read_s: float = READ_S) -> None:
+        self._uri = uri
+        self._read_s = read_s
+        self.size: int | None = None
+        self._sound_uri = uri
+        self._base = 0  # bytes of tags before the sound
+        self._at = 0
+        self._ahead = b""
+        self._answer: http.client.HTTPResponse | None = None
+        self._socket: socket.socket | None = None
+        self._closed = threading.Event()
+        self._give_up_s = 0.0
+
+    def open(self) -> None:
+        """Connect, and follow redirects and playlists until sound begins. Raises SourceError with a sentence."""
+        self._give_up_s = time.monotonic() + OPEN_S
+        self._follow(self._uri, 0)
+
+    def read(self, most: int) -> bytes:
+        """Up to so many bytes; none at the end, and where the server went away for good."""
+        if not self._ahead:
+            self._ahead = self._receive()
+        data, self._ahead = self._ahead[:most], self._ahead[most:]
+        self._at += len(data)
+        return data
+
+    def seek(self, at: int) -> bool:
+        """Go on at another place; False where the server cannot."""
+        if self.size is None or not 0 <= at <= self.size:
+            return False
+        if at == self._at:
+            return True
+        self._ahead = b""
+        return self._resume(at)
+
+    def close(self) -> None:
+        """Let go; a read that waits returns."""
+        self._closed.set()
+        self._hang_up()
+
+    # Finding the sound.
+
+    def _follow(self, uri: str, lists: int) -> None:
+        answer = self._ask(uri)
+        head = self._first_bytes(answer)
+        suffix = _list_suffix(answer, uri, head)
+        if suffix is None:
+            self._begin(answer, head)
+            return
+        while len(head) < MAX_LIST_BYTES and (more := self._take(answer, _CHUNK_BYTES)):
+            head += more
+        if lists >= MAX_LISTS:
+            raise SourceError(f"is a playlist that leads on to more than {MAX_LISTS} others")
+        self._try_mirrors(_entries(suffix, head[:MAX_LIST_BYTES]), lists)
+
+    def _try_mirrors(self, entries: list[PlaylistEntry], lists: int) -> None:
+        """Open the first entry that gives sound."""
+        base, first_fault = self._sound_uri, None
+        for entry in entries[:MAX_MIRRORS]:
+            address = urljoin(base, entry.location)
+            if not is_web(address):
+                first_fault = first_fault or SourceError("leads to something that is not an http or https address")
+                continue
+            try:
+                self._follow(address, lists + 1)
+            except SourceError as fault:
+                first_fault = first_fault or fault
+            else:
+                return
+        raise first_fault or SourceError("is a playlist without entries")
+
+    def _begin(self, answer: http.client.HTTPResponse, head: bytes) -> None:
+        """Sound it seems to be: skip the tags before it, and look once more."""
+        base = 0
+        while skipped := tag_bytes(head):
+            base += skipped
+            if base > MAX_TAG_BYTES:
+                raise SourceError("has no sound in its first 32 MB")
+            while len(head) < skipped and (more := self._take(answer, _CHUNK_BYTES)):
+                head += more
+            head = head[skipped:]
+            while len(head) < HEAD_BYTES and (more := self._take(answer, HEAD_BYTES)):
+                head += more
+        if is_list(head) or is_packed(head) or not head:
+            raise SourceError("gives no sound" if not head else "gives a web page or packed data, and not sound")
+        length = answer.length
+        self.size = None if length is None else length + len(head)
+        self._base, self._at, self._ahead = base, 0, head
+
+    def _first_bytes(self, answer: http.client.HTTPResponse) -> bytes:
+        head = b""
+        while len(head) < 64 and (more := self._take(answer, HEAD_BYTES)):
+            head += more
+        return head
+
+    # Asking.
+
+    def _ask(self, uri: str, at: int = 0) -> http.client.HTTPResponse:
+        """The answer with sound or a list, redirects followed. Raises SourceError."""
+        for _ in range(MAX_REDIRECTS + 1):
+            if not is_web(uri):
+                raise SourceError("leads to something that is not an http or https address")
+            try:
+                answer = self._request(uri, at)
+            except _FAULTS as fault:
+                raise SourceError(f"cannot be opened: {_why(fault)}") from fault
+            self._sound_uri = uri
+            if answer.status not in {301, 302, 303, 307, 308}:
+                if answer.status != (206 if at else 200):
+                    reason = clean_text(answer.reason or "", 60)
+                    raise SourceError(f"cannot be opened: the server answers {answer.status} {reason}".rstrip())
+                return answer
+            uri = urljoin(uri, answer.getheader("Location") or "")
+        raise SourceError(f"is redirected more than {MAX_REDIRECTS} times")
+
+    def _request(self, uri: str, at: int) -> http.client.HTTPResponse:
+        self._hang_up()
+        patience_s = min(CONNECT_S, self._give_up_s - time.monotonic())
+        if self._closed.is_set() or patience_s <= 0:
+            raise TimeoutError(f"no sound within {OPEN_S:.0f} s")
+        parts = urlsplit(uri)
+        connection = _connection(parts, patience_s)
+        connection.response_class = _Response
+        connection.connect()
+        self._socket = connection.sock
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = {"User-Agent": "lull", "Accept": "*/*", "Connection": "close", **_login(parts)}
+        if at:
+            headers["Range"] = f"bytes={at}-"
+        connection.request("GET", path.replace(" ", "%20"), headers=headers)
+        answer = connection.getresponse()
+        self._answer = answer
+        return answer
+
+    def _take(self, answer: http.client.HTTPResponse, most: int) -> bytes:
+        """Some bytes while it is being found out what they are. Raises SourceError."""
+        if time.monotonic() > self._give_up_s:
+            raise SourceError(f"gave no sound within {OPEN_S:.0f} s")
+        try:
+            return answer.read1(most)
+        except _FAULTS as fault:
+            raise SourceError(f"cannot be opened: {_why(fault)}") from fault
+
+    # Going on.
+
+    def _receive(self) -> bytes:
+        """The next bytes; a connection that breaks is made anew a few times."""
+        for _ in range(RECONNECTS + 1):
+            data = b""
+            with contextlib.suppress(*_FAULTS):
+                if self._answer is not None and self._socket is not None:
+                    self._socket.settimeout(self._read_s)
+                    data = self._answer.read1(_CHUNK_BYTES)
+            is_over = self.size is not None and self._at >= self.size
+            if data or is_over or self._closed.is_set():
+                return data
+            if self._closed.wait(_RECONNECT_WAIT_S) or not self._resume(self._at):
+                continue
+            if self._ahead:
+                data, self._ahead = self._ahead, b""
+                return data
+        return b""
+
+    def _resume(self, at: int) -> bool:
+        """A new connection: at this place of what has a size, and with what comes now of what has none."""
+        self._give_up_s = time.monotonic() + CONNECT_S
+        try:
+            answer = self._ask(self._sound_uri, self._base + at if self.size is not None else 0)
+            if self.size is None:
+                self._ahead = self._first_bytes(answer)
+                return not (is_list(self._ahead) or is_packed(self._ahead))
+        except SourceError:
+            self._hang_up()
+            return False
+        self._at = at
+        return True
+
+    def _hang_up(self) -> None:
+        """End the connection; the shutdown comes first, since it ends a read that another thread waits in."""
+        held, answer, self._socket, self._answer = self._socket, self._answer, None, None
+        if held is not None:
+            with contextlib.suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                held.close()
+        if answer is not None:
+            with contextlib.suppress(*_FAULTS):
+                answer.close()
+
+
+def _connection(parts: SplitResult, patience_s: float) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    if parts.scheme.lower() == "https":
+        return http.client.HTTPSConnection(host, parts.port, timeout=patience_s, context=ssl.create_default_context())
+    return http.client.HTTPConnection(host, parts.port, timeout=patience_s)
+
+
+def _login(parts: SplitResult) -> dict[str, str]:
+    """The header for a name and password in the address."""
+    if parts.username is None:
+        return {}
+    words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(words.encode()).decode()}"}
+
+
+def _list_suffix(answer: http.client.HTTPResponse, uri: str, head: bytes) -> str | None:
+    """Which kind of playlist an answer is, None for sound and anything else."""
+    kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
+    named = next((suffix for suffix in SUFFIXES if urlsplit(uri).path.lower().endswith(suffix)), None)
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    if start.startswith(b"[playlist]"):
+        return ".pls"
+    if start.startswith(b"#extm3u"):
+        return ".m3u"
+    if start.startswith(b"<?xml") and b"<playlist" in start:
+        return ".xspf"
+    is_text = b"\0" not in head and not head.startswith((b"\xff", b"ID3", b"OggS", b"fLaC", b"RIFF"))
+    return (_LIST_TYPES.get(kind) or named) if is_text else None
+
+
+def _entries(suffix: str, data: bytes) -> list[PlaylistEntry]:
+    if b"#EXT-X-" in data:
+        raise SourceError("is an HLS stream, which is not supported; use the station's mp3, aac or ogg address")
+    try:
+        return parse_playlist(suffix, data)
+    except ValueError as fault:
+        raise SourceError(f"is a playlist that {fault}") from fault
+
+
+def _why(fault: Exception) -> str:
+    if isinstance(fault, TimeoutError):
+        return str(fault) if "within" in str(fault) else "the server does not answer"
+    return clean_text(str(getattr(fault, "strerror", None) or fault) or type(fault).__name__, 120)
