@@ -146,5 +146,5 @@ class SystemClock:
 
 
 def monotonic_us() -> int:
-    """Microseconds of CLOCK_MONOTONIC, which stands still in suspend: the service manager's own time, for it alone."""
+    """Microseconds of CLOCK_MONOTONIC, which stands still in suspend: for the service manager and for timeouts."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000

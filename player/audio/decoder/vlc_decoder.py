@@ -30,7 +30,6 @@ import ctypes
 import itertools
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +47,7 @@ from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.slots import DecoderSlots
 from player.audio.decoder.web_stream import WebStream
+from player.core.clock import monotonic_us
 from player.core.errors import SourceError
 from player.core.events import TOO_SLOW, is_web
 from player.core.units import CHANNELS, RATE_HZ, format_duration
@@ -341,10 +341,10 @@ class _Keeper:
         A stream is given up as well when it comes more slowly than it plays, with a ring that is never full.
         """
         ring, stall_s = self._source.ring, self._settings.web_stall_s if is_web else self._settings.file_stall_s
-        seen, quiet_s, began = -1, 0.0, time.monotonic()
+        seen, quiet_s, began = -1, 0.0, monotonic_us() / 1e6
         window: deque[tuple[float, int]] = deque()
         while not self._source.wake.wait(stall_s / 4):
-            now_s, written = time.monotonic() - began, ring.written_frames
+            now_s, written = monotonic_us() / 1e6 - began, ring.written_frames
             is_quiet = written == seen and not ring.is_writer_waiting
             quiet_s = quiet_s + stall_s / 4 if is_quiet else 0.0
             seen = written

@@ -16,11 +16,11 @@ import http.client
 import socket
 import ssl
 import threading
-import time
 from typing import Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from player.audio.decoder.content_kind import HEAD_BYTES, is_list, is_packed, tag_bytes
+from player.core.clock import monotonic_us
 from player.core.errors import SourceError
 from player.core.events import is_web
 from player.core.playlist_files import SUFFIXES, PlaylistEntry, parse_playlist
@@ -85,7 +85,7 @@ class WebStream:
 
     def open(self) -> None:
         """Connect, and follow redirects and playlists until sound begins. Raises SourceError with a sentence."""
-        self._give_up_s = time.monotonic() + OPEN_S
+        self._give_up_s = monotonic_us() / 1e6 + OPEN_S
         self._follow(self._uri, 0)
 
     def read(self, most: int) -> bytes:
@@ -187,7 +187,7 @@ class WebStream:
 
     def _request(self, uri: str, at: int) -> http.client.HTTPResponse:
         self._hang_up()
-        patience_s = min(CONNECT_S, self._give_up_s - time.monotonic())
+        patience_s = min(CONNECT_S, self._give_up_s - monotonic_us() / 1e6)
         if self._closed.is_set() or patience_s <= 0:
             raise TimeoutError(f"no sound within {OPEN_S:.0f} s")
         parts = urlsplit(uri)
@@ -206,7 +206,7 @@ class WebStream:
 
     def _take(self, answer: http.client.HTTPResponse, most: int) -> bytes:
         """Some bytes while it is being found out what they are. Raises SourceError."""
-        if time.monotonic() > self._give_up_s:
+        if monotonic_us() / 1e6 > self._give_up_s:
             raise SourceError(f"gave no sound within {OPEN_S:.0f} s")
         try:
             return answer.read1(most)
@@ -235,7 +235,7 @@ class WebStream:
 
     def _resume(self, at: int) -> bool:
         """A new connection: at this place of what has a size, and with what comes now of what has none."""
-        self._give_up_s = time.monotonic() + CONNECT_S
+        self._give_up_s = monotonic_us() / 1e6 + CONNECT_S
         try:
             answer = self._ask(self._sound_uri, self._base + at if self.size is not None else 0)
             if self.size is None:
