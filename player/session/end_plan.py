@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from typing import Final
 
+from player.core.fade_shape import fallen_db
 from player.core.limits import STOP_NOW_S
 from player.core.settings.safety import SessionSettings
 from player.core.settings.session import TimerMode, TimerSetting
@@ -127,9 +128,10 @@ class EndPlan:
             return None
         return max(playing.left_s - OUTPUT_LATENCY_S, STOP_NOW_S)
 
-    def faded(self, left_s: float) -> float:
-        """What part of the final fade would be behind us by now, 0 to 1."""
-        return 1.0 - min(left_s / (self.fade_started_s or self.fade_out_s or 1.0), 1.0)
+    def fallen_db(self, left_s: float) -> float:
+        """How far the final fade would have fallen by now, at most by what it falls in all."""
+        over_s = self.fade_started_s or self.fade_out_s or 1.0
+        return fallen_db(1.0 - min(left_s / over_s, 1.0), over_s)
 
     def due_s(self, now_s: float) -> list[float | None]:
         """The instants at which something is due."""

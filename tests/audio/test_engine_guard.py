@@ -113,3 +113,15 @@ def test_a_whisper_track_that_cannot_reach_the_target_has_a_lower_floor() -> Non
         rig.run(50.0)
         heard.append(rig.heard())
     assert not startles(heard[1], TARGET - 17.0)
+
+
+@pytest.mark.parametrize("fade_in_s", [0.0, 10.0, 11.0, 12.0, 20.0, 60.0])
+def test_a_fade_in_of_steady_noise_is_no_surprise(fade_in_s: float) -> None:
+    """What lull raises itself is nothing new, whatever the length: no report, no mute, and the level is reached."""
+    rig = Rig({"a": script(at_lufs(pink(fade_in_s + 25.0), TARGET))})
+    rig.play("a")
+    rig.engine.order(RampTo(-10.0, fade_in_s))
+    rig.run(max(fade_in_s, 10.0) + 13.0)
+    assert not rig.reported(GuardReported)
+    assert not rig.reported(ClauseBroken)
+    assert loudness(rig.heard(8.0)).integrated_lufs == pytest.approx(TARGET - 10.0, abs=0.3)

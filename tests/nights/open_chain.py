@@ -13,7 +13,6 @@ import numpy as np
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.declick import Declick
 from player.audio.dsp.guard import Guard
-from player.audio.dsp.hearing import HOP_FRAMES
 from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.types import Block, MakePowerMeter
@@ -26,7 +25,7 @@ class OpenDeclick(Declick):
         """The hops, as late as from the declicker."""
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :].copy()
-        return window[HOP_FRAMES : HOP_FRAMES + len(hops)]
+        return window[: len(hops)]
 
 
 class OpenGuard(Guard):

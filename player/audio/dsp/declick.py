@@ -77,7 +77,8 @@ class Declick:
     def __init__(self) -> None:
         self.clicks = 0
         self._hops = 0
-        self._seen: deque[int] = deque([-SELDOM_HOPS] * TEXTURE_CLICKS, TEXTURE_CLICKS)
+        self._narrow: deque[int] = deque([-SELDOM_HOPS] * TEXTURE_CLICKS, TEXTURE_CLICKS)
+        self._last_wide = -SELDOM_HOPS
         self.reset()
 
     def reset(self) -> None:
@@ -110,20 +111,20 @@ class Declick:
             is_here = _FIRST * HOP_FRAMES <= begin < (_FIRST + 1) * HOP_FRAMES
             if not is_here or end - begin > LONGEST_FRAMES or not _stands_alone(sharpness, begin, end, behind):
                 continue
-            self._seen.append(hop)
             is_narrow = end - begin <= NARROW_FRAMES
-            if self._is_seldom(hop, is_narrow=is_narrow) and (
-                is_narrow or _ends_at_once(sharpness, begin, end, behind)
-            ):
+            is_seldom = self._is_seldom(hop, is_narrow=is_narrow)
+            if is_seldom and (is_narrow or _ends_at_once(sharpness, begin, end, behind)):
                 self.clicks += 1
                 _replace(wave, begin, end, limit)
         return self.clicks > before
 
     def _is_seldom(self, hop: int, *, is_narrow: bool) -> bool:
-        """Whether there were few places like the last one before it."""
+        """Whether there were few places like this one before it; it counts for the next ones."""
         if is_narrow:
-            return hop - self._seen[0] >= TEXTURE_HOPS
-        return hop - self._seen[-2] >= SELDOM_HOPS
+            self._narrow.append(hop)
+            return hop - self._narrow[0] >= TEXTURE_HOPS
+        last, self._last_wide = self._last_wide, hop
+        return hop - last >= SELDOM_HOPS
 
 
 def _places(sharpness: Curve, limit: float) -> list[tuple[int, int, int]]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block
+from player.core.fade_shape import fallen_db
 from tests import effort
 from tests.audio.dsp.block_cuts import Process, assert_same_bits_however_cut, run
 from tests.signals import dc, in_blocks, pink, rng_for, silence
@@ -64,6 +65,32 @@ def test_a_rise_from_silence_starts_60_db_below_and_takes_10_s_at_least() -> Non
     assert not ramp.is_moving
     assert ramp.level_db == -10.0
     assert_rises_gently(gain_db)
+
+
+@pytest.mark.parametrize("over_s", [2.0, 30.0, 40.0, 120.0])
+def test_a_fade_out_is_heard_for_as_long_as_it_lasts(over_s: float) -> None:
+    """At each eighth of its time it stands where `fallen_db` says, and it is exactly silent at its end."""
+    ramp = at_level(-10.0)
+    ramp.to(-math.inf, over_s)
+    for part in range(1, 8):
+        ramp.process(dc(over_s / 8))
+        assert ramp.level_db == pytest.approx(-10.0 - fallen_db(part / 8, over_s), abs=1e-3)
+    ramp.process(dc(over_s / 8 + 0.01))
+    assert ramp.level_db == -math.inf
+
+
+def test_a_rise_that_is_held_back_goes_on_as_ordered_afterwards() -> None:
+    """A rise of 3 dB/s, held to 1 dB/s for 2 s, loses 4 dB; it is never faster than it was ordered."""
+    ramp = at_level(-30.0)
+    ramp.to(0.0, 10.0)
+    levels = []
+    for second in range(12):
+        ramp.hold_back(1.0 if 2 <= second < 4 else 6.0)
+        ramp.process(dc(1.0))
+        levels.append(ramp.level_db)
+    steps = np.diff([-30.0, *levels])
+    expected = [3, 3, 1, 1, 3, 3, 3, 3, 3, 3, 3, 1]
+    assert steps == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_slow_rise_takes_as_long_as_asked() -> None:
