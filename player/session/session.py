@@ -15,15 +15,9 @@ from typing import Final
 from player.core.clock import Now
 from player.core.commands import Play
 from player.core.engine_orders import RampTo, Then
-<<<<<<< HEAD
 from player.core.events import GuardReported, Progressed, RampArrived
-from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
-from player.core.settings.session import Settings, TimerMode, TimerSetting
-=======
-from player.core.events import Progressed, RampArrived
 from player.core.limits import FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
-from player.core.settings.session import Settings, TimerSetting
->>>>>>> 0b3972a (fades: a session that comes back knows where its fade would be; declick: pops and single samples are counted apart)
+from player.core.settings.session import Settings, TimerMode, TimerSetting
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB, format_duration, volume_to_db
 from player.session.end_plan import EndPlan
@@ -332,13 +326,8 @@ class Session:
             return
         if self.state is State.FADING_OUT:
             self.state = moved(self.state, Move.TAKE_BACK)
-<<<<<<< HEAD
         self.end_plan.timer = self.end_plan.timer.refade(now_s)
-        depth_db = FADE_DEPTH_DB * self.end_plan.faded(left_s)
-=======
-        self.ending.timer = self.ending.timer.refade(now_s)
-        depth_db = self.ending.fallen_db(left_s)
->>>>>>> 0b3972a (fades: a session that comes back knows where its fade would be; declick: pops and single samples are counted apart)
+        depth_db = self.end_plan.fallen_db(left_s)
         out.order(RampTo(volume_to_db(self.volume) - depth_db, SHORTEST_RISE_S))
 
     # What time brings.
