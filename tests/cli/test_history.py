@@ -56,6 +56,18 @@ def test_nights_are_listed_with_sessions_and_tracks(config: Path, capsys: pytest
     ]
 
 
+def test_a_session_that_is_still_running_is_not_part_of_the_one_before(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has a line of its own, without an end."""
+    store = MemoryDb(config.parent / "state")
+    began = EVENING + timedelta(days=1, hours=1)
+    store.write(Batch({}, (HeardEntry(began, "rain", "/rain/d.mp3", "Drops", HeardHow.OPENED),), ()))
+    store.close()
+    assert main(["history", "--config", str(config), "--nights", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["  23:30  rain, not ended yet", "  23:30      Drops"]
+
+
 def test_only_the_last_nights_and_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For programs, with times and paths."""
     assert main(["history", "--nights", "1", "--json", "--config", str(config)]) == 0
