@@ -47,6 +47,8 @@ class FakeLink:
     sent: list[tuple[str, bytes, bool, bytes | None]] = field(default_factory=list)
     is_stopped: bool = False
     heard: tuple[str, ...] = ()
+    has_refused: bool = False
+    changed_to: list[MqttSettings] = field(default_factory=list)
 
     def start(self) -> None:
         """Nothing to do."""
@@ -56,6 +58,9 @@ class FakeLink:
 
     def listen(self, filters: tuple[str, ...]) -> None:
         self.heard = filters
+
+    def change(self, settings: MqttSettings) -> None:
+        self.changed_to.append(settings)
 
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None

@@ -126,6 +126,8 @@ class Daemon:
         message = self._wait()
         now = self._now()
         self._act(message, now)
+        for finding in self._post.findings(now.boot_s):
+            self._hand_over(ExternalProblem(f"mqtt-{finding.key}", finding.text), now)
         for found in self._triggered.take(now, lambda: SpeakerStatus(self._session.state, self._session.volume)):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()
@@ -157,7 +159,7 @@ class Daemon:
             case LinkUp():
                 self._greet(message, now)
             case LinkDown(reason):
-                self._post.disconnected()
+                self._post.disconnected(reason, now.boot_s)
                 log.warning("broker: %s; playing goes on, trying again for ever", reason)
             case Reload():
                 self._reload(now)

@@ -187,15 +187,18 @@ class Broker:
             properties.MessageExpiryInterval = NEWS_EXPIRY_S
         return properties
 
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
-        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
+    @property
+    def has_refused(self) -> bool:
+        """Whether the broker has refused a message; MQTT 3.1.1 does not say."""
+        return "refused" in self._warned
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...], *, is_command: bool = False) -> None:
+        """Listen to further topics, and no longer to some, from any thread, without waiting."""
         with contextlib.suppress(OSError, AttributeError):  # it has ended; the next one subscribes everything anew
             if gone:
                 self._client.unsubscribe(list(gone))
-            if new and self._is_v5:
-                self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in new])
-            elif new:
-                self._client.subscribe([(name, 1) for name in new])
+            if new:
+                self._client.subscribe([self._filter(name, is_command=is_command) for name in new])
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
         """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""
@@ -226,15 +229,18 @@ class Broker:
 
     def _subscriptions(self) -> list[Any]:
         plan = self._plan
+        commands = [self._filter(name, is_command=True) for name in plan.commands]
+        return commands + [self._filter(name, is_command=False) for name in plan.others]
+
+    def _filter(self, name: str, *, is_command: bool) -> Any:
+        """A subscription; of commands, where MQTT 5 can say so, only what is sent now and by others."""
         if not self._is_v5:
-            return [(name, 1) for name in (*plan.commands, *plan.others)]
-        now = SubscribeOptions(
-            qos=1,
-            noLocal=True,
-            retainAsPublished=True,
-            retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND,
+            return name, 1
+        if not is_command:
+            return name, SubscribeOptions(qos=1)
+        return name, SubscribeOptions(
+            qos=1, noLocal=True, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
         )
-        return [(name, now) for name in plan.commands] + [(name, SubscribeOptions(qos=1)) for name in plan.others]
 
     def _disconnected(
         self, _client: Client, _data: Any, flags: DisconnectFlags, code: ReasonCode, properties: Properties | None
@@ -325,8 +331,16 @@ class MqttLink(BrokerConnection):
         others: tuple[str, ...] = (),
         password: Callable[[MqttSettings], str | None] = read_password,
     ) -> None:
+        self._settings = settings
+
         def connect(plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> Broker:
-            return Broker(settings, password(settings), plan, on_up, on_message)
+            now = self._settings
+            return Broker(now, password(now), plan, on_up, on_message)
 
         topics = Topics(settings.prefix, device, settings.groups)
         super().__init__(topics, client_id_of(settings.prefix, device), deliver, connect, others=others)
+
+    def change(self, settings: MqttSettings) -> None:
+        """Other groups from now on, another keepalive from the next connection on."""
+        self._settings = settings
+        self.change_groups(settings.groups)

@@ -61,8 +61,13 @@ class Connection(Protocol):
         """Send soon, from any thread, without waiting; False when it was dropped."""
         ...
 
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
-        """Listen to further topics of others, and no longer to some, from any thread, without waiting."""
+    @property
+    def has_refused(self) -> bool:
+        """Whether the broker has refused a message; MQTT 3.1.1 does not say."""
+        ...
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...], *, is_command: bool = False) -> None:
+        """Listen to further topics, and no longer to some, from any thread, without waiting."""
         ...
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
@@ -98,7 +103,7 @@ class BrokerConnection:
     ) -> None:
         self._topics = topics
         marks = (("v", str(FORMAT)), ("device", topics.device))
-        plan_others = (topics.availability, *others)
+        plan_others = (topics.availability, topics.self_check, *others)
         self._plan = ConnectionPlan(client_id, topics.subscriptions, plan_others, topics.availability, marks)
         self._deliver = deliver
         self._connect = connect
@@ -117,6 +122,12 @@ class BrokerConnection:
     def is_connected(self) -> bool:
         """Whether a message that is published now is sent."""
         return self._is_up
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether the broker has refused a message on this connection."""
+        connection = self._connection
+        return connection is not None and connection.has_refused
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -138,6 +149,18 @@ class BrokerConnection:
         with self._listening:
             self._wanted = tuple(name for name in filters if name not in self._plan.others)
             self._bring_up_to_date()
+
+    def change_groups(self, groups: tuple[str, ...]) -> None:
+        """Take the commands of these groups, on the living connection as well, and no longer those of others."""
+        with self._listening:
+            before = self._plan.commands
+            self._topics = replace(self._topics, groups=groups)
+            self._plan = replace(self._plan, commands=self._topics.subscriptions)
+            new = tuple(name for name in self._plan.commands if name not in before)
+            gone = tuple(name for name in before if name not in self._plan.commands)
+            connection = self._connection
+            if connection is not None and self._is_up and (new or gone):
+                connection.subscribe(new, gone, is_command=True)
 
     def _bring_up_to_date(self) -> None:
         """Subscribe what is new and leave what is gone; the lock is held."""
@@ -202,7 +225,7 @@ class BrokerConnection:
             if incoming.payload == OFFLINE and not self._quit.is_set():
                 # the will of a connection that this one took over, or a twin's farewell
                 self.publish(incoming.topic, ONLINE, retain=True, qos=1)
-        elif self._topics.verb_of(incoming.topic) is None:
+        elif incoming.topic == self._topics.self_check or self._topics.verb_of(incoming.topic) is None:
             self._deliver(replace(incoming, payload=incoming.payload[:MAX_OTHER_BYTES]))
         elif incoming.retained:
             self._drop_retained(incoming.topic)

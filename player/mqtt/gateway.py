@@ -7,8 +7,9 @@ happened; nothing here waits.
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -24,6 +25,7 @@ from player.mqtt.discovery.messages import Speaker
 from player.mqtt.intake import Intake, IntakeResult
 from player.mqtt.lanes import Refusal
 from player.mqtt.ports import Link, MakeLink
+from player.mqtt.self_check import ConnectionFinding, SelfCheck
 from player.mqtt.state_throttle import StateThrottle
 from player.mqtt.topics import Incoming
 from player.mqtt.triggers.filters import matches
@@ -40,6 +42,7 @@ class _Line:
     link: Link
     topics: topics.Topics
     homes: Announcer
+    check: SelfCheck
 
 
 class Gateway:
@@ -68,37 +71,56 @@ class Gateway:
         self._deliver = deliver
         self._pacer = StateThrottle()
         self._line: _Line | None = None
+        self._filters: tuple[str, ...] = ()
+        self._is_announced_anew = False
 
     def open(self, mqtt: MqttSettings | None, device: str) -> None:
         """Begin to connect, or connect anew with other settings; what the old ones left at a broker is taken back."""
         old = self._line
+        if old is not None and mqtt is not None and _needs_no_new_connection(old.settings, mqtt, device, old.topics):
+            self._change(old, mqtt, device)
+            return
         if old is not None and (mqtt is None or _place(mqtt) != _place(old.settings)):
             self._publish(old.homes.take_back())
         self.close()
         if mqtt is None:
             return
+        names, homes = self._named(mqtt, device, old)
+        self._desk.topics = names
+        self._filters = homes.filters
+        link = self._make_link(mqtt, device, homes.filters, self._ear)
+        check = SelfCheck(secrets.token_hex(8).encode(), device, names.self_check)
+        self._line = _Line(mqtt, link, names, homes, check)
+        self._triggered.attach(link.listen)
+        link.start()
+
+    def _change(self, old: _Line, mqtt: MqttSettings, device: str) -> None:
+        """Other settings on the living connection, so that no command of this moment is lost."""
+        names, homes = self._named(mqtt, device, None)
+        homes.succeed(old.homes)
+        self._desk.topics = names
+        self._filters = homes.filters
+        old.link.change(mqtt)
+        self._line = _Line(mqtt, old.link, names, homes, old.check)
+        self._triggered.attach(lambda filters: old.link.listen((*filters, *homes.filters)))
+        self._is_announced_anew = True
+
+    def _named(self, mqtt: MqttSettings, device: str, old: _Line | None) -> tuple[topics.Topics, Announcer]:
+        """The names of the topics, and who announces the speaker; what was announced before is taken over."""
         names = topics.Topics(mqtt.prefix, device, mqtt.groups, mqtt.discovery.prefix)
         rng = random.Random()  # noqa: S311 - a delay, no secret
         homes = Announcer(Speaker(mqtt.discovery, self._identity, names), rng)
         if old is not None and _place(mqtt) == _place(old.settings):
             homes.inherit(old.homes)
-        self._desk.topics = names
-        link = self._make_link(mqtt, device, homes.filters, self._ear(homes.filters))
-        self._line = _Line(mqtt, link, names, homes)
-        self._triggered.attach(link.listen)
-        link.start()
+        return names, homes
 
-    def _ear(self, filters: tuple[str, ...]) -> Callable[[Arrival], None]:
+    def _ear(self, arrival: Arrival) -> None:
         """What a link calls, on its thread: what homes say is heard here even where a trigger waits for it too."""
-
-        def hear(arrival: Arrival) -> None:
-            if isinstance(arrival, Incoming) and any(matches(name, arrival.topic) for name in filters):
-                self._triggered.overhear(arrival)
-                self._deliver(arrival)
-            else:
-                self._triggered.deliver(arrival)
-
-        return hear
+        if isinstance(arrival, Incoming) and any(matches(name, arrival.topic) for name in self._filters):
+            self._triggered.overhear(arrival)
+            self._deliver(arrival)
+        else:
+            self._triggered.deliver(arrival)
 
     def close(self) -> None:
         """Say offline and disconnect."""
@@ -109,22 +131,38 @@ class Gateway:
     def wait_s(self, boot_s: float) -> float:
         """How long nothing is due to go out."""
         waits_s = self._pacer.wait_s(boot_s)
-        return waits_s if self._line is None else min(waits_s, self._line.homes.wait_s(boot_s))
+        line = self._line
+        return waits_s if line is None else min(waits_s, line.homes.wait_s(boot_s), line.check.wait_s(boot_s))
 
     def connected(self, boot_s: float) -> None:
         """The broker is there (again). Brokers forget, so everything is published anew."""
         self._pacer.forget()
         if self._line is not None:
             self._line.homes.connected(boot_s)
+            self._line.check.connected(boot_s)
 
-    def disconnected(self) -> None:
+    def disconnected(self, reason: str, boot_s: float) -> None:
         """The broker is not there."""
         if self._line is not None:
             self._line.homes.disconnected()
+            self._line.check.disconnected(boot_s, reason)
+
+    def findings(self, boot_s: float) -> tuple[ConnectionFinding, ...]:
+        """What is wrong with the connection, or right again, since the last call; the check is sent when it is due."""
+        line = self._line
+        if line is None:
+            return ()
+        if line.check.is_due(boot_s):
+            line.link.publish(line.topics.self_check, line.check.token, qos=1)
+        return line.check.findings(boot_s, may_send=not line.link.has_refused)
 
     def take(self, message: Incoming | Refusal, boot_s: float) -> IntakeResult:
         """What becomes of a message from the broker."""
         line = self._line
+        if line is not None and isinstance(message, Incoming) and message.topic == line.topics.self_check:
+            if not message.retained:
+                line.check.heard(message.payload, boot_s)
+            return IntakeResult()
         if line is None or isinstance(message, Refusal) or line.topics.verb_of(message.topic) is not None:
             return self._desk.take(message, boot_s)
         try:
@@ -146,6 +184,9 @@ class Gateway:
         line = self._line
         if line is None:
             return
+        if self._is_announced_anew:
+            self._is_announced_anew = False
+            line.homes.announce_again(now.boot_s)
         announced = line.homes.announce(snapshot, now.boot_s)
         if announced:
             self._publish(announced)
@@ -177,3 +218,9 @@ class Gateway:
 def _place(settings: MqttSettings) -> tuple[str, int]:
     """Which broker it is."""
     return settings.host, settings.port
+
+
+def _needs_no_new_connection(old: MqttSettings, new: MqttSettings, device: str, names: topics.Topics) -> bool:
+    """Whether the two differ only in what the living connection can take over, or what can wait for the next one."""
+    same = replace(new, groups=old.groups, keepalive_s=old.keepalive_s, discovery=old.discovery)
+    return same == old and device == names.device

@@ -58,6 +58,8 @@ class Intake:
             return Lane.COMMAND
         if self.topics is None or self.topics.verb_of(message.topic) is None:
             return Lane.OTHER
+        if message.topic == self.topics.self_check:
+            return Lane.OTHER
         try:
             if not may_stop(message):
                 return Lane.COMMAND

@@ -12,6 +12,11 @@ from player.mqtt.topics import Incoming, LinkDown, LinkUp
 class Link(Protocol):
     """The broker connection, as the app needs it."""
 
+    @property
+    def has_refused(self) -> bool:
+        """Whether the broker has refused a message on this connection; MQTT 3.1.1 does not say."""
+        ...
+
     def start(self) -> None:
         """Begin to connect; returns at once."""
         ...
@@ -22,6 +27,10 @@ class Link(Protocol):
 
     def listen(self, filters: tuple[str, ...]) -> None:
         """From now on, and after each connection, take these topics of others as well, and no longer any before."""
+        ...
+
+    def change(self, settings: MqttSettings) -> None:
+        """Other groups from now on, and what else can wait for the next connection; the connection stays."""
         ...
 
     def publish(

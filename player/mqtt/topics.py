@@ -106,6 +106,11 @@ class Topics:
         """Answers to commands with an id."""
         return f"{self.root}/reply"
 
+    @property
+    def self_check(self) -> str:
+        """Where this speaker hears whether commands reach it; see `player.mqtt.self_check`."""
+        return f"{self.root}/cmd/self_check"
+
     def command(self, verb: str = "") -> str:
         """The topic on which this speaker takes a verb, or any command as JSON."""
         return f"{self.root}/cmd/{verb}" if verb else f"{self.root}/cmd"

@@ -178,3 +178,31 @@ def test_what_nobody_measured_is_handed_to_the_background_scan_and_looked_at_aga
     house.tell(Terminate(over_s=0.5))
     house.thread.join(PATIENCE_S)
     assert house.scan.stops >= 1
+
+
+@pytest.mark.slow
+def test_a_reload_of_groups_discovery_or_keepalive_keeps_the_connection(house: House) -> None:
+    """No command of that moment is lost: a stop to the new group is taken at once, and the link was never stopped."""
+    changed = "mqtt: {host: localhost, groups: [upstairs], keepalive: 60s, discovery: {prefix: ha}}"
+    house.write((CONFIG % 60).replace("mqtt: {host: localhost}", changed))
+    house.tell(Reload())
+    house.tell(Incoming("lull/bedroom/cmd/play", b""))
+    house.wait(lambda: len(house.link.changed_to) == 1 and house.state()["state"] == "playing")
+    house.tell(Incoming("lull/upstairs/cmd/stop", b""))
+    house.wait(lambda: house.state()["state"] in {"stopping", "idle"})
+    assert not house.link.is_stopped
+    assert house.link.changed_to[0].groups == ("upstairs",)
+    assert any(name.startswith("ha/") for name in house.link.heard)
+    house.write((CONFIG % 60).replace("host: localhost", "host: elsewhere"))
+    house.tell(Reload())
+    house.wait(lambda: house.link.is_stopped)
+
+
+@pytest.mark.slow
+def test_another_speaker_of_this_name_is_a_problem(house: House) -> None:
+    """It is heard on the topic of the self-check, and named in the state."""
+    house.hear(LinkUp())
+    house.wait(lambda: any(topic == "lull/bedroom/cmd/self_check" for topic, *_ in list(house.link.sent)))
+    house.hear(Incoming("lull/bedroom/cmd/self_check", b"somebody else"))
+    house.wait(lambda: house.state()["problem"] is not None)
+    assert "another speaker is called 'bedroom' too" in house.state()["problem"]

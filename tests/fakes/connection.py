@@ -15,6 +15,7 @@ class FakeConnection:
     """Serves until the test says `end` or `fail`; comes `up` and receives `message` when the test says so."""
 
     fell_back_to: str | None = None
+    has_refused: bool = False
 
     def __init__(self, plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> None:
         self.plan = plan
@@ -60,7 +61,7 @@ class FakeConnection:
         self.published.put((topic, payload, retain, qos, correlation))
         return True
 
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...], *, is_command: bool = False) -> None:
         self.subscribed.put((new, gone))
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:

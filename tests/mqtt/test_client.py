@@ -54,7 +54,9 @@ def test_the_plan_has_the_command_topics_its_own_availability_and_the_will(house
     """The will is on the same topic that is watched for it; what is sent carries format and name."""
     house.link.start()
     marks = (("v", "1"), ("device", "bedroom"))
-    assert house.broker.next().plan == ConnectionPlan("id", TOPICS.subscriptions, (AVAILABILITY,), AVAILABILITY, marks)
+    assert house.broker.next().plan == ConnectionPlan(
+        "id", TOPICS.subscriptions, (AVAILABILITY, "lull/bedroom/cmd/self_check"), AVAILABILITY, marks
+    )
 
 
 def test_online_is_published_before_the_app_is_told(house: House) -> None:
@@ -231,6 +233,19 @@ def test_a_connection_that_comes_up_while_stopping_is_closed() -> None:
 def test_stopping_a_link_that_never_started_is_harmless() -> None:
     """As after a fault at start."""
     House().link.stop(0.1)
+
+
+def test_other_groups_are_subscribed_on_the_living_connection(house: House) -> None:
+    """What is gone is left, what is new is heard at once, and later connections begin with it."""
+    connection = house.up()
+    house.link.change_groups(("downstairs",))
+    assert connection.subscribed.get(timeout=WAIT_S) == (("lull/downstairs/cmd/#",), ("lull/upstairs/cmd/#",))
+    connection.message(Incoming("lull/downstairs/cmd/stop", b"", retained=True))
+    connection.message(Incoming("lull/downstairs/cmd/stop", b""))
+    assert house.next() == Incoming("lull/downstairs/cmd/stop", b"")
+    connection.end("lost")
+    assert house.next() == LinkDown("lost")
+    assert "lull/downstairs/cmd/#" in house.broker.next().plan.commands
 
 
 # Backoff.

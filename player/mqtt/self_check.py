@@ -1,0 +1,138 @@
+"""Whether commands reach this speaker, and whether it is the only one of its name. Pure, main thread; `now` is given.
+
+A broker may let a speaker publish and keep every command from it without a word (mosquitto 2.0 grants the subscription
+all the same), and two speakers of one name obey both. So a message of its own goes to ``cmd/self_check``: it has to
+come back, and who else is heard there has the same name. Two machines with one machine id, as after copying a card,
+have one client id as well: they push each other off the broker, and their connections end soon after they began.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+BACK_WITHIN_S: Final = 8.0
+EVERY_S: Final = 300.0
+TWIN_GONE_S: Final = 2.5 * EVERY_S
+ANSWER_EVERY_S: Final = 5.0
+"""A twin that has just come is answered, so that it knows as well; no more often than this."""
+SHORT_S: Final = 60.0
+LOSSES: Final = 3
+LOSSES_WITHIN_S: Final = 300.0
+"""So many connections that lasted less than `SHORT_S`, within such a time, are a quarrel and no accident."""
+QUIET_S: Final = 600.0
+
+DEAF: Final = "deaf"
+TWIN: Final = "twin"
+QUARREL: Final = "quarrel"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFinding:
+    """Something is wrong with the connection (``text``), or right again (None)."""
+
+    key: str
+    text: str | None
+
+
+class SelfCheck:
+    """One speaker's check of its own connection.
+
+    Args:
+        token: names this process; no other speaker has it.
+        device, topic: its name, and where the check goes.
+    """
+
+    def __init__(self, token: bytes, device: str, topic: str) -> None:
+        self._token = token
+        self._device = device
+        self._topic = topic
+        self._next_s = self._back_by_s = math.inf
+        self._sent_s = self._up_s = self._twin_s = -math.inf
+        self._lost_s: deque[float] = deque(maxlen=LOSSES)
+        self._findings: dict[str, str] = {}
+        self._new: list[ConnectionFinding] = []
+
+    def connected(self, now_s: float) -> None:
+        """The broker is there (again): check at once."""
+        self._up_s = self._next_s = now_s
+        self._back_by_s = math.inf
+
+    def disconnected(self, now_s: float, reason: str) -> None:
+        """The connection is gone, or could not be made."""
+        self._next_s = self._back_by_s = math.inf
+        lasted_s, self._up_s = now_s - self._up_s, -math.inf
+        if lasted_s < SHORT_S:
+            self._lost_s.append(now_s)
+            if len(self._lost_s) == LOSSES and now_s - self._lost_s[0] <= LOSSES_WITHIN_S:
+                self._find(
+                    QUARREL,
+                    f"the broker ended {LOSSES} connections soon after they began ({reason}): is there another speaker "
+                    f"called {self._device!r} on a machine with the same machine id (a copied card)? Give each machine "
+                    "an id of its own: rm /etc/machine-id; systemd-machine-id-setup; reboot",
+                )
+
+    def heard(self, payload: bytes, now_s: float) -> None:
+        """A check has come: this speaker's own, or another's."""
+        if payload == self._token:
+            self._back_by_s = math.inf
+            self._clear(DEAF)
+            return
+        self._twin_s = now_s
+        self._find(
+            TWIN,
+            f"another speaker is called {self._device!r} too: both obey each command and overwrite each other's state; "
+            "give one of them another device name",
+        )
+        if now_s - self._sent_s >= ANSWER_EVERY_S:
+            self._next_s = now_s
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether a check is to be published now; True also notes it as sent."""
+        if now_s < self._next_s:
+            return False
+        self._next_s, self._sent_s = now_s + EVERY_S, now_s
+        if math.isinf(self._back_by_s):
+            self._back_by_s = now_s + BACK_WITHIN_S
+        return True
+
+    @property
+    def token(self) -> bytes:
+        """What is published."""
+        return self._token
+
+    def wait_s(self, now_s: float) -> float:
+        """How long nothing is due; infinite while not connected."""
+        return max(0.0, min(self._next_s, self._back_by_s) - now_s)
+
+    def findings(self, now_s: float, *, may_send: bool) -> tuple[ConnectionFinding, ...]:
+        """What has changed since the last call.
+
+        Without ``may_send``, because the broker has refused something on this connection, a check that does not come
+        back may never have been sent, and says nothing.
+        """
+        if now_s >= self._back_by_s:
+            self._back_by_s = math.inf
+            if may_send:
+                self._find(
+                    DEAF,
+                    f"the broker delivers no commands: a message to {self._topic} did not come back. Check this user's "
+                    "access rights: read on cmd/#, write on cmd/self_check (docs/mqtt.md)",
+                )
+        if now_s - self._twin_s > TWIN_GONE_S:
+            self._clear(TWIN)
+        if now_s - self._up_s > QUIET_S and not math.isinf(self._up_s):
+            self._clear(QUARREL)
+        new, self._new = tuple(self._new), []
+        return new
+
+    def _find(self, key: str, text: str) -> None:
+        if key not in self._findings:
+            self._findings[key] = text
+            self._new.append(ConnectionFinding(key, text))
+
+    def _clear(self, key: str) -> None:
+        if self._findings.pop(key, None) is not None:
+            self._new.append(ConnectionFinding(key, None))
