@@ -15,10 +15,11 @@ from bench.real_material import HazardTrack, PhraseTrack, hop_powers
 from player.analysis.contract.alteration import Alteration
 from player.analysis.contract.clicks import CELL_FRAMES, Clicks
 from player.analysis.contract.integrated import calm_level
+from player.analysis.contract.startles import StartleEvents
 from player.audio.dsp.hearing import HOP_S, to_lufs
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, BandPowers, OctaveMeter
 from player.audio.dsp.rises import RISE_DB, RiseMeter
-from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Onset
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES
 from player.audio.dsp.types import Block
 from player.core.units import RATE_HZ, to_frames
@@ -163,7 +164,7 @@ def calm_row(name: str, before: Block, after: Block, told: Played | None = None)
         spread_change_db=changed.spread_change_db,
         surprises=0 if told is None else len(told.surprises_s),
         mutes=0 if told is None else len(told.mutes_s),
-        startles=sum(onset.is_startle for onset in _onsets(powers[1], [(0.0, calm_lufs)])),
+        startles=len(_startles(powers[1], [(0.0, calm_lufs)])),
         rises=_stretches(rises[:, 0] > RISE_DB),
         band_rises=_stretches((rises[:, 1:] > RISE_DB).any(axis=1)),
         raw_lufs=raw.short_term_lufs(50.0) - gain_db,
@@ -208,7 +209,7 @@ def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: t
     starts_s = [start / RATE_HZ for start in starts]
     calm = [_heard_calm(powers, zones, at_s, until_s)
             for at_s, until_s in zip(starts_s, [*starts_s[1:], len(out) / RATE_HZ], strict=True)]  # fmt: skip
-    onsets = [onset for onset in _onsets(powers, list(zip(starts_s, calm, strict=True))) if onset.is_startle]
+    onsets = _startles(powers, list(zip(starts_s, calm, strict=True)))
     clicks_s = own_clicks(recorded, out, calm[0])
     rows = []
     for track, own, calm_lufs in zip(chapter, zones, calm, strict=True):
@@ -260,9 +261,9 @@ def _octaves(sound: Block) -> BandPowers:
     return OctaveMeter().powers(sound[: len(sound) // BAND_FRAMES * BAND_FRAMES])
 
 
-def _onsets(powers: Doubles, floors: Sequence[tuple[float, float]]) -> list[Onset]:
-    """All onsets; ``floors``: from when on calm has which level."""
-    judge, found = Judge(floors[0][1] - ROOM_BELOW_CALM_DB), list[Onset]()
+def _startles(powers: Doubles, floors: Sequence[tuple[float, float]]) -> list[Onset]:
+    """Startle events and bursts; ``floors``: from when on calm has which level."""
+    judge, found = StartleEvents(floors[0][1] - ROOM_BELOW_CALM_DB), list[Onset]()
     calm = {round(at_s / HOP_S): lufs for at_s, lufs in floors}
     for hop, power in enumerate(powers.tolist()):
         if hop in calm:

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from player.analysis.contract.figures import Figure, Levels, Powers, Violations, Volume, Worst
+from player.analysis.contract.startles import StartleEvents
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S
-from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Onset
 from player.audio.dsp.tap import LATE_FRAMES
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
@@ -45,7 +46,7 @@ class LoudnessClauses:
         self.startles = Violations()
         self.worst_startle_db = 0.0
         self._meter = make_power_meter(HOP_FRAMES)
-        self._judge = Judge(target_lufs - ROOM_BELOW_CALM_DB)
+        self._judge = StartleEvents(target_lufs - ROOM_BELOW_CALM_DB)
         self._target_lufs = target_lufs
         self._past = np.zeros(SHORT_TERM_HOPS)
         self._volumes = deque([SILENCE_DB], 1)
@@ -59,20 +60,19 @@ class LoudnessClauses:
         self._judge.move_floor(self._target_lufs - ROOM_BELOW_CALM_DB + volume.room_db)
         push = self._judge.push
         found = [onset for power in powers for onset in push(power)]
-        startles = sum(self._take(onset) for onset in found)
+        for onset in found:
+            self._take(onset)
         past = np.concatenate((self._past, hops))
         self._past = past[len(hops) :]
         sums = np.concatenate(([0.0], np.cumsum(past)))
         ends = np.arange(len(past) - len(hops) + EVERY_HOPS, len(past) + 1, EVERY_HOPS)
         momentary, short_term = _means(sums, ends, MOMENTARY_HOPS), _means(sums, ends, SHORT_TERM_HOPS)
         loudest, is_over = self._see(momentary, short_term, volume, at_s)
-        return Levels(hops, momentary, short_term, startles > 0, is_over, loudest)
+        return Levels(hops, momentary, short_term, bool(found), is_over, loudest)
 
-    def _take(self, onset: Onset) -> bool:
-        if onset.is_startle:
-            self.startles.add(onset.at_s)
-            self.worst_startle_db = max(self.worst_startle_db, min(onset.over_familiar_db, onset.over_background_db))
-        return onset.is_startle
+    def _take(self, onset: Onset) -> None:
+        self.startles.add(onset.at_s)
+        self.worst_startle_db = max(self.worst_startle_db, min(onset.over_familiar_db, onset.over_background_db))
 
     def _see(
         self, momentary: Powers, short_term: Powers, volume: Volume, at_s: float
