@@ -17,6 +17,7 @@ from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.tap import LATE_FRAMES, SOURCE_LATE_FRAMES, Rendered, Sounding
 from player.core.engine_orders import Item
 from player.core.units import SILENCE_DB
+from tests import effort
 from tests.audio.dsp.listener import TARGET, at_lufs, whispers
 from tests.signals import Sound, both, frames_of, pink, rng_for, scaled, silence, tone, with_part
 
@@ -161,7 +162,7 @@ def with_step() -> Sound:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", effort.first(4, BROKEN))
 def test_what_breaks_a_clause_is_found(name: str, calm: Sound) -> None:
     """The clause is named, with the time, to a tenth of a second or the length of its window."""
     clause, night_of, at_s = BROKEN[name]

@@ -119,6 +119,7 @@ def test_a_mute_is_a_startle_event() -> None:
     assert figures(found, "C1")[1].at == (12.0,)
 
 
+@pytest.mark.thorough
 def test_c9_is_asked_of_what_was_decoded() -> None:
     """Crackles that a stage took out of a recording are a change, though nothing in front of the guard was lowered."""
     bed = noise_at(CALM, 95.0)
@@ -132,6 +133,7 @@ def test_c9_is_asked_of_what_was_decoded() -> None:
     assert one(Night(bed + crackles, source=bed + crackles), "C9", "a calm track's audible time").value == 0.0
 
 
+@pytest.mark.thorough
 def test_a_fade_in_is_no_change() -> None:
     """A rise of 30 s, as ordered."""
     level = [min(0.0, -60.0 + 0.2 * block) for block in range(500)]
@@ -142,7 +144,7 @@ def test_a_fade_in_is_no_change() -> None:
     assert share.value == 0.0
 
 
-@pytest.mark.parametrize(("short_s", "holds"), [(13.0, True), (18.0, False)])
+@pytest.mark.parametrize(("short_s", "holds"), [pytest.param(13.0, True, marks=pytest.mark.thorough), (18.0, False)])
 def test_what_plays_is_at_its_level_within_15_s(short_s: float, holds: bool) -> None:
     """A deck that stays 30 dB down for so long."""
     deck_db = [-30.0] * round(short_s * 10) + [0.0]
@@ -153,6 +155,7 @@ def test_what_plays_is_at_its_level_within_15_s(short_s: float, holds: bool) -> 
     assert figure.holds is holds
 
 
+@pytest.mark.thorough
 def test_what_a_stage_holds_down_is_not_at_its_level() -> None:
     """20 s at half the amplitude, though all of lull's gains stand at 0."""
     source = noise_at(TARGET, 60.0)
