@@ -17,10 +17,11 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from player.app.inbox import Inbox
-from player.app.parts import AnswerWritten, Inbound, Parts, Reload, Terminate
+from player.app.parts import AnswerWritten, ConfigLoaded, Inbound, Parts, Reload, Terminate
 from player.audio.engine import Engine, EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
@@ -176,6 +177,8 @@ class Daemon:
                 if found:
                     self._look_at_all()
                 self._measure(now)
+            case ConfigLoaded():
+                self._finish_reload(message, now)
             case AnswerWritten():
                 self._tell(message.final, now)
             case MailboxFilled():
@@ -256,12 +259,24 @@ class Daemon:
         """Touch only what changed; a bad file leaves the old config in force and says so."""
         self._parts.notifier.reloading()
         path = self._config.path
+        if path is None:
+            self._finish_reload(ConfigLoaded(self._config), now)
+        else:  # the disk may not answer, and a stop has to be obeyed meanwhile
+            threading.Thread(target=self._load, args=(path,), name="lull-reload", daemon=True).start()
+
+    def _load(self, path: Path) -> None:
+        """On a thread of its own."""
         try:
-            fresh = load(path) if path is not None else self._config
+            self.inbox.put(ConfigLoaded(load(path)))
         except ConfigError as error:
-            for fault in error.faults:
+            self.inbox.put(ConfigLoaded(error))
+
+    def _finish_reload(self, loaded: ConfigLoaded, now: Now) -> None:
+        fresh = loaded.found
+        if isinstance(fresh, ConfigError):
+            for fault in fresh.faults:
                 log.error("%s", fault)
-            text = f"the config was not taken over, the old one stays in force: {error.faults[0]}"
+            text = f"the config was not taken over, the old one stays in force: {fresh.faults[0]}"
             self._hand_over(ExternalProblem("config", text), now)
         else:
             self._take_over(fresh, now)

@@ -8,7 +8,9 @@ from typing import Final, TypeAlias
 
 from player.audio.dsp.types import MakePowerMeter
 from player.audio.ports import Decoder, Sink
+from player.config import Config
 from player.core.clock import Clock
+from player.core.errors import ConfigError
 from player.core.events import Answer, ScanMoved
 from player.core.settings.discovery import Identity
 from player.core.settings.session import AudioSettings
@@ -29,6 +31,13 @@ TERM_FADE_S: Final = 1.2
 @dataclass(frozen=True, slots=True)
 class Reload:
     """SIGHUP: read the config again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigLoaded:
+    """The config that a reload read, or what is wrong with it."""
+
+    found: Config | ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,17 @@ class AnswerWritten:
 
 
 Inbound: TypeAlias = (
-    AnswerWritten | Message | Incoming | LinkUp | LinkDown | ScanMoved | MailboxFilled | Reload | Terminate | Refusal
+    AnswerWritten
+    | ConfigLoaded
+    | Message
+    | Incoming
+    | LinkUp
+    | LinkDown
+    | ScanMoved
+    | MailboxFilled
+    | Reload
+    | Terminate
+    | Refusal
 )
 
 

@@ -73,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     material = find_material(args.paths, config)
     for warning in material.warnings:
         print(f"note: {warning}", file=sys.stderr)
+    if not material.tracks and not material.streams:
+        raise LullError("nothing to scan: no track was found")
     store = open_store(HOME.expanduser() if config is None else config.state_dir)
     measuring = MeasureRun((track.uri for track, _ in material.tracks), store, jobs=args.jobs, is_anew=args.all)
     is_interrupted = False

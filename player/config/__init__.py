@@ -11,6 +11,9 @@ No secret is ever in a Config: the broker's password is in a file of its own, an
 from __future__ import annotations
 
 import os
+import queue
+import stat
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,6 +29,7 @@ from player.mqtt.triggers.rules import TriggerSettings
 
 STATE_DIR: Final = Path("/var/lib/lull")
 MAX_BYTES: Final = 256 << 10
+READ_S: Final = 5.0
 FAULTS_SHOWN: Final = 100
 _IN_SETTINGS: Final = {
     "device": "device",
@@ -132,8 +136,7 @@ def _top(fault: Fault) -> str:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = _bounded(path)
     except (OSError, ValueError) as error:
         raise ConfigError([f"{_name(path)}: {_why_unread(path, error)}"]) from error
     if len(data) > MAX_BYTES:
@@ -146,6 +149,33 @@ def _text(path: Path) -> str:
         )
         raise ConfigError(_lines(path, [fault])) from error
     return text
+
+
+def _bounded(path: Path) -> bytes:
+    """The first bytes of a file, one more than a config has, within `READ_S`. Raises OSError, ValueError.
+
+    A share that is away holds up whoever opens a file on it, so another thread does, and is left behind in the end.
+    """
+    answers: queue.SimpleQueue[bytes | OSError | ValueError] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(file, "rb") as opened:  # IsADirectoryError for a folder
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    raise ValueError("is not a regular file")
+                answers.put(opened.read(MAX_BYTES + 1))
+        except (OSError, ValueError) as fault:
+            answers.put(fault)
+
+    threading.Thread(target=read, name="lull-config", daemon=True).start()
+    try:
+        answer = answers.get(timeout=READ_S)
+    except queue.Empty:
+        raise ValueError(f"no answer within {READ_S:g} s; is it on a share that is away?") from None
+    if isinstance(answer, bytes):
+        return answer
+    raise answer
 
 
 def parse(text: str, path: Path | None = None) -> Config:

@@ -25,7 +25,7 @@ from player.core.units import format_duration
 from player.library.scan_worker import BACKGROUND
 from player.storage.measurements_db import from_json
 
-COMMAND: Final = (sys.executable, "-m", "player.library.scan_worker")
+COMMAND: Final = (sys.executable, "-P", "-m", "player.library.scan_worker")
 LOOK_S: Final = 0.25
 _END_S: Final = 5.0
 _READ_BYTES: Final = 1 << 16
@@ -133,7 +133,7 @@ class WorkerPool:
         """A new process; numpy's OpenBLAS must not start threads in it, which spin."""
         settings = self._settings
         # the libraries that this process found, wherever they lie, are those of the workers
-        search = os.pathsep.join([str(Path(player.__file__).parents[1]), *filter(None, sys.path)])
+        search = os.pathsep.join([str(Path(player.__file__).parents[1]), *filter(os.path.isabs, sys.path)])
         process = subprocess.Popen(
             [*settings.command, *([BACKGROUND] if settings.is_background else [])],
             stdin=subprocess.PIPE,
@@ -141,6 +141,7 @@ class WorkerPool:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": search},
+            cwd="/",  # never the folder that is scanned: a json.py in it would be run
         )
         worker = _Worker(process)
         self._workers.append(worker)

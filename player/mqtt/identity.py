@@ -48,7 +48,7 @@ def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.enviro
         return None
     path = Path(folder or "", named.removeprefix(CREDENTIAL)) if named.startswith(CREDENTIAL) else Path(named)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         log.warning("the broker's password cannot be read from %s: %s", named, reason)

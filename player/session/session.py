@@ -282,6 +282,7 @@ class Session:
     def on_output_lost(self, out: Outcome) -> None:
         """No device: a stop or a pause is reached at once, everything else waits for it."""
         self._is_output_lost = True
+        self.level_db = None  # nothing is heard any more, and nobody measures it
         self._settle(out)
 
     def on_output_found(self, now_s: float, out: Outcome) -> None:

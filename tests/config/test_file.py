@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from player import config as config_module
 from player.config import MAX_BYTES, Config, load, parse
 from player.config.schema import AUDIO, ENTRY, FADES, MQTT, PLAYLIST, TLS, TOP
 from player.config.schema_safety import GUARD, MIXER, NIGHT_CAP
@@ -200,3 +202,25 @@ def test_any_values_below_real_keys_are_a_config_or_a_list_of_faults(
 ) -> None:
     """Known keys with values of every wrong shape raise nothing but ConfigError."""
     config_or_faults((LEAST if is_complete else "") + "".join(f"{key}: {value}\n" for key, value in rows))
+
+
+def test_a_pipe_in_the_place_of_a_config_is_refused_and_nobody_waits(tmp_path: Path) -> None:
+    """Whoever opens a named pipe waits for its writer, for ever."""
+    os.mkfifo(tmp_path / "lull.yaml")
+    with pytest.raises(ConfigError, match="not a regular file"):
+        load(tmp_path / "lull.yaml")
+
+
+def test_a_share_that_does_not_answer_is_waited_for_so_long_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that opens it is left behind, and the message says what may be the reason."""
+    released = threading.Event()
+    real_open = os.open
+    monkeypatch.setattr(config_module, "READ_S", 0.05)
+    monkeypatch.setattr(os, "open", lambda *args: released.wait(10.0) and real_open(*args))
+    try:
+        with pytest.raises(ConfigError, match="no answer within"):
+            load(tmp_path / "lull.yaml")
+    finally:
+        released.set()

@@ -211,7 +211,10 @@ class VlcDecoder:
     def __init__(self, settings: DecoderSettings = DecoderSettings(), more_options: tuple[str, ...] = ()) -> None:
         self._settings = settings
         _share_malloc_arenas()
-        self._instance = vlc.Instance(*INSTANCE_OPTIONS, *more_options)
+        try:
+            self._instance = vlc.Instance(*INSTANCE_OPTIONS, *more_options)
+        except NameError:  # python-vlc found no library to take the function from
+            self._instance = None
         if self._instance is None:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
         self._places = DecoderSlots()

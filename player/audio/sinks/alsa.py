@@ -64,7 +64,7 @@ _HINTS: Final = {
     errno.ENOENT: "there is no such device now; `aplay -L` lists the names",
     errno.ENODEV: "there is no such device now; `aplay -L` lists the names",
     errno.EACCES: "this user may not use it; add the user to the group audio",
-    errno.EPERM: "this user may not use it; add the user to the group audio",
+    errno.EPERM: "the device is there, but the service's sandbox does not allow it; `sudo systemctl restart lull`",
     errno.ECONNREFUSED: "the sound server is not running",
 }
 _ERROR_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)

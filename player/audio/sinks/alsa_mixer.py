@@ -40,6 +40,9 @@ SOON_FOR_S: Final = 30.0
 """A control that is still missing then is one that is not there at all."""
 _STEPS_TRIED: Final = 32
 """So many steps may lie between what ALSA makes of a decibel value and the value."""
+_LOWEST_DB: Final = -100_000.0
+"""ALSA says -99999.99 dB for a mute at the lower end of a scale."""
+_HIGHEST_DB: Final = 100.0
 _RAW: Final = alsaaudio.VOLUME_UNITS_RAW
 _DB: Final = alsaaudio.VOLUME_UNITS_DB
 
@@ -180,7 +183,7 @@ class MixerPin:
             lowest, highest = self._range = tuple(mixer.getrange(units=_RAW))
             if not self._level.is_db:
                 return int(lowest + (highest - lowest) * self._level.value // 100)
-            if len(set(mixer.getrange(units=_DB))) == 1:
+            if db_range(mixer) is None:
                 raise _Unusable("it has no scale in decibels; pin it in per cent")
             hundredths = round(100 * self._level.value)
             _steps(mixer)
@@ -213,6 +216,19 @@ class MixerPin:
                 raise _Unusable(str(fault)) from fault
             has = ", ".join(names) or "none at all"
             raise _Unusable(f"the mixer {self._mixer_name} has none of that name; it has: {has}") from fault
+
+
+def db_range(mixer: Any) -> tuple[float, float] | None:
+    """The lowest and highest level of a control in dB; None for one without such a scale.
+
+    A control without decibels leaves the answer unset in pyalsaaudio, so any number may come: +1399122475846 dB was
+    seen. What no sound card has is taken for that.
+    """
+    try:
+        lowest, highest = (bound / 100 for bound in mixer.getrange(units=_DB))
+    except (alsaaudio.ALSAAudioError, ValueError):
+        return None
+    return (lowest, highest) if _LOWEST_DB <= lowest < highest <= _HIGHEST_DB else None
 
 
 def _steps(mixer: Any) -> list[int]:

@@ -10,6 +10,7 @@ Sources: EBU Tech 3306 (RF64), Microsoft's Multimedia Programming Interface (RIF
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,8 @@ FRAME_BYTES: Final = 4 * CHANNELS
 _IEEE_FLOAT: Final = 3
 _MAX_U32: Final = 0xFFFFFFFF
 _DS64_BYTES: Final = 28
+_MARK: Final = b"written by lull".ljust(_DS64_BYTES, b"\0")
+"""In the spare chunk: tells a file of ours from somebody else's, which is never overwritten."""
 HEADER_BYTES: Final = 12 + (8 + _DS64_BYTES) + (8 + 18) + (8 + 4) + 8
 
 
@@ -36,13 +39,24 @@ def wav_header(data_bytes: int) -> bytes:
     fmt = struct.pack("<HHIIHHH", _IEEE_FLOAT, CHANNELS, RATE_HZ, RATE_HZ * FRAME_BYTES, FRAME_BYTES, 32, 0)
     if riff_bytes <= _MAX_U32:
         top = struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE")
-        spare = struct.pack("<4sI", b"JUNK", _DS64_BYTES) + bytes(_DS64_BYTES)
+        spare = struct.pack("<4sI", b"JUNK", _DS64_BYTES) + _MARK
     else:
         top = struct.pack("<4sI4s", b"RF64", _MAX_U32, b"WAVE")
         spare = struct.pack("<4sIQQQI", b"ds64", _DS64_BYTES, riff_bytes, data_bytes, frames, 0)
     fact = struct.pack("<4sII", b"fact", 4, min(frames, _MAX_U32))
     data = struct.pack("<4sI", b"data", data_bytes if riff_bytes <= _MAX_U32 else _MAX_U32)
     return top + spare + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + fact + data
+
+
+def is_ours(header: bytes) -> bool:
+    """Whether a file that begins so was written here; beyond 4 GiB there is no room for the mark."""
+    known = wav_header(0 if header.startswith(b"RIFF") else _MAX_U32)
+    spare = 20 + (_DS64_BYTES if header.startswith(b"RF64") else 0)
+    fmt = 20 + _DS64_BYTES
+    return len(header) == HEADER_BYTES and (header[8:20], header[spare : fmt + 26]) == (
+        known[8:20],
+        known[spare : fmt + 26],
+    )
 
 
 class WavSink:
@@ -75,9 +89,9 @@ class WavSink:
             SinkError: the file cannot be written.
         """
         self.close()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (0 if self._is_begun else os.O_TRUNC)
         try:
-            self._file = os.open(self._path, flags, 0o644)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+            self._check_whose()
             os.ftruncate(self._file, HEADER_BYTES + self._data_bytes)
             self._put(wav_header(self._data_bytes), 0)
         except OSError as fault:
@@ -117,6 +131,15 @@ class WavSink:
             os.close(self._file)
         self._file = None
         self._pace = None
+
+    def _check_whose(self) -> None:
+        """Raises SinkError for anything but a new file, or one that lull wrote."""
+        assert self._file is not None
+        facts = os.fstat(self._file)
+        if stat.S_ISREG(facts.st_mode) and (facts.st_size == 0 or is_ours(os.pread(self._file, HEADER_BYTES, 0))):
+            return
+        self.close()
+        raise SinkError(f"{self._path} is there already and was not written by lull; name another file, or remove it")
 
     def _put(self, data: bytes, at_byte: int) -> None:
         """Write all of it; pwrite may take less at once when the disk is nearly full."""

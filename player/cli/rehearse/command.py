@@ -127,6 +127,8 @@ def _check_files(args: argparse.Namespace) -> None:
 def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     """Read the arguments; raises LullError that names what is wrong."""
     settings, state_dir = _settings(args)
+    if args.volume is not None and not 0 <= args.volume <= settings.volume.max:
+        raise LullError(f"--volume is {args.volume}, allowed are 0 to {settings.volume.max} (volume: max)")
     entry = _entry(settings, args.entry)
     timer = None if args.duration is None else TimerSetting.clock(args.duration)
     if args.paths:

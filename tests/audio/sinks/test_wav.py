@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.audio.sinks.wav import FRAME_BYTES, HEADER_BYTES, WavSink, wav_header
+from player.audio.sinks.wav import FRAME_BYTES, HEADER_BYTES, WavSink, is_ours, wav_header
 from player.core.errors import SinkError
 from tests.fakes.clock import FakeClock
 
@@ -86,11 +86,32 @@ class TestWavSink:
         assert path.stat().st_size == HEADER_BYTES + 3 * BLOCK.nbytes
 
     def test_a_new_sink_starts_anew(self, tmp_path: Path) -> None:
-        """What another program or an earlier run left under the name is replaced."""
+        """What an earlier run left under the name is replaced."""
         path = tmp_path / "night.wav"
-        path.write_bytes(b"x" * 10_000_000)
+        path.write_bytes(wav_header(8_000) + bytes(8_000))
         WavSink(path).open()
         assert path.read_bytes() == wav_header(0)
+
+    @pytest.mark.parametrize("content", [b"x" * 1_000, b"RIFF", wav_header(8)[:50], b"\n"])
+    def test_a_file_of_somebody_else_is_never_overwritten(self, tmp_path: Path, content: bytes) -> None:
+        """Whatever it is: the message names it, and not a byte has changed."""
+        path = tmp_path / "letter.txt"
+        path.write_bytes(content)
+        with pytest.raises(SinkError, match="not written by lull"):
+            WavSink(path).open()
+        assert path.read_bytes() == content
+
+    def test_a_wav_of_another_program_is_not_ours(self) -> None:
+        """Of the same format and with the same spare chunk, without the mark in it."""
+        assert is_ours(wav_header(8))
+        assert is_ours(wav_header(1 << 33))
+        assert not is_ours(wav_header(8)[:20] + bytes(28) + wav_header(8)[48:])
+
+    def test_what_is_no_file_is_refused_and_nobody_waits(self, tmp_path: Path) -> None:
+        """A named pipe without a reader would hold the thread up."""
+        os.mkfifo(tmp_path / "pipe.wav")
+        with pytest.raises(SinkError):
+            WavSink(tmp_path / "pipe.wav").open()
 
     def test_a_folder_that_is_not_there_is_an_error(self, tmp_path: Path) -> None:
         """The message names the file and the reason, and nothing is held."""

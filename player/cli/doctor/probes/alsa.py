@@ -20,12 +20,12 @@ import alsaaudio
 
 import player
 from player.audio.sinks.alsa import AlsaSink
-from player.audio.sinks.alsa_mixer import mixer_name
+from player.audio.sinks.alsa_mixer import db_range, mixer_name
 from player.cli.doctor.facts import Control, MixerState, OpenAttempt
 from player.core.clock import SystemClock
 from player.core.errors import SinkError
 
-COMMAND: Final = (sys.executable, "-m", "player.cli.doctor.probes.alsa")
+COMMAND: Final = (sys.executable, "-P", "-m", "player.cli.doctor.probes.alsa")
 _RAW: Final = alsaaudio.VOLUME_UNITS_RAW
 _DB: Final = alsaaudio.VOLUME_UNITS_DB
 _ODD_DB: Final = 9999_00
@@ -56,7 +56,7 @@ def _ask(command: tuple[str, ...], words: list[str], limit_s: float) -> Any:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths + [path for path in sys.path if path])}
     try:
         done = subprocess.run(
-            [*command, *words], capture_output=True, timeout=limit_s, check=False, env=environment, text=True
+            [*command, *words], capture_output=True, timeout=limit_s, check=False, env=environment, text=True, cwd="/"
         )
     except subprocess.TimeoutExpired:
         return f"no answer within {limit_s:g} s; if a sound server hangs, restart it"
@@ -124,8 +124,7 @@ def _control(mixer: Any, label: str) -> Control | None:
     if not steps:
         return None
     lowest, highest = mixer.getrange(units=_RAW)
-    bounds = mixer.getrange(units=_DB)
-    has_scale = len(set(bounds)) > 1
+    bounds = db_range(mixer)
     try:
         is_muted = all(mixer.getmute())
     except alsaaudio.ALSAAudioError:
@@ -135,8 +134,8 @@ def _control(mixer: Any, label: str) -> Control | None:
         step=max(steps),
         lowest=lowest,
         highest=highest,
-        level_db=max(-_ODD_DB, *mixer.getvolume(units=_DB)) / 100 if has_scale else None,
-        highest_db=bounds[1] / 100 if has_scale else None,
+        level_db=max(-_ODD_DB, *mixer.getvolume(units=_DB)) / 100 if bounds else None,
+        highest_db=bounds[1] if bounds else None,
         is_muted=is_muted,
     )
 
