@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 _LOOK_BYTES: Final = 65_536
+_MOST_TAG_BYTES: Final = 16_384
+"""Tags at the end of a file are no second file."""
 _KBITS: Final = {
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -80,6 +82,9 @@ def _told(head: bytes, first: _Frame, stream_bytes: int) -> Mp3Length | None:
     if tag not in {b"Xing", b"Info"} or not flags & 1 or not count:
         return None
     duration_s = count * first.samples / first.rate_hz
+    told_bytes = int.from_bytes(head[place + 12 : place + 16], "big") if flags & 2 else 0
+    if told_bytes and stream_bytes > 1.02 * told_bytes + _MOST_TAG_BYTES:  # several files, one behind the other
+        return Mp3Length(duration_s * stream_bytes / told_bytes)
     if tag == b"Xing" and flags & 2:
         return Mp3Length(duration_s)
     return Mp3Length(duration_s, stream_bytes * 8 / duration_s / first.bits_per_s)

@@ -334,8 +334,8 @@ class _Keeper:
             self._source.length_s, scale = told.duration_s, told.start_scale
         elif suffix in OGG:
             self._source.length_s = ogg_length_s(Path(uri))
-        # an MP3 whose length nothing tells has none: libVLC's guess may be half of the truth, and would cut it short
-        self._source.is_length_ours = suffix == ".mp3" or self._source.length_s is not None
+        # where nothing tells it there is none: libVLC means half of an MP3, and the first part of a chained Ogg
+        self._source.is_length_ours = suffix == ".mp3" or suffix in OGG
         return scale
 
     def _watch(self, *, is_web: bool) -> None:

@@ -92,3 +92,10 @@ def test_the_length_of_real_files_is_right(
     samples = noise(8.0, rate_hz=rate_hz, channels=channels)
     path = encode(tmp_path / "a.mp3", samples, *options, rate_hz=rate_hz)
     assert mp3_length(path).duration_s == pytest.approx(8.0, abs=4 * 1152 / rate_hz)
+
+
+def test_joined_files_are_as_long_as_all_of_them(tmp_path: Path) -> None:
+    """The header of the first tells of the first alone; a length that is too short would cut the others off."""
+    one = encode(tmp_path / "a.mp3", noise(10.0), "-b:a", "96k", "-id3v2_version", "0").read_bytes()
+    (tmp_path / "joined.mp3").write_bytes(one * 3)
+    assert mp3_length(tmp_path / "joined.mp3").duration_s == pytest.approx(30.1, abs=0.3)
