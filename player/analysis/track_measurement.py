@@ -1,8 +1,7 @@
 """Measures a decoded track: sound in, block by block, and at the end a `player.core.measurement.Measured`.
 
 Runs on the thread that owns the object. Each block goes through the same `Sanitiser` as when it is played, and from
-there into powers of 5 ms hops, which are kept: 0.8 kB a second, so a file of ten hours takes 29 MB, and into
-levels of octaves and ears, 1 kB a second, of which the plan is made. All else follows
+there into powers of 5 ms hops, which are kept: 0.8 kB a second, so a file of ten hours takes 29 MB. All else follows
 from the powers once the sound is over, in pieces of bounded size (`player.analysis.loudness`,
 `player.analysis.startle_search`), because what a surprise is depends on how loud the rest turned out to be.
 """
@@ -19,8 +18,8 @@ from player.analysis.loudness import Loudness, measure_loudness
 from player.analysis.startle_search import Calm, find_surprises
 from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
-from player.audio.dsp.leveller_plan import make_plan, pack_levels
-from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, OctaveMeter
+from player.audio.dsp.leveller import Planner, Section, encode
+from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
 from player.audio.dsp.types import Block
 from player.core.measurement import Measured
@@ -44,11 +43,11 @@ class Measurer:
         self._meter = HopMeter(HOP_FRAMES)
         self._peak = TruePeak()
         self._powers = array("f")
-        self._rest: Block = np.empty((0, CHANNELS), np.float32)
         self._octaves = OctaveMeter()
-        self._levels = bytearray()
-        self._unheard: Block = np.empty((0, CHANNELS), np.float32)
-        self._is_first = True
+        self._planner = Planner()
+        self._octaves_begun = False
+        self._planned_rest: Block = np.empty((0, CHANNELS), np.float32)
+        self._rest: Block = np.empty((0, CHANNELS), np.float32)
 
     @property
     def is_enough(self) -> bool:
@@ -60,22 +59,23 @@ class Measurer:
         self.frames += len(block)
         good = self._sanitiser.process(block)
         self._peak.add(good)
-        self._add_levels(good)
         if len(self._rest):
             good = np.concatenate((self._rest, good))
         whole = len(good) // HOP_FRAMES * HOP_FRAMES
         self._rest = good[whole:]
         self._powers.extend(self._meter.powers(good[:whole]))
+        self._add_to_plan(good[:whole])
 
-    def _add_levels(self, good: Block) -> None:
-        """Powers of octaves and ears, from the first frame that was decoded on."""
-        if self._is_first:
-            good, self._is_first = good[LOOK_AHEAD_FRAMES:], len(good) < LOOK_AHEAD_FRAMES
-        good = np.concatenate((self._unheard, good))
-        whole = len(good) // BAND_FRAMES * BAND_FRAMES
-        self._unheard = good[whole:]
+    def _add_to_plan(self, good: Block) -> None:
+        """The plan counts from the first frame of the track, and so leaves out what the sanitiser is late by."""
+        if not self._octaves_begun:
+            self._octaves_begun, good = True, good[LOOK_AHEAD_FRAMES:]
+        sound = np.concatenate((self._planned_rest, good)) if len(self._planned_rest) else good
+        whole = len(sound) // BAND_FRAMES * BAND_FRAMES
+        self._planned_rest = sound[whole:]
         if whole:
-            self._levels += pack_levels(self._octaves.powers(good[:whole])).tobytes()
+            peaks = np.abs(sound[:whole].reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1)
+            self._planner.add(self._octaves.powers(sound[:whole]), peaks)
 
     def finish(self) -> Measured:
         """What was found out."""
@@ -83,9 +83,9 @@ class Measurer:
         powers = np.frombuffer(self._powers, np.float32)[1:]
         loudness = measure_loudness(powers)
         calm = find_surprises(powers, loudness)
-        return self._measured(loudness, calm)
+        return self._measured(loudness, calm, self._planner.finish())
 
-    def _measured(self, loudness: Loudness, calm: Calm) -> Measured:
+    def _measured(self, loudness: Loudness, calm: Calm, planned: Section) -> Measured:
         return Measured(
             duration_s=to_seconds(self.frames),
             integrated_lufs=to_lufs(loudness.integrated),
@@ -98,5 +98,8 @@ class Measurer:
             habitual_lufs=to_lufs(calm.habitual),
             surprises=calm.surprises,
             faults=self._sanitiser.faults,
-            plan=make_plan(np.frombuffer(self._levels, np.uint8).reshape(-1, len(STREAMS))),
+            plan=encode(planned.gain_db),
+            calm_lufs=planned.calm_lufs,
+            reached_lufs=planned.reached_lufs,
+            planned_peak_dbtp=planned.peak_dbfs,
         )

@@ -14,7 +14,7 @@ import numpy as np
 
 from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
-from player.audio.dsp.leveller import Leveller
+from player.audio.dsp.leveller import PlannedGain
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
 from player.audio.dsp.types import Block, Gains
@@ -77,9 +77,9 @@ class Deck:
         self._faults_at_end: int | None = None
         self._sanitiser = Sanitiser()
         self._flush_frames = self._sanitiser.latency_frames
-        self._leveller = Leveller(item.plan)
-        self._plan_at = to_frames(item.start_s) - self._sanitiser.latency_frames
         self._item_gain = np.float32(db_to_gain(item.gain_db))
+        self._planned = PlannedGain(item.plan or b"")
+        self._track_frame = to_frames(item.start_s)
         self._is_ending = False
         self._seam: Seam | None = None
         self._power = 0.0
@@ -178,7 +178,7 @@ class Deck:
         tail = former.source.peek(frames)
         fits = fit(tail, self.source.peek(frames + SHIFT_FRAMES))
         self.source.skip(fits.shift)
-        self._plan_at += fits.shift
+        self._track_frame += fits.shift
         self.gain.follow_on(former.gain)
         self._seam = Seam(frames, fits.alike, is_incoming=True)
         former._seam = Seam(frames, fits.alike, is_incoming=False)
@@ -196,16 +196,16 @@ class Deck:
             self.decoded = self.decoded[:0]
             return np.zeros((frames, CHANNELS), np.float32)
         self.decoded = block = self.source.read(frames)
+        block = self._planned.apply(block, self._track_frame)
         self.played_frames += len(block)
+        self._track_frame += len(block)
         self.muted_frames = self.muted_frames + len(block) if self._sanitiser.is_muted else 0
         if len(block) < frames:
             if self._faults_at_end is None:
                 self._faults_at_end = self._sanitiser.faults  # the zeros behind the end are ours, and no hole
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
-        levelled = self._leveller.process(self._sanitiser.process(block), self._plan_at)
-        self._plan_at += frames
-        shaped = self._shape(levelled, may_rise=may_rise)
+        shaped = self._shape(self._sanitiser.process(block), may_rise=may_rise)
         self._power += (_power(shaped) - self._power) * min(1.0, frames / HEARD_FRAMES)
         return shaped
 

@@ -259,7 +259,7 @@ class Engine:
         if is_ramp_free:
             ramp.hold_back(left_db_per_s)
         faults = self._chain.faults
-        self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs)
+        self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs, self._mixer.reached_lufs)
         block = self._chain.process(mixed, may_rise=is_ramp_free)
         if self._chain.faults != faults:
             raise AssertionError("a stage let an unfit block through; the output check stopped it")

@@ -134,6 +134,12 @@ class Mixer:
         return min(known, default=None)
 
     @property
+    def reached_lufs(self) -> float | None:
+        """What the fast level of the loudest deck reaches at most, None where not all that sounds is planned."""
+        reached = [deck.item.reached_lufs for deck in self._decks]
+        return None if None in reached else max((level for level in reached if level is not None), default=None)
+
+    @property
     def is_rising_alone(self) -> bool:
         """Whether a deck comes up from silence, and no other makes room for it."""
         return any(deck.gain.is_rising_alone for deck in self._decks)

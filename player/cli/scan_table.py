@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from player.cli.client.format import printable
-from player.core.limits import MAX_GAIN_DB
 from player.core.measurement import Measured, MeasureResult, programme_gain_db
 from player.core.settings.session import LimitSettings
 from player.core.units import format_duration
@@ -46,8 +45,7 @@ def rows(
         measured = scanned.finding.measured
         gain_db = None
         if measured is not None:
-            own_db = programme_gain_db(measured, limits.target_lufs, limits.ceiling_dbtp)
-            gain_db = min(own_db + playlist_gain_db, MAX_GAIN_DB)
+            gain_db = programme_gain_db(measured, limits.target_lufs, limits.ceiling_dbtp, playlist_gain_db)
         found.append(TrackRow(track.uri, track.title, scanned.finding, gain_db, scanned.is_new))
     return tuple(found)
 

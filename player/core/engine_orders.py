@@ -24,8 +24,9 @@ class Item:
         gain_db: programme gain, bound to this item's samples and to nothing else; at most +6 dB.
         habitual_lufs: what its fast level reaches habitually, after the gain; None where nobody measured it.
         start_s: where in the track to begin.
-        plan: by how much each moment of it is lowered (`player.audio.dsp.leveller`); empty for not at all.
         is_stream: an address without an end; its end is a fault.
+        plan: what the leveller does to the track (`player.audio.dsp.leveller`); None where nobody measured it.
+        reached_lufs: what its fast level reaches with the plan and the gain; None without a plan.
     """
 
     id: int
@@ -35,7 +36,8 @@ class Item:
     start_s: float = 0.0
     is_stream: bool = False
     habitual_lufs: float | None = None
-    plan: str = ""
+    plan: bytes | None = None
+    reached_lufs: float | None = None
 
     def __post_init__(self) -> None:
         check_range("gain_db", self.gain_db, -200, MAX_GAIN_DB)

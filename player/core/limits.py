@@ -20,7 +20,9 @@ FALL_DEPTH_DB: Final = 66.0
 CEILING_DBTP: Final = -1.0
 """C4: no true peak above this reaches the device."""
 
-MAX_GAIN_DB: Final = 6.0
+MAX_PLAYLIST_GAIN_DB: Final = 6.0
+"""The most that a playlist may ask for."""
+MAX_GAIN_DB: Final = 20.0
 """C6: no gain that is applied to a track exceeds this."""
 
 FAULT_LEVEL: Final = 4.0

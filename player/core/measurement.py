@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,8 @@ from player.core.limits import MAX_GAIN_DB
 
 MEASURING: Final = 2
 """Version of the measuring: what an older one found is measured anew."""
+MAX_UNPLANNED_GAIN_DB: Final = 6.0
+"""C6, where nobody has planned what happens to the peaks."""
 UNMEASURED_LUFS: Final = -8.0
 """C6: a track that nobody measured counts as this loud, so it may come out too quiet and never too loud."""
 SHORT_TERM_ROOM_LU: Final = 5.0
@@ -17,7 +20,7 @@ MOMENTARY_ROOM_LU: Final = 8.0
 """C3: momentary loudness stays within so much over the target."""
 HABITUAL_ROOM_LU: Final = 7.0
 """What a track reaches habitually stands no higher over the target, or sparse sounds would be new beside dense ones."""
-PLANNED_BELOW_LU: Final = 1.0
+BELOW_LIMIT_LU: Final = 1.0
 """A track is planned to stay so far below the limit of C3, so that the guard has nothing to do there."""
 
 
@@ -51,7 +54,10 @@ class Measured:
         true_peak_dbtp: largest true peak.
         habitual_lufs: what the fast level reaches habitually, its 95th percentile; never a surprise.
         faults: stretches that could not be decoded or were broken.
-        plan: by how much each moment is lowered (`player.audio.dsp.leveller`); empty for not at all.
+        plan: by how much each moment is lowered while it plays (`player.audio.dsp.leveller`); empty: by nothing.
+        calm_lufs: loudness of what is no stranger in it, see there; -inf where no plan was made.
+        reached_lufs: what the fast level reaches with the plan; -inf where no plan was made.
+        planned_peak_dbtp: largest peak with the plan; -inf where no plan was made.
     """
 
     duration_s: float
@@ -65,24 +71,41 @@ class Measured:
     habitual_lufs: float
     surprises: tuple[Surprise, ...] = ()
     faults: int = 0
-    plan: str = ""
+    plan: bytes = b""
+    calm_lufs: float = -math.inf
+    reached_lufs: float = -math.inf
+    planned_peak_dbtp: float = -math.inf
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the leveller knows the track."""
+        return math.isfinite(self.calm_lufs)
 
     def gain_db(self, target_lufs: float, ceiling_dbtp: float) -> float:
-        """Programme gain: what brings the calm part to the target, and breaks neither C3 nor C4 nor C6."""
+        """Programme gain: what brings the calm part to the target, and breaks neither C3 nor C4 nor C6.
+
+        With a plan, C3 holds by the plan, and the gain is bound by nothing but the peaks that are left.
+        """
+        if self.is_planned:
+            room_db = max(0.0, ceiling_dbtp - self.planned_peak_dbtp)
+            return min(target_lufs - self.calm_lufs, room_db, MAX_GAIN_DB)
         return min(
             target_lufs - self.programme_lufs,
-            target_lufs + SHORT_TERM_ROOM_LU - PLANNED_BELOW_LU - self.calm_short_lufs,
+            target_lufs + SHORT_TERM_ROOM_LU - BELOW_LIMIT_LU - self.calm_short_lufs,
             target_lufs + HABITUAL_ROOM_LU - self.habitual_lufs,
             max(0.0, ceiling_dbtp - self.true_peak_dbtp),
-            MAX_GAIN_DB,
+            MAX_UNPLANNED_GAIN_DB,
         )
 
 
-def programme_gain_db(measured: Measured | None, target_lufs: float, ceiling_dbtp: float) -> float:
-    """The gain of a track, whether it was measured or not."""
+def programme_gain_db(
+    measured: Measured | None, target_lufs: float, ceiling_dbtp: float, playlist_db: float = 0.0
+) -> float:
+    """The gain of a track, whether it was measured or not, with what its playlist asks for on top."""
     if measured is None:
-        return target_lufs - UNMEASURED_LUFS
-    return measured.gain_db(target_lufs, ceiling_dbtp)
+        return min(target_lufs - UNMEASURED_LUFS + playlist_db, MAX_UNPLANNED_GAIN_DB)
+    most_db = MAX_GAIN_DB if measured.is_planned else MAX_UNPLANNED_GAIN_DB
+    return min(measured.gain_db(target_lufs, ceiling_dbtp) + playlist_db, most_db)
 
 
 @dataclass(frozen=True, slots=True)

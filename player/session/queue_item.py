@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from player.core.engine_orders import Item
 from player.core.events import Track
-from player.core.limits import MAX_GAIN_DB
 from player.core.measurement import programme_gain_db
 from player.core.settings.session import LimitSettings, Playlist
 
 
 def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:
     """Programme gain and the playlist's own; a track that nobody measured counts as loud (C6)."""
-    own_db = programme_gain_db(track.measured, limits.target_lufs, limits.ceiling_dbtp)
-    return min(own_db + playlist.gain_db, MAX_GAIN_DB)
+    return programme_gain_db(track.measured, limits.target_lufs, limits.ceiling_dbtp, playlist.gain_db)
 
 
 @dataclass(slots=True)
@@ -44,14 +42,13 @@ class PlayingItem:
 def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limits: LimitSettings) -> Item:
     """One playing of a track from a place on."""
     db = gain_db(track, playlist, limits)
-    habitual_lufs = None if track.measured is None else track.measured.habitual_lufs + db
-    return Item(
-        id=item_id,
-        uri=track.uri,
-        title=track.title,
-        gain_db=db,
-        start_s=start_s,
-        is_stream=track.is_stream,
-        plan="" if track.measured is None else track.measured.plan,
-        habitual_lufs=habitual_lufs if habitual_lufs is not None and math.isfinite(habitual_lufs) else None,
+    item = Item(item_id, track.uri, track.title, db, start_s, track.is_stream)
+    measured = track.measured
+    if measured is None:
+        return item
+    return replace(
+        item,
+        plan=measured.plan,
+        reached_lufs=measured.reached_lufs + db if measured.is_planned else None,
+        habitual_lufs=measured.habitual_lufs + db if math.isfinite(measured.habitual_lufs) else None,
     )

@@ -9,6 +9,7 @@ would be a gain that silences a night or breaks it off. Such a row counts as non
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import math
@@ -124,14 +125,15 @@ def _key(mark: FileMark) -> tuple[bytes, int, int]:
 
 
 def as_json(measured: Measured) -> dict[str, Any]:
-    """The measurements as plain values; -inf stays a float."""
-    return asdict(measured)
+    """The measurements as plain values; -inf stays a float, a plan is base64."""
+    return {**asdict(measured), "plan": base64.b64encode(measured.plan).decode("ascii")}
 
 
 def from_json(plain: Mapping[str, Any]) -> Measured:
     """The measurements from what `as_json` made. Raises one of `_UNREADABLE` for anything else."""
     surprises = tuple(_checked(Surprise, Surprise(**surprise)) for surprise in plain["surprises"])
-    return _checked(Measured, Measured(**{**plain, "surprises": surprises}))
+    plan = base64.b64decode(plain["plan"], validate=True)
+    return _checked(Measured, Measured(**{**plain, "surprises": surprises, "plan": plan}))
 
 
 def _checked(kind: type[T], value: T) -> T:

@@ -15,7 +15,7 @@ from pathlib import Path
 CALM = {
     "integrated_lufs": -30.0, "programme_lufs": -30.0, "range_lu": 2.0, "max_momentary_lufs": -25.0,
     "max_short_lufs": -28.0, "calm_short_lufs": -28.0, "true_peak_dbtp": -10.0, "habitual_lufs": -28.0,
-    "surprises": [], "faults": 0,
+    "surprises": [], "faults": 0, "plan": "",
 }  # fmt: skip
 
 

@@ -10,8 +10,7 @@ import pytest
 from player.core.commands import Next, Play, Seek
 from player.core.engine_orders import Item, PlayItem, QueueItem
 from player.core.events import LibraryRead, Track
-from player.core.limits import MAX_GAIN_DB
-from player.core.measurement import Measured
+from player.core.measurement import MAX_UNPLANNED_GAIN_DB, Measured
 from player.core.settings.session import LimitSettings, Order, Playlist, Settings
 from player.session.controller import NewSettings
 from tests.nights.night_rig import Nights
@@ -66,7 +65,7 @@ def test_what_nobody_measured_counts_as_loud() -> None:
 def test_no_gain_exceeds_six_decibels() -> None:
     """Whatever the track and the playlist add up to."""
     settings = replace(SETTINGS, playlists=(replace(SETTINGS.playlists[0], gain_db=6.0),))
-    assert items(night({"faint": measured(-60)}, settings))[0].gain_db == MAX_GAIN_DB
+    assert items(night({"faint": measured(-60)}, settings))[0].gain_db == MAX_UNPLANNED_GAIN_DB
 
 
 def test_the_habitual_level_goes_with_the_gain() -> None:

@@ -243,6 +243,9 @@ def measured_noise(path: NoisePath) -> Measured:
         calm_short_lufs=lufs + above_lu,
         true_peak_dbtp=-3.0,
         habitual_lufs=lufs + above_lu,
+        calm_lufs=lufs,
+        reached_lufs=lufs + above_lu + 3.0,
+        planned_peak_dbtp=-3.0,
     )
 
 

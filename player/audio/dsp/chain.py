@@ -22,7 +22,7 @@ from player.audio.dsp.declick import Declick
 from player.audio.dsp.framing import Hops
 from player.audio.dsp.gain import applied, let_down
 from player.audio.dsp.guard import Guard, Volumes
-from player.audio.dsp.hearing import HOP_FRAMES, HOP_S
+from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, to_power
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
 from player.audio.dsp.limiter import Limiter
@@ -32,8 +32,8 @@ from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.limits import FAULT_LEVEL, MAX_RISE_DB_PER_S
 from player.core.units import SILENCE_DB, db_to_gain
 
-MOST: Final = 4 * FAULT_LEVEL
-"""No mixture of sanitised decks under gains of at most +6 dB gets so far."""
+MOST: Final = 32 * FAULT_LEVEL
+"""No mixture of three sanitised decks under gains of at most +20 dB gets so far."""
 _RISE: Final = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
 """As a factor of the power, in a hop."""
 _LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
@@ -72,9 +72,12 @@ class Chain:
         self._room = 0.0
         self._left = [_RISE] * _LATE_HOPS
 
-    def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
-        """From the next block on: the programme target, and what the level of what sounds habitually reaches."""
-        self.guard.set_target(target_lufs, habitual_lufs)
+    def set_target(
+        self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
+    ) -> None:
+        """From the next block on: the target, and what the level of what sounds reaches habitually, and at most."""
+        self.guard.set_target(target_lufs, habitual_lufs, known_lufs)
+        self._output_meter.known = 0.0 if known_lufs is None else to_power(known_lufs)
         self._output_meter.target_lufs = target_lufs
 
     def process(self, mixed: Block, *, may_rise: bool = True) -> Block:

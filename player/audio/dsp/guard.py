@@ -77,6 +77,10 @@ HABITUAL: Final[float] = 10.0**-0.6
 """Words and taps reach 6 dB over the calm level of their sound."""
 C3_MARGIN_LU: Final = 0.3
 """M and S are kept in steps of 50 ms; whoever measures at other instants may find so much more."""
+BOX_OVER_FAST: Final[float] = 10.0**0.6
+HOP_OVER_FAST: Final[float] = 10.0**1.6
+PEAK_OVER_FAST: Final[float] = 10.0**3.0
+"""Of a tap of a few milliseconds the 50 ms mean stands up to 6 dB over the fast level, a hop 16 dB, a sample 30."""
 _NEARLY_ONE: Final = 0.9999
 _TINY: Final = 1e-15
 _SHARE: Final = 0.1
@@ -122,6 +126,7 @@ class Guard:
         self.reduction_db = 0.0
         self._make_power_meter = make_power_meter
         self._target = self._calm = to_power(target_lufs)
+        self._known = 0.0
         self.episodes = Episodes()
         self._forget_audio()
         self._forget_hearing()
@@ -143,12 +148,17 @@ class Guard:
         self._fast_bound = self._box_bound = 0.0
         self.episodes.reset()
 
-    def set_target(self, target_lufs: float, habitual_lufs: float | None = None) -> None:
+    def set_target(
+        self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
+    ) -> None:
         """From the next call on: the programme target, and what the fast level of what sounds habitually reaches.
+
+        ``known_lufs`` is what it reaches at most where the leveller has planned all that sounds: so far nothing is new.
 
         The floor lies under the calm level of the sound where that is known and below the target.
         """
         self._target = to_power(target_lufs)
+        self._known = 0.0 if known_lufs is None else to_power(known_lufs)
         self._calm = self._target if habitual_lufs is None else min(self._target, to_power(habitual_lufs) * HABITUAL)
 
     def reset(self) -> None:
@@ -241,20 +251,23 @@ class Guard:
         emergence, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
         emerging = min(background * emergence, max(background * NOTICED, fast * rate))
         self._get_used(rate, floor)
-        bound = self._fast_bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN)
-        known = self._hop_powers.value * FAMILIAR_ROOM
+        planned = self._known * low
+        bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN, planned)
+        self._fast_bound = bound
+        known = max(self._hop_powers.value * FAMILIAR_ROOM, planned * HOP_OVER_FAST)
         at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
         room = max((bound - APPROACH_KEEP * fast) / (1.0 - APPROACH_KEEP), at_once, 0.3 * bound)
-        box = self._box_bound = max(max(hearing.usual, floor) * BURST_ROOM, self._box_bound * LET_DOWN)
+        box = max(max(hearing.usual, floor) * BURST_ROOM, self._box_bound * LET_DOWN, planned * BOX_OVER_FAST)
+        self._box_bound = box
         room = min(room, self._box_room(CHUNK_HOPS * box - late, box))
         full_power = self._target * full
         if full_power > 0.0:
             level, late = fast / full_power, late / full_power
             left = min(self._momentary.bound(level, late), self._short_term.bound(level, late))
             room = min(room, full_power * left)
-        if power > max(self._came, background):
+        if power > max(self._came, background, planned * HOP_OVER_FAST):
             room = min(room, LET_IN * power * max(fast, background) / max(self._came, background))
-        allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM)
+        allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM, planned * PEAK_OVER_FAST)
         return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
 
     def _box_room(self, free: float, least: float) -> float:

@@ -1,54 +1,306 @@
-"""Applies the plan of a track to its samples: what the scan found to be strange is lowered, before anything else.
+"""The look-ahead leveller: by how much each moment of a track is lowered, planned from what the track habitually does.
 
-Runs on the engine thread, one for each deck that has a plan. The plan (`player.audio.dsp.leveller_plan`) has a step of
-a quarter decibel for each 10 ms of the track, from its beginning on; between them the gain is straight. It hangs on the
-place in the track alone, so a seek and any size of blocks give the same bits. Where nothing is lowered the block
-passes as it is. It adds no latency: the plan was made with the whole of the track known.
+`Planner` runs where a track is measured, on powers every 10 ms of the whole, of each ear and of each octave
+(`player.audio.dsp.octaves`); `PlannedGain` runs on the engine thread and applies the plan to a deck, before mix, ramp
+and guard, without any delay. All levels are dB, those of sound in LUFS.
+
+Theory. What a stream *habitually* reaches is the level that it reaches in at least 60 % of the stretches of 5 s
+around: the 40th percentile of their maxima, over the 80 s before, around or behind, whichever is highest. Waves,
+breaths, words, ticks and taps come back within seconds, so they are habit however sparse they are; what happens once,
+or five times in half a minute, is not, however loud it is. A *stranger* stands 6.5 dB over the habit (7.5 dB in an
+ear, 12 dB in an octave, which varies more) and is not below what can be heard beside the calm level. It is brought to
+habit + 2 dB (octaves + 4 dB), neither more nor less, so there is no hole behind it. Then the levelled powers are
+judged by the code that judges the output (`player.audio.dsp.rises`), and what still rises too far near a stranger, or
+is louder than calm + 8 LU over 400 ms or + 5 LU over 3 s, is lowered further.
+
+A file is planned in sections of ten minutes with a minute and a half of context on either side, so memory stays
+bounded.
+
+Where it falls short: there is one gain for all octaves, so a tone in rain takes the rain down with it while it
+sounds. What is rare and natural (thunder, a branch that breaks) is a stranger and is lowered.
 """
 
 from __future__ import annotations
 
-import base64
-import logging
+import math
 import zlib
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from player.audio.dsp.gain import applied
-from player.audio.dsp.types import Block, Gains
-from player.core.units import RATE_HZ
+from player.audio.dsp.hearing import to_lufs
+from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
+from player.audio.dsp.rises import RiseMeter
+from player.audio.dsp.types import Block
+from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 
-STEP_DB: Final = 0.25
-PLAN_FRAMES: Final = RATE_HZ // 100
-_GAINS: Final = (10.0 ** (-STEP_DB * np.arange(256) / 20.0)).astype(np.float32)
-_FRACTIONS: Final = (np.arange(PLAN_FRAMES) / PLAN_FRAMES).astype(np.float32)
-log = logging.getLogger("lull")
+Levels: TypeAlias = npt.NDArray[np.float64]
+Marks: TypeAlias = npt.NDArray[np.bool_]
+
+STRETCH: Final = round(5.0 / BAND_S)
+STRETCHES: Final = 16
+HABITUAL_SHARE: Final = 0.6
+_EARS: Final = 2
+_OCTAVES: Final = len(STREAMS) - 1 - _EARS
+_STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
+_BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
+_AUDIBLE_DB: Final = np.array([12.0, *[20.0] * (_EARS + _OCTAVES)])
+"""So far below calm a stream does not count."""
+_PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
+"""A stranger that stands so far over the habit is one whose rises are judged in all streams."""
+_NEAR: Final = round(0.3 / BAND_S)
+_EARLIER: Final = round(0.2 / BAND_S)
+"""What rises at a moment began so much earlier."""
+_RISE_DB: Final = 8.5
+_MARGIN_LU: Final = 0.5
+_ROUNDS: Final = 5
+_BOX: Final = round(0.05 / BAND_S)
+_MOMENTARY: Final = round(0.4 / BAND_S)
+_SHORT_TERM: Final = round(3.0 / BAND_S)
+_SECTION: Final = round(600.0 / BAND_S)
+_CONTEXT: Final = round(90.0 / BAND_S)
+_LEAD: Final = round(10.3 / BAND_S)
+_TINY: Final = 1e-12
+_STEP_DB: Final = 0.25
+_MIDDLE: Final = BAND_FRAMES - 512
+"""The frame that a hop's powers are about, counted from its first: the middle of a window of 1024 that ends with it."""
+_LOWEST_STEP: Final = 255
+"""A plan is kept in steps of 0.25 dB, so the deepest is 63.75 dB."""
 
 
-class Leveller:
-    """One track's plan.
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What was planned for a part of a track.
 
-    Args:
-        plan: what `player.audio.dsp.leveller_plan.make_plan` made; empty for none.
+    Attributes:
+        gain_db: one each 10 ms, at most 0.
+        calm_lufs: its loudness without the strangers; -inf for silence.
+        reached_lufs: what the fast level reaches with the plan; -inf for silence.
+        peak_dbfs: the largest sample with the plan; -inf for silence.
     """
 
-    def __init__(self, plan: str) -> None:
-        try:
-            steps = zlib.decompress(base64.b64decode(plan)) if plan else b""
-        except (ValueError, zlib.error) as fault:
-            log.warning("a plan in the store is damaged, so nothing of this track is lowered ahead: %s", fault)
-            steps = b""
-        self._steps = np.frombuffer(steps, np.uint8)
+    gain_db: Levels
+    calm_lufs: float
+    reached_lufs: float = -math.inf
+    peak_dbfs: float = -math.inf
 
-    def process(self, block: Block, first: int) -> Block:
-        """The block, whose first frame is the frame ``first`` of the track; it may be negative."""
-        if len(self._steps) == 0 or len(block) == 0:
+
+class Planner:
+    """Plans a track whose powers come piece by piece."""
+
+    def __init__(self) -> None:
+        self._waiting: list[npt.NDArray[np.float32]] = []
+        self._peaks: list[npt.NDArray[np.float32]] = []
+        self._count = 0
+        self._context = 0
+        self._sections: list[Section] = []
+
+    def add(self, powers: BandPowers, peaks: npt.NDArray[np.float32]) -> None:
+        """More of the track: powers of shape (hops, 10), and the largest sample of each hop, shape (hops,)."""
+        self._waiting.append(powers.astype(np.float32))
+        self._peaks.append(peaks)
+        self._count += len(powers)
+        if self._count >= self._context + _SECTION + _CONTEXT:
+            self._plan(self._context + _SECTION)
+
+    def finish(self) -> Section:
+        """The plan of the whole track; its calm level is the power mean of those of its sections."""
+        if self._count > self._context:
+            self._plan(self._count)
+        if not self._sections:
+            return Section(np.zeros(0), float("-inf"))
+        lengths = np.array([len(section.gain_db) for section in self._sections])
+        calms = np.array([section.calm_lufs for section in self._sections])
+        is_heard = np.isfinite(calms)
+        calm = float("-inf")
+        if is_heard.any():
+            calm = float(10.0 * np.log10(np.average(10.0 ** (calms[is_heard] / 10.0), weights=lengths[is_heard])))
+        return Section(
+            np.concatenate([section.gain_db for section in self._sections]),
+            calm,
+            max(section.reached_lufs for section in self._sections),
+            max(section.peak_dbfs for section in self._sections),
+        )
+
+    def _plan(self, until: int) -> None:
+        """Plan what waits from the context up to a hop, and keep the end of it as the next context."""
+        powers = np.concatenate(self._waiting).astype(np.float64)
+        peaks = np.concatenate(self._peaks)
+        part, planned = slice(self._context, until), plan(powers)
+        gains = 10.0 ** (planned.gain_db[part] / 20.0)
+        reached = _fast(powers[part, 0] * gains**2).max(initial=0.0)
+        peak = float((peaks[part] * gains).max(initial=0.0))
+        self._sections.append(
+            Section(
+                planned.gain_db[part],
+                planned.calm_lufs,
+                to_lufs(float(reached)) if reached > 2 * _TINY else -math.inf,
+                20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
+            )
+        )
+        first = max(0, until - _CONTEXT)
+        kept = powers[first:].astype(np.float32)
+        self._waiting, self._peaks, self._count = [kept], [peaks[first:]], len(kept)
+        self._context = min(until, _CONTEXT)
+
+
+def plan(powers: BandPowers) -> Section:
+    """The plan for powers that are heard as a whole, shape (hops, 10)."""
+    powers = np.maximum(powers, _TINY)
+    levels = _decibels(_mean(powers, _BOX))
+    habit = habitual(levels)
+    calm = _calm(powers[:, 0], levels[:, 0] > habit[:, 0] + _STRANGER_DB[0])
+    if not np.isfinite(calm):
+        return Section(np.zeros(len(powers)), calm)
+    for _ in range(2):  # without its strangers a track is calmer, and more of it is a stranger
+        strangers = (levels > habit + _STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
+        calm = _calm(powers[:, 0], strangers.any(axis=1))
+    if not strangers.any():
+        return Section(np.zeros(len(powers)), calm)
+    wanted = habit + _BROUGHT_TO_DB
+    wanted[:, 1:] = np.maximum(wanted[:, 1:], calm - _AUDIBLE_DB[1:])
+    gain = np.where(strangers, np.minimum(0.0, wanted - levels), 0.0).min(axis=1)
+    is_prominent = strangers & (levels > habit + _PROMINENT_DB)
+    near = _widened(is_prominent.any(axis=1), _NEAR)
+    for _ in range(_ROUNDS):
+        more = _broken(powers, smoothed(gain), calm, near)
+        if not more.any():
+            break
+        gain = gain - more
+    return Section(smoothed(gain), calm)
+
+
+def habitual(levels: Levels) -> Levels:
+    """What each stream habitually reaches around each hop, shape and unit as ``levels``."""
+    count = len(levels) // STRETCH
+    if count < 2:
+        return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
+    reached = levels[: count * STRETCH].reshape(count, STRETCH, -1).max(axis=1)
+    if count <= STRETCHES:
+        usual = np.quantile(reached, 1.0 - HABITUAL_SHARE, axis=0)
+        return np.repeat(usual[np.newaxis], len(levels), axis=0)
+    windows = np.lib.stride_tricks.sliding_window_view(reached, STRETCHES, axis=0)
+    usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1)
+    at = np.arange(count)
+    views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, STRETCHES // 2, STRETCHES - 1)]
+    best: Levels = np.maximum.reduce(views)
+    return best[np.minimum(np.arange(len(levels)) // STRETCH, count - 1)]
+
+
+def smoothed(gain_db: Levels) -> Levels:
+    """Edges of 50 ms, and no moment less lowered than it asks for."""
+    least = _moving(gain_db, 3, 3).min(axis=-1)
+    soft: Levels = _moving(least, 2, 2) @ (np.hanning(7)[1:-1] / np.hanning(7).sum())
+    return soft
+
+
+def encode(gain_db: Levels) -> bytes:
+    """A plan as compact bytes; empty where nothing is lowered by a step of 0.25 dB or more."""
+    steps = np.minimum(np.ceil(-gain_db / _STEP_DB - 0.5), _LOWEST_STEP).clip(0).astype(np.uint8)
+    return zlib.compress(np.diff(steps, prepend=np.uint8(0)).tobytes(), 9) if steps.any() else b""
+
+
+class PlannedGain:
+    """Applies a plan to a track as it is read.
+
+    Args:
+        encoded: what `encode` made; of a damaged one nothing is lowered, and the guard is left.
+    """
+
+    def __init__(self, encoded: bytes) -> None:
+        try:
+            steps = np.frombuffer(zlib.decompress(encoded), np.uint8) if encoded else np.zeros(0, np.uint8)
+        except zlib.error:
+            steps = np.zeros(0, np.uint8)
+        self._steps = np.cumsum(steps, dtype=np.uint8)
+
+    def apply(self, block: Block, at_frame: int) -> Block:
+        """The block, shape (frames, 2), whose first frame is that of the track; the same object where nothing changes.
+
+        A hop's gain holds in its middle; between the middles stands a straight line in dB.
+        """
+        first = (at_frame - _MIDDLE) // BAND_FRAMES
+        last = (at_frame + len(block) - _MIDDLE) // BAND_FRAMES + 1
+        if not len(block) or not self._steps[max(first, 0) : max(last + 1, 0)].any():
             return block
-        cell, end = first // PLAN_FRAMES, (first + len(block) - 1) // PLAN_FRAMES + 2
-        steps = self._steps[np.clip(np.arange(cell, end), 0, len(self._steps) - 1)]
-        if not steps.any():
-            return block
-        points = _GAINS[steps]
-        lines: Gains = points[:-1, np.newaxis] + np.diff(points)[:, np.newaxis] * _FRACTIONS
-        return applied(block, lines.reshape(-1)[first - cell * PLAN_FRAMES :][: len(block)])
+        hops = np.arange(first, last + 1)
+        inside = np.clip(hops, 0, len(self._steps) - 1)
+        gains_db = np.where(inside == hops, self._steps[inside], 0) * -_STEP_DB
+        middles = hops * BAND_FRAMES + _MIDDLE
+        frames = np.arange(at_frame, at_frame + len(block))
+        return applied(block, (10.0 ** (np.interp(frames, middles, gains_db) / 20.0)).astype(np.float32))
+
+
+def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks) -> Levels:
+    """By how much more each hop is to be lowered because near a stranger a clause would still be broken, dB."""
+    left = powers * (10.0 ** (gain_db / 10.0))[:, np.newaxis]
+    lead = np.resize(left[:_LEAD][::-1], (_LEAD, left.shape[1]))  # as if it had always sounded like its beginning
+    rises = RiseMeter(calm).push(np.concatenate((lead, left)))[_LEAD:].max(axis=1)
+    momentary = _decibels(_trailing(left[:, 0], _MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
+    short_term = _decibels(_trailing(left[:, 0], _SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
+    over = np.where(near, np.maximum(0.0, np.maximum(rises - _RISE_DB, np.maximum(momentary, short_term))), 0.0)
+    if over.max() < 0.1:
+        return np.zeros(len(over))
+    return np.where(near, _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
+
+
+def _calm(powers: Levels, strangers: Marks) -> float:
+    """Mean of M from 12 dB below to 3 dB over the 75th percentile of half-second maxima, strangers left out; LUFS."""
+    half = round(0.5 / BAND_S)
+    count = len(powers) // half
+    if count == 0:
+        return float("-inf")
+    boxes = _decibels(_mean(powers[:, np.newaxis], _BOX))[: count * half, 0].reshape(count, half).max(axis=1)
+    known = boxes[~strangers[: count * half].reshape(count, half).any(axis=1) & (boxes > -75.0)]
+    known = known if len(known) else boxes[boxes > -75.0]
+    if not len(known):
+        return float("-inf")
+    top = np.percentile(known, 75.0)
+    momentary = _decibels(_mean(powers[:, np.newaxis], _MOMENTARY))[:, 0]
+    usual = momentary[~strangers & (momentary > top - 12.0) & (momentary < top + 3.0)]
+    return float(10.0 * np.log10(np.mean(10.0 ** (usual / 10.0)))) if len(usual) else float(top)
+
+
+def _decibels(powers: Levels) -> Levels:
+    levels: Levels = 10.0 * np.log10(np.maximum(powers, _TINY)) - 0.691
+    return levels
+
+
+def _fast(powers: Levels) -> Levels:
+    """The exponential mean of 125 ms at each hop."""
+    keep, fast, found = math.exp(-BAND_S / 0.125), 0.0, np.empty(len(powers))
+    for at, power in enumerate(powers.tolist()):
+        fast = keep * fast + (1.0 - keep) * power
+        found[at] = fast
+    return found
+
+
+def _mean(powers: Levels, width: int) -> Levels:
+    """Mean of ``width`` hops around each, of those that there are at the ends."""
+    at = np.arange(len(powers))
+    return _between(powers, np.maximum(at - (width - 1) // 2, 0), np.minimum(at + width // 2 + 1, len(powers)))
+
+
+def _trailing(powers: Levels, width: int) -> Levels:
+    """Mean of the last ``width`` hops at each."""
+    end = np.arange(1, len(powers) + 1)
+    return _between(powers, np.maximum(end - width, 0), end)
+
+
+def _between(powers: Levels, first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Levels:
+    sums = np.concatenate((np.zeros((1, *powers.shape[1:])), np.cumsum(powers, axis=0)))
+    means: Levels = np.maximum(sums[end] - sums[first], 0.0) / (end - first).reshape(-1, *[1] * (powers.ndim - 1))
+    return means
+
+
+def _moving(values: Levels, back: int, ahead: int) -> Levels:
+    """Each value with those before and behind it, shape (values, back + 1 + ahead)."""
+    return np.lib.stride_tricks.sliding_window_view(np.pad(values, (back, ahead), mode="edge"), back + 1 + ahead)
+
+
+def _widened(marks: Marks, reach: int) -> Marks:
+    wide: Marks = _moving(marks.astype(np.float64), reach, reach).max(axis=-1) > 0.0
+    return wide

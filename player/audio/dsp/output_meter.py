@@ -41,11 +41,15 @@ class OutputMeter:
     Args:
         make_power_meter: makes its own meter.
         target_lufs: the programme target at full volume.
+
+    Attributes:
+        known: the power that the fast level reaches at full volume as the leveller has planned it; 0: no plan.
     """
 
     def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
         self._make_power_meter = make_power_meter
         self.target_lufs = target_lufs
+        self.known = 0.0
         self.forget()
 
     def forget(self) -> None:
@@ -69,6 +73,7 @@ class OutputMeter:
         frames = np.concatenate((self._rest, block)) if len(self._rest) else block
         whole = len(frames) // HOP_FRAMES * HOP_FRAMES
         self._rest = frames[whole:].copy()
+        self._judge.known = self.known * room
         if room > 0.0:
             self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
         return self._judged(self._meter.powers(frames[:whole]), full)

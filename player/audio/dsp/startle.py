@@ -49,6 +49,10 @@ def impulse_adjustment(ld_db: float, or_db_per_s: float) -> float:
     return max(0.0, 1.8 * (prominence(ld_db, or_db_per_s) - 5.0)) if or_db_per_s > GRADIENT_DB_PER_S else 0.0
 
 
+_BOX_OVER_FAST: Final = 10.0**0.6
+"""A tap of a few milliseconds: its 50 ms mean over its fast level."""
+
+
 @dataclass(frozen=True, slots=True)
 class Onset:
     """One onset.
@@ -99,6 +103,9 @@ class Judge:
 
     Args:
         floor_lufs: what the room hides, 12 dB below calm: no level counts as less.
+
+    Attributes:
+        known: power up to which a fast level is familiar, whether it was heard lately or not; 0: nothing is known.
     """
 
     def __init__(self, floor_lufs: float) -> None:
@@ -110,6 +117,7 @@ class Judge:
         self._open: _Climb | None = None
         self._boxes = deque([0.0], _BURST_HOPS)
         self._is_burst = False
+        self.known = 0.0
 
     def move_floor(self, floor_lufs: float) -> None:
         """The volume has changed, and with it what the room hides."""
@@ -143,7 +151,7 @@ class Judge:
         hearing = self.hearing
         box = hearing.box
         self._boxes.append(box)
-        if box <= self._floor * _BURST or box <= hearing.usual * _BURST:
+        if box <= max(self._floor, hearing.usual) * _BURST or box <= self.known * _BOX_OVER_FAST:
             self._is_burst = False
             return []
         was_burst, self._is_burst = self._is_burst, box > min(self._boxes) * _BURST
@@ -198,7 +206,7 @@ class Judge:
 
     def _end_at(self, climb: _Climb, sample: int) -> None:
         climb.end = sample
-        climb.familiar = max(to_lufs(self.hearing.familiar), LOWEST_LUFS)
+        climb.familiar = max(to_lufs(max(self.hearing.familiar, self.known)), LOWEST_LUFS)
 
 
 @dataclass(slots=True)

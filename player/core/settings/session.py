@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from player.core.date_range import Dates
-from player.core.limits import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
+from player.core.limits import CEILING_DBTP, MAX_PLAYLIST_GAIN_DB, MAX_RISE_DB_PER_S
 from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_length, check_name, check_range
@@ -145,7 +145,7 @@ class Playlist:
         check_name("playlist", self.name)
         if not self.paths:
             raise ValueError("paths is empty; name at least one folder, file, playlist file or stream")
-        check_range("gain", self.gain_db, MIN_GAIN_DB, MAX_GAIN_DB)
+        check_range("gain", self.gain_db, MIN_GAIN_DB, MAX_PLAYLIST_GAIN_DB)
 
 
 @dataclass(frozen=True, slots=True)

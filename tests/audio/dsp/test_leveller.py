@@ -1,97 +1,150 @@
-"""The plan of a track and its application: a stranger is brought down, what recurs and what is calm is left alone."""
+"""The leveller: what is habitual passes bit for bit, what is not is brought to what is."""
 
 from __future__ import annotations
-
-import base64
-import zlib
 
 import numpy as np
 import pytest
 
-from player.audio.dsp.leveller import PLAN_FRAMES, Leveller
-from player.audio.dsp.leveller_plan import make_plan, pack_levels
+from player.audio.dsp.leveller import PlannedGain, Planner, encode, plan
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.types import Block
-
-RATE = 48_000
-
-
-def _rain(seconds: float) -> Block:
-    """Steady noise at -40 dBFS rms."""
-    noise = np.random.default_rng(1).standard_normal((round(seconds * RATE), 2))
-    return (0.01 * noise).astype(np.float32)
+from player.core.units import RATE_HZ
+from tests.signals import BLOCK_SIZES, rng_for
 
 
-def _with_bursts(at_s: list[float], amplitude: float) -> Block:
-    """Rain with bursts of 0.3 s of a 1 kHz tone."""
-    sound = _rain(90.0)
-    burst = (amplitude * np.sin(2.0 * np.pi * 1000.0 * np.arange(round(0.3 * RATE)) / RATE)).astype(np.float32)
+def rain(seconds: float, level_db: float = -40.0) -> Block:
+    """Steady noise, an RMS in each ear."""
+    noise = rng_for("rain").normal(0.0, 10 ** (level_db / 20), (round(seconds * RATE_HZ), 2))
+    return noise.astype(np.float32)
+
+
+def with_bursts(
+    sound: Block, at_s: list[float], level_db: float, lasts_s: float = 0.5, ears: tuple[float, float] = (1, 1)
+) -> Block:
+    """The sound with a tone of 1.5 kHz at each time, 20 ms edges; ``level_db`` is its RMS in each ear."""
+    frames = round(lasts_s * RATE_HZ)
+    edge = np.minimum(1.0, np.minimum(np.arange(frames), np.arange(frames)[::-1]) / (0.02 * RATE_HZ))
+    tone = 2**0.5 * 10 ** (level_db / 20) * np.sin(2 * np.pi * 1500 * np.arange(frames) / RATE_HZ) * edge
+    out = sound.copy()
     for one_s in at_s:
-        first = round(one_s * RATE)
-        sound[first : first + len(burst)] += burst[:, np.newaxis]
-    return sound
+        first = round(one_s * RATE_HZ)
+        out[first : first + frames] += tone[:, np.newaxis].astype(np.float32) * np.array(ears, np.float32)
+    return out
 
 
-def _plan(sound: Block) -> str:
-    return make_plan(pack_levels(OctaveMeter().powers(sound[: len(sound) // BAND_FRAMES * BAND_FRAMES])))
+def gains_of(sound: Block) -> np.ndarray:
+    """The planned gain of each 10 ms, dB."""
+    whole = len(sound) // BAND_FRAMES * BAND_FRAMES
+    return plan(OctaveMeter().powers(sound[:whole])).gain_db if whole else np.zeros(0)
 
 
-def _rms_db(sound: Block) -> float:
-    return float(10.0 * np.log10(np.square(sound, dtype=np.float64).mean()))
+def levelled(sound: Block, gains: np.ndarray) -> Block:
+    """The sound as a deck would hand it on."""
+    return PlannedGain(encode(gains)).apply(sound, 0)
 
 
-def test_a_stranger_in_rain_is_brought_to_a_few_decibels_over_it() -> None:
-    """0.3 s of 0.5 full scale, 31 dB over rain at -40 dBFS, leaves no more than 5 dB over the rain."""
-    sound = _with_bursts([40.0], 0.5)
-    levelled = Leveller(_plan(sound)).process(sound, 0)
-    assert _rms_db(levelled[round(40.0 * RATE) : round(40.3 * RATE)]) < -35.0
-    assert np.array_equal(levelled[: round(39.0 * RATE)], sound[: round(39.0 * RATE)])
-    assert np.array_equal(levelled[round(42.0 * RATE) :], sound[round(42.0 * RATE) :])
+def level_db(sound: Block, at_s: float, lasts_s: float) -> float:
+    """RMS of a part."""
+    part = sound[round(at_s * RATE_HZ) : round((at_s + lasts_s) * RATE_HZ)]
+    return float(10 * np.log10(np.mean(np.square(part.astype(float)))))
 
 
-def test_five_strangers_within_half_a_minute_are_no_habit() -> None:
-    """Each of them is lowered as one alone is."""
-    sound = _with_bursts([40.0, 45.0, 51.0, 56.0, 62.0], 0.5)
-    levelled = Leveller(_plan(sound)).process(sound, 0)
-    for at_s in (40.0, 51.0, 62.0):
-        assert _rms_db(levelled[round(at_s * RATE) : round((at_s + 0.3) * RATE)]) < -35.0
+def test_steady_sound_is_left_alone() -> None:
+    """Not a sample changes, and its plan takes no bytes."""
+    sound = rain(60.0)
+    gains = gains_of(sound)
+    assert encode(gains) == b""
+    assert PlannedGain(b"").apply(sound, 0) is sound
 
 
-def test_what_recurs_all_the_time_is_not_touched() -> None:
-    """A burst every 1.7 s, 20 dB over the rain, is what the track is."""
-    sound = _with_bursts([2.0 + 1.7 * number for number in range(50)], 0.05)
-    levelled = Leveller(_plan(sound)).process(sound, 0)
-    assert np.array_equal(levelled, sound)
+def test_what_comes_back_every_few_seconds_is_left_alone() -> None:
+    """Taps 20 dB over the rain, one every 3 s: as sparse as they are, they are what the track habitually does."""
+    sound = with_bursts(rain(90.0), [2.0 + 3.0 * number for number in range(29)], -20.0, 0.05)
+    assert encode(gains_of(sound)) == b""
 
 
-def test_steady_noise_has_no_plan() -> None:
-    """Nothing is stored where nothing is lowered."""
-    assert _plan(_rain(60.0)) == ""
+@pytest.mark.parametrize("over_db", [15.0, 30.0, 38.0])
+def test_a_stranger_is_brought_to_the_habit(over_db: float) -> None:
+    """One tone in a minute of rain ends near the level of the rain, however loud it was; nothing else changes."""
+    sound = with_bursts(rain(60.0), [31.0], -40.0 + over_db)
+    gains = gains_of(sound)
+    out = levelled(sound, gains)
+    assert -40.0 - 8.0 < level_db(out, 31.05, 0.4) < -40.0 + 5.0
+    assert np.array_equal(out[: 30 * RATE_HZ], sound[: 30 * RATE_HZ])
+    assert np.array_equal(out[33 * RATE_HZ :], sound[33 * RATE_HZ :])
 
 
-@pytest.mark.parametrize("frames", [1, 479, 480, 4800])
-def test_the_cutting_into_blocks_does_not_show_and_a_seek_gives_the_same(frames: int) -> None:
-    """Gains hang on the place in the track alone, before its first frame and behind its last as well."""
-    steps = np.random.default_rng(2).integers(0, 80, 20).astype(np.uint8)
-    plan = base64.b64encode(zlib.compress(steps.tobytes())).decode()
-    sound = _rain(0.3)
-    first, whole = -240, Leveller(plan).process(sound, -240)
-    seeking = Leveller(plan)
-    parts = [seeking.process(sound[at : at + frames], first + at) for at in range(0, len(sound), frames)]
-    assert np.array_equal(np.concatenate(parts), whole)
+def test_five_times_in_half_a_minute_is_no_habit() -> None:
+    """None of five barks in 45 s stands more than 8 dB over the rain."""
+    at_s = [10.0, 16.0, 22.0, 28.0, 34.0]
+    sound = with_bursts(rain(45.0), at_s, -15.0)
+    out = levelled(sound, gains_of(sound))
+    assert max(level_db(out, one_s + 0.05, 0.4) for one_s in at_s) < -40.0 + 8.0
 
 
-def test_a_step_is_a_quarter_decibel() -> None:
-    """24 steps are -6 dB at the frame that they stand for."""
-    steps = np.array([0, 24, 0], np.uint8)
-    leveller = Leveller(base64.b64encode(zlib.compress(steps.tobytes())).decode())
-    out = leveller.process(np.ones((3 * PLAN_FRAMES, 2), np.float32), 0)
-    assert out[PLAN_FRAMES, 0] == pytest.approx(10 ** (-6.0 / 20.0), abs=1e-6)
-    assert out[0, 0] == 1.0
-    assert out[2 * PLAN_FRAMES :].min() == 1.0
+def test_a_stranger_in_one_ear_is_heard_as_one() -> None:
+    """A tone on the left, 25 dB over the rain there."""
+    sound = with_bursts(rain(60.0), [31.0], -15.0, ears=(1, 0))
+    out = levelled(sound, gains_of(sound))
+    assert level_db(out[:, :1], 31.05, 0.4) < -40.0 + 5.0
+
+
+def test_a_long_loud_part_sinks_as_a_whole() -> None:
+    """An advert of eight seconds: no second of it stands more than 5 dB over calm."""
+    sound = with_bursts(rain(80.0), [40.0], -20.0, 8.0)
+    out = levelled(sound, gains_of(sound))
+    assert max(level_db(out, 40.0 + second, 1.0) for second in range(8)) < -40.0 + 5.0
+
+
+def test_a_planned_track_is_the_same_in_whatever_blocks() -> None:
+    """And from a place in the middle on it is as it would have been there."""
+    sound = with_bursts(rain(50.0), [20.0], -15.0)
+    encoded = encode(gains_of(sound))
+    whole = PlannedGain(encoded).apply(sound, 0)
+    for cut in BLOCK_SIZES[:6]:
+        part = PlannedGain(encoded)
+        at, pieces = 19 * RATE_HZ, []
+        for frames in [cut] * 40:
+            pieces.append(part.apply(sound[at : at + frames], at))
+            at += frames
+        assert np.array_equal(np.concatenate(pieces), whole[19 * RATE_HZ : at])
+
+
+def test_a_plan_takes_few_bytes_and_comes_back() -> None:
+    """Ten hours with a stranger each minute take under 300 kB, in steps of 0.25 dB."""
+    gains = np.zeros(3_600_000)
+    for minute in range(600):
+        gains[minute * 6000 : minute * 6000 + 80] = -np.hanning(80) * (10 + minute % 30)
+    encoded = encode(gains)
+    assert len(encoded) < 300_000
+    found = PlannedGain(encoded)._steps * -0.25
+    assert np.abs(found - gains).max() <= 0.126
 
 
 def test_a_damaged_plan_lowers_nothing() -> None:
-    """What the store lost costs the plan, not the track."""
-    sound = _rain(0.1)
-    assert np.array_equal(Leveller("no plan").process(sound, 0), sound)
+    """The guard is behind it."""
+    sound = rain(1.0)
+    assert PlannedGain(b"nonsense").apply(sound, 0) is sound
+
+
+def test_a_long_track_is_planned_in_sections_without_seams() -> None:
+    """Half an hour in pieces: a gain for each hop, and the strangers at the borders of sections are found."""
+    powers = np.tile(OctaveMeter().powers(rain(60.0)), (30, 1))
+    loud = powers.copy()
+    for minute in (5, 10, 20, 29):
+        loud[minute * 6000 + 3000 : minute * 6000 + 3050] *= 1000.0
+    planner = Planner()
+    for at in range(0, len(loud), 777):
+        planner.add(loud[at : at + 777], np.ones(len(loud[at : at + 777]), np.float32))
+    found = planner.finish()
+    assert len(found.gain_db) == len(loud)
+    lowered = np.flatnonzero(found.gain_db < -3.0) // 6000
+    assert set(lowered.tolist()) == {5, 10, 20, 29}
+    assert found.gain_db.min() > -45.0
+
+
+def test_silence_and_next_to_nothing_have_plans_too() -> None:
+    """No division by nothing; a track of silence is content."""
+    for seconds in (0.0, 0.05, 0.3, 20.0):
+        sound = np.zeros((round(seconds * RATE_HZ), 2), np.float32)
+        assert encode(gains_of(sound)) == b""
