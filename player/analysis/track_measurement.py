@@ -18,7 +18,7 @@ from player.analysis.loudness import Loudness, measure_loudness
 from player.analysis.startle_search import Calm, find_surprises
 from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
-from player.audio.dsp.leveller import Planner, Section, encode
+from player.audio.dsp.leveller import GainPlanner, Section, encode
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
 from player.audio.dsp.types import Block
@@ -44,7 +44,7 @@ class Measurer:
         self._peak = TruePeak()
         self._powers = array("f")
         self._octaves = OctaveMeter()
-        self._planner = Planner()
+        self._planner = GainPlanner()
         self._octaves_begun = False
         self._planned_rest: Block = np.empty((0, CHANNELS), np.float32)
         self._rest: Block = np.empty((0, CHANNELS), np.float32)

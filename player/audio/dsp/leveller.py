@@ -1,6 +1,6 @@
 """The look-ahead leveller: by how much each moment of a track is lowered, planned from what the track habitually does.
 
-`Planner` runs where a track is measured, on powers every 10 ms of the whole, of each ear and of each octave
+`GainPlanner` runs where a track is measured, on powers every 10 ms of the whole, of each ear and of each octave
 (`player.audio.dsp.octaves`); `PlannedGain` runs on the engine thread and applies the plan to a deck, before mix, ramp
 and guard, without any delay. All levels are dB, those of sound in LUFS.
 
@@ -88,7 +88,7 @@ class Section:
     peak_dbfs: float = -math.inf
 
 
-class Planner:
+class GainPlanner:
     """Plans a track whose powers come piece by piece."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.audio.dsp.leveller import PlannedGain, Planner, encode, plan
+from player.audio.dsp.leveller import GainPlanner, PlannedGain, encode, plan
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.types import Block
 from player.core.units import RATE_HZ
@@ -133,7 +133,7 @@ def test_a_long_track_is_planned_in_sections_without_seams() -> None:
     loud = powers.copy()
     for minute in (5, 10, 20, 29):
         loud[minute * 6000 + 3000 : minute * 6000 + 3050] *= 1000.0
-    planner = Planner()
+    planner = GainPlanner()
     for at in range(0, len(loud), 777):
         planner.add(loud[at : at + 777], np.ones(len(loud[at : at + 777]), np.float32))
     found = planner.finish()
