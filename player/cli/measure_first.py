@@ -42,7 +42,6 @@ class MeasureRun:
     Attributes:
         results: what came of each path so far.
         took_s: how long it took.
-        is_complete: whether none is left.
     """
 
     def __init__(self, paths: Iterable[str], store: Store, *, jobs: int = 0, is_anew: bool = False) -> None:
@@ -58,11 +57,6 @@ class MeasureRun:
     def tally(self) -> ScanCounts:
         """How far it is."""
         return self._scan.tally
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every file has its result."""
-        return self.tally.done == self.tally.files
 
     def run(self, longest_s: float = float("inf")) -> None:
         """Measure all, or as much as the time allows. Ctrl-C leaves what was done in the store and in `results`."""

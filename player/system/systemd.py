@@ -73,10 +73,6 @@ class SystemdNotifier:
         """All is well; the watchdog's period begins anew."""
         _tell("WATCHDOG=1")
 
-    def extend_timeout(self, by_s: float) -> None:
-        """Starting, reloading or stopping takes this much longer from now; ask again before it has passed."""
-        _tell(f"EXTEND_TIMEOUT_USEC={round(by_s * 1e6)}")
-
 
 def _tell(state: str) -> None:
     """Send one message, or do nothing where nobody listens."""

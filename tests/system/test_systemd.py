@@ -98,19 +98,12 @@ def test_the_managers_time_is_clock_monotonic(manager: Manager) -> None:
     assert before_us <= int(text.partition("MONOTONIC_USEC=")[2]) <= monotonic_us()
 
 
-def test_more_time_is_asked_for_in_microseconds(manager: Manager) -> None:
-    """Two and a half seconds are 2 500 000 microseconds."""
-    SystemdNotifier().extend_timeout(2.5)
-    assert manager.heard() == ["EXTEND_TIMEOUT_USEC=2500000"]
-
-
 def everything(notifier: SystemdNotifier) -> None:
     """Make every call there is."""
     notifier.ready()
     notifier.status("idle")
     notifier.reloading()
     notifier.feed_watchdog()
-    notifier.extend_timeout(1.0)
     notifier.stopping()
 
 
