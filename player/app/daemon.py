@@ -47,7 +47,7 @@ log = logging.getLogger("lull")
 
 QUIT_MARGIN_S: Final = 0.5
 """So long after its fade the daemon ends, even where the engine does not say that it is silent."""
-DIARY_STOP_S: Final = 0.5
+MEMORY_STOP_S: Final = 0.5
 
 
 class Daemon:
@@ -60,25 +60,25 @@ class Daemon:
     """
 
     def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
-        self._desk = Intake()
-        self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._desk.lane_of)
+        self._intake = Intake()
+        self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._intake.lane_of)
         self._config = config
         self._state_dir = config.state_dir
         self._parts = parts
         self._watchers = tuple(watchers)
-        self._diary = parts.make_diary(self.inbox.put)
-        rng = random.Random()  # noqa: S311 - choosing tracks, no secret
-        recalled = replace(self._diary.recall(), has_crashed=parts.has_crashed)
-        self._session = Controller(config.settings, rng, recalled)
+        self._memory_writer = parts.make_diary(self.inbox.put)
+        rng = random.Random()  # noqa: S311 - chooses tracks, not a secret
+        recalled = replace(self._memory_writer.recall(), has_crashed=parts.has_crashed)
+        self._controller = Controller(config.settings, rng, recalled)
         sink = parts.make_sink(config.audio, self.inbox.put)
         engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
-        self._librarian = LibraryReader(parts.library, self.inbox.put, parts.recognise)
+        self._library_reader = LibraryReader(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
-        self._measuring = ScanQueue()
-        self._triggered = TriggerGate(config.triggers, self.inbox.put)
-        self._post = Gateway(parts.make_link, parts.identity, self._desk, self._triggered, self.inbox.put)
+        self._scan_queue = ScanQueue()
+        self._trigger_gate = TriggerGate(config.triggers, self.inbox.put)
+        self._gateway = Gateway(parts.make_link, parts.identity, self._intake, self._trigger_gate, self.inbox.put)
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
         self._status = ""
@@ -97,22 +97,22 @@ class Daemon:
     def _start(self) -> None:
         self._engine_thread.start()
         self._look_at_all()
-        self._post.open(self._config.mqtt, self._config.settings.device)
+        self._gateway.open(self._config.mqtt, self._config.settings.device)
         self._parts.notifier.ready()
 
     def _is_done(self) -> bool:
         if self._quit_by_s is None:
             return False
-        return self._session.state is State.IDLE or self._now().boot_s >= self._quit_by_s
+        return self._controller.state is State.IDLE or self._now().boot_s >= self._quit_by_s
 
     def _stop(self) -> None:
         self._parts.notifier.stopping()
-        self._carry_out(self._session.close(self._now()), self._now())
-        self._post.publish_last(self._session.snapshot(self._now()), self._now())
+        self._carry_out(self._controller.close(self._now()), self._now())
+        self._gateway.publish_last(self._controller.snapshot(self._now()), self._now())
         self._engine.order(orders.QuitEngine())
         self._scan.stop()
-        self._post.close()
-        self._diary.close(DIARY_STOP_S)
+        self._gateway.close()
+        self._memory_writer.close(MEMORY_STOP_S)
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
     # The turn.
@@ -126,13 +126,14 @@ class Daemon:
         """Wait for a message or for time, act, publish, and feed the watchdog if there is reason to."""
         message = self._wait()
         now = self._now()
-        self._act(message, now)
-        for finding in self._post.findings(now.boot_s):
-            self._hand_over(ExternalProblem(f"mqtt-{finding.key}", finding.text), now)
-        for found in self._triggered.take(now, lambda: SpeakerStatus(self._session.state, self._session.volume)):
+        self._dispatch(message, now)
+        for finding in self._gateway.findings(now.boot_s):
+            self._handle(ExternalProblem(f"mqtt-{finding.key}", finding.text), now)
+        controller = self._controller
+        for found in self._trigger_gate.take(now, lambda: SpeakerStatus(controller.state, controller.volume)):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()
-            self._tell(found, now) if isinstance(found, News) else self._hand_over(found, now)
+            self._publish_event(found, now) if isinstance(found, News) else self._handle(found, now)
         self._publish_state(now)
         if self._heartbeat.is_due(
             now.boot_s, self._engine.blocks_rendered, is_silence_expected=self._expects_silence()
@@ -141,8 +142,8 @@ class Daemon:
 
     def _wait(self) -> Inbound | None:
         now = self._now()
-        own_s = (self._heartbeat.wait_s(), self._post.wait_s(now.boot_s), self._triggered.wait_s(now.boot_s))
-        longest_s = min(self._session.wait_s(now), *own_s)
+        own_s = (self._heartbeat.wait_s(), self._gateway.wait_s(now.boot_s), self._trigger_gate.wait_s(now.boot_s))
+        longest_s = min(self._controller.wait_s(now), *own_s)
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
         try:
@@ -151,58 +152,59 @@ class Daemon:
             return None
 
     def _expects_silence(self) -> bool:
-        return self._engine_thread.is_alive() and (self._session.state is State.IDLE or self._session.is_output_lost)
+        is_silent = self._controller.state is State.IDLE or self._controller.is_output_lost
+        return self._engine_thread.is_alive() and is_silent
 
-    def _act(self, message: Inbound | None, now: Now) -> None:
+    def _dispatch(self, message: Inbound | None, now: Now) -> None:
         match message:
             case Incoming() | Refusal():
                 self._take_incoming(message, now)
             case LinkUp():
-                self._greet(message, now)
+                self._on_connected(message, now)
             case LinkDown(reason):
-                self._post.disconnected(reason, now.boot_s)
-                log.warning("broker: %s; playing goes on, trying again for ever", reason)
+                self._gateway.disconnected(reason, now.boot_s)
+                log.warning("broker: %s; playing continues; trying again", reason)
             case Reload():
                 self._reload(now)
             case Terminate(over_s):
                 self._quit_by_s = now.boot_s + over_s + QUIT_MARGIN_S
-                self._hand_over(Shutdown(over_s), now)
+                self._handle(Shutdown(over_s), now)
             case LibraryRead():
-                self._librarian.has_delivered(message)
-                self._measuring.take_library(message)
-                self._hand_over(message, now)
+                self._library_reader.has_delivered(message)
+                self._scan_queue.take_library(message)
+                self._handle(message, now)
                 self._measure(now)
             case ScanMoved(found):
-                self._measuring.take_progress(message)
+                self._scan_queue.take_progress(message)
                 if found:
                     self._look_at_all()
                 self._measure(now)
             case ConfigLoaded():
                 self._finish_reload(message, now)
             case AnswerWritten():
-                self._tell(message.final, now)
+                self._publish_event(message.final, now)
             case MailboxFilled():
-                self._hand_over(None, now)
+                self._handle(None, now)
             case _:
-                self._hand_over(message, now)
+                self._handle(message, now)
 
-    def _hand_over(self, message: Message | None, now: Now) -> None:
-        self._carry_out(self._session.handle(message, now), now)
+    def _handle(self, message: Message | None, now: Now) -> None:
+        self._carry_out(self._controller.handle(message, now), now)
 
     def _carry_out(self, out: Outcome, now: Now) -> None:
         for order in out.orders:
             self._engine.order(order)
         for batch in out.writes:
-            self._diary.write(batch)
+            self._memory_writer.write(batch)
         for name in out.reads:
             playlist = self._config.settings.playlist(name)
             if playlist is not None:
-                self._librarian.look(playlist, self._session.watched)
+                self._library_reader.look(playlist, self._controller.watched)
         for event in out.events:
             if isinstance(event, Answer) and event.must_be_written:
-                self._diary.write(Batch({}), partial(self._put_written, event))
+                self._memory_writer.write(Batch({}), partial(self._put_written, event))
             else:
-                self._tell(event, now)
+                self._publish_event(event, now)
 
     def _put_written(self, answer: Answer, fault: str | None) -> None:
         """On the writer's thread."""
@@ -210,53 +212,53 @@ class Daemon:
 
     def _look_at_all(self) -> None:
         for playlist in self._config.settings.playlists:
-            self._librarian.look(playlist, self._session.watched)
+            self._library_reader.look(playlist, self._controller.watched)
 
     def _measure(self, now: Now) -> None:
         """Let the background scan look at what nobody has measured, the playlist that plays next first."""
-        files = self._measuring.next_files(self._session.snapshot(now).playlist)
+        files = self._scan_queue.next_files(self._controller.snapshot(now).playlist)
         if files and self._quit_by_s is None:
             self._scan.start(files)
 
     # The wire.
 
     def _take_incoming(self, message: Incoming | Refusal, now: Now) -> None:
-        taken = self._post.take(message, now.boot_s)
+        taken = self._gateway.take(message, now.boot_s)
         for event in taken.events:
-            self._tell(event, now)
+            self._publish_event(event, now)
         if taken.request is not None:
-            self._hand_over(taken.request, now)
+            self._handle(taken.request, now)
 
-    def _greet(self, up: LinkUp, now: Now) -> None:
+    def _on_connected(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
         log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
-        self._post.connected(now.boot_s)
+        self._gateway.connected(now.boot_s)
 
     def _publish_state(self, now: Now) -> None:
-        snapshot = self._session.snapshot(now)
+        snapshot = self._controller.snapshot(now)
         for watcher in self._watchers:
             watcher(snapshot)
         status = snapshot.line
         if status != self._status:
             self._status = status
             self._parts.notifier.status(status)
-        self._post.publish_state(snapshot, now)
+        self._gateway.publish_state(snapshot, now)
 
-    def _tell(self, event: Event, now: Now) -> None:
+    def _publish_event(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):
-            self._desk.note(event)
-            self._post.reply(event, self._session.snapshot(now))
+            self._intake.note(event)
+            self._gateway.reply(event, self._controller.snapshot(now))
             return
         if event.type == "session_started":
-            self._measuring.forgive()
+            self._scan_queue.forgive()
         level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
-        self._post.tell(event, now.wall)
+        self._gateway.tell(event, now.wall)
 
     # Reload.
 
     def _reload(self, now: Now) -> None:
-        """Touch only what changed; a bad file leaves the old config in force and says so."""
+        """Touch only what changed; a bad file leaves the old config in use and says so."""
         self._parts.notifier.reloading()
         path = self._config.path
         if path is None:
@@ -276,26 +278,27 @@ class Daemon:
         if isinstance(fresh, ConfigError):
             for fault in fresh.faults:
                 log.error("%s", fault)
-            text = f"the config was not taken over, the old one stays in force: {fresh.faults[0]}"
-            self._hand_over(ExternalProblem("config", text), now)
+            text = f"the new config was rejected; the old one is still in use: {fresh.faults[0]}"
+            self._handle(ExternalProblem("config", text), now)
         else:
-            self._take_over(fresh, now)
+            self._apply_config(fresh, now)
         self._parts.notifier.ready()
 
-    def _take_over(self, fresh: Config, now: Now) -> None:
+    def _apply_config(self, fresh: Config, now: Now) -> None:
         changed = differences(self._config, fresh)
-        self._measuring.forgive()
+        self._scan_queue.forgive()
         self._config = fresh
-        self._triggered.change(fresh.triggers)
-        self._hand_over(ExternalProblem("config", None), now)
-        self._hand_over(NewSettings(fresh.settings), now)
+        self._trigger_gate.change(fresh.triggers)
+        self._handle(ExternalProblem("config", None), now)
+        self._handle(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
-            self._post.open(fresh.mqtt, fresh.settings.device)
+            self._gateway.open(fresh.mqtt, fresh.settings.device)
         if "state_dir" in changed and fresh.state_dir != self._state_dir:
-            text = f"state_dir {fresh.state_dir} holds when the daemon is started again; until then it is "
-            text += f"{self._state_dir}. Nothing moves there by itself"
-            self._tell(News("settings_changed", text, {}), now)
+            text = f"state_dir {fresh.state_dir} takes effect after a restart; until then it is "
+            text += f"{self._state_dir}. Nothing is moved there"
+            self._publish_event(News("settings_changed", text, {}), now)
         if "audio" in changed:
-            self._tell(News("settings_changed", "the new audio settings hold as soon as nothing plays", {}), now)
-            self._hand_over(ExternalProblem("mixer", None), now)
+            text = "the new audio settings take effect as soon as nothing plays"
+            self._publish_event(News("settings_changed", text, {}), now)
+            self._handle(ExternalProblem("mixer", None), now)
             self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put), fresh.audio.hold_s)

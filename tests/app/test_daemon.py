@@ -76,8 +76,8 @@ def test_a_state_dir_that_moves_waits_for_the_next_start_and_that_is_said(house:
         house.wait(lambda: told()[len(before) :] == said)
 
     begun, again = CONFIG % 60, "the config was read again"
-    waits = f"state_dir {tmp_path}/new holds when the daemon is started again; until then it is /var/lib/lull. "
-    reload(begun + f"state_dir: {tmp_path}/new\n", [again, waits + "Nothing moves there by itself"])
+    waits = f"state_dir {tmp_path}/new takes effect after a restart; until then it is /var/lib/lull. "
+    reload(begun + f"state_dir: {tmp_path}/new\n", [again, waits + "Nothing is moved there"])
     reload(begun, [again])
     reload(begun.replace("max: 60", "max: 50"), [again])
     assert len(told()) == 4
