@@ -102,4 +102,6 @@ class Measurer:
             calm_lufs=planned.calm_lufs,
             reached_lufs=planned.reached_lufs,
             planned_peak_dbtp=planned.peak_dbfs,
+            planned_momentary_lufs=planned.momentary_lufs,
+            planned_short_lufs=planned.short_term_lufs,
         )

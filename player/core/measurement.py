@@ -58,6 +58,7 @@ class Measured:
         calm_lufs: loudness of what is no stranger in it, see there; -inf where no plan was made.
         reached_lufs: what the fast level reaches with the plan; -inf where no plan was made.
         planned_peak_dbtp: largest peak with the plan; -inf where no plan was made.
+        planned_momentary_lufs, planned_short_lufs: largest M and S with the plan; -inf where no plan was made.
     """
 
     duration_s: float
@@ -75,6 +76,8 @@ class Measured:
     calm_lufs: float = -math.inf
     reached_lufs: float = -math.inf
     planned_peak_dbtp: float = -math.inf
+    planned_momentary_lufs: float = -math.inf
+    planned_short_lufs: float = -math.inf
 
     @property
     def is_planned(self) -> bool:
@@ -84,11 +87,16 @@ class Measured:
     def gain_db(self, target_lufs: float, ceiling_dbtp: float) -> float:
         """Programme gain: what brings the calm part to the target, and breaks neither C3 nor C4 nor C6.
 
-        With a plan, C3 holds by the plan, and the gain is bound by nothing but the peaks that are left.
+        With a plan it is bound by what the plan leaves of M, S and peaks, so that the stages behind have nothing to do.
         """
         if self.is_planned:
-            room_db = max(0.0, ceiling_dbtp - self.planned_peak_dbtp)
-            return min(target_lufs - self.calm_lufs, room_db, MAX_GAIN_DB)
+            return min(
+                target_lufs - self.calm_lufs,
+                target_lufs + MOMENTARY_ROOM_LU - BELOW_LIMIT_LU - self.planned_momentary_lufs,
+                target_lufs + SHORT_TERM_ROOM_LU - BELOW_LIMIT_LU - self.planned_short_lufs,
+                max(0.0, ceiling_dbtp - self.planned_peak_dbtp),
+                MAX_GAIN_DB,
+            )
         return min(
             target_lufs - self.programme_lufs,
             target_lufs + SHORT_TERM_ROOM_LU - BELOW_LIMIT_LU - self.calm_short_lufs,

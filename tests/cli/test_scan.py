@@ -156,7 +156,7 @@ def test_a_config_says_what_is_scanned_and_where_it_is_kept(
     found = objects(capsys, "--config", str(config))
     flac, opus = found["tracks"]
     assert flac["gain_db"] == pytest.approx(opus["gain_db"] - 2.0, abs=0.3)
-    assert flac["gain_db"] == pytest.approx(-30.0 - flac["programme_lufs"] - 2.0, abs=0.01)
+    assert flac["gain_db"] == pytest.approx(-30.0 - flac["calm_lufs"] - 2.0, abs=0.01)
 
 
 def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,7 @@ class Section:
         gain_db: one each 10 ms, at most 0.
         calm_lufs: its loudness without the strangers; -inf for silence.
         reached_lufs: what the fast level reaches with the plan; -inf for silence.
+        momentary_lufs, short_term_lufs: the largest M and S with the plan; -inf for silence.
         peak_dbfs: the largest sample with the plan; -inf for silence.
     """
 
@@ -86,6 +87,8 @@ class Section:
     calm_lufs: float
     reached_lufs: float = -math.inf
     peak_dbfs: float = -math.inf
+    momentary_lufs: float = -math.inf
+    short_term_lufs: float = -math.inf
 
 
 class GainPlanner:
@@ -123,6 +126,8 @@ class GainPlanner:
             calm,
             max(section.reached_lufs for section in self._sections),
             max(section.peak_dbfs for section in self._sections),
+            max(section.momentary_lufs for section in self._sections),
+            max(section.short_term_lufs for section in self._sections),
         )
 
     def _plan(self, until: int) -> None:
@@ -131,14 +136,16 @@ class GainPlanner:
         peaks = np.concatenate(self._peaks)
         part, planned = slice(self._context, until), plan(powers)
         gains = 10.0 ** (planned.gain_db[part] / 20.0)
-        reached = _fast(powers[part, 0] * gains**2).max(initial=0.0)
+        levelled = np.maximum(powers[part, 0], _TINY) * gains**2
         peak = float((peaks[part] * gains).max(initial=0.0))
         self._sections.append(
             Section(
                 planned.gain_db[part],
                 planned.calm_lufs,
-                to_lufs(float(reached)) if reached > 2 * _TINY else -math.inf,
+                _largest(_fast(levelled)),
                 20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
+                _largest(_trailing(levelled, _MOMENTARY)),
+                _largest(_trailing(levelled, _SHORT_TERM)[_SHORT_TERM - 1 :]),
             )
         )
         first = max(0, until - _CONTEXT)
@@ -267,6 +274,12 @@ def _calm(powers: Levels, strangers: Marks) -> float:
 def _decibels(powers: Levels) -> Levels:
     levels: Levels = 10.0 * np.log10(np.maximum(powers, _TINY)) - 0.691
     return levels
+
+
+def _largest(powers: Levels) -> float:
+    """The largest level in LUFS; -inf for silence or nothing."""
+    largest = float(powers.max(initial=0.0))
+    return to_lufs(largest) if largest > 2.0 * _TINY else -math.inf
 
 
 def _fast(powers: Levels) -> Levels:
