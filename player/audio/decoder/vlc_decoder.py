@@ -40,6 +40,7 @@ import vlc
 
 from player.audio.decoder.content_kind import why_not_sound
 from player.audio.decoder.faults import unreadable, why_over
+from player.audio.decoder.long_wav import LongWav, long_wav
 from player.audio.decoder.mp3_length import mp3_length
 from player.audio.decoder.ogg_length import ogg_length_s
 from player.audio.decoder.pipe_ring import PipeRing
@@ -91,7 +92,7 @@ class DecoderSettings:
 
 
 _OPEN: Final[dict[int, RingSource]] = {}
-_WEB: Final[dict[int, WebStream]] = {}
+_STREAMS: Final[dict[int, WebStream | LongWav]] = {}
 _numbers: Final[Iterator[int]] = itertools.count(1)
 
 
@@ -144,14 +145,14 @@ _ON_EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.POINTER(vlc.Event), ctypes.c_vo
 def _on_open(number: int, data: Any, size: Any) -> int:
     """LibVLC begins to read a stream; its input thread calls this and the next two."""
     data[0] = number
-    size[0] = _WEB[number].size or (1 << 64) - 1
+    size[0] = _STREAMS[number].size or (1 << 64) - 1
     return 0
 
 
 def _on_read(number: int, place: Any, most: int) -> int:
     """The next bytes; 0 is the end. Blocks until some come, and not after `WebStream.close`."""
     try:
-        data = _WEB[number].read(most)
+        data = _STREAMS[number].read(most)
     except Exception:  # noqa: BLE001 - an exception cannot pass through libVLC; the stream ends, and is tried again
         return 0
     ctypes.memmove(place, data, len(data))
@@ -161,14 +162,14 @@ def _on_read(number: int, place: Any, most: int) -> int:
 def _on_seek(number: int, at: int) -> int:
     """Go on at another byte; anything but 0 says that it cannot be done."""
     try:
-        return 0 if _WEB[number].seek(at) else -1
+        return 0 if _STREAMS[number].seek(at) else -1
     except Exception:  # noqa: BLE001 - as above
         return -1
 
 
-_WEB_OPEN: Final = vlc.CallbackDecorators.MediaOpenCb(_on_open)
-_WEB_READ: Final = vlc.CallbackDecorators.MediaReadCb(_on_read)
-_WEB_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb(_on_seek)
+_STREAMS_OPEN: Final = vlc.CallbackDecorators.MediaOpenCb(_on_open)
+_STREAMS_READ: Final = vlc.CallbackDecorators.MediaReadCb(_on_read)
+_STREAMS_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb(_on_seek)
 _NO_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb()
 _NO_CLOSE: Final = vlc.CallbackDecorators.MediaCloseCb()
 
@@ -268,10 +269,10 @@ class _Keeper:
             reason = unreadable(uri) or why_not_sound(uri)
             if reason is not None:
                 return reason
-            self._play(uri, start_s)
+            self._play_file(uri, start_s)
             return why_over(self._source, uri, start_s)
         stream = WebStream(uri, self._settings.web_stall_s)
-        _WEB[self._number] = stream
+        _STREAMS[self._number] = stream
         try:
             stream.open()
             self._play(uri, start_s)
@@ -279,8 +280,22 @@ class _Keeper:
             return str(fault)
         finally:
             stream.close()
-            del _WEB[self._number]
+            del _STREAMS[self._number]
         return why_over(self._source, uri, start_s)
+
+    def _play_file(self, path: str, start_s: float) -> None:
+        """Play a file: libVLC opens it by itself, unless its header must be put right."""
+        if Path(path).suffix.lower() not in {".wav", ".wave"}:
+            self._play(path, start_s)
+            return
+        with open(path, "rb") as file:
+            long = long_wav(file)
+            if long is not None:
+                _STREAMS[self._number] = long
+            try:
+                self._play(path, start_s)
+            finally:
+                _STREAMS.pop(self._number, None)
 
     def _play(self, uri: str, start_s: float) -> None:
         """Play until it is over."""
@@ -296,8 +311,8 @@ class _Keeper:
         try:
             player.play()
             self._watch(is_web=is_web(uri))
-            if self._number in _WEB:
-                _WEB[self._number].close()  # its input thread may wait for bytes
+            if self._number in _STREAMS:
+                _STREAMS[self._number].close()  # its input thread may wait for bytes
             player.stop()  # joins libVLC's threads: behind this line no callback comes
         finally:
             player.release()
@@ -305,9 +320,9 @@ class _Keeper:
 
     def _media(self, uri: str, start_s: float) -> Any:
         """The libVLC media with its options; releases are the caller's."""
-        if is_web(uri):
-            seek = _NO_SEEK if _WEB[self._number].size is None else _WEB_SEEK
-            functions = (_WEB_OPEN, _WEB_READ, seek, _NO_CLOSE)
+        if self._number in _STREAMS:
+            seek = _NO_SEEK if _STREAMS[self._number].size is None else _STREAMS_SEEK
+            functions = (_STREAMS_OPEN, _STREAMS_READ, seek, _NO_CLOSE)
             media = vlc.libvlc_media_new_callbacks(self._instance, *functions, ctypes.c_void_p(self._number))
         else:
             media = vlc.libvlc_media_new_path(self._instance, os.fsencode(Path(uri).absolute()))

@@ -1,0 +1,66 @@
+"""A WAV of more than 4 GiB, whose 32-bit size has wrapped, as the RF64 (EBU Tech 3306) that it should have been.
+
+libVLC plays as much as the header says: 70 s of a night of six hours. It reads such a file through this instead: a new
+header with 64-bit sizes, and then the samples as they lie in the file. Called by libVLC's input thread.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import BinaryIO, Final
+
+_WRAPPED: Final = 1 << 32
+_LOOK_BYTES: Final = 65_536
+_UNKNOWN: Final = 0xFFFFFFFF
+
+
+class LongWav:
+    """The bytes of the file behind a header that is true.
+
+    Attributes:
+        size: bytes in all.
+    """
+
+    def __init__(self, file: BinaryIO, form: bytes, begin: int, end: int) -> None:
+        self._file = file
+        self._begin = begin
+        sizes = struct.pack("<QQQI", end - begin + len(form) + 64, end - begin, 0, 0)
+        self._head = b"RF64" + struct.pack("<I", _UNKNOWN) + b"WAVEds64" + struct.pack("<I", len(sizes)) + sizes
+        self._head += b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", _UNKNOWN)
+        self.size: int | None = len(self._head) + end - begin
+        self._at = 0
+
+    def read(self, most: int) -> bytes:
+        """Up to so many bytes; none at the end."""
+        data = self._head[self._at : self._at + most]
+        if not data:
+            self._file.seek(self._begin + self._at - len(self._head))
+            data = self._file.read(most)
+        self._at += len(data)
+        return data
+
+    def seek(self, at: int) -> bool:
+        """Go on at another place."""
+        self._at = at
+        return True
+
+    def close(self) -> None:
+        """Nothing waits here; the file is closed with the object that opened it."""
+
+
+def long_wav(file: BinaryIO) -> LongWav | None:
+    """The same file with a true header; None where its own is true, and where it is no WAV."""
+    size = os.fstat(file.fileno()).st_size
+    head = file.read(_LOOK_BYTES)
+    if size < _WRAPPED or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    at, form = 12, b""
+    while at + 8 <= len(head):
+        name, length = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
+        if name == b"data":
+            return LongWav(file, form, at + 8, size) if form and at + 8 + length < size - _WRAPPED // 2 else None
+        if name == b"fmt ":
+            form = head[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+    return None
