@@ -10,7 +10,9 @@ change. `elapsed_s` and `moved` count real seconds instead.
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 import threading
 import time
 from collections.abc import Mapping
@@ -68,8 +70,8 @@ def system_zone(environ: Mapping[str, str] = os.environ, etc: Path = Path("/etc"
     """The machine's time zone with its rules for summer time.
 
     Looked for as the C library does: ``TZ``, where it is set, then ``/etc/localtime``; ``/etc/timezone`` is asked where
-    that file is missing. What cannot be read as a zone of the database (``TZ=CET-1CEST``, a broken link) gives the
-    offset that holds at the moment, without rules.
+    that file is missing. ``TZ`` may hold rules as POSIX writes them (``CET-1CEST,M3.5.0,M10.5.0/3``). What cannot be
+    read (a broken link) gives the offset that holds at the moment, without rules.
     """
     wanted = environ.get("TZ")
     zone = _localtime(etc) if wanted is None else _named(wanted.removeprefix(":") or "UTC")
@@ -94,7 +96,24 @@ def _named(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # not found; not a name; a folder such as "Europe"
+        return _of_rules(name)
+
+
+def _of_rules(text: str) -> ZoneInfo | None:
+    """A zone from rules as POSIX writes them, None for anything else.
+
+    zoneinfo reads such rules at the end of a file of the database alone (RFC 8536), so one without transitions is made
+    around them. Summer time without rules has those that the C library assumes.
+    """
+    if not any(character.isdigit() for character in text) or "\n" in text:
         return None
+    for rules in (text, f"{text},M3.2.0,M11.1.0"):
+        block = struct.pack(">4sc15x6I", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + struct.pack(">iBB4s", 0, 0, 0, b"UTC\0")
+        try:
+            return ZoneInfo.from_file(io.BytesIO(block + block + b"\n" + rules.encode("ascii") + b"\n"), text)
+        except (ValueError, KeyError, IndexError):
+            continue
+    return None
 
 
 def _read(file: Path) -> ZoneInfo | None:

@@ -168,6 +168,8 @@ class Database:
         if self._path is not None:
             try:
                 self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                if os.geteuid() == 0 and self._path.is_symlink() and self._path.lstat().st_uid != 0:
+                    raise StoreError(f"{self._path} is a link that somebody else made; root does not follow it")
             except OSError as fault:
                 raise StoreError(f"{self._path.parent} cannot be made: {fault.strerror}") from fault
         # no transaction is opened by itself: each statement stands alone and is on the disk when it is done

@@ -65,9 +65,9 @@ def test_an_empty_tz_is_utc(etc: Path) -> None:
     assert offsets_h({"TZ": ""}, etc) == (0, 0)
 
 
-@pytest.mark.parametrize("text", ["CET-1CEST,M3.5.0,M10.5.0/3", "Europe", "../../etc/passwd", "/nowhere", "No/Where"])
+@pytest.mark.parametrize("text", ["Europe", "../../etc/passwd", "/nowhere", "No/Where"])
 def test_what_is_no_zone_of_the_database_gives_the_present_offset(etc: Path, text: str) -> None:
-    """A rule, a folder, a path outside or nothing at all: the C library's present offset, and no exception."""
+    """A folder, a path outside or nothing at all: the C library's present offset, and no exception."""
     found = system_zone({"TZ": text}, etc)
     assert not isinstance(found, ZoneInfo)
     assert WINTER.astimezone(found).utcoffset() == datetime.now(UTC).astimezone().utcoffset()
@@ -129,3 +129,11 @@ def test_real_seconds_are_counted_through_a_change_of_the_clocks() -> None:
 def test_a_time_is_moved_by_real_hours(start: str, hours: float, expected: str) -> None:
     """An hour later is an hour later, and its offset is the one that holds then."""
     assert moved(datetime.fromisoformat(start).astimezone(BERLIN), hours * 3600).isoformat() == expected
+
+
+@pytest.mark.parametrize("rules", ["CET-1CEST,M3.5.0,M10.5.0/3", ":CET-1CEST,M3.5.0,M10.5.0/3"])
+def test_rules_as_posix_writes_them_have_summer_time(rules: str) -> None:
+    """Central Europe: an hour ahead of UTC in January, two in July."""
+    zone = system_zone({"TZ": rules})
+    assert datetime(2026, 1, 15, 22, 30, tzinfo=zone).isoformat() == "2026-01-15T22:30:00+01:00"
+    assert datetime(2026, 7, 15, 22, 30, tzinfo=zone).isoformat() == "2026-07-15T22:30:00+02:00"

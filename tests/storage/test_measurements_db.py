@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -140,3 +141,49 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="closed"):
         opened.keep(MARK, MeasureResult(MEASURED))
     assert opened.find(MARK) is None
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e308", "-1e308", "Infinity", "null", '"loud"', "true", "[]", "1e400"])
+@pytest.mark.parametrize("name", ["programme_lufs", "duration_s", "habitual_lufs", "faults"])
+def test_a_number_that_no_measurement_can_have_counts_as_none(tmp_path: Path, name: str, number: str) -> None:
+    """It would be a gain that silences a night or ends it; the row counts as none, so the track counts as loud."""
+    opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
+    plain = json.dumps(store_module.as_json(MEASURED) | {name: "@"}).replace('"@"', number)
+    opened._base.ask(lambda base: base.execute("UPDATE measurements SET measured = ?", (plain,)))
+    assert opened.find(MARK) is None
+    opened.close()
+
+
+def test_a_file_of_a_year_that_sqlite_cannot_hold_is_unknown(tmp_path: Path) -> None:
+    """The time of writing may be anything, 64 bits of nanoseconds end in 2262."""
+    opened = MeasurementsDb(tmp_path)
+    assert opened.find(FileMark("/music/rain.flac", 1, 1 << 64)) is None
+    with pytest.raises(StoreError):
+        opened.keep(FileMark("/music/rain.flac", 1, 1 << 64), MeasureResult(MEASURED))
+    opened.close()
+
+
+def test_a_disk_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    """Where the folder could not be made at first: no fault for whoever is patient, and kept once it can."""
+    in_the_way = tmp_path / "state"
+    in_the_way.write_text("", encoding="ascii")
+    opened = MeasurementsDb(in_the_way, is_patient=True)
+    assert opened.find(MARK) is None
+    in_the_way.unlink()
+    opened.keep(MARK, MeasureResult(MEASURED))
+    assert opened.find(MARK) == MeasureResult(MEASURED)
+    opened.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="about root")
+def test_root_follows_no_link_of_somebody_else(tmp_path: Path) -> None:
+    """`sudo lull scan` in a folder of the service's user: what the link names is neither written nor given away."""
+    (tmp_path / "precious").write_bytes(b"")
+    (tmp_path / FILE_NAME).symlink_to(tmp_path / "precious")
+    for path in (tmp_path, tmp_path / FILE_NAME):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(StoreError, match="is a link"):
+        MeasurementsDb(tmp_path)
+    facts = (tmp_path / "precious").stat()
+    assert (facts.st_size, facts.st_uid) == (0, 0)

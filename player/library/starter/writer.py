@@ -53,6 +53,10 @@ def make_starter_library(
     paths = [folder / f"{bed.title}.wav" for bed in beds]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0 and folder.is_symlink() and folder.lstat().st_uid != 0:
+            raise StarterError(
+                errno.ELOOP, "the folder is a link that somebody else made; root does not follow it", str(folder)
+            )
         missing = sum(not path.exists() for path in paths)
         _check_room(folder, missing * (to_frames(duration_s) * SAMPLE_BYTES * CHANNELS + HEADER_BYTES))
         for bed, path in zip(beds, paths, strict=True):
@@ -97,7 +101,10 @@ def _write(bed: Bed, part: Path, frames: int, progress: Progress) -> None:
     """Render a track into a file and see it on the disk."""
     dither = np.random.SFC64(SEED)
     done = 0
-    with part.open("wb") as raw:
+    # never through a link: the folder may be writable for others, and the installer runs this as root
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    part.unlink(missing_ok=True)
+    with open(os.open(part, flags, 0o644), "wb") as raw:
         with wave.open(raw, "wb") as out:
             out.setnchannels(CHANNELS)
             out.setsampwidth(SAMPLE_BYTES)
