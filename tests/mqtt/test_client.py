@@ -420,3 +420,10 @@ def test_a_name_server_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatc
     took_s = time.perf_counter() - began_s
     released.set()
     assert took_s < 0.25
+
+
+def test_a_byte_order_mark_is_no_part_of_a_password(tmp_path: Path) -> None:
+    """Editors of Windows put one in front, and nobody sees it."""
+    path = tmp_path / "password"
+    path.write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    assert read_password(MqttSettings(password_file=str(path))) == "s3cret"
