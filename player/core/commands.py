@@ -34,6 +34,7 @@ class Play:
     """Start, or change what plays; None takes the default (and on a running session: leaves it as it is)."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "play"
     playlist: str | None = None
     volume: int | None = None
     timer: TimerSetting | None = None
@@ -54,6 +55,7 @@ class Stop:
     """End the session by a short fade; ``now`` by the shortest one that is no cut."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "stop"
     now: bool = False
 
 
@@ -62,6 +64,7 @@ class Pause:
     """Fall silent and keep the place."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "pause"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Resume:
     """Come back from a pause."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Toggle:
     """One button: play when idle, pause when playing, resume when paused; a stop that fades it does not take back."""
 
     OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
+    VERB: ClassVar = "toggle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Next:
     """Go to another track."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class Seek:
     """Move within the track: to a position, or by a distance when ``is_relative``; seconds."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "seek"
     position_s: float
     is_relative: bool = False
 
@@ -102,6 +109,7 @@ class SetVolume:
     """Set the volume 0-100, or move it by so many points when ``is_relative``."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "volume"
     volume: int
     is_relative: bool = False
 
@@ -114,6 +122,7 @@ class SetTimer:
     """Set the sleep timer from now, to the end of the track, or switch it off."""
 
     OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
+    VERB: ClassVar = "timer"
     timer: TimerSetting
 
 
@@ -122,6 +131,7 @@ class ExtendTimer:
     """Move the sleep timer's end by so many seconds, earlier when negative."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "extend"
     by_s: float = EXTEND_S
 
     def __post_init__(self) -> None:
@@ -133,6 +143,7 @@ class SetFade:
     """Set the length of the fade-out, of this session or, when idle, of the next one that is started by hand."""
 
     OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
+    VERB: ClassVar = "fade"
     fade_out_s: float
 
     def __post_init__(self) -> None:
@@ -144,6 +155,7 @@ class NeverAgain:
     """Ban a track for good, and leave it softly: the one that plays, or one by its title or uri."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "never_again"
     track: str | None = None
 
 
@@ -152,6 +164,7 @@ class AllowAgain:
     """Take a ban back: the latest one, or that of a track by its title or uri."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "never_again"
     track: str | None = None
 
 
@@ -160,6 +173,7 @@ class SkipTonight:
     """Leave the schedule's starts of this night out, or not after all; None flips it."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "skip_tonight"
     is_skipped: bool | None = True
 
 
@@ -168,6 +182,7 @@ class SetStartTime:
     """Move an entry of the schedule to another local time, kept until the config names another; None takes it back."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "schedule"
     entry: str
     at: time | None
 
@@ -177,6 +192,7 @@ class Tonight:
     """Start once, at the next time that the clocks show ``at``; what is None takes the default."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "tonight"
     at: time
     playlist: str | None = None
     volume: int | None = None
@@ -192,6 +208,7 @@ class NotTonight:
     """Take the start of `Tonight` back."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "tonight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +216,7 @@ class SetPlaylist:
     """Choose the playlist: blends into it when playing, otherwise it is what play starts."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "playlist"
     playlist: str
 
 
@@ -207,6 +225,7 @@ class SetSchedule:
     """Switch the schedule, or one entry of it, on or off; None flips it."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "schedule"
     is_enabled: bool | None
     entry: str | None = None
 
@@ -216,6 +235,7 @@ class GetStatus:
     """Ask for the snapshot as a reply; changes nothing."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "status"
 
 
 Command: TypeAlias = (
@@ -253,5 +273,5 @@ class Request:
 
     @property
     def verb(self) -> str:
-        """The verb, for people; the name of the command where nobody wrote one."""
-        return self.typed or type(self.command).__name__.lower()
+        """The verb, for people."""
+        return self.typed or self.command.VERB

@@ -79,9 +79,10 @@ def test_the_sandbox_is_tight(installed: Path) -> None:
 
 
 def test_starting_waits_for_nothing_that_may_never_come() -> None:
-    """Not for the network, not for the time, not for a mount: ordering names the sound card alone."""
-    assert values("After") == ["sound.target"]
-    for key in ("Wants", "Requires", "BindsTo", "Requisite", "RequiresMountsFor"):
+    """Not for the network, the time or a mount: ordering names the sound card and its kernel module alone."""
+    assert values("After") == ["sound.target modprobe@snd.service"]
+    assert values("Wants") == ["modprobe@snd.service"]
+    for key in ("Requires", "BindsTo", "Requisite", "RequiresMountsFor"):
         assert values(key) == []
 
 
