@@ -136,10 +136,10 @@ def test_a_refusal_is_1_with_the_speakers_own_reason(house: House) -> None:
     house.speaker("bedroom")
     code, out, err = house.lull("play", "rian", "--device", "bedroom")
     assert (code, out) == (1, "")
-    assert err == "lull: no playlist 'rian' (did you mean 'rain'?); there are: rain\n"
+    assert err == "lull: unknown playlist 'rian' (did you mean 'rain'?); available: rain\n"
     code, _, err = house.lull("volume", "80", "--device", "bedroom")
     assert code == 1
-    assert "allowed is 0 to 60" in err
+    assert "allowed are 0 to 60" in err
 
 
 def test_status_is_for_people_or_for_programs(house: House) -> None:
@@ -180,7 +180,7 @@ def test_one_command_to_all_is_answered_by_each(house: House) -> None:
         "",
     )
     assert {speaker.session.snapshot(NOW).state for speaker in speakers} == {"playing"}
-    assert house.lull("stop", "--now", "--group", "upstairs")[:2] == (0, "nursery: stops\n")
+    assert house.lull("stop", "--now", "--group", "upstairs")[:2] == (0, "nursery: stopping\n")
     assert [speaker.session.snapshot(NOW).state for speaker in speakers] == ["playing", "playing", "stopping"]
     code, out, _ = house.lull("status", "--all")
     assert code == 0
@@ -195,7 +195,7 @@ def test_who_refuses_and_who_says_nothing_is_named(house: House) -> None:
     assert house.lull("volume", "80", "--all") == (
         1,
         "",
-        "lull: bedroom: volume 80 is out of range; allowed is 0 to 60 (volume.max)\n",
+        "lull: bedroom: volume 80 is out of range; allowed are 0 to 60 (volume.max)\n",
     )
     house.speaker("kitchen").is_deaf = True
     code, out, err = house.lull("play", "--all", "--timeout", "0.5")
