@@ -26,7 +26,8 @@ from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
-from player.audio.dsp.declick import LONGEST_FRAMES
+from player.audio.dsp.declick import LONGEST_FRAMES, SELDOM_HOPS
+from player.audio.dsp.hearing import HOP_S
 from player.audio.engine import Engine, EngineSettings
 from player.core.clock import Now
 from player.core.commands import Next, Play, Request
@@ -109,7 +110,7 @@ class Playing:
         self.engine = Engine(self.sink, TellingDecoder(), self.clock, self.rehearsal.report, how)
         self.rehearsal.attach(self.engine)
         self._began_s = 0.0
-        self._crackled_s: list[float] = []
+        self.clicks_out_s: list[float] = []
 
     def _hear(self, now: Now, event: Event) -> None:
         if isinstance(event, News):
@@ -124,9 +125,10 @@ class Playing:
             if self.clock.now().boot_s - self._began_s > LONGEST_TRACK_S:
                 self._began_s = self.clock.now().boot_s
                 self.rehearsal.tell(Request(Next(), "test"))
+            before = self.engine._chain.declick.clicks
             self.rehearsal.step()
-            if self.engine._chain.declick.is_crackling:
-                self._crackled_s.append(self.clock.now().boot_s)
+            if self.engine._chain.declick.clicks > before:
+                self.clicks_out_s.append(self.clock.now().boot_s)
         self.engine.finish()
 
     def told(self, kind: str) -> list[str]:
@@ -138,9 +140,18 @@ class Playing:
         names = [Path(news.data["uri"]).name for s, news in self.news if news.type == "track_started" and s <= at_s]
         return names[-1] if names else "none"
 
-    def is_crackling(self, at_s: float) -> bool:
-        """Whether clicks came so often then that they are the sound, and stay: see player/dsp/declick.py."""
-        return any(abs(one - at_s) < 1.0 for one in self._crackled_s)
+
+def crackling(clicks: tuple[Click, ...], out_s: list[float]) -> list[Click]:
+    """Those that are part of the sound, and stay: one was like it for 15 s before, see player/audio/dsp/declick.py.
+
+    ``out_s`` is when the first ones were taken out, known to a second.
+    """
+    found: list[Click] = []
+    for click in sorted(clicks, key=lambda click: click.at_s):
+        former_s = [*out_s, *(one.at_s for one in found)]
+        if any(-1.0 <= click.at_s - one_s <= SELDOM_HOPS * HOP_S for one_s in former_s):
+            found.append(click)
+    return found
 
 
 def is_rasp(sound: Sound, click: Click) -> bool:
@@ -156,7 +167,7 @@ def judged(playing: Playing) -> dict[str, Any]:
     """What the contract's meter says of the recording, and what went wrong."""
     sound = np.concatenate(playing.sink.blocks)
     found = figures(sound, TARGET_LUFS)
-    crackle = [click for click in found.clicks if playing.is_crackling(click.at_s)]
+    crackle = crackling(found.clicks, playing.clicks_out_s)
     rasps = [click for click in found.clicks if click not in crackle and is_rasp(sound, click)]
     bad = {
         kind: [f"{playing.where(one.at_s)} at {one.at_s:.2f} s: {one}" for one in ones]
