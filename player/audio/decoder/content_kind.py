@@ -54,6 +54,24 @@ def why_not_sound(path: str) -> str | None:
     return "is packed" if is_packed(head) else None
 
 
+def may_be_double(path: str) -> bool:
+    """Whether a file may hold 64-bit float: WAV, RF64 and W64 by their header, AIFF-C, CAF and Matroska by their kind.
+
+    The soxr resampler of libVLC 3 corrupts the heap with them.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return False
+    if head.startswith((b"RIFF", b"RF64", b"riff")):
+        at = head.find(b"fmt ")
+        fields = head[at + (8 if not head.startswith(b"riff") else 24) :] if at >= 0 else b""
+        return len(fields) < 16 or int.from_bytes(fields[14:16], "little") == 64
+    is_aiff = head[:4] == b"FORM" and head[8:12] == b"AIFC" and b"fl64" in head.lower()
+    return is_aiff or head.startswith(b"caff") or b"A_PCM/FLOAT" in head
+
+
 def _head_behind_tags(file: BinaryIO) -> bytes:
     at = 0
     for _ in range(_MOST_TAGS):

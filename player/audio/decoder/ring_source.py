@@ -8,6 +8,7 @@ say who writes them; each is one plain value, written whole, so that nobody need
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import Ring
@@ -24,6 +25,7 @@ class RingSource:
         is_error: libVLC's input thread writes it: the track ended in an error.
         is_alien: libVLC's decoder thread: a block came in a format that was not asked for.
         length_s: the keeper, before anything is decoded, or libVLC's input thread where ``is_length_ours`` is not set.
+        on_close: the keeper, before anything is decoded: ends what it waits for; must be quick.
         is_length_ours: the keeper, before anything is decoded: libVLC's own idea of the length is not wanted.
     """
 
@@ -36,6 +38,7 @@ class RingSource:
         self.length_s: float | None = None
         self.is_length_ours = False
         self._fault: str | None = None
+        self.on_close: Callable[[], None] | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -76,6 +79,8 @@ class RingSource:
         """Let go: a blocked decoder is released, and the keeper takes it down."""
         self.is_closed = True
         self.ring.finish()
+        if self.on_close is not None:
+            self.on_close()
         if isinstance(self.ring, PipeRing):
             self.ring.shut()
         self.wake.set()

@@ -31,14 +31,14 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import vlc
 
-from player.audio.decoder.content_kind import why_not_sound
+from player.audio.decoder.content_kind import may_be_double, why_not_sound
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.long_wav import LongWav, long_wav
 from player.audio.decoder.mp3_length import mp3_length
@@ -58,8 +58,9 @@ INSTANCE_OPTIONS: Final = (
     "--no-video", "--no-spu", "--no-osd", "--no-sub-autodetect-file", "--no-xlib", "--no-stats",
     "--no-auto-preparse", "--no-metadata-network-access", "--no-sout-all", "--no-sout-video", "--no-sout-spu",
     "--aout=dummy",
-    # soxr is cheaper (0.19 % of a core against 0.48 % from 44.1 kHz) but corrupts the heap with 64-bit float at 48 kHz
-    "--audio-resampler=speex_resampler,none",
+    # 0.2 % of a core for an MP3 at 44.1 kHz, speex 0.5 %; the others where VLC was built without soxr. At 48 kHz soxr
+    # leaves each sample as it is, which speex does not; with 64-bit float it corrupts the heap, see `_instance_for`
+    "--audio-resampler=soxr,speex_resampler,any",
     # the one for anything, before the one that drags libavcodec and 12 MB of its friends in
     "--packetizer=mpegaudio,flac,vorbis,mpeg4audio,a52,dts,mlp,lpcm,speex,copy,any",
 )  # fmt: skip
@@ -212,21 +213,35 @@ class VlcDecoder:
     def __init__(self, settings: DecoderSettings = DecoderSettings(), more_options: tuple[str, ...] = ()) -> None:
         self._settings = settings
         _share_malloc_arenas()
-        try:
-            self._instance = vlc.Instance(*INSTANCE_OPTIONS, *more_options)
-        except NameError:  # python-vlc found no library to take the function from
-            self._instance = None
-        if self._instance is None:
-            raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
+        self._more_options = more_options
+        self._instance = self._start()
+        self._careful: Any = None
         self._places = DecoderSlots()
+
+    def _start(self, *options: str) -> Any:
+        """An instance of libVLC."""
+        try:
+            instance = vlc.Instance(*INSTANCE_OPTIONS, *options, *self._more_options)
+        except NameError:  # python-vlc found no library to take the function from
+            instance = None
+        if instance is None:
+            raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
+        return instance
+
+    def _instance_for(self, uri: str) -> Any:
+        """The instance for a track: one that never resamples by soxr for what may be 64-bit float."""
+        if not (is_web(uri) or may_be_double(uri)):
+            return self._instance
+        if self._careful is None:
+            self._careful = self._start("--audio-resampler=speex_resampler,none")
+        return self._careful
 
     def open(self, uri: str, start_s: float = 0.0) -> RingSource:
         """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
         source = RingSource(PipeRing() if self._settings.is_piped else ring_of(self._settings.ring_s))
         reason = self._places.take(uri)
         if reason is None:
-            keeper = _Keeper(self._instance, source, self._settings)
-            thread = threading.Thread(target=self._keep, args=(keeper, uri, start_s), name="lull-decoder", daemon=True)
+            thread = threading.Thread(target=self._keep, args=(source, uri, start_s), name="lull-decoder", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the service's limit of tasks: this track fails, and its place is not lost for good
@@ -236,10 +251,10 @@ class VlcDecoder:
             source.end(reason)
         return source
 
-    def _keep(self, keeper: _Keeper, uri: str, start_s: float) -> None:
+    def _keep(self, source: RingSource, uri: str, start_s: float) -> None:
         """The life of a keeper thread."""
         try:
-            keeper.run(uri, start_s)
+            _Keeper(self._instance_for, source, self._settings).run(uri, start_s)
         finally:
             self._places.give_back(uri)
 
@@ -247,8 +262,8 @@ class VlcDecoder:
 class _Keeper:
     """All libVLC calls for one source, on a thread of its own."""
 
-    def __init__(self, instance: Any, source: RingSource, settings: DecoderSettings) -> None:
-        self._instance = instance
+    def __init__(self, instance_for: Callable[[str], Any], source: RingSource, settings: DecoderSettings) -> None:
+        self._instance_for = instance_for
         self._source = source
         self._settings = settings
         self._number = next(_numbers)
@@ -273,8 +288,10 @@ class _Keeper:
             return why_over(self._source, uri, start_s)
         stream = WebStream(uri, self._settings.web_stall_s)
         _STREAMS[self._number] = stream
+        self._source.on_close = stream.close
         try:
-            stream.open()
+            if not self._source.is_closed:  # asked behind the line above, so that no close is missed
+                stream.open()
             self._play(uri, start_s)
         except SourceError as fault:
             return str(fault)
@@ -320,12 +337,13 @@ class _Keeper:
 
     def _media(self, uri: str, start_s: float) -> Any:
         """The libVLC media with its options; releases are the caller's."""
+        instance = self._instance_for(uri)
         if self._number in _STREAMS:
             seek = _NO_SEEK if _STREAMS[self._number].size is None else _STREAMS_SEEK
             functions = (_STREAMS_OPEN, _STREAMS_READ, seek, _NO_CLOSE)
-            media = vlc.libvlc_media_new_callbacks(self._instance, *functions, ctypes.c_void_p(self._number))
+            media = vlc.libvlc_media_new_callbacks(instance, *functions, ctypes.c_void_p(self._number))
         else:
-            media = vlc.libvlc_media_new_path(self._instance, os.fsencode(Path(uri).absolute()))
+            media = vlc.libvlc_media_new_path(instance, os.fsencode(Path(uri).absolute()))
         chain = f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}:{self._outlet()}"
         start = f":start-time={start_s * self._measure(uri):.3f}"
         for option in (f":sout={chain}", start, f":demux={_demux(uri, start_s)}"):

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import http.client
+import os
+import select
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
@@ -27,7 +31,7 @@ from player.core.playlist_files import SUFFIXES, PlaylistEntry, parse_playlist
 from player.core.text import clean_text
 
 CONNECT_S: Final = 8.0
-"""For the connection and the first line of an answer, and again for the first byte of its body."""
+"""At most for the connection and the first line of an answer, and again for the first byte of its body."""
 OPEN_S: Final = 35.0
 """For everything until sound begins: redirects, playlists and mirrors; a track that fails is left within a minute."""
 READ_S: Final = 20.0
@@ -38,13 +42,15 @@ MAX_MIRRORS: Final = 8
 MAX_TAG_BYTES: Final = 32 << 20
 RECONNECTS: Final = 3
 _RECONNECT_WAIT_S: Final = 1.0
+_LOOK_S: Final = 0.1
 _CHUNK_BYTES: Final = 16 << 10
 _LIST_TYPES: Final = {
     "audio/x-mpegurl": ".m3u", "audio/mpegurl": ".m3u", "application/x-mpegurl": ".m3u",
     "application/vnd.apple.mpegurl": ".m3u", "audio/x-scpls": ".pls", "application/pls+xml": ".pls",
     "application/xspf+xml": ".xspf",
 }  # fmt: skip
-_FAULTS: Final = (OSError, http.client.HTTPException, ValueError)
+_FAULTS: Final = (OSError, http.client.HTTPException, ValueError, AttributeError)
+"""AttributeError: an answer that another thread has hung up on has no file any more."""
 
 
 class _Response(http.client.HTTPResponse):
@@ -81,12 +87,14 @@ class WebStream:
         self._answer: http.client.HTTPResponse | None = None
         self._socket: socket.socket | None = None
         self._closed = threading.Event()
+        self._connect_s = min(CONNECT_S, read_s)
+        self._open_s = min(OPEN_S, 1.2 * read_s)
         self._give_up_s = 0.0
 
     def open(self) -> None:
         """Connect, and follow redirects and playlists until sound begins. Raises SourceError with a sentence."""
-        self._give_up_s = monotonic_us() / 1e6 + OPEN_S
-        self._follow(self._uri, 0)
+        with self._within(self._open_s):
+            self._follow(self._uri, 0)
 
     def read(self, most: int) -> bytes:
         """Up to so many bytes; none at the end, and where the server went away for good."""
@@ -109,6 +117,18 @@ class WebStream:
         """Let go; a read that waits returns."""
         self._closed.set()
         self._hang_up()
+
+    @contextlib.contextmanager
+    def _within(self, limit_s: float) -> Iterator[None]:
+        """Hang up when it takes longer: a server that sends a byte now and then ends no wait by itself."""
+        self._give_up_s = monotonic_us() / 1e6 + limit_s
+        alarm = threading.Timer(limit_s, self._hang_up)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        finally:
+            alarm.cancel()
 
     # Finding the sound.
 
@@ -187,12 +207,13 @@ class WebStream:
 
     def _request(self, uri: str, at: int) -> http.client.HTTPResponse:
         self._hang_up()
-        patience_s = min(CONNECT_S, self._give_up_s - monotonic_us() / 1e6)
+        patience_s = min(self._connect_s, self._give_up_s - monotonic_us() / 1e6)
         if self._closed.is_set() or patience_s <= 0:
-            raise TimeoutError(f"no sound within {OPEN_S:.0f} s")
+            raise TimeoutError(f"no sound within {self._open_s:g} s")
         parts = urlsplit(uri)
         connection = _connection(parts, patience_s)
         connection.response_class = _Response
+        connection._create_connection = self._dial  # type: ignore[attr-defined]  # the one place where it dials
         connection.connect()
         self._socket = connection.sock
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -204,10 +225,28 @@ class WebStream:
         self._answer = answer
         return answer
 
+    def _dial(self, address: tuple[str, int], timeout: float, *_source: object) -> socket.socket:
+        """A connected socket; gives up soon after `close`. Raises OSError."""
+        fault: OSError = TimeoutError()
+        for family, kind, protocol, _, place in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+            made = socket.socket(family, kind, protocol)
+            made.setblocking(False)
+            code = made.connect_ex(place)
+            give_up_s = monotonic_us() / 1e6 + timeout
+            while code == errno.EINPROGRESS and not self._closed.is_set() and monotonic_us() / 1e6 < give_up_s:
+                if select.select((), (made,), (), _LOOK_S)[1]:
+                    code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code == 0:
+                made.settimeout(timeout)
+                return made
+            made.close()
+            fault = TimeoutError() if code == errno.EINPROGRESS else OSError(code, os.strerror(code))
+        raise fault
+
     def _take(self, answer: http.client.HTTPResponse, most: int) -> bytes:
         """Some bytes while it is being found out what they are. Raises SourceError."""
         if monotonic_us() / 1e6 > self._give_up_s:
-            raise SourceError(f"gave no sound within {OPEN_S:.0f} s")
+            raise SourceError(f"gave no sound within {self._open_s:g} s")
         try:
             return answer.read1(most)
         except _FAULTS as fault:
@@ -235,12 +274,12 @@ class WebStream:
 
     def _resume(self, at: int) -> bool:
         """A new connection: at this place of what has a size, and with what comes now of what has none."""
-        self._give_up_s = monotonic_us() / 1e6 + CONNECT_S
         try:
-            answer = self._ask(self._sound_uri, self._base + at if self.size is not None else 0)
-            if self.size is None:
-                self._ahead = self._first_bytes(answer)
-                return not (is_list(self._ahead) or is_packed(self._ahead))
+            with self._within(self._connect_s):
+                answer = self._ask(self._sound_uri, self._base + at if self.size is not None else 0)
+                if self.size is None:
+                    self._ahead = self._first_bytes(answer)
+                    return not (is_list(self._ahead) or is_packed(self._ahead))
         except SourceError:
             self._hang_up()
             return False
@@ -300,6 +339,8 @@ def _entries(suffix: str, data: bytes) -> list[PlaylistEntry]:
 
 
 def _why(fault: Exception) -> str:
+    if isinstance(fault, AttributeError):
+        return "the server does not answer in time"
     if isinstance(fault, TimeoutError):
         return str(fault) if "within" in str(fault) else "the server does not answer"
     return clean_text(str(getattr(fault, "strerror", None) or fault) or type(fault).__name__, 120)

@@ -254,6 +254,7 @@ class TestBrokenThings:
         os.mkfifo(tmp_path / "pipe.mp3")
         monkeypatch.setattr(vlc_source, "unreadable", lambda _path: None)
         monkeypatch.setattr(vlc_source, "why_not_sound", lambda _path: None)
+        monkeypatch.setattr(vlc_source, "may_be_double", lambda _path: False)
         monkeypatch.setattr(vlc_source, "mp3_length", lambda _path: Mp3Length(None))
         holder = os.open(tmp_path / "pipe.mp3", os.O_RDWR)
         try:
