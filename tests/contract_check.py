@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from player.analysis.ebur128 import HopMeter, ProgrammeMeter
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, to_lufs, to_power
-from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
+from player.audio.dsp.startle import NOTICED_DB, ROOM_BELOW_CALM_DB, Judge, Onset
 from tests.signals import RATE_HZ, Sound, frames_of, in_blocks
 
 Floats = npt.NDArray[np.float64]
@@ -150,7 +150,7 @@ def figures(sound: Sound, calm_lufs: float) -> Figures:
     return Figures(
         onsets=tuple(onsets),
         startles=tuple(onset for onset in onsets if onset.is_startle and not onset.is_burst),
-        bursts=tuple(onset for onset in onsets if onset.is_burst),
+        bursts=tuple(onset for onset in onsets if onset.is_burst and onset.over_familiar_db > NOTICED_DB),
         new_onsets=tuple(onset for onset in onsets if onset.is_new and not onset.is_burst),
         clicks=clicks(clean, smallest=10 ** (calm_lufs / 20)),
         max_momentary_lufs=loudest(powers, 0.4),

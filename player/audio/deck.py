@@ -67,6 +67,7 @@ class Deck:
         self.source = source
         self.gain = DeckGain()
         self.played_frames = 0
+        self._introduced_frames = 0
         self.is_stalled = False
         self.is_leaving = False
         self.stalled_frames = 0
@@ -89,6 +90,11 @@ class Deck:
     def position_s(self) -> float:
         """Place in the track."""
         return self.item.start_s + to_seconds(self.played_frames)
+
+    @property
+    def introduced_frames(self) -> int:
+        """For how long its sound has been heard, that of the track it went on with included."""
+        return self._introduced_frames + self.played_frames
 
     @property
     def is_ready(self) -> bool:
@@ -180,6 +186,7 @@ class Deck:
         self.source.skip(fits.shift)
         self._track_frame += fits.shift
         self.gain.follow_on(former.gain)
+        self._introduced_frames = former.introduced_frames
         self._seam = Seam(frames, fits.alike, is_incoming=True)
         former._seam = Seam(frames, fits.alike, is_incoming=False)
         former.is_leaving = True

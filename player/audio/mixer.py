@@ -34,6 +34,8 @@ SKIP_FALL_S: Final = 3.0
 """A person skipped: what sounds falls by 60 dB in this time, 20 dB/s, heard at once and no cut."""
 OFFLINE_WAIT_S: Final = 30.0
 """A rehearsal waits so long for a decoder, in the time of the world; it counts as waiting in that of the night."""
+INTRODUCED_S: Final = 15.0
+"""So long a track is new to whoever listens; then what it habitually does is known, heard already or not."""
 MAX_DECKS: Final = 3
 """More than this never sound together, however fast a person skips."""
 
@@ -135,7 +137,9 @@ class Mixer:
 
     @property
     def reached_lufs(self) -> float | None:
-        """What the fast level of the loudest deck reaches at most, None where not all that sounds is planned."""
+        """What the fast level of the loudest deck reaches; None while not all that sounds is planned and introduced."""
+        if any(deck.introduced_frames < to_frames(INTRODUCED_S) for deck in self._decks):
+            return None
         reached = [deck.item.reached_lufs for deck in self._decks]
         return None if None in reached else max((level for level in reached if level is not None), default=None)
 

@@ -18,6 +18,7 @@ from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.dsp.chain import Chain
+from player.audio.dsp.leveller import PlannedGain
 from player.audio.dsp.types import Block
 from player.audio.engine import Engine, EngineSettings
 from player.cli.measure_first import MeasuredLibrary
@@ -34,6 +35,15 @@ from tests.signals import RATE_HZ, Sound, frames_of
 FADES = FadeSettings(fade_in_s=10.0, fade_out_s=60.0, crossfade_s=4.0)
 LONGEST_S = 3600.0
 SEED = 1
+
+
+class Unplanned(PlannedGain):
+    """Lowers nothing."""
+
+    def apply(self, block: Block, at_frame: int) -> Block:
+        """The block as it is."""
+        del at_frame
+        return block
 
 
 class KeepingSink:
@@ -100,8 +110,15 @@ class Played:
 Meddle = Callable[[Now], Command | None]
 
 
-def play(night: Night, *, is_open: bool = False, volume: int = 100, meddle: Meddle | None = None) -> Played:
-    """The whole night; ``is_open`` without protection; ``meddle`` may give a command after each block."""
+def play(
+    night: Night, *, is_open: bool = False, is_levelled: bool = True, volume: int = 100, meddle: Meddle | None = None
+) -> Played:
+    """The whole night; ``is_open`` without the stages behind the mixer; ``meddle`` may command after each block."""
+    with patch("player.audio.deck.PlannedGain", PlannedGain if is_levelled else Unplanned):
+        return _play(night, is_open=is_open, volume=volume, meddle=meddle)
+
+
+def _play(night: Night, *, is_open: bool, volume: int, meddle: Meddle | None) -> Played:
     clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
     playlist = Playlist("night", tuple(map(str, night.paths())), Order.ONCE)
     settings = Settings(volume=VolumeSettings(default=volume, max=100), fades=FADES, playlists=(playlist,))

@@ -8,10 +8,11 @@ Theory. What a stream *habitually* reaches is the level that it reaches in at le
 around: the 40th percentile of their maxima, over the 80 s before, around or behind, whichever is highest. Waves,
 breaths, words, ticks and taps come back within seconds, so they are habit however sparse they are; what happens once,
 or five times in half a minute, is not, however loud it is. A *stranger* stands 6.5 dB over the habit (7.5 dB in an
-ear, 12 dB in an octave, which varies more) and is not below what can be heard beside the calm level. It is brought to
-habit + 2 dB (octaves + 4 dB), neither more nor less, so there is no hole behind it. Then the levelled powers are
-judged by the code that judges the output (`player.audio.dsp.rises`), and what still rises too far near a stranger, or
-is louder than calm + 8 LU over 400 ms or + 5 LU over 3 s, is lowered further.
+ear, 12 dB in an octave, which varies more), is not below what can be heard beside the calm level, and rises by more
+than 4 dB within 250 ms somewhere: a swell of 20 s is music, however far it goes, and C3 bounds its track's gain. It is
+brought to habit + 2 dB (octaves + 4 dB), neither more nor less, so there is no hole behind it. Then the levelled powers
+are judged by the code that judges the output (`player.audio.dsp.rises`), and what still rises too far near a stranger,
+or is louder than calm + 8 LU over 400 ms or + 5 LU over 3 s, is lowered further.
 
 A file is planned in sections of ten minutes with a minute and a half of context on either side, so memory stays
 bounded.
@@ -51,6 +52,8 @@ _AUDIBLE_DB: Final = np.array([12.0, *[20.0] * (_EARS + _OCTAVES)])
 """So far below calm a stream does not count."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
 """A stranger that stands so far over the habit is one whose rises are judged in all streams."""
+_SUDDEN_DB: Final = 4.0
+"""What never rises so far within 250 ms is a swell, and no stranger, however far it goes."""
 _NEAR: Final = round(0.3 / BAND_S)
 _EARLIER: Final = round(0.2 / BAND_S)
 """What rises at a moment began so much earlier."""
@@ -162,8 +165,10 @@ def plan(powers: BandPowers) -> Section:
     calm = _calm(powers[:, 0], levels[:, 0] > habit[:, 0] + _STRANGER_DB[0])
     if not np.isfinite(calm):
         return Section(np.zeros(len(powers)), calm)
+    rises = _rises(powers, calm)
     for _ in range(2):  # without its strangers a track is calmer, and more of it is a stranger
         strangers = (levels > habit + _STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
+        strangers &= _sudden(strangers, rises > _SUDDEN_DB)[:, np.newaxis]
         calm = _calm(powers[:, 0], strangers.any(axis=1))
     if not strangers.any():
         return Section(np.zeros(len(powers)), calm)
@@ -244,14 +249,30 @@ class PlannedGain:
 def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks) -> Levels:
     """By how much more each hop is to be lowered because near a stranger a clause would still be broken, dB."""
     left = powers * (10.0 ** (gain_db / 10.0))[:, np.newaxis]
-    lead = np.resize(left[:_LEAD][::-1], (_LEAD, left.shape[1]))  # as if it had always sounded like its beginning
-    rises = RiseMeter(calm).push(np.concatenate((lead, left)))[_LEAD:].max(axis=1)
+    rises = _rises(left, calm).max(axis=1)
     momentary = _decibels(_trailing(left[:, 0], _MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
     short_term = _decibels(_trailing(left[:, 0], _SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
     over = np.where(near, np.maximum(0.0, np.maximum(rises - _RISE_DB, np.maximum(momentary, short_term))), 0.0)
     if over.max() < 0.1:
         return np.zeros(len(over))
     return np.where(near, _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
+
+
+def _rises(powers: BandPowers, calm: float) -> BandPowers:
+    """How far each stream rises at each hop, as if it had always sounded like its beginning."""
+    lead = np.resize(powers[:_LEAD][::-1], (_LEAD, powers.shape[1]))
+    return RiseMeter(calm).push(np.concatenate((lead, powers)))[_LEAD:]
+
+
+def _sudden(strangers: Marks, rises: Marks) -> Marks:
+    """Which hops belong to a stretch of strangers in which one of these streams rises fast; a swell does nowhere."""
+    stretch = _widened(np.any(strangers, axis=1), _NEAR)
+    number = np.cumsum(np.diff(stretch, prepend=False) & stretch)
+    is_strange = _moving_any(strangers, _NEAR)
+    is_sudden = np.zeros(number[-1] + 1, np.bool_)
+    is_sudden[number[stretch & (is_strange & rises).any(axis=1)]] = True
+    found: Marks = stretch & is_sudden[number]
+    return found
 
 
 def _calm(powers: Levels, strangers: Marks) -> float:
@@ -314,6 +335,10 @@ def _moving(values: Levels, back: int, ahead: int) -> Levels:
     return np.lib.stride_tricks.sliding_window_view(np.pad(values, (back, ahead), mode="edge"), back + 1 + ahead)
 
 
-def _widened(marks: Marks, reach: int) -> Marks:
+def _moving_any(marks: Marks, reach: int) -> Marks:
+    return np.stack([_widened(marks[:, at], reach) for at in range(marks.shape[1])], axis=1)
+
+
+def _widened(marks: npt.NDArray[np.bool_], reach: int) -> Marks:
     wide: Marks = _moving(marks.astype(np.float64), reach, reach).max(axis=-1) > 0.0
     return wide
