@@ -207,7 +207,9 @@ def test_a_command_under_the_night_cap(state: State, command: Command) -> None:
     assert house.session.state is State.IDLE or house.session.snapshot(house.clock.now()).volume <= CAP
     samples = house.heard()
     capped = LEVEL * db_to_gain(programme_gain_db(None, TARGET_LUFS, CEILING_DBTP) + volume_to_db(CAP))
-    assert np.abs(samples).max() <= max(before, capped) * 1.001
+    # in the middle of a blend two equal tones of equal power add up to 3 dB more, as no two tracks do
+    blend = 2**0.5 if isinstance(command, Play) and command.playlist == "two" else 1.0
+    assert np.abs(samples).max() <= max(before, capped) * blend * 1.001
     assert fastest_rise(samples, floor_db=-58.0, over_s=0.5) <= MAX_RISE_DB_PER_S + 1.0
 
 

@@ -143,7 +143,7 @@ BROKEN: dict[str, tuple[str, Callable[[Sound], Night], float]] = {
     "a wave above the ceiling": ("C4", lambda calm: Night(with_part(calm, 30.0, tone(0.5, 12e3, 1, np.pi / 4))), 30.0),
     "a sample above the ceiling": ("C4", lambda calm: Night(with_part(calm, 30.0, tone(0.5, 440.0, 0.92))), 30.0),
     "a NaN": ("C5", lambda calm: Night(with_part(calm, 30.0, np.full((1, 2), np.nan, np.float32))), 30.0),
-    "a gain of 7 dB": ("C6", lambda calm: Night(calm, items={0: Item(1, "one.wav", "one", gain_db=5.9)}), 0.0),
+    "a gain of 21 dB": ("C6", lambda calm: Night(calm, items={0: Item(1, "one.wav", "one", gain_db=19.9)}), 0.0),
     "a volume above its maximum": ("C8", lambda calm: Night(calm, limits=Limits(TARGET, -1.0, -10.0)), 0.0),
     "calm that was lowered for 2 % of the time": (
         "C9",
