@@ -168,7 +168,7 @@ def test_what_breaks_a_clause_is_found(name: str, calm: Sound) -> None:
     clause, night_of, at_s = BROKEN[name]
     night = night_of(calm if clause == "C9" else calm[: frames_of(46.0)])
     if clause == "C6":
-        object.__setattr__(night.items[0], "gain_db", 7.0)  # no order can: it refuses such a gain
+        object.__setattr__(night.items[0], "gain_db", 21.0)  # no order can: it refuses such a gain
     found = examined(night)
     assert clause in found.broken
     times = [at_s for figure in figures(found, clause) for at_s in figure.at]
