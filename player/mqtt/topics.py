@@ -181,6 +181,7 @@ def parse(topics: Topics, incoming: Incoming) -> Request | None:
 def _request(topics: Topics, verb: str, value: Value, common: Mapping[str, Any], incoming: Incoming) -> Request:
     if isinstance(value, Mapping):
         value = {key: found for key, found in value.items() if key not in _COMMON_KEYS}
+    command = to_command(verb, value)  # before the refusals below, which name the verb: it is a known one from here on
     sender_id = _sender_id(common)
     if incoming.response_topic is not None and not topics.can_answer_on(incoming.response_topic):
         raise Refused(
@@ -190,7 +191,7 @@ def _request(topics: Topics, verb: str, value: Value, common: Mapping[str, Any],
     origin = text("origin", common["origin"]) if "origin" in common else "mqtt"
     if ":" in origin:
         raise Refused(f"{verb}: origin {quoted(origin)} has a colon, which only the speaker's own origins have")
-    return Request(to_command(verb, value), origin, _reply_to(topics, sender_id, incoming), verb)
+    return Request(command, origin, _reply_to(topics, sender_id, incoming), verb)
 
 
 def reply_to(topics: Topics, incoming: Incoming) -> ReplyTo | None:

@@ -185,6 +185,15 @@ def test_a_refusal_names_verb_and_topic() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"marks": (("origin", "a:b"),)}, {"response_topic": "lull/bedroom/state"}, {"marks": (("id", "x" * 5000),)}],
+)
+def test_a_refusal_of_an_unknown_verb_can_be_printed(more: dict[str, object]) -> None:
+    """Control characters of a topic reach no reason, whatever else is wrong with the message."""
+    assert refusal("lull/bedroom/cmd/w\x89\x1b[2J", b"{}", **more).isprintable()
+
+
 def test_a_refusal_goes_to_the_id_of_a_readable_message() -> None:
     """Even when the command in it is nonsense."""
     assert reply_to(TOPICS, Incoming("lull/bedroom/cmd/paly", b'{"id": "7"}')) == ReplyTo("7")
