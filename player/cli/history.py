@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -77,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     from player.storage.memory_db import look_into
 
     recalled, ended = look_into(state_dir(args.config))
+    for fault in recalled.faults:
+        print(f"note: {fault}", file=sys.stderr)
     found = nights(ended, recalled.heard)[-args.nights :]
     if args.json:
         print(json.dumps([_fields(night) for night in found], indent=2))

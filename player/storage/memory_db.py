@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,12 +26,16 @@ from player.session.memory.records import (
     RECORD,
     TRIES,
     Batch,
+    Documents,
     EndedSession,
     HeardEntry,
     HeardHow,
     RecalledMemory,
     read_texts,
+    texts,
 )
+from player.storage.document_copy import COPIED, read_copy, write_copy
+from player.storage.document_copy import FILE_NAME as COPY_NAME
 from player.storage.sqlite import READ_FAULTS, Database, SchemaLayout, open_to_read, transaction
 
 FILE_NAME: Final = "memory.db"
@@ -64,6 +68,7 @@ _STEPS: Final = (
     """,
     "ALTER TABLE sessions ADD COLUMN problems INTEGER NOT NULL DEFAULT 0",
 )
+_DEFAULTS: Final = {name: text for name, text in texts(Documents()).items() if name in COPIED}
 _PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
 _HEARD_COLUMNS: Final = "at, playlist, uri, title, how"
 _SESSION_COLUMNS: Final = "started, why, playlist, minutes, reason, problems"
@@ -93,7 +98,7 @@ def _rescue(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
 
 
 LAYOUT: Final = SchemaLayout(
-    _STEPS, "FULL", "only what could still be read of bans and history is in the new one", _rescue
+    _STEPS, "FULL", f"the new one has what could be read of it, and what {COPY_NAME} has", _rescue
 )
 
 
@@ -110,7 +115,9 @@ class MemoryDb:
 
     def __init__(self, folder: Path | None, boot: str = "") -> None:
         self._boot = boot
+        self._folder = folder
         self._base = Database(None if folder is None else folder / FILE_NAME, LAYOUT)
+        self._copied = self._read_copy()
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -123,7 +130,10 @@ class MemoryDb:
 
     def recall(self) -> RecalledMemory:
         """All that was written; a record that is handed out has been counted."""
-        return self._base.ask(self._recall)
+        self._copied = self._read_copy()
+        recalled = self._base.ask(self._recall)
+        self._copy(texts(recalled.kept))
+        return recalled
 
     def _recall(self, base: sqlite3.Connection) -> RecalledMemory:
         with transaction(base):
@@ -131,13 +141,30 @@ class MemoryDb:
             if documents.get(RECORD, "null") != "null":
                 documents[TRIES] = str(_number(documents.get(TRIES)) + 1)
                 base.execute(_PUT, (TRIES, documents[TRIES]))
-            for table, kept in (("heard", KEPT_HEARD), ("sessions", KEPT_SESSIONS)):
-                base.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (kept,))  # noqa: S608 - no foreign word in it
-        return _recalled(base, documents, self._boot)
+            kept, faults = read_texts(documents, self._copied)
+            if faults or kept != read_texts(documents)[0]:
+                base.executemany(_PUT, [(name, text) for name, text in texts(kept).items() if name in COPIED])
+            for table, most in (("heard", KEPT_HEARD), ("sessions", KEPT_SESSIONS)):
+                base.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (most,))  # noqa: S608 - no foreign word in it
+        heard, more = _heard_log(base)
+        return RecalledMemory(kept, heard, self._boot, (*faults, *more))
 
     def write(self, batch: Batch) -> None:
-        """All of it, or nothing."""
+        """All of it, or nothing; of the documents a copy may have been written before."""
+        self._base.check()
+        self._copy(batch.documents)
         self._base.ask(lambda base: self._write(base, batch))
+
+    def _read_copy(self) -> dict[str, str]:
+        return {} if self._folder is None else read_copy(self._folder)
+
+    def _copy(self, documents: Mapping[str, str]) -> None:
+        """Bring the copy up to date. Raises StoreError."""
+        before = {**_DEFAULTS, **self._copied}
+        fresh = {**before, **{name: text for name, text in documents.items() if name in COPIED}}
+        if self._folder is not None and fresh != before:
+            write_copy(self._folder, fresh)
+            self._copied = fresh
 
     def _write(self, base: sqlite3.Connection, batch: Batch) -> None:
         with transaction(base):
@@ -160,17 +187,26 @@ def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
     """What the file holds, for somebody who only looks: nothing is counted, and no record is handed out.
 
     Raises:
-        StoreError: there is none, or it cannot be read.
+        StoreError: there is none, or neither it nor the copy of the documents can be read.
     """
-    base = open_to_read(folder / FILE_NAME)
+    copy = read_copy(folder)
+    documents: dict[str, str] = {}
+    heard: tuple[HeardEntry, ...] = ()
+    ended: tuple[EndedSession, ...] = ()
+    faults: tuple[str, ...] = ()
     try:
-        documents = _documents(base)
-        documents.pop(RECORD, None)
-        return _recalled(base, documents, ""), tuple(_sessions(base))
-    except (*READ_FAULTS, ValueError) as fault:
-        raise StoreError(f"{folder / FILE_NAME} cannot be read: {fault}") from fault
-    finally:
-        base.close()
+        with contextlib.closing(open_to_read(folder / FILE_NAME)) as base:
+            documents = _documents(base)
+            heard, faults = _heard_log(base)
+            ended = tuple(_sessions(base))
+    except (StoreError, *READ_FAULTS, ValueError) as fault:
+        reason = str(fault) if isinstance(fault, StoreError) else f"{folder / FILE_NAME} cannot be read: {fault}"
+        if not documents and not copy:
+            raise StoreError(reason) from fault
+        faults = (*faults, reason)
+    documents.pop(RECORD, None)
+    kept, more = read_texts(documents, copy)
+    return RecalledMemory(kept, heard, "", (*more, *faults)), ended
 
 
 def _documents(base: sqlite3.Connection) -> dict[str, str]:
@@ -178,13 +214,12 @@ def _documents(base: sqlite3.Connection) -> dict[str, str]:
     return {name: value if isinstance(value, str) else repr(value) for name, value in found}
 
 
-def _recalled(base: sqlite3.Connection, documents: dict[str, str], boot: str) -> RecalledMemory:
-    kept, faults = read_texts(documents)
+def _heard_log(base: sqlite3.Connection) -> tuple[tuple[HeardEntry, ...], tuple[str, ...]]:
+    """What was heard, oldest first, and a sentence where entries cannot be read."""
     rows = base.execute(f"SELECT {_HEARD_COLUMNS} FROM heard ORDER BY id").fetchall()  # noqa: S608 - as above
     heard = tuple(filter(None, (_heard(*row) for row in rows)))
-    if len(heard) < len(rows):
-        faults = (*faults, f"{len(rows) - len(heard)} entries of what was heard cannot be read and are left out")
-    return RecalledMemory(kept, heard, boot, faults)
+    lost = len(rows) - len(heard)
+    return heard, (f"{lost} entries of what was heard cannot be read and are left out",) if lost else ()
 
 
 def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> HeardEntry | None:

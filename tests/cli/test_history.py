@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from player.cli.client import commands as client
 from player.cli.main import main
 from player.session.memory.memory import Ban
 from player.session.memory.records import Batch, Documents, EndedSession, HeardEntry, HeardHow, texts
-from player.storage.memory_db import FILE_NAME, MemoryDb
+from player.storage.memory_db import MemoryDb
 
 EVENING = datetime(2026, 1, 15, 22, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 BANS = (Ban("/rain/a.mp3", "Airhorn", EVENING), Ban("/rain/b.mp3", "Bell\x1b[2J", EVENING + timedelta(days=1)))
@@ -103,7 +104,7 @@ def test_where_nothing_is_remembered_that_is_said(
     command: str, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No file: a reason and exit code 1."""
-    (config.parent / "state" / FILE_NAME).unlink()
+    shutil.rmtree(config.parent / "state")
     assert main([command, "--config", str(config)]) == 1
     assert "nothing has been remembered yet" in capsys.readouterr().err
 

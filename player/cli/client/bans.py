@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import PurePath
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from player.storage.memory_db import look_into
 
     recalled, _ = look_into(state_dir(args.config))
+    for fault in recalled.faults:
+        print(f"note: {fault}", file=sys.stderr)
     left_out = _left_out(recalled)
     if args.json:
         print(json.dumps([asdict(one) for one in left_out], indent=2))

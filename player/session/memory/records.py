@@ -11,11 +11,12 @@ record of a session was written by another version.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Final, get_type_hints
+from typing import Any, Final, get_type_hints
 
 from player.core.clock import moved
 from player.core.settings.session import Entry, TimerMode, TimerSetting
@@ -151,6 +152,8 @@ _LONGEST_S: Final = 1e8
 _SHOWN: Final = 200
 """So much of a fault is shown: it may quote the damaged text."""
 NAMES: Final = tuple(field.name for field in fields(Documents))
+_BY_URI: Final = frozenset({"bans", "deaths"})
+"""Documents that are lists of tracks."""
 
 
 class HeardHow(StrEnum):
@@ -223,25 +226,44 @@ def texts(kept: Documents, before: Documents | None = None) -> dict[str, str]:
     }
 
 
-def read_texts(found: Mapping[str, str]) -> tuple[Documents, tuple[str, ...]]:
-    """What `texts` made; a document that cannot be read is left out and told."""
+def read_texts(found: Mapping[str, str], copy: Mapping[str, str] | None = None) -> tuple[Documents, tuple[str, ...]]:
+    """What `texts` made; a document that cannot be read is left out, with a sentence that says so.
+
+    Args:
+        found: JSON texts by name.
+        copy: the same from a second place, for what is missing or damaged in the first; bans and excluded tracks are
+            those of both, because a ban too many is a smaller fault than one too few.
+    """
     hints = get_type_hints(Documents)
-    values, faults = {}, []
+    values: dict[str, Any] = {}
+    faults: list[str] = []
     for name in NAMES:
-        if name not in found:
-            continue
-        try:
-            values[name] = from_text(hints[name], found[name], name)
-            if isinstance(values[name], SessionRecord):
-                _check(values[name])
-        except ValueError as fault:
-            values.pop(name, None)
-            text = f"what was remembered as {name!r} cannot be read and is left out: {str(fault)[:_SHOWN]}"
-            if name in {"bans", "deaths"}:
-                values[name] = salvage(hints[name], found[name])
-                text = f"a part of what was remembered as {name!r} cannot be read; {len(values[name])} could be read"
-            faults.append(text)
+        has_copy = copy is not None and name in copy
+        if name in found:
+            try:
+                values[name] = _read(hints[name], found[name], name)
+            except ValueError as fault:
+                text = f"what was remembered as {name!r} cannot be read and is left out: {str(fault)[:_SHOWN]}"
+                if name in _BY_URI:
+                    values[name] = salvage(hints[name], found[name])
+                    text = f"a part of what was remembered as {name!r} cannot be read; {len(values[name])} could be"
+                faults.append(f"{text}; the copy is used" if has_copy else text)
+        if copy is not None and name in copy:
+            with contextlib.suppress(ValueError):
+                saved = _read(hints[name], copy[name], name)
+                if name in _BY_URI:
+                    saved = tuple({one.uri: one for one in (*values.get(name, ()), *saved)}.values())
+                    values[name] = saved
+                values.setdefault(name, saved)
     return Documents(**values), tuple(faults)
+
+
+def _read(kind: Any, text: str, name: str) -> Any:
+    """One document. Raises ValueError."""
+    value = from_text(kind, text, name)
+    if isinstance(value, SessionRecord):
+        _check(value)
+    return value
 
 
 def _check(record: SessionRecord) -> None:

@@ -1,0 +1,77 @@
+"""A second copy of what nobody can make again: bans, excluded tracks, settings and switches, as JSON.
+
+A database of a few pages is lost when its header or the root page of a table is hit. This copy is another file in
+another format: ``memory.json``, an object with ``documents`` (JSON texts by name) and their ``checksum``. It is written
+before the database, so it never lacks what the database has. It is written under another name and renamed, so a power
+cut leaves the old one or the new one. A copy that is damaged in any way counts as none.
+
+One thread at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from player.core.errors import StoreError
+from player.session.memory.records import NAMES, RECORD, TRIES
+
+FILE_NAME: Final = "memory.json"
+COPIED: Final = tuple(name for name in NAMES if name not in {RECORD, TRIES})
+"""All but the running session, which is written too often and is worthless the next day."""
+_MAX_BYTES: Final = 32 << 20
+_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def read_copy(folder: Path) -> dict[str, str]:
+    """The documents in the copy, by name; empty where there is none, or where it is damaged."""
+    try:
+        file = os.open(folder / FILE_NAME, os.O_RDONLY | _FLAGS)
+        with open(file, "rb") as opened:
+            facts = os.fstat(file)
+            data = opened.read(_MAX_BYTES) if stat.S_ISREG(facts.st_mode) else b""
+        found = json.loads(data)
+        documents = {name: found["documents"][name] for name in COPIED if name in found["documents"]}
+        is_whole = found["checksum"] == _checksum(documents)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    return documents if is_whole else {}
+
+
+def write_copy(folder: Path, documents: Mapping[str, str]) -> None:
+    """Replace the copy; when this returns it is on the disk. Raises StoreError, and then the old one is still there."""
+    kept = {name: documents[name] for name in COPIED if name in documents}
+    text = json.dumps({"checksum": _checksum(kept), "documents": kept}, indent=1)
+    path, new = folder / FILE_NAME, folder / f"{FILE_NAME}.new"
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o640), "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+        _sync_folder(folder)
+    except OSError as fault:
+        raise StoreError(f"{path} cannot be written: {fault.strerror}") from fault
+
+
+def _checksum(documents: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(documents, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk, where the file system can do that."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,148 @@
+"""The copy of bans and settings beside the database: written whole, read only whole, and used where it is needed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from player.core.errors import StoreError
+from player.session.memory.memory import Ban
+from player.session.memory.records import Batch, Documents, texts
+from player.storage import document_copy
+from player.storage.document_copy import COPIED, read_copy, write_copy
+from player.storage.document_copy import FILE_NAME as COPY_NAME
+from player.storage.memory_db import FILE_NAME, MemoryDb, look_into
+from tests.contracts.test_memory import AT, KEPT
+
+DOCUMENTS = {name: text for name, text in texts(KEPT).items() if name in COPIED}
+THIRD = Ban("/music/d", "d", AT)
+
+
+def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    """All documents but the running session, with names that are no text."""
+    write_copy(tmp_path / "state", texts(KEPT))
+    assert read_copy(tmp_path / "state") == DOCUMENTS
+    assert "record" not in DOCUMENTS
+    assert os.listdir(tmp_path / "state") == [COPY_NAME]
+
+
+def test_any_changed_byte_makes_it_none(tmp_path: Path) -> None:
+    """Each tenth byte changed, and each tenth length: nothing of it is believed."""
+    write_copy(tmp_path, DOCUMENTS)
+    path = tmp_path / COPY_NAME
+    whole = path.read_bytes()
+    for at in range(0, len(whole) - 1, 10):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert read_copy(tmp_path) in ({}, DOCUMENTS), at
+        path.write_bytes(whole[:at])
+        assert read_copy(tmp_path) == {}, at
+
+
+def test_what_is_no_file_is_none(tmp_path: Path) -> None:
+    """Nothing there, a link, a pipe, a folder, a list."""
+    assert read_copy(tmp_path) == {}
+    write_copy(tmp_path, DOCUMENTS)
+    path = tmp_path / COPY_NAME
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert read_copy(tmp_path) == {}
+    path.unlink()
+    os.mkfifo(path)
+    assert read_copy(tmp_path) == {}
+    path.unlink()
+    path.write_text("[" * 100_000, encoding="ascii")
+    assert read_copy(tmp_path) == {}
+
+
+def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """Under either name: what it leads to stays as it is."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine", encoding="ascii")
+    for name in (COPY_NAME, f"{COPY_NAME}.new"):
+        (tmp_path / name).symlink_to(victim)
+    write_copy(tmp_path, DOCUMENTS)
+    assert victim.read_text(encoding="ascii") == "mine"
+    assert read_copy(tmp_path) == DOCUMENTS
+
+
+def test_where_it_cannot_be_written_nothing_is_and_the_old_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: a ban is refused as a whole, and its copy is still the one before."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(document_copy.os, "fsync", full)
+    with pytest.raises(StoreError, match=r"memory\.json cannot be written: No space left"):
+        store.write(Batch(texts(replace(KEPT, bans=(THIRD,)), KEPT)))
+    monkeypatch.undo()
+    assert read_copy(tmp_path) == DOCUMENTS
+    assert store.recall().kept.bans == KEPT.bans
+    store.close()
+
+
+def test_a_database_that_is_lost_gets_bans_and_settings_back(tmp_path: Path) -> None:
+    """Overwritten, emptied or removed: all documents but the running session are known, and are in the new one."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    store.close()
+    for damage in (b"no database" * 1000, b"", None):
+        path = tmp_path / FILE_NAME
+        path.unlink() if damage is None else path.write_bytes(damage)
+        store = MemoryDb(tmp_path, "this")
+        assert store.recall().kept == replace(KEPT, record=None)
+        store.close()
+        (tmp_path / COPY_NAME).unlink()
+        assert look_into(tmp_path)[0].kept == replace(KEPT, record=None)
+        store = MemoryDb(tmp_path, "this")
+        store.recall()  # which writes the copy again
+        store.close()
+
+
+def test_a_ban_in_either_of_both_is_a_ban(tmp_path: Path) -> None:
+    """The power went between the copy and the database, or a byte of a name changed: no ban is lost."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    write_copy(tmp_path, texts(replace(KEPT, bans=(KEPT.bans[0], THIRD))))
+    assert store.recall().kept.bans == (*KEPT.bans, THIRD)
+    store.close()
+    assert read_copy(tmp_path)["bans"] == texts(replace(KEPT, bans=(*KEPT.bans, THIRD)))["bans"]
+
+
+def test_a_ban_that_was_taken_back_does_not_return(tmp_path: Path) -> None:
+    """Once it is written, neither the database nor the copy has it."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    store.write(Batch(texts(replace(KEPT, bans=()), KEPT)))
+    store.close()
+    for name in (FILE_NAME, COPY_NAME):
+        (tmp_path / name).rename(tmp_path / "away")
+        store = MemoryDb(tmp_path, "this")
+        assert store.recall().kept.bans == ()
+        store.close()
+        (tmp_path / "away").replace(tmp_path / name)
+
+
+def test_a_person_who_looks_is_told_of_a_damaged_database_and_shown_the_bans(tmp_path: Path) -> None:
+    """`lull bans` beside a daemon that cannot repair it."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    store.close()
+    (tmp_path / FILE_NAME).write_bytes(b"no database" * 1000)
+    recalled, ended = look_into(tmp_path)
+    assert (recalled.kept.bans, ended) == (KEPT.bans, ())
+    assert "cannot be read" in recalled.faults[0]
+
+
+def test_nothing_is_written_where_there_is_nothing_to_keep(tmp_path: Path) -> None:
+    """The first start of a speaker: no copy of defaults."""
+    store = MemoryDb(tmp_path, "this")
+    assert store.recall().kept == Documents()
+    store.close()
+    assert not (tmp_path / COPY_NAME).exists()
