@@ -32,7 +32,7 @@ ROOMS = {
 DOORS = {
     "vlc": {"audio/decoder/vlc_decoder.py"},
     "paho": {"mqtt/client.py"},
-    "alsaaudio": {"audio/sinks/alsa.py", "audio/sinks/alsa_mixer.py", "cli/doctor/probes/alsa.py"},
+    "alsaaudio": {"audio/sinks/alsa_mixer.py", "cli/doctor/probes/alsa.py"},
     "systemd": {"system/systemd.py", "system/logging_setup.py"},
     "yaml": {"config/yaml_tree.py"},
     "matplotlib": {"cli/rehearse/picture.py"},

@@ -37,9 +37,9 @@ class MonitoredSink:
         """As the sink says."""
         return self._sink.delay_s
 
-    def open(self) -> None:
+    def open(self, buffer_times: int = 1) -> None:
         """As the sink does."""
-        self._sink.open()
+        self._sink.open(buffer_times)
 
     def write(self, block: Block) -> None:
         """Show the block, then write it."""

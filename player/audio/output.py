@@ -93,8 +93,6 @@ class AudioOutput:
         if not self._is_lost:
             self._is_lost = True
             self._report(OutputLost(str(fault)))
-            # told before the device is let go of: a frozen sound server keeps the whole process for half a minute then
-            self._clock.sleep(RETRY_POLL_S)
         with contextlib.suppress(Exception):  # it is lost already; letting go of it may fail as well
             self._sink.close()
         self._retry_at_s = self._clock.now().boot_s + self._retry_s

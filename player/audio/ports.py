@@ -72,8 +72,11 @@ class Sink(Protocol):
         """About how long a sample that is written now takes until it is heard."""
         ...
 
-    def open(self) -> None:
-        """Take the device. Raises SinkError, and then nothing is held; may be called again."""
+    def open(self, buffer_times: int = 1) -> None:
+        """Take the device, with so many times the usual buffer where it can have that.
+
+        Raises SinkError, and then nothing is held; may be called again.
+        """
         ...
 
     def write(self, block: Block) -> None:

@@ -200,14 +200,14 @@ class TestFakeSink(DeviceContract):
 
 
 class TestAlsaSink(DeviceContract):
-    """On a fake card, with the manners of both versions of pyalsaaudio."""
+    """On a fake card."""
 
-    @pytest.fixture(params=[False, True], ids=["0.11", "0.10"])
-    def rig(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    @pytest.fixture
+    def rig(self, monkeypatch: pytest.MonkeyPatch) -> Rig:
         """A card that answers ENODEV when it is lost, and ENOENT to attempts to open it."""
         clock = FakeClock()
-        card = FakeCard(clock, is_old=request.param)
-        monkeypatch.setattr("player.audio.sinks.alsa.alsaaudio.PCM", card.open)
+        card = FakeCard(clock)
+        monkeypatch.setattr("player.audio.sinks.alsa.AlsaPcm", card.open)
 
         def lose() -> None:
             card.write_errno, card.open_errno = errno.ENODEV, errno.ENOENT

@@ -28,6 +28,7 @@ class FakeSink:
         fails_on_write: numbers of the writes that lose the device.
         fails_on_open: how many more times `open` fails.
         is_open: whether the device is held.
+        buffer_times: how much larger a buffer was asked for than usual.
         opens, writes: how often `open` succeeded and `write` was called.
     """
 
@@ -37,6 +38,7 @@ class FakeSink:
         self.fails_on_write: Collection[int] = ()
         self.fails_on_open = 0
         self.is_open = False
+        self.buffer_times = 1
         self.opens = 0
         self.writes = 0
         self._clock = clock
@@ -52,9 +54,10 @@ class FakeSink:
             return 0.0
         return max(0.0, self._empty_at_s - self._clock.now().boot_s)
 
-    def open(self) -> None:
+    def open(self, buffer_times: int = 1) -> None:
         """Take the device, unless it is told to be missing."""
         self.close()
+        self.buffer_times = buffer_times
         if self.fails_on_open > 0:
             self.fails_on_open -= 1
             raise SinkError("the fake device is missing")
@@ -102,4 +105,4 @@ class FakeSink:
         now_s = self._clock.now().boot_s
         empty_at_s = max(self._empty_at_s or 0.0, now_s) + to_seconds(frames)
         self._empty_at_s = empty_at_s
-        self._clock.sleep(max(0.0, empty_at_s - self._buffer_s - now_s))
+        self._clock.sleep(max(0.0, empty_at_s - self._buffer_s * self.buffer_times - now_s))

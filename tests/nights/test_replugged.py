@@ -35,7 +35,7 @@ class Room:
         self.mixers = FakeMixers({})
         self.steps_at_open: list[list[int]] = []
         self.reports: list[EngineReport] = []
-        monkeypatch.setattr("player.audio.sinks.alsa.alsaaudio.PCM", self._open)
+        monkeypatch.setattr("player.audio.sinks.alsa.AlsaPcm", self._open)
         monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.Mixer", self.mixers.open)
         monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
         pin = MixerPin(MixerSettings("PCM", MixerLevel(80.0)), DEVICE, lambda _: None)
@@ -46,8 +46,8 @@ class Room:
         let_dc_through(self.engine._chain)
         self.pull()
 
-    def _open(self, **asked: Any) -> FakePcm:
-        pcm = self.card.open(**asked)
+    def _open(self, *asked: Any) -> FakePcm:
+        pcm = self.card.open(*asked)
         self.steps_at_open.append(list(self.control.steps))
         return pcm
 
@@ -89,7 +89,7 @@ def test_a_card_that_comes_late_is_waited_for_and_no_other_is_taken(room: Room) 
     room.run(6.0)
     assert room.told() == [OutputLost, OutputFound]
     assert room.steps_at_open == [[80, 80]]
-    assert {asked["device"] for asked in room.card.asked} == {DEVICE}
+    assert {asked.device for asked in room.card.asked} == {DEVICE}
 
 
 @pytest.mark.slow

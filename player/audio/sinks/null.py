@@ -24,9 +24,9 @@ class SilentSink:
         """What is in the imagined buffer, in seconds; 0 when closed."""
         return self._pace.delay_s if self._pace else 0.0
 
-    def open(self) -> None:
+    def open(self, buffer_times: int = 1) -> None:
         """Always works."""
-        self._pace = Pacing(self._clock, self._buffer_s)
+        self._pace = Pacing(self._clock, self._buffer_s * buffer_times)
 
     def write(self, block: Block) -> None:
         """Let as much time pass as a full device would.

@@ -75,7 +75,7 @@ class PipeSink:
         self._path = path
         self._format = _FORMATS[pipe_format]
         self._clock = clock
-        self._buffer_s = buffer_s
+        self._usual_s = self._buffer_s = buffer_s
         self._encoder = PcmEncoder(self._format[0], rate_hz=self._format[1])
         self._pipe: int | None = None
         self._room_bytes = 0
@@ -88,7 +88,7 @@ class PipeSink:
         """What waits in the pipe, in seconds; 0 when closed."""
         return 0.0 if self._pipe is None else self._seconds(self._waiting_bytes(self._pipe))
 
-    def open(self) -> None:
+    def open(self, buffer_times: int = 1) -> None:
         """Make the pipe where it is missing, and wait a moment for somebody who reads.
 
         Raises:
@@ -96,6 +96,7 @@ class PipeSink:
                 something else is there. Nothing is held.
         """
         self.close()
+        self._buffer_s = self._usual_s * buffer_times
         try:
             self._make()
             self._pipe = self._with_reader()

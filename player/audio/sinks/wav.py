@@ -82,7 +82,7 @@ class WavSink:
         """What is in the imagined buffer, in seconds; 0 when unpaced or closed."""
         return self._pace.delay_s if self._pace else 0.0
 
-    def open(self) -> None:
+    def open(self, buffer_times: int = 1) -> None:
         """Create the file, or continue it after a `close`, leaving out what a failed write may have left half done.
 
         Raises:
@@ -98,7 +98,7 @@ class WavSink:
             self.close()
             raise self._error(fault) from fault
         self._is_begun = True
-        self._pace = Pacing(self._clock, self._buffer_s) if self._clock else None
+        self._pace = Pacing(self._clock, self._buffer_s * buffer_times) if self._clock else None
 
     def write(self, block: Block) -> None:
         """Append the block, then count it in the header.

@@ -32,13 +32,13 @@ class House:
         self.mixers = FakeMixers({"hw:Fake": {"PCM": self.pcm, "Master": FakeControl([50])}})
         self.told: list[str | None] = []
         self.steps_at_open: list[list[int]] = []
-        monkeypatch.setattr("player.audio.sinks.alsa.alsaaudio.PCM", self._open)
+        monkeypatch.setattr("player.audio.sinks.alsa.AlsaPcm", self._open)
         monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.Mixer", self.mixers.open)
         monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
 
-    def _open(self, **asked: Any) -> FakePcm:
+    def _open(self, *asked: Any) -> FakePcm:
         self.steps_at_open.append(list(self.pcm.steps))
-        return self.card.open(**asked)
+        return self.card.open(*asked)
 
     def sink(self, control: str = "PCM", value: float = 80.0, *, is_db: bool = False) -> AlsaSink:
         settings = MixerSettings(control, MixerLevel(value, is_db))

@@ -21,6 +21,7 @@ import alsaaudio
 import player
 from player.audio.sinks.alsa import AlsaSink
 from player.audio.sinks.alsa_mixer import db_range, mixer_name
+from player.audio.sinks.alsa_pcm import AlsaFormat
 from player.cli.doctor.facts import Control, MixerState, OpenAttempt
 from player.core.clock import SystemClock
 from player.core.errors import SinkError
@@ -82,20 +83,18 @@ def _trial(device: str, buffer_s: float) -> OpenAttempt:
         sink.open()
     except SinkError as fault:
         return OpenAttempt(fault=str(fault))
-    with closing(sink):
-        pcm = sink._pcm
-        return OpenAttempt(None, _granted(pcm.info()), *_abilities(pcm))
+    granted = sink.granted
+    assert granted is not None, "it is open"
+    sink.close()
+    name = AlsaFormat(granted.sample_format).name
+    return OpenAttempt(None, f"{name}, {granted.rate_hz} Hz, {granted.channels} channels", *_abilities(device))
 
 
-def _granted(info: dict[str, Any]) -> str:
-    name = info.get("format_name") or info["format"]
-    return f"{name}, {info['rate']} Hz, {info['channels']} channels"
-
-
-def _abilities(pcm: Any) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
+def _abilities(device: str) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
     """Formats, rates and channels that the device would take."""
-    formats = tuple(name for name in pcm.getformats() if not name.endswith("_BE") and name.isascii())
-    return formats, tuple(pcm.getratebounds()), tuple(pcm.getchannels())
+    with closing(alsaaudio.PCM(type=alsaaudio.PCM_PLAYBACK, mode=alsaaudio.PCM_NONBLOCK, device=device)) as pcm:
+        formats = tuple(name for name in pcm.getformats() if not name.endswith("_BE") and name.isascii())
+        return formats, tuple(pcm.getratebounds()), tuple(pcm.getchannels())
 
 
 def _mixer(device: str) -> MixerState:
