@@ -31,6 +31,11 @@ COMMANDS: Final = {
     "remote": "remote",
 }
 """Commands with a module of their own in `player.cli`; all others are in `player.cli.client.parsers`."""
+_PACKAGES: Final = {
+    "libasound.so.2": "libasound2t64 (libasound2 before Debian 13)",
+    "libsystemd.so.0": "libsystemd0",
+}
+"""Debian's package of each C library that a Python library of lull needs when it is imported."""
 
 
 def build_parser(named: str | None = None) -> argparse.ArgumentParser:
@@ -65,14 +70,27 @@ def _command_first(words: list[str]) -> list[str]:
     return words if moved[0] in COMMANDS else moved
 
 
+def _missing_library(error: ImportError) -> str:
+    """What to install. The loader's message begins with the C library's name; a Python module has a name of its own."""
+    library = str(error).partition(":")[0]
+    if library in _PACKAGES:
+        return f"the library {library} is missing; install the Debian package {_PACKAGES[library]}"
+    return f"the Python module {error.name or 'needed'} cannot be imported ({error}); see docs/install.md"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     words = _command_first(sys.argv[1:] if argv is None else list(argv))
-    args = build_parser(words[0] if words else None).parse_args(words)
     try:
+        args = build_parser(words[0] if words else None).parse_args(words)
         code: int = args.run(args)
     except LullError as error:
         print(f"lull: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        if (error.name or "").startswith("player"):
+            raise
+        print(f"lull: {_missing_library(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # whoever read our output has gone; what is left of it must not complain at exit

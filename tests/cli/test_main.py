@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,47 @@ def test_a_command_to_a_running_speaker_reads_no_sound_library(words: str) -> No
         [sys.executable, "-c", PROGRAM, *words.split()], capture_output=True, text=True, check=True, timeout=60
     )
     assert not HEAVY & set(done.stderr.splitlines()[-1].split())
+
+
+MISSING = """\
+import sys
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            raise ImportError({message!r}, name=name)
+sys.meta_path.insert(0, Finder)
+from player.cli.main import main
+sys.exit(main(["run", "--config", {config!r}]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "message", "words"),
+    [
+        (
+            "alsaaudio",
+            "libasound.so.2: cannot open shared object file: No such file or directory",
+            "the library libasound.so.2 is missing; "
+            "install the Debian package libasound2t64 (libasound2 before Debian 13)",
+        ),
+        (
+            "systemd.daemon",
+            "libsystemd.so.0: cannot open shared object file: No such file or directory",
+            "the library libsystemd.so.0 is missing; install the Debian package libsystemd0",
+        ),
+        (
+            "yaml",
+            "No module named 'yaml'",
+            "the Python module yaml cannot be imported (No module named 'yaml'); see docs/install.md",
+        ),
+    ],
+)
+def test_a_missing_library_is_a_sentence(module: str, message: str, words: str, tmp_path: Path) -> None:
+    """A C library that pip does not bring, or a Python module: what is missing and what to install, no traceback."""
+    config = tmp_path / "lull.yaml"
+    config.write_text(f"state_dir: {tmp_path}\nplaylists: {{a: {{paths: ['noise:rain']}}}}\n", encoding="utf-8")
+    program = MISSING.format(module=module, message=message, config=str(config))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"lull: {words}\n")
