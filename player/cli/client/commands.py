@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Check, connect, ask, show the answer; returns the exit code."""
     verb: Verb | None = args.verb
     if verb is not None and verb.name == "schedule" and args.enabled is None and args.at is None:
-        return refuse_audience(args, "schedule without a value") or starts.run(args)
+        return refuse_audience(args, "schedule without a value") or starts.run(args, lambda: _state(args))
     try:
         fields = {} if verb is None else fields_of(verb, args)
     except Refused as error:
@@ -72,11 +72,11 @@ def send(args: argparse.Namespace, verb: Verb | None, fields: dict[str, Any]) ->
 
 
 def refuse_audience(args: argparse.Namespace, what: str) -> int:
-    """Exit code 2 with a reason where ``--all`` or ``--group`` stands before what asks no speaker; otherwise 0."""
+    """Exit code 2 with a reason where ``--all`` or ``--group`` stands before what reads files; otherwise 0."""
     if not args.all and args.group is None:
         return DONE
     option = "--all" if args.all else "--group"
-    return _fail(f"{what} reads the files of this machine and asks no speaker; leave {option} out", USAGE)
+    return _fail(f"{what} reads the files of this machine, so it is about one speaker; leave {option} out", USAGE)
 
 
 def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
@@ -117,6 +117,20 @@ def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
     if found.mqtt is None:
         raise LullError(f"{path} has no mqtt, so this speaker cannot be asked anything; name a broker by --host")
     return found.mqtt, found.device
+
+
+def _state(args: argparse.Namespace) -> dict[str, Any] | None:
+    """The state that the speaker tells; None, and a line that says so, where it does not answer."""
+    from player.cli.client.request import SpeakerClient
+
+    try:
+        with SpeakerClient(*find_speaker(args), args.timeout) as remote:
+            state: dict[str, Any] | None = remote.ask("status", {}).get("state")
+            return state
+    except (LullError, ValueError) as error:
+        print(f"lull: {shown.printable(error)}", file=sys.stderr)
+        print("lull: so this is what the config plans, without what was changed by hand:", file=sys.stderr)
+        return None
 
 
 def _ask(remote: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argparse.Namespace) -> int:

@@ -1,24 +1,29 @@
-"""``lull schedule`` without a value: each start that the config plans in the coming days. Nobody is asked."""
+"""``lull schedule`` without a value: each start of the coming days, as the config plans it and a person changed it."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.paths import DEFAULT_CONFIG, chosen_config
 from player.core.clock import SystemClock, elapsed_s, moved
 from player.core.errors import LullError
+from player.core.settings.session import ONCE, Entry
 from player.core.units import format_duration
+from player.session.memory.memory import tonight
+from player.session.memory.records import MovedStart, Switches
 from player.session.schedule.planner import next_start
-from player.session.schedule.preview import playlist_of
+from player.session.schedule.preview import playlist_of, why_not
+from player.session.schedule.schedule import planned_entries
 
 if TYPE_CHECKING:
-    from player.core.settings.session import Entry, Settings
+    from player.core.settings.session import Settings
 
 DAYS: Final = 14
+_UNTOLD: Final = ("playlist", "volume", "silent")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,19 +33,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the starts as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the starts; returns 0. Raises LullError for a time that cannot be read."""
+def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -> int:
+    """Print the starts; returns 0. ``ask`` is the state that the speaker tells, None where there is none to ask.
+
+    Raises:
+        LullError: the config or the time cannot be read.
+    """
     from player.config import load
 
-    since = moment(args.since, SystemClock().now().wall)
+    now = SystemClock().now().wall
+    since = moment(args.since, now)
     if not 1 <= args.days <= 366:
         raise LullError(f"--days {args.days} is out of range; allowed is 1 to 366")
-    settings = load(chosen_config(args.config) or DEFAULT_CONFIG).settings
-    found = list(starts(settings, since, args.days))
+    config = load(chosen_config(args.config) or DEFAULT_CONFIG)
+    settings = config.settings
+    state = None if config.mqtt is None and args.host is None else ask()
+    switches = Switches() if state is None else switches_of(state, settings, now)
+    found = list(starts(settings, since, args.days, switches))
     if args.json:
         print(json.dumps([_fields(entry, planned, settings) for entry, planned in found], indent=2))
     else:
-        print("\n".join(_lines(found, settings)) or f"no start is planned within {args.days} days")
+        why = "" if switches.is_enabled else "; the schedule is switched off"
+        print("\n".join(_lines(found, settings)) or f"no start is planned within {args.days} days{why}")
     return 0
 
 
@@ -59,18 +73,42 @@ def moment(text: str | None, now: datetime) -> datetime:
     return given.replace(tzinfo=now.tzinfo) if given.tzinfo is None else given.astimezone(now.tzinfo)
 
 
-def starts(settings: Settings, since: datetime, days: int) -> Iterator[tuple[Entry, datetime]]:
+def switches_of(state: Mapping[str, Any], settings: Settings, now: datetime) -> Switches:
+    """What a person changed by hand, from the state of the speaker (docs/mqtt.md)."""
+    told = state.get("entries", {})
+    moved = tuple(
+        (entry.name, MovedStart(time.fromisoformat(told[entry.name]["at"]), (entry.at, entry.own_times)))
+        for entry in settings.schedule
+        if entry.name in told and told[entry.name]["moved"]
+    )
+    once = told.get(ONCE, {}).get("next")
+    by_hand = None if once is None else datetime.fromisoformat(once).astimezone(now.tzinfo)
+    return Switches(
+        is_enabled=state.get("schedule", True),
+        off=frozenset(name for name, entry in told.items() if not entry["enabled"]),
+        skipped=tonight(now) if state.get("skip_tonight") else None,
+        times=moved,
+        once=None if by_hand is None else Entry(ONCE, by_hand.time(), only_on=by_hand.date()),
+    )
+
+
+def starts(settings: Settings, since: datetime, days: int, switches: Switches) -> Iterator[tuple[Entry, datetime]]:
     """The planned starts from an aware local time on, that moment included, oldest first."""
-    entries = settings.planned()
+    entries = planned_entries(settings, switches)
     end = since + timedelta(days=days)
     after = moved(since, -1)
     while entries and (found := next_start(entries, after)) is not None and elapsed_s(found[1], end) > 0:
         at_once = [entry for entry in entries if next_start([entry], after) == (entry, found[1])]
-        yield from ((entry, found[1]) for entry in at_once if playlist_of(entry, found[1], settings) is not None)
+        yield from (
+            (entry, found[1]) for entry in at_once if why_not(entry, found[1], switches.skipped, settings) is None
+        )
         after = found[1]
 
 
 def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, Any]:
+    """One start for programs; the speaker does not tell what one that was planned by hand plays."""
+    if entry.name == ONCE:
+        return {"start": planned.isoformat(timespec="seconds"), "entry": ONCE, **dict.fromkeys(_UNTOLD)}
     timer = entry.timer or settings.timer
     ends = None if timer.duration_s is None else moved(planned, timer.duration_s)
     return {
@@ -87,5 +125,5 @@ def _lines(found: Sequence[tuple[Entry, datetime]], settings: Settings) -> Itera
     for entry, planned in found:
         timer = entry.timer or settings.timer
         length = timer.mode.value if timer.duration_s is None else format_duration(timer.duration_s)
-        about = f"{playlist_of(entry, planned, settings)}, timer {length}"
+        about = "planned by hand" if entry.name == ONCE else f"{playlist_of(entry, planned, settings)}, timer {length}"
         yield f"{planned:%a} {planned.isoformat(timespec='seconds')}  {entry.name:{width}}  {about}"

@@ -12,9 +12,9 @@ from player.core.verb import Argument, Verb
 
 _WIDTH: Final = 80
 _LIST: Final = (
-    "Without a value list every start of the next two weeks, as the config plans it: local time with its offset from "
-    "UTC, entry, playlist, timer. What was switched off or skipped by hand is known to the running speaker: see lull "
-    "status."
+    "Without a value list every start of the next two weeks: local time with its offset from UTC, entry, playlist, "
+    "timer. The config says what is planned, and the running speaker is asked what was changed by hand: switched off, "
+    "skipped, moved, or planned for once."
 )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.cli.client.schedule_list import moment
+from player.cli.client.schedule_list import moment, starts, switches_of
 from player.cli.main import main
+from player.config import load
 from player.core.errors import LullError
+from tests.live.broker import free_port
 
 CONFIG = """\
 playlists: {rain: {paths: [/srv/rain]}, sea: {paths: [/srv/sea]}}
@@ -98,3 +101,52 @@ def test_rest_nights_are_left_out_or_play_something_else(config: Path, capsys: p
     assert listed["off"] == ["rain, timer 45m"] * 7
     assert listed["2 per week"] == ["rain, timer 45m"] * 5
     assert sorted(listed["{per_week: 2, playlist: sea}"]) == ["rain, timer 45m"] * 5 + ["sea, timer 45m"] * 2
+
+
+def state(**changed: Any) -> dict[str, Any]:
+    """What the speaker tells when nothing was changed by hand, and then what was."""
+    entries = {
+        "night": {"enabled": True, "at": "02:30", "moved": False, "next": None},
+        "other": {"enabled": True, "at": "22:00", "moved": False, "next": None},
+    }
+    return {"schedule": True, "skip_tonight": False, "entries": entries | changed.pop("entries", {}), **changed}
+
+
+@pytest.mark.parametrize(
+    ("told", "listed"),
+    [
+        (state(), ["Mon 02:30 night", "Tue 02:30 night", "Wed 22:00 other", "Fri 02:30 night"]),
+        (state(schedule=False), []),
+        (state(skip_tonight=True), ["Tue 02:30 night", "Wed 22:00 other", "Fri 02:30 night"]),
+        (
+            state(entries={"other": {"enabled": False, "at": "22:00", "moved": False, "next": None}}),
+            ["Mon 02:30 night", "Tue 02:30 night", "Fri 02:30 night"],
+        ),
+        (
+            state(entries={"other": {"enabled": True, "at": "21:15", "moved": True, "next": None}}),
+            ["Mon 02:30 night", "Tue 02:30 night", "Wed 21:15 other", "Fri 02:30 night"],
+        ),
+        (
+            state(
+                schedule=False,
+                entries={"tonight": {"enabled": True, "at": "23:15", "moved": False, "next": "2026-05-04T21:15:00Z"}},
+            ),
+            ["Mon 23:15 tonight"],
+        ),
+    ],
+)
+def test_what_was_changed_by_hand_counts(config: Path, told: dict[str, Any], listed: list[str]) -> None:
+    """Switched off as a whole or by entry, this night skipped, moved, planned for once: as the speaker tells it."""
+    now = datetime(2026, 5, 4, 1, 0, tzinfo=ZoneInfo("Europe/Berlin"))  # the night of Sunday to Monday
+    settings = load(config).settings
+    found = starts(settings, now, 5, switches_of(told, settings, now))
+    assert [f"{planned:%a %H:%M} {entry.name}" for entry, planned in found] == listed
+
+
+def test_a_speaker_that_does_not_answer_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The list is the config's then, and a line above it says what it lacks; nothing listens on that port."""
+    config.write_text(f"mqtt: {{host: 127.0.0.1, port: {free_port()}}}\n{CONFIG}", encoding="utf-8")
+    assert main(["schedule", "--from", "2026-03-22T12:00", "--days", "1", "--config", str(config)]) == 0
+    told = capsys.readouterr()
+    assert told.out == "Mon 2026-03-23T02:30:00+01:00  night  rain, timer 45m\n"
+    assert told.err.splitlines()[-1] == "lull: so this is what the config plans, without what was changed by hand:"
