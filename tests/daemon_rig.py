@@ -17,10 +17,11 @@ from player.app.parts import Inbound, Parts, Terminate
 from player.audio.sinks.null import SilentSink
 from player.config import load
 from player.core.clock import SystemClock
-from player.core.events import LibraryRead, Snapshot, Track
+from player.core.events import LibraryRead, Track
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import AudioSettings, Playlist
+from player.core.snapshot import Snapshot
 from player.library.ports import Library
 from player.mqtt.triggers.gate import Arrival
 from tests import schema_check as schemas

@@ -28,7 +28,8 @@ from player.core import engine_orders as orders
 from player.core.clock import Now
 from player.core.commands import Request, Stop
 from player.core.errors import ConfigError
-from player.core.events import Answer, Event, LibraryRead, News, ScanMoved, Snapshot
+from player.core.events import Answer, Event, LibraryRead, News, ScanMoved
+from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.library.reader import LibraryReader
 from player.library.scan_queue import ScanQueue

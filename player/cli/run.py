@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from player.core.events import LibraryRead, Snapshot
+from player.core.events import LibraryRead
+from player.core.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from player.app.daemon import Daemon

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Final, TextIO
 
-from player.core.events import Snapshot
+from player.core.snapshot import Snapshot
 from player.core.units import SILENCE_DB, format_duration
 
 _METER_FLOOR_DB: Final = -72.0

@@ -7,7 +7,6 @@ written to the journal, and later to the store. Names are in the past tense.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time
 from typing import Any, Final, TypeAlias
 
 from player.core.commands import ReplyTo
@@ -246,95 +245,3 @@ EVENT_TYPES = (
     "problem_cleared", "settings_changed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""
-
-
-@dataclass(frozen=True, slots=True)
-class EntryState:
-    """One entry of the schedule.
-
-    Attributes:
-        is_enabled: it is switched on.
-        at: its local time.
-        is_moved: that time was set by hand; the config says another.
-        next_start: when it starts next, None while it does not.
-    """
-
-    is_enabled: bool
-    at: time
-    is_moved: bool
-    next_start: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class LastCommand:
-    """A command that was obeyed: its verb in words, who asked, and when."""
-
-    command: str
-    by: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The whole state at one instant, as it is published (retained) and shown; times are aware and local.
-
-    Attributes:
-        state: idle, playing, paused, fading_out, stopping.
-        why: what started the session (``schedule:weeknights``, ``mqtt``, ``cli``, …), None when idle.
-        volume_max: the cap in force: the hard one, or that of the night.
-        ramping_to: the volume that the level moves toward, None when it stands.
-        started: when the session began, None when idle.
-        next_track: the title of the track that follows, where that is decided.
-        guard_reduction_db: by how much the guard held the sound down at most in the last second.
-        timer_mode: clock, end-of-track, end-of-playlist or off.
-        timer_set_s: what the sleep timer was set to, of this session or of the next; None in the other modes.
-        fade_out_s: how long the fade-out takes, of this session or of the next.
-        skip_tonight: the schedule leaves this night out.
-        entries: the schedule, by name.
-        rest_night: this night is one of `player.session.schedule.rest_nights`.
-        nights_used: how many of the last 30 nights had a session.
-        asked: the last command that was obeyed.
-        tamed: how often the guard held something down in this session.
-        problems: what is wrong now, a sentence each; empty when all is well.
-    """
-
-    state: str
-    why: str | None
-    playlist: str | None
-    started: datetime | None
-    asked: LastCommand | None
-    track: str | None
-    next_track: str | None
-    position_s: float | None
-    duration_s: float | None
-    volume: int
-    volume_max: int
-    ramping_to: int | None
-    level_db: float | None
-    guard_reduction_db: float
-    timer_mode: str
-    timer_set_s: float | None
-    timer_ends: datetime | None
-    timer_remaining_s: float | None
-    fade_out_s: float
-    next_start: datetime | None
-    next_entry: str | None
-    schedule_enabled: bool
-    entries: dict[str, EntryState]
-    skip_tonight: bool
-    rest_night: bool
-    nights_used: int
-    clock_trusted: bool
-    tamed: int
-    playlists: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def line(self) -> str:
-        """One line for the service manager; it changes only when something happened."""
-        parts = [self.state.replace("_", " ")]
-        if self.track is not None:
-            parts.append(f"{self.track} ({self.playlist}) at volume {self.volume}")
-        if self.state == "idle" and self.next_start is not None:
-            parts.append(f"next start {self.next_start:%a %H:%M} ({self.next_entry})")
-        return "; ".join([*parts, *self.problems])

@@ -46,8 +46,7 @@ class Verb:
     """One verb.
 
     Attributes:
-        name: on the wire and on the command line.
-        makes: the commands that it may become; the first one is made where `make` is not given.
+        makes: the commands that it may become; the first one names the verb, and is made where `make` is not given.
         brief: a few words, for lists.
         about: what it does, for the documents and the command's own help.
         make: the command from the arguments that were given, by their `Argument.field`.
@@ -59,8 +58,7 @@ class Verb:
         to_type: what to type after ``lull``, with a remark behind it, for the command's own help.
     """
 
-    name: str
-    makes: tuple[type, ...]
+    makes: tuple[type[Command], ...]
     brief: str
     about: str
     arguments: tuple[Argument, ...] = ()
@@ -70,6 +68,11 @@ class Verb:
     obeys_off: bool = True
     examples: tuple[str, ...] = ("",)
     to_type: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """On the wire and on the command line."""
+        return self.makes[0].VERB
 
     def command(self, value: Value) -> Command:
         """The command that a value asks for. Raises Refused; the reason names the verb and what is allowed."""

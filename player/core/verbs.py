@@ -2,7 +2,7 @@
 
 To add a verb:
 
-1. `player.core.commands`: write the dataclass of the command and put it into `Command`.
+1. `player.core.commands`: write the dataclass of the command with its ``VERB``; put it into `Command`.
 2. Here: declare the verb. Arguments take a `Kind` of `player.core.arguments`, whose bounds the command checks.
 3. `player.session.commands`: carry it out.
 4. ``python -m player.mqtt.reference`` rewrites docs/mqtt.md and the schemas. Tests hold them against this file.
@@ -97,7 +97,6 @@ TIMER: Final = Argument("timer", kinds.TIMER, "when it is to be silent", "T")
 
 _DECLARED: Final = (
     Verb(
-        name="play",
         makes=(Play,),
         brief="start, or change what plays",
         about="Start from silence, with a slow fade-in. While something plays, change only what is named: another "
@@ -116,7 +115,6 @@ _DECLARED: Final = (
         to_type=("play", "play rain --volume 25 --timer 1h"),
     ),
     Verb(
-        name="stop",
         makes=(Stop,),
         brief="fade out and end the session",
         about="Fade out in the configured time (4 s) and end the session, its sleep timer with it; now does it in half "
@@ -127,14 +125,12 @@ _DECLARED: Final = (
         to_type=("stop", "stop --now"),
     ),
     Verb(
-        name="pause",
         makes=(Pause,),
         brief="fall silent and keep the place",
         about="Fade to silence and keep the place. Whatever plain text the payload is, it pauses.",
         examples=("", "PRESS", "OFF"),
     ),
     Verb(
-        name="resume",
         makes=(Resume,),
         brief="go on after a pause",
         about="Rise from silence where it was paused, or take back a running fade-out.",
@@ -142,7 +138,6 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        name="toggle",
         makes=(Toggle,),
         brief="one button: play, pause, resume",
         about="Play when idle, pause when playing, resume when paused. It is refused while a stop fades, so that a "
@@ -151,7 +146,6 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        name="next",
         makes=(Next,),
         brief="go to another track",
         about="Fall silent and rise again with another track.",
@@ -159,7 +153,6 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        name="seek",
         makes=(Seek,),
         brief="move within the track",
         about="Move within the track, through silence: to a place, or with a sign by a distance.",
@@ -170,7 +163,6 @@ _DECLARED: Final = (
         to_type=("seek 3:20      to that place", "seek +30       half a minute on", "seek -2m       two minutes back"),
     ),
     Verb(
-        name="volume",
         makes=(SetVolume,),
         brief="set or change the volume",
         about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
@@ -182,7 +174,6 @@ _DECLARED: Final = (
         to_type=("volume 30", "volume -5"),
     ),
     Verb(
-        name="timer",
         makes=(SetTimer, ExtendTimer),
         brief="set the sleep timer",
         about="Set the sleep timer from now, switch it off, or with a sign move its end; the fade-out is over when it "
@@ -206,7 +197,6 @@ _DECLARED: Final = (
         to_type=("timer 45m", "timer +15m     a quarter of an hour longer", "timer off"),
     ),
     Verb(
-        name="extend",
         makes=(ExtendTimer,),
         brief="move the end of the sleep timer",
         about="Move the end of the sleep timer, by a quarter of an hour where nothing is named; a negative length "
@@ -217,7 +207,6 @@ _DECLARED: Final = (
         to_type=("extend", "extend 1h", "extend -5m     sooner"),
     ),
     Verb(
-        name="fade",
         makes=(SetFade,),
         brief="set the length of the fade-out",
         about="Set how long the fade-out takes: of this session, or of the next one that is started by hand.",
@@ -229,7 +218,6 @@ _DECLARED: Final = (
         to_type=("fade 10m", "fade 90s"),
     ),
     Verb(
-        name="playlist",
         makes=(SetPlaylist,),
         brief="choose the playlist",
         about="Choose the playlist: blended in while playing, otherwise what play starts next.",
@@ -239,7 +227,6 @@ _DECLARED: Final = (
         to_type=("playlist rain",),
     ),
     Verb(
-        name="never_again",
         makes=(NeverAgain, AllowAgain),
         brief="ban a track for ever",
         about="Ban the track that plays, or the one that is named, and change to another; undo takes the latest ban "
@@ -255,7 +242,6 @@ _DECLARED: Final = (
         to_type=("never_again", "never_again --undo     take the latest ban back"),
     ),
     Verb(
-        name="tonight",
         makes=(Tonight, NotTonight),
         brief="plan a start for once",
         about="Start once, at the next time that the clocks show it, besides the schedule; it replaces what is "
@@ -274,7 +260,6 @@ _DECLARED: Final = (
         to_type=("tonight 23:15 --playlist rain", "tonight off            take it back"),
     ),
     Verb(
-        name="skip_tonight",
         makes=(SkipTonight,),
         brief="let the schedule leave tonight out",
         about="Let the schedule start nothing tonight (until noon), or after all; from six in the morning on it means "
@@ -284,7 +269,6 @@ _DECLARED: Final = (
         examples=("", "on", "off", "toggle", '{"skip": false}'),
     ),
     Verb(
-        name="schedule",
         makes=(SetSchedule, SetStartTime),
         brief="list the coming starts, or switch the schedule",
         about="Switch the schedule on or off, or one entry of it; with at move an entry to another time, kept until "
@@ -303,7 +287,6 @@ _DECLARED: Final = (
         to_type=("schedule --from 2026-12-24", "schedule off --entry weekend"),
     ),
     Verb(
-        name="status",
         makes=(GetStatus,),
         brief="show what the speaker does",
         about="Change nothing; the answer holds the state: what plays, volume, sleep timer, next start, and what is "

@@ -16,9 +16,10 @@ from typing import Final
 from player.core.clock import Now
 from player.core.commands import Request
 from player.core.errors import Refused
-from player.core.events import Answer, News, Snapshot
+from player.core.events import Answer, News
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
+from player.core.snapshot import Snapshot
 from player.mqtt import payloads, topics
 from player.mqtt.discovery.announcer import Announcer, Publication
 from player.mqtt.discovery.messages import Speaker

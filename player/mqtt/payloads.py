@@ -16,7 +16,9 @@ from typing import Any, Final
 
 from player import __version__
 from player.core.addresses import without_secrets
-from player.core.events import Answer, EntryState, LastCommand, News, Snapshot
+from player.core.events import Answer, News
+from player.core.published import fields_of, iso
+from player.core.snapshot import Snapshot
 
 FORMAT: Final = 1
 MAX_TEXT_OUT: Final = 1000
@@ -33,61 +35,12 @@ def state(snapshot: Snapshot) -> bytes:
 
 def state_fields(snapshot: Snapshot) -> dict[str, Any]:
     """The snapshot as it is published; documented key by key in docs/mqtt.md."""
-    return {
-        "v": FORMAT,
-        "state": snapshot.state,
-        "why": snapshot.why,
-        "session": None if snapshot.started is None else {"started": _iso(snapshot.started)},
-        "asked": _asked(snapshot.asked),
-        "playlist": snapshot.playlist,
-        "track": snapshot.track,
-        "next_track": snapshot.next_track,
-        "position": whole_seconds(snapshot.position_s),
-        "duration": whole_seconds(snapshot.duration_s),
-        "volume": snapshot.volume,
-        "volume_max": snapshot.volume_max,
-        "ramping_to": snapshot.ramping_to,
-        "level": None if snapshot.level_db is None else _rounded(snapshot.level_db),
-        "timer": {
-            "mode": snapshot.timer_mode,
-            "set": whole_seconds(snapshot.timer_set_s),
-            "ends": _iso(snapshot.timer_ends),
-            "remaining": whole_seconds(snapshot.timer_remaining_s),
-        },
-        "fade": whole_seconds(snapshot.fade_out_s),
-        "next_start": _iso(snapshot.next_start),
-        "next_entry": snapshot.next_entry,
-        "schedule": snapshot.schedule_enabled,
-        "entries": {name: _entry(entry) for name, entry in snapshot.entries.items()},
-        "skip_tonight": snapshot.skip_tonight,
-        "rest_night": snapshot.rest_night,
-        "nights_used": snapshot.nights_used,
-        "clock_trusted": snapshot.clock_trusted,
-        "guard_reduction": _rounded(snapshot.guard_reduction_db),
-        "tamed": snapshot.tamed,
-        "playlists": list(snapshot.playlists),
-        "problem": "; ".join(snapshot.problems) or None,
-        "problems": list(snapshot.problems),
-        "version": __version__,
-    }
-
-
-def _entry(entry: EntryState) -> dict[str, Any]:
-    return {
-        "enabled": entry.is_enabled,
-        "at": f"{entry.at:%H:%M}",
-        "moved": entry.is_moved,
-        "next": _iso(entry.next_start),
-    }
-
-
-def _asked(asked: LastCommand | None) -> dict[str, Any] | None:
-    return None if asked is None else {"command": asked.command, "by": asked.by, "at": _iso(asked.at)}
+    return {"v": FORMAT, **fields_of(snapshot), "version": __version__}
 
 
 def event(news: News, wall: datetime) -> bytes:
     """The payload of the ``event`` topic: the details, and on top of them what it is, when, and a line for people."""
-    head = {"v": FORMAT, "event_type": news.type, "time": _iso(wall), "text": news.text}
+    head = {"v": FORMAT, "event_type": news.type, "time": iso(wall), "text": news.text}
     return _encode({**head, **{key: value for key, value in news.data.items() if key not in head}})
 
 
@@ -103,19 +56,6 @@ def public_text(text: str) -> str:
     shown = without_secrets(text[: 4 * MAX_TEXT_OUT])
     shown = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", shown)
     return shown if len(shown) <= MAX_TEXT_OUT else shown[: MAX_TEXT_OUT - 1] + "…"
-
-
-def whole_seconds(length_s: float | None) -> int | None:
-    """Seconds rounded to whole ones; None for what is unknown or endless."""
-    return round(length_s) if length_s is not None and math.isfinite(length_s) else None
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
-
-
-def _rounded(level_db: float) -> float | None:
-    return round(level_db, 1) if math.isfinite(level_db) else None
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The documents that are made from declarations: ``python -m player.mqtt.reference`` rewrites them in a source tree.
 
-docs/mqtt.md between its markers, and the JSON Schema of commands. Tests hold both against the declarations.
+docs/mqtt.md between its markers, and the JSON Schemas of commands, the state and answers. Tests hold them against the
+declarations.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from player.core.published import DEFS, closed_object, keys_of, properties_of
+from player.core.snapshot import Snapshot
 from player.core.values import MAX_TEXT
 from player.core.verb import IN_UNITS, Argument, Verb
 from player.core.verbs import VERBS
@@ -50,6 +53,40 @@ def _verb_schema(verb: Verb) -> dict[str, Any]:
     }
 
 
+def state_schema(kind: type = Snapshot) -> dict[str, Any]:
+    """JSON Schema of the payload of the ``state`` topic."""
+    title = f"lull: the payload of <prefix>/<device>/state, format {FORMAT}"
+    return {"$schema": SCHEMA, "title": title, **_state_object(kind), "$defs": DEFS}
+
+
+def reply_schema() -> dict[str, Any]:
+    """JSON Schema of an answer to a command."""
+    answer = {
+        "v": {"const": FORMAT},
+        "id": {"type": ["string", "null"]},
+        "device": {"type": "string"},
+        "done": {"type": "boolean"},
+        "text": {"type": "string"},
+        "data": {"type": "object"},
+        "state": {"$ref": "#/$defs/state"},
+    }
+    title = f"lull: an answer to a command, format {FORMAT}"
+    return {
+        "$schema": SCHEMA, "title": title, **closed_object(answer), "$defs": {**DEFS, "state": _state_object(Snapshot)},
+    }  # fmt: skip
+
+
+def _state_object(kind: type) -> dict[str, Any]:
+    return closed_object({"v": {"const": FORMAT}, **properties_of(kind), "version": {"type": "string"}})
+
+
+def state_table(kind: type = Snapshot) -> str:
+    """The keys of the state, in Markdown."""
+    rows = ["| key | type | what |", "|---|---|---|", f"| `v` | {FORMAT} | version of the format |"]
+    rows.extend(f"| `{key.key}` | {key.type.name} | {key.about} |" for key in keys_of(kind))
+    return "\n".join([*rows, "| `version` | text | version of lull |"])
+
+
 def verb_table() -> str:
     """What each verb takes and does, in Markdown."""
     rows = ["| verb | payload | what it does |", "|---|---|---|"]
@@ -76,7 +113,7 @@ def _about(argument: Argument) -> str:
     return f"{argument.about}; {argument.kind.expects}"
 
 
-SECTIONS: Final = {"verbs": verb_table, "arguments": argument_table}
+SECTIONS: Final = {"verbs": verb_table, "arguments": argument_table, "state": state_table}
 """What stands in docs/mqtt.md between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
 
 
@@ -91,7 +128,7 @@ def filled_in(document: str) -> str:
 
 def schemas() -> Iterator[tuple[Path, str]]:
     """Each generated schema: its file and its text."""
-    for name, made in {"command": command_schema()}.items():
+    for name, made in {"command": command_schema(), "state": state_schema(), "reply": reply_schema()}.items():
         yield _SCHEMAS / f"{name}.v{FORMAT}.json", json.dumps(made, indent=2) + "\n"
 
 

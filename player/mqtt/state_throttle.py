@@ -8,11 +8,12 @@ a home's recorder writes each message to a disk, and the timer's end and the las
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
-from player.core.events import Snapshot
+from player.core.published import running_fields
+from player.core.snapshot import Snapshot
 
 MIN_GAP_S: Final = 0.25
 """No two publications are closer than this."""
@@ -79,15 +80,13 @@ def _has_run_on(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
 
 def _running(snapshot: Snapshot) -> tuple[int | None, ...]:
     """What runs along with the clock, as coarse as it is worth telling."""
-    values = (
-        snapshot.position_s, snapshot.timer_remaining_s, snapshot.level_db, snapshot.guard_reduction_db, snapshot.tamed,
-    )  # fmt: skip
+    values = (getattr(snapshot, name) for name in running_fields(type(snapshot)))
     return tuple(round(value) if value is not None and math.isfinite(value) else None for value in values)
 
 
-def _without_running(snapshot: Snapshot) -> Snapshot:
-    still = replace(snapshot, position_s=None, level_db=None, guard_reduction_db=0.0, tamed=0)
-    return replace(still, timer_ends=None, timer_remaining_s=None)
+def _without_running(snapshot: Snapshot) -> tuple[object, ...]:
+    left_out = {"timer_ends", *running_fields(type(snapshot))}
+    return tuple(getattr(snapshot, one.name) for one in fields(snapshot) if one.name not in left_out)
 
 
 def _is_same_moment(old: datetime | None, new: datetime | None) -> bool:

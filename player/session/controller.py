@@ -40,8 +40,9 @@ from player.core.commands import (
 )
 from player.core.engine_orders import Retune
 from player.core.errors import Refused
-from player.core.events import Answer, EngineReport, LastCommand, LibraryRead, Snapshot
+from player.core.events import Answer, EngineReport, LibraryRead
 from player.core.settings.session import Settings
+from player.core.snapshot import LastCommand, Snapshot
 from player.core.states import OBEYED, State
 from player.session import commands, commands_memory
 from player.session.crash_resume import CrashResume

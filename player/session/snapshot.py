@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from player.core.clock import Now, moved
-from player.core.events import LastCommand, Snapshot
 from player.core.settings.session import TimerMode
+from player.core.snapshot import LastCommand, Snapshot
 from player.session.memory.memory import Memory
 from player.session.playback import Playback
 from player.session.schedule.schedule import Schedule

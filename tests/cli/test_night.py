@@ -15,7 +15,7 @@ import pytest
 
 from player.cli.private_broker import PrivateBroker, answers
 from player.cli.terminal import line, meter
-from player.core.events import Snapshot
+from player.core.snapshot import Snapshot
 from tests import recording as sound
 from tests.audio_files import sine, write_wav
 from tests.live.daemon import ROOT

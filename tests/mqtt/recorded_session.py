@@ -18,6 +18,7 @@ from player.core.events import Answer, Event
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Entry, Playlist, Settings, VolumeSettings
+from player.mqtt.discovery.announcer import LONGEST_WAIT_S
 from player.mqtt.gateway import Gateway
 from player.mqtt.intake import Intake
 from player.mqtt.topics import Incoming
@@ -189,6 +190,8 @@ class RecordedSession(Nights):
         self._gateway.connected(self.now.boot_s)
         self._shown: dict[str, Any] = {}
         self.on_step = self._publish_state
+        self.run_for(2 * LONGEST_WAIT_S)  # the announcement waits for a random time
+        self.link.sent.clear()
 
     def send(self, sent: Sent) -> dict[str, Any]:
         """Send one payload and let time pass; returns what was published since the one before it."""

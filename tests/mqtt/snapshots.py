@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
-from player.core.events import EntryState, LastCommand, Snapshot
+from player.core.snapshot import EntryState, LastCommand, Snapshot
 
 CET = timezone(timedelta(hours=1))
 ENDS = datetime(2026, 1, 31, 23, 15, 0, tzinfo=CET)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from player.core.events import Snapshot
+from player.core.snapshot import Snapshot
 from player.mqtt.state_throttle import StateThrottle
 from tests.mqtt.snapshots import ENDS, PLAYING, shot
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from player.core.commands import Stop
-from player.core.events import Snapshot
 from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
+from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import WAKE_S

@@ -32,9 +32,10 @@ from player.core.commands import (
     Tonight,
 )
 from player.core.engine_orders import PlayItem, QueueItem, RampTo, Then
-from player.core.events import Answer, ItemStarted, LibraryRead, News, Snapshot, Track
+from player.core.events import Answer, ItemStarted, LibraryRead, News, Track
 from player.core.settings.safety import RestNights
 from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.session.controller import Controller, NewSettings
 from player.session.memory.memory import Memory, night_of, tonight

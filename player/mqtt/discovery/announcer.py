@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.commands import SetVolume
-from player.core.events import Snapshot
+from player.core.snapshot import Snapshot
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished

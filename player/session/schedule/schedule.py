@@ -14,8 +14,8 @@ from typing import TypeAlias
 from player.core.clock import Now
 from player.core.commands import NotTonight, SetSchedule, SetStartTime, SkipTonight, Tonight
 from player.core.errors import Refused, did_you_mean
-from player.core.events import EntryState
 from player.core.settings.session import ONCE, Entry, Settings
+from player.core.snapshot import EntryState
 from player.session.checks import check_volume, find_playlist
 from player.session.memory.memory import night_of, tonight
 from player.session.memory.records import MovedStart, Switches

@@ -38,9 +38,9 @@ from player.core.commands import (
     Tonight,
 )
 from player.core.errors import ConfigError, LullError
-from player.core.events import EntryState, Snapshot
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import TimerSetting
+from player.core.snapshot import EntryState, Snapshot
 from player.core.verbs import VERBS
 from player.mqtt import payloads
 from player.mqtt.topics import Incoming, Topics

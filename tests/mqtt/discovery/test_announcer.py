@@ -13,8 +13,8 @@ import pytest
 
 from player.core.commands import SetVolume
 from player.core.errors import Refused
-from player.core.events import EntryState
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.core.snapshot import EntryState
 from player.mqtt.discovery.announcer import (
     LONGEST_WAIT_S,
     MAX_KNOWN,

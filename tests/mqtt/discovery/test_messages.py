@@ -29,9 +29,10 @@ from player.core.commands import (
     Toggle,
 )
 from player.core.errors import Refused
-from player.core.events import EVENT_TYPES, EntryState, Snapshot
+from player.core.events import EVENT_TYPES
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
 from player.core.settings.session import TIMER_OFF, TimerSetting
+from player.core.snapshot import EntryState, Snapshot
 from player.core.states import State
 from player.mqtt import payloads
 from player.mqtt.discovery import media_player as media

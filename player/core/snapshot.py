@@ -1,0 +1,212 @@
+"""The whole state of a speaker at one instant, as it is published and shown. Frozen, standard library.
+
+Each field is declared once. The ``state`` topic, the answer to ``status``, state.v1.json and the table in docs/mqtt.md
+are made from it: after a change run ``python -m player.mqtt.reference``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from enum import StrEnum
+from typing import Annotated, Final
+
+from player.core import published as json
+from player.core.published import (
+    JsonType,
+    PublishedKey,
+    an_object,
+    closed_object,
+    keys_of,
+    objects_by_name,
+    one_of,
+    or_null,
+    whole,
+)
+from player.core.settings.session import ONCE, TimerMode
+from player.core.states import State
+from player.core.units import VOLUME_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class EntryState:
+    """One entry of the schedule."""
+
+    is_enabled: Annotated[bool, PublishedKey("enabled", json.BOOLEAN, "whether it is on")]
+    at: Annotated[time, PublishedKey("at", json.TIME_OF_DAY, "its local time")]
+    is_moved: Annotated[bool, PublishedKey("moved", json.BOOLEAN, "that time was set by hand")]
+    next_start: Annotated[datetime | None, PublishedKey("next", or_null(json.MOMENT), "its next start")]
+
+
+@dataclass(frozen=True, slots=True)
+class LastCommand:
+    """A command that was obeyed."""
+
+    command: Annotated[str, PublishedKey("command", json.TEXT, "what was done, for people")]
+    by: Annotated[str, PublishedKey("by", json.TEXT, "who asked")]
+    at: Annotated[datetime, PublishedKey("at", json.MOMENT, "when")]
+
+
+def _words(values: type[StrEnum]) -> str:
+    return ", ".join(f"`{value.value}`" for value in values)
+
+
+def _keys(kind: type) -> str:
+    return ", ".join(f"`{key.key}` ({key.type.name}: {key.about})" for key in keys_of(kind))
+
+
+def _volume(lowest: int) -> JsonType:
+    return whole(f"{lowest} to {VOLUME_MAX}", lowest, VOLUME_MAX)
+
+
+_STARTED: Final = JsonType("object", closed_object({"started": json.TIME}), lambda at: {"started": json.iso(at)})
+_JOINED: Final = JsonType("text, null", {"type": ["string", "null"]}, lambda texts: "; ".join(texts) or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole state; times are aware and local. What runs along with the clock is not worth a message by itself."""
+
+    state: Annotated[str, PublishedKey("state", one_of(State), _words(State))]
+    why: Annotated[
+        str | None,
+        PublishedKey(
+            "why",
+            or_null(json.TEXT),
+            "what started the session: `schedule:<entry>`, `mqtt`, `cli`, an `origin`, `resume` after a crash or a "
+            "power cut, …; null when idle",
+        ),
+    ]
+    started: Annotated[
+        datetime | None,
+        PublishedKey(
+            "session",
+            or_null(_STARTED),
+            '`{"started": time}` of the session; null when idle',
+        ),
+    ]
+    asked: Annotated[
+        LastCommand | None,
+        PublishedKey(
+            "asked", or_null(an_object(LastCommand)), f"the last command that was obeyed: {_keys(LastCommand)}"
+        ),
+    ]
+    playlist: Annotated[
+        str | None, PublishedKey("playlist", or_null(json.TEXT), "what plays, or what play would start")
+    ]
+    track: Annotated[str | None, PublishedKey("track", or_null(json.TEXT), "its title")]
+    next_track: Annotated[
+        str | None, PublishedKey("next_track", or_null(json.TEXT), "title of the next track, once that is decided")
+    ]
+    position_s: Annotated[
+        float | None, PublishedKey("position", or_null(json.SECONDS), "position in the track", runs=True)
+    ]
+    duration_s: Annotated[
+        float | None, PublishedKey("duration", or_null(json.SECONDS), "length of the track; null for streams")
+    ]
+    volume: Annotated[
+        int, PublishedKey("volume", _volume(0), "the volume that was asked for: of this session, or for the next one")
+    ]
+    volume_max: Annotated[
+        int,
+        PublishedKey(
+            "volume_max", _volume(1), "the cap in force: `volume.max`, or the cap of the night once it is reached"
+        ),
+    ]
+    ramping_to: Annotated[
+        int | None,
+        PublishedKey("ramping_to", or_null(_volume(0)), "the volume that a running ramp leads to; null without a ramp"),
+    ]
+    level_db: Annotated[
+        float | None,
+        PublishedKey(
+            "level", or_null(json.DBFS), "mean level of the output over the last second; null in silence", runs=True
+        ),
+    ]
+    timer_mode: Annotated[
+        str,
+        PublishedKey("timer.mode", one_of(TimerMode), f"{_words(TimerMode)}; `end-of-playlist` plays each track once"),
+    ]
+    timer_set_s: Annotated[
+        float | None,
+        PublishedKey(
+            "timer.set",
+            or_null(json.SECONDS),
+            "what it was set to, of this session or of the next; null in other modes",
+        ),
+    ]
+    timer_ends: Annotated[
+        datetime | None,
+        PublishedKey(
+            "timer.ends",
+            or_null(json.MOMENT),
+            "when it is silent, at the latest after `session.max`; null in other modes",
+        ),
+    ]
+    timer_remaining_s: Annotated[
+        float | None, PublishedKey("timer.remaining", or_null(json.SECONDS), "how long until then", runs=True)
+    ]
+    fade_out_s: Annotated[
+        float, PublishedKey("fade", json.SECONDS, "length of the fade-out, of this session or of the next")
+    ]
+    next_start: Annotated[
+        datetime | None, PublishedKey("next_start", or_null(json.MOMENT), "the next start of the schedule")
+    ]
+    next_entry: Annotated[str | None, PublishedKey("next_entry", or_null(json.TEXT), "its entry")]
+    schedule_enabled: Annotated[bool, PublishedKey("schedule", json.BOOLEAN, "whether the schedule is on")]
+    entries: Annotated[
+        dict[str, EntryState],
+        PublishedKey(
+            "entries",
+            objects_by_name(EntryState),
+            f"each entry of the schedule by its name: {_keys(EntryState)}; a start planned by hand is `{ONCE}`",
+        ),
+    ]
+    skip_tonight: Annotated[bool, PublishedKey("skip_tonight", json.BOOLEAN, "the schedule skips this night")]
+    rest_night: Annotated[
+        bool,
+        PublishedKey(
+            "rest_night", json.BOOLEAN, "this night is a rest night: the schedule plays something else, or nothing"
+        ),
+    ]
+    nights_used: Annotated[
+        int, PublishedKey("nights_used", whole("number", 0, 30), "how many of the last 30 nights had a session")
+    ]
+    clock_trusted: Annotated[
+        bool, PublishedKey("clock_trusted", json.BOOLEAN, "whether the clock is set; until then the schedule waits")
+    ]
+    guard_reduction_db: Annotated[
+        float,
+        PublishedKey(
+            "guard_reduction",
+            json.DECIBELS,
+            "the most by which the guard lowered the sound in the last second",
+            runs=True,
+        ),
+    ]
+    tamed: Annotated[
+        int,
+        PublishedKey(
+            "tamed", whole("number"), "how often the guard lowered something in this session; 0 when idle", runs=True
+        ),
+    ]
+    playlists: Annotated[tuple[str, ...], PublishedKey("playlists", json.TEXTS, "names of all playlists")]
+    problems: Annotated[
+        tuple[str, ...],
+        PublishedKey(
+            "problem",
+            _JOINED,
+            "what is wrong now, in one text; null when nothing is",
+        ),
+        PublishedKey("problems", json.TEXTS, "the same as a list"),
+    ]
+
+    @property
+    def line(self) -> str:
+        """One line for the service manager; it changes only when something happened."""
+        parts = [self.state.replace("_", " ")]
+        if self.track is not None:
+            parts.append(f"{self.track} ({self.playlist}) at volume {self.volume}")
+        if self.state == "idle" and self.next_start is not None:
+            parts.append(f"next start {self.next_start:%a %H:%M} ({self.next_entry})")
+        return "; ".join([*parts, *self.problems])
