@@ -14,6 +14,7 @@ import json
 import logging
 import math
 import os
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, Final, TypeVar, cast
 
 from player.core.errors import StoreError
 from player.core.measurement import MEASURING, FileMark, Measured, MeasureResult, Surprise
-from player.storage.sqlite import READ_FAULTS, Database, SchemaLayout, open_to_read
+from player.storage.sqlite import READ_FAULTS, DamagedDatabase, Database, SchemaLayout, open_to_read
 
 log = logging.getLogger("lull")
 T = TypeVar("T")
@@ -80,8 +81,7 @@ class MeasurementsDb:
     def keep(self, mark: FileMark, finding: MeasureResult) -> None:
         """Remember a finding."""
         measured = None if finding.measured is None else json.dumps(as_json(finding.measured))
-        values = (*_key(mark), MEASURING, measured, finding.fault)
-        self._base.ask(lambda base: base.execute(_KEEP, values))
+        self._base.ask(lambda base: _keep(base, mark, measured, finding.fault))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -108,6 +108,12 @@ class StoreReader:
     def close(self) -> None:
         """Let go of the file."""
         self._base.close()
+
+
+def _keep(base: sqlite3.Connection, mark: FileMark, measured: str | None, fault: str | None) -> None:
+    base.execute(_KEEP, (*_key(mark), MEASURING, measured, fault))
+    if base.execute(_FIND, (*_key(mark), MEASURING)).fetchone() != (measured, fault):
+        raise DamagedDatabase("what was written cannot be found again")
 
 
 def _finding(row: tuple[object, object] | None) -> MeasureResult | None:

@@ -36,7 +36,7 @@ from player.session.memory.records import (
 )
 from player.storage.document_copy import COPIED, read_copy, write_copy
 from player.storage.document_copy import FILE_NAME as COPY_NAME
-from player.storage.sqlite import READ_FAULTS, Database, SchemaLayout, open_to_read, transaction
+from player.storage.sqlite import READ_FAULTS, DamagedDatabase, Database, SchemaLayout, open_to_read, transaction
 
 FILE_NAME: Final = "memory.db"
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -136,6 +136,8 @@ class MemoryDb:
         return recalled
 
     def _recall(self, base: sqlite3.Connection) -> RecalledMemory:
+        if base.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+            raise DamagedDatabase("its pages do not fit together")
         with transaction(base):
             documents = _documents(base)
             if documents.get(RECORD, "null") != "null":
@@ -146,8 +148,9 @@ class MemoryDb:
                 base.executemany(_PUT, [(name, text) for name, text in texts(kept).items() if name in COPIED])
             for table, most in (("heard", KEPT_HEARD), ("sessions", KEPT_SESSIONS)):
                 base.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (most,))  # noqa: S608 - no foreign word in it
-        heard, more = _heard_log(base)
-        return RecalledMemory(kept, heard, self._boot, (*faults, *more))
+            heard, unreadable = _heard_log(base)
+            base.executemany("DELETE FROM heard WHERE id = ?", [(row_id,) for row_id in unreadable])
+        return RecalledMemory(kept, heard, self._boot, (*faults, *_lost(unreadable)))
 
     def write(self, batch: Batch) -> None:
         """All of it, or nothing; of the documents a copy may have been written before."""
@@ -197,7 +200,8 @@ def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
     try:
         with contextlib.closing(open_to_read(folder / FILE_NAME)) as base:
             documents = _documents(base)
-            heard, faults = _heard_log(base)
+            heard, unreadable = _heard_log(base)
+            faults = _lost(unreadable)
             ended = tuple(_sessions(base))
     except (StoreError, *READ_FAULTS, ValueError) as fault:
         reason = str(fault) if isinstance(fault, StoreError) else f"{folder / FILE_NAME} cannot be read: {fault}"
@@ -214,12 +218,17 @@ def _documents(base: sqlite3.Connection) -> dict[str, str]:
     return {name: value if isinstance(value, str) else repr(value) for name, value in found}
 
 
-def _heard_log(base: sqlite3.Connection) -> tuple[tuple[HeardEntry, ...], tuple[str, ...]]:
-    """What was heard, oldest first, and a sentence where entries cannot be read."""
-    rows = base.execute(f"SELECT {_HEARD_COLUMNS} FROM heard ORDER BY id").fetchall()  # noqa: S608 - as above
-    heard = tuple(filter(None, (_heard(*row) for row in rows)))
-    lost = len(rows) - len(heard)
-    return heard, (f"{lost} entries of what was heard cannot be read and are left out",) if lost else ()
+def _heard_log(base: sqlite3.Connection) -> tuple[tuple[HeardEntry, ...], tuple[int, ...]]:
+    """What was heard, oldest first, and the ids of rows that nobody can read."""
+    rows = base.execute(f"SELECT id, {_HEARD_COLUMNS} FROM heard ORDER BY id").fetchall()  # noqa: S608 - as above
+    found = [(row_id, _heard(*row)) for row_id, *row in rows]
+    heard = tuple(entry for _, entry in found if entry is not None)
+    return heard, tuple(row_id for row_id, entry in found if entry is None)
+
+
+def _lost(unreadable: tuple[int, ...]) -> tuple[str, ...]:
+    text = f"{len(unreadable)} entries of what was heard cannot be read and are left out"
+    return (text,) if unreadable else ()
 
 
 def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> HeardEntry | None:

@@ -45,8 +45,10 @@ _NEWEST_SCHEMA: Final = 1000
 T = TypeVar("T")
 
 
-class _NotOurSchema(sqlite3.DatabaseError):
-    sqlite_errorname = "SQLITE_FORMAT"
+class DamagedDatabase(sqlite3.DatabaseError):
+    """What SQLite reads without complaint and nobody wrote; raised within `Database.ask`, the file is set aside."""
+
+    sqlite_errorname = "SQLITE_CORRUPT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +141,28 @@ class Database:
             self._base = self._base or self._open(":memory:")
             return self._base
         if self._base is None or _identity(self._path) != self._file:
-            self._note_what_is_gone()
+            facts = _stat(self._path)
+            loss = self._missing(self._path, facts)
             self._let_go()
-            self._base = self._open(str(self._path))
+            try:
+                self._base = self._open(str(self._path))
+            except BaseException:
+                if facts is None:
+                    _remove_empty(self._path)
+                raise
             self._file = _identity(self._path)
             self.generation += 1
+            if loss is not None:
+                self._lose(loss)
         return self._base
 
-    def _note_what_is_gone(self) -> None:
-        assert self._path is not None
-        facts = _stat(self._path)
+    def _missing(self, path: Path, facts: os.stat_result | None) -> str | None:
+        """What is lost where there is no file, or an empty one."""
         if facts is None and self.generation:
-            self._lose(f"{self._path} was removed while lull was running; a new one has been begun")
-        elif facts is not None and facts.st_size == 0 and not os.path.exists(f"{self._path}-wal"):
-            self._lose(f"{self._path} was empty; {self._layout.loss}")
+            return f"{path} was removed while lull was running; a new one has been begun"
+        if facts is not None and facts.st_size == 0 and not os.path.exists(f"{path}-wal"):
+            return f"{path} was empty; {self._layout.loss}"
+        return None
 
     def _lose(self, text: str) -> None:
         self.losses = (*self.losses, text)
@@ -279,7 +289,7 @@ def _bring_up_to_date(base: sqlite3.Connection, name: str, steps: tuple[str, ...
     with transaction(base):
         (version,) = base.execute("PRAGMA user_version").fetchone()
         if not 0 <= version <= _NEWEST_SCHEMA:
-            raise _NotOurSchema(f"schema number {version}")
+            raise DamagedDatabase(f"schema number {version}")
         if version > len(steps):
             raise StoreError(f"{name} was written by a newer lull (schema {version}, this one knows {len(steps)})")
         for step in steps[version:]:
@@ -308,6 +318,14 @@ def _identity(path: Path) -> tuple[int, int] | None:
     """Which file lies there now; None where there is none."""
     facts = _stat(path)
     return None if facts is None else (facts.st_dev, facts.st_ino)
+
+
+def _remove_empty(path: Path) -> None:
+    """Remove what a failed attempt to make a file left behind: next time it would count as one that was lost."""
+    facts = _stat(path)
+    if facts is not None and facts.st_size == 0:
+        with contextlib.suppress(OSError):
+            _unlink(str(path), f"{path}-wal", f"{path}-shm")
 
 
 def _unlink(*paths: str) -> None:
