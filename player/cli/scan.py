@@ -13,6 +13,7 @@ from player.cli.measure_first import MeasureRun, cores, open_store
 from player.cli.paths import HOME
 from player.core.errors import LullError
 from player.core.settings.session import LimitSettings, Playlist
+from player.system.privileges import become_owner_of
 
 if TYPE_CHECKING:
     from player.config import Config
@@ -70,12 +71,15 @@ def run(args: argparse.Namespace) -> int:
 
     config = _config(args)
     limits = LimitSettings() if config is None else config.settings.limits
+    folder = HOME.expanduser() if config is None else config.state_dir
+    if (user := become_owner_of(folder)) is not None:
+        print(f"note: scanning as {user}, to whom {folder} belongs", file=sys.stderr)
     material = find_material(args.paths, config)
     for warning in material.warnings:
         print(f"note: {warning}", file=sys.stderr)
     if not material.tracks and not material.streams:
         raise LullError("nothing to scan: no track was found")
-    store = open_store(HOME.expanduser() if config is None else config.state_dir)
+    store = open_store(folder)
     measuring = MeasureRun((track.uri for track, _ in material.tracks), store, jobs=args.jobs, is_anew=args.all)
     is_interrupted = False
     try:

@@ -56,6 +56,9 @@ def write_copy(folder: Path, documents: Mapping[str, str]) -> None:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o640), "w", encoding="ascii") as file:
             file.write(text)
             file.flush()
+            if os.geteuid() == 0:
+                owner = folder.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.fsync(file.fileno())
         os.replace(new, path)
         _sync_folder(folder)

@@ -39,7 +39,7 @@ def only_daemon(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            file = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            file = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
             stack.callback(os.close, file)
             _lock(file, folder)
         except OSError as fault:

@@ -23,6 +23,7 @@ FILE_NAME: Final = "crash.txt"
 KEPT_NAME: Final = "crash.last.txt"
 """What the latest crash left, for people who look into it."""
 _MOST_BYTES: Final = 65_536
+_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
@@ -35,7 +36,8 @@ def taken_down(folder: Path) -> Iterator[bool]:
     before = faulthandler.is_enabled()
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context((folder / FILE_NAME).open("wb"))
+            number = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o640)
+            file = stack.enter_context(open(number, "wb"))
         except OSError as fault:
             log.info("a crash would not be taken down in %s: %s", folder, fault.strerror)
         else:
@@ -55,7 +57,7 @@ def _read(folder: Path) -> bool:
     """Whether there are last words; they are told, and kept under another name."""
     path = folder / FILE_NAME
     try:
-        with path.open("rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS), "rb") as file:
             words = file.read(_MOST_BYTES).decode("utf-8", "replace").strip()
         if words:
             os.replace(path, folder / KEPT_NAME)

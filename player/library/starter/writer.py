@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -52,18 +52,14 @@ def make_starter_library(
     """
     paths = [folder / f"{bed.title}.wav" for bed in beds]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0 and folder.is_symlink() and folder.lstat().st_uid != 0:
-            raise StarterError(
-                errno.ELOOP, "the folder is a link that somebody else made; root does not follow it", str(folder)
-            )
-        missing = sum(not path.exists() for path in paths)
-        _check_room(folder, missing * (to_frames(duration_s) * SAMPLE_BYTES * CHANNELS + HEADER_BYTES))
-        for bed, path in zip(beds, paths, strict=True):
-            if path.exists():
-                progress(bed.title, 1.0)
-            else:
-                _write_whole(bed, path, to_frames(duration_s), progress)
+        with _opened(folder) as place:
+            missing = [bed for bed, path in zip(beds, paths, strict=True) if not _is_there(path.name, place)]
+            _check_room(folder, len(missing) * (to_frames(duration_s) * SAMPLE_BYTES * CHANNELS + HEADER_BYTES))
+            for bed, path in zip(beds, paths, strict=True):
+                if bed in missing:
+                    _write_whole(bed, path, place, to_frames(duration_s), progress)
+                else:
+                    progress(bed.title, 1.0)
     except OSError as fault:
         if isinstance(fault, StarterError):
             raise
@@ -71,6 +67,36 @@ def make_starter_library(
         reason = f"cannot write the starter library: {fault.strerror or fault}"
         raise StarterError(number, reason, str(fault.filename or folder)) from fault
     return paths
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """The folder, made where it is missing, as an open file: what is written goes there, whatever its name leads to.
+
+    Root does not follow a link: it may lie in a folder that others can write.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    no_link = os.O_NOFOLLOW if os.geteuid() == 0 else 0
+    try:
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | no_link)
+    except OSError as fault:
+        if no_link and folder.is_symlink():
+            raise StarterError(
+                errno.ELOOP, "the folder is a link, which root does not follow; name the folder itself", str(folder)
+            ) from fault
+        raise
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+def _is_there(name: str, place: int) -> bool:
+    try:
+        os.stat(name, dir_fd=place)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _check_room(folder: Path, needed_bytes: int) -> None:
@@ -82,29 +108,30 @@ def _check_room(folder: Path, needed_bytes: int) -> None:
         raise StarterError(errno.ENOSPC, reason, str(folder))
 
 
-def _write_whole(bed: Bed, path: Path, frames: int, progress: Progress) -> None:
+def _write_whole(bed: Bed, path: Path, place: int, frames: int, progress: Progress) -> None:
     """Write one track under a temporary name and rename it; on any interruption the temporary file is removed."""
-    part = path.with_name(f".{path.name}.part")
+    part = f".{path.name}.part"
     try:
-        _write(bed, part, frames, progress)
-        part.replace(path)
+        _write(bed, part, place, frames, progress)
+        os.replace(part, path.name, src_dir_fd=place, dst_dir_fd=place)
     except OSError as fault:
-        fault.filename = fault.filename or str(path)
+        fault.filename = str(path)
         raise
     finally:
         with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+            os.unlink(part, dir_fd=place)
     progress(bed.title, 1.0)
 
 
-def _write(bed: Bed, part: Path, frames: int, progress: Progress) -> None:
+def _write(bed: Bed, part: str, place: int, frames: int, progress: Progress) -> None:
     """Render a track into a file and see it on the disk."""
     dither = np.random.SFC64(SEED)
     done = 0
     # never through a link: the folder may be writable for others, and the installer runs this as root
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    part.unlink(missing_ok=True)
-    with open(os.open(part, flags, 0o644), "wb") as raw:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=place)
+    with open(os.open(part, flags, 0o644, dir_fd=place), "wb") as raw:
         with wave.open(raw, "wb") as out:
             out.setnchannels(CHANNELS)
             out.setsampwidth(SAMPLE_BYTES)

@@ -1,0 +1,72 @@
+"""Root works in the folder of somebody else only as that user: a link in it could lead a writer to any file.
+
+Main thread, before other threads are started. `become_owner_of` is for commands that people type with sudo and that the
+installer runs; the service itself runs as its own user.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from pathlib import Path
+from typing import Final
+
+_MOST_LINKS: Final = 40
+
+
+def become_owner_of(folder: Path) -> str | None:
+    """Give up root for good where somebody else can change what the path leads to.
+
+    Returns:
+        the name of the user that this process is now, None where nothing has changed: it is not root, or everything
+        that the path passes through belongs to root.
+    """
+    facts = foreign_part(folder) if os.geteuid() == 0 else None
+    if facts is None:
+        return None
+    try:
+        entry = pwd.getpwuid(facts.st_uid)
+    except KeyError:
+        name, group, groups, home = f"user {facts.st_uid}", facts.st_gid, [facts.st_gid], "/"
+    else:
+        name, group, home = entry.pw_name, entry.pw_gid, entry.pw_dir
+        groups = os.getgrouplist(name, group)
+    os.setgroups(groups)
+    os.setresgid(group, group, group)
+    os.setresuid(facts.st_uid, facts.st_uid, facts.st_uid)
+    os.environ["HOME"] = home  # libVLC looks for its settings there
+    return name
+
+
+def foreign_part(path: Path) -> os.stat_result | None:
+    """The first folder, file or link on the way to the path that does not belong to root; None where all do.
+
+    Links are followed one step at a time, because a link of root may lead through the folder of another user. What
+    does not exist yet ends the way.
+    """
+    here, links = "/", 0
+    waiting = os.path.abspath(path).split("/")[::-1]
+    while waiting:
+        name = waiting.pop()
+        if name == "..":
+            here = os.path.dirname(here)
+        if name in {"", ".", ".."}:
+            continue
+        place = os.path.join(here, name)
+        try:
+            facts = os.lstat(place)
+            target = os.readlink(place) if stat.S_ISLNK(facts.st_mode) else None
+        except OSError:
+            return None
+        if facts.st_uid != 0:
+            return facts
+        if target is None:
+            here = place
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            return None
+        here = "/" if target.startswith("/") else here
+        waiting.extend(target.split("/")[::-1])
+    return None
