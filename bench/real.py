@@ -47,7 +47,7 @@ Task = tuple[str, Callable[..., Any], tuple[Any, ...]]
 
 def calm_alone(name: str, path: str, player: str, state: Path | None) -> dict[str, Any]:
     """A calm recording by itself."""
-    if state is None:
+    if player in PEERS:
         raw = decode(Path(path))
         return asdict(figures.calm_row(name, raw, filtered(raw, PEERS[player])))
     played = _play([path], state, is_examined=True)
@@ -56,7 +56,7 @@ def calm_alone(name: str, path: str, player: str, state: Path | None) -> dict[st
 
 def phrase_alone(track: PhraseTrack, player: str, state: Path | None) -> dict[str, Any]:
     """A phrase that is repeated."""
-    if state is None:
+    if player in PEERS:
         raw = decode(Path(track.path))
         row = figures.phrase_row(track, raw, filtered(raw, PEERS[player]), 0.0)
     else:
@@ -66,7 +66,7 @@ def phrase_alone(track: PhraseTrack, player: str, state: Path | None) -> dict[st
     return {**asdict(row), "spread_db": row.spread_db}
 
 
-def short_files(name: str, paths: list[str], _player: str, state: Path) -> dict[str, Any]:
+def short_files(name: str, paths: list[str], _player: str, state: Path | None) -> dict[str, Any]:
     """Short files, again and again; lull alone, for no filter sees a file's end."""
     played = _play(paths, state, is_examined=True, order=Order.IN_ORDER, longest_s=SHORT_PLAYED_S)
     return asdict(figures.short_row(name, played))
@@ -74,7 +74,7 @@ def short_files(name: str, paths: list[str], _player: str, state: Path) -> dict[
 
 def chapter(tracks: list[HazardTrack], player: str, state: Path | None) -> list[dict[str, Any]]:
     """A few hazardous tracks, one after the other."""
-    if state is None:
+    if player in PEERS:
         raws = [decode(Path(track.path)) for track in tracks]
         starts = np.cumsum([0, *(len(raw) for raw in raws[:-1])]).tolist()
         raw = np.concatenate(raws)
@@ -86,8 +86,10 @@ def chapter(tracks: list[HazardTrack], player: str, state: Path | None) -> list[
     return [asdict(row) for row in rows]
 
 
-def _play(paths: list[str], state: Path, **how: Any) -> Played:
-    """With a copy of the measurements, because a store has one owner."""
+def _play(paths: list[str], state: Path | None, **how: Any) -> Played:
+    """With a copy of the measurements, because a store has one owner; without any where there is no state."""
+    if state is None:
+        return play(paths, None, **how)
     with tempfile.TemporaryDirectory(prefix="lull-real-") as made:
         own = Path(made) / "state"
         copytree(state, own)
@@ -113,10 +115,11 @@ def tasks(args: argparse.Namespace, real: RealSet, kept: Path, state: Path) -> I
         *(track.path for track in phrases),
         *(one.path for tracks in nights for one in tracks),
     ]
-    _measure(files, state)
+    if not args.unmeasured:
+        _measure(files, state)
     players = [LULL, *(PEERS if args.peers else ())]
     for player in players:
-        where = state if player == LULL else None
+        where = state if player == LULL and not args.unmeasured else None
         yield from (("calm", calm_alone, (name, path, player, where)) for name, path in calm.items())
         yield from (("phrases", phrase_alone, (track, player, where)) for track in phrases)
         if player == LULL:
@@ -176,6 +179,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="6 calm recordings, one phrase, 12 hazards")
     parser.add_argument("--peers", action="store_true", help="mpv's filters on the same material")
     parser.add_argument("--each", action="store_true", help="a line for each recording and hazard")
+    parser.add_argument("--unmeasured", action="store_true", help="lull as on the first night: no file was measured")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rows here")
     args = parser.parse_args()

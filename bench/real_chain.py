@@ -29,7 +29,10 @@ from player.core.commands import Play, Request
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, Event, News
 from player.core.settings.session import TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
 from player.core.units import CHANNELS, RATE_HZ, db_to_gain
+from player.library.files import FileLibrary
+from player.library.ports import Library
 from player.session.controller import Controller
+from player.storage.measurements_db import MeasurementsDb
 
 FADE_IN_S: Final = 10.0
 TAIL_S: Final = 2.5
@@ -131,13 +134,16 @@ class _KeepingSink:
 
 def play(
     paths: Sequence[str],
-    state: Path,
+    state: Path | None,
     *,
     is_examined: bool = False,
     order: Order = Order.ONCE,
     longest_s: float = 1800.0,
 ) -> Played:
-    """The files, once each where nothing else is said, at volume 100; ``state`` holds their measurements."""
+    """The files, once each where nothing else is said, at volume 100.
+
+    ``state`` holds their measurements; None: nobody has measured them, nor does anybody while they play.
+    """
     clock = VirtualClock(datetime(2026, 1, 1, 22, 30, tzinfo=UTC))
     fades = FadeSettings(fade_in_s=FADE_IN_S)
     playlist = Playlist("real", tuple(paths), order)
@@ -151,7 +157,8 @@ def play(
         if isinstance(event, News) and event.type == "surprise_tamed":
             played.surprises_s.append(now.boot_s)
 
-    rehearsal = Rehearsal(settings, Controller(settings, random.Random(1)), MeasuredLibrary(state), clock, hear)
+    library: Library = FileLibrary(MeasurementsDb(None)) if state is None else MeasuredLibrary(state)
+    rehearsal = Rehearsal(settings, Controller(settings, random.Random(1)), library, clock, hear)
 
     def report(told: EngineReport) -> None:
         if isinstance(told, ClauseBroken | EngineFaulted):

@@ -61,12 +61,12 @@ class Rig:
     def _hear(self, block: Samples) -> None:
         self._blocks.append(block.copy())
 
-    def item(self, uri: str, **parts: float) -> Item:
+    def item(self, uri: str, **parts: float | bytes) -> Item:
         """A new playing of a script."""
         self._ids += 1
         return Item(self._ids, uri, uri, **parts)  # type: ignore[arg-type]
 
-    def play(self, uri: str, crossing: Crossfade = Crossfade.BLEND, **parts: float) -> Item:
+    def play(self, uri: str, crossing: Crossfade = Crossfade.BLEND, **parts: float | bytes) -> Item:
         item = self.item(uri, **parts)
         self.engine.order(PlayItem(item, crossing))
         return item

@@ -15,6 +15,7 @@ import numpy as np
 from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
 from player.audio.dsp.leveller import PlannedGain
+from player.audio.dsp.live_plan import LivePlan
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
 from player.audio.dsp.types import Block, Gains
@@ -43,6 +44,11 @@ STALL_S: Final = 0.4
 
 HEARD_FRAMES: Final = to_frames(2.0)
 """Time constant of what a deck lately gave."""
+
+INTRODUCED_S: Final = 15.0
+"""So long a track is new to whoever listens; then what it habitually does is known, heard already or not."""
+LIVE_INTRODUCED_S: Final = 40.0
+"""The same where a track is planned while it plays, and nothing but its past is known."""
 
 MOST_POWER: Final = FAULT_LEVEL**2
 """More is a fault."""
@@ -80,6 +86,7 @@ class Deck:
         self._flush_frames = self._sanitiser.latency_frames
         self._item_gain = np.float32(db_to_gain(item.gain_db))
         self._planned = PlannedGain(item.plan or b"")
+        self._live = LivePlan() if item.plan is None else None
         self._track_frame = to_frames(item.start_s)
         self._is_ending = False
         self._seam: Seam | None = None
@@ -92,9 +99,22 @@ class Deck:
         return self.item.start_s + to_seconds(self.played_frames)
 
     @property
-    def introduced_frames(self) -> int:
-        """For how long its sound has been heard, that of the track it went on with included."""
-        return self._introduced_frames + self.played_frames
+    def is_introduced(self) -> bool:
+        """Whether its sound, that of the track it went on with included, has been heard long enough to be known."""
+        wanted_s = INTRODUCED_S if self._live is None else LIVE_INTRODUCED_S
+        return self._introduced_frames + self.played_frames >= to_frames(wanted_s)
+
+    def introduce_again(self) -> None:
+        """There was a pause, and what was heard before it is forgotten."""
+        self._introduced_frames = -self.played_frames
+
+    @property
+    def reached_lufs(self) -> float | None:
+        """What its fast level reaches under its plan and the item's gain; None where nobody knows."""
+        reached = self.item.reached_lufs
+        if reached is None and self._live is not None and self._live.reached_lufs is not None:
+            reached = self._live.reached_lufs + self.item.gain_db
+        return reached
 
     @property
     def is_ready(self) -> bool:
@@ -186,7 +206,7 @@ class Deck:
         self.source.skip(fits.shift)
         self._track_frame += fits.shift
         self.gain.follow_on(former.gain)
-        self._introduced_frames = former.introduced_frames
+        self._introduced_frames = former._introduced_frames + former.played_frames
         self._seam = Seam(frames, fits.alike, is_incoming=True)
         former._seam = Seam(frames, fits.alike, is_incoming=False)
         former.is_leaving = True
@@ -202,8 +222,13 @@ class Deck:
             self.stalled_frames += frames
             self.decoded = self.decoded[:0]
             return np.zeros((frames, CHANNELS), np.float32)
+        if self._live is not None:
+            self._live.look(self.source.peek, self.played_frames, frames)
         self.decoded = block = self.source.read(frames)
-        block = self._planned.apply(block, self._track_frame)
+        if self._live is not None:
+            block = self._live.apply(block, self.played_frames)
+        else:
+            block = self._planned.apply(block, self._track_frame)
         self.played_frames += len(block)
         self._track_frame += len(block)
         self.muted_frames = self.muted_frames + len(block) if self._sanitiser.is_muted else 0

@@ -18,6 +18,7 @@ import numpy as np
 
 from player.audio.deck import TAIL_S, Deck
 from player.audio.dsp.crossfade import HIDDEN_DB, crossfade_within, overlap_s, plan_overlap
+from player.audio.dsp.live_plan import LOOK_FRAMES
 from player.audio.dsp.seam import seam_s
 from player.audio.dsp.tap import Sounding
 from player.audio.dsp.types import Block
@@ -34,8 +35,6 @@ SKIP_FALL_S: Final = 3.0
 """A person skipped: what sounds falls by 60 dB in this time, 20 dB/s, heard at once and no cut."""
 OFFLINE_WAIT_S: Final = 30.0
 """A rehearsal waits so long for a decoder, in the time of the world; it counts as waiting in that of the night."""
-INTRODUCED_S: Final = 15.0
-"""So long a track is new to whoever listens; then what it habitually does is known, heard already or not."""
 MAX_DECKS: Final = 3
 """More than this never sound together, however fast a person skips."""
 
@@ -138,10 +137,15 @@ class Mixer:
     @property
     def reached_lufs(self) -> float | None:
         """What the fast level of the loudest deck reaches; None while not all that sounds is planned and introduced."""
-        if any(deck.introduced_frames < to_frames(INTRODUCED_S) for deck in self._decks):
+        if not all(deck.is_introduced for deck in self._decks):
             return None
-        reached = [deck.item.reached_lufs for deck in self._decks]
+        reached = [deck.reached_lufs for deck in self._decks]
         return None if None in reached else max((level for level in reached if level is not None), default=None)
+
+    def introduce_again(self) -> None:
+        """There is a pause: what sounded before it is new again behind it."""
+        for deck in self._decks:
+            deck.introduce_again()
 
     @property
     def is_rising_alone(self) -> bool:
@@ -327,5 +331,5 @@ class Mixer:
     def _wait_for_decoders(self, frames: int) -> None:
         """Rehearsals: the decoder's pace must not show, so whatever is open is waited for, a while each."""
         for deck in (*self._decks, self._pending, self._next):
-            if deck is not None and not deck.source.wait_ready(frames + to_frames(TAIL_S), OFFLINE_WAIT_S):
+            if deck is not None and not deck.source.wait_ready(frames + LOOK_FRAMES, OFFLINE_WAIT_S):
                 deck.wait(to_frames(OFFLINE_WAIT_S))

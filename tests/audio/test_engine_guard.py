@@ -16,6 +16,10 @@ from tests.signals import Sound, frames_of, pink, rng_for, scaled, with_part
 pytestmark = pytest.mark.slow
 
 
+AS_IT_IS = b""
+"""A plan that lowers nothing, so that the slam is left to the guard."""
+
+
 def slam(duration_s: float = 0.5) -> Sound:
     """Noise at full scale."""
     return rng_for("slam").uniform(-1, 1, (frames_of(duration_s), 2)).astype(np.float32)
@@ -29,7 +33,7 @@ def script(sound: Sound) -> Script:
 def test_what_the_guard_held_down_is_told_with_its_place() -> None:
     """A slam at 40 s: one report, that names the track, the place, the depth and the length."""
     rig = Rig({"a": script(with_part(whispers(60.0), 40.0, slam()))})
-    item = rig.play("a")
+    item = rig.play("a", plan=AS_IT_IS)
     rig.engine.order(RampTo(0.0, 30.0))
     rig.run(50.0)
     (tamed,) = rig.reported(GuardReported)
@@ -43,7 +47,7 @@ def test_what_the_guard_held_down_is_told_with_its_place() -> None:
 def test_without_the_guard_the_output_meter_mutes_and_a_ramp_brings_the_sound_back() -> None:
     """The slam is not heard, the report names the clause, and what comes back comes by a ramp."""
     rig = Rig({"a": script(with_part(whispers(90.0), 40.0, slam()))})
-    rig.play("a")
+    rig.play("a", plan=AS_IT_IS)
     rig.engine.order(RampTo(0.0, 30.0))
     rig.engine._chain.guard.process = lambda hops, _volumes: hops  # type: ignore[method-assign]
     rig.run(45.0)

@@ -46,7 +46,7 @@ STRETCHES: Final = 16
 HABITUAL_SHARE: Final = 0.6
 _EARS: Final = 2
 _OCTAVES: Final = len(STREAMS) - 1 - _EARS
-_STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
+STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _AUDIBLE_DB: Final = np.array([12.0, *[20.0] * (_EARS + _OCTAVES)])
 """So far below calm a stream does not count."""
@@ -92,6 +92,19 @@ class Section:
     peak_dbfs: float = -math.inf
     momentary_lufs: float = -math.inf
     short_term_lufs: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is known of a track from more of it than is planned at once.
+
+    Attributes:
+        habit: what each stream habitually reaches, shape (10,), dB.
+        calm_lufs: its calm level; finite.
+    """
+
+    habit: Levels
+    calm_lufs: float
 
 
 class GainPlanner:
@@ -145,7 +158,7 @@ class GainPlanner:
             Section(
                 planned.gain_db[part],
                 planned.calm_lufs,
-                _largest(_fast(levelled)),
+                _largest(fast_powers(levelled)),
                 20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
                 _largest(_trailing(levelled, _MOMENTARY)),
                 _largest(_trailing(levelled, _SHORT_TERM)[_SHORT_TERM - 1 :]),
@@ -157,19 +170,19 @@ class GainPlanner:
         self._context = min(until, _CONTEXT)
 
 
-def plan(powers: BandPowers) -> Section:
-    """The plan for powers that are heard as a whole, shape (hops, 10)."""
+def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
+    """The plan for powers, shape (hops, 10), that are the whole track, or a part of one of which more is known."""
     powers = np.maximum(powers, _TINY)
-    levels = _decibels(_mean(powers, _BOX))
-    habit = habitual(levels)
-    calm = _calm(powers[:, 0], levels[:, 0] > habit[:, 0] + _STRANGER_DB[0])
+    levels = box_levels(powers)
+    habit = habitual(levels) if usual is None else np.broadcast_to(usual.habit, levels.shape)
+    calm = calm_level(powers[:, 0], levels[:, 0] > habit[:, 0] + STRANGER_DB[0]) if usual is None else usual.calm_lufs
     if not np.isfinite(calm):
         return Section(np.zeros(len(powers)), calm)
     rises = _rises(powers, calm)
     for _ in range(2):  # without its strangers a track is calmer, and more of it is a stranger
-        strangers = (levels > habit + _STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
+        strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
         strangers &= _sudden(strangers, rises > _SUDDEN_DB)[:, np.newaxis]
-        calm = _calm(powers[:, 0], strangers.any(axis=1))
+        calm = calm_level(powers[:, 0], strangers.any(axis=1)) if usual is None else usual.calm_lufs
     if not strangers.any():
         return Section(np.zeros(len(powers)), calm)
     wanted = habit + _BROUGHT_TO_DB
@@ -234,16 +247,30 @@ class PlannedGain:
 
         A hop's gain holds in its middle; between the middles stands a straight line in dB.
         """
-        first = (at_frame - _MIDDLE) // BAND_FRAMES
-        last = (at_frame + len(block) - _MIDDLE) // BAND_FRAMES + 1
-        if not len(block) or not self._steps[max(first, 0) : max(last + 1, 0)].any():
-            return block
-        hops = np.arange(first, last + 1)
-        inside = np.clip(hops, 0, len(self._steps) - 1)
-        gains_db = np.where(inside == hops, self._steps[inside], 0) * -_STEP_DB
-        middles = hops * BAND_FRAMES + _MIDDLE
-        frames = np.arange(at_frame, at_frame + len(block))
-        return applied(block, (10.0 ** (np.interp(frames, middles, gains_db) / 20.0)).astype(np.float32))
+        first, last = _hops_of(block, at_frame)
+        steps = self._steps[max(first, 0) : max(last + 1, 0)].astype(np.float64)
+        return interpolated(block, at_frame, steps * -_STEP_DB, max(first, 0)) if steps.any() else block
+
+
+def interpolated(block: Block, at_frame: int, gains_db: Levels, first_hop: int) -> Block:
+    """A block that begins with ``at_frame`` of its track, under gains of a hop each from ``first_hop`` on.
+
+    Elsewhere they are 0 dB; where all are, it is the same object.
+    """
+    first, last = _hops_of(block, at_frame)
+    hops = np.arange(first, last + 1)
+    inside = np.clip(hops - first_hop, 0, max(0, len(gains_db) - 1))
+    found = np.where(inside == hops - first_hop, gains_db[inside], 0.0) if len(gains_db) else np.zeros(0)
+    if not len(block) or not found.any():
+        return block
+    frames = np.arange(at_frame, at_frame + len(block))
+    db = np.interp(frames, hops * BAND_FRAMES + _MIDDLE, found)
+    return applied(block, (10.0 ** (db / 20.0)).astype(np.float32))
+
+
+def _hops_of(block: Block, at_frame: int) -> tuple[int, int]:
+    """The hops before and behind the middles of which a block lies."""
+    return (at_frame - _MIDDLE) // BAND_FRAMES, (at_frame + len(block) - _MIDDLE) // BAND_FRAMES + 1
 
 
 def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks) -> Levels:
@@ -275,7 +302,7 @@ def _sudden(strangers: Marks, rises: Marks) -> Marks:
     return found
 
 
-def _calm(powers: Levels, strangers: Marks) -> float:
+def calm_level(powers: Levels, strangers: Marks) -> float:
     """Mean of M from 12 dB below to 3 dB over the 75th percentile of half-second maxima, strangers left out; LUFS."""
     half = round(0.5 / BAND_S)
     count = len(powers) // half
@@ -292,6 +319,11 @@ def _calm(powers: Levels, strangers: Marks) -> float:
     return float(10.0 * np.log10(np.mean(10.0 ** (usual / 10.0)))) if len(usual) else float(top)
 
 
+def box_levels(powers: BandPowers) -> Levels:
+    """The level over 50 ms around each hop, dB."""
+    return _decibels(_mean(powers, _BOX))
+
+
 def _decibels(powers: Levels) -> Levels:
     levels: Levels = 10.0 * np.log10(np.maximum(powers, _TINY)) - 0.691
     return levels
@@ -303,7 +335,7 @@ def _largest(powers: Levels) -> float:
     return to_lufs(largest) if largest > 2.0 * _TINY else -math.inf
 
 
-def _fast(powers: Levels) -> Levels:
+def fast_powers(powers: Levels) -> Levels:
     """The exponential mean of 125 ms at each hop."""
     keep, fast, found = math.exp(-BAND_S / 0.125), 0.0, np.empty(len(powers))
     for at, power in enumerate(powers.tolist()):

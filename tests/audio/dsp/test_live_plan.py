@@ -1,0 +1,123 @@
+"""A track that nobody measured is levelled while it plays, from its past and from what the ring holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from player.audio.dsp.live_plan import LOOK_FRAMES, LivePlan
+from player.audio.dsp.types import Block
+from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.units import RATE_HZ
+
+LEVEL = 0.02
+
+
+def noise(duration_s: float) -> Block:
+    """Steady noise."""
+    return np.random.default_rng(5).normal(0.0, LEVEL, (round(duration_s * RATE_HZ), 2)).astype(np.float32)
+
+
+def louder(sound: Block, at_s: float, duration_s: float, by_db: float = 20.0) -> Block:
+    """The sound with a part of it that much louder."""
+    changed = sound.copy()
+    changed[round(at_s * RATE_HZ) : round((at_s + duration_s) * RATE_HZ)] *= np.float32(10.0 ** (by_db / 20.0))
+    return changed
+
+
+def played(sound: Block, block: int = 4_800, ring_frames: int = LOOK_FRAMES) -> Block:
+    """The sound as it leaves, read block by block from a ring that holds so much more than a block."""
+    live, parts = LivePlan(), []
+    for at in range(0, len(sound), block):
+        ring = sound[at : at + block + ring_frames]
+        peek: Callable[[int], Block] = lambda frames, ring=ring: ring[:frames].copy()  # noqa: E731
+        live.look(peek, at, block)
+        parts.append(live.apply(sound[at : at + block], at))
+    return np.concatenate(parts)
+
+
+def level_db(sound: Block, at_s: float, duration_s: float) -> float:
+    """Its level over that of the steady noise."""
+    part = sound[round(at_s * RATE_HZ) : round((at_s + duration_s) * RATE_HZ)]
+    return float(10.0 * np.log10(np.mean(np.square(part.astype(np.float64)))) - 20.0 * np.log10(LEVEL))
+
+
+@pytest.mark.parametrize(("at_s", "duration_s"), [(15.0, 0.1), (30.0, 0.5), (31.7, 8.0)])
+def test_a_stranger_comes_out_little_above_what_is_usual_and_nothing_else_changes(
+    at_s: float, duration_s: float
+) -> None:
+    """20 dB up for so long: 2 dB over the usual from its first to its last hop, by 1.5 dB; elsewhere bit for bit."""
+    sound = louder(noise(45.0), at_s, duration_s)
+    out = played(sound)
+    for part in np.arange(0.0, duration_s - 0.04, 0.05):
+        assert level_db(out, at_s + part, 0.05) < 3.5
+    assert level_db(out, at_s, duration_s) > 0.5
+    before, after = round((at_s - 0.3) * RATE_HZ), round((at_s + duration_s + 1.0) * RATE_HZ)
+    assert np.array_equal(out[:before], sound[:before])
+    assert np.array_equal(out[after:], sound[after:])
+
+
+def test_five_strangers_in_half_a_minute_are_no_habit() -> None:
+    """C1c: the fifth is lowered as much as the first."""
+    sound = noise(60.0)
+    for at_s in (20.0, 26.0, 32.0, 38.0, 44.0):
+        sound = louder(sound, at_s, 0.4)
+    out = played(sound)
+    first, fifth = level_db(out, 20.0, 0.4), level_db(out, 44.0, 0.4)
+    assert first < 3.5
+    assert fifth - first < 1.0
+
+
+def test_what_comes_back_every_few_seconds_is_habit() -> None:
+    """C9: taps every 2 s, 20 dB up, pass untouched from the beginning."""
+    sound = noise(40.0)
+    for at_s in np.arange(1.0, 39.0, 2.0):
+        sound = louder(sound, float(at_s), 0.05)
+    assert np.array_equal(played(sound), sound)
+
+
+def test_what_comes_anew_and_stays_comes_up_at_6_db_a_second() -> None:
+    """C2: after 48 s it is habit; until then it is 2 dB over what was before, and then it rises slowly."""
+    sound = louder(noise(160.0), 80.0, 80.0)
+    out = played(sound)
+    assert level_db(out, 80.0, 40.0) < 3.5
+    assert level_db(out, 155.0, 4.0) == pytest.approx(20.0, abs=0.1)
+    levels = np.array([level_db(out, at_s, 0.5) for at_s in np.arange(80.0, 159.0, 0.5)])
+    assert np.diff(levels).max() < MAX_RISE_DB_PER_S * 0.5 + 0.5
+
+
+def test_how_it_is_cut_into_blocks_plays_no_part() -> None:
+    """The same samples come out of blocks of 100 ms, of 23 ms and of 1 s."""
+    sound = louder(noise(30.0), 20.0, 1.5)
+    usual = played(sound)
+    assert not np.array_equal(usual, sound)
+    assert np.array_equal(played(sound, 1_111), usual)
+    assert np.array_equal(played(sound, RATE_HZ), usual)
+
+
+def test_bad_samples_in_the_ring_do_no_harm() -> None:
+    """What is no number is left to the sanitiser, and what is planned behind it is finite."""
+    sound = louder(noise(30.0), 25.0, 0.5)
+    sound[20 * RATE_HZ : 20 * RATE_HZ + 9] = np.nan
+    sound[20 * RATE_HZ + 9] = np.inf
+    out = played(sound)
+    assert np.isfinite(out[21 * RATE_HZ :]).all()
+    assert level_db(out, 25.0, 0.5) < 3.5
+
+
+def test_an_almost_empty_ring_still_shows_what_comes_next() -> None:
+    """A slow line: with a second in the ring a stranger is lowered all the same."""
+    sound = louder(noise(30.0), 20.0, 0.5)
+    assert level_db(played(sound, ring_frames=RATE_HZ + 4_800), 20.0, 0.5) < 6.0
+
+
+def test_silence_is_no_level() -> None:
+    """Of a track of zeros nothing habitual is told, and it stays as it is."""
+    live, sound = LivePlan(), np.zeros((20 * RATE_HZ, 2), np.float32)
+    for at in range(0, len(sound), 4_800):
+        live.look(lambda frames, at=at: sound[at : at + frames], at, 4_800)  # type: ignore[misc]
+        assert not live.apply(sound[at : at + 4_800], at).any()
+    assert live.habitual_lufs is None
+    assert live.reached_lufs is None
