@@ -23,7 +23,7 @@ from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import AudioSettings, Playlist
 from player.core.snapshot import Snapshot
 from player.library.ports import Library
-from player.mqtt.triggers.gate import Arrival
+from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from tests import schema_check as schemas
 from tests.fakes.memory import FakeDiary, FakeMemoryStore
 from tests.fakes.scan import FakeScan
@@ -45,23 +45,23 @@ PATIENCE_S = 5.0
 class FakeLink:
     """Keeps what is published."""
 
+    settings: MqttSettings
+    others: tuple[str, ...] = ()
     sent: list[tuple[str, bytes, bool, bytes | None]] = field(default_factory=list)
     is_stopped: bool = False
     heard: tuple[str, ...] = ()
     has_refused: bool = False
-    changed_to: list[MqttSettings] = field(default_factory=list)
+    said_offline: bool = False
 
     def start(self) -> None:
         """Nothing to do."""
 
-    def stop(self, timeout_s: float) -> None:
+    def stop(self, timeout_s: float, *, says_offline: bool = True) -> None:
         self.is_stopped = timeout_s > 0
+        self.said_offline = says_offline
 
     def listen(self, filters: tuple[str, ...]) -> None:
         self.heard = filters
-
-    def change(self, settings: MqttSettings) -> None:
-        self.changed_to.append(settings)
 
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
@@ -121,7 +121,8 @@ class House:
     def __init__(self, folder: Path, watchdog_s: float | None = None, library: Library | None = None) -> None:
         self.path = folder / "lull.yaml"
         self.write(CONFIG % 60)
-        self.link = FakeLink()
+        self.links: list[FakeLink] = []
+        self.hears: list[Callable[[Arrival], None]] = []
         self.notifier = FakeNotifier(watchdog_s)
         self.snapshots: list[Snapshot] = []
         self.memory = FakeMemoryStore()
@@ -143,6 +144,7 @@ class House:
         self.app = Daemon(load(self.path), parts, (self.snapshots.append,))
         self.thread = threading.Thread(target=self.app.run, daemon=True)
         self.thread.start()
+        self.wait(lambda: bool(self.links))
 
     def _sink(self, audio: AudioSettings, clock: SystemClock, deliver: Callable[[Inbound], None]) -> SilentSink:
         self.deliver = deliver
@@ -153,22 +155,42 @@ class House:
         return self.scan
 
     def _make_link(
-        self, _settings: MqttSettings, device: str, _others: tuple[str, ...], deliver: Callable[[Arrival], None]
+        self,
+        settings: MqttSettings,
+        device: str,
+        deliver: Callable[[Arrival], None],
+        others: tuple[str, ...],
+        number: int,
     ) -> FakeLink:
         assert device == "bedroom"
-        self.hear = deliver
-        return self.link
+        assert number == len(self.links)
+        self.links.append(FakeLink(settings, others))
+        self.hears.append(deliver)
+        return self.links[-1]
+
+    @property
+    def link(self) -> FakeLink:
+        """The newest link."""
+        return self.links[-1]
+
+    def hear(self, arrival: Arrival) -> None:
+        """Something comes over the newest link."""
+        self.hears[-1](arrival)
 
     def write(self, text: str) -> None:
         self.path.write_text(text, encoding="utf-8")
 
     def tell(self, message: Inbound) -> None:
-        self.app.inbox.put(message)
+        """Put a message into the inbox; what comes from the broker takes its way through the link."""
+        if isinstance(message, Incoming | LinkUp | LinkDown):
+            self.hear(message)
+        else:
+            self.app.inbox.put(message)
 
     def wait(self, what: Callable[[], bool]) -> None:
         give_up_s = time.monotonic() + PATIENCE_S
         while not what():
-            assert time.monotonic() < give_up_s, (self.notifier.told, self.link.sent[-3:])
+            assert time.monotonic() < give_up_s, (self.notifier.told, [link.sent[-3:] for link in self.links])
             time.sleep(0.005)
 
     def state(self) -> dict[str, Any]:

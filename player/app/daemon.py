@@ -34,9 +34,8 @@ from player.core.states import State
 from player.library.reader import LibraryReader
 from player.library.scan_queue import ScanQueue
 from player.mqtt.gateway import Gateway
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake
-from player.mqtt.lanes import Refusal
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Controller, ExternalProblem, Message, NewSettings, Shutdown
@@ -62,7 +61,7 @@ class Daemon:
 
     def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
         self._intake = Intake()
-        self.inbox: Inbox[Inbound] = Inbox(parts.clock, self._intake.lane_of)
+        self.inbox: Inbox[Inbound] = Inbox(parts.clock)
         self._config = config
         self._state_dir = config.state_dir
         self._parts = parts
@@ -78,8 +77,10 @@ class Daemon:
         self._library_reader = LibraryReader(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
         self._scan_queue = ScanQueue()
-        self._trigger_gate = TriggerGate(config.triggers, self.inbox.put)
-        self._gateway = Gateway(parts.make_link, parts.identity, self._intake, self._trigger_gate, self.inbox.put)
+        self._trigger_gate = TriggerGate(config.triggers)
+        self._gateway = Gateway(
+            parts.make_link, parts.identity, parts.clock, self._intake, self._trigger_gate, self.inbox.put
+        )
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
         self._status = ""
@@ -98,7 +99,7 @@ class Daemon:
     def _start(self) -> None:
         self._engine_thread.start()
         self._look_at_all()
-        self._gateway.open(self._config.mqtt, self._config.settings.device)
+        self._gateway.open(self._config.mqtt, self._config.settings.device, self._now().boot_s)
         self._parts.notifier.ready()
 
     def _is_done(self) -> bool:
@@ -162,9 +163,9 @@ class Daemon:
                 self._take_incoming(message, now)
             case LinkUp():
                 self._on_connected(message, now)
-            case LinkDown(reason):
-                self._gateway.disconnected(reason, now.boot_s)
-                log.warning("broker: %s; playing continues; trying again", reason)
+            case LinkDown():
+                self._gateway.disconnected(message, now.boot_s)
+                log.warning("broker: %s; playing continues; trying again", message.reason)
             case Reload():
                 self._reload(now)
             case Terminate(over_s):
@@ -233,7 +234,7 @@ class Daemon:
     def _on_connected(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
         log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
-        self._gateway.connected(now.boot_s)
+        self._gateway.connected(up, now.boot_s)
 
     def _publish_state(self, now: Now) -> None:
         snapshot = self._controller.snapshot(now)
@@ -254,7 +255,7 @@ class Daemon:
             self._scan_queue.forgive()
         level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
-        self._gateway.tell(event, now.wall)
+        self._gateway.publish_event(event, now.wall)
 
     # Reload.
 
@@ -293,7 +294,7 @@ class Daemon:
         self._handle(ExternalProblem("config", None), now)
         self._handle(NewSettings(fresh.settings), now)
         if "mqtt" in changed or "device" in changed:
-            self._gateway.open(fresh.mqtt, fresh.settings.device)
+            self._gateway.open(fresh.mqtt, fresh.settings.device, now.boot_s)
         if "state_dir" in changed and fresh.state_dir != self._state_dir:
             text = f"state_dir {fresh.state_dir} takes effect after a restart; until then it is "
             text += f"{self._state_dir}. Nothing is moved there"

@@ -1,12 +1,13 @@
 """The inbox: everything that reaches the main thread waits here. Any thread puts, the main thread gets.
 
-Three kinds are told apart. What the house says itself (reports of the engine, the library, signals) is never lost and
-keeps its order. Commands are bounded: so many may wait and so many a second are taken; the surplus is refused, so that
-a button that hangs or a script in a loop costs neither memory nor the time that a stop needs. A stop is taken always:
-it goes before the commands that wait, and those are void, because whoever says stop means all that was said before.
+There are three kinds of messages. Those of the daemon itself (reports of the engine, the library, signals) are never
+lost and keep their order. Commands are bounded: the inbox holds a limited number and takes a limited number a second;
+the surplus is refused, so that a stuck button or a script in a loop costs neither memory nor the time that a stop
+needs. A stop is always taken: it is handed out before the commands that wait, and those become void, because a stop
+ends everything that was asked for before it.
 
-What comes on other people's topics is bounded too, but apart, so that a chatty plug does not use up the commands' room.
-A command that carries an expiry and waited longer than that is refused as well; a stop never is.
+Messages on topics of others have a bound of their own, so that a sensor that publishes a lot takes no room from
+commands. A command that carries an expiry and waited longer than that is refused as well; a stop never is.
 """
 
 from __future__ import annotations
@@ -14,26 +15,24 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from player.core.clock import Clock
-from player.core.commands import Request
+from player.core.commands import Request, Stop
 from player.core.token_bucket import Bucket
-from player.mqtt.lanes import Lane, Refusal
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming, Lane, Refusal
 
 MAX_WAITING: Final = 40
-"""So many commands may wait, and so many may come at once after a pause."""
+"""Maximum number of commands that wait, and that come at once after a pause."""
 RATE_PER_S: Final = 20.0
-"""So many a second are taken for ever; a dial that is turned fast sends fewer."""
+"""Maximum rate of commands in the long run; a dial that is turned fast sends fewer."""
 MAX_OTHERS: Final = 200
-"""So many messages on other people's topics may wait; further ones are dropped."""
+"""Maximum number of messages on topics of others that wait; further ones are dropped."""
 MAX_STOPS: Final = 16
-"""A stop that comes while so many wait to be obeyed says nothing new."""
-TELL_EVERY_S: Final = 10.0
-"""So often at most is it news that commands were refused for their number."""
+"""Maximum number of stops that wait; a further one adds nothing."""
+EVENT_EVERY_S: Final = 10.0
+"""Minimum time between two events that say that there are too many commands."""
 
 TOO_MANY: Final = f"too many commands: {RATE_PER_S:.0f} a second are taken, and stop always"
 VOID: Final = "void: a stop came after it, before it could be obeyed"
@@ -48,18 +47,20 @@ class _Waiting:
     at_s: float
 
 
+def _lane_of(request: Request) -> Lane:
+    return Lane.STOP if isinstance(request.command, Stop) else Lane.COMMAND
+
+
 class Inbox(Generic[T]):
-    """``put`` from any thread; ``get`` on one. What the house says itself may be put from a signal handler too.
+    """``put`` from any thread; ``get`` on one. The daemon's own messages may be put from a signal handler too.
 
     Args:
         clock: when a command came.
-        lane_of: tells a stop from other commands, and both from other people's messages; runs on the putting thread.
     """
 
-    def __init__(self, clock: Clock, lane_of: Callable[[Incoming | Request], Lane]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lane_of = lane_of
-        # the one queue that is waited on; each command stands in it as a mark, and itself in one of the rows below
+        # the one queue that is waited on; each command stands in it as a mark, and itself in one of the queues below
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._stops: deque[_Waiting] = deque()
@@ -68,14 +69,14 @@ class Inbox(Generic[T]):
         self._refusals: deque[Refusal] = deque()
         self._taken = Bucket(MAX_WAITING, RATE_PER_S)
         self._answered = Bucket(MAX_WAITING, RATE_PER_S)
-        self._told_s: float | None = None
+        self._last_event_s: float | None = None
 
     def put(self, message: T) -> None:
         """Leave a message; never waits."""
         if not isinstance(message, Incoming | Request):
             self._queue.put(message)
             return
-        lane = self._lane_of(message)
+        lane = message.lane if isinstance(message, Incoming) else _lane_of(message)
         put = {Lane.STOP: self._put_stop, Lane.COMMAND: self._put_command, Lane.OTHER: self._put_other}[lane]
         waiting = _Waiting(message, self._clock.now().boot_s)
         with self._lock:
@@ -98,10 +99,10 @@ class Inbox(Generic[T]):
                 return self._others.popleft().message  # type: ignore[return-value]
             return self._refusals.popleft()
 
-    # With the lock held. Each row keeps as many entries as there are marks in the queue.
+    # With the lock held. The queues of commands hold as many entries as there are marks in the one that is waited on.
 
     def void_waiting(self) -> None:
-        """A stop came from elsewhere than the broker: whoever says it means all that was said before."""
+        """Void the commands that wait: a stop came from a trigger, and it ends everything that was asked for before."""
         with self._lock:
             self._void()
 
@@ -129,10 +130,10 @@ class Inbox(Generic[T]):
         return True
 
     def _refuse(self, surplus: _Waiting, reason: str) -> bool:
-        """Answer a few of them and tell one now and then; the others are dropped unread."""
-        is_news = self._told_s is None or surplus.at_s - self._told_s >= TELL_EVERY_S
+        """Answer some of them, publish an event for one now and then, and drop the others unread."""
+        is_news = self._last_event_s is None or surplus.at_s - self._last_event_s >= EVENT_EVERY_S
         if is_news:
-            self._told_s = surplus.at_s
+            self._last_event_s = surplus.at_s
         elif len(self._refusals) >= MAX_WAITING or not self._answered.take(surplus.at_s):
             return False
         self._refusals.append(Refusal(surplus.message, reason, is_news))

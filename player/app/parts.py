@@ -16,9 +16,8 @@ from player.core.settings.discovery import Identity
 from player.core.settings.session import AudioSettings
 from player.library.ports import BackgroundScan, Library
 from player.library.reader import Recognise
-from player.mqtt.lanes import Refusal
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.ports import MakeLink
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Message
 from player.session.memory.ports import MemoryWriter

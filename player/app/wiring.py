@@ -21,14 +21,12 @@ from player.audio.sinks.factory import make_sink
 from player.audio.sinks.wav import WavSink
 from player.core.clock import Now, SystemClock
 from player.core.events import EngineReport, Event
-from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Settings
 from player.library.background_scan import BackgroundScanner
 from player.library.content_hash import recognise
 from player.library.files import FileLibrary
 from player.library.ports import Library
-from player.mqtt.client import MqttLink
-from player.mqtt.triggers.gate import Arrival
+from player.mqtt.client import make_link
 from player.session.controller import Controller, ExternalProblem, MemoryFound
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into, this_boot
@@ -54,7 +52,7 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
         decoder=decoder,
         library=FileLibrary(store),
         notifier=SystemdNotifier(),
-        make_link=_make_link,
+        make_link=make_link,
         make_diary=lambda deliver: WriterThread(
             lambda: MemoryDb(state_dir, this_boot()),
             lambda: look_into(state_dir)[0],
@@ -68,12 +66,6 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
         make_power_meter=HopMeter,
         has_crashed=has_crashed,
     )
-
-
-def _make_link(
-    settings: MqttSettings, device: str, others: tuple[str, ...], deliver: Callable[[Arrival], None]
-) -> MqttLink:
-    return MqttLink(settings, device, deliver, others)
 
 
 def real_rehearsal(

@@ -14,7 +14,8 @@ from player.cli.client.mqtt_session import LOOK_AROUND_S, MqttSession
 from player.config import Config
 from player.core.errors import LullError
 from player.mqtt.discovery.messages import Speaker
-from player.mqtt.topics import ONLINE, Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.topics import ONLINE, Topics
 from player.system.identity import identity_of
 
 DONE: Final = 0

@@ -25,8 +25,9 @@ from player.core.clock import Clock, Now, SystemClock, moved
 from player.core.errors import LullError
 from player.core.states import OBEYED, State
 from player.core.units import VOLUME_MAX, parse_time_of_day
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.payload_values import as_object
-from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.topics import Topics
 from player.mqtt.triggers.conditions import ConditionWatch, Ruling, Verdict
 from player.mqtt.triggers.filters import check_topic, matches
 from player.mqtt.triggers.gate import SpeakerStatus, quiet_refusal, would_start

@@ -2,9 +2,9 @@
 
 paho is used with as little of its own machinery as possible, because three parts of it fail quietly: its network
 thread dies of an exception in a callback, its queue of outgoing messages survives a lost connection and has no bound,
-and its reconnecting has no jitter and hides the reason. So each attempt is a fresh `Broker` (nothing survives,
+and its reconnecting has no jitter and hides the reason. So each attempt is a new `PahoConnection` (nothing survives,
 nothing is sent late), its loop runs on our thread (whatever it raises ends the attempt, not the thread), and
-`BrokerConnection` waits between attempts for ever.
+`MqttLink` waits between attempts and never gives up.
 
 paho takes 9.6 MB of memory to import, 1.4 MB of it its own: ssl 4.4 MB, email, http and urllib 2.8 MB (websockets and
 proxies), hashlib 0.7 MB.
@@ -26,12 +26,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.connection import BrokerConnection, ConnectionPlan
 from player.mqtt.identity import PAHO_LOG, client_id_of, read_password
+from player.mqtt.incoming import Arrival, Incoming
+from player.mqtt.link import ConnectionPlan, MqttLink
 from player.mqtt.tls import tls_context, tls_failure
-from player.mqtt.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.topics import OFFLINE, Topics
 
-__all__ = ["Broker", "ConnectionPlan", "MqttLink", "read_password"]
+__all__ = ["ConnectionPlan", "PahoConnection", "make_link", "read_password"]
 
 log = logging.getLogger("lull.mqtt")
 
@@ -49,7 +50,7 @@ _HEAD_BYTES: Final = 300
 """More than the head and the properties of a message of ours, beside its topic."""
 
 
-class Broker:
+class PahoConnection:
     """One attempt to be connected, from the first packet to the last; `serve` once, then throw away.
 
     Args:
@@ -75,7 +76,7 @@ class Broker:
         self._was_answered = False
         self._is_too_new = False
         self._is_closed = False
-        self._room = threading.Semaphore(MAX_UNSENT)
+        self._free_slots = threading.Semaphore(MAX_UNSENT)
         self._limit: int | None = None
         self._warned: set[str] = set()
         self._client = self._new_client()
@@ -111,7 +112,7 @@ class Broker:
     def serve(self) -> str:
         """Connect and work until the connection is over. Returns the reason, a sentence that names the broker."""
         reason = self._attempt()
-        is_worth_3 = self._is_too_new or (self._has_knocked and not self._was_answered)
+        is_worth_3 = self._is_too_new or (self._has_connected and not self._was_answered)
         if self._settings.protocol is MqttProtocol.AUTO and is_worth_3 and not self._is_closed:
             self._is_v5, self._reason = False, None
             self._client = self._new_client()
@@ -120,10 +121,10 @@ class Broker:
 
     def _attempt(self) -> str:
         """One connection in one version of the protocol, to its end; returns the reason."""
-        self._has_knocked = False
+        self._has_connected = False
         try:
             self._connect()
-            self._has_knocked = True
+            self._has_connected = True
             while self._client.loop(_LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
         except OSError as error:
@@ -131,7 +132,7 @@ class Broker:
         except ValueError as error:
             self._reason = str(error)
         finally:
-            self._let_go()
+            self._release()
         if self._reason is None and not self._was_answered:
             tls = "; check cert and key" if self._settings.tls is not None else "; does this port expect TLS?"
             return f"the broker closed the connection without an answer{tls}"
@@ -148,7 +149,7 @@ class Broker:
             properties.MaximumPacketSize = MAX_PACKET_BYTES
         self._client.connect(settings.host, settings.port, settings.keepalive_s, properties=properties)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Close the sockets and cut the circle of references.
 
         paho closes its socket pair when it is collected as garbage, and in a circle the pair may be collected first.
@@ -164,17 +165,17 @@ class Broker:
         if self._limit is not None and len(payload) + len(topic.encode()) + _HEAD_BYTES > self._limit:
             self._warn_once("size", f"a message on {topic} of {len(payload)} bytes is larger than the broker takes")
             return False
-        if not self._room.acquire(blocking=False):
+        if not self._free_slots.acquire(blocking=False):
             return False
-        properties = self._describe(payload, correlation, is_lasting=retain) if self._is_v5 else None
+        properties = self._publish_properties(payload, correlation, is_lasting=retain) if self._is_v5 else None
         try:
             info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         except (OSError, AttributeError):
             return False  # the connection ended, and its sockets were closed, between two lines of paho
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    def _describe(self, payload: bytes, correlation: bytes | None, *, is_lasting: bool) -> Properties:
-        """What MQTT 5 says about a message beside its payload."""
+    def _publish_properties(self, payload: bytes, correlation: bytes | None, *, is_lasting: bool) -> Properties:
+        """MQTT 5 properties of a message."""
         properties = _properties(PacketTypes.PUBLISH)
         properties.PayloadFormatIndicator = 1  # UTF-8
         if payload.startswith(b"{"):
@@ -192,13 +193,13 @@ class Broker:
         """Whether the broker has refused a message; MQTT 3.1.1 does not say."""
         return "refused" in self._warned
 
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...], *, is_command: bool = False) -> None:
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
         """Listen to further topics, and no longer to some, from any thread, without waiting."""
         with contextlib.suppress(OSError, AttributeError):  # it has ended; the next one subscribes everything anew
             if gone:
                 self._client.unsubscribe(list(gone))
             if new:
-                self._client.subscribe([self._filter(name, is_command=is_command) for name in new])
+                self._client.subscribe([self._filter(name, is_command=False) for name in new])
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
         """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""
@@ -259,7 +260,7 @@ class Broker:
     def _published(
         self, _client: Client, _data: Any, _mid: int, code: ReasonCode, properties: Properties | None
     ) -> None:
-        self._room.release()
+        self._free_slots.release()
         if code.is_failure:
             self._warn_once("refused", f"it refuses a message ({_words(code, properties)}); check this user's rights")
 
@@ -314,33 +315,30 @@ def _advice(reason: str) -> str:
     return ""
 
 
-class MqttLink(BrokerConnection):
-    """The daemon's `BrokerConnection` over paho.
+def make_link(
+    settings: MqttSettings,
+    device: str,
+    deliver: Callable[[Arrival], None],
+    others: tuple[str, ...] = (),
+    number: int = 0,
+    password: Callable[[MqttSettings], str | None] = read_password,
+) -> MqttLink:
+    """The daemon's link over paho.
 
     Args:
-        deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
+        settings: the broker.
+        device: the name of the speaker.
+        deliver: takes what the link reports, on its thread; must not block.
         others: filters on which everything is wanted, what is retained included.
+        number: of the link, see `client_id_of`.
         password: reads it for each attempt anew, so that a file may be corrected meanwhile. Shown nowhere.
     """
 
-    def __init__(
-        self,
-        settings: MqttSettings,
-        device: str,
-        deliver: Callable[[Incoming | LinkUp | LinkDown], None],
-        others: tuple[str, ...] = (),
-        password: Callable[[MqttSettings], str | None] = read_password,
-    ) -> None:
-        self._settings = settings
+    def connect(
+        plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]
+    ) -> PahoConnection:
+        return PahoConnection(settings, password(settings), plan, on_up, on_message)
 
-        def connect(plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> Broker:
-            now = self._settings
-            return Broker(now, password(now), plan, on_up, on_message)
-
-        topics = Topics(settings.prefix, device, settings.groups)
-        super().__init__(topics, client_id_of(settings.prefix, device), deliver, connect, others=others)
-
-    def change(self, settings: MqttSettings) -> None:
-        """Other groups from now on, another keepalive from the next connection on."""
-        self._settings = settings
-        self.change_groups(settings.groups)
+    topics = Topics(settings.prefix, device, settings.groups)
+    client_id = client_id_of(settings.prefix, device, number)
+    return MqttLink(topics, client_id, deliver, connect, others=others)

@@ -1,59 +1,82 @@
-"""The post: what goes to the broker and how it is kept current there. Main thread.
+"""The gateway: what goes to the broker, and how it is kept current there. Main thread; nothing here waits.
 
-Holds the link, the names of the topics, the pacing of the state and what is announced to homes. The app hands it what
-happened; nothing here waits.
+When a reload changes the broker or how it is reached, a second link is made. Until that one is connected everything
+goes on over the first. Then the new link publishes, and both are heard until the new one has received a message of its
+own: so no command is lost on the way, above all no stop. A new link that does not connect in time replaces the old one
+all the same.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from player.core.clock import Now
+from player.core.clock import Clock, Now
 from player.core.commands import Request
 from player.core.errors import Refused
 from player.core.events import Answer, News
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
 from player.core.snapshot import Snapshot
-from player.mqtt import payloads, topics
+from player.mqtt import payloads
 from player.mqtt.discovery.announcer import Announcer, Publication
 from player.mqtt.discovery.messages import Speaker
+from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake, IntakeResult
-from player.mqtt.lanes import Refusal
 from player.mqtt.ports import Link, MakeLink
+from player.mqtt.router import DuplicateFilter, MessageRouter, Route
 from player.mqtt.self_check import ConnectionFinding, SelfCheck
 from player.mqtt.state_throttle import StateThrottle
-from player.mqtt.topics import Incoming
-from player.mqtt.triggers.filters import matches
-from player.mqtt.triggers.gate import Arrival, TriggerGate
+from player.mqtt.topics import Topics
+from player.mqtt.triggers.gate import TriggerGate
+from player.mqtt.triggers.mailbox import MailboxFilled
 
 LINK_STOP_S: Final = 1.0
+REPLACE_WITHIN_S: Final = 30.0
+"""So long the old link is kept while the new one is not connected."""
+CONFIRM_S: Final = 3.0
+"""So long both links are heard where the new one does not receive its own message."""
+LINGER_S: Final = 0.5
+"""So long the old link is heard after that, for what was on its way."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
     """A link and what belongs to it."""
 
+    number: int
     settings: MqttSettings
+    topics: Topics
     link: Link
-    topics: topics.Topics
-    homes: Announcer
+    announcer: Announcer
     check: SelfCheck
+    is_up: bool = False
+
+    @property
+    def broker(self) -> tuple[str, int]:
+        """Which broker it is."""
+        return self.settings.host, self.settings.port
+
+    def publish(self, publications: tuple[Publication, ...]) -> None:
+        """Publish retained messages."""
+        for publication in publications:
+            self.link.publish(publication.topic, publication.payload, retain=True, qos=1)
 
 
 class Gateway:
-    """One speaker's correspondence; without a broker everything here does nothing.
+    """Everything between the main thread and the broker; without a broker it does nothing.
 
     Args:
         make_link: makes a link.
         identity: what homes know the speaker by.
-        desk: reads commands; told the names of the topics.
-        triggered: hears what comes first, and which topics it wants is told to the link.
+        clock: tells messages of two links apart.
+        intake: reads commands.
+        triggers: names the topics that the link subscribes for them.
         deliver: the inbox of the main thread.
     """
 
@@ -61,167 +84,220 @@ class Gateway:
         self,
         make_link: MakeLink,
         identity: Identity,
-        desk: Intake,
-        triggered: TriggerGate,
-        deliver: Callable[[Incoming], None],
+        clock: Clock,
+        intake: Intake,
+        triggers: TriggerGate,
+        deliver: Callable[[Arrival | MailboxFilled], None],
     ) -> None:
         self._make_link = make_link
         self._identity = identity
-        self._desk = desk
-        self._triggered = triggered
+        self._intake = intake
+        self._triggers = triggers
         self._deliver = deliver
-        self._pacer = StateThrottle()
+        self._token = secrets.token_hex(8).encode()
+        self._duplicates = DuplicateFilter(clock)
+        self._throttle = StateThrottle()
+        self._links_made = 0
         self._line: _Line | None = None
-        self._filters: tuple[str, ...] = ()
-        self._is_announced_anew = False
+        self._next: _Line | None = None
+        self._replace_by_s = math.inf
+        self._old: _Line | None = None
+        self._old_until_s = math.inf
+        self._withdrawn: list[ConnectionFinding] = []
 
-    def open(self, mqtt: MqttSettings | None, device: str) -> None:
-        """Begin to connect, or connect anew with other settings; what the old ones left at a broker is taken back."""
-        old = self._line
-        if old is not None and mqtt is not None and _needs_no_new_connection(old.settings, mqtt, device, old.topics):
-            self._change(old, mqtt, device)
+    # Links.
+
+    def open(self, mqtt: MqttSettings | None, device: str, boot_s: float) -> None:
+        """Begin to connect, or replace the connection by one with other settings."""
+        if self._next is not None:
+            self._next.link.stop(LINK_STOP_S)
+            self._next = None
+        self._end_old()
+        line = self._line
+        if mqtt is None or line is None or not line.is_up:
+            self._leave(mqtt)
+            if mqtt is not None:
+                self._line = self._new_line(mqtt, device, line, is_successor=False)
+                self._line.link.start()
             return
-        if old is not None and (mqtt is None or _place(mqtt) != _place(old.settings)):
-            self._publish(old.homes.take_back())
-        self.close()
-        if mqtt is None:
+        self._next = self._new_line(mqtt, device, line, is_successor=True)
+        self._replace_by_s = boot_s + REPLACE_WITHIN_S
+        self._duplicates.activate(is_active=True)
+        self._next.link.start()
+
+    def _new_line(self, mqtt: MqttSettings, device: str, before: _Line | None, *, is_successor: bool) -> _Line:
+        names = Topics(mqtt.prefix, device, mqtt.groups, mqtt.discovery.prefix)
+        rng = random.Random()  # noqa: S311 - a delay, not a secret
+        announcer = Announcer(Speaker(mqtt.discovery, self._identity, names), rng)
+        if before is not None and before.broker == (mqtt.host, mqtt.port):
+            announcer.inherit(before.announcer)
+        number, self._links_made = self._links_made, self._links_made + 1
+        route = Route(number, names, announcer.filters, is_successor)
+        router = MessageRouter(route, self._triggers.mailbox, self._duplicates, self._deliver)
+        link = self._make_link(mqtt, device, router.route, announcer.filters, number)
+        self._triggers.attach(link.listen)
+        return _Line(number, mqtt, names, link, announcer, SelfCheck(self._token, device, names.self_check))
+
+    def _replace(self, old_until_s: float) -> None:
+        """From now on the new link publishes; the old one is only heard."""
+        assert self._line is not None, "there is a link to be replaced"
+        assert self._next is not None, "there is a link that replaces it"
+        self._old, self._line, self._next = self._line, self._next, None
+        self._old_until_s = old_until_s
+        if self._old.broker != self._line.broker:
+            self._old.publish(self._old.announcer.take_back())
+
+    def _end_old(self) -> None:
+        """Disconnect the link that was replaced."""
+        old, line, self._old = self._old, self._line, None
+        if old is None or line is None:
             return
-        names, homes = self._named(mqtt, device, old)
-        self._desk.topics = names
-        self._filters = homes.filters
-        link = self._make_link(mqtt, device, homes.filters, self._ear)
-        check = SelfCheck(secrets.token_hex(8).encode(), device, names.self_check)
-        self._line = _Line(mqtt, link, names, homes, check)
-        self._triggered.attach(link.listen)
-        link.start()
+        self._withdrawn += old.check.withdrawn()
+        is_online_here = line.is_up and old.broker == line.broker and old.topics.root == line.topics.root
+        old.link.stop(LINK_STOP_S, says_offline=not is_online_here)
+        self._duplicates.activate(is_active=False)
 
-    def _change(self, old: _Line, mqtt: MqttSettings, device: str) -> None:
-        """Other settings on the living connection, so that no command of this moment is lost."""
-        names, homes = self._named(mqtt, device, None)
-        homes.succeed(old.homes)
-        self._desk.topics = names
-        self._filters = homes.filters
-        old.link.change(mqtt)
-        self._line = _Line(mqtt, old.link, names, homes, old.check)
-        self._triggered.attach(lambda filters: old.link.listen((*filters, *homes.filters)))
-        self._is_announced_anew = True
-
-    def _named(self, mqtt: MqttSettings, device: str, old: _Line | None) -> tuple[topics.Topics, Announcer]:
-        """The names of the topics, and who announces the speaker; what was announced before is taken over."""
-        names = topics.Topics(mqtt.prefix, device, mqtt.groups, mqtt.discovery.prefix)
-        rng = random.Random()  # noqa: S311 - a delay, no secret
-        homes = Announcer(Speaker(mqtt.discovery, self._identity, names), rng)
-        if old is not None and _place(mqtt) == _place(old.settings):
-            homes.inherit(old.homes)
-        return names, homes
-
-    def _ear(self, arrival: Arrival) -> None:
-        """What a link calls, on its thread: what homes say is heard here even where a trigger waits for it too."""
-        if isinstance(arrival, Incoming) and any(matches(name, arrival.topic) for name in self._filters):
-            self._triggered.overhear(arrival)
-            self._deliver(arrival)
-        else:
-            self._triggered.deliver(arrival)
+    def _leave(self, mqtt: MqttSettings | None) -> None:
+        """Disconnect; a broker that the speaker does not come back to forgets what was announced there."""
+        line = self._line
+        if line is not None:
+            if mqtt is None or line.broker != (mqtt.host, mqtt.port):
+                line.publish(line.announcer.take_back())
+            self._withdrawn += line.check.withdrawn()
+            line.link.stop(LINK_STOP_S)
+            self._line = None
 
     def close(self) -> None:
         """Say offline and disconnect."""
-        if self._line is not None:
-            self._line.link.stop(LINK_STOP_S)
-            self._line = None
+        self._end_old()
+        for line in (self._next, self._line):
+            if line is not None:
+                line.link.stop(LINK_STOP_S)
+        self._line = self._next = None
+
+    def _advance(self, boot_s: float) -> None:
+        """End what has waited long enough."""
+        if self._next is not None and boot_s >= self._replace_by_s:
+            self._replace(boot_s)
+            self._triggers.connection_lost()
+        if self._old is not None and boot_s >= self._old_until_s:
+            self._end_old()
+
+    def _line_of(self, number: int) -> _Line | None:
+        """The line with this number; of one that has ended, the messages are still read as those of its successor."""
+        lines = (line for line in (self._line, self._next, self._old) if line is not None)
+        return next((line for line in lines if line.number == number), self._line)
 
     def wait_s(self, boot_s: float) -> float:
-        """How long nothing is due to go out."""
-        waits_s = self._pacer.wait_s(boot_s)
-        line = self._line
-        return waits_s if line is None else min(waits_s, line.homes.wait_s(boot_s), line.check.wait_s(boot_s))
+        """How long nothing is due."""
+        waits_s = [self._throttle.wait_s(boot_s)]
+        if self._line is not None:
+            waits_s += [self._line.announcer.wait_s(boot_s), self._line.check.wait_s(boot_s)]
+        if self._next is not None:
+            waits_s.append(max(0.0, self._replace_by_s - boot_s))
+        if self._old is not None:
+            waits_s.append(max(0.0, self._old_until_s - boot_s))
+        return min(waits_s)
 
-    def connected(self, boot_s: float) -> None:
+    # What comes in.
+
+    def connected(self, up: LinkUp, boot_s: float) -> None:
         """The broker is there (again). Brokers forget, so everything is published anew."""
-        self._pacer.forget()
-        if self._line is not None:
-            self._line.homes.connected(boot_s)
-            self._line.check.connected(boot_s)
+        line = self._line_of(up.link)
+        if line is None:
+            return
+        line.is_up = True
+        line.announcer.connected(boot_s)
+        line.check.connected(boot_s)
+        if line is self._next:
+            self._replace(boot_s + CONFIRM_S)
+        self._throttle.forget()
 
-    def disconnected(self, reason: str, boot_s: float) -> None:
+    def disconnected(self, down: LinkDown, boot_s: float) -> None:
         """The broker is not there."""
-        if self._line is not None:
-            self._line.homes.disconnected()
-            self._line.check.disconnected(boot_s, reason)
+        line = self._line_of(down.link)
+        if line is None:
+            return
+        line.is_up = False
+        line.announcer.disconnected()
+        line.check.disconnected(boot_s, down.reason)
+        if line is self._line and self._next is not None:
+            self._replace(boot_s)
+        elif line is self._old:
+            self._old_until_s = boot_s
 
     def findings(self, boot_s: float) -> tuple[ConnectionFinding, ...]:
         """What is wrong with the connection, or right again, since the last call; the check is sent when it is due."""
+        self._advance(boot_s)
+        withdrawn, self._withdrawn = tuple(self._withdrawn), []
         line = self._line
         if line is None:
-            return ()
+            return withdrawn
         if line.check.is_due(boot_s):
             line.link.publish(line.topics.self_check, line.check.token, qos=1)
-        return line.check.findings(boot_s, may_send=not line.link.has_refused)
+        return (*withdrawn, *line.check.findings(boot_s, may_send=not line.link.has_refused))
 
     def take(self, message: Incoming | Refusal, boot_s: float) -> IntakeResult:
         """What becomes of a message from the broker."""
-        line = self._line
-        if line is not None and isinstance(message, Incoming) and message.topic == line.topics.self_check:
-            if not message.retained:
-                line.check.heard(message.payload, boot_s)
+        if isinstance(message, Refusal):
+            asked = message.message
+            line = self._line_of(asked.link) if isinstance(asked, Incoming) else None
+            return self._intake.refuse(message, None if line is None else line.topics)
+        line = self._line_of(message.link)
+        if line is None:
             return IntakeResult()
-        if line is None or isinstance(message, Refusal) or line.topics.verb_of(message.topic) is not None:
-            return self._desk.take(message, boot_s)
+        if message.topic == line.topics.self_check:
+            self._hear_check(line, message, boot_s)
+            return IntakeResult()
+        if line.topics.verb_of(message.topic) is not None:
+            return self._intake.take(message, line.topics, boot_s)
         try:
-            command = line.homes.hear(message, boot_s)
+            command = line.announcer.hear(message, boot_s)
         except Refused as refusal:
             news = News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"})
             return IntakeResult(events=(news,))
         return IntakeResult() if command is None else IntakeResult(Request(command, "mqtt"))
 
+    def _hear_check(self, line: _Line, message: Incoming, boot_s: float) -> None:
+        if message.retained or line.number != message.link:
+            return
+        if line.check.heard(message.payload, boot_s) and line is self._line:
+            self._old_until_s = min(self._old_until_s, boot_s + LINGER_S)
+
+    # What goes out.
+
     def publish_last(self, snapshot: Snapshot, now: Now) -> None:
         """The state once more, whatever was published before."""
-        self._pacer.forget()
+        self._throttle.forget()
         self.publish_state(snapshot, now)
 
     def publish_state(self, snapshot: Snapshot, now: Now) -> None:
-        """The announcement where it has to be told, and the state where it is worth it, in this order: a number that is
-        larger than a home's maximum is not taken by it.
+        """The announcement and the state, each when it is due; in this order, because a home ignores a number above the
+        maximum that was announced.
         """
         line = self._line
         if line is None:
             return
-        if self._is_announced_anew:
-            self._is_announced_anew = False
-            line.homes.announce_again(now.boot_s)
-        announced = line.homes.announce(snapshot, now.boot_s)
+        # the name that the old link leaves is taken away only when it is known to be free
+        announced = () if self._old is not None else line.announcer.announce(snapshot, now.boot_s)
         if announced:
-            self._publish(announced)
-            self._pacer.forget()
-        if self._pacer.is_due(snapshot, now.boot_s):
+            line.publish(announced)
+            self._throttle.forget()
+        if self._throttle.is_due(snapshot, now.boot_s):
             line.link.publish(line.topics.state, payloads.state(snapshot), retain=True, qos=1)
-            self._publish(line.homes.player_values(snapshot))
+            line.publish(line.announcer.player_values(snapshot))
 
-    def tell(self, news: News, wall: datetime) -> None:
+    def publish_event(self, news: News, wall: datetime) -> None:
         """An event."""
         if self._line is not None:
             self._line.link.publish(self._line.topics.event, payloads.event(news, wall), qos=1)
 
     def reply(self, answer: Answer, snapshot: Snapshot) -> None:
-        """The answer to a request whose sender waits for one."""
-        line = self._line
-        if answer.reply_to is None or line is None:
+        """The answer to a request whose sender waits for one; at both brokers, where one replaces the other."""
+        if answer.reply_to is None:
             return
-        topic = answer.reply_to.topic or line.topics.reply
-        payload = payloads.reply(answer, snapshot, line.topics.device)
-        line.link.publish(topic, payload, qos=1, correlation=answer.reply_to.correlation)
-
-    def _publish(self, publications: tuple[Publication, ...]) -> None:
-        assert self._line is not None, "there is nothing to publish without a link"
-        for publication in publications:
-            self._line.link.publish(publication.topic, publication.payload, retain=True, qos=1)
-
-
-def _place(settings: MqttSettings) -> tuple[str, int]:
-    """Which broker it is."""
-    return settings.host, settings.port
-
-
-def _needs_no_new_connection(old: MqttSettings, new: MqttSettings, device: str, names: topics.Topics) -> bool:
-    """Whether the two differ only in what the living connection can take over, or what can wait for the next one."""
-    same = replace(new, groups=old.groups, keepalive_s=old.keepalive_s, discovery=old.discovery)
-    return same == old and device == names.device
+        for line in (self._line, self._old):
+            if line is not None and (line is self._line or self._line is None or line.broker != self._line.broker):
+                topic = answer.reply_to.topic or line.topics.reply
+                payload = payloads.reply(answer, snapshot, line.topics.device)
+                line.link.publish(topic, payload, qos=1, correlation=answer.reply_to.correlation)

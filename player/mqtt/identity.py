@@ -23,13 +23,16 @@ STEADY_S: Final = 60.0
 """A connection that lasted so long was a good one."""
 
 
-def client_id_of(prefix: str, device: str) -> str:
+def client_id_of(prefix: str, device: str, number: int = 0) -> str:
     """The same id after each start, another one on each machine, at most 23 characters (all that 3.1.1 promises).
 
-    A second client with the same id throws the first one out, so it must not be a mere name; and the machine's id must
+    Links with an odd number have an id of their own: during a reload the new link is connected before the old one
+    ends, and a broker ends the older of two connections with one id.
+
+    A broker disconnects the first of two clients with one id, so a mere name is not enough; and the machine's id must
     not be shown (machine-id(5)), so it is hashed.
     """
-    seed = "\0".join((machine_id(), prefix, device))
+    seed = "\0".join((machine_id(), prefix, device, *(["1"] if number % 2 else [])))
     return "lull-" + hashlib.sha256(seed.encode()).hexdigest()[:18]
 
 

@@ -1,4 +1,4 @@
-"""The desk: what comes from the broker becomes a request, or is refused with a reason. Main thread, but `lane_of`.
+"""The intake: what comes from the broker becomes a request, or is refused with a reason. Main thread.
 
 An id names one command. Senders that want to be sure send a command again when no answer came (QoS 1 does so by
 itself), so a second one with the same id, content and sender within five seconds gets the answer of the first and is
@@ -14,9 +14,8 @@ from typing import Final
 from player.core.commands import Command, GetStatus, ReplyTo, Request, Stop
 from player.core.errors import Refused
 from player.core.events import Answer, Event, News
-from player.mqtt.discovery import media_player as media
-from player.mqtt.lanes import Lane, Refusal
-from player.mqtt.topics import Incoming, Topics, may_stop, parse, reply_to
+from player.mqtt.incoming import Incoming, Refusal
+from player.mqtt.topics import Topics, parse, reply_to
 
 REPEAT_S: Final = 5.0
 MAX_REMEMBERED: Final = 64
@@ -40,52 +39,28 @@ class _Done:
 
 
 class Intake:
-    """Reads messages for one speaker.
+    """Reads commands for one speaker. Main thread."""
 
-    Args:
-        topics: the names of its topics; None while there is no broker, and so no message.
-    """
-
-    def __init__(self, topics: Topics | None = None) -> None:
-        self.topics = topics
+    def __init__(self) -> None:
         self._done: OrderedDict[ReplyTo, _Done] = OrderedDict()
 
-    def lane_of(self, message: Incoming | Request) -> Lane:
-        """How the inbox is to treat it; any thread, quick for what is no stop."""
-        if isinstance(message, Request):
-            return Lane.STOP if isinstance(message.command, Stop) else Lane.COMMAND
-        if self.topics is not None and message.topic == media.volume_set(self.topics):
-            return Lane.COMMAND
-        if self.topics is None or self.topics.verb_of(message.topic) is None:
-            return Lane.OTHER
-        if message.topic == self.topics.self_check:
-            return Lane.OTHER
+    def take(self, message: Incoming, topics: Topics, now_s: float) -> IntakeResult:
+        """Read a message that came over a link with these topics, or say why it is not obeyed."""
         try:
-            if not may_stop(message):
-                return Lane.COMMAND
-            request = parse(self.topics, message)
-        except Refused:
-            return Lane.COMMAND
-        return Lane.STOP if request is not None and isinstance(request.command, Stop) else Lane.COMMAND
-
-    def take(self, message: Incoming | Refusal, now_s: float) -> IntakeResult:
-        """Read a message, or say why it is not obeyed."""
-        if isinstance(message, Refusal):
-            return self._refuse(message)
-        assert self.topics is not None, "nothing comes without a broker"
-        try:
-            request = parse(self.topics, message)
+            request = parse(topics, message)
         except Refused as refusal:
-            return _refused(reply_to(self.topics, message), str(refusal), "mqtt", is_news=True)
+            return _refused(reply_to(topics, message), str(refusal), "mqtt", is_news=True)
         return IntakeResult() if request is None else self._unless_repeated(request, now_s)
 
-    def _refuse(self, refusal: Refusal) -> IntakeResult:
+    @staticmethod
+    def refuse(refusal: Refusal, topics: Topics | None) -> IntakeResult:
+        """Answer what the inbox has refused; ``topics`` are those of the link that it came over."""
         asked = refusal.message
         if isinstance(asked, Request):
             return _refused(asked.reply_to, refusal.reason, asked.origin, is_news=refusal.is_news)
-        if asked.retained or self.topics is None:
-            return IntakeResult()  # nobody's wish of this moment, and so nobody's disappointment
-        return _refused(reply_to(self.topics, asked), refusal.reason, "mqtt", is_news=refusal.is_news)
+        if asked.retained or topics is None:
+            return IntakeResult()  # nobody sent it at this moment, so nobody waits for an answer
+        return _refused(reply_to(topics, asked), refusal.reason, "mqtt", is_news=refusal.is_news)
 
     def note(self, answer: Answer) -> None:
         """Remember an answer, for when its command comes again."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from player.core.settings.mqtt import MqttSettings
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.incoming import Arrival
 
 
 class Link(Protocol):
@@ -21,16 +21,12 @@ class Link(Protocol):
         """Begin to connect; returns at once."""
         ...
 
-    def stop(self, timeout_s: float) -> None:
-        """Say offline and disconnect, within a time."""
+    def stop(self, timeout_s: float, *, says_offline: bool = True) -> None:
+        """Disconnect within a time; before that publish ``offline``, unless another link is online under this name."""
         ...
 
     def listen(self, filters: tuple[str, ...]) -> None:
-        """From now on, and after each connection, take these topics of others as well, and no longer any before."""
-        ...
-
-    def change(self, settings: MqttSettings) -> None:
-        """Other groups from now on, and what else can wait for the next connection; the connection stays."""
+        """Subscribe these topics of others now and after each connection, instead of those named before."""
         ...
 
     def publish(
@@ -40,7 +36,6 @@ class Link(Protocol):
         ...
 
 
-MakeLink: TypeAlias = Callable[
-    [MqttSettings, str, tuple[str, ...], Callable[[Incoming | LinkUp | LinkDown], None]], Link
-]
-"""Makes a link from its settings, the device's name, what it is to hear beside the command topics, and who is told."""
+MakeLink: TypeAlias = Callable[[MqttSettings, str, Callable[[Arrival], None], tuple[str, ...], int], Link]
+"""Makes a link from its settings, the name of the device, who takes what it hears on its thread, what it subscribes
+beside the command topics, and its number: two links that follow each other have different client ids."""

@@ -74,12 +74,12 @@ class SelfCheck:
                     "an id of its own: rm /etc/machine-id; systemd-machine-id-setup; reboot",
                 )
 
-    def heard(self, payload: bytes, now_s: float) -> None:
-        """A check has come: this speaker's own, or another's."""
+    def heard(self, payload: bytes, now_s: float) -> bool:
+        """A check has come, this speaker's own or another's; whether it is its own, so that commands arrive."""
         if payload == self._token:
             self._back_by_s = math.inf
             self._clear(DEAF)
-            return
+            return True
         self._twin_s = now_s
         self._find(
             TWIN,
@@ -88,6 +88,7 @@ class SelfCheck:
         )
         if now_s - self._sent_s >= ANSWER_EVERY_S:
             self._next_s = now_s
+        return False
 
     def is_due(self, now_s: float) -> bool:
         """Whether a check is to be published now; True also notes it as sent."""
@@ -125,6 +126,13 @@ class SelfCheck:
             self._clear(TWIN)
         if now_s - self._up_s > QUIET_S and not math.isinf(self._up_s):
             self._clear(QUARREL)
+        new, self._new = tuple(self._new), []
+        return new
+
+    def withdrawn(self) -> tuple[ConnectionFinding, ...]:
+        """What ends every finding, for a connection that is given up."""
+        for key in tuple(self._findings):
+            self._clear(key)
         new, self._new = tuple(self._new), []
         return new
 

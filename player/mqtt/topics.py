@@ -15,6 +15,7 @@ from player.core.commands import ReplyTo, Request, Stop
 from player.core.errors import Refused
 from player.core.values import Value, quoted, text
 from player.core.verbs import to_command
+from player.mqtt.incoming import Incoming
 from player.mqtt.payload_values import read
 
 ONLINE: Final = b"online"
@@ -25,51 +26,6 @@ _COMMON_KEYS: Final = ("id", "origin")
 _SHOWN_TOPIC: Final = 100
 _NO_ANSWERS: Final = frozenset({"cmd", "cmnd", "command", "set", "state", "availability", "config"})
 """Levels of topics on which others take commands or publish what they are; an answer there would be taken for one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message from the broker, as it came.
-
-    Attributes:
-        retained: it was kept by the broker, or was sent to be kept.
-        response_topic: MQTT 5: where the sender wants the answer.
-        correlation: MQTT 5: what the sender wants to see again with it.
-        expires_s: MQTT 5: so many seconds after its arrival it is worth nothing; None for ever.
-        marks: MQTT 5: user properties, names and values.
-    """
-
-    topic: str
-    payload: bytes
-    retained: bool = False
-    response_topic: str | None = None
-    correlation: bytes | None = None
-    expires_s: float | None = None
-    marks: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LinkUp:
-    """The broker is connected and the command topics are subscribed.
-
-    Attributes:
-        fell_back_to: the older version of MQTT that is spoken because the broker does not speak 5.
-    """
-
-    fell_back_to: str | None = None
-
-    @property
-    def line(self) -> str:
-        """One line for the journal."""
-        older = self.fell_back_to
-        return "connected" if older is None else f"connected with MQTT {older}, because it does not speak 5"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDown:
-    """The broker is not connected, for a reason that was not told before; it is tried again for ever."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

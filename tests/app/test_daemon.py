@@ -11,7 +11,7 @@ import pytest
 
 from player.app.parts import Reload, Terminate
 from player.core.commands import Play, ReplyTo, Request, SetVolume
-from player.mqtt.topics import Incoming, LinkUp
+from player.mqtt.incoming import Incoming, LinkUp
 from player.session.controller import ExternalProblem
 from tests.daemon_rig import CONFIG, PATIENCE_S, House, NewTrack, lived_in
 
@@ -180,22 +180,55 @@ def test_what_nobody_measured_is_handed_to_the_background_scan_and_looked_at_aga
     assert house.scan.stops >= 1
 
 
+def own_check(house: House, number: int) -> None:
+    """The message of its own comes back over that link."""
+    topic = "lull/bedroom/cmd/self_check"
+    house.wait(lambda: any(name == topic for name, *_ in list(house.links[number].sent)))
+    token = next(payload for name, payload, *_ in house.links[number].sent if name == topic)
+    house.hears[number](Incoming(topic, token))
+
+
 @pytest.mark.slow
-def test_a_reload_of_groups_discovery_or_keepalive_keeps_the_connection(house: House) -> None:
-    """No command of that moment is lost: a stop to the new group is taken at once, and the link was never stopped."""
-    changed = "mqtt: {host: localhost, groups: [upstairs], keepalive: 60s, discovery: {prefix: ha}}"
-    house.write((CONFIG % 60).replace("mqtt: {host: localhost}", changed))
+@pytest.mark.parametrize("place", ["host: elsewhere", "host: localhost, groups: [upstairs], keepalive: 60s"])
+def test_a_reload_of_the_broker_loses_no_command(house: House, place: str) -> None:
+    """The old link is heard, and publishes, until the new one is up, and is heard until that one hears itself."""
+    house.hear(LinkUp())
+    house.write((CONFIG % 60).replace("host: localhost", place))
     house.tell(Reload())
-    house.tell(Incoming("lull/bedroom/cmd/play", b""))
-    house.wait(lambda: len(house.link.changed_to) == 1 and house.state()["state"] == "playing")
-    house.tell(Incoming("lull/upstairs/cmd/stop", b""))
+    house.wait(lambda: len(house.links) == 2)
+    old, new = house.links
+    house.hears[0](Incoming("lull/bedroom/cmd/volume", b'{"volume": 20, "id": "1"}'))
+    house.wait(lambda: [fields["id"] for fields in old.fields("lull/bedroom/reply")] == ["1"])
+    house.hears[1](LinkUp())
+    house.wait(lambda: bool(new.fields("lull/bedroom/state")))
+    for hear in house.hears:
+        hear(Incoming("lull/bedroom/cmd/volume", b"+5"))
+    house.wait(lambda: house.state()["volume"] == 25)
+    house.hears[0](Incoming("lull/bedroom/cmd/play", b""))
+    house.wait(lambda: house.state()["state"] == "playing")
+    house.hears[0](Incoming("lull/bedroom/cmd/stop", b""))
     house.wait(lambda: house.state()["state"] in {"stopping", "idle"})
-    assert not house.link.is_stopped
-    assert house.link.changed_to[0].groups == ("upstairs",)
-    assert any(name.startswith("ha/") for name in house.link.heard)
-    house.write((CONFIG % 60).replace("host: localhost", "host: elsewhere"))
-    house.tell(Reload())
-    house.wait(lambda: house.link.is_stopped)
+    assert house.state()["volume"] == 25
+    assert not old.is_stopped
+    own_check(house, 1)
+    house.wait(lambda: old.is_stopped)
+    assert old.said_offline == (place == "host: elsewhere"), "its successor is online at the same broker"
+    assert not new.is_stopped
+
+
+@pytest.mark.slow
+def test_a_second_reload_ends_what_the_first_one_began(house: House) -> None:
+    """Three links at most are made, and the last one remains."""
+    house.hear(LinkUp())
+    for number, host in enumerate(("one", "two"), 2):
+        house.write((CONFIG % 60).replace("localhost", host))
+        house.tell(Reload())
+        house.wait(lambda number=number: len(house.links) == number)  # type: ignore[misc]
+    assert [link.is_stopped for link in house.links] == [False, True, False]
+    house.hear(LinkUp())
+    own_check(house, 2)
+    house.wait(lambda: house.links[0].is_stopped)
+    assert house.links[2].settings.host == "two"
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 from player.app.parts import Reload
 from player.core.clock import SystemClock
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming
 from tests.daemon_rig import CONFIG, House, lived_in
 
 TRIGGERS = """\

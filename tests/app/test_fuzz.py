@@ -16,7 +16,7 @@ from player.app.parts import Terminate
 from player.core.commands import GetStatus, ReplyTo, Request
 from player.core.verbs import VERBS
 from player.mqtt import intake as desk
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming
 from tests import effort
 from tests.daemon_rig import PATIENCE_S, House
 

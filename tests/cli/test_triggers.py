@@ -12,7 +12,7 @@ import pytest
 from player.cli.main import main
 from player.cli.triggers import Watcher
 from player.core.states import State
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.rule_engine import RuleEngine
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import HEAD, settings_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 
-from player.mqtt.connection import ConnectionPlan
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming
+from player.mqtt.link import ConnectionPlan
 
 WAIT_S = 5.0
 
@@ -61,7 +61,7 @@ class FakeConnection:
         self.published.put((topic, payload, retain, qos, correlation))
         return True
 
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...], *, is_command: bool = False) -> None:
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
         self.subscribed.put((new, gone))
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:

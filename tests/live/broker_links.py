@@ -8,8 +8,9 @@ import time
 from typing import Any
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.client import MqttLink
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.client import make_link
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.link import MqttLink
 from tests.live.broker import RealBroker
 
 WAIT_S = 10.0
@@ -33,7 +34,7 @@ class House:
 
     def link(self, settings: MqttSettings | None = None, password: str | None = None) -> MqttLink:
         """A started link of the speaker ``bedroom``."""
-        link = MqttLink(settings or self.settings(), "bedroom", self.told.put, password=lambda _: password)
+        link = make_link(settings or self.settings(), "bedroom", self.told.put, password=lambda _: password)
         self.links.append(link)
         link.start()
         return link

@@ -25,8 +25,8 @@ from player.core.events import Answer, LibraryRead, News, Track
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
 from player.core.settings.session import Playlist, Settings
 from player.mqtt import payloads, topics
-from player.mqtt.client import MqttLink
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.client import make_link
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.session.controller import Controller
 from tests.live.broker import RealBroker
 
@@ -45,7 +45,7 @@ class Speaker:
         self.session.handle(LibraryRead("rain", (Track("/rain/a", "a"), Track("/rain/b", "b"))), NOW)
         self.is_deaf = False
         self._told: queue.SimpleQueue[Incoming | LinkUp | LinkDown | None] = queue.SimpleQueue()
-        self.link = MqttLink(settings, device, self._told.put)
+        self.link = make_link(settings, device, self._told.put)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.link.start()
         assert self._told.get(timeout=WAIT_S) == LinkUp()

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.client import Broker, ConnectionPlan, MqttLink
+from player.mqtt.client import ConnectionPlan, PahoConnection, make_link
 from player.mqtt.identity import client_id_of
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
 from tests.live.broker_links import WAIT_S, House
 
@@ -28,12 +28,12 @@ BOTH = pytest.mark.parametrize("protocol", [MqttProtocol.V5, MqttProtocol.V311])
 
 def once(settings: MqttSettings, plan: ConnectionPlan) -> None:
     """One connection, closed as soon as it is up."""
-    made: list[Broker] = []
+    made: list[PahoConnection] = []
 
     def close() -> None:
         made[0].close()
 
-    made.append(Broker(settings, None, plan, close, lambda _message: None))
+    made.append(PahoConnection(settings, None, plan, close, lambda _message: None))
     made[0].serve()
     made.clear()
 
@@ -150,7 +150,7 @@ def test_a_wrong_password_is_told_once_and_tried_on(house: House) -> None:
         assert time.monotonic() < deadline_s, log.read_text()
         time.sleep(0.05)
     assert house.told.empty()
-    right = MqttLink(house.settings(username="lull"), "kitchen", house.told.put, password=lambda _: "right")
+    right = make_link(house.settings(username="lull"), "kitchen", house.told.put, password=lambda _: "right")
     right.start()
     assert house.next() == LinkUp()
     right.stop(1.0)
@@ -162,7 +162,7 @@ def test_a_password_file_that_is_corrected_serves_the_next_attempt(house: House,
     house.broker.start(("allow_anonymous false", f"password_file {passwords}"))
     file = tmp_path / "password"
     file.write_text("wr0ng\n")
-    link = MqttLink(house.settings(username="lull", password_file=str(file)), "bedroom", house.told.put)
+    link = make_link(house.settings(username="lull", password_file=str(file)), "bedroom", house.told.put)
     house.links.append(link)
     link.start()
     assert isinstance(house.next(), LinkDown)
@@ -186,8 +186,9 @@ def test_a_speaker_that_is_killed_is_offline(house: House) -> None:
     """The last will."""
     house.broker.start()
     code = (
-        "import sys, time; from player.mqtt.client import MqttLink; from player.core.settings.mqtt import MqttSettings;"
-        "MqttLink(MqttSettings('127.0.0.1', int(sys.argv[1])), 'bedroom', lambda _: None).start(); time.sleep(60)"
+        "import sys, time; from player.mqtt.client import make_link;"
+        "from player.core.settings.mqtt import MqttSettings;"
+        "make_link(MqttSettings('127.0.0.1', int(sys.argv[1])), 'bedroom', lambda _: None).start(); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(house.broker.port)]) as speaker:
         house.wait_retained("lull/bedroom/availability", "online")
@@ -249,7 +250,7 @@ def test_connections_leave_nothing_open(house: House) -> None:
 def test_the_callers_thread_never_writes_to_the_socket(house: House) -> None:
     """Two threads that write would mix their packets; what is published waits for the loop of the serving thread."""
     with socket.create_server(("127.0.0.1", house.broker.port)) as server:
-        broker = Broker(house.settings(), None, ConnectionPlan("id"), lambda: None, lambda _message: None)
+        broker = PahoConnection(house.settings(), None, ConnectionPlan("id"), lambda: None, lambda _message: None)
         broker._connect()
         assert broker.publish("t", b"x", qos=1)
         client, _ = server.accept()
@@ -259,4 +260,4 @@ def test_the_callers_thread_never_writes_to_the_socket(house: House) -> None:
                 client.recv(1)
             client.shutdown(socket.SHUT_WR)
             assert broker._client.loop(1.0) != 0
-        broker._let_go()
+        broker._release()

@@ -13,8 +13,8 @@ import pytest
 from player.cli.main import main
 from player.config import load
 from player.core.settings.mqtt import MqttSettings, TlsSettings
-from player.mqtt.client import MqttLink
-from player.mqtt.topics import LinkDown, LinkUp
+from player.mqtt.client import make_link
+from player.mqtt.incoming import LinkDown, LinkUp
 from tests.live.broker_links import WAIT_S, House
 from tests.live.daemon import Daemon
 
@@ -156,7 +156,7 @@ def test_no_secret_is_shown_anywhere(
         config = load(path)
         texts += [
             repr(config),
-            repr(MqttLink(config.mqtt or MqttSettings(), "x", house.told.put, password=lambda _: secret)),
+            repr(make_link(config.mqtt or MqttSettings(), "x", house.told.put, password=lambda _: secret)),
         ]
         assert main(["check", "--config", str(path)]) == 0
         running = Daemon(tmp_path, path.read_text())

@@ -14,7 +14,7 @@ import pytest
 from player.cli.client.request import SpeakerClient
 from player.core.settings.mqtt import MqttProtocol
 from player.mqtt.client import NEWS_EXPIRY_S
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from tests.live.broker import free_port
 from tests.live.broker_links import WAIT_S, House
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import queue
 
-from player.mqtt.connection import BrokerConnection
 from player.mqtt.identity import Backoff
-from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.link import MqttLink
+from player.mqtt.topics import Topics
 from tests.fakes.connection import WAIT_S, FakeBroker
 
 
@@ -24,7 +25,7 @@ class House:
     def __init__(self, topics: Topics) -> None:
         self.broker = FakeBroker()
         self.told: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
-        self.link = BrokerConnection(topics, "id", self.told.put, self.broker.connect, NoWait())
+        self.link = MqttLink(topics, "id", self.told.put, self.broker.connect, NoWait())
 
     def next(self) -> Incoming | LinkUp | LinkDown:
         return self.told.get(timeout=WAIT_S)

@@ -20,8 +20,8 @@ from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Entry, Playlist, Settings, VolumeSettings
 from player.mqtt.discovery.announcer import LONGEST_WAIT_S
 from player.mqtt.gateway import Gateway
+from player.mqtt.incoming import Incoming, LinkUp
 from player.mqtt.intake import Intake
-from player.mqtt.topics import Incoming
 from player.mqtt.triggers.gate import TriggerGate
 from player.mqtt.triggers.rules import TriggerSettings
 from tests import schema_check as schemas
@@ -155,13 +155,10 @@ class RecordingLink:
     def start(self) -> None:
         """Nothing to do."""
 
-    def stop(self, timeout_s: float) -> None:
+    def stop(self, timeout_s: float, *, says_offline: bool = True) -> None:
         """Nothing to do."""
 
     def listen(self, filters: tuple[str, ...]) -> None:
-        """Nothing to do."""
-
-    def change(self, settings: MqttSettings) -> None:
         """Nothing to do."""
 
     def publish(
@@ -177,17 +174,12 @@ class RecordedSession(Nights):
     def __init__(self) -> None:
         self.link = RecordingLink()
         self._intake = Intake()
-        gate = TriggerGate(TriggerSettings(), lambda _arrival: None)
-        self._gateway = Gateway(
-            lambda *_: self.link,
-            Identity("lull_0123456789ab", "test board"),
-            self._intake,
-            gate,
-            lambda _incoming: None,
-        )
-        self._gateway.open(MqttSettings(groups=("upstairs",)), "bedroom")
         super().__init__(SETTINGS, EVENING)
-        self._gateway.connected(self.now.boot_s)
+        gate = TriggerGate(TriggerSettings())
+        identity = Identity("lull_0123456789ab", "test board")
+        self._gateway = Gateway(lambda *_: self.link, identity, self.clock, self._intake, gate, lambda _arrival: None)
+        self._gateway.open(MqttSettings(groups=("upstairs",)), "bedroom", self.now.boot_s)
+        self._gateway.connected(LinkUp(), self.now.boot_s)
         self._shown: dict[str, Any] = {}
         self.on_step = self._publish_state
         self.run_for(2 * LONGEST_WAIT_S)  # the announcement waits for a random time
@@ -213,7 +205,7 @@ class RecordedSession(Nights):
                 self._intake.note(event)
                 self._gateway.reply(event, self.session.snapshot(self.now))
             else:
-                self._gateway.tell(event, self.now.wall)
+                self._gateway.publish_event(event, self.now.wall)
 
     def _publish_state(self) -> None:
         self._gateway.publish_state(self.session.snapshot(self.now), self.now)

@@ -6,9 +6,10 @@ import queue
 import random
 import tracemalloc
 
-from player.mqtt.connection import BrokerConnection
 from player.mqtt.identity import Backoff
-from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.link import MqttLink
+from player.mqtt.topics import Topics
 from tests.fakes.connection import WAIT_S, FakeBroker
 
 TOPICS = Topics("lull", "bedroom", ())
@@ -37,7 +38,7 @@ def test_a_broker_that_is_away_for_a_night_costs_one_line_no_memory_and_a_minute
     """Eight hours of refused attempts, with a state to be published each second; then it takes the next attempt."""
     broker, backoff = FakeBroker(), Counted()
     told: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
-    link = BrokerConnection(TOPICS, "id", told.put, broker.connect, backoff)
+    link = MqttLink(TOPICS, "id", told.put, broker.connect, backoff)
     link.start()
     attempts = 0
     before = 0

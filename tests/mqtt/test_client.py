@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.client import MAX_UNSENT, Broker, MqttLink
-from player.mqtt.connection import BrokerConnection, ConnectionPlan
+from player.mqtt.client import MAX_UNSENT, PahoConnection, make_link
 from player.mqtt.identity import Backoff, client_id_of, read_password
-from player.mqtt.topics import Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.link import ConnectionPlan, MqttLink
+from player.mqtt.topics import Topics
 from player.system import identity
 from tests.fakes.connection import WAIT_S, FakeConnection
 from tests.mqtt import fake_link as linkhouse
@@ -62,7 +63,6 @@ def test_the_plan_has_the_command_topics_its_own_availability_and_the_will(house
 def test_online_is_published_before_the_app_is_told(house: House) -> None:
     """Whoever waits for ``online`` finds it before the state."""
     connection = house.up()
-    assert house.link.is_connected
     assert connection.published.empty()
 
 
@@ -152,7 +152,6 @@ def test_nothing_that_was_published_while_offline_is_sent_later(house: House) ->
     first.end("lost")
     assert house.next() == LinkDown("lost")
     second = house.broker.next()
-    assert not house.link.is_connected
     house.link.publish("t", b"between", qos=1)
     second.up()
     assert house.next() == LinkUp()
@@ -182,7 +181,7 @@ def test_an_app_that_cannot_take_a_message_does_not_end_the_thread(caplog: pytes
         if isinstance(message, Incoming):
             raise RuntimeError("the inbox is broken")
 
-    link = BrokerConnection(TOPICS, "id", deliver, house.broker.connect, linkhouse.NoWait())
+    link = MqttLink(TOPICS, "id", deliver, house.broker.connect, linkhouse.NoWait())
     link.start()
     connection = house.broker.next()
     connection.up()
@@ -204,7 +203,8 @@ def test_stopping_publishes_offline_and_tells_nothing() -> None:
     connection = house.up()
     house.link.stop(2.0)
     assert connection.closed.get(timeout=WAIT_S) == ((AVAILABILITY, b"offline"), 1.0)
-    assert not house.link.is_connected
+    house.link.publish("t", b"after the end")
+    assert connection.published.empty()
     assert house.told.empty()
 
 
@@ -235,17 +235,12 @@ def test_stopping_a_link_that_never_started_is_harmless() -> None:
     House().link.stop(0.1)
 
 
-def test_other_groups_are_subscribed_on_the_living_connection(house: House) -> None:
-    """What is gone is left, what is new is heard at once, and later connections begin with it."""
+def test_a_link_that_is_replaced_says_nothing_when_it_ends() -> None:
+    """Its successor is online on the same topic."""
+    house = House()
     connection = house.up()
-    house.link.change_groups(("downstairs",))
-    assert connection.subscribed.get(timeout=WAIT_S) == (("lull/downstairs/cmd/#",), ("lull/upstairs/cmd/#",))
-    connection.message(Incoming("lull/downstairs/cmd/stop", b"", retained=True))
-    connection.message(Incoming("lull/downstairs/cmd/stop", b""))
-    assert house.next() == Incoming("lull/downstairs/cmd/stop", b"")
-    connection.end("lost")
-    assert house.next() == LinkDown("lost")
-    assert "lull/downstairs/cmd/#" in house.broker.next().plan.commands
+    house.link.stop(2.0, says_offline=False)
+    assert connection.closed.get(timeout=WAIT_S) == (None, 1.0)
 
 
 # Backoff.
@@ -279,8 +274,11 @@ def test_only_a_steady_connection_starts_the_row_anew() -> None:
 def test_the_client_id_is_lasting_unique_short_and_not_the_machines() -> None:
     """At most 23 characters of letters, digits and a hyphen."""
     own = client_id_of("lull", "bedroom")
-    assert own == client_id_of("lull", "bedroom")
-    assert len({own, client_id_of("lull", "kitchen"), client_id_of("home", "bedroom")}) == 3
+    assert own == client_id_of("lull", "bedroom") == client_id_of("lull", "bedroom", 2)
+    assert (
+        len({own, client_id_of("lull", "bedroom", 1), client_id_of("lull", "kitchen"), client_id_of("home", "bedroom")})
+        == 4
+    )
     assert len(own) <= 23
     assert own.isascii()
     assert own.replace("-", "").isalnum()
@@ -339,29 +337,29 @@ def test_the_password_is_read_for_each_attempt(tmp_path: Path) -> None:
     """Whoever corrects the file of a speaker that was refused need not restart it."""
     path = tmp_path / "password"
     path.write_text("wrong\n")
-    link = MqttLink(MqttSettings(username="lull", password_file=str(path)), "bedroom", lambda _message: None)
+    link = make_link(MqttSettings(username="lull", password_file=str(path)), "bedroom", lambda _message: None)
     found = []
     for word in ("wrong", "right"):
         path.write_text(f"{word}\n")
         broker = link._connect(link._plan, lambda: None, lambda _message: None)
-        assert isinstance(broker, Broker)
+        assert isinstance(broker, PahoConnection)
         found.append(broker._password)
-        broker._let_go()
+        broker._release()
     assert found == ["wrong", "right"]
 
 
 def test_the_password_is_not_shown() -> None:
     """Neither by the link nor by a connection."""
     settings = MqttSettings(username="lull")
-    link = MqttLink(settings, "bedroom", lambda _message: None, password=lambda _: "s3cret")
-    broker = Broker(settings, "s3cret", ConnectionPlan("id"), lambda: None, lambda _message: None)
+    link = make_link(settings, "bedroom", lambda _message: None, password=lambda _: "s3cret")
+    broker = PahoConnection(settings, "s3cret", ConnectionPlan("id"), lambda: None, lambda _message: None)
     assert "s3cret" not in f"{link!r} {link} {broker!r} {broker} {settings!r}"
 
 
 def test_a_broker_that_stopped_reading_gets_no_endless_queue() -> None:
     """After 256 messages without an answer further ones are dropped, whatever their QoS."""
     for protocol in MqttProtocol:
-        broker = Broker(
+        broker = PahoConnection(
             MqttSettings(protocol=protocol), None, ConnectionPlan("id"), lambda: None, lambda _message: None
         )
         broker._client.publish = lambda *_args, **_more: Taken()  # type: ignore[assignment,method-assign]
@@ -379,7 +377,9 @@ def test_a_connection_that_has_ended_leaves_no_socket_to_the_garbage_collector()
     """In a circle of references it may take paho's sockets before paho itself closes them, and complains of each."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], protocol=MqttProtocol.V311)
-        brokers = [Broker(settings, None, ConnectionPlan("id"), lambda: None, lambda _message: None) for _ in range(3)]
+        brokers = [
+            PahoConnection(settings, None, ConnectionPlan("id"), lambda: None, lambda _message: None) for _ in range(3)
+        ]
         for broker in brokers:
             thread = threading.Thread(target=broker.serve)
             thread.start()
@@ -391,7 +391,7 @@ def test_a_connection_that_has_ended_leaves_no_socket_to_the_garbage_collector()
 
 def test_a_publication_while_the_connection_is_torn_down_is_dropped() -> None:
     """The main thread publishes what it likes; sockets that the other thread closes under it are no exception."""
-    broker = Broker(MqttSettings(), None, ConnectionPlan("id"), lambda: None, lambda _message: None)
+    broker = PahoConnection(MqttSettings(), None, ConnectionPlan("id"), lambda: None, lambda _message: None)
 
     def publish(*_args: object, **_more: object) -> None:
         raise OSError(9, "Bad file descriptor")
@@ -411,7 +411,7 @@ def test_a_name_server_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatc
         raise OSError("the name server is gone")
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    link = MqttLink(MqttSettings(host="broker.invalid"), "bedroom", lambda _message: None)
+    link = make_link(MqttSettings(host="broker.invalid"), "bedroom", lambda _message: None)
     began_s = time.perf_counter()
     link.start()
     assert asked.wait(WAIT_S)

@@ -9,7 +9,8 @@ import pytest
 
 from player.core.verbs import VERBS
 from player.mqtt import payloads
-from player.mqtt.topics import Incoming, Topics, parse
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import Topics, parse
 from tests.mqtt.snapshots import PLAYING
 from tests.paths import ROOT
 

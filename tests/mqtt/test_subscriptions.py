@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from player.mqtt.connection import MAX_OTHER_BYTES
-from player.mqtt.topics import Incoming, LinkUp, Topics
+from player.mqtt.incoming import Incoming, LinkUp
+from player.mqtt.link import MAX_OTHER_BYTES
+from player.mqtt.topics import Topics
 from player.mqtt.triggers.content import MAX_BYTES
 from tests.fakes.connection import WAIT_S, FakeConnection
 from tests.mqtt import fake_link as linkhouse

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop
 from player.core.errors import Refused
 from player.core.verbs import VERBS
-from player.mqtt.topics import Incoming, Topics, parse, reply_to
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import Topics, parse, reply_to
 from tests import effort
 
 TOPICS = Topics("lull", "bedroom", ("upstairs",))

@@ -20,8 +20,9 @@ from player.core.errors import ConfigError, LullError, Refused
 from player.core.settings.mqtt import MqttSettings
 from player.core.validation import check_name
 from player.core.verb import Verb
+from player.mqtt.incoming import Incoming
 from player.mqtt.payload_values import as_object
-from player.mqtt.topics import ALL, Incoming, Topics
+from player.mqtt.topics import ALL, Topics
 
 if TYPE_CHECKING:
     from player.cli.client.request import SpeakerClient

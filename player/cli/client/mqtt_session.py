@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from player.core.settings.mqtt import MqttSettings
-from player.mqtt.client import Broker, ConnectionPlan, read_password
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.client import ConnectionPlan, PahoConnection, read_password
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 
 LOOK_AROUND_S: Final = 0.7
 """So long after subscribing all retained messages have come."""
@@ -36,7 +36,7 @@ class MqttSession:
     def __init__(self, settings: MqttSettings, others: Iterable[str]) -> None:
         self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         plan = ConnectionPlan(client_id=f"lull-cli-{secrets.token_hex(6)}", others=tuple(others))
-        self._broker = Broker(settings, read_password(settings), plan, self._came_up, self.arrivals.put)
+        self._broker = PahoConnection(settings, read_password(settings), plan, self._came_up, self.arrivals.put)
         self._thread = threading.Thread(target=self._serve, name="lull-visit", daemon=True)
 
     def start(self) -> None:

@@ -15,8 +15,9 @@ from typing import Any, Final, Self
 from player.cli.client.mqtt_session import LOOK_AROUND_S, MqttSession
 from player.core.errors import LullError
 from player.core.settings.mqtt import MqttSettings
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.payload_values import as_object
-from player.mqtt.topics import OFFLINE, Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.topics import OFFLINE, Topics
 
 OFFLINE_S: Final = 1.0
 """A speaker that is said to be offline gets this long to prove the opposite."""

@@ -22,7 +22,8 @@ from player.core.snapshot import Snapshot
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
-from player.mqtt.topics import ONLINE, Incoming
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import ONLINE
 
 log = logging.getLogger("lull.homes")
 
@@ -77,18 +78,6 @@ class Announcer:
         if earlier._speaker.topics.root != self._speaker.topics.root:
             self._old_roots.add(earlier._speaker.topics.root)
         self._known |= {topic: b"?" for topic in earlier._known if not self._speaker.is_own(topic)}
-
-    def succeed(self, earlier: Announcer) -> None:
-        """Take over from an earlier config on the same connection, which the broker will not tell again what it has."""
-        self.inherit(earlier)
-        self._known |= {topic: payload for topic, payload in earlier._known.items() if self._speaker.is_own(topic)}
-        self._neighbours |= earlier._neighbours
-        self._old_roots |= earlier._old_roots
-
-    def announce_again(self, boot_s: float) -> None:
-        """Everything is to be told again soon."""
-        self._is_told = False
-        self._tell_soon(boot_s)
 
     # What comes in.
 

@@ -23,7 +23,7 @@ from player.core.clock import Now
 from player.core.token_bucket import Bucket
 from player.core.units import format_duration
 from player.core.values import quoted
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.content import Nothing, Scalar, show_path, value_in
 from player.mqtt.triggers.rules import AnyValue, Beyond, Condition, OneOf, Trigger, as_number, as_text
 
@@ -69,7 +69,7 @@ class ConditionWatch:
             return math.inf
         return self._held_since_s + self.trigger.hold_s
 
-    def lose_touch(self) -> None:
+    def connection_lost(self) -> None:
         """The connection is gone or new: what has held until now is not known to hold."""
         if not self._has_fired:
             self._held_since_s = None

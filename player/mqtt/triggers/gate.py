@@ -1,10 +1,11 @@
 """Triggers in the daemon: from messages on other people's topics to requests for the session.
 
-The link's thread calls `deliver`, which only lays messages into a bounded mailbox; all else is the main thread's.
-Between a trigger that fires and the session stand two rules about sound, because nobody is there who asked for it by
-name: in the quiet hours no trigger starts sound or makes it louder, and a trigger that starts it again and again (a
-switch that bounces, a loop through somebody's automation) is put to rest. Whether a command would do that depends on
-what the speaker does at the moment: a toggle that would pause is always passed on, and so is every stop.
+Main thread. A `player.mqtt.router.MessageRouter` puts messages into the mailbox, on the thread of its link.
+
+Two rules about sound apply before a trigger's command reaches the session, because no person asked for the sound: in
+the quiet hours no trigger starts sound or makes it louder, and a trigger that starts it again and again (a switch that
+bounces, a loop in an automation) is suspended for a time. Whether a command would start sound depends on what the
+speaker does at the moment: a toggle that would pause is always passed on, and so is every stop.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from player.core.clock import Now
 from player.core.commands import Command, ExtendTimer, Play, Request, Resume, SetTimer, SetVolume, Toggle
@@ -22,19 +23,17 @@ from player.core.events import News
 from player.core.states import State
 from player.core.units import format_duration
 from player.core.values import quoted
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.mqtt.triggers.filters import matches
-from player.mqtt.triggers.mailbox import Mailbox, MailboxFilled, Overflow
+from player.mqtt.triggers.mailbox import ConnectionBreak, Mailbox
 from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
 from player.mqtt.triggers.rules import DayPart, Trigger, TriggerSettings
 
 news = logging.getLogger("lull")
-"""What is said here is said each time; what the logger below says again is only counted."""
+"""Each line of it is written; repeated lines of the logger below are only counted."""
 log = logging.getLogger("lull.triggers")
 
 STARTS: Final = 6
 PER_S: Final = 60.0
-"""So many starts within such a time, and the trigger rests until it has asked for none as long."""
+"""Maximum starts per window; after more than that the trigger is suspended until it has asked for none for as long."""
 
 _SOUNDLESS: Final[dict[type, frozenset[State]]] = {
     Play: frozenset({State.IDLE, State.PAUSED, State.FADING_OUT, State.STOPPING}),
@@ -42,8 +41,6 @@ _SOUNDLESS: Final[dict[type, frozenset[State]]] = {
     Resume: frozenset({State.PAUSED, State.FADING_OUT}),
 }
 """Where a command begins sound, or brings back what is about to be silent."""
-
-Arrival: TypeAlias = Incoming | LinkUp | LinkDown
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,75 +94,59 @@ class StartLimiter:
 
     def __init__(self) -> None:
         self._asked_s: deque[float] = deque(maxlen=STARTS)
-        self._is_resting = False
+        self._is_suspended = False
 
     def refusal(self, now_s: float) -> tuple[str | None, bool]:
         """Why it may not start sound now, or None; and whether that is new. The asking itself is counted."""
-        if self._is_resting and now_s - self._asked_s[-1] < PER_S:
+        if self._is_suspended and now_s - self._asked_s[-1] < PER_S:
             self._asked_s.append(now_s)
-            return "it rests", False
-        self._is_resting = len(self._asked_s) == STARTS and now_s - self._asked_s[0] < PER_S
+            return "it is suspended", False
+        self._is_suspended = len(self._asked_s) == STARTS and now_s - self._asked_s[0] < PER_S
         self._asked_s.append(now_s)
-        if not self._is_resting:
+        if not self._is_suspended:
             return None, False
-        rests = f"it rests until it has not asked for {format_duration(PER_S)}"
-        return f"it asked for sound more than {STARTS} times within {format_duration(PER_S)}; {rests}", True
+        until = f"it is suspended until it has not asked for {format_duration(PER_S)}"
+        return f"it asked for sound more than {STARTS} times within {format_duration(PER_S)}; {until}", True
 
 
 class TriggerGate:
-    """The triggers of a running daemon.
+    """The triggers of a running daemon. Main thread.
 
-    Args:
-        deliver: the inbox of the main thread; takes what is not for triggers, and a `MailboxFilled` for what is.
+    Attributes:
+        mailbox: where the messages for triggers come in.
     """
 
-    def __init__(self, settings: TriggerSettings, deliver: Callable[[Arrival | MailboxFilled], None]) -> None:
-        self._deliver = deliver
-        self._mailbox = Mailbox()
-        self._desk = RuleEngine()
-        self._restraints: dict[Trigger, StartLimiter] = {}
-        self._told_s: dict[Trigger, float] = {}
-        self._given_up = 0
+    def __init__(self, settings: TriggerSettings) -> None:
+        self.mailbox = Mailbox()
+        self._rules = RuleEngine()
+        self._limiters: dict[Trigger, StartLimiter] = {}
+        self._refused_s: dict[Trigger, float] = {}
+        self._dropped = 0
         self._listen: Callable[[tuple[str, ...]], None] = lambda _filters: None
         self.change(settings)
 
     def attach(self, listen: Callable[[tuple[str, ...]], None]) -> None:
-        """From now on this link is told which topics it has to listen to."""
+        """From now on this link is told which topics to subscribe."""
         self._listen = listen
-        listen(self._filters)
+        listen(self._rules.filters)
+
+    def connection_lost(self) -> None:
+        """What was published meanwhile is not known, so what triggers wait for begins anew."""
+        self._rules.connection_lost()
 
     def change(self, settings: TriggerSettings) -> None:
-        """Other rules; those that stay go on as they are."""
+        """Other rules; those that are unchanged keep their state."""
         self._quiet_hours = settings.quiet_hours
-        self._desk.change(settings.rules)
-        self._filters = self._desk.filters
-        self._listen(self._filters)
-        before = self._restraints
-        self._restraints = {rule: before.get(rule) or StartLimiter() for rule in settings.rules if rule.can_start}
-        self._told_s = {rule: at_s for rule, at_s in self._told_s.items() if rule in settings.rules}
-
-    def deliver(self, arrival: Arrival) -> None:
-        """Take what came over the link, on its thread; never blocks."""
-        if isinstance(arrival, Incoming) and self.overhear(arrival):
-            return
-        if isinstance(arrival, LinkUp | LinkDown):
-            self._lay_in(Overflow())
-        self._deliver(arrival)
-
-    def overhear(self, incoming: Incoming) -> bool:
-        """Take a message that a trigger waits for, on the link's thread; whether one does."""
-        is_ours = any(matches(name, incoming.topic) for name in self._filters)
-        if is_ours:
-            self._lay_in(incoming)
-        return is_ours
-
-    def _lay_in(self, item: Incoming | Overflow) -> None:
-        if self._mailbox.put(item):
-            self._deliver(MailboxFilled())
+        self._rules.change(settings.rules)
+        self.mailbox.accept(self._rules.filters)
+        self._listen(self._rules.filters)
+        before = self._limiters
+        self._limiters = {rule: before.get(rule) or StartLimiter() for rule in settings.rules if rule.can_start}
+        self._refused_s = {rule: at_s for rule, at_s in self._refused_s.items() if rule in settings.rules}
 
     def wait_s(self, now_s: float) -> float:
         """How long no ``for`` ends; infinite while none runs."""
-        return self._desk.wait_s(now_s)
+        return self._rules.wait_s(now_s)
 
     def take(self, now: Now, standing: Callable[[], SpeakerStatus]) -> Iterator[Request | News]:
         """What the triggers ask for now.
@@ -173,15 +154,15 @@ class TriggerGate:
         Carry each request out before the next one is asked for, because that depends on ``standing``. A refusal is
         news; one that is repeated is not.
         """
-        for item in self._mailbox.take():
-            if isinstance(item, Overflow):
-                self._desk.lose_touch()
+        for item in self.mailbox.take():
+            if isinstance(item, ConnectionBreak):
+                self._rules.connection_lost()
                 continue
-            for ruled in self._desk.take(item, now):
+            for ruled in self._rules.take(item, now):
                 yield from self._judge(ruled, now, standing(), quoted(item.payload[:64].decode("utf-8", "replace")))
-        for ruled in self._desk.fall_due(now):
+        for ruled in self._rules.fall_due(now):
             yield from self._judge(ruled, now, standing(), ruled.verdict.why)
-        self._tell_given_up()
+        self._log_dropped()
 
     def _judge(self, ruled: RuleOutcome, now: Now, standing: SpeakerStatus, reason: str) -> Iterator[Request | News]:
         trigger = ruled.trigger
@@ -204,7 +185,7 @@ class TriggerGate:
         """Why it may not be asked for, or None; and whether that is worth telling."""
         is_start = would_start(trigger.command, standing.state)
         if is_start:
-            refusal, is_news = self._restraints[trigger].refusal(now.boot_s)
+            refusal, is_news = self._limiters[trigger].refusal(now.boot_s)
             if refusal is not None:
                 return refusal, is_news
         refusal = quiet_refusal(trigger.command, standing, self._quiet_hours, now)
@@ -212,14 +193,14 @@ class TriggerGate:
 
     def _is_new(self, trigger: Trigger, now_s: float) -> bool:
         """Whether this trigger's last such refusal was told long ago: a knob that is turned at night is told once."""
-        is_new = now_s - self._told_s.get(trigger, -math.inf) >= PER_S
+        is_new = now_s - self._refused_s.get(trigger, -math.inf) >= PER_S
         if is_new:
-            self._told_s[trigger] = now_s
+            self._refused_s[trigger] = now_s
         return is_new
 
-    def _tell_given_up(self) -> None:
-        """Once for each flood is enough, and a flood counts as new after every thousand messages."""
-        given_up = self._mailbox.given_up
-        if given_up // 1000 > self._given_up // 1000 or (given_up and not self._given_up):
-            log.warning("triggers: too many messages at once; %d were dropped since the start", given_up)
-        self._given_up = given_up
+    def _log_dropped(self) -> None:
+        """The first one is logged, and then every thousandth."""
+        dropped = self.mailbox.dropped
+        if dropped // 1000 > self._dropped // 1000 or (dropped and not self._dropped):
+            log.warning("triggers: too many messages at once; %d were dropped since the start", dropped)
+        self._dropped = dropped

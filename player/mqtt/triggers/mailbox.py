@@ -1,14 +1,13 @@
-"""Messages of other people's topics on their way from the link's thread to the main thread, with a bound.
+"""Messages for triggers on their way from a link's thread to the main thread, with a bound. Both threads, one lock.
 
-A sensor that goes mad must neither fill the memory nor keep a stop waiting. So the inbox holds at most one
-`MailboxFilled`, whatever the flood, and behind it messages have limited room. Where it is too small, the oldest
-message of the topic that has the most is given up: the latest word of every sender survives, and one that is quiet is
-not pushed out by a loud one. A filter with a wildcard may have hundreds of senders, which all speak when a broker
-restarts; so of as many topics one message each is kept, as long as they are of a reasonable length together, and the
-longest goes first.
+A faulty sensor must neither fill the memory nor delay a stop. So the inbox holds at most one `MailboxFilled`, and the
+mailbox has limited room. When it is full, the oldest message of the topic that has the most messages is dropped: the
+latest message of every sender is kept, and a quiet sender is not displaced by a loud one. A filter with a wildcard may
+have hundreds of senders, which all publish when a broker restarts; so one message each of as many topics is kept, up to
+a total length, and the longest is dropped first.
 
-A break of the connection is never given up: it ends what a trigger waits for. Two breaks without a message between
-them are one, so there are never more of them than messages, and one.
+A break of the connection is never dropped: it ends what a trigger waits for. Two breaks without a message between
+them are one, so there is at most one more of them than there are messages.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final
 
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming
+from player.mqtt.triggers.filters import matches
 
 ROOM: Final = 64
 """So many messages may wait where some topic has more than one."""
@@ -33,44 +33,56 @@ class MailboxFilled:
 
 
 @dataclass(frozen=True, slots=True)
-class Overflow:
-    """The connection was lost or made anew at this place in the row."""
+class ConnectionBreak:
+    """The connection was lost or made anew at this place in the queue."""
 
 
 class Mailbox:
-    """Put in on the link's thread, taken out on the main thread."""
+    """A bounded queue; the threads of links put, the main thread takes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._row: deque[Incoming | Overflow] = deque()
+        self._queue: deque[Incoming | ConnectionBreak] = deque()
         self._counts: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
         self._messages = self._all_bytes = 0
-        self._has_knocked = False
-        self.given_up = 0
+        self._is_announced = False
+        self._filters: tuple[str, ...] = ()
+        self.dropped = 0
 
-    def put(self, item: Incoming | Overflow) -> bool:
-        """Lay something in; True when somebody has to be told that there is something."""
+    def accept(self, filters: tuple[str, ...]) -> None:
+        """From now on messages that come through these filters are for triggers."""
+        with self._lock:
+            self._filters = filters
+
+    def wants(self, topic: str) -> bool:
+        """Whether a trigger waits for messages on this topic."""
+        with self._lock:
+            filters = self._filters
+        return any(matches(name, topic) for name in filters)
+
+    def put(self, item: Incoming | ConnectionBreak) -> bool:
+        """Add an item; True when the inbox has to be told that there is something."""
         with self._lock:
             if isinstance(item, Incoming):
-                self._row.append(item)
+                self._queue.append(item)
                 self._count(item, 1)
                 while self._is_too_full():
-                    self._give_up_one()
-            elif not (self._row and isinstance(self._row[-1], Overflow)):
-                self._row.append(item)
-            has_knocked, self._has_knocked = self._has_knocked, True
-            return not has_knocked
+                    self._drop_one()
+            elif not (self._queue and isinstance(self._queue[-1], ConnectionBreak)):
+                self._queue.append(item)
+            was_announced, self._is_announced = self._is_announced, True
+            return not was_announced
 
-    def take(self) -> tuple[Incoming | Overflow, ...]:
-        """All that lies there, the oldest first."""
+    def take(self) -> tuple[Incoming | ConnectionBreak, ...]:
+        """All items, the oldest first."""
         with self._lock:
-            found = tuple(self._row)
-            self._row.clear()
+            found = tuple(self._queue)
+            self._queue.clear()
             self._counts.clear()
             self._bytes.clear()
             self._messages = self._all_bytes = 0
-            self._has_knocked = False
+            self._is_announced = False
             return found
 
     # With the lock held.
@@ -88,18 +100,18 @@ class Mailbox:
         room = MAX_TOPICS if self._messages == topics else max(ROOM, topics)
         return self._messages > room or self._all_bytes > MAX_BYTES
 
-    def _give_up_one(self) -> None:
+    def _drop_one(self) -> None:
         loudest = max(self._counts, key=lambda topic: (self._counts[topic], self._bytes[topic]))
-        for place, item in enumerate(self._row):
+        for place, item in enumerate(self._queue):
             if isinstance(item, Incoming) and item.topic == loudest:
                 self._count(item, -1)
-                del self._row[place]
+                del self._queue[place]
                 self._join_breaks(place)
                 break
-        self.given_up += 1
+        self.dropped += 1
 
     def _join_breaks(self, place: int) -> None:
-        """Where two breaks have come to lie side by side they are one."""
-        around = [self._row[at] for at in (place - 1, place) if 0 <= at < len(self._row)]
-        if len(around) == 2 and all(isinstance(item, Overflow) for item in around):
-            del self._row[place]
+        """Two breaks that have become neighbours are one."""
+        around = [self._queue[at] for at in (place - 1, place) if 0 <= at < len(self._queue)]
+        if len(around) == 2 and all(isinstance(item, ConnectionBreak) for item in around):
+            del self._queue[place]

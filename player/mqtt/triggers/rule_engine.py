@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from player.core.clock import Now
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.conditions import ConditionWatch, Ruling, Verdict
 from player.mqtt.triggers.filters import fewest, matches
 from player.mqtt.triggers.rules import Trigger
@@ -65,7 +65,7 @@ class RuleEngine:
         due_s = min((watch.due_s for watch in self.watches), default=math.inf)
         return max(0.0, due_s - now_s)
 
-    def lose_touch(self) -> None:
+    def connection_lost(self) -> None:
         """The connection is gone or new."""
         for watch in self.watches:
-            watch.lose_touch()
+            watch.connection_lost()

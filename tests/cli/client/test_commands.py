@@ -43,7 +43,8 @@ from player.core.settings.session import TimerSetting
 from player.core.snapshot import EntryState, Snapshot
 from player.core.verbs import VERBS
 from player.mqtt import payloads
-from player.mqtt.topics import Incoming, Topics
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import Topics
 from tests.live.broker import free_port
 from tests.mqtt.snapshots import PLAYING
 
@@ -391,7 +392,7 @@ def test_waiting_for_the_broker_has_an_end(monkeypatch: pytest.MonkeyPatch) -> N
         def close(self) -> None:
             self.is_over.set()
 
-    monkeypatch.setattr(visit, "Broker", Silent)
+    monkeypatch.setattr(visit, "PahoConnection", Silent)
     silent = remote.SpeakerClient(MqttSettings("broker.lan"), "bedroom", 0.01)
     with pytest.raises(remote.NoAnswer, match=r"broker.lan:1883: no answer in 0.01 s"), silent:
         pass

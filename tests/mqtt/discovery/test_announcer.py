@@ -26,7 +26,8 @@ from player.mqtt.discovery.announcer import (
 )
 from player.mqtt.discovery.entities import entry_key
 from player.mqtt.discovery.messages import Speaker
-from player.mqtt.topics import Incoming, Topics
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import Topics
 from tests.mqtt.snapshots import PLAYING, shot
 
 IDENTITY = Identity("lull_0123456789ab", "test board")

@@ -16,7 +16,8 @@ from player.core.events import EVENT_TYPES
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
 from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement
-from player.mqtt.topics import Incoming, Topics, parse
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import Topics, parse
 from tests.mqtt.discovery import home_assistant
 from tests.paths import ROOT
 

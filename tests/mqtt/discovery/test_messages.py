@@ -38,7 +38,8 @@ from player.mqtt import payloads
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import STATE_WORDS, EntityOptions, entry_key, slug
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
-from player.mqtt.topics import Incoming, Topics, parse
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import Topics, parse
 from tests import effort
 from tests.mqtt.discovery import home_assistant
 from tests.mqtt.snapshots import PLAYING, shot

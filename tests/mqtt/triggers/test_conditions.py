@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.mqtt.topics import Incoming
+from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.conditions import BURST, BURST_PER_S, ConditionWatch, Ruling, Verdict
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import rule
@@ -121,13 +121,13 @@ def test_for_ends_with_the_connection() -> None:
     """Nobody knows what was missed; the next message begins anew. What has fired does not fire again."""
     bench = Bench("equals: empty, for: 10m, do: stop")
     bench.hear("empty")
-    bench.watch.lose_touch()
+    bench.watch.connection_lost()
     assert bench.watch.due_s == float("inf")
     assert bench.hear("empty", after_s=60).ruling is WAITS
     assert bench.due_in_s() == pytest.approx(600)
     bench.clock.advance(600)
     bench.watch.fall_due(bench.clock.now())
-    bench.watch.lose_touch()
+    bench.watch.connection_lost()
     assert bench.hear("empty").ruling is NOT
 
 
@@ -157,7 +157,7 @@ def test_only_changes_counts_the_beginning_across_connections() -> None:
     """A home that tells everything again after a broker's restart sets nothing off."""
     bench = Bench("equals: ON, only_changes: yes, do: toggle")
     assert bench.rulings("ON", "ON", "OFF", "ON", "ON") == [LEARNS, NOT, NOT, FIRES, NOT]
-    bench.watch.lose_touch()
+    bench.watch.connection_lost()
     assert bench.rulings("ON", "OFF", "ON") == [NOT, NOT, FIRES]
 
 

@@ -17,7 +17,8 @@ from player.config import parse
 from player.config.schema_triggers import TRIGGER
 from player.core.states import State
 from player.mqtt import topics
-from player.mqtt.topics import Incoming, Topics
+from player.mqtt.incoming import Incoming
+from player.mqtt.topics import Topics
 from player.mqtt.triggers.conditions import Ruling
 from player.mqtt.triggers.gate import SpeakerStatus
 from player.mqtt.triggers.rules import DEBOUNCE_S, TriggerSettings

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from player.core.commands import Play, Request, Resume, Stop, Toggle
 from player.core.events import News
 from player.core.states import State
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
+from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.router import DuplicateFilter, MessageRouter, Route
+from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import PER_S, STARTS, SpeakerStatus, TriggerGate, would_be_louder, would_start
 from tests import effort
 from tests.fakes.clock import FakeClock
@@ -51,19 +53,21 @@ def test_no_sequence_of_messages_starts_sound_against_the_rules(
 ) -> None:
     """Nothing begins or grows louder in the quiet hours, nothing begins six times a minute; refusals name a reason."""
     clock = FakeClock(wall=datetime(2026, 1, 15, hour, 30, tzinfo=UTC))
-    triggered = TriggerGate(TRIGGERS, lambda _arrival: None)
+    triggered = TriggerGate(TRIGGERS)
+    route = Route(0, Topics("lull", "bedroom"))
+    router = MessageRouter(route, triggered.mailbox, DuplicateFilter(clock), lambda _arrival: None)
     starts: dict[str, list[float]] = defaultdict(list)
     for step, times in steps:
         for _ in range(times):
             if isinstance(step, float):
                 clock.advance(step)
             else:
-                triggered.deliver(step)
+                router.route(step)
             now = clock.now()
             for found in triggered.take(now, lambda: SpeakerStatus(state, 30)):  # noqa: B023 - as it is then is what is wanted
                 if isinstance(found, News):
                     assert found.text.startswith(found.data["origin"])
-                    assert "quiet hours" in found.text or "it rests" in found.text
+                    assert "quiet hours" in found.text or "it is suspended" in found.text
                     continue
                 assert isinstance(found, Request)
                 if would_be_louder(found.command, SpeakerStatus(state, 30)):

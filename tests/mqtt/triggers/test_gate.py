@@ -11,9 +11,11 @@ from player.core.commands import Command, ExtendTimer, Pause, Play, Request, Res
 from player.core.events import News
 from player.core.settings.session import TIMER_OFF
 from player.core.states import State
-from player.mqtt.topics import Incoming, LinkDown, LinkUp
-from player.mqtt.triggers.gate import PER_S, STARTS, Arrival, SpeakerStatus, TriggerGate, would_be_louder, would_start
-from player.mqtt.triggers.mailbox import MAX_BYTES, MAX_TOPICS, ROOM, Mailbox, MailboxFilled, Overflow
+from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
+from player.mqtt.router import DuplicateFilter, MessageRouter, Route
+from player.mqtt.topics import Topics
+from player.mqtt.triggers.gate import PER_S, STARTS, SpeakerStatus, TriggerGate, would_be_louder, would_start
+from player.mqtt.triggers.mailbox import MAX_BYTES, MAX_TOPICS, ROOM, ConnectionBreak, Mailbox, MailboxFilled
 from player.mqtt.triggers.rules import TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import settings_of
@@ -31,12 +33,14 @@ class Bench:
         self.state = State.IDLE
         self.volume = 30
         self.heard: list[tuple[str, ...]] = []
-        self.triggered = TriggerGate(settings_of(*lines, more=more), self.inbox.append)
+        self.triggered = TriggerGate(settings_of(*lines, more=more))
         self.triggered.attach(self.heard.append)
+        route = Route(0, Topics("lull", "bedroom", ("upstairs",)))
+        self.router = MessageRouter(route, self.triggered.mailbox, DuplicateFilter(self.clock), self.inbox.append)
 
     def send(self, topic: str, text: str = "x", times: int = 1, *, retained: bool = False) -> None:
         for _ in range(times):
-            self.triggered.deliver(Incoming(topic, text.encode(), retained))
+            self.router.route(Incoming(topic, text.encode(), retained))
 
     def standing(self) -> SpeakerStatus:
         return SpeakerStatus(self.state, self.volume)
@@ -62,7 +66,7 @@ def test_what_is_not_for_triggers_goes_on_as_it_is() -> None:
     bench = Bench(BUTTON)
     command = Incoming("lull/bedroom/cmd/play", b"")
     for arrival in (LinkUp(), command, LinkDown("gone")):
-        bench.triggered.deliver(arrival)
+        bench.router.route(arrival)
     assert bench.inbox == [MailboxFilled(), LinkUp(), command, LinkDown("gone")]
 
 
@@ -70,7 +74,7 @@ def test_a_lost_connection_ends_a_for_that_runs() -> None:
     """Messages before the break belong to it, messages after it begin anew."""
     bench = Bench("name: t, topic: a/p, equals: empty, for: 10m, do: stop")
     bench.send("a/p", "empty")
-    bench.triggered.deliver(LinkDown("gone"))
+    bench.router.route(LinkDown("gone"))
     assert bench.take() == []
     assert bench.triggered.wait_s(bench.clock.now().boot_s) == float("inf")
     bench.send("a/p", "empty")
@@ -305,17 +309,17 @@ def test_a_full_mailbox_gives_up_what_is_older_of_the_loudest_sender() -> None:
     """The latest word of everybody stays, in its order; so does a break of the connection."""
     box = Mailbox()
     assert box.put(Incoming("quiet", b"1"))
-    assert not box.put(Overflow())
+    assert not box.put(ConnectionBreak())
     for number in range(500):
         box.put(Incoming("loud", str(number).encode()))
     box.put(Incoming("late", b"2"))
     found = box.take()
     assert len(found) == ROOM + 1  # the break takes no message's room
-    assert found[:2] == (Incoming("quiet", b"1"), Overflow())
+    assert found[:2] == (Incoming("quiet", b"1"), ConnectionBreak())
     assert found[-2:] == (Incoming("loud", b"499"), Incoming("late", b"2"))
-    assert box.given_up == 502 - ROOM
+    assert box.dropped == 502 - ROOM
     assert box.take() == ()
-    assert box.put(Overflow())
+    assert box.put(ConnectionBreak())
 
 
 def test_of_many_senders_at_once_the_word_of_each_is_kept() -> None:
@@ -331,21 +335,21 @@ def test_of_many_senders_at_once_the_word_of_each_is_kept() -> None:
     assert [item.payload for item in found if isinstance(item, Incoming) and item.topic == "loud"] == [b"99"]
 
 
-def test_a_break_is_never_given_up() -> None:
+def test_a_break_is_never_dropped() -> None:
     """In whatever flood, and however many breaks there are; side by side they are one, so they take no room."""
     box = Mailbox()
     for number in range(5000):
-        box.put(Overflow())
+        box.put(ConnectionBreak())
         box.put(Incoming(f"a/{number % 700}", b"x"))
-        box.put(Overflow())
+        box.put(ConnectionBreak())
     found = box.take()
     messages = [item for item in found if isinstance(item, Incoming)]
     assert len(messages) == MAX_TOPICS
     assert len(found) == 2 * len(messages) + 1
-    assert all(isinstance(item, Overflow) for item in found[::2])
+    assert all(isinstance(item, ConnectionBreak) for item in found[::2])
     for number in range(300):
-        box.put(Overflow() if number == 150 else Incoming("loud", b"x"))
-    assert [type(item) for item in box.take()].count(Overflow) == 1
+        box.put(ConnectionBreak() if number == 150 else Incoming("loud", b"x"))
+    assert [type(item) for item in box.take()].count(ConnectionBreak) == 1
 
 
 def test_the_mailbox_holds_no_more_text_than_its_bound() -> None:

@@ -15,9 +15,10 @@ from typing import Final
 
 from player.cli.doctor.facts import BrokerAnswer, BrokerState
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
-from player.mqtt.client import Broker
-from player.mqtt.connection import ConnectionPlan
-from player.mqtt.topics import Incoming, Topics
+from player.mqtt.client import PahoConnection
+from player.mqtt.incoming import Incoming
+from player.mqtt.link import ConnectionPlan
+from player.mqtt.topics import Topics
 
 CREDSTORES: Final = (Path("/etc/credstore"), Path("/run/credstore"))
 RETAINED_S: Final = 1.0
@@ -84,7 +85,7 @@ class _Visit:
         plan = ConnectionPlan(
             f"lull-doctor-{secrets.token_hex(4)}", others=(self._topics.availability, self._topics.state)
         )
-        self._broker = Broker(settings, password, plan, self._is_up.set, self._take)
+        self._broker = PahoConnection(settings, password, plan, self._is_up.set, self._take)
 
     def make(self, address: str, limit_s: float) -> BrokerState:
         """How it went."""

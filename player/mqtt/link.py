@@ -14,9 +14,10 @@ from typing import Final, Protocol, TypeAlias
 
 from player.core.clock import SystemClock
 from player.mqtt.identity import Backoff
+from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from player.mqtt.payload_values import MAX_PAYLOAD_BYTES
 from player.mqtt.payloads import FORMAT
-from player.mqtt.topics import OFFLINE, ONLINE, Incoming, LinkDown, LinkUp, Topics
+from player.mqtt.topics import OFFLINE, ONLINE, Topics
 
 log = logging.getLogger("lull.mqtt")
 
@@ -66,7 +67,7 @@ class Connection(Protocol):
         """Whether the broker has refused a message; MQTT 3.1.1 does not say."""
         ...
 
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...], *, is_command: bool = False) -> None:
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
         """Listen to further topics, and no longer to some, from any thread, without waiting."""
         ...
 
@@ -79,8 +80,8 @@ Connect: TypeAlias = Callable[[ConnectionPlan, Callable[[], None], Callable[[Inc
 """Makes a connection from its plan, what to call when it is up, and what to call with each message."""
 
 
-class BrokerConnection:
-    """Keeps a connection, and tells what comes through it.
+class MqttLink:
+    """Keeps a connection to the broker, and passes on what arrives. Used on the main thread; its own is ``lull-mqtt``.
 
     What is published while not connected is dropped: after a `LinkUp` the app publishes everything anew. ``LinkDown``
     comes once for each new reason, not once per attempt.
@@ -96,7 +97,7 @@ class BrokerConnection:
         self,
         topics: Topics,
         client_id: str,
-        deliver: Callable[[Incoming | LinkUp | LinkDown], None],
+        deliver: Callable[[Arrival], None],
         connect: Connect,
         backoff: Backoff | None = None,
         others: tuple[str, ...] = (),
@@ -119,11 +120,6 @@ class BrokerConnection:
         self._named: set[str] = set()
 
     @property
-    def is_connected(self) -> bool:
-        """Whether a message that is published now is sent."""
-        return self._is_up
-
-    @property
     def has_refused(self) -> bool:
         """Whether the broker has refused a message on this connection."""
         connection = self._connection
@@ -133,12 +129,12 @@ class BrokerConnection:
         """Begin to connect; returns at once."""
         self._thread.start()
 
-    def stop(self, timeout_s: float) -> None:
+    def stop(self, timeout_s: float, *, says_offline: bool = True) -> None:
         """Publish ``offline`` and disconnect, within about ``timeout_s``; a thread that hangs is left behind."""
         self._quit.set()
         connection = self._connection
         if connection is not None:
-            last = (self._topics.availability, OFFLINE) if self._is_up else None
+            last = (self._topics.availability, OFFLINE) if self._is_up and says_offline else None
             self._is_up = False
             connection.close(last, timeout_s / 2)
         if self._thread.is_alive():
@@ -149,18 +145,6 @@ class BrokerConnection:
         with self._listening:
             self._wanted = tuple(name for name in filters if name not in self._plan.others)
             self._bring_up_to_date()
-
-    def change_groups(self, groups: tuple[str, ...]) -> None:
-        """Take the commands of these groups, on the living connection as well, and no longer those of others."""
-        with self._listening:
-            before = self._plan.commands
-            self._topics = replace(self._topics, groups=groups)
-            self._plan = replace(self._plan, commands=self._topics.subscriptions)
-            new = tuple(name for name in self._plan.commands if name not in before)
-            gone = tuple(name for name in before if name not in self._plan.commands)
-            connection = self._connection
-            if connection is not None and self._is_up and (new or gone):
-                connection.subscribe(new, gone, is_command=True)
 
     def _bring_up_to_date(self) -> None:
         """Subscribe what is new and leave what is gone; the lock is held."""
