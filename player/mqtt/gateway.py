@@ -122,7 +122,6 @@ class Gateway:
             return
         self._next = self._new_line(mqtt, device, line, is_successor=True)
         self._replace_by_s = boot_s + REPLACE_WITHIN_S
-        self._duplicates.activate(is_active=True)
         self._next.link.start()
 
     def _new_line(self, mqtt: MqttSettings, device: str, before: _Line | None, *, is_successor: bool) -> _Line:
@@ -155,7 +154,7 @@ class Gateway:
         self._withdrawn += old.check.withdrawn()
         is_online_here = line.is_up and old.broker == line.broker and old.topics.root == line.topics.root
         old.link.stop(LINK_STOP_S, says_offline=not is_online_here)
-        self._duplicates.activate(is_active=False)
+        self._duplicates.end()
 
     def _leave(self, mqtt: MqttSettings | None) -> None:
         """Disconnect; a broker that the speaker does not come back to forgets what was announced there."""

@@ -5,6 +5,7 @@ While one link replaces another, both hear the same messages; a command is passe
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -37,23 +38,28 @@ class DuplicateFilter:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._is_active = False
+        self._until_s = -math.inf
         self._unmatched: deque[tuple[float, int, _Content]] = deque(maxlen=MAX_COMPARED)
 
-    def activate(self, *, is_active: bool) -> None:
-        """From now on two links may hear the same, or only one is left."""
+    def begin(self) -> None:
+        """From now on two links hear the same."""
         with self._lock:
-            self._is_active = is_active
+            self._until_s = math.inf
             self._unmatched.clear()
+
+    def end(self) -> None:
+        """Only one is left; it may still be about to pass on what the other one has heard."""
+        with self._lock:
+            self._until_s = min(self._until_s, self._clock.now().boot_s + SAME_WITHIN_S)
 
     def is_new(self, message: Incoming) -> bool:
         """False when the other link has heard this message and it has not been matched yet."""
         answer = (message.response_topic, message.correlation)
         content = (message.topic, message.payload, message.retained, *answer, message.marks)
         with self._lock:
-            if not self._is_active:
-                return True
             now_s = self._clock.now().boot_s
+            if now_s > self._until_s:
+                return True
             while self._unmatched and now_s - self._unmatched[0][0] > SAME_WITHIN_S:
                 self._unmatched.popleft()
             for place, (_, link, known) in enumerate(self._unmatched):
@@ -110,7 +116,9 @@ class MessageRouter:
         if isinstance(arrival, LinkUp | LinkDown):
             if not self._is_seamless:
                 self._post(ConnectionBreak())
-            self._is_seamless = self._is_seamless and isinstance(arrival, LinkDown)
+            elif isinstance(arrival, LinkUp):
+                self._duplicates.begin()  # what the other link has heard before is not heard here
+                self._is_seamless = False
             self._deliver(arrival)
             return
         lane = lane_of(self._own.topics, arrival)

@@ -1,0 +1,214 @@
+"""The gateway replaces one link by another: when it publishes over which, when the old one ends, and what that says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from player.core.commands import SetVolume
+from player.core.events import Answer
+from player.core.settings.discovery import Identity
+from player.core.settings.mqtt import MqttSettings
+from player.mqtt.gateway import CONFIRM_S, LINGER_S, REPLACE_WITHIN_S, Gateway
+from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
+from player.mqtt.intake import Intake
+from player.mqtt.self_check import TWIN, ConnectionFinding
+from player.mqtt.triggers.gate import TriggerGate
+from player.mqtt.triggers.rules import TriggerSettings
+from tests.fakes.clock import FakeClock
+from tests.mqtt.snapshots import PLAYING
+
+HOME = MqttSettings(host="home")
+AWAY = MqttSettings(host="away")
+
+
+@dataclass
+class PlainLink:
+    """Keeps what is published and how it ended."""
+
+    settings: MqttSettings
+    device: str
+    sent: list[str] = field(default_factory=list)
+    ended: list[bool] = field(default_factory=list)
+    has_refused: bool = False
+
+    def start(self) -> None:
+        """Nothing to do."""
+
+    def listen(self, filters: tuple[str, ...]) -> None:
+        """Nothing to do."""
+
+    def stop(self, timeout_s: float, *, says_offline: bool = True) -> None:
+        assert timeout_s > 0
+        self.ended.append(says_offline)
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> None:
+        self.sent.append(topic)
+        if topic.endswith("/self_check"):
+            self.token = payload
+
+
+class Bench:
+    """A gateway with links that the test drives."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.links: list[PlainLink] = []
+        gate = TriggerGate(TriggerSettings())
+        identity = Identity("lull_0123456789ab", "test board")
+        self.gateway = Gateway(self._make, identity, self.clock, Intake(), gate, lambda _arrival: None)
+        self.open(HOME)
+        self.up(0)
+
+    def _make(
+        self, settings: MqttSettings, device: str, _deliver: Callable[[Arrival], None], _others: object, number: int
+    ) -> PlainLink:
+        assert number == len(self.links)
+        self.links.append(PlainLink(settings, device))
+        return self.links[-1]
+
+    @property
+    def now_s(self) -> float:
+        return self.clock.now().boot_s
+
+    def open(self, settings: MqttSettings | None, device: str = "bedroom") -> None:
+        self.gateway.open(settings, device, self.now_s)
+
+    def up(self, number: int) -> None:
+        self.gateway.connected(LinkUp(link=number), self.now_s)
+
+    def turn(self) -> tuple[ConnectionFinding, ...]:
+        """One turn of the main loop; returns what it finds."""
+        found = self.gateway.findings(self.now_s)
+        self.gateway.publish_state(PLAYING, self.clock.now())
+        return found
+
+    def advance(self, seconds: float) -> tuple[ConnectionFinding, ...]:
+        self.clock.advance(seconds)
+        return self.turn()
+
+    def confirm(self, number: int) -> None:
+        """The link hears its own message."""
+        check = Incoming(f"lull/{self.links[number].device}/cmd/self_check", self.links[number].token, link=number)
+        self.gateway.take(check, self.now_s)
+
+    def state_is_on(self, number: int) -> bool:
+        """Whether the state goes out over this link now, and over no other."""
+        for link in self.links:
+            link.sent.clear()
+        self.gateway.publish_last(PLAYING, self.clock.now())
+        return [bool(link.sent) for link in self.links] == [place == number for place in range(len(self.links))]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    made.turn()
+    return made
+
+
+def test_the_old_link_publishes_until_the_new_one_is_connected_and_ends_when_that_is_confirmed(bench: Bench) -> None:
+    """At another broker the old one is told that the speaker is offline, and forgets what was announced."""
+    bench.open(AWAY)
+    assert bench.state_is_on(0)
+    bench.up(1)
+    assert bench.state_is_on(1)
+    bench.turn()
+    bench.confirm(1)
+    bench.advance(LINGER_S - 0.1)
+    assert bench.links[0].ended == []
+    bench.advance(0.2)
+    assert bench.links[0].ended == [True]
+    assert bench.links[1].ended == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "device", "says_offline"),
+    [(MqttSettings(host="home", keepalive_s=90), "bedroom", False), (HOME, "kitchen", True)],
+)
+def test_nobody_says_offline_on_a_topic_on_which_the_successor_is_online(
+    bench: Bench, settings: MqttSettings, device: str, says_offline: bool
+) -> None:
+    """At the same broker under the same name; another name leaves its topic, and says so."""
+    bench.open(settings, device)
+    bench.up(1)
+    bench.turn()
+    bench.confirm(1)
+    bench.advance(LINGER_S + 0.1)
+    assert bench.links[0].ended == [says_offline]
+
+
+def test_without_a_confirmation_both_are_heard_for_some_seconds(bench: Bench) -> None:
+    """As where access rights keep the message of its own from the speaker."""
+    bench.open(AWAY)
+    bench.up(1)
+    bench.advance(CONFIRM_S - 0.1)
+    assert bench.links[0].ended == []
+    bench.advance(0.2)
+    assert bench.links[0].ended == [True]
+
+
+def test_a_new_link_that_does_not_connect_replaces_the_old_one_after_half_a_minute(bench: Bench) -> None:
+    """Until then the speaker is obeyed and seen at the old broker."""
+    bench.open(AWAY)
+    bench.gateway.disconnected(LinkDown("refused", link=1), bench.now_s)
+    bench.advance(REPLACE_WITHIN_S - 0.1)
+    assert bench.state_is_on(0)
+    assert bench.gateway.wait_s(bench.now_s) <= 0.1 + 1e-6
+    bench.advance(0.2)
+    assert bench.links[0].ended == [True]
+    assert bench.state_is_on(1)
+
+
+def test_where_the_old_link_is_lost_the_new_one_takes_over_at_once(bench: Bench) -> None:
+    """There is nothing to be heard over it any more."""
+    bench.open(AWAY)
+    bench.gateway.disconnected(LinkDown("gone", link=0), bench.now_s)
+    bench.turn()
+    assert bench.links[0].ended == [True]
+    assert bench.state_is_on(1)
+
+
+def test_a_link_that_is_not_connected_is_replaced_at_once(bench: Bench) -> None:
+    """No command can come over it."""
+    bench.gateway.disconnected(LinkDown("gone", link=0), bench.now_s)
+    bench.open(AWAY)
+    assert bench.links[0].ended == [True]
+    assert bench.state_is_on(1)
+
+
+def test_switching_mqtt_off_ends_every_link(bench: Bench) -> None:
+    """Also the one that was about to connect."""
+    bench.open(AWAY)
+    bench.open(None)
+    assert [len(link.ended) for link in bench.links] == [1, 1]
+    assert not bench.state_is_on(0)
+
+
+def test_a_command_over_the_old_link_is_read_with_its_names_and_answered_where_it_came_from(bench: Bench) -> None:
+    """While both are heard: the old name of the speaker is still its own, at both brokers."""
+    bench.open(AWAY, "kitchen")
+    bench.up(1)
+    message = Incoming("lull/bedroom/cmd/volume", b'{"volume": 5, "id": "7"}', link=0)
+    request = bench.gateway.take(message, bench.now_s).request
+    assert request is not None
+    assert request.command == SetVolume(5)
+    bench.gateway.reply(Answer(request.reply_to, is_done=True, text="volume 5", data={}), PLAYING)
+    assert "lull/bedroom/reply" in bench.links[0].sent
+    assert "lull/kitchen/reply" in bench.links[1].sent
+
+
+def test_what_was_wrong_with_a_connection_ends_with_it(bench: Bench) -> None:
+    """Another speaker had this name; under the new name there is none, and the problem is cleared."""
+    bench.gateway.take(Incoming("lull/bedroom/cmd/self_check", b"somebody else"), bench.now_s)
+    (twin,) = bench.turn()
+    assert twin.key == TWIN
+    bench.open(HOME, "kitchen")
+    bench.up(1)
+    bench.turn()
+    bench.confirm(1)
+    assert bench.advance(LINGER_S + 0.1) == (ConnectionFinding(TWIN, None),)
