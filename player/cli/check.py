@@ -160,7 +160,7 @@ def _fades(fades: FadeSettings) -> str:
 
 
 def _timer(timer: TimerSetting) -> str:
-    return timer.mode.value if timer.duration_s is None else format_duration(timer.duration_s)
+    return str(timer)
 
 
 def _session(session: SessionSettings) -> Iterator[str]:
@@ -169,6 +169,8 @@ def _session(session: SessionSettings) -> Iterator[str]:
     yield f"{format_duration(session.max_s)} at most; {back}{again}"
     if session.pause_holds_timer:
         yield "a pause holds the sleep timer"
+    if session.asleep_timer_s is not None:
+        yield f"silent within {format_duration(session.asleep_timer_s)} of asleep"
     if session.taper is not None:
         yield f"sinks by {session.taper.db_per_h:g} dB an hour once asleep, down to volume {session.taper.floor}"
 

@@ -233,6 +233,6 @@ def _say_how_to_control(config: Config) -> None:
     if config.mqtt is not None:
         broker = f"--host {config.mqtt.host} --port {config.mqtt.port}"
         print(f"control: {sys.argv[0]} --help, for example: {sys.argv[0]} volume +5 {broker}")
-    timer = settings.timer.duration_s
-    ends = "" if timer is None else f"; silent after {format_duration(timer)}"
+    timer = settings.timer
+    ends = "" if timer.duration_s is None and timer.until is None else f"; sleep timer: {timer}"
     print(f"fades in over {format_duration(settings.fades.fade_in_s)}{ends}; Ctrl-C fades out and exits")

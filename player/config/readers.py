@@ -175,18 +175,20 @@ def whole_seconds(spot: ConfigValue) -> int:
 
 
 def timer(spot: ConfigValue) -> TimerSetting:
-    """A sleep timer: a duration, ``off``, ``end-of-track`` or ``end-of-playlist``."""
+    """A sleep timer: a duration, ``until 06:30``, ``off``, ``end-of-track`` or ``end-of-playlist``."""
     value = re.sub(r"[\s_-]+", "-", text(spot).lower())
     if value in OFF:
         return TIMER_OFF
     for setting in (TIMER_END_OF_TRACK, TIMER_END_OF_PLAYLIST):
         if value == setting.mode.value:
             return setting
+    if value.startswith("until-"):
+        return TimerSetting.at(_time_of_day(text(spot).lower().removeprefix("until").strip()))
     try:
         seconds = duration_s(spot)
     except ValueError as error:
         words = [TIMER_OFF.mode.value, TIMER_END_OF_TRACK.mode.value, TIMER_END_OF_PLAYLIST.mode.value]
-        raise ValueError(f"{error}; or {', '.join(words)}{did_you_mean(value, words)}") from None
+        raise ValueError(f"{error}; or until 06:30, {', '.join(words)}{did_you_mean(value, words)}") from None
     if seconds == 0:
         raise ValueError("0 would end a session immediately; write off for no timer")
     return TimerSetting.clock(seconds)
@@ -203,7 +205,10 @@ def mixer_level(spot: ConfigValue) -> MixerLevel:
 
 def clock_time(spot: ConfigValue) -> time:
     """A time of day in 24 hours, ``22:30``."""
-    value = text(spot)
+    return _time_of_day(text(spot))
+
+
+def _time_of_day(value: str) -> time:
     try:
         return parse_time_of_day(value)
     except ValueError:

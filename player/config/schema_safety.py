@@ -68,6 +68,13 @@ def _taper(spot: ConfigValue) -> Taper | None:
     return fill(spot, TAPER, Taper(1.0))
 
 
+def _asleep_timer(spot: ConfigValue) -> float | None:
+    """What is left at most once ``asleep`` has come, or None for ``asleep_timer: off``."""
+    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
+        return None
+    return duration_s(spot)
+
+
 def rest_nights(spot: ConfigValue) -> RestNights | None:
     """The rest nights: ``1 per week``, a table, or None for ``rest_nights: off``."""
     if not isinstance(spot.node, Leaf):
@@ -90,6 +97,7 @@ SESSION: Final = Keys(
         Key("rearm_within", "rearm_s", duration_s),
         Key("resume_within", "resume_s", duration_s),
         Key("taper", "taper", _taper),
+        Key("asleep_timer", "asleep_timer_s", _asleep_timer),
     )
 )
 NIGHT_CAP: Final = Keys((Key("max", "max", whole), Key("after", "after_s", duration_s)), needs=("max",))

@@ -6,6 +6,7 @@ bound is written once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -64,6 +65,13 @@ class Amount:
     is_relative: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """An end within so many seconds that never makes anything longer."""
+
+    left_s: float
+
+
 def _length(unit_s: float, lowest_s: float, highest_s: float) -> Kind:
     """A length of time; plain numbers count ``unit_s``."""
     unit = "minutes" if unit_s == 60.0 else "seconds"
@@ -90,9 +98,11 @@ def _percent(name: str, value: object) -> int:
     return whole(name, value.strip().removesuffix("%") if isinstance(value, str) else value)
 
 
-def _timer_or_step(name: str, value: object) -> TimerSetting | Amount:
+def _timer_or_step(name: str, value: object) -> TimerSetting | Amount | AtMost:
     if is_signed(value):
         return Amount(duration_s(name, value, 60.0), is_relative=True)
+    if isinstance(value, str) and (length := re.fullmatch(r"\s*at[\s_-]most\s+(.*)", value, re.IGNORECASE)):
+        return AtMost(duration_s(name, length[1], 60.0))
     return timer(value)
 
 
@@ -134,11 +144,11 @@ PLACE: Final = Kind(
 )
 TIMER: Final = Kind(
     lambda _name, value: timer(value),
-    f"minutes, 45m, 1h30, at most {format_duration(MAX_TIMER_S)}; off, end-of-track, end-of-playlist",
+    f"minutes, 45m, 1h30, at most {format_duration(MAX_TIMER_S)}; until 06:30; off, end-of-track, end-of-playlist",
     {"anyOf": _TIMER_FORMS},
 )
 TIMER_OR_STEP: Final = Kind(
-    _timer_or_step, f"{TIMER.expects}; with a sign a step", TIMER.schema, from_seconds=clock_timer
+    _timer_or_step, f"{TIMER.expects}; with a sign a step; at-most 10m", TIMER.schema, from_seconds=clock_timer
 )
 FADE_IN: Final = _length(1.0, 0.0, MAX_FADE_IN_S)
 FADE_OUT_S: Final = _length(1.0, 0.0, MAX_FADE_OUT_S)

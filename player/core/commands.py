@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, TIMER_SHIFT, VOLUME
-from player.core.settings.session import TimerSetting
+from player.core.settings.session import MAX_TIMER_S, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_length, check_range
 
@@ -139,6 +139,34 @@ class ExtendTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortenTimer:
+    """End within so many seconds; where the end is nearer than that nothing changes."""
+
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "timer"
+    left_s: float
+
+    def __post_init__(self) -> None:
+        check_length("timer", self.left_s, 1, MAX_TIMER_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Asleep:
+    """Somebody was noticed to be asleep: tighten what tightens in a night, and end sooner."""
+
+    OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "asleep"
+
+
+@dataclass(frozen=True, slots=True)
+class Awake:
+    """Nobody is asleep after all; nothing becomes louder by it."""
+
+    OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "awake"
+
+
+@dataclass(frozen=True, slots=True)
 class SetFade:
     """Set the length of the fade-out, of this session or, when idle, of the next one that is started by hand."""
 
@@ -239,9 +267,9 @@ class GetStatus:
 
 
 Command: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | SetPlaylist
-    | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
-    | Tonight | NotTonight | GetStatus
+    Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | ShortenTimer
+    | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
+    | Tonight | NotTonight | Asleep | Awake | GetStatus
 )  # fmt: skip
 
 COMMANDS: Final[tuple[type[Any], ...]] = get_args(Command)

@@ -242,6 +242,6 @@ EVENT_TYPES = (
     "track_damaged", "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
     "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
-    "problem_cleared", "settings_changed",
+    "problem_cleared", "settings_changed", "asleep", "awake",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""

@@ -140,11 +140,14 @@ class Snapshot:
         PublishedKey(
             "timer.ends",
             or_null(json.MOMENT),
-            "when it is silent, at the latest after `session.max`; null in other modes",
+            "when it is silent, at the latest after `session.max`; null where no moment is set",
         ),
     ]
     timer_remaining_s: Annotated[
         float | None, PublishedKey("timer.remaining", or_null(json.SECONDS), "how long until then", runs=True)
+    ]
+    is_asleep: Annotated[
+        bool, PublishedKey("asleep", json.BOOLEAN, "somebody was noticed to be asleep: the command `asleep`")
     ]
     fade_out_s: Annotated[
         float, PublishedKey("fade", json.SECONDS, "length of the fade-out, of this session or of the next")

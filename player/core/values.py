@@ -130,22 +130,35 @@ def clock_time(name: str, value: object) -> time:
 
 
 def timer(value: object) -> TimerSetting:
-    """A sleep timer: minutes, text with units, ``off``, ``end-of-track`` or ``-playlist``, or ``{"minutes": 45}``."""
+    """A sleep timer: minutes, text with units, ``until 06:30``, ``off``, ``end-of-track`` or ``-playlist``, or
+    ``{"minutes": 45}``.
+    """
     if isinstance(value, Mapping):
         return _timer_object(value)
     word = value.strip().lower().replace("_", "-").replace(" ", "-") if isinstance(value, str) else ""
     for setting in (TIMER_OFF, TIMER_END_OF_TRACK, TIMER_END_OF_PLAYLIST):
         if word == setting.mode.value:
             return setting
+    if word.startswith("until-"):
+        return TimerSetting.at(clock_time("timer until", word.removeprefix("until-")))
     try:
         length_s = duration_s("timer", value, 60.0)
     except Refused as refusal:
         if "ambiguous" in str(refusal):
-            raise
+            raise Refused(f"{refusal}{_or_until(value)}") from None
         raise Refused(
-            f"timer {quoted(value)} is not a timer; write minutes, 45m, 1h30, off, end-of-track or end-of-playlist"
+            f"timer {quoted(value)} is not a timer; write minutes, 45m, 1h30, until 06:30, off, end-of-track or "
+            "end-of-playlist"
         ) from None
     return clock_timer(length_s)
+
+
+def _or_until(value: object) -> str:
+    """What to add where a length may have been meant as a time of day."""
+    try:
+        return f", or until {clock_time('timer', value):%H:%M}"
+    except Refused:
+        return ""
 
 
 def clock_timer(length_s: float) -> TimerSetting:

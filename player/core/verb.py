@@ -30,6 +30,7 @@ class Argument:
         metavar: how the command line shows its value.
         field: the attribute of the command; the key where it is not given.
         in_units: ``minutes`` or ``seconds`` may be sent in its place.
+        is_phrase: on the command line it may be several words without quotes.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Argument:
     field: str = ""
     is_required: bool = False
     in_units: bool = False
+    is_phrase: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Verb:
         words: plain texts that stand for arguments.
         obeys_off: plain ``off``, ``false``, ``no`` and ``0`` are obeyed like other text; False where that would do the
             opposite of what the sender means.
+        instead_of_off: what a sender of ``off`` may have meant, said in the refusal.
         examples: payloads, as documented; a test reads each. Empty text is the empty payload.
         to_type: what to type after ``lull``, with a remark behind it, for the command's own help.
     """
@@ -66,6 +69,7 @@ class Verb:
     plain: str | None = None
     words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     obeys_off: bool = True
+    instead_of_off: str = "to fall silent use stop or pause"
     examples: tuple[str, ...] = ("",)
     to_type: tuple[str, ...] = ()
 
@@ -91,7 +95,7 @@ class Verb:
         if word in self.words:
             return self.words[word]
         if word in NO and not self.obeys_off:
-            raise Refused(f"{self.name} {quoted(text)} does nothing; to fall silent use stop or pause")
+            raise Refused(f"{self.name} {quoted(text)} does nothing; {self.instead_of_off}")
         if self.plain is None or (word == PRESS and not self._required):
             return {}
         return {self.plain: text}

@@ -14,9 +14,11 @@ from datetime import time
 from typing import Any, Final
 
 from player.core import arguments as kinds
-from player.core.arguments import Amount
+from player.core.arguments import Amount, AtMost
 from player.core.commands import (
     AllowAgain,
+    Asleep,
+    Awake,
     Command,
     ExtendTimer,
     GetStatus,
@@ -33,6 +35,7 @@ from player.core.commands import (
     SetStartTime,
     SetTimer,
     SetVolume,
+    ShortenTimer,
     SkipTonight,
     Stop,
     Toggle,
@@ -65,7 +68,9 @@ def _volume(volume: Amount) -> SetVolume:
     return SetVolume(int(volume.value), volume.is_relative)
 
 
-def _timer(timer: TimerSetting | Amount) -> SetTimer | ExtendTimer:
+def _timer(timer: TimerSetting | Amount | AtMost) -> SetTimer | ExtendTimer | ShortenTimer:
+    if isinstance(timer, AtMost):
+        return ShortenTimer(timer.left_s)
     return ExtendTimer(timer.value) if isinstance(timer, Amount) else SetTimer(timer)
 
 
@@ -174,27 +179,36 @@ _DECLARED: Final = (
         to_type=("volume 30", "volume -5"),
     ),
     Verb(
-        makes=(SetTimer, ExtendTimer),
+        makes=(SetTimer, ExtendTimer, ShortenTimer),
         brief="set the sleep timer",
-        about="Set the sleep timer from now, switch it off, or with a sign move its end; the fade-out is over when it "
-        "ends. When idle, that of the next session that is started by hand.",
+        about="Set the sleep timer from now, until a time of day (tomorrow's where today's has passed), switch it off, "
+        "or with a sign move its end; the fade-out is over when it ends. at-most makes it shorter and never longer. "
+        "When idle, set that of the next session that is started by hand.",
         arguments=(
             Argument(
                 "timer",
                 kinds.TIMER_OR_STEP,
                 "when it is to be silent",
-                "T|+T|-T|off|end-of-...",
+                "WHEN",
                 is_required=True,
                 in_units=True,
+                is_phrase=True,
             ),
         ),
         make=_timer,
         plain="timer",
         examples=(
             "45m", "30 min", "1h30", "0:45:00", "45", "off", "end-of-track", "end-of-playlist", "+15m", "-15m",
+            "until 06:30", "at-most 10m",
             '{"minutes": 45}', '{"seconds": 90}', '{"timer": "45m"}',
         ),
-        to_type=("timer 45m", "timer +15m     a quarter of an hour longer", "timer off"),
+        to_type=(
+            "timer 45m",
+            "timer +15m           a quarter of an hour longer",
+            "timer at-most 10m    silent within ten minutes, or sooner",
+            "timer until 06:30",
+            "timer off",
+        ),
     ),
     Verb(
         makes=(ExtendTimer,),
@@ -205,6 +219,25 @@ _DECLARED: Final = (
         plain="by",
         examples=("", "20", "20m", "-5", '{"minutes": 15}', '{"seconds": 90}', '{"by": "1h"}'),
         to_type=("extend", "extend 1h", "extend -5m     sooner"),
+    ),
+    Verb(
+        makes=(Asleep,),
+        brief="say that somebody has fallen asleep",
+        about="For a phone, a watch or a bed sensor that notices sleep: from now on the guard is strict, the cap of "
+        "the night is in force and the volume sinks as it otherwise would later, and it is silent within "
+        "session.asleep_timer (20 min). Nothing becomes longer or louder by it.",
+        obeys_off=False,
+        instead_of_off="use awake",
+        examples=("", "PRESS", "ON"),
+    ),
+    Verb(
+        makes=(Awake,),
+        brief="take asleep back",
+        about="Take asleep back: it ends as a person asked for it. The volume, the strict guard and a fade-out that "
+        "has begun stay, so that nobody who merely turned over is woken; volume, timer and play change them.",
+        obeys_off=False,
+        instead_of_off="use asleep",
+        examples=("", "PRESS", "ON"),
     ),
     Verb(
         makes=(SetFade,),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from player.core.clock import Now
 from player.core.errors import Refused, did_you_mean
-from player.core.settings.session import Playlist, Settings
+from player.core.settings.session import Playlist, Settings, TimerSetting
 
 
 def find_playlist(settings: Settings, name: str | None) -> Playlist:
@@ -22,3 +23,9 @@ def check_volume(settings: Settings, volume: int) -> None:
     highest = settings.volume.max
     if not 0 <= volume <= highest:
         raise Refused(f"volume {volume} is out of range; allowed are 0 to {highest} (volume.max)")
+
+
+def check_timer(timer: TimerSetting | None, now: Now) -> None:
+    """Raises Refused for a timer until a time of day while nobody knows the time."""
+    if timer is not None and timer.until is not None and not now.trusted:
+        raise Refused(f"timer {timer}: the clock is not set yet; use a length, such as 45m")

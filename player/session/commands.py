@@ -7,37 +7,33 @@ sets is for the next session.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from player.core.clock import Now
 from player.core.commands import (
-    ExtendTimer,
     Next,
     Pause,
     Play,
     Resume,
     Seek,
-    SetFade,
     SetPlaylist,
-    SetTimer,
     SetVolume,
     Stop,
     Toggle,
 )
 from player.core.errors import Refused
 from player.core.limits import STOP_NOW_S
-from player.core.settings.session import Playlist, TimerMode, TimerSetting
+from player.core.settings.session import Playlist
 from player.core.states import State
-from player.core.units import format_duration, format_place
-from player.session.checks import check_volume, find_playlist
+from player.core.units import format_place
+from player.session.checks import check_timer, check_volume, find_playlist
+from player.session.commands_timer import announce_timer
 from player.session.outcome import Outcome
 from player.session.playback import Playback
 from player.session.session import Session
+from player.session.sleep_timer import resolve
 
-PlaybackCommand: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | SetFade | ExtendTimer | SetPlaylist
-)
-ENDS: Final = {TimerMode.END_OF_TRACK: "the end of the track", TimerMode.END_OF_PLAYLIST: "the end of the playlist"}
+PlaybackCommand: TypeAlias = Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetPlaylist
 
 
 def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now, out: Outcome) -> str:
@@ -54,26 +50,13 @@ def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now,
         case Toggle():
             return _toggle(playback, origin, now, out)
         case Next():
-            return _next(_running(playback), out)
+            return _next(playback.running, out)
         case Seek():
-            return _seek(_running(playback), command, out)
+            return _seek(playback.running, command, out)
         case SetVolume():
             return _set_volume(playback, command, now, out)
-        case SetTimer(timer):
-            return _set_timer(playback, timer, now, out)
-        case SetFade(fade_out_s):
-            return _set_fade(playback, fade_out_s, out)
-        case ExtendTimer(by_s):
-            session = _running(playback)
-            session.extend_timer(by_s, now.boot_s, out)
-            return _announce_timer(session, now, out)
         case SetPlaylist(name):
             return _set_playlist(playback, name, now, out)
-
-
-def _running(playback: Playback) -> Session:
-    assert playback.session is not None, "the table of obeyed commands let this through without a session"
-    return playback.session
 
 
 def _playable(playback: Playback, name: str | None, out: Outcome) -> Playlist:
@@ -89,6 +72,7 @@ def _playable(playback: Playback, name: str | None, out: Outcome) -> Playlist:
 def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -> str:
     if play.volume is not None:
         check_volume(playback.settings, play.volume)
+    check_timer(play.timer, now)
     session, following = playback.session, playback.next_session
     if session is None:
         play = following.like_the_last(play, now.boot_s)
@@ -97,15 +81,15 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
         name = session.queue.playlist.name
     playlist = _playable(playback, name or following.playlist, out)
     if session is None:
-        playback.begin(following.start_params(origin, play), playlist, now, out)
+        playback.begin(following.start_params(origin, play, now), playlist, now, out)
         return f"playing {playlist.name}"
     if playlist.name != session.queue.playlist.name:
         playback.change_playlist(playlist, now, out)
-    _play_on(session, play, now, out)
+    _play_on(playback, session, play, now, out)
     return f"playing {playlist.name}" + _night_cap_note(playback, play.volume)
 
 
-def _play_on(session: Session, play: Play, now: Now, out: Outcome) -> None:
+def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Outcome) -> None:
     """Play on a session that is already there: wake it, and change what was named and nothing else."""
     if play.fade_in_s is not None:
         session.fade_in_s = play.fade_in_s
@@ -115,8 +99,9 @@ def _play_on(session: Session, play: Play, now: Now, out: Outcome) -> None:
         session.set_volume(play.volume, now.boot_s, out)
     was_ending = session.state in {State.FADING_OUT, State.STOPPING}
     if play.timer is not None or was_ending:
-        session.set_timer(play.timer or session.end_plan.setting, now.boot_s, out)
-        _announce_timer(session, now, out)
+        timer = play.timer or session.end_plan.setting_again or playback.settings.timer
+        session.set_timer(resolve(timer, now.wall, is_trusted=now.trusted), now.boot_s, out)
+        announce_timer(session, now, out)
     if session.state is State.PAUSED:
         session.resume(now.boot_s, out)
     elif session.state in {State.FADING_OUT, State.STOPPING}:
@@ -226,47 +211,3 @@ def _set_playlist(playback: Playback, name: str, now: Now, out: Outcome) -> str:
         playback.change_playlist(playlist, now, out)
     out.announce("playlist_set", f"playlist {playlist.name}", playlist=playlist.name)
     return f"playlist {playlist.name}"
-
-
-def _set_timer(playback: Playback, timer: TimerSetting, now: Now, out: Outcome) -> str:
-    session = playback.session
-    if session is not None:
-        session.set_timer(timer, now.boot_s, out)
-        return _announce_timer(session, now, out)
-    playback.next_session.choose(timer=timer)
-    if timer.mode is TimerMode.CLOCK and timer.duration_s is not None:
-        text = f"sleep timer of the next session: {format_duration(timer.duration_s)}"
-        out.announce("timer_set", text, mode=timer.mode.value, seconds=round(timer.duration_s))
-    elif timer.mode in ENDS:
-        text = f"the next session stops at {ENDS[timer.mode]}"
-        out.announce("timer_set", text, mode=timer.mode.value)
-    else:
-        text = "the next session has no sleep timer"
-        out.announce("timer_cleared", text)
-    return text
-
-
-def _set_fade(playback: Playback, fade_out_s: float, out: Outcome) -> str:
-    if playback.session is None:
-        playback.next_session.choose(fade_out_s=fade_out_s)
-    else:
-        playback.session.set_fade_out(fade_out_s)
-    text = f"fade-out over {format_duration(fade_out_s)}"
-    out.announce("fade_set", text, seconds=round(fade_out_s))
-    return text
-
-
-def _announce_timer(session: Session, now: Now, out: Outcome) -> str:
-    """What the sleep timer is now, as an event and as an answer."""
-    timer = session.end_plan.timer
-    if timer.mode is TimerMode.OFF:
-        out.announce("timer_cleared", "sleep timer off")
-        return "sleep timer off"
-    if timer.mode in ENDS:
-        text = f"stops at {ENDS[timer.mode]}"
-        out.announce("timer_set", text, mode=timer.mode.value)
-        return text
-    left_s = timer.remaining_s(now.boot_s) or 0.0
-    text = f"silent in {format_duration(left_s)}" if left_s else "the sleep timer has no time left; stopping now"
-    out.announce("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
-    return text

@@ -24,15 +24,21 @@ from typing import Final, TypeAlias
 from player.core.clock import Now, elapsed_s
 from player.core.commands import (
     AllowAgain,
+    Asleep,
+    Awake,
     Command,
+    ExtendTimer,
     GetStatus,
     NeverAgain,
     NotTonight,
     Pause,
     Request,
     Resume,
+    SetFade,
     SetSchedule,
     SetStartTime,
+    SetTimer,
+    ShortenTimer,
     SkipTonight,
     Stop,
     Toggle,
@@ -44,7 +50,7 @@ from player.core.events import Answer, EngineReport, LibraryRead
 from player.core.settings.session import Settings
 from player.core.snapshot import LastCommand, Snapshot
 from player.core.states import OBEYED, State
-from player.session import commands, commands_memory
+from player.session import commands, commands_memory, commands_timer
 from player.session.crash_resume import CrashResume
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import DIED_OF_IT, Memory, WatchList
@@ -257,6 +263,8 @@ class Controller:
                 return self._schedule.execute(command, now, out)
             case NeverAgain() | AllowAgain():
                 return commands_memory.execute(command, self._memory, self._playback, now, out)
+            case SetTimer() | ExtendTimer() | ShortenTimer() | SetFade() | Asleep() | Awake():
+                return commands_timer.execute(self._playback, command, now, out)
             case GetStatus():
                 return f"state is {self.state}"
             case _:
@@ -313,14 +321,13 @@ class Controller:
         # a session that was paused and forgotten plays nothing that could be disturbed
         if self.state in {State.PLAYING, State.FADING_OUT} and not entry.takes_over:
             return "a session is running"
-        timer = entry.timer or self._settings.timer
-        if timer.duration_s is not None and due.late_s >= timer.duration_s:
+        start = self._playback.next_session.start_params(f"schedule:{entry.name}", entry, now, due.late_s)
+        if start.timer.duration_s is not None and due.late_s >= start.timer.duration_s:
             return "its planned end has passed"
         name = self._schedule.playlist_of(due)
         playlist = None if name is None else self._settings.playlist(name)
         if playlist is None:
             return f"there is no playlist {name!r}"
-        start = self._playback.next_session.start_params(f"schedule:{entry.name}", entry, due.late_s)
         self._playback.begin(start, playlist, now, out)
         return None
 

@@ -162,10 +162,13 @@ class CrashResume:
         chosen = playback.next_session.choices.volume
         asked = record.volume if chosen is None else min(chosen, record.volume)
         asleep_s = record.age_s + gone_s - settings.guard.asleep_after_s
+        noticed_s = None if record.asleep_s is None else record.asleep_s + gone_s
         start = StartParams(
             why="resume",
             # the record is older than the sound was: what sank in between stays down
-            volume=settings.volume.cap(sunk(asked, settings.session.taper, min(gone_s, asleep_s))),
+            volume=settings.volume.cap(
+                sunk(asked, settings.session.taper, min(gone_s, max(asleep_s, noticed_s or 0.0)))
+            ),
             timer=record.timer,
             fade_in_s=settings.fades.fade_in_s,
             fade_out_s=record.fade_out_s,
@@ -179,7 +182,7 @@ class CrashResume:
         self.problem = None
         session = playback.resume_interrupted(start, record, point, now, out)
         left_s = None if record.left_s is None else record.left_s - gone_s
-        session.restore_end(record.mode, left_s, now.boot_s, out)
+        session.restore(record.mode, left_s, noticed_s, now.boot_s, out, is_strict=record.is_strict)
 
     def _blame(self, interrupted: InterruptedSession, now: Now, out: Outcome) -> None:
         """The daemon crashed while it opened or played something: remember what. A kill from outside blames nobody."""

@@ -43,10 +43,18 @@ class EndPlan:
         self._holds_in_pauses = settings.pause_holds_timer
         self._last_part_s = math.inf
 
+    @property
+    def setting_again(self) -> TimerSetting | None:
+        """The setting, to begin it anew; None for one until a time of day, which comes again only tomorrow."""
+        return self.setting if self.setting.until is None else None
+
     def restore(self, mode: TimerMode, left_s: float | None, now_s: float) -> None:
         """An interrupted session ends when it would have."""
-        deadline_s = None if left_s is None else now_s + left_s
-        self.timer = SleepTimer(mode, deadline_s, now_s, self._latest_s)
+        end_s = math.inf if left_s is None else now_s + left_s
+        is_clock = mode is TimerMode.CLOCK
+        self.timer = SleepTimer(
+            mode, end_s if is_clock else None, now_s, self._latest_s, at_most_boot_s=math.inf if is_clock else end_s
+        )
 
     def limit(self, settings: SessionSettings, now_s: float) -> str:
         """The limits have changed meanwhile; an end that has come nearer leaves room for the whole final fade.
@@ -77,6 +85,14 @@ class EndPlan:
         self.timer = self.timer.extend(by_s, now_s)
         self._last_part_s = math.inf
 
+    def at_most(self, left_s: float, now_s: float, *, is_asleep: bool = False) -> None:
+        """End within so many seconds; with ``is_asleep`` until `awake`."""
+        self.timer = self.timer.at_most(left_s, now_s, is_asleep=is_asleep)
+
+    def awake(self) -> None:
+        """End as a person asked for it."""
+        self.timer = self.timer.awake()
+
     def pause(self, now_s: float) -> None:
         """A person pauses: whether that holds the timer is a matter of taste."""
         if self._holds_in_pauses:
@@ -91,6 +107,10 @@ class EndPlan:
         if self.is_fade_due(now_s):
             self.timer = self.timer.refade(now_s)
         self._last_part_s = (track_left_s or math.inf) / 2
+
+    def fade_from(self, at_s: float) -> None:
+        """A fade that was put off begins then, where that is sooner."""
+        self.timer = replace(self.timer, fade_from_boot_s=min(self.timer.fade_from_boot_s, at_s))
 
     def allow_rise(self, until_s: float) -> None:
         """The fade-in comes first."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from player.core.clock import Now, moved
 from player.core.commands import Play
 from player.core.settings.session import Entry, Settings, TimerSetting
 from player.session.memory.records import Choices
+from player.session.sleep_timer import resolve
 
 _Any = TypeVar("_Any")
 
@@ -84,17 +86,17 @@ class NextSession:
         self._settings = settings
         self._drop_what_is_gone()
 
-    def start_params(self, why: str, wanted: Entry | Play, late_s: float = 0.0) -> StartParams:
+    def start_params(self, why: str, wanted: Entry | Play, now: Now, late_s: float = 0.0) -> StartParams:
         """What was asked for, filled up and held under the cap. Choices by hand are not for entries of the schedule."""
         settings = self._settings
         is_entry = isinstance(wanted, Entry)
         volume = settings.volume.default if is_entry else self.volume
         fade_out_s = settings.fades.fade_out_s if is_entry else self.fade_out_s
-        timer = settings.timer if is_entry else self.timer
+        timer = wanted.timer or (settings.timer if is_entry else self.timer)
         return StartParams(
             why=why,
             volume=settings.volume.cap(volume if wanted.volume is None else wanted.volume),
-            timer=timer if wanted.timer is None else wanted.timer,
+            timer=resolve(timer, moved(now.wall, -late_s), is_trusted=now.trusted),
             fade_in_s=settings.fades.fade_in_s if wanted.fade_in_s is None else wanted.fade_in_s,
             fade_out_s=fade_out_s if wanted.fade_out_s is None else wanted.fade_out_s,
             late_s=late_s,

@@ -1,8 +1,8 @@
 """What tightens while somebody falls asleep: the guard becomes strict, and the cap of the night comes into force.
 
-Main thread, standard library, pure. Both hang on nothing but the time since the session began, so they may be asked at
-any moment, and a reload counts at once. A session that was caught up with counts from when it should have begun: the
-sleeper did not wait for it.
+Main thread, standard library, pure. Both depend on the time since the session began, so they may be asked at any
+moment, and a reload counts at once; and they come sooner when somebody was noticed to be asleep (`fall_asleep`). A
+session that was caught up with counts from when it should have begun: the sleeper did not wait for it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,32 @@ class NightMode:
         self._began_s = began_s
         self._ordered: SetGuard | None = None
         self._told_max: int | None = None
+        self._asleep_s: float | None = None
+        self._stays_strict = False
+
+    def fall_asleep(self, now_s: float) -> None:
+        """Somebody was noticed to be asleep: all that tightens later tightens now."""
+        if self._asleep_s is None:
+            self._asleep_s = now_s
+        self._stays_strict = True
+
+    def wake_up(self) -> None:
+        """Nobody is asleep after all. The cap and the taper come when they would have; the guard stays strict."""
+        self._asleep_s = None
+
+    def restore(self, asleep_s: float | None, now_s: float, *, is_strict: bool) -> None:
+        """An interrupted session: for how long somebody was noticed to be asleep, and whether the guard was strict."""
+        self._asleep_s = None if asleep_s is None else now_s - asleep_s
+        self._stays_strict = is_strict
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether somebody was noticed to be asleep."""
+        return self._asleep_s is not None
+
+    def asleep_s(self, now_s: float) -> float | None:
+        """For how long somebody was noticed to be asleep; None where nobody was."""
+        return None if self._asleep_s is None else now_s - self._asleep_s
 
     def volume_max(self, now_s: float) -> int:
         """The cap in force: of the night once it has come, otherwise the hard one."""
@@ -36,12 +62,13 @@ class NightMode:
     @property
     def since_s(self) -> float:
         """When somebody is taken to be asleep, on the boot clock."""
-        return self._began_s + self.settings.guard.asleep_after_s
+        since_s = self._began_s + self.settings.guard.asleep_after_s
+        return since_s if self._asleep_s is None else min(since_s, self._asleep_s)
 
     def is_strict(self, now_s: float) -> bool:
         """Whether the guard holds down whatever stands out by more than 6 dB, instead of 8."""
         guard = self.settings.guard
-        return guard.mode is GuardMode.STRICT or now_s >= self.since_s
+        return guard.mode is GuardMode.STRICT or self._stays_strict or now_s >= self.since_s
 
     def due_s(self) -> list[float]:
         """The instants at which something tightens, those that have passed included."""
@@ -67,4 +94,6 @@ class NightMode:
 
     def _night_max(self, now_s: float) -> int | None:
         night_cap = self.settings.volume.night_cap
-        return night_cap.max if night_cap is not None and now_s >= self._began_s + night_cap.after_s else None
+        if night_cap is None or not (self.is_asleep or now_s >= self._began_s + night_cap.after_s):
+            return None
+        return night_cap.max

@@ -10,6 +10,7 @@ import random
 from dataclasses import asdict
 
 from player.core.clock import Now
+from player.core.commands import Play
 from player.core.events import (
     ClauseBroken,
     EngineFaulted,
@@ -29,6 +30,7 @@ from player.core.events import (
 from player.core.limits import STOP_NOW_S
 from player.core.settings.session import Playlist, Settings
 from player.core.states import State
+from player.session import recovery
 from player.session.dropout_backoff import DropoutBackoff
 from player.session.interrupted import InterruptedSession
 from player.session.library_findings import LibraryFindings
@@ -85,6 +87,12 @@ class Playback:
     def state(self) -> State:
         """Where the session stands."""
         return State.IDLE if self.session is None else self.session.state
+
+    @property
+    def running(self) -> Session:
+        """The running session, for commands that are obeyed only while there is one."""
+        assert self.session is not None, "the table of obeyed commands let this through without a session"
+        return self.session
 
     @property
     def volume(self) -> int:
@@ -165,7 +173,7 @@ class Playback:
         session.end()
         if session.end_reason == "timer":
             out.announce("timer_expired", "the sleep timer has run out")
-            self.next_session.timer_ran_out(session.as_play(), now.boot_s)
+            self.next_session.timer_ran_out(_again(session), now.boot_s)
         self._announce_end(session, session.end_reason, now, out)
         self.session = None
         self._forget_removed_playlists()
@@ -266,11 +274,11 @@ class Playback:
                 if session.on_arrived(report, out):
                     self._end(session, now, out)
             case OutputLost():
-                session.on_output_lost(out)
+                recovery.lose_output(session, out)
             case OutputFound():
-                session.on_output_found(now.boot_s, out)
+                recovery.find_output(session, now.boot_s, out)
             case OutputUnderran():
-                session.rise_again(now.boot_s, out)
+                recovery.rise_again(session, now.boot_s, out)
             case GuardReported():
                 session.on_guard(report, now.boot_s, out)
             case EngineFaulted() | ClauseBroken():
@@ -282,9 +290,15 @@ class Playback:
         After a fault the tracks are gone. After a clause the track goes on behind what would have broken it, unless
         that happens too often.
         """
-        session.stay_silent(self._dropouts.next_silence_s(now.boot_s), now.boot_s, out)
+        recovery.stay_silent(session, self._dropouts.next_silence_s(now.boot_s), now.boot_s, out)
         if isinstance(muted, EngineFaulted):
             session.queue.on_fault("the audio engine failed while it played", now.boot_s, out)
         elif self._dropouts.is_the_tracks_fault:
             session.queue.on_fault(f"it was about to break {muted.clause} again and again", now.boot_s, out)
-        session.rise_again(now.boot_s, out)
+        recovery.rise_again(session, now.boot_s, out)
+
+
+def _again(session: Session) -> Play:
+    """The command that starts it again as it is."""
+    plan = session.end_plan
+    return Play(session.queue.playlist.name, session.volume, plan.setting_again, fade_out_s=plan.fade_out_s)

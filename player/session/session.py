@@ -1,8 +1,7 @@
 """One session from its start to silence: its level, its sleep timer, and the state on which both depend.
 
-Main thread, standard library, pure. Every change of level is a ramp with a target. After anything that cost samples (a
-lost device, a gap, a fault) the engine stands at silence, and `rise_again` brings the level back from there, at most to
-where it was; after `stay_silent` not before its time.
+Main thread, standard library, pure. Every change of level is a ramp with a target. After anything that cost samples the
+engine stands at silence; `player.session.recovery` brings the level back.
 
 There is one deadline. The final fade is finished at the deadline; a volume command in the middle of it takes the fade
 over, keeps the person's level for half of what remains, and fades over the other half. The deadline stands.
@@ -10,30 +9,25 @@ over, keeps the person's level for half of what remains, and fades over the othe
 
 from __future__ import annotations
 
-from typing import Final
-
 from player.core.clock import Now
-from player.core.commands import Play
 from player.core.engine_orders import RampTo, Then
 from player.core.events import GuardReported, Progressed, RampArrived
 from player.core.limits import FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
 from player.core.settings.session import Settings, TimerMode, TimerSetting
 from player.core.states import Move, State, moved
-from player.core.units import SILENCE_DB, format_duration, volume_to_db
+from player.core.units import SILENCE_DB, format_duration
+from player.session import recovery
 from player.session.end_plan import EndPlan
 from player.session.guard_report import GuardReport
 from player.session.next_session import StartParams
 from player.session.night_mode import NightMode
 from player.session.outcome import Outcome
 from player.session.play_queue import PlayQueue
-from player.session.ramp_times import GLIDE_DB_PER_S, fit_s, glide_s, way_s
+from player.session.ramp_times import GLIDE_DB_PER_S, fit_s
 from player.session.silence_alarm import SilenceAlarm
 from player.session.statistics import SessionStatistics
 from player.session.taper import TaperProgress
-
-OWN_RISE_MARGIN_S: Final = 2.0
-"""An order is carried out, and what the guard held down is reported, within this time."""
-_SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
+from player.session.volume_ramp import VolumeRamp
 
 
 class Session:
@@ -41,18 +35,17 @@ class Session:
 
     Attributes:
         state: where it stands in `player.core.states.MOVES`; IDLE once it is over.
-        volume: the person's level, 0-100, never above the cap in force.
-        ramp_db: where the output's level was last seen.
-        ramping_to: the volume that the level is on its way to, None when it stands there.
+        ramp: the level and the orders that move it.
         is_resumed: it was interrupted, and was brought back.
         end_reason: what ended it, or will: timer, stop, end-of-track, end-of-playlist, shutdown.
 
-    Why a session that plays may be silent; each is written here alone:
+    Why a session that plays may be silent:
         _awaits_sound: from the start until the first track sounds; meaningless after that.
-        _is_output_lost: there is no sound device; valid in every state.
-        _muted_until_s: silent until then on the boot clock, see `stay_silent`; None when no such silence is due.
+        is_output_lost: there is no sound device; valid in every state; written by `player.session.recovery` alone.
+        muted_until_s: silent until then on the boot clock, see `player.session.recovery`; None when no such silence
+            is due.
         _is_cut_short: a long stop was shortened at the deadline; valid while STOPPING.
-        _own_rise_until_s: until then what the guard holds down may be our own rise; always valid.
+        _silent_at_s: when the final fade is over; valid while FADING_OUT.
     """
 
     def __init__(
@@ -69,32 +62,34 @@ class Session:
         self.start = start
         self.why = start.why
         self.queue = queue
-        self.volume = start.volume
+        self.ramp = VolumeRamp(start.volume, settings.fades)
         self.end_plan = EndPlan(start, settings.session, now.boot_s)
         self.fade_in_s = start.fade_in_s
-        self.fades = settings.fades
         self.night_mode = NightMode(settings, now.boot_s - start.late_s)
         self.taper_progress = TaperProgress(settings, self.night_mode, now.boot_s)
         self.guard_report = GuardReport()
         self.statistics = SessionStatistics()
         self.started = now
-        self.ramping_to: int | None = None
         self.end_reason = "stop"
         self.level_db: float | None = None
         self.held_db = 0.0
         self._awaits_sound = True
         self.silence_alarm = SilenceAlarm()
-        self._is_output_lost = is_output_lost
+        self.is_output_lost = is_output_lost
         self.is_resumed = is_resumed
         self._is_cut_short = False
-        self.ramp_db = SILENCE_DB
-        self._muted_until_s: float | None = None
-        self._own_rise_until_s = 0.0
+        self.muted_until_s: float | None = None
+        self._silent_at_s = 0.0
+
+    @property
+    def volume(self) -> int:
+        """The person's level, 0-100, never above the cap in force."""
+        return self.ramp.volume
 
     @property
     def is_muted(self) -> bool:
         """Whether it keeps silent for a while, because the sound broke off again and again."""
-        return self._muted_until_s is not None
+        return self.muted_until_s is not None
 
     # Moves.
 
@@ -105,10 +100,10 @@ class Session:
 
     def take_over_from(self, before: Session, now_s: float, out: Outcome) -> None:
         """Something sounds already: go to our own level from there, and call its stop off."""
-        self.ramp_db = before.ramp_db
+        self.ramp.db = before.ramp.db
         self._awaits_sound = False
         self.silence_alarm = before.silence_alarm
-        self._rise(max(self.fade_in_s / 2, self._way_s()), now_s, out)
+        self.rise(max(self.fade_in_s / 2, self.ramp.way_s), now_s, out)
 
     def end(self) -> None:
         """Silence is reached."""
@@ -118,9 +113,9 @@ class Session:
         """Fall silent and keep the place."""
         self.state = moved(self.state, Move.PAUSE)
         self.end_plan.pause(now_s)
-        self.ramping_to = None
+        self.ramp.going_to = None
         self._awaits_sound = False
-        out.order(RampTo(SILENCE_DB, self.fades.pause_s, Then.HOLD))
+        out.order(RampTo(SILENCE_DB, self.ramp.fades.pause_s, Then.HOLD))
         out.announce("paused", "paused")
 
     def resume(self, now_s: float, out: Outcome) -> None:
@@ -128,7 +123,7 @@ class Session:
         self.state = moved(self.state, Move.RESUME)
         self.end_plan.resume(now_s)
         self.end_plan.put_off_fade(now_s)
-        self._rise(SHORTEST_RISE_S, now_s, out)
+        self.rise(SHORTEST_RISE_S, now_s, out)
         out.announce("resumed", "resumed")
 
     def take_back(self, now_s: float, out: Outcome, over_s: float | None = None) -> None:
@@ -137,35 +132,35 @@ class Session:
         self.state = moved(self.state, move)
         self.end_plan.resume(now_s)
         self.end_plan.put_off_fade(now_s, self.queue.left_s)
-        self._rise(self._way_s() if over_s is None else over_s, now_s, out)
+        self.rise(self.ramp.way_s if over_s is None else over_s, now_s, out)
 
     def stop(self, over_s: float, reason: str, out: Outcome) -> None:
         """End by a fade of ``over_s``."""
         self.state = moved(self.state, Move.STOP)
         self.end_reason = reason
-        self.ramping_to = 0
+        self.ramp.going_to = 0
         self._awaits_sound = False
         out.order(RampTo(SILENCE_DB, max(over_s, STOP_NOW_S), Then.STOP))
 
-    def fade_out(self, over_s: float, reason: str, out: Outcome) -> None:
+    def fade_out(self, over_s: float, reason: str, now_s: float, out: Outcome) -> None:
         """Begin the final fade."""
         self.state = moved(self.state, Move.FADE)
-        self.end_reason = reason
-        self.ramping_to = 0
-        self.end_plan.fade_started_s = over_s
-        out.order(RampTo(SILENCE_DB, over_s, Then.STOP))
+        self.ramp.going_to = 0
+        self._fade(over_s, reason, now_s, out)
         out.announce("fading_out", f"fading out over {format_duration(over_s)}", seconds=round(over_s), reason=reason)
 
-    # Commands.
+    def _fade(self, over_s: float, reason: str, now_s: float, out: Outcome) -> None:
+        self.end_reason = reason
+        self.end_plan.fade_started_s = over_s
+        self._silent_at_s = now_s + over_s
+        out.order(RampTo(SILENCE_DB, over_s, Then.STOP))
 
-    def as_play(self) -> Play:
-        """The command that starts it again as it is."""
-        return Play(self.queue.playlist.name, self.volume, self.end_plan.setting, fade_out_s=self.end_plan.fade_out_s)
+    # Commands.
 
     def change_settings(self, settings: Settings, old: Settings, now_s: float, out: Outcome) -> str:
         """Use other settings; a lower maximum is reached by a ramp. Returns what to say of an end that has moved."""
         text = ""
-        self.fades = settings.fades
+        self.ramp.fades = settings.fades
         self.night_mode.settings = self.taper_progress.settings = settings
         self.queue.limits = settings.limits
         if settings.session != old.session:
@@ -183,25 +178,35 @@ class Session:
         self.queue.end_with(self.end_plan.timer.mode, out)
         self.queue.begin(now_s, out)
 
-    def restore_end(self, mode: TimerMode, left_s: float | None, now_s: float, out: Outcome) -> None:
+    def restore(
+        self,
+        mode: TimerMode,
+        left_s: float | None,
+        asleep_s: float | None,
+        now_s: float,
+        out: Outcome,
+        *,
+        is_strict: bool,
+    ) -> None:
         """It was interrupted: end when it would have, below the night cap that is in force by now."""
         self.end_plan.restore(mode, left_s, now_s)
+        self.night_mode.restore(asleep_s, now_s, is_strict=is_strict)
         self.queue.end_with(mode, out)
-        self.volume = min(self.volume, self.night_mode.volume_max(now_s))
+        self.ramp.volume = min(self.volume, self.night_mode.volume_max(now_s))
 
     def set_volume(self, volume: int, now_s: float, out: Outcome) -> None:
         """Move to a level, at most to the cap; during the final fade the level is kept for half of what remains.
 
         Whoever asks for more than the cap of the night does not want less at once: a level above it goes on gliding.
         """
-        self.volume = min(volume, self.night_mode.volume_max(now_s))
+        self.ramp.volume = min(volume, self.night_mode.volume_max(now_s))
         self.taper_progress.restart(now_s)
-        is_gliding = self.volume < volume and self.ramp_db > volume_to_db(self.volume)
-        over_s = glide_s(self.ramp_db, volume_to_db(self.volume)) if is_gliding else self._way_s()
+        is_gliding = self.volume < volume and self.ramp.db > self.ramp.target_db
+        over_s = self.ramp.glide_s if is_gliding else self.ramp.way_s
         if self.state is State.FADING_OUT:
             self.take_back(now_s, out, over_s)
         elif self.state is State.PLAYING:
-            self._rise(over_s, now_s, out)
+            self.rise(over_s, now_s, out)
 
     def _lower_for_the_night(self, now_s: float, out: Outcome) -> None:
         """The cap of the night has come, or the level tapers: down, so slowly that nobody notices.
@@ -212,13 +217,14 @@ class Session:
         lower = min(tapered, self.night_mode.volume_max(now_s))
         if self.volume <= lower:
             return
-        self.volume, over_s = lower, glide_s(self.ramp_db, volume_to_db(lower))
-        if self.state is State.FADING_OUT and self.ramp_db <= volume_to_db(lower):
+        over_s = self.ramp.lower(lower, now_s)
+        if self.state is State.FADING_OUT and self.ramp.db <= self.ramp.target_db:
             return
-        if self.state is State.PLAYING and self._muted_until_s is None:
-            self._rise(over_s, now_s, out)
+        if self.state is State.PLAYING and self.muted_until_s is None:
+            self.rise(over_s, now_s, out)
         elif self.state is State.FADING_OUT and self.end_plan.fade_started_s > FALL_DEPTH_DB / GLIDE_DB_PER_S:
             self.take_back(now_s, out, over_s)  # hours of fading would stay above the cap for long
+            self.end_plan.fade_from(now_s + over_s)
 
     def set_fade_out(self, fade_out_s: float) -> None:
         """Take so long for the final fade."""
@@ -234,6 +240,29 @@ class Session:
         self.end_plan.extend(by_s, now_s)
         self._apply_timer(now_s, out)
 
+    def shorten_timer(self, left_s: float, now_s: float, out: Outcome, *, is_asleep: bool = False) -> None:
+        """End within so many seconds; nothing becomes longer or louder by it, in the final fade neither."""
+        self.end_plan.at_most(left_s, now_s, is_asleep=is_asleep)
+        self.queue.end_with(self.end_plan.timer.mode, out)
+        ends_in_s = self.end_plan.fade_s(now_s)
+        if self.state is State.FADING_OUT and now_s + ends_in_s < self._silent_at_s:
+            self._fade(ends_in_s, self.end_plan.reason, now_s, out)
+
+    def fall_asleep(self, within_s: float | None, now_s: float, out: Outcome) -> None:
+        """Somebody was noticed to be asleep: tighten all that tightens in a night, and end within so many seconds."""
+        self.night_mode.fall_asleep(now_s)
+        if within_s is not None:
+            self.shorten_timer(within_s, now_s, out, is_asleep=True)
+
+    def wake_up(self) -> None:
+        """Nobody is asleep after all. It ends as a person asked for; the level, and a fade that runs, stay as they are.
+
+        Somebody who merely turned over must not be woken, so nothing becomes louder by it.
+        """
+        self.night_mode.wake_up()
+        if self.state is not State.FADING_OUT:
+            self.end_plan.awake()
+
     def _apply_timer(self, now_s: float, out: Outcome) -> None:
         self.queue.end_with(self.end_plan.timer.mode, out)
         if self.state is State.FADING_OUT:
@@ -246,18 +275,18 @@ class Session:
         if not self._awaits_sound:
             return
         self._awaits_sound = False
-        if self.state is not State.PLAYING or self._is_output_lost:
+        if self.state is not State.PLAYING or self.is_output_lost:
             return
         if self.is_resumed and self.end_plan.is_fade_due(now_s):
-            self._resume_fade(now_s, out)
+            recovery.resume_fade(self, now_s, out)
         else:
             rise_s = fit_s(self.fade_in_s, self.end_plan.left_s(now_s))
             self.end_plan.allow_rise(now_s + rise_s)
-            self._rise(rise_s, now_s, out)
+            self.rise(rise_s, now_s, out)
 
     def on_progress(self, report: Progressed) -> None:
         """Where the level and the track are."""
-        self.ramp_db = report.volume_db
+        self.ramp.db = report.volume_db
         self.level_db = report.level_db
         self.held_db = report.held_db
         self.silence_alarm.note_level(report.level_db)
@@ -265,71 +294,19 @@ class Session:
 
     def on_guard(self, report: GuardReported, now_s: float, out: Outcome) -> None:
         """The guard held something down; at the steep begin of a rise that we ordered it is no surprise."""
-        if now_s - report.duration_s > self._own_rise_until_s:
+        if not self.ramp.is_own_rise(now_s - report.duration_s):
             self.guard_report.add(report, self.queue.track_of(report.item_id), now_s, out)
 
     def on_arrived(self, report: RampArrived, out: Outcome) -> bool:
         """A ramp is at its target; True when that was the end."""
-        self.ramp_db = report.target_db
+        self.ramp.db = report.target_db
         if report.then is Then.STOP:
             if self.state in {State.STOPPING, State.FADING_OUT}:
                 return True
             self.queue.play_on(out)  # a command took the stop back just as silence was reached
-        elif self.state is State.PLAYING and report.target_db == volume_to_db(self.volume):
-            self.ramping_to = None
-        return False
-
-    def on_output_lost(self, out: Outcome) -> None:
-        """No device: a stop or a pause is reached at once, everything else waits for it."""
-        self._is_output_lost = True
-        self.level_db = None  # nothing is heard any more, and nobody measures it
-        self._settle(out)
-
-    def on_output_found(self, now_s: float, out: Outcome) -> None:
-        """The device is back."""
-        self._is_output_lost = False
-        self.rise_again(now_s, out)
-
-    def rise_again(self, now_s: float, out: Outcome) -> None:
-        """The engine fell to silence by itself: come back to the level that is due now, or settle at silence."""
-        self.ramp_db = SILENCE_DB
-        if self._muted_until_s is not None and now_s < self._muted_until_s and self.state in _SOUNDING:
-            return
-        self._muted_until_s = None
-        if self.state in _SOUNDING and (self.state is State.FADING_OUT or self.end_plan.is_fade_due(now_s)):
-            self._resume_fade(now_s, out)
         elif self.state is State.PLAYING:
-            self._rise(SHORTEST_RISE_S, now_s, out)
-        else:
-            self._settle(out)
-
-    def stay_silent(self, for_s: float, now_s: float, out: Outcome) -> None:
-        """The engine fell to silence once too often: keep the place, and come back later. A person may sooner."""
-        if for_s > 0.0 and self.state in _SOUNDING:
-            self._muted_until_s = now_s + for_s
-            self.ramping_to = None
-            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))
-
-    def _settle(self, out: Outcome) -> None:
-        """The engine forgot what was to follow its ramp; order it again, from silence."""
-        if self.state is State.STOPPING:
-            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
-        elif self.state is State.PAUSED:
-            out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))
-
-    def _resume_fade(self, now_s: float, out: Outcome) -> None:
-        """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
-        if self._is_output_lost:
-            return
-        left_s = self.end_plan.left_s(now_s)
-        if left_s is None or left_s < 2 * SHORTEST_RISE_S:
-            self.stop(STOP_NOW_S, self.end_plan.reason if left_s is not None else self.end_reason, out)
-            return
-        if self.state is State.FADING_OUT:
-            self.state = moved(self.state, Move.TAKE_BACK)
-        self.end_plan.timer = self.end_plan.timer.refade(now_s)
-        depth_db = self.end_plan.fallen_db(left_s)
-        out.order(RampTo(volume_to_db(self.volume) - depth_db, SHORTEST_RISE_S))
+            self.ramp.has_arrived(report.target_db)
+        return False
 
     # What time brings.
 
@@ -339,20 +316,20 @@ class Session:
         self.guard_report.tick(now_s, out)
         self.night_mode.tick(now_s, out)
         self._lower_for_the_night(now_s, out)
-        if self._muted_until_s is not None and now_s >= self._muted_until_s:
-            self.rise_again(now_s, out)
+        if self.muted_until_s is not None and now_s >= self.muted_until_s:
+            recovery.rise_again(self, now_s, out)
         if self.state is State.STOPPING:
             self._meet_deadline(now_s, out)
         elif self.end_plan.is_due(now_s):
             self.stop(STOP_NOW_S, self.end_plan.reason, out)
-        elif self.state is State.PLAYING and not (self._awaits_sound or self._is_output_lost or self._muted_until_s):
+        elif self.state is State.PLAYING and not (self._awaits_sound or self.is_output_lost or self.muted_until_s):
             self._begin_fade_if_due(now_s, out)
         self.silence_alarm.expect(now_s if self._should_sound else None)
 
     @property
     def _should_sound(self) -> bool:
         """Whether silence would be a fault: it plays, is not turned down to nothing, and nothing keeps it silent."""
-        return self.state is State.PLAYING and self.volume > 0 and not (self._is_output_lost or self._muted_until_s)
+        return self.state is State.PLAYING and self.volume > 0 and not (self.is_output_lost or self.muted_until_s)
 
     def _meet_deadline(self, now_s: float, out: Outcome) -> None:
         """A long stop that was ordered shortly before the deadline is cut short, once."""
@@ -362,28 +339,22 @@ class Session:
 
     def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
         if self.end_plan.is_fade_due(now_s):
-            self.fade_out(self.end_plan.fade_s(now_s), self.end_plan.reason, out)
+            self.fade_out(self.end_plan.fade_s(now_s), self.end_plan.reason, now_s, out)
             return
         current = self.queue.current if self.queue.is_final else None
         over_s = None if current is None else self.end_plan.fade_with_track_s(current)
         if over_s is not None:
-            self.fade_out(over_s, self.end_plan.timer.mode.value, out)
+            self.fade_out(over_s, self.end_plan.timer.mode.value, now_s, out)
 
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""
-        due = [*self.end_plan.due_s(now_s), self.queue.retry_at_s, self._muted_until_s, self.guard_report.due_s()]
+        due = [*self.end_plan.due_s(now_s), self.queue.retry_at_s, self.muted_until_s, self.guard_report.due_s()]
         due += [self.taper_progress.due_s(self.volume), *self.night_mode.due_s(), self.silence_alarm.due_s]
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
 
-    def _rise(self, over_s: float, now_s: float, out: Outcome) -> None:
-        if not self._awaits_sound and not self._is_output_lost:
-            self.ramping_to = self.volume
-            self._muted_until_s = None
-            if volume_to_db(self.volume) > self.ramp_db:
-                self._own_rise_until_s = now_s + min(over_s, SHORTEST_RISE_S) + OWN_RISE_MARGIN_S
-            out.order(RampTo(volume_to_db(self.volume), over_s))
-
-    def _way_s(self) -> float:
-        """From the present level to the person's, at the rates for volume commands."""
-        return way_s(self.ramp_db, volume_to_db(self.volume), self.fades.volume_db_per_s)
+    def rise(self, over_s: float, now_s: float, out: Outcome) -> None:
+        """Move to the person's level, as soon as there is sound and a device."""
+        if not self._awaits_sound and not self.is_output_lost:
+            self.muted_until_s = None
+            self.ramp.go(over_s, now_s, out)

@@ -10,12 +10,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
+from player.core.clock import elapsed_s
 from player.core.settings.session import MAX_TIMER_S, TimerMode, TimerSetting
+from player.session.schedule.planner import next_moment
 
 SHORTEST_S: Final = 1.0
 """A timer that is shortened to less than this ends now; no shorter one can be set either."""
+UNKNOWN_TIME_S: Final = 45 * 60.0
+"""How long ``until 06:30`` lasts while the clock is not set."""
+
+
+def resolve(setting: TimerSetting, wall: datetime, *, is_trusted: bool) -> TimerSetting:
+    """The setting with the length of ``until``, counted from an aware local time; another one is returned as it is."""
+    if setting.until is None:
+        return setting
+    if not is_trusted:
+        return TimerSetting.clock(UNKNOWN_TIME_S)
+    left_s = elapsed_s(wall, next_moment(setting.until, wall))
+    return replace(setting, duration_s=min(max(left_s, SHORTEST_S), MAX_TIMER_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,8 @@ class SleepTimer:
         deadline_boot_s: the moment of silence on the boot clock; in clock mode only, otherwise None.
         fade_from_boot_s: the final fade does not begin before this moment, however long it is meant to be.
         latest_boot_s: it is silent then in any case.
+        at_most_boot_s: it is silent then at the latest, because a person shortened it (``timer at-most``).
+        asleep_boot_s: it is silent then at the latest, because somebody was noticed to be asleep.
         held_at_s: it stands still since then (a pause that holds it); None while it runs.
     """
 
@@ -35,6 +52,8 @@ class SleepTimer:
     fade_from_boot_s: float = 0.0
     latest_boot_s: float = math.inf
     held_at_s: float | None = None
+    at_most_boot_s: float = math.inf
+    asleep_boot_s: float = math.inf
 
     def __post_init__(self) -> None:
         assert (self.mode is TimerMode.CLOCK) == (self.deadline_boot_s is not None), self
@@ -43,6 +62,7 @@ class SleepTimer:
     def start(cls, setting: TimerSetting, now_s: float, latest_boot_s: float = math.inf) -> SleepTimer:
         """The timer that was asked for, counted from ``now_s`` on the boot clock."""
         if setting.duration_s is None:
+            assert setting.until is None, "work out the length of until first, by resolve"
             return cls(setting.mode, latest_boot_s=latest_boot_s)
         return cls(setting.mode, now_s + setting.duration_s, now_s, latest_boot_s)
 
@@ -52,7 +72,7 @@ class SleepTimer:
         Without a deadline (off, end of track) an extension sets one, counted from now; there is nothing to shorten, so
         a negative one changes nothing. A level that is being kept (see `refade`) is kept for half of what then remains.
         """
-        if self.deadline_boot_s is None and by_s <= 0.0:
+        if self._own_end_s is None and by_s <= 0.0:
             return self
         left_s = (self._own_left_s(now_s) or 0.0) + by_s
         left_s = min(left_s, MAX_TIMER_S) if left_s >= SHORTEST_S else 0.0
@@ -65,33 +85,66 @@ class SleepTimer:
         left_s = self.remaining_s(now_s)
         return self if left_s is None else replace(self, fade_from_boot_s=now_s + left_s / 2)
 
+    def at_most(self, left_s: float, now_s: float, *, is_asleep: bool = False) -> SleepTimer:
+        """Silent within so many seconds, and sooner where that is planned; it never becomes longer.
+
+        With ``is_asleep`` it is nobody's order and can be taken back by `awake`.
+        """
+        end_s = (now_s if self.held_at_s is None else self.held_at_s) + left_s
+        if is_asleep:
+            shorter = replace(self, asleep_boot_s=min(self.asleep_boot_s, end_s))
+        elif self.mode is TimerMode.OFF:
+            shorter = replace(self, mode=TimerMode.CLOCK, deadline_boot_s=end_s)
+        else:
+            shorter = replace(self, at_most_boot_s=min(self.at_most_boot_s, end_s))
+        kept_until_s = shorter.refade(now_s).fade_from_boot_s
+        return replace(shorter, fade_from_boot_s=min(self.fade_from_boot_s, kept_until_s))
+
+    def awake(self) -> SleepTimer:
+        """Nobody is asleep after all: it ends as a person asked for it."""
+        return replace(self, asleep_boot_s=math.inf)
+
     def hold(self, now_s: float) -> SleepTimer:
         """Stand still, but for the last moment of all."""
-        return self if self.deadline_boot_s is None or self.held_at_s is not None else replace(self, held_at_s=now_s)
+        return self if self._own_end_s is None or self.held_at_s is not None else replace(self, held_at_s=now_s)
 
     def release(self, now_s: float) -> SleepTimer:
         """Run on with what was left."""
-        if self.held_at_s is None or self.deadline_boot_s is None:
+        if self.held_at_s is None:
             return self
         by_s = now_s - self.held_at_s
         return replace(
             self,
-            deadline_boot_s=self.deadline_boot_s + by_s,
+            deadline_boot_s=None if self.deadline_boot_s is None else self.deadline_boot_s + by_s,
             fade_from_boot_s=self.fade_from_boot_s + by_s,
             held_at_s=None,
+            at_most_boot_s=self.at_most_boot_s + by_s,
+            asleep_boot_s=self.asleep_boot_s + by_s,
         )
+
+    @property
+    def _own_end_s(self) -> float | None:
+        """When it ends, but for the last moment of all, as if it did not stand still; None where nothing says."""
+        own_s = math.inf if self.deadline_boot_s is None else self.deadline_boot_s
+        end_s = min(own_s, self.at_most_boot_s, self.asleep_boot_s)
+        return None if math.isinf(end_s) else end_s
+
+    @property
+    def has_end(self) -> bool:
+        """Whether a person, or that one is asleep, has set a moment at which it ends."""
+        return self._own_end_s is not None
 
     @property
     def is_last_moment(self) -> bool:
         """Whether it is not a person's wish that ends the session, but the longest time that any may last."""
-        return self.deadline_boot_s is None or self.latest_boot_s < self.deadline_boot_s
+        return self._own_end_s is None or self.latest_boot_s < self._own_end_s
 
     def fade_starts_at(self, fade_out_s: float, now_s: float) -> float | None:
         """When a fade of so many seconds begins, on the boot clock; None where nothing sets an end.
 
         A fade longer than the timer is clamped to it: it then begins with the timer.
         """
-        own_s = math.inf if self.deadline_boot_s is None else self.deadline_boot_s
+        own_s = math.inf if self._own_end_s is None else self._own_end_s
         if self.held_at_s is not None:
             own_s += now_s - self.held_at_s
         end_s = min(own_s, self.latest_boot_s)
@@ -114,6 +167,5 @@ class SleepTimer:
 
     def _own_left_s(self, now_s: float) -> float | None:
         """What is left of what a person asked for."""
-        if self.deadline_boot_s is None:
-            return None
-        return max(0.0, self.deadline_boot_s - (now_s if self.held_at_s is None else self.held_at_s))
+        end_s = self._own_end_s
+        return None if end_s is None else max(0.0, end_s - (now_s if self.held_at_s is None else self.held_at_s))

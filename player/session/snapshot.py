@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from player.core.clock import Now, moved
-from player.core.settings.session import TimerMode
 from player.core.snapshot import LastCommand, Snapshot
 from player.session.memory.memory import Memory
 from player.session.playback import Playback
@@ -37,13 +36,14 @@ def snapshot_of(
         duration_s=None if playing is None else playing.duration_s,
         volume=playback.volume,
         volume_max=settings.volume.max if session is None else session.night_mode.volume_max(now.boot_s),
-        ramping_to=None if session is None else session.ramping_to,
+        ramping_to=None if session is None else session.ramp.going_to,
         level_db=None if session is None else session.level_db,
         guard_reduction_db=0.0 if session is None else session.held_db,
         timer_mode="off" if session is None else session.end_plan.timer.mode.value,
         timer_set_s=(following.timer if session is None else session.end_plan.setting).duration_s,
         timer_ends=None if left_s is None else moved(now.wall, left_s),
         timer_remaining_s=left_s,
+        is_asleep=session is not None and session.night_mode.is_asleep,
         fade_out_s=following.fade_out_s if session is None else session.end_plan.fade_out_s,
         next_start=None if planned is None else planned[1],
         next_entry=None if planned is None else planned[0].name,
@@ -60,5 +60,5 @@ def snapshot_of(
 
 
 def _timer_left_s(session: Session, now: Now) -> float | None:
-    """What is left of a sleep timer by the clock. In the other modes the longest time of a session is no timer."""
-    return session.end_plan.left_s(now.boot_s) if session.end_plan.timer.mode is TimerMode.CLOCK else None
+    """What is left of a timer that has a moment. The longest time of a session is not a timer."""
+    return session.end_plan.left_s(now.boot_s) if session.end_plan.timer.has_end else None

@@ -50,7 +50,7 @@ def fault(more: str) -> str:
         ("audio: {mixer: {control: PCM, value: 1dB}}", "2: audio.mixer.value: 1 is out of range; use -100 to 0 dB"),
         ("audio: {output: silent, mixer: {control: PCM, value: 9%}}", "2: audio.mixer: mixer applies only to output"),
         ("timer: 0", "2: timer: 0 would end a session immediately; write off for no timer"),
-        ("timer: {default: of}", "2: timer.default: 'of' is not a duration; write 30s, 45m, 1h or 1h30; or off"),
+        ("timer: {default: of}", "2: timer.default: 'of' is not a duration; write 30s, 45m, 1h or 1h30; or until"),
         ("timer: 25h", "2: timer: 25h is out of range; use 1s to 24h"),
         ("catch_up: 13h", "2: catch_up: 13h is out of range; use 0s to 12h"),
         ("device: all", "2: device: 'all' is reserved"),

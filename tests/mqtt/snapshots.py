@@ -29,6 +29,7 @@ PLAYING = Snapshot(
     timer_mode="clock",
     timer_set_s=2700.0,
     fade_out_s=600.0,
+    is_asleep=False,
     entries={"weeknights": EntryState(True, time(22, 30), False, datetime(2026, 2, 1, 22, 30, tzinfo=CET))},
     skip_tonight=False,
     rest_night=False,

@@ -168,7 +168,7 @@ def test_a_timer_ends_with_the_track(written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("soon", "write minutes, 45m, 1h30, off, end-of-track or end-of-playlist"),
+        ("soon", "write minutes, 45m, 1h30, until 06:30, off, end-of-track or end-of-playlist"),
         (0, "to switch the sleep timer off write off"),
         ("0m", "to switch the sleep timer off write off"),
         ("25h", "allowed is 1s to 24h"),

@@ -182,7 +182,7 @@ def test_a_stop_stops_whatever_comes_with_it(topic: str, payload: bytes, respons
 def test_a_refusal_names_verb_and_topic() -> None:
     """Who reads the journal finds the automation that sent it."""
     assert refusal("lull/all/cmd/timer", b"6:30") == (
-        "timer '6:30' is ambiguous; write 6h30m or 6m30s (sent to lull/all/cmd/timer)"
+        "timer '6:30' is ambiguous; write 6h30m or 6m30s, or until 06:30 (sent to lull/all/cmd/timer)"
     )
 
 

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from player.core.commands import (
     AllowAgain,
+    Asleep,
+    Awake,
     Command,
     ExtendTimer,
     NeverAgain,
@@ -30,6 +32,7 @@ from player.core.commands import (
     SetStartTime,
     SetTimer,
     SetVolume,
+    ShortenTimer,
     SkipTonight,
     Stop,
     Toggle,
@@ -136,6 +139,7 @@ def _settings(rng: random.Random) -> Settings:
         session=SessionSettings(
             rng.choice((1800.0, 7200.0, 7200.0, 36000.0)), rng.random() < 0.5, rng.choice((0.0, 300.0)),
             Taper(rng.choice((1.0, 6.0)), rng.randint(1, 20)) if rng.random() < 0.3 else None,
+            asleep_timer_s=rng.choice((None, 60.0, 1200.0)),
         ),
         playlists=(Playlist("whispers", ("/w",)), Playlist("rain", ("/r",), rng.choice(tuple(Order)))),
         schedule=tuple(_entry(rng, name, highest) for name in ("early", "late", "third")[: rng.randint(0, 3)]),
@@ -162,6 +166,7 @@ def _timer(rng: random.Random) -> TimerSetting:
             TIMER_END_OF_TRACK,
             TIMER_END_OF_PLAYLIST,
             *(TimerSetting.clock(60.0 * m) for m in (1, 10, 20, 45, 180)),
+            TimerSetting.at(time(rng.randrange(24), rng.randrange(60))),
         )
     )
 
@@ -228,5 +233,6 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         SetSchedule(None), SetSchedule(None, rng.choice(names)), NeverAgain(rng.choice("abcd")), AllowAgain(),
         SkipTonight(None), Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), NotTonight(),
         SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
+        Asleep(), Awake(), ShortenTimer(rng.choice((30.0, 600.0))),
     ]  # fmt: skip
     return rng.choice(common if rng.random() < 0.4 else rare)

@@ -18,6 +18,8 @@ from player.audio.engine import Engine, EngineSettings
 from player.core.clock import Now
 from player.core.commands import (
     AllowAgain,
+    Asleep,
+    Awake,
     Command,
     ExtendTimer,
     GetStatus,
@@ -36,6 +38,7 @@ from player.core.commands import (
     SetStartTime,
     SetTimer,
     SetVolume,
+    ShortenTimer,
     SkipTonight,
     Stop,
     Toggle,
@@ -77,6 +80,7 @@ COMMANDS: list[Command] = [
     ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None),
     SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(),
     SetStartTime("nightly", time(23, 0)), Tonight(time(21, 0)), NotTonight(), GetStatus(),
+    ShortenTimer(5.0), ShortenTimer(600.0), SetTimer(TimerSetting.at(time(6, 30))), Asleep(), Awake(),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
     State.IDLE: [],

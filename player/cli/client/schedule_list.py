@@ -12,12 +12,12 @@ from player.cli.paths import DEFAULT_CONFIG, chosen_config
 from player.core.clock import SystemClock, elapsed_s, moved
 from player.core.errors import LullError
 from player.core.settings.session import ONCE, Entry
-from player.core.units import format_duration
 from player.session.memory.memory import tonight
 from player.session.memory.records import MovedStart, Switches
 from player.session.schedule.planner import next_start
 from player.session.schedule.preview import playlist_of, why_not
 from player.session.schedule.schedule import planned_entries
+from player.session.sleep_timer import resolve
 
 if TYPE_CHECKING:
     from player.core.settings.session import Settings
@@ -109,7 +109,7 @@ def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, An
     """One start for programs; the speaker does not tell what one that was planned by hand plays."""
     if entry.name == ONCE:
         return {"start": planned.isoformat(timespec="seconds"), "entry": ONCE, **dict.fromkeys(_UNTOLD)}
-    timer = entry.timer or settings.timer
+    timer = resolve(entry.timer or settings.timer, planned, is_trusted=True)
     ends = None if timer.duration_s is None else moved(planned, timer.duration_s)
     return {
         "start": planned.isoformat(timespec="seconds"),
@@ -123,7 +123,7 @@ def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, An
 def _lines(found: Sequence[tuple[Entry, datetime]], settings: Settings) -> Iterator[str]:
     width = max((len(entry.name) for entry, _ in found), default=0)
     for entry, planned in found:
-        timer = entry.timer or settings.timer
-        length = timer.mode.value if timer.duration_s is None else format_duration(timer.duration_s)
-        about = "planned by hand" if entry.name == ONCE else f"{playlist_of(entry, planned, settings)}, timer {length}"
+        about = f"{playlist_of(entry, planned, settings)}, timer {entry.timer or settings.timer}"
+        if entry.name == ONCE:
+            about = "planned by hand"
         yield f"{planned:%a} {planned.isoformat(timespec='seconds')}  {entry.name:{width}}  {about}"

@@ -43,6 +43,8 @@ def _add(parser: argparse.ArgumentParser, argument: Argument, *, is_plain: bool)
     option = "--" + argument.key.replace("_", "-")
     if is_plain:
         count = None if argument.is_required else "?"
+        if argument.is_phrase:
+            count = "+" if argument.is_required else "*"
         parser.add_argument(argument.key, nargs=count, metavar=argument.metavar, help=about)
     elif argument.kind is SWITCH:
         parser.add_argument(option, action="store_true", help=argument.about)
@@ -55,6 +57,8 @@ def fields(verb: Verb, args: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for argument in verb.arguments:
         value = getattr(args, argument.key)
+        if isinstance(value, list):
+            value = " ".join(value)
         if argument.key == verb.plain:
             found.update(verb.fields_of(value))
         elif value is not None and value is not False:

@@ -63,6 +63,7 @@ class SessionSettings:
         rearm_s: play within so long after the timer has run out goes on as before, with the same timer.
         taper: how the volume sinks while somebody sleeps, None where it does not.
         resume_s: a session that a crash or a power cut broke off goes on within so long; 0: never.
+        asleep_timer_s: after ``asleep`` it is silent within so long; None: the sleep timer stays as it is.
     """
 
     max_s: float = 10 * 3600.0
@@ -70,8 +71,11 @@ class SessionSettings:
     rearm_s: float = 5 * 60.0
     taper: Taper | None = None
     resume_s: float = 10 * 60.0
+    asleep_timer_s: float | None = 20 * 60.0
 
     def __post_init__(self) -> None:
+        if self.asleep_timer_s is not None:
+            check_length("asleep_timer", self.asleep_timer_s, 60, 24 * 3600)
         check_length("max", self.max_s, 10 * 60, 24 * 3600)
         check_length("rearm_within", self.rearm_s, 0, 3600)
         check_length("resume_within", self.resume_s, 0, 3600)

@@ -15,7 +15,7 @@ from typing import Final
 from player.core.date_range import Dates
 from player.core.limits import CEILING_DBTP, MAX_PLAYLIST_GAIN_DB, MAX_RISE_DB_PER_S
 from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings
-from player.core.units import VOLUME_MAX
+from player.core.units import VOLUME_MAX, format_duration
 from player.core.validation import check_length, check_name, check_range
 
 ONCE: Final = "tonight"
@@ -51,23 +51,41 @@ class TimerMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimerSetting:
-    """A sleep timer as it is asked for; ``duration_s`` only in clock mode."""
+    """A sleep timer as it is asked for.
+
+    Attributes:
+        duration_s: only in clock mode; None there while ``until`` has not been worked out.
+        until: the local time of day at which it is silent; only in clock mode.
+    """
 
     mode: TimerMode
     duration_s: float | None = None
+    until: time | None = None
 
     def __post_init__(self) -> None:
-        if self.mode is TimerMode.CLOCK:
-            if self.duration_s is None:
-                raise ValueError("a clock timer needs a duration")
-            check_length("timer", self.duration_s, 1, MAX_TIMER_S)
+        if self.mode is not TimerMode.CLOCK:
+            if self.duration_s is not None or self.until is not None:
+                raise ValueError(f"a timer {self.mode.value!r} has no duration")
         elif self.duration_s is not None:
-            raise ValueError(f"a timer {self.mode.value!r} has no duration")
+            check_length("timer", self.duration_s, 1, MAX_TIMER_S)
+        elif self.until is None:
+            raise ValueError("a clock timer needs a duration or a time of day")
+
+    def __str__(self) -> str:
+        """As people write it: ``45m``, ``until 06:30``, ``off``."""
+        if self.until is not None:
+            return f"until {self.until:%H:%M}"
+        return self.mode.value if self.duration_s is None else format_duration(self.duration_s)
 
     @classmethod
     def clock(cls, duration_s: float) -> TimerSetting:
         """A timer that is silent after so many seconds."""
         return cls(TimerMode.CLOCK, duration_s)
+
+    @classmethod
+    def at(cls, until: time) -> TimerSetting:
+        """A timer that is silent when the clocks next show a local time."""
+        return cls(TimerMode.CLOCK, until=until)
 
 
 TIMER_OFF: Final = TimerSetting(TimerMode.OFF)

@@ -99,6 +99,8 @@ def _buttons(topics: Topics) -> dict[str, Fields]:
     return {
         "next": button("Next track", "skip-next", "", "next"),
         "extend": button(f"{EXTEND_MIN} minutes more", "timer-plus-outline", "extend", str(EXTEND_MIN)),
+        "asleep": button("Asleep", "power-sleep", "", "asleep"),
+        "awake": button("Awake", "eye-outline", "", "awake"),
         "stop_now": button("Stop now", "stop", "stop", "now"),
         "never_again": button("Never this track again", "thumb-down-outline", "", "never_again"),
         "allow_again": button("Undo never again", "undo-variant", "never_again", "undo") | {"ent_cat": "config"},

@@ -31,8 +31,8 @@ class SessionRecord:
     """The session that runs, as it can be brought back.
 
     Attributes:
-        timer: the sleep timer as it was asked for; ``mode`` and ``left_s`` are that which runs: what ends it, and in
-            clock mode the seconds until silence.
+        timer: the sleep timer as it was asked for; ``mode`` and ``left_s`` are that which runs: what ends it, and the
+            seconds until silence where a moment is set.
         age_s: how long it has lasted.
         track: uri of the current track, None while there is none.
         position_s: place in it.
@@ -42,6 +42,8 @@ class SessionRecord:
         wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set, and
             ``boot`` names the boot that the other one counts from.
         is_waiting: it was broken off before, and has not been brought back yet: nothing of it was playing.
+        asleep_s: for how long somebody was noticed to be asleep; None where nobody was.
+        is_strict: the guard was strict.
     """
 
     why: str
@@ -62,6 +64,8 @@ class SessionRecord:
     boot: str = ""
     is_waiting: bool = False
     sounded_s: float = 0.0
+    asleep_s: float | None = None
+    is_strict: bool = False
 
     @property
     def opened_at_s(self) -> float:
@@ -268,7 +272,10 @@ def _read(kind: Any, text: str, name: str) -> Any:
 
 def _check(record: SessionRecord) -> None:
     """Raises ValueError for a record that no session can have written."""
-    lasts = (record.left_s, record.fade_out_s, record.age_s, record.position_s, record.track_left_s, record.sounded_s)
+    lasts = (
+        record.left_s, record.fade_out_s, record.age_s, record.position_s, record.track_left_s, record.sounded_s,
+        record.asleep_s,
+    )  # fmt: skip
     is_one = all(one is None or -1.0 <= one <= _LONGEST_S for one in lasts)
     if not is_one or not 0 <= record.volume <= VOLUME_MAX:
         raise ValueError("record: no session is like that")

@@ -21,7 +21,6 @@ from datetime import datetime
 from typing import Final
 
 from player.core.clock import Now
-from player.core.settings.session import TimerMode
 from player.core.states import State
 from player.core.token_bucket import Bucket
 from player.session.library_findings import LibraryFindings
@@ -63,7 +62,7 @@ def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
         volume=session.volume,
         timer=session.end_plan.setting,
         mode=timer.mode,
-        left_s=timer.remaining_s(now.boot_s) if timer.mode is TimerMode.CLOCK else None,
+        left_s=timer.remaining_s(now.boot_s) if timer.has_end else None,
         fade_out_s=session.end_plan.fade_out_s,
         age_s=now.boot_s - session.started.boot_s + session.start.late_s,
         track=None if playing is None else playing.track.uri,
@@ -75,6 +74,8 @@ def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
         is_trusted=now.trusted,
         boot=boot,
         sounded_s=0.0 if playing is None or not playing.is_sounding else playing.position_s - playing.item.start_s,
+        asleep_s=session.night_mode.asleep_s(now.boot_s),
+        is_strict=session.night_mode.is_strict(now.boot_s),
     )
 
 
@@ -177,7 +178,7 @@ def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
         new.why, new.playlist, new.timer, new.mode, new.fade_out_s,
     ):  # fmt: skip
         return True
-    if abs(old.volume - new.volume) >= LARGE_STEP:
+    if abs(old.volume - new.volume) >= LARGE_STEP or (old.asleep_s is None) != (new.asleep_s is None):
         return True
     if old.track == new.track and abs(old.opened_at_s - new.opened_at_s) > 1.0:
         return True  # a seek; the place would otherwise be worked out from where it was

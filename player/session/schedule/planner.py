@@ -86,6 +86,14 @@ def moment_of(day: date, at: time, zone: tzinfo) -> datetime:
     return _end_of_gap(face.replace(tzinfo=zone))
 
 
+def next_moment(at: time, after: datetime) -> datetime:
+    """When the clocks next show a local time, strictly after an aware time; in the zone of that time."""
+    zone = after.tzinfo
+    assert zone is not None, "the time must carry its zone"
+    moments = (moment_of(after.date() + timedelta(days=ahead), at, zone) for ahead in range(3))
+    return next(moment for moment in moments if moment > after).astimezone(zone)
+
+
 def _end_of_gap(skipped: datetime) -> datetime:
     """The instant in UTC at which the clocks jump over a local time, to the second.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TypeAlias
 
 from player.core.clock import Now
@@ -20,7 +20,7 @@ from player.session.checks import check_volume, find_playlist
 from player.session.memory.memory import night_of, tonight
 from player.session.memory.records import MovedStart, Switches
 from player.session.outcome import Outcome
-from player.session.schedule.planner import Due, Missed, Planner, moment_of
+from player.session.schedule.planner import Due, Missed, Planner, next_moment
 from player.session.schedule.preview import Coming, Preview, playlist_of, why_not
 from player.session.schedule.rest_nights import RestNightNotice, is_rest
 
@@ -216,11 +216,8 @@ class Schedule:
         playlist = None if wish.playlist is None else find_playlist(self._settings, wish.playlist).name
         if wish.volume is not None:
             check_volume(self._settings, wish.volume)
-        zone = now.wall.tzinfo
-        assert zone is not None
-        days = [now.wall.date() + timedelta(days=ahead) for ahead in range(3)]
-        day = next(day for day in days if moment_of(day, wish.at, zone) > now.wall)
-        planned = moment_of(day, wish.at, zone).astimezone(zone)
+        planned = next_moment(wish.at, now.wall)
+        day = planned.date()
         once = Entry(
             ONCE, wish.at, frozenset({day.weekday()}), playlist, wish.volume, wish.timer, only_on=day, takes_over=True
         )

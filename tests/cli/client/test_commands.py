@@ -136,7 +136,7 @@ def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.Captur
     [
         ("volume loud", "volume 'loud' is not a number"),
         ("volume 101", "allowed is 0 to 100"),
-        ("timer soon", "write minutes, 45m, 1h30, off, end-of-track or end-of-playlist"),
+        ("timer soon", "write minutes, 45m, 1h30, until 06:30, off, end-of-track or end-of-playlist"),
         ("timer 0", "to switch the sleep timer off write off"),
         ("seek here", "is not a duration"),
         ("schedule perhaps", "allowed: on, off, toggle"),

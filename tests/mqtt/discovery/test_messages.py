@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from player.core.commands import (
     AllowAgain,
+    Asleep,
+    Awake,
     ExtendTimer,
     NeverAgain,
     Next,
@@ -114,6 +116,7 @@ def test_a_device_is_one_message_with_every_entity() -> None:
     assert {(fields["platform"], re.sub("^entry_.*", "entry", key)) for key, fields in found.items()} == {
         ("number", "volume"), ("number", "timer"), ("number", "fade"), ("select", "playlist"),
         ("button", "next"), ("button", "extend"), ("button", "stop_now"), ("button", "never_again"),
+        ("button", "asleep"), ("button", "awake"),
         ("button", "allow_again"), ("switch", "play"), ("switch", "skip_tonight"), ("switch", "schedule"),
         ("switch", "entry"), ("sensor", "state"), ("sensor", "track"), ("sensor", "timer_ends"),
         ("sensor", "next_start"), ("sensor", "why"), ("sensor", "guard_reduction"), ("sensor", "nights_used"),
@@ -173,6 +176,8 @@ ASKED: list[tuple[str, str | float, object]] = [
     ("playlist", "sea", SetPlaylist("sea")),
     ("next", "payload_press", Next()),
     ("extend", "payload_press", ExtendTimer(900.0)),
+    ("asleep", "payload_press", Asleep()),
+    ("awake", "payload_press", Awake()),
     ("stop_now", "payload_press", Stop(now=True)),
     ("never_again", "payload_press", NeverAgain()),
     ("allow_again", "payload_press", AllowAgain()),

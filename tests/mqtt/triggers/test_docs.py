@@ -57,7 +57,14 @@ def rows(text: str) -> list[tuple[str, str, str]]:
 
 EXAMPLES = [
     (title, *row)
-    for title in ("zigbee2mqtt button", "Tasmota switch", "Presence sensor")
+    for title in (
+        "zigbee2mqtt button",
+        "Tasmota switch",
+        "Presence sensor",
+        "A phone that notices sleep",
+        "Bed sensor",
+        "Bedtime button",
+    )
     for row in rows(section(title))
 ]
 
@@ -72,7 +79,7 @@ def test_the_table_of_keys_is_whole() -> None:
 
 def test_the_tables_were_found() -> None:
     """Otherwise the next test would prove nothing."""
-    assert len(EXAMPLES) == 13
+    assert len(EXAMPLES) == 22
 
 
 @pytest.mark.parametrize(("title", "topic", "message", "effect"), EXAMPLES)

@@ -1,0 +1,118 @@
+"""Commands about when it ends: sleep timer, fade-out, asleep and awake. Main thread, standard library, pure.
+
+As in `player.session.commands`, each is checked whole before anything is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from player.core.clock import Now, moved
+from player.core.commands import Asleep, Awake, ExtendTimer, SetFade, SetTimer, ShortenTimer
+from player.core.settings.session import TimerMode, TimerSetting
+from player.core.units import format_duration
+from player.session.checks import check_timer
+from player.session.outcome import Outcome
+from player.session.playback import Playback
+from player.session.session import Session
+from player.session.sleep_timer import resolve
+
+TimerCommand: TypeAlias = SetTimer | ExtendTimer | ShortenTimer | SetFade | Asleep | Awake
+ENDS: Final = {TimerMode.END_OF_TRACK: "the end of the track", TimerMode.END_OF_PLAYLIST: "the end of the playlist"}
+
+
+def execute(playback: Playback, command: TimerCommand, now: Now, out: Outcome) -> str:
+    """Carry a command out. Returns what was done, for people; raises Refused, and then nothing has changed."""
+    match command:
+        case SetTimer(timer):
+            return _set_timer(playback, timer, now, out)
+        case ExtendTimer(by_s):
+            playback.running.extend_timer(by_s, now.boot_s, out)
+            return announce_timer(playback.running, now, out)
+        case ShortenTimer(left_s):
+            playback.running.shorten_timer(left_s, now.boot_s, out)
+            return announce_timer(playback.running, now, out)
+        case SetFade(fade_out_s):
+            return _set_fade(playback, fade_out_s, out)
+        case Asleep():
+            return _fall_asleep(playback, now, out)
+        case Awake():
+            return _wake_up(playback, now, out)
+
+
+def _set_timer(playback: Playback, timer: TimerSetting, now: Now, out: Outcome) -> str:
+    session = playback.session
+    check_timer(timer, now)
+    if session is not None:
+        session.set_timer(resolve(timer, now.wall, is_trusted=now.trusted), now.boot_s, out)
+        return announce_timer(session, now, out)
+    playback.next_session.choose(timer=timer)
+    if timer.mode is TimerMode.CLOCK:
+        text = f"sleep timer of the next session: {timer}"
+        seconds = {} if timer.duration_s is None else {"seconds": round(timer.duration_s)}
+        out.announce("timer_set", text, mode=timer.mode.value, **seconds)
+    elif timer.mode in ENDS:
+        text = f"the next session stops at {ENDS[timer.mode]}"
+        out.announce("timer_set", text, mode=timer.mode.value)
+    else:
+        text = "the next session has no sleep timer"
+        out.announce("timer_cleared", text)
+    return text
+
+
+def _set_fade(playback: Playback, fade_out_s: float, out: Outcome) -> str:
+    if playback.session is None:
+        playback.next_session.choose(fade_out_s=fade_out_s)
+    else:
+        playback.session.set_fade_out(fade_out_s)
+    text = f"fade-out over {format_duration(fade_out_s)}"
+    out.announce("fade_set", text, seconds=round(fade_out_s))
+    return text
+
+
+def announce_timer(session: Session, now: Now, out: Outcome) -> str:
+    """What the sleep timer is now, as an event and as an answer."""
+    timer = session.end_plan.timer
+    if timer.mode is TimerMode.OFF and not timer.has_end:
+        out.announce("timer_cleared", "sleep timer off")
+        return "sleep timer off"
+    if timer.mode in ENDS and not timer.has_end:
+        text = f"stops at {ENDS[timer.mode]}"
+        out.announce("timer_set", text, mode=timer.mode.value)
+        return text
+    left_s = timer.remaining_s(now.boot_s) or 0.0
+    text = _silent_in(session, left_s, now) if left_s else "the sleep timer has no time left; stopping now"
+    out.announce("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
+    return text
+
+
+def _silent_in(session: Session, left_s: float, now: Now) -> str:
+    """When it is silent: how soon, and for a time of day on which date; and what else may end it before."""
+    timer, text = session.end_plan.timer, f"silent in {format_duration(left_s)}"
+    if session.end_plan.setting.until is not None and now.trusted:
+        text += f", {moved(now.wall, left_s + 0.5):%a %H:%M}"
+        if timer.is_last_moment:
+            text += " (session.max)"
+    return text if timer.mode not in ENDS else f"{text}, or at {ENDS[timer.mode]}"
+
+
+def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
+    session = playback.session
+    if session is None:
+        return "nothing is playing"
+    session.fall_asleep(playback.settings.session.asleep_timer_s, now.boot_s, out)
+    left_s = session.end_plan.left_s(now.boot_s)
+    text = "asleep" if left_s is None else f"asleep: {_silent_in(session, left_s, now)}"
+    out.announce("asleep", text, seconds=None if left_s is None else round(left_s))
+    return text
+
+
+def _wake_up(playback: Playback, now: Now, out: Outcome) -> str:
+    session = playback.session
+    if session is None:
+        return "nothing is playing"
+    session.wake_up()
+    left_s = session.end_plan.left_s(now.boot_s) if session.end_plan.timer.has_end else None
+    text = "awake" if left_s is None else f"awake: {_silent_in(session, left_s, now)}"
+    out.announce("awake", text, seconds=None if left_s is None else round(left_s))
+    return text

@@ -1,0 +1,79 @@
+"""Back from a silence that the engine fell into by itself: a lost device, a gap, a fault. Main thread, pure.
+
+After anything that cost samples the engine stands at silence and has forgotten its ramp. `rise_again` brings the level
+back from there, at most to where it was; after `stay_silent` not before its time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from player.core.engine_orders import RampTo, Then
+from player.core.limits import SHORTEST_RISE_S, STOP_NOW_S
+from player.core.states import Move, State, moved
+from player.core.units import SILENCE_DB
+from player.session.outcome import Outcome
+
+if TYPE_CHECKING:
+    from player.session.session import Session
+
+_SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
+
+
+def lose_output(session: Session, out: Outcome) -> None:
+    """No device: a stop or a pause is reached at once, everything else waits for it."""
+    session.is_output_lost = True
+    session.level_db = None  # nothing is heard any more, and nobody measures it
+    _settle(session, out)
+
+
+def find_output(session: Session, now_s: float, out: Outcome) -> None:
+    """The device is back."""
+    session.is_output_lost = False
+    rise_again(session, now_s, out)
+
+
+def rise_again(session: Session, now_s: float, out: Outcome) -> None:
+    """The engine fell to silence by itself: come back to the level that is due now, or settle at silence."""
+    session.ramp.db = SILENCE_DB
+    if session.muted_until_s is not None and now_s < session.muted_until_s and session.state in _SOUNDING:
+        return
+    session.muted_until_s = None
+    if session.state in _SOUNDING and (session.state is State.FADING_OUT or session.end_plan.is_fade_due(now_s)):
+        resume_fade(session, now_s, out)
+    elif session.state is State.PLAYING:
+        session.rise(SHORTEST_RISE_S, now_s, out)
+    else:
+        _settle(session, out)
+
+
+def stay_silent(session: Session, for_s: float, now_s: float, out: Outcome) -> None:
+    """The engine fell to silence once too often: keep the place, and come back later. A person may sooner."""
+    if for_s > 0.0 and session.state in _SOUNDING:
+        session.muted_until_s = now_s + for_s
+        session.ramp.going_to = None
+        out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))
+
+
+def resume_fade(session: Session, now_s: float, out: Outcome) -> None:
+    """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
+    if session.is_output_lost:
+        return
+    end_plan = session.end_plan
+    left_s = end_plan.left_s(now_s)
+    if left_s is None or left_s < 2 * SHORTEST_RISE_S:
+        session.stop(STOP_NOW_S, end_plan.reason if left_s is not None else session.end_reason, out)
+        return
+    if session.state is State.FADING_OUT:
+        session.state = moved(session.state, Move.TAKE_BACK)
+    end_plan.timer = end_plan.timer.refade(now_s)
+    depth_db = end_plan.fallen_db(left_s)
+    out.order(RampTo(session.ramp.target_db - depth_db, SHORTEST_RISE_S))
+
+
+def _settle(session: Session, out: Outcome) -> None:
+    """The engine forgot what was to follow its ramp; order it again, from silence."""
+    if session.state is State.STOPPING:
+        out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
+    elif session.state is State.PAUSED:
+        out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))

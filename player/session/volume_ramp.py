@@ -1,0 +1,87 @@
+"""The person's level in one session: where it stands, where it is going, and the orders that move it there.
+
+Main thread, standard library, pure. Each order is a ramp from wherever the output stands to the person's level;
+`player.session.session` says when, and orders the ways to silence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from player.core.engine_orders import RampTo
+from player.core.limits import SHORTEST_RISE_S
+from player.core.settings.session import FadeSettings
+from player.core.units import SILENCE_DB, volume_to_db
+from player.session.outcome import Outcome
+from player.session.ramp_times import FALL_DB_PER_S, glide_s, way_s
+
+OWN_RISE_MARGIN_S: Final = 2.0
+"""An order is carried out, and what the guard held down is reported, within this time."""
+
+
+class VolumeRamp:
+    """The level of one session.
+
+    Args:
+        volume: the person's level, 0-100.
+        fades: the rates; a reload puts others in their place.
+
+    Attributes:
+        volume: never above the cap in force; the session sees to that.
+        db: where the output's level was last seen.
+        going_to: the volume that the level is on its way to, None when it stands there.
+        _own_rise_until_s: until then what the guard holds down may be our own rise; always valid.
+        _arrives_s: when the latest way to the person's level is over; always valid.
+    """
+
+    def __init__(self, volume: int, fades: FadeSettings) -> None:
+        self.volume = volume
+        self.fades = fades
+        self.db = SILENCE_DB
+        self.going_to: int | None = None
+        self._own_rise_until_s = 0.0
+        self._arrives_s = 0.0
+
+    @property
+    def target_db(self) -> float:
+        """The person's level in dB."""
+        return volume_to_db(self.volume)
+
+    def go(self, over_s: float, now_s: float, out: Outcome) -> None:
+        """Move to the person's level."""
+        self.going_to = self.volume
+        self._arrives_s = now_s + over_s
+        if self.target_db > self.db:
+            self._own_rise_until_s = now_s + min(over_s, SHORTEST_RISE_S) + OWN_RISE_MARGIN_S
+        out.order(RampTo(self.target_db, over_s))
+
+    def has_arrived(self, target_db: float) -> None:
+        """A ramp is over."""
+        if target_db == self.target_db:
+            self.going_to = None
+
+    def is_own_rise(self, began_s: float) -> bool:
+        """Whether what the guard held down from that moment on may be our own rise."""
+        return began_s <= self._own_rise_until_s
+
+    @property
+    def way_s(self) -> float:
+        """From the present level to the person's, at the rates for volume commands."""
+        return way_s(self.db, self.target_db, self.fades.volume_db_per_s)
+
+    @property
+    def glide_s(self) -> float:
+        """From the present level down to the person's, so slowly that nobody notices."""
+        return glide_s(self.db, self.target_db)
+
+    def lower(self, volume: int, now_s: float) -> float:
+        """Take a lower level. Returns how long the way takes, so that it is never louder than without it.
+
+        What still rises arrives no sooner than it would have; what falls already goes on falling at that pace.
+        """
+        before_db, left_s = self.target_db, self._arrives_s - now_s
+        self.volume = volume
+        if left_s <= 0.0 or before_db >= self.db:
+            return max(self.glide_s, left_s)
+        fall_db = self.db - self.target_db
+        return max(left_s * fall_db / (self.db - before_db), fall_db / FALL_DB_PER_S)

@@ -1,0 +1,127 @@
+"""``until 06:30``: silent when the clocks next show that time, where they change too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from player.core.clock import elapsed_s
+from player.core.commands import Play, SetTimer
+from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, TimerMode, TimerSetting
+from player.session.sleep_timer import UNKNOWN_TIME_S, resolve
+from tests.nights.night_rig import Nights
+
+BERLIN = ZoneInfo("Europe/Berlin")
+HALF_SIX = TimerSetting.at(time(6, 30))
+SETTINGS = Settings(playlists=(Playlist("rain", ("/r",)),))
+
+
+@pytest.mark.parametrize(
+    ("asked", "hours"),
+    [
+        ("2026-01-15T22:30:00+01:00", 8.0),
+        ("2026-01-15T06:29:59+01:00", 1 / 3600),
+        ("2026-01-15T06:30:00+01:00", 24.0),  # has come already: tomorrow's
+        ("2026-03-28T22:30:00+01:00", 7.0),  # the clocks go forward in this night
+        ("2026-10-24T22:30:00+02:00", 9.0),  # and back
+        ("2026-10-25T06:45:00+01:00", 23.75),
+    ],
+)
+def test_until_is_as_long_as_the_night_really_is(asked: str, hours: float) -> None:
+    """Real hours from the moment of asking."""
+    wall = datetime.fromisoformat(asked).astimezone(BERLIN)
+    found = resolve(HALF_SIX, wall, is_trusted=True)
+    assert found.duration_s == pytest.approx(hours * 3600)
+    assert found.until == time(6, 30)
+
+
+def test_until_a_time_that_the_clocks_skip_is_the_end_of_the_gap() -> None:
+    """02:30 does not exist on that night; it is silent at 03:00, when the clocks have jumped."""
+    wall = datetime(2026, 3, 29, 1, 0, tzinfo=BERLIN)
+    assert resolve(TimerSetting.at(time(2, 30)), wall, is_trusted=True).duration_s == 3600.0
+
+
+def test_until_a_time_that_comes_twice_is_its_first_showing() -> None:
+    """02:30 comes at summer time first; asked after it, the next day's is meant."""
+    wall = datetime(2026, 10, 25, 1, 30, tzinfo=BERLIN)
+    assert resolve(TimerSetting.at(time(2, 30)), wall, is_trusted=True).duration_s == 3600.0
+    between = datetime(2026, 10, 25, 2, 45, tzinfo=BERLIN)
+    assert (
+        resolve(TimerSetting.at(time(2, 30)), between, is_trusted=True).duration_s == 24 * 3600.0
+    )  # no timer is longer
+
+
+def test_a_day_of_25_hours_is_no_longer_than_the_longest_timer() -> None:
+    """Asked just after the time on the day before the clocks go back."""
+    wall = datetime(2026, 10, 24, 6, 30, 1, tzinfo=BERLIN)
+    assert resolve(HALF_SIX, wall, is_trusted=True).duration_s == 24 * 3600.0
+
+
+@pytest.mark.parametrize(("day", "hours"), [(28, 7), (27, 8)])
+def test_a_night_until_half_past_six_is_silent_at_half_past_six(day: int, hours: int) -> None:
+    """Within a second, also in the night of summer time; the answer names the day."""
+    nights = Nights(replace(SETTINGS, timer=TIMER_OFF), datetime(2026, 3, day, 22, 30, tzinfo=BERLIN))
+    nights.command(Play())
+    answer = nights.command(SetTimer(HALF_SIX))
+    weekday = {28: "Sun", 27: "Sat"}[day]
+    assert answer.text == f"silent in {hours}h, {weekday} 06:30"
+    began = nights.now.wall
+    nights.run_for(hours * 3600 + 60)
+    (told,) = nights.events("session_ended")
+    assert abs(elapsed_s(began, told.now.wall) - hours * 3600) <= 1.0
+    assert f"{told.now.wall:%H:%M}" in {"06:29", "06:30"}
+
+
+def test_an_entry_until_a_time_of_day_counts_from_its_planned_start() -> None:
+    """Caught up with 10 minutes late it ends at the same time; one whose end has passed does not start."""
+    entry = Entry("nap", time(14, 0), timer=TimerSetting.at(time(14, 15)))
+    settings = replace(SETTINGS, schedule=(entry,))
+    nights = Nights(settings, datetime(2026, 1, 15, 14, 10, tzinfo=BERLIN))
+    nights.run_for(5.0)
+    assert nights.session.snapshot(nights.now).timer_remaining_s == pytest.approx(295.0, abs=0.1)
+    late = Nights(settings, datetime(2026, 1, 15, 14, 16, tzinfo=BERLIN))
+    late.run_for(5.0)
+    (missed,) = late.events("start_missed")
+    assert missed.news.data["reason"] == "its planned end has passed"
+
+
+def test_while_the_clock_is_not_set_until_is_refused_and_a_default_is_45_minutes() -> None:
+    """What a person asks for by name is refused with another way; a button that names nothing still plays."""
+    nights = Nights(replace(SETTINGS, timer=HALF_SIX), datetime(2026, 1, 15, 22, 0, tzinfo=BERLIN))
+    nights.clock.is_trusted = False
+    for command in (Play(timer=HALF_SIX), SetTimer(HALF_SIX)):
+        answer = nights.command(command)
+        assert not answer.is_done
+        assert answer.text == "timer until 06:30: the clock is not set yet; use a length, such as 45m"
+    assert nights.command(Play()).is_done
+    assert nights.session.snapshot(nights.now).timer_remaining_s == UNKNOWN_TIME_S
+
+
+def test_idle_it_is_kept_for_the_next_session_and_counted_from_its_start() -> None:
+    """Asked at 22:00, played at 23:00: 7 h 30."""
+    nights = Nights(SETTINGS, datetime(2026, 1, 15, 22, 0, tzinfo=BERLIN))
+    assert nights.command(SetTimer(HALF_SIX)).text == "sleep timer of the next session: until 06:30"
+    nights.run_for(3600.0)
+    nights.command(Play())
+    assert nights.session.snapshot(nights.now).timer_remaining_s == 7.5 * 3600
+
+
+def test_play_after_its_end_begins_with_the_default_timer_and_not_with_tomorrow() -> None:
+    """Within rearm_within of the end: 45 minutes, not a day."""
+    nights = Nights(SETTINGS, datetime(2026, 1, 15, 6, 0, tzinfo=BERLIN))
+    nights.command(Play(timer=HALF_SIX))
+    nights.run_for(1860.0)
+    assert nights.events("timer_expired")
+    nights.command(Play())
+    assert nights.session.snapshot(nights.now).timer_remaining_s == 2700.0
+
+
+def test_a_setting_is_written_as_people_write_it() -> None:
+    """In answers and in `lull check`."""
+    shown = [str(one) for one in (HALF_SIX, TimerSetting.clock(2700), TIMER_OFF)]
+    assert shown == ["until 06:30", "45m", "off"]
+    with pytest.raises(ValueError, match="a duration or a time of day"):
+        TimerSetting(TimerMode.CLOCK)
