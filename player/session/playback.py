@@ -234,6 +234,7 @@ class Playback:
         session = self.session
         if session is None:
             return
+        recovery.end_silence(session, now_s, out)
         session.tick(now_s, out)
         if session.queue.is_over and session.state is not State.STOPPING:
             session.stop(STOP_NOW_S, "end-of-track" if session.queue.is_last else "end-of-playlist", out)
@@ -259,7 +260,7 @@ class Playback:
         match report:
             case ItemStarted():
                 queue.on_started(report, out)
-                session.on_sound(now.boot_s, out)
+                recovery.bring_up(session, now.boot_s, out)
             case ItemEnded():
                 if (track := queue.track_of(report.item_id)) is not None:
                     self._memory.played_well(track.uri, report.played_s)

@@ -6,16 +6,14 @@ back from there, at most to where it was; after `stay_silent` not before its tim
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from player.core.engine_orders import RampTo, Then
 from player.core.limits import SHORTEST_RISE_S, STOP_NOW_S
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB
 from player.session.outcome import Outcome
-
-if TYPE_CHECKING:
-    from player.session.session import Session
+from player.session.session import Session
 
 _SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
 
@@ -53,6 +51,18 @@ def stay_silent(session: Session, for_s: float, now_s: float, out: Outcome) -> N
         session.muted_until_s = now_s + for_s
         session.ramp.going_to = None
         out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))
+
+
+def bring_up(session: Session, now_s: float, out: Outcome) -> None:
+    """A track began: the first one brings the level up, to where it belongs by now."""
+    if session.on_sound(now_s, out):
+        resume_fade(session, now_s, out)
+
+
+def end_silence(session: Session, now_s: float, out: Outcome) -> None:
+    """The time of `stay_silent` may be over."""
+    if session.muted_until_s is not None and now_s >= session.muted_until_s:
+        rise_again(session, now_s, out)
 
 
 def resume_fade(session: Session, now_s: float, out: Outcome) -> None:

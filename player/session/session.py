@@ -16,7 +16,6 @@ from player.core.limits import FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
 from player.core.settings.session import Settings, TimerMode, TimerSetting
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB, format_duration
-from player.session import recovery
 from player.session.end_plan import EndPlan
 from player.session.guard_report import GuardReport
 from player.session.next_session import StartParams
@@ -270,19 +269,19 @@ class Session:
 
     # What the engine reports.
 
-    def on_sound(self, now_s: float, out: Outcome) -> None:
-        """A track began: the first one brings the level up."""
+    def on_sound(self, now_s: float, out: Outcome) -> bool:
+        """A track began: the first one brings the level up. True where it was interrupted in its final fade instead."""
         if not self._awaits_sound:
-            return
+            return False
         self._awaits_sound = False
         if self.state is not State.PLAYING or self.is_output_lost:
-            return
+            return False
         if self.is_resumed and self.end_plan.is_fade_due(now_s):
-            recovery.resume_fade(self, now_s, out)
-        else:
-            rise_s = fit_s(self.fade_in_s, self.end_plan.left_s(now_s))
-            self.end_plan.allow_rise(now_s + rise_s)
-            self.rise(rise_s, now_s, out)
+            return True
+        rise_s = fit_s(self.fade_in_s, self.end_plan.left_s(now_s))
+        self.end_plan.allow_rise(now_s + rise_s)
+        self.rise(rise_s, now_s, out)
+        return False
 
     def on_progress(self, report: Progressed) -> None:
         """Where the level and the track are."""
@@ -316,8 +315,6 @@ class Session:
         self.guard_report.tick(now_s, out)
         self.night_mode.tick(now_s, out)
         self._lower_for_the_night(now_s, out)
-        if self.muted_until_s is not None and now_s >= self.muted_until_s:
-            recovery.rise_again(self, now_s, out)
         if self.state is State.STOPPING:
             self._meet_deadline(now_s, out)
         elif self.end_plan.is_due(now_s):

@@ -17,6 +17,8 @@ from player.session.ramp_times import FALL_DB_PER_S, glide_s, way_s
 
 OWN_RISE_MARGIN_S: Final = 2.0
 """An order is carried out, and what the guard held down is reported, within this time."""
+LATE_S: Final = 1.0
+"""What was last seen of the level may be so old."""
 
 
 class VolumeRamp:
@@ -81,7 +83,9 @@ class VolumeRamp:
         """
         before_db, left_s = self.target_db, self._arrives_s - now_s
         self.volume = volume
+        if left_s > 0.0 and self.target_db >= self.db:
+            return max(left_s, LATE_S)
         if left_s <= 0.0 or before_db >= self.db:
-            return max(self.glide_s, left_s)
+            return self.glide_s
         fall_db = self.db - self.target_db
         return max(left_s * fall_db / (self.db - before_db), fall_db / FALL_DB_PER_S)
