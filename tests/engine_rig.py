@@ -124,6 +124,17 @@ def gain_db(samples: Samples, full: float = LEVEL) -> npt.NDArray[np.float64]:
     return levels
 
 
+def fast_levels_db(samples: Samples) -> npt.NDArray[np.float64]:
+    """The F-weighted level of a constant track each 10 ms, relative to the constant."""
+    power, levels = 0.0, []
+    keep = np.exp(-0.010 / 0.125)
+    for at in range(0, len(samples) - 479, 480):
+        power = keep * power + (1.0 - keep) * float(np.mean(np.square(samples[at : at + 480].astype(np.float64))))
+        levels.append(10.0 * np.log10(max(power, 1e-30)))
+    found: npt.NDArray[np.float64] = np.array(levels) - 20.0 * np.log10(LEVEL)
+    return found
+
+
 def fastest_rise(samples: Samples, floor_db: float = -59.0, over_s: float = 0.01) -> float:
     """The steepest rise of a constant track's gain in dB/s between instants ``over_s`` apart, what is below the floor
     counting as the floor.

@@ -5,9 +5,10 @@ device has room, and that alone paces the thread; there is no timer. Nothing els
 no locks here. What goes out are reports (through ``report``, which must not block) and one counter, `blocks_rendered`,
 written by this thread alone and read by the watchdog's heartbeat.
 
-Whatever goes wrong ends in silence: a lost device, a gap that was played, an exception in the audio path. After each of
-them the chain stands at silence and stays there until the session, told by a report, orders a ramp; a ramp from silence
-rises at no more than 6 dB/s. The device is retried for ever, and never another one in its place.
+Whatever goes wrong ends in silence: a lost device, a long gap, an exception in the audio path. After each of them the
+chain stands at silence and stays there until the session, told by a report, orders a ramp; a ramp from silence rises at
+no more than 6 dB/s. After a short gap it comes back by itself, see `Chain.come_back`. The device is retried
+indefinitely, and never another one in its place.
 
 The device is opened at start for a moment, so that a missing one is known before the night, and is held open with
 silence for ``hold_s`` after a session, because DACs pop when they are opened and closed.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -33,7 +34,7 @@ from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
 from player.core.engine_orders import EngineOrder, PlayItem, QueueItem, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported, Progressed, RampArrived
-from player.core.limits import MAX_RISE_DB_PER_S, STOP_NOW_S
+from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S, STOP_NOW_S
 from player.core.settings.session import Settings
 from player.core.units import CHANNELS, SILENCE_DB, to_frames
 
@@ -293,16 +294,25 @@ class Engine:
             self._report(ClauseBroken(broken.clause, broken.reason))
 
     def _write(self, block: Block) -> None:
-        """One block to the device; after a gap or a loss the chain is emptied, and stands at silence."""
+        """One block to the device; after a gap the chain comes back by itself, after a loss it stands at silence."""
         written = self._outlet.write(block)
-        if written is not Written.HEARD:
+        if written is Written.AFTER_A_GAP:
+            self._come_back()
+        elif written is Written.LOST:
             self._hush()
-        if written is Written.LOST:
             self._chain.forget()
             return
         self.blocks_rendered += 1
         if self.blocks_rendered % PROGRESS_BLOCKS == 0 and not self.is_idle:
             self._report_progress()
+
+    def _come_back(self) -> None:
+        """After a short gap what was to follow a ramp is kept; after a long one the session orders it again."""
+        gap = self._outlet.gap
+        is_hushed = self._chain.come_back(gap.gap_s) >= FADE_DEPTH_DB
+        if is_hushed:
+            self._then = None
+        self._report(replace(gap, is_hushed=is_hushed))
 
     def _report_progress(self) -> None:
         deck = self._mixer.current

@@ -149,6 +149,7 @@ def _is_running(track: HeardEntry, night: Night) -> bool:
 
 def _session(end: EndedSession) -> str:
     problems = f"; {counted(end.problems, 'problem')}" if end.problems else ""
+    problems += f"; {counted(end.dropouts, 'dropout')}" if end.dropouts else ""
     how = _WORDS.get(end.reason, end.reason)
     return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {how}{problems})"
 

@@ -15,7 +15,7 @@ from player.core.measurement import Measured
 from player.core.noise import is_noise
 from player.core.text import MAX_SENTENCE, clean_text
 
-WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_damaged", "start_missed"})
+WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_damaged", "start_missed", "dropout"})
 """Types of news that are more than information."""
 
 # Reports: engine, library and operating system -> session.
@@ -92,7 +92,17 @@ class OutputFound:
 
 @dataclass(frozen=True, slots=True)
 class OutputUnderran:
-    """The device ran dry for a moment; the output stands at silence and waits for a ramp."""
+    """The device ran dry for a moment.
+
+    Attributes:
+        gap_s: how long it was silent, as far as that can be known.
+        buffer_times: it happens too often, and the device was opened anew with so many times the buffer; 1 otherwise.
+        is_hushed: the output stands at silence and waits for a ramp; otherwise it comes back by itself.
+    """
+
+    gap_s: float
+    buffer_times: int = 1
+    is_hushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +248,8 @@ class Answer:
 Event: TypeAlias = News | Answer
 
 EVENT_TYPES = (
-    "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over",
-    "track_damaged", "surprise_tamed", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
+    "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over", "track_damaged",
+    "surprise_tamed", "dropout", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
     "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
     "problem_cleared", "settings_changed", "asleep", "awake",

@@ -193,6 +193,12 @@ class Snapshot:
             "tamed", whole("number"), "how often the guard lowered something in this session; 0 when idle", runs=True
         ),
     ]
+    dropouts: Annotated[
+        int,
+        PublishedKey(
+            "dropouts", whole("number"), "how often the sound device ran dry in this session; 0 when idle", runs=True
+        ),
+    ]
     playlists: Annotated[tuple[str, ...], PublishedKey("playlists", json.TEXTS, "names of all playlists")]
     problems: Annotated[
         tuple[str, ...],

@@ -1,8 +1,9 @@
 """Pacing: when a changed snapshot is worth publishing. Pure, main thread.
 
 What people wait for goes out at once, at most four times a second: state, track, volume, timer, problems. What only
-runs along (position, the timer's remainder, the level, the count of what was tamed) goes out at most every ten seconds:
-a home's recorder writes each message to a disk, and the timer's end and the last position tell the rest.
+runs along (position, the timer's remainder, the level, the counts of what was tamed and of dropouts) goes out at most
+every ten seconds: a home's recorder writes each message to a disk, and the timer's end and the last position tell the
+rest.
 """
 
 from __future__ import annotations

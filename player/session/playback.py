@@ -179,14 +179,15 @@ class Playback:
         self._forget_removed_playlists()
 
     def _announce_end(self, session: Session, reason: str, now: Now, out: Outcome, text: str | None = None) -> None:
-        held, counted = session.guard_report, session.statistics
+        held, counted, dropouts = session.guard_report, session.statistics, session.dropouts
         held.announce(out)
+        dropouts.announce(out)
         played_s = now.boot_s - session.started.boot_s
         name, began, minutes = session.queue.playlist.name, session.started.wall, round(played_s / 60, 1)
-        out.ended.append(EndedSession(began, session.why, name, minutes, reason, counted.problems))
+        out.ended.append(EndedSession(began, session.why, name, minutes, reason, counted.problems, dropouts.count))
         out.announce(
             "session_ended",
-            counted.line(played_s, text or reason, f"{name} from {began:%H:%M}", held),
+            counted.line(played_s, text or reason, f"{name} from {began:%H:%M}", held, dropouts.count),
             reason=reason,
             why=session.why,
             playlist=name,
@@ -194,6 +195,7 @@ class Playback:
             minutes=minutes,
             tamed=held.count,
             largest_db=held.largest_db,
+            dropouts=dropouts.count,
             **asdict(counted),
         )
 
@@ -236,6 +238,7 @@ class Playback:
             return
         recovery.end_silence(session, now_s, out)
         session.tick(now_s, out)
+        session.dropouts.tick(now_s, out)
         if session.queue.is_over and session.state is not State.STOPPING:
             session.stop(STOP_NOW_S, "end-of-track" if session.queue.is_last else "end-of-playlist", out)
 
@@ -279,7 +282,7 @@ class Playback:
             case OutputFound():
                 recovery.find_output(session, now.boot_s, out)
             case OutputUnderran():
-                recovery.rise_again(session, now.boot_s, out)
+                recovery.after_dropout(session, report, now.boot_s, out)
             case GuardReported():
                 session.on_guard(report, now.boot_s, out)
             case EngineFaulted() | ClauseBroken():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from player.core.engine_orders import RampTo, Then
+from player.core.events import OutputUnderran
 from player.core.limits import SHORTEST_RISE_S, STOP_NOW_S
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB
@@ -29,6 +30,13 @@ def find_output(session: Session, now_s: float, out: Outcome) -> None:
     """The device is back."""
     session.is_output_lost = False
     rise_again(session, now_s, out)
+
+
+def after_dropout(session: Session, gap: OutputUnderran, now_s: float, out: Outcome) -> None:
+    """The device ran dry: the sound comes back by itself after a short gap, and by our order after a long one."""
+    session.dropouts.add(gap, now_s, out)
+    if gap.is_hushed:
+        rise_again(session, now_s, out)
 
 
 def rise_again(session: Session, now_s: float, out: Outcome) -> None:

@@ -16,6 +16,7 @@ from player.core.limits import FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
 from player.core.settings.session import Settings, TimerMode, TimerSetting
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB, format_duration
+from player.session.dropout_report import DropoutReport
 from player.session.end_plan import EndPlan
 from player.session.guard_report import GuardReport
 from player.session.next_session import StartParams
@@ -67,6 +68,7 @@ class Session:
         self.night_mode = NightMode(settings, now.boot_s - start.late_s)
         self.taper_progress = TaperProgress(settings, self.night_mode, now.boot_s)
         self.guard_report = GuardReport()
+        self.dropouts = DropoutReport()
         self.statistics = SessionStatistics()
         self.started = now
         self.end_reason = "stop"
@@ -293,7 +295,8 @@ class Session:
 
     def on_guard(self, report: GuardReported, now_s: float, out: Outcome) -> None:
         """The guard held something down; at the steep begin of a rise that we ordered it is no surprise."""
-        if not self.ramp.is_own_rise(now_s - report.duration_s):
+        began_s = now_s - report.duration_s
+        if began_s > self.dropouts.over_s and not self.ramp.is_own_rise(began_s):
             self.guard_report.add(report, self.queue.track_of(report.item_id), now_s, out)
 
     def on_arrived(self, report: RampArrived, out: Outcome) -> bool:
@@ -347,6 +350,7 @@ class Session:
         """Seconds until something is due, at most ``longest_s``."""
         due = [*self.end_plan.due_s(now_s), self.queue.retry_at_s, self.muted_until_s, self.guard_report.due_s()]
         due += [self.taper_progress.due_s(self.volume), *self.night_mode.due_s(), self.silence_alarm.due_s]
+        due += self.dropouts.due_s()
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
 

@@ -54,6 +54,7 @@ def snapshot_of(
         nights_used=memory.nights_used(now.wall),
         clock_trusted=now.trusted,
         tamed=0 if session is None else session.guard_report.count,
+        dropouts=0 if session is None else session.dropouts.count,
         playlists=tuple(playlist.name for playlist in settings.playlists),
         problems=problems,
     )

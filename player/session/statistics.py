@@ -25,12 +25,14 @@ class SessionStatistics:
         self.problems += types.count("problem")
         self.writes += len(out.writes)
 
-    def line(self, played_s: float, reason: str, what: str, taming: GuardReport) -> str:
+    def line(self, played_s: float, reason: str, what: str, taming: GuardReport, dropouts: int) -> str:
         """The night in one line; ``what`` is the playlist and when it began."""
         held = "nothing held down" if taming.largest_db is None else (
             f"{_counted(taming.count, 'surprise')} held down, by {taming.largest_db:g} dB at most"
         )  # fmt: skip
         parts = [what, _counted(self.tracks, "track"), held, _counted(self.problems, "problem")]
+        if dropouts:
+            parts.append(counted(dropouts, "dropout"))
         told = ", ".join([*parts, _counted(self.writes, "write")])
         return f"session ended after {format_duration(played_s)} ({reason}): {told}"
 

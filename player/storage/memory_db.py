@@ -67,11 +67,12 @@ _STEPS: Final = (
     )
     """,
     "ALTER TABLE sessions ADD COLUMN problems INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sessions ADD COLUMN dropouts INTEGER NOT NULL DEFAULT 0",
 )
 _DEFAULTS: Final = {name: text for name, text in texts(Documents()).items() if name in COPIED}
 _PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?)"
 _HEARD_COLUMNS: Final = "at, playlist, uri, title, how"
-_SESSION_COLUMNS: Final = "started, why, playlist, minutes, reason, problems"
+_SESSION_COLUMNS: Final = "started, why, playlist, minutes, reason, problems, dropouts"
 
 
 def this_boot() -> str:
@@ -88,9 +89,10 @@ def _rescue(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         with contextlib.suppress(*READ_FAULTS):
             for row in old.execute("SELECT name, value FROM documents WHERE name = ?", (name,)).fetchall():
                 new.execute(_PUT, row)
-    for table, columns in (("heard", _HEARD_COLUMNS), ("sessions", _SESSION_COLUMNS)):
-        places = ", ".join("?" * len(columns.split(",")))
+    for table, wanted in (("heard", _HEARD_COLUMNS), ("sessions", _SESSION_COLUMNS)):
         with contextlib.suppress(*READ_FAULTS), transaction(new):
+            columns = _columns_of(old, table, wanted)
+            places = ", ".join("?" * len(columns.split(",")))
             rows = old.execute(f"SELECT {columns} FROM {table} ORDER BY id")  # noqa: S608 - no foreign word in it
             with contextlib.suppress(*READ_FAULTS):
                 for row in rows:
@@ -177,7 +179,7 @@ class MemoryDb:
                 map(_heard_row, batch.heard),
             )
             base.executemany(
-                f"INSERT INTO sessions ({_SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - as above
+                f"INSERT INTO sessions ({_SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - as above
                 map(_ended_row, batch.ended),
             )
 
@@ -240,19 +242,26 @@ def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> HeardE
 
 
 def _sessions(base: sqlite3.Connection) -> Iterator[EndedSession]:
-    """How sessions ended, as far as it can be read; a file that no daemon has opened since may lack the last column."""
-    known = {name for _, name, *_ in base.execute("PRAGMA table_info(sessions)")}
-    problems = "problems" if "problems" in known else "0"
-    question = f"SELECT started, why, playlist, minutes, reason, {problems} FROM sessions ORDER BY id"  # noqa: S608 - no foreign word in it
-    for started, why, playlist, minutes, reason, count in base.execute(question).fetchall():
+    """How sessions ended, as far as it can be read; an older file may lack the last columns."""
+    columns = _columns_of(base, "sessions", _SESSION_COLUMNS)
+    question = f"SELECT {columns} FROM sessions ORDER BY id"  # noqa: S608 - no foreign word in it
+    for started, why, playlist, minutes, reason, *counts in base.execute(question).fetchall():
         with contextlib.suppress(ValueError, TypeError, OverflowError):
-            ended = EndedSession(aware(started), str(why), str(playlist), float(minutes), str(reason), int(count))
+            ended = EndedSession(
+                aware(started), str(why), str(playlist), float(minutes), str(reason), *map(int, counts)
+            )
             if 0.0 <= ended.minutes < _LONGEST_MIN:
                 yield ended
 
 
+def _columns_of(base: sqlite3.Connection, table: str, columns: str) -> str:
+    """Those of the columns that the table has; an older lull wrote fewer."""
+    known = {name for _, name, *_ in base.execute(f"PRAGMA table_info({table})")}
+    return ", ".join(column for column in columns.split(", ") if column in known)
+
+
 def _ended_row(end: EndedSession) -> tuple[Any, ...]:
-    return _iso(end.started), end.why, end.playlist, end.minutes, end.reason, end.problems
+    return _iso(end.started), end.why, end.playlist, end.minutes, end.reason, end.problems, end.dropouts
 
 
 def _heard_row(heard: HeardEntry) -> tuple[Any, ...]:

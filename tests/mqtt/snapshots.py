@@ -41,6 +41,7 @@ PLAYING = Snapshot(
     schedule_enabled=True,
     clock_trusted=True,
     tamed=0,
+    dropouts=0,
     playlists=("rain", "sea"),
     problems=(),
 )

@@ -61,6 +61,7 @@ def test_the_state_is_published_key_by_key() -> None:
         "clock_trusted": True,
         "guard_reduction": 0.0,
         "tamed": 0,
+        "dropouts": 0,
         "playlists": ["rain", "sea"],
         "problem": None,
         "problems": [],

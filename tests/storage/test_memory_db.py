@@ -35,7 +35,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_file_of_an_older_lull_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
-    """Without the count of problems a session had none; the daemon adds the column and loses nothing."""
+    """Without the counts of problems and dropouts a session had none; the daemon adds the columns, nothing is lost."""
     base = sqlite3.connect(tmp_path / FILE_NAME)
     for step in memory_file.LAYOUT.steps[:3]:
         base.execute(step)
@@ -44,11 +44,11 @@ def test_a_file_of_an_older_lull_is_read_and_brought_up_to_date(tmp_path: Path) 
     base.execute("INSERT INTO sessions (started, why, playlist, minutes, reason) VALUES (?, ?, ?, ?, ?)", row)
     base.commit()
     base.close()
-    assert look_into(tmp_path)[1] == (replace(ENDED[0], problems=0),)
+    assert look_into(tmp_path)[1] == (replace(ENDED[0], problems=0, dropouts=0),)
     store = MemoryDb(tmp_path)
-    store.write(Batch({}, ended=(replace(ENDED[0], problems=2),)))
+    store.write(Batch({}, ended=(replace(ENDED[0], problems=2, dropouts=7),)))
     store.close()
-    assert [end.problems for end in look_into(tmp_path)[1]] == [0, 2]
+    assert [(end.problems, end.dropouts) for end in look_into(tmp_path)[1]] == [(0, 0), (2, 7)]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ The first four work in hops of 5 ms and chunks of ten hops, which are always cut
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -22,15 +23,15 @@ from player.audio.dsp.declick import Declick
 from player.audio.dsp.framing import Hops
 from player.audio.dsp.gain import applied, let_down
 from player.audio.dsp.guard import Guard, Volumes
-from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, to_power
+from player.audio.dsp.hearing import FAST_S, HOP_FRAMES, HOP_S, to_power
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
 from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block, MakePowerMeter
-from player.core.limits import FAULT_LEVEL, MAX_RISE_DB_PER_S
-from player.core.units import SILENCE_DB, db_to_gain
+from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL, MAX_RISE_DB_PER_S
+from player.core.units import SILENCE_DB, db_to_gain, to_seconds
 
 MOST: Final = 32 * FAULT_LEVEL
 """No mixture of three sanitised decks under gains of at most +20 dB gets so far."""
@@ -39,7 +40,10 @@ _RISE: Final = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
 _LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
 """So many hops after the ramp the guard hears them."""
 _LET_GO: Final = let_down(HOP_FRAMES)
-"""5 ms from what sounds to silence: a mute is no click."""
+_SET_IN: Final = _LET_GO[::-1].copy()
+"""5 ms from what sounds to silence, and back: neither is a click."""
+FAST_FALL_DB_PER_S: Final = 10.0 * math.log10(math.e) / FAST_S
+"""How fast the F-weighted level falls in silence: 34.7 dB/s."""
 
 
 class Chain:
@@ -70,6 +74,7 @@ class Chain:
         self._highpass = HighPass()
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
         self._room = 0.0
+        self._sets_in = False
         self._left = [_RISE] * _LATE_HOPS
 
     def set_target(
@@ -116,11 +121,30 @@ class Chain:
 
         Only after the device lost samples or a stage failed. The way back is a ramp.
         """
+        self._reset()
+        self.ramp.hush()
+
+    def come_back(self, gap_s: float) -> float:
+        """The device had a gap of so many seconds: go on from where the ear's fast level has fallen to in it.
+
+        That level falls by 35 dB a second in silence. A sound that sets in where it stands does not raise it, so it is
+        not an onset. From there the ramp rises as usual. Returns by how many dB the ramp was lowered; where that is its
+        whole depth, it stands at silence and waits for a target.
+        """
+        fall_db = (gap_s + to_seconds(self.latency_frames)) * FAST_FALL_DB_PER_S
+        if fall_db >= FADE_DEPTH_DB:
+            self.hush()
+            return FADE_DEPTH_DB
+        self._reset()
+        self.ramp.fall_back(fall_db)
+        self._sets_in = True
+        return fall_db
+
+    def _reset(self) -> None:
         self._hops.reset()
         self._highpass.reset()
         self.declick.reset()
         self.guard.reset()
-        self.ramp.hush()
         self.limiter.reset()
 
     def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
@@ -128,6 +152,9 @@ class Chain:
         clean = self._highpass.process(hops)
         volumes = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
+        if self._sets_in:
+            self._sets_in = False
+            loud = np.concatenate((applied(loud[:HOP_FRAMES], _SET_IN), loud[HOP_FRAMES:]))
         return self.guard.process(self.declick.process(loud), volumes), max(volumes.full)
 
     def _volumes(self, hops: int, *, moves: bool) -> Volumes:

@@ -28,7 +28,9 @@ HOP_FRAMES: Final = RATE_HZ // 200
 HOP_S: Final = HOP_FRAMES / RATE_HZ
 CHUNK_HOPS: Final = 10
 CHUNK_S: Final = CHUNK_HOPS * HOP_S
-FAST_KEEP: Final = math.exp(-HOP_S / 0.125)
+FAST_S: Final = 0.125
+"""The time constant of the F weighting."""
+FAST_KEEP: Final = math.exp(-HOP_S / FAST_S)
 FAST_TAKE: Final = 1.0 - FAST_KEEP
 BACKGROUND_CHUNKS: Final = round(10.0 / CHUNK_S)
 FAMILIAR_CHUNKS: Final = round(30.0 / CHUNK_S)

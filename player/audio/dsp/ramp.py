@@ -122,6 +122,15 @@ class Ramp:
         self._legs, self._at = [], 0
         self._settled = self._settle_frames
 
+    def fall_back(self, by_db: float) -> None:
+        """Stand so much lower from the next frame on, and go on to the same target in what was left of the way's time.
+
+        Only after a gap in the sound: what is heard has fallen already.
+        """
+        left_s = to_seconds(sum(leg.frames for leg in self._legs) - self._at)
+        self._level_db -= by_db
+        self.to(self._target_db, left_s)
+
     @property
     def is_rising(self) -> bool:
         """Whether it is on its way up, or about to be."""

@@ -22,6 +22,7 @@ def status(device: str, state: Mapping[str, Any]) -> str:
         ("started by", state.get("why")),
         ("volume", _volume(state)),
         ("held down", _tamed(state)),
+        ("dropouts", state.get("dropouts") or None),
         ("sleep timer", _timer(state) if state.get("state") != "idle" else None),
         ("next start", _next_start(state)),
         ("schedule", None if "schedule" not in state else _schedule(state)),

@@ -183,7 +183,7 @@ class HeardEntry:
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """One entry of the log: a session is over; ``problems`` were told in it."""
+    """One entry of the log: a session is over; so many problems were told, and so often the device ran dry."""
 
     started: datetime
     why: str
@@ -191,6 +191,7 @@ class EndedSession:
     minutes: float
     reason: str
     problems: int = 0
+    dropouts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
