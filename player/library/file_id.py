@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from player.core.measurement import FileMark
 
 
-def mark_of(path: str, folders: dict[str, str] | None = None) -> FileMark:
-    """The file that a path leads to. Raises OSError where there is none.
+def mark_of(path: str) -> FileMark:
+    """The file that a path leads to. Raises OSError where there is none."""
+    return look_at(path, {})[1]
+
+
+def look_at(path: str, folders: dict[str, str]) -> tuple[os.stat_result, FileMark]:
+    """What lies there, and its mark; one system call for what is not a link. Raises OSError where there is nothing.
 
     Args:
         path: of the file.
         folders: real paths of folders, filled here: to resolve a path costs a system call for each folder in it, so
             whoever asks for many files hands the same dictionary in each time.
     """
-    facts = os.stat(path)
-    return FileMark(
-        os.path.realpath(path) if folders is None else _real(path, folders), facts.st_size, facts.st_mtime_ns
-    )
-
-
-def _real(path: str, folders: dict[str, str]) -> str:
-    folder, name = os.path.split(path)
-    if folder not in folders:
-        folders[folder] = os.path.realpath(folder)
-    place = os.path.join(folders[folder], name)
-    return os.path.realpath(place) if os.path.islink(place) else place
+    facts = os.lstat(path)
+    if stat.S_ISLNK(facts.st_mode):
+        facts, place = os.stat(path), os.path.realpath(path)
+    else:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        place = os.path.join(folders[folder], name)
+    return facts, FileMark(place, facts.st_size, facts.st_mtime_ns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from player.core.noise import is_noise, parse_noise
 from player.core.playlist_files import MAX_BYTES, SUFFIXES, PlaylistEntry, parse_playlist
 from player.core.settings.session import Playlist
 from player.library.entry_path import EntryPaths
-from player.library.file_id import mark_of
+from player.library.file_id import look_at
 from player.library.ports import Store
 
 AUDIO_SUFFIXES: Final = frozenset({
@@ -89,14 +90,16 @@ class _Recall:
         return tuple(known for track in tracks if (known := self._known(track)) is not None)
 
     def _known(self, track: Track) -> Track | None:
-        if track.is_stream or unreadable(track.uri) is not None:
+        if track.is_stream:
             return track
         try:
-            finding = self._store.find(mark_of(track.uri, self._folders))
+            facts, mark = look_at(track.uri, self._folders)
+            finding = self._store.find(mark) if stat.S_ISREG(facts.st_mode) else None
         except OSError:
-            return track  # it went away this moment; that is found out when it plays
+            return track  # what is wrong with it is found out when it plays
         if finding is None:
-            self.unmeasured[track.uri] = None
+            if unreadable(track.uri) is None:
+                self.unmeasured[track.uri] = None
             return track
         if finding.measured is None and (finding.fault or "").startswith(CRASHES):
             self.warnings.append(f"{track.uri} is left out: it {finding.fault}")
@@ -151,30 +154,36 @@ class _Shelf:
         is_empty = True
         for path in self._walk(folder):
             is_empty = False
-            self._keep(Track(str(path), path.stem))
+            self._keep(Track(path, os.path.splitext(os.path.basename(path))[0]))
             if self._is_full:
                 break
         if is_empty and not any(str(folder) in warning for warning in self.warnings):
             self.warnings.append(f"{folder} has no audio in it")
 
-    def _walk(self, folder: Path) -> Iterator[Path]:
-        """Audio files below the folder in natural order, a folder's own files before those of the folders in it."""
+    def _walk(self, folder: Path) -> Iterator[str]:
+        """Audio files below the folder in natural order, a folder's own files before those of the folders in it.
+
+        The kinds of entries come with the folder's listing, so only links cost a question each.
+        """
         seen: set[tuple[int, int]] = set()
-        waiting = [folder]
+        waiting = [str(folder)]
         while waiting:
             here = waiting.pop()
             try:
-                place = here.stat()
-                entries = sorted(here.iterdir(), key=lambda path: natural_key(path.name))
+                place = os.stat(here)
+                with os.scandir(here) as listing:
+                    entries = sorted(listing, key=lambda entry: natural_key(entry.name))
             except OSError as fault:
                 self.warnings.append(f"{here} cannot be read: {fault.strerror}")
                 continue
             if (place.st_dev, place.st_ino) in seen:
                 continue  # a link back up: a loop
             seen.add((place.st_dev, place.st_ino))
-            visible = [path for path in entries if not path.name.startswith(".") and not _leads_to_kernel(path)]
-            yield from (path for path in visible if path.suffix.lower() in AUDIO_SUFFIXES and _is(path.is_file))
-            waiting.extend(path for path in reversed(visible) if path.name.casefold() not in BINS and _is(path.is_dir))
+            visible = [entry for entry in entries if not entry.name.startswith(".") and not _is_kernel_link(entry)]
+            yield from (entry.path for entry in visible if _has_audio_suffix(entry.name) and _is(entry.is_file))
+            waiting.extend(
+                entry.path for entry in reversed(visible) if entry.name.casefold() not in BINS and _is(entry.is_dir)
+            )
 
     def _add_playlist(self, path: Path, above: tuple[Path, ...]) -> None:
         try:
@@ -261,6 +270,14 @@ def _web_title(address: str) -> str:
     except ValueError:
         return "stream"  # a malformed address; the decoder will say so
     return f"{parts.hostname or ''}{unquote(parts.path)}".rstrip("/") or address
+
+
+def _has_audio_suffix(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+
+
+def _is_kernel_link(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and _leads_to_kernel(Path(entry.path))
 
 
 def _leads_to_kernel(path: Path) -> bool:

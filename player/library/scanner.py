@@ -7,7 +7,6 @@ done is kept.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -17,7 +16,7 @@ from player.audio.decoder.faults import unreadable
 from player.core.clock import Clock
 from player.core.events import has_file
 from player.core.measurement import FileMark, MeasureResult
-from player.library.file_id import mark_of
+from player.library.file_id import look_at, mark_of
 from player.library.ports import Store
 from player.library.scan_pool import Result, ScanSettings, WorkerPool
 
@@ -108,6 +107,7 @@ class Scan:
         """Report what is known or cannot be read; returns what has to be measured, by its path."""
         jobs: dict[str, _Job] = {}
         by_place: dict[tuple[int, int], _Job] = {}
+        folders: dict[str, str] = {}
         for path in self._paths:
             if self._stop.is_set():
                 break
@@ -115,7 +115,7 @@ class Scan:
             if fault is not None:
                 yield self._report(path, MeasureResult(None, fault), is_new=False)
                 continue
-            mark, facts = mark_of(path), os.stat(path)
+            facts, mark = look_at(path, folders)
             finding = None if self._settings.is_anew else self._store.find(mark)
             if finding is not None:
                 yield self._report(path, finding, is_new=False)

@@ -5,7 +5,7 @@ What cannot be done is refused before anything has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Final, TypeVar
 
@@ -52,7 +52,7 @@ def _playing(playback: Playback) -> Track:
     return playing.track
 
 
-def _allow_again(name: str | None, memory: Memory, known: dict[str, Track], now: Now, out: Outcome) -> str:
+def _allow_again(name: str | None, memory: Memory, known: Mapping[str, Track], now: Now, out: Outcome) -> str:
     left_out = _left_out(memory, known, now)
     if not left_out:
         raise Refused("never_again: no track is banned")
@@ -63,7 +63,7 @@ def _allow_again(name: str | None, memory: Memory, known: dict[str, Track], now:
     return text
 
 
-def _left_out(memory: Memory, known: dict[str, Track], now: Now) -> list[Ban]:
+def _left_out(memory: Memory, known: Mapping[str, Track], now: Now) -> list[Ban]:
     """What is left out because lull died of it, then what a person banned: the last one is allowed first."""
     fatal = [death for death in memory.set_aside if death.uri not in memory.bans]
     named = [(death, known[death.uri].title if death.uri in known else PurePath(death.uri).stem) for death in fatal]

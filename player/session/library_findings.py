@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from player.core.events import LibraryRead, Track
 from player.session.outcome import Outcome
@@ -13,10 +13,12 @@ class LibraryFindings:
 
     def __init__(self) -> None:
         self._reads: dict[str, LibraryRead] = {}
+        self._by_uri: dict[str, Track] | None = None
 
     def update(self, read: LibraryRead, out: Outcome) -> None:
         """The library looked at a playlist; warnings that are new are announced."""
         known, self._reads[read.playlist] = self._reads.get(read.playlist), read
+        self._by_uri = None
         for warning in (warning for warning in read.warnings if known is None or warning not in known.warnings):
             out.announce("track_skipped_over", warning, playlist=read.playlist, reason=warning)
 
@@ -26,6 +28,7 @@ class LibraryFindings:
 
     def forget(self, playlists: Iterable[str]) -> None:
         """These are other playlists now, or gone."""
+        self._by_uri = None
         for name in playlists:
             self._reads.pop(name, None)
 
@@ -34,9 +37,13 @@ class LibraryFindings:
         self.forget([name for name in self._reads if name not in playlists])
 
     @property
-    def tracks(self) -> dict[str, Track]:
+    def tracks(self) -> Mapping[str, Track]:
         """Everything that was found, by uri."""
-        return {track.uri: track for read in self._reads.values() for track in (*read.opening, *read.tracks)}
+        if self._by_uri is None:
+            self._by_uri = {
+                track.uri: track for read in self._reads.values() for track in (*read.opening, *read.tracks)
+            }
+        return self._by_uri
 
     def playlists_with(self, uri: str) -> list[str]:
         """Names of the playlists that have a track."""

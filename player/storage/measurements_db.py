@@ -10,6 +10,7 @@ would be a gain that silences a night or breaks it off. Such a row counts as non
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import logging
 import math
@@ -144,14 +145,25 @@ def from_json(plain: Mapping[str, Any]) -> Measured:
 
 def _checked(kind: type[T], value: T) -> T:
     """The value, each of its numbers within what can be measured. Raises ValueError, TypeError."""
-    for field in fields(cast("Any", kind)):
-        number = getattr(value, field.name)
-        if field.type == "float":
-            unit = next((unit for unit in _RANGES if field.name.endswith(unit)), "")
-            lowest, highest = _RANGES.get(unit, (-_LARGEST, _LARGEST))
-            is_silence = number == -math.inf and unit in {"_lufs", "_dbtp"}
-            if isinstance(number, bool) or not (is_silence or lowest <= number <= highest):
-                raise ValueError(f"{field.name} is {number!r}")
-        elif field.type == "int" and (type(number) is not int or not 0 <= number <= _LARGEST):
-            raise ValueError(f"{field.name} is {number!r}")
+    for name, lowest, highest, can_be_silence, is_whole in _bounds(cast("Any", kind)):
+        number = getattr(value, name)
+        if can_be_silence and number == -math.inf:
+            continue
+        is_number = type(number) is int if is_whole else not isinstance(number, bool)
+        if not is_number or not lowest <= number <= highest:
+            raise ValueError(f"{name} is {number!r}")
     return value
+
+
+@functools.cache
+def _bounds(kind: type) -> tuple[tuple[str, float, float, bool, bool], ...]:
+    """The numbers of a class: name, lowest, highest, whether it may be -inf, whether it is a whole number."""
+    found = []
+    for field in fields(cast("Any", kind)):
+        unit = next((unit for unit in _RANGES if field.name.endswith(unit)), "")
+        if field.type == "float":
+            lowest, highest = _RANGES.get(unit, (-_LARGEST, _LARGEST))
+            found.append((field.name, lowest, highest, unit in {"_lufs", "_dbtp"}, False))
+        elif field.type == "int":
+            found.append((field.name, 0, _LARGEST, False, True))
+    return tuple(found)

@@ -115,7 +115,7 @@ class Memory:
         if not self.bans:
             return list(tracks)
         keys = {ban.key for ban in self.bans.values()} - {None}
-        return [track for track in tracks if not (track.uri in self.bans or track.key in keys)]
+        return [track for track in tracks if track.uri not in self.bans and track.key not in keys]
 
     @property
     def set_aside(self) -> list[CrashRecord]:

@@ -127,9 +127,12 @@ class Rotation:
         Where nothing else is left, what is set aside because the daemon died of it is tried again: a night of silence
         is certain then, another death is not, and a loop of deaths falls silent by itself.
         """
-        allowed = self._memory_of_all.allowed(tracks)
-        found = [track for track in allowed if self._set_aside_until.get(track.uri, 0) <= self._plays]
-        return [track for track in found if not self._memory_of_all.is_fatal(track.uri)] or found
+        found = self._memory_of_all.allowed(tracks)
+        waiting = {uri for uri, until in self._set_aside_until.items() if until > self._plays}
+        if waiting:
+            found = [track for track in found if track.uri not in waiting]
+        fatal = {death.uri for death in self._memory_of_all.set_aside}
+        return [track for track in found if track.uri not in fatal] or found if fatal else found
 
     def mark_played(self, playlist: str, uri: str) -> None:
         """A track is heard; telling it again of the same one (after a seek) changes nothing that matters."""

@@ -117,8 +117,11 @@ class WritePolicy:
     def note(self, rotation: Rotation, findings: LibraryFindings, wall: datetime, out: Outcome) -> None:
         """Take what was heard since the last time, and the sessions that ended in this turn."""
         if rotation.heard:
-            titles = {uri: track.title for uri, track in findings.tracks.items()}
-            heard = [HeardEntry(wall, name, uri, titles.get(uri, uri), how) for name, uri, how in rotation.pop_heard()]
+            known = findings.tracks
+            heard = [
+                HeardEntry(wall, name, uri, known[uri].title if uri in known else uri, how)
+                for name, uri, how in rotation.pop_heard()
+            ]
             self._heard = [*self._heard, *heard][-MOST_ENTRIES:]
         self._ended += out.ended
 
