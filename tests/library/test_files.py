@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from player.core.events import LibraryRead
 from player.core.measurement import MeasureResult
 from player.core.settings.session import Playlist
 from player.library import files as library
-from player.library.file_id import mark_of
+from player.library.file_id import look_at, mark_of
 from player.library.files import FileLibrary, natural_key
 from tests.contracts.test_store import MEASURED
 from tests.fakes.store import FakeStore
@@ -102,14 +103,14 @@ def test_a_link_to_nowhere_is_skipped(tmp_path: Path) -> None:
 def test_an_unreadable_folder_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folders beside it are read; the system's own reason is in the warning."""
     touch(tmp_path, "a/1.mp3", "b/2.mp3")
-    real = Path.iterdir
+    real = os.scandir
 
-    def iterdir(self: Path) -> object:
-        if self.name == "a":
+    def scandir(path: str) -> object:
+        if path == str(tmp_path / "a"):
             raise PermissionError(13, "Permission denied")
-        return real(self)
+        return real(path)
 
-    monkeypatch.setattr(Path, "iterdir", iterdir)  # root, who runs tests in containers, may read anything
+    monkeypatch.setattr(os, "scandir", scandir)  # root, who runs tests in containers, may read anything
     found = read(tmp_path)
     assert names(found, tmp_path) == ["b/2.mp3"]
     assert found.warnings == (f"{tmp_path / 'a'} cannot be read: Permission denied",)
@@ -322,6 +323,31 @@ def test_marks_of_many_files_resolve_each_folder_once(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "b.mp3").symlink_to(tmp_path / "real" / "a.mp3")
     folders: dict[str, str] = {}
-    for path in map(str, (tmp_path / "real" / "a.mp3", tmp_path / "link" / "a.mp3", tmp_path / "b.mp3")):
-        assert mark_of(path, folders) == mark_of(path)
-    assert len(folders) == 3
+    real = str(tmp_path / "real" / "a.mp3")
+    for path in map(str, (real, tmp_path / "link" / "a.mp3", tmp_path / "b.mp3")):
+        facts, mark = look_at(path, folders)
+        assert mark == mark_of(path) == mark_of(real)
+        assert facts == os.stat(real)
+    assert len(folders) == 2
+
+
+def counting(real: Callable[..., object], asked: list[str]) -> Callable[..., object]:
+    def count(path: str, *args: object, **options: object) -> object:
+        asked.append(path)
+        return real(path, *args, **options)
+
+    return count
+
+
+def test_a_known_track_costs_one_system_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share answers each one in milliseconds; the listing of a folder says which of its entries are files."""
+    touch(tmp_path, *(f"a/{number}.mp3" for number in range(50)))
+    store = FakeStore()
+    for path in (tmp_path / "a").iterdir():
+        store.keep(mark_of(str(path)), MeasureResult(MEASURED))
+    asked: list[str] = []
+    for name in ("stat", "lstat", "readlink", "access", "open"):
+        monkeypatch.setattr(os, name, counting(getattr(os, name), asked))
+    found = FileLibrary(store).read(Playlist("p", (str(tmp_path),)))
+    assert len(found.tracks) == 50
+    assert len(asked) <= 50 + 20, "a few for the folders"
