@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.core.settings.session import AudioSettings, Entry, OutputKind, Settings, TimerSetting
@@ -24,7 +25,7 @@ def notes(config: Config) -> Iterator[str]:
     """What is no fault and still worth knowing: files that are missing now, and wishes that will be bent."""
     for playlist in config.settings.playlists:
         for path in (*playlist.paths, *playlist.opening):
-            if "://" not in path and not os.path.exists(path):
+            if has_file(path) and not os.path.exists(path):
                 yield f"playlist {playlist.name}: {path} does not exist"
     yield from _output_notes(config.audio)
     yield from _state_notes(config.state_dir)

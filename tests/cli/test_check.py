@@ -252,11 +252,12 @@ def test_long_lists_are_cut() -> None:
 
 
 def test_what_is_missing_is_a_note(tmp_path: Path) -> None:
-    """Folders and files that are not there now are named, those that are, and addresses, are not."""
+    """Folders and files that are not there now are named; those that are, addresses and generated sound are not."""
     here = tmp_path / "here"
     here.mkdir()
     assert notes(
-        f"playlists: {{a: {{paths: [{here}, {tmp_path}/away, 'http://host/'], opening: [{here}, {tmp_path}/bell]}}}}\n"
+        f"playlists: {{a: {{paths: [{here}, {tmp_path}/away, 'http://host/', 'noise:rain'], "
+        f"opening: [{here}, {tmp_path}/bell]}}}}\n"
         f"mqtt: {{username: me, password_file: {tmp_path}/pw, tls: {{ca: {here}, cert: {tmp_path}/c, key: {here}}}}}"
     ) == [
         f"playlist a: {tmp_path}/away does not exist",

@@ -110,6 +110,7 @@ class Chain:
         """So many frames of silence are played that do not come through here."""
         self.guard.rest(frames // HOP_FRAMES)
         self._output_meter.rest(frames // HOP_FRAMES)
+        self.meter.rest(frames)
 
     def forget(self) -> None:
         """Nothing was heard for nobody knows how long: nothing is familiar."""
@@ -146,6 +147,7 @@ class Chain:
         self.declick.reset()
         self.guard.reset()
         self.limiter.reset()
+        self.meter.reset()
 
     def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
         """Whole hops behind the guard, and the volume that counts as full."""

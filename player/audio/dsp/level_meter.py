@@ -22,6 +22,10 @@ class LevelMeter:
     """Mean square and sample peak over the last second, both channels together."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard: nothing is any more."""
         self._tenths: deque[tuple[int, float, float]] = deque(maxlen=TENTHS)
         self._frames = 0
         self._energy = 0.0
@@ -44,9 +48,13 @@ class LevelMeter:
         if len(block) == 0:
             return
         samples = block.reshape(-1)
-        self._frames += len(block)
         self._energy += float(np.dot(samples, samples))
         self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
+        self.rest(len(block))
+
+    def rest(self, frames: int) -> None:
+        """Take so many frames into account; they are silent but for what `measure` has added."""
+        self._frames += frames
         if self._frames >= _TENTH_FRAMES:
             self._tenths.append((self._frames, self._energy, self._peak))
             self._frames, self._energy, self._peak = 0, 0.0, 0.0

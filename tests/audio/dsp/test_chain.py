@@ -186,6 +186,22 @@ def test_the_meter_hears_what_leaves() -> None:
     assert chain.meter.peak_db == pytest.approx(-46.02, abs=0.01)
 
 
+def test_the_meter_hears_silence_that_does_not_come_through_the_chain() -> None:
+    """Half a second of rest halves the mean square, a second leaves nothing; after a loss nothing is left at once."""
+    chain = opened(-20.0)
+    run(chain.process, in_blocks(tone(15.0, peak=0.05), 4800))
+    for _ in range(5):
+        chain.rest(4_800)
+    assert chain.meter.level_db == pytest.approx(-49.03 - 3.01, abs=0.01)
+    for _ in range(5):
+        chain.rest(4_800)
+    assert chain.meter.level_db == chain.meter.peak_db == -math.inf
+    run(chain.process, in_blocks(tone(1.0, peak=0.05), 4800))
+    assert chain.meter.level_db > -60.0
+    chain.hush()
+    assert chain.meter.level_db == -math.inf
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["slam", "clipped", "peaks between samples"])
 def test_the_same_bits_however_it_is_cut(name: str) -> None:
