@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from player.app.engine_watch import EngineWatch
 from player.app.inbox import Inbox
 from player.app.parts import AnswerWritten, ConfigLoaded, Inbound, Parts, Reload, Terminate
 from player.audio.engine import Engine, EngineSettings
@@ -74,6 +75,7 @@ class Daemon:
         engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
+        self._engine_watch = EngineWatch()
         self._library_reader = LibraryReader(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
         self._scan_queue = ScanQueue()
@@ -131,6 +133,8 @@ class Daemon:
         self._dispatch(message, now)
         for finding in self._gateway.findings(now.boot_s):
             self._handle(ExternalProblem(f"mqtt-{finding.key}", finding.text), now)
+        if (report := self._engine_watch.look(self._engine.turn_began_s, now.boot_s)) is not None:
+            self._handle(report, now)
         controller = self._controller
         for found in self._trigger_gate.take(now, lambda: SpeakerStatus(controller.state, controller.volume)):
             if isinstance(found, Request) and isinstance(found.command, Stop):
@@ -146,6 +150,7 @@ class Daemon:
         now = self._now()
         own_s = (self._heartbeat.wait_s(), self._gateway.wait_s(now.boot_s), self._trigger_gate.wait_s(now.boot_s))
         longest_s = min(self._controller.wait_s(now), *own_s)
+        longest_s = min(longest_s, self._engine_watch.wait_s(self._engine.turn_began_s, now.boot_s))
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
         try:
@@ -154,7 +159,8 @@ class Daemon:
             return None
 
     def _expects_silence(self) -> bool:
-        is_silent = self._controller.state is State.IDLE or self._controller.is_output_lost
+        is_without_device = self._controller.is_output_lost and not self._engine_watch.is_stuck
+        is_silent = self._controller.state is State.IDLE or is_without_device
         return self._engine_thread.is_alive() and is_silent
 
     def _dispatch(self, message: Inbound | None, now: Now) -> None:

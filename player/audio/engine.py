@@ -2,8 +2,8 @@
 
 Theory. `step` is one turn: take the orders that have come, render a block, write it. `Sink.write` blocks until the
 device has room, and that alone paces the thread; there is no timer. Nothing else touches decks or chain, so there are
-no locks here. What goes out are reports (through ``report``, which must not block) and one counter, `blocks_rendered`,
-written by this thread alone and read by the watchdog's heartbeat.
+no locks here. What goes out are reports (through ``report``, which must not block) and two numbers, `blocks_rendered`
+and `turn_began_s`, written by this thread alone and read by the main thread, which sees from them whether it goes on.
 
 Whatever goes wrong ends in silence: a lost device, a long gap, an exception in the audio path. After each of them the
 chain stands at silence and stays there until the session, told by a report, orders a ramp; a ramp from silence rises at
@@ -91,6 +91,10 @@ class Engine:
         decoder: opens tracks.
         clock: paces the retries of a missing device.
         report: takes each report on the engine thread; must not block.
+
+    Attributes:
+        blocks_rendered: how many blocks the device has taken.
+        turn_began_s: when the turn under way began, on the boot clock; None while the thread waits for orders.
     """
 
     def __init__(
@@ -102,6 +106,8 @@ class Engine:
         settings: EngineSettings,
     ) -> None:
         self.blocks_rendered = 0
+        self.turn_began_s: float | None = None
+        self._clock = clock
         self._outlet = AudioOutput(sink, clock, report)
         self._report = report
         self._target_lufs = settings.target_lufs
@@ -136,9 +142,11 @@ class Engine:
         """The thread's body: steps until `QuitEngine`, then closes the device."""
         while not self._has_quit:
             if self._is_resting():
+                self.turn_began_s = None
                 self._outlet.close()
                 self._first_order = self._orders.get()
                 self._chain.forget()
+            self.turn_began_s = self._clock.now().boot_s
             self.step()
         self._fade_out()
         self.finish()

@@ -25,6 +25,8 @@ LAST_RETRY_S: Final = 5.0
 RETRY_POLL_S: Final = 0.1
 STALL_S: Final = 0.2
 """A write that takes so much longer than the device has sound for is a gap that was heard."""
+LONG_STALL_S: Final = 2.5
+"""After so much longer the sound has to come back from silence."""
 OFTEN: Final = 3
 OFTEN_WITHIN_S: Final = 600.0
 """So many gaps within such a time, and the device gets twice the buffer."""
@@ -87,6 +89,8 @@ class AudioOutput:
         self._written_at_s = self._clock.now().boot_s
         stalled_s = self._written_at_s - began_s - block_s - self._held_s
         self._held_s = min(self._held_s + block_s, self._sink.delay_s)
+        if stalled_s > LONG_STALL_S:
+            return self._after_a_gap(stalled_s)
         if stalled_s > STALL_S:  # a sound server that stood still says nothing of it
             self._report(OutputUnderran(stalled_s))
         return Written.HEARD
