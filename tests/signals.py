@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -65,7 +66,12 @@ def tone(duration_s: float, hz: float = 440.0, peak: float = 0.25, phase: float 
 
 
 def pink(duration_s: float, rms: float = 0.05, name: str = "pink") -> Sound:
-    """Pink noise, 20 Hz to 20 kHz, channels independent."""
+    """Pink noise, 20 Hz to 20 kHz, channels independent; the caller may change it."""
+    return _pink(duration_s, rms, name).copy()
+
+
+@lru_cache(maxsize=8)
+def _pink(duration_s: float, rms: float, name: str) -> Sound:
     frames = frames_of(duration_s)
     hz = np.fft.rfftfreq(frames, 1 / RATE_HZ)
     shape = np.where((hz >= 20) & (hz <= 20_000), 1 / np.sqrt(np.maximum(hz, 1)), 0.0)

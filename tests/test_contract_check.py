@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from tests import calm_material as calm
-from tests import contract_check, effort
+from tests import contract_check
 from tests.contract_check import clicks, figures, floor_of, onsets_of, powers_of, raised_ki, touch
 from tests.signals import RATE_HZ, Sound, frames_of, full_scale_sample, level_step, not_finite, pink, rng_for, scaled
 
 CALM_LUFS = -26.0
 SMALLEST = 10 ** (floor_of(CALM_LUFS) / 20)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
+"""They prove an instrument that only soaks, live tests and a whole night use."""
 
 
 def quiet(kind: str, duration_s: float = 20.0) -> Sound:
@@ -25,7 +26,7 @@ def pop(length_s: float = 0.002, peak: float = 1.0) -> Sound:
 
 
 class TestClicks:
-    @pytest.mark.parametrize("kind", effort.first(2, calm.KINDS))
+    @pytest.mark.parametrize("kind", calm.KINDS)
     def test_calm_sound_has_none(self, kind: str) -> None:
         """A minute of whispers, taps, brushing, pages, rain, a bowl."""
         assert clicks(quiet(kind, 60.0), SMALLEST) == ()
@@ -35,7 +36,7 @@ class TestClicks:
         murmur = np.stack([calm._murmured()] * 2, axis=1).astype(np.float32)
         assert clicks(calm.at_lufs(murmur, CALM_LUFS), SMALLEST) == ()
 
-    @pytest.mark.parametrize("kind", effort.first(2, calm.KINDS))
+    @pytest.mark.parametrize("kind", calm.KINDS)
     def test_a_full_scale_sample_is_found_in_all_of_them(self, kind: str) -> None:
         """One sample, one click, where it is."""
         sound = quiet(kind)
@@ -90,7 +91,6 @@ class TestClicks:
         assert clicks(sound, SMALLEST) == ()
         assert [round(click.at_s) for click in clicks(sound, 0.05 * SMALLEST) if 0.1 < click.at_s < 19.9] == [10]
 
-    @pytest.mark.thorough
     def test_the_minutes_are_joined(self) -> None:
         """A click on the border of two minutes is one, and none is lost behind it."""
         sound = pink(125.0, rms=0.01)

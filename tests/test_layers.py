@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -59,9 +60,22 @@ def room_of(module: str) -> str:
     return module.split(".", maxsplit=1)[0]
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    """The tree of a source, made once for all tests."""
+    return ast.parse(source)
+
+
+@cache
+def nodes_of(source: str) -> tuple[ast.stmt, ...]:
+    """The statements of a source at any depth that import or define something."""
+    kinds = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef
+    return tuple(node for node in ast.walk(parsed(source)) if isinstance(node, kinds))
+
+
 def imports_of(source: str) -> Iterator[str]:
     """Dotted names of everything that a source imports, anywhere in it: ``from a import b`` names ``a.b``."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -144,7 +158,7 @@ def test_only_the_clock_module_reads_a_clock() -> None:
     for name, path in modules().items():
         if name == "core.clock" or room_of(name) == "cli":
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in readers, f"{name}:{node.lineno} calls {called}"
@@ -154,7 +168,7 @@ def test_no_class_name_is_used_twice() -> None:
     """A class name means one thing in the whole package; names with an underscore are private to their file."""
     seen: dict[str, str] = {}
     for name, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path.read_text("utf-8")):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 assert node.name not in seen, f"{node.name} is in {seen[node.name]} and in {name}"
                 seen[node.name] = name
@@ -167,7 +181,7 @@ def test_no_file_and_no_function_is_longer_than_it_should_be() -> None:
         source = path.read_text("utf-8")
         if len(source.splitlines()) > LONGEST_FILE:
             too_long.append(name)
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes_of(source):
             if isinstance(node, ast.FunctionDef):
                 first = node.body[1:2] if ast.get_docstring(node) else node.body[:1]
                 if first and (node.end_lineno or 0) - first[0].lineno >= 40:
@@ -180,7 +194,7 @@ def test_every_test_states_its_fact() -> None:
     silent = [
         f"{path.relative_to(ROOT.parent)}:{node.lineno} {node.name}"
         for path in sorted((ROOT.parent / "tests").rglob("test_*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes_of(path.read_text(encoding="utf-8"))
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
     ]
     assert not silent

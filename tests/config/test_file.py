@@ -114,20 +114,20 @@ BOMBS = {
     + "".join(
         f"{new}: &{new} [{','.join(['*' + old] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     ),
-    "keys": "".join(f"k{number}: 1\n" for number in range(9000)),
     # Python turns no text of more than 4300 digits into an int, and no int of more than 308 into a float
     "numbers": "volume: {max: " + "9" * 5000 + "}\ncatch_up: " + "9" * 5000 + "h\ntimer: " + "9" * 400 + ":00\n",
     "starts": LEAST + "schedule:\n" + "".join(f"- {{name: n{n}, at: 1:00, playlist: p{n}}}\n" for n in range(2000)),
+    "keys": "".join(f"k{number}: 1\n" for number in range(9000)),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
-def test_bombs_are_bounded_in_time_and_in_words(bomb: str) -> None:
+@pytest.mark.parametrize("name", effort.first(11, BOMBS))
+def test_bombs_are_bounded_in_time_and_in_words(name: str) -> None:
     """What unfolds, nests or repeats without end is refused within seconds, in at most 101 lines of bounded length."""
     before_s = time.process_time()
     with pytest.raises(ConfigError) as caught:
-        parse(bomb)
+        parse(BOMBS[name])
     assert time.process_time() - before_s < PATIENCE_S
     assert len(caught.value.faults) <= 101
     assert max(len(fault) for fault in caught.value.faults) < 1000
@@ -156,7 +156,7 @@ def config_or_faults(text: str) -> None:
         fault.encode()
 
 
-@settings(deadline=None, max_examples=effort.examples(60, 300))
+@settings(deadline=None, max_examples=effort.examples(30, 300))
 @given(st.text())
 @example("\ufeff")
 @example('"\\U99999999"')
@@ -194,7 +194,7 @@ TREES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=effort.examples(60, 400), suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=effort.examples(25, 400), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(TOP.words), TREES), max_size=6), st.booleans())
 @pytest.mark.slow
 def test_any_values_below_real_keys_are_a_config_or_a_list_of_faults(

@@ -182,6 +182,7 @@ def test_a_store_that_cannot_keep_ends_the_scan(tmp_path: Path) -> None:
     assert not child_processes()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_ten_thousand_known_tracks_take_seconds(tmp_path: Path) -> None:
     """Looked up in the real store without decoding any."""

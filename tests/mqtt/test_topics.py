@@ -256,7 +256,7 @@ NAMES = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=effort.examples(200, 3000), deadline=None)
+@settings(max_examples=effort.examples(80, 3000), deadline=None)
 @given(NAMES, PAYLOADS, st.one_of(st.none(), NAMES), st.one_of(st.none(), st.binary(max_size=20)))
 def test_whatever_comes_in_is_a_request_refused_or_not_ours(
     topic: str, payload: bytes, response_topic: str | None, correlation: bytes | None

@@ -69,6 +69,7 @@ def test_the_second_mute_keeps_silence_and_the_place(monkeypatch: pytest.MonkeyP
     assert house.session.state is State.PLAYING
 
 
+@pytest.mark.thorough
 def test_the_third_mute_takes_another_track(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one at fault is let go of."""
     house = House()

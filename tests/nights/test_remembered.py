@@ -35,7 +35,7 @@ def settings(order: Order = Order.ROTATE, timer_s: float = 8 * HOURS) -> Setting
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("track_s", [60.0, 200.0, 300.0, 3600.0])
+@pytest.mark.parametrize("track_s", effort.first(1, [60.0, 200.0, 300.0, 3600.0]))
 def test_a_night_of_eight_hours_makes_under_a_hundred_writes(track_s: float) -> None:
     """Whatever is played; and all that was heard is written down in the end."""
     nights = Remembering(settings(), EVENING, NAMES)

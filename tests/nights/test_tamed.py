@@ -63,6 +63,7 @@ def test_those_that_follow_soon_are_told_together(nights: Nights) -> None:
     assert nights.session.snapshot(nights.now).tamed == 4
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_night_of_surprises_does_not_flood_anybody(nights: Nights) -> None:
     """One a second for eight hours: 28800 counted, about a hundred told, and none of them lost."""

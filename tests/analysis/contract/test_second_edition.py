@@ -11,6 +11,7 @@ from player.analysis.contract.integrated import calm_level
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered, Sounding
 from player.core.engine_orders import Item
+from tests import effort
 from tests.analysis.contract.test_examiner import BLOCK, Night, examined, figures
 from tests.audio.dsp.listener import TARGET, at_lufs, whispers
 from tests.signals import Sound, frames_of, pink, rng_for, scaled, silence, tone, with_part
@@ -53,6 +54,7 @@ def test_a_shout_after_a_vacuum_cleaner_breaks_c1b_and_not_c1() -> None:
     assert rises.at[1] == pytest.approx(46.2, abs=0.3)
 
 
+@pytest.mark.thorough
 def test_what_the_track_does_all_the_time_breaks_nothing() -> None:
     """The same shout every 5 s is what that track is like."""
     sound = noise_at(CALM, 60.0)
@@ -70,6 +72,7 @@ def test_a_beep_breaks_c1d_and_not_c1b() -> None:
     assert beep.at[0] == pytest.approx(40.2, abs=0.2)
 
 
+@pytest.mark.thorough
 def test_one_ear_breaks_c1d() -> None:
     """A bark on the right, where the left hides it: both ears have noise, the left 20 dB louder."""
     bed = noise_at(CALM, 60.0)
@@ -81,7 +84,7 @@ def test_one_ear_breaks_c1d() -> None:
     assert figures(found, "C1d")[0].value == 1.0
 
 
-@pytest.mark.parametrize(("gain_db", "holds"), [pytest.param(0.0, True, marks=pytest.mark.thorough), (2.5, False)])
+@pytest.mark.parametrize(("gain_db", "holds"), effort.first(0, [(0.0, True), (2.5, False)]))
 def test_a_repeated_surprise_may_climb_by_3_db_in_10_s(gain_db: float, holds: bool) -> None:
     """Three barks 4 s apart that were decoded alike and left 2.5 dB louder each time: 5 dB within 10 s."""
     source, out = noise_at(CALM, 60.0), noise_at(CALM, 60.0)
@@ -94,6 +97,7 @@ def test_a_repeated_surprise_may_climb_by_3_db_in_10_s(gain_db: float, holds: bo
     assert climb.value == pytest.approx(2 * gain_db, abs=0.8)
 
 
+@pytest.mark.thorough
 def test_c3_is_held_against_heard_calm_as_well() -> None:
     """A stretch 10 LU over a track that plays 10 LU below the target is none over the target, and 10 over calm."""
     found = examined(Night(with_part(noise_at(CALM, 60.0), 40.0, noise_at(CALM + 10.0, 1.0, "loud"))))
@@ -144,7 +148,7 @@ def test_a_fade_in_is_no_change() -> None:
     assert share.value == 0.0
 
 
-@pytest.mark.parametrize(("short_s", "holds"), [pytest.param(13.0, True, marks=pytest.mark.thorough), (18.0, False)])
+@pytest.mark.parametrize(("short_s", "holds"), effort.first(0, [(13.0, True), (18.0, False)]))
 def test_what_plays_is_at_its_level_within_15_s(short_s: float, holds: bool) -> None:
     """A deck that stays 30 dB down for so long."""
     deck_db = [-30.0] * round(short_s * 10) + [0.0]
@@ -164,6 +168,7 @@ def test_what_a_stage_holds_down_is_not_at_its_level() -> None:
     assert one(Night(out, source=source), "C11").value == pytest.approx(20.0, abs=0.3)
 
 
+@pytest.mark.thorough
 def test_a_long_fade_in_is_not_counted() -> None:
     """The volume is on its way for 40 s."""
     level = [min(0.0, -60.0 + 0.15 * block) for block in range(401)]
@@ -172,7 +177,7 @@ def test_a_long_fade_in_is_not_counted() -> None:
     assert one(Night(out, volume_db=level), "C11").value == 0.0
 
 
-@pytest.mark.parametrize(("apart_lu", "holds"), [pytest.param(2.0, True, marks=pytest.mark.thorough), (4.0, False)])
+@pytest.mark.parametrize(("apart_lu", "holds"), effort.first(0, [(2.0, True), (4.0, False)]))
 def test_tracks_are_level(apart_lu: float, holds: bool) -> None:
     """Five tracks, each so much louder than the one before: P90 - P10 is 3.2 steps."""
     out = np.concatenate([noise_at(TARGET - 16.0 + apart_lu * track, 40.0, str(track)) for track in range(5)])
@@ -229,6 +234,7 @@ def test_calm_is_what_sounds_whatever_the_pauses(pause_s: float) -> None:
     assert calm_level(np.array(HopMeter(240).powers(np.concatenate(pieces)))) == pytest.approx(-30.0, abs=1.5)
 
 
+@pytest.mark.thorough
 def test_whispers_have_no_rise_that_is_no_habit() -> None:
     """Words after a pause rise by more than 10 dB in most octaves, all the time."""
     found = examined(Night(whispers(95.0)))

@@ -8,6 +8,7 @@ import pytest
 from player.analysis.contract.figures import Levels
 from player.analysis.contract.timeline import MOST_COLUMNS, Timeline
 from player.core.units import SILENCE_DB
+from tests import effort
 
 
 def pushed(blocks: int, loud_at: int) -> Timeline:
@@ -21,7 +22,7 @@ def pushed(blocks: int, loud_at: int) -> Timeline:
     return series
 
 
-@pytest.mark.parametrize("blocks", [1, 100, MOST_COLUMNS, MOST_COLUMNS + 1, 60_001])
+@pytest.mark.parametrize("blocks", effort.first(4, [1, 100, MOST_COLUMNS, MOST_COLUMNS + 1, 60_001]))
 def test_a_night_of_any_length_has_at_most_2048_columns(blocks: int) -> None:
     """They cover it, and one loud block of 100 ms stands in the column of its time."""
     columns = pushed(blocks, blocks // 2).columns()

@@ -10,6 +10,7 @@ from player.audio.decoder.noise import LOUDNESS_LUFS, NoiseDecoder, NoiseGenerat
 from player.audio.dsp.types import Block
 from player.core.noise import NoiseKind, NoisePath, parse_noise
 from player.core.units import RATE_HZ
+from tests import effort
 from tests.fakes.source import FakeDecoder, tone
 
 OCTAVES_HZ = (125, 250, 500, 1000, 2000, 4000, 8000)
@@ -48,7 +49,7 @@ def test_the_tone_control_takes_the_high_part_away() -> None:
     assert cut[1] - cut[0] == pytest.approx(plain[1] - plain[0], abs=0.7)
 
 
-@pytest.mark.parametrize("kind", NoiseKind)
+@pytest.mark.parametrize("kind", effort.first(2, NoiseKind))
 def test_the_loudness_is_known_without_measuring(kind: NoiseKind) -> None:
     """A meter of libebur128 finds what the generator says, which is the default target, and peaks keep 3 dB of room."""
     sound = made(NoisePath(kind), 40.0)
@@ -60,7 +61,7 @@ def test_the_loudness_is_known_without_measuring(kind: NoiseKind) -> None:
     assert meter.true_peak_dbtp < -3.0
 
 
-@pytest.mark.parametrize("kind", [NoiseKind.BROWN, NoiseKind.FAN])
+@pytest.mark.parametrize("kind", effort.first(1, [NoiseKind.BROWN, NoiseKind.FAN]))
 def test_nothing_repeats_and_there_is_no_seam(kind: NoiseKind) -> None:
     """No later second is like an earlier one (autocorrelation below 0.05), and no 50 ms stand out by 6 dB."""
     sound = made(NoisePath(kind, None), 30.0)[:, 0]

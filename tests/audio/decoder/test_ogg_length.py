@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from player.audio.decoder.ogg_length import ogg_length_s
+from tests import effort
 from tests.audio_files import encode, noise
 
 VORBIS = b"\x01vorbis" + b"\0" * 4 + b"\x02" + (44_100).to_bytes(4, "little") + b"\0" * 14
@@ -55,7 +56,9 @@ def test_what_is_neither_vorbis_nor_opus_tells_nothing(tmp_path: Path, data: byt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("suffix", "options"), [("ogg", ("-q:a", "6")), ("ogg", ()), ("opus", ("-b:a", "160k"))])
+@pytest.mark.parametrize(
+    ("suffix", "options"), effort.first(1, [("ogg", ("-q:a", "6")), ("ogg", ()), ("opus", ("-b:a", "160k"))])
+)
 def test_the_length_of_real_files_is_right(tmp_path: Path, suffix: str, options: tuple[str, ...]) -> None:
     """To the sample for Vorbis; to within one packet of 20 ms for Opus."""
     path = encode(tmp_path / f"a.{suffix}", noise(9.0), *options)

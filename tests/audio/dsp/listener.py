@@ -91,9 +91,9 @@ class Loudness:
 
 
 def loudness(sound: Sound) -> Loudness:
-    """I, LRA, and the largest M and S every 20 ms."""
+    """I, LRA, and the largest M and S every 100 ms."""
     meter, momentary, short = ProgrammeMeter(), [-200.0], [-200.0]
-    for block in in_blocks(sound, 960):
+    for block in in_blocks(sound, BLOCK):
         meter.add(block)
         momentary.append(meter.momentary_lufs)
         short.append(meter.short_term_lufs)

@@ -77,7 +77,7 @@ def test_what_the_guard_lets_go_in_a_rise_does_not_add_to_it(
     assert np.abs(parts[-1]).max() == pytest.approx(0.25 * 10 ** ((volume_db - 10.3) / 20), rel=0.01)
 
 
-@pytest.mark.parametrize("name", HAZARDS)
+@pytest.mark.parametrize("name", effort.first(6, HAZARDS))
 def test_whatever_hazard_comes_in_what_leaves_is_finite_and_below_the_ceiling(name: str) -> None:
     """Without tolerance, NaN included."""
     out = run(opened().process, in_blocks(HAZARDS[name](), 1023))
@@ -89,7 +89,7 @@ def test_whatever_hazard_comes_in_what_leaves_is_finite_and_below_the_ceiling(na
     hnp.arrays(np.float32, st.tuples(st.integers(1, 700), st.just(2)), elements=st.floats(width=32)),
     st.integers(1, 500),
 )
-@settings(max_examples=effort.examples(12, 80), deadline=None)
+@settings(max_examples=effort.examples(6, 80), deadline=None)
 @pytest.mark.slow
 def test_any_float32_at_all_leaves_finite_and_below_the_ceiling(sound: Block, size: int) -> None:
     """Infinities and NaN included."""
@@ -203,7 +203,7 @@ def test_the_meter_hears_silence_that_does_not_come_through_the_chain() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["slam", "clipped", "peaks between samples"])
+@pytest.mark.parametrize("name", effort.first(1, ["slam", "clipped", "peaks between samples"]))
 def test_the_same_bits_however_it_is_cut(name: str) -> None:
     """A fade over a hazard is the same for every block size."""
     sound = HAZARDS[name]()
@@ -220,6 +220,7 @@ def test_the_same_bits_however_it_is_cut(name: str) -> None:
     assert_same_bits_however_cut(make, sound[max(0, middle - 2_000) : middle + 4_000])
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_night_of_fades_never_rises_faster_than_6_db_a_second() -> None:
     """Two minutes of random targets on a quiet constant: what leaves rises as C2 asks, over each 100 ms."""

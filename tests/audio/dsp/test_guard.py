@@ -65,8 +65,8 @@ def peak_of_whispers(fade_in_s: float) -> float:
     return float(np.abs(played(whispers(50.0), fade_in_s)).max())
 
 
-@pytest.mark.parametrize("at_s", [1.0, 40.0], ids=["first seconds", "later"])
-@pytest.mark.parametrize("name", effort.first(4, PARTS))
+@pytest.mark.parametrize("at_s", effort.first(1, [40.0, 1.0]))
+@pytest.mark.parametrize("name", effort.first(2, PARTS))
 def test_no_hazard_in_whispers_startles(name: str, at_s: float) -> None:
     """No startle event, no new onset, no peak far over the whispers; before the guard there were some."""
     sound = with_part(whispers(50.0), at_s, PARTS[name]())
@@ -83,7 +83,7 @@ def test_the_hazards_are_hazards(name: str) -> None:
     assert startles(with_part(whispers(50.0), 40.0, PARTS[name]()))
 
 
-@pytest.mark.parametrize("name", ["bell", "slam of 200 ms", "airhorn"])
+@pytest.mark.parametrize("name", effort.first(1, ["slam of 200 ms", "bell", "airhorn"]))
 def test_after_a_long_silence_nothing_is_familiar(name: str) -> None:
     """35 s of digital silence, then a hazard: it comes up as gently as from the start."""
     sound = np.concatenate((whispers(32.0), silence(35.0), PARTS[name](), whispers(5.0, "again")))
@@ -109,7 +109,7 @@ CALM_PARTS: dict[str, Callable[[float], Sound]] = {
 }
 
 
-@pytest.mark.parametrize("name", effort.first(2, ("sharp taps", "whispers", "rain", "taps", "noise", "tone")))
+@pytest.mark.parametrize("name", effort.first(1, ("whispers", "sharp taps", "rain", "taps", "noise", "tone")))
 def test_calm_sound_passes_untouched(name: str) -> None:
     """C9 from the first second of a night on: reduction at most 0.5 dB for 99 % of the time, I and LRA within 0.5."""
     sound = faded_in(CALM_PARTS[name](60.0))
@@ -137,6 +137,7 @@ def test_a_swell_of_25_db_over_20_s_passes() -> None:
     assert reduction_db(sound, heard)[frames_of(35.0) // HOP_FRAMES :].max() < 1.0
 
 
+@pytest.mark.thorough
 def test_momentary_and_short_term_loudness_are_bounded_by_the_target() -> None:
     """C3 for a minute of full-scale noise and tones: M at most 8, S at most 5 LU over the target."""
     for sound in (noise(30.0), tone(30.0, peak=1.0), np.concatenate((whispers(35.0), noise(10.0), whispers(5.0)))):
@@ -166,7 +167,7 @@ def random_sound(seed: int, duration_s: float = 30.0) -> Sound:
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["gentle", "strict"])
-@pytest.mark.parametrize("louder_db", [0.0, 20.0], ids=["near the target", "far over it"])
+@pytest.mark.parametrize("louder_db", effort.first(1, [20.0, 0.0]))
 @pytest.mark.parametrize("seed", effort.first(1, range(6)))
 def test_whatever_comes_in_nothing_emerges_and_nothing_is_raised(seed: int, louder_db: float, *, strict: bool) -> None:
     """For random sound: no hop of the fast level over its excuses, no startle, no sample larger, KI no higher.

@@ -127,6 +127,7 @@ def test_a_damaged_plan_lowers_nothing() -> None:
     assert PlannedGain(b"nonsense").apply(sound, 0) is sound
 
 
+@pytest.mark.thorough
 def test_a_long_track_is_planned_in_sections_without_seams() -> None:
     """Half an hour in pieces: a gain for each hop, and the strangers at the borders of sections are found."""
     powers = np.tile(OctaveMeter().powers(rain(60.0)), (30, 1))

@@ -63,7 +63,7 @@ NEAR = st.floats(0.8125, 1.125, width=32) | st.floats(-1.125, -0.8125, width=32)
     st.floats(-40, -1),
     st.integers(1, 600),
 )
-@settings(max_examples=effort.examples(15, 100), deadline=None)
+@settings(max_examples=effort.examples(8, 100), deadline=None)
 @pytest.mark.slow
 def test_the_ceiling_is_exact_for_any_finite_sound(sound: Block, ceiling_dbtp: float, size: int) -> None:
     """Any finite float32, any ceiling: |y| <= ceiling without tolerance, and the same for two ways of cutting."""
@@ -100,7 +100,7 @@ def true_peak_material() -> dict[str, Block]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", true_peak_material())
+@pytest.mark.parametrize("name", effort.first(4, true_peak_material()))
 def test_the_wave_between_samples_stays_within_0_2_db_of_the_ceiling(name: str) -> None:
     """Measured by 16 times oversampling through a Fourier transform, independent of the limiter's filter."""
     sound = true_peak_material()[name]
@@ -233,6 +233,7 @@ def test_the_same_bits_however_it_is_cut(name: str) -> None:
     assert_same_bits_however_cut(lambda: Limiter(-6.0).process, sound[max(0, middle - 2_000) : middle + 4_000])
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_moving_ceilings_have_the_same_bits_however_they_are_cut() -> None:
     """A ceiling on its way up is the same at each frame for every block size."""

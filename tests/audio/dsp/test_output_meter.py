@@ -9,6 +9,7 @@ from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.core.units import SILENCE_DB
+from tests import effort
 from tests.audio.dsp.listener import TARGET, at_lufs, faded_in, played, rain, whispers
 from tests.engine_rig import let_dc_through
 from tests.signals import Sound, dc, in_blocks, pink, rng_for, silence, with_part
@@ -31,7 +32,7 @@ def slam() -> Sound:
     return rng_for("slam").uniform(-1, 1, (24_000, 2)).astype(np.float32)
 
 
-@pytest.mark.parametrize("make", [whispers, rain])
+@pytest.mark.parametrize("make", effort.first(1, [whispers, rain]))
 def test_it_says_nothing_to_what_the_chain_makes(make: object) -> None:
     """Nor to the chain's version of a slam."""
     assert callable(make)
@@ -96,6 +97,7 @@ def test_a_mute_is_no_click() -> None:
     chain._output_meter.forget()
 
 
+@pytest.mark.thorough
 def test_rest_ages_what_was_heard() -> None:
     """Whispers after 31 s of rest would startle where the same whispers a second later do not."""
     sound, finds = whispers(50.0)[40 * 48_000 :], []

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from player.analysis.contract.timeline import Columns
 from player.cli.rehearse.picture import MARK, Scene, draw, save
 from player.core.errors import LullError
+from tests import effort
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +108,9 @@ def test_what_was_taken_away_is_drawn_where_it_was_and_nowhere_else() -> None:
     assert len(without[0].get_paths()) == 0
 
 
-@pytest.mark.parametrize(("duration_s", "tracks", "surprises"), [(600.0, 3, 2), (28_800.0, 60, 200), (30.0, 1, 0)])
+@pytest.mark.parametrize(
+    ("duration_s", "tracks", "surprises"), effort.first(1, [(600.0, 3, 2), (28_800.0, 60, 200), (30.0, 1, 0)])
+)
 def test_nothing_is_written_over_anything_else(duration_s: float, tracks: int, surprises: int) -> None:
     """In a short night and in one of eight hours with 60 tracks and 200 surprises."""
     figure = draw(scene(duration_s, tracks, surprises))
