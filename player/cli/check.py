@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.core.addresses import without_secrets
 from player.core.errors import ConfigError
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import GuardMode, GuardSettings, RestNights, SessionSettings
@@ -196,7 +197,7 @@ def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:
     default = " (the default)" if playlist.name == settings.first_playlist else ""
     yield f"{playlist.name}: {playlist.order.value}{gain}{default}"
     for path in [*playlist.paths[:LISTED], *_more(len(playlist.paths))]:
-        yield f"  {path}"
+        yield f"  {without_secrets(path)}"
 
 
 def _entry(entry: Entry, settings: Settings) -> str:

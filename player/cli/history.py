@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from player.cli.client.format import printable
 from player.cli.paths import state_dir
+from player.core.addresses import without_secrets
 from player.core.clock import elapsed_s
 from player.core.errors import LullError
 from player.core.units import counted, format_duration
@@ -121,8 +122,8 @@ def _fields(night: Night) -> dict[str, Any]:
             {
                 "at": track.at.isoformat(timespec="seconds"),
                 "playlist": track.playlist,
-                "title": track.title,
-                "uri": track.uri,
+                "title": without_secrets(track.title),
+                "uri": without_secrets(track.uri),
                 "how": track.how.value,
             }
             for track in night.tracks

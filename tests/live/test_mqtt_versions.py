@@ -89,7 +89,7 @@ def test_a_broker_that_does_not_speak_5_is_spoken_to_in_3_1_1(house: House, old:
     house.link(house.settings(MqttProtocol.AUTO, port=old.port))
     up = house.next()
     assert up == LinkUp(fell_back_to="3.1.1")
-    assert up.line == "connected with MQTT 3.1.1, because it does not speak 5"
+    assert up.line == "connected with MQTT 3.1.1, because the broker does not speak 5"
     assert old.levels == [5, 4]
     house.send("lull/bedroom/cmd/play", "-m", "rain")
     assert house.next() == Incoming("lull/bedroom/cmd/play", b"rain")

@@ -84,9 +84,7 @@ def _left_out(recalled: RecalledMemory) -> list[BannedTrack]:
         for ban in kept.bans
     ]
     return banned + [
-        BannedTrack(
-            titles.get(death.uri, PurePath(death.uri).stem), without_secrets(death.uri), _iso(death.at), DIED_OF_IT
-        )
+        BannedTrack(_title(death.uri, titles), without_secrets(death.uri), _iso(death.at), DIED_OF_IT)
         for death in memory.set_aside
     ]
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from player.core.addresses import without_secrets
 from player.core.settings.session import ONCE
 from player.core.units import format_duration
 
 
 def printable(text: object) -> str:
-    """The text without anything that a terminal would obey: titles come from files, and files from anywhere."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+    """The text without anything that a terminal would obey, and without passwords: titles come from anywhere."""
+    shown = without_secrets(str(text))
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown)
 
 
 def status(device: str, state: Mapping[str, Any]) -> str:
