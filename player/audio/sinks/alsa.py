@@ -26,8 +26,10 @@ decided by ALSA's configuration when it is opened; Debian's may choose the bare 
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from player.audio.dsp.types import Block
@@ -70,6 +72,7 @@ _HINTS: Final = {
     errno.EPERM: "the device is there, but the service's sandbox does not allow it; `sudo systemctl restart lull`",
     errno.ECONNREFUSED: "the sound server is not running",
 }
+CARDS: Final = Path("/dev/snd")
 
 
 class AlsaSink:
@@ -247,6 +250,24 @@ class AlsaSink:
         return min(rest_s + SLACK_S, self._buffer_s / 2)
 
     def _error(self, what: str, fault: AlsaError) -> SinkError:
-        """ALSA's text, and what to do about it where that is known."""
-        hint = _HINTS.get(fault.number)
-        return SinkError(f"{what} the sound device: {fault}" + (f"; {hint}" if hint else ""))
+        """The system's text, and what to do about it where that is known."""
+        is_missing = fault.number in {errno.ENOENT, errno.ENODEV}
+        number = (_refusal() if is_missing else None) or fault.number
+        hint = _HINTS.get(number)
+        text = f"{os.strerror(number)} [{self._device}]"
+        return SinkError(f"{what} the sound device: {text}" + (f"; {hint}" if hint else ""))
+
+
+def _refusal() -> int | None:
+    """EPERM (a sandbox) or EACCES (no rights) where a card is there and this process may not open it; otherwise None.
+
+    ALSA looks for a card's name by opening each card, passes over those that it may not open, and says ENODEV.
+    """
+    for control in sorted(CARDS.glob("controlC*")):
+        try:
+            os.close(os.open(control, os.O_RDONLY | os.O_NONBLOCK))
+        except PermissionError as fault:
+            return fault.errno
+        except OSError:
+            continue
+    return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,6 +168,7 @@ class TestOpen:
             (errno.ENOENT, "aplay -L"),
             (errno.ENODEV, "aplay -L"),
             (errno.EACCES, "group audio"),
+            (errno.EPERM, "sandbox does not allow it"),
             (errno.ECONNREFUSED, "sound server"),
             (errno.EINVAL, "Invalid argument"),
         ],
@@ -176,6 +179,42 @@ class TestOpen:
         with pytest.raises(SinkError, match=hint) as refused:
             sink.open()
         assert "[hw:CARD=Fake]" in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("number", "text"),
+        [
+            (errno.EPERM, "Operation not permitted [hw:CARD=Fake]; the device is there, but the service's sandbox"),
+            (errno.EACCES, "Permission denied [hw:CARD=Fake]; this user may not use it"),
+            (errno.EIO, "No such device [hw:CARD=Fake]; there is no such device now"),
+            (None, "No such device [hw:CARD=Fake]; there is no such device now"),
+        ],
+    )
+    def test_a_card_that_may_not_be_opened_is_not_missing(
+        self,
+        card: FakeCard,
+        sink: AlsaSink,
+        number: int | None,
+        text: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """ALSA says "no such device" of a card whose control device it may not open, so that is looked at; a card that
+        is there and cannot be opened for another reason changes nothing, nor does one that can.
+        """
+        (tmp_path / "controlC0").touch()
+        opened = os.open
+
+        def refuse(path: Path, flags: int) -> int:
+            if number is None:
+                return opened(path, flags)
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("player.audio.sinks.alsa.CARDS", tmp_path)
+        monkeypatch.setattr("player.audio.sinks.alsa.os.open", refuse)
+        card.open_errno = errno.ENODEV
+        with pytest.raises(SinkError) as refused:
+            sink.open()
+        assert text in str(refused.value)
 
     def test_no_other_device_is_ever_tried(self, card: FakeCard, sink: AlsaSink) -> None:
         """Whatever fails, only the configured name is opened."""
