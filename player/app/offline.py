@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from player.core.clock import Now
 from player.core.engine_orders import EngineOrder
@@ -19,6 +19,8 @@ from player.core.settings.session import Settings
 from player.core.states import State
 from player.library.ports import Library
 from player.session.controller import Controller, Message
+
+REHEARSAL_BEGINS: Final = datetime(2026, 1, 1, 22, 30, tzinfo=UTC)
 
 
 class VirtualClock:

@@ -6,7 +6,6 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +35,6 @@ from player.system.identity import identity_of
 from player.system.native_logs import vlc_log_options
 from player.system.systemd import SystemdNotifier
 
-REHEARSAL_BEGINS: Final = datetime(2026, 1, 1, 22, 30, tzinfo=UTC)
 REHEARSAL_SEED: Final = 1
 """A rehearsal plays shuffled tracks in the same order each time."""
 
@@ -72,9 +70,9 @@ def real_rehearsal(
     out: Path,
     settings: Settings,
     library: Library,
+    clock: VirtualClock,
     monitor: Monitor,
-    on_event: Callable[[Now, Event], None],
-    on_report: Callable[[Now, EngineReport], None],
+    listener: tuple[Callable[[Now, Event], None], Callable[[Now, EngineReport], None]],
 ) -> Rehearsal:
     """The real session, decoder and engine on a virtual clock, writing a WAV.
 
@@ -82,11 +80,12 @@ def real_rehearsal(
         out: the WAV.
         settings: of the session.
         library: answers with the tracks of a playlist.
+        clock: stands at the aware local time at which it begins.
         monitor: is shown each block as it is written, with what the tap saw of it.
-        on_event: is told what the session tells, with its virtual instant.
-        on_report: is told what the engine reports, before the session is.
+        listener: is told what the session tells, with its virtual instant; and what the engine reports, before the
+            session is.
     """
-    clock = VirtualClock(REHEARSAL_BEGINS)
+    on_event, on_report = listener
     sink = MonitoredSink(WavSink(out, clock, buffer_s=0.0), monitor)
     session = Controller(settings, random.Random(REHEARSAL_SEED))  # noqa: S311 - not a secret
     rehearsal = Rehearsal(settings, session, library, clock, on_event)

@@ -19,6 +19,7 @@ from player.core.settings.session import (
     Entry,
     FadeSettings,
     OutputKind,
+    Phase,
     Playlist,
     Settings,
     TimerSetting,
@@ -92,7 +93,7 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     yield from _rows("session", _session(settings.session))
     playlists = [line for playlist in settings.playlists[:LISTED] for line in _playlist(playlist, settings)]
     yield from _rows("playlists", [*playlists, *_more(len(settings.playlists))])
-    entries = [_entry(entry, settings) for entry in settings.schedule[:LISTED]]
+    entries = [line for entry in settings.schedule[:LISTED] for line in _entry_lines(entry, settings)]
     yield from _rows("schedule", [*entries, *_more(len(settings.schedule))] or ["nothing starts by itself"])
     yield from _rows("away", _away(settings))
     yield from _rows("rest", _rest(settings.rest_nights, wall))
@@ -198,6 +199,24 @@ def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:
     yield f"{playlist.name}: {playlist.order.value}{gain}{default}"
     for path in [*playlist.paths[:LISTED], *_more(len(playlist.paths))]:
         yield f"  {without_secrets(path)}"
+    yield from _then(playlist.then, settings)
+
+
+def _then(then: tuple[Phase, ...], settings: Settings) -> Iterator[str]:
+    """The phases that follow, a line each."""
+    for phase in then:
+        parts = [phase.playlist or "the same", "" if phase.volume is None else f"volume {phase.volume}"]
+        parts += [f"timer {phase.timer or settings.timer}", "sooner when asleep" if phase.when_asleep else ""]
+        if phase.taper is not None:
+            parts.append(f"sinks by {phase.taper.db_per_h:g} dB an hour, down to volume {phase.taper.floor}")
+        elif phase.has_no_taper:
+            parts.append("no taper")
+        yield f"  then {', '.join(filter(None, parts))}"
+
+
+def _entry_lines(entry: Entry, settings: Settings) -> Iterator[str]:
+    yield _entry(entry, settings)
+    yield from _then(entry.then or (), settings)
 
 
 def _entry(entry: Entry, settings: Settings) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
@@ -16,9 +17,13 @@ from player.core.units import format_duration
 from player.mqtt.triggers.filters import overlaps
 from player.mqtt.triggers.rule_engine import RuleEngine
 from player.mqtt.triggers.rules import TriggerSettings
+from player.session.schedule.preview import night_of_entry
 
 if TYPE_CHECKING:
     from player.config import Config
+
+NIGHT: Final = date(2026, 1, 15)
+"""Any date on which no clock changes."""
 
 
 def notes(config: Config) -> Iterator[str]:
@@ -36,6 +41,7 @@ def notes(config: Config) -> Iterator[str]:
     yield from _timer_notes("the default timer", config.settings.timer, config.settings.fades.fade_out_s)
     for entry in config.settings.schedule:
         yield from _entry_notes(entry, config.settings)
+        yield from _phase_notes(entry, config.settings)
 
 
 def _output_notes(audio: AudioSettings) -> Iterator[str]:
@@ -101,6 +107,20 @@ def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator
     if timer.duration_s is not None and fade_out_s > timer.duration_s:
         length, fade = format_duration(timer.duration_s), format_duration(fade_out_s)
         yield f"{where} is {length}, shorter than its fade-out of {fade}: the fade is shortened to it"
+
+
+def _phase_notes(entry: Entry, settings: Settings) -> Iterator[str]:
+    """Phases that never come, or that the longest session ends."""
+    begins = datetime.combine(NIGHT, entry.at, UTC)
+    longest_s = settings.session.max_s
+    for number, planned in enumerate(night_of_entry(entry, begins, settings), 1):
+        where = f"schedule {entry.name}: phase {number}"
+        if planned.never is not None:
+            yield f"{where} never comes: {planned.never}"
+        elif number > 1 and planned.begins_s is not None and planned.begins_s >= longest_s:
+            yield f"{where} never comes: session.max ends the night after {format_duration(longest_s)}"
+        elif number > 1 and planned.ends_s is not None and planned.ends_s > longest_s:
+            yield f"{where} ends early: session.max ends the night after {format_duration(longest_s)}"
 
 
 def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:

@@ -35,6 +35,7 @@ from player.config.readers import (
 )
 from player.config.schema_dates import dates, own_times
 from player.config.schema_discovery import discovery
+from player.config.schema_phases import phases
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.schema_triggers import TriggerContext, check_triggers, day_part, triggers
 from player.config.yaml_tree import Leaf, Listing, Table, shown
@@ -49,6 +50,7 @@ from player.core.settings.session import (
     LimitSettings,
     Order,
     OutputKind,
+    Phase,
     PipeFormat,
     Playlist,
     Settings,
@@ -200,6 +202,7 @@ PLAYLIST: Final = Keys(
         Key("order", "order", one_of(Order)),
         Key("gain", "gain_db", number, "dB"),
         Key("opening", "opening", several(path_or_address)),
+        Key("then", "then", phases),
     ),
     needs=("paths",),
 )
@@ -216,6 +219,7 @@ ENTRY: Final = Keys(
         Key("fade_in", "fade_in_s", duration_s),
         Key("fade_out", "fade_out_s", duration_s),
         Key("takes_over", "takes_over", switch),
+        Key("then", "then", phases),
     ),
     needs=("name", "at"),
 )
@@ -269,13 +273,17 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
     rests: RestNights | None = found.get("rest_nights")
     if names and rests is not None and rests.playlist is not None:
         _check_playlist(rows["rest_nights"].rows()["playlist"], rests.playlist, names)
+    maximum = found.get("volume", VolumeSettings()).max
+    for name, playlist in zip(names, found.get("playlists", ()), strict=True):
+        _check_then(rows["playlists"].rows()[name], playlist.then, names, maximum)
     if "schedule" in found:
         items = rows["schedule"].items()
         _check_names(items, found["schedule"])
         for item, entry in zip(items, found["schedule"], strict=True):
             if names and entry.playlist is not None:
                 _check_playlist(item.rows()["playlist"], entry.playlist, names)
-            _check_volume(item, entry, found.get("volume", VolumeSettings()).max)
+            _check_volume(item, entry, maximum)
+            _check_then(item, entry.then or (), names, maximum)
     if "triggers" in found:
         check_triggers(rows["triggers"], found["triggers"], _around(root, found, names))
     return found
@@ -309,7 +317,15 @@ def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None
         lines.setdefault(entry.name, row.place.line)
 
 
-def _check_volume(item: ConfigValue, entry: Entry, maximum: int) -> None:
+def _check_then(spot: ConfigValue, then: Sequence[Phase], names: Sequence[str], maximum: int) -> None:
+    """Playlists and volumes of phases."""
+    for item, phase in zip(spot.rows()["then"].items() if then else (), then, strict=True):
+        if names and phase.playlist is not None:
+            _check_playlist(item.rows()["playlist"], phase.playlist, names)
+        _check_volume(item, phase, maximum)
+
+
+def _check_volume(item: ConfigValue, entry: Entry | Phase, maximum: int) -> None:
     is_maximum_known = not any(fault.path.startswith("volume") for fault in item.faults)
     if is_maximum_known and entry.volume is not None and entry.volume > maximum:
         item.rows()["volume"].blame(

@@ -61,7 +61,7 @@ def session(spot: ConfigValue) -> SessionSettings:
     return fill(spot, SESSION, SessionSettings())
 
 
-def _taper(spot: ConfigValue) -> Taper | None:
+def taper(spot: ConfigValue) -> Taper | None:
     """The tapering, or None for ``taper: off``; a placeholder stands in for a rate that is missing."""
     if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
         return None
@@ -96,7 +96,7 @@ SESSION: Final = Keys(
         Key("pause_holds_timer", "pause_holds_timer", switch),
         Key("rearm_within", "rearm_s", duration_s),
         Key("resume_within", "resume_s", duration_s),
-        Key("taper", "taper", _taper),
+        Key("taper", "taper", taper),
         Key("asleep_timer", "asleep_timer_s", _asleep_timer),
     )
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from player.core.errors import Refused
-from player.core.settings.session import MAX_FADE_OUT_S, MAX_TIMER_S, TimerSetting
+from player.core.settings.session import MAX_FADE_OUT_S, MAX_PHASES, MAX_TIMER_S, TimerSetting
 from player.core.units import VOLUME_MAX, format_duration, volume_step
 from player.core.validation import check_length, check_range
 from player.core.values import (
@@ -22,6 +22,7 @@ from player.core.values import (
     duration_s,
     is_signed,
     number,
+    phases,
     place_s,
     switch,
     text,
@@ -136,6 +137,32 @@ VOLUME: Final = Kind(
 )
 VOLUME_AMOUNT: Final = Kind(
     _volume_amount, f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up, down", VOLUME.schema
+)
+PHASES: Final = Kind(
+    phases,
+    "a list of objects with playlist, volume, one of for, until and timer, taper, when_asleep",
+    {
+        "anyOf": [
+            {
+                "type": "array",
+                "maxItems": MAX_PHASES,
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "playlist": _TEXT,
+                        "volume": VOLUME.schema,
+                        "for": {"anyOf": [{"type": "number"}, _TEXT]},
+                        "until": _TIME_OF_DAY,
+                        "timer": {"anyOf": _TIMER_FORMS},
+                        "taper": {"anyOf": [{"type": _SWITCH}, {"type": "object"}]},
+                        "when_asleep": {"type": _SWITCH},
+                    },
+                    "additionalProperties": False,
+                },
+            },
+            {"type": "string"},
+        ]
+    },
 )
 PLACE: Final = Kind(
     lambda name, value: Amount(place_s(name, value), is_signed(value)),

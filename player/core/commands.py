@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, TIMER_SHIFT, VOLUME
-from player.core.settings.session import MAX_TIMER_S, TimerSetting
+from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_length, check_range
 
@@ -40,8 +40,10 @@ class Play:
     timer: TimerSetting | None = None
     fade_in_s: float | None = None
     fade_out_s: float | None = None
+    then: tuple[Phase, ...] | None = None
 
     def __post_init__(self) -> None:
+        check_phases(self.then or ())
         if self.volume is not None:
             VOLUME.check("volume", self.volume)
         if self.fade_in_s is not None:
@@ -89,6 +91,14 @@ class Next:
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "next"
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Go to the next phase of the night."""
+
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "advance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +277,7 @@ class GetStatus:
 
 
 Command: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetTimer | ExtendTimer | ShortenTimer
+    Play | Stop | Pause | Resume | Toggle | Next | Advance | Seek | SetVolume | SetTimer | ExtendTimer | ShortenTimer
     | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
     | Tonight | NotTonight | Asleep | Awake | GetStatus
 )  # fmt: skip

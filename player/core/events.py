@@ -252,6 +252,6 @@ EVENT_TYPES = (
     "surprise_tamed", "dropout", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
     "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "command_rejected", "problem",
-    "problem_cleared", "settings_changed", "asleep", "awake",
+    "problem_cleared", "settings_changed", "asleep", "awake", "phase_started",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""

@@ -140,11 +140,25 @@ class Snapshot:
         PublishedKey(
             "timer.ends",
             or_null(json.MOMENT),
-            "when it is silent, at the latest after `session.max`; null where no moment is set",
+            "when it is silent (after `session.max` at the latest) or the next phase begins; null if no moment is set",
         ),
     ]
     timer_remaining_s: Annotated[
         float | None, PublishedKey("timer.remaining", or_null(json.SECONDS), "how long until then", runs=True)
+    ]
+    phase: Annotated[
+        int | None, PublishedKey("phase.number", or_null(whole("number", 1)), "which phase of the night this is")
+    ]
+    phases: Annotated[
+        int | None, PublishedKey("phase.count", or_null(whole("number", 1)), "how many phases the night has")
+    ]
+    next_phase: Annotated[
+        datetime | None,
+        PublishedKey(
+            "phase.next",
+            or_null(json.MOMENT),
+            "when the next phase begins; null in the last one, and where that is open",
+        ),
     ]
     is_asleep: Annotated[
         bool, PublishedKey("asleep", json.BOOLEAN, "somebody was noticed to be asleep: the command `asleep`")

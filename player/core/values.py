@@ -14,13 +14,17 @@ from datetime import time
 from typing import Any, Final, TypeAlias
 
 from player.core.errors import Refused, did_you_mean
-from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.core.settings.safety import Taper
+from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
 from player.core.units import parse_duration_s, parse_time_of_day
 
 MAX_TEXT: Final = 64
 """No name, number or duration is longer."""
 YES: Final = frozenset({"on", "true", "1", "yes"})
 NO: Final = frozenset({"off", "false", "0", "no"})
+
+PHASE_ENDS: Final = ("for", "until", "timer")
+"""Keys of a phase that say what ends it; at most one is given."""
 
 Value: TypeAlias = str | Mapping[str, Any] | None
 """What was sent with a verb: nothing, plain text, or arguments by key."""
@@ -151,6 +155,65 @@ def timer(value: object) -> TimerSetting:
             "end-of-playlist"
         ) from None
     return clock_timer(length_s)
+
+
+def phases(name: str, value: object) -> tuple[Phase, ...]:
+    """What follows the beginning of a night: a list of objects, or JSON text of one."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise Refused(f"{name} {quoted(value)} is not a list of phases in JSON") from None
+    if not isinstance(value, list | tuple):
+        raise Refused(f'{name} {quoted(value)} is not a list of phases, such as [{{"playlist": "rain", "for": "1h"}}]')
+    return tuple(_phase(f"{name} {number}", fields) for number, fields in enumerate(value, 1))
+
+
+def _phase(name: str, fields: object) -> Phase:
+    if not isinstance(fields, Mapping):
+        raise Refused(f"{name}: {quoted(fields)} is not an object with keys")
+    check_keys(name, fields, ("playlist", "volume", *PHASE_ENDS, "taper", "when_asleep"))
+    given = {key: one for key, one in fields.items() if one is not None}
+    ends = [key for key in PHASE_ENDS if key in given]
+    if len(ends) > 1:
+        raise Refused(f"{name}: needs one of {', '.join(ends)}, not more")
+    found: dict[str, Any] = {}
+    if "playlist" in given:
+        found["playlist"] = text("playlist", given["playlist"])
+    if "volume" in given:
+        found["volume"] = whole("volume", given["volume"])
+    if ends:
+        found["timer"] = _phase_end(ends[0], given[ends[0]])
+    if "when_asleep" in given:
+        found["when_asleep"] = switch("when_asleep", given["when_asleep"])
+    if "taper" in given:
+        found |= _phase_taper(given["taper"])
+    try:
+        return Phase(**found)
+    except ValueError as error:
+        raise Refused(f"{name}: {error}") from None
+
+
+def _phase_end(key: str, value: object) -> TimerSetting:
+    if key == "until":
+        return TimerSetting.at(clock_time("until", value))
+    return clock_timer(duration_s("for", value, 60.0)) if key == "for" else timer(value)
+
+
+def _phase_taper(value: object) -> dict[str, Any]:
+    """How the volume sinks: an object with ``by`` and ``floor``, or off."""
+    if not isinstance(value, Mapping):
+        if switch("taper", value):
+            raise Refused('taper needs its rate, as in {"by": 3, "floor": 10}; or off')
+        return {"has_no_taper": True}
+    check_keys("taper", value, ("by", "floor"))
+    if "by" not in value:
+        raise Refused("taper needs by, in dB an hour")
+    floor = {"floor": whole("floor", value["floor"])} if "floor" in value else {}
+    try:
+        return {"taper": Taper(number("by", value["by"]), **floor)}
+    except ValueError as error:
+        raise Refused(f"taper: {error}") from None
 
 
 def _or_until(value: object) -> str:

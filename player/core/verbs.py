@@ -16,6 +16,7 @@ from typing import Any, Final
 from player.core import arguments as kinds
 from player.core.arguments import Amount, AtMost
 from player.core.commands import (
+    Advance,
     AllowAgain,
     Asleep,
     Awake,
@@ -112,11 +113,15 @@ _DECLARED: Final = (
             TIMER,
             Argument("fade_in", kinds.FADE_IN, "length of the fade-in, never faster than 6 dB/s", "T", "fade_in_s"),
             Argument("fade_out", kinds.FADE_OUT_S, "length of the fade-out", "T", "fade_out_s"),
+            Argument("then", kinds.PHASES, "what follows when the timer ends; [] for nothing", "JSON"),
         ),
         plain="playlist",
         words={"on": {}, "true": {}},
         obeys_off=False,
-        examples=("", "rain", "ON", '{"playlist": "rain", "volume": 25, "timer": "1h", "fade_in": "2m"}'),
+        examples=(
+            "", "rain", "ON", '{"playlist": "rain", "volume": 25, "timer": "1h", "fade_in": "2m"}',
+            '{"playlist": "whispers", "timer": "45m", "then": [{"playlist": "brown", "volume": 15, "until": "06:30"}]}',
+        ),
         to_type=("play", "play rain --volume 25 --timer 1h"),
     ),
     Verb(
@@ -154,6 +159,14 @@ _DECLARED: Final = (
         makes=(Next,),
         brief="go to another track",
         about="Fall silent and rise again with another track.",
+        obeys_off=False,
+        examples=("", "PRESS", "ON"),
+    ),
+    Verb(
+        makes=(Advance,),
+        brief="go to the next phase of the night",
+        about="Go to the next phase now (then of a playlist, a schedule entry or play); it is blended in, and its own "
+        "timer begins.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from player.core.clock import Now
 from player.core.errors import Refused, did_you_mean
-from player.core.settings.session import Playlist, Settings, TimerSetting
+from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
 
 
 def find_playlist(settings: Settings, name: str | None) -> Playlist:
@@ -23,6 +23,15 @@ def check_volume(settings: Settings, volume: int) -> None:
     highest = settings.volume.max
     if not 0 <= volume <= highest:
         raise Refused(f"volume {volume} is out of range; allowed are 0 to {highest} (volume.max)")
+
+
+def check_then(settings: Settings, then: tuple[Phase, ...]) -> None:
+    """Raises Refused for phases with an unknown playlist or a volume above the hard maximum."""
+    for phase in then:
+        if phase.playlist is not None:
+            find_playlist(settings, phase.playlist)
+        if phase.volume is not None:
+            check_volume(settings, phase.volume)
 
 
 def check_timer(timer: TimerSetting | None, now: Now) -> None:

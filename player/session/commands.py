@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from player.core.clock import Now
 from player.core.commands import (
+    Advance,
     Next,
     Pause,
     Play,
@@ -26,14 +27,14 @@ from player.core.limits import STOP_NOW_S
 from player.core.settings.session import Playlist
 from player.core.states import State
 from player.core.units import format_place
-from player.session.checks import check_timer, check_volume, find_playlist
+from player.session.checks import check_then, check_timer, check_volume, find_playlist
 from player.session.commands_timer import announce_timer
 from player.session.outcome import Outcome
 from player.session.playback import Playback
 from player.session.session import Session
 from player.session.sleep_timer import resolve
 
-PlaybackCommand: TypeAlias = Play | Stop | Pause | Resume | Toggle | Next | Seek | SetVolume | SetPlaylist
+PlaybackCommand: TypeAlias = Play | Stop | Pause | Resume | Toggle | Next | Advance | Seek | SetVolume | SetPlaylist
 
 
 def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now, out: Outcome) -> str:
@@ -51,6 +52,8 @@ def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now,
             return _toggle(playback, origin, now, out)
         case Next():
             return _next(playback.running, out)
+        case Advance():
+            return _advance(playback, now, out)
         case Seek():
             return _seek(playback.running, command, out)
         case SetVolume():
@@ -72,6 +75,7 @@ def _playable(playback: Playback, name: str | None, out: Outcome) -> Playlist:
 def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -> str:
     if play.volume is not None:
         check_volume(playback.settings, play.volume)
+    check_then(playback.settings, play.then or ())
     check_timer(play.timer, now)
     session, following = playback.session, playback.next_session
     if session is None:
@@ -81,7 +85,7 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
         name = session.queue.playlist.name
     playlist = _playable(playback, name or following.playlist, out)
     if session is None:
-        playback.begin(following.start_params(origin, play, now), playlist, now, out)
+        playback.begin(following.start_params(origin, play, playlist, now), playlist, now, out)
         return f"playing {playlist.name}"
     if playlist.name != session.queue.playlist.name:
         playback.change_playlist(playlist, now, out)
@@ -95,6 +99,8 @@ def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Ou
         session.fade_in_s = play.fade_in_s
     if play.fade_out_s is not None:
         session.set_fade_out(play.fade_out_s)
+    if play.then is not None:
+        session.change_following(play.then)
     if play.volume is not None:
         session.set_volume(play.volume, now.boot_s, out)
     was_ending = session.state in {State.FADING_OUT, State.STOPPING}
@@ -165,6 +171,17 @@ def _next(session: Session, out: Outcome) -> str:
     if before is not None and after is not None and before.track.uri == after.track.uri:
         return f"there is no other track; playing {after.track.title} from the beginning"
     return "next track"
+
+
+def _advance(playback: Playback, now: Now, out: Outcome) -> str:
+    session = playback.running
+    if session.state is State.FADING_OUT:
+        raise Refused("advance: the session is ending; play continues it")
+    if session.phases.following is None:
+        raise Refused("advance: no phase follows")
+    playback.advance(now, out)
+    number, count = session.phases.number, session.phases.count
+    return f"phase {number} of {count}: {session.queue.playlist.name} at volume {session.volume}"
 
 
 def _seek(session: Session, seek: Seek, out: Outcome) -> str:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from player.core.clock import Now, moved
 from player.core.commands import Asleep, Awake, ExtendTimer, SetFade, SetTimer, ShortenTimer
 from player.core.settings.session import TimerMode, TimerSetting
+from player.core.states import State
 from player.core.units import format_duration
 from player.session.checks import check_timer
 from player.session.outcome import Outcome
@@ -77,18 +78,20 @@ def announce_timer(session: Session, now: Now, out: Outcome) -> str:
         out.announce("timer_cleared", "sleep timer off")
         return "sleep timer off"
     if timer.mode in ENDS and not timer.has_end:
-        text = f"stops at {ENDS[timer.mode]}"
+        text = f"{'stops' if session.end_plan.is_last_phase else 'next phase'} at {ENDS[timer.mode]}"
         out.announce("timer_set", text, mode=timer.mode.value)
         return text
     left_s = timer.remaining_s(now.boot_s) or 0.0
-    text = _silent_in(session, left_s, now) if left_s else "the sleep timer has no time left; stopping now"
+    text = "the sleep timer has no time left" + ("; stopping now" if session.end_plan.is_last_phase else "")
+    text = _ends_in(session, left_s, now) if left_s else text
     out.announce("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
     return text
 
 
-def _silent_in(session: Session, left_s: float, now: Now) -> str:
-    """When it is silent: how soon, and for a time of day on which date; and what else may end it before."""
-    timer, text = session.end_plan.timer, f"silent in {format_duration(left_s)}"
+def _ends_in(session: Session, left_s: float, now: Now) -> str:
+    """When it is silent, or the next phase begins: how soon, and on which day; and what else may end it before."""
+    what = "silent" if session.end_plan.is_last_phase else "next phase"
+    timer, text = session.end_plan.timer, f"{what} in {format_duration(left_s)}"
     if session.end_plan.setting.until is not None and now.trusted:
         text += f", {moved(now.wall, left_s + 0.5):%a %H:%M}"
         if timer.is_last_moment:
@@ -100,9 +103,16 @@ def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
     session = playback.session
     if session is None:
         return "nothing is playing"
-    session.fall_asleep(playback.settings.session.asleep_timer_s, now.boot_s, out)
-    left_s = session.end_plan.left_s(now.boot_s)
-    text = "asleep" if left_s is None else f"asleep: {_silent_in(session, left_s, now)}"
+    following = session.phases.following
+    is_next = following is not None and following.when_asleep and session.state in {State.PLAYING, State.PAUSED}
+    # the last of several phases is what was written for the sleeper, so it lasts as long as it was to last
+    is_kept = is_next or (following is None and session.phases.count > 1)
+    within_s = None if is_kept else playback.settings.session.asleep_timer_s
+    session.fall_asleep(within_s, now.boot_s, out)
+    if is_next:
+        playback.advance(now, out)
+    left_s = session.end_plan.phase_left_s(now.boot_s)
+    text = "asleep" if left_s is None else f"asleep: {_ends_in(session, left_s, now)}"
     out.announce("asleep", text, seconds=None if left_s is None else round(left_s))
     return text
 
@@ -112,7 +122,7 @@ def _wake_up(playback: Playback, now: Now, out: Outcome) -> str:
     if session is None:
         return "nothing is playing"
     session.wake_up()
-    left_s = session.end_plan.left_s(now.boot_s) if session.end_plan.timer.has_end else None
-    text = "awake" if left_s is None else f"awake: {_silent_in(session, left_s, now)}"
+    left_s = session.end_plan.phase_left_s(now.boot_s)
+    text = "awake" if left_s is None else f"awake: {_ends_in(session, left_s, now)}"
     out.announce("awake", text, seconds=None if left_s is None else round(left_s))
     return text

@@ -192,7 +192,7 @@ class Controller:
         if isinstance(message, Request) and isinstance(message.command, Pause | Resume):
             self._crash_resume.tick(self._playback, now, out)  # what an interrupted session does has just changed
         self._start_what_is_due(now, out)
-        self._playback.tick(now.boot_s, out)
+        self._playback.tick(now, out)
         self._schedule.announce_rest_night(now, out)
         self._announce_problems(now, out)
         self._write_policy.note(self._rotation, self._findings, now.wall, out)
@@ -216,7 +216,9 @@ class Controller:
         """The whole state, for people and homes."""
         schedule = self._schedule
         shown = snapshot_of(self._playback, schedule, self._memory, self._last_command, self.problems(now), now)
-        return replace(shown, timer_ends=self._steady_end(shown.timer_ends))
+        ends = self._steady_end(shown.timer_ends)
+        is_last = shown.phase is None or shown.phase == shown.phases
+        return replace(shown, timer_ends=ends, next_phase=None if is_last else ends)
 
     def _steady_end(self, ends: datetime | None) -> datetime | None:
         """The end of the sleep timer to the second, unchanged by the jitter between the two clocks."""
@@ -321,13 +323,13 @@ class Controller:
         # a session that was paused and forgotten plays nothing that could be disturbed
         if self.state in {State.PLAYING, State.FADING_OUT} and not entry.takes_over:
             return "a session is running"
-        start = self._playback.next_session.start_params(f"schedule:{entry.name}", entry, now, due.late_s)
-        if start.timer.duration_s is not None and due.late_s >= start.timer.duration_s:
-            return "its planned end has passed"
         name = self._schedule.playlist_of(due)
         playlist = None if name is None else self._settings.playlist(name)
         if playlist is None:
             return f"there is no playlist {name!r}"
+        start = self._playback.next_session.start_params(f"schedule:{entry.name}", entry, playlist, now, due.late_s)
+        if not start.then and start.timer.duration_s is not None and due.late_s >= start.timer.duration_s:
+            return "its planned end has passed"
         self._playback.begin(start, playlist, now, out)
         return None
 

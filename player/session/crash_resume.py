@@ -28,21 +28,23 @@ where there is no other.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
-from player.core.clock import Now, elapsed_s
+from player.core.clock import Now, elapsed_s, moved
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
-from player.core.settings.session import Settings
+from player.core.settings.session import Phase, Settings
 from player.core.units import format_duration
 from player.session.interrupted import InterruptedSession
 from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S, Memory
 from player.session.memory.records import RecalledMemory, SessionRecord
 from player.session.next_session import StartParams
 from player.session.outcome import Outcome
+from player.session.phases import PhasePlan
 from player.session.playback import Playback
 from player.session.session import Session
-from player.session.taper import sunk
+from player.session.taper import sunk, taper_of
 from player.session.track_selection import ResumePoint
 
 PAUSES_S: Final = (0.0, 30.0, 120.0)
@@ -93,6 +95,7 @@ class CrashResume:
             self._reset_tries(playback.session, now.boot_s)
             return
         self._is_waiting = False
+        record = _moved_on(record, self._gone_s(record, now), playback.settings, now)
         assert self.tries > 0, "the store counts each time that it hands out a record"
         reason = self._why_not(record, playback.settings, now)
         gone_s = self._gone_s(record, now)
@@ -167,12 +170,15 @@ class CrashResume:
             why="resume",
             # the record is older than the sound was: what sank in between stays down
             volume=settings.volume.cap(
-                sunk(asked, settings.session.taper, min(gone_s, max(asleep_s, noticed_s or 0.0)))
+                sunk(asked, taper_of(_phase_of(record), settings), min(gone_s, max(asleep_s, noticed_s or 0.0)))
             ),
             timer=record.timer,
             fade_in_s=settings.fades.fade_in_s,
             fade_out_s=record.fade_out_s,
             late_s=record.age_s + gone_s,
+            then=record.then,
+            phase=record.phase,
+            phase_volume=record.phase_volume,
         )
         point = None
         if record.track is not None:
@@ -207,6 +213,32 @@ class CrashResume:
         """The daemon crashed, which is the decoder's doing if anybody's: another track is played."""
         for uri in self._suspects:
             out.announce("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
+
+
+def _phase_of(record: SessionRecord) -> Phase | None:
+    return None if record.phase == 1 else record.then[record.phase - 2]
+
+
+def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, now: Now) -> SessionRecord:
+    """The record as it would be by now: in a later phase, where the one that was interrupted is over."""
+    is_last = record.phase > len(record.then)
+    if gone_s is None or record.left_s is None or is_last or record.left_s - gone_s >= 2 * SHORTEST_RISE_S:
+        return record
+    age_s = record.age_s + gone_s
+    began = Now(now.boot_s - age_s, moved(now.wall, -age_s), now.trusted)
+    written = record.volume if record.phase_volume is None else record.phase_volume
+    plan = PhasePlan(record.then, began, written, record.phase)
+    ended_s = now.boot_s - gone_s + record.left_s
+    found = plan.enter_what_is_due(ended_s, now.boot_s, settings.timer, record.volume)
+    if found is None:
+        return record
+    phase, timer, began_s, volume = found
+    ends_in_s = None if timer.duration_s is None else began_s + timer.duration_s - (now.boot_s - gone_s)
+    playlist = phase.playlist if phase.playlist and settings.playlist(phase.playlist) else record.playlist
+    return replace(
+        record, playlist=playlist, volume=volume, timer=timer, mode=timer.mode, left_s=ends_in_s, phase=plan.number,
+        phase_volume=plan.volume, track=None, position_s=0.0, track_left_s=None, following=None, sounded_s=0.0,
+    )  # fmt: skip
 
 
 def _suspects(record: SessionRecord, gone_s: float) -> Iterator[tuple[str, float | None]]:

@@ -28,6 +28,7 @@ class EndPlan:
     Attributes:
         setting: the sleep timer as it was asked for.
         timer: the sleep timer as it runs.
+        is_last_phase: no other phase follows when the timer ends.
         fade_out_s: how long the final fade is meant to be.
         fade_started_s: how long the one that runs, or ran last, was meant to be; 0 before the first.
     """
@@ -42,6 +43,14 @@ class EndPlan:
         self._latest_s = began_s + settings.max_s
         self._holds_in_pauses = settings.pause_holds_timer
         self._last_part_s = math.inf
+        self.is_last_phase = not start.then[start.phase - 1 :]
+
+    @property
+    def _end(self) -> SleepTimer:
+        """What ends the session: the timer of the last phase; before that only the longest time that any may last."""
+        if self.is_last_phase:
+            return self.timer
+        return SleepTimer(TimerMode.OFF, None, self.timer.fade_from_boot_s, self._latest_s)
 
     @property
     def setting_again(self) -> TimerSetting | None:
@@ -118,31 +127,39 @@ class EndPlan:
 
     def left_s(self, now_s: float) -> float | None:
         """Seconds until silence; None where nothing sets an end."""
-        return self.timer.remaining_s(now_s)
+        return self._end.remaining_s(now_s)
+
+    def phase_left_s(self, now_s: float) -> float | None:
+        """Seconds until this phase is over, which for the last one is silence; None where no moment is set."""
+        return self.timer.remaining_s(now_s) if self.timer.has_end else None
+
+    def is_phase_due(self, now_s: float) -> bool:
+        """Whether the next phase should begin now."""
+        return not self.is_last_phase and self.timer.has_end and self.timer.is_due(now_s)
 
     def is_due(self, now_s: float) -> bool:
         """Whether it should be silent now."""
-        return self.timer.is_due(now_s)
+        return self._end.is_due(now_s)
 
     @property
     def reason(self) -> str:
         """What the clock ends it with: the sleep timer, or the longest time that any session may last."""
-        return "max_session" if self.timer.is_last_moment else "timer"
+        return "max_session" if self._end.is_last_moment else "timer"
 
     def is_fade_due(self, now_s: float) -> bool:
         """Whether the final fade should have begun."""
-        return self.timer.is_fade_due(self.fade_out_s, now_s)
+        return self._end.is_fade_due(self.fade_out_s, now_s)
 
     def fade_s(self, now_s: float) -> float:
         """How long the fade that begins now takes, so that it is silent at the end."""
-        return max((self.timer.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S, STOP_NOW_S)
+        return max((self._end.remaining_s(now_s) or 0.0) - OUTPUT_LATENCY_S, STOP_NOW_S)
 
     def fade_with_track_s(self, playing: PlayingItem) -> float | None:
         """How long a fade that begins now and ends with the track takes, at most half of it; None while it is too soon.
 
         For the track with which a timer to the end of track or playlist ends.
         """
-        if playing.duration_s is None or playing.left_s is None:
+        if playing.duration_s is None or playing.left_s is None or not self.is_last_phase:
             return None
         if playing.left_s > min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
             return None
@@ -155,5 +172,6 @@ class EndPlan:
 
     def due_s(self, now_s: float) -> list[float | None]:
         """The instants at which something is due."""
-        left_s = self.timer.remaining_s(now_s)
-        return [self.timer.fade_starts_at(self.fade_out_s, now_s), None if left_s is None else now_s + left_s]
+        lefts_s = [self._end.remaining_s(now_s), self.phase_left_s(now_s)]
+        ends_s = [None if left_s is None else now_s + left_s for left_s in lefts_s]
+        return [self._end.fade_starts_at(self.fade_out_s, now_s), *ends_s]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from player.core.clock import Now, moved
 from player.core.commands import Play
-from player.core.settings.session import Entry, Settings, TimerSetting
+from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting
 from player.session.memory.records import Choices
 from player.session.sleep_timer import resolve
 
@@ -20,7 +20,11 @@ _Any = TypeVar("_Any")
 
 @dataclass(frozen=True, slots=True)
 class StartParams:
-    """What a session begins with: the command's or the schedule entry's values, filled up with the defaults."""
+    """What a session begins with: the command's or the schedule entry's values, filled up with the defaults.
+
+    ``then`` are the phases that follow; an interrupted session begins in a later ``phase`` than the first, for which
+    ``phase_volume`` was written.
+    """
 
     why: str
     volume: int
@@ -28,6 +32,9 @@ class StartParams:
     fade_in_s: float
     fade_out_s: float
     late_s: float = 0.0
+    then: tuple[Phase, ...] = ()
+    phase: int = 1
+    phase_volume: int | None = None
 
 
 class NextSession:
@@ -86,7 +93,9 @@ class NextSession:
         self._settings = settings
         self._drop_what_is_gone()
 
-    def start_params(self, why: str, wanted: Entry | Play, now: Now, late_s: float = 0.0) -> StartParams:
+    def start_params(
+        self, why: str, wanted: Entry | Play, playlist: Playlist, now: Now, late_s: float = 0.0
+    ) -> StartParams:
         """What was asked for, filled up and held under the cap. Choices by hand are not for entries of the schedule."""
         settings = self._settings
         is_entry = isinstance(wanted, Entry)
@@ -100,6 +109,7 @@ class NextSession:
             fade_in_s=settings.fades.fade_in_s if wanted.fade_in_s is None else wanted.fade_in_s,
             fade_out_s=fade_out_s if wanted.fade_out_s is None else wanted.fade_out_s,
             late_s=late_s,
+            then=playlist.then if wanted.then is None else wanted.then,
         )
 
     def like_the_last(self, play: Play, now_s: float) -> Play:
@@ -114,6 +124,7 @@ class NextSession:
             _first(play.timer, chosen.timer, before.timer),
             play.fade_in_s,
             _first(play.fade_out_s, chosen.fade_out_s, before.fade_out_s),
+            play.then if is_other else _first(play.then, before.then),
         )
 
     def _drop_what_is_gone(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import asdict
+from typing import Final
 
 from player.core.clock import Now
 from player.core.commands import Play
@@ -28,7 +29,7 @@ from player.core.events import (
     RampArrived,
 )
 from player.core.limits import STOP_NOW_S
-from player.core.settings.session import Playlist, Settings
+from player.core.settings.session import Phase, Playlist, Settings
 from player.core.states import State
 from player.session import recovery
 from player.session.dropout_backoff import DropoutBackoff
@@ -42,6 +43,9 @@ from player.session.outcome import Outcome
 from player.session.play_queue import PlayQueue
 from player.session.session import Session
 from player.session.track_selection import ResumePoint, TrackSelection
+
+OPENING_S: Final = 2.0
+"""The first track of a phase is opened within this time."""
 
 
 class Playback:
@@ -184,10 +188,11 @@ class Playback:
         dropouts.announce(out)
         played_s = now.boot_s - session.started.boot_s
         name, began, minutes = session.queue.playlist.name, session.started.wall, round(played_s / 60, 1)
-        out.ended.append(EndedSession(began, session.why, name, minutes, reason, counted.problems, dropouts.count))
+        names = ", ".join(session.playlists) if len(session.playlists) > 1 else name
+        out.ended.append(EndedSession(began, session.why, names, minutes, reason, counted.problems, dropouts.count))
         out.announce(
             "session_ended",
-            counted.line(played_s, text or reason, f"{name} from {began:%H:%M}", held, dropouts.count),
+            counted.line(played_s, text or reason, f"{names} from {began:%H:%M}", held, dropouts.count),
             reason=reason,
             why=session.why,
             playlist=name,
@@ -231,16 +236,54 @@ class Playback:
         if self.session is not None:
             self.session.stop(over_s, reason, out)
 
-    def tick(self, now_s: float, out: Outcome) -> None:
+    def tick(self, now: Now, out: Outcome) -> None:
         """Do what has become due."""
         session = self.session
         if session is None:
             return
-        recovery.end_silence(session, now_s, out)
-        session.tick(now_s, out)
-        session.dropouts.tick(now_s, out)
+        recovery.end_silence(session, now.boot_s, out)
+        session.tick(now.boot_s, out)
+        session.dropouts.tick(now.boot_s, out)
+        if self._is_phase_over(session, now.boot_s):
+            self.advance(now, out)
         if session.queue.is_over and session.state is not State.STOPPING:
             session.stop(STOP_NOW_S, "end-of-track" if session.queue.is_last else "end-of-playlist", out)
+
+    def _is_phase_over(self, session: Session, now_s: float) -> bool:
+        """Whether the next phase should be blended in now: at the end of its timer, or of its last track."""
+        queue = session.queue
+        if session.end_plan.is_last_phase or session.state not in {State.PLAYING, State.PAUSED}:
+            return False
+        left_s = queue.left_s if queue.is_final else None
+        is_ending = left_s is not None and left_s <= self.settings.fades.crossfade_s + OPENING_S
+        return session.end_plan.is_phase_due(now_s) or queue.is_over or is_ending
+
+    def advance(self, now: Now, out: Outcome) -> None:
+        """Blend into the next phase of the night; where none can begin any more the session fades out."""
+        session = self.running
+        found = session.phases.enter(now.boot_s, self.settings.timer)
+        if found is None:
+            session.end_night(now.boot_s, out)
+            return
+        phase, timer = found
+        session.enter_phase(phase, timer, now.boot_s, out)
+        playlist = self._playlist_of(phase, session)
+        if playlist != session.queue.playlist or session.queue.is_over:
+            self.change_playlist(playlist, now, out)
+        else:
+            session.queue.end_with(timer.mode, out)
+        session.playlists.append(playlist.name)
+        number, count = session.phases.number, session.phases.count
+        text = f"phase {number} of {count}: {playlist.name} at volume {session.volume}"
+        out.announce("phase_started", text, phase=number, phases=count, playlist=playlist.name, volume=session.volume)
+
+    def _playlist_of(self, phase: Phase, session: Session) -> Playlist:
+        """What a phase plays; what plays already where that cannot be played."""
+        present = session.queue.playlist
+        if phase.playlist is None:
+            return present
+        playlist = self.settings.playlist(phase.playlist)
+        return present if playlist is None or self.nothing_to_play(playlist.name) is not None else playlist
 
     # What the engine reports.
 
@@ -305,4 +348,4 @@ class Playback:
 def _again(session: Session) -> Play:
     """The command that starts it again as it is."""
     plan = session.end_plan
-    return Play(session.queue.playlist.name, session.volume, plan.setting_again, fade_out_s=plan.fade_out_s)
+    return Play(session.queue.playlist.name, session.volume, plan.setting_again, fade_out_s=plan.fade_out_s, then=())

@@ -24,8 +24,8 @@ def way_s(from_db: float, to_db: float, rise_db_per_s: float) -> float:
 
 
 def glide_s(from_db: float, to_db: float) -> float:
-    """A way that nobody notices."""
-    return max(GLIDE_S, (from_db - to_db) / GLIDE_DB_PER_S)
+    """A way that nobody notices, to silence too."""
+    return max(GLIDE_S, min(from_db - to_db, FADE_DEPTH_DB) / GLIDE_DB_PER_S)
 
 
 def fit_s(fade_in_s: float, left_s: float | None) -> float:

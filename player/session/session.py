@@ -9,11 +9,14 @@ over, keeps the person's level for half of what remains, and fades over the othe
 
 from __future__ import annotations
 
+from typing import Final
+
 from player.core.clock import Now
+from player.core.clock import moved as moved_wall
 from player.core.engine_orders import RampTo, Then
 from player.core.events import GuardReported, Progressed, RampArrived
 from player.core.limits import FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
-from player.core.settings.session import Settings, TimerMode, TimerSetting
+from player.core.settings.session import Phase, Settings, TimerMode, TimerSetting
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB, format_duration
 from player.session.dropout_report import DropoutReport
@@ -22,12 +25,16 @@ from player.session.guard_report import GuardReport
 from player.session.next_session import StartParams
 from player.session.night_mode import NightMode
 from player.session.outcome import Outcome
+from player.session.phases import PhasePlan
 from player.session.play_queue import PlayQueue
 from player.session.ramp_times import GLIDE_DB_PER_S, fit_s
 from player.session.silence_alarm import SilenceAlarm
+from player.session.sleep_timer import SHORTEST_S
 from player.session.statistics import SessionStatistics
 from player.session.taper import TaperProgress
-from player.session.volume_ramp import VolumeRamp
+from player.session.volume_ramp import LATE_S, VolumeRamp
+
+_SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
 
 
 class Session:
@@ -37,6 +44,7 @@ class Session:
         state: where it stands in `player.core.states.MOVES`; IDLE once it is over.
         ramp: the level and the orders that move it.
         is_resumed: it was interrupted, and was brought back.
+        phases: the parts of its night; ``playlists`` names what they played, in this order.
         end_reason: what ended it, or will: timer, stop, end-of-track, end-of-playlist, shutdown.
 
     Why a session that plays may be silent:
@@ -63,10 +71,15 @@ class Session:
         self.why = start.why
         self.queue = queue
         self.ramp = VolumeRamp(start.volume, settings.fades)
+        began = Now(now.boot_s - start.late_s, moved_wall(now.wall, -start.late_s), now.trusted)
+        written = start.volume if start.phase_volume is None else start.phase_volume
+        self.phases = PhasePlan(start.then, began, written, start.phase)
+        self.playlists = [queue.playlist.name]
         self.end_plan = EndPlan(start, settings.session, now.boot_s)
         self.fade_in_s = start.fade_in_s
         self.night_mode = NightMode(settings, now.boot_s - start.late_s)
         self.taper_progress = TaperProgress(settings, self.night_mode, now.boot_s)
+        self.taper_progress.phase = self.phases.current
         self.guard_report = GuardReport()
         self.dropouts = DropoutReport()
         self.statistics = SessionStatistics()
@@ -227,6 +240,29 @@ class Session:
             self.take_back(now_s, out, over_s)  # hours of fading would stay above the cap for long
             self.end_plan.fade_from(now_s + over_s)
 
+    def enter_phase(self, phase: Phase, timer: TimerSetting, now_s: float, out: Outcome) -> None:
+        """The next phase of the night: its timer and its level, which is reached so slowly that nobody notices."""
+        self.end_plan.set(timer, now_s)
+        self.end_plan.is_last_phase = self.phases.following is None
+        self.taper_progress.phase = phase
+        self.taper_progress.restart(now_s)
+        volume = min(self.phases.level(self.volume), self.night_mode.volume_max(now_s))
+        if volume == self.volume:
+            return
+        over_s = self.ramp.lower(volume, now_s) if volume < self.volume else self.ramp.lift(volume)
+        if self.state is State.PLAYING and self.muted_until_s is None:
+            self.rise(over_s, now_s, out)
+
+    def change_following(self, then: tuple[Phase, ...]) -> None:
+        """Other phases follow this one."""
+        self.phases.replace_following(then)
+        self.end_plan.is_last_phase = not then
+
+    def end_night(self, now_s: float, out: Outcome) -> None:
+        """The last phase was over before it could begin: fade out."""
+        self.end_plan.is_last_phase = True
+        self.set_timer(TimerSetting.clock(max(self.end_plan.fade_out_s, SHORTEST_S)), now_s, out)
+
     def set_fade_out(self, fade_out_s: float) -> None:
         """Take so long for the final fade."""
         self.end_plan.fade_out_s = fade_out_s
@@ -322,7 +358,7 @@ class Session:
             self._meet_deadline(now_s, out)
         elif self.end_plan.is_due(now_s):
             self.stop(STOP_NOW_S, self.end_plan.reason, out)
-        elif self.state is State.PLAYING and not (self._awaits_sound or self.is_output_lost or self.muted_until_s):
+        elif self.state in _SOUNDING and not (self._awaits_sound or self.is_output_lost or self.muted_until_s):
             self._begin_fade_if_due(now_s, out)
         self.silence_alarm.expect(now_s if self._should_sound else None)
 
@@ -338,13 +374,17 @@ class Session:
             out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
 
     def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
-        if self.end_plan.is_fade_due(now_s):
+        """Begin the final fade; one that runs is hurried where the last track ends before it."""
+        is_fading = self.state is State.FADING_OUT
+        if not is_fading and self.end_plan.is_fade_due(now_s):
             self.fade_out(self.end_plan.fade_s(now_s), self.end_plan.reason, now_s, out)
             return
         current = self.queue.current if self.queue.is_final else None
         over_s = None if current is None else self.end_plan.fade_with_track_s(current)
-        if over_s is not None:
+        if over_s is not None and not is_fading:
             self.fade_out(over_s, self.end_plan.timer.mode.value, now_s, out)
+        elif over_s is not None and now_s + over_s < self._silent_at_s - LATE_S:
+            self._fade(over_s, self.end_plan.timer.mode.value, now_s, out)
 
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""

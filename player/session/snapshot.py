@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from player.core.clock import Now, moved
 from player.core.snapshot import LastCommand, Snapshot
 from player.session.memory.memory import Memory
@@ -43,7 +45,7 @@ def snapshot_of(
         timer_set_s=(following.timer if session is None else session.end_plan.setting).duration_s,
         timer_ends=None if left_s is None else moved(now.wall, left_s),
         timer_remaining_s=left_s,
-        is_asleep=session is not None and session.night_mode.is_asleep,
+        **_night_of(session),
         fade_out_s=following.fade_out_s if session is None else session.end_plan.fade_out_s,
         next_start=None if planned is None else planned[1],
         next_entry=None if planned is None else planned[0].name,
@@ -62,4 +64,13 @@ def snapshot_of(
 
 def _timer_left_s(session: Session, now: Now) -> float | None:
     """What is left of a timer that has a moment. The longest time of a session is not a timer."""
-    return session.end_plan.left_s(now.boot_s) if session.end_plan.timer.has_end else None
+    return session.end_plan.phase_left_s(now.boot_s)
+
+
+def _night_of(session: Session | None) -> dict[str, Any]:
+    """Where the session stands in its night."""
+    if session is None:
+        return {"phase": None, "phases": None, "next_phase": None, "is_asleep": False}
+    phases = session.phases
+    is_asleep = session.night_mode.is_asleep
+    return {"phase": phases.number, "phases": phases.count, "next_phase": None, "is_asleep": is_asleep}

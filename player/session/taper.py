@@ -7,7 +7,7 @@ each step is an ordinary change of level. Whoever sets a level goes on from that
 from __future__ import annotations
 
 from player.core.settings.safety import Taper
-from player.core.settings.session import Settings
+from player.core.settings.session import Phase, Settings
 from player.core.units import volume_to_db
 from player.session.night_mode import NightMode
 
@@ -20,6 +20,13 @@ def sunk(volume: int, taper: Taper | None, for_s: float) -> int:
         for_s -= _point_s(volume, taper)
         volume -= 1
     return volume
+
+
+def taper_of(phase: Phase | None, settings: Settings) -> Taper | None:
+    """How the volume sinks in a phase: its own way, otherwise that of the settings."""
+    if phase is not None and phase.has_no_taper:
+        return None
+    return settings.session.taper if phase is None or phase.taper is None else phase.taper
 
 
 def _point_s(volume: int, taper: Taper) -> float:
@@ -40,10 +47,16 @@ class TaperProgress:
         self.settings = settings
         self._night_mode = asleep
         self._last_s = now_s
+        self.phase: Phase | None = None
+        """The present phase, which may taper in its own way; None in the first one."""
+
+    @property
+    def _taper(self) -> Taper | None:
+        return taper_of(self.phase, self.settings)
 
     def due_s(self, volume: int) -> float | None:
         """The instant of the next point; None where it does not sink, or stands at the floor."""
-        taper = self.settings.session.taper
+        taper = self._taper
         if taper is None or volume <= taper.floor:
             return None
         begins_s = max(self._night_mode.since_s, self._last_s)

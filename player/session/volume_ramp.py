@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from player.core.engine_orders import RampTo
-from player.core.limits import SHORTEST_RISE_S
+from player.core.limits import FADE_DEPTH_DB, SHORTEST_RISE_S
 from player.core.settings.session import FadeSettings
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.outcome import Outcome
-from player.session.ramp_times import FALL_DB_PER_S, glide_s, way_s
+from player.session.ramp_times import FALL_DB_PER_S, GLIDE_DB_PER_S, GLIDE_S, glide_s, way_s
 
 OWN_RISE_MARGIN_S: Final = 2.0
 """An order is carried out, and what the guard held down is reported, within this time."""
@@ -76,6 +76,11 @@ class VolumeRamp:
         """From the present level down to the person's, so slowly that nobody notices."""
         return glide_s(self.db, self.target_db)
 
+    def lift(self, volume: int) -> float:
+        """Take a higher level that was written down. Returns how long the way takes: nobody notices it."""
+        self.volume = volume
+        return max(GLIDE_S, (self.target_db - max(self.db, self.target_db - FADE_DEPTH_DB)) / GLIDE_DB_PER_S)
+
     def lower(self, volume: int, now_s: float) -> float:
         """Take a lower level. Returns how long the way takes, so that it is never louder than without it.
 
@@ -87,5 +92,5 @@ class VolumeRamp:
             return max(left_s, LATE_S)
         if left_s <= 0.0 or before_db >= self.db:
             return self.glide_s
-        fall_db = self.db - self.target_db
-        return max(left_s * fall_db / (self.db - before_db), fall_db / FALL_DB_PER_S)
+        fall_db = min(self.db - self.target_db, FADE_DEPTH_DB)
+        return max(left_s * fall_db / min(self.db - before_db, FADE_DEPTH_DB), fall_db / FALL_DB_PER_S)

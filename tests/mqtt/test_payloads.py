@@ -47,6 +47,7 @@ def test_the_state_is_published_key_by_key() -> None:
         "ramping_to": None,
         "level": -30.3,
         "timer": {"mode": "clock", "set": 2700, "ends": "2026-01-31T23:15:00+01:00", "remaining": 1800},
+        "phase": {"number": 1, "count": 1, "next": None},
         "asleep": False,
         "fade": 600,
         "next_start": "2026-02-01T22:30:00+01:00",

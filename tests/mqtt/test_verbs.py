@@ -10,6 +10,7 @@ import pytest
 
 from player.core.commands import (
     COMMANDS,
+    Advance,
     AllowAgain,
     Asleep,
     Awake,
@@ -36,7 +37,8 @@ from player.core.commands import (
     Tonight,
 )
 from player.core.errors import Refused
-from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.core.settings.safety import Taper
+from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
 from player.core.verb import Verb
 from player.core.verbs import VERBS, to_command
 from player.mqtt import reference
@@ -91,6 +93,17 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("timer", b"at most 90 s", ShortenTimer(90)),
     ("timer", b'{"timer": "at_most 10"}', ShortenTimer(600)),
     ("play", b'{"timer": "until 06:30"}', Play(timer=TimerSetting.at(time(6, 30)))),
+    ("advance", b"", Advance()),
+    ("advance", b"PRESS", Advance()),
+    (
+        "play",
+        b'{"playlist": "w", "then": [{"playlist": "brown", "volume": 15, "until": "06:30"}, {"for": "1h"}]}',
+        Play("w", then=(Phase("brown", 15, TimerSetting.at(time(6, 30))), Phase(timer=TimerSetting.clock(3600)))),
+    ),
+    ("play", b'{"then": []}', Play(then=())),
+    ("play", b'{"then": "[{\\"when_asleep\\": true}]"}', Play(then=(Phase(when_asleep=True),))),
+    ("play", b'{"then": [{"taper": {"by": 3, "floor": 8}}]}', Play(then=(Phase(taper=Taper(3, 8)),))),
+    ("play", b'{"then": [{"taper": "off", "timer": "off"}]}', Play(then=(Phase(None, None, TIMER_OFF, None, True),))),
     ("asleep", b"", Asleep()),
     ("asleep", b"PRESS", Asleep()),
     ("asleep", b"ON", Asleep()),
@@ -166,7 +179,7 @@ REFUSALS = [
     ("paly", b"", "did you mean 'play'?"),
     ("Play", b"", "unknown command 'Play'"),
     ("play/now", b"", "unknown command 'play/now'"),
-    ("play", b'{"loud": true}', "unknown key 'loud'; valid keys: fade_in, fade_out, playlist, timer, volume"),
+    ("play", b'{"loud": true}', "unknown key 'loud'; valid keys: fade_in, fade_out, playlist, then, timer, volume"),
     ("play", b'{"volume": 101}', "volume is 101; allowed is 0 to 100"),
     ("play", b'{"volume": true}', "volume 'true' is not a number"),
     ("play", b'{"fade_in": "2h"}', "fade_in is 2h; allowed is 0s to 1h"),
@@ -187,6 +200,16 @@ REFUSALS = [
     ("timer", b"at-most", "is not a timer"),
     ("timer", b"at-most 0", "timer is 0s; allowed is 1s to 24h"),
     ("timer", b"at-most 6:30", "is ambiguous"),
+    ("advance", b"OFF", "does nothing"),
+    ("play", b'{"then": "rain"}', "then 'rain' is not a list of phases in JSON"),
+    ("play", b'{"then": {"playlist": "rain"}}', "is not a list of phases, such as"),
+    ("play", b'{"then": ["rain"]}', "then 1: 'rain' is not an object with keys"),
+    ("play", b'{"then": [{"for": "1h", "until": "06:30"}]}', "then 1: needs one of for, until, not more"),
+    ("play", b'{"then": [{}, {"path": "/x"}]}', "then 2: unknown key 'path'; valid keys: for, playlist, taper, timer"),
+    ("play", b'{"then": [{"volume": 101}]}', "then 1: volume is 101; allowed is 0 to 100"),
+    ("play", b'{"then": [{"until": "6"}]}', "until '6' is not a time of day"),
+    ("play", b'{"then": [{"taper": "on"}]}', "taper needs its rate"),
+    ("play", b'{"then": [{},{},{},{},{},{},{},{},{}]}', "then has 9 phases; allowed are up to 8"),
     ("asleep", b"OFF", "does nothing; use awake"),
     ("awake", b"0", "does nothing; use asleep"),
     ("tonight", b'{"playlist": "rain"}', "tonight needs at"),

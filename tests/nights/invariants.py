@@ -143,7 +143,7 @@ class Watcher:
         is_silent = level_db == SILENCE_DB
         if now_s > self._silent_by_s and not is_silent:
             raise Broken(f"still {level_db:.1f} dB at the deadline of its timer, in state {shot.state}")
-        left_s = shot.timer_remaining_s
+        left_s = shot.timer_remaining_s if shot.phase == shot.phases else None
         self._silent_by_s = math.inf if left_s is None else now_s + left_s + SLACK_S
         if now_s > self._stopped_by_s and self._nights.state is not State.IDLE:
             raise Broken(f"{STOP_S:.0f} s after a stop the state is {shot.state}")
@@ -187,11 +187,13 @@ class Watcher:
         """What was broken off ends when it would have ended, and is no louder."""
         if shot.why != "resume":
             return
-        if self._playlist_before is not None and shot.playlist != self._playlist_before:
+        has_phases = (shot.phases or 1) > 1
+        if self._playlist_before is not None and shot.playlist != self._playlist_before and not has_phases:
             raise Broken(f"resumed with {shot.playlist}, before it was {self._playlist_before}")
-        if self._volume_before is not None and shot.volume > self._volume_before:
+        if self._volume_before is not None and shot.volume > self._volume_before and not has_phases:
             raise Broken(f"resumed at volume {shot.volume}, before it was {self._volume_before}")
-        if shot.timer_remaining_s is not None and now_s + shot.timer_remaining_s > self._owed_by_s:
+        is_last = shot.phase == shot.phases
+        if is_last and shot.timer_remaining_s is not None and now_s + shot.timer_remaining_s > self._owed_by_s:
             late_s = now_s + shot.timer_remaining_s - self._owed_by_s
             raise Broken(f"a resumed session ends {late_s:.0f} s later than it would have")
 

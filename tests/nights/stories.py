@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from player.core.commands import (
+    Advance,
     AllowAgain,
     Asleep,
     Awake,
@@ -47,6 +48,7 @@ from player.core.settings.session import (
     Entry,
     FadeSettings,
     Order,
+    Phase,
     Playlist,
     Settings,
     TimerSetting,
@@ -141,7 +143,10 @@ def _settings(rng: random.Random) -> Settings:
             Taper(rng.choice((1.0, 6.0)), rng.randint(1, 20)) if rng.random() < 0.3 else None,
             asleep_timer_s=rng.choice((None, 60.0, 1200.0)),
         ),
-        playlists=(Playlist("whispers", ("/w",)), Playlist("rain", ("/r",), rng.choice(tuple(Order)))),
+        playlists=(
+            Playlist("whispers", ("/w",), then=_then(rng, highest)),
+            Playlist("rain", ("/r",), rng.choice(tuple(Order))),
+        ),
         schedule=tuple(_entry(rng, name, highest) for name in ("early", "late", "third")[: rng.randint(0, 3)]),
         catch_up_s=rng.choice((0.0, 1200.0)),
     )  # fmt: skip
@@ -156,6 +161,22 @@ def _entry(rng: random.Random, name: str, highest: int) -> Entry:
         timer=rng.choice((None, _timer(rng))),
         fade_in_s=rng.choice((None, 0.0, 60.0)),
         takes_over=rng.random() < 0.3,
+        then=_then(rng, highest) if rng.random() < 0.3 else None,
+    )
+
+
+def _then(rng: random.Random, highest: int) -> tuple[Phase, ...]:
+    """Mostly no phase; up to three."""
+    return tuple(
+        Phase(
+            rng.choice((None, "rain", "whispers")),
+            rng.choice((None, rng.randint(0, highest))),
+            rng.choice((None, _timer(rng))),
+            Taper(6.0, 5) if rng.random() < 0.2 else None,
+            rng.random() < 0.2,
+            when_asleep=rng.random() < 0.3,
+        )
+        for _ in range(rng.choice((0, 0, 1, 2, 3)))
     )
 
 
@@ -233,6 +254,7 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         SetSchedule(None), SetSchedule(None, rng.choice(names)), NeverAgain(rng.choice("abcd")), AllowAgain(),
         SkipTonight(None), Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), NotTonight(),
         SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
-        Asleep(), Awake(), ShortenTimer(rng.choice((30.0, 600.0))),
+        Asleep(), Awake(), ShortenTimer(rng.choice((30.0, 600.0))), Advance(),
+        Play("whispers", then=_then(rng, settings.volume.max)),
     ]  # fmt: skip
     return rng.choice(common if rng.random() < 0.4 else rare)

@@ -17,6 +17,7 @@ from player.app.offline import Rehearsal, VirtualClock
 from player.audio.engine import Engine, EngineSettings
 from player.core.clock import Now
 from player.core.commands import (
+    Advance,
     AllowAgain,
     Asleep,
     Awake,
@@ -53,6 +54,7 @@ from player.core.settings.session import (
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,
+    Phase,
     Playlist,
     Settings,
     TimerSetting,
@@ -80,7 +82,8 @@ COMMANDS: list[Command] = [
     ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None),
     SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(),
     SetStartTime("nightly", time(23, 0)), Tonight(time(21, 0)), NotTonight(), GetStatus(),
-    ShortenTimer(5.0), ShortenTimer(600.0), SetTimer(TimerSetting.at(time(6, 30))), Asleep(), Awake(),
+    ShortenTimer(5.0), ShortenTimer(600.0), SetTimer(TimerSetting.at(time(6, 30))), Asleep(), Awake(), Advance(),
+    Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
     State.IDLE: [],

@@ -15,9 +15,8 @@ from player.core.settings.session import ONCE, Entry
 from player.session.memory.memory import tonight
 from player.session.memory.records import MovedStart, Switches
 from player.session.schedule.planner import next_start
-from player.session.schedule.preview import playlist_of, why_not
+from player.session.schedule.preview import night_of_entry, playlist_of, why_not
 from player.session.schedule.schedule import planned_entries
-from player.session.sleep_timer import resolve
 
 if TYPE_CHECKING:
     from player.core.settings.session import Settings
@@ -109,8 +108,8 @@ def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, An
     """One start for programs; the speaker does not tell what one that was planned by hand plays."""
     if entry.name == ONCE:
         return {"start": planned.isoformat(timespec="seconds"), "entry": ONCE, **dict.fromkeys(_UNTOLD)}
-    timer = resolve(entry.timer or settings.timer, planned, is_trusted=True)
-    ends = None if timer.duration_s is None else moved(planned, timer.duration_s)
+    ends_s = [one.ends_s for one in night_of_entry(entry, planned, settings) if one.never is None][-1]
+    ends = None if ends_s is None else moved(planned, ends_s)
     return {
         "start": planned.isoformat(timespec="seconds"),
         "entry": entry.name,

@@ -6,19 +6,21 @@ import argparse
 import json
 import time
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasuredLibrary
 from player.cli.rehearse import DEMO
 from player.cli.terminal import Progress
-from player.core.clock import Now
+from player.core.clock import Now, SystemClock
 from player.core.commands import Play, Request, Stop
 from player.core.errors import LullError, did_you_mean
 from player.core.events import Event, News
 from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.units import format_duration, parse_duration_s
+from player.session.phases import planned_night
+from player.session.schedule.planner import next_start
 
 if TYPE_CHECKING:
     from player.cli.rehearse.report import Examination
@@ -81,6 +83,7 @@ class RehearsalPlan:
     longest_s: float
     expected_s: float | None
     state_dir: Path | None = None
+    begins: datetime | None = None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -136,13 +139,34 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
         start = Play(DEMO, args.volume, timer or TIMER_OFF)
     elif entry is not None:
         start = Play(
-            entry.playlist, args.volume or entry.volume, timer or entry.timer, entry.fade_in_s, entry.fade_out_s
-        )
+            entry.playlist, args.volume or entry.volume, timer or entry.timer, entry.fade_in_s, entry.fade_out_s,
+            entry.then,
+        )  # fmt: skip
     else:
         start = Play(args.playlist, args.volume, timer)
-    asked = start.timer or settings.timer
-    expected_s = asked.duration_s
-    return RehearsalPlan(replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir)
+    begins = None if entry is None else _next_start(entry)
+    expected_s = _expected_s(settings, start, begins)
+    return RehearsalPlan(
+        replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir, begins
+    )
+
+
+def _next_start(entry: Entry) -> datetime:
+    """When the entry starts next: a phase until a time of day is as long as it will be then."""
+    now = SystemClock().now().wall
+    coming = next_start([entry], now)
+    return now if coming is None else coming[1]
+
+
+def _expected_s(settings: Settings, start: Play, begins: datetime | None) -> float | None:
+    """How long the night lasts, all of its phases together; None where nobody knows."""
+    from player.app.offline import REHEARSAL_BEGINS
+
+    playlist = settings.playlist(start.playlist or settings.first_playlist or "")
+    then = start.then if start.then is not None or playlist is None else playlist.then
+    night = planned_night(start.timer or settings.timer, then or (), settings.timer, begins or REHEARSAL_BEGINS)
+    ends_s = [planned.ends_s for planned in night if planned.never is None][-1]
+    return None if ends_s is None else min(ends_s, settings.session.max_s)
 
 
 def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
@@ -205,11 +229,15 @@ def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination]
     Raises:
         LullError: the start is refused, or the file cannot be written.
     """
+    from player.app.offline import REHEARSAL_BEGINS, VirtualClock
     from player.app.wiring import real_rehearsal
 
     report, examination = listeners
     library = MeasuredLibrary(plan.state_dir)
-    rehearsal = real_rehearsal(out, plan.settings, library, examination.examiner, report.note, examination.note)
+    clock = VirtualClock(plan.begins or REHEARSAL_BEGINS)
+    rehearsal = real_rehearsal(
+        out, plan.settings, library, clock, examination.examiner, (report.note, examination.note)
+    )
     rehearsal.tell(Request(plan.start, "rehearsal"))
     if report.refusals:
         raise LullError(report.refusals[0])

@@ -14,7 +14,7 @@ from typing import Final
 
 from player.core.date_range import Dates
 from player.core.limits import CEILING_DBTP, MAX_PLAYLIST_GAIN_DB, MAX_RISE_DB_PER_S
-from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings
+from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings, Taper
 from player.core.units import VOLUME_MAX, format_duration
 from player.core.validation import check_length, check_name, check_range
 
@@ -149,17 +149,58 @@ class LimitSettings:
         check_range("ceiling", self.ceiling_dbtp, -40, CEILING_DBTP)
 
 
+MAX_PHASES: Final = 8
+"""A night has no more than these, besides its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a night that follows its beginning; None means as before.
+
+    Attributes:
+        volume: the level; it makes the night louder only where it is above the one that was written before.
+        timer: what ends this part; None: the default sleep timer.
+        taper: how the volume sinks in it.
+        has_no_taper: it does not sink, whatever the general settings say.
+        when_asleep: it begins as soon as somebody is noticed to be asleep.
+    """
+
+    playlist: str | None = None
+    volume: int | None = None
+    timer: TimerSetting | None = None
+    taper: Taper | None = None
+    has_no_taper: bool = False
+    when_asleep: bool = False
+
+    def __post_init__(self) -> None:
+        if self.playlist is not None:
+            check_name("playlist", self.playlist)
+        if self.volume is not None:
+            check_range("volume", self.volume, 0, VOLUME_MAX)
+
+
+def check_phases(phases: tuple[Phase, ...]) -> None:
+    """Raise ValueError where there are too many."""
+    if len(phases) > MAX_PHASES:
+        raise ValueError(f"then has {len(phases)} phases; allowed are up to {MAX_PHASES}")
+
+
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A name for some sound: folders, files, playlist files and http(s) streams; ``opening`` is what begins a night."""
+    """A name for some sound: folders, files, playlist files and http(s) streams.
+
+    ``opening`` is what begins a night; ``then`` is what follows a session that begins with this playlist.
+    """
 
     name: str
     paths: tuple[str, ...]
     order: Order = Order.ROTATE
     gain_db: float = 0.0
     opening: tuple[str, ...] = ()
+    then: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
+        check_phases(self.then)
         check_name("playlist", self.name)
         if not self.paths:
             raise ValueError("paths is empty; name at least one folder, file, playlist file or stream")
@@ -175,6 +216,7 @@ class Entry:
         own_times: another time for some of its weekdays.
         leave_out: dates on which it does not start.
         only_on: the one date on which it starts, None where it comes again.
+        then: what follows, None: what follows its playlist.
     """
 
     name: str
@@ -189,8 +231,10 @@ class Entry:
     own_times: tuple[tuple[int, time], ...] = ()
     leave_out: tuple[Dates, ...] = ()
     only_on: date | None = None
+    then: tuple[Phase, ...] | None = None
 
     def __post_init__(self) -> None:
+        check_phases(self.then or ())
         check_name("schedule entry", self.name)
         if not self.days or not self.days <= frozenset(range(7)):
             raise ValueError(f"days must contain at least one of {', '.join(DAYS)}")

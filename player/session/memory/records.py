@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any, Final, get_type_hints
 
 from player.core.clock import moved
-from player.core.settings.session import Entry, TimerMode, TimerSetting
+from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.session.memory.json_codec import as_text, from_text, salvage
 from player.session.memory.memory import Ban, CrashRecord, Memory
@@ -44,6 +44,8 @@ class SessionRecord:
         is_waiting: it was broken off before, and has not been brought back yet: nothing of it was playing.
         asleep_s: for how long somebody was noticed to be asleep; None where nobody was.
         is_strict: the guard was strict.
+        then: all phases after the first; ``phase`` is the number of the present one, and ``phase_volume`` the volume
+            that was written for it (None: the same as ``volume``).
     """
 
     why: str
@@ -66,6 +68,9 @@ class SessionRecord:
     sounded_s: float = 0.0
     asleep_s: float | None = None
     is_strict: bool = False
+    then: tuple[Phase, ...] = ()
+    phase: int = 1
+    phase_volume: int | None = None
 
     @property
     def opened_at_s(self) -> float:
@@ -278,5 +283,6 @@ def _check(record: SessionRecord) -> None:
         record.asleep_s,
     )  # fmt: skip
     is_one = all(one is None or -1.0 <= one <= _LONGEST_S for one in lasts)
-    if not is_one or not 0 <= record.volume <= VOLUME_MAX:
+    is_one = is_one and 1 <= record.phase <= len(record.then) + 1
+    if not is_one or not all(0 <= one <= VOLUME_MAX for one in (record.volume, record.phase_volume or 0)):
         raise ValueError("record: no session is like that")

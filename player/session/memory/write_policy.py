@@ -76,6 +76,9 @@ def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
         sounded_s=0.0 if playing is None or not playing.is_sounding else playing.position_s - playing.item.start_s,
         asleep_s=session.night_mode.asleep_s(now.boot_s),
         is_strict=session.night_mode.is_strict(now.boot_s),
+        then=session.phases.then,
+        phase=session.phases.number,
+        phase_volume=session.phases.volume,
     )
 
 
@@ -177,8 +180,8 @@ def _standing(record: SessionRecord | None) -> bool | None:
 
 def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
     """Whether a person has asked for something else since."""
-    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s) != (
-        new.why, new.playlist, new.timer, new.mode, new.fade_out_s,
+    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase) != (
+        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase,
     ):  # fmt: skip
         return True
     if abs(old.volume - new.volume) >= LARGE_STEP or (old.asleep_s is None) != (new.asleep_s is None):

@@ -14,6 +14,7 @@ from typing import Final
 from player.core.settings.safety import RestNights
 from player.core.settings.session import ONCE, Entry, Settings
 from player.session.memory.memory import night_of
+from player.session.phases import PlannedPhase, planned_night
 from player.session.schedule.planner import next_start
 from player.session.schedule.rest_nights import rests_at
 
@@ -85,3 +86,10 @@ def _resting(entry: Entry, planned: datetime, settings: Settings) -> RestNights 
     """What a rest night asks for, where the start lies in one."""
     is_resting = entry.name != ONCE and rests_at(planned, settings.rest_nights)
     return settings.rest_nights if is_resting else None
+
+
+def night_of_entry(entry: Entry, planned: datetime, settings: Settings) -> list[PlannedPhase]:
+    """The phases of an entry that starts at a local time of its own."""
+    playlist = settings.playlist(playlist_of(entry, planned, settings) or "")
+    then = entry.then if entry.then is not None or playlist is None else playlist.then
+    return planned_night(entry.timer or settings.timer, then or (), settings.timer, planned)

@@ -1,0 +1,43 @@
+"""The phases of a night in the config: ``then`` of a playlist or a schedule entry. Runs on the main thread; pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from player.config.binding import Key, Keys, read
+from player.config.readers import ConfigValue, ValueReported, clock_time, duration_s, each, switch, timer, whole, word
+from player.config.schema_safety import taper
+from player.config.yaml_tree import Listing
+from player.core.settings.session import Phase, TimerSetting
+from player.core.values import PHASE_ENDS
+
+PHASE: Final = Keys(
+    (
+        Key("playlist", "playlist", word),
+        Key("volume", "volume", whole),
+        Key("for", "timer", lambda spot: TimerSetting.clock(duration_s(spot))),
+        Key("until", "timer", lambda spot: TimerSetting.at(clock_time(spot))),
+        Key("timer", "timer", timer),
+        Key("taper", "taper", taper),
+        Key("when_asleep", "when_asleep", switch),
+    )
+)
+
+
+def phases(spot: ConfigValue) -> tuple[Phase, ...]:
+    """A list of phases."""
+    if not isinstance(spot.node, Listing):
+        raise ValueError('must be a list, one phase after each dash, such as - {playlist: rain, until: "06:30"}')
+    return tuple(each(spot.items(), _phase))
+
+
+def _phase(item: ConfigValue) -> Phase:
+    found = read(item, PHASE)
+    ends = [word for word in PHASE_ENDS if word in found]
+    if len(ends) > 1:
+        item.blame(f"has {' and '.join(ends)}; use one of them")
+        raise ValueReported
+    values: dict[str, Any] = {key.attribute: found[key.word] for key in PHASE.keys if key.word in found}
+    if "taper" in values and values["taper"] is None:
+        values["has_no_taper"] = True
+    return Phase(**values)

@@ -1,0 +1,146 @@
+"""The phases of one night: which one it is in, what follows, and what each brings. Main thread, pure.
+
+The first phase is what started; each one that follows begins when the sleep timer of the one before has run out, when
+its last track ends, or by hand. A phase until a time of day ends at the first such time after the start of the session:
+what begins too late for that is left out, and never lasts until the next day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from player.core.clock import Now, elapsed_s
+from player.core.settings.session import MAX_TIMER_S, Phase, TimerMode, TimerSetting
+from player.session.schedule.planner import next_moment
+from player.session.sleep_timer import SHORTEST_S, resolve
+
+
+class PhasePlan:
+    """Where one session stands in its night.
+
+    Args:
+        then: all phases after the first.
+        began: when the session should have begun, on both clocks.
+        volume: what was written for the present phase.
+        number: of the present phase, from 1.
+    """
+
+    def __init__(self, then: tuple[Phase, ...], began: Now, volume: int, number: int = 1) -> None:
+        self.then = then
+        self.number = number
+        self.volume = volume
+        self._volume_before = volume
+        self._began = began
+
+    @property
+    def count(self) -> int:
+        """How many phases the night has."""
+        return len(self.then) + 1
+
+    @property
+    def current(self) -> Phase | None:
+        """The present phase; None in the first one."""
+        return None if self.number == 1 else self.then[self.number - 2]
+
+    @property
+    def following(self) -> Phase | None:
+        """The next phase; None in the last one."""
+        return self.then[self.number - 1] if self.number < self.count else None
+
+    def replace_following(self, then: tuple[Phase, ...]) -> None:
+        """Other phases follow the present one."""
+        self.then = self.then[: self.number - 1] + then
+
+    def enter(self, now_s: float, default: TimerSetting) -> tuple[Phase, TimerSetting] | None:
+        """Go to the next phase whose end has not passed; None, and the last one is over, where there is none.
+
+        Returns:
+            the phase and its sleep timer, from ``now_s`` on.
+        """
+        while (phase := self.following) is not None:
+            self.number += 1
+            if phase.volume is not None:
+                self._volume_before, self.volume = self.volume, phase.volume
+            timer = self._timer_from(now_s, phase.timer or default)
+            if timer is not None:
+                return phase, timer
+        return None
+
+    def enter_what_is_due(
+        self, ended_s: float, now_s: float, default: TimerSetting, volume: int
+    ) -> tuple[Phase, TimerSetting, float, int] | None:
+        """Go to the phase that runs now, where the present one ended at ``ended_s`` at a volume; None: none.
+
+        Returns:
+            the phase, its sleep timer, when it began, and its volume.
+        """
+        began_s = ended_s
+        while (found := self.enter(began_s, default)) is not None:
+            phase, timer = found
+            volume = self.level(volume)
+            if timer.duration_s is None or began_s + timer.duration_s > now_s:
+                return phase, timer, began_s, volume
+            began_s += timer.duration_s
+        return None
+
+    def level(self, present: int) -> int:
+        """The volume of the phase that was just entered.
+
+        It is above the present one only where it was written above the phase before: what a person has turned down, or
+        has sunk, stays down.
+        """
+        phase = self.current
+        if phase is None or phase.volume is None:
+            return present
+        return self.volume if self.volume > self._volume_before else min(self.volume, present)
+
+    def _timer_from(self, now_s: float, setting: TimerSetting) -> TimerSetting | None:
+        """The sleep timer counted from then on; None for a time of day that has passed."""
+        if setting.until is None or not self._began.trusted:
+            return resolve(setting, self._began.wall, is_trusted=False)
+        ends_s = self._began.boot_s + elapsed_s(self._began.wall, next_moment(setting.until, self._began.wall))
+        left_s = ends_s - now_s
+        return replace(setting, duration_s=min(left_s, MAX_TIMER_S)) if left_s >= SHORTEST_S else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPhase:
+    """A phase as it is planned, in seconds from the start; None where nobody knows.
+
+    Attributes:
+        phase: None for the first one.
+        never: why it does not come; None where it does.
+    """
+
+    phase: Phase | None
+    timer: TimerSetting
+    begins_s: float | None
+    ends_s: float | None
+    never: str | None = None
+
+
+def planned_night(
+    first: TimerSetting, then: tuple[Phase, ...], default: TimerSetting, began: datetime
+) -> list[PlannedPhase]:
+    """All phases of a night that begins at an aware local time, where no person changes anything in it."""
+    night = [_planned(None, first, 0.0, began)]
+    for phase in then:
+        before = next(one for one in reversed(night) if one.never is None)
+        timer = phase.timer or default
+        planned = _planned(phase, timer, before.ends_s, began)
+        if before.timer.mode is TimerMode.OFF and not phase.when_asleep:
+            planned = replace(planned, never="the phase before it has no end")
+        elif planned.begins_s is not None and planned.ends_s is not None and planned.ends_s <= planned.begins_s:
+            planned = replace(planned, never=f"it would begin after {timer.until:%H:%M}")
+        night.append(planned)
+    return night
+
+
+def _planned(phase: Phase | None, timer: TimerSetting, begins_s: float | None, began: datetime) -> PlannedPhase:
+    ends_s = None
+    if timer.until is not None:
+        ends_s = elapsed_s(began, next_moment(timer.until, began))
+    elif timer.duration_s is not None and begins_s is not None:
+        ends_s = begins_s + timer.duration_s
+    return PlannedPhase(phase, timer, begins_s, ends_s)
