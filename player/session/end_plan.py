@@ -81,8 +81,10 @@ class EndPlan:
             return ""
         return f"; session.max has changed, so it is silent in {format_duration(left_s)}"
 
-    def set(self, setting: TimerSetting, now_s: float) -> None:
-        """Begin a new sleep timer now; one that stands still goes on doing so."""
+    def set(self, setting: TimerSetting, now_s: float, *, is_last_phase: bool | None = None) -> None:
+        """Begin a new sleep timer now, of this phase or another one; one that stands still goes on doing so."""
+        if is_last_phase is not None:
+            self.is_last_phase = is_last_phase
         is_held = self.timer.held_at_s is not None
         timer = SleepTimer.start(setting, now_s, self._latest_s)
         self.setting = setting

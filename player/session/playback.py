@@ -263,7 +263,7 @@ class Playback:
         session = self.running
         found = session.phases.enter(now.boot_s, self.settings.timer)
         if found is None:
-            session.end_night(now.boot_s, out)
+            session.end_night(now.boot_s)
             return
         phase, timer = found
         session.enter_phase(phase, timer, now.boot_s, out)

@@ -242,8 +242,7 @@ class Session:
 
     def enter_phase(self, phase: Phase, timer: TimerSetting, now_s: float, out: Outcome) -> None:
         """The next phase of the night: its timer and its level, which is reached so slowly that nobody notices."""
-        self.end_plan.set(timer, now_s)
-        self.end_plan.is_last_phase = self.phases.following is None
+        self.end_plan.set(timer, now_s, is_last_phase=self.phases.following is None)
         self.taper_progress.phase = phase
         self.taper_progress.restart(now_s)
         volume = min(self.phases.level(self.volume), self.night_mode.volume_max(now_s))
@@ -258,10 +257,10 @@ class Session:
         self.phases.replace_following(then)
         self.end_plan.is_last_phase = not then
 
-    def end_night(self, now_s: float, out: Outcome) -> None:
+    def end_night(self, now_s: float) -> None:
         """The last phase was over before it could begin: fade out."""
-        self.end_plan.is_last_phase = True
-        self.set_timer(TimerSetting.clock(max(self.end_plan.fade_out_s, SHORTEST_S)), now_s, out)
+        fade = TimerSetting.clock(max(self.end_plan.fade_out_s, SHORTEST_S))
+        self.end_plan.set(fade, now_s, is_last_phase=True)
 
     def set_fade_out(self, fade_out_s: float) -> None:
         """Take so long for the final fade."""

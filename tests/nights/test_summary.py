@@ -38,6 +38,7 @@ def test_a_night_is_summed_up_in_one_line(nights: Nights) -> None:
     assert ended.news.data | {"writes": 0} == {
         "reason": "timer", "why": "test", "playlist": "rain", "started": "2026-01-15T22:30:00+00:00", "minutes": 45.0,
         "tamed": 1, "largest_db": 12.3, "tracks": tracks, "problems": 0, "writes": 0,
+        "dropouts": 0,
     }  # fmt: skip
 
 
