@@ -38,20 +38,20 @@ log = logging.getLogger("lull.mqtt")
 
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_PACKET_BYTES: Final = 256 * 1024
-"""MQTT 5: the broker keeps anything longer to itself."""
+"""MQTT 5: the broker does not send larger packets."""
 MAX_UNSENT: Final = 256
-"""So many messages may wait for a broker that has stopped reading; further ones are dropped."""
+"""Maximum number of messages that wait for a broker that has stopped reading; further ones are dropped."""
 NEWS_EXPIRY_S: Final = 60
-"""MQTT 5: what is not retained is worth nothing to somebody who connects later than this."""
+"""MQTT 5: message expiry of what is not retained."""
 _MARKS: Final = frozenset({"id", "origin"})
-"""User properties that mean something on a command."""
+"""User properties that are read from a command."""
 _LOOP_S: Final = 1.0
 _HEAD_BYTES: Final = 300
-"""More than the head and the properties of a message of ours, beside its topic."""
+"""Upper bound of the header and the properties of a message of ours, without its topic."""
 
 
 class PahoConnection:
-    """One attempt to be connected, from the first packet to the last; `serve` once, then throw away.
+    """One attempt to connect, from the first packet to the last; used once.
 
     Args:
         on_up: called on the serving thread when connected and subscribed.
@@ -136,7 +136,7 @@ class PahoConnection:
         if self._reason is None and not self._was_answered:
             tls = "; check cert and key" if self._settings.tls is not None else "; does this port expect TLS?"
             return f"the broker closed the connection without an answer{tls}"
-        return self._reason or "the connection broke off"
+        return self._reason or "the connection was lost"
 
     def _connect(self) -> None:
         settings = self._settings
@@ -150,9 +150,9 @@ class PahoConnection:
         self._client.connect(settings.host, settings.port, settings.keepalive_s, properties=properties)
 
     def _release(self) -> None:
-        """Close the sockets and cut the circle of references.
+        """Close the sockets and break the reference cycle.
 
-        paho closes its socket pair when it is collected as garbage, and in a circle the pair may be collected first.
+        paho closes its socket pair when it is garbage collected, and in a cycle the pair may be collected first.
         """
         client = self._client
         client.on_connect = client.on_disconnect = client.on_subscribe = client.on_publish = client.on_message = None
@@ -163,7 +163,9 @@ class PahoConnection:
     ) -> bool:
         """Send soon, from any thread, without waiting; False when it was dropped."""
         if self._limit is not None and len(payload) + len(topic.encode()) + _HEAD_BYTES > self._limit:
-            self._warn_once("size", f"a message on {topic} of {len(payload)} bytes is larger than the broker takes")
+            self._warn_once(
+                "size", f"a message on {topic} was dropped: {len(payload)} bytes are more than the broker accepts"
+            )
             return False
         if not self._free_slots.acquire(blocking=False):
             return False
@@ -194,7 +196,7 @@ class PahoConnection:
         return "refused" in self._warned
 
     def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
-        """Listen to further topics, and no longer to some, from any thread, without waiting."""
+        """Subscribe new topics and unsubscribe others, from any thread, without waiting."""
         with contextlib.suppress(OSError, AttributeError):  # it has ended; the next one subscribes everything anew
             if gone:
                 self._client.unsubscribe(list(gone))
@@ -202,7 +204,7 @@ class PahoConnection:
                 self._client.subscribe([self._filter(name, is_command=False) for name in new])
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
-        """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""
+        """Disconnect; before that publish a last retained message and wait at most this long until it has arrived."""
         self._is_closed = True
         # when the connection has broken meanwhile, the broker publishes the will, which says the same
         with contextlib.suppress(OSError, RuntimeError, ValueError):
@@ -219,7 +221,7 @@ class PahoConnection:
         self._was_answered = True
         if code.is_failure:
             self._is_too_new = "protocol version" in str(code).lower()
-            self._reason = f"the broker refuses: {_words(code, properties)}{_advice(str(code))}"
+            self._reason = f"the broker refused the connection: {_words(code, properties)}{_advice(str(code))}"
             return
         self._reason = None
         self._limit = getattr(properties, "MaximumPacketSize", None)
@@ -255,14 +257,14 @@ class PahoConnection:
         for code in codes:
             if code.is_failure:
                 words = _words(code, properties)
-                log.warning("broker: it refuses a subscription (%s); check this user's access rights", words)
+                log.warning("broker: subscription refused (%s); check this user's access rights", words)
 
     def _published(
         self, _client: Client, _data: Any, _mid: int, code: ReasonCode, properties: Properties | None
     ) -> None:
         self._free_slots.release()
         if code.is_failure:
-            self._warn_once("refused", f"it refuses a message ({_words(code, properties)}); check this user's rights")
+            self._warn_once("refused", f"message refused ({_words(code, properties)}); check this user's access rights")
 
     def _warn_once(self, kind: str, text: str) -> None:
         """A warning, once for each connection and kind."""
@@ -274,9 +276,9 @@ class PahoConnection:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # MQTT allows only UTF-8 here, so there is nobody whose topic this could be
+            return  # MQTT allows only UTF-8 in topics, so it is none of ours
         if message.dup:
-            return  # the connection began clean, so the first copy has come on it before this one
+            return  # the session began clean, so the first copy has already arrived
         said = message.properties
         marks = tuple((name, value) for name, value in getattr(said, "UserProperty", ()) if name in _MARKS)
         self._on_message(
@@ -311,7 +313,7 @@ def _advice(reason: str) -> str:
     if reason.lower() in {"bad user name or password", "not authorized"}:
         return "; check username and password"
     if reason.lower() == "session taken over":
-        return "; is there a second speaker with this device name on this machine?"
+        return "; check whether another speaker on this machine has the same device name"
     return ""
 
 

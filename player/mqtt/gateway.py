@@ -251,7 +251,7 @@ class Gateway:
         if line.topics.verb_of(message.topic) is not None:
             return self._intake.take(message, line.topics, boot_s)
         try:
-            command = line.announcer.hear(message, boot_s)
+            command = line.announcer.handle(message, boot_s)
         except Refused as refusal:
             news = News("command_rejected", str(refusal), {"reason": str(refusal), "origin": "mqtt"})
             return IntakeResult(events=(news,))
@@ -284,7 +284,7 @@ class Gateway:
             self._throttle.forget()
         if self._throttle.is_due(snapshot, now.boot_s):
             line.link.publish(line.topics.state, payloads.state(snapshot), retain=True, qos=1)
-            line.publish(line.announcer.player_values(snapshot))
+            line.publish(line.announcer.media_values(snapshot))
 
     def publish_event(self, news: News, wall: datetime) -> None:
         """An event."""

@@ -1,4 +1,7 @@
-"""How a speaker shows itself to a broker: client id, password, patience. The link's thread; paho is not needed here."""
+"""How a speaker identifies itself to a broker: client id and password; and how long it waits between attempts.
+
+The thread of the link; without paho.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ PAHO_LOG.addHandler(logging.NullHandler())  # a command that sets up no log show
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0
 STEADY_S: Final = 60.0
-"""A connection that lasted so long was a good one."""
+"""After a connection that lasted this long the waiting time starts from the beginning."""
 
 
 def client_id_of(prefix: str, device: str, number: int = 0) -> str:
@@ -39,8 +42,8 @@ def client_id_of(prefix: str, device: str, number: int = 0) -> str:
 def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.environ) -> str | None:
     """The first line of the password file, or of the service manager's credential; None without one.
 
-    A file that cannot be read is a warning, not an error: the speaker plays on, and the broker's refusal shows as the
-    reason why it is not connected.
+    A file that cannot be read is a warning, not an error: the speaker continues to play, and the broker's refusal is
+    logged as the reason why it is not connected.
     """
     named = settings.password_file
     if named is None:
@@ -62,7 +65,7 @@ def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.enviro
 class Backoff:
     """How long to wait before the next attempt: 1 s, doubled up to 60 s, each shortened by up to half at random.
 
-    The jitter keeps a house full of speakers from knocking all at once when the broker is back.
+    The jitter keeps many speakers from connecting all at once when the broker is back.
     """
 
     def __init__(self, rng: random.Random | None = None) -> None:
@@ -70,7 +73,7 @@ class Backoff:
         self._next_s = FIRST_S
 
     def next_s(self, lasted_s: float) -> float:
-        """Seconds to wait after an attempt that lasted so long; one that was steady starts the row anew."""
+        """Seconds to wait after an attempt that lasted so long; after a long one the first waiting time."""
         if lasted_s >= STEADY_S:
             self._next_s = FIRST_S
         wait_s = self._next_s * self._rng.uniform(0.5, 1.0)

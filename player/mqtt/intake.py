@@ -23,7 +23,7 @@ MAX_REMEMBERED: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What became of a message: a request to hand over, or events to tell; neither when it is not for us."""
+    """What a message becomes: a request for the session, or events to publish; neither for other speakers."""
 
     request: Request | None = None
     events: tuple[Event, ...] = ()

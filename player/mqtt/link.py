@@ -1,7 +1,7 @@
-"""The daemon's link to its broker: connected when it can be, trying for ever when not. Its thread is ``lull-mqtt``.
+"""The daemon's link to its broker: it connects, and reconnects for as long as it runs. Its thread is ``lull-mqtt``.
 
-A connection is used once and thrown away, so nothing that was meant for an earlier one is ever sent late. Whatever a
-connection raises ends that connection, not the thread. A name server that hangs holds up this thread and nobody else.
+A connection is used once, so nothing that was meant for an earlier one is ever sent late. Whatever a connection raises
+ends that connection, not the thread. A name server that does not answer blocks this thread and no other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger("lull.mqtt")
 
 MAX_NAMED_TOPICS: Final = 100
 MAX_OTHER_BYTES: Final = 64 << 10
-"""Of messages on other topics no more is kept: more than triggers read, and than this speaker announces."""
+"""Messages on other topics are cut to this length, which is more than triggers read and this speaker announces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class Connection(Protocol):
         ...
 
     def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
-        """Listen to further topics, and no longer to some, from any thread, without waiting."""
+        """Subscribe new topics and unsubscribe others, from any thread, without waiting."""
         ...
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
-        """Disconnect; before that publish a last retained message and wait so long at most until it has arrived."""
+        """Disconnect; before that publish a last retained message and wait at most this long until it has arrived."""
         ...
 
 
@@ -83,8 +83,8 @@ Connect: TypeAlias = Callable[[ConnectionPlan, Callable[[], None], Callable[[Inc
 class MqttLink:
     """Keeps a connection to the broker, and passes on what arrives. Used on the main thread; its own is ``lull-mqtt``.
 
-    What is published while not connected is dropped: after a `LinkUp` the app publishes everything anew. ``LinkDown``
-    comes once for each new reason, not once per attempt.
+    What is published while not connected is dropped: after a `LinkUp` the app publishes everything again. ``LinkDown``
+    is reported once for each new reason, not once for each attempt.
 
     Args:
         deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
@@ -113,8 +113,8 @@ class MqttLink:
         self._quit = threading.Event()
         self._connection: Connection | None = None
         self._is_up = False
-        self._told: str | None = None
-        self._listening = threading.Lock()
+        self._last_reason: str | None = None
+        self._lock = threading.Lock()
         self._wanted: tuple[str, ...] = ()
         self._subscribed: tuple[str, ...] = ()
         self._named: set[str] = set()
@@ -141,13 +141,13 @@ class MqttLink:
             self._thread.join(timeout_s / 2)
 
     def listen(self, filters: tuple[str, ...]) -> None:
-        """Take these topics of others as well, now and after each connection; those named before no longer."""
-        with self._listening:
+        """Subscribe these topics of others now and after each connection, instead of those named before."""
+        with self._lock:
             self._wanted = tuple(name for name in filters if name not in self._plan.others)
-            self._bring_up_to_date()
+            self._update_subscriptions()
 
-    def _bring_up_to_date(self) -> None:
-        """Subscribe what is new and leave what is gone; the lock is held."""
+    def _update_subscriptions(self) -> None:
+        """Subscribe what is new and unsubscribe what is gone; the lock is held."""
         connection = self._connection
         if connection is None or not self._is_up:
             return
@@ -173,48 +173,48 @@ class MqttLink:
             began_s = clock.now().boot_s
             reason = self._serve()
             self._is_up = False
-            self._tell_down(reason)
+            self._report_down(reason)
             self._quit.wait(self._backoff.next_s(clock.now().boot_s - began_s))
 
     def _serve(self) -> str:
         """One connection, to its end."""
         try:
-            self._connection = self._connect(self._plan, self._came_up, self._take)
+            self._connection = self._connect(self._plan, self._on_up, self._on_message)
             return self._connection.serve()
         except Exception as error:
-            # the thread would end here, and with it the remote control of a speaker that still plays
-            log.exception("broker: the connection failed in an unforeseen way")
+            # otherwise the thread ends, and a speaker that still plays cannot be controlled any more
+            log.exception("broker: unexpected error in the connection")
             return f"{type(error).__name__} in the connection"
 
-    def _tell_down(self, reason: str) -> None:
-        if reason != self._told and not self._quit.is_set():
-            self._told = reason
+    def _report_down(self, reason: str) -> None:
+        if reason != self._last_reason and not self._quit.is_set():
+            self._last_reason = reason
             self._deliver(LinkDown(reason))
 
-    def _came_up(self) -> None:
+    def _on_up(self) -> None:
         assert self._connection is not None, "a connection comes up while it serves"
         if self._quit.is_set():
             self._connection.close()
             return
         self._connection.publish(self._topics.availability, ONLINE, retain=True, qos=1)
-        self._told = None
+        self._last_reason = None
         self._is_up = True
         self._deliver(LinkUp(self._connection.fell_back_to))
-        with self._listening:
+        with self._lock:
             self._subscribed = ()
-            self._bring_up_to_date()
+            self._update_subscriptions()
 
-    def _take(self, incoming: Incoming) -> None:
+    def _on_message(self, incoming: Incoming) -> None:
         if incoming.topic == self._topics.availability:
             if incoming.payload == OFFLINE and not self._quit.is_set():
-                # the will of a connection that this one took over, or a twin's farewell
+                # the will of a connection that this one has replaced, or another speaker of this name
                 self.publish(incoming.topic, ONLINE, retain=True, qos=1)
         elif incoming.topic == self._topics.self_check or self._topics.verb_of(incoming.topic) is None:
             self._deliver(replace(incoming, payload=incoming.payload[:MAX_OTHER_BYTES]))
         elif incoming.retained:
             self._drop_retained(incoming.topic)
         else:
-            # cut to what is enough to be refused for its length
+            # a payload of this length is refused for it
             self._deliver(replace(incoming, payload=incoming.payload[: MAX_PAYLOAD_BYTES + 1]))
 
     def _drop_retained(self, topic: str) -> None:

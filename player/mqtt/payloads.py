@@ -1,8 +1,8 @@
-"""Payloads that go out: snapshot, news and answer as JSON bytes. Pure functions, main thread.
+"""Payloads that are published: snapshot, news and answer as JSON bytes. Pure functions, main thread.
 
-Every object carries ``"v": 1``; keys are added without raising it, and it is raised when one changes its meaning. All
-keys are always there, so that a value template never meets a missing one. Times are ISO 8601 with offset, lengths are
-whole seconds, and there is no NaN or infinity, which JSON does not know.
+Every object carries ``"v": 1``; a new key does not change it, a key that changes its meaning does. All keys are
+always present, so that a value template never meets a missing one. Times are ISO 8601 with offset, lengths are
+whole seconds, and there is no NaN or infinity, which JSON does not have.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from player.core.snapshot import Snapshot
 
 FORMAT: Final = 1
 MAX_TEXT_OUT: Final = 1000
-"""No text in a payload is longer: titles come from anywhere, and a broker ends a connection whose packet is too big."""
+"""Maximum length of a text in a payload: a broker ends a connection whose packet is too large."""
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MAX_LISTED: Final = 500
-"""No list in a payload is longer."""
+"""Maximum length of a list in a payload."""
 
 
 def state(snapshot: Snapshot) -> bytes:
@@ -59,7 +59,7 @@ def public_text(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The value in the words that JSON has."""
+    """The value as JSON types."""
     if isinstance(value, Mapping):
         return {str(key): _plain(found) for key, found in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -74,7 +74,7 @@ def _plain(value: Any) -> Any:
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
-    """UTF-8 JSON. A file name that is no valid text has its broken characters replaced, not refused."""
+    """UTF-8 JSON; characters of file names that are not valid text are replaced."""
     return json.dumps(_plain(fields), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
         "utf-8", "replace"
     )

@@ -1,4 +1,4 @@
-"""Contracts of this package, in prose; tests/contracts runs each against the real class and its fake."""
+"""The interface of a link, which the real class and the fakes of the tests implement."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Whether commands reach this speaker, and whether it is the only one of its name. Pure, main thread; `now` is given.
 
-A broker may let a speaker publish and keep every command from it without a word (mosquitto 2.0 grants the subscription
-all the same), and two speakers of one name obey both. So a message of its own goes to ``cmd/self_check``: it has to
-come back, and who else is heard there has the same name. Two machines with one machine id, as after copying a card,
-have one client id as well: they push each other off the broker, and their connections end soon after they began.
+A broker may let a speaker publish and silently withhold every command from it (mosquitto 2.0 grants the subscription
+all the same), and two speakers with the same name both obey. So the speaker publishes a message of its own on
+``cmd/self_check``: it has to come back, and whoever else is heard there has the same name. Two machines with the same
+machine id, as after copying a card, have the same client id: each connection of one ends that of the other.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ BACK_WITHIN_S: Final = 8.0
 EVERY_S: Final = 300.0
 TWIN_GONE_S: Final = 2.5 * EVERY_S
 ANSWER_EVERY_S: Final = 5.0
-"""A twin that has just come is answered, so that it knows as well; no more often than this."""
+"""Another speaker of this name is answered at most this often, so that it notices as well."""
 SHORT_S: Final = 60.0
 LOSSES: Final = 3
 LOSSES_WITHIN_S: Final = 300.0
-"""So many connections that lasted less than `SHORT_S`, within such a time, are a quarrel and no accident."""
+"""This many connections shorter than `SHORT_S` within this time are not an accident."""
 QUIET_S: Final = 600.0
 
 DEAF: Final = "deaf"
@@ -105,7 +105,7 @@ class SelfCheck:
         return self._token
 
     def wait_s(self, now_s: float) -> float:
-        """How long nothing is due; infinite while not connected."""
+        """Time until something is due; infinite while not connected."""
         return max(0.0, min(self._next_s, self._back_by_s) - now_s)
 
     def findings(self, now_s: float, *, may_send: bool) -> tuple[ConnectionFinding, ...]:

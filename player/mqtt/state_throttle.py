@@ -1,9 +1,9 @@
-"""Pacing: when a changed snapshot is worth publishing. Pure, main thread.
+"""When a changed snapshot is published. Pure, main thread.
 
-What people wait for goes out at once, at most four times a second: state, track, volume, timer, problems. What only
-runs along (position, the timer's remainder, the level, the counts of what was tamed and of dropouts) goes out at most
-every ten seconds: a home's recorder writes each message to a disk, and the timer's end and the last position tell the
-rest.
+What people wait for is published at once, at most four times a second: state, track, volume, timer, problems. Values
+that change all the time by themselves (position, remaining time, level, counts of surprises and dropouts) are published
+at most every ten seconds: a home automation writes each message to its disk, and the rest follows from the end of the
+timer and the last position.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from player.core.snapshot import Snapshot
 MIN_GAP_S: Final = 0.25
 """No two publications are closer than this."""
 POSITION_GAP_S: Final = 10.0
-"""What merely runs along is published no oftener."""
+"""Minimum time between publications of values that change by themselves."""
 _JUMP_S: Final = 3.0
-"""A position that is so much further than the time that has passed was sought, not played."""
+"""A position that is ahead of the elapsed time by more than this was reached by a seek."""
 _SAME_MOMENT: Final = timedelta(seconds=2)
-"""The timer's end is computed anew for each snapshot, so it wavers by the time that this takes."""
+"""The end of the timer is computed for each snapshot, so it varies by the time that this takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _has_run_on(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
 
 
 def _running(snapshot: Snapshot) -> tuple[int | None, ...]:
-    """What runs along with the clock, as coarse as it is worth telling."""
+    """The values that change by themselves, rounded."""
     values = (getattr(snapshot, name) for name in running_fields(type(snapshot)))
     return tuple(round(value) if value is not None and math.isfinite(value) else None for value in values)
 

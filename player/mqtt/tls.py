@@ -1,7 +1,7 @@
-"""TLS towards the broker: what it is checked against, and in plain words why it fails. The link's thread; no paho here.
+"""TLS: what the broker's certificate is checked against, and why a connection failed. The thread of the link; no paho.
 
-The broker's certificate must come from the given authority (or the system's) and carry the name that the config calls
-it by; there is no switch to do without, because a speaker that talks to anybody obeys anybody.
+The certificate must come from the given authority (or the system's) and carry the host name of the config. There is no
+option to skip this check: a speaker that accepts any broker obeys anybody.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def tls_failure(error: OSError) -> str:
     """Why a connection with TLS did not come about, and what to check."""
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = "check host" if error.verify_code in _OTHER_NAME else "check ca"
-        return f"the broker's certificate is refused: {error.verify_message}; {advice}"
+        return f"the broker's certificate was rejected: {error.verify_message}; {advice}"
     if isinstance(error, ConnectionResetError | ssl.SSLEOFError) or "WRONG_VERSION" in str(error):
-        return "the broker breaks off where TLS begins; does this port speak TLS?"
+        return "the broker closed the connection at the start of TLS; check that this port uses TLS"
     return f"TLS fails: {_why(error)}" if isinstance(error, ssl.SSLError) else _why(error)
 
 

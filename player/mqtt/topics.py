@@ -1,8 +1,8 @@
 """Topics: their names, and topic plus payload to request. Pure functions; the app calls them on the main thread.
 
 A speaker listens to ``<prefix>/<device>/cmd/…``, ``<prefix>/all/cmd/…`` and ``<prefix>/<group>/cmd/…``. A message on
-them becomes a `Request`, is refused with a reason, or is not for us. Retained messages on command topics are nobody's
-wish of this moment: they come again with every reconnect, so they are dropped.
+them becomes a `Request`, is refused with a reason, or is not for this speaker. Retained messages on command topics are
+dropped: a broker repeats them at every connection, whenever they were sent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STOP: Final = "stop"
 _COMMON_KEYS: Final = ("id", "origin")
 _SHOWN_TOPIC: Final = 100
 _NO_ANSWERS: Final = frozenset({"cmd", "cmnd", "command", "set", "state", "availability", "config"})
-"""Levels of topics on which others take commands or publish what they are; an answer there would be taken for one."""
+"""Topic levels on which others take commands or publish their state; an answer there could be mistaken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Topics:
 
     @property
     def root(self) -> str:
-        """What all of this speaker's own topics begin with, without the slash."""
+        """The first two levels of this speaker's own topics."""
         return f"{self.prefix}/{self.device}"
 
     @property
@@ -107,7 +107,7 @@ class Topics:
 
 
 def may_stop(incoming: Incoming) -> bool:
-    """Whether a message on a command topic is worth reading at once, because it could be a stop. Quick."""
+    """Whether a message on a command topic could be a stop, so that it has to be parsed at once. Quick."""
     return not incoming.retained and ("stop" in incoming.topic or b"stop" in incoming.payload)
 
 
@@ -151,7 +151,7 @@ def _request(topics: Topics, verb: str, value: Value, common: Mapping[str, Any],
 
 
 def reply_to(topics: Topics, incoming: Incoming) -> ReplyTo | None:
-    """Where the refusal of a message goes, as far as it can be made out; None when nobody waits for it."""
+    """Where the refusal of a message goes, as far as it can be read; None when nobody waits for it."""
     sender_id = None
     try:
         sender_id = _sender_id(dict(incoming.marks))

@@ -94,7 +94,7 @@ def refused(house: House, settings: MqttSettings) -> str:
 def test_the_broker_is_checked_against_the_authority(house: House, keys: Path) -> None:
     """With the right one it connects; with the system's, with another, or with a file that is not there it does not."""
     start(house, keys)
-    assert "certificate is refused" in refused(house, house.settings(tls=TlsSettings()))
+    assert "certificate was rejected" in refused(house, house.settings(tls=TlsSettings()))
     stranger = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/stranger.crt")))
     assert stranger.endswith("check ca")
     assert "No such file or directory; check ca" in refused(house, house.settings(tls=TlsSettings(ca="/absent.crt")))
@@ -107,7 +107,7 @@ def test_a_certificate_of_another_host_is_refused(house: House, keys: Path) -> N
     """Whoever holds any certificate of the authority could otherwise pose as the broker."""
     start(house, keys, "elsewhere")
     reason = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/ca.crt")))
-    assert "certificate is refused" in reason
+    assert "certificate was rejected" in reason
     assert "127.0.0.1" in reason
     assert reason.endswith("check host")
 

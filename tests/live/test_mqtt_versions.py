@@ -196,7 +196,7 @@ ACCEPTED = b"\x20\x03\x00\x00\x00"
             'set protocol: auto or "3.1.1" for this broker',
         ),  # CONNACK of 3.1.1: unacceptable protocol
         (b"\x20\x03\x00\x86\x00", "check username and password"),
-        (ACCEPTED + b"\xe0\x02\x8e\x00", "is there a second speaker with this device name"),
+        (ACCEPTED + b"\xe0\x02\x8e\x00", "another speaker on this machine has the same device name"),
         (ACCEPTED + b"\xe0\x02\x8b\x00", "Server shutting down"),
         (ACCEPTED + b"\xe0\x02\x03\x00", ""),  # a reason code that MQTT 5 does not have
         (b"\x20\x03\x00\xf7\x00", ""),

@@ -1,7 +1,7 @@
-"""Many speakers over MQTT: one command to all of them or to a group, and the answers of each. Threads as in `remote`.
+"""Many speakers over MQTT: one command to all of them or to a group, and the answers of each. Threads as in `request`.
 
-Who is online is known, so that for all of them a missing answer is known too. Who belongs to a group only the speakers
-know: those that answer did.
+It is known who is online, so for all speakers a missing answer is noticed. Only the speakers know which groups they
+belong to: the members of a group are those that answer.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from player.mqtt.payload_values import as_object
 from player.mqtt.topics import ALL, OFFLINE
 
 GROUP_QUIET_S: Final = 1.0
-"""After so long without a further answer the members of a group are taken to be complete."""
+"""After this time without a further answer all members of a group are taken to have answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What became of a command to many: the answers by speaker, and who is online and said nothing."""
+    """The answers by speaker, and the speakers that are online and did not answer."""
 
     given: dict[str, dict[str, Any]]
     silent: tuple[str, ...]
 
 
 class Broadcast(SpeakerClient):
-    """``with Chorus(settings, "all", timeout_s) as chorus: chorus.ask_all("stop", {})``.
+    """``with Broadcast(settings, "all", timeout_s) as speakers: speakers.ask_all("stop", {})``.
 
     Args:
         audience: ``all``, or the name of a group.
@@ -58,7 +58,7 @@ class Broadcast(SpeakerClient):
         """Send a command once and wait for the answer of each. Raises NoAnswer when a group has no member."""
         sender_id = secrets.token_hex(6)
         message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
-        self._visit.publish(f"{self._settings.prefix}/{self._audience}/cmd", message.encode())
+        self._session.publish(f"{self._settings.prefix}/{self._audience}/cmd", message.encode())
         given: dict[str, dict[str, Any]] = {}
         deadline_s = time.monotonic() + self._timeout_s
         while not (self._audience == ALL and given.keys() >= set(self._online)):

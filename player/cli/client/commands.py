@@ -64,8 +64,8 @@ def send(args: argparse.Namespace, verb: Verb | None, fields: dict[str, Any]) ->
     try:
         if verb is not None and audience is not None:
             return _ask_all(settings, audience, verb, fields, args)
-        with SpeakerClient(settings, device, args.timeout) as remote:
-            return _watch(remote, args) if verb is None else _ask(remote, verb, fields, args)
+        with SpeakerClient(settings, device, args.timeout) as speaker:
+            return _watch(speaker, args) if verb is None else _ask(speaker, verb, fields, args)
     except Ambiguous as error:
         return _fail(error, USAGE)
     except NoAnswer as error:
@@ -125,8 +125,8 @@ def _state(args: argparse.Namespace) -> dict[str, Any] | None:
     from player.cli.client.request import SpeakerClient
 
     try:
-        with SpeakerClient(*find_speaker(args), args.timeout) as remote:
-            state: dict[str, Any] | None = remote.ask("status", {}).get("state")
+        with SpeakerClient(*find_speaker(args), args.timeout) as speaker:
+            state: dict[str, Any] | None = speaker.ask("status", {}).get("state")
             return state
     except (LullError, ValueError) as error:
         print(f"lull: {shown.printable(error)}", file=sys.stderr)
@@ -134,8 +134,8 @@ def _state(args: argparse.Namespace) -> dict[str, Any] | None:
         return None
 
 
-def _ask(remote: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argparse.Namespace) -> int:
-    answer = remote.ask(verb.name, fields)
+def _ask(speaker: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argparse.Namespace) -> int:
+    answer = speaker.ask(verb.name, fields)
     if not answer.get("done"):
         return _fail(answer.get("text", "refused without a reason"), REFUSED)
     state = answer.get("state") or {}
@@ -144,7 +144,7 @@ def _ask(remote: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argpar
     elif args.json:
         print(json.dumps(state, indent=2))
     else:
-        print(shown.status(remote.topics.device, state))
+        print(shown.status(speaker.topics.device, state))
     return DONE
 
 
@@ -154,8 +154,8 @@ def _ask_all(
     """Ask many, and show the answer of each; who is online and says nothing is named."""
     from player.cli.client.broadcast import Broadcast
 
-    with Broadcast(settings, audience, args.timeout) as chorus:
-        answers = chorus.ask_all(verb.name, fields)
+    with Broadcast(settings, audience, args.timeout) as speakers:
+        answers = speakers.ask_all(verb.name, fields)
     code = DONE
     for device, answer in sorted(answers.given.items()):
         if not answer.get("done"):
@@ -171,12 +171,12 @@ def _ask_all(
     return code
 
 
-def _watch(remote: SpeakerClient, args: argparse.Namespace) -> int:
+def _watch(speaker: SpeakerClient, args: argparse.Namespace) -> int:
     """Print what arrives until Ctrl-C, or until the connection ends, which raises NoAnswer."""
     last = ""
     try:
-        for incoming in remote.arrivals():
-            text = _told(remote.topics, incoming, is_json=args.json)
+        for incoming in speaker.arrivals():
+            text = _line_of(speaker.topics, incoming, is_json=args.json)
             if text is not None and (args.json or text != last):
                 print(text, flush=True)
                 last = text
@@ -185,7 +185,7 @@ def _watch(remote: SpeakerClient, args: argparse.Namespace) -> int:
     return DONE
 
 
-def _told(topics: Topics, incoming: Incoming, *, is_json: bool) -> str | None:
+def _line_of(topics: Topics, incoming: Incoming, *, is_json: bool) -> str | None:
     """A message as a line; None for what ``watch`` does not show."""
     text = incoming.payload.decode("utf-8", "replace")
     fields = as_object(incoming.payload)

@@ -1,6 +1,6 @@
 """One connection of a client command to the broker. The caller's thread waits; a second one serves the connection.
 
-Everything that comes is put into a queue: the connection itself first, its end last, messages in between.
+Everything that arrives is put into a queue: that the connection is up, then messages, then its end.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from player.mqtt.client import ConnectionPlan, PahoConnection, read_password
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 
 LOOK_AROUND_S: Final = 0.7
-"""So long after subscribing all retained messages have come."""
+"""Within this time after the subscription all retained messages have arrived."""
 _CLOSE_S: Final = 1.0
 
 Arrival: TypeAlias = Incoming | LinkUp | LinkDown
 
 
 class MqttSession:
-    """A connection under a name that nobody else has.
+    """A connection with a random client id.
 
     Args:
         others: filters on which everything is wanted.
@@ -36,8 +36,8 @@ class MqttSession:
     def __init__(self, settings: MqttSettings, others: Iterable[str]) -> None:
         self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         plan = ConnectionPlan(client_id=f"lull-cli-{secrets.token_hex(6)}", others=tuple(others))
-        self._broker = PahoConnection(settings, read_password(settings), plan, self._came_up, self.arrivals.put)
-        self._thread = threading.Thread(target=self._serve, name="lull-visit", daemon=True)
+        self._broker = PahoConnection(settings, read_password(settings), plan, self._on_up, self.arrivals.put)
+        self._thread = threading.Thread(target=self._serve, name="lull-cli-mqtt", daemon=True)
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
@@ -64,5 +64,5 @@ class MqttSession:
     def _serve(self) -> None:
         self.arrivals.put(LinkDown(self._broker.serve()))
 
-    def _came_up(self) -> None:
+    def _on_up(self) -> None:
         self.arrivals.put(LinkUp())

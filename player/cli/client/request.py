@@ -20,7 +20,7 @@ from player.mqtt.payload_values import as_object
 from player.mqtt.topics import OFFLINE, Topics
 
 OFFLINE_S: Final = 1.0
-"""A speaker that is said to be offline gets this long to prove the opposite."""
+"""A speaker whose availability is offline gets this long to answer all the same."""
 
 
 class NoAnswer(LullError):
@@ -32,7 +32,7 @@ class Ambiguous(LullError):
 
 
 class SpeakerClient:
-    """``with Remote(settings, device, timeout_s) as remote: remote.ask("pause", {})``.
+    """``with SpeakerClient(settings, device, timeout_s) as speaker: speaker.ask("pause", {})``.
 
     Args:
         device: the speaker; None takes the only one that is online.
@@ -49,7 +49,7 @@ class SpeakerClient:
         self._availability: dict[str, bytes] = {}
         self._device = device
         wanted = Topics(settings.prefix, device or "+")
-        self._visit = MqttSession(settings, (wanted.availability, wanted.state, wanted.event, wanted.reply))
+        self._session = MqttSession(settings, (wanted.availability, wanted.state, wanted.event, wanted.reply))
 
     @property
     def where(self) -> str:
@@ -63,25 +63,25 @@ class SpeakerClient:
         return Topics(self._settings.prefix, self._device)
 
     def __enter__(self) -> Self:
-        self._visit.start()
+        self._session.start()
         try:
             self._wait_until_up()
             self._choose()
         except BaseException:
-            self._visit.close()
+            self._session.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._visit.close()
+        self._session.close()
 
     def ask(self, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Send a command and wait for its answer, the object described in docs/mqtt.md. Raises NoAnswer."""
         sender_id = secrets.token_hex(6)
         message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
-        self._visit.publish(self.topics.command(), message.encode())
+        self._session.publish(self.topics.command(), message.encode())
         deadline_s = time.monotonic() + self._timeout_s
         while (incoming := self._next_by(deadline_s)) is not None:
             if incoming.topic == self.topics.reply:
@@ -103,7 +103,7 @@ class SpeakerClient:
 
     def _next_by(self, deadline_s: float) -> Incoming | None:
         """The next message, None when none comes in time. Raises NoAnswer when the connection ends."""
-        arrival = self._visit.next_by(deadline_s)
+        arrival = self._session.next_by(deadline_s)
         if arrival is None:
             return None
         if isinstance(arrival, LinkDown):
@@ -114,7 +114,7 @@ class SpeakerClient:
 
     def _wait_until_up(self) -> None:
         """The first arrival is either the connection or the reason why there is none."""
-        arrival = self._visit.next_by(time.monotonic() + self._timeout_s)
+        arrival = self._session.next_by(time.monotonic() + self._timeout_s)
         if arrival is None:
             raise _no_connection(f"{self.where}: no answer in {self._timeout_s:g} s")
         if isinstance(arrival, LinkDown):
@@ -138,7 +138,7 @@ class SpeakerClient:
         if not online:
             raise self._nobody()
         for incoming in kept:
-            self._visit.arrivals.put(incoming)
+            self._session.arrivals.put(incoming)
         return online[0]
 
     def _nobody(self) -> NoAnswer:

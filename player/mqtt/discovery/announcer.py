@@ -1,12 +1,12 @@
-"""What is announced to homes, when it is announced again, and how it is taken back. Main thread, standard library.
+"""Publishes the discovery messages, publishes them again when needed, and removes them. Main thread, standard library.
 
-There is no store of what was announced: the broker has it, retained. After each connection the speaker reads its own
-announcements back, and what stands there beyond what belongs there now is removed: an entity that is gone is named
-once with nothing but its platform, a message that is gone is replaced by an empty one. So a speaker that was changed
-while it was off, or went back to an old config, leaves nothing behind, and a broker that has lost all is told anew.
+What was announced is not stored here: the broker has it, retained. After each connection the speaker reads its own
+announcements back and removes what is out of date: an entity that is gone is published once with only its platform, a
+message that is gone is replaced by an empty one. So a speaker whose config was changed while it was off leaves nothing
+behind, and a broker that has lost everything gets it again.
 
-The first announcement waits 1 to 5 s after a connection, at random: until then the broker's retained messages have
-come, and a house full of speakers does not talk all at once. The same holds after a home's own ``online``.
+The first announcement is published 1 to 5 s after a connection, at random: by then the broker's retained messages have
+arrived, and many speakers do not publish all at once. The same holds after the birth message of a home automation.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from player.mqtt.discovery.messages import Speaker, announcement, root_of, witho
 from player.mqtt.incoming import Incoming
 from player.mqtt.topics import ONLINE
 
-log = logging.getLogger("lull.homes")
+log = logging.getLogger("lull.discovery")
 
 SHORTEST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 5.0
 MIN_GAP_S: Final = 1.0
-"""Changes (a cap that comes and goes, a reload) are announced no oftener."""
+"""Minimum time between two announcements because of a change (the cap, a reload)."""
 MAX_NEIGHBOURS: Final = 256
 MAX_KNOWN: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A retained message that is to go out."""
+    """A retained message to be published."""
 
     topic: str
     payload: bytes
@@ -60,21 +60,21 @@ class Announcer:
         self._shown: EntityOptions | None = None
         self._wanted: dict[str, bytes] = {}
         self._due_s: float | None = None
-        self._told_s = -math.inf
-        self._is_told = False
+        self._announced_s = -math.inf
+        self._is_announced = False
         self._volume_max = 0
         self._values: dict[str, bytes] = {}
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """What has to be heard for this, beside the command topics."""
+        """What has to be subscribed for this, beside the command topics."""
         speaker = self._speaker
         player = (media.volume_set(speaker.topics),) if speaker.has_media_player else ()
         neighbours = f"{speaker.topics.prefix}/+/availability"
         return (*speaker.filters, speaker.settings.birth, neighbours, *player)
 
     def inherit(self, earlier: Announcer) -> None:
-        """Take over what an earlier config left at this broker under topics that are not looked at any more."""
+        """Take over what an earlier config announced at this broker on topics that are not subscribed any more."""
         if earlier._speaker.topics.root != self._speaker.topics.root:
             self._old_roots.add(earlier._speaker.topics.root)
         self._known |= {topic: b"?" for topic in earlier._known if not self._speaker.is_own(topic)}
@@ -82,29 +82,29 @@ class Announcer:
     # What comes in.
 
     def connected(self, boot_s: float) -> None:
-        """The broker is (again) there; what stands at it is told by the broker itself."""
+        """Connected (again); the broker sends what it has retained."""
         self._known = {topic: payload for topic, payload in self._known.items() if not self._speaker.is_own(topic)}
         self._values = {}
-        self._is_told = False
-        self._tell_soon(boot_s)
+        self._is_announced = False
+        self._schedule(boot_s)
 
     def disconnected(self) -> None:
-        """Nothing can be told any more."""
+        """Nothing can be published any more."""
         self._due_s = None
-        self._is_told = False
+        self._is_announced = False
 
-    def hear(self, incoming: Incoming, boot_s: float) -> SetVolume | None:
-        """Take a message on one of `filters`; returns the command that is in it.
+    def handle(self, incoming: Incoming, boot_s: float) -> SetVolume | None:
+        """Handle a message on one of `filters`; returns the command in it.
 
         Raises:
-            Refused: a volume that is none.
+            Refused: the volume is not a number from 0 to 1.
         """
         topic, payload = incoming.topic, incoming.payload
         if topic == media.volume_set(self._speaker.topics):
             return None if incoming.retained else media.to_volume(payload, self._volume_max)
         if topic == self._speaker.settings.birth:
             if payload == ONLINE and not incoming.retained:
-                self._tell_soon(boot_s)
+                self._schedule(boot_s)
         elif topic.endswith("/availability") and topic.startswith(f"{self._speaker.topics.prefix}/"):
             if topic in self._neighbours or len(self._neighbours) < MAX_NEIGHBOURS:
                 self._neighbours[topic] = payload
@@ -115,34 +115,34 @@ class Announcer:
                 self._old_roots.add(root)
         return None
 
-    def _tell_soon(self, boot_s: float) -> None:
+    def _schedule(self, boot_s: float) -> None:
         self._due_s = boot_s + self._rng.uniform(SHORTEST_WAIT_S, LONGEST_WAIT_S)
 
     # What goes out.
 
     def wait_s(self, boot_s: float) -> float:
-        """How long nothing is due here."""
+        """Time until an announcement is due."""
         return math.inf if self._due_s is None else max(0.0, self._due_s - boot_s)
 
     def announce(self, snapshot: Snapshot, boot_s: float) -> tuple[Publication, ...]:
-        """What is to be published now; the whole state belongs behind it where it is not empty."""
+        """What is to be published now; after it the whole state has to be published, unless it is empty."""
         self._volume_max = snapshot.volume_max
         shown = EntityOptions(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries))
         if shown != self._shown:
             self._shown = shown
             self._wanted = announcement(self._speaker, shown)
-            if self._is_told:
-                self._due_s = min(self._due_s or math.inf, max(boot_s, self._told_s + MIN_GAP_S))
+            if self._is_announced:
+                self._due_s = min(self._due_s or math.inf, max(boot_s, self._announced_s + MIN_GAP_S))
         if self._due_s is None or boot_s < self._due_s:
             return ()
-        self._due_s, self._told_s, self._is_told = None, boot_s, True
+        self._due_s, self._announced_s, self._is_announced = None, boot_s, True
         out = [*self._removed(), *(Publication(topic, payload) for topic, payload in self._wanted.items())]
         out += self._abandoned()
         self._known = dict(self._wanted)
         return (*out, Publication(self._speaker.topics.availability, ONLINE))
 
-    def player_values(self, snapshot: Snapshot) -> tuple[Publication, ...]:
-        """What has changed on the topics of the media player."""
+    def media_values(self, snapshot: Snapshot) -> tuple[Publication, ...]:
+        """The changed values on the topics of the media player."""
         if not self._speaker.has_media_player:
             return ()
         fresh = media.values(self._speaker.topics, snapshot)
@@ -151,13 +151,13 @@ class Announcer:
         return tuple(changed)
 
     def take_back(self) -> tuple[Publication, ...]:
-        """What removes every announcement, for a speaker that leaves this broker."""
+        """Messages that remove every announcement, for a speaker that leaves this broker."""
         found = [Publication(topic, b"") for topic in self._known]
         self._known = {}
         return tuple(found)
 
     def _removed(self) -> list[Publication]:
-        """What takes away that which was announced and is no more."""
+        """Messages that remove what was announced and is out of date."""
         out = []
         for topic, payload in self._known.items():
             if topic not in self._wanted:
@@ -170,7 +170,7 @@ class Announcer:
         return out
 
     def _abandoned(self) -> list[Publication]:
-        """What clears the topics of a name that this speaker had, unless somebody else has it now."""
+        """Messages that clear the topics of a former name, unless another speaker has it now."""
         out = []
         for root in sorted(self._old_roots):
             if self._neighbours.get(f"{root}/availability") == ONLINE:
@@ -186,5 +186,5 @@ class Announcer:
 
 
 def _cleared(root: str) -> list[Publication]:
-    """What takes the values of the media player away."""
+    """Messages that clear the values of the media player."""
     return [Publication(f"{root}/media/{name}", b"") for name in media.NAMES]

@@ -3,13 +3,14 @@
 Pure, main thread; time is an argument, on the boot clock, so a clock that is set moves nothing. The hard cases, decided
 once:
 
-- A message that says nothing to the trigger (empty, null, without the path, retained) changes nothing at all.
-- With ``for`` the condition holds from its first message on; repeats do not start it anew; it fires once, and again
-  only after the condition has ended in between. A lost connection ends it, because nobody knows what was missed.
-- Where only the beginning counts (``above``, ``below``, ``only_changes``), the first value after the daemon's start
-  only shows where things stand: it may have been so for hours. That is remembered across connections, so that a home
-  that tells everything again after a broker's restart sets nothing off.
-- ``debounce`` counts from the last firing. Apart from it no trigger but a stop fires more than some times a second.
+- A message without a value for the trigger (empty, null, without the path, retained) changes nothing.
+- With ``for`` the condition is met from its first message on; repeats do not restart the time; it fires once, and again
+  only after the condition has ended in between. A lost connection ends it, because messages may have been missed.
+- Where only a change counts (``above``, ``below``, ``only_changes``), the first value after the daemon's start does not
+  fire: the condition may have been met for hours. That value is remembered across connections, so that devices
+  that publish everything again after a restart of the broker fire nothing.
+- ``debounce`` counts from the last firing. Independent of it, no trigger except a stop fires more than a few times a
+  second.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from player.mqtt.triggers.rules import AnyValue, Beyond, Condition, OneOf, Trigg
 
 BURST: Final = 10
 BURST_PER_S: Final = 5.0
-"""What a turned knob may ask for: so many at once, and so many a second for long."""
+"""Limit for a rotary knob: this many at once, and this many a second in the long run."""
 
 
 class Ruling(StrEnum):
@@ -39,7 +40,7 @@ class Ruling(StrEnum):
     WAITS = "waits"
     """The condition holds and ``for`` runs."""
     LEARNS = "learns"
-    """The first value: it shows where things stand."""
+    """The first value is remembered and does not fire."""
     NOT = "does not fire"
 
 

@@ -1,7 +1,7 @@
-"""What a message of a foreign device says: its text, or one part of its JSON. Pure; any thread.
+"""The value in a message of another device: its text, or one part of its JSON. Pure; any thread.
 
-Foreign messages are larger and deeper than lull's own commands (a zigbee2mqtt device lists all it knows), so the limits
-here are wider; what is beyond them, or cannot be read, says nothing. Nothing here raises, whatever bytes come in.
+Such messages are larger and deeper than lull's own commands (a zigbee2mqtt device publishes its whole state), so the
+limits are wider. A message beyond them, or one that cannot be read, has no value. Nothing here raises for any bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STEP: Final = re.compile(r"\.?([^.\[\]\"\s][^.\[\]\"]*)|\[([0-9]{1,4})\]|\[\"([
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """The message says nothing to this trigger, and why."""
+    """The message has no value for this trigger, and why."""
 
     why: str
 

@@ -1,4 +1,4 @@
-"""Topic filters: whether one is allowed, what it matches, and how two of them lie to each other. Pure; any thread.
+"""Topic filters: whether one is valid, what it matches, and whether two of them overlap. Pure; any thread.
 
 The rules are those of MQTT (section 4.7 of both versions): ``+`` stands for one whole level, ``#`` for the rest and for
 nothing at all, and neither stands for a first level that begins with ``$``.

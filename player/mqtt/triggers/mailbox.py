@@ -21,9 +21,9 @@ from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.filters import matches
 
 ROOM: Final = 64
-"""So many messages may wait where some topic has more than one."""
+"""Maximum number of waiting messages while some topic has more than one."""
 MAX_TOPICS: Final = 256
-"""So many may wait where each is from a topic of its own: a large home's, and still judged in a moment."""
+"""Maximum number while each message is from a topic of its own: enough for a large home, and quick to evaluate."""
 MAX_BYTES: Final = 1 << 20
 
 

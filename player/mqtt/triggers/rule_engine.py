@@ -1,4 +1,4 @@
-"""All triggers at work: messages and time in, firings out. Pure, main thread; `now` is an argument."""
+"""Evaluates all triggers: messages and time in, outcomes out. Pure, main thread; `now` is an argument."""
 
 from __future__ import annotations
 

@@ -364,7 +364,7 @@ def test_watch_shows_state_events_and_availability() -> None:
     event = b'{"event_type": "faded_out", "time": "2026-01-31T23:15:00+01:00", "text": "silent"}'
 
     def told(topic: str, payload: bytes, *, is_json: bool = False) -> str | None:
-        return client._told(topics, Incoming(topic, payload), is_json=is_json)
+        return client._line_of(topics, Incoming(topic, payload), is_json=is_json)
 
     assert told(topics.availability, b"online") == "bedroom is online"
     assert told(topics.event, event) == "23:15:00 silent"

@@ -60,7 +60,7 @@ class Broker:
         speaker.connected(boot_s)
         for topic, payload in list(self.retained.items()):
             if topic.startswith("homeassistant/") or topic.endswith("/availability"):
-                speaker.hear(Incoming(topic, payload, retained=True), boot_s)
+                speaker.handle(Incoming(topic, payload, retained=True), boot_s)
 
 
 def components(payload: bytes) -> dict[str, Any]:
@@ -92,9 +92,9 @@ def test_it_is_announced_again_when_a_home_has_started() -> None:
     speaker.connected(0.0)
     assert speaker.announce(PLAYING, LATER)
     for payload, retained in ((b"offline", False), (b"online", True), (b"", False)):
-        speaker.hear(Incoming("homeassistant/status", payload, retained), 20.0)
+        speaker.handle(Incoming("homeassistant/status", payload, retained), 20.0)
         assert speaker.announce(PLAYING, 40.0) == ()
-    speaker.hear(Incoming("homeassistant/status", b"online"), 50.0)
+    speaker.handle(Incoming("homeassistant/status", b"online"), 50.0)
     assert SHORTEST_WAIT_S <= speaker.wait_s(50.0) <= LONGEST_WAIT_S
     assert speaker.announce(PLAYING, 50.5) == ()
     assert {publication.topic for publication in speaker.announce(PLAYING, 60.0)} >= {
@@ -109,9 +109,9 @@ def test_the_birth_topic_can_be_named() -> None:
     assert "ha/born" in speaker.filters
     speaker.connected(0.0)
     speaker.announce(PLAYING, LATER)
-    speaker.hear(Incoming("homeassistant/status", b"online"), 20.0)
+    speaker.handle(Incoming("homeassistant/status", b"online"), 20.0)
     assert speaker.wait_s(20.0) == float("inf")
-    speaker.hear(Incoming("ha/born", b"online"), 20.0)
+    speaker.handle(Incoming("ha/born", b"online"), 20.0)
     assert speaker.wait_s(20.0) < 6
 
 
@@ -197,12 +197,12 @@ def test_another_mode_leaves_nothing_of_the_earlier_one(was: DiscoveryMode, beco
         speaker = homes(mode=mode, media_player=mode is was)
         broker.meet(speaker)
         broker.take(speaker.announce(PLAYING, LATER))
-        broker.take(speaker.player_values(PLAYING))
+        broker.take(speaker.media_values(PLAYING))
     clean = Broker()
     fresh = homes(mode=becomes, media_player=was is becomes)
     fresh.connected(0.0)
     clean.take(fresh.announce(PLAYING, LATER))
-    clean.take(fresh.player_values(PLAYING))
+    clean.take(fresh.media_values(PLAYING))
     assert broker.retained == clean.retained
 
 
@@ -212,7 +212,7 @@ def test_a_name_that_was_left_is_cleared() -> None:
     old = homes(media_player=True)
     broker.meet(old)
     broker.take(old.announce(PLAYING, LATER))
-    broker.take(old.player_values(PLAYING))
+    broker.take(old.media_values(PLAYING))
     broker.retained |= {"lull/bedroom/state": b"{}", "lull/bedroom/availability": b"offline"}
     new = homes("nursery", media_player=True)
     broker.meet(new)
@@ -297,12 +297,12 @@ def test_the_media_players_values_are_told_when_they_change() -> None:
     """All after a connection, then only what is new; none where there is no player."""
     speaker = homes(media_player=True)
     speaker.connected(0.0)
-    assert len(speaker.player_values(PLAYING)) == 5
-    assert speaker.player_values(PLAYING) == ()
-    assert speaker.player_values(shot(volume=31)) == (Publication("lull/bedroom/media/volume", b"0.31"),)
+    assert len(speaker.media_values(PLAYING)) == 5
+    assert speaker.media_values(PLAYING) == ()
+    assert speaker.media_values(shot(volume=31)) == (Publication("lull/bedroom/media/volume", b"0.31"),)
     speaker.connected(20.0)
-    assert len(speaker.player_values(PLAYING)) == 5
-    assert homes().player_values(PLAYING) == ()
+    assert len(speaker.media_values(PLAYING)) == 5
+    assert homes().media_values(PLAYING) == ()
 
 
 def test_the_media_players_volume_becomes_a_command_below_the_cap() -> None:
@@ -312,11 +312,11 @@ def test_the_media_players_volume_becomes_a_command_below_the_cap() -> None:
     assert topic in speaker.filters
     assert topic not in homes().filters
     speaker.announce(shot(volume_max=20), 0.0)
-    assert speaker.hear(Incoming(topic, b"0.15"), 1.0) == SetVolume(15)
-    assert speaker.hear(Incoming(topic, b"1"), 1.0) == SetVolume(20)
-    assert speaker.hear(Incoming(topic, b"1", retained=True), 1.0) is None
+    assert speaker.handle(Incoming(topic, b"0.15"), 1.0) == SetVolume(15)
+    assert speaker.handle(Incoming(topic, b"1"), 1.0) == SetVolume(20)
+    assert speaker.handle(Incoming(topic, b"1", retained=True), 1.0) is None
     with pytest.raises(Refused, match="0 to 1"):
-        speaker.hear(Incoming(topic, b"15"), 1.0)
+        speaker.handle(Incoming(topic, b"15"), 1.0)
 
 
 def test_a_flood_of_strange_messages_is_bounded_and_harmless() -> None:
@@ -324,9 +324,9 @@ def test_a_flood_of_strange_messages_is_bounded_and_harmless() -> None:
     speaker = homes()
     speaker.connected(0.0)
     for number in range(2 * MAX_NEIGHBOURS):
-        speaker.hear(Incoming(f"lull/{number}/availability", b"online"), 0.0)
-        speaker.hear(Incoming(f"homeassistant/x/lull_0123456789ab/{number}/config", b"\xff{", retained=True), 0.0)
-        speaker.hear(Incoming("homeassistant/x/somebody/volume/config", b"{}", retained=True), 0.0)
+        speaker.handle(Incoming(f"lull/{number}/availability", b"online"), 0.0)
+        speaker.handle(Incoming(f"homeassistant/x/lull_0123456789ab/{number}/config", b"\xff{", retained=True), 0.0)
+        speaker.handle(Incoming("homeassistant/x/somebody/volume/config", b"{}", retained=True), 0.0)
     assert len(speaker._neighbours) == MAX_NEIGHBOURS
     told = speaker.announce(PLAYING, LATER)
     assert len(told) == MAX_KNOWN + 2

@@ -29,16 +29,16 @@ _LOGIN: Final = ("bad user name", "not authorized", "bad authentication", "banne
 def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
     """Connect, look and leave, within about so many seconds; a name server that hangs may take longer."""
     address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    failure = _knock(settings, limit_s / 2)
+    failure = _reach(settings, limit_s / 2)
     if failure is not None:
         return BrokerState(failure[0], address, failure[1])
     password, fault = password_of(settings)
     if fault is not None:
         return BrokerState(BrokerAnswer.UP, address, password_fault=fault)
-    return _Visit(settings, device, password).make(address, limit_s / 2)
+    return _TrialConnection(settings, device, password).run(address, limit_s / 2)
 
 
-def _knock(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] | None:
+def _reach(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] | None:
     """Why there is nobody to talk to; None where somebody listens."""
     try:
         socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
@@ -71,7 +71,7 @@ def password_of(settings: MqttSettings, stores: tuple[Path, ...] = CREDSTORES) -
     return None, fault
 
 
-class _Visit:
+class _TrialConnection:
     """One connection, on a thread of its own that may be left behind."""
 
     def __init__(self, settings: MqttSettings, device: str, password: str | None) -> None:
@@ -85,9 +85,9 @@ class _Visit:
         plan = ConnectionPlan(
             f"lull-doctor-{secrets.token_hex(4)}", others=(self._topics.availability, self._topics.state)
         )
-        self._broker = PahoConnection(settings, password, plan, self._is_up.set, self._take)
+        self._broker = PahoConnection(settings, password, plan, self._is_up.set, self._on_message)
 
-    def make(self, address: str, limit_s: float) -> BrokerState:
+    def run(self, address: str, limit_s: float) -> BrokerState:
         """How it went."""
         threading.Thread(target=self._serve, name="lull-doctor-mqtt", daemon=True).start()
         self._has_ended.wait(limit_s) if not self._wait_up(limit_s) else self._is_complete.wait(RETAINED_S)
@@ -115,7 +115,7 @@ class _Visit:
         finally:
             self._has_ended.set()
 
-    def _take(self, incoming: Incoming) -> None:
+    def _on_message(self, incoming: Incoming) -> None:
         self._kept[incoming.topic] = incoming.payload
         if {self._topics.availability, self._topics.state} <= set(self._kept):
             self._is_complete.set()
