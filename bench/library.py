@@ -2,7 +2,7 @@
 
 Files of a few bytes in folders of a hundred, all measured, with a plan of 350 bytes each: what four minutes of a
 recording with a few strangers take. A playlist uses the first 20,000 tracks. Times are CPU time of this process, so
-that they hold beside other work; a share or a card adds its own time for each system call, whose number stands in the table.
+that they hold beside other work; a share or a card adds its own time for each system call (see the table).
 What the session does is measured on the real session and runs on the thread that obeys commands.
 """
 
