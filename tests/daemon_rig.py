@@ -25,7 +25,7 @@ from player.core.snapshot import Snapshot
 from player.library.ports import Library
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from tests import schema_check as schemas
-from tests.fakes.memory import FakeDiary, FakeMemoryStore
+from tests.fakes.memory import FakeMemoryStore, FakeMemoryWriter
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
 
@@ -137,7 +137,7 @@ class House:
             make_scan=self._make_scan,
             make_power_meter=HopMeter,
             identity=Identity("lull_0123456789ab", "test board"),
-            make_diary=lambda _deliver: FakeDiary(self.memory),
+            make_memory_writer=lambda _deliver: FakeMemoryWriter(self.memory),
             recognise=lambda read, _watched: read,
             is_time_trusted=lambda: True,
         )

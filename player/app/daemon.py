@@ -67,7 +67,7 @@ class Daemon:
         self._state_dir = config.state_dir
         self._parts = parts
         self._watchers = tuple(watchers)
-        self._memory_writer = parts.make_diary(self.inbox.put)
+        self._memory_writer = parts.make_memory_writer(self.inbox.put)
         rng = random.Random()  # noqa: S311 - chooses tracks, not a secret
         recalled = replace(self._memory_writer.recall(), has_crashed=parts.has_crashed)
         self._controller = Controller(config.settings, rng, recalled)
@@ -179,11 +179,11 @@ class Daemon:
                 self._handle(Shutdown(over_s), now)
             case LibraryRead():
                 self._library_reader.has_delivered(message)
-                self._scan_queue.take_library(message)
+                self._scan_queue.on_library_read(message)
                 self._handle(message, now)
                 self._measure(now)
             case ScanMoved(found):
-                self._scan_queue.take_progress(message)
+                self._scan_queue.on_progress(message)
                 if found:
                     self._look_at_all()
                 self._measure(now)
@@ -258,7 +258,7 @@ class Daemon:
             self._gateway.reply(event, self._controller.snapshot(now))
             return
         if event.type == "session_started":
-            self._scan_queue.forgive()
+            self._scan_queue.retry_failed()
         level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         self._gateway.publish_event(event, now.wall)
@@ -294,7 +294,7 @@ class Daemon:
 
     def _apply_config(self, fresh: Config, now: Now) -> None:
         changed = differences(self._config, fresh)
-        self._scan_queue.forgive()
+        self._scan_queue.retry_failed()
         self._config = fresh
         self._trigger_gate.change(fresh.triggers)
         self._handle(ExternalProblem("config", None), now)

@@ -89,7 +89,7 @@ class Parts:
     make_link: MakeLink
     identity: Identity
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
-    make_diary: Callable[[Callable[[Inbound], None]], MemoryWriter]
+    make_memory_writer: Callable[[Callable[[Inbound], None]], MemoryWriter]
     recognise: Recognise
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter

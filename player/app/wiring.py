@@ -51,11 +51,11 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
         library=FileLibrary(store),
         notifier=SystemdNotifier(),
         make_link=make_link,
-        make_diary=lambda deliver: WriterThread(
+        make_memory_writer=lambda deliver: WriterThread(
             lambda: MemoryDb(state_dir, this_boot()),
             lambda: look_into(state_dir)[0],
             lambda text: deliver(ExternalProblem("memory", text)),
-            lambda kept: deliver(MemoryFound(kept)),
+            lambda documents: deliver(MemoryFound(documents)),
         ),
         recognise=recognise,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),

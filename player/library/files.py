@@ -61,22 +61,22 @@ class FileLibrary:
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """Tracks in path order, each once; what is missing, empty or unreadable becomes a warning that names it."""
-        opening, shelf = _Shelf(), _Shelf()
+        opening, rest = _PlaylistRead(), _PlaylistRead()
         for path in playlist.opening:
             opening.add(path)
         for path in playlist.paths:
-            shelf.add(path)
-        warnings = tuple(dict.fromkeys([*within_bounds(opening.warnings), *within_bounds(shelf.warnings)]))
-        first, tracks = tuple(opening.tracks.values()), tuple(shelf.tracks.values())
+            rest.add(path)
+        warnings = tuple(dict.fromkeys([*within_bounds(opening.warnings), *within_bounds(rest.warnings)]))
+        first, tracks = tuple(opening.tracks.values()), tuple(rest.tracks.values())
         if self._store is None:
             return LibraryRead(playlist.name, tracks, warnings, opening=first)
-        recall = _Recall(self._store)
+        recall = _MeasurementLookup(self._store)
         first, tracks = recall.tracks(first), recall.tracks(tracks)
         warnings = tuple(dict.fromkeys((*warnings, *within_bounds(recall.warnings))))
         return LibraryRead(playlist.name, tracks, warnings, tuple(recall.unmeasured), first)
 
 
-class _Recall:
+class _MeasurementLookup:
     """Adds what is known of tracks; leaves out those that crashed the decoder of a scan: they would crash this one."""
 
     def __init__(self, store: Store) -> None:
@@ -110,7 +110,7 @@ class _Recall:
         return replace(track, measured=replace(finding.measured, surprises=()))
 
 
-class _Shelf:
+class _PlaylistRead:
     """One reading of one playlist: the tracks by where they lead, and what was left out."""
 
     def __init__(self) -> None:
@@ -284,6 +284,6 @@ def _is_kernel_link(entry: os.DirEntry[str]) -> bool:
 
 
 def _leads_to_kernel(path: Path) -> bool:
-    """Whether a path is, or is a link to, something that is no music but a view into the kernel."""
+    """Whether a path is, or is a link to, something that is not music but a view into the kernel."""
     place = os.path.realpath(path) if os.path.islink(path) else str(path)
     return any(place == folder or place.startswith(f"{folder}/") for folder in KERNEL_FOLDERS)

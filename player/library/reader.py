@@ -1,5 +1,6 @@
-"""The librarian: looks at playlists in threads of their own, because a share may hang, and one that hangs must not keep
-the others from being read. At most one look at a playlist at a time. Called on the main thread.
+"""Reads playlists in threads of their own: a share may hang, and then the other playlists are still read.
+
+At most one read of a playlist at a time. Called on the main thread.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from player.session.memory.memory import WatchList
 log = logging.getLogger("lull")
 
 Recognise: TypeAlias = Callable[[LibraryRead, WatchList], LibraryRead]
-"""Adds the keys of contents that are watched to what the library found; may take as long as looking does."""
+"""Adds the keys of contents that are watched to what the library found; may take as long as reading does."""
 
 
 class LibraryReader:
-    """Hands each look's result to ``deliver``, from the thread that looked.
+    """Hands the result of each read to ``deliver``, from the thread that read.
 
     Args:
-        library: does the looking; may take for ever.
-        deliver: takes a result from any thread; must not block.
-        recognise: looks more closely at what is watched.
+        library: reads the playlist; may hang.
+        deliver: takes a result on any thread; must not block.
+        recognise: finds watched contents under other names.
     """
 
     def __init__(self, library: Library, deliver: Callable[[LibraryRead], None], recognise: Recognise) -> None:
@@ -37,7 +38,7 @@ class LibraryReader:
         self._again: dict[str, tuple[Playlist, WatchList]] = {}
 
     def look(self, playlist: Playlist, watched: WatchList) -> None:
-        """Look at a playlist soon; while a look at it is under way, once more after that."""
+        """Read a playlist soon; while it is being read, once more after that."""
         if playlist.name in self._busy:
             self._again[playlist.name] = playlist, watched
             return
@@ -45,7 +46,7 @@ class LibraryReader:
         threading.Thread(target=self._read, args=(playlist, watched), name="lull-librarian", daemon=True).start()
 
     def has_delivered(self, read: LibraryRead) -> None:
-        """A result has arrived: its playlist may be looked at again."""
+        """A result has arrived: its playlist may be read again."""
         self._busy.discard(read.playlist)
         again = self._again.pop(read.playlist, None)
         if again is not None:

@@ -1,7 +1,8 @@
 """What the background scan should do next: pure, on the main thread, standard library.
 
 It is told what the library found and how the scan gets on, and says which files to begin with. A file is handed to a
-scan once, and again only after `forgive`: one that cannot be measured, or kept, must not keep a scan going for ever.
+scan once, and again only after `retry_failed`: a file that cannot be measured or saved must not keep a scan running
+indefinitely.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ class ScanQueue:
         self._under_way: tuple[str, ...] = ()
         self._first: str | None = None
 
-    def take_library(self, read: LibraryRead) -> None:
+    def on_library_read(self, read: LibraryRead) -> None:
         """The library looked at a playlist."""
         known = set(self._unmeasured.get(read.playlist, ())) - set(read.unmeasured)
         self._tried -= known  # should one of them become unknown again, it has changed
         self._unmeasured[read.playlist] = read.unmeasured
 
-    def take_progress(self, moved: ScanMoved) -> None:
+    def on_progress(self, moved: ScanMoved) -> None:
         """The scan has got on, or is over."""
         if moved.is_over:
             self._tried.update(self._under_way)
             self._under_way = ()
 
-    def forgive(self) -> None:
+    def retry_failed(self) -> None:
         """What could not be measured is tried once more: a night begins, or a person asked for the config again."""
         self._tried.clear()
 

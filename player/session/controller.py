@@ -99,7 +99,7 @@ class ExternalProblem:
 class MemoryFound:
     """The memory could be read only now, after the start: all that is known from it and since."""
 
-    kept: Documents
+    documents: Documents
 
 
 Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | ExternalProblem | MemoryFound
@@ -116,7 +116,7 @@ class Controller:
 
     def __init__(self, settings: Settings, rng: random.Random, recalled: RecalledMemory | None = None) -> None:
         recalled = recalled or RecalledMemory()
-        documents = recalled.kept
+        documents = recalled.documents
         self._settings = settings
         self._memory = Memory()
         documents.recall(self._memory)
@@ -288,9 +288,9 @@ class Controller:
                 self._external_problems.pop(key, None)
                 if text is not None:
                     self._external_problems[key] = text
-            case MemoryFound(kept):
-                kept.recall(self._memory)
-                self._schedule.recall(kept.switches)
+            case MemoryFound(documents):
+                documents.recall(self._memory)
+                self._schedule.recall(documents.switches)
             case Request():
                 raise AssertionError("requests are answered")
             case _:

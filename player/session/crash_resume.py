@@ -71,7 +71,7 @@ class CrashResume:
     """
 
     def __init__(self, recalled: RecalledMemory, memory: Memory) -> None:
-        self.tries = recalled.kept.tries
+        self.tries = recalled.documents.tries
         self.problem: str | None = None
         self._memory = memory
         self._has_crashed = recalled.has_crashed

@@ -134,7 +134,7 @@ class MemoryDb:
         """All that was written; a record that is handed out has been counted."""
         self._copied = self._read_copy()
         recalled = self._base.ask(self._recall)
-        self._copy(texts(recalled.kept))
+        self._copy(texts(recalled.documents))
         return recalled
 
     def _recall(self, base: sqlite3.Connection) -> RecalledMemory:

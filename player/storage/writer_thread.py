@@ -25,7 +25,7 @@ log = logging.getLogger("lull")
 
 RETRY_S: Final = 30.0
 MOST_ENTRIES: Final = 5_000
-"""So many entries of the log wait at most; then the oldest is dropped."""
+"""Maximum number of log entries that wait; then the oldest is dropped."""
 _NOTHING: Final = Batch({})
 _UNCHANGED: Final = texts(Documents())
 Done = Callable[[str | None], None]
@@ -36,9 +36,9 @@ class WriterThread:
 
     Args:
         open_store: opens the store, to write it; may raise StoreError.
-        look: what is in it, where it can be read but not written; may raise StoreError.
-        tell: takes what is wrong, None when all is well again, from any thread; must not block.
-        found: takes the documents of a file that was first read later than the start; likewise.
+        look: reads it where it cannot be written; may raise StoreError.
+        tell: takes a problem, or None when it is resolved, on any thread; must not block.
+        found: takes the documents of a file that could not be read at the start; likewise.
         retry_s: how long to wait before what could not be written is tried again.
     """
 
@@ -66,7 +66,7 @@ class WriterThread:
     def recall(self) -> RecalledMemory:
         """Open the store and read it; the thread starts."""
         recalled = self._read()
-        self._documents = texts(recalled.kept)
+        self._documents = texts(recalled.documents)
         self._thread = threading.Thread(target=self._run, name="lull-memory", daemon=True)
         self._thread.start()
         return recalled
@@ -114,7 +114,7 @@ class WriterThread:
                 self._store.close()
 
     def _refuse_all(self) -> None:
-        """Nobody waits for an answer that does not come; until the daemon ends."""
+        """Answer each request with the reason, until the daemon ends: nobody waits for an answer that never comes."""
         while (asked := self._batches.get()) is not None:
             if asked[1] is not None:
                 asked[1]("writing the memory failed")
@@ -138,7 +138,7 @@ class WriterThread:
                 done(self._fault)
 
     def _attempt(self, batch: Batch) -> str | None:
-        """Write it; why that did not work."""
+        """Write it; returns the reason where that fails."""
         self._documents |= batch.documents
         try:
             if self._store is None:
@@ -157,8 +157,8 @@ class WriterThread:
         return None
 
     def _merged(self, store: MemoryStore) -> dict[str, str]:
-        """All documents, with what a file knows that was not read before."""
-        theirs = store.recall().kept
+        """All documents, with those of a file that was not read before."""
+        theirs = store.recall().documents
         ours, _ = read_texts(self._documents)
         bans = {ban.uri: ban for ban in (*theirs.bans, *ours.bans)}
         deaths = {death.uri: death for death in (*theirs.deaths, *ours.deaths)}

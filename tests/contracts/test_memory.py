@@ -76,31 +76,31 @@ class MemoryContract:
         """All documents, with names that are no text, and the log in its order."""
         store.write(Batch(texts(KEPT), HEARD, ENDED))
         recalled = self.again(store, tmp_path).recall()
-        assert recalled.kept == replace(KEPT, tries=1)
+        assert recalled.documents == replace(KEPT, tries=1)
         assert recalled.heard == HEARD
         assert not recalled.faults
 
     def test_nothing_is_known_of_nothing(self, store: MemoryStore) -> None:
         """A new store: the defaults, and no fault."""
         recalled = store.recall()
-        assert (recalled.kept, recalled.heard, recalled.faults) == (Documents(), (), ())
+        assert (recalled.documents, recalled.heard, recalled.faults) == (Documents(), (), ())
 
     def test_a_document_replaces_the_one_before_and_leaves_the_others(self, store: MemoryStore, tmp_path: Path) -> None:
         """Written one at a time."""
         store.write(Batch(texts(KEPT)))
         changed = replace(KEPT, bans=())
         store.write(Batch(texts(changed, KEPT)))
-        assert self.again(store, tmp_path).recall().kept == replace(changed, tries=1)
+        assert self.again(store, tmp_path).recall().documents == replace(changed, tries=1)
 
     def test_each_time_a_record_is_handed_out_it_is_counted(self, store: MemoryStore, tmp_path: Path) -> None:
         """Three restarts without a word in between: 1, 2, 3; without a record nothing is counted."""
         store.write(Batch(texts(KEPT)))
         for count in (1, 2, 3):
             store = self.again(store, tmp_path)
-            assert store.recall().kept.tries == count
+            assert store.recall().documents.tries == count
         store.write(Batch(texts(Documents(tries=0), replace(KEPT, tries=3))))
         store = self.again(store, tmp_path)
-        assert (store.recall().kept.record, store.recall().kept.tries) == (None, 0)
+        assert (store.recall().documents.record, store.recall().documents.tries) == (None, 0)
 
     def test_it_names_the_present_boot_and_keeps_that_of_the_record(self, store: MemoryStore, tmp_path: Path) -> None:
         """Whatever is written later, also in another boot, the record stays one of its own boot."""
@@ -108,16 +108,16 @@ class MemoryContract:
         store = self.again(store, tmp_path, boot="next")
         store.write(Batch(texts(replace(KEPT, bans=()), KEPT)))
         recalled = store.recall()
-        assert recalled.kept.record is not None
-        assert (recalled.boot, recalled.kept.record.boot) == ("next", "this")
+        assert recalled.documents.record is not None
+        assert (recalled.boot, recalled.documents.record.boot) == ("next", "this")
 
     def test_one_unreadable_document_costs_no_other(self, store: MemoryStore, tmp_path: Path) -> None:
         """Written by another version, or by hand: it is named, and the bans hold."""
         for text in ("{broken", '{"volume": "loud"}', "[]", "7", "[" * 5000, '{"why": 1}'):
             store.write(Batch({**texts(KEPT), "record": text}))
             recalled = store.recall()
-            assert recalled.kept.record is None
-            assert recalled.kept.bans == KEPT.bans
+            assert recalled.documents.record is None
+            assert recalled.documents.bans == KEPT.bans
             (fault,) = recalled.faults
             assert "'record'" in fault
 

@@ -55,7 +55,7 @@ class FakeMemoryStore:
             raise StoreError(self.fault)
 
 
-class FakeDiary:
+class FakeMemoryWriter:
     """`player.session.memory.ports.MemoryWriter` that writes at once, on the same thread."""
 
     def __init__(self, store: FakeMemoryStore) -> None:

@@ -91,7 +91,7 @@ def try_memory(folder: Path) -> tuple[list[str], bool, bool]:
         lambda: MemoryDb(folder, "this"), lambda: look_into(folder)[0], said.append, lambda _: None, retry_s=0.05
     )
     recalled = writer.recall()
-    known = {ban.uri for ban in recalled.kept.bans}
+    known = {ban.uri for ban in recalled.documents.bans}
     nights = Nights(Settings(playlists=(Playlist("rain", ("/rain",)),)), AT, (*BANNED, *TRACKS), recalled=recalled)
     answer = nights.command(NeverAgain("four"))
     for batch in nights.written:
@@ -119,9 +119,9 @@ def try_memory(folder: Path) -> tuple[list[str], bool, bool]:
 
 def _lost(folder: Path, promised: set[str]) -> list[str]:
     """What the next start does not know, although it was answered as done."""
-    looked = {ban.uri for ban in look_into(folder)[0].kept.bans}
+    looked = {ban.uri for ban in look_into(folder)[0].documents.bans}
     store = MemoryDb(folder, "next")
-    found = {ban.uri for ban in store.recall().kept.bans}
+    found = {ban.uri for ban in store.recall().documents.bans}
     store.close()
     return [f"lost although done: {uri!r}" for uri in sorted(promised - (found & looked))]
 

@@ -37,7 +37,7 @@ TORN: Final = ("nothing", memory_db.FILE_NAME, f"{memory_db.FILE_NAME}-wal", COP
 def _write_until_killed(folder: Path, first: int, answers: int) -> None:
     """The life of the child: one ban after the other, each number told when it is answered as done."""
     writer = WriterThread(lambda: MemoryDb(folder, "this"), lambda: look_into(folder)[0], lambda _: None, retry_s=0.01)
-    documents = writer.recall().kept
+    documents = writer.recall().documents
     os.write(answers, b"ready\n")
     for number in range(first, first + 100_000):
         bans = (*documents.bans[-40:], Ban(f"/music/{number}", "rain", AT))
@@ -101,11 +101,11 @@ def kill_often(folder: Path, deaths: int, seed: int = 1) -> Counter[str]:
         looked = look_into(folder)[0]
         store = MemoryDb(folder, "next")
         recalled = store.recall()
-        store.write(Batch(texts(replace(recalled.kept, tries=0), Documents())))
+        store.write(Batch(texts(replace(recalled.documents, tries=0), Documents())))
         store.close()
         for number in range(max(first, last - 39), last + 1):
-            assert any(ban.uri == f"/music/{number}" for ban in recalled.kept.bans), (death, torn, number)
-            assert any(ban.uri == f"/music/{number}" for ban in looked.kept.bans), (death, torn, number)
+            assert any(ban.uri == f"/music/{number}" for ban in recalled.documents.bans), (death, torn, number)
+            assert any(ban.uri == f"/music/{number}" for ban in looked.documents.bans), (death, torn, number)
         if torn == "nothing":
             assert (recalled.faults, store.losses) == ((), ()), (death, recalled.faults, store.losses)
             if last:

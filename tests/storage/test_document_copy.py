@@ -83,7 +83,7 @@ def test_where_it_cannot_be_written_nothing_is_and_the_old_one_stays(
         store.write(Batch(texts(replace(KEPT, bans=(THIRD,)), KEPT)))
     monkeypatch.undo()
     assert read_copy(tmp_path) == DOCUMENTS
-    assert store.recall().kept.bans == KEPT.bans
+    assert store.recall().documents.bans == KEPT.bans
     store.close()
 
 
@@ -96,10 +96,10 @@ def test_a_database_that_is_lost_gets_bans_and_settings_back(tmp_path: Path) -> 
         path = tmp_path / FILE_NAME
         path.unlink() if damage is None else path.write_bytes(damage)
         store = MemoryDb(tmp_path, "this")
-        assert store.recall().kept == replace(KEPT, record=None)
+        assert store.recall().documents == replace(KEPT, record=None)
         store.close()
         (tmp_path / COPY_NAME).unlink()
-        assert look_into(tmp_path)[0].kept == replace(KEPT, record=None)
+        assert look_into(tmp_path)[0].documents == replace(KEPT, record=None)
         store = MemoryDb(tmp_path, "this")
         store.recall()  # which writes the copy again
         store.close()
@@ -110,7 +110,7 @@ def test_a_ban_in_either_of_both_is_a_ban(tmp_path: Path) -> None:
     store = MemoryDb(tmp_path, "this")
     store.write(Batch(texts(KEPT)))
     write_copy(tmp_path, texts(replace(KEPT, bans=(KEPT.bans[0], THIRD))))
-    assert store.recall().kept.bans == (*KEPT.bans, THIRD)
+    assert store.recall().documents.bans == (*KEPT.bans, THIRD)
     store.close()
     assert read_copy(tmp_path)["bans"] == texts(replace(KEPT, bans=(*KEPT.bans, THIRD)))["bans"]
 
@@ -124,7 +124,7 @@ def test_a_ban_that_was_taken_back_does_not_return(tmp_path: Path) -> None:
     for name in (FILE_NAME, COPY_NAME):
         (tmp_path / name).rename(tmp_path / "away")
         store = MemoryDb(tmp_path, "this")
-        assert store.recall().kept.bans == ()
+        assert store.recall().documents.bans == ()
         store.close()
         (tmp_path / "away").replace(tmp_path / name)
 
@@ -136,13 +136,13 @@ def test_a_person_who_looks_is_told_of_a_damaged_database_and_shown_the_bans(tmp
     store.close()
     (tmp_path / FILE_NAME).write_bytes(b"no database" * 1000)
     recalled, ended = look_into(tmp_path)
-    assert (recalled.kept.bans, ended) == (KEPT.bans, ())
+    assert (recalled.documents.bans, ended) == (KEPT.bans, ())
     assert "cannot be read" in recalled.faults[0]
 
 
 def test_nothing_is_written_where_there_is_nothing_to_keep(tmp_path: Path) -> None:
     """The first start of a speaker: no copy of defaults."""
     store = MemoryDb(tmp_path, "this")
-    assert store.recall().kept == Documents()
+    assert store.recall().documents == Documents()
     store.close()
     assert not (tmp_path / COPY_NAME).exists()

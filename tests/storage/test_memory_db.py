@@ -58,7 +58,7 @@ def test_a_process_that_is_killed_loses_nothing_that_was_written(tmp_path: Path)
     assert ended.returncode == -9
     store = MemoryDb(tmp_path, "this")
     recalled = store.recall()
-    assert recalled.kept == replace(KEPT, tries=1)
+    assert recalled.documents == replace(KEPT, tries=1)
     assert len(recalled.heard) == 5 * len(HEARD)
     store.close()
 
@@ -80,7 +80,7 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(StoreError):
         store.write(Batch(texts(KEPT), HEARD, ENDED))
     monkeypatch.undo()
-    assert store.recall().kept.record is None
+    assert store.recall().documents.record is None
     assert store.recall().heard == ()
     store.close()
 
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_is_begun(tmp_path: Path, dama
     assert str(aside) in store.losses[0]
     assert aside.read_bytes() == damage
     store.write(Batch(texts(KEPT)))
-    assert store.recall().kept.bans == KEPT.bans
+    assert store.recall().documents.bans == KEPT.bans
     store.close()
 
 
@@ -127,10 +127,15 @@ def test_somebody_may_look_while_it_is_open_and_after(tmp_path: Path) -> None:
     store.write(Batch(texts(KEPT), HEARD, ENDED))
     for _ in range(2):
         recalled, ended = look_into(tmp_path)
-        assert (recalled.kept.bans, recalled.kept.record, recalled.heard, ended) == (KEPT.bans, None, HEARD, ENDED)
-    assert store.recall().kept.tries == 1
+        assert (recalled.documents.bans, recalled.documents.record, recalled.heard, ended) == (
+            KEPT.bans,
+            None,
+            HEARD,
+            ENDED,
+        )
+    assert store.recall().documents.tries == 1
     store.close()
-    assert look_into(tmp_path)[0].kept.bans == KEPT.bans
+    assert look_into(tmp_path)[0].documents.bans == KEPT.bans
 
 
 @pytest.mark.slow
@@ -141,7 +146,7 @@ def test_somebody_who_may_not_write_may_look(tmp_path: Path) -> None:
     store.close()
     program = (
         "import sys\nfrom pathlib import Path\nfrom player.storage.memory_db import look_into\n"
-        "print(len(look_into(Path(sys.argv[1]))[0].kept.bans))\n"
+        "print(len(look_into(Path(sys.argv[1]))[0].documents.bans))\n"
     )
     for path in (*tmp_path.parents, tmp_path):
         if path.name.startswith(("pytest-", "popen-", tmp_path.name)):
@@ -195,8 +200,8 @@ def test_a_byte_that_is_not_utf_8_costs_one_value(tmp_path: Path) -> None:
         )
     )
     recalled = store.recall()
-    assert recalled.kept.bans == KEPT.bans
-    assert recalled.kept.switches == KEPT.switches
+    assert recalled.documents.bans == KEPT.bans
+    assert recalled.documents.switches == KEPT.switches
     assert "'bans'" in recalled.faults[0]
     store.close()
 
@@ -210,7 +215,7 @@ def test_a_byte_that_is_not_utf_8_in_the_schema_is_damage_and_the_documents_are_
     path.write_bytes(path.read_bytes().replace(b"minutes REAL", b"minut\xfe\xff REAL"))
     store = MemoryDb(tmp_path, "this")
     recalled = store.recall()
-    assert recalled.kept.bans == KEPT.bans
+    assert recalled.documents.bans == KEPT.bans
     store.write(Batch({}, ended=ENDED))
     store.close()
     assert look_into(tmp_path)[1] == ENDED
@@ -236,7 +241,7 @@ def test_a_folder_that_is_removed_meanwhile_is_made_again(tmp_path: Path) -> Non
     assert "was removed" in store.losses[0]
     store.write(Batch(texts(KEPT)))
     store.close()
-    assert look_into(tmp_path / "state")[0].kept.bans == KEPT.bans
+    assert look_into(tmp_path / "state")[0].documents.bans == KEPT.bans
 
 
 @pytest.mark.parametrize("at", ["2026-01-15T22:30:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00"])

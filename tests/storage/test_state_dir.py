@@ -47,7 +47,7 @@ class Keeper:
             retry_s=0.02,
         )
         self.recalled: RecalledMemory = self.writer.recall()
-        self.documents: Documents = self.recalled.kept
+        self.documents: Documents = self.recalled.documents
 
     def ban(self, uri: str) -> str | None:
         """Ban a track; returns why that is not kept, None for done."""
@@ -78,7 +78,7 @@ class Keeper:
 
 
 def bans_in(folder: Path) -> set[str]:
-    return {ban.uri for ban in look_into(folder)[0].kept.bans}
+    return {ban.uri for ban in look_into(folder)[0].documents.bans}
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_read_only_at_the_start_and_later_writable(small_disk: Path) -> None:
     first.end()
     remount(small_disk, "ro")
     keeper = Keeper(small_disk / "state")
-    assert [ban.uri for ban in keeper.recalled.kept.bans] == ["/music/a"]
+    assert [ban.uri for ban in keeper.recalled.documents.bans] == ["/music/a"]
     assert keeper.ban("/music/b") is not None
     remount(small_disk, "rw")
     keeper.wait(lambda: keeper.said[-1] is None)

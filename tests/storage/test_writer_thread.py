@@ -1,4 +1,4 @@
-"""The diary: nobody waits for it, and what cannot be written is a problem and not the end of a night."""
+"""The writer: nobody waits for it, and what cannot be written is a problem and not the end of a night."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SlowStore(FakeMemoryStore):
 
 @dataclass
 class Desk:
-    """A diary over a store, and what it says."""
+    """A writer over a store, and what it says."""
 
     store: FakeMemoryStore = field(default_factory=FakeMemoryStore)
     look: Callable[[], RecalledMemory] = RecalledMemory
@@ -43,7 +43,7 @@ class Desk:
     found: list[Documents] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.diary = WriterThread(self.open, self.look, self.said.append, self.found.append, retry_s=0.01)
+        self.writer = WriterThread(self.open, self.look, self.said.append, self.found.append, retry_s=0.01)
 
     def open(self) -> FakeMemoryStore:
         if not self.is_openable:
@@ -61,15 +61,15 @@ class Desk:
 def desk() -> Iterator[Desk]:
     made = Desk()
     yield made
-    made.diary.close(PATIENCE_S)
+    made.writer.close(PATIENCE_S)
 
 
 def test_what_is_handed_over_is_written_before_it_closes(desk: Desk) -> None:
     """Each batch, in order; then the store is closed."""
-    desk.diary.recall()
-    desk.diary.write(BANS)
-    desk.diary.write(Batch({}, HEARD, ENDED))
-    desk.diary.close(PATIENCE_S)
+    desk.writer.recall()
+    desk.writer.write(BANS)
+    desk.writer.write(Batch({}, HEARD, ENDED))
+    desk.writer.close(PATIENCE_S)
     assert [batch.heard for batch in desk.store.batches] == [(), HEARD]
     assert desk.store.is_closed
     assert set(desk.said) <= {None}
@@ -78,11 +78,11 @@ def test_what_is_handed_over_is_written_before_it_closes(desk: Desk) -> None:
 def test_nobody_waits_for_a_slow_card() -> None:
     """Writing returns at once while the card is stuck, and closing waits no longer than it was told."""
     desk = Desk(SlowStore())
-    desk.diary.recall()
+    desk.writer.recall()
     began_s = time.monotonic()
     for _ in range(100):
-        desk.diary.write(BANS)
-    desk.diary.close(0.05)
+        desk.writer.write(BANS)
+    desk.writer.close(0.05)
     assert time.monotonic() - began_s < 1.0
     assert isinstance(desk.store, SlowStore)
     desk.store.may_write.set()
@@ -91,30 +91,30 @@ def test_nobody_waits_for_a_slow_card() -> None:
 
 def test_a_full_disk_is_a_problem_and_costs_nothing_once_there_is_room(desk: Desk) -> None:
     """Tried again by itself; documents and log of the whole time are written together, and the problem is cleared."""
-    desk.diary.recall()
+    desk.writer.recall()
     desk.store.fault = "the disk is full"
-    desk.diary.write(BANS)
-    desk.diary.write(Batch({}, HEARD))
-    desk.diary.write(Batch({}, (), ENDED))
+    desk.writer.write(BANS)
+    desk.writer.write(Batch({}, HEARD))
+    desk.writer.write(Batch({}, (), ENDED))
     desk.wait(lambda: bool(desk.said))
     assert desk.said == ["what happens is not remembered: the disk is full"]
     desk.store.fault = None
     desk.wait(lambda: desk.said[-1] is None)
     assert len(desk.store.batches) <= 3
     assert (tuple(desk.store.heard), tuple(desk.store.ended)) == (HEARD, ENDED)
-    assert desk.store.recall().kept.bans == KEPT.bans
+    assert desk.store.recall().documents.bans == KEPT.bans
 
 
 def test_what_can_be_read_but_not_written_is_still_known() -> None:
     """A disk that has become read-only: the bans hold tonight, a problem says that nothing new is remembered."""
     desk = Desk(is_openable=False, look=lambda: RecalledMemory(replace(KEPT, record=None)))
-    assert desk.diary.recall().kept.bans == KEPT.bans
+    assert desk.writer.recall().documents.bans == KEPT.bans
     assert desk.said == ["nothing new is remembered across restarts: the folder cannot be written"]
     desk.is_openable = True
-    desk.diary.write(BANS)
+    desk.writer.write(BANS)
     desk.wait(lambda: desk.said[-1] is None)
     assert desk.store.batches
-    desk.diary.close(PATIENCE_S)
+    desk.writer.close(PATIENCE_S)
 
 
 def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_of_it_is_lost() -> None:
@@ -125,55 +125,55 @@ def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_of_it_is_los
 
     desk = Desk(is_openable=False, look=look)
     desk.store.documents = texts(replace(KEPT, record=None))
-    assert desk.diary.recall() == RecalledMemory()
+    assert desk.writer.recall() == RecalledMemory()
     desk.wait(lambda: "is not remembered" in str(desk.said[-1:]))
     tonight = Ban("/music/tonight", "tonight", AT)
-    desk.diary.write(Batch(texts(Documents(bans=(tonight,)), Documents())))
+    desk.writer.write(Batch(texts(Documents(bans=(tonight,)), Documents())))
     desk.is_openable = True
     desk.wait(lambda: desk.said[-1] is None)
-    recalled = desk.store.recall().kept
+    recalled = desk.store.recall().documents
     assert set(recalled.bans) == {*KEPT.bans, tonight}
     assert recalled.switches == KEPT.switches
     assert desk.found[0].bans == recalled.bans
-    desk.diary.close(PATIENCE_S)
+    desk.writer.close(PATIENCE_S)
 
 
 def test_a_file_that_comes_back_is_used_again_without_anything_to_write() -> None:
     """Tried again by itself, and the problem is cleared."""
     desk = Desk(is_openable=False)
-    desk.diary.recall()
+    desk.writer.recall()
     desk.is_openable = True
     desk.wait(lambda: desk.said[-1] is None)
-    desk.diary.close(PATIENCE_S)
+    desk.writer.close(PATIENCE_S)
 
 
 def test_whoever_asks_hears_whether_it_was_written(desk: Desk) -> None:
     """None once it is on the disk; the reason while it is not, at once, and it is tried again all the same."""
-    desk.diary.recall()
+    desk.writer.recall()
     answers: list[str | None] = []
     desk.store.fault = "the disk is full"
-    desk.diary.write(BANS, answers.append)
+    desk.writer.write(BANS, answers.append)
     desk.wait(lambda: answers == ["the disk is full"])
     desk.store.fault = None
-    desk.diary.write(Batch({}, HEARD), answers.append)
+    desk.writer.write(Batch({}, HEARD), answers.append)
     desk.wait(lambda: answers == ["the disk is full", None])
-    assert desk.store.recall().kept.bans == KEPT.bans
+    assert desk.store.recall().documents.bans == KEPT.bans
 
 
 def test_a_file_that_was_removed_gets_all_documents_again(desk: Desk) -> None:
     """Not only those that have changed since."""
     desk.store.documents = texts(replace(KEPT, record=None))
-    desk.diary.recall()
+    desk.writer.recall()
     desk.store.documents, desk.store.generation, desk.store.losses = {}, 2, ("memory.db was removed",)
-    desk.diary.write(Batch({}, HEARD))
+    desk.writer.write(Batch({}, HEARD))
     desk.wait(lambda: desk.said[-1:] == ["memory.db was removed"])
-    assert desk.store.recall().kept.bans == KEPT.bans
+    assert desk.store.recall().documents.bans == KEPT.bans
 
 
 def test_a_memory_that_was_damaged_gets_all_documents_again(desk: Desk) -> None:
     """Set aside in the middle of a night: what is known goes into the new file, not only what has changed."""
     desk.store.documents = texts(replace(KEPT, record=None))
-    desk.diary.recall()
+    desk.writer.recall()
     write = desk.store.write
 
     def write_into_a_new_file(batch: Batch) -> None:
@@ -182,15 +182,15 @@ def test_a_memory_that_was_damaged_gets_all_documents_again(desk: Desk) -> None:
         write(batch)
 
     desk.store.write = write_into_a_new_file  # type: ignore[method-assign]
-    desk.diary.write(Batch({}, HEARD))
+    desk.writer.write(Batch({}, HEARD))
     desk.wait(lambda: "memory.db.damaged" in str(desk.said[-1:]))
-    assert desk.store.recall().kept.bans == KEPT.bans
+    assert desk.store.recall().documents.bans == KEPT.bans
 
 
 def test_a_bug_in_writing_ends_the_diary_and_not_the_night(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged with its trace and becomes a problem."""
-    desk.diary.recall()
+    desk.writer.recall()
     desk.store.write = None  # type: ignore[assignment, method-assign]
-    desk.diary.write(BANS)
+    desk.writer.write(BANS)
     desk.wait(lambda: bool(desk.said) and "writing the memory failed" in str(desk.said[-1]))
     assert "Traceback" in caplog.text

@@ -75,7 +75,7 @@ class BannedTrack:
 
 def _left_out(recalled: RecalledMemory) -> list[BannedTrack]:
     """What was banned, then what lull died of; the title of the latter is the one under which it was last heard."""
-    kept = recalled.kept
+    kept = recalled.documents
     memory = Memory()
     kept.recall(memory)
     titles = {heard.uri: heard.title for heard in recalled.heard}

@@ -93,7 +93,7 @@ class Setup:
     def memory(self) -> Memory:
         """A memory with all that is kept."""
         memory = Memory()
-        self.recalled.kept.recall(memory)
+        self.recalled.documents.recall(memory)
         return memory
 
 
@@ -244,7 +244,7 @@ def _measuring(patient: Setup) -> str:
 
 
 def _plans(patient: Setup, clock: Clock) -> Plans:
-    settings, switches, wall = patient.config.settings, patient.recalled.kept.switches, clock.now().wall
+    settings, switches, wall = patient.config.settings, patient.recalled.documents.switches, clock.now().wall
     first = Preview().look(planned_entries(settings, switches), switches.skipped, settings, wall).first
     return Plans(
         entries=len(settings.schedule),
@@ -274,7 +274,7 @@ def _last_night(patient: Setup, clock: Clock) -> LastNight:
     wall = clock.now().wall
     assert wall.tzinfo is not None, "the clock knows its zone"
     ended = [end for end in patient.ended if end.started > wall - BACK]
-    deaths = [death for death in patient.recalled.kept.deaths if death.at is not None and death.at > wall - BACK]
+    deaths = [death for death in patient.recalled.documents.deaths if death.at is not None and death.at > wall - BACK]
     broken = [JournalEvent(end.started, f"{end.playlist}, after {end.minutes:g} min") for end in ended
               if end.reason == _INTERRUPTED]  # fmt: skip
     crashed = [

@@ -53,7 +53,7 @@ def aware(text: str) -> datetime:
     """An instant from its ISO text. Raises ValueError for one without an offset from UTC, or in no year of ours."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC")
+        raise ValueError(f"{text!r} lacks an offset from UTC")
     _check_year(at.year)
     return at
 
@@ -94,7 +94,7 @@ def _built(kind: Any, plain: Any, where: str) -> Any:
 def _gathered(origin: type, kinds: tuple[Any, ...], plain: Any, where: str) -> Any:
     """A tuple of one type, a tuple of fixed length, or a set."""
     if not isinstance(plain, list):
-        raise ValueError(f"{where}: {plain!r} is no list")
+        raise ValueError(f"{where}: {plain!r} is not a list")
     if origin is frozenset or kinds[-1] is Ellipsis:
         return origin(_built(kinds[0], item, where) for item in plain)
     if len(plain) != len(kinds):
@@ -105,14 +105,14 @@ def _gathered(origin: type, kinds: tuple[Any, ...], plain: Any, where: str) -> A
 def _filled(kind: type, plain: Any, where: str) -> Any:
     """A dataclass; keys that it does not know are left out, those that it does not need may be missing."""
     if not isinstance(plain, Mapping):
-        raise ValueError(f"{where}: {plain!r} is no table")
+        raise ValueError(f"{where}: {plain!r} is not a table")
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     for field in fields(cast("Any", kind)):
         if field.name in plain:
             values[field.name] = _built(hints[field.name], plain[field.name], f"{where}.{field.name}")
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise ValueError(f"{where}: has no {field.name}")
+            raise ValueError(f"{where}: {field.name} is missing")
     return kind(**values)
 
 
@@ -129,4 +129,4 @@ def _leaf(kind: Any, plain: Any, where: str) -> Any:
         return float(plain)
     if kind in {str, int, bool} and type(plain) is kind and (kind is not int or abs(plain) <= LARGEST):
         return plain
-    raise ValueError(f"{where}: {plain!r} is no {kind.__name__}")
+    raise ValueError(f"{where}: {plain!r} is not a {kind.__name__}")

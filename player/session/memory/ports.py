@@ -52,7 +52,7 @@ class MemoryWriter(Protocol):
         ...
 
     def write(self, batch: Batch, done: Callable[[str | None], None] | None = None) -> None:
-        """Write it soon, in another thread; returns at once and never fails: what is wrong becomes a problem.
+        """Write it soon, in another thread; returns at once and never fails: a fault becomes a problem in the state.
 
         ``done`` is called once, on that thread: with None when it is on the disk, otherwise with why it is not. What
         could not be written is tried again all the same.

@@ -1,4 +1,4 @@
-"""What is written down, so that a restart, a crash or a power cut forgets nothing that matters. Frozen; pure.
+"""What is saved, so that nothing that matters is lost in a restart, a crash or a power cut. Frozen; pure.
 
 Two kinds. *Documents* are small values, one for each field of `Documents`; a new one replaces the old one. *Entries*
 of the log are added and never changed: what was heard, which is also all that the rotation remembers (it hears the
@@ -213,26 +213,26 @@ class RecalledMemory:
     """What was found at the start.
 
     Attributes:
-        kept: the documents.
+        documents: those that could be read.
         heard: the latest entries of the log, oldest first.
         boot: names the time since the machine was switched on; empty where that cannot be told, which equals no other.
         faults: a sentence for each thing that could not be read.
         has_crashed: the daemon died by a fault of its own, and not because somebody killed it or pulled the plug.
     """
 
-    kept: Documents = Documents()
+    documents: Documents = Documents()
     heard: tuple[HeardEntry, ...] = ()
     boot: str = ""
     faults: tuple[str, ...] = ()
     has_crashed: bool = False
 
 
-def texts(kept: Documents, before: Documents | None = None) -> dict[str, str]:
+def texts(documents: Documents, before: Documents | None = None) -> dict[str, str]:
     """The documents as JSON texts, or only those that differ from what was before."""
     return {
-        name: as_text(getattr(kept, name))
+        name: as_text(getattr(documents, name))
         for name in NAMES
-        if before is None or getattr(kept, name) != getattr(before, name)
+        if before is None or getattr(documents, name) != getattr(before, name)
     }
 
 
@@ -277,7 +277,7 @@ def _read(kind: Any, text: str, name: str) -> Any:
 
 
 def _check(record: SessionRecord) -> None:
-    """Raises ValueError for a record that no session can have written."""
+    """Raise ValueError for a record that no session can have written."""
     lasts = (
         record.left_s, record.fade_out_s, record.age_s, record.position_s, record.track_left_s, record.sounded_s,
         record.asleep_s,
@@ -285,4 +285,4 @@ def _check(record: SessionRecord) -> None:
     is_one = all(one is None or -1.0 <= one <= _LONGEST_S for one in lasts)
     is_one = is_one and 1 <= record.phase <= len(record.then) + 1
     if not is_one or not all(0 <= one <= VOLUME_MAX for one in (record.volume, record.phase_volume or 0)):
-        raise ValueError("record: no session is like that")
+        raise ValueError("record: a value is out of range")

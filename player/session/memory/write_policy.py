@@ -128,23 +128,23 @@ class WritePolicy:
             self._heard = [*self._heard, *heard][-MOST_ENTRIES:]
         self._ended += out.ended
 
-    def write_what_is_due(self, kept: Documents, now_s: float, out: Outcome) -> None:
+    def write_what_is_due(self, documents: Documents, now_s: float, out: Outcome) -> None:
         """Add a batch where it is time for one."""
         is_calm = now_s - self._wrote_s >= SOON_S
-        changed = _changed(self._written, kept)
-        is_other = _standing(kept.record) != _standing(self._written.record)
+        changed = _changed(self._written, documents)
+        is_other = _standing(documents.record) != _standing(self._written.record)
         is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
         if (
             is_at_once
-            or (is_calm and self._is_soon(changed, kept.record))
-            or (is_calm and self._is_wanted(kept.record, now_s) and self._room.take(now_s))
+            or (is_calm and self._is_soon(changed, documents.record))
+            or (is_calm and self._is_wanted(documents.record, now_s) and self._room.take(now_s))
         ):
-            self._write(kept, now_s, out)
+            self._write(documents, now_s, out)
 
-    def write_all(self, kept: Documents, now_s: float, out: Outcome) -> None:
+    def write_all(self, documents: Documents, now_s: float, out: Outcome) -> None:
         """Write everything that is not written yet: the daemon ends."""
-        if self._heard or self._ended or kept != self._written:
-            self._write(kept, now_s, out)
+        if self._heard or self._ended or documents != self._written:
+            self._write(documents, now_s, out)
 
     def _is_soon(self, changed: set[str], record: SessionRecord | None) -> bool:
         if changed - {RECORD}:
@@ -161,9 +161,9 @@ class WritePolicy:
         is_other = (old.track, old.following, old.volume) != (record.track, record.following, record.volume)
         return is_other or now_s - self._wrote_s >= SIGN_OF_LIFE_S
 
-    def _write(self, kept: Documents, now_s: float, out: Outcome) -> None:
-        out.writes.append(Batch(texts(kept, self._written), tuple(self._heard), tuple(self._ended)))
-        self._written, self._wrote_s = kept, now_s
+    def _write(self, documents: Documents, now_s: float, out: Outcome) -> None:
+        out.writes.append(Batch(texts(documents, self._written), tuple(self._heard), tuple(self._ended)))
+        self._written, self._wrote_s = documents, now_s
         self._heard, self._ended = [], []
 
 
