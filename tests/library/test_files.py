@@ -18,7 +18,6 @@ from player.library.files import FileLibrary, natural_key
 from tests.contracts.test_store import MEASURED
 from tests.fakes.store import FakeStore
 
-
 KEPT_OF_IT = replace(MEASURED, surprises=())
 """What a track carries: all but what is only for reports."""
 
