@@ -18,9 +18,10 @@ from player.audio.sinks.null import SilentSink
 from player.config import load
 from player.core.clock import SystemClock
 from player.core.events import LibraryRead, Track
+from player.core.settings.audio import AudioSettings
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import AudioSettings, Playlist
+from player.core.settings.session import Playlist
 from player.core.snapshot import Snapshot
 from player.library.ports import Library
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp

@@ -12,8 +12,8 @@ from player.config import Config
 from player.core.clock import Clock
 from player.core.errors import ConfigError
 from player.core.events import Answer, ScanMoved
+from player.core.settings.audio import AudioSettings
 from player.core.settings.discovery import Identity
-from player.core.settings.session import AudioSettings
 from player.library.ports import BackgroundScan, Library
 from player.library.reader import Recognise
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal

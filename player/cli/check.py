@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.core.addresses import without_secrets
 from player.core.errors import ConfigError
+from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import GuardMode, GuardSettings, RestNights, SessionSettings
 from player.core.settings.session import (
     DAYS,
-    AudioSettings,
     Entry,
     FadeSettings,
-    OutputKind,
     Phase,
     Playlist,
     Settings,

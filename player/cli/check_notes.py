@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
+from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
-from player.core.settings.session import AudioSettings, Entry, OutputKind, Settings, TimerSetting
+from player.core.settings.session import Entry, Settings, TimerSetting
 from player.core.units import format_duration
 from player.mqtt.triggers.filters import overlaps
 from player.mqtt.triggers.rule_engine import RuleEngine

@@ -16,16 +16,9 @@ from player.cli.paths import HOME
 from player.cli.private_broker import PrivateBroker, answers
 from player.cli.terminal import LiveLine
 from player.core.errors import LullError, SinkError, StoreError
+from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import (
-    AudioSettings,
-    FadeSettings,
-    Order,
-    OutputKind,
-    Playlist,
-    Settings,
-    VolumeSettings,
-)
+from player.core.settings.session import FadeSettings, Order, Playlist, Settings, VolumeSettings
 from player.core.units import counted, format_duration
 
 if TYPE_CHECKING:

@@ -23,30 +23,17 @@ from player.config.readers import ConfigValue, ValueReported
 from player.config.schema import read_config
 from player.config.yaml_tree import Fault, Leaf, Position, read_tree
 from player.core.errors import ConfigError, did_you_mean
+from player.core.settings.audio import AudioSettings
+from player.core.settings.key import keys_of
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import AudioSettings, Settings
+from player.core.settings.session import Settings
 from player.mqtt.triggers.rules import TriggerSettings
 
 STATE_DIR: Final = Path("/var/lib/lull")
 MAX_BYTES: Final = 256 << 10
 READ_S: Final = 5.0
 FAULTS_SHOWN: Final = 100
-_IN_SETTINGS: Final = {
-    "device": "device",
-    "volume": "volume",
-    "fades": "fades",
-    "limits": "limits",
-    "guard": "guard",
-    "session": "session",
-    "timer": "timer",
-    "playlists": "playlists",
-    "default_playlist": "default_playlist",
-    "schedule": "schedule",
-    "away": "away",
-    "rest_nights": "rest_nights",
-    "catch_up": "catch_up_s",
-    "trust_clock": "trusts_clock",
-}
+_IN_SETTINGS: Final = {key.word: attribute for attribute, (key, _) in keys_of(Settings).items()}
 """Top-level keys of the file and the attributes of `Settings` that they fill."""
 CONTACT: Final = frozenset({"mqtt", "device"})
 """The keys by which a speaker is talked to."""

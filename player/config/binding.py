@@ -8,32 +8,49 @@ place only so that the rest can be looked at: with a single fault nothing of it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, dataclass, fields, replace
+from enum import StrEnum
+from types import NoneType
+from typing import Any, ClassVar, Protocol, TypeVar, get_args
 
-from player.config.readers import ConfigValue, Reader, ValueReported, each
-from player.config.yaml_tree import Table
+from player.config.readers import (
+    OFF,
+    ConfigValue,
+    Reader,
+    ValueReported,
+    duration_s,
+    each,
+    number,
+    one_of,
+    switch,
+    text,
+    whole,
+    whole_seconds,
+    word,
+)
+from player.config.yaml_tree import Leaf, Table
 from player.core.errors import did_you_mean
-from player.core.settings.discovery import DiscoverySettings
-from player.core.settings.mqtt import MqttSettings, TlsSettings
-from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings, Taper
-from player.core.settings.session import AudioSettings, Entry, FadeSettings, LimitSettings, Playlist, VolumeSettings
+from player.core.settings.key import SECONDS, ConfigKey, keys_of
+from player.core.validation import check_length, check_range
 
-S = TypeVar(
-    "S", VolumeSettings, NightCap, FadeSettings, LimitSettings, GuardSettings, AudioSettings, MixerSettings,
-    MqttSettings, DiscoverySettings, TlsSettings, Playlist, Entry, SessionSettings, Taper, RestNights,
-)  # fmt: skip
+
+class SettingsClass(Protocol):
+    """A dataclass, as mypy knows one."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+S = TypeVar("S", bound=SettingsClass)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its word in the file, the attribute that it fills, its reader, and the unit of its range in messages."""
+    """One key: its word in the file, the attribute that it fills, and its reader."""
 
     word: str
     attribute: str
     read: Reader
-    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,46 @@ class Keys:
     def words(self) -> tuple[str, ...]:
         """The words in the order in which they are listed."""
         return tuple(key.word for key in self.keys)
+
+    @classmethod
+    def of(cls, settings: type[SettingsClass], **readers: Reader) -> Keys:
+        """The keys that a class of settings declares; ``readers`` by attribute, for values that are not plain."""
+        declared = keys_of(settings)
+        assert set(readers) <= set(declared), f"not declared in {settings.__name__}: {set(readers) - set(declared)}"
+        is_needed = {one.name: one.default is MISSING and one.default_factory is MISSING for one in fields(settings)}
+        return cls(
+            tuple(
+                Key(key.word, attribute, reader_of(key, kind, readers.get(attribute)))
+                for attribute, (key, kind) in declared.items()
+            ),
+            needs=tuple(key.word for attribute, (key, _) in declared.items() if is_needed[attribute]),
+        )
+
+
+def reader_of(key: ConfigKey, kind: Any, special: Reader | None = None) -> Reader:
+    """A reader for the type of a key, which checks its bounds and knows ``off``."""
+    plain = special or _reader_for(next(part for part in get_args(kind) or (kind,) if part is not NoneType), key.unit)
+
+    def read(spot: ConfigValue) -> Any:
+        if key.takes_off and isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
+            return None
+        value = plain(spot)
+        if key.bounds is not None:
+            try:
+                (check_length if key.unit == SECONDS else check_range)(key.word, value, *key.bounds)
+            except ValueError as error:
+                raise ValueError(f"{error}{'' if key.unit == SECONDS else f' {key.unit}'}".rstrip()) from None
+        return value
+
+    return read
+
+
+def _reader_for(kind: type, unit: str) -> Callable[[ConfigValue], Any]:
+    if issubclass(kind, StrEnum):
+        return one_of(kind)
+    if unit == SECONDS:
+        return whole_seconds if kind is int else duration_s
+    return {bool: switch, int: whole, float: number, str: word}[kind]
 
 
 def fill(spot: ConfigValue, keys: Keys, start: S) -> S:
@@ -108,13 +165,8 @@ def _put_one_by_one(spot: ConfigValue, keys: Keys, start: S, values: dict[str, A
     rows = spot.rows()
     for key in keys.keys:
         if key.attribute in values:
-            rows[key.word].blame(_with_unit(faults[key.attribute], key.unit))
+            rows[key.word].blame(faults[key.attribute])
     return start
-
-
-def _with_unit(fault: str, unit: str) -> str:
-    """Settings state ranges in bare numbers; the file has units."""
-    return f"{fault} {unit}" if unit and re.search(r"allowed is \S+ to \S+$", fault) else fault
 
 
 def _read_one(row: ConfigValue, key: Key) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Runs on the main thread; pure. Each section is a table of keys beside the settin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import time
 from typing import Any, Final
 
@@ -13,24 +14,20 @@ from player.config.binding import Key, Keys, fill, put, read
 from player.config.readers import (
     OFF,
     ConfigValue,
+    Reader,
     ValueReported,
     choices,
     clock_time,
     days,
-    duration_s,
     file_path,
     group,
     host,
-    number,
-    one_of,
     path_or_address,
     secret_path,
     several,
     switch,
     text,
     timer,
-    whole,
-    whole_seconds,
     word,
 )
 from player.config.schema_dates import dates, own_times
@@ -40,27 +37,24 @@ from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap,
 from player.config.schema_triggers import TriggerContext, check_triggers, day_part, triggers
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.errors import did_you_mean
-from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
+from player.core.settings.audio import AudioSettings
+from player.core.settings.key import ConfigKey
+from player.core.settings.mqtt import MqttSettings, TlsSettings
 from player.core.settings.safety import RestNights
 from player.core.settings.session import (
     ONCE,
-    AudioSettings,
     Entry,
     FadeSettings,
     LimitSettings,
-    Order,
-    OutputKind,
     Phase,
-    PipeFormat,
     Playlist,
     Settings,
     TimerSetting,
     VolumeSettings,
 )
 from player.core.units import VOLUME_MAX
-from player.core.validation import check_length, check_name
+from player.core.validation import check_name
 
-LONGEST_CATCH_UP_S: Final = 12 * 3600.0
 TLS_PORT: Final = 8883
 _KEPT_OUT: Final = "do not write passwords here: put it into a separate file and name that file in password_file"
 
@@ -111,12 +105,6 @@ def _device(spot: ConfigValue) -> str:
     return name
 
 
-def _catch_up_s(spot: ConfigValue) -> float:
-    seconds = duration_s(spot)
-    check_length("catch_up", seconds, 0, LONGEST_CATCH_UP_S)
-    return seconds
-
-
 def _playlists(spot: ConfigValue) -> tuple[Playlist, ...]:
     if not isinstance(spot.node, Table):
         raise ValueError("must be a table of names with paths, such as rain: {paths: [/srv/lull/rain]}")
@@ -154,74 +142,32 @@ def _entry(item: ConfigValue) -> Entry:
         return start
 
 
-VOLUME: Final = Keys(
-    (Key("default", "default", whole), Key("max", "max", whole), Key("night_cap", "night_cap", night_cap))
+VOLUME: Final = Keys.of(VolumeSettings, night_cap=night_cap)
+FADES: Final = Keys.of(FadeSettings)
+LIMITS: Final = Keys.of(LimitSettings)
+TIMER_DEFAULT: Final = ConfigKey(
+    "default",
+    "the sleep timer of a start that sets none; it ends in silence",
+    allowed="1s to 24h, until 06:30, off, end-of-track, end-of-playlist",
 )
-FADES: Final = Keys(
-    (
-        Key("fade_in", "fade_in_s", duration_s),
-        Key("fade_out", "fade_out_s", duration_s),
-        Key("crossfade", "crossfade_s", duration_s),
-        Key("stop", "stop_s", duration_s),
-        Key("pause", "pause_s", duration_s),
-        Key("volume_rate", "volume_db_per_s", number, "dB/s"),
-    )
-)
-LIMITS: Final = Keys((Key("ceiling", "ceiling_dbtp", number, "dBTP"), Key("target", "target_lufs", number, "LUFS")))
-TIMER: Final = Keys((Key("default", "timer", timer),))
-AUDIO: Final = Keys(
-    (
-        Key("output", "output", one_of(OutputKind)),
-        Key("device", "device", word),
-        Key("path", "path", file_path),
-        Key("format", "pipe_format", one_of(PipeFormat)),
-        Key("buffer", "buffer_s", duration_s),
-        Key("hold", "hold_s", duration_s),
-        Key("mixer", "mixer", mixer),
-    )
-)
-TLS: Final = Keys((Key("ca", "ca", file_path), Key("cert", "cert", file_path), Key("key", "key", file_path)))
-MQTT: Final = Keys(
-    (
-        Key("host", "host", host),
-        Key("port", "port", whole),
-        Key("username", "username", text),
-        Key("password_file", "password_file", secret_path),
-        Key("prefix", "prefix", word),
-        Key("groups", "groups", several(group)),
-        Key("protocol", "protocol", one_of(MqttProtocol)),
-        Key("keepalive", "keepalive_s", whole_seconds),
-        Key("tls", "tls", _tls),
-        Key("discovery", "discovery", discovery),
+TIMER: Final = Keys((Key(TIMER_DEFAULT.word, "timer", timer),))
+AUDIO: Final = Keys.of(AudioSettings, path=file_path, mixer=mixer)
+TLS: Final = Keys.of(TlsSettings, ca=file_path, cert=file_path, key=file_path)
+MQTT: Final = replace(
+    Keys.of(
+        MqttSettings,
+        host=host,
+        username=text,
+        password_file=secret_path,
+        groups=several(group),
+        tls=_tls,
+        discovery=discovery,
     ),
     hints=(("password", _KEPT_OUT),),
 )
-PLAYLIST: Final = Keys(
-    (
-        Key("paths", "paths", several(path_or_address)),
-        Key("order", "order", one_of(Order)),
-        Key("gain", "gain_db", number, "dB"),
-        Key("opening", "opening", several(path_or_address)),
-        Key("then", "then", phases),
-    ),
-    needs=("paths",),
-)
-ENTRY: Final = Keys(
-    (
-        Key("name", "name", word),
-        Key("at", "at", clock_time),
-        Key("days", "days", days),
-        Key("at_on", "own_times", own_times),
-        Key("leave_out", "leave_out", several(dates)),
-        Key("playlist", "playlist", word),
-        Key("volume", "volume", whole),
-        Key("timer", "timer", timer),
-        Key("fade_in", "fade_in_s", duration_s),
-        Key("fade_out", "fade_out_s", duration_s),
-        Key("takes_over", "takes_over", switch),
-        Key("then", "then", phases),
-    ),
-    needs=("name", "at"),
+PLAYLIST: Final = Keys.of(Playlist, paths=several(path_or_address), opening=several(path_or_address), then=phases)
+ENTRY: Final = Keys.of(
+    Entry, at=clock_time, days=days, own_times=own_times, leave_out=several(dates), timer=timer, then=phases
 )
 _NESTED: Final = {
     "audio": AUDIO,
@@ -232,27 +178,37 @@ _NESTED: Final = {
     "guard": GUARD,
     "session": SESSION,
 }
+BESIDE: Final[tuple[tuple[ConfigKey, Reader], ...]] = (
+    (ConfigKey("audio", "where the sound goes"), lambda spot: fill(spot, AUDIO, AudioSettings())),
+    (ConfigKey("mqtt", "the broker; without it there is no MQTT", allowed="off, or its keys"), _mqtt),
+    (ConfigKey("triggers", "actions on messages of other devices, see [triggers.md](triggers.md)"), triggers),
+    (
+        ConfigKey("quiet_hours", "when no trigger may start sound; default: never", allowed="as 23:30-06:30"),
+        day_part,
+    ),
+    (
+        ConfigKey("state_dir", "where data is kept across restarts; default: `/var/lib/lull`", allowed="a folder"),
+        file_path,
+    ),
+)
+"""The keys at the top that the session does not see, with their readers."""
 TOP: Final = Keys(
     (
-        Key("device", "device", _device),
-        Key("audio", "audio", lambda spot: fill(spot, AUDIO, AudioSettings())),
-        Key("mqtt", "mqtt", _mqtt),
-        Key("volume", "volume", _volume),
-        Key("fades", "fades", lambda spot: fill(spot, FADES, FadeSettings())),
-        Key("limits", "limits", lambda spot: fill(spot, LIMITS, LimitSettings())),
-        Key("guard", "guard", guard),
-        Key("session", "session", session),
-        Key("timer", "timer", _timer),
-        Key("playlists", "playlists", _playlists),
-        Key("default_playlist", "default_playlist", word),
-        Key("schedule", "schedule", _schedule),
-        Key("away", "away", several(dates)),
-        Key("rest_nights", "rest_nights", rest_nights),
-        Key("triggers", "triggers", triggers),
-        Key("quiet_hours", "quiet_hours", day_part),
-        Key("catch_up", "catch_up_s", _catch_up_s),
-        Key("trust_clock", "trusts_clock", switch),
-        Key("state_dir", "state_dir", file_path),
+        *Keys.of(
+            Settings,
+            device=_device,
+            volume=_volume,
+            fades=lambda spot: fill(spot, FADES, FadeSettings()),
+            limits=lambda spot: fill(spot, LIMITS, LimitSettings()),
+            guard=guard,
+            session=session,
+            timer=_timer,
+            playlists=_playlists,
+            schedule=_schedule,
+            away=several(dates),
+            rest_nights=rest_nights,
+        ).keys,
+        *(Key(key.word, key.word, read_one) for key, read_one in BESIDE),
     ),
     needs=("playlists",),
     hints=tuple((key, f"it belongs under {section}") for section, keys in _NESTED.items() for key in keys.words),

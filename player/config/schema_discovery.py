@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from player.config.binding import Key, Keys, fill
-from player.config.readers import OFF, ON, ConfigValue, one_of, switch, text, word
+from player.config.binding import Keys, fill
+from player.config.readers import OFF, ON, ConfigValue, one_of, text
 from player.config.yaml_tree import Leaf
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings
 
@@ -25,13 +25,4 @@ def _mode(spot: ConfigValue) -> DiscoveryMode:
     return one_of(DiscoveryMode)(spot)
 
 
-DISCOVERY: Final = Keys(
-    (
-        Key("mode", "mode", _mode),
-        Key("prefix", "prefix", word),
-        Key("birth_topic", "birth_topic", word),
-        Key("media_player", "media_player", switch),
-        Key("id", "id", word),
-        Key("area", "area", word),
-    )
-)
+DISCOVERY: Final = Keys.of(DiscoverySettings, mode=_mode)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from player.config.binding import Key, Keys, read
-from player.config.readers import ConfigValue, ValueReported, clock_time, duration_s, each, switch, timer, whole, word
+from player.config.readers import ConfigValue, ValueReported, clock_time, duration_s, each, timer
 from player.config.schema_safety import taper
 from player.config.yaml_tree import Listing
 from player.core.settings.session import Phase, TimerSetting
@@ -13,13 +13,9 @@ from player.core.values import PHASE_ENDS
 
 PHASE: Final = Keys(
     (
-        Key("playlist", "playlist", word),
-        Key("volume", "volume", whole),
+        *Keys.of(Phase, timer=timer, taper=taper).keys,
         Key("for", "timer", lambda spot: TimerSetting.clock(duration_s(spot))),
         Key("until", "timer", lambda spot: TimerSetting.at(clock_time(spot))),
-        Key("timer", "timer", timer),
-        Key("taper", "taper", taper),
-        Key("when_asleep", "when_asleep", switch),
     )
 )
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from player.config.binding import Key, Keys, fill
-from player.config.readers import OFF, ConfigValue, duration_s, mixer_level, number, one_of, switch, text, whole, word
+from player.config.binding import Keys, fill
+from player.config.readers import OFF, ConfigValue, mixer_level, one_of, text
 from player.config.yaml_tree import Leaf, shown
 from player.core.settings.safety import (
     GuardMode,
@@ -26,10 +26,8 @@ GUARD_OFF: Final = OFF | {"none", "null", "disabled", "disable", "never", "0"}
 """Ways to ask for what there is not."""
 
 
-def night_cap(spot: ConfigValue) -> NightCap | None:
-    """The cap of the night, or None for ``night_cap: off``; a placeholder stands in for a maximum that is missing."""
-    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
-        return None
+def night_cap(spot: ConfigValue) -> NightCap:
+    """The cap of the night; a placeholder stands in for a maximum that is missing."""
     return fill(spot, NIGHT_CAP, NightCap(1))
 
 
@@ -49,10 +47,8 @@ def _guard_mode(spot: ConfigValue) -> GuardMode:
     return one_of(GuardMode)(spot)
 
 
-def mixer(spot: ConfigValue) -> MixerSettings | None:
-    """The card's mixer, or None for ``mixer: off``; placeholders stand in for what is missing."""
-    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
-        return None
+def mixer(spot: ConfigValue) -> MixerSettings:
+    """The card's mixer; placeholders stand in for what is missing."""
     return fill(spot, MIXER, MixerSettings("control", MixerLevel(1)))
 
 
@@ -61,18 +57,9 @@ def session(spot: ConfigValue) -> SessionSettings:
     return fill(spot, SESSION, SessionSettings())
 
 
-def taper(spot: ConfigValue) -> Taper | None:
-    """The tapering, or None for ``taper: off``; a placeholder stands in for a rate that is missing."""
-    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
-        return None
+def taper(spot: ConfigValue) -> Taper:
+    """The tapering; a placeholder stands in for a rate that is missing."""
     return fill(spot, TAPER, Taper(1.0))
-
-
-def _asleep_timer(spot: ConfigValue) -> float | None:
-    """What is left at most once ``asleep`` has come, or None for ``asleep_timer: off``."""
-    if isinstance(spot.node, Leaf) and text(spot).lower() in OFF:
-        return None
-    return duration_s(spot)
 
 
 def rest_nights(spot: ConfigValue) -> RestNights | None:
@@ -88,21 +75,9 @@ def rest_nights(spot: ConfigValue) -> RestNights | None:
     return RestNights(int(found[1]))
 
 
-REST: Final = Keys((Key("per_week", "per_week", whole), Key("playlist", "playlist", word)), needs=("per_week",))
-TAPER: Final = Keys((Key("by", "db_per_h", number, "dB per hour"), Key("floor", "floor", whole)), needs=("by",))
-SESSION: Final = Keys(
-    (
-        Key("max", "max_s", duration_s),
-        Key("pause_holds_timer", "pause_holds_timer", switch),
-        Key("rearm_within", "rearm_s", duration_s),
-        Key("resume_within", "resume_s", duration_s),
-        Key("taper", "taper", taper),
-        Key("asleep_timer", "asleep_timer_s", _asleep_timer),
-    )
-)
-NIGHT_CAP: Final = Keys((Key("max", "max", whole), Key("after", "after_s", duration_s)), needs=("max",))
-GUARD: Final = Keys((Key("mode", "mode", _guard_mode), Key("asleep_after", "asleep_after_s", duration_s)))
-MIXER: Final = Keys(
-    (Key("control", "control", word), Key("value", "level", mixer_level)),
-    needs=("control", "value"),
-)
+REST: Final = Keys.of(RestNights)
+TAPER: Final = Keys.of(Taper)
+SESSION: Final = Keys.of(SessionSettings, taper=taper)
+NIGHT_CAP: Final = Keys.of(NightCap)
+GUARD: Final = Keys.of(GuardSettings, mode=_guard_mode)
+MIXER: Final = Keys.of(MixerSettings, level=mixer_level)

@@ -7,7 +7,7 @@ declarations.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,9 +117,9 @@ SECTIONS: Final = {"verbs": verb_table, "arguments": argument_table, "state": st
 """What stands in docs/mqtt.md between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
 
 
-def filled_in(document: str) -> str:
+def filled_in(document: str, sections: Mapping[str, Callable[[], str]] = SECTIONS) -> str:
     """The document with each generated section as the declarations have it now."""
-    for name, make in SECTIONS.items():
+    for name, make in sections.items():
         begin, end = f"<!-- begin {name} -->\n", f"\n<!-- end {name} -->"
         before, rest = document.split(begin)
         document = before + begin + make() + end + rest.split(end, maxsplit=1)[1]

@@ -9,7 +9,7 @@ import pytest
 from player.audio.sinks.alsa_mixer import mixer_name
 from player.audio.sinks.resampler import RATES_HZ
 from player.config import parse
-from player.core.settings.session import OutputKind, PipeFormat
+from player.core.settings.audio import OutputKind, PipeFormat
 from tests.paths import ROOT
 
 TEXT = (ROOT / "docs" / "sound.md").read_text(encoding="utf-8")

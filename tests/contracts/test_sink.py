@@ -18,7 +18,7 @@ from player.audio.sinks.pipe import PipeSink
 from player.audio.sinks.wav import HEADER_BYTES, WavSink
 from player.core.clock import Clock
 from player.core.errors import SinkError, Underrun
-from player.core.settings.session import AudioSettings, OutputKind, PipeFormat
+from player.core.settings.audio import AudioSettings, OutputKind, PipeFormat
 from tests.fakes.alsa import FakeCard
 from tests.fakes.clock import FakeClock
 from tests.fakes.pipe import PipeReader, ReadingClock

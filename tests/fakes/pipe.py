@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from player.core.settings.session import PipeFormat
+from player.core.settings.audio import PipeFormat
 from tests.fakes.clock import FakeClock
 
 AGAIN_S: Final = 0.1

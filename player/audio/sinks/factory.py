@@ -12,7 +12,7 @@ from player.audio.sinks.null import SilentSink
 from player.audio.sinks.pipe import PipeSink
 from player.audio.sinks.wav import WavSink
 from player.core.clock import Clock
-from player.core.settings.session import AudioSettings, OutputKind
+from player.core.settings.audio import AudioSettings, OutputKind
 
 
 def make_sink(audio: AudioSettings, clock: Clock, tell: Callable[[str | None], None] = lambda _: None) -> Sink:

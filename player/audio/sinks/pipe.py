@@ -39,7 +39,7 @@ from player.audio.dsp.types import Block
 from player.audio.sinks.pcm_format import PcmEncoder, SampleFormat
 from player.core.clock import Clock
 from player.core.errors import SinkError, Underrun
-from player.core.settings.session import PipeFormat
+from player.core.settings.audio import PipeFormat
 
 MODE: Final = 0o660
 """Of a pipe that is made here: its owner and its group; the reader is made a member of the group."""

@@ -32,8 +32,9 @@ from player.cli.paths import DEFAULT_CONFIG, HOME, chosen_config
 from player.config import Config, salvage
 from player.core.clock import Clock, SystemClock
 from player.core.errors import StoreError
+from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import CREDENTIAL
-from player.core.settings.session import AudioSettings, OutputKind, Playlist, Settings
+from player.core.settings.session import Playlist, Settings
 from player.core.units import counted
 from player.session.memory.memory import Memory, tonight
 from player.session.memory.records import EndedSession, RecalledMemory

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
+from player.core.settings.key import ConfigKey
 from player.core.validation import check_name
 
 DEFAULT_PREFIX: Final = "homeassistant"
@@ -26,23 +27,31 @@ class DiscoveryMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DiscoverySettings:
-    """What a home is told about this speaker.
+    """What a home is told about this speaker."""
 
-    Attributes:
-        mode: off; home-assistant (2024.12 or newer); components, for homes that know single components only.
-        prefix: first part of the discovery topics.
-        birth_topic: where the home says ``online``; None means ``<prefix>/status``.
-        media_player: also announce a player for the community integration ``mqtt_media_player``.
-        id: what the home knows the speaker by; None takes one that belongs to the machine and the state directory.
-        area: the area that a home may put it in.
-    """
-
-    mode: DiscoveryMode = DiscoveryMode.HOME_ASSISTANT
-    prefix: str = DEFAULT_PREFIX
-    birth_topic: str | None = None
-    media_player: bool = False
-    id: str | None = None
-    area: str | None = None
+    mode: Annotated[
+        DiscoveryMode,
+        ConfigKey("mode", "home-assistant needs 2024.12 or newer; components is one message each, for openHAB"),
+    ] = DiscoveryMode.HOME_ASSISTANT
+    prefix: Annotated[
+        str, ConfigKey("prefix", "first part of the discovery topics", allowed="names, with `/` between them")
+    ] = DEFAULT_PREFIX
+    birth_topic: Annotated[
+        str | None,
+        ConfigKey("birth_topic", "where the home publishes `online`; default: `<prefix>/status`", allowed="a topic"),
+    ] = None
+    media_player: Annotated[
+        bool, ConfigKey("media_player", "also announce a player for the community integration `mqtt_media_player`")
+    ] = False
+    id: Annotated[
+        str | None,
+        ConfigKey(
+            "id",
+            "identity of the speaker; default: one that belongs to the machine and `state_dir`",
+            allowed="up to 64 letters, digits, `_` and `-`",
+        ),
+    ] = None
+    area: Annotated[str | None, ConfigKey("area", "suggested area", allowed="a name")] = None
 
     def __post_init__(self) -> None:
         for level in self.prefix.split("/"):

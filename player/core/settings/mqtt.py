@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 from player.core.settings.discovery import DiscoverySettings
-from player.core.validation import check_length, check_name, check_range
+from player.core.settings.key import SECONDS, ConfigKey, check_bounds
+from player.core.validation import check_name
 
 CREDENTIAL: Final = "credential:"
 """A ``password_file`` that begins so names a credential of the service manager instead of a file."""
@@ -25,9 +26,13 @@ class MqttProtocol(StrEnum):
 class TlsSettings:
     """TLS towards the broker; no ``ca`` means the system's trust store."""
 
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    ca: Annotated[
+        str | None, ConfigKey("ca", "the authority that must have signed the broker's certificate", allowed="a file")
+    ] = None
+    cert: Annotated[str | None, ConfigKey("cert", "the certificate of this client; needs `key`", allowed="a file")] = (
+        None
+    )
+    key: Annotated[str | None, ConfigKey("key", "the private key of `cert`", allowed="a file")] = None
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
@@ -38,22 +43,44 @@ class TlsSettings:
 class MqttSettings:
     """The broker; None in `player.config.Config` means: no MQTT at all."""
 
-    host: str = "localhost"
-    port: int = 1883
-    username: str | None = None
-    password_file: str | None = None
-    prefix: str = "lull"
-    groups: tuple[str, ...] = ()
-    protocol: MqttProtocol = MqttProtocol.AUTO
-    keepalive_s: int = 30
-    tls: TlsSettings | None = None
-    discovery: DiscoverySettings = field(default_factory=DiscoverySettings)
+    host: Annotated[str, ConfigKey("host", "the broker", allowed="a host name or an address")] = "localhost"
+    port: Annotated[int, ConfigKey("port", "its port; with `tls` the default is 8883", (1, 65535))] = 1883
+    username: Annotated[str | None, ConfigKey("username", "the user name", allowed="a text")] = None
+    password_file: Annotated[
+        str | None,
+        ConfigKey(
+            "password_file",
+            "a file that contains only the password; needs `username`",
+            allowed="a file, or `credential:NAME` of systemd",
+        ),
+    ] = None
+    prefix: Annotated[str, ConfigKey("prefix", "first part of every topic", allowed="names, with `/` between them")] = (
+        "lull"
+    )
+    groups: Annotated[
+        tuple[str, ...], ConfigKey("groups", "more names that this speaker listens to", allowed="a list of names")
+    ] = ()
+    protocol: Annotated[MqttProtocol, ConfigKey("protocol", "auto: 5, or 3.1.1 if the broker does not support 5")] = (
+        MqttProtocol.AUTO
+    )
+    keepalive_s: Annotated[int, ConfigKey("keepalive", "whole seconds between signs of life", (5, 3600), SECONDS)] = 30
+    tls: Annotated[
+        TlsSettings | None,
+        ConfigKey("tls", "on: the system's certificates", allowed="on, off, or `ca`, `cert` and `key`"),
+    ] = None
+    discovery: Annotated[
+        DiscoverySettings,
+        ConfigKey(
+            "discovery",
+            "announcements, so that Home Assistant shows this speaker by itself",
+            allowed="off, or its keys",
+        ),
+    ] = field(default_factory=DiscoverySettings)
 
     def __post_init__(self) -> None:
         if not self.host:
             raise ValueError("host is empty")
-        check_range("port", self.port, 1, 65535)
-        check_length("keepalive", self.keepalive_s, 5, 3600)
+        check_bounds(self)
         for level in self.prefix.split("/"):
             check_name("prefix", level)
         for group in self.groups:

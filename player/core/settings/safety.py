@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
+from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.units import VOLUME_MAX
-from player.core.validation import check_length, check_range
+from player.core.validation import check_range
 
 LATEST_NIGHT_CAP_S: Final = 24 * 3600.0
 LATEST_ASLEEP_S: Final = 2 * 3600.0
@@ -22,63 +23,83 @@ LOWEST_PIN_DB: Final = -100.0
 class NightCap:
     """A lower cap of the volume, in force ``after_s`` from the start of a session on; people are asleep by then."""
 
-    max: int
-    after_s: float = 30 * 60.0
+    max: Annotated[
+        int, ConfigKey("max", "a higher level sinks to it slowly; no command rises above it", (1, VOLUME_MAX))
+    ]
+    after_s: Annotated[float, ConfigKey("after", "from the start of the session", (0, LATEST_NIGHT_CAP_S), SECONDS)] = (
+        30 * 60.0
+    )
 
     def __post_init__(self) -> None:
-        check_range("max", self.max, 1, VOLUME_MAX)
-        check_length("after", self.after_s, 0, LATEST_NIGHT_CAP_S)
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Taper:
     """The volume sinks so fast while somebody sleeps, down to the floor (0-100) and no further."""
 
-    db_per_h: float
-    floor: int = 10
+    db_per_h: Annotated[float, ConfigKey("by", "how fast it sinks", (0.1, 12), "dB per hour")]
+    floor: Annotated[int, ConfigKey("floor", "the lowest volume that it sinks to", (1, VOLUME_MAX))] = 10
 
     def __post_init__(self) -> None:
-        check_range("by", self.db_per_h, 0.1, 12)
-        check_range("floor", self.floor, 1, VOLUME_MAX)
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
 class RestNights:
     """So many nights of a week on which the schedule plays another playlist, or nothing."""
 
-    per_week: int
-    playlist: str | None = None
+    per_week: Annotated[int, ConfigKey("per_week", "how many, chosen anew each week", (1, 6))]
+    playlist: Annotated[
+        str | None,
+        ConfigKey("playlist", "played instead; without it nothing starts by itself", allowed="a playlist"),
+    ] = None
 
     def __post_init__(self) -> None:
-        check_range("per_week", self.per_week, 1, 6)
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What holds for every session.
+    """What holds for every session."""
 
-    Attributes:
-        max_s: none lasts longer, whatever its timer says.
-        pause_holds_timer: the sleep timer stands still during a pause.
-        rearm_s: play within so long after the timer has run out goes on as before, with the same timer.
-        taper: how the volume sinks while somebody sleeps, None where it does not.
-        resume_s: a session that a crash or a power cut broke off goes on within so long; 0: never.
-        asleep_timer_s: after ``asleep`` it is silent within so long; None: the sleep timer stays as it is.
-    """
-
-    max_s: float = 10 * 3600.0
-    pause_holds_timer: bool = False
-    rearm_s: float = 5 * 60.0
-    taper: Taper | None = None
-    resume_s: float = 10 * 60.0
-    asleep_timer_s: float | None = 20 * 60.0
+    max_s: Annotated[
+        float,
+        ConfigKey("max", "no session lasts longer, with or without a sleep timer", (10 * 60, 24 * 3600), SECONDS),
+    ] = 10 * 3600.0
+    pause_holds_timer: Annotated[bool, ConfigKey("pause_holds_timer", "the sleep timer stops during a pause")] = False
+    rearm_s: Annotated[
+        float,
+        ConfigKey(
+            "rearm_within", "so long after the timer has ended, play continues with the same timer", (0, 3600), SECONDS
+        ),
+    ] = 5 * 60.0
+    taper: Annotated[
+        Taper | None,
+        ConfigKey("taper", "how the volume sinks once people are asleep (`guard.asleep_after`)", takes_off=True),
+    ] = None
+    resume_s: Annotated[
+        float,
+        ConfigKey(
+            "resume_within",
+            "so long after a crash or a power cut a session is resumed; with 0 never",
+            (0, 3600),
+            SECONDS,
+        ),
+    ] = 10 * 60.0
+    asleep_timer_s: Annotated[
+        float | None,
+        ConfigKey(
+            "asleep_timer",
+            "after `asleep` it is silent within so long; off: the sleep timer stays as it is",
+            (60, 24 * 3600),
+            SECONDS,
+            takes_off=True,
+        ),
+    ] = 20 * 60.0
 
     def __post_init__(self) -> None:
-        if self.asleep_timer_s is not None:
-            check_length("asleep_timer", self.asleep_timer_s, 60, 24 * 3600)
-        check_length("max", self.max_s, 10 * 60, 24 * 3600)
-        check_length("rearm_within", self.rearm_s, 0, 3600)
-        check_length("resume_within", self.resume_s, 0, 3600)
+        check_bounds(self)
 
 
 class GuardMode(StrEnum):
@@ -95,11 +116,15 @@ class GuardSettings:
     ``asleep_after_s`` from a session's start on, a gentle one is strict as well.
     """
 
-    mode: GuardMode = GuardMode.GENTLE
-    asleep_after_s: float = 20 * 60.0
+    mode: Annotated[
+        GuardMode, ConfigKey("mode", "gentle: 8 dB while falling asleep, then 6 dB; strict: 6 dB from the start")
+    ] = GuardMode.GENTLE
+    asleep_after_s: Annotated[
+        float, ConfigKey("asleep_after", "from the start of the session", (0, LATEST_ASLEEP_S), SECONDS)
+    ] = 20 * 60.0
 
     def __post_init__(self) -> None:
-        check_length("asleep_after", self.asleep_after_s, 0, LATEST_ASLEEP_S)
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +148,18 @@ class MixerLevel:
 class MixerSettings:
     """A control of the card's own mixer and the level that it is pinned at; ``Name,1`` is the second of that name."""
 
-    control: str
-    level: MixerLevel
+    control: Annotated[
+        str,
+        ConfigKey(
+            "control", "its name; the second of the same name is `PCM,1`", allowed="a name of `amixer scontrols`"
+        ),
+    ]
+    level: Annotated[
+        MixerLevel,
+        ConfigKey(
+            "value", "set at each opening, checked every minute", allowed="1% to 100% of its range, or -100dB to 0dB"
+        ),
+    ]
 
     def __post_init__(self) -> None:
         if not self.control or len(self.control) > 64:

@@ -6,17 +6,17 @@ Frozen, on the standard library alone, and valid once built: each class checks i
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 from player.core.date_range import Dates
 from player.core.limits import CEILING_DBTP, MAX_PLAYLIST_GAIN_DB, MAX_RISE_DB_PER_S
-from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings, Taper
+from player.core.settings.key import SECONDS, ConfigKey, check_bounds
+from player.core.settings.safety import GuardSettings, NightCap, RestNights, SessionSettings, Taper
 from player.core.units import VOLUME_MAX, format_duration
-from player.core.validation import check_length, check_name, check_range
+from player.core.validation import check_length, check_name
 
 ONCE: Final = "tonight"
 """What a start that was planned by hand is called; no entry of the config has that name."""
@@ -97,13 +97,17 @@ TIMER_END_OF_PLAYLIST: Final = TimerSetting(TimerMode.END_OF_PLAYLIST)
 class VolumeSettings:
     """``default`` for a start that names no volume, ``max`` the hard cap, both 0-100; and the cap of the night."""
 
-    default: int = 30
-    max: int = 60
-    night_cap: NightCap | None = None
+    default: Annotated[
+        int,
+        ConfigKey("default", "for a start without a volume; at most `max`, which takes it down", (0, VOLUME_MAX)),
+    ] = 30
+    max: Annotated[int, ConfigKey("max", "nothing is ever louder, whoever asks for it", (1, VOLUME_MAX))] = 60
+    night_cap: Annotated[
+        NightCap | None, ConfigKey("night_cap", "a lower maximum for when people are asleep", takes_off=True)
+    ] = None
 
     def __post_init__(self) -> None:
-        check_range("max", self.max, 1, VOLUME_MAX)
-        check_range("default", self.default, 0, VOLUME_MAX)
+        check_bounds(self)
         if self.default > self.max:
             raise ValueError(f"default is {self.default}, above max {self.max}; lower default or raise max")
         if self.night_cap is not None and self.night_cap.max > self.max:
@@ -118,20 +122,22 @@ class VolumeSettings:
 class FadeSettings:
     """Lengths of the fades. A fade-in never rises faster than 6 dB/s whatever is asked: 60 dB take at least 10 s."""
 
-    fade_in_s: float = 30.0
-    fade_out_s: float = 600.0
-    crossfade_s: float = 8.0
-    stop_s: float = 4.0
-    pause_s: float = 1.5
-    volume_db_per_s: float = MAX_RISE_DB_PER_S
+    fade_in_s: Annotated[
+        float, ConfigKey("fade_in", "from silence; at least 10 s for 60 dB, whatever is written", (0, 3600), SECONDS)
+    ] = 30.0
+    fade_out_s: Annotated[
+        float, ConfigKey("fade_out", "the last part of the sleep timer, and never longer", (0, MAX_FADE_OUT_S), SECONDS)
+    ] = 600.0
+    crossfade_s: Annotated[float, ConfigKey("crossfade", "from track to track", (0, 60), SECONDS)] = 8.0
+    stop_s: Annotated[float, ConfigKey("stop", "after `stop`", (0.5, 60), SECONDS)] = 4.0
+    pause_s: Annotated[float, ConfigKey("pause", "after `pause`", (0.5, 30), SECONDS)] = 1.5
+    volume_db_per_s: Annotated[
+        float,
+        ConfigKey("volume_rate", "how fast a volume command changes the level", (0.5, MAX_RISE_DB_PER_S), "dB/s"),
+    ] = MAX_RISE_DB_PER_S
 
     def __post_init__(self) -> None:
-        check_length("fade_in", self.fade_in_s, 0, 3600)
-        check_length("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
-        check_length("crossfade", self.crossfade_s, 0, 60)
-        check_length("stop", self.stop_s, 0.5, 60)
-        check_length("pause", self.pause_s, 0.5, 30)
-        check_range("volume_rate", self.volume_db_per_s, 0.5, MAX_RISE_DB_PER_S)
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +147,16 @@ class LimitSettings:
     ``target_lufs`` is what every track is brought to before the volume: not a limit by itself, but C3 counts from it.
     """
 
-    ceiling_dbtp: float = CEILING_DBTP
-    target_lufs: float = TARGET_LUFS
+    ceiling_dbtp: Annotated[float, ConfigKey("ceiling", "no peak ever exceeds it", (-40, CEILING_DBTP), "dBTP")] = (
+        CEILING_DBTP
+    )
+    target_lufs: Annotated[
+        float,
+        ConfigKey("target", "loudness of the calm part of every track, before the volume", (-40, -16), "LUFS"),
+    ] = TARGET_LUFS
 
     def __post_init__(self) -> None:
-        check_range("target", self.target_lufs, -40, -16)
-        check_range("ceiling", self.ceiling_dbtp, -40, CEILING_DBTP)
+        check_bounds(self)
 
 
 MAX_PHASES: Final = 8
@@ -157,26 +167,28 @@ MAX_PHASES: Final = 8
 class Phase:
     """A part of a night that follows its beginning; None means as before.
 
-    Attributes:
-        volume: the level; it makes the night louder only where it is above the one that was written before.
-        timer: what ends this part; None: the default sleep timer.
-        taper: how the volume sinks in it.
-        has_no_taper: it does not sink, whatever the general settings say.
-        when_asleep: it begins as soon as somebody is noticed to be asleep.
+    ``has_no_taper``: the volume does not sink in it, whatever the general settings say.
     """
 
-    playlist: str | None = None
-    volume: int | None = None
-    timer: TimerSetting | None = None
-    taper: Taper | None = None
+    playlist: Annotated[str | None, ConfigKey("playlist", "what plays in it", allowed="a playlist")] = None
+    volume: Annotated[
+        int | None,
+        ConfigKey("volume", "louder only where it is above the one that was written before", (0, VOLUME_MAX)),
+    ] = None
+    timer: Annotated[
+        TimerSetting | None,
+        ConfigKey("timer", "what ends it", allowed='as `timer.default`; or `for: 2h`, or `until: "06:30"` instead'),
+    ] = None
+    taper: Annotated[Taper | None, ConfigKey("taper", "how the volume sinks in it", takes_off=True)] = None
     has_no_taper: bool = False
-    when_asleep: bool = False
+    when_asleep: Annotated[bool, ConfigKey("when_asleep", "it begins as soon as somebody is noticed to be asleep")] = (
+        False
+    )
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         if self.playlist is not None:
             check_name("playlist", self.playlist)
-        if self.volume is not None:
-            check_range("volume", self.volume, 0, VOLUME_MAX)
 
 
 def check_phases(phases: tuple[Phase, ...]) -> None:
@@ -193,18 +205,31 @@ class Playlist:
     """
 
     name: str
-    paths: tuple[str, ...]
-    order: Order = Order.ROTATE
-    gain_db: float = 0.0
-    opening: tuple[str, ...] = ()
-    then: tuple[Phase, ...] = ()
+    paths: Annotated[
+        tuple[str, ...],
+        ConfigKey("paths", "what is played", allowed="folders, files, playlist files, http(s) streams, `noise:rain`"),
+    ]
+    order: Annotated[
+        Order, ConfigKey("order", "rotate: longest unheard first; once: in order, then the session ends")
+    ] = Order.ROTATE
+    gain_db: Annotated[
+        float, ConfigKey("gain", "louder or softer than other playlists", (MIN_GAIN_DB, MAX_PLAYLIST_GAIN_DB), "dB")
+    ] = 0.0
+    opening: Annotated[
+        tuple[str, ...],
+        ConfigKey("opening", "starts every session, in this order, before the others", allowed="as `paths`"),
+    ] = ()
+    then: Annotated[
+        tuple[Phase, ...],
+        ConfigKey("then", "what follows a session that begins with this playlist", allowed="a list of phases"),
+    ] = ()
 
     def __post_init__(self) -> None:
         check_phases(self.then)
         check_name("playlist", self.name)
         if not self.paths:
             raise ValueError("paths is empty; name at least one folder, file, playlist file or stream")
-        check_range("gain", self.gain_db, MIN_GAIN_DB, MAX_PLAYLIST_GAIN_DB)
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,26 +237,32 @@ class Entry:
     """One line of the schedule; None means: take the general default.
 
     Attributes:
-        at: the local time at which it starts.
-        own_times: another time for some of its weekdays.
-        leave_out: dates on which it does not start.
         only_on: the one date on which it starts, None where it comes again.
-        then: what follows, None: what follows its playlist.
     """
 
-    name: str
-    at: time
-    days: frozenset[int] = frozenset(range(7))
-    playlist: str | None = None
-    volume: int | None = None
-    timer: TimerSetting | None = None
-    fade_in_s: float | None = None
-    fade_out_s: float | None = None
-    takes_over: bool = False
-    own_times: tuple[tuple[int, time], ...] = ()
-    leave_out: tuple[Dates, ...] = ()
+    name: Annotated[str, ConfigKey("name", "what the state and commands call it", allowed="a name, once")]
+    at: Annotated[time, ConfigKey("at", "the local time at which it starts", allowed="0:00 to 23:59")]
+    days: Annotated[
+        frozenset[int], ConfigKey("days", "its days; default: daily", allowed="a list of mon to sun, weekdays, weekend")
+    ] = frozenset(range(7))
+    playlist: Annotated[str | None, ConfigKey("playlist", "what plays", allowed="a playlist")] = None
+    volume: Annotated[int | None, ConfigKey("volume", "at most `volume.max`", (0, VOLUME_MAX))] = None
+    timer: Annotated[TimerSetting | None, ConfigKey("timer", "its sleep timer", allowed="as `timer.default`")] = None
+    fade_in_s: Annotated[float | None, ConfigKey("fade_in", "its fade-in", (0, 3600), SECONDS)] = None
+    fade_out_s: Annotated[float | None, ConfigKey("fade_out", "its fade-out", (0, MAX_FADE_OUT_S), SECONDS)] = None
+    takes_over: Annotated[bool, ConfigKey("takes_over", "it replaces a session that was started by hand")] = False
+    own_times: Annotated[
+        tuple[tuple[int, time], ...],
+        ConfigKey("at_on", "another time for some of its days", allowed='as `{sun: "22:00"}`'),
+    ] = ()
+    leave_out: Annotated[
+        tuple[Dates, ...], ConfigKey("leave_out", "dates on which it does not start", allowed="as `away`")
+    ] = ()
     only_on: date | None = None
-    then: tuple[Phase, ...] | None = None
+    then: Annotated[
+        tuple[Phase, ...] | None,
+        ConfigKey("then", "what follows; default: what follows its playlist", allowed="a list of phases"),
+    ] = None
 
     def __post_init__(self) -> None:
         check_phases(self.then or ())
@@ -241,12 +272,7 @@ class Entry:
         for day, _ in self.own_times:
             if day not in self.days:
                 raise ValueError(f"names {DAYS[day]}, which is not one of its days")
-        if self.volume is not None:
-            check_range("volume", self.volume, 0, VOLUME_MAX)
-        if self.fade_in_s is not None:
-            check_length("fade_in", self.fade_in_s, 0, 3600)
-        if self.fade_out_s is not None:
-            check_length("fade_out", self.fade_out_s, 0, MAX_FADE_OUT_S)
+        check_bounds(self)
 
     def at_on(self, day: date) -> time | None:
         """The local time at which it starts on a date, None where it does not."""
@@ -257,83 +283,58 @@ class Entry:
         return dict(self.own_times).get(day.weekday(), self.at)
 
 
-class OutputKind(StrEnum):
-    """Where the sound goes."""
-
-    ALSA = "alsa"
-    WAV = "wav"
-    PIPE = "pipe"
-    SILENT = "silent"
-
-
-class PipeFormat(StrEnum):
-    """What goes into a pipe, in Snapcast's words: rate, bits, channels; 24 bits lie in four bytes."""
-
-    S16 = "48000:16:2"
-    S24 = "48000:24:2"
-    S32 = "48000:32:2"
-    CD = "44100:16:2"
-
-
-@dataclass(frozen=True, slots=True)
-class AudioSettings:
-    """The output: an ALSA device by its name or card id (never a number), a WAV file, a pipe, or nothing at real time.
-
-    ``pipe_format`` is None for the usual one, 48000:16:2.
-    """
-
-    output: OutputKind = OutputKind.ALSA
-    device: str = "default"
-    path: str | None = None
-    buffer_s: float = 0.3
-    hold_s: float = 30.0
-    mixer: MixerSettings | None = None
-    pipe_format: PipeFormat | None = None
-
-    @property
-    def form(self) -> PipeFormat:
-        """What goes into a pipe, the usual one where nothing was asked for."""
-        return self.pipe_format or PipeFormat.S16
-
-    def __post_init__(self) -> None:
-        if self.output is OutputKind.WAV and not self.path:
-            raise ValueError("output wav needs path: the file to write")
-        if self.output is OutputKind.PIPE and not self.path:
-            raise ValueError("output pipe needs path: the pipe to write into, as in /run/lull/snapfifo")
-        if self.pipe_format is not None and self.output is not OutputKind.PIPE:
-            raise ValueError(f"format applies only to output pipe; output {self.output.value} chooses its own")
-        if self.mixer is not None and self.output is not OutputKind.ALSA:
-            raise ValueError(f"mixer applies only to output alsa; output {self.output.value} has none")
-        if re.match(r"\w+:(CARD=)?\d+(,|$)", self.device):
-            raise ValueError(
-                f"device {self.device!r} uses the number of a card, which may change at each boot; "
-                "use its id, such as plughw:CARD=Headphones (aplay -L lists them)"
-            )
-        check_length("buffer", self.buffer_s, 0.1, 0.5)
-        check_length("hold", self.hold_s, 0, 86400)
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that the session needs to know; a reload hands it a new one. No entry of the schedule starts while ``away``.
 
-    ``trusts_clock`` says that the machine's clock is right without a witness (a virtual machine, a clock of its own).
+    Each is a key at the top of the config; `player.config.schema` adds those that the session does not see.
     """
 
-    device: str = "lull"
-    volume: VolumeSettings = field(default_factory=VolumeSettings)
-    fades: FadeSettings = field(default_factory=FadeSettings)
-    limits: LimitSettings = field(default_factory=LimitSettings)
-    guard: GuardSettings = field(default_factory=GuardSettings)
-    session: SessionSettings = field(default_factory=SessionSettings)
-    timer: TimerSetting = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
-    playlists: tuple[Playlist, ...] = ()
-    default_playlist: str | None = None
-    schedule: tuple[Entry, ...] = ()
-    away: tuple[Dates, ...] = ()
-    rest_nights: RestNights | None = None
-    catch_up_s: float = 20 * 60.0
-    trusts_clock: bool = False
+    device: Annotated[
+        str, ConfigKey("device", "name of the speaker; its topics are `lull/<device>/…`", allowed='a name except "all"')
+    ] = "lull"
+    volume: Annotated[VolumeSettings, ConfigKey("volume", "volumes, 0 to 100")] = field(default_factory=VolumeSettings)
+    fades: Annotated[FadeSettings, ConfigKey("fades", "lengths of fades")] = field(default_factory=FadeSettings)
+    limits: Annotated[LimitSettings, ConfigKey("limits", "peak and loudness")] = field(default_factory=LimitSettings)
+    guard: Annotated[
+        GuardSettings, ConfigKey("guard", "sounds that suddenly stand out are lowered", allowed="its keys, or the mode")
+    ] = field(default_factory=GuardSettings)
+    session: Annotated[SessionSettings, ConfigKey("session", "limits of every session")] = field(
+        default_factory=SessionSettings
+    )
+    timer: Annotated[
+        TimerSetting,
+        ConfigKey("timer", "the sleep timer of a start that sets none", allowed="`default`, or its value alone"),
+    ] = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
+    playlists: Annotated[
+        tuple[Playlist, ...], ConfigKey("playlists", "what can be played; required", allowed="names with their keys")
+    ] = ()
+    default_playlist: Annotated[
+        str | None,
+        ConfigKey("default_playlist", "what plays if a start names none; default: the first", allowed="a playlist"),
+    ] = None
+    schedule: Annotated[
+        tuple[Entry, ...], ConfigKey("schedule", "what starts by itself", allowed="a list of entries")
+    ] = ()
+    away: Annotated[
+        tuple[Dates, ...],
+        ConfigKey("away", "dates on which nothing starts", allowed="a list of 2026-12-24, or 2026-12-24 to 2027-01-02"),
+    ] = ()
+    rest_nights: Annotated[
+        RestNights | None,
+        ConfigKey(
+            "rest_nights",
+            "nights of each week on which the schedule plays something else or nothing",
+            allowed="off, 1 per week to 6 per week, or its keys",
+        ),
+    ] = None
+    catch_up_s: Annotated[
+        float,
+        ConfigKey("catch_up", "a missed start still happens if it is not older than this", (0, 12 * 3600), SECONDS),
+    ] = 20 * 60.0
+    trusts_clock: Annotated[
+        bool, ConfigKey("trust_clock", "the schedule does not wait until a time server confirms the clock")
+    ] = False
 
     def playlist(self, name: str) -> Playlist | None:
         """The playlist of that name, or None."""

@@ -12,8 +12,8 @@ from player.audio.sinks.alsa import AlsaSink
 from player.audio.sinks.alsa_mixer import LOOK_EVERY_S, MixerPin, mixer_name
 from player.audio.sinks.factory import make_sink
 from player.core.errors import SinkError
+from player.core.settings.audio import AudioSettings
 from player.core.settings.safety import MixerLevel, MixerSettings
-from player.core.settings.session import AudioSettings
 from tests.fakes.alsa import FakeCard, FakeControl, FakeMixers, FakePcm
 from tests.fakes.clock import FakeClock
 

@@ -13,7 +13,7 @@ from player.audio.sinks.null import SilentSink
 from player.audio.sinks.pacing import Pacing
 from player.audio.sinks.pipe import PipeSink
 from player.audio.sinks.wav import WavSink
-from player.core.settings.session import AudioSettings, OutputKind
+from player.core.settings.audio import AudioSettings, OutputKind
 from tests.fakes.clock import FakeClock
 
 BLOCK = np.zeros((4_800, 2), np.float32)

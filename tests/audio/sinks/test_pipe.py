@@ -14,7 +14,7 @@ import pytest
 from player.audio.dsp.types import Block
 from player.audio.sinks.pipe import READER_S, STALL_S, PipeSink
 from player.core.errors import SinkError, Underrun
-from player.core.settings.session import PipeFormat
+from player.core.settings.audio import PipeFormat
 from tests.fakes.pipe import PipeReader, ReadingClock
 
 BUFFER_S = 0.3
