@@ -28,7 +28,7 @@ from player.core.clock import Now
 from player.core.commands import Play, Request
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, Event, News
 from player.core.settings.session import TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
-from player.core.units import CHANNELS, RATE_HZ, db_to_gain
+from player.core.units import CHANNELS, RATE_HZ, db_to_gain, gain_to_db
 from player.library.files import FileLibrary
 from player.library.ports import Library
 from player.session.controller import Controller
@@ -112,6 +112,8 @@ class _KeepingSink:
         for deck in rendered.decks:
             track = self.tracks.setdefault(deck.item.id, SourceHeard(deck.item.uri, at, gain_db=deck.item.gain_db))
             track.blocks.append((at, deck.decoded.copy()))
+            if deck.level_db == 0.0 and isinstance(deck.gains, float):  # of what nobody has measured it is found live
+                track.gain_db = deck.item.gain_db + gain_to_db(deck.gains)
 
     def open(self) -> None:
         """Always there."""

@@ -62,9 +62,9 @@ class Rig:
         self._blocks.append(block.copy())
 
     def item(self, uri: str, **parts: float | bytes) -> Item:
-        """A new playing of a script."""
+        """A new playing of a script, which was measured and is played as it is where nothing else is said."""
         self._ids += 1
-        return Item(self._ids, uri, uri, **parts)  # type: ignore[arg-type]
+        return Item(self._ids, uri, uri, **{"plan": b"", **parts})  # type: ignore[arg-type]
 
     def play(self, uri: str, crossing: Crossfade = Crossfade.BLEND, **parts: float | bytes) -> Item:
         item = self.item(uri, **parts)

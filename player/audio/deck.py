@@ -15,11 +15,12 @@ import numpy as np
 from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
 from player.audio.dsp.leveller import PlannedGain
-from player.audio.dsp.live_plan import LivePlan
+from player.audio.dsp.live_plan import BEGIN_FRAMES, LOOK_FRAMES, LivePlan
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
 from player.audio.dsp.types import Block, Gains
-from player.audio.ports import Source
+from player.audio.excerpts import Excerpts
+from player.audio.ports import Decoder, Source
 from player.core.engine_orders import Item
 from player.core.limits import FAULT_LEVEL
 from player.core.units import CHANNELS, db_to_gain, gain_to_db, to_frames, to_seconds
@@ -42,13 +43,16 @@ STREAM_OPEN_S: Final = 45.0
 STALL_S: Final = 0.4
 """With less than this in the ring and no end in sight, the track fades out on what is left."""
 
+LOOKED_INTO_S: Final = 5.0
+"""A track that nobody has measured waits no longer than this for what excerpts say."""
+
 HEARD_FRAMES: Final = to_frames(2.0)
 """Time constant of what a deck lately gave."""
 
 INTRODUCED_S: Final = 15.0
 """So long a track is new to whoever listens; then what it habitually does is known, heard already or not."""
 LIVE_INTRODUCED_S: Final = 40.0
-"""The same where a track is planned while it plays, and nothing but its past is known."""
+"""The same where a track is planned while it plays, and little is known of it yet."""
 
 MOST_POWER: Final = FAULT_LEVEL**2
 """More is a fault."""
@@ -86,7 +90,8 @@ class Deck:
         self._flush_frames = self._sanitiser.latency_frames
         self._item_gain = np.float32(db_to_gain(item.gain_db))
         self._planned = PlannedGain(item.plan or b"")
-        self._live = LivePlan() if item.plan is None else None
+        self._live = LivePlan(item.gain_db) if item.plan is None else None
+        self._excerpts: Excerpts | None = None
         self._track_frame = to_frames(item.start_s)
         self._is_ending = False
         self._seam: Seam | None = None
@@ -101,7 +106,7 @@ class Deck:
     @property
     def is_introduced(self) -> bool:
         """Whether its sound, that of the track it went on with included, has been heard long enough to be known."""
-        wanted_s = INTRODUCED_S if self._live is None else LIVE_INTRODUCED_S
+        wanted_s = INTRODUCED_S if self._live is None or self._live.is_known else LIVE_INTRODUCED_S
         return self._introduced_frames + self.played_frames >= to_frames(wanted_s)
 
     def introduce_again(self) -> None:
@@ -113,15 +118,40 @@ class Deck:
         """What its fast level reaches under its plan and the item's gain; None where nobody knows."""
         reached = self.item.reached_lufs
         if reached is None and self._live is not None and self._live.reached_lufs is not None:
-            reached = self._live.reached_lufs + self.item.gain_db
+            reached = self._live.reached_lufs + self.item.gain_db + self._live.trim_db
         return reached
+
+    @property
+    def rise_db_per_s(self) -> float:
+        """How fast it rises."""
+        return self.gain.rise_db_per_s + (0.0 if self._live is None else self._live.rise_db_per_s)
+
+    def look_into(self, decoder: Decoder) -> None:
+        """Have excerpts of it heard before it begins, where it is a file that nobody has measured."""
+        if self._live is not None and not self.item.is_stream:
+            self._excerpts = Excerpts(decoder, self.item.uri, self._live.look_into)
+
+    @property
+    def _is_looked_into(self) -> bool:
+        is_over = self._excerpts is None or self._excerpts.is_done or self.played_frames > 0
+        return is_over or self.waited_frames > to_frames(LOOKED_INTO_S)
 
     @property
     def is_ready(self) -> bool:
         """Whether it can start to sound."""
         wanted = to_frames(STREAM_PREFILL_S if self.item.is_stream else PREFILL_S)
+        if self._live is not None and self.played_frames == 0:
+            wanted = BEGIN_FRAMES
         ready = self.source.frames_ready()
-        return ready >= wanted or (ready > 0 and self.source.is_finished())
+        return self._is_looked_into and (ready >= wanted or (ready > 0 and self.source.is_finished()))
+
+    def wait_for_decoder(self, frames: int, timeout_s: float) -> None:
+        """Rehearsals: until all is there that ``frames`` frames depend on; what it took in vain counts as waiting."""
+        if self._excerpts is not None and self.played_frames == 0:
+            self._excerpts.wait(self.source, timeout_s)
+        wanted = frames + LOOK_FRAMES if self.played_frames else BEGIN_FRAMES
+        if not self.source.wait_ready(wanted, timeout_s):
+            self.wait(to_frames(timeout_s))
 
     @property
     def is_broken(self) -> bool:
@@ -190,6 +220,9 @@ class Deck:
         """Level of what is ready of a deck that has not begun, under the item's gain, in dBFS; -inf for silence."""
         if self._start_db is None:
             self._start_db = gain_to_db(_power(self.source.peek(to_frames(PREFILL_S))) ** 0.5) + self.item.gain_db
+            if self._live is not None:
+                self._live.begin(self.source.peek)
+                self._start_db += self._live.trim_db
         return self._start_db
 
     @property
@@ -202,6 +235,8 @@ class Deck:
         """Join this track to the end of another, over what is left of that one, and at its gain."""
         frames = min(longest_frames, former.source.frames_ready(), self.source.frames_ready())
         tail = former.source.peek(frames)
+        if self._live is not None and former._live is not None and self.item.uri == former.item.uri:
+            self._live.follow(former._live)
         fits = fit(tail, self.source.peek(frames + SHIFT_FRAMES))
         self.source.skip(fits.shift)
         self._track_frame += fits.shift
@@ -213,6 +248,8 @@ class Deck:
 
     def wait(self, frames: int) -> None:
         """So much time has passed, and it does not sound yet."""
+        if self._excerpts is not None:
+            self._excerpts.step(self.source, frames)
         if not self.is_ready:
             self.waited_frames += frames
 
@@ -225,8 +262,10 @@ class Deck:
         if self._live is not None:
             self._live.look(self.source.peek, self.played_frames, frames)
         self.decoded = block = self.source.read(frames)
+        trims: float | Gains = 1.0
         if self._live is not None:
             block = self._live.apply(block, self.played_frames)
+            trims = self._live.trims(self.played_frames, frames)
         else:
             block = self._planned.apply(block, self._track_frame)
         self.played_frames += len(block)
@@ -237,12 +276,12 @@ class Deck:
                 self._faults_at_end = self._sanitiser.faults  # the zeros behind the end are ours, and no hole
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
-        shaped = self._shape(self._sanitiser.process(block), may_rise=may_rise)
+        shaped = self._shape(self._sanitiser.process(block), trims, may_rise=may_rise)
         self._power += (_power(shaped) - self._power) * min(1.0, frames / HEARD_FRAMES)
         return shaped
 
-    def _shape(self, block: Block, *, may_rise: bool) -> Block:
-        gains = self.gain.gains(len(block), may_rise=may_rise and not self.is_recovering)
+    def _shape(self, block: Block, trims: float | Gains, *, may_rise: bool) -> Block:
+        gains = self.gain.gains(len(block), may_rise=may_rise and not self.is_recovering) * trims
         self.own_gains = gains
         if self._seam is not None:
             seam_gains = self._seam.gains(len(block))
@@ -281,6 +320,8 @@ class Deck:
 
     def close(self) -> None:
         """Let go of the decoder."""
+        if self._excerpts is not None:
+            self._excerpts.close()
         self.source.close()
 
 

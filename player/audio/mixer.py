@@ -18,7 +18,6 @@ import numpy as np
 
 from player.audio.deck import TAIL_S, Deck
 from player.audio.dsp.crossfade import HIDDEN_DB, crossfade_within, overlap_s, plan_overlap
-from player.audio.dsp.live_plan import LOOK_FRAMES
 from player.audio.dsp.seam import seam_s
 from player.audio.dsp.tap import Sounding
 from player.audio.dsp.types import Block
@@ -91,10 +90,15 @@ class Mixer:
         if self._pending is not None:
             self._pending.close()
         self._is_dry = False
-        self._pending = Deck(item, self._decoder.open(item.uri, item.start_s))
+        self._pending = self._open(item)
         self._pending_crossing = crossing
         if crossing is Crossfade.SKIP:
             self._fall_all()
+
+    def _open(self, item: Item) -> Deck:
+        deck = Deck(item, self._decoder.open(item.uri, item.start_s))
+        deck.look_into(self._decoder)
+        return deck
 
     def queue(self, item: Item | None) -> None:
         """Say what follows the current item, or that nothing does."""
@@ -155,7 +159,7 @@ class Mixer:
     @property
     def rise_db_per_s(self) -> float:
         """How fast what rises most rises; 0 where nothing does."""
-        return max((deck.gain.rise_db_per_s for deck in self._decks), default=0.0)
+        return max((deck.rise_db_per_s for deck in self._decks), default=0.0)
 
     @property
     def is_recovering(self) -> bool:
@@ -245,7 +249,7 @@ class Mixer:
         if left_s is None or left_s > overlap_s(self.crossfade_s) + OPEN_AHEAD_S:
             return
         if self._next is None:
-            self._next = Deck(item, self._decoder.open(item.uri, item.start_s))
+            self._next = self._open(item)
         if self._next.is_broken:
             failed, self._next, self._queued = self._next, None, None
             self._fail(failed)
@@ -331,5 +335,5 @@ class Mixer:
     def _wait_for_decoders(self, frames: int) -> None:
         """Rehearsals: the decoder's pace must not show, so whatever is open is waited for, a while each."""
         for deck in (*self._decks, self._pending, self._next):
-            if deck is not None and not deck.source.wait_ready(frames + LOOK_FRAMES, OFFLINE_WAIT_S):
-                deck.wait(to_frames(OFFLINE_WAIT_S))
+            if deck is not None:
+                deck.wait_for_decoder(frames, OFFLINE_WAIT_S)

@@ -19,11 +19,9 @@ from player.core.settings.session import LimitSettings, Playlist, TimerMode
 from player.core.units import format_duration
 from player.session.outcome import Outcome
 from player.session.queue_item import PlayingItem, item_of
+from player.session.stream_retries import StreamRetries
 from player.session.track_selection import TrackSelection
 
-STREAM_RETRIES_S: Final = (2.0, 5.0, 15.0)
-STREAM_STEADY_S: Final = 60.0
-"""A stream that played so long has earned its retries back."""
 FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 300.0
 SHORTEST_TRACK_S: Final = 2.0
@@ -58,7 +56,7 @@ class PlayQueue:
         self._ids = ids
         self._failures = 0
         self._pause_s = FIRST_PAUSE_S
-        self._stream_tries: dict[str, int] = {}
+        self._streams = StreamRetries()
         self._retry_track: Track | None = None
         self._titles: dict[int, Track] = {}
 
@@ -183,13 +181,15 @@ class PlayQueue:
             return
         if playing is self._queued:
             self._queued = None
+            if self.current is not None and self.current.track.uri == playing.track.uri:
+                playing.was_announced = self.current.was_announced  # a loop goes on: of a short one there are thousands
         playing.duration_s = report.duration_s
         playing.position_s = playing.item.start_s
         playing.is_sounding = True
         self.current = playing
         self._titles = {**{key: self._titles[key] for key in list(self._titles)[-3:]}, playing.item.id: playing.track}
         if report.duration_s is None or report.duration_s >= SHORTEST_TRACK_S:
-            self.problem = None
+            self._tell_of_stream(playing.track)
             self._failures = 0
             self._pause_s = FIRST_PAUSE_S
         if not playing.was_announced:
@@ -213,8 +213,9 @@ class PlayQueue:
         playing = self.current
         if playing is not None and playing.item.id == report.item_id:
             playing.position_s = report.position_s
-            if playing.track.is_stream and report.position_s > STREAM_STEADY_S:
-                self._stream_tries.pop(playing.track.uri, None)
+            if playing.track.is_stream:
+                self._streams.on_progress(playing.track.uri, report.position_s)
+                self._tell_of_stream(playing.track)
 
     def on_ended(self, report: ItemEnded, now_s: float, out: Outcome) -> None:
         """A track is over; of the current one that matters only where it is a stream, which should have no end."""
@@ -257,7 +258,10 @@ class PlayQueue:
         self.retry_at_s = None
         if self._retry_track is not None:
             track, self._retry_track = self._retry_track, None
+            was_heard = self.current is not None and self.current.was_announced and self.current.track == track
             self._play(track, out, Crossfade.BLEND)
+            if self.current is not None:
+                self.current.was_announced = was_heard  # a stream that comes back is no other track in the history
             return
         self._rotation.readmit_failed()
         out.reads.append(self.playlist.name)
@@ -307,15 +311,19 @@ class PlayQueue:
         out.announce("track_skipped_over", text, track=track.title, uri=track.uri, reason=reason)
 
     def _retry_stream(self, track: Track, reason: str, now_s: float, out: Outcome) -> None:
-        tries = self._stream_tries.get(track.uri, 0)
         self._queued = None
         out.order(QueueItem(None))
-        if tries < len(STREAM_RETRIES_S):
-            self._stream_tries[track.uri] = tries + 1
+        pause_s = self._streams.pause_s(track.uri, reason)
+        self._tell_of_stream(track)
+        if pause_s is not None:
             self._retry_track = track
-            self.retry_at_s = now_s + STREAM_RETRIES_S[tries]
+            self.retry_at_s = now_s + pause_s
             return
-        self._stream_tries.pop(track.uri, None)
         self._set_aside(track, reason, out)
         self.current = None
         self._play_another(now_s, out, Crossfade.BLEND)
+
+    def _tell_of_stream(self, track: Track) -> None:
+        """The problem of a track that sounds or is tried again: none, or a stream's."""
+        why = self._streams.problem(track.uri)
+        self.problem = None if why is None else f"{track.title} {why}"

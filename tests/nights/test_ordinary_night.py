@@ -451,6 +451,30 @@ def test_a_stream_that_drops_is_tried_again_before_anything_else() -> None:
     assert [uri for _, uri in nights.engine.heard][:5] == ["http://radio"] * 4 + ["a"]
 
 
+def test_a_stream_that_breaks_off_every_minute_is_kept_with_growing_pauses_and_told() -> None:
+    """70 s of sound at a time for three hours: it is never given up, tried less than once in two minutes, and a problem
+    until ten minutes have gone well; its way back is no other track.
+    """
+    nights = Nights(Settings(playlists=SETTINGS.playlists), EVENING)
+    tracks = (Track("http://radio", "radio", is_stream=True), Track("a", "a"))
+    nights.engine.durations["http://radio"] = 70.0
+    nights.library["whispers"] = tracks
+    nights.tell(LibraryRead("whispers", tracks))
+    nights.command(Play(timer=TIMER_OFF))
+    for _ in range(3 * 360):
+        nights.run_for(10)  # so that its progress is heard of
+    heard = [uri for _, uri in nights.engine.heard]
+    assert set(heard) == {"http://radio"}
+    assert 60 < len(heard) < 3 * 3600 / 120
+    assert len(nights.events("track_started")) == 1
+    (told,) = nights.events("problem")
+    assert "radio breaks off again and again" in told.news.text
+    nights.engine.durations["http://radio"] = 7200.0
+    for _ in range(90):
+        nights.run_for(10)
+    assert not nights.session.snapshot(nights.now).problems
+
+
 def test_tracks_of_half_a_second_are_left_out_and_tried_slowly() -> None:
     """Nothing else is there: named, a problem, and silence with few attempts, no stutter all night."""
     nights = Nights(Settings(playlists=SETTINGS.playlists), EVENING, tracks=("a", "b"))
@@ -469,4 +493,5 @@ def test_a_short_loop_is_no_news() -> None:
     nights.command(Play(timer=TIMER_OFF))
     nights.run_for(100)
     assert not nights.events("track_skipped_over")
+    assert len(nights.events("track_started")) == 1
     assert len(nights.engine.heard) >= 9

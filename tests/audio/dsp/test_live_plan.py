@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from player.analysis.track_measurement import Measurer
 from player.audio.dsp.live_plan import LOOK_FRAMES, LivePlan
 from player.audio.dsp.types import Block
 from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.measurement import programme_gain_db
 from player.core.units import RATE_HZ
 
 LEVEL = 0.02
@@ -121,3 +123,77 @@ def test_silence_is_no_level() -> None:
         assert not live.apply(sound[at : at + 4_800], at).any()
     assert live.habitual_lufs is None
     assert live.reached_lufs is None
+
+
+def trimmed(live: LivePlan, sound: Block, block: int = 4_800) -> Block:
+    """The sound with its trim alone."""
+    parts = []
+    for at in range(0, len(sound), block):
+        live.look(lambda frames, at=at: sound[at : at + frames].copy(), at, block)  # type: ignore[misc]
+        part = sound[at : at + block]
+        trims = live.trims(at, len(part))
+        parts.append(part * (np.float32(trims) if isinstance(trims, float) else trims[:, np.newaxis]))
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("by_db", [-20.0, 0.0, 10.0])
+def test_the_trim_is_what_a_measurement_would_give(by_db: float) -> None:
+    """From the first sample on the gain of steady noise is within 0.3 dB of that of its measurement, and stands."""
+    sound = noise(20.0) * np.float32(10.0 ** (by_db / 20.0))
+    measurer = Measurer()
+    measurer.add(sound)
+    unmeasured_db = programme_gain_db(None, -23.0, -1.0)
+    wanted_db = measurer.finish().gain_db(-23.0, -1.0) - unmeasured_db
+    out = trimmed(LivePlan(unmeasured_db), sound)
+    gains_db = 20.0 * np.log10(np.abs(out[sound != 0.0] / sound[sound != 0.0]))
+    assert np.ptp(gains_db) < 1e-3
+    assert gains_db[0] == pytest.approx(wanted_db, abs=0.3)
+
+
+def test_a_trim_that_was_wrong_creeps_up_and_sinks_quickly() -> None:
+    """A stream begins 10 dB more quietly than it goes on: the gain sinks by 3 dB/s, and never rises over 0.5 dB/s."""
+    sound = noise(100.0)
+    sound[: 20 * RATE_HZ] *= np.float32(10.0**-0.5)
+    out = trimmed(LivePlan(-15.0), sound)
+    gains_db = 20.0 * np.log10(np.abs(out[::480, 0] / sound[::480, 0]))
+    steps = np.diff(gains_db)
+    assert steps.max() <= 0.5 / 100.0 + 1e-3
+    assert steps.min() >= -3.0 / 100.0 - 1e-3
+    assert gains_db[0] - gains_db[-1] == pytest.approx(10.0, abs=1.5)
+
+
+def test_the_trim_is_the_same_in_blocks_of_any_size() -> None:
+    """Bit for bit, while it moves."""
+    sound = noise(40.0)
+    sound[: 12 * RATE_HZ] *= np.float32(0.3)
+    usual = trimmed(LivePlan(-15.0), sound)
+    assert np.array_equal(trimmed(LivePlan(-15.0), sound, 1_111), usual)
+
+
+def test_excerpts_tell_what_is_habitual_and_how_loud_it_is() -> None:
+    """A file that begins 20 dB softer than it goes on: its gain fits the whole; a stranger in second 3 is lowered."""
+    sound = noise(30.0)
+    sound[: 2 * RATE_HZ] *= np.float32(0.1)
+    sound = louder(sound, 3.0, 0.5)
+    alone, told = LivePlan(-15.0), LivePlan(-15.0)
+    for _ in range(4):
+        told.look_into(noise(5.0))
+    for live in (alone, told):
+        live.look(lambda frames: sound[:frames].copy(), 0, 4 * RATE_HZ)
+    assert told.is_known
+    assert not alone.is_known
+    assert level_db(told.apply(sound[: 4 * RATE_HZ], 0), 3.0, 0.5) < 3.5
+    whole = LivePlan(-15.0)
+    whole.begin(lambda frames: noise(5.0)[:frames])
+    assert told.trim_db == pytest.approx(whole.trim_db, abs=0.5)
+
+
+def test_a_file_that_follows_itself_stays_known() -> None:
+    """The second turn of a loop begins with the trim and the habit that the first one ended with."""
+    first, second = LivePlan(-15.0), LivePlan(-15.0)
+    sound = louder(noise(25.0), 20.0, 0.5)
+    trimmed(first, sound)
+    second.follow(first)
+    second.look(lambda frames: louder(noise(5.0), 2.0, 0.5)[:frames], 0, 4_800)
+    assert second.trim_db == first.trim_db
+    assert second.is_known
