@@ -128,7 +128,7 @@ _DECLARED: Final = (
         makes=(Stop,),
         brief="fade out and end the session",
         about="Fade out in the configured time (4 s) and end the session, its sleep timer with it; now does it in half "
-        "a second. Whatever the payload is, it stops.",
+        "a second. It stops with every payload.",
         arguments=(Argument("now", kinds.SWITCH, "by the shortest fade that is not heard as a cut (0.5 s)"),),
         words={"now": {"now": True}},
         examples=("", "now", '{"now": true}', "PRESS", "OFF"),
@@ -137,7 +137,7 @@ _DECLARED: Final = (
     Verb(
         makes=(Pause,),
         brief="fall silent and keep the place",
-        about="Fade to silence and keep the place. Whatever plain text the payload is, it pauses.",
+        about="Fade to silence and keep the position. It pauses with every plain text.",
         examples=("", "PRESS", "OFF"),
     ),
     Verb(

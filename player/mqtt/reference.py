@@ -81,10 +81,12 @@ def _state_object(kind: type) -> dict[str, Any]:
 
 
 def state_table(kind: type = Snapshot) -> str:
-    """The keys of the state, in Markdown."""
+    """The keys of the state, in Markdown, and which of them do not make a message by themselves."""
     rows = ["| key | type | what |", "|---|---|---|", f"| `v` | {FORMAT} | version of the format |"]
     rows.extend(f"| `{key.key}` | {key.type.name} | {key.about} |" for key in keys_of(kind))
-    return "\n".join([*rows, "| `version` | text | version of lull |"])
+    running = ", ".join(f"`{key.key}`" for key in keys_of(kind) if key.runs)
+    note = f"When nothing changes but {running}, the state is published at most every ten seconds."
+    return "\n".join([*rows, "| `version` | text | version of lull |", "", note])
 
 
 def verb_table() -> str:

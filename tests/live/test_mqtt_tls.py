@@ -134,7 +134,7 @@ def test_tls_on_one_side_only_says_so(house: House, keys: Path) -> None:
     house.broker.kill()
     house.broker.start(("allow_anonymous true",))
     reason = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/ca.crt")))
-    assert reason.endswith("does this port speak TLS?")
+    assert reason.endswith("check that this port uses TLS")
 
 
 def test_no_secret_is_shown_anywhere(
