@@ -35,6 +35,8 @@ TAIL_SHARE: Final = 4.0
 """Of a track of less than 8 s that is its last quarter: a loop of 2 s must not end where it begins."""
 LAST_TAIL_S: Final = 0.2
 """A track that goes out anyway is left to do so until then: a longer tail would make a hole in a blend."""
+NEAR_END_S: Final = 2.0
+"""A track that ends no more than so long before its measured end is whole."""
 OPEN_S: Final = 15.0
 """A file that has not begun by then has failed: the decoder gives up sooner, but where even looking at a file hangs, on
 a dead share, nothing would ever be said."""
@@ -208,7 +210,7 @@ class Deck:
         ready_s = to_seconds(self.source.frames_ready())
         if self.source.is_finished():
             return ready_s
-        duration_s = self.source.duration_s
+        duration_s = self.duration_s
         return None if duration_s is None else max(ready_s, duration_s - self.position_s)
 
     @property
@@ -224,6 +226,17 @@ class Deck:
                 self._live.begin(self.source.peek)
                 self._start_db += self._live.trim_db
         return self._start_db
+
+    @property
+    def duration_s(self) -> float | None:
+        """The whole track as it was measured, or as its container tells it; None where nobody knows."""
+        return self.source.duration_s if self.item.length_s is None else self.item.length_s
+
+    @property
+    def fault(self) -> str | None:
+        """Why it ended early; None where it did not, or has reached the end that was measured."""
+        measured_s = self.item.length_s
+        return None if measured_s is not None and self.position_s > measured_s - NEAR_END_S else self.source.fault
 
     @property
     def length_s(self) -> float | None:

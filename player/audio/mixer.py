@@ -219,7 +219,7 @@ class Mixer:
     def _make_current(self, deck: Deck) -> None:
         self._decks.append(deck)
         self._current = deck
-        self._report(ItemStarted(deck.item.id, deck.source.duration_s))
+        self._report(ItemStarted(deck.item.id, deck.duration_s))
 
     def _blend_into(self, deck: Deck) -> None:
         """Let the current deck make room for this one; a shorter crossfade where the current one ends too soon."""
@@ -267,7 +267,7 @@ class Mixer:
             deck.go_on_with(current, to_frames(self._seam_s(current) + JOIN_AHEAD_S))
         else:
             room_s, hidden_db = _room_s(left_s), self._hidden_db(deck)
-            if room_s > plan_overlap(room_s, deck.source.duration_s, self.crossfade_s, hidden_db):
+            if room_s > plan_overlap(room_s, deck.duration_s, self.crossfade_s, hidden_db):
                 return
             self._blend_into(deck)
         self._next = self._queued = None
@@ -275,13 +275,13 @@ class Mixer:
 
     def _is_joined_to(self, deck: Deck, current: Deck) -> bool:
         """Whether a seam joins the two, because they are one file or a blend has no room in one of them."""
-        lengths_s = [length_s for length_s in (current.length_s, deck.source.duration_s) if length_s is not None]
+        lengths_s = [length_s for length_s in (current.length_s, deck.duration_s) if length_s is not None]
         shortest_s = 2 * overlap_s(0.0, self._hidden_db(deck)) + BLEND_MARGIN_S
         return deck.item.uri == current.item.uri or min(lengths_s, default=shortest_s) < shortest_s
 
     def _seam_s(self, current: Deck) -> float:
         """How long a seam behind this deck is: an eighth of the shorter of the two tracks."""
-        following = self._next.source.duration_s if self._next is not None else None
+        following = self._next.duration_s if self._next is not None else None
         lengths_s = [length_s for length_s in (current.length_s, following) if length_s is not None]
         return seam_s(min(lengths_s, default=0.0))
 
@@ -319,8 +319,8 @@ class Mixer:
         if self._has_given_up(deck):
             what = "no data" if deck.is_stalled else "nothing but broken samples"
             self._report(ItemFailed(deck.item.id, f"{what} for {STALL_LIMIT_S:.0f} s", played_s))
-        elif deck.source.fault is not None:
-            self._report(ItemFailed(deck.item.id, deck.source.fault, played_s))
+        elif (fault := deck.fault) is not None:
+            self._report(ItemFailed(deck.item.id, fault, played_s))
         else:
             self._report(ItemEnded(deck.item.id, played_s, deck.faults))
         deck.close()

@@ -25,6 +25,7 @@ class Item:
         habitual_lufs: what its fast level reaches habitually, after the gain; None where nobody measured it.
         start_s: where in the track to begin.
         is_stream: an address without an end; its end is a fault.
+        length_s: how long it was when it was measured, whatever its container says; None where nobody measured it.
         plan: what the leveller does to the track (`player.audio.dsp.leveller`); None where nobody measured it.
         reached_lufs: what its fast level reaches with the plan and the gain; None without a plan.
     """
@@ -38,6 +39,7 @@ class Item:
     habitual_lufs: float | None = None
     plan: bytes | None = None
     reached_lufs: float | None = None
+    length_s: float | None = None
 
     def __post_init__(self) -> None:
         check_range("gain_db", self.gain_db, -200, MAX_GAIN_DB)

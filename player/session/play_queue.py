@@ -235,7 +235,11 @@ class PlayQueue:
         if playing.track.is_stream and playing is self.current and not is_slow:
             self._retry_stream(playing.track, report.reason, now_s, out)
             return
-        self._set_aside(playing.track, report.reason, out)
+        is_behind_its_end = playing.item.start_s > 0.0 and not report.played_s  # of a file whose length nobody knows
+        if is_behind_its_end and self.is_last and playing is self.current:
+            return  # it ends when nothing sounds any more
+        if not is_behind_its_end:
+            self._set_aside(playing.track, report.reason, out)
         if playing is self._queued:
             self._queued = None
             self._queue_another(out)

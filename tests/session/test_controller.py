@@ -154,3 +154,23 @@ def test_what_the_guard_holds_down_of_our_own_rise_is_no_surprise() -> None:
     nights.run_for(60.0)
     nights.tell(report)
     assert len(nights.events("surprise_tamed")) == 1
+
+
+@pytest.mark.parametrize("timer", [TIMER_OFF, TIMER_END_OF_TRACK])
+def test_a_seek_behind_the_end_of_a_track_of_unknown_length_blames_nobody(timer: TimerSetting) -> None:
+    """The track is over: the next one plays, or the session ends with it; nothing is set aside."""
+    nights = Nights(SETTINGS, EVENING, tracks="ab")
+    nights.command(Play())
+    nights.run_for(60.0)
+    nights.command(SetTimer(timer))
+    opened = nights.session.snapshot(nights.now).track
+    assert opened is not None
+    nights.engine.broken.add(opened)  # the decoder finds nothing there
+    nights.command(Seek(100.0))
+    nights.run_for(30.0)
+    assert not nights.events("track_skipped_over")
+    if timer is TIMER_END_OF_TRACK:
+        nights.run_for(300.0)
+        assert nights.state is State.IDLE
+    else:
+        assert nights.session.snapshot(nights.now).track != opened

@@ -2,12 +2,13 @@
 
 libVLC opens whatever a list names: an HLS or DASH manifest that is called ``rain.mp3`` makes web requests. So lists,
 manifests, web pages and what is packed (a packed list would be unpacked) never reach it. libVLC skips ID3 and APE tags
-before it looks; so do these functions. Pure, but for `why_not_sound`, which reads the head of a file.
+before it looks; so do these functions. Pure, but for `look_into`, which reads the head of a file.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 HEAD_BYTES: Final = 4096
@@ -42,28 +43,34 @@ def tag_bytes(head: bytes) -> int:
     return 0
 
 
-def why_not_sound(path: str) -> str | None:
-    """Why a file must not be given to libVLC, to be read after its name; None if it may."""
-    try:
-        with open(path, "rb") as file:
-            head = _head_behind_tags(file)
-    except OSError as fault:
-        return f"cannot be read: {fault.strerror}"
-    if is_list(head):
-        return "is a playlist, a web page or a manifest, and not sound"
-    return "is packed" if is_packed(head) else None
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What the head of a file says.
 
-
-def may_be_double(path: str) -> bool:
-    """Whether a file may hold 64-bit float: WAV, RF64 and W64 by their header, AIFF-C, CAF and Matroska by their kind.
-
-    The soxr resampler of libVLC 3 corrupts the heap with them.
+    Attributes:
+        refusal: why it must not be given to libVLC, to be read after its name; None if it may.
+        may_be_double: it may hold 64-bit float: WAV, RF64 and W64 by their header, AIFF-C, CAF and Matroska by their
+            kind. The soxr resampler of libVLC 3 corrupts the heap with it.
     """
+
+    refusal: str | None
+    may_be_double: bool = False
+
+
+def look_into(path: str) -> FileContent:
+    """Read the head of a file, and what follows its tags."""
     try:
         with open(path, "rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError:
-        return False
+            first = file.read(HEAD_BYTES)
+            head = _head_behind_tags(file, first)
+    except OSError as fault:
+        return FileContent(f"cannot be read: {fault.strerror}")
+    if is_list(head):
+        return FileContent("is a playlist, a web page or a manifest, and not sound")
+    return FileContent("is packed" if is_packed(head) else None, _may_be_double(first))
+
+
+def _may_be_double(head: bytes) -> bool:
     if head.startswith((b"RIFF", b"RF64", b"riff")):
         at = head.find(b"fmt ")
         fields = head[at + (8 if not head.startswith(b"riff") else 24) :] if at >= 0 else b""
@@ -72,13 +79,13 @@ def may_be_double(path: str) -> bool:
     return is_aiff or head.startswith(b"caff") or b"A_PCM/FLOAT" in head
 
 
-def _head_behind_tags(file: BinaryIO) -> bytes:
+def _head_behind_tags(file: BinaryIO, head: bytes) -> bytes:
     at = 0
     for _ in range(_MOST_TAGS):
-        file.seek(at, os.SEEK_SET)
-        head = file.read(HEAD_BYTES)
         skipped = tag_bytes(head)
         if not skipped:
             break
         at += skipped
+        file.seek(at, os.SEEK_SET)
+        head = file.read(HEAD_BYTES)
     return head

@@ -10,8 +10,9 @@ import os
 import struct
 from typing import BinaryIO, Final
 
+from player.audio.decoder.wav_chunks import wav_chunks
+
 _WRAPPED: Final = 1 << 32
-_LOOK_BYTES: Final = 65_536
 _UNKNOWN: Final = 0xFFFFFFFF
 
 
@@ -52,15 +53,7 @@ class LongWav:
 def long_wav(file: BinaryIO) -> LongWav | None:
     """The same file with a true header; None where its own is true, and where it is no WAV."""
     size = os.fstat(file.fileno()).st_size
-    head = file.read(_LOOK_BYTES)
-    if size < _WRAPPED or head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+    chunks = wav_chunks(file) if size >= _WRAPPED else None
+    if chunks is None or chunks.data_at + chunks.data_bytes >= size - _WRAPPED // 2:
         return None
-    at, form = 12, b""
-    while at + 8 <= len(head):
-        name, length = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
-        if name == b"data":
-            return LongWav(file, form, at + 8, size) if form and at + 8 + length < size - _WRAPPED // 2 else None
-        if name == b"fmt ":
-            form = head[at + 8 : at + 8 + length]
-        at += 8 + length + length % 2
-    return None
+    return LongWav(file, chunks.form, chunks.data_at, size)

@@ -1,11 +1,13 @@
 """How long an MP3 file is, and where libVLC must be told to start so that it starts where it was asked to.
 
-Runs on the keeper thread of a source, once for each MP3; reads at most 64 KB behind the ID3 tag.
+Runs on the keeper thread of a source, once for each MP3; reads at most 64 KB behind the ID3 tag, and 256 KB more of a
+file without a length header whose bit rate varies.
 
 Why: libVLC's own MP3 reader understands the length header of encoders only when it is called ``Xing`` (VBR). Where it
 is called ``Info`` (CBR: LAME, ffmpeg) libVLC takes the bit rate of the header's own frame for that of the file, so a
 20 s file of ffmpeg's at 128 kbit/s counts as 40 s, and a start at 10 s lands at 5 s. Without any header a VBR file is
-off as well (8.8 s for 19.5 s). libVLC's other reader (avformat) tells the truth but costs 13 MB of memory.
+off as well (8.8 s for 19.5 s), and a start at 60 s of 100 s finds nothing. libVLC's other reader (avformat) tells the
+truth but costs 13 MB of memory.
 
 Layout of the frame header: ISO/IEC 11172-3 section 2.4.2.3; of the Xing header: behind the side information, a tag,
 flags, then the numbers of frames (flag 1) and bytes (flag 2), all big-endian 32 bit.
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 _LOOK_BYTES: Final = 65_536
+_LOOKS: Final = 32
 _MOST_TAG_BYTES: Final = 16_384
 """Tags at the end of a file are no second file."""
 _KBITS: Final = {
@@ -71,7 +74,23 @@ def mp3_length(path: Path) -> Mp3Length:
         return told
     if len({frame.bits_per_s for _, frame in frames}) == 1:
         return Mp3Length(stream_bytes * 8 / first.bits_per_s)
-    return Mp3Length(None)
+    return Mp3Length(None, _mean_bits_per_s(path, offset + at, stream_bytes) / first.bits_per_s)
+
+
+def _mean_bits_per_s(path: Path, begin: int, stream_bytes: int) -> float:
+    """About the bit rate of a file without a length header, from places all over it: within some per cent.
+
+    That is too coarse for a length, at which the next track would begin, and good enough for a place to start at.
+    libVLC takes the bit rate of the first frame, often the highest of all, and would look behind the file's end.
+    """
+    seen_bits, seen_s = 0, 0.0
+    with path.open("rb") as file:
+        for number in range(_LOOKS):
+            file.seek(begin + stream_bytes * number // _LOOKS)
+            for _, frame in _frames(file.read(_LOOK_BYTES // 8)):
+                seen_bits += frame.size * 8
+                seen_s += frame.samples / frame.rate_hz
+    return seen_bits / seen_s
 
 
 def _told(head: bytes, first: _Frame, stream_bytes: int) -> Mp3Length | None:

@@ -38,11 +38,10 @@ from typing import Any, Final
 
 import vlc
 
-from player.audio.decoder.content_kind import may_be_double, why_not_sound
+from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
+from player.audio.decoder.lengths import OGG, WAV, length_of, suffix_of
 from player.audio.decoder.long_wav import LongWav, long_wav
-from player.audio.decoder.mp3_length import mp3_length
-from player.audio.decoder.ogg_length import ogg_length_s
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
@@ -68,7 +67,6 @@ INSTANCE_OPTIONS: Final = (
 _M_ARENA_MAX: Final = -8
 """The number of that parameter in glibc's malloc.h."""
 
-OGG: Final = frozenset({".ogg", ".oga", ".opus"})
 
 SLOW_WINDOW_S: Final = 40.0
 SLOW_SHARE: Final = 0.9
@@ -196,8 +194,7 @@ def _demux(uri: str, start_s: float) -> str:
     Its own Ogg reader looks for a place by the average bit rate: 8 s off after 250 s of Vorbis, and behind the end of a
     quiet file. The one of libavformat finds it, but costs 13 MB, so it is used for that alone.
     """
-    is_ogg = not is_web(uri) and Path(uri).suffix.lower() in OGG
-    return "avformat,any" if is_ogg and start_s > 0 else "any"
+    return "avformat,any" if suffix_of(uri) in OGG and start_s > 0 else "any"
 
 
 class VlcDecoder:
@@ -215,7 +212,7 @@ class VlcDecoder:
         _share_malloc_arenas()
         self._more_options = more_options
         self._instance = self._start()
-        self._careful: Any = None
+        self._instance_without_soxr: Any = None
         self._places = DecoderSlots()
 
     def _start(self, *options: str) -> Any:
@@ -228,13 +225,13 @@ class VlcDecoder:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
         return instance
 
-    def _instance_for(self, uri: str) -> Any:
+    def _instance_for(self, *, may_be_double: bool) -> Any:
         """The instance for a track: one that never resamples by soxr for what may be 64-bit float."""
-        if not (is_web(uri) or may_be_double(uri)):
+        if not may_be_double:
             return self._instance
-        if self._careful is None:
-            self._careful = self._start("--audio-resampler=speex_resampler,none")
-        return self._careful
+        if self._instance_without_soxr is None:
+            self._instance_without_soxr = self._start("--audio-resampler=speex_resampler,none")
+        return self._instance_without_soxr
 
     def open(self, uri: str, start_s: float = 0.0) -> RingSource:
         """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
@@ -262,11 +259,12 @@ class VlcDecoder:
 class _Keeper:
     """All libVLC calls for one source, on a thread of its own."""
 
-    def __init__(self, instance_for: Callable[[str], Any], source: RingSource, settings: DecoderSettings) -> None:
+    def __init__(self, instance_for: Callable[..., Any], source: RingSource, settings: DecoderSettings) -> None:
         self._instance_for = instance_for
         self._source = source
         self._settings = settings
         self._number = next(_numbers)
+        self._may_be_double = True  # as nobody knows of a stream
 
     def run(self, uri: str, start_s: float) -> None:
         """Play to the end, whatever happens."""
@@ -281,9 +279,12 @@ class _Keeper:
     def _follow(self, uri: str, start_s: float) -> str | None:
         """Play a file or an address; what went wrong, if anything."""
         if not is_web(uri):
-            reason = unreadable(uri) or why_not_sound(uri)
-            if reason is not None:
+            if (reason := unreadable(uri)) is not None:
                 return reason
+            content = look_into(uri)
+            if content.refusal is not None:
+                return content.refusal
+            self._may_be_double = content.may_be_double
             self._play_file(uri, start_s)
             return why_over(self._source, uri, start_s)
         stream = WebStream(uri, self._settings.web_stall_s)
@@ -302,7 +303,7 @@ class _Keeper:
 
     def _play_file(self, path: str, start_s: float) -> None:
         """Play a file: libVLC opens it by itself, unless its header must be put right."""
-        if Path(path).suffix.lower() not in {".wav", ".wave"}:
+        if suffix_of(path) not in WAV:
             self._play(path, start_s)
             return
         with open(path, "rb") as file:
@@ -337,7 +338,7 @@ class _Keeper:
 
     def _media(self, uri: str, start_s: float) -> Any:
         """The libVLC media with its options; releases are the caller's."""
-        instance = self._instance_for(uri)
+        instance = self._instance_for(may_be_double=self._may_be_double)
         if self._number in _STREAMS:
             seek = _NO_SEEK if _STREAMS[self._number].size is None else _STREAMS_SEEK
             functions = (_STREAMS_OPEN, _STREAMS_READ, seek, _NO_CLOSE)
@@ -345,7 +346,10 @@ class _Keeper:
         else:
             media = vlc.libvlc_media_new_path(instance, os.fsencode(Path(uri).absolute()))
         chain = f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}:{self._outlet()}"
-        start = f":start-time={start_s * self._measure(uri):.3f}"
+        length = length_of(uri)
+        if length is not None:
+            self._source.is_length_ours, self._source.length_s = True, length.duration_s
+        start = f":start-time={start_s * (1.0 if length is None else length.start_scale):.3f}"
         for option in (f":sout={chain}", start, f":demux={_demux(uri, start_s)}"):
             vlc.libvlc_media_add_option(media, option.encode())
         return media
@@ -357,19 +361,6 @@ class _Keeper:
         before, after = (ctypes.cast(function, ctypes.c_void_p).value for function in (_PRERENDER, _POSTRENDER))
         callbacks = f"audio-prerender-callback={before},audio-postrender-callback={after}"
         return f"smem{{{callbacks},audio-data={self._number},no-time-sync}}"
-
-    def _measure(self, uri: str) -> float:
-        """Note the length of an MP3 or Ogg, which libVLC often gets wrong; what start times must be multiplied by."""
-        suffix = "" if is_web(uri) else Path(uri).suffix.lower()
-        scale = 1.0
-        if suffix == ".mp3":
-            told = mp3_length(Path(uri))
-            self._source.length_s, scale = told.duration_s, told.start_scale
-        elif suffix in OGG:
-            self._source.length_s = ogg_length_s(Path(uri))
-        # where nothing tells it there is none: libVLC means half of an MP3, and the first part of a chained Ogg
-        self._source.is_length_ours = suffix == ".mp3" or suffix in OGG
-        return scale
 
     def _watch(self, *, is_web: bool) -> None:
         """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may.

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from player.audio.decoder import vlc_decoder as vlc_source
-from player.audio.decoder.mp3_length import Mp3Length
+from player.audio.decoder.content_kind import FileContent
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.slots import MOST_OF_A_QUARTER, quarter_of
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
@@ -253,9 +253,8 @@ class TestBrokenThings:
         """A pipe whose writer says nothing stands for a share that hangs; let in past the check for real files."""
         os.mkfifo(tmp_path / "pipe.mp3")
         monkeypatch.setattr(vlc_source, "unreadable", lambda _path: None)
-        monkeypatch.setattr(vlc_source, "why_not_sound", lambda _path: None)
-        monkeypatch.setattr(vlc_source, "may_be_double", lambda _path: False)
-        monkeypatch.setattr(vlc_source, "mp3_length", lambda _path: Mp3Length(None))
+        monkeypatch.setattr(vlc_source, "look_into", lambda _path: FileContent(None))
+        monkeypatch.setattr(vlc_source, "length_of", lambda _path: None)
         holder = os.open(tmp_path / "pipe.mp3", os.O_RDWR)
         try:
             assert fault_of(decoder, tmp_path / "pipe.mp3") == "gave nothing for 1s"
