@@ -35,7 +35,7 @@ from player.session.controller import Controller
 from player.storage.measurements_db import MeasurementsDb
 
 FADE_IN_S: Final = 10.0
-TAIL_S: Final = 2.5
+TAIL_S: Final = 3.6
 """The end of a track that nothing follows fades."""
 PEERS: Final = {
     "acompressor,alimiter": "acompressor,alimiter",
