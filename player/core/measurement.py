@@ -8,7 +8,7 @@ from typing import Final
 
 from player.core.limits import MAX_GAIN_DB
 
-MEASURING: Final = 2
+MEASURING: Final = 3
 """Version of the measuring: what an older one found is measured anew."""
 MAX_UNPLANNED_GAIN_DB: Final = 6.0
 """C6, where nobody has planned what happens to the peaks."""

@@ -159,6 +159,7 @@ class Guard:
         """
         self._target = to_power(target_lufs)
         self._known = 0.0 if known_lufs is None else to_power(known_lufs)
+        self._momentary.is_planned = self._short_term.is_planned = known_lufs is not None
         self._calm = self._target if habitual_lufs is None else min(self._target, to_power(habitual_lufs) * HABITUAL)
 
     def reset(self) -> None:

@@ -4,15 +4,19 @@
 (`player.audio.dsp.octaves`); `PlannedGain` runs on the engine thread and applies the plan to a deck, before mix, ramp
 and guard, without any delay. All levels are dB, those of sound in LUFS.
 
-Theory. What a stream *habitually* reaches is the level that it reaches in at least 60 % of the stretches of 5 s
-around: the 40th percentile of their maxima, over the 80 s before, around or behind, whichever is highest. Waves,
+Theory. What a stream *habitually* reaches is the level that it reaches in at least 55 % of the stretches of 5 s
+around: the 45th percentile of their maxima, over the 80 s before, around or behind, whichever is highest. Waves,
 breaths, words, ticks and taps come back within seconds, so they are habit however sparse they are; what happens once,
-or five times in half a minute, is not, however loud it is. A *stranger* stands 6.5 dB over the habit (7.5 dB in an
-ear, 12 dB in an octave, which varies more), is not below what can be heard beside the calm level, and rises by more
-than 4 dB within 250 ms somewhere: a swell of 20 s is music, however far it goes, and C3 bounds its track's gain. It is
-brought to habit + 2 dB (octaves + 4 dB), neither more nor less, so there is no hole behind it. Then the levelled powers
-are judged by the code that judges the output (`player.audio.dsp.rises`), and what still rises too far near a stranger,
-or is louder than calm + 8 LU over 400 ms or + 5 LU over 3 s, is lowered further.
+or five times in half a minute, is not, however loud it is. What comes back at least four times over more than 45 s (the
+call of a bird, a strike of a bowl, a louder reader) is habit too, but by no more than 9 dB over the other figure, 18 dB
+in an octave: a bark every ten seconds is still lowered. A *stranger* stands 6.5 dB over the habit (7.5 dB in an ear,
+12 dB in an octave, which varies more), is not below what can be heard beside the calm level, and rises by more than
+4 dB within 250 ms somewhere: a swell of 20 s is music, however far it goes, and C3 bounds its track's gain. Whether it
+rises is asked where earlier strangers are already lowered, or each would be the licence of the next.
+
+A stranger is brought to habit + 2 dB (octaves + 4 dB); one that stands barely over the bound is lowered barely. Then
+the levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`), and what still rises too
+far near a stranger, or is louder than calm + 8 LU over 400 ms or + 5 LU over 3 s, is lowered further.
 
 A file is planned in sections of ten minutes with a minute and a half of context on either side, so memory stays
 bounded.
@@ -34,7 +38,7 @@ import numpy.typing as npt
 from player.audio.dsp.gain import applied
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
-from player.audio.dsp.rises import RiseMeter
+from player.audio.dsp.rises import NO_RISE_DB, RiseMeter
 from player.audio.dsp.types import Block
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 
@@ -43,11 +47,18 @@ Marks: TypeAlias = npt.NDArray[np.bool_]
 
 STRETCH: Final = round(5.0 / BAND_S)
 STRETCHES: Final = 16
-HABITUAL_SHARE: Final = 0.6
+HABITUAL_SHARE: Final = 0.55
+_TIMES: Final = 4
+_SPAN: Final = 9
+"""What comes back so often over more than so many stretches is habit."""
 _EARS: Final = 2
 _OCTAVES: Final = len(STREAMS) - 1 - _EARS
 STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
+_AGAIN_DB: Final = np.array([9.0, *[9.0] * _EARS, *[18.0] * _OCTAVES])
+"""By so much at most what comes back lifts the habit."""
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
+_PASSES: Final = 3
+"""Without its strangers a track is calmer, and where one is lowered the next one rises: more is a stranger."""
 _AUDIBLE_DB: Final = np.array([12.0, *[20.0] * (_EARS + _OCTAVES)])
 """So far below calm a stream does not count."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
@@ -57,7 +68,7 @@ _SUDDEN_DB: Final = 4.0
 _NEAR: Final = round(0.3 / BAND_S)
 _EARLIER: Final = round(0.2 / BAND_S)
 """What rises at a moment began so much earlier."""
-_RISE_DB: Final = 8.5
+_RISE_DB: Final = 9.2
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
 _BOX: Final = round(0.05 / BAND_S)
@@ -178,16 +189,18 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     calm = calm_level(powers[:, 0], levels[:, 0] > habit[:, 0] + STRANGER_DB[0]) if usual is None else usual.calm_lufs
     if not np.isfinite(calm):
         return Section(np.zeros(len(powers)), calm)
-    rises = _rises(powers, calm)
-    for _ in range(2):  # without its strangers a track is calmer, and more of it is a stranger
+    gain, is_sudden = np.zeros(len(powers)), np.zeros(len(powers), np.bool_)
+    for _ in range(_PASSES):
         strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
-        strangers &= _sudden(strangers, rises > _SUDDEN_DB)[:, np.newaxis]
+        found = is_sudden | _sudden(strangers, _rises(_lowered(powers, smoothed(gain)), calm) > _SUDDEN_DB)
+        strangers &= found[:, np.newaxis]
+        has_more, is_sudden = not np.array_equal(found, is_sudden), found
         calm = calm_level(powers[:, 0], strangers.any(axis=1)) if usual is None else usual.calm_lufs
+        gain = np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0).min(axis=1)
+        if not has_more:
+            break
     if not strangers.any():
         return Section(np.zeros(len(powers)), calm)
-    wanted = habit + _BROUGHT_TO_DB
-    wanted[:, 1:] = np.maximum(wanted[:, 1:], calm - _AUDIBLE_DB[1:])
-    gain = np.where(strangers, np.minimum(0.0, wanted - levels), 0.0).min(axis=1)
     is_prominent = strangers & (levels > habit + _PROMINENT_DB)
     near = _widened(is_prominent.any(axis=1), _NEAR)
     for _ in range(_ROUNDS):
@@ -204,15 +217,32 @@ def habitual(levels: Levels) -> Levels:
     if count < 2:
         return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
     reached = levels[: count * STRETCH].reshape(count, STRETCH, -1).max(axis=1)
-    if count <= STRETCHES:
-        usual = np.quantile(reached, 1.0 - HABITUAL_SHARE, axis=0)
-        return np.repeat(usual[np.newaxis], len(levels), axis=0)
-    windows = np.lib.stride_tricks.sliding_window_view(reached, STRETCHES, axis=0)
-    usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1)
+    width = min(STRETCHES, count)
+    windows = np.lib.stride_tricks.sliding_window_view(reached, width, axis=0)
+    usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
+    usual = np.maximum(usual, np.minimum(_come_back(windows), usual + _AGAIN_DB))
     at = np.arange(count)
-    views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, STRETCHES // 2, STRETCHES - 1)]
+    views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
     best: Levels = np.maximum.reduce(views)
     return best[np.minimum(np.arange(len(levels)) // STRETCH, count - 1)]
+
+
+def _come_back(windows: Levels) -> Levels:
+    """The highest level that is reached often enough over a long enough span, shape (windows, streams, stretches)."""
+    order = np.argsort(-windows, axis=-1, kind="stable")
+    is_reached = np.maximum.accumulate(order, axis=-1) - np.minimum.accumulate(order, axis=-1) >= _SPAN
+    is_reached[..., : _TIMES - 1] = False
+    rank = np.take_along_axis(order, is_reached.argmax(axis=-1)[..., np.newaxis], axis=-1)
+    highest: Levels = np.where(is_reached.any(axis=-1), np.take_along_axis(windows, rank, axis=-1)[..., 0], -np.inf)
+    return highest
+
+
+def _wanted(levels: Levels, habit: Levels, calm: float) -> Levels:
+    """The level to which a stranger is brought: the further below its bound, the further it stands over it."""
+    over = levels - habit - STRANGER_DB
+    wanted: Levels = habit + np.maximum(_BROUGHT_TO_DB, STRANGER_DB - over)
+    wanted[:, 1:] = np.maximum(wanted[:, 1:], calm - _AUDIBLE_DB[1:])
+    return wanted
 
 
 def smoothed(gain_db: Levels) -> Levels:
@@ -275,14 +305,19 @@ def _hops_of(block: Block, at_frame: int) -> tuple[int, int]:
 
 def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks) -> Levels:
     """By how much more each hop is to be lowered because near a stranger a clause would still be broken, dB."""
-    left = powers * (10.0 ** (gain_db / 10.0))[:, np.newaxis]
-    rises = _rises(left, calm).max(axis=1)
+    left = _lowered(powers, gain_db)
+    is_rising = _mean(left, _BOX) > RiseMeter(calm).heights(left)[0]  # what has begun before is not helped here
+    rises = np.where(is_rising, _rises(left, calm), NO_RISE_DB).max(axis=1)
     momentary = _decibels(_trailing(left[:, 0], _MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
     short_term = _decibels(_trailing(left[:, 0], _SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
     over = np.where(near, np.maximum(0.0, np.maximum(rises - _RISE_DB, np.maximum(momentary, short_term))), 0.0)
     if over.max() < 0.1:
         return np.zeros(len(over))
     return np.where(near, _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
+
+
+def _lowered(powers: BandPowers, gain_db: Levels) -> BandPowers:
+    return powers * (10.0 ** (gain_db / 10.0))[:, np.newaxis]
 
 
 def _rises(powers: BandPowers, calm: float) -> BandPowers:

@@ -33,6 +33,7 @@ class LoudnessBudget:
 
     Attributes:
         left: what is left for this chunk, in hops' powers.
+        is_planned: what comes was planned to stay within the limit, so that nothing is spread: the limit itself holds.
     """
 
     def __init__(self, window_s: float, horizons_s: tuple[float, float], room_lu: float) -> None:
@@ -43,6 +44,7 @@ class LoudnessBudget:
         self._limit = self._level * round(window_s / CHUNK_S) * CHUNK_HOPS
         self._taken = 0.0
         self._hops = CHUNK_HOPS
+        self.is_planned = False
         self.left = self._next_chunk()
 
     def _next_chunk(self) -> float:
@@ -50,6 +52,7 @@ class LoudnessBudget:
         total = sum(self._chunks)
         least = self._limit - total
         horizon = self._short if total < _FREE * self._limit else self._long
+        horizon = 1 if self.is_planned else horizon
         for spread, oldest in enumerate(self._chunks[: horizon - 1], start=2):
             total -= oldest
             least = min(least, (self._limit - total) / spread)
@@ -58,6 +61,8 @@ class LoudnessBudget:
     def bound(self, fast: float, late: float) -> float:
         """The most that a hop may take when ``late`` is yet to be taken, while the fast level stands at ``fast``."""
         left = self.left - late
+        if self.is_planned:
+            return max(left, self._least)
         even = 2.0 * left / (self._hops + 1)
         return max(even, 0.25 * left, self._least) if fast < self._transient else max(even, self._least)
 

@@ -82,6 +82,36 @@ def test_five_times_in_half_a_minute_is_no_habit() -> None:
     assert max(level_db(out, one_s + 0.05, 0.4) for one_s in at_s) < -40.0 + 8.0
 
 
+def test_what_comes_back_over_more_than_45_s_is_habit_up_to_a_bound() -> None:
+    """A call each 16 s: 8 dB over the rain it passes untouched; 25 dB over it is brought to 11 dB over it at most."""
+    at_s = [8.0 + 16.0 * number for number in range(5)]
+    assert encode(gains_of(with_bursts(rain(80.0), at_s, -32.0))) == b""
+    loud = with_bursts(rain(80.0), at_s, -15.0)
+    out = levelled(loud, gains_of(loud))
+    assert max(level_db(out, one_s + 0.05, 0.4) for one_s in at_s) < -40.0 + 12.0
+
+
+def test_a_stranger_is_the_licence_of_no_other() -> None:
+    """Six bangs within 6 s, the last one softer than those before: it is lowered as if they had not been."""
+    sound = with_bursts(rain(60.0), [30.0, 31.0, 32.0, 33.0, 34.0], -10.0)
+    sound = with_bursts(sound, [35.5], -20.0, 0.1)
+    out = levelled(sound, gains_of(sound))
+    assert level_db(out, 35.52, 0.06) < -40.0 + 5.0
+
+
+def test_what_stands_barely_over_the_bound_is_lowered_barely() -> None:
+    """Half a decibel more at a time: no step of the gain is larger than three."""
+    rain_powers = OctaveMeter().powers(rain(30.0))
+    deepest = []
+    for over_db in np.arange(0.0, 16.0, 0.5):
+        powers = rain_powers.copy()
+        powers[1500:1550] *= 10.0 ** (over_db / 10.0)
+        deepest.append(plan(powers).gain_db.min())
+    assert deepest[0] == 0.0
+    assert deepest[-1] < -8.0
+    assert np.diff(deepest).min() > -3.0
+
+
 def test_a_stranger_in_one_ear_is_heard_as_one() -> None:
     """A tone on the left, 25 dB over the rain there."""
     sound = with_bursts(rain(60.0), [31.0], -15.0, ears=(1, 0))
