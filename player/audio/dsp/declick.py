@@ -46,6 +46,8 @@ APART_FRAMES: Final = to_frames(0.005)
 TAIL: Final = 1.25
 """2 dB: what rings on is no click; a real knock rings."""
 CUBIC_FRAMES: Final = to_frames(0.002)
+_STEEPEST: Final = 4.0
+"""A cubic that leaves with this slope times a height over its span goes 4/27 of that beyond."""
 FAR_ABOVE: Final = 100.0
 """40 dB: so far above what is behind it nothing rings."""
 SIDE_FRAMES: Final = HOP_FRAMES // 2
@@ -190,19 +192,24 @@ def _replace(wave: Block, begin: int, end: int, limit: float) -> None:
 
 
 def _redraw(wave: Block, begin: int, end: int) -> None:
-    """Replace the frames by the cubic through its neighbours' values and slopes."""
+    """Replace the frames by the cubic through its neighbours' values and slopes.
+
+    A slope counts as no more than what bends the cubic by 0.6 of what is around: over some milliseconds the slope of
+    one frame would carry it to a multiple of that.
+    """
     before, behind = wave[begin - 1].astype(np.float64), wave[end].astype(np.float64)
     span = end - begin + 1
-    leaving, arriving = (before - wave[begin - 2]) * span, (wave[end + 1] - behind) * span
+    beside = np.concatenate((wave[begin - SIDE_FRAMES : begin], wave[end : end + SIDE_FRAMES]))
+    steepest = _STEEPEST * np.abs(beside).max(axis=0)  # each ear has its own
+    leaving = np.clip((before - wave[begin - 2]) * span, -steepest, steepest)
+    arriving = np.clip((wave[end + 1] - behind) * span, -steepest, steepest)
     t: npt.NDArray[np.float64] = (np.arange(1, span) / span)[:, np.newaxis]
-    drawn = (
+    wave[begin:end] = (
         (2 * t**3 - 3 * t**2 + 1) * before
         + (t**3 - 2 * t**2 + t) * leaving
         + (3 * t**2 - 2 * t**3) * behind
         + (t**3 - t**2) * arriving
     )
-    most = max(np.abs(before).max(), np.abs(behind).max())
-    wave[begin:end] = np.clip(drawn, -2 * most, 2 * most)
 
 
 def _mirror(wave: Block, begin: int, end: int) -> None:
