@@ -4,15 +4,11 @@
 (`player.audio.dsp.octaves`); `PlannedGain` runs on the engine thread and applies the plan to a deck, before mix, ramp
 and guard, without any delay. All levels are dB, those of sound in LUFS.
 
-Theory. What a stream *habitually* reaches is the level that it reaches in at least 55 % of the stretches of 5 s
-around: the 45th percentile of their maxima, over the 80 s before, around or behind, whichever is highest. Waves,
-breaths, words, ticks and taps come back within seconds, so they are habit however sparse they are; what happens once,
-or five times in half a minute, is not, however loud it is. What comes back at least four times over more than 45 s (the
-call of a bird, a strike of a bowl, a louder reader) is habit too, but by no more than 9 dB over the other figure, 18 dB
-in an octave: a bark every ten seconds is still lowered. A *stranger* stands 6.5 dB over the habit (7.5 dB in an ear,
-12 dB in an octave, which varies more), is not below what can be heard beside the calm level, and rises by more than
-4 dB within 250 ms somewhere: a swell of 20 s is music, however far it goes, and C3 bounds its track's gain. Whether it
-rises is asked where earlier strangers are already lowered, or each would be the licence of the next.
+Theory. `player.audio.dsp.habit` tells what each stream habitually reaches. A *stranger* stands 6.5 dB over the habit
+(7.5 dB in an ear, 12 dB in an octave, which varies more), is not below what can be heard beside the calm level, and
+rises by more than 4 dB within 250 ms somewhere: a swell of 20 s is music, however far it goes, and C3 bounds its
+track's gain. Whether it rises is asked where earlier strangers are already lowered, or each would be the licence of the
+next.
 
 A stranger is brought to habit + 2 dB (octaves + 4 dB); one that stands barely over the bound is lowered barely. Then
 the levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`), and what still rises too
@@ -36,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.gain import applied
+from player.audio.dsp.habit import habitual
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import NO_RISE_DB, RiseMeter
@@ -45,17 +42,9 @@ from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 Levels: TypeAlias = npt.NDArray[np.float64]
 Marks: TypeAlias = npt.NDArray[np.bool_]
 
-STRETCH: Final = round(5.0 / BAND_S)
-STRETCHES: Final = 16
-HABITUAL_SHARE: Final = 0.55
-_TIMES: Final = 4
-_SPAN: Final = 9
-"""What comes back so often over more than so many stretches is habit."""
 _EARS: Final = 2
 _OCTAVES: Final = len(STREAMS) - 1 - _EARS
 STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
-_AGAIN_DB: Final = np.array([9.0, *[9.0] * _EARS, *[18.0] * _OCTAVES])
-"""By so much at most what comes back lifts the habit."""
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
 """Without its strangers a track is calmer, and where one is lowered the next one rises: more is a stranger."""
@@ -209,32 +198,6 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
             break
         gain = gain - more
     return Section(smoothed(gain), calm)
-
-
-def habitual(levels: Levels) -> Levels:
-    """What each stream habitually reaches around each hop, shape and unit as ``levels``."""
-    count = len(levels) // STRETCH
-    if count < 2:
-        return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
-    reached = levels[: count * STRETCH].reshape(count, STRETCH, -1).max(axis=1)
-    width = min(STRETCHES, count)
-    windows = np.lib.stride_tricks.sliding_window_view(reached, width, axis=0)
-    usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
-    usual = np.maximum(usual, np.minimum(_come_back(windows), usual + _AGAIN_DB))
-    at = np.arange(count)
-    views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
-    best: Levels = np.maximum.reduce(views)
-    return best[np.minimum(np.arange(len(levels)) // STRETCH, count - 1)]
-
-
-def _come_back(windows: Levels) -> Levels:
-    """The highest level that is reached often enough over a long enough span, shape (windows, streams, stretches)."""
-    order = np.argsort(-windows, axis=-1, kind="stable")
-    is_reached = np.maximum.accumulate(order, axis=-1) - np.minimum.accumulate(order, axis=-1) >= _SPAN
-    is_reached[..., : _TIMES - 1] = False
-    rank = np.take_along_axis(order, is_reached.argmax(axis=-1)[..., np.newaxis], axis=-1)
-    highest: Levels = np.where(is_reached.any(axis=-1), np.take_along_axis(windows, rank, axis=-1)[..., 0], -np.inf)
-    return highest
 
 
 def _wanted(levels: Levels, habit: Levels, calm: float) -> Levels:

@@ -30,12 +30,10 @@ from typing import Final
 
 import numpy as np
 
+from player.audio.dsp.habit import HABITUAL_SHARE, STRETCH, STRETCHES
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.leveller import (
-    HABITUAL_SHARE,
     STRANGER_DB,
-    STRETCH,
-    STRETCHES,
     Levels,
     Marks,
     Usual,

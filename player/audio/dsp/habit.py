@@ -1,0 +1,60 @@
+"""What a sound habitually reaches: the level that is no surprise in it.
+
+Pure, on any thread; levels in LUFS, one each 10 ms and for each stream of `player.audio.dsp.octaves`.
+
+A stream habitually reaches what it reaches in at least 55 % of the stretches of 5 s around: the 45th percentile of
+their maxima, over the 80 s before, around or behind, whichever is highest. Waves, breaths, words, ticks and taps come
+back within seconds, so they are habit however sparse they are; what happens once, or five times in half a minute, is
+not, however loud it is.
+
+What comes back at least four times over more than 45 s (the call of a bird, a strike of a bowl, a louder reader) is
+habit too, but by no more than 9 dB over the other figure, 18 dB in an octave: a bark every ten seconds is still
+lowered.
+
+Found on 43 calm recordings and 99 hazards in them, levels alone: with a share of 60 % eight recordings were lowered for
+more than 1 % of their time, with 50 % five, but then hazards of five times in half a minute passed. With what comes
+back it is three, thunder, a slide projector and a campfire, and hazards are lowered as with 55 %.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
+
+STRETCH: Final = round(5.0 / BAND_S)
+STRETCHES: Final = 16
+HABITUAL_SHARE: Final = 0.55
+_TIMES: Final = 4
+_SPAN: Final = 9
+"""What comes back so often over so many stretches is habit."""
+_AGAIN_DB: Final = np.array([9.0] * 3 + [18.0] * (len(STREAMS) - 3))
+"""By so much at most what comes back lifts the habit: the whole and each ear, the octaves."""
+
+
+def habitual(levels: BandPowers) -> BandPowers:
+    """What each stream habitually reaches around each hop, shape and unit as ``levels``."""
+    count = len(levels) // STRETCH
+    if count < 2:
+        return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
+    reached = levels[: count * STRETCH].reshape(count, STRETCH, -1).max(axis=1)
+    width = min(STRETCHES, count)
+    windows = np.lib.stride_tricks.sliding_window_view(reached, width, axis=0)
+    usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
+    usual = np.maximum(usual, np.minimum(_come_back(windows), usual + _AGAIN_DB))
+    at = np.arange(count)
+    views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
+    best: BandPowers = np.maximum.reduce(views)
+    return best[np.minimum(np.arange(len(levels)) // STRETCH, count - 1)]
+
+
+def _come_back(windows: BandPowers) -> BandPowers:
+    """The highest level that is reached often enough over a long enough span, shape (windows, streams, stretches)."""
+    order = np.argsort(-windows, axis=-1, kind="stable")
+    is_reached = np.maximum.accumulate(order, axis=-1) - np.minimum.accumulate(order, axis=-1) >= _SPAN
+    is_reached[..., : _TIMES - 1] = False
+    rank = np.take_along_axis(order, is_reached.argmax(axis=-1)[..., np.newaxis], axis=-1)
+    highest: BandPowers = np.where(is_reached.any(axis=-1), np.take_along_axis(windows, rank, axis=-1)[..., 0], -np.inf)
+    return highest
