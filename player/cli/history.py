@@ -135,17 +135,18 @@ def _lines(night: Night) -> Iterator[str]:
     """The night's date, and below it sessions and tracks in the order of their times."""
     yield f"{night.begins:%a %d %b %Y}"
     told = [(end.started, _session(end)) for end in night.sessions]
-    told += [(track.at, f"{track.playlist}, not ended yet") for track in night.tracks if _is_running(track, night)]
+    begun = [track for track in night.tracks if _has_no_end(track, night)]
+    told += [(track.at, f"{track.playlist}, no end is known") for track in begun[:-1]]
+    told += [(track.at, f"{track.playlist}, not ended yet") for track in begun[-1:]]
     told += [(track.at, _track(track)) for track in night.tracks]
     yield from (f"  {at:%H:%M}  {text}" for at, text in sorted(told, key=lambda pair: pair[0]))
 
 
-def _is_running(track: HeardEntry, night: Night) -> bool:
-    """Whether a session began with this track of which no end is known; it is not part of the one before."""
-    openings = [other.at for other in night.tracks if other.how is HeardHow.OPENED]
+def _has_no_end(track: HeardEntry, night: Night) -> bool:
+    """Whether a session began with this track of which no end is recorded; it is not part of the one before."""
     ends = [(elapsed_s(end.started, track.at), end.minutes * 60.0) for end in night.sessions]
     has_ended = any(0.0 <= after_s <= lasted_s for after_s, lasted_s in ends)
-    return track.how is HeardHow.OPENED and track.at == max(openings) and not has_ended
+    return track.how is HeardHow.OPENED and not has_ended
 
 
 def _session(end: EndedSession) -> str:

@@ -69,6 +69,21 @@ def test_a_session_that_is_still_running_is_not_part_of_the_one_before(
     assert capsys.readouterr().out.splitlines()[-2:] == ["  23:30  rain, not ended yet", "  23:30      Drops"]
 
 
+def test_a_session_whose_end_was_lost_has_a_line_of_its_own(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The daemon was killed and another session runs now; neither is part of the one before."""
+    store = MemoryDb(config.parent / "state")
+    times = [EVENING + timedelta(days=1, hours=hours) for hours in (1, 2)]
+    store.write(Batch({}, tuple(HeardEntry(at, "rain", "/r/d", "Drops", HeardHow.OPENED) for at in times), ()))
+    store.close()
+    assert main(["history", "--config", str(config), "--nights", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "  23:30  rain, no end is known",
+        "  23:30      Drops",
+        "  00:30  rain, not ended yet",
+        "  00:30      Drops",
+    ]
+
+
 def test_only_the_last_nights_and_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For programs, with times and paths."""
     assert main(["history", "--nights", "1", "--json", "--config", str(config)]) == 0

@@ -250,7 +250,7 @@ def household(folder: Path, seed: int) -> Iterator[tuple[Household, Listener]]:
 
 
 def live_through(folder: Path, minutes: float, seed: int, tell: Callable[[str], None] = lambda _: None) -> Verdict:
-    """So many minutes; returns what is to be said about them."""
+    """So many minutes; returns what is to be said about them. ``tell`` hears how it goes on, and the verdict."""
     counts: Counter[str] = Counter()
     with household(folder, seed) as (house, listener):
         is_over = threading.Event()
@@ -276,7 +276,9 @@ def live_through(folder: Path, minutes: float, seed: int, tell: Callable[[str], 
         house.ear.keep()
         assert house.daemon.stop() == 0
         counts["commands"] = sum(person.sent for person in people)
-        return judge(house.course, house.ear.segments, listener.heard, LOUDEST, counts)
+        verdict = judge(house.course, house.ear.segments, listener.heard, LOUDEST, counts)
+        tell(str(verdict))  # the listener may have something to say as well, which ends this by an exception
+        return verdict
 
 
 def main() -> int:
@@ -294,7 +296,6 @@ def main() -> int:
         folder = args.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lull-household-")))
         folder.mkdir(parents=True, exist_ok=True)
         verdict = live_through(folder, args.minutes, args.seed, tell)
-    print(verdict)
     return 1 if verdict.found else 0
 
 
