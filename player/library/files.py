@@ -104,10 +104,11 @@ class _MeasurementLookup:
         if finding.measured is None and (finding.fault or "").startswith(CRASHES):
             self.warnings.append(f"{track.uri} is left out: it {finding.fault}")
             return None
-        if finding.measured is None:
-            return track
-        # what would startle is for reports; of 20,000 tracks it would be megabytes that a night never looks at
-        return replace(track, measured=replace(finding.measured, surprises=()))
+        measured = finding.measured
+        if measured is not None and measured.surprises:
+            # they are for reports; of 20,000 tracks they would be megabytes that a night never looks at
+            measured = replace(measured, surprises=())
+        return track if measured is None else replace(track, measured=measured)
 
 
 class _PlaylistRead:
