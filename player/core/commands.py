@@ -41,6 +41,7 @@ class Play:
     fade_in_s: float | None = None
     fade_out_s: float | None = None
     then: tuple[Phase, ...] | None = None
+    track: str | None = None
 
     def __post_init__(self) -> None:
         check_phases(self.then or ())
@@ -91,6 +92,14 @@ class Next:
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "next"
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """Go back to the track before this one."""
+
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "previous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +286,8 @@ class GetStatus:
 
 
 Command: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Advance | Seek | SetVolume | SetTimer | ExtendTimer | ShortenTimer
-    | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
+    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetTimer | ExtendTimer
+    | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
     | Tonight | NotTonight | Asleep | Awake | GetStatus
 )  # fmt: skip
 

@@ -28,6 +28,7 @@ from player.core.commands import (
     NotTonight,
     Pause,
     Play,
+    Previous,
     Resume,
     Seek,
     SetFade,
@@ -106,13 +107,15 @@ _DECLARED: Final = (
         makes=(Play,),
         brief="start, or change what plays",
         about="Start from silence, with a slow fade-in. While something plays, change only what is named: another "
-        "playlist is blended in, a volume or timer is set. A paused or fading session comes back.",
+        "playlist is blended in, a volume or timer is set. A track is one of the library, by its title or a part of it "
+        "that no other title has; paths and addresses are not taken. A paused or fading session comes back.",
         arguments=(
             PLAYLIST,
             VOLUME,
             TIMER,
             Argument("fade_in", kinds.FADE_IN, "length of the fade-in, never faster than 6 dB/s", "T", "fade_in_s"),
             Argument("fade_out", kinds.FADE_OUT_S, "length of the fade-out", "T", "fade_out_s"),
+            Argument("track", kinds.TEXT, "begin with this track of the library: its title, or a part of it", "TITLE"),
             Argument("then", kinds.PHASES, "what follows when the timer ends; [] for nothing", "JSON"),
         ),
         plain="playlist",
@@ -120,6 +123,7 @@ _DECLARED: Final = (
         obeys_off=False,
         examples=(
             "", "rain", "ON", '{"playlist": "rain", "volume": 25, "timer": "1h", "fade_in": "2m"}',
+            '{"track": "Drops"}',
             '{"playlist": "whispers", "timer": "45m", "then": [{"playlist": "brown", "volume": 15, "until": "06:30"}]}',
         ),
         to_type=("play", "play rain --volume 25 --timer 1h"),
@@ -159,6 +163,14 @@ _DECLARED: Final = (
         makes=(Next,),
         brief="go to another track",
         about="Fall silent and rise again with another track.",
+        obeys_off=False,
+        examples=("", "PRESS", "ON"),
+    ),
+    Verb(
+        makes=(Previous,),
+        brief="go back to the track before",
+        about="Fall silent and rise again with the track before this one, or with the beginning of this one where the "
+        "session has played no other.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),

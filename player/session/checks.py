@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from player.core.clock import Now
 from player.core.errors import Refused, did_you_mean
+from player.core.events import Track
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
+
+CHOICES: Final = 8
+"""So many titles are named where several match."""
 
 
 def find_playlist(settings: Settings, name: str | None) -> Playlist:
@@ -16,6 +23,26 @@ def find_playlist(settings: Settings, name: str | None) -> Playlist:
         names = [playlist.name for playlist in settings.playlists]
         raise Refused(f"unknown playlist {name!r}{did_you_mean(name, names)}; available: {', '.join(names) or 'none'}")
     return found
+
+
+def find_track(name: str, among: Sequence[Track]) -> Track:
+    """The one track with that title, or else with that part in its title; letters in any case.
+
+    Raises:
+        Refused: there is none, or there are several; the reason names what might be meant.
+    """
+    wanted = name.casefold()
+    exact = [track for track in among if track.title.casefold() == wanted]
+    found = exact or [track for track in among if wanted in track.title.casefold()]
+    if len({track.uri for track in found}) == 1:
+        return found[0]
+    titles = sorted({track.title for track in found})
+    if len(titles) > 1:
+        more = f" and {len(titles) - CHOICES} more" if len(titles) > CHOICES else ""
+        raise Refused(f"{len(titles)} tracks match {name!r}: {', '.join(titles[:CHOICES])}{more}")
+    if found:
+        raise Refused(f"{len(found)} tracks are called {titles[0]!r}; name the playlist too")
+    raise Refused(f"no track {name!r}{did_you_mean(name, [track.title for track in among])}")
 
 
 def check_volume(settings: Settings, volume: int) -> None:

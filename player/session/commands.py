@@ -7,6 +7,7 @@ sets is for the next session.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeAlias
 
 from player.core.clock import Now
@@ -15,6 +16,7 @@ from player.core.commands import (
     Next,
     Pause,
     Play,
+    Previous,
     Resume,
     Seek,
     SetPlaylist,
@@ -34,7 +36,9 @@ from player.session.playback import Playback
 from player.session.session import Session
 from player.session.sleep_timer import resolve
 
-PlaybackCommand: TypeAlias = Play | Stop | Pause | Resume | Toggle | Next | Advance | Seek | SetVolume | SetPlaylist
+PlaybackCommand: TypeAlias = (
+    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetPlaylist
+)
 
 
 def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now, out: Outcome) -> str:
@@ -52,6 +56,8 @@ def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now,
             return _toggle(playback, origin, now, out)
         case Next():
             return _next(playback.running, out)
+        case Previous():
+            return _previous(playback.running, out)
         case Advance():
             return _advance(playback, now, out)
         case Seek():
@@ -78,6 +84,10 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
     check_then(playback.settings, play.then or ())
     check_timer(play.timer, now)
     session, following = playback.session, playback.next_session
+    track = None
+    if play.track is not None:
+        chosen, track = playback.find_track(play.track, _where(playback, play))
+        play = replace(play, playlist=chosen.name)
     if session is None:
         play = following.like_the_last(play, now.boot_s)
     name = play.playlist
@@ -85,12 +95,24 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
         name = session.queue.playlist.name
     playlist = _playable(playback, name or following.playlist, out)
     if session is None:
-        playback.begin(following.start_params(origin, play, playlist, now), playlist, now, out)
+        playback.begin(following.start_params(origin, play, playlist, now), playlist, now, out, track)
         return f"playing {playlist.name}"
     if playlist.name != session.queue.playlist.name:
-        playback.change_playlist(playlist, now, out)
+        playback.change_playlist(playlist, now, out, track)
+    elif track is not None:
+        session.queue.play(track, out)
     _play_on(playback, session, play, now, out)
     return f"playing {playlist.name}" + _night_cap_note(playback, play.volume)
+
+
+def _where(playback: Playback, play: Play) -> list[Playlist]:
+    """Where a track is looked for: in the playlist that is named, otherwise in the present one and then in all."""
+    if play.playlist is not None:
+        return [find_playlist(playback.settings, play.playlist)]
+    session = playback.session
+    present = playback.next_session.playlist if session is None else session.queue.playlist.name
+    first = find_playlist(playback.settings, present)
+    return [first, *(one for one in playback.settings.playlists if one.name != first.name)]
 
 
 def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Outcome) -> None:
@@ -171,6 +193,16 @@ def _next(session: Session, out: Outcome) -> str:
     if before is not None and after is not None and before.track.uri == after.track.uri:
         return f"there is no other track; playing {after.track.title} from the beginning"
     return "next track"
+
+
+def _previous(session: Session, out: Outcome) -> str:
+    if session.queue.previous(out):
+        return "previous track"
+    playing = session.queue.current
+    if playing is None or not playing.can_seek or playing.track.is_stream:
+        raise Refused("previous: there is no track before this one")
+    session.queue.seek(0.0, out)
+    return f"there is no track before this one; playing {playing.track.title} from the beginning"
 
 
 def _advance(playback: Playback, now: Now, out: Outcome) -> str:

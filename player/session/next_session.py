@@ -125,6 +125,7 @@ class NextSession:
             play.fade_in_s,
             _first(play.fade_out_s, chosen.fade_out_s, before.fade_out_s),
             play.then if is_other else _first(play.then, before.then),
+            play.track,
         )
 
     def _drop_what_is_gone(self) -> None:

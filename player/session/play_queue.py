@@ -28,6 +28,8 @@ SHORTEST_TRACK_S: Final = 2.0
 """Anything shorter may be over before the next one is open; it is left out like a broken one."""
 REQUEUE_S: Final = 60.0
 """The next track is opened 20 s ahead; until well before that its gain may still change."""
+KEPT: Final = 50
+"""So many tracks can be gone back to."""
 SPREE: Final = 20
 """So many failures in a row go at full speed; further ones are a second apart."""
 
@@ -50,7 +52,10 @@ class PlayQueue:
         """Everything that was to be played has been played."""
         self.is_last = False
         """Nothing may follow the current track (a timer to the end of the track)."""
+        self.wanted: Track | None = None
+        """What a person asked for by name, to begin with; None once it plays."""
         self.retry_at_s: float | None = None
+        self._heard: list[Track] = []
         self._queued: PlayingItem | None = None
         self._rotation = selection.rotation
         self._ids = ids
@@ -96,6 +101,9 @@ class PlayQueue:
 
     def _play_first(self, now_s: float, out: Outcome) -> None:
         """Go on where the session was broken off, or begin."""
+        if self.wanted is not None:
+            self.play(self.wanted, out, Crossfade.BLEND)
+            return
         point = self.selection.pop_resume_point()
         if point is None:
             self._play_another(now_s, out, Crossfade.BLEND)
@@ -127,6 +135,21 @@ class PlayQueue:
         if playing is not None and playing.is_sounding and is_disliked and not is_only:
             self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
         self._play(track, out, Crossfade.SKIP)
+        return True
+
+    def play(self, track: Track, out: Outcome, crossing: Crossfade = Crossfade.SKIP) -> None:
+        """Play a track that a person named."""
+        self.wanted = None
+        self._play(track, out, crossing)
+
+    def previous(self, out: Outcome) -> bool:
+        """Go back to the track before; False where there is none, and then nothing has changed."""
+        is_known = self.current is not None and self.current.was_announced
+        before = [track for track in (self._heard[:-1] if is_known else self._heard) if self._rotation.is_usable(track)]
+        if not before:
+            return False
+        self._heard = before[:-1]
+        self._play(before[-1], out, Crossfade.SKIP)
         return True
 
     def leave_out(self, uri: str, out: Outcome) -> bool:
@@ -200,6 +223,7 @@ class PlayQueue:
 
     def _announce_start(self, track: Track, out: Outcome) -> None:
         name = self.playlist.name
+        self._heard = [*self._heard[1 - KEPT :], track]
         self._rotation.mark_played(name, track.uri)
         out.announce("track_started", f"track {track.title}", track=track.title, uri=track.uri, playlist=name)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -27,11 +28,13 @@ from player.core.events import (
     Progressed,
     QueueRanDry,
     RampArrived,
+    Track,
 )
 from player.core.limits import STOP_NOW_S
 from player.core.settings.session import Phase, Playlist, Settings
 from player.core.states import State
 from player.session import recovery
+from player.session.checks import find_track
 from player.session.dropout_backoff import DropoutBackoff
 from player.session.interrupted import InterruptedSession
 from player.session.library_findings import LibraryFindings
@@ -112,9 +115,18 @@ class Playback:
             return f"playlist {playlist!r} has nothing to play: each of its tracks is banned"
         return f"playlist {playlist!r} has nothing to play" + (f": {read.warnings[0]}" if read.warnings else "")
 
+    def find_track(self, name: str, playlists: Sequence[Playlist]) -> tuple[Playlist, Track]:
+        """The track of that title, or with that part in it, in the first playlist that has it. Raises Refused."""
+        each = {playlist.name: self.findings.of(playlist.name) for playlist in playlists}
+        found = {name: self._memory.allowed((*read.opening, *read.tracks)) for name, read in each.items() if read}
+        own = found.get(playlists[0].name, ())
+        is_own = any(name.casefold() in track.title.casefold() for track in own)
+        track = find_track(name, own if is_own else [track for tracks in found.values() for track in tracks])
+        return next(one for one in playlists if track in found.get(one.name, ())), track
+
     # Beginning and ending.
 
-    def begin(self, start: StartParams, playlist: Playlist, now: Now, out: Outcome) -> None:
+    def begin(self, start: StartParams, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None) -> None:
         """A new session; over one that sounds it is blended in and moves to its own level."""
         before = self.session
         if before is not None:
@@ -122,7 +134,9 @@ class Playback:
         self.interrupted.give_up(f"{start.why} started another one", out)
         self.rotation.begin(playlist.name)
         self.next_session.has_started()
-        session = self._open(Session(start, self._queue(playlist), self.settings, now, **self._device), now, out)
+        queue = self._queue(playlist)
+        queue.wanted = track
+        session = self._open(Session(start, queue, self.settings, now, **self._device), now, out)
         if before is not None:
             session.take_over_from(before, now.boot_s, out)
 
@@ -159,11 +173,12 @@ class Playback:
             out.reads.append(playlist.name)  # what is new since the last look is there for later tonight
         return session
 
-    def change_playlist(self, playlist: Playlist, now: Now, out: Outcome) -> None:
+    def change_playlist(self, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None) -> None:
         """Blend the running session into another playlist."""
-        assert self.session is not None
         self.rotation.begin(playlist.name)
-        self.session.change_queue(self._queue(playlist, has_opening=False), now.boot_s, out)
+        queue = self._queue(playlist, has_opening=False)
+        queue.wanted = track
+        self.running.change_queue(queue, now.boot_s, out)
 
     def _queue(self, playlist: Playlist, *, has_opening: bool = True) -> PlayQueue:
         selection = TrackSelection(playlist, self.rotation, self._rng, has_opening=has_opening)

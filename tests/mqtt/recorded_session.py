@@ -96,6 +96,7 @@ SENT: Final = (
     to("timer", "until 22:10"),
     to("timer", "at-most 20m"),
     to("timer", "at-most 50m"),
+    to("previous", "", 5.0),
     to("advance", "", 5.0),
     to("asleep", "ON", 5.0),
     to("awake", "PRESS"),

@@ -127,7 +127,8 @@ class Watcher:
         self._told = len(self._nights.told)
 
     def _check_level(self, level_db: float, shot: Snapshot, now_s: float) -> None:
-        highest_db = volume_to_db(shot.volume_max)
+        before_max = shot.volume_max if self._was is None else self._was.volume_max
+        highest_db = volume_to_db(max(shot.volume_max, before_max))  # it may have risen until the cap came
         if level_db > max(highest_db, self._level_db) + 1e-6:
             raise Broken(f"{level_db:.1f} dB is above the cap of {shot.volume_max}, which is {highest_db:.1f} dB")
         if level_db == SILENCE_DB:

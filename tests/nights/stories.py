@@ -25,6 +25,7 @@ from player.core.commands import (
     NotTonight,
     Pause,
     Play,
+    Previous,
     Resume,
     Seek,
     SetFade,
@@ -254,7 +255,8 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         SetSchedule(None), SetSchedule(None, rng.choice(names)), NeverAgain(rng.choice("abcd")), AllowAgain(),
         SkipTonight(None), Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), NotTonight(),
         SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
-        Asleep(), Awake(), ShortenTimer(rng.choice((30.0, 600.0))), Advance(),
+        Asleep(), Awake(), ShortenTimer(rng.choice((30.0, 600.0))), Advance(), Previous(),
+        Play(track=rng.choice("abcd")),
         Play("whispers", then=_then(rng, settings.volume.max)),
     ]  # fmt: skip
     return rng.choice(common if rng.random() < 0.4 else rare)

@@ -30,6 +30,7 @@ from player.core.commands import (
     NotTonight,
     Pause,
     Play,
+    Previous,
     ReplyTo,
     Request,
     Resume,
@@ -84,6 +85,7 @@ COMMANDS: list[Command] = [
     SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(),
     SetStartTime("nightly", time(23, 0)), Tonight(time(21, 0)), NotTonight(), GetStatus(),
     ShortenTimer(5.0), ShortenTimer(600.0), SetTimer(TimerSetting.at(time(6, 30))), Asleep(), Awake(), Advance(),
+    Previous(), Play(track="b"),
     Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
