@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests import effort
 from tests.live.broker import RealBroker
+from tests.live.certificates import make_keys
 from tests.live.daemon import Listener
 from tests.live.soundserver import SoundServer
 
@@ -63,3 +66,13 @@ def listener(broker: RealBroker) -> Iterator[Listener]:
     somebody = Listener(broker.port)
     yield somebody
     somebody.close()
+
+
+@pytest.fixture(scope="session")
+def keys() -> Iterator[Path]:
+    """Two authorities; certificates of 127.0.0.1, of another host, of a speaker, and of a speaker nobody knows."""
+    # not under pytest's own folder, which is closed to the user that mosquitto becomes
+    with tempfile.TemporaryDirectory(prefix="lull-test-keys-") as folder:
+        Path(folder).chmod(0o755)
+        make_keys(Path(folder))
+        yield Path(folder)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,54 +17,6 @@ from tests.live.broker_links import WAIT_S, House
 from tests.live.daemon import Daemon
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def keys() -> Iterator[Path]:
-    """Two authorities; certificates of 127.0.0.1, of another host, of a speaker, and of a speaker nobody knows."""
-    # not under pytest's own folder, which is closed to the user that mosquitto becomes
-    with tempfile.TemporaryDirectory(prefix="lull-test-keys-") as folder:
-        Path(folder).chmod(0o755)
-        make_keys(Path(folder))
-        yield Path(folder)
-
-
-def make_keys(folder: Path) -> None:
-    """Keys and certificates as PEM files, for two days."""
-
-    def openssl(*args: str) -> None:
-        subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=folder)
-
-    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    for name in ("ca", "stranger"):
-        openssl(
-            "req",
-            "-x509",
-            *new,
-            "-days",
-            "2",
-            "-keyout",
-            f"{name}.key",
-            "-out",
-            f"{name}.crt",
-            "-subj",
-            f"/CN={name}",
-            "-addext",
-            "keyUsage=critical,keyCertSign,cRLSign",  # Python 3.13 insists on it
-        )
-    for name, authority, names in (
-        ("broker", "ca", "IP:127.0.0.1"),
-        ("elsewhere", "ca", "DNS:elsewhere.lan"),
-        ("speaker", "ca", "DNS:speaker"),
-        ("burglar", "stranger", "DNS:speaker"),
-    ):
-        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / "names").write_text(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\n")
-        signed = ("-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "2")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *signed, "-extfile", "names")
-    openssl("ec", "-in", "speaker.key", "-aes256", "-passout", "pass:s3cret", "-out", "locked.key")
-    for path in folder.glob("*.key"):
-        path.chmod(0o644)
 
 
 @pytest.fixture
