@@ -69,7 +69,7 @@ class _Line:
 
 
 class Gateway:
-    """Everything between the main thread and the broker; without a broker it does nothing.
+    """All that is published and received; without a broker it does nothing. Main thread.
 
     Args:
         make_link: makes a link.

@@ -63,7 +63,9 @@ def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.enviro
 
 
 class Backoff:
-    """How long to wait before the next attempt: 1 s, doubled up to 60 s, each shortened by up to half at random.
+    """Time to wait before the next attempt: 1 s, doubled up to 60 s, each shortened by up to half at random.
+
+    The thread of the link.
 
     The jitter keeps many speakers from connecting all at once when the broker is back.
     """

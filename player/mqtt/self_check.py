@@ -38,7 +38,7 @@ class ConnectionFinding:
 
 
 class SelfCheck:
-    """One speaker's check of its own connection.
+    """One speaker's check of its own connection. Main thread.
 
     Args:
         token: names this process; no other speaker has it.

@@ -35,7 +35,7 @@ class _Sent:
 
 
 class StateThrottle:
-    """Remembers what was published last; `is_due` says whether this snapshot is to be published now."""
+    """Remembers what was published last; `is_due` says whether to publish this snapshot now. Main thread."""
 
     def __init__(self) -> None:
         self._sent: _Sent | None = None

@@ -44,7 +44,7 @@ class Publication:
 
 
 class Announcer:
-    """The announcements of one speaker at one broker.
+    """The announcements of one speaker at one broker. Main thread.
 
     Args:
         speaker: who is announced, and where.

@@ -53,7 +53,7 @@ class Verdict:
 
 
 class ConditionWatch:
-    """One trigger at work."""
+    """The state of one trigger. Main thread."""
 
     def __init__(self, trigger: Trigger) -> None:
         self.trigger = trigger

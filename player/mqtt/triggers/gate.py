@@ -90,7 +90,7 @@ def quiet_refusal(command: Command, standing: SpeakerStatus, quiet_hours: DayPar
 
 
 class StartLimiter:
-    """Counts how often one trigger asks for sound to begin."""
+    """Counts how often one trigger asks for sound to begin. Main thread."""
 
     def __init__(self) -> None:
         self._asked_s: deque[float] = deque(maxlen=STARTS)

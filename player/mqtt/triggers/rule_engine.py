@@ -28,7 +28,7 @@ class RuleOutcome:
 
 
 class RuleEngine:
-    """Gives each message to the triggers that it is for."""
+    """Passes each message to the triggers that it is for. Main thread."""
 
     def __init__(self, rules: tuple[Trigger, ...] = ()) -> None:
         self.watches: tuple[ConditionWatch, ...] = ()
