@@ -18,8 +18,8 @@ def look_at(path: str, folders: dict[str, str]) -> tuple[os.stat_result, FileMar
 
     Args:
         path: of the file.
-        folders: real paths of folders, filled here: to resolve a path costs a system call for each folder in it, so
-            whoever asks for many files hands the same dictionary in each time.
+        folders: real paths of folders, filled here: resolving a path costs a system call for each folder in it, so
+            a caller with many files passes the same dictionary each time.
     """
     facts = os.lstat(path)
     if stat.S_ISLNK(facts.st_mode):

@@ -46,7 +46,7 @@ KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
 MAX_TRACKS: Final = 20_000
 MAX_WARNINGS: Final = 20
 MAX_DEPTH: Final = 3
-"""Playlist files may name playlist files, but not for ever."""
+"""Maximum depth of playlist files that name playlist files."""
 
 
 class FileLibrary:
@@ -96,7 +96,7 @@ class _MeasurementLookup:
             facts, mark = look_at(track.uri, self._folders)
             finding = self._store.find(mark) if stat.S_ISREG(facts.st_mode) else None
         except OSError:
-            return track  # what is wrong with it is found out when it plays
+            return track  # the reason is found when it is played
         if finding is None:
             if unreadable(track.uri) is None:
                 self.unmeasured[track.uri] = None

@@ -32,7 +32,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the file; may be called twice."""
         ...
 
 

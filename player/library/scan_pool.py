@@ -189,7 +189,7 @@ class WorkerPool:
         return found
 
     def _forget(self, worker: _Worker) -> int:
-        """Let go of a process that has ended or been killed; its exit code."""
+        """Release a process that has ended or been killed; returns its exit code."""
         process = worker.process
         assert process.stdin is not None
         assert process.stdout is not None

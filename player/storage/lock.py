@@ -1,4 +1,4 @@
-"""One daemon for one state directory: a lock that the kernel lets go of when its holder dies, however it dies.
+"""One daemon for one state directory: a lock that the kernel releases when its holder ends, in whatever way.
 
 Taken on the main thread before the memory is read and held until the end. Two daemons on one memory would both go on
 with the session that one of them plays, and each would write over what the other remembers.

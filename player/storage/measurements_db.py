@@ -85,7 +85,7 @@ class MeasurementsDb:
         self._base.ask(lambda base: _keep(base, mark, measured, finding.fault))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._base.close()
 
 
@@ -107,7 +107,7 @@ class StoreReader:
             raise StoreError(f"measurements cannot be read: {fault}") from fault
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._base.close()
 
 

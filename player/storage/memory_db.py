@@ -2,8 +2,8 @@
 
 Apart, because the two are unlike: measurements are many, written by several processes, and can be made again; bans and
 history are few, written by the daemon alone, and cannot. A damaged file of the one must not cost the other. And what is
-written here is on the disk when `write` returns (synchronous = FULL): whoever stops a session and pulls the plug must
-not hear it again. That is one flush for each of fewer than a hundred writes a night.
+written here is on the disk when `write` returns (synchronous = FULL): a session that was stopped must not
+resume after the plug is pulled. That is one flush for each of fewer than a hundred writes a night.
 
 Documents are JSON texts by name, see `player.session.memory.records`. Names of files are kept as bytes: they need not
 be text.
@@ -184,7 +184,7 @@ class MemoryDb:
             )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._base.close()
 
 

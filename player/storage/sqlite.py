@@ -31,7 +31,7 @@ from player.core.errors import StoreError
 log = logging.getLogger("lull")
 
 BUSY_MS: Final = 5000
-"""Another process writes for a moment, never for long."""
+"""Maximum wait for another process that is writing."""
 READ_FAULTS: Final = (sqlite3.Error, UnicodeError, OverflowError)
 """What a damaged file makes Python's sqlite3 raise: UnicodeError for a schema that is not UTF-8, OverflowError for a
 number that SQLite cannot hold."""
@@ -74,7 +74,7 @@ class Database:
     Args:
         path: the file.
         layout: what it holds.
-        is_patient: a file that cannot be opened now is no fault yet: it is tried again at each question.
+        is_patient: a file that cannot be opened is not an error: opening is tried again at each question.
 
     Attributes:
         losses: a sentence for each time that a new file had to be begun in the place of one that was there.
@@ -104,7 +104,7 @@ class Database:
         self._let_go()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._is_closed = True
             self._let_go()

@@ -16,9 +16,9 @@ from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 LARGEST: Final = 1e10
-"""No number in the memory is larger, seconds since 1970 and since the boot included; NaN is none at all."""
+"""Largest number in the memory, seconds since 1970 and since the boot included; NaN is not accepted."""
 _UNREADABLE: Final = (ValueError, TypeError, OverflowError, RecursionError, AssertionError, AttributeError)
-"""What foreign text leads to; the classes check their own ranges, some by assertions."""
+"""What text from elsewhere can raise; the classes check their own ranges, some by assertions."""
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2900
 
@@ -50,7 +50,7 @@ def salvage(kind: Any, text: str) -> tuple[Any, ...]:
 
 
 def aware(text: str) -> datetime:
-    """An instant from its ISO text. Raises ValueError for one without an offset from UTC, or in no year of ours."""
+    """An instant from its ISO text. Raises ValueError where it lacks an offset from UTC or its year is out of range."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text!r} lacks an offset from UTC")

@@ -15,7 +15,7 @@ class MemoryStore(Protocol):
         """All that was written. Called once, at the start.
 
         A record of a session is handed out only if it could be counted first: ``tries`` in the answer includes this
-        time, so whoever dies again with it finds a higher number.
+        time, so the next start after another crash finds a higher number.
 
         Raises:
             StoreError: it cannot be read.
@@ -40,7 +40,7 @@ class MemoryStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the file; may be called twice."""
         ...
 
 

@@ -159,7 +159,7 @@ TRIES: Final = "tries"
 _LONGEST_S: Final = 1e8
 """Three years: longer than any session, track or fade."""
 _SHOWN: Final = 200
-"""So much of a fault is shown: it may quote the damaged text."""
+"""Maximum number of characters of a fault that are shown: it may quote the damaged text."""
 NAMES: Final = tuple(field.name for field in fields(Documents))
 _BY_URI: Final = frozenset({"bans", "deaths"})
 """Documents that are lists of tracks."""

@@ -5,7 +5,7 @@ as soon as it matters:
 
 - At once: a session that begins, stops, pauses or ends, a start of the schedule, what a person changes in it, bans,
   and tracks that are set aside.
-  Whoever stops a session and then pulls the plug must not hear it again.
+  A session that was stopped must not resume after the plug is pulled.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
 - When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
@@ -45,7 +45,7 @@ SOON_S: Final = 5.0
 SIGN_OF_LIFE_S: Final = 400.0
 BUCKET: Final = 10.0
 LARGE_STEP: Final = 4
-"""So many points of volume are a person's doing, not a level that sinks by itself."""
+"""A change of the volume by this many points was made by a person; a level that sinks by itself changes less."""
 MOST_ENTRIES: Final = 1000
 _AT_ONCE: Final = frozenset({"bans", "deaths", "tries", "switches"})
 
@@ -105,10 +105,10 @@ class WritePolicy:
         return self._wrote_s + SOON_S if self._is_pending else None
 
     def documents(self, playback: Playback, schedule: Schedule, memory: Memory, tries: int, now: Now) -> Documents:
-        """All documents as they are now; what is as it was written is the very same object, and quickly compared."""
+        """All documents as they are now; one that has not changed is the same object as before: quick to compare."""
         before = self._written
         session, interrupted = playback.session, playback.interrupted
-        # whoever paused an interrupted session does not want it after another restart
+        # an interrupted session that was paused is not resumed after another restart
         waiting = None if interrupted.is_paused else interrupted.record
         record = waiting if session is None else _record(session, self._boot, now)
         bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
