@@ -20,6 +20,7 @@ from player.analysis.contract.examiner import Examiner, Instruments, Limits
 from player.analysis.ebur128 import HopMeter, true_peak_dbtp
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered
 from player.audio.dsp.types import Block
 from player.audio.engine import Engine, EngineSettings
@@ -83,14 +84,17 @@ class Played:
     surprises_s: list[float] = field(default_factory=list)
 
     def decoded(self, *, is_gained: bool = True) -> Block:
-        """The sum of what was decoded, at its place in the output, without fades."""
+        """The sum of what was decoded, at its place in the output, without fades.
+
+        Through the filter against DC, which moves what is below 20 Hz and with it the powers of single hops by half a dB.
+        """
         sound = np.zeros_like(self.out)
         for track in self.tracks:
             gain = np.float32(db_to_gain(track.gain_db) if is_gained else 1.0)
             for at, block in track.blocks:
                 part = block[: len(sound) - at]
                 sound[at : at + len(part)] += part * gain
-        return sound
+        return HighPass().process(sound)
 
 
 class _KeepingSink:
@@ -115,7 +119,7 @@ class _KeepingSink:
             if deck.level_db == 0.0 and isinstance(deck.gains, float):  # of what nobody has measured it is found live
                 track.gain_db = deck.item.gain_db + gain_to_db(deck.gains)
 
-    def open(self) -> None:
+    def open(self, buffer_times: int = 1) -> None:
         """Always there."""
 
     def write(self, block: Block) -> None:

@@ -55,7 +55,7 @@ class KeepingSink:
         self.blocks: list[Block] = []
         self._clock = clock
 
-    def open(self) -> None:
+    def open(self, buffer_times: int = 1) -> None:
         """Always there."""
 
     def write(self, block: Block) -> None:
