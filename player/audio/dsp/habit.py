@@ -36,10 +36,10 @@ _AGAIN_DB: Final = np.array([9.0] * 3 + [18.0] * (len(STREAMS) - 3))
 
 def habitual(levels: BandPowers) -> BandPowers:
     """What each stream habitually reaches around each hop, shape and unit as ``levels``."""
-    count = len(levels) // STRETCH
+    count = max(1, round(len(levels) / STRETCH))  # a rest of less than half a stretch belongs to the last one
     if count < 2:
         return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
-    reached = levels[: count * STRETCH].reshape(count, STRETCH, -1).max(axis=1)
+    reached = np.maximum.reduceat(levels, np.arange(count) * STRETCH, axis=0)
     width = min(STRETCHES, count)
     windows = np.lib.stride_tricks.sliding_window_view(reached, width, axis=0)
     usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
