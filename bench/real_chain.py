@@ -86,7 +86,7 @@ class Played:
     def decoded(self, *, is_gained: bool = True) -> Block:
         """The sum of what was decoded, at its place in the output, without fades.
 
-        Through the filter against DC, which moves what is below 20 Hz and with it the powers of single hops by half a dB.
+        Through the filter against DC, which moves what is below 20 Hz, and with it single hops by half a decibel.
         """
         sound = np.zeros_like(self.out)
         for track in self.tracks:
