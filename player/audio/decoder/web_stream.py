@@ -169,7 +169,7 @@ class WebStream:
             if base > MAX_TAG_BYTES:
                 raise SourceError("has no sound in its first 32 MB")
             while len(head) < skipped and (more := self._take(answer, _CHUNK_BYTES)):
-                head += more
+                skipped, head = skipped - len(head), more
             head = head[skipped:]
             while len(head) < HEAD_BYTES and (more := self._take(answer, HEAD_BYTES)):
                 head += more

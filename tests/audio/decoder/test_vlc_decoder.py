@@ -600,3 +600,30 @@ def test_what_is_measured_is_what_is_played(decoder: VlcDecoder, tmp_path: Path,
     assert 0 <= len(measured) - len(played) <= 2640
     assert np.array_equal(measured[len(measured) - len(played) :][2400:], played[2400:])
     assert kind in {"mp2", "mp3"} or np.array_equal(measured, played)
+
+
+@pytest.mark.slow
+def test_large_blocks_are_given_back_where_a_track_plays_and_kept_where_files_are_measured() -> None:
+    """The tables of an M4A of hours are freed with it: glibc would keep them once a larger block was freed before."""
+    code = """
+import ctypes, sys
+from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
+decoder = VlcDecoder(DecoderSettings(is_piped=sys.argv[1] == "piped"))
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+def filled(size):
+    block = libc.malloc(size)
+    ctypes.memset(block, 1, size)
+    return block
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+libc.free(filled(24 << 20))
+table, wall = filled(16 << 20), filled(100 << 10)
+before = resident()
+libc.free(table)
+print(before - resident() > 12 << 20)
+"""
+    for kind, expected in (("played", "True"), ("piped", "False")):
+        found = subprocess.run([sys.executable, "-c", code, kind], capture_output=True, text=True, check=True, cwd=ROOT)
+        assert found.stdout.strip() == expected
