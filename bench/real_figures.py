@@ -15,11 +15,10 @@ from bench.real_material import HazardTrack, PhraseTrack, hop_powers
 from player.analysis.contract.alteration import Alteration
 from player.analysis.contract.clicks import CELL_FRAMES, Clicks
 from player.analysis.contract.integrated import calm_level
-from player.analysis.contract.startles import StartleEvents
 from player.audio.dsp.hearing import HOP_S, to_lufs
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, BandPowers, OctaveMeter
 from player.audio.dsp.rises import RISE_DB, RiseMeter
-from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Onset
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES
 from player.audio.dsp.types import Block
 from player.core.units import RATE_HZ, to_frames
@@ -263,13 +262,13 @@ def _octaves(sound: Block) -> BandPowers:
 
 def _startles(powers: Doubles, floors: Sequence[tuple[float, float]]) -> list[Onset]:
     """Startle events and bursts; ``floors``: from when on calm has which level."""
-    judge, found = StartleEvents(floors[0][1] - ROOM_BELOW_CALM_DB), list[Onset]()
+    judge, found = Judge(floors[0][1] - ROOM_BELOW_CALM_DB), list[Onset]()
     calm = {round(at_s / HOP_S): lufs for at_s, lufs in floors}
     for hop, power in enumerate(powers.tolist()):
         if hop in calm:
             judge.move_floor(calm[hop] - ROOM_BELOW_CALM_DB)
         found += judge.push(power)
-    return found + judge.finish()
+    return [onset for onset in found + judge.finish() if onset.is_startle]
 
 
 def _heard_calm(powers: Doubles, zones: Sequence[Sequence[tuple[float, float]]], at_s: float, until_s: float) -> float:

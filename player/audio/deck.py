@@ -51,10 +51,8 @@ LOOKED_INTO_S: Final = 5.0
 HEARD_FRAMES: Final = to_frames(2.0)
 """Time constant of what a deck lately gave."""
 
-INTRODUCED_S: Final = 15.0
-"""So long a track is new to whoever listens; then what it habitually does is known, heard already or not."""
 LIVE_INTRODUCED_S: Final = 40.0
-"""The same where a track is planned while it plays, and little is known of it yet."""
+"""So long a track that is planned while it plays is new: little is known of its habit."""
 
 MOST_POWER: Final = FAULT_LEVEL**2
 """More is a fault."""
@@ -106,22 +104,15 @@ class Deck:
         return self.item.start_s + to_seconds(self.played_frames)
 
     @property
-    def is_introduced(self) -> bool:
-        """Whether its sound, that of the track it went on with included, has been heard long enough to be known."""
-        wanted_s = INTRODUCED_S if self._live is None or self._live.is_known else LIVE_INTRODUCED_S
-        return self._introduced_frames + self.played_frames >= to_frames(wanted_s)
-
-    def introduce_again(self) -> None:
-        """There was a pause, and what was heard before it is forgotten."""
-        self._introduced_frames = -self.played_frames
-
-    @property
     def reached_lufs(self) -> float | None:
-        """What its fast level reaches under its plan and the item's gain; None where nobody knows."""
-        reached = self.item.reached_lufs
-        if reached is None and self._live is not None and self._live.reached_lufs is not None:
-            reached = self._live.reached_lufs + self.item.gain_db + self._live.trim_db
-        return reached
+        """What its fast level reaches under its plan and its gain; None where nobody knows (yet)."""
+        live = self._live
+        if live is None:
+            return self.item.reached_lufs
+        is_new = self._introduced_frames + self.played_frames < to_frames(LIVE_INTRODUCED_S)
+        if live.reached_lufs is None or (is_new and not live.is_known):
+            return None
+        return live.reached_lufs + self.item.gain_db + live.trim_db
 
     @property
     def rise_db_per_s(self) -> float:

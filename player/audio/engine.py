@@ -254,7 +254,6 @@ class Engine:
             self._idle_blocks += 1
             return self._rest()
         if self._is_held:
-            self._mixer.introduce_again()
             return self._rest()
         ramp = self._chain.ramp
         self._mixer.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)

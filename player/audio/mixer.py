@@ -140,16 +140,9 @@ class Mixer:
 
     @property
     def reached_lufs(self) -> float | None:
-        """What the fast level of the loudest deck reaches; None while not all that sounds is planned and introduced."""
-        if not all(deck.is_introduced for deck in self._decks):
-            return None
+        """What the fast level of the loudest deck reaches; None while not all that sounds is planned."""
         reached = [deck.reached_lufs for deck in self._decks]
         return None if None in reached else max((level for level in reached if level is not None), default=None)
-
-    def introduce_again(self) -> None:
-        """There is a pause: what sounded before it is new again behind it."""
-        for deck in self._decks:
-            deck.introduce_again()
 
     @property
     def is_rising_alone(self) -> bool:

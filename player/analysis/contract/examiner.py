@@ -4,8 +4,8 @@ Runs on the thread that renders, behind the last stage, and trusts none of them:
 its own, block by block, in memory that does not grow with the night. Beside it lies what was decoded, under lull's own
 gains (`decoded`), measured in the same way.
 
-- C1: startle events and bursts in what left (`player.audio.dsp.startle`); the same as decoded, to compare; and mutes by
-  the output meter, which are startle events.
+- C1: startle events and bursts in what left (`player.audio.dsp.startle`, the judge of the output meter) that are no
+  habit of the track (`emergence`); all of them as decoded, to compare; mutes by the output meter, which are startles.
 - C1b, C1c, C1d: rises that are no habit of the track (`emergence`).
 - C2: how fast lull's own gain on a track, its ramp times its deck, rose from the end of one block to the end of the
   next; and how loud the last hop was before a silence that lull made.
@@ -147,16 +147,14 @@ class Examiner:
     def finish(self) -> Findings:
         """The night is over."""
         self._before.finish()
-        self._after.finish()
-        tracks = self._tracks.finish()
+        tracks = self._tracks.finish(self._after.finish())
         figures = [
-            self._after.startles.figure("C1", "startle events and bursts"),
-            self._mutes.figure("C1", "mutes by the output meter"),
             *self._after.figures(),
             *self._moves.figures(tracks),
             *self._peaks.figures(),
             self._unfit.figure("C5", "samples that are no numbers or beyond full scale"),
             *self._tracks.figures(),
+            self._mutes.figure("C1", "mutes by the output meter"),
             *self._at_level.figures(),
             self._clicks.offences.figure("C10", "clicks that the recordings do not have"),
         ]

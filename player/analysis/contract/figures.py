@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from player.audio.dsp.startle import Onset
 from player.core.units import SILENCE_DB
 
 Powers: TypeAlias = npt.NDArray[np.float64]
@@ -97,7 +98,7 @@ class Levels:
         hops: of each hop of 5 ms.
         momentary: over the last 400 ms, every 10 ms.
         short_term: over the last 3 s, every 10 ms.
-        has_startled: whether a startle event was found in it.
+        startles: startle events that were found in it.
         is_over: whether it is too far over the target (C3).
         loudest: M and S in LUFS as if at full volume, -inf for silence.
     """
@@ -105,7 +106,7 @@ class Levels:
     hops: Powers
     momentary: Powers
     short_term: Powers
-    has_startled: bool
+    startles: tuple[Onset, ...]
     is_over: bool
     loudest: tuple[float, float] = (SILENCE_DB, SILENCE_DB)
 

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from player.analysis.contract.figures import Figure, Levels, Powers, Violations, Volume, Worst
-from player.analysis.contract.startles import StartleEvents
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S
-from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Onset
+from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.tap import LATE_FRAMES
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
@@ -46,7 +45,7 @@ class LoudnessClauses:
         self.startles = Violations()
         self.worst_startle_db = 0.0
         self._meter = make_power_meter(HOP_FRAMES)
-        self._judge = StartleEvents(target_lufs - ROOM_BELOW_CALM_DB)
+        self._judge = Judge(target_lufs - ROOM_BELOW_CALM_DB)
         self._target_lufs = target_lufs
         self._past = np.zeros(SHORT_TERM_HOPS)
         self._volumes = deque([SILENCE_DB], 1)
@@ -59,7 +58,7 @@ class LoudnessClauses:
         hops = np.array(powers, np.float64)
         self._judge.move_floor(self._target_lufs - ROOM_BELOW_CALM_DB + volume.room_db)
         push = self._judge.push
-        found = [onset for power in powers for onset in push(power)]
+        found = tuple(onset for power in powers for onset in push(power) if onset.is_startle)
         for onset in found:
             self._take(onset)
         past = np.concatenate((self._past, hops))
@@ -68,7 +67,7 @@ class LoudnessClauses:
         ends = np.arange(len(past) - len(hops) + EVERY_HOPS, len(past) + 1, EVERY_HOPS)
         momentary, short_term = _means(sums, ends, MOMENTARY_HOPS), _means(sums, ends, SHORT_TERM_HOPS)
         loudest, is_over = self._see(momentary, short_term, volume, at_s)
-        return Levels(hops, momentary, short_term, bool(found), is_over, loudest)
+        return Levels(hops, momentary, short_term, found, is_over, loudest)
 
     def _take(self, onset: Onset) -> None:
         self.startles.add(onset.at_s)
@@ -106,10 +105,12 @@ class LoudnessClauses:
         hops = max(1, count * EVERY_HOPS)
         return -(-(MOMENTARY_HOPS + LATE_HOPS) // hops) + 1, -(-(SHORT_TERM_HOPS + LATE_HOPS) // hops) + 1
 
-    def finish(self) -> None:
-        """What was still under way."""
-        for onset in self._judge.finish():
+    def finish(self) -> tuple[Onset, ...]:
+        """Startle events that were still under way."""
+        found = tuple(onset for onset in self._judge.finish() if onset.is_startle)
+        for onset in found:
             self._take(onset)
+        return found
 
     def figures(self) -> tuple[Figure, Figure]:
         """C3."""

@@ -1,15 +1,16 @@
 """What was heard of each track: C9, and C3 against heard calm, and C12.
 
 Runs on the thread that renders. A track is *settled* from 10 s after its fade-in on, while it sounds alone. There its
-hops are compared with the same hops as they were decoded, all known gains divided out (`alteration`), and its *heard
-calm* is measured: what M usually is while it sounds. A track is calm if nothing in its recording breaks C1, C1b, C1d or
-C3; C9 is asked of those. What was played for less than a minute is not judged: a percent of it is nothing, and LRA
-needs as much (EBU Tech 3342).
+hops are compared with the same hops as they were decoded, all known gains divided out (`alteration`). Its *heard calm*
+is what M usually is while it sounds, from the end of its fade-in on. A track is calm if nothing in its recording breaks
+C1, C1b, C1d or C3; C9 is asked of those. What was played for less than a minute is not judged: a percent of it is
+nothing, and LRA needs as much (EBU Tech 3342).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from player.analysis.contract.emergence import Emergence
 from player.analysis.contract.figures import Figure, Levels, Powers, TrackHeard, Volume, Worst
 from player.analysis.contract.integrated import IntegratedMeter
 from player.audio.dsp.hearing import HOP_S, to_power
+from player.audio.dsp.startle import Onset
 from player.audio.dsp.tap import Rendered, Sounding
 from player.audio.dsp.types import Block
 from player.core.engine_orders import Item
@@ -48,7 +50,8 @@ class _Track:
 
     Attributes:
         loudest: M and S as decoded, as left, and as left in blends.
-        full_db: the volume, when it last was settled.
+        full_db: the volume, when it last was at its level.
+        alone: what was heard of it at its level, and of that, `altered`, what was settled.
     """
 
     def __init__(self, item: Item, began_s: float) -> None:
@@ -56,6 +59,7 @@ class _Track:
         self.began_s = began_s
         self.programmes = (IntegratedMeter(), IntegratedMeter())
         self.altered = Alteration()
+        self.alone = Alteration()
         self.loudest = np.full((3, 2), SILENCE_DB)
         self.is_calm = True
         self.hops = 0
@@ -63,10 +67,10 @@ class _Track:
 
     @property
     def calm_lufs(self) -> tuple[float, float]:
-        """Calm as decoded and as it left; -inf where too little of it was settled."""
-        if self.altered.heard_s < ENOUGH_S:
+        """Calm as decoded and as it left; -inf where too little of it sounded alone, at its level."""
+        if self.alone.heard_s < ENOUGH_S:
             return SILENCE_DB, SILENCE_DB
-        before, after = self.altered.programmes
+        before, after = self.alone.programmes
         return before.calm_lufs, after.calm_lufs
 
     @property
@@ -131,7 +135,7 @@ class Tracks:
         lowered = self._lowered_db(had.hops, has.hops, volume)
         at_s = self._hops * HOP_S
         track = self._follow(rendered)
-        self._emergence.push(*sounds, has.loudest[0], at_s)
+        self._emergence.push(*sounds, has, rendered, at_s)
         self._hops += len(lowered)
         if track is not None and rendered is not None:
             self._take(track, levels, rendered, volume)
@@ -143,25 +147,26 @@ class Tracks:
             programme.push_momentary(side.momentary[OF_TENTHS - 1 :: OF_TENTHS])
             programme.push_short_term(side.short_term[OF_TENTHS - 1 :: OF_TENTHS])
         track.hops += len(has.hops)
-        track.is_calm = track.is_calm and not (had.has_startled or had.is_over)
+        track.is_calm = track.is_calm and not (had.startles or had.is_over)
         is_alone = len(rendered.decks) == 1
         track.loudest[0] = np.maximum(track.loudest[0], had.loudest if is_alone else SILENCE_DB)
         place = 1 if is_alone else 2
         track.loudest[place] = np.maximum(track.loudest[place], has.loudest)
-        if self._is_settled(rendered, volume, len(has.hops) * HOP_S):
+        self._follow_level(rendered, volume, len(has.hops) * HOP_S)
+        if self._full_s > 0.0:
             track.full_db = volume.full_db
             full = to_power(volume.full_db - 0.691)
-            track.altered.push(had.hops / full, has.hops / full)
+            for taken in (track.alone, track.altered) if self._full_s > SETTLED_S else (track.alone,):
+                taken.push(had.hops / full, has.hops / full)
 
-    def _is_settled(self, rendered: Rendered, volume: Volume, block_s: float) -> bool:
-        """Whether the fade-in of the track, alone by now, was over 10 s ago."""
+    def _follow_level(self, rendered: Rendered, volume: Volume, block_s: float) -> None:
+        """For how long the track, alone by now, has been at its level."""
         if volume.level_db == SILENCE_DB:
             self._has_arrived = False
         elif rendered.volume_db >= rendered.target_db + FULL_DB:
             self._has_arrived = True
         is_full = self._has_arrived and len(rendered.decks) == 1 and _is_full(rendered.decks[0])
         self._full_s = self._full_s + block_s if is_full else 0.0
-        return self._full_s > SETTLED_S
 
     def _lowered_db(self, before: Powers, after: Powers, volume: Volume) -> Powers:
         if volume.full_db == SILENCE_DB:
@@ -184,27 +189,28 @@ class Tracks:
         track, self._now = self._now, None
         if track is None:
             return
-        had_strangers = self._emergence.end_track(track.calm_as_left_lufs)
-        before, heard = track.over_calm_lu(0), track.over_calm_lu(1)
+        had_strangers = self._emergence.end_track(track.calm_as_left_lufs, track.full_db)
+        before = track.over_calm_lu(0)
         is_level = before[0] <= MOMENTARY_ROOM_LU and before[1] <= SHORT_TERM_ROOM_LU
         track.is_calm = track.is_calm and is_level and not had_strangers
         calm = track.calm_lufs[1]
         louder = max(calm, self._former)
-        for worst, own, blended in zip(self._over, heard, track.loudest[2], strict=True):
-            if own > SILENCE_DB:
-                worst.see(own, track.began_s)
+        for worst, own, blended in zip(self._over, self._emergence.loudest_lufs, track.loudest[2], strict=True):
+            if calm > SILENCE_DB:
+                worst.see(max(0.0, own - calm), track.began_s)
             if calm > SILENCE_DB and blended > SILENCE_DB:
                 worst.see(float(blended) - louder, track.began_s)
         self._former = calm
         self._tracks.append(track.heard())
 
-    def finish(self) -> tuple[TrackHeard, ...]:
-        """All tracks, in order."""
+    def finish(self, startles: Iterable[Onset]) -> tuple[TrackHeard, ...]:
+        """All tracks, in order; ``startles``: what was still under way at the end."""
         self._close()
+        self._emergence.finish(startles)
         return tuple(self._tracks)
 
     def figures(self) -> list[Figure]:
-        """C1b to C1d, C3 against heard calm, C9 and C12; nothing where there was nothing to judge."""
+        """C1 and C1b to C1d, C3 against heard calm, C9 and C12; nothing where there was nothing to judge."""
         momentary, short_term = self._over
         found = self._emergence.figures()
         if math.isfinite(momentary.value):

@@ -23,7 +23,7 @@ from player.audio.dsp.declick import Declick
 from player.audio.dsp.framing import Hops
 from player.audio.dsp.gain import applied, let_down
 from player.audio.dsp.guard import Guard, Volumes
-from player.audio.dsp.hearing import FAST_S, HOP_FRAMES, HOP_S, to_power
+from player.audio.dsp.hearing import FAST_S, HOP_FRAMES, HOP_S
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
 from player.audio.dsp.limiter import Limiter
@@ -82,7 +82,6 @@ class Chain:
     ) -> None:
         """From the next block on: the target, and what the level of what sounds reaches habitually, and at most."""
         self.guard.set_target(target_lufs, habitual_lufs, known_lufs)
-        self._output_meter.known = 0.0 if known_lufs is None else to_power(known_lufs)
         self._output_meter.target_lufs = target_lufs
 
     def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
@@ -93,11 +92,13 @@ class Chain:
         self.broken = None
         if len(mixed) == 0 or not self._is_fit(mixed, MOST):
             return np.zeros_like(mixed)
+        former = self.guard.licence
         hops = self._hops.take(mixed)
         guarded, full = self._guarded(hops, moves=may_rise or not self.ramp.is_rising) if len(hops) else (hops, 0.0)
         out = self.limiter.process(self._hops.give(guarded, len(mixed)))
         if not self._is_fit(out, self.limiter.bound):
             return np.zeros_like(out)
+        self._output_meter.known = max(former, self.guard.licence)
         self.broken = self._output_meter.measure(out, full, self._room)
         if self.broken is not None:
             out = _let_go(out)

@@ -7,9 +7,10 @@ each stand 6 dB over the last one, and the guard would never know.)
 Theory. For each hop there are five bounds on the power that may leave; the K-weighted power p that came in is known, so
 the largest gain that obeys a bound has a closed form, and nothing is estimated:
 
-- *emergence*: the fast level E <= max(H + 2.7 dB, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
-  level, B the background and e is 8 dB, or 6 dB when strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A
-  power that is not familiar itself may bring E to its bound in 125 ms; at once would be steeper than it came;
+- *emergence*: the fast level E <= max(H + 2.7 dB, X, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
+  level, X the licence of what is planned (`player.audio.dsp.licence`), B the background and e is 8 dB, or 6 dB when
+  strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A power that is not familiar itself may bring E to its bound
+  in 125 ms; at once would be steeper than it came;
 - *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; what is left is spread over three hops;
 - *click*: a sample stands at most 15 dB over E or B, or 2.7 dB over the familiar peak;
 - *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take a
@@ -46,6 +47,7 @@ import numpy as np
 from player.audio.dsp.gain import applied
 from player.audio.dsp.guard_episodes import Episodes
 from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, HOP_S, Familiar, Hearing, to_power
+from player.audio.dsp.licence import Licence
 from player.audio.dsp.loudness_budget import LoudnessBudget
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
@@ -135,6 +137,8 @@ class Guard:
         self._hearing = Hearing()
         self._used_to = 0.0
         self._came = 0.0  # the fast level of what comes in, up to the hop that is held back
+        self._came_most = 0.0
+        self._licence = Licence()
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = LoudnessBudget(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
@@ -148,12 +152,17 @@ class Guard:
         self._fast_bound = self._box_bound = 0.0
         self.episodes.reset()
 
+    @property
+    def licence(self) -> float:
+        """The fast level, as a power, up to which what is planned counts as familiar."""
+        return self._licence.value
+
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
     ) -> None:
         """From the next call on: the programme target, and what the fast level of what sounds habitually reaches.
 
-        ``known_lufs`` is what it reaches at most where the leveller has planned all that sounds: so far nothing is new.
+        ``known_lufs`` is what it reaches at most where all that sounds is planned: the limit of the licence.
 
         The floor lies under the calm level of the sound where that is known and below the target.
         """
@@ -172,7 +181,8 @@ class Guard:
         self._forget_hearing()
 
     def rest(self, hops: int) -> None:
-        """So many hops of silence were heard that did not come through here."""
+        """So many hops of silence were heard that did not come through here; the licence begins anew."""
+        self._licence.forget()
         self._hear([0.0] * hops, [0.0] * hops)
 
     def process(self, hops: Block, volumes: Volumes) -> Block:
@@ -186,8 +196,12 @@ class Guard:
             part = slice(at, at + CHUNK_HOPS)
             if self._are_calm(powers[part], peaks[part], full[part], low[at]):
                 borders += [1.0] * CHUNK_HOPS
+                came = self._hearing.chunk_fast
             else:
+                self._came_most = 0.0
                 borders += map(self._step, powers[part], peaks[part], full[part], low[part], left[part])
+                came = self._came_most
+            self._licence.push(came, self._used_to * FAMILIAR_ROOM, self._known * low[at])
         self.reduction_db = -10.0 * math.log10(min(borders))
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]
@@ -199,6 +213,7 @@ class Guard:
         if power > _TINY or peak > _TINY:
             gain = min(1.0, self._bound(power, peak, full, low))
         self._came = FAST_KEEP * came + FAST_TAKE * power
+        self._came_most = max(self._came_most, self._came)
         if gain > former:
             unheard = UNHEARD * self._hearing.fast / max(power, _TINY)
             risen = max(1.0, left * came / max(self._came, _TINY))
@@ -252,7 +267,7 @@ class Guard:
         emergence, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
         emerging = min(background * emergence, max(background * NOTICED, fast * rate))
         self._get_used(rate, floor)
-        planned = self._known * low
+        planned = self._licence.value
         bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN, planned)
         self._fast_bound = bound
         known = max(self._hop_powers.value * FAMILIAR_ROOM, planned * HOP_OVER_FAST)

@@ -39,7 +39,13 @@ def habitual(levels: BandPowers) -> BandPowers:
     count = max(1, round(len(levels) / STRETCH))  # a rest of less than half a stretch belongs to the last one
     if count < 2:
         return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
-    reached = np.maximum.reduceat(levels, np.arange(count) * STRETCH, axis=0)
+    usual = habit_of_stretches(np.maximum.reduceat(levels, np.arange(count) * STRETCH, axis=0))
+    return usual[np.minimum(np.arange(len(levels)) // STRETCH, count - 1)]
+
+
+def habit_of_stretches(reached: BandPowers) -> BandPowers:
+    """What each stream habitually reaches in each stretch of 5 s; ``reached``: the largest level of each."""
+    count = len(reached)
     width = min(STRETCHES, count)
     windows = np.lib.stride_tricks.sliding_window_view(reached, width, axis=0)
     usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
@@ -47,7 +53,7 @@ def habitual(levels: BandPowers) -> BandPowers:
     at = np.arange(count)
     views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
     best: BandPowers = np.maximum.reduce(views)
-    return best[np.minimum(np.arange(len(levels)) // STRETCH, count - 1)]
+    return best
 
 
 def _come_back(windows: BandPowers) -> BandPowers:

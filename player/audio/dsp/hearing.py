@@ -6,7 +6,8 @@ Runs on whatever thread owns the object. It is fed K-weighted powers of 5 ms hop
 - ``box``, R: the plain mean of the last 50 ms, in which a short burst cannot hide;
 - ``background``, B: the mean over 10 s of min(E, B + 10 dB); time without sound counts as silence;
 - ``familiar``, H: the largest E of the last 30 s without the last half second;
-- ``usual``, Q: what R exceeded for a tenth of the last 5 s. The ear is used to the peaks of taps, not to the pauses.
+- ``usual``, Q: what R exceeded for a tenth of the last 5 s. The ear is used to the peaks of taps, not to the pauses;
+- ``chunk_fast``: the largest E of the last whole chunk of 50 ms.
 
 B, H and Q are brought up to date every 50 ms. H leaves out up to 50 ms more than half a second for that: it is never
 more than the definition allows.
@@ -54,11 +55,11 @@ def to_power(level_lufs: float) -> float:
 
 
 class Familiar:
-    """The largest value of the last 30 s without the last half second, by chunks of 50 ms."""
+    """The largest value of the last 30 s, or of so many chunks, without the last half second; by chunks of 50 ms."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunks: int = FAMILIAR_CHUNKS) -> None:
         self.value = 0.0
-        self._maxima = np.zeros(FAMILIAR_CHUNKS - RECENT_CHUNKS)
+        self._maxima = np.zeros(chunks - RECENT_CHUNKS)
         self._recent = deque([0.0] * RECENT_CHUNKS, RECENT_CHUNKS)
         self._chunks = 0
 
@@ -77,6 +78,7 @@ class Hearing:
         self.fast = 0.0
         self.background = 0.0
         self.usual = 0.0
+        self.chunk_fast = 0.0
         self._familiar = Familiar()
         self._former = [0.0] * CHUNK_HOPS
         self._hops: list[float] = []
@@ -139,6 +141,7 @@ class Hearing:
         self._sums[at % BACKGROUND_CHUNKS] = self._chunk_sum
         self.background = float(self._sums.sum()) / (BACKGROUND_CHUNKS * CHUNK_HOPS)
         self._most = self.background * BACKGROUND_ROOM + _TINY
+        self.chunk_fast = self._chunk_max
         self._familiar.push(self._chunk_max)
         first = at * CHUNK_HOPS % USUAL_HOPS
         self._boxes[first : first + CHUNK_HOPS] = self._box_sums

@@ -73,7 +73,7 @@ class OutputMeter:
         frames = np.concatenate((self._rest, block)) if len(self._rest) else block
         whole = len(frames) // HOP_FRAMES * HOP_FRAMES
         self._rest = frames[whole:].copy()
-        self._judge.known = self.known * room
+        self._judge.known = self.known
         if room > 0.0:
             self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
         return self._judged(self._meter.powers(frames[:whole]), full)

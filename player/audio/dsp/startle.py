@@ -8,7 +8,8 @@ least-squares slope; P = 3 lg OR + 2 lg LD, and KI = 1.8 (P - 5) where P > 5 and
 A *startle event* is an onset with OR > 15 dB/s and a height of more than 3 dB that ends more than 10 dB over the
 background and more than 3 dB over the familiar level. (3 dB is the largest instant step that scores KI 0; a wobble of
 less startles nobody, whatever it stands on.) A *burst* is the same asked of a box of 50 ms: more than 15 dB over what
-is usual, gained within a second.
+is usual, gained within a second, and more than 3 dB over the loudest 50 ms of the last 30 s without the last half
+second. (What is usual goes back 5 s only, so one tick a second would be new each time.)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from player.audio.dsp.hearing import HOP_S, Hearing, to_lufs, to_power
+from player.audio.dsp.hearing import CHUNK_HOPS, HOP_S, Familiar, Hearing, to_lufs, to_power
 
 GRADIENT_DB_PER_S: Final = 10.0
 STARTLE_DB_PER_S: Final = 15.0
@@ -65,7 +66,8 @@ class Onset:
         or_db_per_s: its slope.
         over_background_db: how far its end stands over the background before it.
         over_familiar_db: how far its end stands over the familiar level.
-        is_burst: found in the 50 ms box; ``level_lufs`` is the box's, ``ld_db`` is counted from what is usual.
+        is_burst: found in the 50 ms box; ``level_lufs`` is the box's, ``ld_db`` is counted from what is usual, and what
+            is familiar is a box as well.
     """
 
     at_s: float
@@ -90,11 +92,13 @@ class Onset:
     @property
     def is_startle(self) -> bool:
         """Whether it is a startle event."""
-        return self.is_burst or (
-            self.or_db_per_s > STARTLE_DB_PER_S
-            and self.ld_db > NOTICED_DB
-            and self.over_background_db > STARTLE_LD_DB
-            and self.over_familiar_db > NOTICED_DB
+        return self.over_familiar_db > NOTICED_DB and (
+            self.is_burst
+            or (
+                self.or_db_per_s > STARTLE_DB_PER_S
+                and self.ld_db > NOTICED_DB
+                and self.over_background_db > STARTLE_LD_DB
+            )
         )
 
 
@@ -116,6 +120,8 @@ class Judge:
         self._before = floor_lufs
         self._open: _Climb | None = None
         self._boxes = deque([0.0], _BURST_HOPS)
+        self._familiar_box = Familiar()
+        self._largest_box = 0.0
         self._is_burst = False
         self.known = 0.0
 
@@ -129,6 +135,9 @@ class Judge:
         self.hearing.push(power)
         self._hops += 1
         found = self._burst()
+        if self._hops % CHUNK_HOPS == 0:
+            self._familiar_box.push(self._largest_box)
+            self._largest_box = 0.0
         if self._hops % 2 == 0:
             found += self._sample()
         return found
@@ -151,6 +160,7 @@ class Judge:
         hearing = self.hearing
         box = hearing.box
         self._boxes.append(box)
+        self._largest_box = max(self._largest_box, box)
         if box <= max(self._floor, hearing.usual) * _BURST or box <= self.known * _BOX_OVER_FAST:
             self._is_burst = False
             return []
@@ -159,7 +169,7 @@ class Judge:
             return []
         at_s, level = self._hops * HOP_S, to_lufs(box)
         over_db = level - to_lufs(max(hearing.usual, self._floor))
-        familiar_db = level - max(to_lufs(hearing.familiar), LOWEST_LUFS)
+        familiar_db = level - max(to_lufs(self._familiar_box.value), LOWEST_LUFS)
         return [Onset(at_s - HOP_S, at_s, level, over_db, over_db / HOP_S, over_db, familiar_db, is_burst=True)]
 
     def _sample(self) -> list[Onset]:

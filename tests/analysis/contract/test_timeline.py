@@ -7,6 +7,7 @@ import pytest
 
 from player.analysis.contract.figures import Levels
 from player.analysis.contract.timeline import MOST_COLUMNS, Timeline
+from player.audio.dsp.startle import Onset
 from player.core.units import SILENCE_DB
 from tests import effort
 
@@ -14,8 +15,8 @@ from tests import effort
 def pushed(blocks: int, loud_at: int) -> Timeline:
     """So many blocks of one level, one of which is 20 dB louder before the guard and lowered by 17."""
     series, calm = Timeline(), np.full(10, 1e-3)
-    has = Levels(np.full(20, 1e-3), calm, calm, has_startled=False, is_over=False)
-    had = Levels(has.hops, calm * 100, calm, has_startled=True, is_over=True)
+    has = Levels(np.full(20, 1e-3), calm, calm, startles=(), is_over=False)
+    had = Levels(has.hops, calm * 100, calm, startles=(Onset(0.0, 0.1, -20.0, 20.0, 100.0, 20.0, 20.0),), is_over=True)
     for block in range(blocks):
         is_loud = block == loud_at
         series.push(had if is_loud else has, has, np.full(20, 17.0 if is_loud else 0.0), -10.0)
@@ -38,7 +39,7 @@ def test_a_night_of_any_length_has_at_most_2048_columns(blocks: int) -> None:
 def test_silence_has_a_volume_of_nothing() -> None:
     """-inf, not a made-up number."""
     series, nothing = Timeline(), np.full(10, 1e-20)
-    levels = Levels(np.zeros(20), nothing, nothing, has_startled=False, is_over=False)
+    levels = Levels(np.zeros(20), nothing, nothing, startles=(), is_over=False)
     series.push(levels, levels, np.zeros(20), SILENCE_DB)
     assert series.columns().volume_db.tolist() == [SILENCE_DB]
     assert series.columns().after_most[0] < -190.0

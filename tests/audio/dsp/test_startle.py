@@ -339,3 +339,28 @@ def faded(sound: Sound, rate_db_per_s: float) -> Sound:
     """The sound rising from 60 dB below, to itself."""
     gain_db = np.minimum(0.0, -60.0 + rate_db_per_s * np.arange(len(sound)) / RATE_HZ)
     return (sound * (10 ** (gain_db / 20))[:, None]).astype(np.float32)
+
+
+def times_of_bursts(ticks_lufs: dict[float, float], duration_s: float = 40.0) -> list[float]:
+    """Times of the startle events in a bed at -50 LUFS with ticks of 20 ms; the room hides what is below -50."""
+    course = np.full(round(duration_s / HOP_S), to_power(-50.0))
+    for at_s, lufs in ticks_lufs.items():
+        first = round(at_s / HOP_S)
+        course[first : first + 4] = to_power(lufs)
+    judge = Judge(-50.0)
+    onsets = [onset for power in course.tolist() for onset in judge.push(power)] + judge.finish()
+    return [onset.at_s for onset in onsets if onset.is_startle]
+
+
+class TestFamiliarBursts:
+    def test_of_ticks_every_two_seconds_only_the_first_is_new(self) -> None:
+        """It stands 18 dB over the bed; the others stand where it stood."""
+        times = times_of_bursts(dict.fromkeys(np.arange(12.0, 38.0, 2.0).tolist(), -28.0))
+        assert times
+        assert all(11.9 < at_s < 12.2 for at_s in times)
+
+    def test_a_tick_that_is_6_db_louder_is_new_again(self) -> None:
+        """Familiar is what was heard, and 3 dB."""
+        ticks = {float(at_s): -28.0 for at_s in np.arange(12.0, 38.0, 2.0)}
+        assert any(29.9 < at_s < 30.2 for at_s in times_of_bursts({**ticks, 30.0: -22.0}))
+        assert not any(29.9 < at_s < 30.2 for at_s in times_of_bursts({**ticks, 30.0: -26.0}))

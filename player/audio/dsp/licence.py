@@ -1,0 +1,50 @@
+"""Up to which level planned sound counts as familiar, although it did not leave at that level lately.
+
+Runs on the engine thread, chunk by chunk of 50 ms, as a part of the guard. The leveller leaves no strangers in the
+sound that it has planned, so what came in is what its tracks habitually do, even where the guard let less of it out.
+The licence is the largest fast level of what came in during the last 80 s without the last half second (the leveller
+looks for habit in the same 80 s), and never more than the plans say is reached. It rises by at most 2 dB/s from what
+passes anyway, so the second hoot of an owl is not 17 dB louder than the first. A track that becomes 30 dB louder in its
+second minute, for good, has no licence for that until it was heard: it comes up at the guard's 5 dB/s.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from player.audio.dsp.hearing import CHUNK_S, Familiar
+
+MEMORY_S: Final = 80.0
+RISE_DB_PER_S: Final = 2.0
+_RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
+
+
+class Licence:
+    """Follows what comes in.
+
+    Attributes:
+        value: the fast level, as a power, up to which nothing is new; 0 while not all that sounds is planned.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing has come in yet."""
+        self.value = 0.0
+        self._came = Familiar(round(MEMORY_S / CHUNK_S))
+
+    def push(self, came: float, heard: float, reached: float) -> None:
+        """One more chunk.
+
+        Args:
+            came: the largest fast level in it of what came in.
+            heard: the fast level that passes anyway.
+            reached: what the plans of all that sounds reach at this volume; 0 where one of it has no plan.
+        """
+        if reached == 0.0:
+            if self.value > 0.0:
+                self.forget()
+            return
+        self._came.push(came)
+        self.value = min(reached, self._came.value, max(self.value * _RISE, heard))

@@ -1,0 +1,99 @@
+"""The licence of planned sound: what came in, slowly, and no more than the plan reaches."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.hearing import CHUNK_S, to_lufs, to_power
+from player.audio.dsp.licence import Licence
+from tests.audio.dsp.listener import TARGET, at_full, at_lufs, powers
+from tests.signals import Sound, frames_of, pink, silence
+
+
+def pushed(licence: Licence, levels_lufs: list[float], heard_lufs: float, reached_lufs: float) -> list[float]:
+    """The licence in LUFS after each second, for the largest level that came in each second."""
+    found = []
+    for level in levels_lufs:
+        for _ in range(round(1.0 / CHUNK_S)):
+            licence.push(to_power(level), to_power(heard_lufs), to_power(reached_lufs))
+        found.append(to_lufs(licence.value))
+    return found
+
+
+def test_it_rises_by_2_db_a_second_from_what_passes_anyway() -> None:
+    """What came in at -20 from the first moment on is licensed 20 dB later than what is heard at -40, after 10 s."""
+    found = pushed(Licence(), [-20.0] * 12, -40.0, -10.0)
+    assert found[1] == pytest.approx(-40.0 + 2 * 1.5, abs=0.2)  # the last half second does not count
+    assert found[5] == pytest.approx(-40.0 + 2 * 5.5, abs=0.2)
+    assert found[11] == pytest.approx(-20.0, abs=1e-6)
+
+
+def test_it_is_no_more_than_what_the_plan_reaches() -> None:
+    """What comes in at -20 where the plan says -26."""
+    assert pushed(Licence(), [-20.0] * 30, -40.0, -26.0)[-1] == pytest.approx(-26.0)
+
+
+def test_it_lasts_for_80_s_and_ends_with_the_plan() -> None:
+    """A call at -20, and then rain at -50; then something sounds that nobody has planned."""
+    licence = Licence()
+    found = pushed(licence, [-20.0] * 30 + [-50.0] * 90, -50.0, -10.0)
+    assert found[105] == pytest.approx(-20.0)
+    assert found[-1] == pytest.approx(-50.0)
+    licence.push(to_power(-20.0), to_power(-20.0), 0.0)
+    assert licence.value == 0.0
+
+
+def steps_of(sound: Sound, known_lufs: float | None) -> list[float]:
+    """Level of each 100 ms behind the guard, LUFS."""
+    guard = Guard(HopMeter, TARGET)
+    guard.set_target(TARGET, None, known_lufs)
+    out = np.concatenate([guard.process(sound[at : at + 4800], at_full(4800)) for at in range(0, len(sound), 4800)])
+    return [to_lufs(float(np.mean(part))) for part in np.array(powers(out)).reshape(-1, 20)]
+
+
+def test_a_track_that_becomes_25_db_louder_for_good_comes_up_slowly_though_it_is_planned() -> None:
+    """A plan that looks ahead calls it habitual: the first second is not more than 13 dB over the bed."""
+    sound = np.concatenate((at_lufs(pink(40.0), TARGET - 25.0), at_lufs(pink(20.0, name="louder"), TARGET)))
+    levels = steps_of(sound, TARGET + 1.0)
+    assert max(levels[400:410]) <= TARGET - 25.0 + 13.0
+    assert max(b - a for a, b in pairwise(levels[402:481])) <= 1.5
+    assert levels[-1] == pytest.approx(TARGET, abs=0.5)
+
+
+def hoots(duration_s: float) -> Sound:
+    """A second of sound every six, at the target."""
+    sound = silence(duration_s)
+    for at_s in np.arange(3.0, duration_s - 2.0, 6.0):
+        first = frames_of(float(at_s))
+        sound[first : first + frames_of(1.0)] = at_lufs(pink(1.0, name="hoot"), TARGET)
+    return sound
+
+
+def test_a_planned_call_every_six_seconds_passes_as_it_is_once_it_was_introduced() -> None:
+    """From the fourth on; until then each is at most 14.5 dB louder than the last. Without a plan it stays lowered."""
+    levels = steps_of(hoots(45.0), TARGET + 1.0)
+    calls = [max(levels[at : at + 20]) for at in range(30, 420, 60)]
+    assert max(b - a for a, b in pairwise(calls)) <= 14.5
+    assert min(calls[3:]) >= TARGET - 1.0
+    unplanned = steps_of(hoots(45.0), None)
+    assert max(unplanned[30 + 180 : 30 + 200]) < calls[3] - 3.0
+
+
+def test_the_output_meter_counts_as_the_guard_does() -> None:
+    """Planned calls through the whole chain, the volume at once at full: neither a mute nor a loss."""
+    chain = Chain(-1.0, TARGET, HopMeter)
+    chain.set_target(TARGET, None, TARGET + 1.0)
+    chain.ramp.to(0.0, 10.0)
+    sound = hoots(60.0)
+    out = []
+    for at in range(0, len(sound), 4800):
+        out.append(chain.process(sound[at : at + 4800]))
+        assert chain.broken is None, at
+    last = np.concatenate(out)[frames_of(40.0) :]
+    assert float(np.abs(last).max()) == pytest.approx(float(np.abs(sound).max()), rel=0.05)
