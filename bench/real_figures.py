@@ -21,7 +21,7 @@ from player.audio.dsp.rises import RISE_DB, RiseMeter
 from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES
 from player.audio.dsp.types import Block
-from player.core.units import RATE_HZ, to_frames
+from player.core.units import RATE_HZ, db_to_gain, to_frames
 
 Doubles = npt.NDArray[np.float64]
 
@@ -95,8 +95,8 @@ class ShortRow:
     Attributes:
         short_s: longest time for which what played was 3 dB short of its level (C11).
         usual_lufs: median of M.
-        dip_db: how far M falls below that.
-        pulse_db: how far it rises above.
+        dip_db: how far M falls below that, more than in the pieces as they were recorded.
+        pulse_db: how far it rises above, likewise.
     """
 
     name: str
@@ -175,14 +175,29 @@ def calm_row(name: str, before: Block, after: Block, told: Played | None = None)
 
 
 def short_row(name: str, played: Played) -> ShortRow:
-    """From 30 s after the start: the first 15 s are the clause's, and S looks 3 s back."""
+    """From 30 s after the start: the first 15 s are the clause's, and S looks 3 s back.
+
+    What the pieces themselves have of dips and pulses is theirs, and no seam's.
+    """
     powers = hop_powers(played.out)
+    levels = _momentary(powers[round(30.0 / HOP_S) - _MOMENTARY : len(powers) - round(10.0 / HOP_S)])
+    pieces = [np.concatenate([block for _, block in track.blocks]) for track in played.tracks]
+    gains = [db_to_gain(track.gain_db) for track in played.tracks]
+    own = np.concatenate([_momentary(hop_powers(piece * gain)) for piece, gain in zip(pieces, gains, strict=True)])
+    usual, own_usual = float(np.median(levels)), float(np.median(own))
+    dip = usual - float(levels.min()) - (own_usual - float(own.min()))
+    pulse = float(levels.max()) - usual - (float(own.max()) - own_usual)
+    return ShortRow(name, played.short_s, usual - 0.691, dip, pulse)
+
+
+def _momentary(powers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The level of each 400 ms, a tenth of a second apart, in dB."""
     sums = np.concatenate(([0.0], np.cumsum(powers)))
-    first, end = round(30.0 / HOP_S), len(powers) - round(10.0 / HOP_S)
-    ends = np.arange(first, end, _TENTH)
-    levels = 10.0 * np.log10(np.maximum((sums[ends] - sums[ends - _MOMENTARY]) / _MOMENTARY, 1e-14))
-    usual = float(np.median(levels))
-    return ShortRow(name, played.short_s, usual - 0.691, usual - float(levels.min()), float(levels.max()) - usual)
+    ends = np.arange(_MOMENTARY, len(powers), _TENTH)
+    levels: npt.NDArray[np.float64] = 10.0 * np.log10(
+        np.maximum((sums[ends] - sums[ends - _MOMENTARY]) / _MOMENTARY, 1e-14)
+    )
+    return levels
 
 
 def phrase_row(track: PhraseTrack, before: Block, after: Block, start_s: float) -> PhraseRow:

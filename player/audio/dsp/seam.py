@@ -49,10 +49,16 @@ class Fit:
     alike: float
 
 
+def _good(frames: Block) -> Doubles:
+    """The frames; what is no number is silence."""
+    good: Doubles = np.nan_to_num(frames, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
+    return np.clip(good, -FAULT_LEVEL, FAULT_LEVEL)
+
+
 def _mono(frames: Block) -> Doubles:
-    """Both sides together; what is no number is silence."""
-    mono: Doubles = np.nan_to_num(frames, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64).mean(axis=1)
-    return np.clip(mono, -FAULT_LEVEL, FAULT_LEVEL)
+    """Both sides together."""
+    mono: Doubles = _good(frames).mean(axis=1)
+    return mono
 
 
 def fit(tail: Block, head: Block) -> Fit:
@@ -69,7 +75,8 @@ def fit(tail: Block, head: Block) -> Fit:
     rough = _best(_coarse(old), _coarse(new), 0) * _COARSE
     near = max(0, rough - 2 * _COARSE)
     shift = _best(old, new[near : rough + 2 * _COARSE + len(old)], near)
-    return Fit(shift, _alike(old, new[shift : shift + len(old)]))
+    # over all of the seam: where the best of a thousand shifts was looked for, any two noises are a little alike
+    return Fit(shift, _alike(_good(tail), _good(head[shift : shift + len(tail)])))
 
 
 def _coarse(wave: Doubles) -> Doubles:
@@ -89,9 +96,9 @@ def _best(old: Doubles, new: Doubles, first: int) -> int:
 
 
 def _alike(old: Doubles, new: Doubles) -> float:
-    """Their correlation, 0 for silence."""
+    """Their correlation, that of both ears together; 0 for silence."""
     powers = float(np.sqrt(np.square(old).sum() * np.square(new).sum()))
-    return float(old @ new) / powers if powers > _TINY else 0.0
+    return float(np.vdot(old, new)) / powers if powers > _TINY else 0.0
 
 
 class Seam:

@@ -79,3 +79,17 @@ def test_it_begins_and_ends_at_once_and_the_same_for_every_block_size() -> None:
 def test_how_long_it_is(duration_s: float, expected_s: float) -> None:
     """An eighth of the track, 1.5 s at most."""
     assert seam_s(duration_s) == expected_s
+
+
+def test_two_rumbles_are_hardly_alike_although_the_best_of_many_shifts_is_taken() -> None:
+    """Noise below 100 Hz over 1.5 s: at the middle, where they were fitted, they are more alike than on the whole."""
+    frames = round(1.5 * RATE) + SHIFT_FRAMES
+    low = np.fft.rfftfreq(2 * frames, 1 / RATE) < 100.0
+    spectrum = np.fft.rfft(rng_for("rumble").normal(0.0, 1.0, (2 * frames, 1)), axis=0) * low[:, None]
+    sound = np.repeat(np.fft.irfft(spectrum, axis=0), 2, axis=1).astype(np.float32)
+    fits = fit(sound[: frames - SHIFT_FRAMES], sound[frames:])
+    middle = slice((frames - SHIFT_FRAMES) // 2 - RATE // 8, (frames - SHIFT_FRAMES) // 2 + RATE // 8)
+    old, new = sound[middle, 0], sound[frames + fits.shift :][middle, 0]
+    at_the_middle = float(old @ new / np.sqrt((old @ old) * (new @ new)))
+    assert fits.alike < 0.25
+    assert at_the_middle > fits.alike + 0.2
