@@ -9,6 +9,7 @@ from player.core.engine_orders import RampTo, Then
 from player.core.events import OutputUnderran, RampArrived
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.units import SILENCE_DB
+from tests import effort
 from tests.audio.dsp.listener import TARGET, whispers
 from tests.contract_check import figures
 from tests.engine_rig import Rig, constant, fast_levels_db, fastest_rise, gain_db
@@ -77,6 +78,7 @@ def test_after_a_long_gap_it_waits_in_silence_for_an_order() -> None:
     assert fastest_rise(rig.heard()) <= RISE
 
 
+@pytest.mark.thorough
 def test_where_gaps_go_on_the_buffer_grows_until_the_session_is_over() -> None:
     """Three within ten minutes double it, three more double it again; the next session has the usual one."""
     rig = Rig({"a": constant(3_000.0)})
@@ -94,6 +96,7 @@ def test_where_gaps_go_on_the_buffer_grows_until_the_session_is_over() -> None:
     assert rig.sink.buffer_times == 1
 
 
+@pytest.mark.thorough
 def test_seldom_gaps_leave_the_buffer_alone() -> None:
     """One in six minutes is counted and told, and no reason for a larger delay."""
     rig = Rig({"a": constant(3_000.0)})
@@ -115,7 +118,7 @@ def test_a_device_that_stands_still_for_a_second_is_told_though_it_lost_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dry_s", [0.01, 0.05, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("dry_s", effort.first(1, [0.3, 0.01, 0.05, 1.0, 3.0]))
 def test_no_gap_of_any_length_startles(dry_s: float) -> None:
     """Whispers with a gap every seven seconds, the silence of the dry device included: C1, C3 and no click."""
     whisper = whispers(100.0)

@@ -89,7 +89,9 @@ def test_a_scan_as_root_works_as_the_user_of_the_state_directory(home: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [("lull.db",), ("lull.db-wal", "lull.db-shm", "lull.db-journal")])
+@pytest.mark.parametrize(
+    "names", [("lull.db",), pytest.param(("lull.db-wal", "lull.db-shm", "lull.db-journal"), marks=pytest.mark.thorough)]
+)
 def test_a_link_in_the_state_directory_leads_root_nowhere(home: Path, names: tuple[str, ...]) -> None:
     """A file of root that the other user cannot write stays as it is, and stays root's."""
     state = speaker(home)
@@ -106,7 +108,13 @@ def test_a_link_in_the_state_directory_leads_root_nowhere(home: Path, names: tup
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [("memory.db", "lull.db-shm"), ("memory.db-wal", "memory.db-shm", "memory.json")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("memory.db", "lull.db-shm"),
+        pytest.param(("memory.db-wal", "memory.db-shm", "memory.json"), marks=pytest.mark.thorough),
+    ],
+)
 def test_doctor_as_root_writes_through_no_link(home: Path, names: tuple[str, ...]) -> None:
     """It only looks, but SQLite writes an index beside what it reads."""
     state = speaker(home)

@@ -80,6 +80,7 @@ def test_what_comes_back_every_few_seconds_is_habit() -> None:
     assert np.array_equal(played(sound), sound)
 
 
+@pytest.mark.thorough
 def test_what_comes_anew_and_stays_comes_up_at_6_db_a_second() -> None:
     """C2: after 48 s it is habit; until then it is 2 dB over what was before, and then it rises slowly."""
     sound = louder(noise(160.0), 80.0, 80.0)
@@ -90,6 +91,7 @@ def test_what_comes_anew_and_stays_comes_up_at_6_db_a_second() -> None:
     assert np.diff(levels).max() < MAX_RISE_DB_PER_S * 0.5 + 0.5
 
 
+@pytest.mark.thorough
 def test_how_it_is_cut_into_blocks_plays_no_part() -> None:
     """The same samples come out of blocks of 100 ms, of 23 ms and of 1 s."""
     sound = louder(noise(30.0), 20.0, 1.5)
