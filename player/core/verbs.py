@@ -14,35 +14,9 @@ from datetime import time
 from typing import Any, Final
 
 from player.core import arguments as kinds
+from player.core import commands
 from player.core.arguments import Amount, AtMost
-from player.core.commands import (
-    Advance,
-    AllowAgain,
-    Asleep,
-    Awake,
-    Command,
-    ExtendTimer,
-    GetStatus,
-    NeverAgain,
-    Next,
-    NotTonight,
-    Pause,
-    Play,
-    Previous,
-    Resume,
-    Seek,
-    SetFade,
-    SetPlaylist,
-    SetSchedule,
-    SetStartTime,
-    SetTimer,
-    SetVolume,
-    ShortenTimer,
-    SkipTonight,
-    Stop,
-    Toggle,
-    Tonight,
-)
+from player.core.commands import Command
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.session import TimerSetting
 from player.core.values import MAX_TEXT, Value, quoted
@@ -62,40 +36,40 @@ def to_command(name: str, value: Value) -> Command:
     return verb.command(value)
 
 
-def _seek(position: Amount) -> Seek:
-    return Seek(position.value, position.is_relative)
+def _seek(position: Amount) -> commands.Seek:
+    return commands.Seek(position.value, position.is_relative)
 
 
-def _volume(volume: Amount) -> SetVolume:
-    return SetVolume(int(volume.value), volume.is_relative)
+def _volume(volume: Amount) -> commands.SetVolume:
+    return commands.SetVolume(int(volume.value), volume.is_relative)
 
 
-def _timer(timer: TimerSetting | Amount | AtMost) -> SetTimer | ExtendTimer | ShortenTimer:
+def _timer(timer: TimerSetting | Amount | AtMost) -> commands.SetTimer | commands.ExtendTimer | commands.ShortenTimer:
     if isinstance(timer, AtMost):
-        return ShortenTimer(timer.left_s)
-    return ExtendTimer(timer.value) if isinstance(timer, Amount) else SetTimer(timer)
+        return commands.ShortenTimer(timer.left_s)
+    return commands.ExtendTimer(timer.value) if isinstance(timer, Amount) else commands.SetTimer(timer)
 
 
-def _never_again(*, undo: bool = False, track: str | None = None) -> NeverAgain | AllowAgain:
-    return AllowAgain(track) if undo else NeverAgain(track)
+def _never_again(*, undo: bool = False, track: str | None = None) -> commands.NeverAgain | commands.AllowAgain:
+    return commands.AllowAgain(track) if undo else commands.NeverAgain(track)
 
 
-def _tonight(*, off: bool = False, at: time | None = None, **more: Any) -> Tonight | NotTonight:
+def _tonight(*, off: bool = False, at: time | None = None, **more: Any) -> commands.Tonight | commands.NotTonight:
     if off and at is None and not more:
-        return NotTonight()
+        return commands.NotTonight()
     if at is None or off:
         raise Refused("tonight needs at, a time of day as in 23:15, or off alone")
-    return Tonight(at, **more)
+    return commands.Tonight(at, **more)
 
 
-def _schedule(*, entry: str | None = None, **more: Any) -> SetSchedule | SetStartTime:
+def _schedule(*, entry: str | None = None, **more: Any) -> commands.SetSchedule | commands.SetStartTime:
     if len(more) != 1:
         raise Refused("schedule needs exactly one of enabled and at")
     if "enabled" in more:
-        return SetSchedule(more["enabled"], entry)
+        return commands.SetSchedule(more["enabled"], entry)
     if entry is None:
         raise Refused("schedule: at needs entry, the name of what is to start then")
-    return SetStartTime(entry, more["at"])
+    return commands.SetStartTime(entry, more["at"])
 
 
 PLAYLIST: Final = Argument("playlist", kinds.TEXT, "what to play; the default one if not given", "PLAYLIST")
@@ -104,7 +78,7 @@ TIMER: Final = Argument("timer", kinds.TIMER, "when it is to be silent", "T")
 
 _DECLARED: Final = (
     Verb(
-        makes=(Play,),
+        makes=(commands.Play,),
         brief="start, or change what plays",
         about="Start from silence, with a slow fade-in. While something plays, change only what is named: another "
         "playlist is blended in, a volume or timer is set. A track is one of the library, by its title or a part of it "
@@ -129,7 +103,7 @@ _DECLARED: Final = (
         to_type=("play", "play rain --volume 25 --timer 1h"),
     ),
     Verb(
-        makes=(Stop,),
+        makes=(commands.Stop,),
         brief="fade out and end the session",
         about="Fade out in the configured time (4 s) and end the session, its sleep timer with it; now does it in half "
         "a second. It stops with every payload.",
@@ -139,20 +113,20 @@ _DECLARED: Final = (
         to_type=("stop", "stop --now"),
     ),
     Verb(
-        makes=(Pause,),
+        makes=(commands.Pause,),
         brief="fall silent and keep the place",
         about="Fade to silence and keep the position. It pauses with every plain text.",
         examples=("", "PRESS", "OFF"),
     ),
     Verb(
-        makes=(Resume,),
+        makes=(commands.Resume,),
         brief="go on after a pause",
         about="Rise from silence where it was paused, or take back a running fade-out.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        makes=(Toggle,),
+        makes=(commands.Toggle,),
         brief="one button: play, pause, resume",
         about="Play when idle, pause when playing, resume when paused. It is refused while a stop fades, so that a "
         "second press on one button brings nothing back; play takes a stop back.",
@@ -160,14 +134,14 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        makes=(Next,),
+        makes=(commands.Next,),
         brief="go to another track",
         about="Fall silent and rise again with another track.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        makes=(Previous,),
+        makes=(commands.Previous,),
         brief="go back to the track before",
         about="Fall silent and rise again with the track before this one, or with the beginning of this one where the "
         "session has played no other.",
@@ -175,7 +149,7 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        makes=(Advance,),
+        makes=(commands.Advance,),
         brief="go to the next phase of the night",
         about="Go to the next phase now (then of a playlist, a schedule entry or play); it is blended in, and its own "
         "timer begins.",
@@ -183,7 +157,7 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        makes=(Seek,),
+        makes=(commands.Seek,),
         brief="move within the track",
         about="Move within the track, through silence: to a place, or with a sign by a distance.",
         arguments=(Argument("position", kinds.PLACE, "the place, or the distance", "POS|+N|-N", is_required=True),),
@@ -193,7 +167,7 @@ _DECLARED: Final = (
         to_type=("seek 3:20      to that place", "seek +30       half a minute on", "seek -2m       two minutes back"),
     ),
     Verb(
-        makes=(SetVolume,),
+        makes=(commands.SetVolume,),
         brief="set or change the volume",
         about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
         "down are 4 points. Above the cap of the night it is held at the cap, and the answer says so.",
@@ -204,7 +178,7 @@ _DECLARED: Final = (
         to_type=("volume 30", "volume -5"),
     ),
     Verb(
-        makes=(SetTimer, ExtendTimer, ShortenTimer),
+        makes=(commands.SetTimer, commands.ExtendTimer, commands.ShortenTimer),
         brief="set the sleep timer",
         about="Set the sleep timer from now, until a time of day (tomorrow's where today's has passed), switch it off, "
         "or with a sign move its end; the fade-out is over when it ends. at-most makes it shorter and never longer. "
@@ -236,7 +210,7 @@ _DECLARED: Final = (
         ),
     ),
     Verb(
-        makes=(ExtendTimer,),
+        makes=(commands.ExtendTimer,),
         brief="move the end of the sleep timer",
         about="Move the end of the sleep timer, by a quarter of an hour where nothing is named; a negative length "
         "moves it closer.",
@@ -246,7 +220,7 @@ _DECLARED: Final = (
         to_type=("extend", "extend 1h", "extend -5m     sooner"),
     ),
     Verb(
-        makes=(Asleep,),
+        makes=(commands.Asleep,),
         brief="say that somebody has fallen asleep",
         about="For a phone, a watch or a bed sensor that notices sleep: from now on the guard is strict, the cap of "
         "the night is in force and the volume sinks as it otherwise would later, and it is silent within "
@@ -256,7 +230,7 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        makes=(Awake,),
+        makes=(commands.Awake,),
         brief="take asleep back",
         about="Take asleep back: it ends as a person asked for it. The volume, the strict guard and a fade-out that "
         "has begun stay, so that nobody who merely turned over is woken; volume, timer and play change them.",
@@ -265,7 +239,7 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
-        makes=(SetFade,),
+        makes=(commands.SetFade,),
         brief="set the length of the fade-out",
         about="Set how long the fade-out takes: of this session, or of the next one that is started by hand.",
         arguments=(
@@ -276,7 +250,7 @@ _DECLARED: Final = (
         to_type=("fade 10m", "fade 90s"),
     ),
     Verb(
-        makes=(SetPlaylist,),
+        makes=(commands.SetPlaylist,),
         brief="choose the playlist",
         about="Choose the playlist: blended in while playing, otherwise what play starts next.",
         arguments=(Argument("playlist", kinds.TEXT, "a playlist of the config", "NAME", is_required=True),),
@@ -285,7 +259,7 @@ _DECLARED: Final = (
         to_type=("playlist rain",),
     ),
     Verb(
-        makes=(NeverAgain, AllowAgain),
+        makes=(commands.NeverAgain, commands.AllowAgain),
         brief="ban a track for ever",
         about="Ban the track that plays, or the one that is named, and change to another; undo takes the latest ban "
         "back, or that of the track that is named.",
@@ -300,7 +274,7 @@ _DECLARED: Final = (
         to_type=("never_again", "never_again --undo     take the latest ban back"),
     ),
     Verb(
-        makes=(Tonight, NotTonight),
+        makes=(commands.Tonight, commands.NotTonight),
         brief="plan a start for once",
         about="Start once, at the next time that the clocks show it, besides the schedule; it replaces what is "
         "playing then.",
@@ -318,7 +292,7 @@ _DECLARED: Final = (
         to_type=("tonight 23:15 --playlist rain", "tonight off            take it back"),
     ),
     Verb(
-        makes=(SkipTonight,),
+        makes=(commands.SkipTonight,),
         brief="let the schedule leave tonight out",
         about="Let the schedule start nothing tonight (until noon), or after all; from six in the morning on it means "
         "the coming night. By hand everything can be played.",
@@ -327,7 +301,7 @@ _DECLARED: Final = (
         examples=("", "on", "off", "toggle", '{"skip": false}'),
     ),
     Verb(
-        makes=(SetSchedule, SetStartTime),
+        makes=(commands.SetSchedule, commands.SetStartTime),
         brief="list the coming starts, or switch the schedule",
         about="Switch the schedule on or off, or one entry of it; with at move an entry to another time, kept until "
         "the config names another one. What plays goes on.",
@@ -345,7 +319,7 @@ _DECLARED: Final = (
         to_type=("schedule --from 2026-12-24", "schedule off --entry weekend"),
     ),
     Verb(
-        makes=(GetStatus,),
+        makes=(commands.GetStatus,),
         brief="show what the speaker does",
         about="Change nothing; the answer holds the state: what plays, volume, sleep timer, next start, and what is "
         "wrong.",

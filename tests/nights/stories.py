@@ -13,33 +13,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from player.core.commands import (
-    Advance,
-    AllowAgain,
-    Asleep,
-    Awake,
-    Command,
-    ExtendTimer,
-    NeverAgain,
-    Next,
-    NotTonight,
-    Pause,
-    Play,
-    Previous,
-    Resume,
-    Seek,
-    SetFade,
-    SetPlaylist,
-    SetSchedule,
-    SetStartTime,
-    SetTimer,
-    SetVolume,
-    ShortenTimer,
-    SkipTonight,
-    Stop,
-    Toggle,
-    Tonight,
-)
+from player.core import commands as c
+from player.core.commands import Command
 from player.core.events import ClauseBroken, EngineFaulted
 from player.core.settings.safety import NightCap, SessionSettings, Taper
 from player.core.settings.session import (
@@ -124,7 +99,7 @@ def story(seed: int) -> Story:
 def _undone(rng: random.Random, *, is_steady: bool) -> list[Happening]:
     """Somebody plays something and stops or pauses it, and soon after that the daemon dies."""
     at_s = rng.uniform(0.0, LASTS_S - 7200.0)
-    wishes: list[Command] = [Play(), rng.choice((Stop(), Stop(now=True), Pause(), Toggle()))]
+    wishes: list[Command] = [c.Play(), rng.choice((c.Stop(), c.Stop(now=True), c.Pause(), c.Toggle()))]
     made = []
     for wish in wishes:
         made.append(Happening(at_s, str(wish), lambda nights, wish=wish: nights.command(wish)))
@@ -247,16 +222,18 @@ def _command(rng: random.Random, settings: Settings) -> Command:
     """Any command; play, stop and volume most of all."""
     volume = rng.randint(0, 100)
     names = [entry.name for entry in settings.schedule] or ["early"]
-    common: list[Command] = [Play(), Stop(), SetVolume(volume), Toggle()]
+    common: list[Command] = [c.Play(), c.Stop(), c.SetVolume(volume), c.Toggle()]
     rare: list[Command] = [
-        Play("rain", volume, _timer(rng)), Stop(now=True), Pause(), Resume(), Next(), Seek(rng.uniform(0, 300)),
-        SetVolume(rng.randint(-10, 10), is_relative=True), SetTimer(_timer(rng)), SetFade(rng.choice((0.0, 300.0))),
-        ExtendTimer(rng.choice((-600.0, 900.0, 36_000.0))), SetPlaylist("rain"), SetPlaylist("whispers"),
-        SetSchedule(None), SetSchedule(None, rng.choice(names)), NeverAgain(rng.choice("abcd")), AllowAgain(),
-        SkipTonight(None), Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), NotTonight(),
-        SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
-        Asleep(), Awake(), ShortenTimer(rng.choice((30.0, 600.0))), Advance(), Previous(),
-        Play(track=rng.choice("abcd")),
-        Play("whispers", then=_then(rng, settings.volume.max)),
+        c.Play("rain", volume, _timer(rng)), c.Stop(now=True), c.Pause(), c.Resume(), c.Next(),
+        c.Seek(rng.uniform(0, 300)),
+        c.SetVolume(rng.randint(-10, 10), is_relative=True), c.SetTimer(_timer(rng)),
+        c.SetFade(rng.choice((0.0, 300.0))),
+        c.ExtendTimer(rng.choice((-600.0, 900.0, 36_000.0))), c.SetPlaylist("rain"), c.SetPlaylist("whispers"),
+        c.SetSchedule(None), c.SetSchedule(None, rng.choice(names)), c.NeverAgain(rng.choice("abcd")), c.AllowAgain(),
+        c.SkipTonight(None), c.Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), c.NotTonight(),
+        c.SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
+        c.Asleep(), c.Awake(), c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
+        c.Play(track=rng.choice("abcd")),
+        c.Play("whispers", then=_then(rng, settings.volume.max)),
     ]  # fmt: skip
     return rng.choice(common if rng.random() < 0.4 else rare)

@@ -16,37 +16,9 @@ import pytest
 from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.engine import Engine, EngineSettings
+from player.core import commands as c
 from player.core.clock import Now
-from player.core.commands import (
-    Advance,
-    AllowAgain,
-    Asleep,
-    Awake,
-    Command,
-    ExtendTimer,
-    GetStatus,
-    NeverAgain,
-    Next,
-    NotTonight,
-    Pause,
-    Play,
-    Previous,
-    ReplyTo,
-    Request,
-    Resume,
-    Seek,
-    SetFade,
-    SetPlaylist,
-    SetSchedule,
-    SetStartTime,
-    SetTimer,
-    SetVolume,
-    ShortenTimer,
-    SkipTonight,
-    Stop,
-    Toggle,
-    Tonight,
-)
+from player.core.commands import Command, ReplyTo, Request
 from player.core.events import Answer, Event, LibraryRead, Track
 from player.core.limits import CEILING_DBTP, MAX_RISE_DB_PER_S
 from player.core.measurement import programme_gain_db
@@ -77,23 +49,24 @@ SETTINGS = Settings(
     schedule=(Entry("nightly", time(20, 0)),),
 )
 COMMANDS: list[Command] = [
-    Play(), Play("two"), Play(volume=100), Play(timer=TimerSetting.clock(60.0)), Stop(), Stop(now=True),
-    Pause(), Resume(), Toggle(), Next(), Seek(10.0), Seek(30.0, is_relative=True),
-    SetVolume(100), SetVolume(10), SetVolume(0), SetVolume(5, is_relative=True),
-    SetTimer(TimerSetting.clock(30.0)), SetTimer(TIMER_OFF), SetTimer(TIMER_END_OF_TRACK),
-    ExtendTimer(60.0), ExtendTimer(-600.0), SetPlaylist("two"), SetSchedule(is_enabled=None),
-    SetFade(20.0), SetFade(0.0), NeverAgain("a"), AllowAgain(), SkipTonight(),
-    SetStartTime("nightly", time(23, 0)), Tonight(time(21, 0)), NotTonight(), GetStatus(),
-    ShortenTimer(5.0), ShortenTimer(600.0), SetTimer(TimerSetting.at(time(6, 30))), Asleep(), Awake(), Advance(),
-    Previous(), Play(track="b"),
-    Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
+    c.Play(), c.Play("two"), c.Play(volume=100), c.Play(timer=TimerSetting.clock(60.0)), c.Stop(), c.Stop(now=True),
+    c.Pause(), c.Resume(), c.Toggle(), c.Next(), c.Seek(10.0), c.Seek(30.0, is_relative=True),
+    c.SetVolume(100), c.SetVolume(10), c.SetVolume(0), c.SetVolume(5, is_relative=True),
+    c.SetTimer(TimerSetting.clock(30.0)), c.SetTimer(TIMER_OFF), c.SetTimer(TIMER_END_OF_TRACK),
+    c.ExtendTimer(60.0), c.ExtendTimer(-600.0), c.SetPlaylist("two"), c.SetSchedule(is_enabled=None),
+    c.SetFade(20.0), c.SetFade(0.0), c.NeverAgain("a"), c.AllowAgain(), c.SkipTonight(),
+    c.SetStartTime("nightly", time(23, 0)), c.Tonight(time(21, 0)), c.NotTonight(), c.GetStatus(),
+    c.ShortenTimer(5.0), c.ShortenTimer(600.0), c.SetTimer(TimerSetting.at(time(6, 30))), c.Asleep(),
+    c.Awake(), c.Advance(),
+    c.Previous(), c.Play(track="b"),
+    c.Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
     State.IDLE: [],
-    State.PLAYING: [(Play(), 15.0)],
-    State.PAUSED: [(Play(), 15.0), (Pause(), 3.0)],
-    State.FADING_OUT: [(Play(timer=TimerSetting.clock(60.0)), 15.0), (SetTimer(TimerSetting.clock(40.0)), 10.0)],
-    State.STOPPING: [(Play(), 15.0), (Stop(), 0.5)],
+    State.PLAYING: [(c.Play(), 15.0)],
+    State.PAUSED: [(c.Play(), 15.0), (c.Pause(), 3.0)],
+    State.FADING_OUT: [(c.Play(timer=TimerSetting.clock(60.0)), 15.0), (c.SetTimer(TimerSetting.clock(40.0)), 10.0)],
+    State.STOPPING: [(c.Play(), 15.0), (c.Stop(), 0.5)],
 }
 """How each state is reached: commands, and how long to wait after each."""
 CAP = 60
@@ -127,8 +100,8 @@ class House:
         self.rehearsal.attach(engine)
         for playlist in SETTINGS.playlists:
             self.rehearsal.tell(self.read(playlist))
-        self.command(NeverAgain("d"))  # so that there is a ban to take back
-        self.command(Tonight(time(21, 30)))  # and a plan
+        self.command(c.NeverAgain("d"))  # so that there is a ban to take back
+        self.command(c.Tonight(time(21, 30)))  # and a plan
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """The library: two tracks in each playlist."""
@@ -176,7 +149,7 @@ def test_what_the_table_refuses_is_refused_and_changes_nothing(state: State) -> 
 
 def obeyed() -> list[object]:
     """Each state with each command that it obeys; a quick run tries those that change the level the most."""
-    quick = (Play("two"), Pause(), Next(), Stop(), SetVolume(100), Seek(10.0))
+    quick = (c.Play("two"), c.Pause(), c.Next(), c.Stop(), c.SetVolume(100), c.Seek(10.0))
     return [
         pytest.param(state, command, id=f"{state}-{command}", marks=() if is_quick else pytest.mark.thorough)
         for state in State
@@ -184,7 +157,7 @@ def obeyed() -> list[object]:
         if type(command) in OBEYED[state]
         for is_quick in [
             (state is State.PLAYING and command in quick)
-            or (state is State.FADING_OUT and command in (Play("two"), SetVolume(100)))
+            or (state is State.FADING_OUT and command in (c.Play("two"), c.SetVolume(100)))
         ]
     ]
 
@@ -198,7 +171,7 @@ def test_a_command_in_a_state(state: State, command: Command) -> None:
     answer = house.command(command)
     assert answer.is_done, answer.text
     house.run(25.0)
-    assert house.command(Stop(now=True)).is_done
+    assert house.command(c.Stop(now=True)).is_done
     house.run(1.5)
     assert house.session.state is State.IDLE
     samples = house.heard()
@@ -209,8 +182,9 @@ def test_a_command_in_a_state(state: State, command: Command) -> None:
 
 
 LOUDER: list[Command] = [
-    Play(volume=100), SetVolume(100), Next(), Play(), Play("two"), Resume(), Toggle(), SetVolume(5, is_relative=True),
-    SetTimer(TIMER_OFF), ExtendTimer(60.0), Seek(10.0),
+    c.Play(volume=100), c.SetVolume(100), c.Next(), c.Play(), c.Play("two"), c.Resume(), c.Toggle(),
+    c.SetVolume(5, is_relative=True),
+    c.SetTimer(TIMER_OFF), c.ExtendTimer(60.0), c.Seek(10.0),
 ]  # fmt: skip
 """Whatever could bring a level up."""
 
