@@ -73,7 +73,7 @@ class Gateway:
 
     Args:
         make_link: makes a link.
-        identity: what homes know the speaker by.
+        identity: the id under which the speaker is announced.
         clock: tells messages of two links apart.
         intake: reads commands.
         triggers: names the topics that the link subscribes for them.

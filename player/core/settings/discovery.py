@@ -1,6 +1,6 @@
-"""How a speaker announces itself to homes: the settings of that. Frozen, standard library.
+"""Settings of MQTT discovery: how a speaker announces itself to Home Assistant and others. Frozen, standard library.
 
-A home that is told of a speaker makes its switches, numbers and sensors by itself; see docs/home-assistant.md.
+From the announcement they create switches, numbers and sensors by themselves; see docs/home-assistant.md.
 """
 
 from __future__ import annotations

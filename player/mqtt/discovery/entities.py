@@ -1,9 +1,8 @@
-"""What a home shows of a speaker: each entity with the topics and payloads of docs/mqtt.md. Pure data, any thread.
+"""The entities of a speaker, each with the topics and payloads of docs/mqtt.md. Pure data, any thread.
 
-An entity is a platform and the keys of its discovery message, abbreviated as Home Assistant documents it; every one
-reads the one state topic through a template. A template never fails: where the state says null the answer is ``None``,
-which Home Assistant shows as unknown. Only what is common to all readers of Jinja is used in them, no filter of Home
-Assistant's own.
+An entity is a platform and the keys of its discovery message, abbreviated as Home Assistant documents them; all read the
+one state topic through templates. A template never fails: for null in the state the result is ``None``, which Home
+Assistant shows as unknown. The templates use only standard Jinja, no filters that only Home Assistant has.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The topics of a media player, for the community's integration ``mqtt_media_player``. Pure functions, main thread.
 
-Home Assistant itself has no media player over MQTT. This integration reads one plain value a topic and knows no
-templates, so what it needs is published beside the state, retained: ``<device>/media/title`` and so on. Its volume is
-0 to 1, the whole range from 0 to 100; a command above the cap in force is taken as the cap.
+Home Assistant itself has no media player over MQTT. This integration reads one plain value from each topic and has no
+templates, so its values are published beside the state, retained: ``<device>/media/title`` and so on. Its volume is 0 to
+1 for the range from 0 to 100; a command above the cap in force sets the cap.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def topic(topics: Topics, name: str) -> str:
 
 
 def volume_set(topics: Topics) -> str:
-    """Where the player's volume is asked for; no command topic, because 1 means another thing there."""
+    """Where the player sets the volume; not a command topic, because 1 means something else there."""
     return f"{topics.root}/media/volume/set"
 
 
@@ -56,7 +56,7 @@ def _command(topics: Topics, button: str, verb: str) -> dict[str, str]:
 
 
 def values(topics: Topics, snapshot: Snapshot) -> dict[str, bytes]:
-    """What stands on each topic; empty for what is unknown, which takes the retained value away."""
+    """The value of each topic; empty for what is unknown, which clears the retained value."""
     found = {
         "state": _STATES.get(snapshot.state, "idle"),
         "title": snapshot.track,

@@ -1,8 +1,8 @@
-"""Discovery: the retained messages by which a home learns of a speaker and its entities. Pure functions, main thread.
+"""Discovery: the retained messages that announce a speaker and its entities. Pure functions, main thread.
 
-Home Assistant takes the whole device in one message on ``<prefix>/device/<id>/config``. Homes that know single
-components only (openHAB) get one on ``<prefix>/<platform>/<id>/<key>/config`` each. Ids hang on the speaker's identity,
-not on its name: after a rename the same entities have another name and read other topics.
+Home Assistant reads the whole device from one message on ``<prefix>/device/<id>/config``. Systems that read only single
+components (openHAB) get one message for each on ``<prefix>/<platform>/<id>/<key>/config``. Ids depend on the identity of
+the speaker, not on its name: after a rename the same entities have another name and read other topics.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from player.mqtt.topics import OFFLINE, ONLINE, Topics
 MANUFACTURER: Final = "lull"
 MODEL: Final = "Bedside speaker"
 NOT_FOR_ALL: Final = frozenset({"event"})
-"""Platforms that homes of single components do not know."""
+"""Platforms that systems which read single components do not support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Speaker:
 
     @property
     def id(self) -> str:
-        """What homes know it by."""
+        """The id under which it is announced."""
         return self.settings.id or self.identity.id
 
     @property
@@ -49,7 +49,7 @@ class Speaker:
 
     @property
     def media_topic(self) -> str:
-        """Where the community's media player looks; it knows no other prefix."""
+        """Where the community's media player is announced; it reads no other prefix."""
         return f"{DEFAULT_PREFIX}/media_player/{self.id}/config"
 
     @property

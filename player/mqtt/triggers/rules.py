@@ -23,7 +23,7 @@ from player.mqtt.triggers.filters import check_filter
 MAX_FOR_S: Final = 24 * 3600.0
 MAX_DEBOUNCE_S: Final = 3600.0
 DEBOUNCE_S: Final = 0.3
-"""A radio repeats itself within that time, and nobody means two presses by it."""
+"""A radio may repeat a message within this time; nobody presses a button twice that fast."""
 STARTERS: Final = (Play, Toggle, Resume, Tonight)
 """Commands that can make a silent speaker sound, at once or later."""
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,2})?")
@@ -43,7 +43,7 @@ class AnyValue:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """The value is one of these words; see `is_same` for what is the same."""
+    """The value is one of these words; see `is_same` for the comparison."""
 
     words: tuple[str, ...]
 
@@ -61,7 +61,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """The value, as text, fits a pattern with ``*``, ``?`` and ``[...]``; capitals count."""
+    """The value, as text, matches a pattern with ``*``, ``?`` and ``[...]``; case-sensitive."""
 
     pattern: str
 
@@ -70,7 +70,7 @@ class Glob:
             raise ValueError("is not a pattern; write 1 to 64 characters, with * and ? as wildcards")
 
     def is_met(self, value: Scalar, *, was_met: bool) -> bool:
-        """Whether the text of the value fits."""
+        """Whether the text of the value matches."""
         return fnmatchcase(as_text(value)[:256], self.pattern)
 
     def __str__(self) -> str:
@@ -89,7 +89,7 @@ class Beyond:
         check_range("hysteresis", self.hysteresis, 0, 1e9)
 
     def is_met(self, value: Scalar, *, was_met: bool) -> bool:
-        """Whether the number is beyond the limit; what is no number never is."""
+        """Whether the number is beyond the limit; a value that is not a number never is."""
         number = as_number(value)
         if number is None:
             return False
@@ -119,7 +119,7 @@ def is_same(word: str, value: Scalar) -> bool:
 
 
 def as_number(value: Scalar) -> float | None:
-    """The finite number that a value is, or that its text says; None for anything else, booleans too."""
+    """The value or its text as a finite number; None for anything else, including booleans."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -140,7 +140,7 @@ def as_text(value: Scalar) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DayPart:
-    """A part of every day, over midnight where it ends before it begins; the end is no longer in it."""
+    """A part of every day, over midnight if it ends before it begins; the end is not included."""
 
     begins: time
     ends: time
@@ -150,7 +150,7 @@ class DayPart:
             raise ValueError(f"{self} begins and ends at the same time; write two different times, such as 21:00-07:00")
 
     def has(self, at: time) -> bool:
-        """Whether a time of day lies in it."""
+        """Whether a time of day is in it."""
         if self.begins < self.ends:
             return self.begins <= at < self.ends
         return at >= self.begins or at < self.ends
@@ -211,17 +211,17 @@ class Trigger:
 
     @property
     def is_stop(self) -> bool:
-        """Whether it asks for silence; that is never held back."""
+        """Whether it asks for silence, which is always obeyed."""
         return isinstance(self.command, Stop)
 
     @property
     def is_edge(self) -> bool:
-        """Whether only the beginning of the condition counts, not each message that meets it."""
+        """Whether it fires only when the condition becomes true, not on each message that meets it."""
         return self.hold_s is None and (self.only_changes or isinstance(self.condition, Beyond))
 
     @property
     def rest_s(self) -> float:
-        """How soon it may not fire again."""
+        """Minimum time before it fires again."""
         if self.debounce_s is not None:
             return self.debounce_s
         return 0.0 if self.is_stop else DEBOUNCE_S
