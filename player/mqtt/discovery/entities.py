@@ -1,7 +1,7 @@
 """The entities of a speaker, each with the topics and payloads of docs/mqtt.md. Pure data, any thread.
 
-An entity is a platform and the keys of its discovery message, abbreviated as Home Assistant documents them; all read the
-one state topic through templates. A template never fails: for null in the state the result is ``None``, which Home
+An entity is a platform and the keys of its discovery message, abbreviated as Home Assistant documents them; all read
+the one state topic through templates. A template never fails: for null in the state the result is ``None``, which Home
 Assistant shows as unknown. The templates use only standard Jinja, no filters that only Home Assistant has.
 """
 

@@ -1,8 +1,8 @@
 """The topics of a media player, for the community's integration ``mqtt_media_player``. Pure functions, main thread.
 
 Home Assistant itself has no media player over MQTT. This integration reads one plain value from each topic and has no
-templates, so its values are published beside the state, retained: ``<device>/media/title`` and so on. Its volume is 0 to
-1 for the range from 0 to 100; a command above the cap in force sets the cap.
+templates, so its values are published beside the state, retained: ``<device>/media/title`` and so on. Its volume is 0
+to 1 for the range from 0 to 100; a command above the cap in force sets the cap.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Discovery: the retained messages that announce a speaker and its entities. Pure functions, main thread.
 
-Home Assistant reads the whole device from one message on ``<prefix>/device/<id>/config``. Systems that read only single
-components (openHAB) get one message for each on ``<prefix>/<platform>/<id>/<key>/config``. Ids depend on the identity of
-the speaker, not on its name: after a rename the same entities have another name and read other topics.
+Home Assistant reads the whole device from one message on ``<prefix>/device/<id>/config``. Systems that read only
+single components (openHAB) get one message for each on ``<prefix>/<platform>/<id>/<key>/config``. Ids depend on the
+identity of the speaker, not on its name: after a rename the same entities have another name and read other topics.
 """
 
 from __future__ import annotations
