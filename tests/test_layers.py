@@ -19,7 +19,7 @@ ROOMS = {
     "audio": {"core"},
     "session": {"core"},
     "analysis": {"core", "audio"},
-    "storage": {"core", "session"},
+    "storage": {"core", "system", "session"},
     "mqtt": {"core", "system"},
     "config": {"core", "mqtt"},
     "library": {"core", "session", "audio", "analysis", "storage"},

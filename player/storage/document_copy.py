@@ -21,6 +21,7 @@ from typing import Final
 
 from player.core.errors import StoreError
 from player.session.memory.records import NAMES, RECORD, TRIES
+from player.system.privileges import give_to_owner
 
 FILE_NAME: Final = "memory.json"
 COPIED: Final = tuple(name for name in NAMES if name not in {RECORD, TRIES})
@@ -56,9 +57,7 @@ def write_copy(folder: Path, documents: Mapping[str, str]) -> None:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o640), "w", encoding="ascii") as file:
             file.write(text)
             file.flush()
-            if os.geteuid() == 0:
-                owner = folder.stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            give_to_owner(file.fileno(), folder)
             os.fsync(file.fileno())
         os.replace(new, path)
         _sync_folder(folder)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from player.core.errors import LullError
+from player.system.privileges import give_to_owner
 
 log = logging.getLogger("lull")
 
@@ -41,6 +42,7 @@ def only_daemon(folder: Path) -> Iterator[None]:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             file = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
             stack.callback(os.close, file)
+            give_to_owner(file, folder)
             _lock(file, folder)
         except OSError as fault:
             log.warning("%s cannot be kept for one daemon alone: %s", folder, fault.strerror)

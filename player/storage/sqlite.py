@@ -18,7 +18,6 @@ import contextlib
 import logging
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 from player.core.errors import StoreError
+from player.system.privileges import give_to_owner
 
 log = logging.getLogger("lull")
 
@@ -267,22 +267,14 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _share(path: Path | None) -> None:
-    """What root makes belongs to whom the folder belongs to: the daemon must be able to write it as well.
-
-    Through the open file and never through a link: the folder belongs to somebody who is not root, and a link in it
-    could name any file of the machine.
-    """
-    if path is None or os.geteuid() != 0:
-        return
-    with contextlib.suppress(OSError):
-        owner = path.parent.stat()
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            facts = os.fstat(file)
-            if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_uid == 0:
-                os.fchown(file, owner.st_uid, owner.st_gid)
-        finally:
-            os.close(file)
+    """Through the open file and never through a link, which could name any file of the machine."""
+    if path is not None and os.geteuid() == 0:
+        with contextlib.suppress(OSError):
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                give_to_owner(file, path.parent)
+            finally:
+                os.close(file)
 
 
 def _bring_up_to_date(base: sqlite3.Connection, name: str, steps: tuple[str, ...]) -> None:

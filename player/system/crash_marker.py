@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from player.system.privileges import give_to_owner
+
 log = logging.getLogger("lull")
 
 FILE_NAME: Final = "crash.txt"
@@ -38,6 +40,7 @@ def taken_down(folder: Path) -> Iterator[bool]:
         try:
             number = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o640)
             file = stack.enter_context(open(number, "wb"))
+            give_to_owner(number, folder)
         except OSError as fault:
             log.info("a crash would not be taken down in %s: %s", folder, fault.strerror)
         else:

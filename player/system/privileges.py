@@ -39,6 +39,23 @@ def become_owner_of(folder: Path) -> str | None:
     return name
 
 
+def give_to_owner(file: int, folder: Path) -> None:
+    """What root makes in a folder belongs to the folder's owner: the service must be able to use it as well.
+
+    Args:
+        file: an open file, which was opened without following a link; what has other names or another owner stays.
+        folder: where it lies.
+
+    Raises:
+        OSError: the owner cannot be changed.
+    """
+    if os.geteuid() != 0:
+        return
+    facts, owner = os.fstat(file), folder.stat()
+    if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_uid == 0:
+        os.fchown(file, owner.st_uid, owner.st_gid)
+
+
 def foreign_part(path: Path) -> os.stat_result | None:
     """The first folder, file or link on the way to the path that does not belong to root; None where all do.
 

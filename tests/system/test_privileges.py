@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from player.session.memory.records import Batch, texts
+from player.storage.lock import only_daemon
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb
+from player.system.crash_marker import taken_down
 from player.system.privileges import foreign_part
 from tests.audio_files import write_wav
 from tests.calm_material import whisper
+from tests.contracts.test_memory import KEPT
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up root")
@@ -73,6 +77,18 @@ def test_the_first_part_of_a_path_that_is_not_roots_is_found(home: Path) -> None
         assert facts.st_uid == OTHER
     (home / "circle").symlink_to("circle")
     assert foreign_part(home / "circle") is None
+
+
+def test_what_root_makes_in_the_state_directory_belongs_to_its_owner(home: Path) -> None:
+    """`sudo lull run` by hand: the service can open lock, crash notes, database and copy afterwards."""
+    state = speaker(home)
+    with only_daemon(state), taken_down(state):
+        store = MemoryDb(state, "this")
+        store.write(Batch(texts(KEPT)))
+        store.close()
+    made = {path.name: path.stat().st_uid for path in state.iterdir()}
+    assert {"daemon.lock", "crash.txt", "memory.db", "memory.json"} <= made.keys()
+    assert set(made.values()) == {OTHER}
 
 
 @pytest.mark.slow
