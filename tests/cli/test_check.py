@@ -280,3 +280,24 @@ def test_wishes_that_will_be_bent_are_notes() -> None:
         "the timer of n is 2m, shorter than its fade-out of 10m: the fade is shortened to it",
         "the timer of m is 5m, shorter than its fade-out of 6m: the fade is shortened to it",
     ]
+
+
+def test_phases_are_listed_and_those_that_never_come_are_notes() -> None:
+    """Under the playlist and under the entry; a time that has passed, an endless phase before, and session.max."""
+    text = (
+        "session: {max: 8h}\nplaylists:\n"
+        "  a: {paths: 'http://host/', then: [{playlist: b, volume: 15, until: '06:30'}]}\n"
+        "  b: {paths: 'http://host/'}\nschedule:\n"
+        "  - {name: late, at: 22:30, then: [{playlist: b, until: '23:00'}, {timer: off, taper: off}, {for: 1h}]}\n"
+        "  - {name: long, at: 22:00}\n"
+    )
+    found = summary(text)
+    assert found["playlists"][2] == "  then b, volume 15, timer until 06:30"
+    assert found["schedule"][1:4] == [
+        "  then b, timer until 23:00", "  then the same, timer off, no taper", "  then the same, timer 1h",
+    ]  # fmt: skip
+    assert [note for note in notes(text) if "phase" in note] == [
+        "schedule late: phase 2 never comes: it would begin after 23:00",
+        "schedule late: phase 4 never comes: the phase before it has no end",
+        "schedule long: phase 2 ends early: session.max ends the night after 8h",
+    ]

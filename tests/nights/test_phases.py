@@ -244,6 +244,29 @@ def test_after_a_crash_or_a_power_cut_it_is_in_the_phase_that_is_due(at_s: float
         assert abs(elapsed_s(EVENING, ended.now.wall) - 8 * 3600.0) <= 1.0
 
 
+def test_eight_hours_in_three_phases_with_a_crash_in_the_second_rise_slowly_and_end_in_time() -> None:
+    """Ends within a second of 06:30, at most 6 dB/s, and after the crash no louder than before it."""
+    nights = Remembering(SETTINGS, EVENING)
+    levels: list[tuple[float, float]] = []
+    nights.on_step = lambda: levels.append((nights.now.boot_s, nights.engine.level_db()))
+    nights.command(Play("whispers", then=THREE))
+    nights.run_for(4000.0)
+    assert shown(nights) == (2, 3, "rain", 20)
+    nights.die(5.0)
+    died = len(levels)
+    nights.run_for(60.0)
+    assert shown(nights) == (2, 3, "rain", 20)
+    nights.run_for(2300.0)
+    assert shown(nights) == (3, 3, "brown", 15)
+    nights.run_for(8 * 3600.0)
+    (ended,) = nights.events("session_ended")
+    assert abs(elapsed_s(EVENING, ended.now.wall) - 8 * 3600.0) <= 1.0
+    sounding = [(at_s, db) for at_s, db in levels if db != SILENCE_DB]
+    for (before_s, before_db), (after_s, after_db) in pairwise(sounding):
+        assert after_db - before_db <= MAX_RISE_DB_PER_S * (after_s - before_s) + 1e-6
+    assert max(db for _, db in levels[died:]) <= volume_to_db(20) + 1e-9
+
+
 def test_phases_taper_in_their_own_way() -> None:
     """6 dB an hour in the second phase alone, and not at all in the third."""
     then = (
