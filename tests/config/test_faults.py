@@ -56,7 +56,7 @@ def fault(more: str) -> str:
             "2: schedule[0].then[0].playlist: 'sea' is not a playlist",
         ),
         ("schedule: [{name: n, at: 9:30, then: [{volume: 61}]}]", "2: schedule[0].then[0].volume: 61 is above"),
-        ("schedule: [{name: n, at: 9:30, then: [{for: 1h, until: 6:30}]}]", "2: schedule[0].then[0]: has for and until"),
+        ("schedule: [{name: n, at: 9:30, then: [{for: 1h, until: 6:30}]}]", "2: schedule[0].then[0]: has for and"),
         ("schedule: [{name: n, at: 9:30, then: [{til: 6:30}]}]", "2: schedule[0].then[0].til: unknown key"),
         ("schedule: [{name: n, at: 9:30, then: {for: 1h}}]", "2: schedule[0].then: must be a list"),
         ("schedule: [{name: n, at: 9:30, then: [{until: 25:00}]}]", "2: schedule[0].then[0].until: '25:00' is not"),
