@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from player.analysis.lowered import Lowered, lowered_stretches
 from player.cli.client.format import printable
 from player.core.measurement import Measured, MeasureResult, programme_gain_db
 from player.core.settings.session import LimitSettings
@@ -93,21 +94,31 @@ def verdict(finding: MeasureResult) -> str:
 
 
 def _surprises(measured: Measured) -> str:
-    if not measured.surprises:
+    """What will be lowered; of a track without a plan, what the guard will hold down."""
+    found = _lowered(measured)
+    if found:
+        worst = max(found, key=lambda one: one.lowered_db)
+        what = f"{_clock(worst.at_s)} for {max(0.1, worst.duration_s):.1f} s by {worst.lowered_db:.0f} dB"
+        return f"lowered at {what}" if len(found) == 1 else f"lowered {len(found)} times, most at {what}"
+    if measured.is_planned or not measured.surprises:
         return "calm"
-    worst = max(measured.surprises, key=lambda surprise: surprise.ld_db)
-    where = f"at {_clock(worst.at_s)} {worst.ld_db:+.0f} dB: tamed"
+    worst_one = max(measured.surprises, key=lambda surprise: surprise.ld_db)
+    where = f"at {_clock(worst_one.at_s)} {worst_one.ld_db:+.0f} dB: tamed"
     count = len(measured.surprises)
     return f"1 surprise {where}" if count == 1 else f"{count} surprises, worst {where}"
+
+
+def _lowered(measured: Measured) -> tuple[Lowered, ...]:
+    return lowered_stretches(measured.plan) if measured.is_planned else ()
 
 
 def summary(found: tuple[TrackRow, ...], measuring: MeasureRun) -> str:
     """One line about all of them."""
     measured = [row.finding.measured for row in found if row.finding.measured is not None]
-    surprising = sum(1 for one in measured if one.surprises)
+    surprising = sum(1 for one in measured if _lowered(one) or (one.surprises and not one.is_planned))
     parts = [f"{len(measured) - surprising} without surprises"]
     if surprising:
-        parts.append(f"{surprising} with surprises, which will be tamed")
+        parts.append(f"{surprising} with surprises, which will be lowered")
     if len(found) > len(measured):
         parts.append(f"{len(found) - len(measured)} unplayable")
     length = format_duration(round(sum(one.duration_s for one in measured)))
@@ -137,7 +148,10 @@ def _track(row: TrackRow) -> dict[str, Any]:
     fields: dict[str, Any] = {"path": row.uri, "title": row.title, "verdict": verdict(row.finding)}
     fields |= {"fault": row.finding.fault, "gain_db": _rounded(row.gain_db), "is_new": row.is_new}
     if row.finding.measured is not None:
-        fields |= {key: _rounded(value) for key, value in asdict(row.finding.measured).items() if key != "plan"}
+        measured = row.finding.measured
+        hidden = {"plan", "surprises"} if measured.is_planned else {"plan"}
+        fields |= {key: _rounded(value) for key, value in asdict(measured).items() if key not in hidden}
+        fields["lowered"] = [_rounded(asdict(one)) for one in _lowered(measured)]
     return fields
 
 

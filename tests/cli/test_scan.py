@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from player.audio.dsp.leveller import encode as encode_plan
 from player.cli import scan, scan_table
 from player.cli.main import main
 from player.cli.measure_first import MeasureRun, progress_line
@@ -29,6 +30,9 @@ from tests.fakes.store import FakeStore
 from tests.live.daemon import ROOT
 
 CALM = Measured(200.0, -25.0, -25.0, 2.0, -22.0, -24.0, -24.0, -10.0, -24.0)
+_GAINS = np.repeat([0.0, -4.0, 0.0, -12.0, 0.0], [1000, 100, 1900, 80, 500])
+PLANNED = replace(CALM, surprises=(Surprise(5.0, 30.0, 9.0),), plan=encode_plan(_GAINS), calm_lufs=-25.0)
+"""Lowered at 10 s and at 30 s, and not where a surprise was found."""
 FORMATS = {"flac": (), "mp3": ("-b:a", "192k"), "ogg": ("-q:a", "6"), "opus": ("-b:a", "128k"), "m4a": ("-b:a", "192k")}
 
 
@@ -41,6 +45,8 @@ FORMATS = {"flac": (), "mp3": ("-b:a", "192k"), "ogg": ("-q:a", "6"), "opus": ("
             MeasureResult(replace(CALM, surprises=(Surprise(60.0, 12.0, 6.0), Surprise(3751.0, 28.0, 9.0)))),
             "2 surprises, worst at 1:02:31 +28 dB: tamed",
         ),
+        (MeasureResult(PLANNED), "lowered 2 times, most at 0:30 for 0.8 s by 12 dB"),
+        (MeasureResult(replace(PLANNED, plan=b"")), "calm"),
         (MeasureResult(None, "has no sound in it"), "unplayable: has no sound in it"),
         (MeasureResult(replace(CALM, faults=1)), "calm; damaged in 1 place: silenced"),
         (
@@ -122,9 +128,10 @@ def test_every_format_is_measured_alike_and_remembered(
     loudness = [by_name[f"pink.{kind}"]["programme_lufs"] for kind in FORMATS]
     assert max(loudness) - min(loudness) < 0.5
     assert all(by_name[f"pink.{kind}"]["verdict"] == "calm" for kind in FORMATS)
-    (surprise,) = by_name["whisper.wav"]["surprises"]
-    assert surprise["at_s"] == pytest.approx(20.0, abs=0.1)
-    assert surprise["ld_db"] > 30
+    (lowered,) = by_name["whisper.wav"]["lowered"]
+    assert lowered["at_s"] == pytest.approx(20.0, abs=0.1)
+    assert lowered["lowered_db"] > 20
+    assert "surprises" not in by_name["whisper.wav"]
     assert by_name["text.mp3"]["verdict"].startswith("unplayable: ")
     assert by_name["empty.flac"]["verdict"] == "unplayable: is empty"
     assert found["measured_now"] == 7

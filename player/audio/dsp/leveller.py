@@ -235,6 +235,11 @@ class PlannedGain:
             steps = np.zeros(0, np.uint8)
         self._steps = np.cumsum(steps, dtype=np.uint8)
 
+    @property
+    def lowered_db(self) -> Levels:
+        """By how much each 10 ms of the track are lowered; nothing behind the end."""
+        return self._steps.astype(np.float64) * _STEP_DB
+
     def apply(self, block: Block, at_frame: int) -> Block:
         """The block, shape (frames, 2), whose first frame is that of the track; the same object where nothing changes.
 
