@@ -122,7 +122,7 @@ class Engine:
         self._then: Then | None = None
         self._held_db = 0.0
         self._new_sink: _UseSink | None = None
-        self._is_held = False
+        self._last_end = Then.NOTHING
         self._has_quit = False
 
     def order(self, order: EngineOrder) -> None:
@@ -137,6 +137,11 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether there is nothing to play and the output stands at silence."""
         return self._mixer.is_empty and self._chain.ramp.is_silent and self._chain.ramp.target_db == SILENCE_DB
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether a pause has reached silence, and no order has led up since: the tracks keep their places."""
+        return self._last_end is Then.HOLD and self._chain.ramp.target_db == SILENCE_DB
 
     def run(self) -> None:
         """The thread's body: steps until `QuitEngine`, then closes the device."""
@@ -213,7 +218,6 @@ class Engine:
             case RampTo(target_db, over_s, then):
                 self._chain.ramp.to(target_db, over_s)
                 self._then = then
-                self._is_held = self._is_held and target_db == SILENCE_DB
             case Retune(crossfade_s, ceiling_dbtp, target_lufs):
                 self._target_lufs = target_lufs
                 self._mixer.crossfade_s = crossfade_s
@@ -226,16 +230,17 @@ class Engine:
                 self._has_quit = True
 
     def _do_what_then(self) -> None:
-        """The ramp has arrived: do what was to follow, and say so."""
+        """The ramp has arrived: do what was to follow, and say so. The only writer of `_last_end`.
+
+        `_last_end` is what followed the last ramp that arrived; it is valid while the ramp stands at silence.
+        """
         ramp = self._chain.ramp
         if self._then is None or ramp.is_moving:
             return
         then, self._then = self._then, None
-        if ramp.is_silent and then is Then.HOLD:
-            self._is_held = True
-        elif ramp.is_silent and then is Then.STOP:
+        self._last_end = then if ramp.is_silent else Then.NOTHING
+        if self._last_end is Then.STOP:
             self._mixer.clear()
-            self._is_held = False
         self._report(RampArrived(ramp.target_db, then))
 
     def _hush(self) -> None:
