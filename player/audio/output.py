@@ -1,4 +1,4 @@
-"""The outlet: the one sound device, opened, retried for ever, and let go of. Runs on the engine thread.
+"""The audio output: the one sound device, opened, retried indefinitely, and closed. Runs on the engine thread.
 
 What a device does wrong never leaves here as an exception: `write` says what became of the block. No other device is
 ever taken in its place.

@@ -35,7 +35,7 @@ def unreadable(path: str) -> str | None:
     if stat.S_ISDIR(facts.st_mode):
         return "is a folder"
     if not stat.S_ISREG(facts.st_mode):
-        return "is not a regular file"  # a pipe or a device could keep a decoder for ever
+        return "is not a regular file"  # a pipe or a device could keep a decoder indefinitely
     if not os.access(path, os.R_OK):
         return "may not be read"
     return None if facts.st_size else "is empty"

@@ -51,7 +51,7 @@ class LongWav:
 
 
 def long_wav(file: BinaryIO) -> LongWav | None:
-    """The same file with a true header; None where its own is true, and where it is no WAV."""
+    """The same file with a true header; None where its own header is true, and where it is not a WAV."""
     size = os.fstat(file.fileno()).st_size
     chunks = wav_chunks(file) if size >= _WRAPPED else None
     if chunks is None or chunks.data_at + chunks.data_bytes >= size - _WRAPPED // 2:

@@ -23,7 +23,7 @@ from typing import Final
 _LOOK_BYTES: Final = 65_536
 _LOOKS: Final = 32
 _MOST_TAG_BYTES: Final = 16_384
-"""Tags at the end of a file are no second file."""
+"""So much more at the end of a file are tags, and not a second file."""
 _KBITS: Final = {
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),

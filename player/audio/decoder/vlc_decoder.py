@@ -273,7 +273,7 @@ class _Keeper:
         self._source = source
         self._settings = settings
         self._number = next(_numbers)
-        self._may_be_double = True  # as nobody knows of a stream
+        self._may_be_double = True  # a stream is not looked into before it is opened
 
     def run(self, uri: str, start_s: float) -> None:
         """Play to the end, whatever happens."""

@@ -194,7 +194,7 @@ class AlsaSink:
         """Refuse what no conversion of ours can serve. A larger buffer than that of the settings is a wish only."""
         if granted.rate_hz not in RATES_HZ:
             rates = ", ".join(str(rate_hz) for rate_hz in RATES_HZ)
-            raise SinkError(f"{self._device} plays {granted.rate_hz} Hz, which is none of {rates}; {self._advice()}")
+            raise SinkError(f"{self._device} plays at {granted.rate_hz} Hz; allowed are {rates}; {self._advice()}")
         if granted.channels not in (1, CHANNELS):
             raise SinkError(f"{self._device} has {granted.channels} channels, not {CHANNELS}; {self._advice()}")
         asked_s, granted_s = to_seconds(self._asked_frames), granted.buffer_frames / granted.rate_hz

@@ -1,6 +1,6 @@
 """The door to ALSA's PCM: libasound through ctypes, which lets other Python threads run during each call.
 
-Runs on the thread of whoever calls. pyalsaaudio is not used for this, because it holds the interpreter's lock while it
+Runs on the calling thread. pyalsaaudio is not used for this, because it holds the interpreter's lock while it
 opens and closes: a sound server that is frozen answers after 30 s, and until then no thread of the daemon would run.
 
 A handle is opened without blocking, which holds for its samples alone: opening, preparing, dropping and closing wait

@@ -115,7 +115,7 @@ class PcmEncoder:
         return self.encode(np.zeros((frames + (0 if self._resampler is None else LAG_FRAMES), CHANNELS), np.float32))
 
     def _as_s32(self, samples: Block) -> bytes:
-        # in float64: 2^31 - 1 is no float32, it would round up to 2^31 and wrap around to full scale the other way
+        # in float64: 2^31 - 1 is not a float32: it would round up to 2^31 and wrap around to full scale the other way
         scaled = np.rint(samples.astype(np.float64) * _S32_SCALE)
         return np.minimum(scaled, _S32_SCALE - 1.0).astype("<i4").tobytes()
 

@@ -1,4 +1,4 @@
-"""The sink that writes into a named pipe: raw PCM for Snapcast's server, or for whoever reads the pipe.
+"""The sink that writes into a named pipe: raw PCM for Snapcast's server, or any other reader.
 
 Runs on the engine thread. Nothing here blocks: the pipe is opened and written without waiting, and what waiting there
 is goes through the clock, for a bounded time.
@@ -153,7 +153,7 @@ class PipeSink:
             os.mkfifo(self._path, MODE)
             os.chmod(self._path, MODE)
         if not stat.S_ISFIFO(os.stat(self._path).st_mode):
-            raise SinkError(f"{self._path} is no pipe; remove it, or name another path")
+            raise SinkError(f"{self._path} is not a pipe; remove it, or name another path")
 
     def _with_reader(self) -> int:
         """The end to write to, with somebody at the other end."""

@@ -129,7 +129,7 @@ class TestOpen:
     def test_a_rate_that_cannot_be_had_is_refused_with_advice(self, card: FakeCard, sink: AlsaSink) -> None:
         """A telephone's 8 kHz; lull says so, names a way out, and holds nothing."""
         card.rate = 8_000
-        with pytest.raises(SinkError, match=r"plays 8000 Hz, which is none of 44100, .*; use plughw:CARD=Fake or"):
+        with pytest.raises(SinkError, match=r"plays at 8000 Hz; allowed are 44100, .*; use plughw:CARD=Fake or"):
             sink.open()
         assert card.held == 0
 

@@ -107,7 +107,7 @@ class TestOpen:
     def test_a_file_is_never_overwritten(self, house: House) -> None:
         """A path that somebody mistyped may be a piece of music."""
         house.path.write_bytes(b"music")
-        with pytest.raises(SinkError, match="is no pipe; remove it, or name another path"):
+        with pytest.raises(SinkError, match="is not a pipe; remove it, or name another path"):
             house.sink.open()
         assert house.path.read_bytes() == b"music"
 
