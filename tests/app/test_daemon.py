@@ -11,6 +11,7 @@ import pytest
 
 from player.app.parts import Reload, Terminate
 from player.core.commands import Play, ReplyTo, Request, SetVolume
+from player.mqtt import gateway, router
 from player.mqtt.incoming import Incoming, LinkUp
 from player.session.controller import ExternalProblem
 from tests.daemon_rig import CONFIG, PATIENCE_S, House, NewTrack, lived_in
@@ -190,8 +191,10 @@ def own_check(house: House, number: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["host: elsewhere", "host: localhost, groups: [upstairs], keepalive: 60s"])
-def test_a_reload_of_the_broker_loses_no_command(house: House, place: str) -> None:
+def test_a_reload_of_the_broker_loses_no_command(house: House, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old link is heard, and publishes, until the new one is up, and is heard until that one hears itself."""
+    monkeypatch.setattr(gateway, "CONFIRM_S", 60.0)  # a slow machine must not end the old link meanwhile
+    monkeypatch.setattr(router, "SAME_WITHIN_S", 60.0)
     house.hear(LinkUp())
     house.write((CONFIG % 60).replace("host: localhost", place))
     house.tell(Reload())
