@@ -34,8 +34,8 @@ MAX_STOPS: Final = 16
 EVENT_EVERY_S: Final = 10.0
 """Minimum time between two events that say that there are too many commands."""
 
-TOO_MANY: Final = f"too many commands: {RATE_PER_S:.0f} a second are taken, and stop always"
-VOID: Final = "void: a stop came after it, before it could be obeyed"
+TOO_MANY: Final = f"too many commands: {RATE_PER_S:.0f} a second are accepted, stop always"
+VOID: Final = "cancelled: a stop came after it, before it was carried out"
 
 T = TypeVar("T")
 _WAKE: Final[Any] = object()
@@ -112,7 +112,7 @@ class Inbox(Generic[T]):
 
     def _put_stop(self, stop: _Waiting) -> bool:
         if len(self._stops) >= MAX_STOPS:
-            return self._refuse(stop, "a stop is being obeyed already")
+            return self._refuse(stop, "a stop is already being carried out")
         self._stops.append(stop)
         self._void()
         return True
@@ -144,5 +144,5 @@ class Inbox(Generic[T]):
         good_for_s = message.expires_s if isinstance(message, Incoming) else None
         late_s = self._clock.now().boot_s - waited.at_s
         if good_for_s is not None and late_s > good_for_s:
-            return Refusal(message, f"it came too late: it was good for {good_for_s:.0f} s", is_news=True)
+            return Refusal(message, f"it came too late: it was valid for {good_for_s:.0f} s", is_news=True)
         return message  # type: ignore[return-value]

@@ -276,7 +276,7 @@ class Engine:
         self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs, self._mixer.reached_lufs)
         block = self._chain.process(mixed, may_rise=is_ramp_free)
         if self._chain.faults != faults:
-            raise AssertionError("a stage let an unfit block through; the output check stopped it")
+            raise AssertionError("a stage produced an invalid block; the output check stopped it")
         self._tell_of_the_chain()
         if self._tap is not None:
             self._tap(Rendered(ramp.level_db, ramp.target_db, self._mixer.sounding()))

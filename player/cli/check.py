@@ -38,7 +38,7 @@ DESCRIPTION = """\
 Read a config as `lull run` would and list every fault at once, with its line,
 its key, what is allowed and the nearest known key. Without a fault it says what
 the config means: output, broker, playlists, the next start. Things that may
-still change, such as a folder that does not exist, are notes and no faults.
+still change, such as a folder that does not exist, are notes, not faults.
 
 exit codes: 0 good, 1 faults, 2 wrong usage"""
 

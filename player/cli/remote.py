@@ -23,8 +23,8 @@ from player.core.settings.mqtt import MqttSettings
 DESCRIPTION: Final = """\
 Write the remote for a phone into FOLDER: one page with large buttons that talks
 to the broker over a WebSocket. It needs no internet and no other program than a
-broker that speaks WebSockets; mosquitto can serve the page as well. How, is
-printed at the end.
+broker that speaks WebSockets; mosquitto can serve the page as well. The
+steps are printed at the end.
 
     lull remote /srv/lull-remote
     lull remote /var/www/html/lull --broker ws://192.168.1.5:9001"""
@@ -62,7 +62,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made where it is missing")
     parser.add_argument("--config", type=Path, metavar="FILE", help="take prefix and device from this config")
     parser.add_argument("--device", metavar="NAME", help="the speaker that is shown first")
-    parser.add_argument("--prefix", metavar="TOPIC", help="what all topics begin with (lull)")
+    parser.add_argument("--prefix", metavar="TOPIC", help="first part of all topics (lull)")
     parser.add_argument(
         "--broker", type=_address, metavar="URL", help="the broker's WebSocket address (the server of the page itself)"
     )

@@ -25,7 +25,7 @@ them would startle a sleeper. Without PATHs all playlists of the config are
 measured, streams left out. A file that was measured before is not decoded
 again. What is found is kept in the config's state_dir, otherwise in
 ~/.local/share/lull, and from then on each track comes at the same loudness; one
-that nobody measured is played as if it were very loud, so more quietly.
+that nobody measured is played as if it were very loud, that is more quietly.
 
 Ctrl-C keeps what was done. exit codes: 0 done, also with files that cannot be
 played, 1 nothing could be measured, 2 wrong usage, 130 interrupted"""

@@ -114,14 +114,14 @@ _DECLARED: Final = (
     ),
     Verb(
         makes=(commands.Pause,),
-        brief="fall silent and keep the place",
+        brief="pause and keep the position",
         about="Fade to silence and keep the position. It pauses with every plain text.",
         examples=("", "PRESS", "OFF"),
     ),
     Verb(
         makes=(commands.Resume,),
-        brief="go on after a pause",
-        about="Rise from silence where it was paused, or take back a running fade-out.",
+        brief="continue after a pause",
+        about="Rise from silence where it was paused, or cancel a running fade-out.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
@@ -212,7 +212,7 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.ExtendTimer,),
         brief="move the end of the sleep timer",
-        about="Move the end of the sleep timer, by a quarter of an hour where nothing is named; a negative length "
+        about="Move the end of the sleep timer, by a quarter of an hour without a value; a negative length "
         "moves it closer.",
         arguments=(Argument("by", kinds.TIMER_SHIFT, "by how much", "T|-T", "by_s", in_units=True),),
         plain="by",
@@ -231,7 +231,7 @@ _DECLARED: Final = (
     ),
     Verb(
         makes=(commands.Awake,),
-        brief="take asleep back",
+        brief="undo asleep",
         about="Take asleep back: it ends as a person asked for it. The volume, the strict guard and a fade-out that "
         "has begun stay, so that nobody who merely turned over is woken; volume, timer and play change them.",
         obeys_off=False,
@@ -260,7 +260,7 @@ _DECLARED: Final = (
     ),
     Verb(
         makes=(commands.NeverAgain, commands.AllowAgain),
-        brief="ban a track for ever",
+        brief="never play a track again",
         about="Ban the track that plays, or the one that is named, and change to another; undo takes the latest ban "
         "back, or that of the track that is named.",
         arguments=(
@@ -293,7 +293,7 @@ _DECLARED: Final = (
     ),
     Verb(
         makes=(commands.SkipTonight,),
-        brief="let the schedule leave tonight out",
+        brief="skip tonight in the schedule",
         about="Let the schedule start nothing tonight (until noon), or after all; from six in the morning on it means "
         "the coming night. By hand everything can be played.",
         arguments=(Argument("skip", kinds.FLIP, "what it is to be; on", "on|off|toggle", "is_skipped"),),
@@ -304,7 +304,7 @@ _DECLARED: Final = (
         makes=(commands.SetSchedule, commands.SetStartTime),
         brief="list the coming starts, or switch the schedule",
         about="Switch the schedule on or off, or one entry of it; with at move an entry to another time, kept until "
-        "the config names another one. What plays goes on.",
+        "the config names another one. What is playing continues.",
         arguments=(
             Argument("enabled", kinds.FLIP, "what it is to be", "on|off|toggle"),
             Argument("entry", kinds.TEXT, "only this entry of the schedule", "NAME"),

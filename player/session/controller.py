@@ -348,9 +348,9 @@ def _problems_of(session: Session, now_s: float) -> list[str]:
     """What is wrong with the running session, a sentence each."""
     found = [session.queue.problem] if session.queue.problem else []
     if not found and session.silence_alarm.is_overdue(now_s):
-        found.append(f"nothing has been heard for {NO_SOUND_S:.0f} s, though it plays")
+        found.append(f"no sound for {NO_SOUND_S:.0f} s, although a session is playing")
     if (dropouts := session.dropouts.problem(now_s)) is not None:
         found.append(dropouts)
     if session.is_muted:
-        found.append("silent for a while: the sound broke off again and again")
+        found.append("silent for a while: the sound was interrupted too often")
     return found

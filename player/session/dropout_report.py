@@ -86,7 +86,7 @@ class DropoutReport:
         if now_s >= self._problem_until_s:
             return None
         often = f"{counted(MANY, 'time')} and more within {MANY_WITHIN_S / 60:.0f} minutes"
-        return f"the sound breaks off again and again: the sound device ran dry {often}{self._larger_buffer}"
+        return f"the sound is interrupted too often: the sound device ran dry {often}{self._larger_buffer}"
 
     @property
     def _larger_buffer(self) -> str:

@@ -178,7 +178,7 @@ def test_a_command_that_waited_longer_than_it_was_good_for_is_refused(house: Hou
     assert house.all() == [play]
     house.put(play)
     house.clock.advance(2.1)
-    assert house.all() == [Refusal(play, "it came too late: it was good for 2 s", is_news=True)]
+    assert house.all() == [Refusal(play, "it came too late: it was valid for 2 s", is_news=True)]
     house.put(stop)
     house.clock.advance(100.0)
     assert house.all() == [stop]

@@ -66,13 +66,13 @@ def test_somebody_turns_it_up_and_down_while_it_plays(sound_server: SoundServer)
     bench.turn("150%")
     bench.look()
     assert bench.volumes() == [FULL * 8 // 10] * 2
-    assert bench.told[-1] == "mixer control Master had been moved; it was set back to 80 %"
+    assert bench.told[-1] == "mixer control Master had been changed; it was set back to 80 %"
     bench.turn("100%", "30%")
     bench.look()
     low = bench.volumes()
     assert low[0] == FULL * 8 // 10
     assert low[1] < FULL // 2
-    assert "raised when nothing sounds" in str(bench.told[-1])
+    assert "raised when nothing plays" in str(bench.told[-1])
     bench.look(is_silent=True)
     assert bench.volumes() == [FULL * 8 // 10] * 2
     assert bench.told[-1] is None

@@ -213,7 +213,7 @@ def test_no_answer_says_whether_the_speaker_is_unknown_offline_or_deaf(house: Ho
     assert "no speaker is online under 'lull'" in err
     code, _, err = house.lull("pause", "--device", "bedroom", "--timeout", "0.3")
     assert code == 3
-    assert "no speaker of that name has ever been there" in err
+    assert "the broker knows no speaker of that name" in err
     house.speaker("bedroom").close()
     code, _, err = house.lull("pause", "--device", "bedroom", "--timeout", "600")
     assert code == 3

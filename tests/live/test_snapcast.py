@@ -154,5 +154,5 @@ def test_two_writers_in_turn_need_no_new_server(snapcast: Snapcast) -> None:
         sink.close()
         time.sleep(pause_s)
     snapcast.kill_server()
-    with pytest.raises(SinkError, match="nobody reads"):
+    with pytest.raises(SinkError, match="no program reads"):
         sink.open()

@@ -35,7 +35,7 @@ from tests.nights.remembered_nights import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 SETTINGS = Settings(playlists=(Playlist("whispers", ("/w",)), Playlist("rain", ("/r",))))
-SILENT = "nothing has been heard for 20 s, though it plays"
+SILENT = "no sound for 20 s, although a session is playing"
 
 
 @pytest.fixture

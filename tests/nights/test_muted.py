@@ -54,7 +54,7 @@ def test_the_second_time_it_stays_silent_for_a_while_and_keeps_the_place(nights:
     mute(nights)
     nights.run_for(20.0)
     mute(nights)
-    assert nights.session.snapshot(nights.now).problems == ("silent for a while: the sound broke off again and again",)
+    assert nights.session.snapshot(nights.now).problems == ("silent for a while: the sound was interrupted too often",)
     nights.run_for(14.0)
     assert nights.engine.level_db() == SILENCE_DB
     nights.run_for(12.0)

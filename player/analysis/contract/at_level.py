@@ -58,4 +58,4 @@ class AtLevel:
         longest = self._longest
         if longest.value == SILENCE_DB:
             longest.see(0.0, 0.0)
-        return [longest.figure("C11", "longest time for which what plays was 3 dB short of its level", "s")]
+        return [longest.figure("C11", "longest time that the sound was 3 dB below its level", "s")]

@@ -216,8 +216,8 @@ class Emergence:
 
     def figures(self) -> list[Figure]:
         """C1, C1b, C1d and, where strangers were repeated, C1c."""
-        startles = self._startles.figure("C1", "startle events and bursts that are no habit of the track")
-        whole = _rise_figure("C1b", "sudden rises of more than 10 dB that are no habit of the track", self._whole)
+        startles = self._startles.figure("C1", "startle events and bursts that are not typical of the track")
+        whole = _rise_figure("C1b", "sudden rises of more than 10 dB that are not typical of the track", self._whole)
         parts = _rise_figure("C1d", "sudden rises in an octave or an ear", self._parts)
         if not math.isfinite(self._climb.value):
             return [startles, whole, parts]

@@ -6,7 +6,7 @@ gains (`decoded`), measured in the same way.
 
 - C1: startle events and bursts in what left (`player.audio.dsp.startle`, the judge of the output meter) that are no
   habit of the track (`emergence`); all of them as decoded, to compare; mutes by the output meter, which are startles.
-- C1b, C1c, C1d: rises that are no habit of the track (`emergence`).
+- C1b, C1c, C1d: rises that are not typical of the track (`emergence`).
 - C2: how fast lull's own gain on a track, its ramp times its deck, rose from the end of one block to the end of the
   next; and how loud the last hop was before a silence that lull made.
 - C3: M and S, every 10 ms, less the volume, against the target and against heard calm (`tracks`).
@@ -152,7 +152,7 @@ class Examiner:
             *self._after.figures(),
             *self._moves.figures(tracks),
             *self._peaks.figures(),
-            self._unfit.figure("C5", "samples that are no numbers or beyond full scale"),
+            self._unfit.figure("C5", "samples that are not numbers, or beyond full scale"),
             *self._tracks.figures(),
             self._mutes.figure("C1", "mutes by the output meter"),
             *self._at_level.figures(),

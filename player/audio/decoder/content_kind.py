@@ -66,8 +66,8 @@ def look_into(path: str) -> FileContent:
     except OSError as fault:
         return FileContent(f"cannot be read: {fault.strerror}")
     if is_list(head):
-        return FileContent("is a playlist, a web page or a manifest, and not sound")
-    return FileContent("is packed" if is_packed(head) else None, _may_be_double(first))
+        return FileContent("is a playlist, a web page or a manifest, not sound")
+    return FileContent("is a compressed archive" if is_packed(head) else None, _may_be_double(first))
 
 
 def _may_be_double(head: bytes) -> bool:

@@ -45,7 +45,7 @@ def why_over(source: RingSource, uri: str, start_s: float) -> str | None:
     """What is wrong with a track that is over, None if nothing is known to be."""
     played_s = to_seconds(source.ring.written_frames)
     if source.is_alien:
-        return "comes in a format that was not asked for"
+        return "was decoded into an unexpected format"
     if source.is_error:
         return f"broke off after {format_duration(start_s + played_s)}" if played_s else "cannot be opened"
     if not played_s:

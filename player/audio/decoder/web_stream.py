@@ -174,7 +174,7 @@ class WebStream:
             while len(head) < HEAD_BYTES and (more := self._take(answer, HEAD_BYTES)):
                 head += more
         if is_list(head) or is_packed(head) or not head:
-            raise SourceError("gives no sound" if not head else "gives a web page or packed data, and not sound")
+            raise SourceError("delivers no sound" if not head else "delivers a web page or compressed data, not sound")
         length = answer.length
         self.size = None if length is None else length + len(head)
         self._base, self._at, self._ahead = base, 0, head

@@ -66,9 +66,9 @@ _FORMATS: Final = (
 )
 _HINTS: Final = {
     errno.EBUSY: "another program holds the device; stop it, or use a shared one such as default",
-    errno.ENOENT: "there is no such device now; `aplay -L` lists the names",
-    errno.ENODEV: "there is no such device now; `aplay -L` lists the names",
-    errno.EACCES: "this user may not use it; add the user to the group audio",
+    errno.ENOENT: "no such device at the moment; `aplay -L` lists the names",
+    errno.ENODEV: "no such device at the moment; `aplay -L` lists the names",
+    errno.EACCES: "this user has no permission to use it; add the user to the group audio",
     errno.EPERM: "the device is there, but the service's sandbox does not allow it; `sudo systemctl restart lull`",
     errno.ECONNREFUSED: "the sound server is not running",
 }
@@ -134,7 +134,7 @@ class AlsaSink:
             self._use(pcm, sample_format, buffer_frames)
             return pcm
         formats = ", ".join(sample_format.name for sample_format, _ in _FORMATS)
-        raise SinkError(f"{self._device} takes none of {formats} ({refusal}); {self._advice()}")
+        raise SinkError(f"{self._device} accepts none of {formats} ({refusal}); {self._advice()}")
 
     def write(self, block: Block) -> None:
         """Play the block after all before; waits until the device has taken it.

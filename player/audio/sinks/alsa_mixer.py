@@ -128,10 +128,10 @@ class MixerPin:
             self._plan(now_s)
         if self._is_low and not is_silent:
             what = "is muted" if self._is_muted else f"was turned down below {self._level}"
-            self._say(f"{self._label} {what}; it is raised when nothing sounds")
+            self._say(f"{self._label} {what}; it is raised when nothing plays")
             return
         is_news = has_moved and not was_low and not is_new
-        moved = f"{self._label} had been moved; it was set back to {self._level}" if is_news else None
+        moved = f"{self._label} had been changed; it was set back to {self._level}" if is_news else None
         self._say(self._complaint() or moved)
 
     def _plan(self, now_s: float) -> None:
@@ -142,13 +142,13 @@ class MixerPin:
     def _complaint(self) -> str | None:
         """What is wrong with the control although it was set."""
         if self._is_muted:
-            return f"{self._label} is muted, and the switch does not obey"
+            return f"{self._label} is muted and cannot be unmuted"
         if self._is_low:
             return f"{self._label} cannot be raised to {self._level}"
         lowest, highest = self._range
         if self._step == lowest < highest:
             count = highest - lowest + 1
-            return f"{self._label} at {self._level} is at the lowest of its {count} steps: nothing may be heard"
+            return f"{self._label} at {self._level} is at the lowest of its {count} steps: perhaps nothing is heard"
         return None
 
     def _say(self, problem: str | None) -> None:
@@ -175,7 +175,7 @@ class MixerPin:
         return has_moved
 
     def _too_high(self) -> SinkError:
-        return SinkError(f"{self._label} stands above {self._level} and cannot be lowered")
+        return SinkError(f"{self._label} is above {self._level} and cannot be lowered")
 
     def _wanted_step(self, *, may_try: bool = True) -> int:
         """The highest step that is not above the pin; while something sounds, no level above the present is tried."""
@@ -188,7 +188,7 @@ class MixerPin:
             hundredths = round(100 * self._level.value)
             _steps(mixer)
             if not may_try and max(mixer.getvolume(units=_DB)) <= hundredths:
-                raise _Unusable(f"it stands no higher than {self._level}, and is set when nothing sounds")
+                raise _Unusable(f"it is not above {self._level}, and is set when nothing plays")
             return self._step_of_db(mixer, lowest, hundredths)
 
     def _step_of_db(self, mixer: Any, lowest: int, hundredths: int) -> int:

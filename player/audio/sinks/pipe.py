@@ -153,7 +153,7 @@ class PipeSink:
             os.mkfifo(self._path, MODE)
             os.chmod(self._path, MODE)
         if not stat.S_ISFIFO(os.stat(self._path).st_mode):
-            raise SinkError(f"{self._path} is not a pipe; remove it, or name another path")
+            raise SinkError(f"{self._path} is not a pipe; remove it or choose another path")
 
     def _with_reader(self) -> int:
         """The end to write to, with somebody at the other end."""
@@ -171,7 +171,7 @@ class PipeSink:
             os.close(both)
         if self._is_left(pipe):
             os.close(pipe)
-            raise SinkError(f"nobody reads {self._path}; is its reader running, snapserver for instance?")
+            raise SinkError(f"no program reads {self._path}; is its reader running, for example snapserver?")
         return pipe
 
     def _push(self, pipe: int, data: bytes) -> None:
@@ -232,7 +232,7 @@ class PipeSink:
             self._clock.sleep(max(RETRY_S, min(self._seconds(waiting_bytes), give_up_s - self._clock.now().boot_s)))
 
     def _gone(self) -> SinkError:
-        return SinkError(f"nobody reads {self._path} any more")
+        return SinkError(f"no program reads {self._path} any more")
 
     def _bytes(self, duration_s: float) -> int:
         return round(duration_s * self._encoder.rate_hz) * self._encoder.frame_bytes

@@ -139,7 +139,7 @@ class WavSink:
         if stat.S_ISREG(facts.st_mode) and (facts.st_size == 0 or is_ours(os.pread(self._file, HEADER_BYTES, 0))):
             return
         self.close()
-        raise SinkError(f"{self._path} is there already and was not written by lull; name another file, or remove it")
+        raise SinkError(f"{self._path} already exists and was not written by lull; choose another file or remove it")
 
     def _put(self, data: bytes, at_byte: int) -> None:
         """Write all of it; pwrite may take less at once when the disk is nearly full."""

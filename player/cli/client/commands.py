@@ -31,7 +31,7 @@ DONE: Final = 0
 REFUSED: Final = 1
 USAGE: Final = 2
 NO_ANSWER: Final = 3
-WITHOUT_CONFIG: Final = "a broker that is named needs no config: try again with --host localhost, or wherever it is"
+WITHOUT_CONFIG: Final = "with --host no config is needed: try again with --host localhost, or the address of the broker"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +77,7 @@ def refuse_audience(args: argparse.Namespace, what: str) -> int:
     if not args.all and args.group is None:
         return DONE
     option = "--all" if args.all else "--group"
-    return _fail(f"{what} reads the files of this machine, so it is about one speaker; leave {option} out", USAGE)
+    return _fail(f"{what} reads the files of this machine, so it is about one speaker; omit {option}", USAGE)
 
 
 def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:

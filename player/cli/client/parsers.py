@@ -75,7 +75,7 @@ def _common_options() -> argparse.ArgumentParser:
     group.add_argument("--port", type=int, metavar="N", help="its port (1883)")
     group.add_argument("--username", metavar="NAME", help="user name for the broker")
     group.add_argument("--password-file", metavar="FILE", help="file whose first line is the password")
-    group.add_argument("--prefix", metavar="TOPIC", help="what all topics begin with (lull)")
+    group.add_argument("--prefix", metavar="TOPIC", help="first part of all topics (lull)")
     group.add_argument("--config", type=Path, metavar="FILE", help="take broker and speaker from this config")
     group.add_argument(
         "--timeout", type=_timeout_s, default=DEFAULT_TIMEOUT_S, metavar="S", help="seconds to wait for an answer (5)"

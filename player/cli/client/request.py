@@ -161,7 +161,7 @@ class SpeakerClient:
     def _why_silent(self) -> str:
         known = self._availability.get(self.topics.device)
         if known is None:
-            reason = "no speaker of that name has ever been there; check --device and --prefix"
+            reason = "the broker knows no speaker of that name; check --device and --prefix"
         elif known == OFFLINE:
             reason = "the speaker is offline; check that lull runs there (systemctl status lull)"
         else:

@@ -23,7 +23,7 @@ where something is wrong how to mend it.
 
 It works with a daemon and without one, with a faulty config and without root;
 with sudo it sees more. The sound device is opened for a moment without a sound,
-unless lull has it; some DACs click then, so do not ask beside a sleeper.
+unless lull has it; some DACs click then, so do not run it beside somebody who sleeps.
 
 exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage"""
 
@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
     """Add ``doctor`` to the command line."""
     parser = commands.add_parser(
         "doctor",
-        help="say what is right, what is wrong and how to mend it",
+        help="say what is right, what is wrong and how to repair it",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -35,9 +35,9 @@ With PATHs those are played in order, once each, to the end of the last.
 Otherwise one session of the config is: the default playlist, --playlist or
 a line of the schedule (--entry), to the end of its sleep timer.
 
-What was rendered is held against the never-startle contract
-(docs/never-startle.md). A clause that is broken is said, and is exit code 1;
-the files are written all the same."""
+What was rendered is checked against the never-startle contract
+(docs/never-startle.md). A broken clause is reported and gives exit code 1; the
+files are written in any case."""
 
 ENDLESS_S: Final = 12 * 3600.0
 """A rehearsal without a timer ends here at the latest."""
@@ -131,7 +131,7 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     """Read the arguments; raises LullError that names what is wrong."""
     settings, state_dir = _settings(args)
     if args.volume is not None and not 0 <= args.volume <= settings.volume.max:
-        raise LullError(f"--volume is {args.volume}, allowed are 0 to {settings.volume.max} (volume: max)")
+        raise LullError(f"--volume {args.volume} is out of range; use 0 to {settings.volume.max} (volume: max)")
     entry = _entry(settings, args.entry)
     timer = None if args.duration is None else TimerSetting.clock(args.duration)
     if args.paths:

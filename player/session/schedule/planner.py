@@ -189,7 +189,7 @@ class Planner:
             winner, late_s = max(recent, key=lambda pair: pair[0].moment)
             for start, _ in recent:
                 if _is_new(self._made, start.key) and start is not winner:
-                    reason = f"{winner.entry.name} at {winner.at:%H:%M} takes its place"
+                    reason = f"{winner.entry.name} at {winner.at:%H:%M} replaces it"
                     told.append(Missed(start.entry, start.moment.astimezone(zone), reason))
             told.append(Due(winner.entry, winner.moment.astimezone(zone), late_s))
         return tuple(told)

@@ -429,10 +429,10 @@ class TestWeb:
         ("body", "fault"),
         [
             (b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n/seg.ts\n", "is an HLS stream"),
-            (b'<?xml version="1.0"?><MPD><BaseURL>/seg</BaseURL></MPD>', "gives a web page or packed data"),
-            (b"<html><body>Log in</body></html>", "gives a web page or packed data"),
-            (b"\x1f\x8b" + b"x" * 100, "gives a web page or packed data"),
-            (b"", "gives no sound"),
+            (b'<?xml version="1.0"?><MPD><BaseURL>/seg</BaseURL></MPD>', "delivers a web page or compressed data"),
+            (b"<html><body>Log in</body></html>", "delivers a web page or compressed data"),
+            (b"\x1f\x8b" + b"x" * 100, "delivers a web page or compressed data"),
+            (b"", "delivers no sound"),
         ],
     )
     def test_what_is_no_sound_is_named_and_asks_for_nothing_more(

@@ -184,9 +184,9 @@ class TestOpen:
         ("number", "text"),
         [
             (errno.EPERM, "Operation not permitted [hw:CARD=Fake]; the device is there, but the service's sandbox"),
-            (errno.EACCES, "Permission denied [hw:CARD=Fake]; this user may not use it"),
-            (errno.EIO, "No such device [hw:CARD=Fake]; there is no such device now"),
-            (None, "No such device [hw:CARD=Fake]; there is no such device now"),
+            (errno.EACCES, "Permission denied [hw:CARD=Fake]; this user has no permission to use it"),
+            (errno.EIO, "No such device [hw:CARD=Fake]; no such device at the moment"),
+            (None, "No such device [hw:CARD=Fake]; no such device at the moment"),
         ],
     )
     def test_a_card_that_may_not_be_opened_is_not_missing(

@@ -151,7 +151,7 @@ class TestOpen:
         house.pcm.stuck_at = 100
         sink = house.sink(value=value, is_db=is_db)
         for _ in range(2):
-            with pytest.raises(SinkError, match=r"mixer control PCM stands above .* and cannot be lowered"):
+            with pytest.raises(SinkError, match=r"mixer control PCM is above .* and cannot be lowered"):
                 sink.open()
         assert house.card.asked == []
         house.pcm.stuck_at = None
@@ -177,7 +177,7 @@ class TestOpen:
         house.pcm.highest, house.pcm.steps = 1, [1, 1]
         house.sink().open()
         assert house.pcm.steps == [0, 0]
-        assert house.told == ["mixer control PCM at 80 % is at the lowest of its 2 steps: nothing may be heard"]
+        assert house.told == ["mixer control PCM at 80 % is at the lowest of its 2 steps: perhaps nothing is heard"]
 
     def test_names_may_hold_blanks_and_commas(self, house: House) -> None:
         """As cards call them; only a comma with a number behind it counts controls."""
@@ -199,7 +199,7 @@ class TestOpen:
         """Otherwise a night would be silent, and nobody would know."""
         house.pcm.mutes, house.pcm.is_mute_stuck = [1, 1], True
         house.sink().open()
-        assert house.told == ["mixer control PCM is muted, and the switch does not obey"]
+        assert house.told == ["mixer control PCM is muted and cannot be unmuted"]
 
     def test_one_that_cannot_be_raised_is_a_problem_and_plays(self, house: House) -> None:
         """Too quiet wakes nobody."""
@@ -236,7 +236,7 @@ class TestPlaying:
         house.pcm.steps = [100, 100]
         house.play(sink, 61.0)
         assert house.pcm.steps == [80, 80]
-        assert house.told == [None, "mixer control PCM had been moved; it was set back to 80 %"]
+        assert house.told == [None, "mixer control PCM had been changed; it was set back to 80 %"]
         house.play(sink, 60.0)
         assert house.told[2:] == [None]
 
@@ -247,7 +247,7 @@ class TestPlaying:
         house.pcm.steps = [40, 40]
         house.play(sink, 121.0)
         assert house.pcm.steps == [40, 40]
-        assert house.told[1:] == ["mixer control PCM was turned down below 80 %; it is raised when nothing sounds"]
+        assert house.told[1:] == ["mixer control PCM was turned down below 80 %; it is raised when nothing plays"]
         house.play(sink, 1.2, SILENCE)
         assert house.pcm.steps == [40, 40]
         house.play(sink, 0.2, SILENCE)
@@ -334,7 +334,7 @@ class TestLate:
         house.pcm.steps = [40, 40]
         house.play(sink, 3.0)
         assert house.mixers.writes == []
-        assert "is set when nothing sounds" in str(house.told[-1])
+        assert "is set when nothing plays" in str(house.told[-1])
         house.play(sink, 1.4, SILENCE)
         assert house.pcm.steps == [80, 80]
         assert house.told[-1] is None
@@ -385,7 +385,7 @@ class TestMute:
         house.pcm.mutes = [1, 1]
         house.play(sink, 61.0)
         assert house.pcm.mutes == [1, 1]
-        assert house.told[-1] == "mixer control PCM is muted; it is raised when nothing sounds"
+        assert house.told[-1] == "mixer control PCM is muted; it is raised when nothing plays"
         house.play(sink, 1.4, SILENCE)
         assert house.pcm.mutes == [0, 0]
         assert house.told[-1] is None

@@ -98,7 +98,7 @@ class TestOpen:
         house.reader.leave()
         held = len(os.listdir("/proc/self/fd"))
         start_s = house.clock.now().boot_s
-        with pytest.raises(SinkError, match=r"nobody reads .*fifo; is its reader running, snapserver for instance"):
+        with pytest.raises(SinkError, match=r"no program reads .*fifo; is its reader running, for example snapserver"):
             house.sink.open()
         assert house.clock.now().boot_s - start_s == pytest.approx(READER_S)
         assert len(os.listdir("/proc/self/fd")) == held
@@ -107,7 +107,7 @@ class TestOpen:
     def test_a_file_is_never_overwritten(self, house: House) -> None:
         """A path that somebody mistyped may be a piece of music."""
         house.path.write_bytes(b"music")
-        with pytest.raises(SinkError, match="is not a pipe; remove it, or name another path"):
+        with pytest.raises(SinkError, match="is not a pipe; remove it or choose another path"):
             house.sink.open()
         assert house.path.read_bytes() == b"music"
 
@@ -253,7 +253,7 @@ class TestLoss:
         house.sink.open()
         house.play(1.0)
         house.reader.leave()
-        with pytest.raises(SinkError, match=r"nobody reads .* any more") as lost:
+        with pytest.raises(SinkError, match=r"no program reads .* any more") as lost:
             house.sink.write(BLOCK)
         assert not isinstance(lost.value, Underrun)
 

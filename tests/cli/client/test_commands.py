@@ -323,7 +323,7 @@ def test_what_asks_no_speaker_refuses_to_ask_all_of_them(argv: str, capsys: pyte
     assert command_line.main(argv.split()) == 2
     told = capsys.readouterr()
     assert not told.out
-    assert "it is about one speaker; leave --" in told.err
+    assert "it is about one speaker; omit --" in told.err
 
 
 def test_the_status_of_an_idle_day() -> None:

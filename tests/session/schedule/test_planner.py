@@ -157,7 +157,7 @@ def test_of_two_that_are_due_the_later_one_starts() -> None:
     assert isinstance(missed, Missed)
     assert isinstance(due, Due)
     assert (due.entry.name, missed.entry.name) == ("second", "first")
-    assert missed.reason == "second at 22:10 takes its place"
+    assert missed.reason == "second at 22:10 replaces it"
     assert wakes.after(1) == ()
 
 
