@@ -223,7 +223,7 @@ class Guard:
         self._settle(border)
         self._gain, self._border = gain, border
         self._late_power, self._late_peak, self._late_full = power, peak, self._target * full
-        self.episodes.watch(gain, is_loud=self._came > NOTICED * self._target * low)
+        self.episodes.watch(gain, is_loud=self._came > low * max(NOTICED * self._target, self._known * FAMILIAR_ROOM))
         return border
 
     def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float], low: float) -> bool:

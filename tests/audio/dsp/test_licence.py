@@ -85,6 +85,20 @@ def test_a_planned_call_every_six_seconds_passes_as_it_is_once_it_was_introduced
     assert max(unplanned[30 + 180 : 30 + 200]) < calls[3] - 3.0
 
 
+def test_how_planned_sound_is_introduced_is_no_surprise_to_tell() -> None:
+    """The first calls are held down by far more than 3 dB; without a plan the same is told."""
+    told = []
+    for known_lufs in (TARGET + 1.0, None):
+        guard = Guard(HopMeter, TARGET - 6.0)
+        guard.set_target(TARGET - 6.0, None, known_lufs)
+        sound = hoots(30.0)
+        for at in range(0, len(sound), 4800):
+            guard.process(sound[at : at + 4800], at_full(4800))
+        told.append(len(guard.episodes.take()))
+    assert told[0] == 0
+    assert told[1] > 0
+
+
 def test_the_output_meter_counts_as_the_guard_does() -> None:
     """Planned calls through the whole chain, the volume at once at full: neither a mute nor a loss."""
     chain = Chain(-1.0, TARGET, HopMeter)
