@@ -17,6 +17,7 @@ from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import WAKE_S
+from player.session.memory.write_policy import SOON_S
 from player.session.schedule.planner import moment_of
 from tests.nights.remembered_nights import Died, Remembering
 from tests.nights.stories import DEATH, Happening, Story
@@ -49,6 +50,7 @@ class Watcher:
         self._at_s = nights.now.boot_s
         self._volume = 0
         self._owed_by_s = math.inf
+        self._asked_s = -math.inf
         self._volume_before: int | None = None
         self._highest_in_fade_db = math.inf
         self._was: Snapshot | None = None
@@ -64,6 +66,8 @@ class Watcher:
         lost_s = self._nights.now.boot_s - now_s
         is_clock_lost = not self._nights.now.trusted
         self._owed_by_s = self._silent_by_s + RECORD_S + (lost_s if is_clock_lost else 0.0)
+        if now_s - self._asked_s <= SOON_S + WAKE_S + SLACK_S:
+            self._owed_by_s = math.inf  # an end that was asked for just before may not have been written
         self._volume_before = self._volume
         if self._was is not None and self._was.state in {"playing", "fading_out"}:
             self._may_resume, self._playlist_before = True, self._was.playlist
@@ -77,6 +81,7 @@ class Watcher:
     def note(self, happening: Happening) -> None:
         """Something has just been done; after a stop it ends, whatever was asked before it."""
         if not happening.words.startswith(DEATH):
+            self._asked_s = self._nights.now.boot_s
             self._owed_by_s, self._volume_before = math.inf, None
             self._playlist_before = None
         self._highest_in_fade_db = math.inf
