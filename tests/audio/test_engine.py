@@ -102,6 +102,7 @@ def test_short_files_loop_at_their_level(lengths_s: list[float], fade_in_s: floa
     assert not rig.reported(QueueRanDry)
 
 
+@pytest.mark.thorough
 def test_a_pause_in_a_short_loop_ends() -> None:
     """A rise that waits for another one comes: 13 s after the resume a loop of 28 s is at its level."""
     rig = Rig({"a": noise(1, 28.0)})
@@ -255,6 +256,7 @@ def test_a_stream_that_drips_has_failed_after_a_while() -> None:
     assert [report.reason for report in rig.reported(ItemFailed)] == ["did not begin within 45 s"]
 
 
+@pytest.mark.thorough
 def test_a_queued_track_that_never_begins_is_noticed_while_the_one_before_still_plays() -> None:
     """It is opened ahead, and another one takes its place without a gap."""
     rig = Rig({"a": noise(1, 60.0), "b": Script(constant().audio, 48_000 * 600, stalls_at=0), "c": noise(3)})

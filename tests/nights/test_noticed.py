@@ -254,7 +254,7 @@ STEPS = st.builds(
 )
 
 
-@settings(max_examples=effort.examples(30, 1500), deadline=None)
+@settings(max_examples=effort.examples(12, 1500), deadline=None)
 @given(
     st.lists(STEPS, min_size=1, max_size=12),
     st.sampled_from([None, 60.0, 1200.0]),

@@ -16,6 +16,9 @@ from tests.signals import RATE_HZ, Sound, tone
 from tests.soak.household import live_through
 from tests.soak.household_verdict import Course, Segment, judge
 
+pytestmark = pytest.mark.thorough
+"""They prove an instrument that only the soak uses."""
+
 LENGTH_S = 40
 SOUND_S = (10, 30)
 """The recording of these tests: a tone of -32 dBFS that fades in and out over ten seconds, with silence around it."""

@@ -63,6 +63,7 @@ def test_what_the_track_does_all_the_time_breaks_nothing() -> None:
     assert one(Night(sound), "C1b").holds
 
 
+@pytest.mark.thorough
 def test_a_beep_breaks_c1d_and_not_c1b() -> None:
     """2 kHz 6 dB over the noise: 7 dB in the whole, 14 in its octave."""
     found = examined(Night(added(noise_at(CALM, 60.0), 40.0, at_lufs(tone(1.0, 2000.0), CALM + 6.0))))

@@ -61,6 +61,7 @@ def test_the_loudness_is_known_without_measuring(kind: NoiseKind) -> None:
     assert meter.true_peak_dbtp < -3.0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", effort.first(1, [NoiseKind.BROWN, NoiseKind.FAN]))
 def test_nothing_repeats_and_there_is_no_seam(kind: NoiseKind) -> None:
     """No later second is like an earlier one (autocorrelation below 0.05), and no 50 ms stand out by 6 dB."""
