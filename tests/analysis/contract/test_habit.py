@@ -12,6 +12,7 @@ from player.analysis.contract.figures import Volume
 from player.analysis.contract.loudness import LoudnessClauses
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.output_meter import OutputMeter
+from tests import effort
 from tests.analysis.contract.test_examiner import BLOCK, Night, examined
 from tests.audio.dsp.listener import TARGET, at_lufs, rain, whispers
 from tests.signals import Sound, frames_of, pink, rng_for, tone, with_part
@@ -69,7 +70,7 @@ HAZARDS: dict[str, tuple[Callable[[], Sound], Callable[[], Sound], float]] = {
 }
 
 
-@pytest.mark.parametrize("name", CALM)
+@pytest.mark.parametrize("name", effort.first(2, CALM))
 def test_what_a_track_habitually_does_is_not_accused(name: str) -> None:
     """From the first sound of the night on, behind a fade-in of 10 s and with nothing changed."""
     source = CALM[name]()
@@ -85,7 +86,7 @@ def sudden(found: Findings) -> set[str]:
 
 
 @pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "behind the leveller"])
-@pytest.mark.parametrize("name", HAZARDS)
+@pytest.mark.parametrize("name", effort.first(1, HAZARDS))
 def test_a_hazard_in_the_output_is_accused(name: str, is_recorded: bool) -> None:
     """Whether it is in the recording and was let through, or came from a stage."""
     make, hazard, at_s = HAZARDS[name]
