@@ -23,6 +23,8 @@ from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Playlist
 from player.core.snapshot import Snapshot
+from player.library.copies import CopyWatch
+from player.library.folder_watch import FolderWatch
 from player.library.ports import Library
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from tests import schema_check as schemas
@@ -128,6 +130,7 @@ class House:
         self.snapshots: list[Snapshot] = []
         self.memory = FakeMemoryStore()
         clock = SystemClock()
+        self.copies = CopyWatch(clock)
         parts = Parts(
             clock=clock,
             make_sink=lambda audio, deliver: self._sink(audio, clock, deliver),
@@ -136,6 +139,7 @@ class House:
             notifier=self.notifier,
             make_link=self._make_link,
             make_scan=self._make_scan,
+            make_folder_watch=lambda deliver: FolderWatch(self.copies, deliver),
             make_power_meter=HopMeter,
             identity=Identity("lull_0123456789ab", "test board"),
             make_memory_writer=lambda _deliver: FakeMemoryWriter(self.memory),

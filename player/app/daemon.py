@@ -32,6 +32,7 @@ from player.core.errors import ConfigError
 from player.core.events import Answer, Event, LibraryRead, News, ScanMoved
 from player.core.snapshot import Snapshot
 from player.core.states import State
+from player.library.folders import FolderChanged, LibraryFolders, with_folders
 from player.library.reader import LibraryReader
 from player.library.scan_queue import ScanQueue
 from player.mqtt.gateway import Gateway
@@ -64,13 +65,16 @@ class Daemon:
         self._intake = Intake()
         self.inbox: Inbox[Inbound] = Inbox(parts.clock)
         self._config = config
+        self._folder_watch = parts.make_folder_watch(self.inbox.put)
+        self._folders = self._folder_watch.open(config.settings.library)
+        self._settings, self._notes = with_folders(config.settings, self._folders)
         self._state_dir = config.state_dir
         self._parts = parts
         self._watchers = tuple(watchers)
         self._memory_writer = parts.make_memory_writer(self.inbox.put)
         rng = random.Random()  # noqa: S311 - chooses tracks, not a secret
         recalled = replace(self._memory_writer.recall(), has_crashed=parts.has_crashed)
-        self._controller = Controller(config.settings, rng, recalled)
+        self._controller = Controller(self._settings, rng, recalled)
         sink = parts.make_sink(config.audio, self.inbox.put)
         engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
@@ -100,6 +104,8 @@ class Daemon:
 
     def _start(self) -> None:
         self._engine_thread.start()
+        for note in self._notes:
+            log.warning("%s", note)
         self._look_at_all()
         self._gateway.open(self._config.mqtt, self._config.settings.device, self._now().boot_s)
         self._parts.notifier.ready()
@@ -115,6 +121,7 @@ class Daemon:
         self._gateway.publish_last(self._controller.snapshot(self._now()), self._now())
         self._engine.order(orders.QuitEngine())
         self._scan.stop()
+        self._folder_watch.close()
         self._gateway.close()
         self._memory_writer.close(MEMORY_STOP_S)
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
@@ -187,6 +194,10 @@ class Daemon:
                 if found:
                     self._look_at_all()
                 self._measure(now)
+            case LibraryFolders():
+                self._change_folders(message, now)
+            case FolderChanged(folder):
+                self._look_at_all(folder)
             case ConfigLoaded():
                 self._finish_reload(message, now)
             case AnswerWritten():
@@ -205,7 +216,7 @@ class Daemon:
         for batch in out.writes:
             self._memory_writer.write(batch)
         for name in out.reads:
-            playlist = self._config.settings.playlist(name)
+            playlist = self._settings.playlist(name)
             if playlist is not None:
                 self._library_reader.look(playlist, self._controller.watched)
         for event in out.events:
@@ -218,9 +229,31 @@ class Daemon:
         """On the writer's thread."""
         self.inbox.put(AnswerWritten(answer, fault))
 
-    def _look_at_all(self) -> None:
-        for playlist in self._config.settings.playlists:
-            self._library_reader.look(playlist, self._controller.watched)
+    def _look_at_all(self, folder: str = "") -> None:
+        """Read the playlists again: all of them, or those that a folder of the library belongs to."""
+        for playlist in self._settings.playlists:
+            if not folder or any(f"{folder}/".startswith(f"{path}/") for path in playlist.paths):
+                self._library_reader.look(playlist, self._controller.watched)
+
+    def _change_folders(self, found: LibraryFolders, now: Now) -> None:
+        """The library has other playlists: they can be played and chosen from now on, and the others cannot."""
+        if found.roots[:1] != (self._config.settings.library,):
+            return  # of a library that a reload has replaced
+        before, self._folders = self._settings, found
+        self._settings, notes = with_folders(self._config.settings, found)
+        self._tell_notes(notes, now)
+        if self._settings != before:
+            old, new = ({playlist.name for playlist in one.playlists} for one in (before, self._settings))
+            told = [f"new {name}" for name in sorted(new - old)] + [f"gone {name}" for name in sorted(old - new)]
+            text = "the library has changed" + (f": {', '.join(told)}" if told else "")
+            self._handle(NewSettings(self._settings, text), now)
+
+    def _tell_notes(self, notes: tuple[str, ...], now: Now) -> None:
+        """What of the library cannot be a playlist, once."""
+        for note in notes:
+            if note not in self._notes:
+                self._publish_event(News("settings_changed", note, {}), now)
+        self._notes = notes
 
     def _measure(self, now: Now) -> None:
         """Let the background scan look at what nobody has measured, the playlist that plays next first."""
@@ -296,9 +329,13 @@ class Daemon:
         changed = differences(self._config, fresh)
         self._scan_queue.retry_failed()
         self._config = fresh
+        if "library" in changed:
+            self._folders = self._folder_watch.open(fresh.settings.library)
+        self._settings, notes = with_folders(fresh.settings, self._folders)
+        self._tell_notes(notes, now)
         self._trigger_gate.change(fresh.triggers)
         self._handle(ExternalProblem("config", None), now)
-        self._handle(NewSettings(fresh.settings), now)
+        self._handle(NewSettings(self._settings), now)
         if "mqtt" in changed or "device" in changed:
             self._gateway.open(fresh.mqtt, fresh.settings.device, now.boot_s)
         if "state_dir" in changed and fresh.state_dir != self._state_dir:

@@ -14,6 +14,8 @@ from player.core.errors import ConfigError
 from player.core.events import Answer, ScanMoved
 from player.core.settings.audio import AudioSettings
 from player.core.settings.discovery import Identity
+from player.library.folder_watch import FolderWatch
+from player.library.folders import FolderChanged, LibraryFolders
 from player.library.ports import BackgroundScan, Library
 from player.library.reader import Recognise
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
@@ -70,6 +72,8 @@ Inbound: TypeAlias = (
     | LinkUp
     | LinkDown
     | ScanMoved
+    | LibraryFolders
+    | FolderChanged
     | MailboxFilled
     | Reload
     | Terminate
@@ -89,6 +93,7 @@ class Parts:
     make_link: MakeLink
     identity: Identity
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
+    make_folder_watch: Callable[[Callable[[Inbound], None]], FolderWatch]
     make_memory_writer: Callable[[Callable[[Inbound], None]], MemoryWriter]
     recognise: Recognise
     is_time_trusted: Callable[[], bool]

@@ -23,7 +23,9 @@ from player.core.events import EngineReport, Event
 from player.core.settings.session import Settings
 from player.library.background_scan import BackgroundScanner
 from player.library.content_hash import recognise
+from player.library.copies import CopyWatch
 from player.library.files import FileLibrary
+from player.library.folder_watch import FolderWatch
 from player.library.ports import Library
 from player.mqtt.client import make_link
 from player.session.controller import Controller, ExternalProblem, MemoryFound
@@ -44,11 +46,13 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
     store = MeasurementsDb(state_dir, is_patient=True)  # without it tracks count as loud, and play all the same
     clock = SystemClock()
     decoder = NoiseDecoder(VlcDecoder(more_options=vlc_log_options()))
+    copies = CopyWatch(clock)
     return Parts(
         clock=clock,
         make_sink=lambda audio, deliver: make_sink(audio, clock, lambda text: deliver(ExternalProblem("mixer", text))),
         decoder=decoder,
-        library=FileLibrary(store),
+        library=FileLibrary(store, copies.is_complete),
+        make_folder_watch=lambda deliver: FolderWatch(copies, deliver),
         notifier=SystemdNotifier(),
         make_link=make_link,
         make_memory_writer=lambda deliver: WriterThread(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,16 +64,19 @@ def run(args: argparse.Namespace) -> int:
     from player.cli.check_notes import notes
     from player.config import load
     from player.core.clock import SystemClock
+    from player.library.folders import with_library
 
     try:
         config = load(args.config)
     except ConfigError as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
+    settings, of_library = with_library(config.settings)
+    config = replace(config, settings=settings)
     print(f"{args.config} is valid")
     for line in summary(config, SystemClock().now().wall):
         print(line)
-    for note in notes(config):
+    for note in (*of_library, *notes(config)):
         print(f"note: {note}")
     return 0
 
@@ -90,6 +94,7 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     yield from _rows("guard", [_guard(settings.guard)])
     yield from _rows("timer", [_timer(settings.timer)])
     yield from _rows("session", _session(settings.session))
+    yield from _rows("library", [] if settings.library is None else [_library(settings.library)])
     playlists = [line for playlist in settings.playlists[:LISTED] for line in _playlist(playlist, settings)]
     yield from _rows("playlists", [*playlists, *_more(len(settings.playlists))])
     entries = [line for entry in settings.schedule[:LISTED] for line in _entry_lines(entry, settings)]
@@ -190,6 +195,10 @@ def _rest(rests: RestNights | None, wall: datetime) -> list[str]:
     night = next(night for night in ahead if is_rest(night, rests))
     instead = "nothing" if rests.playlist is None else rests.playlist
     return [f"{rests.per_week} a week, on which the schedule plays {instead}; the next one is that of {night:%a %d %b}"]
+
+
+def _library(folder: str) -> str:
+    return f"{folder}: each folder in it is a playlist, and those of a USB stick with the label LULL"
 
 
 def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:

@@ -29,6 +29,11 @@ NIGHT: Final = date(2026, 1, 15)
 
 def notes(config: Config) -> Iterator[str]:
     """What is no fault and still worth knowing: files that are missing now, and wishes that will be bent."""
+    library = config.settings.library
+    if library is not None and not os.path.isdir(library):
+        yield f"library: {library} does not exist"
+    elif library is not None and not config.settings.playlists:
+        yield f"library: {library} has no folders yet"
     for playlist in config.settings.playlists:
         for path in (*playlist.paths, *playlist.opening):
             if has_file(path) and not os.path.exists(path):

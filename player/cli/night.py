@@ -91,9 +91,8 @@ def _serve(config: Config, live: LiveLine, *, is_trial: bool) -> None:
     from player.system.logging_setup import set_up
 
     set_up(warnings_only=True)
-    playlist = config.settings.playlists[0]
-    is_starter = is_trial and playlist.name == STARTER
-    serve(config, (live,), autoplay=is_trial, beside=_finish_starter(config, playlist) if is_starter else None)
+    starter = config.settings.playlist(STARTER) if is_trial else None
+    serve(config, (live,), autoplay=is_trial, beside=None if starter is None else _finish_starter(config, starter))
 
 
 def _finish_starter(config: Config, playlist: Playlist) -> Callable[[Callable[[LibraryRead], None]], None]:
@@ -117,10 +116,12 @@ def _finish_starter(config: Config, playlist: Playlist) -> Callable[[Callable[[L
 
 def _config(args: argparse.Namespace, home: Path) -> Config:
     from player.config import Config, load
+    from player.library.folders import with_library
 
     if args.config is not None:
+        config = load(args.config)
         # without its path: a reload would bring back the broker and the device that were replaced here
-        return replace(load(args.config), path=None)
+        return replace(config, settings=with_library(config.settings)[0], path=None)
     playlist = Playlist("mine", tuple(args.paths), Order.ROTATE) if args.paths else _starter(home)
     settings = Settings(playlists=(playlist,), volume=FIRST_VOLUME, fades=FIRST_FADES)
     return Config(settings=settings, audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)

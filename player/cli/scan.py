@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,9 +107,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> Config | None:
     from player.config import load
+    from player.library.folders import with_library
 
     if args.config is not None:
-        return load(args.config)
+        config = load(args.config)
+        return replace(config, settings=with_library(config.settings)[0])
     if not args.paths:
         raise LullError("nothing to scan: give PATHs, or --config FILE to scan its playlists")
     return None

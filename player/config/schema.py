@@ -165,7 +165,9 @@ MQTT: Final = replace(
     ),
     hints=(("password", _KEPT_OUT),),
 )
-PLAYLIST: Final = Keys.of(Playlist, paths=several(path_or_address), opening=several(path_or_address), then=phases)
+PLAYLIST: Final = replace(
+    Keys.of(Playlist, paths=several(path_or_address), opening=several(path_or_address), then=phases), needs=()
+)
 ENTRY: Final = Keys.of(
     Entry, at=clock_time, days=days, own_times=own_times, leave_out=several(dates), timer=timer, then=phases
 )
@@ -204,13 +206,13 @@ TOP: Final = Keys(
             session=session,
             timer=_timer,
             playlists=_playlists,
+            library=file_path,
             schedule=_schedule,
             away=several(dates),
             rest_nights=rest_nights,
         ).keys,
         *(Key(key.word, key.word, read_one) for key, read_one in BESIDE),
     ),
-    needs=("playlists",),
     hints=tuple((key, f"it belongs under {section}") for section, keys in _NESTED.items() for key in keys.words),
 )
 
@@ -223,15 +225,15 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
     """
     found = read(root, TOP)
     rows = root.rows()
-    names = list(rows["playlists"].rows()) if "playlists" in found else []
+    names = _check_paths(root, rows, found)
     if names and "default_playlist" in found:
         _check_playlist(rows["default_playlist"], found["default_playlist"], names)
     rests: RestNights | None = found.get("rest_nights")
     if names and rests is not None and rests.playlist is not None:
         _check_playlist(rows["rest_nights"].rows()["playlist"], rests.playlist, names)
     maximum = found.get("volume", VolumeSettings()).max
-    for name, playlist in zip(names, found.get("playlists", ()), strict=True):
-        _check_then(rows["playlists"].rows()[name], playlist.then, names, maximum)
+    for spot, playlist in zip(_playlist_rows(rows, found), found.get("playlists", ()), strict=True):
+        _check_then(spot, playlist.then, names, maximum)
     if "schedule" in found:
         items = rows["schedule"].items()
         _check_names(items, found["schedule"])
@@ -243,6 +245,35 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
     if "triggers" in found:
         check_triggers(rows["triggers"], found["triggers"], _around(root, found, names))
     return found
+
+
+def _playlist_rows(rows: dict[str, ConfigValue], found: dict[str, Any]) -> list[ConfigValue]:
+    return list(rows["playlists"].rows().values()) if "playlists" in found else []
+
+
+def _check_paths(root: ConfigValue, rows: dict[str, ConfigValue], found: dict[str, Any]) -> list[str]:
+    """Let playlists without paths play the folder of the library that has their name.
+
+    Returns the names of all playlists; none where a library may have more of them, which only a look can tell.
+    """
+    library = found.get("library")
+    is_without = "library" not in rows or rows["library"].is_empty
+    if is_without and ("playlists" not in rows or rows["playlists"].is_empty):
+        root.blame("needs playlists, or library")
+    playlists = []
+    for spot, playlist in zip(_playlist_rows(rows, found), found.get("playlists", ()), strict=True):
+        paths = spot.rows().get("paths")
+        if paths is not None and not paths.is_empty:
+            playlists.append(playlist)
+        elif is_without:
+            spot.blame("needs paths")
+        elif library is not None:
+            playlists.append(replace(playlist, paths=(Settings(library=library).folder_of(playlist.name),)))
+    if library is None:
+        return list(rows["playlists"].rows()) if "playlists" in found else []
+    if playlists:
+        found["playlists"] = tuple(playlists)
+    return []
 
 
 def _around(root: ConfigValue, found: dict[str, Any], names: Sequence[str]) -> TriggerContext:

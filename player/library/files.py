@@ -54,14 +54,16 @@ class FileLibrary:
 
     Args:
         store: what was measured earlier; without one no track is known.
+        is_complete: whether a file in a folder has been copied completely; one that has not is left out.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, is_complete: Callable[[str], bool] = lambda _path: True) -> None:
         self._store = store
+        self._is_complete = is_complete
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """Tracks in path order, each once; what is missing, empty or unreadable becomes a warning that names it."""
-        opening, rest = _PlaylistRead(), _PlaylistRead()
+        opening, rest = (_PlaylistRead(self._is_complete, is_flat=playlist.is_flat) for _ in range(2))
         for path in playlist.opening:
             opening.add(path)
         for path in playlist.paths:
@@ -114,9 +116,11 @@ class _MeasurementLookup:
 class _PlaylistRead:
     """One reading of one playlist: the tracks by where they lead, and what was left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_complete: Callable[[str], bool], *, is_flat: bool) -> None:
         self.tracks: dict[str, Track] = {}
         self.warnings: list[str] = []
+        self._is_complete = is_complete
+        self._is_flat = is_flat
         self._is_full = False
         self._paths = EntryPaths()
 
@@ -158,7 +162,8 @@ class _PlaylistRead:
         is_empty = True
         for path in self._walk(folder):
             is_empty = False
-            self._keep(Track(path, os.path.splitext(os.path.basename(path))[0]))
+            if self._is_complete(path):
+                self._keep(Track(path, os.path.splitext(os.path.basename(path))[0]))
             if self._is_full:
                 break
         if is_empty and not any(str(folder) in warning for warning in self.warnings):
@@ -184,7 +189,9 @@ class _PlaylistRead:
                 continue  # a link back up: a loop
             seen.add((place.st_dev, place.st_ino))
             visible = [entry for entry in entries if not entry.name.startswith(".") and not _is_kernel_link(entry)]
-            yield from (entry.path for entry in visible if _has_audio_suffix(entry.name) and _is(entry.is_file))
+            yield from (entry.path for entry in visible if has_audio_suffix(entry.name) and _is(entry.is_file))
+            if self._is_flat:
+                return
             waiting.extend(
                 entry.path for entry in reversed(visible) if entry.name.casefold() not in BINS and _is(entry.is_dir)
             )
@@ -276,7 +283,8 @@ def _web_title(address: str) -> str:
     return f"{parts.hostname or ''}{unquote(parts.path)}".rstrip("/") or address
 
 
-def _has_audio_suffix(name: str) -> bool:
+def has_audio_suffix(name: str) -> bool:
+    """Whether a file of that name counts as a track inside a folder."""
     return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
 
 

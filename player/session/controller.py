@@ -82,9 +82,10 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class NewSettings:
-    """A reload: what is in force from now on."""
+    """What is in force from now on: a reload, or a library with other playlists."""
 
     settings: Settings
+    text: str = "the config was read again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +283,8 @@ class Controller:
                 self._is_closing = True
                 self._playback.interrupted.give_up("the speaker is shutting down", out)
                 self._playback.stop(over_s, "shutdown", out)
-            case NewSettings(settings):
-                self._change_settings(settings, now, out)
+            case NewSettings(settings, text):
+                self._change_settings(settings, text, now, out)
             case ExternalProblem(key, text):
                 self._external_problems.pop(key, None)
                 if text is not None:
@@ -296,15 +297,13 @@ class Controller:
             case _:
                 self._playback.on_report(message, now, out)
 
-    def _change_settings(self, settings: Settings, now: Now, out: Outcome) -> None:
+    def _change_settings(self, settings: Settings, text: str, now: Now, out: Outcome) -> None:
         """A reload: touch only what changed; what sounds goes on."""
         self._settings = settings
         out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, settings.limits.target_lufs))
         out.reads.extend(playlist.name for playlist in settings.playlists)
         self._schedule.change_settings(settings)
-        out.announce(
-            "settings_changed", "the config was read again" + self._playback.change_settings(settings, now, out)
-        )
+        out.announce("settings_changed", text + self._playback.change_settings(settings, now, out))
 
     # What time brings.
 

@@ -242,3 +242,27 @@ def test_another_speaker_of_this_name_is_a_problem(house: House) -> None:
     house.hear(Incoming("lull/bedroom/cmd/self_check", b"somebody else"))
     house.wait(lambda: house.state()["problem"] is not None)
     assert "another speaker is called 'bedroom' too" in house.state()["problem"]
+
+
+@pytest.mark.slow
+def test_playlists_follow_the_folders_of_the_library(house: House, tmp_path: Path) -> None:
+    """A new folder can be chosen and played, in the state and in the announcement; one that goes while it plays does
+    not end the session.
+    """
+    library = tmp_path / "music"
+    (library / "sea").mkdir(parents=True)
+    house.hear(LinkUp())
+    house.write(CONFIG % 60 + f"library: {library}\n")
+    house.tell(Reload())
+    house.wait(lambda: house.state()["playlists"] == ["rain", "sea"])
+    (library / "birds").mkdir()
+    house.wait(lambda: house.state()["playlists"] == ["rain", "birds", "sea"])
+    house.wait(lambda: any(b'"birds"' in payload and "/config" in topic for topic, payload, *_ in house.link.sent))
+    house.tell(Request(Play("birds"), "test"))
+    house.wait(lambda: house.state()["state"] == "playing" and house.state()["playlist"] == "birds")
+    (library / "birds").rmdir()
+    house.wait(lambda: house.state()["playlists"] == ["rain", "sea"])
+    assert house.state()["state"] == "playing"
+    texts = [fields["text"] for fields in house.link.fields("lull/bedroom/event")]
+    assert "the library has changed: new birds" in texts
+    assert "the library has changed: gone birds" in texts

@@ -203,3 +203,19 @@ def test_every_group_that_cannot_be_used_is_named() -> None:
     assert [line.split(": ", 2)[1] for line in faults(LEAST + "mqtt: {groups: [a/b, up, all, '#']}\n")] == [
         "mqtt.groups[0]", "mqtt.groups[2]", "mqtt.groups[3]",
     ]  # fmt: skip
+
+
+def test_without_playlists_there_must_be_a_library() -> None:
+    """One of the two says what can be played."""
+    assert faults("device: a\n") == ["lull.yaml:1: needs playlists, or library"]
+
+
+def test_a_library_lets_playlists_leave_out_their_paths() -> None:
+    """They play the folder of their name; playlists that only a look into the library can tell are not refused."""
+    text = "library: /srv/lull\nplaylists:\n  rain: {gain: -3}\n  sea:\n  radio: {paths: [/other]}\n"
+    text += "default_playlist: whispers\nschedule: [{name: a, at: 1:00, playlist: birds, then: [{playlist: fan}]}]\n"
+    text += "mqtt: {host: localhost}\ntriggers: [{topic: x, do: play, with: {playlist: wind}}]\n"
+    settings = parse(text, Path("lull.yaml")).settings
+    paths = {playlist.name: playlist.paths for playlist in settings.playlists}
+    assert paths == {"rain": ("/srv/lull/rain",), "sea": ("/srv/lull/sea",), "radio": ("/other",)}
+    assert parse("library: /srv/lull\n").settings.playlists == ()

@@ -36,6 +36,7 @@ from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import CREDENTIAL
 from player.core.settings.session import Playlist, Settings
 from player.core.units import counted
+from player.library.folders import with_library
 from player.session.memory.memory import Memory, tonight
 from player.session.memory.records import EndedSession, RecalledMemory
 from player.session.schedule.preview import Preview
@@ -153,7 +154,7 @@ def checks_of(patient: Setup, clock: Clock) -> list[Check]:
     found.append(Check("clock", lambda: [_clock(patient, clock)]))
     found += [
         Check(f"playlist {playlist.name}", partial(_playlist, patient, playlist))
-        for playlist in config.settings.playlists
+        for playlist in with_library(config.settings)[0].playlists
     ]
     return [
         *found,

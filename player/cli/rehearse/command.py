@@ -176,9 +176,10 @@ def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
             raise LullError("nothing to rehearse: give PATHs, or --config FILE")
         return Settings(), None
     from player.config import load
+    from player.library.folders import with_library
 
     config = load(args.config)
-    return config.settings, config.state_dir
+    return with_library(config.settings)[0], config.state_dir
 
 
 def _entry(settings: Settings, name: str | None) -> Entry | None:

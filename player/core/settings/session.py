@@ -201,13 +201,18 @@ def check_phases(phases: tuple[Phase, ...]) -> None:
 class Playlist:
     """A name for some sound: folders, files, playlist files and http(s) streams.
 
-    ``opening`` is what begins a night; ``then`` is what follows a session that begins with this playlist.
+    ``opening`` is what begins a night; ``then`` is what follows a session that begins with this playlist. With
+    ``is_flat`` only the files that lie directly in its folders belong to it.
     """
 
     name: str
     paths: Annotated[
         tuple[str, ...],
-        ConfigKey("paths", "what is played", allowed="folders, files, playlist files, http(s) streams, `noise:rain`"),
+        ConfigKey(
+            "paths",
+            "what is played; default with `library`: its folder of this name",
+            allowed="folders, files, playlist files, http(s) streams, `noise:rain`",
+        ),
     ]
     order: Annotated[
         Order, ConfigKey("order", "rotate: longest unheard first; once: in order, then the session ends")
@@ -223,6 +228,7 @@ class Playlist:
         tuple[Phase, ...],
         ConfigKey("then", "what follows a session that begins with this playlist", allowed="a list of phases"),
     ] = ()
+    is_flat: bool = False
 
     def __post_init__(self) -> None:
         check_phases(self.then)
@@ -307,8 +313,13 @@ class Settings:
         ConfigKey("timer", "the sleep timer of a start that sets none", allowed="`default`, or its value alone"),
     ] = field(default_factory=lambda: TimerSetting.clock(45 * 60.0))
     playlists: Annotated[
-        tuple[Playlist, ...], ConfigKey("playlists", "what can be played; required", allowed="names with their keys")
+        tuple[Playlist, ...],
+        ConfigKey("playlists", "what can be played; required without `library`", allowed="names with their keys"),
     ] = ()
+    library: Annotated[
+        str | None,
+        ConfigKey("library", "each folder directly in it is a playlist by its name", allowed="a folder"),
+    ] = None
     default_playlist: Annotated[
         str | None,
         ConfigKey("default_playlist", "what plays if a start names none; default: the first", allowed="a playlist"),
@@ -335,6 +346,11 @@ class Settings:
     trusts_clock: Annotated[
         bool, ConfigKey("trust_clock", "the schedule does not wait until a time server confirms the clock")
     ] = False
+
+    def folder_of(self, playlist: str) -> str:
+        """Where the library has the folder of a playlist, whether it exists or not."""
+        assert self.library is not None, "only a library has folders"
+        return f"{self.library.rstrip('/')}/{playlist}"
 
     def playlist(self, name: str) -> Playlist | None:
         """The playlist of that name, or None."""

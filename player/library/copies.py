@@ -1,0 +1,111 @@
+"""Whether a file in the library has been copied completely. Any thread.
+
+Nothing says so, so it is concluded: nobody on this machine is writing to it (inotify), and its size and times have
+stayed the same for `SETTLE_S` while it was looked at. The clock of the wall is not asked after that: the server of a
+share, or a Raspberry Pi that has just started, may have another one. Only what is found while lull starts, and was not
+changed in the last minute, counts at once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Final
+
+from player.core.clock import Clock
+
+SETTLE_S: Final = 5.0
+"""So long size and times of a file must have stayed the same."""
+STARTING_S: Final = 20.0
+OLD_S: Final = 60.0
+MAX_FILES: Final = 100_000
+"""More are forgotten and looked at anew."""
+
+
+class CopyWatch:
+    """What is known of files in the library.
+
+    Args:
+        clock: measures how long a file has stayed the same.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began_s = clock.now().boot_s
+        self._lock = threading.Lock()
+        self._folders: tuple[str, ...] = ()
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._waiting: set[str] = set()
+        self._written: set[str] = set()
+
+    @property
+    def now_s(self) -> float:
+        """Seconds of the clock by which it measures."""
+        return self._clock.now().boot_s
+
+    def cover(self, folders: tuple[str, ...]) -> None:
+        """From now on files below these folders are watched; others count as they are found."""
+        with self._lock:
+            self._folders = tuple(f"{folder.rstrip('/')}/" for folder in folders)
+
+    def is_complete(self, path: str) -> bool:
+        """Whether a file may be played. Looks at it."""
+        with self._lock:
+            if not path.startswith(self._folders):
+                return True
+            try:
+                facts = os.stat(path)
+            except OSError:
+                self._forget(path)
+                return False
+            now = self._clock.now()
+            mark = hash((facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
+            known = self._seen.get(path)
+            if known is None or known[0] != mark:
+                age_s = now.wall.timestamp() - max(facts.st_mtime, facts.st_ctime)
+                is_old = known is None and now.boot_s - self._began_s < STARTING_S and age_s > OLD_S
+                known = mark, now.boot_s - (SETTLE_S if is_old else 0.0)
+                if len(self._seen) >= MAX_FILES:
+                    self._seen.clear()
+                self._seen[path] = known
+            is_complete = facts.st_size > 0 and path not in self._written and now.boot_s - known[1] >= SETTLE_S
+            (self._waiting.discard if is_complete else self._waiting.add)(path)
+            return is_complete
+
+    def is_written(self, path: str) -> None:
+        """Somebody is writing to a file."""
+        with self._lock:
+            self._written.add(path)
+
+    def was_closed(self, path: str) -> None:
+        """Nobody is writing to it any more, or it is gone."""
+        with self._lock:
+            self._written.discard(path)
+
+    def lost_track(self) -> None:
+        """Events were lost: who writes is not known."""
+        with self._lock:
+            self._written.clear()
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether a file is waited for that nobody writes to."""
+        with self._lock:
+            return any(self._is_settling(path) for path in self._waiting)
+
+    def take_due(self) -> set[str]:
+        """Folders of files that may have become complete, to be looked at again."""
+        now_s = self.now_s
+        with self._lock:
+            due = {path for path in self._waiting if self._is_settling(path)}
+            due = {path for path in due if self._seen[path][1] + SETTLE_S <= now_s}
+            self._waiting -= due
+        return {os.path.dirname(path) for path in due}
+
+    def _is_settling(self, path: str) -> bool:
+        return path in self._seen and path not in self._written
+
+    def _forget(self, path: str) -> None:
+        self._seen.pop(path, None)
+        self._waiting.discard(path)
+        self._written.discard(path)

@@ -1,0 +1,237 @@
+"""Watches the library while the daemon runs, so that what is copied there is played within a minute.
+
+One thread: it waits for events of inotify, and every `LOOK_S` compares the folders with what they were, because of
+shares, of which inotify knows nothing, of machines without inotify, and of sticks that come and go. It reads no
+playlist itself; it says which folder has changed, and `player.library.files` looks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from player.library import inotify
+from player.library.copies import CopyWatch
+from player.library.files import BINS
+from player.library.folders import FolderChanged, LibraryFolders, is_folder, look_at_library
+
+log = logging.getLogger("lull")
+
+LOOK_S: Final = 25.0
+QUIET_S: Final = 2.0
+"""A folder is read once nothing has happened in it for so long,"""
+LONGEST_S: Final = 10.0
+"""or after so long: a large copy reads it now and then."""
+REST_S: Final = 1.0
+"""Between two looks at all folders."""
+FIRST_LOOK_S: Final = 2.0
+"""A start waits no longer for the first look."""
+MAX_FOLDERS: Final = 5_000
+
+Deliver: TypeAlias = Callable[[LibraryFolders | FolderChanged], None]
+
+
+class FolderWatch:
+    """Watches one library at a time. `open` and `close` are called on the main thread.
+
+    Args:
+        copies: knows which files are complete.
+        deliver: takes what was found on any thread; must not block.
+        look: finds the playlists of a library.
+    """
+
+    def __init__(
+        self,
+        copies: CopyWatch,
+        deliver: Deliver,
+        look: Callable[[str | None], LibraryFolders] = look_at_library,
+    ) -> None:
+        self._copies = copies
+        self._deliver = deliver
+        self._look = look
+        self._run: _Watching | None = None
+
+    def open(self, library: str | None) -> LibraryFolders:
+        """Watch this library instead of the one before; what there is now, as far as it can be seen in `FIRST_LOOK_S`.
+
+        What is seen later, or changes, is delivered.
+        """
+        self.close()
+        if library is None:
+            self._copies.cover(())
+            return LibraryFolders()
+        run = self._run = _Watching(library, self._copies, self._deliver, self._look)
+        threading.Thread(target=run.run, name="lull-folders", daemon=True).start()
+        return run.first()
+
+    def close(self) -> None:
+        """Watch nothing."""
+        if self._run is not None:
+            self._run.stop()
+            self._run = None
+
+
+class _Watching:
+    """The thread, and all that it knows of the folders."""
+
+    def __init__(
+        self, library: str, copies: CopyWatch, deliver: Deliver, look: Callable[[str | None], LibraryFolders]
+    ) -> None:
+        self._library = library
+        self._copies = copies
+        self._deliver = deliver
+        self._look = look
+        self._found = LibraryFolders()
+        self._has_looked = threading.Event()
+        self._is_waited_for = True
+        self._is_over = False
+        self._lock = threading.Lock()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._inotify: inotify.Inotify | None = None
+        self._folders: dict[str, tuple[int, int]] = {}
+        self._changed: dict[str, float] = {}
+        self._last_event_s = 0.0
+        self._has_compared = False
+
+    def first(self) -> LibraryFolders:
+        """The first look, where it is over in time; otherwise it will be delivered."""
+        self._has_looked.wait(FIRST_LOOK_S)
+        with self._lock:
+            self._is_waited_for = False
+            return self._found
+
+    def stop(self) -> None:
+        """End soon; nothing is delivered any more."""
+        self._is_over = True
+        os.eventfd_write(self._wake, 1)
+
+    def run(self) -> None:
+        """The life of the thread."""
+        try:
+            self._inotify = inotify.Inotify()
+        except OSError as fault:
+            log.info("changes of the library are seen every %.0f s: inotify: %s", LOOK_S, fault)
+        try:
+            next_look_s = 0.0
+            while not self._is_over:
+                if self._copies.now_s >= next_look_s:
+                    self._look_around()
+                    next_look_s = self._copies.now_s + LOOK_S
+                if self._wait(self._wait_s(next_look_s)):
+                    next_look_s = min(next_look_s, self._copies.now_s + REST_S)
+                self._tell_of_changes()
+        except Exception:  # the thread ends here; what is in the library is still played
+            log.exception("the library is not watched any more")
+        finally:
+            if self._inotify is not None:
+                self._inotify.close()
+            os.close(self._wake)
+
+    def _put(self, message: LibraryFolders | FolderChanged) -> None:
+        if not self._is_over:
+            self._deliver(message)
+
+    # Looking.
+
+    def _look_around(self) -> None:
+        """Find the playlists, and the folders that differ from the look before."""
+        found = self._look(self._library)
+        self._copies.cover(found.roots)
+        with self._lock:
+            is_new, self._found = found != self._found, found
+            must_tell = is_new and not self._is_waited_for
+        self._has_looked.set()
+        if must_tell:
+            self._put(found)
+        before, self._folders = self._folders, {}
+        self._compare(found.roots, before)
+        for folder in before.keys() - self._folders.keys():
+            self._note(folder)
+        self._has_compared = True
+
+    def _compare(self, roots: tuple[str, ...], before: dict[str, tuple[int, int]]) -> None:
+        """Look at folders and those below them; watch those that are new."""
+        waiting, seen = list(roots), set()
+        while waiting and len(self._folders) < MAX_FOLDERS:
+            folder = waiting.pop()
+            try:
+                place = os.stat(folder)
+                with os.scandir(folder) as listing:
+                    entries = [entry for entry in listing if not entry.name.startswith(".")]
+            except OSError:
+                continue
+            if (place.st_dev, place.st_ino) in seen:
+                continue  # a link back up: a loop
+            seen.add((place.st_dev, place.st_ino))
+            mark = place.st_mtime_ns, hash(frozenset(entry.name for entry in entries))
+            self._folders[folder] = mark
+            if before.get(folder) != mark:
+                if folder not in before:
+                    self._watch(folder)
+                if self._has_compared:
+                    self._note(folder)
+            waiting += [entry.path for entry in entries if entry.name.casefold() not in BINS and is_folder(entry)]
+
+    def _watch(self, folder: str) -> None:
+        if self._inotify is None:
+            return
+        try:
+            self._inotify.watch(folder)
+        except OSError as fault:
+            log.debug("%s is looked at every %.0f s: inotify: %s", folder, LOOK_S, fault)
+
+    # Waiting.
+
+    def _wait_s(self, next_look_s: float) -> float:
+        now_s = self._copies.now_s
+        waits_s = [next_look_s - now_s]
+        if self._changed:
+            waits_s.append(self._due_s() - now_s)
+        if self._copies.is_settling:
+            waits_s.append(1.0)
+        return max(0.0, min(waits_s))
+
+    def _wait(self, timeout_s: float) -> bool:
+        """Hear what happens; True where folders came or went, so that all must be looked at."""
+        if self._inotify is None:
+            select.select([self._wake], [], [], timeout_s)
+            return False
+        heard = [self._hear(event) for event in self._inotify.wait(timeout_s, self._wake)]
+        return any(heard)
+
+    def _hear(self, event: inotify.FolderEvent) -> bool:
+        path, mask = event.path, event.mask
+        if mask & inotify.OVERFLOW:
+            self._copies.lost_track()
+            for folder in self._folders:
+                self._note(folder)
+            return True
+        if mask & inotify.IS_DIR:
+            return True
+        self._last_event_s = self._copies.now_s
+        if mask & inotify.MODIFY:
+            self._copies.is_written(path)
+        elif mask & (inotify.CLOSE_WRITE | inotify.MOVED | inotify.DELETE):
+            self._copies.was_closed(path)
+        folder = os.path.dirname(path)
+        self._note(folder)
+        return not mask & inotify.MODIFY and folder in self._found.roots
+
+    def _note(self, folder: str) -> None:
+        self._changed.setdefault(folder, self._copies.now_s)
+
+    def _due_s(self) -> float:
+        """When the folders that have changed are told of."""
+        return min(self._last_event_s + QUIET_S, min(self._changed.values()) + LONGEST_S)
+
+    def _tell_of_changes(self) -> None:
+        settled = self._copies.take_due()
+        if self._changed and self._copies.now_s >= self._due_s():
+            settled |= self._changed.keys()
+            self._changed.clear()
+        for folder in sorted(settled):
+            self._put(FolderChanged(folder))
