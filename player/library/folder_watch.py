@@ -144,7 +144,6 @@ class _Watching:
         with self._lock:
             is_new, self._found = found != self._found, found
             must_tell = is_new and not self._is_waited_for
-        self._has_looked.set()
         if must_tell:
             self._put(found)
         before, self._folders = self._folders, {}
@@ -152,6 +151,7 @@ class _Watching:
         for folder in before.keys() - self._folders.keys():
             self._note(folder)
         self._has_compared = True
+        self._has_looked.set()  # only now, so that what is written after a start is heard
 
     def _compare(self, roots: tuple[str, ...], before: dict[str, tuple[int, int]]) -> None:
         """Look at folders and those below them; watch those that are new."""
