@@ -120,7 +120,7 @@ def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Ou
     if play.fade_in_s is not None:
         session.fade_in_s = play.fade_in_s
     if play.fade_out_s is not None:
-        session.set_fade_out(play.fade_out_s)
+        session.end_plan.fade_out_s = play.fade_out_s
     if play.then is not None:
         session.change_following(play.then)
     if play.volume is not None:

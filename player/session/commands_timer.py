@@ -65,7 +65,7 @@ def _set_fade(playback: Playback, fade_out_s: float, out: Outcome) -> str:
     if playback.session is None:
         playback.next_session.choose(fade_out_s=fade_out_s)
     else:
-        playback.session.set_fade_out(fade_out_s)
+        playback.session.end_plan.fade_out_s = fade_out_s
     text = f"fade-out over {format_duration(fade_out_s)}"
     out.announce("fade_set", text, seconds=round(fade_out_s))
     return text
@@ -100,9 +100,7 @@ def _ends_in(session: Session, left_s: float, now: Now) -> str:
 
 
 def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
-    session = playback.session
-    if session is None:
-        return "nothing is playing"
+    session = playback.running
     following = session.phases.following
     is_next = following is not None and following.when_asleep and session.state in {State.PLAYING, State.PAUSED}
     # the last of several phases is what was written for the sleeper, so it lasts as long as it was to last
@@ -118,9 +116,7 @@ def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
 
 
 def _wake_up(playback: Playback, now: Now, out: Outcome) -> str:
-    session = playback.session
-    if session is None:
-        return "nothing is playing"
+    session = playback.running
     session.wake_up()
     left_s = session.end_plan.phase_left_s(now.boot_s)
     text = "awake" if left_s is None else f"awake: {_ends_in(session, left_s, now)}"

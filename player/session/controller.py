@@ -266,6 +266,8 @@ class Controller:
                 return self._schedule.execute(command, now, out)
             case NeverAgain() | AllowAgain():
                 return commands_memory.execute(command, self._memory, self._playback, now, out)
+            case Asleep() | Awake() if self._playback.session is None:
+                return self._crash_resume.notice(command, self._playback, now, out)
             case SetTimer() | ExtendTimer() | ShortenTimer() | SetFade() | Asleep() | Awake():
                 return commands_timer.execute(self._playback, command, now, out)
             case GetStatus():

@@ -32,6 +32,7 @@ from dataclasses import replace
 from typing import Final
 
 from player.core.clock import Now, elapsed_s, moved
+from player.core.commands import Asleep, Awake
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.session import Phase, Settings
@@ -107,6 +108,22 @@ class CrashResume:
         else:
             self._is_waiting = True
             self.problem = self._why_waiting(is_clock_set=gone_s is not None, is_paused=interrupted.is_paused)
+
+    def notice(self, command: Asleep | Awake, playback: Playback, now: Now, out: Outcome) -> str:
+        """`asleep` or `awake` while nothing plays: a session that waits comes back that way. Returns what to answer."""
+        interrupted = playback.interrupted
+        if interrupted.record is None:
+            return "nothing is playing"
+        if isinstance(command, Asleep):
+            gone_s = self._gone_s(interrupted.record, now)
+            record = _moved_on(interrupted.record, gone_s, playback.settings, now)
+            interrupted.fall_asleep(record, max(0.0, gone_s or 0.0), playback.settings.session.asleep_timer_s)
+        else:
+            interrupted.wake_up()
+        verb = type(command).__name__.lower()
+        text = f"{verb}: the interrupted session waits to be resumed"
+        out.announce(verb, text, seconds=None)
+        return text
 
     def _why_waiting(self, *, is_clock_set: bool, is_paused: bool) -> str:
         """The same words as long as it waits, so that they are announced once."""

@@ -157,7 +157,9 @@ class Session:
         out.order(RampTo(SILENCE_DB, max(over_s, STOP_NOW_S), Then.STOP))
 
     def fade_out(self, over_s: float, reason: str, now_s: float, out: Outcome) -> None:
-        """Begin the final fade."""
+        """Begin the final fade, behind a way down that a person has just asked for, which is faster."""
+        if 0.0 < self.ramp.falls_for_s(now_s) < over_s / 2:
+            return
         self.state = moved(self.state, Move.FADE)
         self.ramp.going_to = 0
         self._fade(over_s, reason, now_s, out)
@@ -261,10 +263,6 @@ class Session:
         """The last phase was over before it could begin: fade out."""
         fade = TimerSetting.clock(max(self.end_plan.fade_out_s, SHORTEST_S))
         self.end_plan.set(fade, now_s, is_last_phase=True)
-
-    def set_fade_out(self, fade_out_s: float) -> None:
-        """Take so long for the final fade."""
-        self.end_plan.fade_out_s = fade_out_s
 
     def set_timer(self, setting: TimerSetting, now_s: float, out: Outcome) -> None:
         """Begin a new sleep timer now."""

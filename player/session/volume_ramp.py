@@ -66,6 +66,10 @@ class VolumeRamp:
         """Whether what the guard held down from that moment on may be our own rise."""
         return began_s <= self._own_rise_until_s
 
+    def falls_for_s(self, now_s: float) -> float:
+        """How long the level still falls to the person's; 0 where it does not fall."""
+        return max(0.0, self._arrives_s - now_s) if self.target_db < self.db else 0.0
+
     @property
     def way_s(self) -> float:
         """From the present level to the person's, at the rates for volume commands."""

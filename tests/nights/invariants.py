@@ -66,8 +66,8 @@ class Watcher:
         lost_s = self._nights.now.boot_s - now_s
         is_clock_lost = not self._nights.now.trusted
         self._owed_by_s = self._silent_by_s + RECORD_S + (lost_s if is_clock_lost else 0.0)
-        if now_s - self._asked_s <= SOON_S + WAKE_S + SLACK_S:
-            self._owed_by_s = math.inf  # an end that was asked for just before may not have been written
+        if now_s - self._asked_s <= SOON_S:
+            self._owed_by_s = math.inf  # what was asked for so shortly before may not have been written
         self._volume_before = self._volume
         if self._was is not None and self._was.state in {"playing", "fading_out"}:
             self._may_resume, self._playlist_before = True, self._was.playlist

@@ -130,16 +130,19 @@ class WritePolicy:
 
     def write_what_is_due(self, documents: Documents, now_s: float, out: Outcome) -> None:
         """Add a batch where it is time for one."""
-        is_calm = now_s - self._wrote_s >= SOON_S
+        is_calm = now_s >= self._wrote_s + SOON_S
         changed = _changed(self._written, documents)
         is_other = _standing(documents.record) != _standing(self._written.record)
         is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
+        is_soon = self._is_soon(changed, documents.record)
         if (
             is_at_once
-            or (is_calm and self._is_soon(changed, documents.record))
+            or (is_calm and is_soon)
             or (is_calm and self._is_wanted(documents.record, now_s) and self._room.take(now_s))
         ):
             self._write(documents, now_s, out)
+        else:
+            self._is_pending = is_soon
 
     def write_all(self, documents: Documents, now_s: float, out: Outcome) -> None:
         """Write everything that is not written yet: the daemon ends."""
@@ -163,7 +166,7 @@ class WritePolicy:
 
     def _write(self, documents: Documents, now_s: float, out: Outcome) -> None:
         out.writes.append(Batch(texts(documents, self._written), tuple(self._heard), tuple(self._ended)))
-        self._written, self._wrote_s = documents, now_s
+        self._written, self._wrote_s, self._is_pending = documents, now_s, False
         self._heard, self._ended = [], []
 
 
@@ -179,14 +182,16 @@ def _standing(record: SessionRecord | None) -> bool | None:
 
 
 def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
-    """Whether a person has asked for something else since."""
-    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase) != (
-        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase,
+    """Whether a person has asked for something else since, or the night goes on in another way."""
+    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.is_strict) != (
+        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.is_strict,
     ):  # fmt: skip
         return True
     if abs(old.volume - new.volume) >= LARGE_STEP or (old.asleep_s is None) != (new.asleep_s is None):
         return True
     if old.track == new.track and abs(old.opened_at_s - new.opened_at_s) > 1.0:
         return True  # a seek; the place would otherwise be worked out from where it was
-    ends = old.ends_boot_s, new.ends_boot_s
-    return ends[0] is not None and ends[1] is not None and abs(ends[0] - ends[1]) > 1.0
+    before_s, after_s = old.ends_boot_s, new.ends_boot_s
+    if before_s is None or after_s is None:
+        return before_s != after_s
+    return abs(before_s - after_s) > 1.0
