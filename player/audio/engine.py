@@ -217,7 +217,7 @@ class Engine:
                 self._mixer.queue(item)
             case RampTo(target_db, over_s, then):
                 self._chain.ramp.to(target_db, over_s)
-                self._then = then
+                self._then, self._last_end = then, Then.NOTHING
             case Retune(crossfade_s, ceiling_dbtp, target_lufs):
                 self._target_lufs = target_lufs
                 self._mixer.crossfade_s = crossfade_s
@@ -230,9 +230,10 @@ class Engine:
                 self._has_quit = True
 
     def _do_what_then(self) -> None:
-        """The ramp has arrived: do what was to follow, and say so. The only writer of `_last_end`.
+        """The ramp has arrived: do what was to follow, and say so.
 
-        `_last_end` is what followed the last ramp that arrived; it is valid while the ramp stands at silence.
+        `_last_end` is what followed the last ramp, and is valid while it stands at silence. Each new ramp begins with
+        NOTHING: a way up from a pause that turns round before it has arrived leads down, and is not held.
         """
         ramp = self._chain.ramp
         if self._then is None or ramp.is_moving:

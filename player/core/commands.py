@@ -27,6 +27,8 @@ class Obeyed(Enum):
     UNLESS_STOPPING = auto()
     WHILE_RUNNING = auto()
     """A session is there, and no stop is fading it."""
+    BEFORE_THE_END = auto()
+    """A session is there, and neither a stop nor its end is fading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Previous:
 class Advance:
     """Go to the next phase of the night."""
 
-    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    OBEYED: ClassVar = Obeyed.BEFORE_THE_END
     VERB: ClassVar = "advance"
 
 

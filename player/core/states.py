@@ -69,6 +69,7 @@ _STATES: Final = {
     Obeyed.ALWAYS: frozenset(State),
     Obeyed.UNLESS_STOPPING: _RUNNING | {State.IDLE},
     Obeyed.WHILE_RUNNING: _RUNNING,
+    Obeyed.BEFORE_THE_END: _RUNNING - {State.FADING_OUT},
 }
 OBEYED: Final[dict[State, frozenset[type]]] = {
     state: frozenset(command for command in COMMANDS if state in _STATES[command.OBEYED]) for state in State

@@ -207,8 +207,6 @@ def _previous(session: Session, out: Outcome) -> str:
 
 def _advance(playback: Playback, now: Now, out: Outcome) -> str:
     session = playback.running
-    if session.state is State.FADING_OUT:
-        raise Refused("advance: the session is ending; play continues it")
     if session.phases.following is None:
         raise Refused("advance: no phase follows")
     playback.advance(now, out)

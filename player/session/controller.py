@@ -23,6 +23,7 @@ from typing import Final, TypeAlias
 
 from player.core.clock import Now, elapsed_s
 from player.core.commands import (
+    Advance,
     AllowAgain,
     Asleep,
     Awake,
@@ -257,7 +258,7 @@ class Controller:
             return
         if self._playback.session is None:
             raise Refused(f"{request.verb}: nothing is playing")
-        way_back = "; play continues it" if isinstance(command, Toggle | Resume) else ""
+        way_back = "; play continues it" if isinstance(command, Toggle | Resume | Advance) else ""
         raise Refused(f"{request.verb}: the session is ending{way_back}")
 
     def _execute(self, command: Command, origin: str, now: Now, out: Outcome) -> str:

@@ -157,8 +157,8 @@ class Session:
         out.order(RampTo(SILENCE_DB, max(over_s, STOP_NOW_S), Then.STOP))
 
     def fade_out(self, over_s: float, reason: str, now_s: float, out: Outcome) -> None:
-        """Begin the final fade, behind a way down that a person has just asked for, which is faster."""
-        if 0.0 < self.ramp.falls_for_s(now_s) < over_s / 2:
+        """Begin the final fade; a way down that is faster comes first."""
+        if self.ramp.falls_faster(FALL_DEPTH_DB / over_s, over_s / 2, now_s):
             return
         self.state = moved(self.state, Move.FADE)
         self.ramp.going_to = 0

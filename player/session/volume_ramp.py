@@ -66,9 +66,10 @@ class VolumeRamp:
         """Whether what the guard held down from that moment on may be our own rise."""
         return began_s <= self._own_rise_until_s
 
-    def falls_for_s(self, now_s: float) -> float:
-        """How long the level still falls to the person's; 0 where it does not fall."""
-        return max(0.0, self._arrives_s - now_s) if self.target_db < self.db else 0.0
+    def falls_faster(self, db_per_s: float, within_s: float, now_s: float) -> bool:
+        """Whether the level still falls to the person's, at more than that rate, and is there within that time."""
+        left_s = self._arrives_s - now_s
+        return 0.0 < left_s < within_s and self.db - self.target_db > db_per_s * left_s
 
     @property
     def way_s(self) -> float:

@@ -171,6 +171,25 @@ def test_hold_keeps_the_place_and_comes_back_from_silence() -> None:
     assert gain_db(rig.heard())[-1] == pytest.approx(0.0, abs=1e-4)
 
 
+@pytest.mark.parametrize("order", [HALT, RampTo(SILENCE_DB, 1.0)])
+def test_a_way_up_from_a_pause_that_turns_round_is_a_fade_and_arrives(order: RampTo) -> None:
+    """Three seconds into a rise of ten: the level falls within two seconds, instead of a cut and no end."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.engine.order(RampTo(SILENCE_DB, 1.0, Then.HOLD))
+    rig.run(2.0)
+    rig.engine.order(RampTo(0.0, 10.0))
+    rig.run(9.0)
+    before_db = gain_db(rig.heard())[-1]
+    rig.engine.order(order)
+    rig.run(0.1)
+    assert before_db > -20.0
+    assert before_db - 15.0 < gain_db(rig.heard())[-1] < before_db
+    rig.run(2.0)
+    assert rig.reported(RampArrived)[-1] == RampArrived(SILENCE_DB, order.then)
+    assert not rig.heard(0.02).any()
+
+
 def test_a_broken_next_track_is_noticed_ahead_and_leaves_no_gap() -> None:
     """The failure of what is queued is reported while the present one still plays."""
     rig = Rig({"a": noise(1, 40.0), "b": Script(np.zeros((0, 2), np.float32), fails_to_open=True), "c": noise(3)})
