@@ -27,7 +27,7 @@ from player.session.night_mode import NightMode
 from player.session.outcome import Outcome
 from player.session.phases import PhasePlan
 from player.session.play_queue import PlayQueue
-from player.session.ramp_times import GLIDE_DB_PER_S, fit_s
+from player.session.ramp_times import fit_s
 from player.session.silence_alarm import SilenceAlarm
 from player.session.sleep_timer import SHORTEST_S
 from player.session.statistics import SessionStatistics
@@ -227,18 +227,17 @@ class Session:
     def _lower_for_the_night(self, now_s: float, out: Outcome) -> None:
         """The cap of the night has come, or the level tapers: down, so slowly that nobody notices.
 
-        The final fade is left for that only while it is above the new level, and never comes up again for it.
+        The final fade is left for that only where it falls more slowly, and never comes up again for it.
         """
         tapered = self.taper_progress.tick(self.volume, now_s) if self.state is State.PLAYING else self.volume
         lower = min(tapered, self.night_mode.volume_max(now_s))
         if self.volume <= lower:
             return
         over_s = self.ramp.lower(lower, now_s)
-        if self.state is State.FADING_OUT and self.ramp.db <= self.ramp.target_db:
-            return
+        fall_db = self.ramp.db - self.ramp.target_db
         if self.state is State.PLAYING and self.muted_until_s is None:
             self.rise(over_s, now_s, out)
-        elif self.state is State.FADING_OUT and self.end_plan.fade_started_s > FALL_DEPTH_DB / GLIDE_DB_PER_S:
+        elif self.state is State.FADING_OUT and self.end_plan.fade_started_s * fall_db > FALL_DEPTH_DB * over_s:
             self.take_back(now_s, out, over_s)  # hours of fading would stay above the cap for long
             self.end_plan.fade_from(now_s + over_s)
 
