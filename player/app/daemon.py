@@ -23,6 +23,7 @@ from typing import Final
 from player.app.engine_watch import EngineWatch
 from player.app.inbox import Inbox
 from player.app.parts import AnswerWritten, ConfigLoaded, Inbound, Parts, Reload, Terminate
+from player.audio.dsp.ears import Ears
 from player.audio.engine import Engine, EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
@@ -76,7 +77,9 @@ class Daemon:
         recalled = replace(self._memory_writer.recall(), has_crashed=parts.has_crashed)
         self._controller = Controller(self._settings, rng, recalled)
         sink = parts.make_sink(config.audio, self.inbox.put)
-        engine_settings = EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s)
+        engine_settings = replace(
+            EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s), ears=_ears(config)
+        )
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
         self._engine_watch = EngineWatch()
@@ -346,4 +349,9 @@ class Daemon:
             text = "the new audio settings take effect as soon as nothing plays"
             self._publish_event(News("settings_changed", text, {}), now)
             self._handle(ExternalProblem("mixer", None), now)
-            self._engine.replace_sink(self._parts.make_sink(fresh.audio, self.inbox.put), fresh.audio.hold_s)
+            sink = self._parts.make_sink(fresh.audio, self.inbox.put)
+            self._engine.replace_sink(sink, fresh.audio.hold_s, _ears(fresh))
+
+
+def _ears(config: Config) -> Ears:
+    return Ears(config.audio.channels, config.audio.balance)

@@ -26,6 +26,7 @@ from typing import Final
 import numpy as np
 
 from player.audio.dsp.chain import Chain
+from player.audio.dsp.ears import STEREO, Ears
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.audio.mixer import Mixer
@@ -58,6 +59,7 @@ class EngineSettings:
         hold_s: how long silence is played after a session before the device is closed.
         is_offline: a rehearsal: decoders are waited for, so that the output is the same each time.
         tap: is shown each block that went through the chain; None in the daemon.
+        ears: what the two speakers get.
     """
 
     crossfade_s: float
@@ -67,6 +69,7 @@ class EngineSettings:
     hold_s: float = 30.0
     is_offline: bool = False
     tap: Tap | None = None
+    ears: Ears = STEREO
 
     @classmethod
     def of(cls, settings: Settings, make_power_meter: MakePowerMeter, hold_s: float) -> EngineSettings:
@@ -81,6 +84,7 @@ class _UseSink:
 
     sink: Sink
     hold_s: float
+    ears: Ears
 
 
 class Engine:
@@ -115,6 +119,7 @@ class Engine:
         self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._tap = settings.tap
         self._hold_s = settings.hold_s
+        self._ears = settings.ears
         self._idle_blocks = 0
         self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
         self._silence: Block = np.zeros((BLOCK_FRAMES, CHANNELS), np.float32)
@@ -129,9 +134,9 @@ class Engine:
         """Hand over an order; from any thread, never blocks."""
         self._orders.put(order)
 
-    def replace_sink(self, sink: Sink, hold_s: float) -> None:
+    def replace_sink(self, sink: Sink, hold_s: float, ears: Ears = STEREO) -> None:
         """Use another output, held open so long, once nothing sounds; from any thread, never blocks."""
-        self._orders.put(_UseSink(sink, hold_s))
+        self._orders.put(_UseSink(sink, hold_s, ears))
 
     @property
     def is_idle(self) -> bool:
@@ -253,6 +258,7 @@ class Engine:
         if self._new_sink is not None and (self.is_idle or not self._outlet.is_open):
             self._outlet.replace(self._new_sink.sink)
             self._hold_s = self._new_sink.hold_s
+            self._ears = self._new_sink.ears
             self._new_sink = None
 
     def _render(self) -> Block:
@@ -275,7 +281,7 @@ class Engine:
             ramp.hold_back(left_db_per_s)
         faults = self._chain.faults
         self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs, self._mixer.reached_lufs)
-        block = self._chain.process(mixed, may_rise=is_ramp_free)
+        block = self._chain.process(self._ears.share_out(mixed), may_rise=is_ramp_free)
         if self._chain.faults != faults:
             raise AssertionError("a stage produced an invalid block; the output check stopped it")
         self._tell_of_the_chain()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.core.addresses import without_secrets
 from player.core.errors import ConfigError
-from player.core.settings.audio import AudioSettings, OutputKind
+from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import GuardMode, GuardSettings, RestNights, SessionSettings
 from player.core.settings.session import (
@@ -85,7 +85,7 @@ def summary(config: Config, wall: datetime) -> Iterator[str]:
     """What the config means, a line each; ``wall`` is the aware local time that the next start is counted from."""
     settings = config.settings
     yield from _rows("device", [settings.device])
-    yield from _rows("output", [_output(config.audio)])
+    yield from _rows("output", [_output(config.audio), *_ears(config.audio)])
     yield from _rows("broker", [_broker(config.mqtt, settings.device)])
     yield from _rows("volume", [_volume(settings.volume)])
     yield from _rows("fades", [_fades(settings.fades)])
@@ -128,6 +128,21 @@ def _output(audio: AudioSettings) -> str:
             return f"pipe {audio.path}, {audio.form.value}, {waits}, {held}"
         case OutputKind.SILENT:
             return "silent: no sound, in real time"
+
+
+def _ears(audio: AudioSettings) -> Iterator[str]:
+    """Nothing where both speakers get their channel as it is."""
+    channels = {
+        Channels.MONO: "mono: both speakers get both channels",
+        Channels.LEFT: "only the left speaker, with both channels",
+        Channels.RIGHT: "only the right speaker, with both channels",
+        Channels.SWAP: "left and right are exchanged",
+    }
+    if audio.channels in channels:
+        yield channels[audio.channels]
+    if audio.balance:
+        other = "left" if audio.balance > 0 else "right"
+        yield f"balance {audio.balance:+d}: the {other} speaker gets {100 - abs(audio.balance)}% of the amplitude"
 
 
 def _volume(volume: VolumeSettings) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
-from player.core.settings.audio import AudioSettings, OutputKind
+from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.core.settings.session import Entry, Settings, TimerSetting
 from player.core.units import format_duration
@@ -51,7 +51,10 @@ def notes(config: Config) -> Iterator[str]:
 
 
 def _output_notes(audio: AudioSettings) -> Iterator[str]:
-    """A pipe that others will not find, and something else that lies where it should be."""
+    """No sound at all; a pipe that others will not find, and something else that lies where it should be."""
+    only = {Channels.LEFT: 1, Channels.RIGHT: -1}.get(audio.channels)
+    if only is not None and audio.balance == 100 * only:
+        yield f"audio: channels {audio.channels.value} with balance {audio.balance} is silence"
     if audio.output is not OutputKind.PIPE or audio.path is None:
         return
     path = Path(audio.path)

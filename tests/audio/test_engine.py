@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from player.audio.dsp.ears import Ears
 from player.core.engine_orders import Crossfade, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import (
     EngineFaulted,
@@ -20,6 +21,7 @@ from player.core.events import (
     RampArrived,
 )
 from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.settings.audio import Channels
 from player.core.units import SILENCE_DB
 from tests import effort
 from tests.engine_rig import LEVEL, Rig, constant, fast_levels_db, fastest_rise, gain_db, noise
@@ -418,6 +420,22 @@ def test_another_output_is_taken_while_the_first_one_is_missing() -> None:
         OutputLost,
         OutputFound,
     ]
+
+
+def test_other_speakers_are_used_once_nothing_sounds() -> None:
+    """A reload to one speaker changes nothing in a session; the next one sounds there alone, and not louder."""
+    rig = Rig({"a": noise(1)})
+    rig.start("a")
+    rig.engine.replace_sink(rig.sink, 1.0, Ears(Channels.LEFT))
+    rig.run(3.0)
+    before = rig.heard(1.0)
+    assert np.abs(before[:, 1]).max() > 0.01
+    rig.engine.order(HALT)
+    rig.run(3.0)
+    rig.start("a")
+    after = rig.heard(1.0)
+    assert np.abs(after[:, 1]).max() == 0.0
+    assert 0.01 < np.abs(after[:, 0]).max() <= np.abs(before).max()
 
 
 def test_how_long_the_device_is_held_open_can_be_changed() -> None:

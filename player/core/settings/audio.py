@@ -29,6 +29,17 @@ class PipeFormat(StrEnum):
     CD = "44100:16:2"
 
 
+class Channels(StrEnum):
+    """What the two speakers get."""
+
+    STEREO = "stereo"
+    MONO = "mono"
+    LEFT = "left"
+    """The left speaker gets both channels, the right one nothing."""
+    RIGHT = "right"
+    SWAP = "swap"
+
+
 @dataclass(frozen=True, slots=True)
 class AudioSettings:
     """The output: an ALSA device by its name or card id (never a number), a WAV file, a pipe, or nothing at real time.
@@ -56,6 +67,13 @@ class AudioSettings:
     pipe_format: Annotated[
         PipeFormat | None, ConfigKey("format", "what goes into a pipe, as its reader expects; default: the first")
     ] = None
+    channels: Annotated[
+        Channels,
+        ConfigKey("channels", "mono: both speakers get both channels; left, right: only that speaker, both channels"),
+    ] = Channels.STEREO
+    balance: Annotated[
+        int, ConfigKey("balance", "the other speaker is attenuated: -100 is only the left one", (-100, 100))
+    ] = 0
 
     @property
     def form(self) -> PipeFormat:
