@@ -27,7 +27,7 @@ from player.library.copies import CopyWatch
 from player.library.files import FileLibrary
 from player.library.folder_watch import FolderWatch
 from player.library.ports import Library
-from player.mqtt.client import make_link
+from player.mqtt.link import make_link
 from player.session.controller import Controller, ExternalProblem, MemoryFound
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into, this_boot

@@ -55,7 +55,7 @@ def build_parser(named: str | None = None) -> argparse.ArgumentParser:
     if named not in client.NAMES:
         for module in COMMANDS.values():
             importlib.import_module(f"player.cli.{module}").add_parser(commands)
-    client.add_parsers(commands)
+    client.add_parsers(commands, named)
     return parser
 
 

@@ -5,9 +5,6 @@ thread dies of an exception in a callback, its queue of outgoing messages surviv
 and its reconnecting has no jitter and hides the reason. So each attempt is a new `PahoConnection` (nothing survives,
 nothing is sent late), its loop runs on our thread (whatever it raises ends the attempt, not the thread), and
 `MqttLink` waits between attempts and never gives up.
-
-paho takes 9.6 MB of memory to import, 1.4 MB of it its own: ssl 4.4 MB, email, http and urllib 2.8 MB (websockets and
-proxies), hashlib 0.7 MB.
 """
 
 from __future__ import annotations
@@ -18,21 +15,21 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
+from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
+from player.mqtt.connection import ConnectionPlan
+from player.mqtt.identity import PAHO_LOG
+from player.mqtt.incoming import Incoming
+from player.mqtt.lean_import import without_tls_and_proxies
+from player.mqtt.topics import OFFLINE
 
-from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.identity import PAHO_LOG, client_id_of, read_password
-from player.mqtt.incoming import Arrival, Incoming
-from player.mqtt.link import ConnectionPlan, MqttLink
-from player.mqtt.tls import tls_context, tls_failure
-from player.mqtt.topics import OFFLINE, Topics
-
-__all__ = ["ConnectionPlan", "PahoConnection", "make_link", "read_password"]
+with without_tls_and_proxies():
+    import paho.mqtt.client as paho
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+    from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+    from paho.mqtt.subscribeoptions import SubscribeOptions
 
 log = logging.getLogger("lull.mqtt")
 
@@ -128,7 +125,7 @@ class PahoConnection:
             while self._client.loop(_LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
         except OSError as error:
-            self._reason = tls_failure(error) if self._settings.tls else error.strerror or str(error)
+            self._reason = _failure(error) if self._settings.tls else error.strerror or str(error)
         except ValueError as error:
             self._reason = str(error)
         finally:
@@ -141,7 +138,7 @@ class PahoConnection:
     def _connect(self) -> None:
         settings = self._settings
         if settings.tls is not None:
-            self._client.tls_set_context(tls_context(settings.tls))
+            _set_up_tls(self._client, settings.tls)
         properties = None
         if self._is_v5:
             properties = _properties(PacketTypes.CONNECT)
@@ -294,6 +291,23 @@ class PahoConnection:
         )
 
 
+def _set_up_tls(client: Client, settings: TlsSettings) -> None:
+    """Let a connection use TLS, which is imported for it. Raises ValueError for a file that cannot be used."""
+    import ssl
+
+    from player.mqtt.tls import tls_context
+
+    paho.ssl = ssl  # type: ignore[attr-defined]
+    client.tls_set_context(tls_context(settings))
+
+
+def _failure(error: OSError) -> str:
+    """Why a connection with TLS did not come about."""
+    from player.mqtt.tls import tls_failure
+
+    return tls_failure(error)
+
+
 def _properties(packet_type: int) -> Properties:
     """MQTT 5 properties of a packet; paho takes and checks them as attributes."""
     return Properties(packet_type)  # type: ignore[no-untyped-call]
@@ -315,32 +329,3 @@ def _advice(reason: str) -> str:
     if reason.lower() == "session taken over":
         return "; check whether another speaker on this machine has the same device name"
     return ""
-
-
-def make_link(
-    settings: MqttSettings,
-    device: str,
-    deliver: Callable[[Arrival], None],
-    others: tuple[str, ...] = (),
-    number: int = 0,
-    password: Callable[[MqttSettings], str | None] = read_password,
-) -> MqttLink:
-    """The daemon's link over paho.
-
-    Args:
-        settings: the broker.
-        device: the name of the speaker.
-        deliver: takes what the link reports, on its thread; must not block.
-        others: filters on which everything is wanted, what is retained included.
-        number: of the link, see `client_id_of`.
-        password: reads it for each attempt anew, so that a file may be corrected meanwhile. Shown nowhere.
-    """
-
-    def connect(
-        plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]
-    ) -> PahoConnection:
-        return PahoConnection(settings, password(settings), plan, on_up, on_message)
-
-    topics = Topics(settings.prefix, device, settings.groups)
-    client_id = client_id_of(settings.prefix, device, number)
-    return MqttLink(topics, client_id, deliver, connect, others=others)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final, Protocol, TypeAlias
+from dataclasses import replace
+from typing import Final
 
 from player.core.clock import SystemClock
-from player.mqtt.identity import Backoff
+from player.core.settings.mqtt import MqttSettings
+from player.mqtt.client import PahoConnection
+from player.mqtt.connection import Connect, Connection, ConnectionPlan
+from player.mqtt.identity import Backoff, client_id_of, read_password
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from player.mqtt.payload_values import MAX_PAYLOAD_BYTES
 from player.mqtt.payloads import FORMAT
@@ -24,60 +27,6 @@ log = logging.getLogger("lull.mqtt")
 MAX_NAMED_TOPICS: Final = 100
 MAX_OTHER_BYTES: Final = 64 << 10
 """Messages on other topics are cut to this length, which is more than triggers read and this speaker announces."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionPlan:
-    """What one connection is for.
-
-    Attributes:
-        commands: filters on which only what is sent now counts: nothing retained, nothing of our own.
-        others: filters on which everything is wanted.
-        will: topic whose retained payload becomes ``offline`` when the connection breaks.
-        marks: MQTT 5: user properties of all that is published.
-    """
-
-    client_id: str
-    commands: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    will: str | None = None
-    marks: tuple[tuple[str, str], ...] = ()
-
-
-class Connection(Protocol):
-    """One attempt to be connected; used once."""
-
-    @property
-    def fell_back_to(self) -> str | None:
-        """The older protocol that is spoken because the broker does not speak the newer; None when it does."""
-        ...
-
-    def serve(self) -> str:
-        """Connect and work on the calling thread until it is over; returns the reason."""
-        ...
-
-    def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
-    ) -> bool:
-        """Send soon, from any thread, without waiting; False when it was dropped."""
-        ...
-
-    @property
-    def has_refused(self) -> bool:
-        """Whether the broker has refused a message; MQTT 3.1.1 does not say."""
-        ...
-
-    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
-        """Subscribe new topics and unsubscribe others, from any thread, without waiting."""
-        ...
-
-    def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
-        """Disconnect; before that publish a last retained message and wait at most this long until it has arrived."""
-        ...
-
-
-Connect: TypeAlias = Callable[[ConnectionPlan, Callable[[], None], Callable[[Incoming], None]], Connection]
-"""Makes a connection from its plan, what to call when it is up, and what to call with each message."""
 
 
 class MqttLink:
@@ -222,3 +171,32 @@ class MqttLink:
         if topic not in self._named and len(self._named) < MAX_NAMED_TOPICS:
             self._named.add(topic)
             log.warning("dropped a retained message on %r; commands are never retained, send them without", topic)
+
+
+def make_link(
+    settings: MqttSettings,
+    device: str,
+    deliver: Callable[[Arrival], None],
+    others: tuple[str, ...] = (),
+    number: int = 0,
+    password: Callable[[MqttSettings], str | None] = read_password,
+) -> MqttLink:
+    """The daemon's link over paho.
+
+    Args:
+        settings: the broker.
+        device: the name of the speaker.
+        deliver: takes what the link reports, on its thread; must not block.
+        others: filters on which everything is wanted, what is retained included.
+        number: of the link, see `client_id_of`.
+        password: reads it for each attempt anew, so that a file may be corrected meanwhile. Shown nowhere.
+    """
+
+    def connect(
+        plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]
+    ) -> PahoConnection:
+        return PahoConnection(settings, password(settings), plan, on_up, on_message)
+
+    topics = Topics(settings.prefix, device, settings.groups)
+    client_id = client_id_of(settings.prefix, device, number)
+    return MqttLink(topics, client_id, deliver, connect, others=others)

@@ -30,6 +30,29 @@ def test_a_command_to_a_running_speaker_reads_no_sound_library(words: str) -> No
     assert not HEAVY & set(done.stderr.splitlines()[-1].split())
 
 
+NEEDLESS = (
+    "ssl", "urllib.request", "http.client", "email", "sqlite3", "multiprocessing", "asyncio", "zoneinfo",
+    "player.core.events", "player.core.snapshot", "player.core.clock", "player.session", "player.storage",
+    "player.config", "player.audio", "player.analysis", "player.library", "player.app", "player.mqtt.link",
+    "player.mqtt.tls", "player.cli.client.bans", "player.cli.client.schedule_list", "player.cli.client.broadcast",
+)  # fmt: skip
+"""What only other commands need, TLS or a daemon."""
+ALL_NAMES = PROGRAM.replace('{name.partition(".")[0] for name in sys.modules}', "sys.modules")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["stop", "status"])
+def test_stop_and_status_import_only_what_they_need(word: str) -> None:
+    """Without a config and without TLS; what they import is most of their processor time."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_NAMES, word, "--host", "127.0.0.1", "--port", "9", "--device", "x"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "paho.mqtt.client" in loaded, "it did not get as far as the broker"
+    assert loaded.isdisjoint(NEEDLESS)
+
+
 MISSING = """\
 import sys
 class Finder:

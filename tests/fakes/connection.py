@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable
 
+from player.mqtt.connection import ConnectionPlan
 from player.mqtt.incoming import Incoming
-from player.mqtt.link import ConnectionPlan
 
 WAIT_S = 5.0
 

@@ -8,9 +8,8 @@ import time
 from typing import Any
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.client import make_link
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
-from player.mqtt.link import MqttLink
+from player.mqtt.link import MqttLink, make_link
 from tests.live.broker import RealBroker
 
 WAIT_S = 10.0

@@ -25,8 +25,8 @@ from player.core.events import Answer, LibraryRead, News, Track
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
 from player.core.settings.session import Playlist, Settings
 from player.mqtt import payloads, topics
-from player.mqtt.client import make_link
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.link import make_link
 from player.session.controller import Controller
 from tests.live.broker import RealBroker
 

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.client import ConnectionPlan, PahoConnection, make_link
+from player.mqtt.client import PahoConnection
+from player.mqtt.connection import ConnectionPlan
 from player.mqtt.identity import client_id_of
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.link import make_link
 from tests.live.broker import free_port
 from tests.live.broker_links import WAIT_S, House
 
@@ -186,7 +188,7 @@ def test_a_speaker_that_is_killed_is_offline(house: House) -> None:
     """The last will."""
     house.broker.start()
     code = (
-        "import sys, time; from player.mqtt.client import make_link;"
+        "import sys, time; from player.mqtt.link import make_link;"
         "from player.core.settings.mqtt import MqttSettings;"
         "make_link(MqttSettings('127.0.0.1', int(sys.argv[1])), 'bedroom', lambda _: None).start(); time.sleep(60)"
     )

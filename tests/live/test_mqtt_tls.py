@@ -11,8 +11,8 @@ import pytest
 from player.cli.main import main
 from player.config import load
 from player.core.settings.mqtt import MqttSettings, TlsSettings
-from player.mqtt.client import make_link
 from player.mqtt.incoming import LinkDown, LinkUp
+from player.mqtt.link import make_link
 from tests.live.broker_links import WAIT_S, House
 from tests.live.daemon import Daemon
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings
-from player.mqtt.client import MAX_UNSENT, PahoConnection, make_link
+from player.mqtt.client import MAX_UNSENT, PahoConnection
+from player.mqtt.connection import ConnectionPlan
 from player.mqtt.identity import Backoff, client_id_of, read_password
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
-from player.mqtt.link import ConnectionPlan, MqttLink
+from player.mqtt.link import MqttLink, make_link
 from player.mqtt.topics import Topics
 from player.system import identity
 from tests.fakes.connection import WAIT_S, FakeConnection

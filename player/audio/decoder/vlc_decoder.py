@@ -15,9 +15,8 @@ Threads, for each source:
 The three callbacks are made once for the process and never freed, and libVLC hands them a number instead of an object:
 `_OPEN` says which source it stands for. So no late callback can reach freed memory, and opening costs no closures.
 
-The ring is finished only after ``stop`` has joined libVLC's threads, which is done once
-libVLC says ``Stopped``. ``EndReached`` comes earlier: behind it the decoder is still flushed, and whoever ended there
-would lose a block now and then. So the same file gives the same samples every time.
+The ring is finished only after ``stop`` has joined libVLC's threads, which is done once libVLC says ``Stopped``.
+``EndReached`` comes earlier, while the decoder is still flushed. So the same file gives the same samples every time.
 
 Where it falls short: the last 7 to 100 ms of a track are lost. VLC's copy packetizer keeps one packet back and drops it
 at the end (modules/packetizer/copy.c: WAV, AIFF, Opus), and the transcoder never drains its resampler. No option helps.
@@ -41,12 +40,11 @@ import vlc
 from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.lengths import OGG, WAV, length_of, suffix_of
-from player.audio.decoder.long_wav import LongWav, long_wav
+from player.audio.decoder.long_wav import long_wav
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.slots import DecoderSlots
-from player.audio.decoder.web_stream import WebStream
 from player.core.clock import monotonic_us
 from player.core.errors import SourceError
 from player.core.events import TOO_SLOW, is_web
@@ -60,7 +58,8 @@ INSTANCE_OPTIONS: Final = (
     # 0.2 % of a core for an MP3 at 44.1 kHz, speex 0.5 %; the others where VLC was built without soxr. At 48 kHz soxr
     # leaves each sample as it is, which speex does not; with 64-bit float it corrupts the heap, see `_instance_for`
     "--audio-resampler=soxr,speex_resampler,any",
-    # the one for anything, before the one that drags libavcodec and 12 MB of its friends in
+    # avparser, which loads libavcodec (12 MB, 2 of them own pages), comes last. For an MP3 it is loaded all the same:
+    # its reader names no packetizer (demux_PacketizerNew in src/input/demux.c), and avparser's score is the highest
     "--packetizer=mpegaudio,flac,vorbis,mpeg4audio,a52,dts,mlp,lpcm,speex,copy,any",
 )  # fmt: skip
 
@@ -72,7 +71,6 @@ _M_MMAP_THRESHOLD: Final = -3
 """The numbers of those parameters in glibc's malloc.h."""
 _LARGE_BYTES: Final = 256 << 10
 """Blocks of this size are the kernel's again when they are freed."""
-
 
 SLOW_WINDOW_S: Final = 40.0
 SLOW_SHARE: Final = 0.9
@@ -97,7 +95,7 @@ class DecoderSettings:
 
 
 _OPEN: Final[dict[int, RingSource]] = {}
-_STREAMS: Final[dict[int, WebStream | LongWav]] = {}
+_STREAMS: Final[dict[int, Any]] = {}  # WebStream or LongWav
 _numbers: Final[Iterator[int]] = itertools.count(1)
 
 
@@ -296,6 +294,8 @@ class _Keeper:
             self._may_be_double = content.may_be_double
             self._play_file(uri, start_s)
             return why_over(self._source, uri, start_s)
+        from player.audio.decoder.web_stream import WebStream  # only now: with http and ssl it takes 2 MB
+
         stream = WebStream(uri, self._settings.web_stall_s)
         _STREAMS[self._number] = stream
         self._source.on_close = stream.close

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.client import format as shown
-from player.cli.client import schedule_list as starts
 from player.cli.client.verbs import fields as fields_of
 from player.cli.paths import DEFAULT_CONFIG, chosen_config
 from player.core.errors import ConfigError, LullError, Refused
@@ -38,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """Check, connect, ask, show the answer; returns the exit code."""
     verb: Verb | None = args.verb
     if verb is not None and verb.name == "schedule" and args.enabled is None and args.at is None:
-        return refuse_audience(args, "schedule without a value") or starts.run(args, lambda: _state(args))
+        from player.cli.client import schedule_list
+
+        return refuse_audience(args, "schedule without a value") or schedule_list.run(args, lambda: _state(args))
     try:
         fields = {} if verb is None else fields_of(verb, args)
     except Refused as error:

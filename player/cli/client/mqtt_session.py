@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from player.core.settings.mqtt import MqttSettings
-from player.mqtt.client import ConnectionPlan, PahoConnection, read_password
+from player.mqtt.client import PahoConnection
+from player.mqtt.connection import ConnectionPlan
+from player.mqtt.identity import read_password
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 
 LOOK_AROUND_S: Final = 0.7

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from player.cli.client import bans
 from player.cli.client.commands import run
 from player.cli.client.verbs import add_arguments, description
 from player.cli.paths import DEFAULT_CONFIG
@@ -29,14 +28,23 @@ NAMES: Final = frozenset({"bans", "watch", *VERBS})
 """All client commands."""
 
 
-def add_parsers(commands: Any) -> None:
-    """Add all client commands to the command line."""
+def add_parsers(commands: Any, named: str | None = None) -> None:
+    """Add the client command that is named to the command line, or all of them where none of them is."""
     common = _common_options()
-    for verb in VERBS.values():
+    wanted = {named} & NAMES or NAMES
+    for verb in (verb for name, verb in VERBS.items() if name in wanted):
         parser = _add_parser(commands, verb.name, verb.brief, description(verb), common)
         add_arguments(parser, verb)
         parser.set_defaults(run=run, verb=verb)
-    bans.add_arguments(_add_parser(commands, "bans", bans.BRIEF, bans.DESCRIPTION, common))
+    if "bans" in wanted:
+        from player.cli.client import bans
+
+        bans.add_arguments(_add_parser(commands, "bans", bans.BRIEF, bans.DESCRIPTION, common))
+    if "watch" in wanted:
+        _add_watch(commands, common)
+
+
+def _add_watch(commands: Any, common: argparse.ArgumentParser) -> None:
     watch = _add_parser(
         commands,
         "watch",

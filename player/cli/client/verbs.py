@@ -6,7 +6,6 @@ import argparse
 import textwrap
 from typing import Any, Final
 
-from player.cli.client import schedule_list as starts
 from player.core.arguments import SWITCH
 from player.core.verb import Argument, Verb
 
@@ -33,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser, verb: Verb) -> None:
     for argument in verb.arguments:
         _add(parser, argument, is_plain=argument.key == verb.plain)
     if verb.name == "schedule":
-        starts.add_arguments(parser)
+        from player.cli.client import schedule_list
+
+        schedule_list.add_arguments(parser)
     elif verb.name == "status":
         parser.add_argument("--json", action="store_true", help="print the state as JSON, as in docs/mqtt.md")
 

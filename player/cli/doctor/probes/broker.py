@@ -16,8 +16,8 @@ from typing import Final
 from player.cli.doctor.facts import BrokerAnswer, BrokerState
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.mqtt.client import PahoConnection
+from player.mqtt.connection import ConnectionPlan
 from player.mqtt.incoming import Incoming
-from player.mqtt.link import ConnectionPlan
 from player.mqtt.topics import Topics
 
 CREDSTORES: Final = (Path("/etc/credstore"), Path("/run/credstore"))

@@ -1,0 +1,66 @@
+"""What one connection to the broker is: its plan, and what it does for the link. No paho.
+
+A connection is used once, so nothing that was meant for an earlier one is ever sent late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from player.mqtt.incoming import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPlan:
+    """What one connection is for.
+
+    Attributes:
+        commands: filters on which only what is sent now counts: nothing retained, nothing of our own.
+        others: filters on which everything is wanted.
+        will: topic whose retained payload becomes ``offline`` when the connection breaks.
+        marks: MQTT 5: user properties of all that is published.
+    """
+
+    client_id: str
+    commands: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    will: str | None = None
+    marks: tuple[tuple[str, str], ...] = ()
+
+
+class Connection(Protocol):
+    """One attempt to be connected; used once."""
+
+    @property
+    def fell_back_to(self) -> str | None:
+        """The older protocol that is spoken because the broker does not speak the newer; None when it does."""
+        ...
+
+    def serve(self) -> str:
+        """Connect and work on the calling thread until it is over; returns the reason."""
+        ...
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
+    ) -> bool:
+        """Send soon, from any thread, without waiting; False when it was dropped."""
+        ...
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether the broker has refused a message; MQTT 3.1.1 does not say."""
+        ...
+
+    def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
+        """Subscribe new topics and unsubscribe others, from any thread, without waiting."""
+        ...
+
+    def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
+        """Disconnect; before that publish a last retained message and wait at most this long until it has arrived."""
+        ...
+
+
+Connect: TypeAlias = Callable[[ConnectionPlan, Callable[[], None], Callable[[Incoming], None]], Connection]
+"""Makes a connection from its plan, what to call when it is up, and what to call with each message."""
