@@ -23,6 +23,7 @@ from player.core.settings.session import (
     Playlist,
     Settings,
     TimerSetting,
+    TrackStart,
     VolumeSettings,
 )
 from player.core.units import format_duration
@@ -219,7 +220,9 @@ def _library(folder: str) -> str:
 def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:
     gain = f", {playlist.gain_db:+g} dB" if playlist.gain_db else ""
     default = " (the default)" if playlist.name == settings.first_playlist else ""
-    yield f"{playlist.name}: {playlist.order.value}{gain}{default}"
+    start = "" if playlist.start is TrackStart.BEGINNING else f", long tracks: {playlist.start.value}"
+    skip = f", without the first {format_duration(playlist.skip_first_s)}" if playlist.skip_first_s else ""
+    yield f"{playlist.name}: {playlist.order.value}{gain}{start}{skip}{default}"
     for path in [*playlist.paths[:LISTED], *_more(len(playlist.paths))]:
         yield f"  {without_secrets(path)}"
     yield from _then(playlist.then, settings)

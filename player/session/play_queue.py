@@ -298,11 +298,15 @@ class PlayQueue:
     def _by_id(self, item_id: int) -> PlayingItem | None:
         return next((one for one in (self.current, self._queued) if one is not None and one.item.id == item_id), None)
 
-    def _playing(self, track: Track, start_s: float = 0.0) -> PlayingItem:
+    def _playing(self, track: Track, start_s: float | None = None) -> PlayingItem:
+        """An item of a track, from a place on, or from where its playlist begins."""
+        if start_s is None:
+            is_again = self.current is not None and self.current.track.uri == track.uri
+            start_s = self.selection.start_s(track, is_again=is_again)
         item = item_of(track, next(self._ids), start_s, self.playlist, self.limits)
         return PlayingItem(item, track, position_s=start_s)
 
-    def _play(self, track: Track, out: Outcome, crossing: Crossfade, start_s: float = 0.0) -> None:
+    def _play(self, track: Track, out: Outcome, crossing: Crossfade, start_s: float | None = None) -> None:
         self.current = self._playing(track, start_s)
         self._queued = self.retry_at_s = self._retry_track = None
         out.order(PlayItem(self.current.item, crossing))

@@ -34,6 +34,7 @@ from player.core.limits import STOP_NOW_S
 from player.core.settings.session import Phase, Playlist, Settings
 from player.core.states import State
 from player.session import recovery
+from player.session.bookmark import Bookmark
 from player.session.checks import find_track
 from player.session.dropout_backoff import DropoutBackoff
 from player.session.interrupted import InterruptedSession
@@ -89,6 +90,7 @@ class Playback:
         self._memory = memory
         self._item_ids = itertools.count(1)
         self._dropouts = DropoutBackoff()
+        self._bookmark = Bookmark(memory.places)
 
     @property
     def state(self) -> State:
@@ -130,6 +132,7 @@ class Playback:
         """A new session; over one that sounds it is blended in and moves to its own level."""
         before = self.session
         if before is not None:
+            self._bookmark.leave(before.queue)
             self._announce_end(before, "taken_over", now, out, f"taken over by {start.why}")
         self.interrupted.give_up(f"{start.why} started another one", out)
         self.rotation.begin(playlist.name)
@@ -175,13 +178,15 @@ class Playback:
 
     def change_playlist(self, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None) -> None:
         """Blend the running session into another playlist."""
+        self._bookmark.leave(self.running.queue)
         self.rotation.begin(playlist.name)
         queue = self._queue(playlist, has_opening=False)
         queue.wanted = track
         self.running.change_queue(queue, now.boot_s, out)
 
     def _queue(self, playlist: Playlist, *, has_opening: bool = True) -> PlayQueue:
-        selection = TrackSelection(playlist, self.rotation, self._rng, has_opening=has_opening)
+        places = self._memory.places
+        selection = TrackSelection(playlist, self.rotation, self._rng, places, has_opening=has_opening)
         read = self.findings.of(playlist.name)
         if read is not None:
             selection.set_tracks(read)
@@ -189,6 +194,7 @@ class Playback:
 
     def _end(self, session: Session, now: Now, out: Outcome) -> None:
         """Silence is reached: the session is over."""
+        self._bookmark.leave(session.queue)
         session.end()
         if session.end_reason == "timer":
             out.announce("timer_expired", "the sleep timer has run out")
@@ -258,6 +264,7 @@ class Playback:
             return
         recovery.end_silence(session, now.boot_s, out)
         session.tick(now.boot_s, out)
+        self._bookmark.look(session, now.boot_s)
         session.dropouts.tick(now.boot_s, out)
         if self._is_phase_over(session, now.boot_s):
             self.advance(now, out)

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import LibraryRead, Track
-from player.core.settings.session import Order, Playlist
+from player.core.settings.session import Order, Playlist, TrackStart
+from player.session.memory.places import LONG_S, Places
 from player.session.memory.rotation import Rotation
 
 NEAR_THE_END_S: Final = 30.0
 """Less of a track is not worth coming back to."""
+LONG_FOR_SKIP: Final = 4.0
+"""A track must be so many times as long as what is left out of its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class TrackSelection:
         playlist: what to choose from; a reload puts another one in its place.
         rotation: remembers what was heard.
         rng: seeded randomness for shuffling.
+        places: where long tracks go on.
 
     Attributes:
         tracks: what the library found in it; None where it has not looked yet.
@@ -53,7 +57,15 @@ class TrackSelection:
         is_once: each track is played once, and then it is over.
     """
 
-    def __init__(self, playlist: Playlist, rotation: Rotation, rng: random.Random, *, has_opening: bool = True) -> None:
+    def __init__(
+        self,
+        playlist: Playlist,
+        rotation: Rotation,
+        rng: random.Random,
+        places: Places | None = None,
+        *,
+        has_opening: bool = True,
+    ) -> None:
         self.playlist = playlist
         self.rotation = rotation
         self.tracks: tuple[Track, ...] | None = None
@@ -62,6 +74,7 @@ class TrackSelection:
         self.resume_point: ResumePoint | None = None
         self.is_once = False
         self._rng = rng
+        self._places = places or Places()
 
     def set_tracks(self, read: LibraryRead) -> None:
         """The library has looked."""
@@ -115,10 +128,36 @@ class TrackSelection:
             if not self.rotation.was_heard(self.playlist.name, track.uri) and self.rotation.is_usable(track):
                 return track
         tracks: Sequence[Track] = self.tracks or ()
+        if (unfinished := self._unfinished(tracks)) is not None:
+            return unfinished
         if self.is_once:
             usable = self.rotation.usable(tracks)
             tracks = [track for track in usable if not self.rotation.was_heard(self.playlist.name, track.uri)]
         return self.rotation.next_track(self.playlist.name, self.playlist.order, tracks, self._rng)
+
+    def _unfinished(self, tracks: Sequence[Track]) -> Track | None:
+        """What somebody stopped listening to in an earlier session, the latest one first."""
+        if self.playlist.start is not TrackStart.RESUME:
+            return None
+        name, usable = self.playlist.name, self.rotation.usable(tracks)
+        return self._places.latest(track for track in usable if not self.rotation.was_heard(name, track.uri))
+
+    def start_s(self, track: Track, *, is_again: bool = False) -> float:
+        """Where in a track to begin; ``is_again`` where it follows itself."""
+        if track.is_stream:
+            return 0.0
+        playlist, place_s = self.playlist, None
+        if playlist.start is TrackStart.RESUME and not is_again:
+            place_s = self._places.of(track)
+        if track.measured is None:
+            return place_s or 0.0
+        length_s = track.measured.duration_s
+        first_s = playlist.skip_first_s if length_s >= LONG_FOR_SKIP * playlist.skip_first_s else 0.0
+        if place_s is not None:
+            return max(first_s, place_s)
+        if playlist.start is TrackStart.RANDOM and length_s > first_s + LONG_S:
+            return self._rng.uniform(first_s, length_s - LONG_S)
+        return first_s
 
     @property
     def has_finished(self) -> bool:

@@ -40,6 +40,16 @@ class Order(StrEnum):
     """In order, each track once; then the session ends."""
 
 
+class TrackStart(StrEnum):
+    """Where a track of ten minutes or more begins; a shorter one begins at its beginning."""
+
+    BEGINNING = "beginning"
+    RESUME = "resume"
+    """A little before the place at which somebody stopped listening."""
+    RANDOM = "random"
+    """Anywhere, with ten minutes or more to come."""
+
+
 class TimerMode(StrEnum):
     """What ends a session: a moment (the fade is finished then), the end of the track, of the playlist, or nothing."""
 
@@ -228,6 +238,16 @@ class Playlist:
         tuple[Phase, ...],
         ConfigKey("then", "what follows a session that begins with this playlist", allowed="a list of phases"),
     ] = ()
+    start: Annotated[
+        TrackStart,
+        ConfigKey("start", "where tracks of 10 min or more begin; resume: where the last fade-out, or `asleep`, began"),
+    ] = TrackStart.BEGINNING
+    skip_first_s: Annotated[
+        float,
+        ConfigKey(
+            "skip_first", "left out of the beginning of measured tracks of 4 times its length", (0, 600), SECONDS
+        ),
+    ] = 0.0
     is_flat: bool = False
 
     def __post_init__(self) -> None:

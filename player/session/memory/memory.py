@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from player.core.events import Track
+from player.session.memory.places import Places
 
 NIGHTS: Final = 30
 """`Memory.nights_used` looks back over so many nights."""
@@ -94,11 +95,13 @@ class Memory:
         bans: by uri, the latest one last.
         nights: nights that had a session.
         deaths: by uri, tracks during which the daemon died.
+        places: where long tracks go on.
     """
 
     bans: dict[str, Ban] = field(default_factory=dict)
     nights: set[date] = field(default_factory=set)
     deaths: dict[str, CrashRecord] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
 
     def ban(self, track: Track, wall: datetime) -> None:
         """Never again that track."""

@@ -23,6 +23,7 @@ from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.session.memory.json_codec import as_text, from_text, salvage
 from player.session.memory.memory import Ban, CrashRecord, Memory
+from player.session.memory.places import Place
 from player.session.schedule.planner import Made
 
 
@@ -147,12 +148,14 @@ class Documents:
     bans: tuple[Ban, ...] = ()
     deaths: tuple[CrashRecord, ...] = ()
     nights: frozenset[date] = frozenset()
+    places: tuple[Place, ...] = ()
 
     def recall(self, memory: Memory) -> None:
         """Put what was written down into a memory."""
         memory.bans.update({ban.uri: ban for ban in self.bans})
         memory.deaths.update({death.uri: death for death in self.deaths})
         memory.nights.update(self.nights)
+        memory.places.recall(self.places)
 
 
 RECORD: Final = "record"

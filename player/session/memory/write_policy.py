@@ -115,7 +115,8 @@ class WritePolicy:
         nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
         choices = playback.next_session.choices
         choices = before.choices if choices == before.choices else choices
-        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights)
+        places = memory.places.all
+        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights, places)
 
     def note(self, rotation: Rotation, findings: LibraryFindings, wall: datetime, out: Outcome) -> None:
         """Take what was heard since the last time, and the sessions that ended in this turn."""
