@@ -1,0 +1,71 @@
+"""The library of the real daemon: from copied to playable, half-copied files, and what is deleted while it plays."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.audio_files import sine, write_wav
+from tests.live.broker import RealBroker
+from tests.live.daemon import Daemon, Listener, boot_s
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+CONFIG = """\
+device: bedroom
+audio: {{output: silent, hold: 0s}}
+mqtt: {{host: 127.0.0.1, port: {port}}}
+fades: {{fade_in: 10s, stop: 0.5s}}
+trust_clock: true
+library: {library}
+"""
+WITHIN_S = 60.0
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, broker: RealBroker) -> Iterator[Daemon]:
+    (tmp_path / "music").mkdir()
+    made = Daemon(tmp_path, CONFIG.format(port=broker.port, library=tmp_path / "music"))
+    made.start()
+    yield made
+    made.kill()
+
+
+def test_what_is_copied_can_be_played_within_a_minute(tmp_path: Path, daemon: Daemon, listener: Listener) -> None:
+    """A folder with an odd name becomes a playlist; its file is refused while it is copied, the copier stalling for
+    longer than a file must stay the same, and plays soon after. Deleted in the middle it plays on.
+    """
+    listener.wait_state("idle", lambda state: state["state"] == "idle")
+    source, folder = tmp_path / "source.wav", tmp_path / "music" / "Wald & Wiese (1)"
+    write_wav(source, sine(440.0, 120.0, peak=0.25))
+    folder.mkdir()
+    listener.wait_state("the playlist", lambda state: state["playlists"] == ["Wald - Wiese -1-"], WITHIN_S)
+    half = source.stat().st_size // 2
+    with source.open("rb") as original, (folder / "träum süß.wav").open("wb") as copy:
+        copy.write(original.read(half))
+        copy.flush()
+        stalled_until_s = boot_s() + 15.0
+        while boot_s() < stalled_until_s:
+            answer = listener.command("play", playlist="Wald - Wiese -1-")[1]
+            assert not answer["done"], "half of a file was played"
+            time.sleep(1.0)
+        shutil.copyfileobj(original, copy)
+    began_s = boot_s()
+    while not listener.command("play", playlist="Wald - Wiese -1-")[1]["done"]:
+        assert boot_s() - began_s < WITHIN_S
+        time.sleep(0.5)
+    playable_s = boot_s() - began_s
+    print(f"playable after {playable_s:.1f} s")
+    listener.wait_event("track_started")
+    listener.wait_state("its track", lambda state: state["track"] == "träum süß")
+    since = len(listener.heard)
+    shutil.rmtree(folder)
+    listener.wait_state("no playlist", lambda state: state["playlists"] == [], WITHIN_S)
+    time.sleep(3.0)
+    assert listener.command("status")[1]["state"]["state"] == "playing"
+    types = {heard.fields["event_type"] for heard in listener.heard[since:] if heard.topic.endswith("/event")}
+    assert types == {"settings_changed"}
