@@ -182,7 +182,7 @@ def short_row(name: str, played: Played) -> ShortRow:
     powers = hop_powers(played.out)
     levels = _momentary(powers[round(30.0 / HOP_S) - _MOMENTARY : len(powers) - round(10.0 / HOP_S)])
     pieces = [np.concatenate([block for _, block in track.blocks]) for track in played.tracks]
-    gains = [db_to_gain(track.gain_db) for track in played.tracks]
+    gains = [np.float32(db_to_gain(track.gain_db)) for track in played.tracks]
     own = np.concatenate([_momentary(hop_powers(piece * gain)) for piece, gain in zip(pieces, gains, strict=True)])
     usual, own_usual = float(np.median(levels)), float(np.median(own))
     dip = usual - float(levels.min()) - (own_usual - float(own.min()))
@@ -318,7 +318,7 @@ def _climb(zones: Sequence[tuple[float, float]], levels: Sequence[float]) -> flo
     return max(pairs) if pairs else None
 
 
-def _stretches(marks: npt.NDArray[np.bool_]) -> int:
+def _stretches(marks: npt.NDArray[np.bool_] | np.bool_) -> int:
     """How many there are with at least a second between two."""
     places = np.flatnonzero(marks)
     return int(np.count_nonzero(np.diff(places) > 1.0 / BAND_S)) + 1 if len(places) else 0

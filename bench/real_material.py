@@ -191,7 +191,9 @@ def phrase_tracks(real: RealSet, kept: Path, *, is_quick: bool) -> list[PhraseTr
         sound = decode(calm[name])
         for number, (first, end) in enumerate(_phrases(sound)[: 1 if is_quick else PHRASES_EACH]):
             phrase, quiet = sound[first:end], _quietest(sound)
-            pieces, at_s, frames = [], [], 0
+            pieces: list[Block] = []
+            at_s: list[float] = []
+            frames = 0
             while frames < to_frames(PHRASED_S):
                 pause = np.resize(quiet, (to_frames(PAUSES_S[len(at_s) % len(PAUSES_S)]), 2))
                 at_s.append((frames + len(pause)) / RATE_HZ)

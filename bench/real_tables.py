@@ -24,9 +24,9 @@ def calm_table(found: Found, *, is_named: bool) -> str:
     rows = sorted(found["lull"]["calm"], key=lambda row: -row["lowered_percent"])
     for row in rows if is_named else [row for row in rows if row["lowered_percent"] > LOWERED_PERCENT]:
         lines.append(_calm_line(row))
-    head = ("> 1 %", "> 5 %", "mean %", "worst %", "|dLRA|", "|dI|", "startles", "rises", "in bands", "told", "mutes",
+    sums = ("> 1 %", "> 5 %", "mean %", "worst %", "|dLRA|", "|dI|", "startles", "rises", "in bands", "told", "mutes",
             "accused", "phrase")  # fmt: skip
-    lines.append(f"\n{'all':26}" + "".join(f"{name:>10}" for name in head))
+    lines.append(f"\n{'all':26}" + "".join(f"{name:>10}" for name in sums))
     lines += [_calm_sum(player, tables["calm"], tables.get("phrases", [])) for player, tables in found.items()]
     for row in found["lull"].get("phrases", []):
         lowered = " ".join(f"{db:.1f}" for db in row["lowered_db"])

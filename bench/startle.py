@@ -125,7 +125,8 @@ def _samples(path: Path) -> Sound:
     start = data.index(b"data") + 8 if data[:4] == b"RIFF" else 0
     whole = (len(data) - start) // 8 * 8
     samples = np.frombuffer(data[start : start + whole], "<f4").reshape(-1, 2)
-    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0).astype(np.float32)
+    heard: Sound = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0).astype(np.float32)
+    return heard
 
 
 def judged(name: str, rendered: Rendered) -> Row:
