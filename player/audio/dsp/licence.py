@@ -3,7 +3,7 @@
 Runs on the engine thread, chunk by chunk of 50 ms, as a part of the guard. The leveller leaves no strangers in the
 sound that it has planned, so what came in is what its tracks habitually do, even where the guard let less of it out.
 The licence is the largest fast level of what came in during the last 80 s without the last half second (the leveller
-looks for habit in the same 80 s), and never more than the plans say is reached. It rises by at most 2 dB/s from what
+looks for habit in the same 80 s), and never more than the plans say is reached. It rises by at most 1.5 dB/s from what
 passes anyway, so the second hoot of an owl is not 17 dB louder than the first. A track that becomes 30 dB louder in its
 second minute, for good, has no licence for that until it was heard: it comes up at the guard's 5 dB/s.
 """
@@ -15,7 +15,7 @@ from typing import Final
 from player.audio.dsp.hearing import CHUNK_S, Familiar
 
 MEMORY_S: Final = 80.0
-RISE_DB_PER_S: Final = 2.0
+RISE_DB_PER_S: Final = 1.5
 _RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
 
 
