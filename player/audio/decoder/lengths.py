@@ -1,4 +1,4 @@
-"""How long a file is where libVLC often gets it wrong: MP3, Ogg, and ADPCM in WAV.
+"""How long a file is where libVLC often gets it wrong: MP3, Ogg, ADTS, and ADPCM in WAV.
 
 Runs on the keeper thread of a source, once for each file.
 """
@@ -16,6 +16,7 @@ from player.core.events import is_web
 
 OGG: Final = frozenset({".ogg", ".oga", ".opus"})
 WAV: Final = frozenset({".wav", ".wave"})
+ADTS: Final = frozenset({".aac", ".adts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class TrackLength:
     """What we know better than libVLC.
 
     Attributes:
-        duration_s: whole length, None where nothing tells it: libVLC means half of an MP3, and the first part of a
-            chained Ogg.
+        duration_s: whole length, None where nothing tells it: libVLC means half of an MP3, the first part of a chained
+            Ogg, and 104 s of an ADTS file of 100 s.
         start_scale: libVLC's idea of a position divided by the true one; `start-time` must be multiplied by it.
     """
 
@@ -49,5 +50,7 @@ def length_of(uri: str) -> TrackLength | None:
         return TrackLength(told.duration_s, told.start_scale)
     if suffix in OGG:
         return TrackLength(ogg_length_s(Path(uri)))
+    if suffix in ADTS:
+        return TrackLength(None)
     adpcm = adpcm_length(Path(uri)) if suffix in WAV else None
     return None if adpcm is None else TrackLength(*adpcm)

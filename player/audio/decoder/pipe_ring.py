@@ -49,6 +49,8 @@ class PipeRing:
             fcntl.fcntl(self.write_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._capacity_bytes = fcntl.fcntl(self.write_fd, fcntl.F_GETPIPE_SZ)
         self._taken = 0
+        self._left_to_drop = 0
+        self._dropped = 0
         self._lock = threading.Lock()
         self._finished = threading.Event()
 
@@ -61,7 +63,17 @@ class PipeRing:
     def written_frames(self) -> int:
         """All frames that ever came in."""
         with self._lock:
-            return self._taken + self._waiting_bytes() // FRAME_BYTES
+            return self._taken + self._ready()
+
+    @property
+    def received_frames(self) -> int:
+        """All frames that ever came, those that were dropped included."""
+        with self._lock:
+            return self._taken + self._ready() + self._dropped
+
+    def drop(self, frames: int) -> None:
+        """Drop so many frames that come first; asked for before anything is written."""
+        self._left_to_drop = frames
 
     @property
     def is_finished(self) -> bool:
@@ -77,12 +89,12 @@ class PipeRing:
     def frames_ready(self) -> int:
         """Frames that `read` would hand over now."""
         with self._lock:
-            return self._waiting_bytes() // FRAME_BYTES
+            return self._ready()
 
     def read(self, frames: int) -> Block:
         """Up to ``frames`` frames, fewer where fewer are ready; a new array."""
         with self._lock:
-            count = max(0, min(frames, self._waiting_bytes() // FRAME_BYTES))
+            count = max(0, min(frames, self._ready()))
             block: Block = np.empty((count, CHANNELS), np.float32)
             if count:
                 got_bytes = os.readv(self._read_fd, [block.data])
@@ -109,6 +121,14 @@ class PipeRing:
             if self._read_fd >= 0:
                 os.close(self._read_fd)
                 self._read_fd = -1
+
+    def _ready(self) -> int:
+        """Frames that wait and are wanted; the lock is held."""
+        while count := min(self._left_to_drop, self._waiting_bytes() // FRAME_BYTES):
+            os.read(self._read_fd, count * FRAME_BYTES)
+            self._left_to_drop -= count
+            self._dropped += count
+        return self._waiting_bytes() // FRAME_BYTES
 
     def _waiting_bytes(self) -> int:
         if self._read_fd < 0:

@@ -47,6 +47,8 @@ class Ring:
         self._written = 0
         self._taken = 0
         self._wanted = 0  # set by the reader: this much is waited for, so the writer may not nap below it
+        self._left_to_drop = 0  # the writer's, once it writes
+        self._dropped = 0
         self._spill: Block | None = None  # the writer's: a block too long to be written in place
         self._is_finished = False
         self._lock = threading.Lock()
@@ -60,6 +62,11 @@ class Ring:
         return self._written
 
     @property
+    def received_frames(self) -> int:
+        """All frames that ever came, those that were dropped included."""
+        return self._written + self._dropped
+
+    @property
     def is_finished(self) -> bool:
         """Whether nothing more will come in."""
         return self._is_finished
@@ -69,6 +76,10 @@ class Ring:
         return self._written - self._taken
 
     # The writer's side.
+
+    def drop(self, frames: int) -> None:
+        """Drop so many frames that come first; asked for before anything is written."""
+        self._left_to_drop = frames
 
     def reserve(self, frames: int) -> int:
         """Address of room for ``frames`` frames, waited for; once finished, of room that nobody reads."""
@@ -80,10 +91,16 @@ class Ring:
     def commit(self, frames: int) -> None:
         """The frames that were asked for are in place; a block that did not fit in place is copied, in pieces."""
         spill, self._spill = self._spill, None
+        dropped = min(frames, self._left_to_drop)
+        self._left_to_drop -= dropped
+        self._dropped += dropped
         if spill is None:
-            self._publish(frames)
+            if dropped:
+                place = self._written % self._capacity
+                self._store[place : place + frames - dropped] = self._store[place + dropped : place + frames].copy()
+            self._publish(frames - dropped)
             return
-        for start in range(0, frames, OVERHANG_FRAMES):
+        for start in range(dropped, frames, OVERHANG_FRAMES):
             piece = spill[start : start + OVERHANG_FRAMES]
             if not self._wait_for_room(len(piece)):
                 return

@@ -20,7 +20,7 @@ The ring is finished only after ``stop`` has joined libVLC's threads, which is d
 
 Where it falls short: the last 7 to 100 ms of a track are lost. VLC's copy packetizer keeps one packet back and drops it
 at the end (modules/packetizer/copy.c: WAV, AIFF, Opus), and the transcoder never drains its resampler. No option helps.
-A start in the middle is exact in WAV, within 0.05 s in MP3 and M4A, 0.3 s in FLAC, up to 1 s early in Ogg and Opus.
+How exact a start in the middle is stands in `player.audio.decoder.starts`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ import vlc
 
 from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
-from player.audio.decoder.lengths import OGG, WAV, length_of, suffix_of
+from player.audio.decoder.lengths import WAV, length_of, suffix_of
 from player.audio.decoder.long_wav import long_wav
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.slots import DecoderSlots
+from player.audio.decoder.starts import start_of
 from player.core.clock import monotonic_us
 from player.core.errors import SourceError
 from player.core.events import TOO_SLOW, is_web
@@ -193,15 +194,6 @@ def _limit_malloc(*, keeps_memory: bool) -> None:
         mallopt(_M_ARENA_MAX, 2)
         if not keeps_memory:
             mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
-
-
-def _demux(uri: str, start_s: float) -> str:
-    """Which reader libVLC should take.
-
-    Its own Ogg reader looks for a place by the average bit rate: 8 s off after 250 s of Vorbis, and behind the end of a
-    quiet file. The one of libavformat finds it, but costs 13 MB, so it is used for that alone.
-    """
-    return "avformat,any" if suffix_of(uri) in OGG and start_s > 0 else "any"
 
 
 class VlcDecoder:
@@ -358,8 +350,10 @@ class _Keeper:
         length = length_of(uri)
         if length is not None:
             self._source.is_length_ours, self._source.length_s = True, length.duration_s
-        start = f":start-time={start_s * (1.0 if length is None else length.start_scale):.3f}"
-        for option in (f":sout={chain}", start, f":demux={_demux(uri, start_s)}", *_MEDIA_OPTIONS):
+        start = start_of(uri, start_s, length)
+        self._source.ring.drop(start.dropped_frames)
+        options = (f":sout={chain}", f":start-time={start.time_s:.4f}", f":demux={start.demux}", *_MEDIA_OPTIONS)
+        for option in options:
             vlc.libvlc_media_add_option(media, option.encode())
         return media
 
@@ -369,7 +363,8 @@ class _Keeper:
             return f"std{{access=fd,mux=dummy,dst={self._source.ring.write_fd}}}"
         before, after = (ctypes.cast(function, ctypes.c_void_p).value for function in (_PRERENDER, _POSTRENDER))
         callbacks = f"audio-prerender-callback={before},audio-postrender-callback={after}"
-        return f"smem{{{callbacks},audio-data={self._number},no-time-sync}}"
+        # smem takes the first block of a chain and drops the others; duplicate hands over one block at a time
+        return f"duplicate{{dst=smem{{{callbacks},audio-data={self._number},no-time-sync}}}}"
 
     def _watch(self, *, is_web: bool) -> None:
         """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may.
@@ -380,7 +375,7 @@ class _Keeper:
         seen, quiet_s, began = -1, 0.0, monotonic_us() / 1e6
         window: deque[tuple[float, int]] = deque()
         while not self._source.wake.wait(stall_s / 4):
-            now_s, written = monotonic_us() / 1e6 - began, ring.written_frames
+            now_s, written = monotonic_us() / 1e6 - began, ring.received_frames
             is_quiet = written == seen and not ring.is_writer_waiting
             quiet_s = quiet_s + stall_s / 4 if is_quiet else 0.0
             seen = written
