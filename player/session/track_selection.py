@@ -143,8 +143,8 @@ class TrackSelection:
         return self._places.latest(track for track in usable if not self.rotation.was_heard(name, track.uri))
 
     def start_s(self, track: Track, *, is_again: bool = False) -> float:
-        """Where in a track to begin; ``is_again`` where it follows itself."""
-        if track.is_stream:
+        """Where in a track to begin; ``is_again`` where it follows itself. An opening begins at its beginning."""
+        if track.is_stream or any(track.uri == one.uri for one in self.opening):
             return 0.0
         playlist, place_s = self.playlist, None
         if playlist.start is TrackStart.RESUME and not is_again:

@@ -159,6 +159,14 @@ def test_a_random_start_leaves_ten_minutes() -> None:
     assert chosen.start_s(measured("a", 600.0)) == 45.0
 
 
+def test_what_opens_a_night_is_heard_from_its_beginning() -> None:
+    """Neither an introduction is left out of it, nor does it go on somewhere."""
+    chosen = selection(TrackStart.RANDOM, 45.0)
+    chosen.set_tracks(LibraryRead("p", (), opening=(measured("a", 7200.0),)))
+    assert chosen.start_s(measured("a", 7200.0)) == 0.0
+    assert chosen.start_s(measured("b", 7200.0)) >= 45.0
+
+
 def test_another_recording_of_the_same_name_begins_anew() -> None:
     """It has another length; a track that follows itself begins anew as well."""
     places = Places()
