@@ -49,7 +49,7 @@ class InterruptedSession:
             left_s = min(left_s, gone_s)
         elif within_s is not None and (following is not None or not now.then):
             left_s = min(left_s, gone_s + within_s)
-        asleep_s = -gone_s if now.asleep_s is None else now.asleep_s
+        asleep_s = now.asleep_s or 0.0  # since the record was written: the level sinks from then on
         ends_s = None if math.isinf(left_s) else left_s
         self.record = replace(now, asleep_s=asleep_s, is_strict=True, left_s=ends_s)
 

@@ -43,8 +43,7 @@ class SessionRecord:
         wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set, and
             ``boot`` names the boot that the other one counts from.
         is_waiting: it was broken off before, and has not been brought back yet: nothing of it was playing.
-        asleep_s: for how long somebody was noticed to be asleep; None where nobody was, negative where it was noticed
-            so long after the record was written, while it waited.
+        asleep_s: for how long somebody was noticed to be asleep; None where nobody was.
         is_strict: the guard was strict.
         then: all phases after the first; ``phase`` is the number of the present one, and ``phase_volume`` the volume
             that was written for it (None: the same as ``volume``).

@@ -1,0 +1,79 @@
+"""When it is written down: at once, within five seconds, or when there is room."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from player.core.commands import Asleep, Command, ExtendTimer, Play, SetTimer, SetVolume, ShortenTimer, Stop
+from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting, VolumeSettings
+from player.session.memory.records import SessionRecord
+from player.session.memory.write_policy import SOON_S
+from tests.nights.remembered_nights import Remembering
+
+SETTINGS = Settings(playlists=(Playlist("rain", ("/r",)),), volume=VolumeSettings(30, 60))
+
+
+@pytest.fixture
+def nights() -> Remembering:
+    """A session that has played for a minute, its volume set just now, which was written at once."""
+    nights = Remembering(SETTINGS, datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
+    nights.command(Play(timer=TIMER_END_OF_TRACK))
+    nights.run_for(60.0)
+    before = len(nights.store.batches)
+    nights.command(SetVolume(20))
+    assert len(nights.store.batches) == before + 1
+    return nights
+
+
+def record(nights: Remembering) -> SessionRecord:
+    """What the store holds."""
+    found = nights.store.recall().documents.record
+    assert found is not None
+    return found
+
+
+def due_s(nights: Remembering) -> float:
+    """When the session asks to be woken, seconds from now."""
+    return nights.session.wait_s(nights.now)
+
+
+WISHES: list[Command] = [
+    SetVolume(10), SetTimer(TimerSetting.clock(600.0)), SetTimer(TIMER_OFF), ExtendTimer(900.0), ShortenTimer(60.0),
+    Asleep(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wish", WISHES, ids=str)
+def test_a_wish_right_after_a_write_wakes_the_session_after_five_seconds(nights: Remembering, wish: Command) -> None:
+    """Whatever else happens: no other wake and no report of the engine is needed."""
+    nights.clock.advance(1.0)
+    written = len(nights.store.batches)
+    nights.command(wish)
+    assert len(nights.store.batches) == written
+    assert due_s(nights) <= SOON_S - 1.0
+    nights.clock.advance(SOON_S - 1.0)
+    nights.tell(None)
+    assert len(nights.store.batches) == written + 1
+    shown = nights.session.snapshot(nights.now)
+    found = record(nights)
+    assert (found.volume, found.left_s, found.mode.value) == (
+        shown.volume, shown.timer_remaining_s, shown.timer_mode,
+    )  # fmt: skip
+    assert found.is_strict is (wish == Asleep())
+
+
+def test_without_a_wish_nothing_is_due(nights: Remembering) -> None:
+    """The place in the track is no reason to wake up; a wish that was taken back neither."""
+    nights.command(SetVolume(10))
+    assert due_s(nights) <= SOON_S
+    nights.command(SetVolume(20))
+    assert due_s(nights) > SOON_S
+
+
+def test_a_stop_is_written_at_once(nights: Remembering) -> None:
+    """What was to be written in five seconds is no longer due."""
+    nights.command(SetVolume(10))
+    nights.command(Stop())
+    assert nights.store.recall().documents.record is None
