@@ -277,7 +277,7 @@ _DECLARED: Final = (
         makes=(commands.Tonight, commands.NotTonight),
         brief="plan a start for once",
         about="Start once, at the next time that the clocks show it, besides the schedule; it replaces what is "
-        "playing then.",
+        "playing then. The phases that follow are those of its playlist.",
         arguments=(
             Argument("at", kinds.TIME_OF_DAY, "the local time, or off", "HH:MM|off"),
             PLAYLIST,

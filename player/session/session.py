@@ -371,13 +371,11 @@ class Session:
 
     def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
         """Begin the final fade; one that runs is hurried where the last track ends before it."""
-        is_fading = self.state is State.FADING_OUT
-        if not is_fading and self.end_plan.is_fade_due(now_s):
+        if self.state is not State.FADING_OUT and self.end_plan.is_fade_due(now_s):
             self.fade_out(self.end_plan.fade_s(now_s), self.end_plan.reason, now_s, out)
-            return
         current = self.queue.current if self.queue.is_final else None
         over_s = None if current is None else self.end_plan.fade_with_track_s(current)
-        if over_s is not None and not is_fading:
+        if over_s is not None and self.state is not State.FADING_OUT:
             self.fade_out(over_s, self.end_plan.timer.mode.value, now_s, out)
         elif over_s is not None and now_s + over_s < self._silent_at_s - LATE_S:
             self._fade(over_s, self.end_plan.timer.mode.value, now_s, out)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from player.core.commands import (
@@ -254,6 +254,14 @@ STEPS = st.builds(
 )
 
 
+LOWER = SetVolume(-4, is_relative=True)
+
+
+@example([Step(SetVolume(0), 0.0), Step(Asleep(), 3.0)], 60.0, 120.0, False)
+@example([Step(SetVolume(25), 0.0), Step(LOWER, 3.0), Step(Asleep(), 40.0)], None, 7200.0, False)
+@example([Step(LOWER, 0.0), Step(LOWER, 40.0), Step(Asleep(), 3.0)], None, 7200.0, False)
+@example([Step(Asleep(), 40.0), Step(Toggle(), 0.0), Step(Awake(), 0.0)], 60.0, 120.0, False)
+@example([Step(Play(), 80.0), Step(SetTimer(TIMER_END_OF_TRACK), 0.0), Step(Asleep(), 40.0)], 1200.0, 7200.0, False)
 @settings(max_examples=effort.examples(12, 1500), deadline=None)
 @given(
     st.lists(STEPS, min_size=1, max_size=12),
@@ -305,7 +313,9 @@ def _asked_end_s(command: Command, was: State, latest_s: float, nights: Nights) 
             return min(latest_s, nights.now.boot_s + at_most_s)
         case SetTimer() | ExtendTimer():
             return shown_s
-        case Play() | Toggle() if was not in {State.PLAYING, State.PAUSED}:
+        case Play() if was not in {State.PLAYING, State.PAUSED}:
+            return shown_s
+        case Toggle() if was is State.IDLE:
             return shown_s
         case _:
             return latest_s

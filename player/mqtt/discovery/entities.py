@@ -97,6 +97,8 @@ def _buttons(topics: Topics) -> dict[str, Fields]:
 
     return {
         "next": button("Next track", "skip-next", "", "next"),
+        "previous": button("Previous track", "skip-previous", "", "previous"),
+        "advance": button("Next phase", "page-next-outline", "", "advance"),
         "extend": button(f"{EXTEND_MIN} minutes more", "timer-plus-outline", "extend", str(EXTEND_MIN)),
         "asleep": button("Asleep", "power-sleep", "", "asleep"),
         "awake": button("Awake", "eye-outline", "", "awake"),
@@ -152,6 +154,16 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
         "timer_ends": moment | {
             "name": "Sleep timer ends", "ic": "mdi:timer-sand-complete",
             **_value(topics, "{{ value_json.timer.ends or 'None' }}"),
+        },
+        "phase": {
+            "p": "sensor", "name": "Phase", "ic": "mdi:timeline-clock-outline",
+            **_value(topics, "{{ value_json.phase.number ~ ' of ' ~ value_json.phase.count if "
+                             "value_json.phase.number else 'None' }}"),
+            "json_attr_t": topics.state, "json_attr_tpl": "{{ value_json.phase | tojson }}",
+        },
+        "next_phase": moment | {
+            "name": "Next phase begins", "ic": "mdi:timeline-outline",
+            **_value(topics, "{{ value_json.phase.next or 'None' }}"),
         },
         "next_start": moment | {
             "name": "Next start", "ic": "mdi:calendar-start", **_value(topics, "{{ value_json.next_start or 'None' }}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import time
+from datetime import datetime, time
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from player.core.commands import (
+    Advance,
     AllowAgain,
     Asleep,
     Awake,
@@ -21,6 +22,7 @@ from player.core.commands import (
     Next,
     Pause,
     Play,
+    Previous,
     SetFade,
     SetPlaylist,
     SetSchedule,
@@ -116,7 +118,8 @@ def test_a_device_is_one_message_with_every_entity() -> None:
     assert {(fields["platform"], re.sub("^entry_.*", "entry", key)) for key, fields in found.items()} == {
         ("number", "volume"), ("number", "timer"), ("number", "fade"), ("select", "playlist"),
         ("button", "next"), ("button", "extend"), ("button", "stop_now"), ("button", "never_again"),
-        ("button", "asleep"), ("button", "awake"),
+        ("button", "asleep"), ("button", "awake"), ("button", "previous"), ("button", "advance"),
+        ("sensor", "phase"), ("sensor", "next_phase"),
         ("button", "allow_again"), ("switch", "play"), ("switch", "skip_tonight"), ("switch", "schedule"),
         ("switch", "entry"), ("sensor", "state"), ("sensor", "track"), ("sensor", "timer_ends"),
         ("sensor", "next_start"), ("sensor", "why"), ("sensor", "guard_reduction"), ("sensor", "nights_used"),
@@ -175,6 +178,8 @@ ASKED: list[tuple[str, str | float, object]] = [
     ("fade", 0.0, SetFade(0.0)),
     ("playlist", "sea", SetPlaylist("sea")),
     ("next", "payload_press", Next()),
+    ("previous", "payload_press", Previous()),
+    ("advance", "payload_press", Advance()),
     ("extend", "payload_press", ExtendTimer(900.0)),
     ("asleep", "payload_press", Asleep()),
     ("awake", "payload_press", Awake()),
@@ -217,7 +222,7 @@ SHOWS = {
     "schedule": "ON", entry_key("weeknights"): "ON", entry_key("week-end"): "OFF", entry_key("Ruhe für später"): "OFF",
     "state": "Playing", "track": "Drops", "timer_ends": "2026-01-31T23:15:00+01:00",
     "next_start": "2026-02-01T22:30:00+01:00", "why": "Schedule: weeknights", "guard_reduction": "0.0",
-    "nights_used": "12", "problem": "OFF", "clock_trusted": "ON",
+    "nights_used": "12", "phase": "1 of 1", "next_phase": "None", "problem": "OFF", "clock_trusted": "ON",
 }  # fmt: skip
 
 
@@ -232,7 +237,8 @@ def test_what_an_entity_shows_is_what_the_state_says(mode: DiscoveryMode) -> Non
 IDLE = replace(
     PLAYING, state="idle", why=None, started=None, asked=None, playlist=None, track=None, next_track=None,
     position_s=None, duration_s=None, level_db=None, timer_mode="off", timer_set_s=None, timer_ends=None,
-    timer_remaining_s=None, next_start=None, next_entry=None, schedule_enabled=False, entries={},
+    timer_remaining_s=None, phase=None, phases=None, next_phase=None, next_start=None, next_entry=None,
+    schedule_enabled=False, entries={},
     guard_reduction_db=float("inf"), clock_trusted=False, fade_out_s=float("inf"),
 )  # fmt: skip
 
@@ -243,7 +249,7 @@ def test_null_is_unknown_and_never_an_error() -> None:
     shown = {
         key: home_assistant.value(fields, state(IDLE)) for key, fields in found.items() if "value_template" in fields
     }
-    unknown = {"fade", "playlist", "track", "timer_ends", "next_start", "why", "guard_reduction"}
+    unknown = {"fade", "playlist", "track", "timer_ends", "phase", "next_phase", "next_start", "why", "guard_reduction"}
     assert {key for key, value in shown.items() if value == "None"} == unknown
     assert shown["timer"] == "0"
     assert shown["state"] == "Silent"
@@ -285,6 +291,17 @@ def test_every_state_has_a_word_and_every_start_a_reason_in_words() -> None:
     assert why("cli") == "By hand on the command line"
     assert why("trigger:bedside button") == "Trigger: bedside button"
     assert why("kitchen panel") == "kitchen panel"
+
+
+def test_a_night_in_phases_shows_where_it_is_and_when_it_goes_on() -> None:
+    """Number and count as people say them, the moment of the next one; all three as attributes for automations."""
+    at = datetime(2026, 1, 31, 23, 15, tzinfo=PLAYING.timer_ends.tzinfo if PLAYING.timer_ends else None)
+    told = state(shot(phase=2, phases=3, next_phase=at))
+    found = entities()
+    assert home_assistant.value(found["phase"], told) == "2 of 3"
+    assert home_assistant.value(found["next_phase"], told) == at.isoformat()
+    assert found["phase"]["json_attributes_template"] == "{{ value_json.phase | tojson }}"
+    assert told["phase"] == {"number": 2, "count": 3, "next": at.isoformat()}
 
 
 def test_an_entry_that_is_switched_off_shows_it() -> None:
