@@ -96,7 +96,7 @@ def test_three_phases_are_driven_by_mqtt_and_heard(
     for name, hz in TONES.items():
         assert tone_hz(recording, moments[name]) == pytest.approx(hz, abs=2.0), name
     rise = sound.fastest_rise(recording.samples, -80.0)
-    assert rise.db_per_s <= RISE, rise
+    assert rise.db_per_s <= RISE, (rise, sound.gaps(recording.samples), daemon.log()[-1500:])
     assert not sound.gaps(recording.samples, longer_than_s=0.020)
     assert not recording.samples[-RATE_HZ:].any()
 
