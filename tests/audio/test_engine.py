@@ -366,8 +366,9 @@ def test_no_sequence_of_orders_rises_faster_than_6_db_a_second(seed: int) -> Non
     samples = rig.heard()
     assert rig.fastest_own_rise() <= RISE
     # two copies of one constant add up in phase where unrelated tracks would not: up to 3 dB more, gained over seconds,
-    # and a track that is hidden 24 dB down, for which 0.02 dB are due, is heard as 0.5 dB
-    assert np.max((levels := np.maximum(fast_levels_db(samples), -50.0))[50:] - levels[:-50]) / 0.5 <= RISE + 2.0
+    # and a track that is hidden 24 dB down, for which 0.02 dB are due, is heard as 0.5 dB; behind a dropout the sound
+    # sets in within 0.25 dB of the level to which the ear's has fallen
+    assert np.max((levels := np.maximum(fast_levels_db(samples), -50.0))[50:] - levels[:-50]) / 0.5 <= RISE + 2.5
     assert np.max(np.abs(samples)) <= 10 ** (-1 / 20)
     assert rig.reported(ItemStarted)
 
