@@ -224,6 +224,7 @@ def contestants() -> tuple[Contestant, ...]:
         Contestant("cvlc", "cvlc", vlc),
         Contestant("mpv", "mpv", mpv("alsa")),
         Contestant("mpv, pulse", "mpv", mpv("pulse")),
+        Contestant("mpv, limited", "mpv", mpv("alsa", "--af=lavfi=[acompressor,alimiter]")),
         Contestant("mpd", "mpd", mpd),
         Contestant("lull", python, lull),
         Contestant("lull, no mqtt", python, lull_alone),

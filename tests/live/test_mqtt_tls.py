@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,6 +16,7 @@ from player.config import load
 from player.core.settings.mqtt import MqttSettings, TlsSettings
 from player.mqtt.incoming import LinkDown, LinkUp
 from player.mqtt.link import make_link
+from tests.live.broker import RealBroker
 from tests.live.broker_links import WAIT_S, House
 from tests.live.daemon import Daemon
 
@@ -85,6 +89,46 @@ def test_tls_on_one_side_only_says_so(house: House, keys: Path) -> None:
     house.broker.start(("allow_anonymous true",))
     reason = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/ca.crt")))
     assert reason.endswith("check that this port uses TLS")
+
+
+FRESH: Final = """\
+import queue, socket, sys
+from player.core.settings.mqtt import MqttSettings, TlsSettings
+from player.mqtt.client import PahoConnection
+from player.mqtt.link import make_link
+assert "ssl" not in sys.modules and "urllib.request" not in sys.modules
+plain, port, authority = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+one, two = socket.socketpair()
+one.setblocking(False)
+import paho.mqtt.client as paho
+client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+client._sock = one
+try:
+    client._sock_recv(1)
+except BlockingIOError:
+    print("would block")
+for settings in MqttSettings("127.0.0.1", plain), MqttSettings("127.0.0.1", port, tls=TlsSettings(authority)):
+    told = queue.Queue()
+    link = make_link(settings, "bedroom", told.put)
+    link.start()
+    print(type(told.get(timeout=10)).__name__, "ssl" in sys.modules, flush=True)
+    link.stop(2.0)
+"""
+
+
+def test_tls_is_imported_for_the_first_connection_that_uses_it(house: House, keys: Path) -> None:
+    """In a process of its own: not for a broker without TLS, where a read that would block says so as with it."""
+    start(house, keys)
+    plain = RealBroker()
+    plain.start(("allow_anonymous true",))
+    try:
+        words = [str(plain.port), str(house.broker.port), f"{keys}/ca.crt"]
+        done = subprocess.run(
+            [sys.executable, "-c", FRESH, *words], check=False, capture_output=True, text=True, timeout=60
+        )
+    finally:
+        plain.close()
+    assert done.stdout.splitlines() == ["would block", "LinkUp False", "LinkUp True"], done.stderr
 
 
 def test_no_secret_is_shown_anywhere(
