@@ -35,7 +35,7 @@ from player.audio.dsp.gain import applied
 from player.audio.dsp.habit import habitual
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
-from player.audio.dsp.rises import NO_RISE_DB, RiseMeter
+from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels
 from player.audio.dsp.types import Block
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 
@@ -61,8 +61,8 @@ _RISE_DB: Final = 9.2
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
 _BOX: Final = round(0.05 / BAND_S)
-_MOMENTARY: Final = round(0.4 / BAND_S)
-_SHORT_TERM: Final = round(3.0 / BAND_S)
+MOMENTARY: Final = round(0.4 / BAND_S)
+SHORT_TERM: Final = round(3.0 / BAND_S)
 _SECTION: Final = round(600.0 / BAND_S)
 _CONTEXT: Final = round(90.0 / BAND_S)
 _LEAD: Final = round(10.3 / BAND_S)
@@ -158,10 +158,10 @@ class GainPlanner:
             Section(
                 planned.gain_db[part],
                 planned.calm_lufs,
-                _largest(fast_powers(levelled)),
+                _largest(fast_levels(levelled[:, np.newaxis], np.zeros(1))),
                 20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
-                _largest(_trailing(levelled, _MOMENTARY)),
-                _largest(_trailing(levelled, _SHORT_TERM)[_SHORT_TERM - 1 :]),
+                _largest(_trailing(levelled, MOMENTARY)),
+                loudest(levelled, SHORT_TERM),
             )
         )
         first = max(0, until - _CONTEXT)
@@ -181,7 +181,9 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     gain, is_sudden = np.zeros(len(powers)), np.zeros(len(powers), np.bool_)
     for _ in range(_PASSES):
         strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
-        found = is_sudden | _sudden(strangers, _rises(_lowered(powers, smoothed(gain)), calm) > _SUDDEN_DB)
+        found = is_sudden
+        if strangers.any():  # the rises of a section cost as much as all the rest of its plan
+            found = is_sudden | _sudden(strangers, _rises(_lowered(powers, smoothed(gain)), calm) > _SUDDEN_DB)
         strangers &= found[:, np.newaxis]
         has_more, is_sudden = not np.array_equal(found, is_sudden), found
         calm = calm_level(powers[:, 0], strangers.any(axis=1)) if usual is None else usual.calm_lufs
@@ -276,8 +278,8 @@ def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks) -> Le
     left = _lowered(powers, gain_db)
     is_rising = _mean(left, _BOX) > RiseMeter(calm).heights(left)[0]  # what has begun before is not helped here
     rises = np.where(is_rising, _rises(left, calm), NO_RISE_DB).max(axis=1)
-    momentary = _decibels(_trailing(left[:, 0], _MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
-    short_term = _decibels(_trailing(left[:, 0], _SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
+    momentary = _decibels(_trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
+    short_term = _decibels(_trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
     over = np.where(near, np.maximum(0.0, np.maximum(rises - _RISE_DB, np.maximum(momentary, short_term))), 0.0)
     if over.max() < 0.1:
         return np.zeros(len(over))
@@ -317,7 +319,7 @@ def calm_level(powers: Levels, strangers: Marks) -> float:
     if not len(known):
         return float("-inf")
     top = np.percentile(known, 75.0)
-    momentary = _decibels(_mean(powers[:, np.newaxis], _MOMENTARY))[:, 0]
+    momentary = _decibels(_mean(powers[:, np.newaxis], MOMENTARY))[:, 0]
     usual = momentary[~strangers & (momentary > top - 12.0) & (momentary < top + 3.0)]
     return float(10.0 * np.log10(np.mean(10.0 ** (usual / 10.0)))) if len(usual) else float(top)
 
@@ -332,19 +334,15 @@ def _decibels(powers: Levels) -> Levels:
     return levels
 
 
+def loudest(powers: Levels, width: int) -> float:
+    """The largest level over so many whole hops, in LUFS; -inf for silence or less than that."""
+    return _largest(_trailing(powers, width)[width - 1 :])
+
+
 def _largest(powers: Levels) -> float:
     """The largest level in LUFS; -inf for silence or nothing."""
     largest = float(powers.max(initial=0.0))
     return to_lufs(largest) if largest > 2.0 * _TINY else -math.inf
-
-
-def fast_powers(powers: Levels) -> Levels:
-    """The exponential mean of 125 ms at each hop."""
-    keep, fast, found = math.exp(-BAND_S / 0.125), 0.0, np.empty(len(powers))
-    for at, power in enumerate(powers.tolist()):
-        fast = keep * fast + (1.0 - keep) * power
-        found[at] = fast
-    return found
 
 
 def _mean(powers: Levels, width: int) -> Levels:

@@ -33,17 +33,20 @@ import numpy as np
 from player.audio.dsp.habit import HABITUAL_SHARE, STRETCH, STRETCHES
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.leveller import (
+    MOMENTARY,
+    SHORT_TERM,
     STRANGER_DB,
     Levels,
     Marks,
     Usual,
     box_levels,
     calm_level,
-    fast_powers,
     interpolated,
+    loudest,
     plan,
 )
 from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, BandPowers, OctaveMeter
+from player.audio.dsp.rises import fast_levels
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import CEILING_DBTP, FAULT_LEVEL, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.core.measurement import BELOW_LIMIT_LU, MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU, UNMEASURED_LUFS
@@ -65,8 +68,6 @@ _SINK_DB_PER_S: Final = 3.0
 _OFF_DB: Final = 2.0
 _LEVELS_KEPT: Final = 120
 """Ten minutes: older levels of a track count no more than so."""
-_MOMENTARY: Final = round(0.4 * STEP)
-_SHORT_TERM: Final = 3 * STEP
 _WELL_KNOWN: Final = 5
 """Stretches: the beginning of a file and four excerpts."""
 _WARM_UP: Final = 5
@@ -254,8 +255,8 @@ class LivePlan:
         room = UNMEASURED_LUFS - BELOW_LIMIT_LU
         self._aim_db = min(
             UNMEASURED_LUFS - 10.0 * math.log10(self._calm),
-            room + MOMENTARY_ROOM_LU - _loudest(powers, _MOMENTARY),
-            room + SHORT_TERM_ROOM_LU - _loudest(powers, _SHORT_TERM),
+            room + MOMENTARY_ROOM_LU - loudest(powers, MOMENTARY),
+            room + SHORT_TERM_ROOM_LU - loudest(powers, SHORT_TERM),
             max(0.0, CEILING_DBTP - gain_to_db(peak)) - self._gain_db,
             MAX_GAIN_DB - self._gain_db,
         )
@@ -295,7 +296,9 @@ class LivePlan:
         if len(powers):
             gains = self._gains[len(self._gains) - STEP - (at - first) :][: len(powers)]
             with_gains = powers * 10.0 ** (gains / 10.0)
-            self._reached.append(to_lufs(max(float(fast_powers(with_gains)[-STEP:].max()), 1e-12)))
+            self._reached.append(
+                to_lufs(max(float(fast_levels(with_gains[:, np.newaxis], np.zeros(1))[-STEP:].max()), 1e-12))
+            )
         old = max(0, at + STEP - _MEMORY)
         self._heard.forget(old)
         self._first += old
@@ -317,14 +320,6 @@ def _run_began(strange: Marks, at: int) -> int:
     while at > _NEAR and strange[at - _NEAR : at].any():
         at -= _NEAR
     return at
-
-
-def _loudest(powers: Levels, width: int) -> float:
-    """The largest level over so many hops, LUFS; -inf of less."""
-    if len(powers) < width:
-        return -math.inf
-    sums = np.cumsum(np.concatenate((np.zeros(1), powers)))
-    return to_lufs(max(float((sums[width:] - sums[:-width]).max()) / width, 1e-12))
 
 
 def _joined(before: np.float64, wanted: Levels) -> Levels:

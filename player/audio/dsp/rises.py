@@ -45,6 +45,17 @@ def rises_db(now: BandPowers, past: BandPowers, calm_lufs: float) -> BandPowers:
     return rises
 
 
+def fast_levels(powers: BandPowers, before: BandPowers) -> BandPowers:
+    """The fast level after each hop, as a power, shape (hops, streams), from the level ``before`` on, (streams,)."""
+    levels = np.empty_like(powers)
+    for at in range(0, len(powers), _PIECE):
+        piece = powers[at : at + _PIECE]
+        decay = _KEEP ** np.arange(1, len(piece) + 1)[:, np.newaxis]
+        levels[at : at + _PIECE] = decay * (before + (1.0 - _KEEP) * np.cumsum(piece / decay, axis=0))
+        before = levels[at + len(piece) - 1]
+    return levels
+
+
 class RiseMeter:
     """Measures rises in a stream.
 
@@ -54,7 +65,6 @@ class RiseMeter:
 
     def __init__(self, calm_lufs: float) -> None:
         self._past = np.zeros((_MEMORY, len(STREAMS)))
-        self._fast = np.zeros(len(STREAMS))
         self._heard = 0
         self.move_calm(calm_lufs)
 
@@ -72,7 +82,7 @@ class RiseMeter:
         Before 10 s were heard it is held against infinity.
         """
         hops = len(powers)
-        window = np.concatenate((self._past, self._fast_levels(powers)))
+        window = np.concatenate((self._past, fast_levels(powers, self._past[-1])))
         self._past = window[hops:]
         heard, self._heard = self._heard, self._heard + hops
         lowest = np.lib.stride_tricks.sliding_window_view(window[_MEAN - 1 :], _QUICK + 1, axis=0).min(axis=-1)[1:]
@@ -81,13 +91,3 @@ class RiseMeter:
         past = np.maximum(np.maximum(lowest, means), _TINY)
         past[np.arange(heard, heard + hops) < _MEMORY] = np.inf
         return window[_MEMORY:], past
-
-    def _fast_levels(self, powers: BandPowers) -> BandPowers:
-        """The fast level after each hop, as a power."""
-        levels = np.empty_like(powers)
-        for at in range(0, len(powers), _PIECE):
-            piece = powers[at : at + _PIECE]
-            decay = _KEEP ** np.arange(1, len(piece) + 1)[:, np.newaxis]
-            levels[at : at + _PIECE] = decay * (self._fast + (1.0 - _KEEP) * np.cumsum(piece / decay, axis=0))
-            self._fast = levels[at + len(piece) - 1]
-        return levels
