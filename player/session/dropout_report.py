@@ -14,10 +14,9 @@ from typing import Final
 from player.core.events import OutputUnderran
 from player.core.limits import SHORTEST_RISE_S
 from player.core.units import counted
-from player.session.outcome import Outcome
+from player.session.outcome import EventPace, Outcome
 
 FIRST_PAUSE_S: Final = 30.0
-LAST_PAUSE_S: Final = 300.0
 MANY: Final = 3
 MANY_WITHIN_S: Final = 600.0
 QUIET_S: Final = 1_800.0
@@ -40,13 +39,12 @@ class DropoutReport:
         self._buffer_times = 1
         self._untold = 0
         self._longest_s = 0.0
-        self._pause_s = FIRST_PAUSE_S
-        self._may_tell_s = -math.inf
+        self._pace = EventPace(FIRST_PAUSE_S)
 
     def add(self, gap: OutputUnderran, now_s: float, out: Outcome) -> None:
         """The device ran dry."""
-        if not self._untold and now_s >= self._may_tell_s:
-            self._pause_s = FIRST_PAUSE_S
+        if not self._untold:
+            self._pace.begin(now_s)
         self.count += 1
         self.over_s = now_s + SHORTEST_RISE_S + MARGIN_S
         self._untold += 1
@@ -60,10 +58,8 @@ class DropoutReport:
 
     def tick(self, now_s: float, out: Outcome) -> None:
         """Tell what has waited long enough."""
-        if self._untold and now_s >= self._may_tell_s:
+        if self._untold and self._pace.take(now_s):
             self.announce(out)
-            self._may_tell_s = now_s + self._pause_s
-            self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
 
     def announce(self, out: Outcome) -> None:
         """Announce what has not been announced."""
@@ -78,7 +74,7 @@ class DropoutReport:
 
     def due_s(self) -> tuple[float, ...]:
         """When something waits to be told, or a problem is over."""
-        told = (self._may_tell_s,) if self._untold else ()
+        told = (self._pace.next_s,) if self._untold else ()
         return (*told, self._problem_until_s)
 
     def problem(self, now_s: float) -> str | None:

@@ -11,10 +11,9 @@ from typing import Final
 
 from player.core.events import GuardReported, Track
 from player.core.units import format_place
-from player.session.outcome import Outcome
+from player.session.outcome import EventPace, Outcome
 
 FIRST_PAUSE_S: Final = 5.0
-LAST_PAUSE_S: Final = 300.0
 
 
 class GuardReport:
@@ -30,17 +29,16 @@ class GuardReport:
         self.largest_db: float | None = None
         self._worst: tuple[GuardReported, Track | None] | None = None
         self._times = 0
-        self._pause_s = FIRST_PAUSE_S
-        self._may_tell_s = 0.0
+        self._pace = EventPace(FIRST_PAUSE_S)
 
     def due_s(self) -> float | None:
         """When something waits to be told."""
-        return self._may_tell_s if self._times else None
+        return self._pace.next_s if self._times else None
 
     def add(self, tamed: GuardReported, track: Track | None, now_s: float, out: Outcome) -> None:
         """The guard has held something down, in that track if it is known."""
-        if not self._times and now_s >= self._may_tell_s:
-            self._pause_s = FIRST_PAUSE_S
+        if not self._times:
+            self._pace.begin(now_s)
         self.count += 1
         self.largest_db = round(max(self.largest_db or 0.0, tamed.reduction_db), 1)
         self._times += 1
@@ -50,10 +48,8 @@ class GuardReport:
 
     def tick(self, now_s: float, out: Outcome) -> None:
         """Tell what has waited long enough."""
-        if self._times and now_s >= self._may_tell_s:
+        if self._times and self._pace.take(now_s):
             self.announce(out)
-            self._may_tell_s = now_s + self._pause_s
-            self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
 
     def announce(self, out: Outcome) -> None:
         """Announce what has not been announced."""

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from player.core.engine_orders import EngineOrder
 from player.core.events import Event, News
 from player.session.memory.records import Batch, EndedSession
+
+LAST_PAUSE_S: Final = 300.0
+
+
+class EventPace:
+    """How often events of one kind are announced: the first one at once, and the more come, the longer are the pauses.
+
+    Args:
+        first_pause_s: behind the first one; it doubles up to five minutes, and begins anew after a pause without any.
+
+    Attributes:
+        next_s: from when on the next one may be announced, on the boot clock.
+    """
+
+    def __init__(self, first_pause_s: float) -> None:
+        self.next_s = -math.inf
+        self._first_pause_s = self._pause_s = first_pause_s
+
+    def begin(self, now_s: float) -> None:
+        """Something happened, and nothing else waits to be announced."""
+        if now_s >= self.next_s:
+            self._pause_s = self._first_pause_s
+
+    def take(self, now_s: float) -> bool:
+        """Whether what waits may be announced now; if so, it counts as announced."""
+        if now_s < self.next_s:
+            return False
+        self.next_s = now_s + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
+        return True
 
 
 @dataclass(slots=True)
