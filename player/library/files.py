@@ -135,7 +135,7 @@ class _PlaylistRead:
         path = Path(os.path.abspath(os.path.expanduser(named.removeprefix("file://"))))
         if problem := _problem(path):
             self.warnings.append(f"{path} {problem}")
-        elif _is(path.is_dir):
+        elif holds(path.is_dir):
             self._add_folder(path)
         elif path.suffix.lower() in SUFFIXES:
             self._add_playlist(path, ())
@@ -189,11 +189,11 @@ class _PlaylistRead:
                 continue  # a link back up: a loop
             seen.add((place.st_dev, place.st_ino))
             visible = [entry for entry in entries if not entry.name.startswith(".") and not _is_kernel_link(entry)]
-            yield from (entry.path for entry in visible if has_audio_suffix(entry.name) and _is(entry.is_file))
+            yield from (entry.path for entry in visible if has_audio_suffix(entry.name) and holds(entry.is_file))
             if self._is_flat:
                 return
             waiting.extend(
-                entry.path for entry in reversed(visible) if entry.name.casefold() not in BINS and _is(entry.is_dir)
+                entry.path for entry in reversed(visible) if entry.name.casefold() not in BINS and holds(entry.is_dir)
             )
 
     def _add_playlist(self, path: Path, above: tuple[Path, ...]) -> None:
@@ -231,7 +231,7 @@ class _PlaylistRead:
 
     def _add_found(self, path: Path, title: str | None, above: tuple[Path, ...]) -> None:
         """What a playlist's entry leads to."""
-        if _is(path.is_dir):
+        if holds(path.is_dir):
             self._add_folder(path)
         elif path.suffix.lower() not in SUFFIXES:
             self._keep(Track(str(path), title or path.stem))
@@ -247,7 +247,7 @@ def within_bounds(warnings: list[str]) -> list[str]:
     return warnings if more <= 0 else [*warnings[:MAX_WARNINGS], f"and {more} more like these"]
 
 
-def _is(question: Callable[[], bool]) -> bool:
+def holds(question: Callable[[], bool]) -> bool:
     """The answer about a path, no for one that may not be looked at (a folder without the right to enter it)."""
     try:
         return question()

@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 
 from player.library import inotify
 from player.library.copies import CopyWatch
-from player.library.files import BINS
-from player.library.folders import FolderChanged, LibraryFolders, is_folder, look_at_library
+from player.library.files import BINS, holds
+from player.library.folders import FolderChanged, LibraryFolders, look_at_library
 
 log = logging.getLogger("lull")
 
@@ -174,7 +174,7 @@ class _Watching:
                     self._watch(folder)
                 if self._has_compared:
                     self._note(folder)
-            waiting += [entry.path for entry in entries if entry.name.casefold() not in BINS and is_folder(entry)]
+            waiting += [entry.path for entry in entries if entry.name.casefold() not in BINS and holds(entry.is_dir)]
 
     def _watch(self, folder: str) -> None:
         if self._inotify is None:

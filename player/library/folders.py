@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from player.core.settings.session import Playlist, Settings
-from player.library.files import BINS, has_audio_suffix, natural_key
+from player.library.files import BINS, has_audio_suffix, holds, natural_key
 
 STICK_LABEL: Final = "LULL"
 LABELS: Final = Path("/dev/disk/by-label")
@@ -81,18 +81,10 @@ def _folders_of(root: str) -> Iterator[tuple[str, str, bool]]:
         return
     visible = [entry for entry in entries if not entry.name.startswith(".")]
     for entry in visible:
-        if entry.name.casefold() not in BINS and is_folder(entry):
+        if entry.name.casefold() not in BINS and holds(entry.is_dir):
             yield playlist_name(entry.name), entry.path, False
-    if any(has_audio_suffix(entry.name) and not is_folder(entry) for entry in visible):
+    if any(has_audio_suffix(entry.name) and not holds(entry.is_dir) for entry in visible):
         yield playlist_name(os.path.basename(root.rstrip("/"))), root, True
-
-
-def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or a link to one; no for one that may not be looked at."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
 
 
 def playlist_name(folder: str) -> str:
