@@ -50,14 +50,15 @@ class CopyWatch:
 
     def is_complete(self, path: str) -> bool:
         """Whether a file may be played. Looks at it."""
-        with self._lock:
-            if not path.startswith(self._folders):
-                return True
-            try:
-                facts = os.stat(path)
-            except OSError:
+        if not path.startswith(self._folders):
+            return True
+        try:
+            facts = os.stat(path)  # without the lock: a share may hang, and who reloads needs the lock
+        except OSError:
+            with self._lock:
                 self._forget(path)
-                return False
+            return False
+        with self._lock:
             now = self._clock.now()
             mark = hash((facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
             known = self._seen.get(path)

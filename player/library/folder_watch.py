@@ -89,6 +89,7 @@ class _Watching:
         self._has_looked = threading.Event()
         self._is_waited_for = True
         self._is_over = False
+        self._has_ended = False
         self._lock = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._inotify: inotify.Inotify | None = None
@@ -105,9 +106,11 @@ class _Watching:
             return self._found
 
     def stop(self) -> None:
-        """End soon; nothing is delivered any more."""
+        """End soon; nothing is delivered any more. The thread may have ended before."""
         self._is_over = True
-        os.eventfd_write(self._wake, 1)
+        with self._lock:
+            if not self._has_ended:
+                os.eventfd_write(self._wake, 1)
 
     def run(self) -> None:
         """The life of the thread."""
@@ -129,7 +132,9 @@ class _Watching:
         finally:
             if self._inotify is not None:
                 self._inotify.close()
-            os.close(self._wake)
+            with self._lock:  # the number may be another file's as soon as it is closed
+                self._has_ended = True
+                os.close(self._wake)
 
     def _put(self, message: LibraryFolders | FolderChanged) -> None:
         if not self._is_over:

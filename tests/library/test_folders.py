@@ -264,3 +264,50 @@ def test_without_inotify_they_are_found_as_well(tmp_path: Path, monkeypatch: pyt
     make(rig.folder / "old/a.mp3")
     rig.wait({"a"})
     rig.watch.close()
+
+
+def test_a_watch_whose_thread_has_died_can_be_closed(tmp_path: Path) -> None:
+    """Nothing is raised, and no other file that has taken the number of its event counter is written to."""
+
+    def fail(_library: str | None) -> LibraryFolders:
+        raise RuntimeError("the look failed")
+
+    before = set(threading.enumerate())
+    watch = FolderWatch(CopyWatch(SystemClock()), lambda _message: None, fail)
+    watch.open(str(tmp_path))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10.0)
+    others = [os.open(tmp_path / f"other {number}", os.O_RDWR | os.O_CREAT) for number in range(8)]
+    try:
+        watch.close()
+        assert [os.fstat(other).st_size for other in others] == [0] * len(others)
+    finally:
+        for other in others:
+            os.close(other)
+
+
+def test_a_share_that_hangs_holds_nobody_up_who_reloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a file of it is looked at, another library can be covered."""
+    path = str(tmp_path / "a.mp3")
+    make(Path(path))
+    copies = covered(HandClock(), tmp_path)
+    is_asked, may_answer, look_at = threading.Event(), threading.Event(), os.stat
+
+    def hang(asked: str, **more: bool) -> os.stat_result:
+        if asked == path:
+            is_asked.set()
+            may_answer.wait(10.0)
+        return look_at(asked, **more)
+
+    monkeypatch.setattr(os, "stat", hang)
+    asking = threading.Thread(target=copies.is_complete, args=(path,))
+    asking.start()
+    assert is_asked.wait(10.0)
+    covering = threading.Thread(target=copies.cover, args=((),))
+    covering.start()
+    covering.join(5.0)
+    was_held_up = covering.is_alive()
+    may_answer.set()
+    for thread in (asking, covering):
+        thread.join(10.0)
+    assert not was_held_up
