@@ -63,7 +63,6 @@ from player.session.playback import Playback
 from player.session.schedule.planner import Due, Missed
 from player.session.schedule.schedule import Schedule
 from player.session.session import Session
-from player.session.silence_alarm import NO_SOUND_S
 from player.session.snapshot import snapshot_of
 
 REMEMBERED: Final = (NeverAgain, AllowAgain, SkipTonight, SetStartTime, Tonight, NotTonight, SetSchedule)
@@ -349,8 +348,8 @@ class Controller:
 def _problems_of(session: Session, now_s: float) -> list[str]:
     """What is wrong with the running session, a sentence each."""
     found = [session.queue.problem] if session.queue.problem else []
-    if not found and session.silence_alarm.is_overdue(now_s):
-        found.append(f"no sound for {NO_SOUND_S:.0f} s, although a session is playing")
+    if not found and (silence := session.silence_alarm.problem(now_s)) is not None:
+        found.append(silence)
     if (dropouts := session.dropouts.problem(now_s)) is not None:
         found.append(dropouts)
     if session.is_muted:

@@ -322,7 +322,7 @@ class Session:
         self.ramp.db = report.volume_db
         self.level_db = report.level_db
         self.held_db = report.held_db
-        self.silence_alarm.note_level(report.level_db)
+        self.silence_alarm.note(report.level_db, report.position_s)
         self.queue.on_progress(report)
 
     def on_guard(self, report: GuardReported, now_s: float, out: Outcome) -> None:

@@ -29,7 +29,7 @@ from player.core.settings.session import Entry, FadeSettings, Playlist, Settings
 from player.core.states import State
 from player.core.units import SILENCE_DB
 from player.session.controller import NewSettings
-from player.session.silence_alarm import NO_SOUND_S
+from player.session.silence_alarm import NO_SOUND_S, RECORDED_SILENCE_S
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 
@@ -174,17 +174,26 @@ def test_a_reload_that_moves_the_end_says_so(room: Nights) -> None:
 # Nothing is heard
 
 
-class Mute(Nights):
-    """A speaker whose tracks begin, and hold nothing but digital silence until ``is_heard`` is set."""
+RECORDED = "no sound for 120 s: the recording holds digital silence here"
 
-    is_heard = False
+
+class Mute(Nights):
+    """A speaker whose tracks begin, and whose decoder hands over nothing until ``is_heard`` or ``is_decoded`` is set.
+
+    With ``is_decoded`` it hands over digital silence.
+    """
+
+    is_heard = is_decoded = False
 
     def take_reports(self) -> bool:
         """The engine's own reports, with silence in them."""
         reports = self.engine.advance(self.now.boot_s)
         for report in reports:
-            is_mute = isinstance(report, Progressed) and not self.is_heard
-            self.tell(replace(report, level_db=SILENCE_DB) if is_mute else report)  # type: ignore[arg-type]
+            if isinstance(report, Progressed) and not self.is_heard:
+                position_s = report.position_s if self.is_decoded else 0.0
+                self.tell(replace(report, level_db=SILENCE_DB, position_s=position_s))
+            else:
+                self.tell(report)
         return bool(reports)
 
     def told_after_s(self) -> list[float]:
@@ -211,6 +220,27 @@ def test_silence_that_lasts_is_a_problem_on_the_second_and_is_over_with_the_firs
     mute.run_for(10)
     assert not mute.is_a_problem
     assert [told.news.data["problem"] for told in mute.events("problem_cleared")] == [SILENT]
+
+
+def test_a_silent_pause_of_the_recording_is_a_problem_after_two_minutes_only(mute: Mute) -> None:
+    """Digital silence that the decoder delivers is content; more of it than recordings have is told, and why."""
+    mute.is_decoded = True
+    mute.command(Play())
+    mute.run_for(RECORDED_SILENCE_S - 1)
+    assert not mute.events("problem")
+    mute.run_for(3)
+    assert [told.news.text for told in mute.events("problem")] == [RECORDED]
+
+
+def test_a_decoder_that_stops_in_a_silent_pause_is_told_at_once(mute: Mute) -> None:
+    """From then on nothing is delivered, and twenty seconds are over."""
+    mute.is_decoded = True
+    mute.command(Play())
+    mute.run_for(60)
+    mute.is_decoded = False
+    for _second in range(3):
+        mute.run_for(1)
+    assert mute.is_a_problem
 
 
 @pytest.mark.parametrize("fade_in_s", [30.0, 3600.0])
