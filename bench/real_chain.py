@@ -28,7 +28,8 @@ from player.cli.measure_first import MeasuredLibrary
 from player.core.clock import Now
 from player.core.commands import Play, Request
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, Event, News
-from player.core.settings.session import TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
+from player.core.settings.safety import FadeSettings
+from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings, VolumeSettings
 from player.core.units import CHANNELS, RATE_HZ, db_to_gain, gain_to_db
 from player.library.files import FileLibrary
 from player.library.ports import Library

@@ -7,7 +7,7 @@ from functools import cache
 
 from player.analysis.track_measurement import Measurer
 from player.core.limits import CEILING_DBTP
-from player.core.settings.session import TARGET_LUFS
+from player.core.settings.safety import TARGET_LUFS
 from tests.audio_files import sine
 
 

@@ -14,11 +14,10 @@ from player.core.addresses import without_secrets
 from player.core.errors import ConfigError
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.safety import GuardMode, GuardSettings, RestNights, SessionSettings
+from player.core.settings.safety import FadeSettings, GuardMode, GuardSettings, RestNights, SessionSettings
 from player.core.settings.session import (
     DAYS,
     Entry,
-    FadeSettings,
     Phase,
     Playlist,
     Settings,

@@ -18,7 +18,8 @@ from player.cli.terminal import LiveLine
 from player.core.errors import LullError, SinkError, StoreError
 from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import FadeSettings, Order, Playlist, Settings, VolumeSettings
+from player.core.settings.safety import FadeSettings
+from player.core.settings.session import Order, Playlist, Settings, VolumeSettings
 from player.core.units import counted, format_duration
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli.measure_first import MeasureRun, cores, open_store
 from player.cli.paths import HOME
 from player.core.errors import LullError
-from player.core.settings.session import LimitSettings, Playlist
+from player.core.settings.safety import LimitSettings
+from player.core.settings.session import Playlist
 from player.system.privileges import become_owner_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from player.analysis.lowered import Lowered, lowered_stretches
 from player.cli.client.format import printable
 from player.core.measurement import Measured, MeasureResult, programme_gain_db
-from player.core.settings.session import LimitSettings
+from player.core.settings.safety import LimitSettings
 from player.core.units import format_duration
 
 if TYPE_CHECKING:

@@ -17,17 +17,17 @@ from player.core.settings.audio import AudioSettings
 from player.core.settings.discovery import DiscoverySettings
 from player.core.settings.key import SECONDS, ConfigKey, keys_of
 from player.core.settings.mqtt import MqttSettings, TlsSettings
-from player.core.settings.safety import GuardSettings, MixerSettings, NightCap, RestNights, SessionSettings, Taper
-from player.core.settings.session import (
-    Entry,
+from player.core.settings.safety import (
     FadeSettings,
+    GuardSettings,
     LimitSettings,
-    Phase,
-    Playlist,
-    Settings,
-    TimerSetting,
-    VolumeSettings,
+    MixerSettings,
+    NightCap,
+    RestNights,
+    SessionSettings,
+    Taper,
 )
+from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.units import format_duration
 from player.mqtt.reference import filled_in
 

@@ -40,18 +40,8 @@ from player.core.errors import did_you_mean
 from player.core.settings.audio import AudioSettings
 from player.core.settings.key import ConfigKey
 from player.core.settings.mqtt import MqttSettings, TlsSettings
-from player.core.settings.safety import RestNights
-from player.core.settings.session import (
-    ONCE,
-    Entry,
-    FadeSettings,
-    LimitSettings,
-    Phase,
-    Playlist,
-    Settings,
-    TimerSetting,
-    VolumeSettings,
-)
+from player.core.settings.safety import FadeSettings, LimitSettings, RestNights
+from player.core.settings.session import ONCE, Entry, Phase, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_name
 

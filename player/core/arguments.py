@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from player.core.errors import Refused
-from player.core.settings.session import MAX_FADE_OUT_S, MAX_PHASES, MAX_TIMER_S, TimerSetting
+from player.core.settings.safety import MAX_FADE_OUT_S
+from player.core.settings.session import MAX_PHASES, MAX_TIMER_S, TimerSetting
 from player.core.units import VOLUME_MAX, format_duration, volume_step
 from player.core.validation import check_length, check_range
 from player.core.values import (

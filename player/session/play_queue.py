@@ -15,7 +15,8 @@ from typing import Final
 
 from player.core.engine_orders import Crossfade, PlayItem, QueueItem
 from player.core.events import TOO_SLOW, ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
-from player.core.settings.session import LimitSettings, Playlist, TimerMode
+from player.core.settings.safety import LimitSettings
+from player.core.settings.session import Playlist, TimerMode
 from player.core.units import format_duration
 from player.session.outcome import Outcome
 from player.session.queue_item import PlayingItem, item_of

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from player.core.engine_orders import Item
 from player.core.events import Track
 from player.core.measurement import programme_gain_db
-from player.core.settings.session import LimitSettings, Playlist
+from player.core.settings.safety import LimitSettings
+from player.core.settings.session import Playlist
 
 
 def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:

@@ -10,7 +10,7 @@ from typing import Final
 
 from player.core.engine_orders import RampTo
 from player.core.limits import FADE_DEPTH_DB, SHORTEST_RISE_S
-from player.core.settings.session import FadeSettings
+from player.core.settings.safety import FadeSettings
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.outcome import Outcome
 from player.session.ramp_times import FALL_DB_PER_S, GLIDE_DB_PER_S, GLIDE_S, glide_s, way_s

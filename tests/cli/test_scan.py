@@ -22,7 +22,7 @@ from player.cli.measure_first import MeasureRun, progress_line
 from player.config import parse
 from player.core.events import Track
 from player.core.measurement import Measured, MeasureResult, Surprise
-from player.core.settings.session import LimitSettings
+from player.core.settings.safety import LimitSettings
 from player.library.scanner import ScanCounts, Scanned
 from tests import signals
 from tests.audio_files import encode, noise, write_wav

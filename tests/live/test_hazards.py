@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from player.core.limits import CEILING_DBTP
-from player.core.settings.session import TARGET_LUFS
+from player.core.settings.safety import TARGET_LUFS
 from player.core.units import db_to_gain, volume_to_db
 from tests.contract_check import figures
 from tests.hazard_material import worst

@@ -18,7 +18,7 @@ from player.audio.sinks.pipe import STALL_S, PipeSink
 from player.core.clock import SystemClock
 from player.core.errors import SinkError
 from player.core.settings.audio import PipeFormat
-from player.core.settings.session import TARGET_LUFS
+from player.core.settings.safety import TARGET_LUFS
 from player.core.units import volume_to_db
 from tests import recording as sound
 from tests.audio_files import sine, write_wav

@@ -26,7 +26,8 @@ from player.core.clock import Clock, Now
 from player.core.commands import Command, Play, Request
 from player.core.events import Event, News
 from player.core.limits import CEILING_DBTP
-from player.core.settings.session import TARGET_LUFS, TIMER_OFF, FadeSettings, Order, Playlist, Settings, VolumeSettings
+from player.core.settings.safety import TARGET_LUFS, FadeSettings
+from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings, VolumeSettings
 from player.session.controller import Controller
 from tests.hazard_material import Night
 from tests.nights.open_chain import OpenChain

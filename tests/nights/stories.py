@@ -16,13 +16,12 @@ from zoneinfo import ZoneInfo
 from player.core import commands as c
 from player.core.commands import Command
 from player.core.events import ClauseBroken, EngineFaulted
-from player.core.settings.safety import NightCap, SessionSettings, Taper
+from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,
-    FadeSettings,
     Order,
     Phase,
     Playlist,

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import ExtendTimer, NeverAgain, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
-from player.core.settings.safety import NightCap, SessionSettings, Taper
+from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
-    FadeSettings,
     Playlist,
     Settings,
     TimerSetting,

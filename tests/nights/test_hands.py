@@ -24,8 +24,8 @@ from player.core.commands import (
     Tonight,
 )
 from player.core.events import Progressed
-from player.core.settings.safety import SessionSettings
-from player.core.settings.session import Entry, FadeSettings, Playlist, Settings, TimerSetting
+from player.core.settings.safety import FadeSettings, SessionSettings
+from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import SILENCE_DB
 from player.session.controller import NewSettings

@@ -17,7 +17,7 @@ from player.audio.dsp.crossfade import overlap_s
 from player.core.clock import Now
 from player.core.commands import Command, Next, Pause, Resume, Seek, SetVolume
 from player.core.limits import CEILING_DBTP
-from player.core.settings.session import TARGET_LUFS
+from player.core.settings.safety import TARGET_LUFS
 from player.core.units import db_to_gain
 from tests.contract_check import Figures, Touch, figures, raised_ki, touch
 from tests.hazard_material import EMPTY, TEXT, Night, night

@@ -27,12 +27,11 @@ from player.core.commands import (
     Toggle,
 )
 from player.core.engine_orders import SetGuard
-from player.core.settings.safety import NightCap, SessionSettings, Taper
+from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
-    FadeSettings,
     Playlist,
     Settings,
     TimerSetting,

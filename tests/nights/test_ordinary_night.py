@@ -22,16 +22,8 @@ from player.core.commands import (
 )
 from player.core.engine_orders import RampTo, Then
 from player.core.events import EngineFaulted, LibraryRead, Track
-from player.core.settings.session import (
-    TIMER_END_OF_TRACK,
-    TIMER_OFF,
-    Entry,
-    FadeSettings,
-    Order,
-    Playlist,
-    Settings,
-    TimerSetting,
-)
+from player.core.settings.safety import FadeSettings
+from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import Shutdown

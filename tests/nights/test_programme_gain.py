@@ -11,7 +11,8 @@ from player.core.commands import Next, Play, Seek
 from player.core.engine_orders import Item, PlayItem, QueueItem
 from player.core.events import LibraryRead, Track
 from player.core.measurement import MAX_UNPLANNED_GAIN_DB, Measured
-from player.core.settings.session import LimitSettings, Order, Playlist, Settings
+from player.core.settings.safety import LimitSettings
+from player.core.settings.session import Order, Playlist, Settings
 from player.session.controller import NewSettings
 from tests.nights.night_rig import Nights
 

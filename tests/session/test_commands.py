@@ -22,9 +22,8 @@ from player.core.commands import Command, ReplyTo, Request
 from player.core.events import Answer, Event, LibraryRead, Track
 from player.core.limits import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.core.measurement import programme_gain_db
-from player.core.settings.safety import NightCap
+from player.core.settings.safety import TARGET_LUFS, NightCap
 from player.core.settings.session import (
-    TARGET_LUFS,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,

@@ -12,14 +12,8 @@ from player.core.commands import Asleep, ExtendTimer, Next, Play, Stop
 from player.core.engine_orders import PlayItem
 from player.core.events import LibraryRead, Track
 from player.core.measurement import Measured
-from player.core.settings.session import (
-    FadeSettings,
-    Phase,
-    Playlist,
-    Settings,
-    TimerSetting,
-    TrackStart,
-)
+from player.core.settings.safety import FadeSettings
+from player.core.settings.session import Phase, Playlist, Settings, TimerSetting, TrackStart
 from player.session.memory.memory import Memory
 from player.session.memory.places import MAX_PLACES, Place, Places
 from player.session.memory.records import Documents, read_texts, texts

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from player.core.settings.session import TARGET_LUFS
+from player.core.settings.safety import TARGET_LUFS
 from player.core.units import volume_to_db
 from player.session.crash_resume import CRASHED
 from player.session.memory.memory import DIED_OF_IT

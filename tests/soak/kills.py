@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from player.core.settings.session import TARGET_LUFS
+from player.core.settings.safety import TARGET_LUFS
 from player.core.units import volume_to_db
 from tests.audio_files import write_wav
 from tests.calm_material import whisper

@@ -34,7 +34,8 @@ from player.core.commands import Next, Play, Request
 from player.core.events import Event, LibraryRead, News, Track
 from player.core.limits import CEILING_DBTP
 from player.core.measurement import Measured
-from player.core.settings.session import TARGET_LUFS, TIMER_OFF, Order, Playlist, Settings, VolumeSettings
+from player.core.settings.safety import TARGET_LUFS
+from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings, VolumeSettings
 from player.core.units import db_to_gain
 from player.library.scan_worker import measure_file
 from player.session.controller import Controller

@@ -1,4 +1,4 @@
-"""Settings that hold the sound down, or end it: night cap, tapering, guard, hardware mixer, longest session. Frozen.
+"""Settings that hold the sound down, or end it: fades, limits, night cap, tapering, guard, mixer, session. Frozen.
 
 All of them tighten. None of them can loosen what is built in, and there is no way to switch the guard off.
 """
@@ -9,14 +9,59 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
 
+from player.core.limits import CEILING_DBTP, MAX_RISE_DB_PER_S
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_range
 
+TARGET_LUFS: Final = -23.0
+"""EBU R 128's own."""
+MAX_FADE_OUT_S: Final = 7200.0
 LATEST_NIGHT_CAP_S: Final = 24 * 3600.0
 LATEST_ASLEEP_S: Final = 2 * 3600.0
 """A later point would be a guard that never becomes strict."""
 LOWEST_PIN_DB: Final = -100.0
+
+
+@dataclass(frozen=True, slots=True)
+class FadeSettings:
+    """Lengths of the fades. A fade-in never rises faster than 6 dB/s whatever is asked: 60 dB take at least 10 s."""
+
+    fade_in_s: Annotated[
+        float, ConfigKey("fade_in", "from silence; at least 10 s for 60 dB, whatever is written", (0, 3600), SECONDS)
+    ] = 30.0
+    fade_out_s: Annotated[
+        float, ConfigKey("fade_out", "the last part of the sleep timer, and never longer", (0, MAX_FADE_OUT_S), SECONDS)
+    ] = 600.0
+    crossfade_s: Annotated[float, ConfigKey("crossfade", "from track to track", (0, 60), SECONDS)] = 8.0
+    stop_s: Annotated[float, ConfigKey("stop", "after `stop`", (0.5, 60), SECONDS)] = 4.0
+    pause_s: Annotated[float, ConfigKey("pause", "after `pause`", (0.5, 30), SECONDS)] = 1.5
+    volume_db_per_s: Annotated[
+        float,
+        ConfigKey("volume_rate", "how fast a volume command changes the level", (0.5, MAX_RISE_DB_PER_S), "dB/s"),
+    ] = MAX_RISE_DB_PER_S
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Limits that a person tightens; looser than the built-in ones is refused.
+
+    ``target_lufs`` is what every track is brought to before the volume: not a limit by itself, but C3 counts from it.
+    """
+
+    ceiling_dbtp: Annotated[float, ConfigKey("ceiling", "no peak ever exceeds it", (-40, CEILING_DBTP), "dBTP")] = (
+        CEILING_DBTP
+    )
+    target_lufs: Annotated[
+        float,
+        ConfigKey("target", "loudness of the calm part of every track, before the volume", (-40, -16), "LUFS"),
+    ] = TARGET_LUFS
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,18 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from player.core.date_range import Dates
-from player.core.limits import CEILING_DBTP, MAX_PLAYLIST_GAIN_DB, MAX_RISE_DB_PER_S
+from player.core.limits import MAX_PLAYLIST_GAIN_DB
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
-from player.core.settings.safety import GuardSettings, NightCap, RestNights, SessionSettings, Taper
+from player.core.settings.safety import (
+    MAX_FADE_OUT_S,
+    FadeSettings,
+    GuardSettings,
+    LimitSettings,
+    NightCap,
+    RestNights,
+    SessionSettings,
+    Taper,
+)
 from player.core.units import VOLUME_MAX, format_duration
 from player.core.validation import check_length, check_name
 
@@ -23,10 +32,7 @@ ONCE: Final = "tonight"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Weekday names in the order of `datetime.date.weekday`."""
 
-TARGET_LUFS: Final = -23.0
-"""EBU R 128's own."""
 MAX_TIMER_S: Final = 24 * 3600.0
-MAX_FADE_OUT_S: Final = 7200.0
 MIN_GAIN_DB: Final = -40.0
 
 
@@ -126,47 +132,6 @@ class VolumeSettings:
     def cap(self, volume: int) -> int:
         """The volume, held within 0 and the cap."""
         return max(0, min(volume, self.max))
-
-
-@dataclass(frozen=True, slots=True)
-class FadeSettings:
-    """Lengths of the fades. A fade-in never rises faster than 6 dB/s whatever is asked: 60 dB take at least 10 s."""
-
-    fade_in_s: Annotated[
-        float, ConfigKey("fade_in", "from silence; at least 10 s for 60 dB, whatever is written", (0, 3600), SECONDS)
-    ] = 30.0
-    fade_out_s: Annotated[
-        float, ConfigKey("fade_out", "the last part of the sleep timer, and never longer", (0, MAX_FADE_OUT_S), SECONDS)
-    ] = 600.0
-    crossfade_s: Annotated[float, ConfigKey("crossfade", "from track to track", (0, 60), SECONDS)] = 8.0
-    stop_s: Annotated[float, ConfigKey("stop", "after `stop`", (0.5, 60), SECONDS)] = 4.0
-    pause_s: Annotated[float, ConfigKey("pause", "after `pause`", (0.5, 30), SECONDS)] = 1.5
-    volume_db_per_s: Annotated[
-        float,
-        ConfigKey("volume_rate", "how fast a volume command changes the level", (0.5, MAX_RISE_DB_PER_S), "dB/s"),
-    ] = MAX_RISE_DB_PER_S
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
-
-
-@dataclass(frozen=True, slots=True)
-class LimitSettings:
-    """Limits that a person tightens; looser than the built-in ones is refused.
-
-    ``target_lufs`` is what every track is brought to before the volume: not a limit by itself, but C3 counts from it.
-    """
-
-    ceiling_dbtp: Annotated[float, ConfigKey("ceiling", "no peak ever exceeds it", (-40, CEILING_DBTP), "dBTP")] = (
-        CEILING_DBTP
-    )
-    target_lufs: Annotated[
-        float,
-        ConfigKey("target", "loudness of the calm part of every track, before the volume", (-40, -16), "LUFS"),
-    ] = TARGET_LUFS
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
 
 
 MAX_PHASES: Final = 8
