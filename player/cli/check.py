@@ -1,4 +1,4 @@
-"""``lull check``: every fault of a config, or on one screen what it means. Nothing is opened, played or connected."""
+"""``lull check``: every fault of a config, or on one screen what it means. Nothing is played or connected."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.cli.paths import DEFAULT_CONFIG, chosen_config
 from player.core.addresses import without_secrets
-from player.core.errors import ConfigError
+from player.core.errors import ConfigError, LullError
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import FadeSettings, GuardMode, GuardSettings, RestNights, SessionSettings
@@ -40,6 +41,7 @@ Read a config as `lull run` would and list every fault at once, with its line,
 its key, what is allowed and the nearest known key. Without a fault it says what
 the config means: output, broker, playlists, the next start. Things that may
 still change, such as a folder that does not exist, are notes, not faults.
+Without FILE it is $LULL_CONFIG, or /etc/lull/lull.yaml.
 
 exit codes: 0 good, 1 faults, 2 wrong usage"""
 
@@ -55,7 +57,8 @@ def add_parser(commands: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the config, see config/lull.yaml")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the config, see config/lull.yaml")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the same, as other commands name it")
     parser.set_defaults(run=run)
 
 
@@ -66,14 +69,17 @@ def run(args: argparse.Namespace) -> int:
     from player.core.clock import SystemClock
     from player.library.folders import with_library
 
+    if args.file is not None and args.config is not None:
+        raise LullError("give the config once, as FILE or with --config")
+    path: Path = args.file or chosen_config(args.config) or DEFAULT_CONFIG
     try:
-        config = load(args.config)
+        config = load(path)
     except ConfigError as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
     settings, of_library = with_library(config.settings)
     config = replace(config, settings=settings)
-    print(f"{args.config} is valid")
+    print(f"{path} is valid")
     for line in summary(config, SystemClock().now().wall):
         print(line)
     for note in (*of_library, *notes(config)):

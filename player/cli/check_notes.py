@@ -1,23 +1,26 @@
-"""What is no fault of a config and still worth knowing: a line each for `lull check`. Nothing is opened or changed."""
+"""What is no fault of a config and still worth knowing: a line each for `lull check`. Nothing is played or changed."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from player.core.events import has_file
+from player.cli.doctor.judge_sound import card_named_by
+from player.cli.doctor.probes.sound_cards import read_cards
 from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
-from player.core.settings.session import Entry, Settings, TimerSetting
+from player.core.settings.session import DAYS, Entry, Playlist, Settings, TimerSetting
 from player.core.units import format_duration
+from player.library.files import FileLibrary
 from player.mqtt.triggers.filters import overlaps
 from player.mqtt.triggers.rule_engine import RuleEngine
 from player.mqtt.triggers.rules import TriggerSettings
+from player.session.phases import planned_night
 from player.session.schedule.preview import night_of_entry
 
 if TYPE_CHECKING:
@@ -28,16 +31,15 @@ NIGHT: Final = date(2026, 1, 15)
 
 
 def notes(config: Config) -> Iterator[str]:
-    """What is no fault and still worth knowing: files that are missing now, and wishes that will be bent."""
+    """What is no fault and still worth knowing: what is missing now, and wishes that are not fulfilled as written."""
     library = config.settings.library
     if library is not None and not os.path.isdir(library):
         yield f"library: {library} does not exist"
     elif library is not None and not config.settings.playlists:
         yield f"library: {library} has no folders yet"
     for playlist in config.settings.playlists:
-        for path in (*playlist.paths, *playlist.opening):
-            if has_file(path) and not os.path.exists(path):
-                yield f"playlist {playlist.name}: {path} does not exist"
+        yield from (f"playlist {playlist.name}: {warning}" for warning in FileLibrary().read(playlist).warnings)
+        yield from _playlist_phase_notes(playlist, config.settings)
     yield from _output_notes(config.audio)
     yield from _state_notes(config.state_dir)
     yield from _file_notes(config.mqtt)
@@ -45,6 +47,8 @@ def notes(config: Config) -> Iterator[str]:
     yield from _trigger_notes(config.triggers)
     yield from _fade_notes("fades", config.settings.fades.fade_in_s)
     yield from _timer_notes("the default timer", config.settings.timer, config.settings.fades.fade_out_s)
+    yield from _longest_notes("the default timer", config.settings.timer.duration_s, config.settings)
+    yield from _same_minute_notes(config.settings.schedule)
     for entry in config.settings.schedule:
         yield from _entry_notes(entry, config.settings)
         yield from _phase_notes(entry, config.settings)
@@ -55,15 +59,25 @@ def _output_notes(audio: AudioSettings) -> Iterator[str]:
     only = {Channels.LEFT: 1, Channels.RIGHT: -1}.get(audio.channels)
     if only is not None and audio.balance == 100 * only:
         yield f"audio: channels {audio.channels.value} with balance {audio.balance} is silence"
-    if audio.output is not OutputKind.PIPE or audio.path is None:
-        return
-    path = Path(audio.path)
-    if path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp"):  # noqa: S108 - it is what is warned of
+    if audio.output is OutputKind.ALSA:
+        cards, wanted = read_cards(), card_named_by(audio.device)
+        if wanted is not None and wanted not in [card.id for card in cards]:
+            found = ", ".join(card.id for card in cards) or "none"
+            yield f"audio.device: there is no sound card {wanted} on this machine now; found: {found}"
+    if audio.output in {OutputKind.PIPE, OutputKind.WAV} and audio.path is not None:
+        yield from _path_notes(Path(audio.path), is_pipe=audio.output is OutputKind.PIPE)
+
+
+def _path_notes(path: Path, *, is_pipe: bool) -> Iterator[str]:
+    """An output file or pipe that cannot be written."""
+    if is_pipe and (path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp")):  # noqa: S108 - what is warned of
         yield f"audio.path: the service has a private /tmp, where no other program finds {path}; use /run/lull"
-    if path.exists() and not path.is_fifo():
-        yield f"audio.path: {path} exists and is not a pipe"
+    if path.exists() and not (path.is_fifo() if is_pipe else path.is_file()):
+        yield f"audio.path: {path} exists and is not a {'pipe' if is_pipe else 'file'}"
     elif not path.parent.is_dir():
         yield f"audio.path: the folder {path.parent} does not exist"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        yield f"audio.path: {path} cannot be written by this user"
 
 
 def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
@@ -118,6 +132,38 @@ def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator
         yield f"{where} is {length}, shorter than its fade-out of {fade}: the fade is shortened to it"
 
 
+def _longest_notes(where: str, ends_s: float | None, settings: Settings) -> Iterator[str]:
+    """A session that is to last longer than any session may."""
+    longest_s = settings.session.max_s
+    if ends_s is not None and ends_s > longest_s:
+        yield f"{where} is longer than session.max: the session ends after {format_duration(longest_s)}"
+
+
+def _same_minute_notes(schedule: Sequence[Entry]) -> Iterator[str]:
+    """Entries that start at the same time: the first one plays, unless the later one takes over."""
+    for place, entry in enumerate(schedule):
+        for other in schedule[:place]:
+            days = [day for day in sorted(entry.days & other.days) if _time_on(entry, day) == _time_on(other, day)]
+            if days:
+                shown = "daily" if len(days) == len(DAYS) else ", ".join(DAYS[day] for day in days)
+                at = f"{_time_on(entry, days[0]):%H:%M} ({shown})"
+                heard = entry if entry.takes_over else other
+                yield f"schedule: {other.name} and {entry.name} both start at {at}: only {heard.name} plays"
+                break
+
+
+def _time_on(entry: Entry, day: int) -> time:
+    return dict(entry.own_times).get(day, entry.at)
+
+
+def _playlist_phase_notes(playlist: Playlist, settings: Settings) -> Iterator[str]:
+    """Phases of a playlist that never come, whenever it is started."""
+    begins = datetime.combine(NIGHT, time(22, 30), UTC)
+    for number, planned in enumerate(planned_night(settings.timer, playlist.then, settings.timer, begins), 1):
+        if planned.never is not None and planned.timer.until is None:
+            yield f"playlist {playlist.name}: phase {number} never comes: {planned.never}"
+
+
 def _phase_notes(entry: Entry, settings: Settings) -> Iterator[str]:
     """Phases that never come, or that the longest session ends."""
     begins = datetime.combine(NIGHT, entry.at, UTC)
@@ -126,6 +172,8 @@ def _phase_notes(entry: Entry, settings: Settings) -> Iterator[str]:
         where = f"schedule {entry.name}: phase {number}"
         if planned.never is not None:
             yield f"{where} never comes: {planned.never}"
+        elif number == 1 and (entry.timer is not None or planned.timer.until is not None):
+            yield from _longest_notes(f"schedule {entry.name}: its timer, {planned.timer},", planned.ends_s, settings)
         elif number > 1 and planned.begins_s is not None and planned.begins_s >= longest_s:
             yield f"{where} never comes: session.max ends the night after {format_duration(longest_s)}"
         elif number > 1 and planned.ends_s is not None and planned.ends_s > longest_s:

@@ -52,6 +52,10 @@ _KEPT_OUT: Final = "do not write passwords here: put it into a separate file and
 def _volume(spot: ConfigValue) -> VolumeSettings:
     """Volumes; a maximum below the built-in default volume, given alone, takes the default down with it."""
     found = read(spot, VOLUME)
+    if "max" in found and found.get("default", 0) > found["max"]:
+        spot.rows()["default"].blame(
+            f"{found.pop('default')} is above volume.max, which is {found['max']}; lower it or raise volume.max"
+        )
     start = VolumeSettings()
     maximum = spot.rows().get("max")
     if maximum is not None and not maximum.is_empty:
@@ -303,7 +307,7 @@ def _check_then(spot: ConfigValue, then: Sequence[Phase], names: Sequence[str], 
 
 
 def _check_volume(item: ConfigValue, entry: Entry | Phase, maximum: int) -> None:
-    is_maximum_known = not any(fault.path.startswith("volume") for fault in item.faults)
+    is_maximum_known = not any(fault.path in {"volume", "volume.max"} for fault in item.faults)
     if is_maximum_known and entry.volume is not None and entry.volume > maximum:
         item.rows()["volume"].blame(
             f"volume is {entry.volume}, above volume.max, which is {maximum}; lower it or raise volume.max"

@@ -8,6 +8,7 @@ from datetime import date, time
 from player.config.readers import ConfigValue, clock_time, day_of, text
 from player.config.yaml_tree import Table, shown
 from player.core.date_range import Dates
+from player.core.settings.session import DAYS
 
 
 def dates(spot: ConfigValue) -> Dates:
@@ -27,8 +28,11 @@ def own_times(spot: ConfigValue) -> tuple[tuple[int, time], ...]:
         raise ValueError('must be a table of days and times, such as {fri: "23:00", weekend: "23:30"}')
     found: dict[int, time] = {}
     for name, row in spot.rows().items():
-        for day in day_of(name):
-            if day in found:
-                raise ValueError(f"contains a day twice: {shown(name)}")
-            found[day] = clock_time(row)
+        try:
+            days = day_of(name)
+            if twice := [DAYS[day] for day in days if day in found]:
+                raise ValueError(f"contains {', '.join(twice)} twice")
+            found |= dict.fromkeys(days, clock_time(row))
+        except ValueError as error:
+            spot.blame(str(error))
     return tuple(sorted(found.items()))

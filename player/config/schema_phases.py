@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from player.config.binding import Key, Keys, read
-from player.config.readers import ConfigValue, ValueReported, clock_time, duration_s, each, timer
+from player.config.binding import Key, Keys, put, read
+from player.config.readers import ConfigValue, ValueReported, clock_time, duration_s, timer
 from player.config.schema_safety import taper
 from player.config.yaml_tree import Listing
 from player.core.settings.session import Phase, TimerSetting
@@ -24,16 +24,16 @@ def phases(spot: ConfigValue) -> tuple[Phase, ...]:
     """A list of phases."""
     if not isinstance(spot.node, Listing):
         raise ValueError('must be a list, one phase after each dash, such as - {playlist: rain, until: "06:30"}')
-    return tuple(each(spot.items(), _phase))
+    return tuple(_phase(item) for item in spot.items())
 
 
 def _phase(item: ConfigValue) -> Phase:
-    found = read(item, PHASE)
+    """A phase; where it is no table another one stands in for it while the rest is looked at."""
+    try:
+        found = read(item, PHASE)
+    except ValueReported:
+        return Phase()
     ends = [word for word in PHASE_ENDS if word in found]
     if len(ends) > 1:
         item.blame(f"has {' and '.join(ends)}; use one of them")
-        raise ValueReported
-    values: dict[str, Any] = {key.attribute: found[key.word] for key in PHASE.keys if key.word in found}
-    if "taper" in values and values["taper"] is None:
-        values["has_no_taper"] = True
-    return Phase(**values)
+    return put(item, PHASE, Phase(has_no_taper=found.get("taper", "") is None), found)

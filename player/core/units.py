@@ -78,11 +78,15 @@ def parse_duration_s(text: str) -> float:
     """Seconds of a written duration: ``30s``, ``45m``, ``1h``, ``1h30``, ``1h 30m``, ``90 min``, ``0:45:00``.
 
     Raises:
-        ValueError: the text is not a duration, or has no unit (a bare number means something else in each place).
+        ValueError: the text is not a duration, or has no unit (a bare number means something else in each place), or
+            is like ``6:30``, which may be hours and minutes, minutes and seconds, or a time of day.
     """
     compact = re.sub(r"\s+", "", text)
-    if clock := re.fullmatch(r"(\d+):([0-5]?\d)(?::([0-5]?\d))?", compact):
-        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+    if two := re.fullmatch(r"(\d+):(\d\d)", compact):
+        first, second = (int(part) for part in two.groups())
+        raise ValueError(f"{text!r} is ambiguous; write {first}h{second:02d}m or {first}m{second:02d}s")
+    if clock := re.fullmatch(r"(\d+):([0-5]?\d):([0-5]?\d)", compact):
+        hours, minutes, seconds = (int(part) for part in clock.groups())
         return float(hours * 3600 + minutes * 60 + seconds)
     if short := _HOUR_MINUTE.fullmatch(compact):
         return int(short["h"]) * 3600.0 + int(short["m"]) * 60.0

@@ -31,7 +31,6 @@ Value: TypeAlias = str | Mapping[str, Any] | None
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
 _CLOCK: Final = re.compile(r"(?:([0-9]{1,2}):)?([0-9]{1,3}):([0-5][0-9])")
-_TWO_PARTS: Final = re.compile(r"[+-]?([0-9]{1,3}):([0-9]{2})")
 
 
 def quoted(value: object) -> str:
@@ -101,17 +100,13 @@ def duration_s(name: str, value: object, unit_s: float) -> float:
     if not isinstance(value, str) or _NUMBER.fullmatch(value.strip()):
         return number(name, value) * unit_s
     found = value.strip()
-    if parts := _TWO_PARTS.fullmatch(found):
-        first, second = (int(part) for part in parts.groups())
-        hours, minutes = f"{first}h{second:02d}m", f"{first}m{second:02d}s"
-        raise Refused(f"{name} {quoted(found)} is ambiguous; write {hours} or {minutes}")
     sign = -1.0 if found.startswith("-") else 1.0
     try:
         if len(found) > MAX_TEXT // 2 or not found.isascii():
             raise ValueError(f"{quoted(found)} is not a duration; write 30s, 45m, 1h or 1h30")
         return sign * parse_duration_s(found[1:] if is_signed(found) else found)
     except ValueError as error:
-        raise Refused(f"{name}: {error}") from None
+        raise Refused(f"{name} {error}") from None
 
 
 def place_s(name: str, value: object) -> float:
@@ -121,7 +116,12 @@ def place_s(name: str, value: object) -> float:
         if clock := _CLOCK.fullmatch(found.lstrip("+-") if is_signed(found) else found):
             hours, minutes, seconds = (int(part or 0) for part in clock.groups())
             return (-1.0 if found.startswith("-") else 1.0) * (hours * 3600 + minutes * 60 + seconds)
-    return duration_s(name, value, 1.0)
+    try:
+        return duration_s(name, value, 1.0)
+    except Refused:
+        raise Refused(
+            f"{name} {quoted(value)} is not a place; write seconds, 3:20, 1:02:03 or 2m, with a sign to move so far"
+        ) from None
 
 
 def clock_time(name: str, value: object) -> time:

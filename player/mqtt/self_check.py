@@ -69,9 +69,10 @@ class SelfCheck:
             if len(self._lost_s) == LOSSES and now_s - self._lost_s[0] <= LOSSES_WITHIN_S:
                 self._find(
                     QUARREL,
-                    f"the broker ended {LOSSES} connections soon after they began ({reason}): is there another speaker "
-                    f"called {self._device!r} on a machine with the same machine id (a copied card)? Give each machine "
-                    "an id of its own: rm /etc/machine-id; systemd-machine-id-setup; reboot",
+                    f"the broker ended {LOSSES} connections soon after they began ({reason}): does another lull with "
+                    f"the device name {self._device!r} run on this machine (pgrep -af lull)? Stop it, or give it "
+                    "another name. If there is none, it runs on a machine with the same machine id (a copied card): "
+                    "rm /etc/machine-id; systemd-machine-id-setup; reboot",
                 )
 
     def heard(self, payload: bytes, now_s: float) -> bool:

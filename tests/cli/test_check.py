@@ -15,6 +15,7 @@ import pytest
 from player.cli import check
 from player.cli.check_notes import notes as notes_of
 from player.config import parse
+from player.core.errors import LullError
 from player.core.settings.safety import RestNights
 from player.session.schedule.rest_nights import is_rest
 from tests.paths import ROOT
@@ -79,12 +80,18 @@ def test_a_missing_file_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == f"{tmp_path / 'x.yaml'}: does not exist\n"
 
 
-def test_without_a_file_it_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """`lull check` alone ends with code 2, as argparse does for every wrong usage."""
-    with pytest.raises(SystemExit) as caught:
-        lull("check")
-    assert caught.value.code == 2
-    assert "--config" in capsys.readouterr().err
+def test_the_file_is_named_with_or_without_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`lull check FILE` is `lull check --config FILE`; without either it is $LULL_CONFIG; both are refused."""
+    file = tmp_path / "lull.yaml"
+    file.write_text("playlists: {a: {paths: 'http://host/'}}\n")
+    monkeypatch.setenv("LULL_CONFIG", str(file))
+    for words in (["check", str(file)], ["check", "--config", str(file)], ["check"]):
+        assert lull(*words) == 0
+        assert capsys.readouterr().out.startswith(f"{file} is valid\n")
+    with pytest.raises(LullError, match="give the config once"):
+        lull("check", str(file), "--config", str(file))
 
 
 def test_the_least_config_is_spelt_out() -> None:
@@ -157,7 +164,77 @@ def test_what_lies_where_a_pipe_should_be_is_a_note(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     text = f"playlists: {{a: {{paths: 'http://host/'}}}}\naudio: {{output: pipe, path: {tmp_path}/"
     assert f"audio.path: {tmp_path}/file exists and is not a pipe" in notes(text + "file}\n")
-    assert not [note for note in notes(text + "fifo}\n") if "is no pipe" in note or "folder" in note]
+    assert not [note for note in notes(text + "fifo}\n") if "is not a pipe" in note or "folder" in note]
+
+
+def test_a_recording_that_cannot_be_written_is_a_note(tmp_path: Path) -> None:
+    """A folder in its place, a folder that is missing, and one that this user may not write to."""
+    (tmp_path / "closed").mkdir()
+    text = f"playlists: {{a: {{paths: 'http://host/'}}}}\naudio: {{output: wav, path: {tmp_path}/"
+    assert notes(text + "night.wav}\n") == []
+    assert notes(text + "closed}\n") == [f"audio.path: {tmp_path}/closed exists and is not a file"]
+    assert notes(text + "none/a.wav}\n") == [f"audio.path: the folder {tmp_path}/none does not exist"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.access", lambda path, _mode: Path(path) != tmp_path / "closed")
+        said = notes(text + "closed/a.wav}\n")
+    assert said == [f"audio.path: {tmp_path}/closed/a.wav cannot be written by this user"]
+
+
+def test_a_folder_without_audio_is_a_note(tmp_path: Path) -> None:
+    """What the library would leave out is said for each playlist."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("")
+    assert notes(f"playlists: {{a: {{paths: [{tmp_path}/empty, {tmp_path}/none]}}}}\n") == [
+        f"playlist a: {tmp_path}/empty has no audio in it",
+        f"playlist a: {tmp_path}/none does not exist",
+    ]
+
+
+def test_a_sound_card_that_is_not_there_is_a_note() -> None:
+    """It is named with those that are; a device that names no card is not judged."""
+    text = "playlists: {a: {paths: 'http://host/'}}\naudio: {device: 'plughw:CARD=Nowhere'}\n"
+    (said,) = notes(text)
+    assert said.startswith("audio.device: there is no sound card Nowhere on this machine now; found: ")
+    assert notes(text.replace("plughw:CARD=Nowhere", "default")) == []
+
+
+def test_entries_at_one_minute_are_a_note() -> None:
+    """Only one of them plays: the first, or the later one where that takes over. Days on which times differ are not
+    named.
+    """
+    text = (
+        "playlists: {a: {paths: 'http://host/'}}\nschedule:\n"
+        "  - {name: one, at: '22:30'}\n"
+        "  - {name: two, at: '23:00', days: weekend, at_on: {sun: '22:30'}, takes_over: yes}\n"
+        "  - {name: three, at: '22:30', days: [mon, tue]}\n"
+    )
+    assert notes(text) == [
+        "schedule: one and two both start at 22:30 (sun): only two plays",
+        "schedule: one and three both start at 22:30 (mon, tue): only one plays",
+    ]
+
+
+def test_a_timer_beyond_the_longest_session_is_a_note() -> None:
+    """Of a start by hand and of an entry, whether it is a length or a time of day."""
+    text = (
+        "playlists: {a: {paths: 'http://host/'}}\nsession: {max: 30m}\ntimer: 45m\nschedule:\n"
+        "  - {name: short, at: '22:30', timer: 20m}\n"
+        "  - {name: long, at: '23:30', timer: until 00:10}\n"
+        "  - {name: plain, at: '21:30'}\n"
+    )
+    assert [note for note in notes(text) if "session.max" in note] == [
+        "the default timer is longer than session.max: the session ends after 30m",
+        "schedule long: its timer, until 00:10, is longer than session.max: the session ends after 30m",
+    ]
+
+
+def test_a_phase_of_a_playlist_that_never_comes_is_a_note() -> None:
+    """Where the phase before it has no end; one until a time of day depends on the start, so nothing is said of it."""
+    text = (
+        "playlists:\n  a: {paths: 'http://host/', then: [{timer: off}, {for: 1h}]}\n"
+        "  b: {paths: 'http://host/', then: [{until: '22:00'}]}\n"
+    )
+    assert notes(text) == ["playlist a: phase 3 never comes: the phase before it has no end"]
 
 
 def test_a_pipe_in_tmp_is_a_note() -> None:
@@ -255,13 +332,14 @@ def test_what_is_missing_is_a_note(tmp_path: Path) -> None:
     """Folders and files that are not there now are named; those that are, addresses and generated sound are not."""
     here = tmp_path / "here"
     here.mkdir()
+    (here / "a.mp3").write_bytes(b"")
     assert notes(
         f"playlists: {{a: {{paths: [{here}, {tmp_path}/away, 'http://host/', 'noise:rain'], "
         f"opening: [{here}, {tmp_path}/bell]}}}}\n"
         f"mqtt: {{username: me, password_file: {tmp_path}/pw, tls: {{ca: {here}, cert: {tmp_path}/c, key: {here}}}}}"
     ) == [
-        f"playlist a: {tmp_path}/away does not exist",
         f"playlist a: {tmp_path}/bell does not exist",
+        f"playlist a: {tmp_path}/away does not exist",
         f"mqtt.password_file: {tmp_path}/pw does not exist or cannot be read by this user",
         f"mqtt.tls.cert: {tmp_path}/c does not exist or cannot be read by this user",
     ]
@@ -271,8 +349,8 @@ def test_wishes_that_will_be_bent_are_notes() -> None:
     """A timer shorter than its fade shortens the fade; a rise from silence of 60 dB takes 10 s at 6 dB/s."""
     assert notes(
         "playlists: {a: {paths: 'http://host/'}}\nfades: {fade_in: 9s}\ntimer: 5m\nschedule:\n"
-        "- {name: n, at: 1:00, timer: 2m, fade_in: 0}\n- {name: m, at: 1:00, fade_out: 6m}\n- {name: l, at: 1:00}\n"
-        "- {name: k, at: 1:00, timer: 10m, fade_in: 10s}\n- {name: j, at: 1:00, timer: off, fade_out: 1h}\n"
+        "- {name: n, at: 1:00, timer: 2m, fade_in: 0}\n- {name: m, at: 1:01, fade_out: 6m}\n- {name: l, at: 1:02}\n"
+        "- {name: k, at: 1:03, timer: 10m, fade_in: 10s}\n- {name: j, at: 1:04, timer: off, fade_out: 1h}\n"
     ) == [
         "fades: a fade-in from silence takes at least 10s",
         "the default timer is 5m, shorter than its fade-out of 10m: the fade is shortened to it",

@@ -138,7 +138,7 @@ def test_what_is_no_time_of_day_is_refused(written: str) -> None:
         ("end of track", TIMER_END_OF_TRACK),
         ("45m", TimerSetting.clock(2700)),
         ("1h30", TimerSetting.clock(5400)),
-        ("1:30", TimerSetting.clock(5400)),
+        ("1:30:00", TimerSetting.clock(5400)),
     ],
 )
 def test_a_timer_may_be_off_though_yaml_makes_a_truth_value_of_it(written: str, timer: TimerSetting) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from player.config import parse
+from player.config.schema_phases import PHASE
 from player.core.errors import ConfigError
 
 LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"
@@ -37,7 +38,7 @@ def fault(more: str) -> str:
         ("volume: {max: 101}", "2: volume.max: 101 is out of range; use 1 to 100"),
         ("volume: {max: 30%}", "2: volume.max: '30%' is not a whole number"),
         ("volume: {default: .nan}", "2: volume.default: '.nan' is not a whole number"),
-        ("volume: {default: 31, max: 30}", "2: volume.max: default is 31, above max 30"),
+        ("volume: {default: 31, max: 30}", "2: volume.default: 31 is above volume.max, which is 30"),
         ("volume: {night_cap: {max: 61}}", "2: volume.night_cap: night_cap.max is 61, above max 60; lower it"),
         ("volume: {night_cap: {after: 1h}}", "2: volume.night_cap: needs max"),
         ("volume: {night_cap: {max: 20, after: 30}}", "2: volume.night_cap.after: 30 has no unit"),
@@ -61,6 +62,8 @@ def fault(more: str) -> str:
         ("schedule: [{name: n, at: 9:30, then: {for: 1h}}]", "2: schedule[0].then: must be a list"),
         ("schedule: [{name: n, at: 9:30, then: [{until: 25:00}]}]", "2: schedule[0].then[0].until: '25:00' is not"),
         ("session: {asleep_timer: 30s}", "2: session.asleep_timer: 30s is out of range; use 1m to 24h"),
+        ("timer: 6:30", "2: timer: '6:30' is ambiguous; write 6h30m or 6m30s; or until 06:30, off,"),
+        ("fades: {fade_out: 6:30}", "2: fades.fade_out: '6:30' is ambiguous; write 6h30m or 6m30s"),
         ("timer: 25h", "2: timer: 25h is out of range; use 1s to 24h"),
         ("catch_up: 13h", "2: catch_up: 13h is out of range; use 0s to 12h"),
         ("device: all", "2: device: 'all' is reserved"),
@@ -92,7 +95,7 @@ def fault(more: str) -> str:
         ("schedule: [{name: a, at: 1:00, volume: 61}]", "2: schedule[0].volume: 61 is above volume.max"),
         ("schedule: [{name: a, at: 1:00, at_on: 2:00}]", "2: schedule[0].at_on: must be a table of days and"),
         ("schedule: [{name: a, at: 1:00, at_on: {fir: 2:00}}]", "2: schedule[0].at_on: 'fir' is not a day"),
-        ("schedule: [{name: a, at: 1:00, at_on: {sun: 2:00, weekend: 3:00}}]", "2: schedule[0].at_on: contains a day"),
+        ("schedule: [{name: a, at: 1:00, at_on: {sun: 2:00, weekend: 3:00}}]", "2: schedule[0].at_on: contains sun"),
         ("schedule: [{name: a, at: 1:00, days: mon, at_on: {sun: 2:00}}]", "2: schedule[0].at_on: names sun"),
         ("schedule: [{name: a, at: 1:00, at_on: {sun: 25:00}}]", "2: schedule[0].at_on: '25:00' is not a time of day"),
         ("schedule: [{name: a, at: 1:00, leave_out: [24.12.2026]}]", "2: schedule[0].leave_out[0]: '24.12.2026' is no"),
@@ -219,3 +222,30 @@ def test_a_library_lets_playlists_leave_out_their_paths() -> None:
     paths = {playlist.name: playlist.paths for playlist in settings.playlists}
     assert paths == {"rain": ("/srv/lull/rain",), "sea": ("/srv/lull/sea",), "radio": ("/other",)}
     assert parse("library: /srv/lull\n").settings.playlists == ()
+
+
+def test_faults_of_phases_are_told_beside_each_other() -> None:
+    """One that cannot be read hides neither the next one nor what is wrong with its playlist and volume."""
+    text = (
+        "volume: {max: 60, default: 70}\nplaylists:\n  rain:\n    paths: [/srv/rain]\n    then:\n"
+        '    - {playlist: sea, volume: 90, until: "25:00"}\n    - {for: 6:30}\n'
+        "    - {for: 1h, until: '6:30', volume: 61}\n    - rain\n    - {playlist: sea}\n"
+    )
+    assert [line.removeprefix("lull.yaml:").partition(": ")[0::2] for line in faults(text)] == [
+        ("1", "volume.default: 70 is above volume.max, which is 60; lower it or raise volume.max"),
+        ("6", "playlists.rain.then[0].playlist: 'sea' is not a playlist; choose one of rain"),
+        ("6", "playlists.rain.then[0].volume: 90 is above volume.max, which is 60; lower it or raise volume.max"),
+        ("6", "playlists.rain.then[0].until: '25:00' is not a time of day; write 0:00 to 23:59, such as 22:30"),
+        ("7", "playlists.rain.then[1].for: '6:30' is ambiguous; write 6h30m or 6m30s"),
+        ("8", "playlists.rain.then[2]: has for and until; use one of them"),
+        ("8", "playlists.rain.then[2].volume: 61 is above volume.max, which is 60; lower it or raise volume.max"),
+        ("9", f"playlists.rain.then[3]: must be a table with these keys: {', '.join(PHASE.words)}"),
+        ("10", "playlists.rain.then[4].playlist: 'sea' is not a playlist; choose one of rain"),
+    ]  # fmt: skip
+
+
+def test_faults_of_own_times_are_told_beside_each_other() -> None:
+    """Each day and time of an entry is looked at."""
+    more = "schedule: [{name: a, at: 1:00, at_on: {fir: 2:00, sun: 25:00, weekend: 3:00, sat: 4:00}}]"
+    said = [line.partition("at_on: ")[2].split(";")[0] for line in faults(LEAST + more)]
+    assert said == ["'fir' is not a day (did you mean 'fri'?)", "'25:00' is not a time of day", "contains sat twice"]

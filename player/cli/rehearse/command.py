@@ -19,8 +19,9 @@ from player.core.errors import LullError, did_you_mean
 from player.core.events import Event, News
 from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.units import format_duration, parse_duration_s
-from player.session.phases import planned_night
+from player.session.phases import PlannedPhase, planned_night
 from player.session.schedule.planner import next_start
+from player.session.sleep_timer import SHORTEST_S
 
 if TYPE_CHECKING:
     from player.cli.rehearse.report import Examination
@@ -60,7 +61,13 @@ def add_parser(commands: Any) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--playlist", metavar="NAME", help="a playlist of the config")
     what.add_argument("--entry", metavar="NAME", help="a line of the schedule, with its volume, timer and fades")
-    parser.add_argument("--for", dest="duration", type=_duration, metavar="TIME", help="sleep timer, such as 12m")
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=_duration,
+        metavar="TIME",
+        help="silent after so long, phases included, such as 12m",
+    )
     parser.add_argument("--volume", type=int, metavar="N", help="0-100, within the config's maximum")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write figures and events here")
     parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the night, as .png or .svg")
@@ -69,9 +76,11 @@ def add_parser(commands: Any) -> None:
 
 def _duration(text: str) -> float:
     try:
-        return parse_duration_s(text)
+        duration_s = parse_duration_s(text)
+        TimerSetting.clock(duration_s)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    return duration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +142,18 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     if args.volume is not None and not 0 <= args.volume <= settings.volume.max:
         raise LullError(f"--volume {args.volume} is out of range; use 0 to {settings.volume.max} (volume: max)")
     entry = _entry(settings, args.entry)
-    timer = None if args.duration is None else TimerSetting.clock(args.duration)
+    begins = None if entry is None else _next_start(entry)
     if args.paths:
         settings = replace(settings, playlists=(_path_playlist(args.paths),), default_playlist=None, schedule=())
-        start = Play(DEMO, args.volume, timer or TIMER_OFF)
+        start = Play(DEMO, args.volume, TIMER_OFF if args.duration is None else TimerSetting.clock(args.duration))
     elif entry is not None:
         start = Play(
-            entry.playlist, args.volume or entry.volume, timer or entry.timer, entry.fade_in_s, entry.fade_out_s,
-            entry.then,
-        )  # fmt: skip
+            entry.playlist, args.volume or entry.volume, entry.timer, entry.fade_in_s, entry.fade_out_s, entry.then
+        )
     else:
-        start = Play(args.playlist, args.volume, timer)
-    begins = None if entry is None else _next_start(entry)
+        start = Play(args.playlist, args.volume)
+    if args.duration is not None and not args.paths:
+        start = _shortened(settings, start, begins, args.duration)
     expected_s = _expected_s(settings, start, begins)
     return RehearsalPlan(
         replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir, begins
@@ -158,14 +167,31 @@ def _next_start(entry: Entry) -> datetime:
     return now if coming is None else coming[1]
 
 
-def _expected_s(settings: Settings, start: Play, begins: datetime | None) -> float | None:
-    """How long the night lasts, all of its phases together; None where nobody knows."""
+def _night(settings: Settings, start: Play, begins: datetime | None) -> list[PlannedPhase]:
+    """The phases of the night that a start begins."""
     from player.app.offline import REHEARSAL_BEGINS
 
     playlist = settings.playlist(start.playlist or settings.first_playlist or "")
     then = start.then if start.then is not None or playlist is None else playlist.then
-    night = planned_night(start.timer or settings.timer, then or (), settings.timer, begins or REHEARSAL_BEGINS)
-    ends_s = [planned.ends_s for planned in night if planned.never is None][-1]
+    return planned_night(start.timer or settings.timer, then or (), settings.timer, begins or REHEARSAL_BEGINS)
+
+
+def _shortened(settings: Settings, start: Play, begins: datetime | None, length_s: float) -> Play:
+    """The same night so that it ends after ``length_s``: the phase that is reached by then is the last one."""
+    night = _night(settings, start, begins)
+    reached = [one for one in night if one.never is None and one.begins_s is not None]
+    reached = [one for one in reached if (one.begins_s or 0.0) + SHORTEST_S <= length_s]
+    last, number = reached[-1], night.index(reached[-1])
+    timer = TimerSetting.clock(length_s - (last.begins_s or 0.0))
+    if last.phase is None:
+        return replace(start, timer=timer, then=())
+    phases = tuple(one.phase for one in night[1:number] if one.phase is not None)
+    return replace(start, then=(*phases, replace(last.phase, timer=timer)))
+
+
+def _expected_s(settings: Settings, start: Play, begins: datetime | None) -> float | None:
+    """How long the night lasts, all of its phases together; None where nobody knows."""
+    ends_s = [planned.ends_s for planned in _night(settings, start, begins) if planned.never is None][-1]
     return None if ends_s is None else min(ends_s, settings.session.max_s)
 
 
