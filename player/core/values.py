@@ -120,7 +120,8 @@ def place_s(name: str, value: object) -> float:
         return duration_s(name, value, 1.0)
     except Refused:
         raise Refused(
-            f"{name} {quoted(value)} is not a place; write seconds, 3:20, 1:02:03 or 2m, with a sign to move so far"
+            f"{name} {quoted(value)} is not a place in a track; write 90, 3:20, 1:02:03 or 2m, "
+            "or with a sign a distance"
         ) from None
 
 

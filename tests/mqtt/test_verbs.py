@@ -197,7 +197,7 @@ REFUSALS = [
     ("next", b'{"count": 2}', "unknown key 'count'"),
     ("seek", b"", "seek needs a value"),
     ("seek", b'{"position": -5}', "position is -5s; allowed is 0s to 24h"),
-    ("seek", b"somewhere", "position 'somewhere' is not a place; write seconds, 3:20,"),
+    ("seek", b"somewhere", "position 'somewhere' is not a place in a track; write 90, 3:20,"),
     ("volume", b"", "volume needs a value"),
     ("volume", b"{}", "volume needs a value"),
     ("volume", b"101", "volume is 101; allowed is 0 to 100"),
