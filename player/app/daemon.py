@@ -122,6 +122,7 @@ class Daemon:
         self._parts.notifier.stopping()
         self._carry_out(self._controller.close(self._now()), self._now())
         self._gateway.publish_last(self._controller.snapshot(self._now()), self._now())
+        self._gateway.publish_night(self._controller.night, self._now().boot_s)
         self._engine.order(orders.QuitEngine())
         self._scan.stop()
         self._folder_watch.close()
@@ -287,6 +288,7 @@ class Daemon:
             self._status = status
             self._parts.notifier.status(status)
         self._gateway.publish_state(snapshot, now)
+        self._gateway.publish_night(self._controller.night, now.boot_s)
 
     def _publish_event(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):

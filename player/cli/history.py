@@ -22,7 +22,7 @@ from player.session.memory.records import EndedSession, HeardEntry, HeardHow
 
 NIGHTS: Final = 7
 MOST: Final = 1000
-_WORDS: Final = {
+ENDED_WORDS: Final = {
     "stop": "stopped",
     "timer": "ended by the sleep timer",
     "end-of-track": "ended with the track",
@@ -31,6 +31,7 @@ _WORDS: Final = {
     "max_session": "ended by session.max",
     "taken_over": "replaced by the next start",
     "shutdown": "ended because lull stopped",
+    "interrupted": "interrupted",
 }
 """What ended a session, for people; other reasons stand there as they are."""
 DESCRIPTION = """\
@@ -152,7 +153,7 @@ def _has_no_end(track: HeardEntry, night: Night) -> bool:
 def _session(end: EndedSession) -> str:
     problems = f"; {counted(end.problems, 'problem')}" if end.problems else ""
     problems += f"; {counted(end.dropouts, 'dropout')}" if end.dropouts else ""
-    how = _WORDS.get(end.reason, end.reason)
+    how = ENDED_WORDS.get(end.reason, end.reason)
     return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {how}{problems})"
 
 

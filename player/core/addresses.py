@@ -12,6 +12,12 @@ from typing import Final
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]{1,15}:/{2,})([^\s\"'<>|]+)", re.IGNORECASE)
 _PORT: Final = re.compile(r"[^:]*(:[0-9]{0,5})?|\[[0-9a-f:.%]*\](:[0-9]{0,5})?", re.IGNORECASE)
 HIDDEN: Final = "?…"
+_ANY_ADDRESS: Final = re.compile(
+    r"[a-z][a-z0-9+.-]{0,15}://[^\s\"'<>|]*|[\w.+-]{1,64}@[\w.-]+|\b(?:\d{1,3}\.){3}\d{1,3}\b(:\d+)?", re.IGNORECASE
+)
+_FILE: Final = re.compile(r"\bfile:/*(?=/)", re.IGNORECASE)
+_QUOTED_PATH: Final = re.compile(r"(?<=['\"])[~.]{0,2}/[^'\"]*(?=['\"])")
+_PATH: Final = re.compile(r"(?<![^\s(\[=:,;'\"])[~.]{0,2}/[^:;'\"]*")
 
 
 def without_secrets(text: str) -> str:
@@ -31,3 +37,14 @@ def _shown(match: re.Match[str]) -> str:
     place = host + slash + path
     shown = re.split(r"[?#]", place, maxsplit=1)[0]
     return f"{scheme}{shown}{HIDDEN if len(shown) < len(place) else ''}"
+
+
+def without_places(text: str) -> str:
+    """The text without any address or path: each shows as ``…``, a path up to the colon or quote behind it.
+
+    For what is sent to a phone or shown to guests.
+    """
+    text = _FILE.sub("", text)
+    for pattern in (_ANY_ADDRESS, _QUOTED_PATH, _PATH):
+        text = pattern.sub("…", text)
+    return " ".join("…" if "/" in word and ("." in word or word.count("/") > 1) else word for word in text.split(" "))

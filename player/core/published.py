@@ -81,6 +81,12 @@ def an_object(kind: type, name: str = "object") -> JsonType:
     return JsonType(name, closed_object(properties_of(kind)), fields_of)
 
 
+def objects(kind: type) -> JsonType:
+    """A list of such objects."""
+    schema = {"type": "array", "items": closed_object(properties_of(kind))}
+    return JsonType("list of objects", schema, lambda found: [fields_of(value) for value in found])
+
+
 def objects_by_name(kind: type) -> JsonType:
     """A mapping of names to such objects."""
     schema = {"type": "object", "additionalProperties": closed_object(properties_of(kind))}

@@ -20,6 +20,7 @@ from player.core.clock import Clock, Now
 from player.core.commands import Request
 from player.core.errors import Refused
 from player.core.events import Answer, News
+from player.core.night_report import NightReport
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
 from player.core.snapshot import Snapshot
@@ -31,7 +32,7 @@ from player.mqtt.intake import Intake, IntakeResult
 from player.mqtt.ports import Link, MakeLink
 from player.mqtt.router import DuplicateFilter, MessageRouter, Route
 from player.mqtt.self_check import ConnectionFinding, SelfCheck
-from player.mqtt.state_throttle import StateThrottle
+from player.mqtt.state_throttle import NightThrottle, StateThrottle
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
@@ -97,6 +98,7 @@ class Gateway:
         self._token = secrets.token_hex(8).encode()
         self._duplicates = DuplicateFilter(clock)
         self._throttle = StateThrottle()
+        self._night_throttle = NightThrottle()
         self._links_made = 0
         self._line: _Line | None = None
         self._next: _Line | None = None
@@ -210,7 +212,7 @@ class Gateway:
         line.check.connected(boot_s)
         if line is self._next:
             self._replace(boot_s + CONFIRM_S)
-        self._throttle.forget()
+        self._forget_published()
 
     def disconnected(self, down: LinkDown, boot_s: float) -> None:
         """The broker is not there."""
@@ -267,8 +269,19 @@ class Gateway:
 
     def publish_last(self, snapshot: Snapshot, now: Now) -> None:
         """The state once more, whatever was published before."""
-        self._throttle.forget()
+        self._forget_published()
         self.publish_state(snapshot, now)
+
+    def _forget_published(self) -> None:
+        """The broker may have lost everything."""
+        self._throttle.forget()
+        self._night_throttle.forget()
+
+    def publish_night(self, report: NightReport, boot_s: float) -> None:
+        """The report of the night, when it is due."""
+        line = self._line
+        if line is not None and self._night_throttle.is_due(report, boot_s):
+            line.link.publish(line.topics.night, payloads.night(report), retain=True, qos=1)
 
     def publish_state(self, snapshot: Snapshot, now: Now) -> None:
         """The announcement and the state, each when it is due; in this order, because a home ignores a number above the
@@ -281,7 +294,7 @@ class Gateway:
         announced = () if self._old is not None else line.announcer.announce(snapshot, now.boot_s)
         if announced:
             line.publish(announced)
-            self._throttle.forget()
+            self._forget_published()
         if self._throttle.is_due(snapshot, now.boot_s):
             line.link.publish(line.topics.state, payloads.state(snapshot), retain=True, qos=1)
             line.publish(line.announcer.media_values(snapshot))

@@ -17,6 +17,7 @@ from typing import Any, Final
 from player import __version__
 from player.core.addresses import without_secrets
 from player.core.events import Answer, News
+from player.core.night_report import NightReport
 from player.core.published import fields_of, iso
 from player.core.snapshot import Snapshot
 
@@ -36,6 +37,11 @@ def state(snapshot: Snapshot) -> bytes:
 def state_fields(snapshot: Snapshot) -> dict[str, Any]:
     """The snapshot as it is published; documented key by key in docs/mqtt.md."""
     return {"v": FORMAT, **fields_of(snapshot), "version": __version__}
+
+
+def night(report: NightReport) -> bytes:
+    """The payload of the ``night`` topic."""
+    return _encode({"v": FORMAT, "text": report.text, **fields_of(report), "version": __version__})
 
 
 def event(news: News, wall: datetime) -> bytes:

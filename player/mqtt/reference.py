@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from player.core.night_report import NightReport
 from player.core.published import DEFS, closed_object, keys_of, properties_of
 from player.core.snapshot import Snapshot
 from player.core.values import MAX_TEXT
@@ -59,6 +60,14 @@ def state_schema(kind: type = Snapshot) -> dict[str, Any]:
     return {"$schema": SCHEMA, "title": title, **_state_object(kind), "$defs": DEFS}
 
 
+def night_schema() -> dict[str, Any]:
+    """JSON Schema of the payload of the ``night`` topic."""
+    title = f"lull: the payload of <prefix>/<device>/night, format {FORMAT}"
+    text = {"type": "string"}
+    fields = {"v": {"const": FORMAT}, "text": text, **properties_of(NightReport), "version": text}
+    return {"$schema": SCHEMA, "title": title, **closed_object(fields), "$defs": DEFS}
+
+
 def reply_schema() -> dict[str, Any]:
     """JSON Schema of an answer to a command."""
     answer = {
@@ -89,6 +98,14 @@ def state_table(kind: type = Snapshot) -> str:
     return "\n".join([*rows, "| `version` | text | version of lull |", "", note])
 
 
+def night_table() -> str:
+    """The keys of the report of the night, in Markdown."""
+    rows = ["| key | type | what |", "|---|---|---|", f"| `v` | {FORMAT} | version of the format |"]
+    rows.append("| `text` | text | the night in one line |")
+    rows.extend(f"| `{key.key}` | {key.type.name} | {key.about} |" for key in keys_of(NightReport))
+    return "\n".join([*rows, "| `version` | text | version of lull |"])
+
+
 def verb_table() -> str:
     """What each verb takes and does, in Markdown."""
     rows = ["| verb | payload | what it does |", "|---|---|---|"]
@@ -115,7 +132,7 @@ def _about(argument: Argument) -> str:
     return f"{argument.about}; {argument.kind.expects}"
 
 
-SECTIONS: Final = {"verbs": verb_table, "arguments": argument_table, "state": state_table}
+SECTIONS: Final = {"verbs": verb_table, "arguments": argument_table, "state": state_table, "night": night_table}
 """What stands in docs/mqtt.md between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
 
 
@@ -130,7 +147,8 @@ def filled_in(document: str, sections: Mapping[str, Callable[[], str]] = SECTION
 
 def schemas() -> Iterator[tuple[Path, str]]:
     """Each generated schema: its file and its text."""
-    for name, made in {"command": command_schema(), "state": state_schema(), "reply": reply_schema()}.items():
+    found = {"command": command_schema(), "state": state_schema(), "night": night_schema(), "reply": reply_schema()}
+    for name, made in found.items():
         yield _SCHEMAS / f"{name}.v{FORMAT}.json", json.dumps(made, indent=2) + "\n"
 
 

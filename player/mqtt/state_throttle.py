@@ -3,7 +3,7 @@
 What people wait for is published at once, at most four times a second: state, track, volume, timer, problems. Values
 that change all the time by themselves (position, remaining time, level, counts of surprises and dropouts) are published
 at most every ten seconds: a home automation writes each message to its disk, and the rest follows from the end of the
-timer and the last position.
+timer and the last position. The report of the night is read in the morning, and is published seldom.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
+from player.core.night_report import NightReport
 from player.core.published import running_fields
 from player.core.snapshot import Snapshot
 
@@ -20,6 +21,8 @@ MIN_GAP_S: Final = 0.25
 """No two publications are closer than this."""
 POSITION_GAP_S: Final = 10.0
 """Minimum time between publications of values that change by themselves."""
+NIGHT_GAP_S: Final = 300.0
+"""Minimum time between publications of the report while the night goes on."""
 _JUMP_S: Final = 3.0
 """A position that is ahead of the elapsed time by more than this was reached by a seek."""
 _SAME_MOMENT: Final = timedelta(seconds=2)
@@ -64,6 +67,29 @@ class StateThrottle:
         if self._sent is None or not self._is_waiting:
             return math.inf
         return max(0.0, self._sent.boot_s + MIN_GAP_S - boot_s)
+
+
+class NightThrottle:
+    """When a changed report of the night is published: at its end at once, otherwise every five minutes at most.
+
+    Main thread.
+    """
+
+    def __init__(self) -> None:
+        self._sent: tuple[NightReport, float] | None = None
+
+    def forget(self) -> None:
+        """The broker may have lost it."""
+        self._sent = None
+
+    def is_due(self, report: NightReport, boot_s: float) -> bool:
+        """Whether to publish it now; True also notes it as published."""
+        if self._sent is not None:
+            sent, at_s = self._sent
+            if report is sent or (report.end is None and report.start == sent.start and boot_s - at_s < NIGHT_GAP_S):
+                return False
+        self._sent = report, boot_s
+        return True
 
 
 def _has_changed(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:

@@ -53,6 +53,11 @@ class Topics:
         return f"{self.root}/state"
 
     @property
+    def night(self) -> str:
+        """Retained report of the night."""
+        return f"{self.root}/night"
+
+    @property
     def event(self) -> str:
         """What happened."""
         return f"{self.root}/event"

@@ -3,12 +3,13 @@
 `Controller.handle(message, now)` takes a request, a report, or nothing but the passing of time, and returns an
 `Outcome`: orders for the engine and events for everyone. It reads no clock, starts no thread, touches no device.
 
-It passes each message to one of four owners, which handle it and are the only ones that change what they own:
+It passes each message to one of its owners, which handle it and are the only ones that change what they own:
 
     Playback          the running session, and through it level, timer and queue; what the next session begins with
     Schedule          the entries, what a person changed in them, and which starts have been made
     Memory            bans, tracks that lull died of, nights used; Rotation: what was heard
     LibraryFindings   the tracks of each playlist
+    NightLog          the report of the night, from what all others announce
 
 `CrashResume` brings an interrupted session back, and `WritePolicy` says when what is written down. A request is checked
 whole before anything is changed: a refusal names the offender and the choices, and nothing has happened.
@@ -47,7 +48,8 @@ from player.core.commands import (
 )
 from player.core.engine_orders import Retune
 from player.core.errors import Refused
-from player.core.events import Answer, EngineReport, LibraryRead
+from player.core.events import Answer, EngineReport, LibraryRead, Progressed
+from player.core.night_report import NightReport
 from player.core.settings.session import Settings
 from player.core.snapshot import LastCommand, Snapshot
 from player.core.states import OBEYED, State
@@ -58,6 +60,7 @@ from player.session.memory.memory import DIED_OF_IT, Memory, WatchList
 from player.session.memory.records import Documents, RecalledMemory
 from player.session.memory.rotation import Rotation
 from player.session.memory.write_policy import WritePolicy
+from player.session.night_log import NightLog
 from player.session.outcome import Outcome
 from player.session.playback import Playback
 from player.session.schedule.planner import Due, Missed
@@ -128,6 +131,7 @@ class Controller:
         self._schedule = Schedule(settings, documents.switches)
         self._crash_resume = CrashResume(recalled, self._memory)
         self._write_policy = WritePolicy(documents, recalled.boot)
+        self._night = NightLog(documents.night)
         self._last_command: LastCommand | None = None
         self._external_problems = {f"recalled {fault}": fault for fault in recalled.faults}
         self._announced_problems: tuple[str, ...] = ()
@@ -149,6 +153,11 @@ class Controller:
     def is_output_lost(self) -> bool:
         """Whether there is no sound device at the moment."""
         return self._playback.output_fault is not None
+
+    @property
+    def night(self) -> NightReport:
+        """The report of this night, or of the last one."""
+        return self._night.report
 
     @property
     def watched(self) -> WatchList:
@@ -196,6 +205,7 @@ class Controller:
         self._playback.tick(now, out)
         self._schedule.announce_rest_night(now, out)
         self._announce_problems(now, out)
+        self._note_night(now, out)
         self._write_policy.note(self._rotation, self._findings, now.wall, out)
         self._write_policy.write_what_is_due(self._documents(now), now.boot_s, out)
         if self._playback.session is not None:
@@ -211,7 +221,12 @@ class Controller:
 
     def _documents(self, now: Now) -> Documents:
         tries = self._crash_resume.tries
-        return self._write_policy.documents(self._playback, self._schedule, self._memory, tries, now)
+        return self._write_policy.documents(self._playback, self._schedule, self._memory, self.night, tries, now)
+
+    def _note_night(self, now: Now, out: Outcome) -> None:
+        outside = self._external_problems.items()
+        private = {text for key, text in outside if key.startswith("mqtt")}  # they name the broker
+        self._night.note(self._playback, self._memory, private, now, out)
 
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
@@ -294,9 +309,12 @@ class Controller:
             case MemoryFound(documents):
                 documents.recall(self._memory)
                 self._schedule.recall(documents.switches)
+                self._night.recall(documents.night)
             case Request():
                 raise AssertionError("requests are answered")
             case _:
+                if isinstance(message, Progressed):
+                    self._night.on_progress(message, self._playback.session, now)
                 self._playback.on_report(message, now, out)
 
     def _change_settings(self, settings: Settings, text: str, now: Now, out: Outcome) -> None:

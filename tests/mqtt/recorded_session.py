@@ -216,6 +216,7 @@ class RecordedSession(Nights):
 
     def _publish_state(self) -> None:
         self._gateway.publish_state(self.session.snapshot(self.now), self.now)
+        self._gateway.publish_night(self.session.night, self.now.boot_s)
 
     def _published(self) -> Iterator[dict[str, Any]]:
         """Each message; of a state only what differs from the one before it."""
@@ -223,7 +224,9 @@ class RecordedSession(Nights):
             if topic.startswith("homeassistant/"):
                 continue
             fields = json.loads(payload) if payload.startswith(b"{") else payload.decode()
-            if topic.endswith("/state"):
+            if topic.endswith("/night"):
+                fields = {"text": fields["text"]}
+            elif topic.endswith("/state"):
                 fields = self._changed(fields)
             elif isinstance(fields, dict):
                 fields.pop("state", None)

@@ -13,6 +13,7 @@ from player.core.commands import ReplyTo
 from player.core.events import EVENT_TYPES, Answer, News
 from player.mqtt import payloads
 from tests import schema_check as schemas
+from tests.mqtt.nights import NIGHT
 from tests.mqtt.snapshots import ENDS, PLAYING, shot
 from tests.mqtt.test_docs import first_cells, section
 from tests.paths import ROOT
@@ -30,6 +31,7 @@ def fields_of(kind: str) -> dict[str, Any]:
     """A payload that its schema allows."""
     made = {
         "state": payloads.state(PLAYING),
+        "night": payloads.night(NIGHT),
         "event": payloads.event(News("volume_set", "volume 30", {"volume": 30, "asked": 40}), ENDS),
         "reply": payloads.reply(Answer(ReplyTo("7"), is_done=True, text="paused", data={}), PLAYING, "bedroom"),
     }

@@ -179,7 +179,7 @@ class Announcer:
                     "need a state_dir or a mqtt.discovery.id of their own", root,
                 )  # fmt: skip
                 continue
-            out += [Publication(f"{root}/{name}", b"") for name in ("state", "availability")]
+            out += [Publication(f"{root}/{name}", b"") for name in ("state", "night", "availability")]
             out += _cleared(root)
         self._old_roots = set()
         return out

@@ -171,6 +171,10 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
         "why": {
             "p": "sensor", "name": "Why it started", "ic": "mdi:help-circle-outline", **_value(topics, _why()),
         },
+        "night": {
+            "p": "sensor", "name": "Last night", "ic": "mdi:weather-sunset-up", "stat_t": topics.night, "qos": 1,
+            "val_tpl": f"{{{{ value_json.text[:{_LONGEST_STATE}] }}}}", "json_attr_t": topics.night,
+        },
         "activity": {
             "p": "event", "name": "Activity", "ic": "mdi:bell-outline", "event_types": list(EVENT_TYPES),
             "stat_t": topics.event, "qos": 1,

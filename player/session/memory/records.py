@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final, get_type_hints
 
 from player.core.clock import moved
+from player.core.night_report import NightReport
 from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.session.memory.json_codec import as_text, from_text, salvage
@@ -148,6 +149,7 @@ class Documents:
     deaths: tuple[CrashRecord, ...] = ()
     nights: frozenset[date] = frozenset()
     places: tuple[Place, ...] = ()
+    night: NightReport = field(default_factory=NightReport)
 
     def recall(self, memory: Memory) -> None:
         """Put what was written down into a memory."""
@@ -159,11 +161,12 @@ class Documents:
 
 RECORD: Final = "record"
 TRIES: Final = "tries"
+NIGHT: Final = "night"
 _LONGEST_S: Final = 1e8
 """Three years: longer than any session, track or fade."""
 _SHOWN: Final = 200
 """Maximum number of characters of a fault that are shown: it may quote the damaged text."""
-NAMES: Final = tuple(field.name for field in fields(Documents))
+NAMES: Final = tuple(one.name for one in fields(Documents))
 _BY_URI: Final = frozenset({"bans", "deaths"})
 """Documents that are lists of tracks."""
 

@@ -12,7 +12,8 @@ as soon as it matters:
   gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
 
 The record of a session is therefore older than the sound, by up to 400 s. What follows from the time that has passed
-since, the place in the track among it, is worked out when it is read.
+since, the place in the track among it, is worked out when it is read. The report of the night is never a reason to
+write: it goes along with what is written anyway.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from datetime import datetime
 from typing import Final
 
 from player.core.clock import Now
+from player.core.night_report import NightReport
 from player.core.states import State
 from player.core.token_bucket import Bucket
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import Memory
 from player.session.memory.records import (
     NAMES,
+    NIGHT,
     RECORD,
     Batch,
     Documents,
@@ -104,7 +107,9 @@ class WritePolicy:
         """When what waits for a calm moment is written at the latest, on the boot clock; None where nothing waits."""
         return self._wrote_s + SOON_S if self._is_pending else None
 
-    def documents(self, playback: Playback, schedule: Schedule, memory: Memory, tries: int, now: Now) -> Documents:
+    def documents(
+        self, playback: Playback, schedule: Schedule, memory: Memory, night: NightReport, tries: int, now: Now
+    ) -> Documents:
         """All documents as they are now; one that has not changed is the same object as before: quick to compare."""
         before = self._written
         session, interrupted = playback.session, playback.interrupted
@@ -116,7 +121,7 @@ class WritePolicy:
         choices = playback.next_session.choices
         choices = before.choices if choices == before.choices else choices
         places = memory.places.all
-        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights, places)
+        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights, places, night)
 
     def note(self, rotation: Rotation, findings: LibraryFindings, wall: datetime, out: Outcome) -> None:
         """Take what was heard since the last time, and the sessions that ended in this turn."""
@@ -151,7 +156,7 @@ class WritePolicy:
             self._write(documents, now_s, out)
 
     def _is_soon(self, changed: set[str], record: SessionRecord | None) -> bool:
-        if changed - {RECORD}:
+        if changed - {RECORD, NIGHT}:
             return True
         old = self._written.record
         return old is not None and record is not None and _is_another_wish(old, record)

@@ -34,6 +34,7 @@ from player.core.commands import (
 )
 from player.core.errors import Refused
 from player.core.events import EVENT_TYPES
+from player.core.night_report import NightReport
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
 from player.core.settings.session import TIMER_OFF, TimerSetting
 from player.core.snapshot import EntryState, Snapshot
@@ -46,6 +47,7 @@ from player.mqtt.incoming import Incoming
 from player.mqtt.topics import Topics, parse
 from tests import effort
 from tests.mqtt.discovery import home_assistant
+from tests.mqtt.nights import NIGHT
 from tests.mqtt.snapshots import PLAYING, shot
 
 TOPICS = Topics("lull", "bedroom")
@@ -72,6 +74,15 @@ def state(snapshot: Snapshot = PLAYING) -> dict[str, Any]:
     """The state as a home parses it."""
     fields: dict[str, Any] = json.loads(payloads.state(snapshot))
     return fields
+
+
+def of_state(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Those that read the state."""
+    return {
+        key: fields
+        for key, fields in found.items()
+        if "value_template" in fields and fields["state_topic"] == TOPICS.state
+    }
 
 
 @BOTH
@@ -119,7 +130,7 @@ def test_a_device_is_one_message_with_every_entity() -> None:
         ("number", "volume"), ("number", "timer"), ("number", "fade"), ("select", "playlist"),
         ("button", "next"), ("button", "extend"), ("button", "stop_now"), ("button", "never_again"),
         ("button", "asleep"), ("button", "awake"), ("button", "previous"), ("button", "advance"),
-        ("sensor", "phase"), ("sensor", "next_phase"),
+        ("sensor", "phase"), ("sensor", "next_phase"), ("sensor", "night"),
         ("button", "allow_again"), ("switch", "play"), ("switch", "skip_tonight"), ("switch", "schedule"),
         ("switch", "entry"), ("sensor", "state"), ("sensor", "track"), ("sensor", "timer_ends"),
         ("sensor", "next_start"), ("sensor", "why"), ("sensor", "guard_reduction"), ("sensor", "nights_used"),
@@ -230,7 +241,7 @@ SHOWS = {
 def test_what_an_entity_shows_is_what_the_state_says(mode: DiscoveryMode) -> None:
     """Each template, rendered with a state of the wire."""
     found = entities(mode)
-    shown = {key: home_assistant.value(fields, state()) for key, fields in found.items() if "value_template" in fields}
+    shown = {key: home_assistant.value(fields, state()) for key, fields in of_state(found).items()}
     assert shown == SHOWS
 
 
@@ -246,9 +257,7 @@ IDLE = replace(
 def test_null_is_unknown_and_never_an_error() -> None:
     """Everything that can be null at once; the sleep timer that is off shows 0."""
     found = entities()
-    shown = {
-        key: home_assistant.value(fields, state(IDLE)) for key, fields in found.items() if "value_template" in fields
-    }
+    shown = {key: home_assistant.value(fields, state(IDLE)) for key, fields in of_state(found).items()}
     unknown = {"fade", "playlist", "track", "timer_ends", "phase", "next_phase", "next_start", "why", "guard_reduction"}
     assert {key for key, value in shown.items() if value == "None"} == unknown
     assert shown["timer"] == "0"
@@ -274,9 +283,8 @@ def test_no_state_is_too_odd_for_a_template(
 ) -> None:
     """Titles of any length and script, lengths that are no whole minutes: each platform takes what it is shown."""
     snapshot = shot(state=word, track=track, why=why, timer_set_s=timer_s, fade_out_s=fade_s, volume=volume)
-    for fields in entities().values():
-        if "value_template" in fields:
-            home_assistant.value(fields, state(snapshot))
+    for fields in of_state(entities()).values():
+        home_assistant.value(fields, state(snapshot))
 
 
 def test_every_state_has_a_word_and_every_start_a_reason_in_words() -> None:
@@ -325,6 +333,15 @@ def test_the_problem_is_told_as_an_attribute() -> None:
     )
     assert json.loads(told) == {"text": 'a "b" <c>; d'}
     assert home_assistant.value(fields, state(shot(problems=("d",)))) == "ON"
+
+
+def test_the_last_night_is_one_sensor_with_all_of_the_report() -> None:
+    """Its state is the line for people, which is at most 255 characters long; before the first night it says so."""
+    fields = entities()["night"]
+    for report in (NIGHT, NightReport()):
+        told = json.loads(payloads.night(report))
+        assert home_assistant.value(fields, told) == report.text
+    assert fields["json_attributes_topic"] == fields["state_topic"] == "lull/bedroom/night"
 
 
 def test_keys_of_entries_are_usable_and_differ() -> None:

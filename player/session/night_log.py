@@ -1,0 +1,249 @@
+"""The report of the night, kept while it goes on. Main thread, standard library, pure.
+
+It reads what everybody is told: the events and orders of each turn, and the level that the engine reports each second.
+The report is part of the memory: it is written with whatever else is written, at least every 400 s while something
+plays, so a crash costs it a few minutes. A session that is resumed goes on with it; the first session of another night
+begins a new one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from player.core.addresses import without_places
+from player.core.clock import Now, elapsed_s
+from player.core.engine_orders import RampTo
+from player.core.events import News, Progressed, is_web
+from player.core.night_report import LevelPoint, NightReport, ReportedMoment, ReportedPhase, ReportedTrack
+from player.core.text import clean_text
+from player.session.memory.memory import Memory, night_of
+from player.session.outcome import Outcome
+from player.session.playback import Playback
+from player.session.session import Session
+
+FOLD_S: Final = 60.0
+"""So often the levels are added to the report."""
+POINT_S: Final = 300.0
+MOST_POINTS: Final = 200
+MOST_PHASES: Final = 30
+MOST_TRACKS: Final = 60
+MOST_PROBLEMS: Final = 10
+LONGEST_TITLE: Final = 60
+LONGEST_PROBLEM: Final = 200
+LOWEST_DB: Final = -90
+"""A second below this is silence."""
+SETTLED_S: Final = 120
+"""So many seconds must have been heard before there is a calm level."""
+STEADY_DB: Final = 0.5
+"""A second in which the volume moved by more does not count: its level is that of two volumes."""
+RISE_DB: Final = 0.5
+RESUMED: Final = "resume"
+INTERRUPTED: Final = "interrupted"
+TAKEN_OVER: Final = "taken_over"
+
+
+@dataclass(slots=True)
+class _Point:
+    """Seconds that sounded: how many, their power together, and the level of the loudest."""
+
+    seconds: int = 0
+    power: float = 0.0
+    loudest_db: float = -math.inf
+
+    def add(self, level_db: float) -> None:
+        self.seconds += 1
+        self.power += 10.0 ** (level_db / 10.0)
+        self.loudest_db = max(self.loudest_db, level_db)
+
+    @property
+    def mean_db(self) -> float:
+        return 10.0 * math.log10(self.power / self.seconds)
+
+
+class NightLog:
+    """Keeps the report.
+
+    Args:
+        report: what was written down before a restart.
+
+    Attributes:
+        report: the night as it is known; replaced by another object when it changes, at most once a turn and by the
+            level alone once a minute.
+    """
+
+    def __init__(self, report: NightReport) -> None:
+        self._begin(report)
+
+    def _begin(self, report: NightReport) -> None:
+        self.report = report
+        self._levels = list(report.levels) or [0] * (1 - LOWEST_DB)
+        self._peak = report.peak
+        self._volume_db = math.nan
+        self._folded_s = -math.inf
+        self._point_s: float | None = None
+        self._point = _Point()
+
+    def recall(self, report: NightReport) -> None:
+        """The memory could be read only now: what it says, unless a session of this start is in the report already."""
+        if self.report.start is None:
+            self._begin(report)
+
+    # Each second.
+
+    def on_progress(self, report: Progressed, session: Session | None, now: Now) -> None:
+        """The level of one second."""
+        is_steady = abs(report.volume_db - self._volume_db) <= STEADY_DB
+        self._volume_db = report.volume_db
+        if session is None or report.level_db < LOWEST_DB:
+            return
+        self._point.add(report.level_db)
+        if not is_steady:
+            return
+        at_full_db = report.level_db - report.volume_db
+        self._levels[max(0, min(round(-at_full_db), len(self._levels) - 1))] += 1
+        if self._peak is None or at_full_db > self._peak.db:
+            track = session.queue.track_of(report.item_id)
+            title = None if track is None else public_title(track.title, track.uri)
+            self._peak = ReportedMoment(now.wall, round(at_full_db, 1), title)
+
+    # Each turn.
+
+    def note(self, playback: Playback, memory: Memory, private: Container[str], now: Now, out: Outcome) -> None:
+        """Take what one turn came to; problems that are ``private`` are left out, because they name machines."""
+        session, is_waiting = playback.session, playback.interrupted.record is not None
+        before = self.report
+        for event in out.events:
+            if isinstance(event, News) and event.data.get("problem") not in private:
+                self._take(event, now)
+        if session is not None and any(isinstance(order, RampTo) and _rises(order, session) for order in out.orders):
+            self._change(rises=self.report.rises + 1)
+        report = self.report
+        if report.start is None or (report.end is not None and report is before):
+            return
+        if report.end is None and session is None and not is_waiting:
+            self._change(end=report.seen or now.wall, ended_by=INTERRUPTED, **self._lost_minutes())
+        if self.report is not before or now.boot_s - self._folded_s >= FOLD_S:
+            self._fold(memory, now)
+
+    def _change(self, **fields: Any) -> None:
+        self.report = replace(self.report, **fields)
+
+    def _fold(self, memory: Memory, now: Now) -> None:
+        """Add what was measured, and say that it is up to date."""
+        self._folded_s = now.boot_s
+        if self._point_s is None:
+            self._point_s = now.boot_s
+        elif now.boot_s - self._point_s >= POINT_S or self.report.end is not None:
+            self._add_point(now.wall, now.boot_s - self._point_s)
+            self._point_s = None if self.report.end is not None else now.boot_s
+        is_lost = self.report.ended_by == INTERRUPTED
+        self._change(
+            levels=tuple(self._levels),
+            peak=self._peak,
+            loudest=_over_calm(self._levels, self._peak),
+            nights_used=memory.nights_used(now.wall),
+            seen=self.report.seen if is_lost else now.wall,
+        )
+
+    def _add_point(self, wall: datetime, lasted_s: float) -> None:
+        assert self.report.start is not None, "points belong to a night"
+        point, self._point = self._point, _Point()
+        if point.seconds:
+            minute = max(0, round((elapsed_s(self.report.start, wall) - lasted_s) / 60.0))
+            found = LevelPoint(minute, round(point.mean_db, 1), round(point.loudest_db, 1))
+            self._change(curve=(*self.report.curve, found)[-MOST_POINTS:])
+
+    # What events say.
+
+    def _take(self, event: News, now: Now) -> None:
+        data = event.data
+        match event.type:
+            case "session_started":
+                self._session_started(data, now)
+            case "session_ended":
+                end = {"end": now.wall, "ended_by": str(data["reason"])} if data["reason"] != TAKEN_OVER else {}
+                self._change(minutes=self.report.minutes + data["minutes"], since=None, **end)
+            case "phase_started":
+                self._phase_started(data, now)
+            case "track_started":
+                track = ReportedTrack(now.wall, public_title(data["track"], data["uri"]))
+                tracks = (*self.report.tracks, track)[-MOST_TRACKS:]
+                self._change(tracks=tracks, track_count=self.report.track_count + 1)
+            case "surprise_tamed":
+                self._tamed(data, now)
+            case "dropout":
+                self._change(dropouts=self.report.dropouts + data["times"])
+            case "problem":
+                self._problem(str(data["problem"]))
+
+    def _session_started(self, data: Mapping[str, Any], now: Now) -> None:
+        is_resumed = data["why"] == RESUMED and self.report.start is not None
+        if is_resumed:
+            self._change(interruptions=self.report.interruptions + 1, **self._lost_minutes())
+        else:
+            if self.report.night != night_of(now.wall):
+                self._begin(NightReport(night=night_of(now.wall), start=now.wall, why=str(data["why"])))
+            self._change(sessions=self.report.sessions + 1)
+        self._change(end=None, ended_by=None, since=now.wall)
+        self._phase_started(data, now)
+
+    def _lost_minutes(self) -> dict[str, Any]:
+        """What an interrupted session had lasted, as far as that is known."""
+        since, seen = self.report.since, self.report.seen
+        lasted_s = 0.0 if since is None or seen is None else max(0.0, elapsed_s(since, seen))
+        return {"minutes": self.report.minutes + lasted_s / 60.0, "since": None}
+
+    def _phase_started(self, data: Mapping[str, Any], now: Now) -> None:
+        phase = ReportedPhase(now.wall, str(data["playlist"]), int(data["volume"]))
+        self._change(phases=(*self.report.phases, phase)[-MOST_PHASES:])
+
+    def _track_started(self, data: Mapping[str, Any], now: Now) -> None:
+        track = ReportedTrack(now.wall, public_title(data["track"], data["uri"]))
+        tracks = (*self.report.tracks, track)[-MOST_TRACKS:]
+        self._change(tracks=tracks, track_count=self.report.track_count + 1)
+
+    def _tamed(self, data: Mapping[str, Any], now: Now) -> None:
+        worst, track = self.report.worst, data["track"]
+        if worst is None or data["reduction_db"] > worst.db:
+            title = None if track is None else public_title(track, data["uri"])
+            worst = ReportedMoment(now.wall, float(data["reduction_db"]), title)
+        self._change(held=self.report.held + data["times"], worst=worst)
+
+    def _problem(self, problem: str) -> None:
+        text = clean_text(without_places(problem), LONGEST_PROBLEM)
+        is_running = self.report.start is not None and self.report.end is None
+        if is_running and text not in self.report.problems and len(self.report.problems) < MOST_PROBLEMS:
+            self._change(problems=(*self.report.problems, text))
+
+
+def public_title(title: str, uri: str) -> str:
+    """The title of a track without where it comes from: a stream without a name is called by its address."""
+    if is_web(uri):
+        try:
+            host = urlsplit(uri).hostname or ""
+        except ValueError:
+            host = ""
+        if not host or host.lower() in title.lower():
+            return "web stream"
+    return clean_text(without_places(title), LONGEST_TITLE)
+
+
+def _over_calm(levels: list[int], peak: ReportedMoment | None) -> ReportedMoment | None:
+    """The loudest second over the median level."""
+    seconds, passed = sum(levels), 0
+    if peak is None or seconds < SETTLED_S:
+        return None
+    for below_full_db, count in enumerate(levels):
+        passed += count
+        if 2 * passed >= seconds:
+            return replace(peak, db=round(max(0.0, peak.db + below_full_db), 1))
+    return None
+
+
+def _rises(order: RampTo, session: Session) -> bool:
+    return order.target_db > session.ramp.db + RISE_DB

@@ -1,0 +1,77 @@
+"""``lull report``: the night for people, as JSON and as a picture."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from player.cli import report
+from player.cli.main import main
+from player.core.night_report import NightReport
+from player.session.memory.records import Batch, Documents, texts
+from player.storage.memory_db import MemoryDb
+from tests.mqtt.nights import NIGHT
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config whose memory has a night."""
+    path = tmp_path / "lull.yaml"
+    path.write_text(f"playlists: {{rain: {{paths: [noise:rain]}}}}\nstate_dir: {tmp_path}\n", encoding="utf-8")
+    base = MemoryDb(tmp_path)
+    base.write(Batch(texts(Documents(night=NIGHT))))
+    base.close()
+    return path
+
+
+def test_the_night_is_told_in_lines(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """When, why, what it played, and what was held down."""
+    assert main(["report", "--config", str(config)]) == 0
+    shown = capsys.readouterr().out
+    assert "The night of Saturday 31 January 2026" in shown
+    assert "22:30 to 06:30, ended by the sleep timer; started by schedule:weeknights" in shown
+    assert "3 surprises, by 9 dB at most (at 00:30 in Drops)" in shown
+
+
+def test_the_json_is_what_is_published(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same keys as on the topic."""
+    assert main(["report", "--json", "--config", str(config)]) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert fields["text"] == NIGHT.text
+    assert fields["held_down"]["count"] == 3
+
+
+def test_the_picture_is_a_valid_svg(config: Path, tmp_path: Path) -> None:
+    """One bar for each five minutes and level, and the text of the night."""
+    path = tmp_path / "night.svg"
+    assert main(["report", "--picture", str(path), "--config", str(config)]) == 0
+    root = ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    bars = [element for element in root if element.tag.endswith("rect")]
+    assert len(bars) == 1 + 2 * len(NIGHT.curve)
+    assert any(NIGHT.text == element.text for element in root)
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 120, 300])
+def test_the_picture_in_the_terminal_fits_it(columns: int) -> None:
+    """However wide it is."""
+    assert all(len(line) <= columns for line in report.plot(NIGHT, columns))
+
+
+def test_a_picture_needs_a_name_that_ends_in_svg(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so."""
+    assert main(["report", "--picture", "night.png", "--config", str(config)]) == 1
+    assert "ends in .svg" in capsys.readouterr().err
+
+
+def test_a_memory_without_a_night_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A night before the first one is an error with a reason."""
+    path = tmp_path / "lull.yaml"
+    path.write_text(f"playlists: {{rain: {{paths: [noise:rain]}}}}\nstate_dir: {tmp_path}\n", encoding="utf-8")
+    base = MemoryDb(tmp_path)
+    base.write(Batch(texts(Documents(night=NightReport()))))
+    base.close()
+    assert main(["report", "--config", str(path)]) == 1
+    assert "no night is recorded yet" in capsys.readouterr().err
