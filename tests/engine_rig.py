@@ -12,7 +12,7 @@ from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.tap import Rendered
 from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
-from player.core.engine_orders import Crossfade, Item, PlayItem, QueueItem, RampTo
+from player.core.engine_orders import TRACKS, Crossfade, Item, PlayItem, QueueItem, RampTo
 from player.core.events import EngineReport
 from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames
 from tests.fakes.clock import FakeClock
@@ -66,9 +66,11 @@ class Rig:
         self._ids += 1
         return Item(self._ids, uri, uri, **{"plan": b"", **parts})  # type: ignore[arg-type]
 
-    def play(self, uri: str, crossing: Crossfade = Crossfade.BLEND, **parts: float | bytes) -> Item:
+    def play(
+        self, uri: str, crossing: Crossfade = Crossfade.BLEND, layer: int = TRACKS, **parts: float | bytes
+    ) -> Item:
         item = self.item(uri, **parts)
-        self.engine.order(PlayItem(item, crossing))
+        self.engine.order(PlayItem(item, crossing, layer))
         return item
 
     def queue(self, uri: str) -> Item:
@@ -102,8 +104,9 @@ class Rig:
         """
         before, fastest = {}, 0.0
         for rendered in self.rendered:
-            now = {deck.item.id: rendered.volume_db + deck.level_db for deck in rendered.decks}
-            for deck in rendered.decks:
+            decks = (*rendered.decks, *rendered.beds)
+            now = {deck.item.id: rendered.volume_db + deck.level_db for deck in decks}
+            for deck in decks:
                 others = [level for item_id, level in now.items() if item_id != deck.item.id]
                 least = max([rendered.target_db - 60.0, *(level - 24.0 for level in others)])
                 former = max(before.get(deck.item.id, SILENCE_DB), least)

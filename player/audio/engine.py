@@ -29,7 +29,7 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.ears import STEREO, Ears
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter
-from player.audio.mixer import Mixer
+from player.audio.layers import LEAST_RISE_DB_PER_S, Layers
 from player.audio.output import AudioOutput, Written
 from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
@@ -46,8 +46,6 @@ PROGRESS_BLOCKS: Final = 10
 SOON_FRAMES: Final = to_frames(4.0)
 """Two rises would add up to 12 dB/s, so they share 6 dB/s: a track that comes up from silence waits for a volume
 command that is done so soon, otherwise the output's ramp takes what the tracks leave of it."""
-LEAST_RISE_DB_PER_S: Final = 0.1
-"""Where less is left for the ramp, it waits."""
 LAST_BLOCKS: Final = 10
 
 
@@ -116,7 +114,7 @@ class Engine:
         self._report = report
         self._target_lufs = settings.target_lufs
         self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
-        self._mixer = Mixer(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
+        self._layers = Layers(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._tap = settings.tap
         self._hold_s = settings.hold_s
         self._ears = settings.ears
@@ -141,7 +139,7 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to play and the output stands at silence."""
-        return self._mixer.is_empty and self._chain.ramp.is_silent and self._chain.ramp.target_db == SILENCE_DB
+        return self._layers.is_empty and self._chain.ramp.is_silent and self._chain.ramp.target_db == SILENCE_DB
 
     @property
     def _is_held(self) -> bool:
@@ -171,7 +169,7 @@ class Engine:
 
     def finish(self) -> None:
         """Let go of tracks and device, once what was written has been heard."""
-        self._mixer.clear()
+        self._layers.clear()
         self._outlet.close()
 
     def step(self) -> None:
@@ -194,7 +192,7 @@ class Engine:
             return self._render() if self._outlet.is_open else self._silence
         except Exception as fault:  # noqa: BLE001 - the thread may never end: a bug must end in silence (C5)
             self._hush()
-            self._mixer.clear()
+            self._layers.clear()
             self._report(EngineFaulted(f"{type(fault).__name__}: {fault}"))
             return self._silence
 
@@ -216,16 +214,18 @@ class Engine:
     def _obey(self, order: EngineOrder | _UseSink) -> None:
         self._idle_blocks = 0
         match order:
-            case PlayItem(item, crossing):
-                self._mixer.play(item, crossing)
-            case QueueItem(item):
-                self._mixer.queue(item)
+            case PlayItem(item, crossing, layer):
+                self._layers.play(item, crossing, layer)
+            case QueueItem(item, layer):
+                self._layers.queue(item, layer)
+            case RampTo(layer=int()):
+                self._layers.ramp(order)
             case RampTo(target_db, over_s, then):
                 self._chain.ramp.to(target_db, over_s)
                 self._then, self._last_end = then, Then.NOTHING
             case Retune(crossfade_s, ceiling_dbtp, target_lufs):
                 self._target_lufs = target_lufs
-                self._mixer.crossfade_s = crossfade_s
+                self._layers.set_crossfade(crossfade_s)
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
             case SetGuard(is_strict):
                 self._chain.guard.is_strict = is_strict
@@ -246,7 +246,7 @@ class Engine:
         then, self._then = self._then, None
         self._last_end = then if ramp.is_silent else Then.NOTHING
         if self._last_end is Then.STOP:
-            self._mixer.clear()
+            self._layers.clear()
         self._report(RampArrived(ramp.target_db, then))
 
     def _hush(self) -> None:
@@ -268,25 +268,27 @@ class Engine:
         if self._is_held:
             return self._rest()
         ramp = self._chain.ramp
-        self._mixer.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)
-        if ramp.is_rising and not self._mixer.is_sounding:
+        self._layers.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)
+        if ramp.is_rising and not self._layers.is_sounding:
             return self._rest()  # the rise waits for the sound that it is for
-        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._mixer.is_recovering
-        is_ramp_first = is_ramp_first and self._mixer.is_rising_alone
-        left_db_per_s = MAX_RISE_DB_PER_S - (0.0 if is_ramp_first else self._mixer.rise_db_per_s)
-        was_recovering = self._mixer.is_recovering
-        mixed = self._mixer.mix(BLOCK_FRAMES, may_rise=not is_ramp_first)
-        is_ramp_free = left_db_per_s >= LEAST_RISE_DB_PER_S and not (was_recovering or self._mixer.is_recovering)
+        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._layers.is_recovering
+        is_ramp_first = is_ramp_first and self._layers.is_rising_alone
+        left_db_per_s = MAX_RISE_DB_PER_S - (0.0 if is_ramp_first else self._layers.decks_rise_db_per_s)
+        was_recovering = self._layers.is_recovering
+        is_ramp_free = left_db_per_s >= LEAST_RISE_DB_PER_S and not was_recovering
         if is_ramp_free:
             ramp.hold_back(left_db_per_s)
+        output_rise_db_per_s = ramp.rise_db_per_s if is_ramp_free and ramp.is_rising else 0.0
+        mixed = self._layers.mix(BLOCK_FRAMES, output_rise_db_per_s, may_rise=not is_ramp_first)
+        is_ramp_free = is_ramp_free and not self._layers.is_recovering
         faults = self._chain.faults
-        self._chain.set_target(self._target_lufs, self._mixer.habitual_lufs, self._mixer.reached_lufs)
+        self._chain.set_target(self._target_lufs, self._layers.habitual_lufs, self._layers.reached_lufs(BLOCK_FRAMES))
         block = self._chain.process(self._ears.share_out(mixed), may_rise=is_ramp_free)
         if self._chain.faults != faults:
             raise AssertionError("a stage produced an invalid block; the output check stopped it")
         self._tell_of_the_chain()
         if self._tap is not None:
-            self._tap(Rendered(ramp.level_db, ramp.target_db, self._mixer.sounding()))
+            self._tap(Rendered(ramp.level_db, ramp.target_db, *self._layers.sounding()))
         return block
 
     def _rest(self) -> Block:
@@ -297,7 +299,7 @@ class Engine:
     def _tell_of_the_chain(self) -> None:
         """What the guard held down, and what the output meter did not let through."""
         self._held_db = max(self._held_db, self._chain.guard.reduction_db)
-        deck = self._mixer.current
+        deck = self._layers.current
         for episode in self._chain.guard.episodes.take():
             self._report(
                 GuardReported(
@@ -334,7 +336,7 @@ class Engine:
         self._report(replace(gap, is_hushed=is_hushed))
 
     def _report_progress(self) -> None:
-        deck = self._mixer.current
+        deck = self._layers.current
         self._report(
             Progressed(
                 item_id=None if deck is None else deck.item.id,

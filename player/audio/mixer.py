@@ -1,4 +1,4 @@
-"""The mixer: which decks sound, and how one takes over from another.
+"""The mixer of one layer: which decks sound, and how one takes over from another.
 
 Runs on the engine thread alone. One deck is the current one; others are on their way out. What comes next is opened
 ahead of time, so that a broken file is noticed while the one before still plays and no gap is heard.
@@ -22,7 +22,7 @@ from player.audio.dsp.seam import seam_s
 from player.audio.dsp.tap import Sounding
 from player.audio.dsp.types import Block
 from player.audio.ports import Decoder
-from player.core.engine_orders import Crossfade, Item
+from player.core.engine_orders import TRACKS, Crossfade, Item
 from player.core.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, QueueRanDry
 from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames, to_seconds
 
@@ -57,12 +57,20 @@ class Mixer:
         report: takes each report, on the engine thread; must not block.
         crossfade_s: length of the equal-power part of a blend.
         is_offline: a rehearsal: the decoder is waited for, so that the output is the same each time.
+        layer: the number of its layer, for its reports.
     """
 
     def __init__(
-        self, decoder: Decoder, report: Callable[[EngineReport], None], crossfade_s: float, *, is_offline: bool = False
+        self,
+        decoder: Decoder,
+        report: Callable[[EngineReport], None],
+        crossfade_s: float,
+        *,
+        is_offline: bool = False,
+        layer: int = TRACKS,
     ) -> None:
         self.crossfade_s = crossfade_s
+        self._layer = layer
         self._decoder = decoder
         self._report = report
         self._is_offline = is_offline
@@ -300,7 +308,7 @@ class Mixer:
             self._end(deck)
         if not self._is_dry and self.is_empty:
             self._is_dry = True
-            self._report(QueueRanDry())
+            self._report(QueueRanDry(self._layer))
 
     @staticmethod
     def _has_given_up(deck: Deck) -> bool:
@@ -323,7 +331,7 @@ class Mixer:
         self._report(ItemFailed(deck.item.id, deck.why_broken))
         if self.is_empty and not self._is_dry:
             self._is_dry = True
-            self._report(QueueRanDry())
+            self._report(QueueRanDry(self._layer))
 
     def _wait_for_decoders(self, frames: int) -> None:
         """Rehearsals: the decoder's pace must not show, so whatever is open is waited for, a while each."""

@@ -2,16 +2,24 @@
 
 There is exactly one order that changes a level, `RampTo`, and it cannot do so at once: it names a target, and the audio
 thread moves toward it at a bounded rate. There is no order to misuse.
+
+What sounds lies in layers: the tracks, and up to two beds under them. Each layer has a queue and a level of its own,
+and the output's level is that of their sum.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from player.core.limits import MAX_GAIN_DB
 from player.core.validation import check_range
+
+TRACKS: Final = 0
+"""The layer of the tracks."""
+BEDS: Final = (1, 2)
+"""The layers of the beds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +75,44 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PlayItem:
-    """Take this item as the current one; a queued one is forgotten."""
+    """Take this item as the current one of its layer; a queued one is forgotten."""
 
     item: Item
     crossing: Crossfade = Crossfade.BLEND
+    layer: int = TRACKS
 
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """What follows the current item at its end; None: nothing does, so the current item ends in a fade."""
+    """What follows the layer's current item at its end; None: nothing does, so the current item ends in a fade."""
 
     item: Item | None
+    layer: int = TRACKS
 
 
 @dataclass(frozen=True, slots=True)
 class RampTo:
-    """Move the output level to ``target_db`` in ``over_s`` seconds, linear in dB, or at a slower rate if C2 asks.
+    """Move a level to ``target_db`` in ``over_s`` seconds, linear in dB, or at a slower rate if C2 asks.
 
     Attributes:
         target_db: level in dB re full volume; -inf is silence, reached through 66 dB below the present level.
         over_s: the wanted duration. A rise is slowed to 6 dB/s and starts 60 dB below its target; a fall may be fast.
-        then: what to do on arrival.
+        then: what to do on arrival; of a layer only NOTHING and STOP.
+        layer: whose level; None: the output's. The level of a layer stands at silence until its first order, and that
+            of the tracks at full. While the output is silent, it is where it is ordered to at once.
     """
 
     target_db: float
     over_s: float
     then: Then = Then.NOTHING
+    layer: int | None = None
 
     def __post_init__(self) -> None:
         check_range("over_s", self.over_s, 0, 86400)
         if not self.target_db <= 0.0:
             raise ValueError(f"target_db is {self.target_db:g}; allowed is at most 0")
+        if self.layer is not None and self.then is Then.HOLD:
+            raise ValueError("a layer cannot be held by itself")
 
 
 @dataclass(frozen=True, slots=True)

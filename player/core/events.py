@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from player.core.commands import ReplyTo
-from player.core.engine_orders import Then
+from player.core.engine_orders import TRACKS, Then
 from player.core.measurement import Measured
 from player.core.noise import is_noise
 from player.core.text import MAX_SENTENCE, clean_text
@@ -49,15 +49,18 @@ class ItemFailed:
 
 @dataclass(frozen=True, slots=True)
 class QueueRanDry:
-    """Nothing sounds and nothing is queued."""
+    """Nothing of a layer sounds and nothing is queued in it."""
+
+    layer: int = TRACKS
 
 
 @dataclass(frozen=True, slots=True)
 class RampArrived:
-    """The output level reached its target; at silence, ``then`` has been done."""
+    """The level of a layer, or with None the output's, reached its target; at silence, ``then`` has been done."""
 
     target_db: float
     then: Then
+    layer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from player.core.engine_orders import EngineOrder, Item, PlayItem, QueueItem, RampTo, Then
+from player.core.engine_orders import BEDS, EngineOrder, Item, PlayItem, QueueItem, RampTo, Then
 from player.core.events import (
     EngineReport,
     ItemEnded,
@@ -181,3 +181,37 @@ class TestEngineContract:
         bench.run(10.0)
         assert not [report for report in told(bench, RampArrived) if report == RampArrived(SILENCE_DB, Then.STOP)]
         assert not told(bench, ItemEnded)
+
+    def test_a_bed_is_told_of_like_a_track_and_ends_with_its_layer(self, bench: Bench) -> None:
+        """It starts under the track; its layer falls silent, which ends it, and the track goes on."""
+        start(bench)
+        bench.order(PlayItem(Item(2, "b", "b"), layer=BEDS[0]))
+        bench.order(RampTo(-12.0, 20.0, layer=BEDS[0]))
+        bench.run(25.0)
+        assert told(bench, ItemStarted)[-1] == ItemStarted(2, LENGTH_S)
+        assert RampArrived(-12.0, Then.NOTHING, BEDS[0]) in bench.reports
+        bench.order(RampTo(SILENCE_DB, 2.0, Then.STOP, BEDS[0]))
+        bench.run(3.0)
+        assert RampArrived(SILENCE_DB, Then.STOP, BEDS[0]) in bench.reports
+        assert [report.item_id for report in told(bench, ItemEnded) if isinstance(report, ItemEnded)] == [2]
+        assert not told(bench, QueueRanDry)
+
+    def test_a_bed_that_has_no_successor_runs_dry_by_itself(self, bench: Bench) -> None:
+        """The report names its layer."""
+        start(bench)
+        bench.order(QueueItem(Item(3, "a", "a")))
+        bench.order(PlayItem(Item(2, "b", "b"), layer=BEDS[1]))
+        bench.order(RampTo(-12.0, 0.0, layer=BEDS[1]))
+        bench.run(LENGTH_S + 20.0)
+        assert told(bench, QueueRanDry) == [QueueRanDry(BEDS[1])]
+
+    def test_a_stop_ends_all_layers(self, bench: Bench) -> None:
+        """Both items end."""
+        start(bench)
+        bench.order(PlayItem(Item(2, "b", "b"), layer=BEDS[0]))
+        bench.order(RampTo(-12.0, 0.0, layer=BEDS[0]))
+        bench.run(12.0)
+        bench.order(RampTo(SILENCE_DB, 2.0, Then.STOP))
+        bench.run(4.0)
+        ended = {report.item_id for report in told(bench, ItemEnded) if isinstance(report, ItemEnded)}
+        assert ended == {1, 2}

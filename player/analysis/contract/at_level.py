@@ -3,7 +3,7 @@
 Runs on the thread that renders. lull's own gain on the current track (the volume ramp against its target, and the fade
 of the deck) and what the stages took from it make up by how much it is short of its level. The time for which it is
 more than 3 dB short, on and on, may not be more than 15 s, whatever begins, blends and ends meanwhile. Time in which
-the volume is on its way to its target does not count, nor does silence that was ordered.
+the volume is on its way to its target does not count, nor does silence that was ordered, nor a bed that goes on alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class AtLevel:
 
     def push(self, had: Levels, has: Levels, rendered: Rendered | None, at_s: float) -> None:
         """A block as decoded under lull's gains, and as it left; None for one that did not go through the chain."""
-        if rendered is None or rendered.target_db == SILENCE_DB:
+        is_bed_alone = rendered is not None and rendered.beds and not any(one.is_current for one in rendered.decks)
+        if rendered is None or rendered.target_db == SILENCE_DB or is_bed_alone:
             self._short_s = 0.0
             return
         if abs(rendered.volume_db - rendered.target_db) > ARRIVED_DB:

@@ -35,7 +35,7 @@ class DecodedMix:
         """The block's mix as it goes into the chain, and the mix that belongs beside what leaves."""
         mix: Block = np.zeros((frames, CHANNELS), np.float32)
         if rendered is not None:
-            for deck in rendered.decks:
+            for deck in (*rendered.decks, *rendered.beds):
                 part = _fit(deck.decoded[:frames])
                 gains = np.float32(db_to_gain(deck.item.gain_db)) * np.broadcast_to(deck.gains, (frames,))
                 mix[: len(part)] += part * gains[: len(part), np.newaxis]

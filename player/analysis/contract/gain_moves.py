@@ -61,7 +61,7 @@ class GainMoves:
         aim_db = SILENCE_DB if rendered is None else rendered.target_db
         if aim_db > SILENCE_DB:
             self._target_db = aim_db
-        decks = () if rendered is None else rendered.decks
+        decks = () if rendered is None else (*rendered.decks, *rendered.beds)
         own_db = {d.item.id: level_db + d.level_db for d in decks}
         joined = {d.item.id for d in decks if d.is_joined}
         self._see_rises(own_db, joined, frames, at_s)

@@ -33,8 +33,8 @@ from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL, MAX_RISE_DB_PER_S
 from player.core.units import SILENCE_DB, db_to_gain, to_seconds
 
-MOST: Final = 32 * FAULT_LEVEL
-"""No mixture of three sanitised decks under gains of at most +20 dB gets so far."""
+MOST: Final = 96 * FAULT_LEVEL
+"""No mixture of three sanitised decks in each of three layers, under gains of at most +20 dB, gets so far."""
 _RISE: Final = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
 """As a factor of the power, in a hop."""
 _LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES

@@ -1,11 +1,12 @@
-"""The output ramp: the one way by which the volume of what is heard changes.
+"""A ramp: the one way by which the volume of what is heard changes, the output's or that of one layer.
 
 Runs on the engine thread. It is given targets and moves toward them along straight lines in dB, because only such a
 line has a bounded rate: a rise takes at least a second for each 6 dB, and comes from 60 dB below its target when it
 begins in silence; a fall may be fast, yet is never a cut; silence is reached through 66 dB below the present level and
 is exactly zero from there on. A long fade from or to silence is two lines, so that it is heard for most of its time
 (`player.core.fade_shape`). A new target at any moment continues from the present level. There is no way to set a
-gain at once other than to silence, and that one is for a moment at which the listener has lost the sound already.
+gain at once other than to silence, and that one is for a moment at which the listener has lost the sound already; and
+to open a layer while the output is silent.
 """
 
 from __future__ import annotations
@@ -111,6 +112,11 @@ class Ramp:
         if abs(step_db - leg.line.step_db) > 1e-9 * RISE_DB_PER_FRAME and leg.end_db > self._level_db:
             self._legs[0], self._at = leg.held_back(self._level_db, step_db), 0
 
+    def open(self) -> None:
+        """Be at the target from the next frame on: only while what it leads to is silent further on."""
+        self._level_db = self._target_db
+        self._legs, self._at = [], 0
+
     def hush(self) -> None:
         """Silence from the next frame on, without a fade, and stay there.
 
@@ -135,6 +141,11 @@ class Ramp:
     def is_rising(self) -> bool:
         """Whether it is on its way up, or about to be."""
         return self.is_moving and self._target_db > self._level_db
+
+    @property
+    def rise_db_per_s(self) -> float:
+        """How fast it rises from the next frame on; 0 while it stands or falls."""
+        return max(0.0, self._legs[0].line.step_db * RATE_HZ) if self._legs else 0.0
 
     def level_ahead_db(self, frames: int) -> float:
         """Where it will stand so many frames from now, if no other target comes."""

@@ -32,7 +32,7 @@ class Sounding:
 
     Attributes:
         item: what it plays.
-        level_db: its own gain without the item's, -inf for silence.
+        level_db: its own gain and its layer's, without the item's; -inf for silence.
         is_current: whether people would say that this is what plays.
         is_joined: a seam stands between it and another deck; together they keep the level.
         decoded: the frames that it played in the block, as they were decoded; fewer at its end.
@@ -54,12 +54,14 @@ class Rendered:
     Attributes:
         volume_db: where the ramp stands at the end of the block, -inf for silence.
         target_db: where the ramp goes.
-        decks: all that sound, in the order in which they began.
+        decks: all tracks that sound, in the order in which they began.
+        beds: what sounds under them; none of it is current.
     """
 
     volume_db: float
     target_db: float
     decks: tuple[Sounding, ...] = ()
+    beds: tuple[Sounding, ...] = ()
 
 
 Tap: TypeAlias = Callable[[Rendered], None]

@@ -1,0 +1,234 @@
+"""The layers: the tracks, and up to two beds under them; each has a mixer and a level of its own, and they are summed.
+
+Runs on the engine thread alone. Everything behind the sum (volume, guard, limiter, meter) knows the sum alone, so that
+it obeys the contract whatever it is made of. A layer that holds nothing costs nothing.
+
+What lull itself does to the sound of one layer may rise by 6 dB/s in all. A deck comes first, then the output's ramp,
+and the level of the layer gets what these two leave. Where the output stands at silence, a layer is at its level at
+once: the output makes the rise.
+
+What is planned reaches the sum of what its layers reach; where one of them is not planned nothing is known of the sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from player.audio.deck import Deck
+from player.audio.dsp.ramp import Ramp
+from player.audio.dsp.tap import Sounding
+from player.audio.dsp.types import Block
+from player.audio.mixer import Mixer
+from player.audio.ports import Decoder
+from player.core.engine_orders import BEDS, TRACKS, Crossfade, Item, RampTo, Then
+from player.core.events import EngineReport, RampArrived
+from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.units import CHANNELS, SILENCE_DB, db_to_gain
+
+LEAST_RISE_DB_PER_S: Final = 0.1
+"""Where less is left for a ramp, it waits."""
+
+
+class Layer:
+    """One mixer and its level; the level's ``then`` is done and reported by `Layers`."""
+
+    def __init__(self, number: int, mixer: Mixer) -> None:
+        self.number = number
+        self.mixer = mixer
+        self.level = Ramp()
+        self.then: Then | None = None
+        if number == TRACKS:
+            self.level.to(0.0, 0.0)
+            self.level.open()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is silent, or on its way there."""
+        return self.level.target_db == SILENCE_DB
+
+    @property
+    def rise_db_per_s(self) -> float:
+        """How fast the sound in it rises, without the output."""
+        return self.mixer.rise_db_per_s + (self.level.rise_db_per_s if self.mixer.is_sounding else 0.0)
+
+    def prepare(self, frames: int, *, is_output_silent: bool) -> None:
+        """As `Mixer.prepare`."""
+        is_silent = is_output_silent or self.level.level_db == SILENCE_DB
+        self.mixer.prepare(frames, is_output_silent=is_silent)
+        if is_output_silent and self.level.is_rising and self.mixer.is_sounding:
+            self.level.open()
+
+    def mix(self, frames: int, left_db_per_s: float, *, may_rise: bool) -> Block:
+        """The next frames under its level, whose rise is no faster than what is left for it."""
+        rising = self.level.is_rising
+        left_db_per_s -= self.mixer.rise_db_per_s
+        is_sounding = self.mixer.is_sounding
+        block = self.mixer.mix(frames, may_rise=may_rise)
+        if not rising:
+            return self.level.process(block)
+        if not (is_sounding and may_rise) or self.mixer.is_recovering or left_db_per_s < LEAST_RISE_DB_PER_S:
+            return self.level.wait(block)
+        self.level.hold_back(left_db_per_s)
+        return self.level.process(block)
+
+    def under_level(self, lufs: float | None, frames: int = 0) -> float | None:
+        """A loudness in its mixer as it leaves the layer, at most within so many frames; None stays None."""
+        level_db = max(self.level.level_db, self.level.level_ahead_db(frames))
+        return None if lufs is None else lufs + level_db
+
+    def sounding(self) -> tuple[Sounding, ...]:
+        """As `Mixer.sounding`, with its level."""
+        level_db, gain = self.level.level_db, np.float32(db_to_gain(self.level.level_db))
+        return tuple(
+            Sounding(
+                one.item,
+                one.level_db + level_db,
+                one.is_current and self.number == TRACKS and not self.is_leaving,
+                one.is_joined,
+                one.decoded,
+                one.gains * float(gain) if isinstance(one.gains, float) else one.gains * gain,
+            )
+            for one in self.mixer.sounding()
+        )
+
+
+class Layers:
+    """All layers, summed.
+
+    Args:
+        decoder, report, crossfade_s, is_offline: as those of `Mixer`.
+    """
+
+    def __init__(
+        self, decoder: Decoder, report: Callable[[EngineReport], None], crossfade_s: float, *, is_offline: bool = False
+    ) -> None:
+        self._report = report
+        self._layers = {
+            number: Layer(number, Mixer(decoder, report, crossfade_s, is_offline=is_offline, layer=number))
+            for number in (TRACKS, *BEDS)
+        }
+
+    @property
+    def _mixers(self) -> list[Mixer]:
+        return [layer.mixer for layer in self._layers.values()]
+
+    @property
+    def _sounding(self) -> list[Layer]:
+        return [layer for layer in self._layers.values() if layer.mixer.is_sounding]
+
+    @property
+    def current(self) -> Deck | None:
+        """The deck of the track that people would call what plays."""
+        return self._layers[TRACKS].mixer.current
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing sounds and nothing is being opened."""
+        return all(mixer.is_empty for mixer in self._mixers)
+
+    @property
+    def is_sounding(self) -> bool:
+        """Whether there is a deck to be heard."""
+        return any(mixer.is_sounding for mixer in self._mixers)
+
+    @property
+    def is_rising_alone(self) -> bool:
+        """Whether a deck comes up from silence, and no other makes room for it."""
+        return any(mixer.is_rising_alone for mixer in self._mixers)
+
+    @property
+    def decks_rise_db_per_s(self) -> float:
+        """How fast the deck that rises most rises; 0 where none does."""
+        return max(mixer.rise_db_per_s for mixer in self._mixers)
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether a deck comes back from bad samples; that cannot be put off."""
+        return any(mixer.is_recovering for mixer in self._mixers)
+
+    @property
+    def habitual_lufs(self) -> float | None:
+        """What the fast level of the sum habitually reaches at least, None where nobody measured any."""
+        levels = [layer.under_level(layer.mixer.habitual_lufs) for layer in self._sounding]
+        return _sum_lufs([level for level in levels if level is not None])
+
+    def reached_lufs(self, frames: int) -> float | None:
+        """What the fast level of the sum reaches within so many frames; None while not all that sounds is planned."""
+        layers = [layer for layer in self._sounding if layer.level.level_db > SILENCE_DB or layer.level.is_rising]
+        levels = [layer.under_level(layer.mixer.reached_lufs, frames) for layer in layers]
+        known = [level for level in levels if level is not None]
+        return _sum_lufs(known) if len(known) == len(levels) else None
+
+    def set_crossfade(self, crossfade_s: float) -> None:
+        """Another length of blends."""
+        for mixer in self._mixers:
+            mixer.crossfade_s = crossfade_s
+
+    def play(self, item: Item, crossing: Crossfade, layer: int) -> None:
+        """As `Mixer.play`, in a layer."""
+        self._layers[layer].mixer.play(item, crossing)
+
+    def queue(self, item: Item | None, layer: int) -> None:
+        """As `Mixer.queue`, in a layer."""
+        self._layers[layer].mixer.queue(item)
+
+    def ramp(self, order: RampTo) -> None:
+        """Move the level of a layer."""
+        assert order.layer is not None
+        layer = self._layers[order.layer]
+        layer.level.to(order.target_db, order.over_s)
+        layer.then = order.then
+
+    def clear(self) -> None:
+        """Drop everything; only while the output is silent. The tracks are at full level again, the beds silent."""
+        for layer in self._layers.values():
+            layer.mixer.clear()
+            layer.then = None
+            layer.level.to(0.0 if layer.number == TRACKS else SILENCE_DB, 0.0)
+            layer.level.open()
+
+    def prepare(self, frames: int, *, is_output_silent: bool) -> None:
+        """Before a block of so many frames: do what follows levels that have arrived; then as `Mixer.prepare`."""
+        for layer in self._layers.values():
+            self._do_what_then(layer)
+            layer.prepare(frames, is_output_silent=is_output_silent)
+
+    def mix(self, frames: int, output_rise_db_per_s: float, *, may_rise: bool) -> Block:
+        """The sum of all layers, shape (frames, 2), where the output rises so fast.
+
+        Without ``may_rise`` decks and levels on their way up stand still.
+        """
+        left_db_per_s = MAX_RISE_DB_PER_S - output_rise_db_per_s
+        mixed: Block | None = None
+        for layer in self._layers.values():
+            is_heard = layer.mixer.is_sounding
+            if is_heard or not layer.mixer.is_empty:
+                block = layer.mix(frames, left_db_per_s, may_rise=may_rise)
+                if is_heard:
+                    mixed = block if mixed is None else mixed + block
+            elif layer.level.is_moving and layer.is_leaving:
+                layer.level.process(np.zeros((frames, CHANNELS), np.float32))
+        return np.zeros((frames, CHANNELS), np.float32) if mixed is None else mixed
+
+    def sounding(self) -> tuple[tuple[Sounding, ...], tuple[Sounding, ...]]:
+        """All decks of the tracks and of the beds, and where they stand, for a tap."""
+        beds = tuple(one for number in BEDS for one in self._layers[number].sounding())
+        return self._layers[TRACKS].sounding(), beds
+
+    def _do_what_then(self, layer: Layer) -> None:
+        if layer.then is None or layer.level.is_moving:
+            return
+        then, layer.then = layer.then, None
+        if then is Then.STOP and layer.level.is_silent:
+            layer.mixer.clear()
+        self._report(RampArrived(layer.level.target_db, then, layer.number))
+
+
+def _sum_lufs(levels: list[float]) -> float | None:
+    """The level of unrelated sounds together; None of none."""
+    power = sum(10.0 ** (level / 10.0) for level in levels)
+    return 10.0 * math.log10(power) if power > 0.0 else None
