@@ -33,7 +33,7 @@ LEAST_RISE_DB_PER_S: Final = 0.1
 """Where less is left for a ramp, it waits."""
 
 
-class Layer:
+class SoundLayer:
     """One mixer and its level; the level's ``then`` is done and reported by `Layers`."""
 
     def __init__(self, number: int, mixer: Mixer) -> None:
@@ -108,7 +108,7 @@ class Layers:
     ) -> None:
         self._report = report
         self._layers = {
-            number: Layer(number, Mixer(decoder, report, crossfade_s, is_offline=is_offline, layer=number))
+            number: SoundLayer(number, Mixer(decoder, report, crossfade_s, is_offline=is_offline, layer=number))
             for number in (TRACKS, *BEDS)
         }
 
@@ -117,7 +117,7 @@ class Layers:
         return [layer.mixer for layer in self._layers.values()]
 
     @property
-    def _sounding(self) -> list[Layer]:
+    def _sounding(self) -> list[SoundLayer]:
         return [layer for layer in self._layers.values() if layer.mixer.is_sounding]
 
     @property
@@ -219,7 +219,7 @@ class Layers:
         beds = tuple(one for number in BEDS for one in self._layers[number].sounding())
         return self._layers[TRACKS].sounding(), beds
 
-    def _do_what_then(self, layer: Layer) -> None:
+    def _do_what_then(self, layer: SoundLayer) -> None:
         if layer.then is None or layer.level.is_moving:
             return
         then, layer.then = layer.then, None
