@@ -19,6 +19,8 @@ _TEXTS: Final = (
     b"http://", b"https://", b"rtsp://", b"file:",
 )  # fmt: skip
 _MOST_TAGS: Final = 16
+_MOST_METADATA_BYTES: Final = 32 << 20
+"""libVLC holds the pictures of a FLAC more than three times: 354 MB for 100 MB, and the unit may take 320 MB."""
 
 
 def is_list(head: bytes) -> bool:
@@ -63,11 +65,31 @@ def look_into(path: str) -> FileContent:
         with open(path, "rb") as file:
             first = file.read(HEAD_BYTES)
             head = _head_behind_tags(file, first)
+            metadata_bytes = _flac_metadata_bytes(file) if first.startswith(b"fLaC") else 0
     except OSError as fault:
         return FileContent(f"cannot be read: {fault.strerror}")
     if is_list(head):
         return FileContent("is a playlist, a web page or a manifest, not sound")
+    if metadata_bytes > _MOST_METADATA_BYTES:
+        most_mb = _MOST_METADATA_BYTES >> 20
+        return FileContent(
+            f"has {metadata_bytes >> 20} MB of pictures and tags in it; at most {most_mb} MB are allowed"
+        )
     return FileContent("is a compressed archive" if is_packed(head) else None, _may_be_double(first))
+
+
+def _flac_metadata_bytes(file: BinaryIO) -> int:
+    """Length of what stands before the sound of a FLAC (RFC 9639 section 8.1), as far as it matters."""
+    at = 4
+    while at <= _MOST_METADATA_BYTES * 8:
+        file.seek(at)
+        head = file.read(4)
+        if len(head) < 4 or head[0] == 0xFF:
+            return at
+        at += 4 + int.from_bytes(head[1:], "big")
+        if head[0] & 0x80:
+            return at
+    return at
 
 
 def _may_be_double(head: bytes) -> bool:
