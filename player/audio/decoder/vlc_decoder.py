@@ -350,7 +350,7 @@ class _Keeper:
         length = length_of(uri)
         if length is not None:
             self._source.is_length_ours, self._source.length_s = True, length.duration_s
-        start = start_of(uri, start_s, length)
+        start = start_of(uri, start_s, length, _STREAMS[self._number].head if is_web(uri) else b"")
         self._source.ring.drop(start.dropped_frames)
         options = (f":sout={chain}", f":start-time={start.time_s:.4f}", f":demux={start.demux}", *_MEDIA_OPTIONS)
         for option in options:

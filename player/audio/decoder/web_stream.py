@@ -74,12 +74,14 @@ class WebStream:
 
     Attributes:
         size: bytes of sound, None where the server does not say: then nothing can be sought.
+        head: the first bytes of the sound, 64 or more where there are so many.
     """
 
     def __init__(self, uri: str, read_s: float = READ_S) -> None:
         self._uri = uri
         self._read_s = read_s
         self.size: int | None = None
+        self.head = b""
         self._sound_uri = uri
         self._base = 0  # bytes of tags before the sound
         self._at = 0
@@ -177,7 +179,7 @@ class WebStream:
             raise SourceError("delivers no sound" if not head else "delivers a web page or compressed data, not sound")
         length = answer.length
         self.size = None if length is None else length + len(head)
-        self._base, self._at, self._ahead = base, 0, head
+        self._base, self._at, self._ahead, self.head = base, 0, head, head
 
     def _first_bytes(self, answer: http.client.HTTPResponse) -> bytes:
         head = b""
