@@ -217,6 +217,10 @@ class LivePlan:
         seen = self._first + len(self._heard.powers)
         if until <= seen:
             return
+        unseen = -(-at_frame // BAND_FRAMES) - seen
+        if unseen > 0:  # the ring was almost empty for a while, and they were read before anybody looked
+            self._heard.add(np.zeros((unseen, len(STREAMS))), np.zeros(unseen))
+            seen += unseen
         sound = peek(until * BAND_FRAMES - at_frame)[max(0, seen * BAND_FRAMES - at_frame) :]
         powers, peaks = _measured(self._meter, sound)
         if len(powers):

@@ -117,6 +117,21 @@ def test_an_almost_empty_ring_still_shows_what_comes_next() -> None:
     assert level_db(played(sound, ring_frames=RATE_HZ + 4_800), 20.0, 0.5) < 6.0
 
 
+@pytest.mark.parametrize("block", [4_800, 1_111])
+def test_a_plan_keeps_step_with_a_ring_that_was_empty(block: int) -> None:
+    """For 4 s the line gives no more than what is read: what comes 2 s later is lowered at its own place."""
+    sound, live, parts = louder(noise(35.0), 28.0, 0.5), LivePlan(), []
+    for at in range(0, len(sound), block):
+        is_empty = 22.0 <= at / RATE_HZ < 26.0
+        ring = sound[at : at + block + (0 if is_empty else LOOK_FRAMES if at else BEGIN_FRAMES)]
+        live.look(lambda frames, ring=ring: ring[:frames].copy(), at, block)  # type: ignore[misc]
+        parts.append(live.apply(sound[at : at + block], at))
+    out = np.concatenate(parts)
+    assert max(level_db(out, 28.0 + part, 0.05) for part in np.arange(0.0, 0.46, 0.05)) < 3.5
+    assert np.array_equal(out[: 27 * RATE_HZ], sound[: 27 * RATE_HZ])
+    assert np.array_equal(out[30 * RATE_HZ :], sound[30 * RATE_HZ :])
+
+
 def test_silence_is_no_level() -> None:
     """Of a track of zeros nothing habitual is told, and it stays as it is."""
     live, sound = LivePlan(), np.zeros((20 * RATE_HZ, 2), np.float32)
