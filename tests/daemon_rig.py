@@ -27,7 +27,9 @@ from player.library.copies import CopyWatch
 from player.library.folder_watch import FolderWatch
 from player.library.ports import Library
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
+from player.system.input_reader import InputReader
 from tests import schema_check as schemas
+from tests.fakes.inputs import FakeInputs
 from tests.fakes.memory import FakeMemoryStore, FakeMemoryWriter
 from tests.fakes.scan import FakeScan
 from tests.fakes.source import FakeDecoder, tone
@@ -129,6 +131,7 @@ class House:
         self.notifier = FakeNotifier(watchdog_s)
         self.snapshots: list[Snapshot] = []
         self.memory = FakeMemoryStore()
+        self.inputs = FakeInputs(folder / "inputs")
         clock = SystemClock()
         self.copies = CopyWatch(clock)
         parts = Parts(
@@ -143,6 +146,7 @@ class House:
             make_power_meter=HopMeter,
             identity=Identity("lull_0123456789ab", "test board"),
             make_memory_writer=lambda _deliver: FakeMemoryWriter(self.memory),
+            make_inputs=lambda hear, tell: InputReader(hear, tell, clock, self.inputs.system),
             recognise=lambda read, _watched: read,
             is_time_trusted=lambda: True,
         )

@@ -2,7 +2,8 @@
 
 Threads: the main thread waits in the inbox, hands each message to the session and carries the outcome out, orders
 first; the engine thread renders; the librarian's threads look into folders, because a share may hang; paho and libVLC
-have their own. Everything that crosses goes through the inbox or the engine's order queue.
+have their own, and so have the input devices that triggers listen to. Everything that crosses goes through the inbox
+or the queue of orders of the engine.
 
 Parts start in order (signals, engine, librarian, broker, READY) and stop in reverse. The daemon never waits for the
 broker, the network or the clock.
@@ -40,6 +41,7 @@ from player.mqtt.gateway import Gateway
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
+from player.mqtt.triggers.inputs import wishes_of
 from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Controller, ExternalProblem, Message, NewSettings, Shutdown
 from player.session.memory.records import Batch
@@ -87,6 +89,7 @@ class Daemon:
         self._scan = parts.make_scan(self.inbox.put)
         self._scan_queue = ScanQueue()
         self._trigger_gate = TriggerGate(config.triggers)
+        self._inputs = parts.make_inputs(self._press, lambda text: self.inbox.put(ExternalProblem("input", text)))
         self._gateway = Gateway(
             parts.make_link, parts.identity, parts.clock, self._intake, self._trigger_gate, self.inbox.put
         )
@@ -111,6 +114,7 @@ class Daemon:
             log.warning("%s", note)
         self._look_at_all()
         self._gateway.open(self._config.mqtt, self._config.settings.device, self._now().boot_s)
+        self._inputs.listen(wishes_of(self._config.triggers.rules))
         self._parts.notifier.ready()
 
     def _is_done(self) -> bool:
@@ -124,6 +128,7 @@ class Daemon:
         self._gateway.publish_last(self._controller.snapshot(self._now()), self._now())
         self._gateway.publish_night(self._controller.night, self._now().boot_s)
         self._engine.order(orders.QuitEngine())
+        self._inputs.close()
         self._scan.stop()
         self._folder_watch.close()
         self._gateway.close()
@@ -274,6 +279,11 @@ class Daemon:
         if taken.request is not None:
             self._handle(taken.request, now)
 
+    def _press(self, device: str, word: str) -> None:
+        """On the thread of the input devices."""
+        if self._trigger_gate.press(device, word):
+            self.inbox.put(MailboxFilled())
+
     def _on_connected(self, up: LinkUp, now: Now) -> None:
         """Connected (again): brokers forget, so the whole state is published."""
         log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
@@ -339,6 +349,7 @@ class Daemon:
         self._settings, notes = with_folders(fresh.settings, self._folders)
         self._tell_notes(notes, now)
         self._trigger_gate.change(fresh.triggers)
+        self._inputs.listen(wishes_of(fresh.triggers.rules))
         self._handle(ExternalProblem("config", None), now)
         self._handle(NewSettings(self._settings), now)
         if "mqtt" in changed or "device" in changed:

@@ -23,6 +23,7 @@ from player.mqtt.ports import MakeLink
 from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Message
 from player.session.memory.ports import MemoryWriter
+from player.system.input_reader import Hear, InputReader, Tell
 from player.system.ports import Notifier
 
 TERM_FADE_S: Final = 1.2
@@ -95,6 +96,7 @@ class Parts:
     make_scan: Callable[[Callable[[Inbound], None]], BackgroundScan]
     make_folder_watch: Callable[[Callable[[Inbound], None]], FolderWatch]
     make_memory_writer: Callable[[Callable[[Inbound], None]], MemoryWriter]
+    make_inputs: Callable[[Hear, Tell], InputReader]
     recognise: Recognise
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter

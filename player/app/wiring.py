@@ -34,6 +34,7 @@ from player.storage.memory_db import MemoryDb, look_into, this_boot
 from player.storage.writer_thread import WriterThread
 from player.system.clock_trust import ClockTrust
 from player.system.identity import identity_of
+from player.system.input_reader import InputReader
 from player.system.native_logs import vlc_log_options
 from player.system.systemd import SystemdNotifier
 
@@ -61,6 +62,7 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
             lambda text: deliver(ExternalProblem("memory", text)),
             lambda documents: deliver(MemoryFound(documents)),
         ),
+        make_inputs=lambda hear, tell: InputReader(hear, tell, clock),
         recognise=recognise,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
         identity=identity_of(state_dir),

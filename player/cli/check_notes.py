@@ -18,10 +18,12 @@ from player.core.settings.session import DAYS, Entry, Playlist, Settings, TimerS
 from player.core.units import format_duration
 from player.library.files import FileLibrary
 from player.mqtt.triggers.filters import overlaps
+from player.mqtt.triggers.inputs import notes_on, wishes_of
 from player.mqtt.triggers.rule_engine import RuleEngine
 from player.mqtt.triggers.rules import TriggerSettings
 from player.session.phases import planned_night
 from player.session.schedule.preview import night_of_entry
+from player.system.input_devices import InputSystem
 
 if TYPE_CHECKING:
     from player.config import Config
@@ -113,12 +115,15 @@ def _cap_notes(settings: Settings) -> Iterator[str]:
 
 
 def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
-    """Filters that share some topics: the broker may send such a message twice."""
+    """Filters that share topics, so that a message may be sent twice; input devices that are not there."""
     filters = RuleEngine(triggers.rules).filters
     for place, one in enumerate(filters):
         for other in filters[place + 1 :]:
             if overlaps(one, other):
                 yield f"triggers: {one} and {other} overlap; a message that matches both may arrive twice"
+    if wishes_of(triggers.rules):
+        for note in notes_on(triggers.rules, InputSystem().devices()):
+            yield f"triggers: {note}"
 
 
 def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:

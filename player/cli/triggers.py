@@ -1,7 +1,8 @@
-"""``lull triggers``: what the triggers of a config make of a message, invented (``test``) or live (``watch``).
+"""``lull triggers``: what the triggers of a config make of a message, invented (``test``) or live (``watch``); and what
+buttons are called (``keys``).
 
 Neither acts: the triggers' own code judges, and what they would ask for is only told. The main thread prints; for
-``watch`` a second one serves the connection and only puts what arrives into a queue.
+``watch`` others serve the connection and the input devices, and only put what arrives into a queue.
 
 Exit codes: 0 something would be done, 1 nothing would (or the config is faulty), 2 wrong usage, 3 no broker.
 """
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from player.cli.client.commands import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.client.format import printable
@@ -29,10 +31,13 @@ from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.conditions import ConditionWatch, Ruling, Verdict
-from player.mqtt.triggers.filters import check_topic, matches
+from player.mqtt.triggers.filters import INPUT, check_topic, matches
 from player.mqtt.triggers.gate import SpeakerStatus, quiet_refusal, would_start
+from player.mqtt.triggers.inputs import wishes_of
 from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
 from player.mqtt.triggers.rules import DayPart, Trigger
+from player.system.input_devices import InputSystem
+from player.system.input_reader import InputReader, InputWish
 
 if TYPE_CHECKING:
     from player.config import Config
@@ -45,20 +50,30 @@ message is taken for a change.
 
 exit codes: 0 something would be done, 1 nothing would, 2 wrong usage"""
 WATCH: Final = """\
-Connect to the broker of the config and print each message that reaches a
-trigger, with the same words as `lull triggers test`, until Ctrl-C or until the
-connection ends. The speaker itself may run meanwhile; this only listens.
+Connect to the broker of the config, listen to the input devices of its triggers,
+and print each message or press that reaches a trigger, with the same words as
+`lull triggers test`, until Ctrl-C or until the connection ends. The speaker
+itself may run meanwhile; this only listens. A device that lull has grabbed is
+not heard here.
 
 exit codes: 0 ended by Ctrl-C, 1 faulty config, 3 no broker"""
+KEYS: Final = """List the input devices of this machine (buttons, knobs, keyboards, remotes) and
+print what their keys are called when they are pressed, as `topic` and `equals` of
+a trigger, until Ctrl-C. It needs root or the group `input`, and no config.
+
+exit codes: 0 ended by Ctrl-C, 1 no device can be read, 2 wrong usage"""
 LONGEST_WAIT_S: Final = 3600.0
 TEXT_CHARS: Final = 120
+SHOWN_KEYS: Final = 8
+
+Arrivals: TypeAlias = "queue.SimpleQueue[Incoming | LinkUp | LinkDown]"
 
 
 def add_parser(commands: Any) -> None:
     """Add ``triggers`` to the command line."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = commands.add_parser("triggers", help="test what messages would trigger", description=DESCRIPTION)
-    kinds = parser.add_subparsers(dest="kind", metavar="test|watch", required=True)
+    kinds = parser.add_subparsers(dest="kind", metavar="test|watch|keys", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help=f"the config ($LULL_CONFIG, then {DEFAULT_CONFIG})")
     common.add_argument("--json", action="store_true", help="print JSON, an object for each message")
@@ -80,6 +95,8 @@ def add_parser(commands: Any) -> None:
     test.set_defaults(run=run_test)
     watch = kinds.add_parser("watch", help="live", description=WATCH, formatter_class=raw, parents=[common])
     watch.set_defaults(run=run_watch)
+    keys = kinds.add_parser("keys", help="what buttons and knobs are called", description=KEYS, formatter_class=raw)
+    keys.set_defaults(run=run_keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +192,23 @@ def run_test(args: argparse.Namespace) -> int:
 
 def run_watch(args: argparse.Namespace) -> int:
     """Print what reaches the triggers until Ctrl-C, or until the connection ends; returns the exit code."""
-    config = _load(args.config)
-    assert config.mqtt is not None, "triggers without a broker are a fault of the config"
-    from player.cli.client.mqtt_session import MqttSession
-
-    own = Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups)
+    config, clock = _load(args.config), SystemClock()
+    arrivals: Arrivals = queue.SimpleQueue()
     desk = RuleEngine(config.triggers.rules)
-    visit = MqttSession(config.mqtt, (*desk.filters, own.state))
-    visit.start()
-    watcher = Watcher(desk, config.triggers.quiet_hours, own.state, SystemClock(), is_json=args.json)
+    state_topic, visit = "", None
+    if config.mqtt is not None:
+        from player.cli.client.mqtt_session import MqttSession
+
+        state_topic = Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups).state
+        visit = MqttSession(config.mqtt, (*desk.filters, state_topic))
+        arrivals = visit.arrivals
+        visit.start()
+    reader = _reader(lambda device, word: arrivals.put(Incoming(f"{INPUT}{device}", word.encode())), clock)
+    reader.listen(wishes_of(config.triggers.rules))
+    watcher = Watcher(desk, config.triggers.quiet_hours, state_topic, clock, is_json=args.json)
     try:
         while True:
-            line = watcher.turn(visit.arrivals)
+            line = watcher.turn(arrivals)
             if isinstance(line, LinkDown):
                 return _fail(f"no connection to the broker at {line.reason}", NO_ANSWER)
             if line:
@@ -194,7 +216,42 @@ def run_watch(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return DONE
     finally:
-        visit.close()
+        reader.close()
+        if visit is not None:
+            visit.close()
+
+
+def run_keys(_args: argparse.Namespace) -> int:
+    """Print what is pressed and turned until Ctrl-C; returns the exit code."""
+    devices = [device for device in InputSystem().devices() if device.keys]
+    for device in devices:
+        print(printable(f"{device.name}: {device.node}, {_shortened(device.keys)}"))
+    if not any(os.access(device.node, os.R_OK) for device in devices):
+        who = "there are none" if not devices else "this user may not read them; try sudo, or join the group input"
+        return _fail(f"no input device: {who}", REFUSED)
+    heard: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    reader = _reader(lambda device, word: heard.put((device, word)), SystemClock())
+    reader.listen(tuple(InputWish(device.node) for device in devices))
+    names = {device.node: device.name for device in devices}
+    print("press a key or turn a knob; Ctrl-C ends this")
+    try:
+        while True:
+            node, word = heard.get()
+            print(printable(f'topic: "{INPUT}{names[node]}", equals: {word}'), flush=True)
+    except KeyboardInterrupt:
+        return DONE
+    finally:
+        reader.close()
+
+
+def _reader(hear: Callable[[str, str], None], clock: Clock) -> InputReader:
+    return InputReader(hear, lambda fault: None if fault is None else print(f"lull: {fault}", file=sys.stderr), clock)
+
+
+def _shortened(keys: tuple[str, ...]) -> str:
+    """The first of many keys."""
+    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
+    return ", ".join(keys[:SHOWN_KEYS]) + more
 
 
 class Watcher:
@@ -210,7 +267,7 @@ class Watcher:
         self._is_json = is_json
         self._standing = SpeakerStatus(State.IDLE, 0)
 
-    def turn(self, arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown]) -> str | LinkDown:
+    def turn(self, arrivals: Arrivals) -> str | LinkDown:
         """Wait for one message, or for a ``for`` that ends; empty text where nothing is to be told."""
         wait_s = min(LONGEST_WAIT_S, self._desk.wait_s(self._clock.now().boot_s))
         try:

@@ -86,8 +86,8 @@ def _trigger(item: ConfigValue, names: dict[str, int]) -> Trigger | None:
     if name in names:
         item.rows()["name"].blame(f"{shown(name)} is already used by the trigger in line {names[name]}")
         return None
-    keys = {"for": "hold_s", "debounce": "debounce_s"}
-    plain = ("path", "for", "debounce", "allow_retained", "only_changes", "only_between")
+    keys = {"for": "hold_s", "debounce": "debounce_s", "grab": "is_grabbed"}
+    plain = ("path", "for", "debounce", "allow_retained", "only_changes", "only_between", "grab")
     rest: dict[str, Any] = {keys.get(key, key): found[key] for key in plain if key in found}
     try:
         return Trigger(name, found["topic"], asked[0], asked[1], condition=condition, **rest)
@@ -212,6 +212,7 @@ TRIGGER: Final = Keys(
         Key("only_between", "only_between", day_part),
         Key("debounce", "debounce_s", duration_s),
         Key("allow_retained", "allow_retained", switch),
+        Key("grab", "is_grabbed", switch),
         Key("do", "do", _verb),
         Key("with", "with", _value),
     ),
@@ -222,13 +223,13 @@ TRIGGER: Final = Keys(
 
 def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: TriggerContext) -> None:
     """Blame what does not agree with the rest of the file."""
-    if found and around.mqtt is None:
+    if around.mqtt is None and any(trigger is not None and trigger.input is None for trigger in found):
         spot.blame("needs mqtt: without a broker no message arrives")
     for item, trigger in zip(spot.items(), found, strict=True):
         if trigger is None:
             continue
         rows = item.rows()
-        if around.mqtt is not None:
+        if around.mqtt is not None and trigger.input is None:
             _check_loop(rows["topic"], trigger.topic, Topics(around.mqtt.prefix, around.device, around.mqtt.groups))
         _check_command(rows.get("with", rows["do"]), trigger.command, around)
 

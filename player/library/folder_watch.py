@@ -14,10 +14,10 @@ import threading
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from player.library import inotify
 from player.library.copies import CopyWatch
 from player.library.files import BINS, holds
 from player.library.folders import FolderChanged, LibraryFolders, look_at_library
+from player.system import inotify
 
 log = logging.getLogger("lull")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from player.cli.triggers import Watcher
 from player.core.states import State
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.rule_engine import RuleEngine
+from player.system.input_reader import InputReader, InputWish
 from tests.fakes.clock import FakeClock
+from tests.fakes.inputs import FakeInputs
 from tests.mqtt.triggers.rule_texts import HEAD, settings_of
 
 TRIGGERS = """\
@@ -189,3 +192,50 @@ def test_every_state_can_be_named(config: str, capsys: pytest.CaptureFixture[str
     """``--state`` takes what the state topic says."""
     for state in State:
         assert said(capsys, 0, "home/presence", "empty", "--state", state.value, "--config", config)
+
+
+def test_keys_are_named_as_a_trigger_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The devices with their keys, then each press until Ctrl-C; without a device that can be read it is code 1."""
+    inputs = FakeInputs(tmp_path)
+    monkeypatch.setattr("player.cli.triggers.InputSystem", lambda: inputs.system)
+    assert main(["triggers", "keys"]) == 1
+    assert "no input device: there are none" in capsys.readouterr().err
+    button = inputs.plug("button@11", ["KEY_PLAYPAUSE"])
+
+    class Pressed(InputReader):
+        """A reader of those devices, at which somebody presses a key and then Ctrl-C."""
+
+        def listen(self, wishes: tuple[InputWish, ...]) -> None:
+            assert wishes == (InputWish(button.node),)
+            self._hear(button.node, "KEY_PLAYPAUSE")
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("player.cli.triggers.InputReader", Pressed)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        assert main(["triggers", "keys"]) == 0
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        inputs.close()
+    assert capsys.readouterr().out.splitlines() == [
+        f"button@11: {button.node}, KEY_PLAYPAUSE",
+        "press a key or turn a knob; Ctrl-C ends this",
+        'topic: "input:button@11", equals: KEY_PLAYPAUSE',
+    ]
+
+
+def test_a_press_is_judged_like_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a broker in the config."""
+    path = tmp_path / "lull.yaml"
+    trigger = "{name: b, topic: 'input:button@11', equals: KEY_A long, do: stop}"
+    path.write_text(f"playlists: {{rain: {{paths: [/srv/rain]}}}}\ntriggers: [{trigger}]\n", encoding="utf-8")
+    words = ("--config", str(path))
+    assert said(capsys, 0, "input:button@11", "KEY_A long", *words)[0] == "b: fires: the message is 'KEY_A long'"
+    assert said(capsys, 1, "input:button@11", "KEY_A", *words) == [
+        "b: does not fire: the message 'KEY_A' is not 'KEY_A long'"
+    ]

@@ -13,8 +13,12 @@ from player.core.commands import ExtendTimer, Play, SetVolume, Stop
 from player.core.errors import ConfigError
 from player.core.settings.session import TimerSetting
 from player.core.verbs import VERBS
+from player.mqtt.incoming import Incoming
+from player.mqtt.triggers.filters import matches
+from player.mqtt.triggers.rule_engine import RuleEngine
 from player.mqtt.triggers.rules import AnyValue, Beyond, DayPart, Glob, OneOf, Trigger
 from tests import effort
+from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import HEAD, rule, settings_of
 from tests.paths import ROOT
 
@@ -234,16 +238,17 @@ def test_the_triggers_of_the_example_are_good() -> None:
     ends = next(number for number in range(begins, len(lines)) if not lines[number].startswith("#"))
     quiet = next(line for line in lines if line.startswith("# quiet_hours:"))
     text = "\n".join(line[2:] for line in (*lines[begins:ends], quiet))
-    assert len(parse(f"{HEAD}{text}\n").triggers.rules) == 6
+    assert len(parse(f"{HEAD}{text}\n").triggers.rules) == 7
 
 
 WORDS = st.sampled_from(
-    ["a", "#", "a/+", "lull/+/state", "single", "", "5", "-1", "10m", "yes", "21:00-7:00", "play", "stop", "extend",
+    ["a", "#", "a/+", "input:a", "KEY_A long",
+     "lull/+/state", "single", "", "5", "-1", "10m", "yes", "21:00-7:00", "play", "stop", "extend",
      "[a, b]", "{minutes: 15}", "~", "'\\0'", "a[0]", "rain", "now", "&x 1", "*x"]
 )  # fmt: skip
 KEYS = st.sampled_from(
     ["name", "topic", "path", "equals", "one_of", "glob", "above", "below", "hysteresis", "for", "only_changes",
-     "only_between", "debounce", "allow_retained", "do", "with", "x"]
+     "only_between", "debounce", "allow_retained", "grab", "do", "with", "x"]
 )  # fmt: skip
 
 
@@ -261,3 +266,46 @@ def test_whatever_stands_there_is_read_or_named(found: list[dict[str, str]]) -> 
         said = error.faults
     assert all(line.startswith("config:") for line in said)
     assert said or rules == len(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("topic: 'input:', do: stop", "names no device"),
+        ("topic: 'input:b', equals: KEY_PLAYPAUS, do: stop", "did you mean 'KEY_PLAYPAUSE'?"),
+        ("topic: 'input:b', equals: KEY_164, do: stop", "did you mean 'KEY_PLAYPAUSE'?"),
+        ("topic: 'input:b', equals: KEY_A twice, do: stop", "after the key comes nothing, long or double"),
+        ("topic: 'input:b', equals: REL_X, do: stop", "is not a turn; write an axis and + or -"),
+        ("topic: 'input:b', equals: REL_X+ long, do: stop", "is not a turn"),
+        ("topic: 'input:b', path: a, do: stop", "path cannot be used with 'input:b'"),
+        ("topic: 'input:b', equals: KEY_A, for: 1s, do: stop", "for cannot be used with 'input:b'"),
+        ("topic: 'input:b', above: 3, do: stop", "a value that is above 3 cannot be used with 'input:b'"),
+        ("topic: 'input:b', glob: 'KEY_*', do: stop", "cannot be used with 'input:b'"),
+        ("topic: 'input:b', only_changes: true, do: stop", "only_changes cannot be used with 'input:b'"),
+        ("topic: 'input:b', allow_retained: true, do: stop", "allow_retained cannot be used with 'input:b'"),
+        ("topic: a, grab: true, do: stop", "grab applies only to a topic that begins with input:"),
+    ],
+)
+def test_what_a_trigger_on_an_input_device_may_not_say(line: str, words: str) -> None:
+    """The fault names what does not fit and what is allowed."""
+    assert words in fault(line)
+
+
+def test_an_input_device_needs_no_broker_and_is_never_subscribed() -> None:
+    """Names may hold what a filter may not; a key without a name is its number; presses may follow at once."""
+    head = HEAD.replace("mqtt: {groups: [upstairs]}\n", "")
+    assert "mqtt" not in head
+    line = "topic: 'input:2.4G Keyboard+Mouse #1', one_of: [KEY_592, BTN_0 double], do: toggle, grab: true"
+    (trigger,) = parse(f"{head}triggers: [{{{line}}}]").triggers.rules
+    assert (trigger.input, trigger.is_grabbed, trigger.rest_s) == ("2.4G Keyboard+Mouse #1", True, 0.0)
+    assert RuleEngine((trigger, rule("do: stop"))).filters == ("a",)
+    assert "needs mqtt" in faults("topic: a, do: stop", head=head)[0]
+
+
+def test_a_filter_for_everything_hears_no_input_device() -> None:
+    """Only a trigger with the device's own topic does."""
+    engine = RuleEngine(settings_of("name: all, topic: '+', do: stop", "name: one, topic: 'input:b', do: stop").rules)
+    found = engine.take(Incoming("input:b", b"KEY_A"), FakeClock().now())
+    assert [outcome.trigger.name for outcome in found] == ["one"]
+    assert not matches("#", "input:b")
+    assert not matches("+", "input:b")

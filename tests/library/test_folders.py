@@ -257,7 +257,7 @@ def test_without_inotify_they_are_found_as_well(tmp_path: Path, monkeypatch: pyt
     def missing() -> None:
         raise OSError("no inotify here")
 
-    monkeypatch.setattr("player.library.inotify.Inotify", missing)
+    monkeypatch.setattr("player.system.inotify.Inotify", missing)
     monkeypatch.setattr("player.library.folder_watch.LOOK_S", 2.0)
     (tmp_path / "music/old").mkdir(parents=True)
     rig = Rig(tmp_path / "music")

@@ -124,9 +124,10 @@ def test_a_missing_credential_is_no_fault() -> None:
 def test_sound_stays_within_reach() -> None:
     """The sandbox leaves /dev/snd and, by the user's membership, its group, and nothing else that is real."""
     assert single("User") == "lull"
-    assert "m lull audio" in (UNIT.parent / "lull.sysusers").read_text(encoding="utf-8").splitlines()
+    groups = (UNIT.parent / "lull.sysusers").read_text(encoding="utf-8").splitlines()
+    assert [line for line in groups if line.startswith("m lull ")] == ["m lull audio", "m lull input"]
     assert single("DevicePolicy") == "closed"
-    assert single("DeviceAllow") == "char-alsa rw"
+    assert values("DeviceAllow") == ["char-alsa rw", "char-input r"]
     assert values("PrivateDevices") == []
 
 

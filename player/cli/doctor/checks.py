@@ -22,7 +22,7 @@ from player.cli.doctor import judge_sound as sound
 from player.cli.doctor.facts import JournalEvent, LastNight, MixerPinFacts, Plans, Service, UserAccount
 from player.cli.doctor.findings import Finding, right, wrong
 from player.cli.doctor.library_state import take_stock
-from player.cli.doctor.probes.access import account_of, read_password_file, read_place
+from player.cli.doctor.probes.access import READ, account_of, barrier, read_password_file, read_place
 from player.cli.doctor.probes.alsa import look_at_mixer, try_device
 from player.cli.doctor.probes.broker import probe
 from player.cli.doctor.probes.host import read_machine, read_throttled
@@ -37,6 +37,7 @@ from player.core.settings.mqtt import CREDENTIAL
 from player.core.settings.session import Playlist, Settings
 from player.core.units import counted
 from player.library.folders import with_library
+from player.mqtt.triggers.inputs import wishes_of
 from player.session.memory.memory import Memory, tonight
 from player.session.memory.records import EndedSession, RecalledMemory
 from player.session.schedule.preview import Preview
@@ -45,6 +46,7 @@ from player.storage.lock import holder_of
 from player.storage.memory_db import look_into
 from player.system.clock_trust import ClockTrust, kernel_status
 from player.system.identity import hardware
+from player.system.input_devices import InputSystem
 
 FIRST_S: Final = 3.0
 """For what the other checks need; systemd answers in milliseconds, or not at all."""
@@ -161,6 +163,7 @@ def checks_of(patient: Setup, clock: Clock) -> list[Check]:
         Check("next start", lambda: [house.judge_plans(_plans(patient, clock), str(patient.path))]),
         Check("state_dir", lambda: _place(patient)),
         Check("permissions", lambda: _rights(patient)),
+        Check("inputs", lambda: _inputs(patient)),
         Check("power", lambda: machine.judge_power(read_throttled(ASK_S), hardware())),
         Check("last night", lambda: machine.judge_last_night(_last_night(patient, clock))),
         Check("versions", lambda: machine.judge_versions(read_machine())),
@@ -270,6 +273,13 @@ def _rights(patient: Setup) -> Iterator[Finding]:
     is_service = patient.service is not None and patient.service.is_loaded
     plays_to_card = is_service and patient.config.audio.output is OutputKind.ALSA
     return house.judge_rights(patient.account, password, is_service=is_service, plays_to_card=plays_to_card)
+
+
+def _inputs(patient: Setup) -> Iterator[Finding]:
+    rules, account, devices = patient.config.triggers.rules, patient.account, InputSystem().devices()
+    wanted = [device for device in devices if any(device.is_called(wish.device) for wish in wishes_of(rules))]
+    closed = [] if account is None else [one for one in wanted if barrier(Path(one.node), account, READ)]
+    return house.judge_inputs(devices, rules, closed, "this user" if account is None else account.name)
 
 
 def _last_night(patient: Setup, clock: Clock) -> LastNight:

@@ -8,6 +8,9 @@ from typing import Final
 from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
 from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
 from player.core.units import counted
+from player.mqtt.triggers.inputs import listed, notes_on
+from player.mqtt.triggers.rules import Trigger
+from player.system.input_devices import GROUP, InputDevice
 
 LITTLE_BYTES: Final = 50 << 20
 """Memory and measurements of a large library take a few megabytes; a card that is nearly full fails elsewhere first."""
@@ -163,6 +166,19 @@ def _judge_password(password: PasswordFile, name: str) -> Finding:
         mend = f"sudo chown {name} {password.path}; sudo chmod 600 {password.path}"
         return warning(check, f"every user can read the password in {password.path}", mend)
     return right(check, f"only {name} can read the password file")
+
+
+def judge_inputs(
+    devices: list[InputDevice], rules: Sequence[Trigger], closed: Sequence[InputDevice], account: str
+) -> Iterator[Finding]:
+    """The buttons and knobs of this machine, and whether triggers get at theirs; ``closed`` may not be read."""
+    check = "inputs"
+    for device in closed:
+        mend = f"sudo usermod -aG {GROUP} {account}, then start lull again"
+        yield wrong(check, f"{account} may not read {device.name} ({device.node})", mend)
+    for note in notes_on(rules, devices):
+        yield warning(check, note, "see docs/triggers.md, buttons and knobs")
+    yield right(check, f"buttons, knobs and keyboards: {listed(devices)}")
 
 
 def judge_config(path: str, faults: Sequence[str], *, is_there: bool) -> Iterator[Finding]:

@@ -2,6 +2,9 @@
 
 The rules are those of MQTT (section 4.7 of both versions): ``+`` stands for one whole level, ``#`` for the rest and for
 nothing at all, and neither stands for a first level that begins with ``$``.
+
+A topic that begins with ``input:`` names a device of this machine (`player.system.input_reader`). No broker knows it,
+and only its own name matches it.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from collections.abc import Iterable
 from typing import Final
 
 LONGEST: Final = 256
+INPUT: Final = "input:"
+"""What the topic of an input device begins with; its name or path follows."""
 
 
 def check_filter(text: str) -> None:
@@ -18,6 +23,10 @@ def check_filter(text: str) -> None:
         raise ValueError("is empty; write a topic, such as zigbee2mqtt/bedside button/action")
     if len(text) > LONGEST or not text.isprintable():
         raise ValueError(f"is not a topic; use up to {LONGEST} printable characters")
+    if text.startswith(INPUT):
+        if not text.removeprefix(INPUT).strip():
+            raise ValueError(f"{text!r} names no device; `lull doctor` lists those that are there")
+        return
     if text.startswith("$share/"):
         raise ValueError(f"{text!r} is a shared subscription, so some messages would not arrive; omit $share/...")
     levels = text.split("/")
@@ -31,12 +40,14 @@ def check_filter(text: str) -> None:
 def check_topic(text: str) -> None:
     """Raise ValueError unless the text can be published on."""
     check_filter(text)
-    if set(text) & set("+#"):
+    if set(text) & set("+#") and not text.startswith(INPUT):
         raise ValueError(f"{text!r} has a wildcard; a message is on one topic")
 
 
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether a message on the topic comes through the filter."""
+    if INPUT in {topic_filter[: len(INPUT)], topic[: len(INPUT)]}:
+        return topic_filter == topic
     if topic.startswith("$") and topic_filter[:1] in {"+", "#"}:
         return False
     return _covers(topic_filter.split("/"), topic.split("/"))

@@ -23,6 +23,8 @@ from player.core.events import News
 from player.core.states import State
 from player.core.units import format_duration
 from player.core.values import quoted
+from player.mqtt.incoming import Incoming
+from player.mqtt.triggers.filters import INPUT
 from player.mqtt.triggers.mailbox import ConnectionBreak, Mailbox
 from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
 from player.mqtt.triggers.rules import DayPart, Trigger, TriggerSettings
@@ -133,6 +135,10 @@ class TriggerGate:
     def connection_lost(self) -> None:
         """What was published meanwhile is not known, so what triggers wait for begins anew."""
         self._rules.connection_lost()
+
+    def press(self, device: str, word: str) -> bool:
+        """An input device says a word; True when the inbox has to be told. On the thread of the devices."""
+        return self.mailbox.put(Incoming(f"{INPUT}{device}", word.encode()))
 
     def change(self, settings: TriggerSettings) -> None:
         """Other rules; those that are unchanged keep their state."""

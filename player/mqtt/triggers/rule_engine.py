@@ -44,7 +44,7 @@ class RuleEngine:
     @property
     def filters(self) -> tuple[str, ...]:
         """What has to be subscribed."""
-        return fewest(watch.trigger.topic for watch in self.watches)
+        return fewest(watch.trigger.topic for watch in self.watches if watch.trigger.input is None)
 
     def take(self, incoming: Incoming, now: Now) -> Iterator[RuleOutcome]:
         """What each trigger on that topic makes of a message."""

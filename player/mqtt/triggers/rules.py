@@ -15,10 +15,11 @@ from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
 from player.core.commands import Command, GetStatus, Play, Resume, Stop, Toggle, Tonight
+from player.core.input_codes import check_word
 from player.core.validation import check_length, check_range
 from player.core.values import quoted
 from player.mqtt.triggers.content import Scalar, Step
-from player.mqtt.triggers.filters import check_filter
+from player.mqtt.triggers.filters import INPUT, check_filter
 
 MAX_FOR_S: Final = 24 * 3600.0
 MAX_DEBOUNCE_S: Final = 3600.0
@@ -172,6 +173,7 @@ class Trigger:
         only_changes: only the message with which the condition begins to hold counts.
         debounce_s: how soon it may not fire again; None is the default of its command.
         only_between: it fires at these times alone.
+        is_grabbed: nobody else gets what its input device says.
     """
 
     name: str
@@ -185,9 +187,11 @@ class Trigger:
     allow_retained: bool = False
     only_changes: bool = False
     only_between: DayPart | None = None
+    is_grabbed: bool = False
 
     def __post_init__(self) -> None:
         check_filter(self.topic)
+        self._check_input()
         if self.hold_s is not None:
             check_length("for", self.hold_s, 0.1, MAX_FOR_S)
         if self.debounce_s is not None:
@@ -203,6 +207,35 @@ class Trigger:
                 "a retained message arrives again at each connection, also at night, so it may not start sound; "
                 "omit allow_retained, or choose a command other than play, toggle, resume and tonight"
             )
+
+    def _check_input(self) -> None:
+        """An input device says words; what is only for messages does not apply to it, and the other way round."""
+        if self.input is None:
+            if self.is_grabbed:
+                raise ValueError(f"grab applies only to a topic that begins with {INPUT}; omit it")
+            return
+        of_messages = {
+            "path": bool(self.path),
+            "for": self.hold_s is not None,
+            "only_changes": self.only_changes,
+            "allow_retained": self.allow_retained,
+            f"a value that is {self.condition}": not isinstance(self.condition, AnyValue | OneOf),
+        }
+        for what, is_given in of_messages.items():
+            if is_given:
+                raise ValueError(f"{what} cannot be used with {self.topic!r}; use equals or one_of with names of keys")
+        for word in self.words:
+            check_word(word)
+
+    @property
+    def input(self) -> str | None:
+        """The input device that it listens to; None for a topic of the broker."""
+        return self.topic.removeprefix(INPUT) if self.topic.startswith(INPUT) else None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The values that it waits for, where it waits for certain ones."""
+        return self.condition.words if isinstance(self.condition, OneOf) else ()
 
     @property
     def can_start(self) -> bool:
@@ -224,7 +257,7 @@ class Trigger:
         """Minimum time before it fires again."""
         if self.debounce_s is not None:
             return self.debounce_s
-        return 0.0 if self.is_stop else DEBOUNCE_S
+        return 0.0 if self.is_stop or self.input is not None else DEBOUNCE_S
 
     @property
     def origin(self) -> str:

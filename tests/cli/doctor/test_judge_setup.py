@@ -10,6 +10,8 @@ import pytest
 from player.cli.doctor import judge_setup as house
 from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
 from player.cli.doctor.findings import Finding, Level
+from player.system.input_devices import InputDevice
+from tests.mqtt.triggers.rule_texts import settings_of
 
 UP = BrokerState(BrokerAnswer.UP, "hub:1883", availability="online")
 LULL = UserAccount("lull", 990, frozenset({990, 29}), frozenset({"lull", "audio"}))
@@ -170,3 +172,15 @@ def test_a_config_is_right_faulty_or_missing() -> None:
     found = list(house.judge_config("x", [f"x:{n}: wrong" for n in range(8)], is_there=True))
     assert levels(found) == [Level.WRONG] * 6
     assert found[-1].what == "and 3 more faults"
+
+
+def test_buttons_are_listed_and_one_that_lull_may_not_read_is_wrong() -> None:
+    """With the group that mends it; a device that is not there can wait, because a remote sleeps."""
+    button = InputDevice("button@11", "/dev/input/event0", keys=("KEY_A",))
+    rules = settings_of("topic: 'input:button@11', do: toggle", "topic: 'input:remote', do: toggle").rules
+    closed, missing, listed = house.judge_inputs([button], rules, [button], "lull")
+    assert (closed.level, closed.mend) == (Level.WRONG, "sudo usermod -aG input lull, then start lull again")
+    assert missing.level is Level.WARNING
+    assert "remote" in missing.what
+    assert listed.what == "buttons, knobs and keyboards: button@11"
+    assert [one.what for one in house.judge_inputs([], (), (), "lull")] == ["buttons, knobs and keyboards: none"]

@@ -1,4 +1,4 @@
-"""The door to Linux's inotify: which files in a folder are written, closed, moved and deleted. One thread uses it.
+"""The door to Linux's inotify: what happens to the files in a folder. One thread uses it.
 
 It knows only of what this machine does: of a file that another computer copies to a share, nothing is told.
 """
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 MODIFY: Final = 0x2
+ATTRIBUTES: Final = 0x4
+"""Also who may read it."""
 CLOSE_WRITE: Final = 0x8
 MOVED: Final = 0x40 | 0x80
 CREATE: Final = 0x100
@@ -23,7 +25,7 @@ IGNORED: Final = 0x8000
 """The folder is gone, and the watch with it."""
 IS_DIR: Final = 0x40000000
 _ONLY_DIR: Final = 0x01000000
-_WATCHED: Final = MODIFY | CLOSE_WRITE | MOVED | CREATE | DELETE | _ONLY_DIR
+WRITES: Final = MODIFY | CLOSE_WRITE | MOVED | CREATE | DELETE
 _HEAD: Final = struct.Struct("iIII")
 """An event as inotify(7) describes it: watch, mask, cookie, and the length of the name that follows."""
 _READ_BYTES: Final = 64 << 10
@@ -43,16 +45,16 @@ class Inotify:
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         try:
-            self._fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+            self._fd: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         except AttributeError:
             raise OSError("the C library has no inotify") from None
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         self._folders: dict[int, str] = {}
 
-    def watch(self, folder: str) -> None:
+    def watch(self, folder: str, mask: int = WRITES) -> None:
         """Hear of a folder, but not of the folders in it. Raises OSError, above all where there are too many."""
-        number = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _WATCHED)
+        number = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), mask | _ONLY_DIR)
         if number < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         self._folders[number] = folder
@@ -60,8 +62,14 @@ class Inotify:
     def wait(self, timeout_s: float, wake_fd: int) -> list[FolderEvent]:
         """What has happened; empty when the time is over, or ``wake_fd`` can be read."""
         ready, _, _ = select.select([self._fd, wake_fd], [], [], timeout_s)
-        if self._fd not in ready:
-            return []
+        return self.read() if self._fd in ready else []
+
+    def fileno(self) -> int:
+        """Readable when something has happened."""
+        return self._fd
+
+    def read(self) -> list[FolderEvent]:
+        """What has happened; does not wait."""
         try:
             return list(self._events(os.read(self._fd, _READ_BYTES)))
         except BlockingIOError:
