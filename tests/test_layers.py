@@ -22,7 +22,7 @@ ROOMS = {
     "storage": {"core", "system", "session"},
     "mqtt": {"core", "system"},
     "config": {"core", "mqtt"},
-    "library": {"core", "session", "audio", "analysis", "storage"},
+    "library": {"core", "system", "session", "audio", "analysis", "storage"},
     "app": {"core", "system", "audio", "session", "analysis", "storage", "mqtt", "config", "library"},
     "cli": {"core", "system", "audio", "session", "analysis", "storage", "mqtt", "config", "library", "app"},
     "__main__": {"cli"},
