@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.paths import DEFAULT_CONFIG, chosen_config
+from player.cli.paths import DEFAULT_CONFIG, config_file
 from player.core.addresses import without_secrets
 from player.core.errors import ConfigError, LullError
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.file is not None and args.config is not None:
         raise LullError("give the config once, as FILE or with --config")
-    path: Path = args.file or chosen_config(args.config) or DEFAULT_CONFIG
+    path: Path = args.file or config_file(args.config) or DEFAULT_CONFIG
     try:
         config = load(path)
     except ConfigError as error:

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
-from player.cli.paths import HOME
+from player.cli.paths import HOME, RUNNING
 from player.cli.private_broker import PrivateBroker, answers
-from player.cli.terminal import LiveLine
+from player.cli.terminal import LiveLine, Progress
 from player.core.errors import LullError, SinkError, StoreError
+from player.core.events import has_file
 from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import FadeSettings
 from player.core.settings.session import Order, Playlist, Settings, VolumeSettings
 from player.core.units import counted, format_duration
+from player.storage.lock import holder_of
 
 if TYPE_CHECKING:
     from player.config import Config
-    from player.core.events import LibraryRead
 
 DESCRIPTION = """\
-Play a night now. Without PATHs and without a config the first run creates a
-starter library (rain, sea, brown noise, brushing, taps, pages) and plays it;
+Play a night now. Without PATHs and without a config it plays generated sound
+(rain, sea, brown noise) and three starter tracks, which the first run writes;
 with PATHs it plays those; with --config it runs that config.
 
 Missing parts are replaced, and the output says so: a private broker on loopback
@@ -42,6 +44,9 @@ FIRST_FADES: Final = FadeSettings(fade_in_s=10.0)
 MEASURE_S: Final = 20.0
 """Maximum time that people wait for tracks to be measured; the rest is measured in the background."""
 STARTER: Final = "starter"
+NEXT: Final = """\
+next: `{lull} night ~/Music` plays your own files, `{lull} night --config FILE` a config.
+For every night at a set time: sudo scripts/install (docs/install.md)."""
 KEPT_RECORDINGS: Final = 1
 """Recordings of earlier runs that are kept; each minute is 23 MB."""
 
@@ -57,7 +62,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, playlist files or streams to play")
     parser.add_argument("--config", type=Path, metavar="FILE", help="run this config instead")
     parser.add_argument(
-        "--home", type=Path, default=HOME, metavar="DIR", help=f"folder of the starter library and the memory ({HOME})"
+        "--home",
+        type=Path,
+        default=HOME,
+        metavar="DIR",
+        help=f"folder of starter tracks, memory and recordings ({HOME})",
     )
     parser.set_defaults(run=run)
 
@@ -70,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     home.mkdir(parents=True, exist_ok=True)
     config = _config(args, home)
     state_dir = _usable_state_dir(config.state_dir, home)
+    if holder := holder_of(state_dir):
+        raise LullError(f"a lull plays already with {state_dir} (process {holder}); stop that one first")
     config = replace(config, audio=_usable_audio(config.audio, home), state_dir=state_dir)
     is_trial = args.config is None
     with contextlib.ExitStack() as stack:
@@ -77,10 +88,13 @@ def run(args: argparse.Namespace) -> int:
         if is_trial and broker is not None and broker is config.mqtt:
             stack.callback(_clear_broker, config)
         config = replace(config, mqtt=broker)
+        if is_trial:
+            stack.callback(print, NEXT.format(lull=_program()))
+            _tell_others(config, stack)
         if config.audio.output is OutputKind.WAV:
             stack.callback(_say_where, Path(config.audio.path or ""))
         _measure_first_playlist(config)
-        _say_how_to_control(config)
+        _say_how_to_control(config, is_trial=is_trial)
         live = LiveLine()
         stack.callback(live.end)
         _serve(config, live, is_trial=is_trial)
@@ -92,27 +106,26 @@ def _serve(config: Config, live: LiveLine, *, is_trial: bool) -> None:
     from player.system.logging_setup import set_up
 
     set_up(warnings_only=True)
-    starter = config.settings.playlist(STARTER) if is_trial else None
-    serve(config, (live,), autoplay=is_trial, beside=None if starter is None else _finish_starter(config, starter))
+    serve(config, (live,), autoplay=is_trial)
 
 
-def _finish_starter(config: Config, playlist: Playlist) -> Callable[[Callable[[LibraryRead], None]], None]:
-    """Writes the tracks that are still missing while the first one plays."""
-    from player.library.files import FileLibrary
-    from player.library.starter.writer import StarterError, make_starter_library
-
-    def finish(deliver: Callable[[LibraryRead], None]) -> None:
-        try:
-            make_starter_library(Path(playlist.paths[0]), lambda *_: None)
-        except StarterError as fault:
-            print(f"\nstarter library: {fault}", file=sys.stderr)
-        store = open_store(config.state_dir)
-        try:
-            deliver(FileLibrary(store).read(playlist))
-        finally:
-            store.close()
-
-    return finish
+def _tell_others(config: Config, stack: contextlib.ExitStack) -> None:
+    """Write down what plays and where it is controlled, for `player.cli.paths.config_file`; removed at the end."""
+    mqtt, audio = config.mqtt, config.audio
+    playlists = config.settings.playlists
+    told = {
+        "device": config.settings.device,
+        "mqtt": "off" if mqtt is None else {"host": mqtt.host, "port": mqtt.port},
+        "audio": {"output": audio.output.value} | ({"path": audio.path} if audio.path else {}),
+        "playlists": {
+            one.name: {"paths": [os.path.abspath(path) if has_file(path) else path for path in one.paths]}
+            for one in playlists
+        },
+        "state_dir": str(config.state_dir),
+    }
+    file = config.state_dir / RUNNING
+    file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    stack.callback(file.unlink, missing_ok=True)
 
 
 def _config(args: argparse.Namespace, home: Path) -> Config:
@@ -123,19 +136,25 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
         config = load(args.config)
         # without its path: a reload would bring back the broker and the device that were replaced here
         return replace(config, settings=with_library(config.settings)[0], path=None)
-    playlist = Playlist("mine", tuple(args.paths), Order.ROTATE) if args.paths else _starter(home)
-    settings = Settings(playlists=(playlist,), volume=FIRST_VOLUME, fades=FIRST_FADES)
+    playlists = (Playlist("mine", tuple(args.paths), Order.ROTATE),) if args.paths else _first_playlists(home)
+    settings = Settings(playlists=playlists, volume=FIRST_VOLUME, fades=FIRST_FADES)
     return Config(settings=settings, audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)
 
 
-def _starter(home: Path) -> Playlist:
-    """The starter library; the first run makes one track and plays it while the others are made."""
-    from player.cli.starter import write_tracks
+def _first_playlists(home: Path) -> tuple[Playlist, ...]:
+    """Generated sound, and the starter tracks, which the first run writes."""
+    from player.library.starter.writer import StarterError, make_starter_library
 
+    found = [Playlist(kind, (f"noise:{kind}",)) for kind in ("rain", "sea", "brown")]
     folder = home / STARTER
-    write_tracks(folder, 1)
-    print(f"starter library: in {folder}")
-    return Playlist(STARTER, (str(folder),), Order.SHUFFLE)
+    try:
+        with Progress() as progress:
+            make_starter_library(folder, lambda title, done: progress.show(f"making {title}", done))
+    except StarterError as fault:
+        print(f"without starter tracks: {fault}")
+    else:
+        found.append(Playlist(STARTER, (str(folder),), Order.SHUFFLE))
+    return tuple(found)
 
 
 def _usable_state_dir(state_dir: Path, home: Path) -> Path:
@@ -197,7 +216,9 @@ def _new_recording(home: Path) -> Path:
 
 def _say_where(recording: Path) -> None:
     if recording.exists():
-        print(f"what was heard: {recording} ({recording.stat().st_size / 1e6:.0f} MB)")
+        size_mb = recording.stat().st_size / 1e6
+        print(f"what would have been heard: {recording} ({size_mb:.0f} MB)")
+        print("aplay plays it where there is a sound device; the last two recordings are kept")
 
 
 def _usable_broker(mqtt: MqttSettings | None, stack: contextlib.ExitStack) -> MqttSettings | None:
@@ -223,11 +244,19 @@ def _clear_broker(config: Config) -> None:
         print(f"broker: the messages of this trial were not removed: {error}", file=sys.stderr)
 
 
-def _say_how_to_control(config: Config) -> None:
+def _say_how_to_control(config: Config, *, is_trial: bool) -> None:
     settings = config.settings
     if config.mqtt is not None:
-        broker = f"--host {config.mqtt.host} --port {config.mqtt.port}"
-        print(f"control: {sys.argv[0]} --help, for example: {sys.argv[0]} volume +5 {broker}")
+        broker = "" if is_trial else f" --host {config.mqtt.host} --port {config.mqtt.port}"
+        names = [playlist.name for playlist in settings.playlists[1:2]]
+        examples = ["volume +5", "next", *(f"playlist {name}" for name in names)]
+        print(f"control it from another terminal: {', '.join(f'{_program()} {words}{broker}' for words in examples)}")
     timer = settings.timer
     ends = "" if timer.duration_s is None and timer.until is None else f"; sleep timer: {timer}"
-    print(f"fades in over {format_duration(settings.fades.fade_in_s)}{ends}; Ctrl-C fades out and exits")
+    volume = f"volume {settings.volume.default}; " if is_trial else ""
+    print(f"{volume}fades in over {format_duration(settings.fades.fade_in_s)}{ends}; Ctrl-C fades out and exits")
+
+
+def _program() -> str:
+    """How this program is called from the present folder."""
+    return min(sys.argv[0], os.path.relpath(sys.argv[0]), key=len)

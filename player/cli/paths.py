@@ -9,11 +9,24 @@ from typing import Final
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
 HOME: Final = Path("~/.local/share/lull")
 """Where `lull night` and a scan without a config keep what they know."""
+RUNNING: Final = "running.yaml"
+"""In `HOME` while `lull night` plays without a config: what it plays, and where it can be controlled."""
 
 
-def chosen_config(named: Path | None) -> Path | None:
-    """The file that is named, or that $LULL_CONFIG names; None where nobody names one."""
-    return named or (Path(os.environ["LULL_CONFIG"]) if os.environ.get("LULL_CONFIG") else None)
+def config_file(named: Path | None) -> Path | None:
+    """The config: the one that is named, then $LULL_CONFIG, then that of the service, then that of a `lull night` which
+    plays now; None where there is none of them.
+    """
+    if named is not None:
+        return named
+    if os.environ.get("LULL_CONFIG"):
+        return Path(os.environ["LULL_CONFIG"])
+    if DEFAULT_CONFIG.exists():
+        return DEFAULT_CONFIG
+    from player.storage.lock import holder_of
+
+    home = HOME.expanduser()
+    return home / RUNNING if (home / RUNNING).exists() and holder_of(home) else None
 
 
 def state_dir(named: Path | None) -> Path:
@@ -24,7 +37,5 @@ def state_dir(named: Path | None) -> Path:
     """
     from player.config import MEMORY, load_whereabouts
 
-    chosen = chosen_config(named)
-    if chosen is None and not DEFAULT_CONFIG.exists():
-        return HOME.expanduser()
-    return load_whereabouts(chosen or DEFAULT_CONFIG, MEMORY).state_dir
+    path = config_file(named)
+    return HOME.expanduser() if path is None else load_whereabouts(path, MEMORY).state_dir

@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from player import __version__
-from player.cli.paths import DEFAULT_CONFIG, chosen_config
+from player.cli.paths import config_file
 from player.core.errors import LullError
 from player.core.settings.mqtt import MqttSettings
 
@@ -110,12 +110,12 @@ def write_remote(folder: Path, prefix: str, device: str | None, broker: str | No
 
 def _speaker(named: Path | None) -> tuple[MqttSettings, str | None]:
     """Broker and device of the config; the defaults where there is none."""
-    path = chosen_config(named)
-    if path is None and not DEFAULT_CONFIG.exists():
+    path = config_file(named)
+    if path is None:
         return MqttSettings(), None
     from player.config import load_whereabouts
 
-    found = load_whereabouts(path or DEFAULT_CONFIG)
+    found = load_whereabouts(path)
     return found.mqtt or MqttSettings(), found.device
 
 

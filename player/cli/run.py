@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from player.core.events import LibraryRead
 from player.core.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -65,7 +63,6 @@ def serve(
     watchers: tuple[Callable[[Snapshot], None], ...] = (),
     *,
     autoplay: bool = False,
-    beside: Callable[[Callable[[LibraryRead], None]], None] | None = None,
 ) -> None:
     """Run the daemon with the real parts until it ends.
 
@@ -73,7 +70,6 @@ def serve(
         config: of the speaker.
         watchers: are shown each snapshot.
         autoplay: start the first playlist at once.
-        beside: runs on a thread of its own meanwhile, and may deliver what a playlist has become.
 
     Raises:
         InUse: another daemon uses the same state directory.
@@ -89,8 +85,6 @@ def serve(
         _handle_signals(app)
         if autoplay:
             app.inbox.put(Request(Play(), "start"))
-        if beside is not None:
-            threading.Thread(target=beside, args=(app.inbox.put,), name="beside", daemon=True).start()
         app.run()
 
 

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from player.core.units import counted
 from player.system.privileges import become_owner_of
 
 DESCRIPTION = """\
-Write six calm tracks (rain, sea, brown noise, brushing, finger taps, page
-turning) into a folder, 230 MB in total. Existing files are kept."""
+Write three calm tracks (brushing, finger taps, page turning) into a folder, a
+minute each, 35 MB in total. Existing files are kept. Rain, sea, a fan and noise
+need no files: write noise:rain in place of a path."""
 
 
 def add_parser(commands: Any) -> None:
@@ -27,23 +29,13 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the missing tracks and print how many there are."""
-    if (user := become_owner_of(args.folder)) is not None:
-        print(f"note: writing as {user}, who can change where {args.folder} leads", file=sys.stderr)
-    print(f"{write_tracks(args.folder)} tracks in {args.folder}")
-    return 0
-
-
-def write_tracks(folder: Path, number: int | None = None) -> int:
-    """Write the missing tracks, or the first ``number`` of them, with a line of progress; returns how many there are.
-
-    Raises:
-        StarterError: they cannot be written.
-    """
+    """Write the missing tracks and print how many there are. Raises StarterError: they cannot be written."""
     from player.cli.terminal import Progress
-    from player.library.starter.recipes import BEDS
     from player.library.starter.writer import make_starter_library
 
+    if (user := become_owner_of(args.folder)) is not None:
+        print(f"note: writing as {user}, who can change where {args.folder} leads", file=sys.stderr)
     with Progress() as progress:
-        beds = BEDS[:number]
-        return len(make_starter_library(folder, lambda title, done: progress.show(f"making {title}", done), beds=beds))
+        tracks = make_starter_library(args.folder, lambda title, done: progress.show(f"making {title}", done))
+    print(f"{counted(len(tracks), 'track')} in {args.folder}")
+    return 0

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from player.cli.client.commands import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.client.format import printable
-from player.cli.paths import DEFAULT_CONFIG, chosen_config
+from player.cli.paths import DEFAULT_CONFIG, config_file
 from player.core.clock import Clock, Now, SystemClock, moved
 from player.core.errors import LullError
 from player.core.states import OBEYED, State
@@ -332,7 +332,7 @@ def _load(named: Path | None) -> Config:
     """The config with its triggers. Raises LullError where it has faults or no triggers."""
     from player.config import load
 
-    config = load(chosen_config(named) or DEFAULT_CONFIG)
+    config = load(config_file(named) or DEFAULT_CONFIG)
     if not config.triggers.rules:
         raise LullError(f"{config.path} has no triggers; see docs/triggers.md")
     return config

@@ -55,10 +55,10 @@ def set_up(*, is_verbose: bool = False, warnings_only: bool = False) -> None:
 
 
 def _name_paho(record: logging.LogRecord) -> bool:
-    """Say that it is paho, which it does not; and pass over what it calls an error at the end of each connection."""
+    """Add paho's name; leave out what it calls an error at the end of a connection, which lull reports by itself."""
     text = _text_of(record)
     record.msg, record.args = f"paho: {text}", None
-    return not text.startswith("Client is not connected")
+    return not text.startswith(("Client is not connected", "failed to receive on socket"))
 
 
 def make_handler(stream: TextIO, clock: Clock, send: Send) -> OnceHandler:

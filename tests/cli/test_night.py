@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from player.cli import paths
 from player.cli.private_broker import PrivateBroker, answers
 from player.cli.terminal import line, meter
 from player.core.snapshot import Snapshot
+from player.library.starter.recipes import BEDS
 from tests import recording as sound
 from tests.audio_files import sine, write_wav
 from tests.live.daemon import ROOT
@@ -81,7 +83,7 @@ def test_without_a_sound_device_it_writes_a_wav_at_real_time_and_ctrl_c_fades_ou
     output, _ = process.communicate(timeout=15)
     assert process.returncode == 0, output
     assert "no sound: cannot open the sound device" in output
-    assert "a private one runs on 127.0.0.1:" in output or "control:" in output
+    assert "control it from another terminal: " in output
     assert re.search(r"playing +\| tone", output)
     wav = next((tmp_path / "home").glob("night-*.wav"))
     data = wav.read_bytes()
@@ -91,3 +93,54 @@ def test_without_a_sound_device_it_writes_a_wav_at_real_time_and_ctrl_c_fades_ou
     assert peak > 0
     assert sound.ending(samples, peak).last_db <= -60.0
     assert not np.any(samples[-480:])
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_the_first_run_is_heard_soon_and_other_commands_find_it(tmp_path: Path) -> None:
+    """Without paths and without a config it plays generated rain. Within 12 s of the recording it is as loud as later.
+    A command without options controls it meanwhile; at the end it says where the recording is and what to do next.
+    """
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "LULL_CONFIG"},
+        "ALSA_CONFIG_PATH": "/nonexistent", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path),
+    }  # fmt: skip
+    home = tmp_path / ".local/share/lull"
+    home.mkdir(parents=True)
+    for number in range(3):
+        (home / f"night-2026-01-0{number + 1}-220000.wav").write_bytes(b"")
+    lull = [sys.executable, "-m", "player"]
+    process = subprocess.Popen(
+        [*lull, "night"], cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wav = wait_for_seconds(home, 14.0)
+        told = subprocess.run(
+            [*lull, "timer", "30m"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert (process.returncode, told.returncode) == (0, 0), output + told.stderr
+    assert f"what would have been heard: {wav}" in output
+    assert "next: " in output
+    assert not (home / paths.RUNNING).exists()
+    assert sorted(home.glob("night-*.wav")) == [home / "night-2026-01-03-220000.wav", wav]
+    assert len(list((home / "starter").glob("*.wav"))) == len(BEDS)
+    data = wav.read_bytes()
+    samples = np.frombuffer(data[data.index(b"data") + 8 :], "<f4").reshape(-1, 2)
+    rms = [float(np.sqrt(np.mean(samples[s * 48_000 : (s + 1) * 48_000] ** 2))) for s in (11, 12, 13)]
+    assert rms[0] > 0.5 * max(rms)
+    assert rms[0] > 10 ** (-60 / 20)
+
+
+def wait_for_seconds(home: Path, seconds: float) -> Path:
+    """The recording of this run once it is so long; a loaded machine may take its time to start."""
+    give_up_s = time.monotonic() + 60
+    while time.monotonic() < give_up_s:
+        for wav in home.glob("night-*.wav"):
+            if wav.stat().st_size > seconds * 48_000 * 8:
+                return wav
+        time.sleep(0.2)
+    raise AssertionError(f"nothing is recorded in {home}")

@@ -157,6 +157,7 @@ def test_paho_says_that_it_is_paho(ear: Ear, monkeypatch: pytest.MonkeyPatch) ->
     log.debug("Sending PINGREQ %s", 1)
     log.error("Caught exception in %s", "on_message")
     log.error("Client is not connected. Socket: None)")
+    log.error("failed to receive on socket: %s", "[Errno 32] Broken pipe")
     assert ear.lines == [(journal.PAHO_LOGGER, logging.ERROR, "paho: Caught exception in on_message")]
 
 

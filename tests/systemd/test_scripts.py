@@ -64,7 +64,7 @@ def test_the_first_config_is_good(mqtt: str) -> None:
         text = text.replace(mark, value)
     assert "@" not in text
     config = parse(text)
-    assert config.settings.playlist("music") is not None
+    assert [playlist.name for playlist in config.settings.playlists] == ["music", "rain", "brown"]
     assert (config.mqtt is None) == mqtt.startswith("#")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.client import format as shown
 from player.cli.client.verbs import fields as fields_of
-from player.cli.paths import DEFAULT_CONFIG, chosen_config
+from player.cli.paths import config_file
 from player.core.errors import ConfigError, LullError, Refused
 from player.core.settings.mqtt import MqttSettings
 from player.core.validation import check_name
@@ -103,12 +103,11 @@ def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
 
 
 def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
-    chosen = chosen_config(named)
-    if chosen is None and not DEFAULT_CONFIG.exists():
+    path = config_file(named)
+    if path is None:
         return MqttSettings(), None
     from player.config import load_whereabouts
 
-    path = chosen or DEFAULT_CONFIG
     try:
         found = load_whereabouts(path)
     except ConfigError as error:

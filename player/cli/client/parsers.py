@@ -17,10 +17,10 @@ _SIGNED: Final = re.compile(r"-\d.*")
 
 FOOTER: Final = f"""\
 The broker is taken from --host and its companions; without --host from the
-config (--config, then $LULL_CONFIG, then {DEFAULT_CONFIG}); without one it
-is localhost:1883. The speaker is --device, or the one in the config, or the
-only one that is online; with --all or --group NAME it is every one, or every
-one of a group, as in lull --all stop.
+config (--config, then $LULL_CONFIG, then {DEFAULT_CONFIG}, then that of
+a `lull night` that plays now); without one it is localhost:1883. The speaker is
+--device, or the one in the config, or the only one that is online; with --all
+or --group NAME it is every one, or every one of a group, as in lull --all stop.
 
 exit codes: 0 done, 1 refused, 2 wrong usage, 3 no answer"""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.paths import DEFAULT_CONFIG, chosen_config
+from player.cli.paths import DEFAULT_CONFIG, config_file
 from player.core.clock import SystemClock, elapsed_s, moved
 from player.core.errors import LullError
 from player.core.settings.session import ONCE, Entry
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
     since = moment(args.since, now)
     if not 1 <= args.days <= 366:
         raise LullError(f"--days {args.days} is out of range; allowed is 1 to 366")
-    config = load(chosen_config(args.config) or DEFAULT_CONFIG)
+    config = load(config_file(args.config) or DEFAULT_CONFIG)
     settings = config.settings
     state = None if config.mqtt is None and args.host is None else ask()
     switches = Switches() if state is None else switches_of(state, settings, now)

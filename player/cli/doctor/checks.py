@@ -28,7 +28,7 @@ from player.cli.doctor.probes.broker import probe
 from player.cli.doctor.probes.host import read_machine, read_throttled
 from player.cli.doctor.probes.service import ask_service, read_journal
 from player.cli.doctor.probes.sound_cards import read_cards
-from player.cli.paths import DEFAULT_CONFIG, HOME, chosen_config
+from player.cli.paths import DEFAULT_CONFIG, HOME, config_file
 from player.config import Config, salvage
 from player.core.clock import Clock, SystemClock
 from player.core.errors import StoreError
@@ -104,8 +104,8 @@ class Setup:
 def examine(named: Path | None, clock: Clock | None = None) -> list[Finding]:
     """All findings, in the order of the screen; takes less than 15 s whatever hangs."""
     clock = clock or SystemClock()
-    path = chosen_config(named) or DEFAULT_CONFIG
-    is_there = named is not None or path.exists()
+    chosen = config_file(named)
+    path, is_there = chosen or DEFAULT_CONFIG, chosen is not None
     config, faults = salvage(path) if is_there else (_without_config(), ())
     findings = list(house.judge_config(str(path), faults, is_there=is_there))
     patient = _admit(config, faults, path)

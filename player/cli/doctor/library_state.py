@@ -10,6 +10,7 @@ from player.cli.doctor.probes.access import READ, barrier
 from player.core.errors import StoreError
 from player.core.events import Track
 from player.core.measurement import MeasureResult
+from player.core.noise import is_noise
 from player.core.settings.session import Playlist
 from player.library.file_id import mark_of
 from player.library.files import FileLibrary
@@ -27,7 +28,7 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
     return PlaylistState(
         playlist.name,
         tracks=len(tracks),
-        streams=len(tracks) - len(files),
+        streams=sum(track.is_stream and not is_noise(track.uri) for track in tracks),
         left_out=read.warnings,
         unmeasured=sum(found is None for found in measured.values()),
         faulty=tuple(

@@ -1,4 +1,4 @@
-"""Six calm synthesised tracks for a first night: rain, sea, brown noise, brushing, finger taps, page turning.
+"""Calm synthesised tracks for a first night: brushing, finger taps, page turning. Rain, sea and noise need no files.
 
 Not part of the chain: this makes the material that the starter library writes to files, on whichever thread calls it;
 numpy and the standard library only. A bed is a *score* (`player.library.starter.synth`): layers of shaped noise, each
@@ -6,7 +6,7 @@ with a slow movement of level and balance, and perhaps grains, which are short s
 Movements are built from whole cycles or wrap round, so the end of a bed leads to its start.
 
 Every layer has unit power before its gain, so levels in a score are dBFS RMS. What keeps a bed calm is its score:
-whatever comes and goes (waves, strokes, taps, pages) lies over a continuous floor and stands less than 10 dB above
+whatever comes and goes (strokes, taps, pages) lies over a continuous floor and stands less than 10 dB above
 it, the bound from which the contract counts a startle.
 """
 
@@ -39,12 +39,10 @@ from player.library.starter.synth import (
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """A track that can be made: its name, what people read about it, its usual length, and how it is scored."""
+    """A track that can be made: its name, its title, and how it is scored."""
 
     name: str
     title: str
-    describe: str
-    duration_s: float
     score: Callable[[np.random.Generator, int], Score]
 
 
@@ -155,56 +153,6 @@ def _room(rng: np.random.Generator, ticks: int, level_db: float) -> tuple[Layer,
 # --- the scores -----------------------------------------------------------------------------------------------------
 
 
-def _rain(rng: np.random.Generator, ticks: int) -> Score:
-    """Steady rain: the roof, the wash, the near patter, and about 45 single drops a second just above it."""
-    frames = ticks * TICK_FRAMES
-    swell = _drift(rng, ticks, 10, 60)
-    levels = ((90, 400, -3.0, -39.0, 1.2), (350, 6000, -3.5, -32.0, 1.8), (2500, 11000, -2.0, -39.5, 2.6))
-    layers = tuple(
-        Layer(
-            _band(low, high, slope),
-            _gain(level_db + depth_db * (0.6 * swell + 0.4 * _drift(rng, ticks)), 2 * _drift(rng, ticks)),
-        )
-        for low, high, slope, level_db, depth_db in levels
-    )
-    bank = tuple(_knock(rng, hz, 0.0015, 6 / hz) for hz in np.geomspace(700, 3500, 64))
-    starts = np.sort(rng.uniform(0, frames, 45 * frames // RATE_HZ))
-    loudness_db = -26 + swell[(starts / TICK_FRAMES).astype(int)] - rng.exponential(5, starts.size)
-    return Score(layers, _grains(rng, bank, starts, frames, loudness_db))
-
-
-def _swell(rng: np.random.Generator, ticks: int) -> Score:
-    """Waves every 9 to 13 s: the deep part first, foam after it and longer, over a sea that never goes quiet."""
-    deep, body, foam, side = (np.zeros(ticks) for _ in range(4))
-    for at in _moments(rng, ticks, 9, 13):
-        size, rise_s = rng.uniform(0.6, 1.0), rng.uniform(4.6, 5.6)
-        _put(deep, at, size * _bump(rise_s, rng.uniform(4, 5)))
-        _put(body, at + 0.6 * TICKS_PER_S, size * _bump(rise_s, rng.uniform(5, 6.5)))
-        _put(foam, at + 1.8 * TICKS_PER_S, size * _bump(rise_s, rng.uniform(6.5, 8)))
-        lean = rng.uniform(-1, 1)
-        _put(side, at, lean * _bump(6, 6)) if lean > 0 else None
-    lean_db = 3 * (side - 0.3) + 2 * _drift(rng, ticks)
-    level = -32.0 + 1.5 * _drift(rng, ticks, 15, 60)
-    return Score(
-        (
-            Layer(_band(60, 1500, -4.0), _gain(level - 1 + _drift(rng, ticks), 2 * _drift(rng, ticks))),
-            Layer(_band(45, 220, -3.0), _gain(level - 6 + 8 * deep, 0.5 * lean_db)),
-            Layer(_band(180, 1400, -4.0), _gain(level - 7 + 12 * body, lean_db)),
-            Layer(_band(900, 7000, -3.5), _gain(level - 13 + 13 * foam, lean_db)),
-        )
-    )
-
-
-def _brown(rng: np.random.Generator, ticks: int) -> Score:
-    """Deep noise of 6 dB per octave whose lower and upper parts breathe on their own, by about 2 dB."""
-    parts = ((42, 150, -27.5, 1.4), (150, 600, -32.0, 1.8), (600, 5000, -43.5, 2.2))
-    layers = (
-        Layer(_band(low, high, -6.0), _gain(level_db + depth_db * _drift(rng, ticks), 2 * _drift(rng, ticks)))
-        for low, high, level_db, depth_db in parts
-    )
-    return Score(tuple(layers))
-
-
 def _brushing(rng: np.random.Generator, ticks: int) -> Score:
     """A soft brush that goes to and fro: each stroke crosses the room and brightens, the way back is softer."""
     bristle, bright, side = np.zeros(ticks), np.zeros(ticks), np.zeros(ticks)
@@ -263,10 +211,7 @@ def _pages(rng: np.random.Generator, ticks: int) -> Score:
 
 
 BEDS: Final[tuple[Bed, ...]] = (
-    Bed("rain", "Steady Rain", "even rain with single drops, near and far", 200.0, _rain),
-    Bed("swell", "Sea Swell", "slow waves that come in and draw back", 200.0, _swell),
-    Bed("brown", "Brown Noise", "deep, soft noise that breathes a little", 200.0, _brown),
-    Bed("brushing", "Soft Brushing", "a brush that goes to and fro", 200.0, _brushing),
-    Bed("taps", "Finger Taps", "fingertips on wood, quiet and uneven", 200.0, _taps),
-    Bed("pages", "Turning Pages", "someone reads and turns a page now and then", 200.0, _pages),
+    Bed("brushing", "Soft Brushing", _brushing),
+    Bed("taps", "Finger Taps", _taps),
+    Bed("pages", "Turning Pages", _pages),
 )

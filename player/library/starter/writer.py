@@ -1,8 +1,8 @@
-"""Writes the starter library: the synthesised beds as files, so that a first night needs no music of one's own.
+"""Writes the starter tracks: the synthesised beds as files, so that a first night needs no recordings of one's own.
 
 Runs on whichever thread asks, in little memory; a minute of sound takes about 0.3 s on a desktop core. The format is
 WAV, stereo, 48 kHz, 16 bit with TPDF dither: FLAC from libVLC 3.0 (mux=raw) carries no total length, so that a reader
-cannot tell its duration. 192 kB a second: six tracks of 200 s are 230 MB.
+cannot tell its duration. 192 kB a second: three tracks of a minute are 35 MB.
 A file appears whole or not at all: it is written under a temporary name, synced, and renamed.
 """
 
@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import wave
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ from player.library.starter.recipes import BEDS, Bed, render
 Progress = Callable[[str, float], None]
 """Told the title of a track and how much of it is done, 0 to 1."""
 
-DURATION_S: Final = 200.0
+DURATION_S: Final = 60.0
 SEED: Final = 20
 SAMPLE_BYTES: Final = 2
 HEADER_BYTES: Final = 44
@@ -36,13 +36,11 @@ SPARE_BYTES: Final = 32 << 20
 
 
 class StarterError(LullError, OSError):
-    """The starter library cannot be written; ``filename`` is the path that failed."""
+    """The starter tracks cannot be written; ``filename`` is the path that failed."""
 
 
-def make_starter_library(
-    folder: Path, progress: Progress, duration_s: float = DURATION_S, beds: Sequence[Bed] = BEDS
-) -> list[Path]:
-    """Write the tracks that the folder lacks and return all of ``beds``, in their order.
+def make_starter_library(folder: Path, progress: Progress, duration_s: float = DURATION_S) -> list[Path]:
+    """Write the tracks that the folder lacks and return all of them, in the order of `BEDS`.
 
     An existing file is kept, so an interrupted run continues where it stopped.
 
@@ -50,12 +48,12 @@ def make_starter_library(
         StarterError: no room, no permission, or the disk failed; whole files stay, the unfinished one is removed.
         ValueError: ``duration_s`` is below 10 s or no multiple of 5 ms.
     """
-    paths = [folder / f"{bed.title}.wav" for bed in beds]
+    paths = [folder / f"{bed.title}.wav" for bed in BEDS]
     try:
         with _opened(folder) as place:
-            missing = [bed for bed, path in zip(beds, paths, strict=True) if not _is_there(path.name, place)]
+            missing = [bed for bed, path in zip(BEDS, paths, strict=True) if not _is_there(path.name, place)]
             _check_room(folder, len(missing) * (to_frames(duration_s) * SAMPLE_BYTES * CHANNELS + HEADER_BYTES))
-            for bed, path in zip(beds, paths, strict=True):
+            for bed, path in zip(BEDS, paths, strict=True):
                 if bed in missing:
                     _write_whole(bed, path, place, to_frames(duration_s), progress)
                 else:
@@ -64,7 +62,7 @@ def make_starter_library(
         if isinstance(fault, StarterError):
             raise
         number = fault.errno or errno.EIO
-        reason = f"cannot write the starter library: {fault.strerror or fault}"
+        reason = f"cannot write the starter tracks: {fault.strerror or fault}"
         raise StarterError(number, reason, str(fault.filename or folder)) from fault
     return paths
 
@@ -104,7 +102,7 @@ def _check_room(folder: Path, needed_bytes: int) -> None:
     free_bytes = shutil.disk_usage(folder).free
     if needed_bytes and free_bytes < needed_bytes + SPARE_BYTES:
         needed_mb, free_mb = (needed_bytes + SPARE_BYTES) / 1e6, free_bytes / 1e6
-        reason = f"the starter library needs {needed_mb:.0f} MB, only {free_mb:.0f} MB are free"
+        reason = f"the starter tracks need {needed_mb:.0f} MB, only {free_mb:.0f} MB are free"
         raise StarterError(errno.ENOSPC, reason, str(folder))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from player.cli import main as command_line
+from player.cli import paths
 from player.cli.client import commands as client
 from player.cli.client import format as shown
 from player.cli.client import mqtt_session as visit
@@ -64,7 +65,8 @@ def parse(*argv: str) -> argparse.Namespace:
 @pytest.fixture(autouse=True)
 def _no_config_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LULL_CONFIG", raising=False)
-    monkeypatch.setattr(client, "DEFAULT_CONFIG", tmp_path / "absent.yaml")
+    monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "absent.yaml")
+    monkeypatch.setattr(paths, "HOME", tmp_path)
 
 
 @pytest.fixture
@@ -138,7 +140,7 @@ def test_every_command_has_a_help_worth_reading(name: str, capsys: pytest.Captur
         ("volume 101", "allowed is 0 to 100"),
         ("timer soon", "write minutes, 45m, 1h30, until 06:30, off, end-of-track or end-of-playlist"),
         ("timer 0", "to switch the sleep timer off write off"),
-        ("seek here", "is not a duration"),
+        ("seek here", "is not a place in a track"),
         ("schedule perhaps", "allowed: on, off, toggle"),
         ("play --fade-in 3h", "fade_in is 3h; allowed is 0s to 1h"),
         ("pause --host x --port 0", "port is 0; allowed is 1 to 65535"),
@@ -204,9 +206,9 @@ def test_the_config_names_broker_and_speaker(config: Path, monkeypatch: pytest.M
     """By option, by $LULL_CONFIG, and at its usual place."""
     wanted = MqttSettings("broker.lan", 1884, "lull", "/etc/lull/password", "home"), "bedroom"
     assert client.find_speaker(parse("pause", "--config", str(config))) == wanted
-    monkeypatch.setattr(client, "DEFAULT_CONFIG", config)
+    monkeypatch.setattr(paths, "DEFAULT_CONFIG", config)
     assert client.find_speaker(parse("pause")) == wanted
-    monkeypatch.setattr(client, "DEFAULT_CONFIG", config / "absent")
+    monkeypatch.setattr(paths, "DEFAULT_CONFIG", config / "absent")
     monkeypatch.setenv("LULL_CONFIG", str(config))
     assert client.find_speaker(parse("pause")) == wanted
 

@@ -8,10 +8,8 @@ import pytest
 from player.core.units import RATE_HZ
 from player.library.starter.recipes import BEDS, Bed, render
 from player.library.starter.synth import MIN_FRAMES
-from tests import effort
 
 FRAMES = 20 * RATE_HZ
-NOISES = ("rain", "swell", "brown")
 _CACHE: dict[str, np.ndarray] = {}
 
 
@@ -43,17 +41,16 @@ def level_db(power: np.ndarray, hops: int) -> np.ndarray:
     return -0.691 + 10 * np.log10((total[hops:-1] - total[: -hops - 1]) / hops)
 
 
-@pytest.fixture(params=effort.first(3, BEDS), ids=lambda bed: bed.name)
+@pytest.fixture(params=BEDS, ids=lambda bed: bed.name)
 def bed(request: pytest.FixtureRequest) -> Bed:
     """Each bed in turn."""
     chosen: Bed = request.param
     return chosen
 
 
-def test_there_are_six_beds_with_names_of_their_own() -> None:
-    """Six beds, each with its own name, title and description."""
-    assert len(BEDS) >= 6
-    for field in ("name", "title", "describe"):
+def test_each_bed_has_a_name_of_its_own() -> None:
+    """Its name seeds its sound, its title is the name of its file."""
+    for field in ("name", "title"):
         assert len({getattr(bed, field) for bed in BEDS}) == len(BEDS)
 
 
@@ -118,10 +115,10 @@ def test_stereo_is_wide_and_balanced(bed: Bed) -> None:
 
 @pytest.mark.slow
 def test_it_moves_but_gently(bed: Bed) -> None:
-    """The level of 1 s windows varies by more than 1 dB and rises by less than 6 dB within a second."""
+    """The level of 1 s windows varies by more than 1 dB and rises by less than 5 dB within a second."""
     level = level_db(hop_power(audio(bed)), 100)
     assert np.ptp(level) > 1
-    assert (np.roll(level, -100) - level).max() < (6 if bed.name in NOISES else 5)
+    assert (np.roll(level, -100) - level).max() < 5
 
 
 @pytest.mark.slow

@@ -1,0 +1,30 @@
+"""Where commands without --config find the speaker that is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from player.cli import paths
+from player.storage.lock import only_daemon
+
+
+def test_the_config_is_the_first_of_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `lull night` that plays, then the service's, then $LULL_CONFIG, then the one that is named, each before the
+    ones already there.
+    """
+    monkeypatch.delenv("LULL_CONFIG", raising=False)
+    monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "lull.yaml")
+    monkeypatch.setattr(paths, "HOME", tmp_path)
+    assert paths.config_file(None) is None
+    (tmp_path / paths.RUNNING).write_text("")
+    assert paths.config_file(None) is None, "what a killed run has left behind"
+    with only_daemon(tmp_path):
+        assert paths.config_file(None) == tmp_path / paths.RUNNING
+    (tmp_path / "lull.yaml").write_text("")
+    with only_daemon(tmp_path):
+        assert paths.config_file(None) == tmp_path / "lull.yaml"
+    monkeypatch.setenv("LULL_CONFIG", str(tmp_path / "mine.yaml"))
+    assert paths.config_file(None) == tmp_path / "mine.yaml"
+    assert paths.config_file(Path("named.yaml")) == Path("named.yaml")
