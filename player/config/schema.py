@@ -41,7 +41,16 @@ from player.core.settings.audio import AudioSettings
 from player.core.settings.key import ConfigKey
 from player.core.settings.mqtt import MqttSettings, TlsSettings
 from player.core.settings.safety import FadeSettings, LimitSettings, RestNights
-from player.core.settings.session import ONCE, Entry, Phase, Playlist, Settings, TimerSetting, VolumeSettings
+from player.core.settings.session import (
+    FAVOURITES,
+    ONCE,
+    Entry,
+    Phase,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_name
 
@@ -279,7 +288,7 @@ def _around(root: ConfigValue, found: dict[str, Any], names: Sequence[str]) -> T
 
 
 def _check_playlist(spot: ConfigValue, name: str, names: Sequence[str]) -> None:
-    if name not in names:
+    if name not in (*names, FAVOURITES.name):
         spot.blame(f"{shown(name)} is not a playlist{did_you_mean(name, names)}; choose one of {choices(names)}")
 
 

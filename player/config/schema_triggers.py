@@ -27,7 +27,7 @@ from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.commands import Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import Entry, VolumeSettings
+from player.core.settings.session import FAVOURITES, Entry, VolumeSettings
 from player.core.validation import check_name
 from player.core.values import Value
 from player.core.verbs import VERBS, to_command
@@ -184,7 +184,7 @@ def _name(spot: ConfigValue) -> str:
 def _verb(spot: ConfigValue) -> str:
     value = text(spot)
     if value not in VERBS:
-        choices = ", ".join(verb for verb in VERBS if verb != "status")
+        choices = ", ".join(verb for verb in VERBS if verb not in {"status", "tracks"})
         raise ValueError(f"{shown(value)} is not a command{did_you_mean(value, VERBS)}; choose one of {choices}")
     return value
 
@@ -248,7 +248,7 @@ def _check_loop(row: ConfigValue, topic: str, own: Topics) -> None:
 def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -> None:
     """Names and volumes that the session would refuse."""
     playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight) else None
-    if playlist is not None and around.playlists and playlist not in around.playlists:
+    if playlist is not None and around.playlists and playlist not in (*around.playlists, FAVOURITES.name):
         guess = did_you_mean(playlist, around.playlists)
         row.blame(f"{shown(playlist)} is not a playlist{guess}; choose one of {', '.join(around.playlists)}")
     volume = command.volume if isinstance(command, Play | SetVolume | Tonight) else None

@@ -14,6 +14,7 @@ from typing import Any, Final
 from player.core.errors import Refused
 from player.core.settings.safety import MAX_FADE_OUT_S
 from player.core.settings.session import MAX_PHASES, MAX_TIMER_S, TimerSetting
+from player.core.text import MAX_TITLE
 from player.core.units import VOLUME_MAX, format_duration, volume_step
 from player.core.validation import check_length, check_range
 from player.core.values import (
@@ -28,6 +29,7 @@ from player.core.values import (
     switch,
     text,
     timer,
+    title,
     whole,
 )
 
@@ -127,6 +129,11 @@ _TIMER_FORMS: Final = [_MINUTES, _TEXT, {"type": "object", "minProperties": 1, "
 _VOLUME: Final = {"type": "number", "minimum": 0, "maximum": VOLUME_MAX}
 _TIME_OF_DAY: Final = {"type": "string", "pattern": "^\\s*[0-9]{1,2}:[0-9]{2}(:00)?\\s*$"}
 
+TITLE: Final = Kind(
+    title,
+    f"up to {MAX_TITLE} characters",
+    {**_TEXT, "maxLength": MAX_TITLE},
+)
 TEXT: Final = Kind(text, f"up to {MAX_TEXT} characters", _TEXT)
 SWITCH: Final = Kind(switch, "on or off", {"type": _SWITCH})
 FLIP: Final = Kind(_flip, "on, off or toggle", {"type": _SWITCH})

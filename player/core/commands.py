@@ -18,6 +18,8 @@ from player.core.validation import check_length, check_range
 
 EXTEND_S: Final = 15 * 60.0
 """What ``extend`` without a value adds."""
+MAX_ANSWERED: Final = 200
+"""An answer to ``tracks`` lists no more."""
 
 
 class Obeyed(Enum):
@@ -218,6 +220,24 @@ class AllowAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    """Note that somebody likes a track: the one that plays, or one by its title."""
+
+    OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "like"
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """Take that back: of the track that plays, or of a liked one by its title."""
+
+    OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "unlike"
+    track: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SkipTonight:
     """Leave the schedule's starts of this night out, or not after all; None flips it."""
 
@@ -280,6 +300,15 @@ class SetSchedule:
 
 
 @dataclass(frozen=True, slots=True)
+class GetTracks:
+    """Ask for the tracks that can be played, those with a text in their title or of a playlist; changes nothing."""
+
+    OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "tracks"
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GetStatus:
     """Ask for the snapshot as a reply; changes nothing."""
 
@@ -289,11 +318,13 @@ class GetStatus:
 
 Command: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetTimer | ExtendTimer
-    | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | SkipTonight | SetStartTime
-    | Tonight | NotTonight | Asleep | Awake | GetStatus
+    | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | Like | Unlike | SkipTonight
+    | SetStartTime | Tonight | NotTonight | Asleep | Awake | GetTracks | GetStatus
 )  # fmt: skip
 
 COMMANDS: Final[tuple[type[Any], ...]] = get_args(Command)
+QUERIES: Final = (GetStatus, GetTracks)
+"""Commands that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,12 @@ def objects_by_name(kind: type) -> JsonType:
     return JsonType("object", schema, lambda found: {name: fields_of(value) for name, value in found.items()})
 
 
+def list_of(kind: type, most: int) -> JsonType:
+    """A list of such objects, of bounded length."""
+    schema = {"type": "array", "items": closed_object(properties_of(kind)), "maxItems": most}
+    return JsonType("list of objects", schema, lambda found: [fields_of(value) for value in found])
+
+
 def whole_seconds(length_s: float | None) -> int | None:
     """Seconds rounded to whole ones; None for what is unknown or endless."""
     return round(length_s) if length_s is not None and math.isfinite(length_s) else None

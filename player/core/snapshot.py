@@ -95,6 +95,7 @@ class Snapshot:
         str | None, PublishedKey("playlist", or_null(json.TEXT), "what plays, or what play would start")
     ]
     track: Annotated[str | None, PublishedKey("track", or_null(json.TEXT), "its title")]
+    is_liked: Annotated[bool, PublishedKey("liked", json.BOOLEAN, "somebody likes the track that plays")]
     next_track: Annotated[
         str | None, PublishedKey("next_track", or_null(json.TEXT), "title of the next track, once that is decided")
     ]
@@ -223,6 +224,8 @@ class Snapshot:
         ),
         PublishedKey("problems", json.TEXTS, "the same as a list"),
     ]
+    track_choices: tuple[str, ...] = ()
+    """Titles of liked tracks and of those heard last, for a short list; not in the payload."""
 
     @property
     def line(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.safety import Taper
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
+from player.core.text import MAX_TITLE, clean_text
 from player.core.units import parse_duration_s, parse_time_of_day
 
 MAX_TEXT: Final = 64
@@ -72,6 +73,14 @@ def text(name: str, value: object) -> str:
     found = value.strip()
     if not found or len(found) > MAX_TEXT or not found.isprintable():
         raise Refused(f"{name} {quoted(value)} is not usable; write 1 to {MAX_TEXT} printable characters")
+    return found
+
+
+def title(name: str, value: object) -> str:
+    """The title of a track, or a part of it, cleaned as titles are."""
+    found = clean_text(value, MAX_TITLE + 1) if isinstance(value, str) else ""
+    if not found or len(found) > MAX_TITLE:
+        raise Refused(f"{name} {quoted(value)} is not usable; write 1 to {MAX_TITLE} characters")
     return found
 
 

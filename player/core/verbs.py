@@ -16,7 +16,7 @@ from typing import Any, Final
 from player.core import arguments as kinds
 from player.core import commands
 from player.core.arguments import Amount, AtMost
-from player.core.commands import Command
+from player.core.commands import MAX_ANSWERED, Command
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.session import TimerSetting
 from player.core.values import MAX_TEXT, Value, quoted
@@ -89,7 +89,7 @@ _DECLARED: Final = (
             TIMER,
             Argument("fade_in", kinds.FADE_IN, "length of the fade-in, never faster than 6 dB/s", "T", "fade_in_s"),
             Argument("fade_out", kinds.FADE_OUT_S, "length of the fade-out", "T", "fade_out_s"),
-            Argument("track", kinds.TEXT, "begin with this track of the library: its title, or a part of it", "TITLE"),
+            Argument("track", kinds.TITLE, "begin with this track of the library: its title, or a part of it", "TITLE"),
             Argument("then", kinds.PHASES, "what follows when the timer ends; [] for nothing", "JSON"),
         ),
         plain="playlist",
@@ -274,6 +274,28 @@ _DECLARED: Final = (
         to_type=("never_again", "never_again --undo     take the latest ban back"),
     ),
     Verb(
+        makes=(commands.Like,),
+        brief="remember that a track is liked",
+        about="Remember the track that plays, or the one that is named, as liked. What is liked is the playlist "
+        "favourites, and is listed first for remotes. never_again takes it off.",
+        arguments=(Argument("track", kinds.TITLE, "its title, or a part of it; what plays if not given", "TITLE"),),
+        plain="track",
+        words={"on": {}, "true": {}},
+        obeys_off=False,
+        instead_of_off="use unlike",
+        examples=("", "Drops", "ON", '{"track": "Drops"}'),
+        to_type=("like", 'like "Gentle Rain"', "play favourites"),
+    ),
+    Verb(
+        makes=(commands.Unlike,),
+        brief="undo like",
+        about="The track that plays, or the one that is named, is no longer liked.",
+        arguments=(Argument("track", kinds.TITLE, "its title, or a part of it; what plays if not given", "TITLE"),),
+        plain="track",
+        examples=("", "Drops", '{"track": "Drops"}'),
+        to_type=("unlike", "unlike Drops"),
+    ),
+    Verb(
         makes=(commands.Tonight, commands.NotTonight),
         brief="plan a start for once",
         about="Start once, at the next time that the clocks show it, besides the schedule; it replaces what is "
@@ -317,6 +339,16 @@ _DECLARED: Final = (
             '{"entry": "weeknights", "at": "23:00"}',
         ),
         to_type=("schedule --from 2026-12-24", "schedule off --entry weekend"),
+    ),
+    Verb(
+        makes=(commands.GetTracks,),
+        brief="list the tracks that can be played",
+        about="Change nothing; the answer lists tracks that can be played, those that are liked first: all of them, or "
+        f"those with the text in their title or of the playlist of that name; at most {MAX_ANSWERED}.",
+        arguments=(Argument("text", kinds.TITLE, "a part of the title, or a playlist", "TEXT", is_phrase=True),),
+        plain="text",
+        examples=("", "rain", '{"text": "gentle rain"}'),
+        to_type=("tracks", "tracks gentle rain", 'play --track "Gentle Rain"'),
     ),
     Verb(
         makes=(commands.GetStatus,),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from player.core.settings.session import Playlist, Settings
+from player.core.settings.session import FAVOURITES, Playlist, Settings
 from player.library.files import BINS, has_audio_suffix, holds, natural_key
 
 STICK_LABEL: Final = "LULL"
@@ -113,7 +113,7 @@ def with_folders(settings: Settings, found: LibraryFolders) -> tuple[Settings, t
         elif folder.paths[0] not in own.paths:
             notes.append(f"{folder.paths[0]} is left out: playlist {own.name!r} of the config has other paths")
     for name in _named(settings):
-        if name not in playlists:
+        if name not in playlists and name != FAVOURITES.name:
             playlists[name] = Playlist(name, (settings.folder_of(name),))
     return replace(settings, playlists=tuple(playlists.values())), tuple(notes)
 

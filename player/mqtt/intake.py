@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from player.core.commands import Command, GetStatus, ReplyTo, Request, Stop
+from player.core.commands import QUERIES, Command, ReplyTo, Request, Stop
 from player.core.errors import Refused
 from player.core.events import Answer, Event, News
 from player.mqtt.incoming import Incoming, Refusal
@@ -71,7 +71,7 @@ class Intake:
     def _unless_repeated(self, request: Request, now_s: float) -> IntakeResult:
         sender = request.reply_to
         is_named = sender is not None and (sender.id is not None or sender.correlation is not None)
-        if sender is None or not is_named or isinstance(request.command, Stop | GetStatus):
+        if sender is None or not is_named or isinstance(request.command, (Stop, *QUERIES)):
             return IntakeResult(request)
         before = self._done.get(sender)
         if before is not None and before.command == request.command and now_s - before.at_s <= REPEAT_S:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from player.core.clock import Now
 from player.core.errors import Refused, did_you_mean
 from player.core.events import Track
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
+from player.session.memory.memory import RememberedTrack
+
+Titled = TypeVar("Titled", Track, RememberedTrack)
 
 CHOICES: Final = 8
 """So many titles are named where several match."""
@@ -25,7 +28,7 @@ def find_playlist(settings: Settings, name: str | None) -> Playlist:
     return found
 
 
-def find_track(name: str, among: Sequence[Track]) -> Track:
+def find_track(name: str, among: Sequence[Titled]) -> Titled:
     """The one track with that title, or else with that part in its title; letters in any case.
 
     Raises:

@@ -86,7 +86,7 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
     session, following = playback.session, playback.next_session
     track = None
     if play.track is not None:
-        chosen, track = playback.find_track(play.track, _where(playback, play))
+        chosen, track = playback.find_track(play.track, playback.places_to_look(play.playlist))
         play = replace(play, playlist=chosen.name)
     if session is None:
         play = following.like_the_last(play, now.boot_s)
@@ -103,16 +103,6 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
         session.queue.play(track, out)
     _play_on(playback, session, play, now, out)
     return f"playing {playlist.name}" + _night_cap_note(playback, play.volume)
-
-
-def _where(playback: Playback, play: Play) -> list[Playlist]:
-    """Where a track is looked for: in the playlist that is named, otherwise in the present one and then in all."""
-    if play.playlist is not None:
-        return [find_playlist(playback.settings, play.playlist)]
-    session = playback.session
-    present = playback.next_session.playlist if session is None else session.queue.playlist.name
-    first = find_playlist(playback.settings, present)
-    return [first, *(one for one in playback.settings.playlists if one.name != first.name)]
 
 
 def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""Commands that ban a track and allow it again. Main thread, standard library, pure.
+"""Commands that ban a track, allow it again, like it and take that back. Main thread, standard library, pure.
 
 What cannot be done is refused before anything has changed.
 """
@@ -7,32 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from player.core.clock import Now
-from player.core.commands import AllowAgain, NeverAgain
+from player.core.commands import AllowAgain, Like, NeverAgain, Unlike
 from player.core.errors import Refused, did_you_mean
 from player.core.events import Track
-from player.session.memory.memory import Ban, Memory
+from player.session.checks import find_track
+from player.session.memory.memory import Memory, RememberedTrack
 from player.session.outcome import Outcome
 from player.session.playback import Playback
 
-_Named = TypeVar("_Named", Track, Ban)
+MemoryCommand: TypeAlias = NeverAgain | AllowAgain | Like | Unlike
+
+_Named = TypeVar("_Named", Track, RememberedTrack)
 _LEFT_OUT: Final = "banned or left out track"
 
 
-def execute(command: NeverAgain | AllowAgain, memory: Memory, playback: Playback, now: Now, out: Outcome) -> str:
+def execute(command: MemoryCommand, memory: Memory, playback: Playback, now: Now, out: Outcome) -> str:
     """Carry a command out. Returns what was done, for people; raises Refused, and then nothing has changed."""
     match command:
         case NeverAgain(name):
             return _never_again(name, memory, playback, now, out)
         case AllowAgain(name):
             return _allow_again(name, memory, playback.findings.tracks, now, out)
+        case Like(name):
+            return _like(name, memory, playback, now, out)
+        case Unlike(name):
+            return _unlike(name, memory, playback, out)
 
 
 def _never_again(name: str | None, memory: Memory, playback: Playback, now: Now, out: Outcome) -> str:
     tracks = playback.findings.tracks.values()
-    track = _playing(playback) if name is None else _find("track", name, tracks)
+    track = _playing("never_again", playback) if name is None else _find("track", name, tracks)
     memory.ban(track, now.wall)
     text = f"never again: {track.title}"
     out.announce("never_again", text, track=track.title, uri=track.uri)
@@ -45,11 +52,37 @@ def _never_again(name: str | None, memory: Memory, playback: Playback, now: Now,
     return f"{text}; there is no other track, so the session ends"
 
 
-def _playing(playback: Playback) -> Track:
+def _playing(verb: str, playback: Playback) -> Track:
     playing = None if playback.session is None else playback.session.queue.current
     if playing is None:
-        raise Refused("never_again: nothing is playing; name the track")
+        raise Refused(f"{verb}: nothing is playing; name the track")
     return playing.track
+
+
+def _like(name: str | None, memory: Memory, playback: Playback, now: Now, out: Outcome) -> str:
+    track = _playing("like", playback) if name is None else playback.find_track(name, playback.places_to_look())[1]
+    if not memory.allowed([track]):
+        raise Refused(f"like: {track.title} is banned; allow it again first (never_again with undo)")
+    memory.like(track, now.wall)
+    text = f"liked: {track.title}"
+    out.announce("liked", text, track=track.title)
+    # its content is looked at, before the file can be renamed
+    out.reads.extend(playback.findings.playlists_with(track.uri))
+    return text
+
+
+def _unlike(name: str | None, memory: Memory, playback: Playback, out: Outcome) -> str:
+    track: Track | RememberedTrack
+    if name is not None:
+        track = find_track(name, list(memory.likes.values()))
+    else:
+        track = _playing("unlike", playback)
+        if not memory.is_liked(track):
+            raise Refused(f"unlike: {track.title} is not liked")
+    memory.unlike(track)
+    text = f"no longer liked: {track.title}"
+    out.announce("unliked", text, track=track.title)
+    return text
 
 
 def _allow_again(name: str | None, memory: Memory, known: Mapping[str, Track], now: Now, out: Outcome) -> str:
@@ -63,11 +96,11 @@ def _allow_again(name: str | None, memory: Memory, known: Mapping[str, Track], n
     return text
 
 
-def _left_out(memory: Memory, known: Mapping[str, Track], now: Now) -> list[Ban]:
+def _left_out(memory: Memory, known: Mapping[str, Track], now: Now) -> list[RememberedTrack]:
     """What is left out because lull died of it, then what a person banned: the last one is allowed first."""
     fatal = [death for death in memory.set_aside if death.uri not in memory.bans]
     named = [(death, known[death.uri].title if death.uri in known else PurePath(death.uri).stem) for death in fatal]
-    return [*(Ban(death.uri, title, death.at or now.wall) for death, title in named), *memory.bans.values()]
+    return [*(RememberedTrack(death.uri, title, death.at or now.wall) for death, title in named), *memory.bans.values()]
 
 
 def _find(what: str, name: str, among: Iterable[_Named]) -> _Named:

@@ -20,10 +20,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from player.core.clock import Now, elapsed_s
 from player.core.commands import (
+    QUERIES,
     Advance,
     AllowAgain,
     Asleep,
@@ -31,6 +32,8 @@ from player.core.commands import (
     Command,
     ExtendTimer,
     GetStatus,
+    GetTracks,
+    Like,
     NeverAgain,
     NotTonight,
     Pause,
@@ -45,14 +48,18 @@ from player.core.commands import (
     Stop,
     Toggle,
     Tonight,
+    Unlike,
 )
 from player.core.engine_orders import Retune
 from player.core.errors import Refused
 from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
-from player.core.settings.session import Settings
+from player.core.published import fields_of
+from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import LastCommand, Snapshot
 from player.core.states import OBEYED, State
+from player.core.track_list import TrackList
+from player.core.units import counted
 from player.session import commands, commands_memory, commands_timer
 from player.session.crash_resume import CrashResume
 from player.session.library_findings import LibraryFindings
@@ -63,12 +70,13 @@ from player.session.memory.write_policy import WritePolicy
 from player.session.night_log import NightLog
 from player.session.outcome import Outcome
 from player.session.playback import Playback
+from player.session.problems import problems_of
 from player.session.schedule.planner import Due, Missed
 from player.session.schedule.schedule import Schedule
-from player.session.session import Session
 from player.session.snapshot import snapshot_of
+from player.session.track_list import TrackLister, favourites_of
 
-REMEMBERED: Final = (NeverAgain, AllowAgain, SkipTonight, SetStartTime, Tonight, NotTonight, SetSchedule)
+REMEMBERED: Final = (NeverAgain, AllowAgain, Like, Unlike, SkipTonight, SetStartTime, Tonight, NotTonight, SetSchedule)
 """Commands that promise something for later nights: they are done once they are written."""
 WAKE_S: Final = 10.0
 """The longest wait: a step of the wall clock is noticed within it."""
@@ -128,6 +136,7 @@ class Controller:
         self._rotation.recall(recalled.heard)
         self._findings = LibraryFindings()
         self._playback = Playback(settings, rng, self._rotation, self._memory, self._findings, documents)
+        self._tracks = TrackLister(self._findings, self._memory, self._rotation)
         self._schedule = Schedule(settings, documents.switches)
         self._crash_resume = CrashResume(recalled, self._memory)
         self._write_policy = WritePolicy(documents, recalled.boot)
@@ -160,6 +169,11 @@ class Controller:
         return self._night.report
 
     @property
+    def tracks(self) -> TrackList:
+        """The tracks that can be played, for remotes; the same object as long as nothing has changed."""
+        return self._tracks.listed(self._settings)
+
+    @property
     def watched(self) -> WatchList:
         """What the library should look at more closely than others."""
         return self._memory.watched
@@ -187,7 +201,7 @@ class Controller:
             found.append(self._crash_resume.problem)
         found.extend(f"{death.uri}: {DIED_OF_IT}" for death in self._memory.set_aside)
         if self._playback.session is not None:
-            found.extend(_problems_of(self._playback.session, now.boot_s))
+            found.extend(problems_of(self._playback.session, now.boot_s))
         return tuple(found)
 
     def handle(self, message: Message | None, now: Now) -> Outcome:
@@ -210,6 +224,7 @@ class Controller:
         self._write_policy.write_what_is_due(self._documents(now), now.boot_s, out)
         if self._playback.session is not None:
             self._playback.session.statistics.count(out)
+        out.reads = [name for name in out.reads if self._settings.playlist(name) is not FAVOURITES]
         return out
 
     def close(self, now: Now) -> Outcome:
@@ -234,7 +249,8 @@ class Controller:
         shown = snapshot_of(self._playback, schedule, self._memory, self._last_command, self.problems(now), now)
         ends = self._steady_end(shown.timer_ends)
         is_last = shown.phase is None or shown.phase == shown.phases
-        return replace(shown, timer_ends=ends, next_phase=None if is_last else ends)
+        choices = self.tracks.choices
+        return replace(shown, timer_ends=ends, next_phase=None if is_last else ends, track_choices=choices)
 
     def _steady_end(self, ends: datetime | None) -> datetime | None:
         """The end of the sleep timer to the second, unchanged by the jitter between the two clocks."""
@@ -251,7 +267,7 @@ class Controller:
     def _answer(self, request: Request, now: Now, out: Outcome) -> None:
         """Obey, and answer whoever waits; a refusal is announced even when nobody waits."""
         try:
-            if self._is_closing and not isinstance(request.command, Stop | GetStatus):
+            if self._is_closing and not isinstance(request.command, (Stop, *QUERIES)):
                 raise Refused("the speaker is shutting down")
             self._check_state(request)
             text = self._execute(request.command, request.origin, now, out)
@@ -259,10 +275,15 @@ class Controller:
             out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))
             out.announce("command_rejected", str(refusal), reason=str(refusal), origin=request.origin)
         else:
-            if not isinstance(request.command, GetStatus):
+            if not isinstance(request.command, QUERIES):
                 self._last_command = LastCommand(text, request.origin, now.wall)
             is_kept = isinstance(request.command, REMEMBERED)
-            out.events.append(Answer(request.reply_to, is_done=True, text=text, data={}, must_be_written=is_kept))
+            data = self._data_of(request.command)
+            out.events.append(Answer(request.reply_to, is_done=True, text=text, data=data, must_be_written=is_kept))
+
+    def _data_of(self, command: Command) -> dict[str, Any]:
+        """What the answer to a query holds beside the state."""
+        return fields_of(self._tracks.find(command.text, self._settings)) if isinstance(command, GetTracks) else {}
 
     def _check_state(self, request: Request) -> None:
         """Raises Refused where the table does not allow the command in this state."""
@@ -279,12 +300,16 @@ class Controller:
         match command:
             case SetSchedule() | SetStartTime() | Tonight() | NotTonight() | SkipTonight():
                 return self._schedule.execute(command, now, out)
-            case NeverAgain() | AllowAgain():
-                return commands_memory.execute(command, self._memory, self._playback, now, out)
+            case NeverAgain() | AllowAgain() | Like() | Unlike():
+                text = commands_memory.execute(command, self._memory, self._playback, now, out)
+                self._update_favourites(now, out)
+                return text
             case Asleep() | Awake() if self._playback.session is None:
                 return self._crash_resume.notice(command, self._playback, now, out)
             case SetTimer() | ExtendTimer() | ShortenTimer() | SetFade() | Asleep() | Awake():
                 return commands_timer.execute(self._playback, command, now, out)
+            case GetTracks(wanted):
+                return counted(self._tracks.find(wanted, self._settings).count, "track")
             case GetStatus():
                 return f"state is {self.state}"
             case _:
@@ -296,6 +321,7 @@ class Controller:
                 self._findings.update(message, out)
                 self._memory.learn_keys((*message.opening, *message.tracks))
                 self._playback.update_tracks(message, now, out)
+                self._update_favourites(now, out)
             case Shutdown(over_s):
                 self._is_closing = True
                 self._playback.interrupted.give_up("the speaker is shutting down", out)
@@ -308,6 +334,7 @@ class Controller:
                     self._external_problems[key] = text
             case MemoryFound(documents):
                 documents.recall(self._memory)
+                self._update_favourites(now, out)
                 self._schedule.recall(documents.switches)
                 self._night.recall(documents.night)
             case Request():
@@ -317,12 +344,20 @@ class Controller:
                     self._night.on_progress(message, self._playback.session, now)
                 self._playback.on_report(message, now, out)
 
+    def _update_favourites(self, now: Now, out: Outcome) -> None:
+        """Liked tracks, or the library, have changed."""
+        before = self._findings.favourites
+        found = self._findings.favourites = favourites_of(self._findings, self._memory, self._settings)
+        if found is not None and found != before:
+            self._playback.update_tracks(found, now, out)
+
     def _change_settings(self, settings: Settings, text: str, now: Now, out: Outcome) -> None:
         """A reload: touch only what changed; what sounds goes on."""
         self._settings = settings
         out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, settings.limits.target_lufs))
         out.reads.extend(playlist.name for playlist in settings.playlists)
         self._schedule.change_settings(settings)
+        self._update_favourites(now, out)
         out.announce("settings_changed", text + self._playback.change_settings(settings, now, out))
 
     # What time brings.
@@ -361,15 +396,3 @@ class Controller:
             if text not in found:
                 out.announce("problem_cleared", f"resolved: {text}", problem=text)
         self._announced_problems, self._announced_at = found, now
-
-
-def _problems_of(session: Session, now_s: float) -> list[str]:
-    """What is wrong with the running session, a sentence each."""
-    found = [session.queue.problem] if session.queue.problem else []
-    if not found and (silence := session.silence_alarm.problem(now_s)) is not None:
-        found.append(silence)
-    if (dropouts := session.dropouts.problem(now_s)) is not None:
-        found.append(dropouts)
-    if session.is_muted:
-        found.append("silent for a while: the sound was interrupted too often")
-    return found

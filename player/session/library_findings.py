@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from player.core.events import LibraryRead, Track
+from player.core.settings.session import FAVOURITES
 from player.session.outcome import Outcome
 
 
 class LibraryFindings:
-    """The latest look at each playlist; nobody else changes them."""
+    """The latest look at each playlist; nobody else changes them.
+
+    Attributes:
+        changes: counts what changes them.
+        favourites: the liked tracks as a playlist; None where the config has one of that name, or too little is known.
+    """
 
     def __init__(self) -> None:
+        self.changes = 0
+        self.favourites: LibraryRead | None = None
         self._reads: dict[str, LibraryRead] = {}
         self._by_uri: dict[str, Track] | None = None
 
     def update(self, read: LibraryRead, out: Outcome) -> None:
         """The library looked at a playlist; warnings that are new are announced."""
         known, self._reads[read.playlist] = self._reads.get(read.playlist), read
-        self._by_uri = None
+        self._by_uri, self.changes = None, self.changes + 1
         for warning in (warning for warning in read.warnings if known is None or warning not in known.warnings):
             out.announce("track_skipped_over", warning, playlist=read.playlist, reason=warning)
 
     def of(self, playlist: str) -> LibraryRead | None:
         """What was found in a playlist; None where the library has not looked yet."""
-        return self._reads.get(playlist)
+        return self._reads.get(playlist, self.favourites if playlist == FAVOURITES.name else None)
 
     def forget(self, playlists: Iterable[str]) -> None:
         """These are other playlists now, or gone."""
-        self._by_uri = None
+        self._by_uri, self.changes = None, self.changes + 1
         for name in playlists:
             self._reads.pop(name, None)
 

@@ -35,7 +35,7 @@ from player.core.settings.session import Phase, Playlist, Settings
 from player.core.states import State
 from player.session import recovery
 from player.session.bookmark import Bookmark
-from player.session.checks import find_track
+from player.session.checks import find_playlist, find_track
 from player.session.dropout_backoff import DropoutBackoff
 from player.session.interrupted import InterruptedSession
 from player.session.library_findings import LibraryFindings
@@ -125,6 +125,14 @@ class Playback:
         is_own = any(name.casefold() in track.title.casefold() for track in own)
         track = find_track(name, own if is_own else [track for tracks in found.values() for track in tracks])
         return next(one for one in playlists if track in found.get(one.name, ())), track
+
+    def places_to_look(self, named: str | None = None) -> list[Playlist]:
+        """Where a track is looked for: in the playlist that is named, otherwise in the present one and then in all."""
+        if named is not None:
+            return [find_playlist(self.settings, named)]
+        first = self.next_session.playlist if self.session is None else self.session.queue.playlist.name
+        present = find_playlist(self.settings, first)
+        return [present, *(one for one in self.settings.playlists if one.name != present.name)]
 
     # Beginning and ending.
 

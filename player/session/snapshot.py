@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from player.core.clock import Now, moved
+from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import LastCommand, Snapshot
 from player.session.memory.memory import Memory
 from player.session.playback import Playback
@@ -33,6 +34,7 @@ def snapshot_of(
         asked=last_command,
         playlist=following.playlist if session is None else session.queue.playlist.name,
         track=None if playing is None else playing.track.title,
+        is_liked=playing is not None and memory.is_liked(playing.track),
         next_track=None if session is None or session.queue.following is None else session.queue.following.title,
         position_s=None if playing is None else playing.position_s,
         duration_s=None if playing is None else playing.duration_s,
@@ -57,9 +59,14 @@ def snapshot_of(
         clock_trusted=now.trusted,
         tamed=0 if session is None else session.guard_report.count,
         dropouts=0 if session is None else session.dropouts.count,
-        playlists=tuple(playlist.name for playlist in settings.playlists),
+        playlists=_playlists(settings, memory),
         problems=problems,
     )
+
+
+def _playlists(settings: Settings, memory: Memory) -> tuple[str, ...]:
+    names = tuple(playlist.name for playlist in settings.playlists)
+    return (*names, FAVOURITES.name) if memory.likes and FAVOURITES.name not in names else names
 
 
 def _timer_left_s(session: Session, now: Now) -> float | None:

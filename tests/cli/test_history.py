@@ -12,12 +12,15 @@ import pytest
 
 from player.cli.client import commands as client
 from player.cli.main import main
-from player.session.memory.memory import Ban
+from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, EndedSession, HeardEntry, HeardHow, texts
 from player.storage.memory_db import MemoryDb
 
 EVENING = datetime(2026, 1, 15, 22, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-BANS = (Ban("/rain/a.mp3", "Airhorn", EVENING), Ban("/rain/b.mp3", "Bell\x1b[2J", EVENING + timedelta(days=1)))
+BANS = (
+    RememberedTrack("/rain/a.mp3", "Airhorn", EVENING),
+    RememberedTrack("/rain/b.mp3", "Bell\x1b[2J", EVENING + timedelta(days=1)),
+)
 
 
 @pytest.fixture

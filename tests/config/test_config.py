@@ -19,7 +19,7 @@ from player.core.settings.audio import AudioSettings, OutputKind, PipeFormat
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings
 from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
 from player.core.settings.safety import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
-from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Order, Settings, TimerSetting
+from player.core.settings.session import FAVOURITES, TIMER_END_OF_TRACK, TIMER_OFF, Order, Settings, TimerSetting
 from tests.paths import ROOT
 
 EXAMPLE = ROOT / "config" / "lull.yaml"
@@ -338,3 +338,14 @@ def test_differences_names_the_keys_that_mean_something_else(more: str, changed:
 def test_a_changed_playlist_is_a_difference() -> None:
     """Adding a playlist changes `playlists` alone."""
     assert differences(read(), parse("playlists: {rain: {paths: /srv/rain}, b: {paths: /b}}", FILE)) == {"playlists"}
+
+
+def test_favourites_can_be_named_like_a_playlist() -> None:
+    """In the schedule, phases, the default and triggers; it is none of the config's own."""
+    found = read(
+        "default_playlist: favourites\n"
+        "schedule: [{name: n, at: '22:30', playlist: favourites, then: [{playlist: favourites, for: 1h}]}]\n"
+        "mqtt: {}\ntriggers: [{topic: a, equals: b, do: play, with: favourites}]\n"
+    )
+    assert [playlist.name for playlist in found.settings.playlists] == ["rain"]
+    assert found.settings.playlist("favourites") is FAVOURITES

@@ -13,7 +13,7 @@ import pytest
 
 from player.core.date_range import Dates
 from player.core.settings.session import TIMER_OFF, Entry, TimerMode, TimerSetting
-from player.session.memory.memory import Ban, CrashRecord
+from player.session.memory.memory import CrashRecord, RememberedTrack
 from player.session.memory.ports import MemoryStore
 from player.session.memory.records import (
     Batch,
@@ -48,7 +48,7 @@ KEPT = Documents(
         once=Entry("tonight", time(23, 0), leave_out=(Dates(AT.date(), AT.date()),), only_on=AT.date()),
         made=(("night", time(22, 30), date(2026, 1, 14)),),
     ),
-    bans=(Ban(ODD, "rain", AT, "12-ab"), Ban("/music/b", "b", AT)),
+    bans=(RememberedTrack(ODD, "rain", AT, "12-ab"), RememberedTrack("/music/b", "b", AT)),
     deaths=(CrashRecord("/music/c", 2, "9-ff"),),
     nights=frozenset({date(2026, 1, 14), date(2026, 1, 15)}),
 )

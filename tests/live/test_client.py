@@ -153,6 +153,21 @@ def test_status_is_for_people_or_for_programs(house: House) -> None:
     assert json.loads(out) == json.loads(payloads.state(speaker.session.snapshot(NOW)))
 
 
+def test_the_tracks_are_listed_for_people_or_for_programs(house: House) -> None:
+    """A line each, with a star before what is liked; some by a part of the title; of every speaker."""
+    house.speaker("bedroom")
+    assert house.lull("like", "b") == (0, "liked: b\n", "")
+    code, out, _ = house.lull("tracks")
+    assert (code, out.splitlines()[:2]) == (0, ["*          b  (rain)", "           a  (rain)"])
+    code, out, _ = house.lull("tracks", "B", "--json")
+    assert code == 0
+    row = {"title": "b", "playlist": "rain", "length": None, "liked": True}
+    assert json.loads(out) == {"tracks": [row], "count": 1}
+    assert house.lull("tracks", "no", "such") == (0, "no track\n", "")
+    assert house.lull("tracks", "b", "--all") == (0, "bedroom:\n*          b  (rain)\n", "")
+    assert house.lull("unlike", "b")[:2] == (0, "no longer liked: b\n")
+
+
 def test_the_only_speaker_is_found_and_of_several_one_must_be_named(house: House) -> None:
     """An offline one does not count; with two the names are said, and nothing is sent."""
     house.speaker("attic").close()

@@ -18,6 +18,7 @@ PLAYING = Snapshot(
     asked=LastCommand("volume 30", "cli", datetime(2026, 1, 31, 22, 31, 5, tzinfo=CET)),
     playlist="rain",
     track="Drops",
+    is_liked=False,
     next_track="Gutter",
     position_s=61.4,
     duration_s=300.0,

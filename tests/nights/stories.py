@@ -232,7 +232,8 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         c.SkipTonight(None), c.Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), c.NotTonight(),
         c.SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
         c.Asleep(), c.Awake(), c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
-        c.Play(track=rng.choice("abcd")),
+        c.Play(track=rng.choice("abcd")), c.Like(), c.Like(rng.choice("abcd")), c.Unlike(rng.choice("abcd")),
+        c.Play("favourites"), c.SetPlaylist("favourites"), c.GetTracks(),
         c.Play("whispers", then=_then(rng, settings.volume.max)),
     ]  # fmt: skip
     return rng.choice(common if rng.random() < 0.4 else rare)

@@ -56,7 +56,7 @@ COMMANDS: list[Command] = [
     c.SetFade(20.0), c.SetFade(0.0), c.NeverAgain("a"), c.AllowAgain(), c.SkipTonight(),
     c.SetStartTime("nightly", time(23, 0)), c.Tonight(time(21, 0)), c.NotTonight(), c.GetStatus(),
     c.ShortenTimer(5.0), c.ShortenTimer(600.0), c.SetTimer(TimerSetting.at(time(6, 30))), c.Asleep(),
-    c.Awake(), c.Advance(),
+    c.Awake(), c.Advance(), c.Like("a"), c.Unlike("a"), c.GetTracks("a"),
     c.Previous(), c.Play(track="b"),
     c.Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
 ]  # fmt: skip

@@ -36,7 +36,7 @@ from player.core.measurement import MeasureResult
 from player.core.settings.session import Playlist, Settings
 from player.library.file_id import mark_of
 from player.library.files import FileLibrary
-from player.session.memory.memory import Ban
+from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, EndedSession, HeardEntry, HeardHow, texts
 from player.storage import measurements_db, memory_db
 from player.storage.document_copy import FILE_NAME as COPY_NAME
@@ -61,7 +61,7 @@ def make_memory(folder: Path, *, is_open: bool = False) -> None:
     """A memory of some weeks; left as a daemon leaves it that was killed, with a journal, where ``is_open``."""
     folder.mkdir()
     made = folder.with_name(f"{folder.name}.making")
-    kept = replace(KEPT, record=None, bans=tuple(Ban(uri, uri, AT) for uri in BANNED))
+    kept = replace(KEPT, record=None, bans=tuple(RememberedTrack(uri, uri, AT) for uri in BANNED))
     heard = (
         HeardEntry(AT + timedelta(minutes=number), "rain", TRACKS[number % 4], "", HeardHow.PLAYED)
         for number in range(400)

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from player.session.memory.memory import Ban
+from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, HeardEntry, HeardHow, texts
 from player.storage import memory_db
 from player.storage.document_copy import FILE_NAME as COPY_NAME
@@ -40,7 +40,7 @@ def _write_until_killed(folder: Path, first: int, answers: int) -> None:
     documents = writer.recall().documents
     os.write(answers, b"ready\n")
     for number in range(first, first + 100_000):
-        bans = (*documents.bans[-40:], Ban(f"/music/{number}", "rain", AT))
+        bans = (*documents.bans[-40:], RememberedTrack(f"/music/{number}", "rain", AT))
         fresh = replace(documents, bans=bans)
         heard = (HeardEntry(AT, "rain", f"/music/{number}", "rain", HeardHow.PLAYED),)
         answered = threading.Event()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from player.core.errors import StoreError
-from player.session.memory.memory import Ban
+from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, texts
 from player.storage import document_copy
 from player.storage.document_copy import COPIED, read_copy, write_copy
@@ -18,7 +18,7 @@ from player.storage.memory_db import FILE_NAME, MemoryDb, look_into
 from tests.contracts.test_memory import AT, KEPT
 
 DOCUMENTS = {name: text for name, text in texts(KEPT).items() if name in COPIED}
-THIRD = Ban("/music/d", "d", AT)
+THIRD = RememberedTrack("/music/d", "d", AT)
 
 
 def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from player.core.errors import StoreError
 from player.core.measurement import FileMark, MeasureResult
-from player.session.memory.memory import Ban
+from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, RecalledMemory, texts
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into
@@ -51,7 +51,7 @@ class Keeper:
 
     def ban(self, uri: str) -> str | None:
         """Ban a track; returns why that is not kept, None for done."""
-        fresh = replace(self.documents, bans=(*self.documents.bans, Ban(uri, uri, AT)))
+        fresh = replace(self.documents, bans=(*self.documents.bans, RememberedTrack(uri, uri, AT)))
         batch = Batch(texts(fresh, self.documents))
         self.documents = fresh
         answers: list[str | None] = []

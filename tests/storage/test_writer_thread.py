@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from player.core.errors import StoreError
-from player.session.memory.memory import Ban
+from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, RecalledMemory, texts
 from player.storage.writer_thread import WriterThread
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
@@ -127,7 +127,7 @@ def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_of_it_is_los
     desk.store.documents = texts(replace(KEPT, record=None))
     assert desk.writer.recall() == RecalledMemory()
     desk.wait(lambda: "is not remembered" in str(desk.said[-1:]))
-    tonight = Ban("/music/tonight", "tonight", AT)
+    tonight = RememberedTrack("/music/tonight", "tonight", AT)
     desk.writer.write(Batch(texts(Documents(bans=(tonight,)), Documents())))
     desk.is_openable = True
     desk.wait(lambda: desk.said[-1] is None)

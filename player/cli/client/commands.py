@@ -30,6 +30,8 @@ DONE: Final = 0
 REFUSED: Final = 1
 USAGE: Final = 2
 NO_ANSWER: Final = 3
+QUERIED: Final = {"status": "state", "tracks": "data"}
+"""What an answer to a query is asked for, by verb."""
 WITHOUT_CONFIG: Final = "with --host no config is needed: try again with --host localhost, or the address of the broker"
 
 
@@ -138,14 +140,21 @@ def _ask(speaker: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argpa
     answer = speaker.ask(verb.name, fields)
     if not answer.get("done"):
         return _fail(answer.get("text", "refused without a reason"), REFUSED)
-    state = answer.get("state") or {}
-    if verb.name != "status":
-        print(shown.printable(answer.get("text", "done")))
-    elif args.json:
-        print(json.dumps(state, indent=2))
+    name, wants_json = QUERIED.get(verb.name), getattr(args, "json", False)
+    if name is not None and wants_json:
+        print(json.dumps(answer.get(name), indent=2))
     else:
-        print(shown.status(speaker.topics.device, state))
+        print(_text_of(verb, speaker.topics.device, answer))
     return DONE
+
+
+def _text_of(verb: Verb, device: str, answer: dict[str, Any]) -> str:
+    """An answer for people."""
+    if verb.name == "status":
+        return shown.status(device, answer.get("state") or {})
+    if verb.name == "tracks":
+        return shown.tracks(answer.get("data") or {})
+    return shown.printable(answer.get("text", "done"))
 
 
 def _ask_all(
@@ -160,12 +169,14 @@ def _ask_all(
     for device, answer in sorted(answers.given.items()):
         if not answer.get("done"):
             code = _fail(f"{device}: {answer.get('text', 'refused without a reason')}", REFUSED)
-        elif verb.name != "status":
-            print(shown.printable(f"{device}: {answer.get('text', 'done')}"))
-        elif args.json:
-            print(json.dumps({"device": device, "state": answer.get("state")}))
+        elif verb.name in QUERIED and args.json:
+            print(json.dumps({"device": device, QUERIED[verb.name]: answer.get(QUERIED[verb.name])}))
+        elif verb.name == "status":
+            print(_text_of(verb, device, answer))
         else:
-            print(shown.status(device, answer.get("state") or {}))
+            print(
+                shown.printable(f"{device}:") + ("\n" if verb.name in QUERIED else " ") + _text_of(verb, device, answer)
+            )
     for device in answers.silent:
         code = _fail(f"{device}: online, but no answer within {args.timeout:g} s", NO_ANSWER)
     return code

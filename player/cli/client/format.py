@@ -35,6 +35,18 @@ def status(device: str, state: Mapping[str, Any]) -> str:
     return "\n".join(map(printable, lines))
 
 
+def tracks(found: Mapping[str, Any]) -> str:
+    """A list of tracks, a line each: liked, length, title and playlist; and how many are left out."""
+    rows = found.get("tracks") or []
+    lines = []
+    for row in rows:
+        length = "" if row.get("length") is None else _place(row["length"])
+        lines.append(f"{'*' if row.get('liked') else ' '} {length:>7}  {row.get('title')}  ({row.get('playlist')})")
+    more = (found.get("count") or 0) - len(rows)
+    lines += [f"and {more} more; add a part of the title"] if more > 0 else []
+    return "\n".join(map(printable, lines)) or "no track"
+
+
 def line(state: Mapping[str, Any]) -> str:
     """The state on one line, for ``watch``."""
     parts = [_headline(state), f"volume {_volume(state)}"]

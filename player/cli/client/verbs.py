@@ -9,6 +9,8 @@ from typing import Any, Final
 from player.core.arguments import SWITCH
 from player.core.verb import Argument, Verb
 
+JSON_HELP: Final = {"status": "the state", "tracks": "the list"}
+"""What the answers to queries can be printed as, by verb."""
 _WIDTH: Final = 80
 _LIST: Final = (
     "Without a value list every start of the next two weeks: local time with its offset from UTC, entry, playlist, "
@@ -35,8 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser, verb: Verb) -> None:
         from player.cli.client import schedule_list
 
         schedule_list.add_arguments(parser)
-    elif verb.name == "status":
-        parser.add_argument("--json", action="store_true", help="print the state as JSON, as in docs/mqtt.md")
+    elif verb.name in JSON_HELP:
+        parser.add_argument(
+            "--json", action="store_true", help=f"print {JSON_HELP[verb.name]} as JSON, as in docs/mqtt.md"
+        )
 
 
 def _add(parser: argparse.ArgumentParser, argument: Argument, *, is_plain: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,9 @@ from player.cli.rehearse import DEMO
 from player.cli.terminal import Progress
 from player.core.clock import Now, SystemClock
 from player.core.commands import Play, Request, Stop
-from player.core.errors import LullError, did_you_mean
+from player.core.errors import LullError, StoreError, did_you_mean
 from player.core.events import Event, News
-from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.core.settings.session import FAVOURITES, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.units import format_duration, parse_duration_s
 from player.session.phases import PlannedPhase, planned_night
 from player.session.schedule.planner import next_start
@@ -154,6 +155,8 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
         start = Play(args.playlist, args.volume)
     if args.duration is not None and not args.paths:
         start = _shortened(settings, start, begins, args.duration)
+    if settings.playlist(start.playlist or settings.first_playlist or "") is FAVOURITES:
+        raise LullError("favourites has nothing to play: no track is liked yet")
     expected_s = _expected_s(settings, start, begins)
     return RehearsalPlan(
         replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir, begins
@@ -205,7 +208,19 @@ def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
     from player.library.folders import with_library
 
     config = load(args.config)
-    return with_library(config.settings)[0], config.state_dir
+    return _with_favourites(with_library(config.settings)[0], config.state_dir), config.state_dir
+
+
+def _with_favourites(settings: Settings, state_dir: Path | None) -> Settings:
+    """The settings with what is liked as a playlist of files, where anything is."""
+    from player.storage.memory_db import look_into
+
+    liked: tuple[str, ...] = ()
+    if state_dir is not None and settings.playlist(FAVOURITES.name) is FAVOURITES:
+        with contextlib.suppress(StoreError):
+            liked = tuple(like.uri for like in look_into(state_dir)[0].documents.likes)
+    playlists = (*settings.playlists, Playlist(FAVOURITES.name, liked)) if liked else settings.playlists
+    return replace(settings, playlists=playlists)
 
 
 def _entry(settings: Settings, name: str | None) -> Entry | None:

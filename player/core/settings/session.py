@@ -223,6 +223,10 @@ class Playlist:
         check_bounds(self)
 
 
+FAVOURITES: Final = Playlist("favourites", ("favourites",))
+"""The liked tracks; the session knows them. A playlist of the config or a folder of that name takes its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the schedule; None means: take the general default.
@@ -338,8 +342,9 @@ class Settings:
         return f"{self.library.rstrip('/')}/{playlist}"
 
     def playlist(self, name: str) -> Playlist | None:
-        """The playlist of that name, or None."""
-        return next((playlist for playlist in self.playlists if playlist.name == name), None)
+        """The playlist of that name, `FAVOURITES` included, or None."""
+        other = FAVOURITES if name == FAVOURITES.name else None
+        return next((playlist for playlist in self.playlists if playlist.name == name), other)
 
     def planned(self) -> tuple[Entry, ...]:
         """The schedule, ``away`` included."""

@@ -14,7 +14,7 @@ from datetime import time
 from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
-from player.core.commands import Command, GetStatus, Play, Resume, Stop, Toggle, Tonight
+from player.core.commands import QUERIES, Command, Play, Resume, Stop, Toggle, Tonight
 from player.core.input_codes import check_word
 from player.core.validation import check_length, check_range
 from player.core.values import quoted
@@ -196,8 +196,9 @@ class Trigger:
             check_length("for", self.hold_s, 0.1, MAX_FOR_S)
         if self.debounce_s is not None:
             check_length("debounce", self.debounce_s, 0, MAX_DEBOUNCE_S)
-        if isinstance(self.command, GetStatus):
-            raise ValueError("status changes nothing and its answer would go nowhere; choose another command")
+        if isinstance(self.command, QUERIES):
+            verb = self.command.VERB
+            raise ValueError(f"{verb} changes nothing, and its answer would go nowhere; choose another command")
         if self.only_changes and (self.hold_s is not None or isinstance(self.condition, Beyond)):
             raise ValueError("only_changes applies only to any, equals, one_of and glob without for; omit it")
         if (self.hold_s is not None or self.is_edge) and set(self.topic) & set("+#"):

@@ -46,8 +46,8 @@ def tonight(wall: datetime) -> date:
 
 
 @dataclass(frozen=True, slots=True)
-class Ban:
-    """A track that is never to be played again, and since when.
+class RememberedTrack:
+    """A track that is never to be played again, or that a person likes, and since when.
 
     ``key`` is that of its content, by which a file is known again that was renamed or moved; None until the library
     has looked at it.
@@ -61,7 +61,7 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class CrashRecord:
-    """How often the daemon died of a track; ``key`` as in `Ban`: another content is innocent.
+    """How often the daemon died of a track; ``key`` as in `RememberedTrack`: another content is innocent.
 
     ``place_s`` is where it died in the middle of the track, which is held against the track only when it happens there
     again; ``at`` is when it died last.
@@ -93,25 +93,54 @@ class Memory:
 
     Attributes:
         bans: by uri, the latest one last.
+        likes: by uri, the latest one last; none of them is banned.
         nights: nights that had a session.
         deaths: by uri, tracks during which the daemon died.
         places: where long tracks go on.
+        changes: counts what changes bans and likes.
     """
 
-    bans: dict[str, Ban] = field(default_factory=dict)
+    bans: dict[str, RememberedTrack] = field(default_factory=dict)
+    likes: dict[str, RememberedTrack] = field(default_factory=dict)
     nights: set[date] = field(default_factory=set)
     deaths: dict[str, CrashRecord] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
+    changes: int = 0
 
     def ban(self, track: Track, wall: datetime) -> None:
-        """Never again that track."""
+        """Never again that track; nobody likes it any more."""
+        self.unlike(track)
         self.bans.pop(track.uri, None)
-        self.bans[track.uri] = Ban(track.uri, track.title, wall, track.key)
+        self.bans[track.uri] = RememberedTrack(track.uri, track.title, wall, track.key)
 
     def allow_again(self, uri: str) -> None:
         """Take a ban back, and what was held against the track."""
+        self.changes += 1
         self.bans.pop(uri, None)
         self.deaths.pop(uri, None)
+
+    def like(self, track: Track, wall: datetime) -> None:
+        """A person likes that track."""
+        self.unlike(track)
+        self.likes[track.uri] = RememberedTrack(track.uri, track.title, wall, track.key)
+
+    def unlike(self, track: Track | RememberedTrack) -> None:
+        """A person does not like that track, under whatever name, any more."""
+        self.changes += 1
+        self.likes = {uri: one for uri, one in self.likes.items() if not _is_same(one, track)}
+
+    def is_liked(self, track: Track) -> bool:
+        """Whether a person likes that track, under whatever name."""
+        return track.uri in self.likes or any(_is_same(one, track) for one in self.likes.values())
+
+    def liked(self, tracks: Iterable[Track]) -> list[Track]:
+        """The tracks that a person likes and that are not banned, the one liked last first."""
+        if not self.likes:
+            return []
+        order = {name: place for place, one in enumerate(self.likes.values()) for name in (one.uri, one.key) if name}
+        found = [(order.get(track.uri, order.get(track.key or "", -1)), track) for track in self.allowed(tracks)]
+        found = [pair for pair in found if pair[0] >= 0]
+        return [track for _, track in sorted(found, key=lambda pair: -pair[0])]
 
     def allowed(self, tracks: Iterable[Track]) -> list[Track]:
         """The tracks that are not banned, under whatever name."""
@@ -133,8 +162,9 @@ class Memory:
     @property
     def watched(self) -> WatchList:
         """What the library should look at more closely than others."""
-        keys = frozenset(ban.key for ban in self.bans.values() if ban.key is not None)
-        return WatchList(frozenset(self.bans) | frozenset(self.deaths), keys)
+        known = (*self.bans.values(), *self.likes.values())
+        uris = frozenset(one.uri for one in known) | frozenset(self.deaths)
+        return WatchList(uris, frozenset(one.key for one in known if one.key is not None))
 
     def note_crash(self, uri: str, place_s: float | None, wall: datetime) -> CrashRecord:
         """The daemon died while that track was opened (None), or peacefully played, at about that place."""
@@ -161,9 +191,12 @@ class Memory:
     def learn_keys(self, tracks: Iterable[Track]) -> None:
         """The library has looked: learn contents by their keys, and clear what was set aside and has changed since."""
         for track in (track for track in tracks if track.key is not None):
-            ban, death = self.bans.get(track.uri), self.deaths.get(track.uri)
-            if ban is not None and ban.key is None:
-                self.bans[track.uri] = replace(ban, key=track.key)
+            for remembered in (self.bans, self.likes):
+                known = remembered.get(track.uri)
+                if known is not None and known.key is None:
+                    remembered[track.uri] = replace(known, key=track.key)
+                    self.changes += 1
+            death = self.deaths.get(track.uri)
             if death is not None and death.key is None:
                 self.deaths[track.uri] = replace(death, key=track.key)
             elif death is not None and death.key != track.key:
@@ -182,3 +215,8 @@ class Memory:
         last = tonight(wall)
         first = last - timedelta(NIGHTS - 1)
         return {night for night in self.nights if first <= night <= last}
+
+
+def _is_same(one: RememberedTrack, other: Track | RememberedTrack) -> bool:
+    """Whether both are one track: by their names, or by their contents."""
+    return one.uri == other.uri or (one.key is not None and one.key == other.key)

@@ -23,7 +23,7 @@ from player.core.night_report import NightReport
 from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.session.memory.json_codec import as_text, from_text, salvage
-from player.session.memory.memory import Ban, CrashRecord, Memory
+from player.session.memory.memory import CrashRecord, Memory, RememberedTrack
 from player.session.memory.places import Place
 from player.session.schedule.planner import Made
 
@@ -145,15 +145,18 @@ class Documents:
     tries: int = 0
     choices: Choices = Choices()
     switches: Switches = Switches()
-    bans: tuple[Ban, ...] = ()
+    bans: tuple[RememberedTrack, ...] = ()
     deaths: tuple[CrashRecord, ...] = ()
     nights: frozenset[date] = frozenset()
     places: tuple[Place, ...] = ()
+    likes: tuple[RememberedTrack, ...] = ()
     night: NightReport = field(default_factory=NightReport)
 
     def recall(self, memory: Memory) -> None:
         """Put what was written down into a memory."""
         memory.bans.update({ban.uri: ban for ban in self.bans})
+        memory.likes.update({like.uri: like for like in self.likes if like.uri not in memory.bans})
+        memory.changes += 1
         memory.deaths.update({death.uri: death for death in self.deaths})
         memory.nights.update(self.nights)
         memory.places.recall(self.places)
@@ -167,7 +170,7 @@ _LONGEST_S: Final = 1e8
 _SHOWN: Final = 200
 """Maximum number of characters of a fault that are shown: it may quote the damaged text."""
 NAMES: Final = tuple(one.name for one in fields(Documents))
-_BY_URI: Final = frozenset({"bans", "deaths"})
+_BY_URI: Final = frozenset({"bans", "deaths", "likes"})
 """Documents that are lists of tracks."""
 
 
@@ -247,8 +250,8 @@ def read_texts(found: Mapping[str, str], copy: Mapping[str, str] | None = None) 
 
     Args:
         found: JSON texts by name.
-        copy: the same from a second place, for what is missing or damaged in the first; bans and excluded tracks are
-            those of both, because a ban too many is a smaller fault than one too few.
+        copy: the same from a second place, for what is missing or damaged in the first; bans, liked and excluded
+            tracks are those of both, because a ban too many is a smaller fault than one too few.
     """
     hints = get_type_hints(Documents)
     values: dict[str, Any] = {}

@@ -23,6 +23,7 @@ from player.session.memory.records import HeardEntry, HeardHow
 
 SET_ASIDE_PLAYS: Final = 50
 """A track that failed is left out until so many others have been heard."""
+RECENT: Final = 10
 
 
 @dataclass(slots=True)
@@ -52,10 +53,12 @@ class Rotation:
 
     Attributes:
         heard: playlist, uri and how, since the last `pop_heard`.
+        recent: uris of the tracks that were heard last, the latest one last.
     """
 
     def __init__(self, memory: Memory) -> None:
         self.heard: list[tuple[str, str, HeardHow]] = []
+        self.recent: tuple[str, ...] = ()
         self._memory_of_all = memory
         self._plays = 0
         self._heard_at: dict[str, int] = {}
@@ -152,6 +155,7 @@ class Rotation:
     def _mark(self, memory: _Memory, uri: str) -> None:
         self._plays += 1
         self._heard_at[uri] = self._plays
+        self.recent = (*(one for one in self.recent if one != uri), uri)[-RECENT:]
         self._set_aside_until.pop(uri, None)
         if not memory.session:
             memory.opener = uri

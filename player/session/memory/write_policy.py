@@ -4,7 +4,7 @@ The state lies on an SD card, which wears out by writes, and a night has thousan
 as soon as it matters:
 
 - At once: a session that begins, stops, pauses or ends, a start of the schedule, what a person changes in it, bans,
-  and tracks that are set aside.
+  liked tracks, and tracks that are set aside.
   A session that was stopped must not resume after the plug is pulled.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
@@ -50,7 +50,7 @@ BUCKET: Final = 10.0
 LARGE_STEP: Final = 4
 """A change of the volume by this many points was made by a person; a level that sinks by itself changes less."""
 MOST_ENTRIES: Final = 1000
-_AT_ONCE: Final = frozenset({"bans", "deaths", "tries", "switches"})
+_AT_ONCE: Final = frozenset({"bans", "likes", "deaths", "tries", "switches"})
 
 
 def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
@@ -116,12 +116,13 @@ class WritePolicy:
         # an interrupted session that was paused is not resumed after another restart
         waiting = None if interrupted.is_paused else interrupted.record
         record = waiting if session is None else _record(session, self._boot, now)
-        bans, deaths = tuple(memory.bans.values()), tuple(memory.deaths.values())
+        bans, likes = tuple(memory.bans.values()), tuple(memory.likes.values())
+        deaths = tuple(memory.deaths.values())
         nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
         choices = playback.next_session.choices
         choices = before.choices if choices == before.choices else choices
         places = memory.places.all
-        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights, places, night)
+        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights, places, likes, night)
 
     def note(self, rotation: Rotation, findings: LibraryFindings, wall: datetime, out: Outcome) -> None:
         """Take what was heard since the last time, and the sessions that ended in this turn."""

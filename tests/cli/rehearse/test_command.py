@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 
 from player.cli.main import main
 from player.core.units import volume_to_db
+from player.session.memory.memory import RememberedTrack
+from player.session.memory.records import Batch, Documents, texts
+from player.storage.memory_db import MemoryDb
 from tests import recording as sound
 from tests.audio_files import encode, sine, write_wav
 from tests.scanned_level import level_db
@@ -113,6 +117,7 @@ def test_somebody_s_music_is_not_written_over(folder: Path, tmp_path: Path, caps
         ([], "nothing to rehearse"),
         (["--config", "{config}", "--entry", "nigthly"], "did you mean 'nightly'"),
         (["--config", "{config}", "--playlist", "tons"], "did you mean 'tones'"),
+        (["--config", "{config}", "--playlist", "favourites"], "no track is liked yet"),
         (["{missing}"], "missing.mp3"),
     ],
 )
@@ -127,3 +132,17 @@ def test_what_cannot_be_rehearsed_is_said(
     paths = [word for word in named if word.endswith(".mp3")]
     assert main(["rehearse", *options, str(tmp_path / "out.wav"), *paths]) == 1
     assert reason in capsys.readouterr().err
+
+
+def test_what_is_liked_can_be_rehearsed(folder: Path, tmp_path: Path) -> None:
+    """The files that the memory of the config's state directory names."""
+    config, report = tmp_path / "lull.yaml", tmp_path / "report.json"
+    config.write_text(CONFIG % folder)
+    liked = (RememberedTrack(str(folder / "two.opus"), "two", datetime(2026, 1, 15, tzinfo=UTC)),)
+    store = MemoryDb(tmp_path / "state")
+    store.write(Batch(texts(Documents(likes=liked))))
+    store.close()
+    out = str(tmp_path / "out.wav")
+    words = ["--config", str(config), "--playlist", "favourites", "--for", "10s", "--report", str(report)]
+    assert main(["rehearse", *words, out]) == 0
+    assert [track["track"] for track in json.loads(report.read_text())["tracks"]] == ["two"]
