@@ -35,6 +35,7 @@ READ_S: Final = 5.0
 FAULTS_SHOWN: Final = 100
 _IN_SETTINGS: Final = {key.word: attribute for attribute, (key, _) in keys_of(Settings).items()}
 """Top-level keys of the file and the attributes of `Settings` that they fill."""
+HOW_TO_BEGIN: Final = "; docs/config.md explains how to write one, and `lull night` plays without one"
 CONTACT: Final = frozenset({"mqtt", "device"})
 """The keys by which a speaker is talked to."""
 MEMORY: Final = frozenset({"state_dir"})
@@ -244,12 +245,11 @@ def _why_unread(path: Path, error: OSError | ValueError) -> str:
         return "is a folder, not a file" + (f"; it contains {', '.join(inside[:3])}" if inside else "")
     if isinstance(error, FileNotFoundError):
         if not path.parent.is_dir():
-            return f"does not exist, nor does the folder {_name(path.parent)}"
+            return f"does not exist, nor does the folder {_name(path.parent)}{HOW_TO_BEGIN}"
         beside = _configs_in(path.parent)
         guess = did_you_mean(path.name, beside)
-        return f"does not exist{guess}" + (
-            "" if guess or not beside else f"; the folder contains {', '.join(beside[:3])}"
-        )
+        listed = f"; the folder contains {', '.join(beside[:3])}" if beside else HOW_TO_BEGIN
+        return f"does not exist{guess or listed}"
     return f"cannot be read: {error.strerror if isinstance(error, OSError) else error}"
 
 

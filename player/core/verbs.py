@@ -58,7 +58,7 @@ def _tonight(*, off: bool = False, at: time | None = None, **more: Any) -> comma
     if off and at is None and not more:
         return commands.NotTonight()
     if at is None or off:
-        raise Refused("tonight needs at, a time of day as in 23:15, or off alone")
+        raise Refused("tonight needs the time of the start (at), such as 23:15; or off alone, to cancel it")
     return commands.Tonight(at, **more)
 
 

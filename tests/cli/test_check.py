@@ -77,7 +77,8 @@ def test_every_fault_goes_to_stderr_with_code_1(tmp_path: Path, capsys: pytest.C
 def test_a_missing_file_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A config that is not there has code 1 as well: the check says no."""
     assert lull("check", "--config", str(tmp_path / "x.yaml")) == 1
-    assert capsys.readouterr().err == f"{tmp_path / 'x.yaml'}: does not exist\n"
+    said = capsys.readouterr().err
+    assert said.startswith(f"{tmp_path / 'x.yaml'}: does not exist; docs/config.md explains how to write one")
 
 
 def test_the_file_is_named_with_or_without_the_option(

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from player import config as config_module
-from player.config import MAX_BYTES, Config, load, parse
+from player.config import HOW_TO_BEGIN, MAX_BYTES, Config, load, parse
 from player.config.schema import AUDIO, ENTRY, FADES, MQTT, PLAYLIST, TLS, TOP
 from player.config.schema_safety import GUARD, MIXER, NIGHT_CAP
 from player.core.errors import ConfigError
@@ -73,12 +73,12 @@ def test_a_byte_order_mark_is_no_fault(file: Path) -> None:
 
 def test_a_missing_file_suggests_the_one_beside_it(file: Path) -> None:
     """A near name is asked for; otherwise what is there is named."""
-    assert faults_of(file) == [" does not exist"]
+    assert faults_of(file) == [" does not exist" + HOW_TO_BEGIN]
     file.write_text(LEAST)
     assert faults_of(file.with_name("lul.yaml")) == [" does not exist (did you mean 'lull.yaml'?)"]
     assert faults_of(file.with_name("other")) == [" does not exist; the folder contains lull.yaml"]
     away = file.parent / "away" / "lull.yaml"
-    assert faults_of(away) == [f" does not exist, nor does the folder {away.parent}"]
+    assert faults_of(away) == [f" does not exist, nor does the folder {away.parent}{HOW_TO_BEGIN}"]
 
 
 def test_a_folder_is_no_file_and_names_what_is_in_it(file: Path) -> None:

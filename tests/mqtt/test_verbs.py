@@ -202,7 +202,7 @@ REFUSALS = [
     ("play", b'{"then": [{},{},{},{},{},{},{},{},{}]}', "then has 9 phases; allowed are up to 8"),
     ("asleep", b"OFF", "does nothing; use awake"),
     ("awake", b"0", "does nothing; use asleep"),
-    ("tonight", b'{"playlist": "rain"}', "tonight needs at"),
+    ("tonight", b'{"playlist": "rain"}', "tonight needs the time of the start (at), such as 23:15"),
     ("schedule", b'{"entry": "late"}', "exactly one of enabled and at"),
     ("next", b'{"count": 2}', "unknown key 'count'"),
     ("seek", b"", "seek needs a value"),

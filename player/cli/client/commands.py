@@ -132,7 +132,6 @@ def _state(args: argparse.Namespace) -> dict[str, Any] | None:
             return state
     except (LullError, ValueError) as error:
         print(f"lull: {shown.printable(error)}", file=sys.stderr)
-        print("lull: so this is what the config plans, without what was changed by hand:", file=sys.stderr)
         return None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.paths import DEFAULT_CONFIG, config_file
+from player.cli.paths import config_file
 from player.core.clock import SystemClock, elapsed_s, moved
 from player.core.errors import LullError
 from player.core.settings.session import ONCE, Entry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from player.core.settings.session import Settings
 
 DAYS: Final = 14
+NO_ANSWER: Final = 3
 _UNTOLD: Final = ("playlist", "volume", "silent")
 
 
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -> int:
-    """Print the starts; returns 0. ``ask`` is the state that the speaker tells, None where there is none to ask.
+    """Print the starts; returns the exit code. ``ask`` is the speaker's state, None where it does not answer.
 
     Raises:
         LullError: the config or the time cannot be read.
@@ -44,9 +46,15 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
     since = moment(args.since, now)
     if not 1 <= args.days <= 366:
         raise LullError(f"--days {args.days} is out of range; allowed is 1 to 366")
-    config = load(config_file(args.config) or DEFAULT_CONFIG)
+    file = args.config if args.host is not None else config_file(args.config)
+    if file is None:
+        return _without_config(args, ask(), since)
+    config = load(file)
     settings = config.settings
-    state = None if config.mqtt is None and args.host is None else ask()
+    is_asked = config.mqtt is not None or args.host is not None
+    state = ask() if is_asked else None
+    if is_asked and state is None:
+        print("lull: so this is what the config plans, without what was changed by hand:", file=sys.stderr)
     switches = Switches() if state is None else switches_of(state, settings, now)
     found = list(starts(settings, since, args.days, switches))
     if args.json:
@@ -55,6 +63,27 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
         why = "" if switches.is_enabled else "; the schedule is switched off"
         print("\n".join(_lines(found, settings)) or f"no start is planned within {args.days} days{why}")
     return 0
+
+
+def _without_config(args: argparse.Namespace, state: Mapping[str, Any] | None, since: datetime) -> int:
+    """Print the next start of each entry, which is all that the speaker tells; returns the exit code."""
+    if state is None:
+        return NO_ANSWER
+    told = {name: entry["next"] for name, entry in state.get("entries", {}).items() if entry["next"] is not None}
+    starts = sorted((datetime.fromisoformat(start).astimezone(since.tzinfo), name) for name, start in told.items())
+    found = [(at, name) for at, name in starts if 0 <= elapsed_s(since, at) < args.days * 24 * 3600]
+    if args.json:
+        print(json.dumps([_bare(at, name) for at, name in found], indent=2))
+        return 0
+    print("lull: without its config only the next start of each entry is known:", file=sys.stderr)
+    lines = [f"{at:%a} {at.isoformat(timespec='seconds')}  {name}" for at, name in found]
+    print("\n".join(lines) or f"no start is planned within {args.days} days")
+    return 0
+
+
+def _bare(planned: datetime, name: str) -> dict[str, Any]:
+    """A start for programs of which nothing else is known."""
+    return {"start": planned.isoformat(timespec="seconds"), "entry": name, **dict.fromkeys(_UNTOLD)}
 
 
 def moment(text: str | None, now: datetime) -> datetime:
@@ -107,7 +136,7 @@ def starts(settings: Settings, since: datetime, days: int, switches: Switches) -
 def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, Any]:
     """One start for programs; the speaker does not tell what one that was planned by hand plays."""
     if entry.name == ONCE:
-        return {"start": planned.isoformat(timespec="seconds"), "entry": ONCE, **dict.fromkeys(_UNTOLD)}
+        return _bare(planned, ONCE)
     ends_s = [one.ends_s for one in night_of_entry(entry, planned, settings) if one.never is None][-1]
     ends = None if ends_s is None else moved(planned, ends_s)
     return {

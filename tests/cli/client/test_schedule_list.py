@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from player.cli.client import schedule_list
 from player.cli.client.schedule_list import moment, starts, switches_of
 from player.cli.main import main
 from player.config import load
@@ -150,3 +152,24 @@ def test_a_speaker_that_does_not_answer_is_said(config: Path, capsys: pytest.Cap
     told = capsys.readouterr()
     assert told.out == "Mon 2026-03-23T02:30:00+01:00  night  rain, timer 45m\n"
     assert told.err.splitlines()[-1] == "lull: so this is what the config plans, without what was changed by hand:"
+
+
+def test_without_a_config_the_next_start_of_each_entry_is_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with --host, where the speaker is on another machine: it tells no more than that."""
+    monkeypatch.setattr("player.cli.paths.DEFAULT_CONFIG", Path("/nonexistent/lull.yaml"))
+    late, soon = "2026-05-06T20:00:00+00:00", "2026-05-05T00:30:00+00:00"
+    told = state()
+    told["entries"]["other"]["next"], told["entries"]["night"]["next"] = late, soon
+    asked = argparse.Namespace(
+        since="2026-05-04T12:00+00:00", days=14, json=False, host="broker", config=None, all=False, group=None
+    )
+    assert schedule_list.run(asked, lambda: told) == 0
+    assert [line.split("  ")[-1] for line in capsys.readouterr().out.splitlines()] == ["night", "other"]
+    asked.json, asked.days = True, 1
+    assert schedule_list.run(asked, lambda: told) == 0
+    (only,) = json.loads(capsys.readouterr().out)
+    assert datetime.fromisoformat(only["start"]) == datetime.fromisoformat(soon)
+    assert (only["entry"], only["playlist"]) == ("night", None)
+    assert schedule_list.run(asked, lambda: None) == 3
