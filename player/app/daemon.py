@@ -325,9 +325,14 @@ class Daemon:
     def _load(self, path: Path) -> None:
         """On a thread of its own."""
         try:
-            self.inbox.put(ConfigLoaded(load(path)))
+            fresh = load(path)
         except ConfigError as error:
             self.inbox.put(ConfigLoaded(error))
+        else:
+            library, folders = fresh.settings.library, None
+            if library not in {None, self._config.settings.library}:
+                folders = self._folder_watch.look_within(library)  # a share may not answer either
+            self.inbox.put(ConfigLoaded(fresh, folders))
 
     def _finish_reload(self, loaded: ConfigLoaded, now: Now) -> None:
         fresh = loaded.found
@@ -337,15 +342,16 @@ class Daemon:
             text = f"the new config was rejected; the old one is still in use: {fresh.faults[0]}"
             self._handle(ExternalProblem("config", text), now)
         else:
-            self._apply_config(fresh, now)
+            self._apply_config(fresh, loaded.folders or LibraryFolders(), now)
         self._parts.notifier.ready()
 
-    def _apply_config(self, fresh: Config, now: Now) -> None:
+    def _apply_config(self, fresh: Config, folders: LibraryFolders, now: Now) -> None:
         changed = differences(self._config, fresh)
         self._scan_queue.retry_failed()
         self._config = fresh
         if "library" in changed:
-            self._folders = self._folder_watch.open(fresh.settings.library)
+            self._folder_watch.open(fresh.settings.library, waits=False)
+            self._folders = folders
         self._settings, notes = with_folders(fresh.settings, self._folders)
         self._tell_notes(notes, now)
         self._trigger_gate.change(fresh.triggers)

@@ -37,9 +37,10 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class ConfigLoaded:
-    """The config that a reload read, or what is wrong with it."""
+    """The config that a reload read, or what is wrong with it; and what is in its library, if that has changed."""
 
     found: Config | ConfigError
+    folders: LibraryFolders | None = None
 
 
 @dataclass(frozen=True, slots=True)

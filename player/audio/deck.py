@@ -78,6 +78,7 @@ class Deck:
         self.gain = DeckGain()
         self.played_frames = 0
         self._introduced_frames = 0
+        self._shift_frames = 0  # left out at the beginning, for a seam
         self.is_stalled = False
         self.is_leaving = False
         self.stalled_frames = 0
@@ -243,6 +244,7 @@ class Deck:
             self._live.follow(former._live)
         fits = fit(tail, self.source.peek(frames + SHIFT_FRAMES))
         self.source.skip(fits.shift)
+        self._shift_frames = fits.shift
         self._track_frame += fits.shift
         self.gain.follow_on(former.gain)
         self._introduced_frames = former._introduced_frames + former.played_frames
@@ -263,13 +265,16 @@ class Deck:
             self.stalled_frames += frames
             self.decoded = self.decoded[:0]
             return np.zeros((frames, CHANNELS), np.float32)
+        if self._excerpts is not None and self.played_frames == 0:
+            self._excerpts.close()  # one may still be open, and nothing is learnt from it any more
+        live_frame = self._shift_frames + self.played_frames
         if self._live is not None:
-            self._live.look(self.source.peek, self.played_frames, frames)
+            self._live.look(self.source.peek, live_frame, frames)
         self.decoded = block = self.source.read(frames)
         trims: float | Gains = 1.0
         if self._live is not None:
-            block = self._live.apply(block, self.played_frames)
-            trims = self._live.trims(self.played_frames, frames)
+            block = self._live.apply(block, live_frame)
+            trims = self._live.trims(live_frame, frames)
         else:
             block = self._planned.apply(block, self._track_frame)
         self.played_frames += len(block)

@@ -333,6 +333,7 @@ class Engine:
         is_hushed = self._chain.come_back(gap.gap_s) >= FADE_DEPTH_DB
         if is_hushed:
             self._then = None
+            self._chain.forget()
         self._report(replace(gap, is_hushed=is_hushed))
 
     def _report_progress(self) -> None:

@@ -8,6 +8,7 @@ changed in the last minute, counts at once.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from typing import Final
@@ -18,6 +19,8 @@ SETTLE_S: Final = 5.0
 """So long size and times of a file must have stayed the same."""
 STARTING_S: Final = 20.0
 OLD_S: Final = 60.0
+WRITTEN_S: Final = 6 * 3600.0
+"""So long a file that was written to, and not closed, may be written to again; truncate(2) closes nothing."""
 MAX_FILES: Final = 100_000
 """More are forgotten and looked at anew."""
 
@@ -36,7 +39,7 @@ class CopyWatch:
         self._folders: tuple[str, ...] = ()
         self._seen: dict[str, tuple[int, float]] = {}
         self._waiting: set[str] = set()
-        self._written: set[str] = set()
+        self._written: dict[str, float] = {}
 
     @property
     def now_s(self) -> float:
@@ -69,19 +72,20 @@ class CopyWatch:
                 if len(self._seen) >= MAX_FILES:
                     self._seen.clear()
                 self._seen[path] = known
-            is_complete = facts.st_size > 0 and path not in self._written and now.boot_s - known[1] >= SETTLE_S
+            is_settled = now.boot_s - known[1] >= SETTLE_S
+            is_complete = facts.st_size > 0 and is_settled and not self._is_written(path, now.boot_s)
             (self._waiting.discard if is_complete else self._waiting.add)(path)
             return is_complete
 
     def is_written(self, path: str) -> None:
         """Somebody is writing to a file."""
         with self._lock:
-            self._written.add(path)
+            self._written[path] = self.now_s
 
     def was_closed(self, path: str) -> None:
         """Nobody is writing to it any more, or it is gone."""
         with self._lock:
-            self._written.discard(path)
+            self._written.pop(path, None)
 
     def lost_track(self) -> None:
         """Events were lost: who writes is not known."""
@@ -91,22 +95,26 @@ class CopyWatch:
     @property
     def is_settling(self) -> bool:
         """Whether a file is waited for that nobody writes to."""
+        now_s = self.now_s
         with self._lock:
-            return any(self._is_settling(path) for path in self._waiting)
+            return any(self._is_settling(path, now_s) for path in self._waiting)
 
     def take_due(self) -> set[str]:
         """Folders of files that may have become complete, to be looked at again."""
         now_s = self.now_s
         with self._lock:
-            due = {path for path in self._waiting if self._is_settling(path)}
+            due = {path for path in self._waiting if self._is_settling(path, now_s)}
             due = {path for path in due if self._seen[path][1] + SETTLE_S <= now_s}
             self._waiting -= due
         return {os.path.dirname(path) for path in due}
 
-    def _is_settling(self, path: str) -> bool:
-        return path in self._seen and path not in self._written
+    def _is_settling(self, path: str, now_s: float) -> bool:
+        return path in self._seen and not self._is_written(path, now_s)
+
+    def _is_written(self, path: str, now_s: float) -> bool:
+        return now_s - self._written.get(path, -math.inf) < WRITTEN_S
 
     def _forget(self, path: str) -> None:
         self._seen.pop(path, None)
         self._waiting.discard(path)
-        self._written.discard(path)
+        self._written.pop(path, None)

@@ -12,7 +12,7 @@ import os
 import select
 import threading
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from player.library.copies import CopyWatch
 from player.library.files import BINS, holds
@@ -55,10 +55,18 @@ class FolderWatch:
         self._look = look
         self._run: _Watching | None = None
 
-    def open(self, library: str | None) -> LibraryFolders:
+    def look_within(self, library: str | None) -> LibraryFolders:
+        """What there is in a library, as far as it can be seen in `FIRST_LOOK_S`. Any thread."""
+        found: list[LibraryFolders] = []
+        looking = threading.Thread(target=lambda: found.append(self._look(library)), name="lull-look", daemon=True)
+        looking.start()
+        looking.join(FIRST_LOOK_S)
+        return found[0] if found else LibraryFolders()
+
+    def open(self, library: str | None, *, waits: bool = True) -> LibraryFolders:
         """Watch this library instead of the one before; what there is now, as far as it can be seen in `FIRST_LOOK_S`.
 
-        What is seen later, or changes, is delivered.
+        What is seen later, or changes, is delivered; all of it if nobody ``waits``.
         """
         self.close()
         if library is None:
@@ -66,13 +74,21 @@ class FolderWatch:
             return LibraryFolders()
         run = self._run = _Watching(library, self._copies, self._deliver, self._look)
         threading.Thread(target=run.run, name="lull-folders", daemon=True).start()
-        return run.first()
+        return run.first(FIRST_LOOK_S if waits else 0.0)
 
     def close(self) -> None:
         """Watch nothing."""
         if self._run is not None:
             self._run.stop()
             self._run = None
+
+
+class _Mark(NamedTuple):
+    """What a folder was at a look."""
+
+    place: tuple[int, int]
+    mtime_ns: int
+    names: int
 
 
 class _Watching:
@@ -93,14 +109,14 @@ class _Watching:
         self._lock = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._inotify: inotify.Inotify | None = None
-        self._folders: dict[str, tuple[int, int]] = {}
+        self._folders: dict[str, _Mark] = {}
         self._changed: dict[str, float] = {}
         self._last_event_s = 0.0
         self._has_compared = False
 
-    def first(self) -> LibraryFolders:
+    def first(self, within_s: float) -> LibraryFolders:
         """The first look, where it is over in time; otherwise it will be delivered."""
-        self._has_looked.wait(FIRST_LOOK_S)
+        self._has_looked.wait(within_s)
         with self._lock:
             self._is_waited_for = False
             return self._found
@@ -158,8 +174,8 @@ class _Watching:
         self._has_compared = True
         self._has_looked.set()  # only now, so that what is written after a start is heard
 
-    def _compare(self, roots: tuple[str, ...], before: dict[str, tuple[int, int]]) -> None:
-        """Look at folders and those below them; watch those that are new."""
+    def _compare(self, roots: tuple[str, ...], before: dict[str, _Mark]) -> None:
+        """Look at folders and those below them; watch those that are new, or another one than before: a mount."""
         waiting, seen = list(roots), set()
         while waiting and len(self._folders) < MAX_FOLDERS:
             folder = waiting.pop()
@@ -172,10 +188,10 @@ class _Watching:
             if (place.st_dev, place.st_ino) in seen:
                 continue  # a link back up: a loop
             seen.add((place.st_dev, place.st_ino))
-            mark = place.st_mtime_ns, hash(frozenset(entry.name for entry in entries))
-            self._folders[folder] = mark
-            if before.get(folder) != mark:
-                if folder not in before:
+            mark = _Mark((place.st_dev, place.st_ino), place.st_mtime_ns, hash(frozenset(one.name for one in entries)))
+            former, self._folders[folder] = before.get(folder), mark
+            if former != mark:
+                if former is None or former.place != mark.place:
                     self._watch(folder)
                 if self._has_compared:
                     self._note(folder)

@@ -120,6 +120,7 @@ class MemoryDb:
         self._folder = folder
         self._base = Database(None if folder is None else folder / FILE_NAME, LAYOUT)
         self._copied = self._read_copy()
+        self.copy_fault: str | None = None
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -155,7 +156,7 @@ class MemoryDb:
         return RecalledMemory(kept, heard, self._boot, (*faults, *_lost(unreadable)))
 
     def write(self, batch: Batch) -> None:
-        """All of it, or nothing; of the documents a copy may have been written before."""
+        """All of it, or nothing; of the documents a copy is written before, where that can be."""
         self._base.check()
         self._copy(batch.documents)
         self._base.ask(lambda base: self._write(base, batch))
@@ -164,12 +165,15 @@ class MemoryDb:
         return {} if self._folder is None else read_copy(self._folder)
 
     def _copy(self, documents: Mapping[str, str]) -> None:
-        """Bring the copy up to date. Raises StoreError."""
+        """Bring the copy up to date; where that cannot be, the database is written all the same."""
         before = {**_DEFAULTS, **self._copied}
         fresh = {**before, **{name: text for name, text in documents.items() if name in COPIED}}
-        if self._folder is not None and fresh != before:
-            write_copy(self._folder, fresh)
-            self._copied = fresh
+        if self._folder is not None and (fresh != before or self.copy_fault is not None):
+            self._copied, self.copy_fault = fresh, None
+            try:
+                write_copy(self._folder, fresh)
+            except StoreError as fault:
+                self.copy_fault = str(fault)
 
     def _write(self, base: sqlite3.Connection, batch: Batch) -> None:
         with transaction(base):

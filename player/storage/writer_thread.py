@@ -80,7 +80,7 @@ class WriterThread:
             self._fault = str(fault)
             self._say(f"nothing new is remembered across restarts: {fault}")
         else:
-            self._say(self._loss)
+            self._say(self._finding)
             return recalled
         try:
             return self._look()
@@ -153,7 +153,7 @@ class WriterThread:
         except StoreError as fault:
             self._say(f"what happens is not remembered: {fault}")
             return str(fault)
-        self._say(self._loss)
+        self._say(self._finding)
         return None
 
     def _merged(self, store: MemoryStore) -> dict[str, str]:
@@ -173,9 +173,13 @@ class WriterThread:
         return self._documents
 
     @property
-    def _loss(self) -> str | None:
-        losses = () if self._store is None else self._store.losses
-        return losses[-1] if losses else None
+    def _finding(self) -> str | None:
+        """What is to be said though all was written."""
+        if self._store is None:
+            return None
+        if self._store.copy_fault is not None:
+            return f"bans and settings are kept once instead of twice: {self._store.copy_fault}"
+        return self._store.losses[-1] if self._store.losses else None
 
     def _say(self, text: str | None) -> None:
         if text != self._told:

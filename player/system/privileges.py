@@ -59,11 +59,11 @@ def give_to_owner(file: int, folder: Path) -> None:
 def foreign_part(path: Path) -> os.stat_result | None:
     """The first folder, file or link on the way to the path that does not belong to root; None where all do.
 
-    Links are followed one step at a time, because a link of root may lead through the folder of another user. What
-    does not exist yet ends the way.
+    Links are followed one step at a time, because a link of root may lead through the folder of another user, and
+    ``..`` behind a link is the folder above its target. What does not exist yet ends the way.
     """
     here, links = "/", 0
-    waiting = os.path.abspath(path).split("/")[::-1]
+    waiting = os.path.join(os.getcwd(), path).split("/")[::-1]
     while waiting:
         name = waiting.pop()
         if name == "..":

@@ -78,6 +78,19 @@ def test_after_a_long_gap_it_waits_in_silence_for_an_order() -> None:
     assert fastest_rise(rig.heard()) <= RISE
 
 
+def test_after_a_long_gap_nothing_is_familiar() -> None:
+    """What was loud before it permits nothing behind it: nobody knows how long the silence was."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.run(5.0)
+    guard = rig.engine._chain.guard
+    assert guard._hearing.familiar > 0.0
+    rig.clock.sleep(2.0)
+    rig.run(0.5)
+    assert rig.reported(OutputUnderran)[-1].is_hushed
+    assert guard._hearing.familiar == 0.0
+
+
 @pytest.mark.thorough
 def test_where_gaps_go_on_the_buffer_grows_until_the_session_is_over() -> None:
     """Three within ten minutes double it, three more double it again; the next session has the usual one."""

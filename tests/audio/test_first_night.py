@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from player.audio.deck import Deck
 from player.audio.excerpts import PATIENCE_S, PLACES, Excerpts
 from player.audio.mixer import Mixer
 from player.core.engine_orders import Crossfade, Item
@@ -60,6 +61,17 @@ def test_an_excerpt_that_does_not_come_is_given_up() -> None:
         looking.step(track, 4_800)
     assert looking.is_done
     assert not taken
+    assert decoder.open_count == 1
+
+
+def test_an_excerpt_that_is_still_open_when_the_track_begins_is_closed() -> None:
+    """A slow disk: the second excerpt has come to nothing when the track has waited for 5 s; its decoder goes."""
+    decoder = FakeDecoder({"a": noise(1, 100.0)})
+    deck = Deck(Item(1, "a", "a", GAIN_DB), decoder.open("a"))
+    deck.look_into(decoder)
+    deck.wait(4_800)
+    assert decoder.open_count == 2
+    deck.render(4_800, may_rise=True)
     assert decoder.open_count == 1
 
 

@@ -15,6 +15,7 @@ class FakeMemoryStore:
         batches: all that was written.
         fault: why neither `write` nor `recall` works, None while they do.
         losses: what the real one says after it had to begin anew.
+        copy_fault: what it says when its second copy cannot be written.
         generation: changes when it is another file.
     """
 
@@ -23,6 +24,7 @@ class FakeMemoryStore:
         self.batches: list[Batch] = []
         self.fault: str | None = None
         self.losses: tuple[str, ...] = ()
+        self.copy_fault: str | None = None
         self.generation = 1
         self.is_closed = False
         self.documents: dict[str, str] = {}

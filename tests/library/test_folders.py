@@ -13,7 +13,7 @@ import pytest
 
 from player.core.clock import Now, SystemClock
 from player.core.settings.session import Entry, Order, Playlist, Settings
-from player.library.copies import OLD_S, SETTLE_S, STARTING_S, CopyWatch
+from player.library.copies import OLD_S, SETTLE_S, STARTING_S, WRITTEN_S, CopyWatch
 from player.library.files import FileLibrary
 from player.library.folder_watch import FolderWatch
 from player.library.folders import (
@@ -24,6 +24,7 @@ from player.library.folders import (
     playlist_name,
     with_folders,
 )
+from player.system import inotify
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -175,6 +176,22 @@ def test_a_stalled_copy_never_counts_while_it_is_written(tmp_path: Path) -> None
     assert copies.is_complete(str(path))
 
 
+def test_what_was_written_and_never_closed_counts_after_some_hours(tmp_path: Path) -> None:
+    """truncate(2) changes a file without opening it: nothing tells that it is over."""
+    clock, path = HandClock(), tmp_path / "a.mp3"
+    copies = covered(clock, tmp_path)
+    make(path)
+    copies.is_written(str(path))
+    copies.is_complete(str(path))
+    clock.passed_s = WRITTEN_S - 1.0
+    assert not copies.is_settling
+    assert not copies.is_complete(str(path))
+    clock.passed_s = WRITTEN_S
+    assert copies.is_settling
+    assert copies.take_due() == {str(tmp_path)}
+    assert copies.is_complete(str(path))
+
+
 @pytest.mark.parametrize(("age_s", "is_complete"), [(OLD_S + 5, True), (OLD_S - 5, False), (-3600, False)])
 def test_old_files_count_at_once_when_lull_starts(tmp_path: Path, age_s: float, is_complete: bool) -> None:
     """At a start the night must not wait; a time in the future proves nothing, and later no time does."""
@@ -249,6 +266,27 @@ def test_copied_files_are_found_and_half_copied_ones_are_not(rig: Rig) -> None:
     (rig.folder / "new & odd").rename(rig.folder / "renamed")
     rig.wait({"down", "loose", "slow"})
     assert "renamed" in names(rig.found)
+
+
+def test_a_folder_that_another_one_has_replaced_is_watched(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stick that is mounted there, or a folder that was made anew: half a copy in it never counts."""
+    watched, watch = list[str](), inotify.Inotify.watch
+
+    def counted(self: inotify.Inotify, folder: str) -> None:
+        watched.append(folder)
+        watch(self, folder)
+
+    monkeypatch.setattr(inotify.Inotify, "watch", counted)
+    (rig.folder / "old").rename(rig.folder.parent / "elsewhere")
+    make(rig.folder / "old/one.mp3")
+    rig.wait({"one"})
+    assert str(rig.folder / "old") in watched
+    with (rig.folder / "old/slow.mp3").open("wb") as slow:
+        slow.write(b"begin")
+        slow.flush()
+        make(rig.folder / "old/two.mp3")
+        rig.wait({"one", "two"})
+    rig.wait({"one", "two", "slow"})
 
 
 def test_without_inotify_they_are_found_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from player.core.errors import StoreError
 from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, texts
 from player.storage import document_copy
 from player.storage.document_copy import COPIED, read_copy, write_copy
 from player.storage.document_copy import FILE_NAME as COPY_NAME
 from player.storage.memory_db import FILE_NAME, MemoryDb, look_into
-from tests.contracts.test_memory import AT, KEPT
+from tests.contracts.test_memory import AT, HEARD, KEPT
 
 DOCUMENTS = {name: text for name, text in texts(KEPT).items() if name in COPIED}
 THIRD = RememberedTrack("/music/d", "d", AT)
@@ -68,10 +67,10 @@ def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path: Path) -> Non
     assert read_copy(tmp_path) == DOCUMENTS
 
 
-def test_where_it_cannot_be_written_nothing_is_and_the_old_one_stays(
+def test_where_it_cannot_be_written_the_database_is_and_the_old_one_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk: a ban is refused as a whole, and its copy is still the one before."""
+    """A disk that is almost full: a ban is kept, its copy is the one before, and the next write renews it."""
     store = MemoryDb(tmp_path, "this")
     store.write(Batch(texts(KEPT)))
 
@@ -79,11 +78,15 @@ def test_where_it_cannot_be_written_nothing_is_and_the_old_one_stays(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(document_copy.os, "fsync", full)
-    with pytest.raises(StoreError, match=r"memory\.json cannot be written: No space left"):
-        store.write(Batch(texts(replace(KEPT, bans=(THIRD,)), KEPT)))
+    store.write(Batch(texts(replace(KEPT, bans=(THIRD,)), KEPT)))
+    assert store.copy_fault is not None
+    assert store.copy_fault.endswith("memory.json cannot be written: No space left on device")
     monkeypatch.undo()
     assert read_copy(tmp_path) == DOCUMENTS
-    assert store.recall().documents.bans == KEPT.bans
+    store.write(Batch({}, HEARD))
+    assert store.copy_fault is None
+    assert read_copy(tmp_path) == DOCUMENTS | {"bans": texts(replace(KEPT, bans=(THIRD,)))["bans"]}
+    assert store.recall().documents.bans == (THIRD,)
     store.close()
 
 

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from player.core.errors import StoreError
 from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, RecalledMemory, texts
+from player.storage.memory_db import MemoryDb
 from player.storage.writer_thread import WriterThread
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
 from tests.fakes.memory import FakeMemoryStore
@@ -55,6 +57,28 @@ class Desk:
         while not what():
             assert time.monotonic() < give_up_s, (self.said, self.store.batches)
             time.sleep(0.002)
+
+
+def test_a_copy_that_cannot_be_written_is_told_of_while_it_is_so(tmp_path: Path) -> None:
+    """Everything else is written, the running session too, and the answer is "done"."""
+    said, done = list[str | None](), list[str | None]()
+    writer = WriterThread(lambda: MemoryDb(tmp_path, "this"), RecalledMemory, said.append)
+    (tmp_path / "memory.json.new").mkdir()
+    writer.recall()
+    written = threading.Event()
+    writer.write(Batch(texts(KEPT)), lambda fault: (done.append(fault), written.set())[0])
+    assert written.wait(PATIENCE_S)
+    assert done == [None]
+    (told,) = said
+    assert told is not None
+    assert told.startswith("bans and settings are kept once instead of twice: ")
+    (tmp_path / "memory.json.new").rmdir()
+    writer.write(Batch(texts(replace(KEPT, bans=()), KEPT)))
+    writer.close(PATIENCE_S)
+    assert said == [told, None]
+    store = MemoryDb(tmp_path, "this")
+    assert store.recall().documents == replace(KEPT, bans=(), tries=1)
+    store.close()
 
 
 @pytest.fixture

@@ -75,6 +75,12 @@ def test_the_first_part_of_a_path_that_is_not_roots_is_found(home: Path) -> None
         facts = foreign_part(home / path)
         assert facts is not None, path
         assert facts.st_uid == OTHER
+    (home / "up").symlink_to(home / "other" / "deep")
+    (home / "other" / "deep").mkdir()
+    (home / "new").mkdir()
+    facts = foreign_part(home / "up" / ".." / "new")  # which is other/new, and not new
+    assert facts is not None
+    assert facts.st_uid == OTHER
     (home / "circle").symlink_to("circle")
     assert foreign_part(home / "circle") is None
 

@@ -139,7 +139,7 @@ class LivePlan:
     def follow(self, former: LivePlan) -> None:
         """The same file begins again: what is known of it stays known, and the trim stays where it is."""
         self._excerpts = former._heard
-        self._maxima, self._habit = former._maxima, former._habit
+        self._maxima, self._habit = former._maxima.copy(), former._habit
         self._calm, self._calms, self._aim_db = former._calm, former._calms, former._aim_db
         self._trims = former._trims[-1:]
         self._has_begun = len(self._trims) > 0
@@ -153,11 +153,11 @@ class LivePlan:
             self._excerpts = self._excerpts.followed_by(part)
             self._count(part.levels)
 
-    def begin(self, peek: Callable[[int], Block]) -> None:
+    def begin(self, peek: Callable[[int], Block], at_frame: int = 0) -> None:
         """Find the trim from what is ready, if that has not been done."""
         if not self._has_begun:
             self._has_begun = True
-            self._measure(peek, 0, BEGIN_FRAMES // BAND_FRAMES)
+            self._measure(peek, at_frame, BEGIN_FRAMES // BAND_FRAMES)
             self._aim()
             self._trims = np.full(1, self._aim_db)
 
@@ -187,11 +187,11 @@ class LivePlan:
         return CREEP_DB_PER_S if self._is_aiming and self._aim_db > self.trim_db else 0.0
 
     def look(self, peek: Callable[[int], Block], at_frame: int, frames: int) -> None:
-        """Plan what is needed for the next ``frames`` frames behind the ``at_frame`` that were read before.
+        """Plan what is needed for the next ``frames`` frames behind the ``at_frame`` that were read or skipped before.
 
         ``peek`` gives up to so many of the frames that come next.
         """
-        self.begin(peek)
+        self.begin(peek, at_frame)
         while self._planned < (at_frame + frames) // BAND_FRAMES + _EDGE:
             self._measure(peek, at_frame, self._planned + STEP + AHEAD)
             self._plan_a_second()

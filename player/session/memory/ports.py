@@ -39,6 +39,11 @@ class MemoryStore(Protocol):
         """A sentence for each time that a new file had to be begun in the place of one that was there."""
         ...
 
+    @property
+    def copy_fault(self) -> str | None:
+        """Why the second copy of bans and settings is not up to date; None where it is. The next write tries again."""
+        ...
+
     def close(self) -> None:
         """Close the file; may be called twice."""
         ...
