@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from player import __version__
-from player.core.errors import LullError
+from player.core.errors import LullError, Refused, did_you_mean
 
 DESCRIPTION = """\
 A bedside speaker that never startles: sleep sounds with slow fades, a nightly
@@ -71,6 +71,22 @@ def _command_first(words: list[str]) -> list[str]:
     return words if moved[0] in COMMANDS else moved
 
 
+def _canonical(words: list[str]) -> list[str]:
+    """The words with the command as it is called here: ``vol`` and ``skip-tonight`` are taken too.
+
+    Raises:
+        Refused: there is no such command.
+    """
+    if not words or words[0].startswith("-") or words[0] in COMMANDS:
+        return words
+    names = importlib.import_module("player.cli.client.parsers").NAMES
+    name = importlib.import_module("player.core.verbs").verb_named(words[0])
+    if name not in names:
+        known = sorted({*COMMANDS, *names})
+        raise Refused(f"unknown command {words[0]!r}{did_you_mean(name, known)}; lull --help lists all of them")
+    return [name, *words[1:]]
+
+
 def _missing_library(error: ImportError) -> str:
     """What to install. The loader's message begins with the C library's name; a Python module has a name of its own."""
     library = str(error).partition(":")[0]
@@ -81,7 +97,11 @@ def _missing_library(error: ImportError) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    words = _command_first(sys.argv[1:] if argv is None else list(argv))
+    try:
+        words = _canonical(_command_first(sys.argv[1:] if argv is None else list(argv)))
+    except Refused as refusal:
+        print(f"lull: {refusal}", file=sys.stderr)
+        return 2
     try:
         args = build_parser(words[0] if words else None).parse_args(words)
         code: int = args.run(args)

@@ -23,10 +23,12 @@ def config_file(named: Path | None) -> Path | None:
         return Path(os.environ["LULL_CONFIG"])
     if DEFAULT_CONFIG.exists():
         return DEFAULT_CONFIG
+    home = HOME.expanduser()
+    if not (home / RUNNING).exists():
+        return None
     from player.storage.lock import holder_of
 
-    home = HOME.expanduser()
-    return home / RUNNING if (home / RUNNING).exists() and holder_of(home) else None
+    return home / RUNNING if holder_of(home) else None
 
 
 def state_dir(named: Path | None) -> Path:

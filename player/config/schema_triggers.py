@@ -30,7 +30,7 @@ from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import FAVOURITES, Entry, VolumeSettings
 from player.core.validation import check_name
 from player.core.values import Value
-from player.core.verbs import VERBS, to_command
+from player.core.verbs import VERBS, to_command, verb_named
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.content import Step, read_path
 from player.mqtt.triggers.filters import check_filter, overlaps
@@ -183,10 +183,11 @@ def _name(spot: ConfigValue) -> str:
 
 def _verb(spot: ConfigValue) -> str:
     value = text(spot)
-    if value not in VERBS:
+    verb = verb_named(value)
+    if verb not in VERBS:
         choices = ", ".join(verb for verb in VERBS if verb not in {"status", "tracks"})
         raise ValueError(f"{shown(value)} is not a command{did_you_mean(value, VERBS)}; choose one of {choices}")
-    return value
+    return verb
 
 
 def _value(spot: ConfigValue) -> Value:

@@ -92,8 +92,8 @@ def _length(unit_s: float, lowest_s: float, highest_s: float) -> Kind:
 
 def _volume_amount(name: str, value: object) -> Amount:
     word = value.strip().lower() if isinstance(value, str) else ""
-    if word in {"up", "down"}:
-        return Amount(volume_step() if word == "up" else -volume_step(), is_relative=True)
+    if word in {"up", "+", "down", "-"}:
+        return Amount(volume_step() if word in {"up", "+"} else -volume_step(), is_relative=True)
     return Amount(_percent(name, value), is_signed(value))
 
 
@@ -144,7 +144,7 @@ VOLUME: Final = Kind(
     check=lambda name, value: check_range(name, value, 0, VOLUME_MAX),
 )
 VOLUME_AMOUNT: Final = Kind(
-    _volume_amount, f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up, down", VOLUME.schema
+    _volume_amount, f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up or +, down or -", VOLUME.schema
 )
 PHASES: Final = Kind(
     phases,

@@ -29,11 +29,17 @@ def to_command(name: str, value: Value) -> Command:
     Raises:
         Refused: no such verb, or a value that it does not take; the reason names the verb and the choices.
     """
-    verb = VERBS.get(name)
+    verb = VERBS.get(verb_named(name))
     if verb is None:
         hint = did_you_mean(name[:MAX_TEXT], VERBS)
         raise Refused(f"unknown command {quoted(name)}{hint}; valid commands: {', '.join(VERBS)}")
     return verb.command(value)
+
+
+def verb_named(word: str) -> str:
+    """The name of the verb that a word means: hyphens count as underscores, and some verbs have a short form."""
+    name = word.replace("-", "_")
+    return SHORT_FORMS.get(name, name)
 
 
 def _seek(position: Amount) -> commands.Seek:
@@ -71,6 +77,8 @@ def _schedule(*, entry: str | None = None, **more: Any) -> commands.SetSchedule 
         raise Refused("schedule: at needs entry, the name of what is to start then")
     return commands.SetStartTime(entry, more["at"])
 
+
+SHORT_FORMS: Final = {"vol": "volume"}
 
 PLAYLIST: Final = Argument("playlist", kinds.TEXT, "what to play; the default one if not given", "PLAYLIST")
 VOLUME: Final = Argument("volume", kinds.VOLUME, "the volume", "N")
@@ -170,12 +178,12 @@ _DECLARED: Final = (
         makes=(commands.SetVolume,),
         brief="set or change the volume",
         about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
-        "down are 4 points. Above the cap of the night it is held at the cap, and the answer says so.",
+        "down (also + and -) are 4 points. Above the cap of the night it is held at the cap, and the answer says so.",
         arguments=(Argument("volume", kinds.VOLUME_AMOUNT, "the volume, or the step", "N|+N|-N", is_required=True),),
         make=_volume,
         plain="volume",
-        examples=("30", "30%", "+5", "-5", "up", "down", '{"volume": 30}'),
-        to_type=("volume 30", "volume -5"),
+        examples=("30", "30%", "+5", "-5", "up", "down", "+", "-", '{"volume": 30}'),
+        to_type=("volume 30", "volume -5", "vol +           one step up"),
     ),
     Verb(
         makes=(commands.SetTimer, commands.ExtendTimer, commands.ShortenTimer),

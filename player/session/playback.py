@@ -51,6 +51,9 @@ from player.session.track_selection import ResumePoint, TrackSelection
 OPENING_S: Final = 2.0
 """The first track of a phase is opened within this time."""
 
+LOOK_AGAIN_S: Final = 15 * 60.0
+"""After so long the playlist is read again when a track begins: files may have come, in folders that nobody watches."""
+
 
 class Playback:
     """At most one session.
@@ -91,6 +94,7 @@ class Playback:
         self._item_ids = itertools.count(1)
         self._dropouts = DropoutBackoff()
         self._bookmark = Bookmark(memory.places)
+        self._look_again_s = 0.0
 
     @property
     def state(self) -> State:
@@ -182,6 +186,7 @@ class Playback:
         session.begin(now.boot_s, out)
         if self.findings.of(playlist.name) is not None:
             out.reads.append(playlist.name)  # what is new since the last look is there for later tonight
+        self._look_again_s = now.boot_s + LOOK_AGAIN_S
         return session
 
     def change_playlist(self, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None) -> None:
@@ -331,11 +336,18 @@ class Playback:
         if self.session is not None:
             self._report_to(self.session, report, now, out)
 
+    def _look_again(self, playlist: Playlist, now: Now, out: Outcome) -> None:
+        """Have the playlist read where the last look is long ago."""
+        if now.boot_s >= self._look_again_s:
+            out.reads.append(playlist.name)
+            self._look_again_s = now.boot_s + LOOK_AGAIN_S
+
     def _report_to(self, session: Session, report: EngineReport, now: Now, out: Outcome) -> None:
         queue = session.queue
         match report:
             case ItemStarted():
                 queue.on_started(report, out)
+                self._look_again(queue.playlist, now, out)
                 recovery.bring_up(session, now.boot_s, out)
             case ItemEnded():
                 if (track := queue.track_of(report.item_id)) is not None:

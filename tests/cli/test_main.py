@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from player.cli.main import main
+
 PROGRAM = """\
 import sys
 from player.cli.main import main
@@ -51,6 +53,31 @@ def test_stop_and_status_import_only_what_they_need(word: str) -> None:
     loaded = set(done.stderr.splitlines()[-1].split())
     assert "paho.mqtt.client" in loaded, "it did not get as far as the broker"
     assert loaded.isdisjoint(NEEDLESS)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("stat", "unknown command 'stat' (did you mean 'status'?); lull --help lists all of them"),
+        ("skip-tonigt", "unknown command 'skip-tonigt' (did you mean 'skip_tonight'?);"),
+        ("rehearsal", "unknown command 'rehearsal' (did you mean 'rehearse'?);"),
+        ("xyzzy", "unknown command 'xyzzy'; lull --help lists all of them"),
+    ],
+)
+def test_an_unknown_command_is_wrong_usage(word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the nearest one, where there is one, instead of a list of forty."""
+    assert main([word, "--json"]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("word", "name"), [("vol", "volume"), ("skip-tonight", "skip_tonight"), ("bans", "bans")])
+def test_a_command_may_be_written_short_or_with_hyphens(
+    word: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its help is that of the command."""
+    with pytest.raises(SystemExit):
+        main([word, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: lull {name} ")
 
 
 MISSING = """\

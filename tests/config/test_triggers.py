@@ -123,6 +123,7 @@ def test_quiet_hours_stand_beside_the_triggers() -> None:
     [
         ("topic: a", ": needs do"),
         ("do: stop", ": needs topic"),
+        ("topic: a, do: skip-tonigt", ".do: 'skip-tonigt' is not a command (did you mean 'skip_tonight'?)"),
         ("topic: a, do: stpo", ".do: 'stpo' is not a command (did you mean 'stop'?); choose one of play, stop,"),
         ("topic: a, do: status", ": status changes nothing"),
         ("topic: a, do: volume", ".do: volume needs a value"),

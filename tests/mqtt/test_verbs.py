@@ -14,7 +14,7 @@ from player.core.errors import Refused
 from player.core.settings.safety import Taper
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
 from player.core.verb import Verb
-from player.core.verbs import VERBS, to_command
+from player.core.verbs import VERBS, to_command, verb_named
 from player.mqtt import reference
 from player.mqtt.payload_values import read
 from tests import schema_check
@@ -52,6 +52,11 @@ FORMS: list[tuple[str, bytes, Command]] = [
     # one press is 2 dB; 99 points span 50 dB, so it is 2 * 99 / 50 = 3.96 points
     ("volume", b"up", c.SetVolume(4, is_relative=True)),
     ("volume", b"Down", c.SetVolume(-4, is_relative=True)),
+    ("volume", b"+", c.SetVolume(4, is_relative=True)),
+    ("volume", b" - ", c.SetVolume(-4, is_relative=True)),
+    ("vol", b"30", c.SetVolume(30)),
+    ("skip-tonight", b"on", c.SkipTonight(True)),
+    ("never-again", b"undo", c.AllowAgain()),
     ("timer", b"45m", c.SetTimer(TimerSetting.clock(2700))),
     ("timer", b"45", c.SetTimer(TimerSetting.clock(2700))),
     ("timer", b'{"minutes": 45}', c.SetTimer(TimerSetting.clock(2700))),
@@ -157,7 +162,7 @@ def test_each_documented_form_becomes_its_command(verb: str, payload: bytes, com
 
 def test_every_verb_is_among_the_forms() -> None:
     """No verb goes untested."""
-    assert {verb for verb, _, _ in FORMS} == set(VERBS)
+    assert {verb_named(verb) for verb, _, _ in FORMS} == set(VERBS)
 
 
 REFUSALS = [

@@ -23,11 +23,11 @@ from player.core.commands import (
     Toggle,
     Tonight,
 )
-from player.core.events import Progressed
+from player.core.events import Progressed, Track
 from player.core.settings.safety import FadeSettings, SessionSettings
 from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
 from player.core.states import State
-from player.core.units import SILENCE_DB
+from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import NewSettings
 from player.session.silence_alarm import NO_SOUND_S, RECORDED_SILENCE_S
 from tests.nights.night_rig import Nights
@@ -89,6 +89,32 @@ def test_an_extension_beyond_the_end_says_that_it_stops(room: Nights) -> None:
     assert room.command(ExtendTimer(-3600)).text == "the sleep timer has no time left; stopping now"
     room.run_for(2)
     assert room.state is State.IDLE
+
+
+def test_an_extension_in_the_final_fade_takes_the_fade_back(room: Nights) -> None:
+    """The second press of somebody who is still awake: the level comes back, and the timer runs on."""
+    room.command(Play(volume=30, timer=TimerSetting.clock(1200)))
+    room.run_for(1200 - 60)
+    assert room.state is State.FADING_OUT
+    assert room.engine.level_db() < volume_to_db(30) - 6.0
+    assert room.command(ExtendTimer(900)).is_done
+    room.run_for(30)
+    assert room.state is State.PLAYING
+    assert room.engine.level_db() == pytest.approx(volume_to_db(30), abs=0.1)
+    room.run_for(960 - 30 - 2)
+    assert room.state is State.FADING_OUT
+    room.run_for(4)
+    assert room.state is State.IDLE
+
+
+def test_files_that_come_during_a_session_are_played_in_it(room: Nights) -> None:
+    """A playlist is read again when a track begins and the last look is a quarter of an hour ago."""
+    room.command(Play(timer=TimerSetting.clock(5 * 3600)))
+    room.run_for(60)
+    name = SETTINGS.playlists[0].name
+    room.library[name] = (*room.read(name).tracks, Track("/w/new.wav", "new"))
+    room.run_for(2 * 3600)
+    assert "new" in [heard.news.data["track"] for heard in room.events("track_started")]
 
 
 def test_a_skipped_night_says_what_was_planned_by_hand() -> None:

@@ -89,6 +89,8 @@ def config(tmp_path: Path) -> Path:
         ("seek -1:00 --host broker", Seek(-60, is_relative=True)),
         ("volume 30", SetVolume(30)),
         ("volume -5", SetVolume(-5, is_relative=True)),
+        ("volume +", SetVolume(4, is_relative=True)),
+        ("volume -", SetVolume(-4, is_relative=True)),
         ("timer 45m", SetTimer(TimerSetting.clock(2700))),
         ("timer +15m", ExtendTimer(900)),
         ("timer -15m", ExtendTimer(-900)),
