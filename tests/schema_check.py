@@ -12,7 +12,7 @@ from jsonschema.exceptions import best_match
 
 from player.mqtt.payloads import FORMAT
 
-KINDS = ("state", "night", "event", "reply")
+KINDS = ("state", "night", "tracks", "event", "reply")
 
 
 @cache

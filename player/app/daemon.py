@@ -299,6 +299,7 @@ class Daemon:
             self._parts.notifier.status(status)
         self._gateway.publish_state(snapshot, now)
         self._gateway.publish_night(self._controller.night, now.boot_s)
+        self._gateway.publish_tracks(self._controller.tracks, now.boot_s)
 
     def _publish_event(self, event: Event, now: Now) -> None:
         if isinstance(event, Answer):

@@ -24,6 +24,7 @@ from player.core.night_report import NightReport
 from player.core.settings.discovery import Identity
 from player.core.settings.mqtt import MqttSettings
 from player.core.snapshot import Snapshot
+from player.core.track_list import TrackList
 from player.mqtt import payloads
 from player.mqtt.discovery.announcer import Announcer, Publication
 from player.mqtt.discovery.messages import Speaker
@@ -32,7 +33,7 @@ from player.mqtt.intake import Intake, IntakeResult
 from player.mqtt.ports import Link, MakeLink
 from player.mqtt.router import DuplicateFilter, MessageRouter, Route
 from player.mqtt.self_check import ConnectionFinding, SelfCheck
-from player.mqtt.state_throttle import NightThrottle, StateThrottle
+from player.mqtt.state_throttle import NightThrottle, StateThrottle, TracksThrottle
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
@@ -99,6 +100,7 @@ class Gateway:
         self._duplicates = DuplicateFilter(clock)
         self._throttle = StateThrottle()
         self._night_throttle = NightThrottle()
+        self._tracks_throttle = TracksThrottle()
         self._links_made = 0
         self._line: _Line | None = None
         self._next: _Line | None = None
@@ -213,6 +215,7 @@ class Gateway:
         if line is self._next:
             self._replace(boot_s + CONFIRM_S)
         self._forget_published()
+        self._tracks_throttle.forget()
 
     def disconnected(self, down: LinkDown, boot_s: float) -> None:
         """The broker is not there."""
@@ -282,6 +285,12 @@ class Gateway:
         line = self._line
         if line is not None and self._night_throttle.is_due(report, boot_s):
             line.link.publish(line.topics.night, payloads.night(report), retain=True, qos=1)
+
+    def publish_tracks(self, found: TrackList, boot_s: float) -> None:
+        """The list of tracks, when it is due."""
+        line = self._line
+        if line is not None and self._tracks_throttle.is_due(found, boot_s):
+            line.link.publish(line.topics.tracks, payloads.tracks(found), retain=True, qos=1)
 
     def publish_state(self, snapshot: Snapshot, now: Now) -> None:
         """The announcement and the state, each when it is due; in this order, because a home ignores a number above the

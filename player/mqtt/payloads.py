@@ -20,6 +20,7 @@ from player.core.events import Answer, News
 from player.core.night_report import NightReport
 from player.core.published import fields_of, iso
 from player.core.snapshot import Snapshot
+from player.core.track_list import MAX_BYTES, TrackList
 
 FORMAT: Final = 1
 MAX_TEXT_OUT: Final = 1000
@@ -42,6 +43,18 @@ def state_fields(snapshot: Snapshot) -> dict[str, Any]:
 def night(report: NightReport) -> bytes:
     """The payload of the ``night`` topic."""
     return _encode({"v": FORMAT, "text": report.text, **fields_of(report), "version": __version__})
+
+
+def tracks(found: TrackList) -> bytes:
+    """The payload of the ``tracks`` topic: as many rows as fit into `MAX_BYTES`."""
+    fields = fields_of(found)
+    rows, left_bytes = [], MAX_BYTES
+    for row in fields["tracks"]:
+        left_bytes -= len(_encode(row)) + 1
+        if left_bytes < 0:
+            break
+        rows.append(row)
+    return _encode({"v": FORMAT, **fields, "tracks": rows})
 
 
 def event(news: News, wall: datetime) -> bytes:

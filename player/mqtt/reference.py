@@ -14,6 +14,7 @@ from typing import Any, Final
 from player.core.night_report import NightReport
 from player.core.published import DEFS, closed_object, keys_of, properties_of
 from player.core.snapshot import Snapshot
+from player.core.track_list import ListedTrack, TrackList
 from player.core.values import MAX_TEXT
 from player.core.verb import IN_UNITS, Argument, Verb
 from player.core.verbs import VERBS
@@ -85,6 +86,12 @@ def reply_schema() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def tracks_schema() -> dict[str, Any]:
+    """JSON Schema of the payload of the ``tracks`` topic."""
+    title = f"lull: the payload of <prefix>/<device>/tracks, format {FORMAT}"
+    return {"$schema": SCHEMA, "title": title, **closed_object({"v": {"const": FORMAT}, **properties_of(TrackList)})}
+
+
 def _state_object(kind: type) -> dict[str, Any]:
     return closed_object({"v": {"const": FORMAT}, **properties_of(kind), "version": {"type": "string"}})
 
@@ -104,6 +111,12 @@ def night_table() -> str:
     rows.append("| `text` | text | the night in one line |")
     rows.extend(f"| `{key.key}` | {key.type.name} | {key.about} |" for key in keys_of(NightReport))
     return "\n".join([*rows, "| `version` | text | version of lull |"])
+
+
+def tracks_table() -> str:
+    """The keys of a row of the list of tracks, in Markdown."""
+    rows = ["| key | type | what |", "|---|---|---|"]
+    return "\n".join([*rows, *(f"| `{key.key}` | {key.type.name} | {key.about} |" for key in keys_of(ListedTrack))])
 
 
 def verb_table() -> str:
@@ -132,7 +145,13 @@ def _about(argument: Argument) -> str:
     return f"{argument.about}; {argument.kind.expects}"
 
 
-SECTIONS: Final = {"verbs": verb_table, "arguments": argument_table, "state": state_table, "night": night_table}
+SECTIONS: Final = {
+    "verbs": verb_table,
+    "arguments": argument_table,
+    "state": state_table,
+    "night": night_table,
+    "tracks": tracks_table,
+}
 """What stands in docs/mqtt.md between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
 
 
@@ -147,7 +166,13 @@ def filled_in(document: str, sections: Mapping[str, Callable[[], str]] = SECTION
 
 def schemas() -> Iterator[tuple[Path, str]]:
     """Each generated schema: its file and its text."""
-    found = {"command": command_schema(), "state": state_schema(), "night": night_schema(), "reply": reply_schema()}
+    found = {
+        "command": command_schema(),
+        "state": state_schema(),
+        "night": night_schema(),
+        "tracks": tracks_schema(),
+        "reply": reply_schema(),
+    }
     for name, made in found.items():
         yield _SCHEMAS / f"{name}.v{FORMAT}.json", json.dumps(made, indent=2) + "\n"
 

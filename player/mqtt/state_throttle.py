@@ -3,7 +3,8 @@
 What people wait for is published at once, at most four times a second: state, track, volume, timer, problems. Values
 that change all the time by themselves (position, remaining time, level, counts of surprises and dropouts) are published
 at most every ten seconds: a home automation writes each message to its disk, and the rest follows from the end of the
-timer and the last position. The report of the night is read in the morning, and is published seldom.
+timer and the last position. The report of the night is read in the morning, and is published seldom; the list of
+tracks is long.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 from player.core.night_report import NightReport
 from player.core.published import running_fields
 from player.core.snapshot import Snapshot
+from player.core.track_list import TrackList
 
 MIN_GAP_S: Final = 0.25
 """No two publications are closer than this."""
@@ -23,6 +25,8 @@ POSITION_GAP_S: Final = 10.0
 """Minimum time between publications of values that change by themselves."""
 NIGHT_GAP_S: Final = 300.0
 """Minimum time between publications of the report while the night goes on."""
+TRACKS_GAP_S: Final = 10.0
+"""Minimum time between publications of the list of tracks."""
 _JUMP_S: Final = 3.0
 """A position that is ahead of the elapsed time by more than this was reached by a seek."""
 _SAME_MOMENT: Final = timedelta(seconds=2)
@@ -92,6 +96,29 @@ class NightThrottle:
         return True
 
 
+class TracksThrottle:
+    """When a changed list of tracks is published: every ten seconds at most, and after an empty one at once.
+
+    Main thread.
+    """
+
+    def __init__(self) -> None:
+        self._sent: tuple[TrackList, float] | None = None
+
+    def forget(self) -> None:
+        """The broker may have lost it."""
+        self._sent = None
+
+    def is_due(self, tracks: TrackList, boot_s: float) -> bool:
+        """Whether to publish it now; True also notes it as published."""
+        if self._sent is not None:
+            sent, at_s = self._sent
+            if tracks == sent or (sent.count and boot_s - at_s < TRACKS_GAP_S):
+                return False
+        self._sent = tracks, boot_s
+        return True
+
+
 def _has_changed(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
     """Whether anything differs that people wait for."""
     if _without_running(old) != _without_running(new) or not _is_same_moment(old.timer_ends, new.timer_ends):
@@ -112,7 +139,7 @@ def _running(snapshot: Snapshot) -> tuple[int | None, ...]:
 
 
 def _without_running(snapshot: Snapshot) -> tuple[object, ...]:
-    left_out = {"timer_ends", *running_fields(type(snapshot))}
+    left_out = {"timer_ends", "track_choices", *running_fields(type(snapshot))}
     return tuple(getattr(snapshot, one.name) for one in fields(snapshot) if one.name not in left_out)
 
 

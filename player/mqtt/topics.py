@@ -53,6 +53,11 @@ class Topics:
         return f"{self.root}/state"
 
     @property
+    def tracks(self) -> str:
+        """Retained list of the tracks that can be played."""
+        return f"{self.root}/tracks"
+
+    @property
     def night(self) -> str:
         """Retained report of the night."""
         return f"{self.root}/night"

@@ -171,7 +171,7 @@ class Controller:
     @property
     def tracks(self) -> TrackList:
         """The tracks that can be played, for remotes; the same object as long as nothing has changed."""
-        return self._tracks.listed(self._settings)
+        return self._tracks.listed(self._settings, is_idle=self.state is State.IDLE)
 
     @property
     def watched(self) -> WatchList:

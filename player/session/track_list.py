@@ -29,12 +29,17 @@ class TrackLister:
         self._findings = findings
         self._memory = memory
         self._rotation = rotation
+        self._recent: tuple[str, ...] = ()
         self._made_of: tuple[object, ...] = ()
         self._listed = TrackList()
 
-    def listed(self, settings: Settings) -> TrackList:
-        """The list for remotes; the same object as before where nothing has changed."""
-        made_of = (settings, self._findings.changes, self._memory.changes, self._rotation.recent)
+    def listed(self, settings: Settings, *, is_idle: bool) -> TrackList:
+        """The list for remotes; the same object as before where nothing has changed.
+
+        What is heard in a session is among the choices after it: each change of them is announced to homes anew.
+        """
+        self._recent = self._rotation.recent if is_idle else self._recent
+        made_of = (settings, self._findings.changes, self._memory.changes, self._recent)
         if made_of != self._made_of:
             fresh = self._list(settings)
             self._made_of, self._listed = made_of, fresh if fresh != self._listed else self._listed
@@ -75,9 +80,10 @@ class TrackLister:
         rows = list(rows)
         count = Counter(row.title.casefold() for row in rows)
         known = self._findings.tracks
-        heard = [listed_title(known[uri]) for uri in self._rotation.recent if uri in known]
+        heard = [listed_title(known[uri]) for uri in self._recent if uri in known]
         wanted = [row.title for row in rows if row.is_liked][:MAX_LIKED_CHOICES] + heard
-        return tuple(sorted({title for title in wanted if count[title.casefold()] == 1}, key=str.casefold))
+        titles = {title for title in wanted if count[title.casefold()] == 1 and _is_text(title)}
+        return tuple(sorted(titles, key=str.casefold))
 
 
 def favourites_of(findings: LibraryFindings, memory: Memory, settings: Settings) -> LibraryRead | None:
@@ -89,6 +95,11 @@ def favourites_of(findings: LibraryFindings, memory: Memory, settings: Settings)
         return None
     missing = "none of the liked tracks is in the library" if memory.likes else "no track is liked yet"
     return LibraryRead(FAVOURITES.name, tracks, () if tracks else (missing,))
+
+
+def _is_text(title: str) -> bool:
+    """Whether a title can be sent and come back; a file's name may have bytes that are none."""
+    return title.encode("utf-8", "ignore").decode("utf-8") == title
 
 
 def _length_s(track: Track) -> float | None:

@@ -97,9 +97,10 @@ class Home:
 
 
 def write_tone(path: Path) -> None:
-    """Two minutes of a quiet sine."""
+    """Two minutes of a quiet sine, another one for each name: a file is known by its content."""
     path.parent.mkdir(exist_ok=True)
-    samples = (600 * np.sin(np.arange(120 * RATE_HZ) * 0.03)).astype("<i2")
+    pitch = 0.03 + sum(path.stem.encode()) / 1e5
+    samples = (600 * np.sin(np.arange(120 * RATE_HZ) * pitch)).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -200,6 +201,33 @@ def test_every_entity_is_driven_and_its_state_follows(home: Home, protocol: Mqtt
     panel.see("state", "Silent")
     assert (panel.shows("play"), panel.shows("track"), panel.shows("timer_ends")) == ("OFF", "None", "None")
     assert home.daemon.stop() == 0
+
+
+def test_a_liked_track_can_be_chosen(home: Home) -> None:
+    """The switch is on while it plays; it is a choice of the select, which plays it, and the first one of the list."""
+    home.start()
+    panel = Panel(home.listener, home.announced())
+    assert "play_track" not in panel.entities
+    home.listener.command("play", track="Drops")
+    panel.see("track", "Drops")
+    panel.use("liked", "payload_on")
+    panel.see("liked", "ON")
+    panel.entities = home.announced(matches=lambda entities: "play_track" in entities)
+    assert panel.entities["play_track"]["options"] == ["Drops"]
+    row = {"title": "Drops", "playlist": "rain", "length": 120, "liked": True}
+    topic = "lull/bedroom/tracks"
+    home.listener.wait("the list", lambda heard: heard.topic == topic and heard.fields["tracks"][:1] == [row])
+    panel.use("playlist", "sea")
+    panel.see("track", "Waves")
+    assert (panel.shows("liked"), panel.shows("play_track")) == ("OFF", "None")
+    panel.use("play_track", "Drops")
+    panel.see("play_track", "Drops")
+    panel.use("liked", "payload_off")
+    panel.see("liked", "OFF")
+    since = len(home.listener.heard)
+    home.daemon.kill()
+    home.daemon.start()
+    home.listener.wait("the list", lambda heard: heard.topic == topic and heard.fields["count"] == 3, since)
 
 
 def test_the_media_player_follows_and_commands(home: Home) -> None:

@@ -106,6 +106,15 @@ def test_every_button_does_what_it_says(bedside: Bedside, browser: Browser, tmp_
     browser.run("const range = document.getElementById('volume'); range.value = 20;"
                 "range.dispatchEvent(new Event('change'))")  # fmt: skip
     speaker.wait_state("volume 20", lambda state: state["volume"] == 20)
+    browser.press("#like")
+    speaker.wait_state("liked", lambda state: state["liked"] and "favourites" in state["playlists"])
+    browser.until("the heart", lambda: browser.text("#tracks").startswith("♥ Sea"))
+    browser.run("const find = document.getElementById('find'); find.value = 'RAIN';"
+                "find.dispatchEvent(new Event('input'))")  # fmt: skip
+    browser.until("it is found", lambda: browser.text("#tracks") == "Rain")
+    browser.run("document.querySelector('#tracks button').scrollIntoView({block: 'center'})")
+    browser.press("#tracks button")
+    speaker.wait_state("the track", lambda state: state["track"] == "Rain")
     browser.press("[aria-label='Next track']")
     browser.until("the answer is shown", lambda: "track" in browser.text("#answer"))
     browser.press("#ban")

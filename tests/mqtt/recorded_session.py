@@ -224,6 +224,7 @@ class RecordedSession(Nights):
     def _publish_state(self) -> None:
         self._gateway.publish_state(self.session.snapshot(self.now), self.now)
         self._gateway.publish_night(self.session.night, self.now.boot_s)
+        self._gateway.publish_tracks(self.session.tracks, self.now.boot_s)
 
     def _published(self) -> Iterator[dict[str, Any]]:
         """Each message; of a state only what differs from the one before it."""

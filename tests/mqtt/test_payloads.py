@@ -13,6 +13,7 @@ import pytest
 from player import __version__
 from player.core.commands import ReplyTo
 from player.core.events import Answer, News
+from player.core.track_list import ListedTrack, TrackList
 from player.mqtt import payloads
 from tests.mqtt.snapshots import CET, ENDS, PLAYING, shot
 
@@ -189,3 +190,20 @@ def test_control_characters_are_replaced() -> None:
     """Whoever shows a title on a terminal is not commanded by it; other scripts and emoji stay as they are."""
     state = json.loads(payloads.state(replace(PLAYING, track="\x1b[2Ja\nb\u2028c\U0001f468\u200d\U0001f469")))
     assert state["track"] == "\ufffd[2Ja\ufffdb\ufffdc\U0001f468\u200d\U0001f469"
+
+
+def test_a_list_of_tracks_stays_within_its_bounds() -> None:
+    """Title, playlist, whole seconds and whether it is liked; of very long titles as many rows as fit into 100 kB."""
+    rows = (ListedTrack("Drops", "rain", 61.4, is_liked=True), ListedTrack("Radio", "web", None, is_liked=False))
+    assert strictly(payloads.tracks(TrackList(rows, 7, ("Drops",)))) == {
+        "v": 1,
+        "tracks": [
+            {"title": "Drops", "playlist": "rain", "length": 61, "liked": True},
+            {"title": "Radio", "playlist": "web", "length": None, "liked": False},
+        ],
+        "count": 7,
+    }
+    long_rows = tuple(ListedTrack(200 * "\u96e8", "rain", 61.4, is_liked=False) for _ in range(500))
+    payload = payloads.tracks(TrackList(long_rows, 20_000))
+    assert 98_000 < len(payload) <= 100_200
+    assert strictly(payload)["count"] == 20_000

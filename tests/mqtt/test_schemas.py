@@ -11,6 +11,7 @@ import pytest
 
 from player.core.commands import ReplyTo
 from player.core.events import EVENT_TYPES, Answer, News
+from player.core.track_list import ListedTrack, TrackList
 from player.mqtt import payloads
 from tests import schema_check as schemas
 from tests.mqtt.nights import NIGHT
@@ -32,6 +33,7 @@ def fields_of(kind: str) -> dict[str, Any]:
     made = {
         "state": payloads.state(PLAYING),
         "night": payloads.night(NIGHT),
+        "tracks": payloads.tracks(TrackList((ListedTrack("Drops", "rain", 61.4, is_liked=True),), 1)),
         "event": payloads.event(News("volume_set", "volume 30", {"volume": 30, "asked": 40}), ENDS),
         "reply": payloads.reply(Answer(ReplyTo("7"), is_done=True, text="paused", data={}), PLAYING, "bedroom"),
     }

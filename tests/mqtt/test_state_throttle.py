@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from player.core.snapshot import Snapshot
-from player.mqtt.state_throttle import StateThrottle
+from player.core.track_list import TrackList
+from player.mqtt.state_throttle import StateThrottle, TracksThrottle
 from tests.mqtt.snapshots import ENDS, PLAYING, shot
 
 
@@ -108,3 +109,16 @@ def test_a_paused_track_is_not_taken_for_a_seek() -> None:
     """The position stands still while time passes."""
     pacer = published()
     assert not any(pacer.is_due(PLAYING, 100.0 + second) for second in range(0, 600, 7))
+
+
+def test_a_list_of_tracks_is_published_when_it_changes_and_every_ten_seconds_at_most() -> None:
+    """The first one at once, and again when the broker may have lost it."""
+    throttle, one, other = TracksThrottle(), TrackList(count=1), TrackList(count=2)
+    assert throttle.is_due(TrackList(), 99.9)  # the library has not looked yet
+    assert throttle.is_due(one, 100.0)
+    assert not throttle.is_due(one, 200.0)
+    assert throttle.is_due(other, 200.0)
+    assert not throttle.is_due(one, 209.0)
+    assert throttle.is_due(one, 210.0)
+    throttle.forget()
+    assert throttle.is_due(one, 210.5)

@@ -6,7 +6,8 @@ const SETTINGS = JSON.parse(document.querySelector("meta[name=lull]").content);
 const ADDRESS = SETTINGS.address || `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/mqtt`;
 const WORDS = {idle: "Silent", playing: "Playing", paused: "Paused", fading_out: "Fading out", stopping: "Stopping"};
 const ANSWER_MS = 5000;
-const speakers = new Map(); // name -> {online, state, seen}
+const MOST_TRACKS = 30;
+const speakers = new Map(); // name -> {online, state, seen, tracks}
 let client = null;
 let device = localStorage.getItem("lull.device") || SETTINGS.device;
 let isDragging = false;
@@ -14,6 +15,7 @@ let banArmed = 0;
 let refusal = "Sign in";
 const waiting = new Map();
 
+const unknown = () => ({online: false, state: null, seen: 0, tracks: {tracks: [], count: 0}});
 const topic = (end) => `${SETTINGS.prefix}/${device}/${end}`;
 const clock = (iso) => new Date(iso).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"});
 const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
@@ -31,7 +33,7 @@ function spoken(seconds) {
 }
 
 function show() {
-  const speaker = speakers.get(device) || {online: false, state: null, seen: 0};
+  const speaker = speakers.get(device) || unknown();
   const isLinked = client !== null && client.connected;
   const state = speaker.state;
   text($("link"), !$("login").hidden ? refusal : !navigator.onLine ? "No network" : !isLinked ? "No connection to the broker"
@@ -43,6 +45,7 @@ function show() {
   for (const button of document.querySelectorAll("#remote button, #hand button, #volume")) button.disabled = !isLinked || !speaker.online;
   showSession(state, speaker.seen);
   showPlaylists(state);
+  showTracks(state, speaker.tracks);
   text($("next"), state.next_start === null ? "No start is planned"
     : `${new Date(state.next_start).toLocaleDateString([], {weekday: "long"})} ${clock(state.next_start)}, ${state.next_entry}`);
   $("skip").setAttribute("aria-pressed", String(state.skip_tonight));
@@ -82,6 +85,26 @@ function showPlaylists(state) {
   for (const button of list.children) button.setAttribute("aria-current", String(button.textContent === state.playlist));
 }
 
+function showTracks(state, found) {
+  const wanted = $("find").value.trim().toLowerCase();
+  const rows = found.tracks.filter((row) => row.title.toLowerCase().includes(wanted));
+  const key = JSON.stringify(rows.slice(0, MOST_TRACKS));
+  const list = $("tracks");
+  if (list.dataset.key !== key) {
+    list.dataset.key = key;
+    list.replaceChildren(...rows.slice(0, MOST_TRACKS).map((row) => {
+      const button = Object.assign(document.createElement("button"), {type: "button", textContent: `${row.liked ? "♥ " : ""}${row.title}`});
+      button.dataset.title = row.title;
+      button.addEventListener("click", () => send("play", {playlist: row.playlist, track: row.title}));
+      return button;
+    }));
+  }
+  for (const button of list.children) button.setAttribute("aria-current", String(state.state !== "idle" && button.dataset.title === state.track));
+  const more = rows.length - Math.min(rows.length, MOST_TRACKS) + (found.count - found.tracks.length);
+  text($("more"), more > 0 ? `and ${more} more` : "");
+  $("like").setAttribute("aria-pressed", String(state.liked));
+}
+
 function showDevices() {
   const names = [...speakers.keys()].filter((name) => speakers.get(name).online || name === device).sort();
   const select = $("device");
@@ -106,7 +129,7 @@ function send(verb, fields = {}) {
 
 function arrived(where, payload) {
   const [name, what] = where.slice(SETTINGS.prefix.length + 1).split("/");
-  const speaker = speakers.get(name) || {online: false, state: null, seen: 0};
+  const speaker = speakers.get(name) || unknown();
   let fields = null;
   if (what !== "availability") {
     try { fields = JSON.parse(payload.toString()); } catch { return; }
@@ -117,6 +140,8 @@ function arrived(where, payload) {
   } else if (what === "state" && fields.v === 1) {
     speaker.state = fields;
     speaker.seen = Date.now();
+  } else if (what === "tracks" && fields.v === 1) {
+    speaker.tracks = fields;
   } else if (what === "reply" && waiting.has(fields.id)) {
     clearTimeout(waiting.get(fields.id));
     waiting.delete(fields.id);
@@ -142,7 +167,7 @@ function connect(login) {
   });
   client.on("connect", () => {
     $("login").hidden = true;
-    client.subscribe(["availability", "state", "reply"].map((end) => `${SETTINGS.prefix}/+/${end}`));
+    client.subscribe(["availability", "state", "tracks", "reply"].map((end) => `${SETTINGS.prefix}/+/${end}`));
     show();
   });
   client.on("message", arrived);
@@ -169,6 +194,8 @@ $("main").addEventListener("click", () => {
 });
 $("skip").addEventListener("click", () => send("skip_tonight", {skip: $("skip").getAttribute("aria-pressed") !== "true"}));
 $("schedule").addEventListener("click", () => send("schedule", {enabled: $("schedule").getAttribute("aria-pressed") !== "true"}));
+$("like").addEventListener("click", () => send($("like").getAttribute("aria-pressed") === "true" ? "unlike" : "like"));
+$("find").addEventListener("input", show);
 $("ban").addEventListener("click", () => {
   if (Date.now() < banArmed) { banArmed = 0; send("never_again"); return; }
   banArmed = Date.now() + 4000;

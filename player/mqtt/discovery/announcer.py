@@ -23,6 +23,7 @@ from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
 from player.mqtt.incoming import Incoming
+from player.mqtt.payloads import public_text
 from player.mqtt.topics import ONLINE
 
 log = logging.getLogger("lull.discovery")
@@ -127,7 +128,8 @@ class Announcer:
     def announce(self, snapshot: Snapshot, boot_s: float) -> tuple[Publication, ...]:
         """What is to be published now; after it the whole state has to be published, unless it is empty."""
         self._volume_max = snapshot.volume_max
-        shown = EntityOptions(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries))
+        tracks = tuple(title for title in snapshot.track_choices if public_text(title) == title)
+        shown = EntityOptions(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries), tracks)
         if shown != self._shown:
             self._shown = shown
             self._wanted = announcement(self._speaker, shown)
@@ -179,7 +181,7 @@ class Announcer:
                     "need a state_dir or a mqtt.discovery.id of their own", root,
                 )  # fmt: skip
                 continue
-            out += [Publication(f"{root}/{name}", b"") for name in ("state", "night", "availability")]
+            out += [Publication(f"{root}/{name}", b"") for name in ("state", "night", "tracks", "availability")]
             out += _cleared(root)
         self._old_roots = set()
         return out

@@ -43,17 +43,20 @@ class EntityOptions:
     Attributes:
         volume_max: the cap in force.
         playlists, entries: names, in the order of the config.
+        tracks: titles to choose from; without any there is nothing to choose.
     """
 
     volume_max: int
     playlists: tuple[str, ...]
     entries: tuple[str, ...]
+    tracks: tuple[str, ...] = ()
 
 
 def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
     """Every entity by its key; ``p`` is its platform."""
     return {
         **_levels(topics, shown),
+        **({"play_track": _track_choice(topics, shown.tracks)} if shown.tracks else {}),
         **_buttons(topics),
         **_switches(topics, shown.entries),
         **_sensors(topics),
@@ -91,6 +94,16 @@ def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
     }  # fmt: skip
 
 
+def _track_choice(topics: Topics, titles: tuple[str, ...]) -> Fields:
+    """Liked tracks and those heard last; choosing one plays it."""
+    listed = json.dumps(titles, ensure_ascii=False)
+    return {
+        "p": "select", "name": "Play track", "ic": "mdi:playlist-star", "ops": list(titles),
+        **_value(topics, f"{{{{ value_json.track if value_json.track in {listed} else 'None' }}}}"),
+        **_command(topics, "play"), "cmd_tpl": "{{ {'track': value} | tojson }}",
+    }  # fmt: skip
+
+
 def _buttons(topics: Topics) -> dict[str, Fields]:
     def button(name: str, icon: str, verb: str, payload: str) -> Fields:
         return {"p": "button", "name": name, "ic": f"mdi:{icon}", "pl_prs": payload, **_command(topics, verb)}
@@ -114,6 +127,10 @@ def _switches(topics: Topics, entries: tuple[str, ...]) -> dict[str, Fields]:
         "play": {
             "p": "switch", "name": "Play", "ic": "mdi:sleep", **_command(topics), "pl_on": "play", "pl_off": "stop",
             **_on_off(topics, "value_json.state in ('playing', 'fading_out')"),
+        },
+        "liked": {
+            "p": "switch", "name": "Like this track", "ic": "mdi:heart-outline", **_command(topics),
+            "pl_on": "like", "pl_off": "unlike", **_on_off(topics, "value_json.liked"),
         },
         "skip_tonight": both | {
             "name": "Skip tonight", "ic": "mdi:calendar-remove", **_command(topics, "skip_tonight"),

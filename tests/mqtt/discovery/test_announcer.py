@@ -119,6 +119,7 @@ def test_the_birth_topic_can_be_named() -> None:
     ("change", "key", "field", "value"),
     [
         ({"volume_max": 20}, "volume", "max", 20),
+        ({"track_choices": ("Drops", "Sea http://me:secret@host/")}, "play_track", "ops", ["Drops"]),
         ({"playlists": ("rain", "sea", "ocean")}, "playlist", "ops", ["rain", "sea", "ocean"]),
         ({"entries": {"new": EntryState(True, time(22), False, None)}}, entry_key("new"), "name", "Schedule new"),
     ],

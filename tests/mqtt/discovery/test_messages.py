@@ -18,6 +18,7 @@ from player.core.commands import (
     Asleep,
     Awake,
     ExtendTimer,
+    Like,
     NeverAgain,
     Next,
     Pause,
@@ -31,6 +32,7 @@ from player.core.commands import (
     SkipTonight,
     Stop,
     Toggle,
+    Unlike,
 )
 from player.core.errors import Refused
 from player.core.events import EVENT_TYPES
@@ -52,7 +54,9 @@ from tests.mqtt.snapshots import PLAYING, shot
 
 TOPICS = Topics("lull", "bedroom")
 IDENTITY = Identity("lull_0123456789ab", "test board")
-SHOWN = EntityOptions(60, ("rain", "sea"), ("weeknights", "week-end", "Ruhe für später"))
+SHOWN = EntityOptions(
+    60, ("rain", "sea"), ("weeknights", "week-end", "Ruhe für später"), ("Drops", 'The "Sea" }} <b>&')
+)
 BOTH = pytest.mark.parametrize("mode", [DiscoveryMode.HOME_ASSISTANT, DiscoveryMode.COMPONENTS])
 
 
@@ -131,6 +135,7 @@ def test_a_device_is_one_message_with_every_entity() -> None:
         ("button", "next"), ("button", "extend"), ("button", "stop_now"), ("button", "never_again"),
         ("button", "asleep"), ("button", "awake"), ("button", "previous"), ("button", "advance"),
         ("sensor", "phase"), ("sensor", "next_phase"), ("sensor", "night"),
+        ("select", "play_track"), ("switch", "liked"),
         ("button", "allow_again"), ("switch", "play"), ("switch", "skip_tonight"), ("switch", "schedule"),
         ("switch", "entry"), ("sensor", "state"), ("sensor", "track"), ("sensor", "timer_ends"),
         ("sensor", "next_start"), ("sensor", "why"), ("sensor", "guard_reduction"), ("sensor", "nights_used"),
@@ -139,6 +144,7 @@ def test_a_device_is_one_message_with_every_entity() -> None:
     assert sum(key.startswith("entry_") for key in found) == 3
     assert found["volume"]["max"] == 60
     assert found["playlist"]["options"] == ["rain", "sea"]
+    assert found["play_track"]["options"] == list(SHOWN.tracks)
     assert found["activity"]["event_types"] == list(EVENT_TYPES)
 
 
@@ -188,6 +194,9 @@ ASKED: list[tuple[str, str | float, object]] = [
     ("fade", 120.0, SetFade(7200.0)),
     ("fade", 0.0, SetFade(0.0)),
     ("playlist", "sea", SetPlaylist("sea")),
+    ("play_track", 'The "Sea" }} <b>&', Play(track='The "Sea" }} <b>&')),
+    ("liked", "payload_on", Like()),
+    ("liked", "payload_off", Unlike()),
     ("next", "payload_press", Next()),
     ("previous", "payload_press", Previous()),
     ("advance", "payload_press", Advance()),
@@ -230,6 +239,7 @@ def test_every_entity_that_sends_is_among_those() -> None:
 
 SHOWS = {
     "volume": "30", "timer": "45", "fade": "10.0", "playlist": "rain", "play": "ON", "skip_tonight": "OFF",
+    "play_track": "Drops", "liked": "OFF",
     "schedule": "ON", entry_key("weeknights"): "ON", entry_key("week-end"): "OFF", entry_key("Ruhe für später"): "OFF",
     "state": "Playing", "track": "Drops", "timer_ends": "2026-01-31T23:15:00+01:00",
     "next_start": "2026-02-01T22:30:00+01:00", "why": "Schedule: weeknights", "guard_reduction": "0.0",
@@ -258,7 +268,18 @@ def test_null_is_unknown_and_never_an_error() -> None:
     """Everything that can be null at once; the sleep timer that is off shows 0."""
     found = entities()
     shown = {key: home_assistant.value(fields, state(IDLE)) for key, fields in of_state(found).items()}
-    unknown = {"fade", "playlist", "track", "timer_ends", "phase", "next_phase", "next_start", "why", "guard_reduction"}
+    unknown = {
+        "fade",
+        "playlist",
+        "track",
+        "play_track",
+        "timer_ends",
+        "phase",
+        "next_phase",
+        "next_start",
+        "why",
+        "guard_reduction",
+    }
     assert {key for key, value in shown.items() if value == "None"} == unknown
     assert shown["timer"] == "0"
     assert shown["state"] == "Silent"
