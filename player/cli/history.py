@@ -45,12 +45,20 @@ not have been written yet."""
 
 
 @dataclass(frozen=True, slots=True)
+class HeardTrack:
+    """A track that was heard, from its beginning on or until somebody skipped it."""
+
+    began: HeardEntry
+    is_skipped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Night:
     """What happened from noon to noon."""
 
     begins: date
     sessions: tuple[EndedSession, ...]
-    tracks: tuple[HeardEntry, ...]
+    tracks: tuple[HeardTrack, ...]
 
 
 def add_parser(commands: Any) -> None:
@@ -94,15 +102,32 @@ def run(args: argparse.Namespace) -> int:
 
 def nights(ended: Sequence[EndedSession], heard: Sequence[HeardEntry]) -> list[Night]:
     """The nights in which anything was heard, the latest one last."""
-    dates = {night_of(end.started) for end in ended} | {night_of(track.at) for track in heard}
+    tracks = _tracks(heard)
+    dates = {night_of(end.started) for end in ended} | {night_of(track.began.at) for track in tracks}
     return [
         Night(
             day,
             tuple(end for end in ended if night_of(end.started) == day),
-            tuple(track for track in heard if night_of(track.at) == day),
+            tuple(track for track in tracks if night_of(track.began.at) == day),
         )
         for day in sorted(dates)
     ]
+
+
+def _tracks(heard: Sequence[HeardEntry]) -> list[HeardTrack]:
+    """Each track once: the log has an entry for the beginning of a track, and another one where it was skipped."""
+    found: list[HeardTrack] = []
+    for entry in heard:
+        is_skipped, last = entry.how is HeardHow.SKIPPED, found[-1] if found else None
+        if is_skipped and last is not None and not last.is_skipped and _track_of(last.began) == _track_of(entry):
+            found[-1] = HeardTrack(last.began, is_skipped=True)
+        else:
+            found.append(HeardTrack(entry, is_skipped))
+    return found
+
+
+def _track_of(entry: HeardEntry) -> tuple[str, str]:
+    return entry.playlist, entry.uri
 
 
 def _fields(night: Night) -> dict[str, Any]:
@@ -121,11 +146,11 @@ def _fields(night: Night) -> dict[str, Any]:
         ],
         "tracks": [
             {
-                "at": track.at.isoformat(timespec="seconds"),
-                "playlist": track.playlist,
-                "title": without_secrets(track.title),
-                "uri": without_secrets(track.uri),
-                "how": track.how.value,
+                "at": track.began.at.isoformat(timespec="seconds"),
+                "playlist": track.began.playlist,
+                "title": without_secrets(track.began.title),
+                "uri": without_secrets(track.began.uri),
+                "how": (HeardHow.SKIPPED if track.is_skipped else track.began.how).value,
             }
             for track in night.tracks
         ],
@@ -136,10 +161,10 @@ def _lines(night: Night) -> Iterator[str]:
     """The night's date, and below it sessions and tracks in the order of their times."""
     yield f"{night.begins:%a %d %b %Y}"
     told = [(end.started, _session(end)) for end in night.sessions]
-    begun = [track for track in night.tracks if _has_no_end(track, night)]
+    begun = [track.began for track in night.tracks if _has_no_end(track.began, night)]
     told += [(track.at, f"{track.playlist}, no end is known") for track in begun[:-1]]
     told += [(track.at, f"{track.playlist}, not ended yet") for track in begun[-1:]]
-    told += [(track.at, _track(track)) for track in night.tracks]
+    told += [(track.began.at, _track(track)) for track in night.tracks]
     yield from (f"  {at:%H:%M}  {text}" for at, text in sorted(told, key=lambda pair: pair[0]))
 
 
@@ -157,5 +182,5 @@ def _session(end: EndedSession) -> str:
     return f"{end.playlist}, {format_duration(end.minutes * 60)} ({end.why}; {how}{problems})"
 
 
-def _track(track: HeardEntry) -> str:
-    return f"    {track.title}{' (skipped)' if track.how is HeardHow.SKIPPED else ''}"
+def _track(track: HeardTrack) -> str:
+    return f"    {track.began.title}{' (skipped)' if track.is_skipped else ''}"

@@ -84,6 +84,8 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
     check_then(playback.settings, play.then or ())
     check_timer(play.timer, now)
     session, following = playback.session, playback.next_session
+    if play.playlist is not None and play.track is None:
+        _check_name(playback, play.playlist)
     track = None
     if play.track is not None:
         chosen, track = playback.find_track(play.track, playback.places_to_look(play.playlist))
@@ -103,6 +105,18 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
         session.queue.play(track, out)
     _play_on(playback, session, play, now, out)
     return f"playing {playlist.name}" + _night_cap_note(playback, play.volume)
+
+
+def _check_name(playback: Playback, name: str) -> None:
+    """Raises Refused where there is no playlist of that name; a track that has it is named."""
+    try:
+        find_playlist(playback.settings, name)
+    except Refused as refusal:
+        try:
+            title = playback.find_track(name, playback.places_to_look())[1].title
+        except Refused:
+            raise refusal from None
+        raise Refused(f"{refusal}. There is a track {title!r}: play it with --track, or as track in JSON") from None
 
 
 def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Outcome) -> None:

@@ -46,18 +46,37 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_nights_are_listed_with_sessions_and_tracks(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What was heard after midnight belongs to the evening before."""
+    """What was heard after midnight belongs to the evening before; a skipped track stands there once."""
     assert main(["history", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Thu 15 Jan 2026",
         "  22:30  rain, 2h30m (schedule:night; ended by the sleep timer)",
-        "  22:30      Drops",
-        "  00:30      Drops (skipped)",
+        "  22:30      Drops (skipped)",
         "  00:30      Gutter",
         "Fri 16 Jan 2026",
         "  22:30  rain, 45m (cli; stopped)",
         "  22:30      Gutter",
     ]
+
+
+def test_a_track_that_was_skipped_is_listed_once(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """When it began; one that was skipped before it sounded, or in another playlist, has a line of its own."""
+    store = MemoryDb(config.parent / "state")
+    began = EVENING + timedelta(days=2)
+    how = (
+        ("rain", "a", HeardHow.OPENED), ("rain", "a", HeardHow.SKIPPED), ("rain", "a", HeardHow.SKIPPED),
+        ("rain", "b", HeardHow.PLAYED), ("sea", "b", HeardHow.SKIPPED),
+    )  # fmt: skip
+    entries = [HeardEntry(began + timedelta(minutes=n), p, f"/{t}", t, why) for n, (p, t, why) in enumerate(how)]
+    store.write(Batch({}, tuple(entries), (EndedSession(began, "cli", "rain", 45.0, "stop"),)))
+    store.close()
+    assert main(["history", "--config", str(config), "--nights", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "  22:30      a (skipped)", "  22:32      a (skipped)", "  22:33      b", "  22:34      b (skipped)",
+    ]  # fmt: skip
+    assert main(["history", "--config", str(config), "--nights", "1", "--json"]) == 0
+    (night,) = json.loads(capsys.readouterr().out)
+    assert [track["how"] for track in night["tracks"]] == ["skipped", "skipped", "played", "skipped"]
 
 
 def test_a_session_that_is_still_running_is_not_part_of_the_one_before(

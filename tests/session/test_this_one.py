@@ -10,6 +10,7 @@ from player.core.commands import NeverAgain, Next, Play, Previous
 from player.core.engine_orders import Crossfade, PlayItem
 from player.core.events import LibraryRead, Track
 from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings
+from player.core.states import State
 from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
@@ -86,6 +87,16 @@ def test_what_is_not_one_track_of_the_library_is_refused_and_changes_nothing(
     assert not answer.is_done
     assert answer.text.startswith(reason)
     assert (len(nights.engine.orders), playing(nights)) == (orders, before)
+
+
+def test_a_title_in_the_place_of_a_playlist_names_the_way_to_play_it(nights: Nights) -> None:
+    """Only where it is one track; the refusal is otherwise as ever."""
+    hint = ". There is a track 'Heavy Rain': play it with --track, or as track in JSON"
+    refused = "unknown playlist 'heavy'; available: rain, whispers"
+    assert nights.command(Play("heavy")).text == refused + hint
+    assert nights.command(Play("thunder")).text == "unknown playlist 'thunder'; available: rain, whispers"
+    assert not nights.command(Play("drops on")).is_done
+    assert nights.state is State.IDLE
 
 
 def test_a_banned_track_is_not_found(nights: Nights) -> None:
