@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from player.config.yaml_tree import Fault, Leaf, Listing, Node, Position, Table, join, shown
+from player.core import weekdays
 from player.core.errors import did_you_mean
 from player.core.noise import is_noise, parse_noise
 from player.core.settings.mqtt import CREDENTIAL, check_group
@@ -32,12 +33,6 @@ LONGEST_TEXT: Final = 4096
 """Linux's own limit of a path."""
 ON: Final = frozenset({"true", "yes", "on"})
 OFF: Final = frozenset({"false", "no", "off"})
-_DAY_GROUPS: Final[dict[str, range | tuple[int, ...]]] = {
-    "daily": range(7),
-    "weekdays": range(5),
-    "weekend": (5, 6),
-}
-_LONG_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NUMBER = re.compile(r"[+-]?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})", re.ASCII)
 _HOST = re.compile(r"[\w-][\w.-]{0,252}")
 _CHOICES_SHOWN: Final = 12
@@ -229,15 +224,10 @@ def _day(spot: ConfigValue) -> Sequence[int]:
 
 def day_of(word: str) -> Sequence[int]:
     """The weekdays that a word means, Monday is 0. Raises ValueError when it means none."""
-    value = word.lower()
-    if value in _DAY_GROUPS:
-        return _DAY_GROUPS[value]
-    for names in (DAYS, _LONG_DAYS):
-        if value in names:
-            return (names.index(value),)
-    known = [*DAYS, *_DAY_GROUPS]
-    guess = did_you_mean(value, known) or did_you_mean(value, _LONG_DAYS)
-    raise ValueError(f"{shown(value)} is not a day{guess}; choose from {', '.join(known)}, several as [sun, mon]")
+    try:
+        return weekdays.day_of(word)
+    except ValueError as error:
+        raise ValueError(f"{shown(word.lower())} {error}, several as [sun, mon]") from None
 
 
 def one_of(kind: type[E]) -> Callable[[ConfigValue], E]:

@@ -24,7 +24,7 @@ from player.config.readers import (
     word,
 )
 from player.config.yaml_tree import Leaf, Listing, Table, shown
-from player.core.commands import Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
+from player.core.commands import ChangeEntry, Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import FAVOURITES, Entry, VolumeSettings
@@ -248,11 +248,11 @@ def _check_loop(row: ConfigValue, topic: str, own: Topics) -> None:
 
 def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -> None:
     """Names and volumes that the session would refuse."""
-    playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight) else None
+    playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight | ChangeEntry) else None
     if playlist is not None and around.playlists and playlist not in (*around.playlists, FAVOURITES.name):
         guess = did_you_mean(playlist, around.playlists)
         row.blame(f"{shown(playlist)} is not a playlist{guess}; choose one of {', '.join(around.playlists)}")
-    volume = command.volume if isinstance(command, Play | SetVolume | Tonight) else None
+    volume = command.volume if isinstance(command, Play | SetVolume | Tonight | ChangeEntry) else None
     is_step = isinstance(command, SetVolume) and command.is_relative
     if volume is not None and not is_step and volume > around.volume.max:
         row.blame(f"volume is {volume}, above volume.max, which is {around.volume.max}")
@@ -261,7 +261,7 @@ def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -
     at = command.at if isinstance(command, Tonight | SetStartTime) else None
     if at is not None and quiet is not None and quiet.has(at):
         row.blame(f"{at:%H:%M} is within quiet_hours ({quiet}), when no trigger starts sound")
-    entry = command.entry if isinstance(command, SetSchedule | SetStartTime) else None
+    entry = command.entry if isinstance(command, SetSchedule | SetStartTime | ChangeEntry) else None
     if entry is not None and entry not in entries:
         guess = did_you_mean(entry, entries)
         row.blame(f"{shown(entry)} is not a schedule entry{guess}; choose one of {', '.join(entries) or 'none'}")

@@ -26,17 +26,21 @@ from player.core.values import (
     number,
     phases,
     place_s,
+    quoted,
     switch,
     text,
     timer,
     title,
     whole,
 )
+from player.core.weekdays import day_of
 
 MAX_FADE_IN_S: Final = 3600.0
 MAX_PLACE_S: Final = 86_400.0
 
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
+CONFIG: Final = "config"
+"""The word for what the config says."""
 _SWITCH: Final = ["boolean", "string", "integer"]
 
 
@@ -120,8 +124,25 @@ def _flip(name: str, value: object) -> bool | None:
         raise Refused(f"{refusal}; allowed: on, off, toggle") from None
 
 
+def _is_config(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.strip().lower() == CONFIG)
+
+
 def _configured_time(name: str, value: object) -> Any:
-    return None if value in (None, "config") else clock_time(name, value)
+    return None if _is_config(value) else clock_time(name, value)
+
+
+def _configured_days(name: str, value: object) -> frozenset[int] | None:
+    """Weekdays, Monday is 0: a list of them, or words with commas or spaces between."""
+    if _is_config(value):
+        return None
+    words = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) and len(value) <= MAX_TEXT else value
+    if not isinstance(words, list | tuple) or not words or not all(isinstance(word, str) for word in words):
+        raise Refused(f"{name} {quoted(value)} is not a list of days; write mon tue, daily, weekdays or weekend")
+    try:
+        return frozenset(day for word in words for day in day_of(word))
+    except ValueError as error:
+        raise Refused(f"{name} {quoted(value)} {error}") from None
 
 
 _MINUTES: Final = {"type": "number", "minimum": 0, "maximum": MAX_TIMER_S / 60}
@@ -194,6 +215,26 @@ CONFIGURED_TIME: Final = Kind(
     _configured_time,
     "a local time, as in 23:15; config or null takes back to the config's",
     {"anyOf": [_TIME_OF_DAY, {"const": "config"}, {"type": "null"}]},
+    takes_null=True,
+)
+
+
+CONFIGURED_DAYS: Final = Kind(
+    _configured_days,
+    "days as in mon tue, or daily, weekdays, weekend; config or null takes back to the config's",
+    {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "maxItems": 7, "items": _TEXT}, {"type": "null"}]},
+    takes_null=True,
+)
+CONFIGURED_PLAYLIST: Final = Kind(
+    lambda name, value: None if _is_config(value) else text(name, value),
+    "a playlist; config or null takes back to the config's",
+    {"anyOf": [_TEXT, {"type": "null"}]},
+    takes_null=True,
+)
+CONFIGURED_VOLUME: Final = Kind(
+    lambda name, value: None if _is_config(value) else _percent(name, value),
+    f"0 to {VOLUME_MAX}, at most volume.max; config or null takes back to the config's",
+    {"anyOf": [*VOLUME.schema["anyOf"], {"type": "null"}]},
     takes_null=True,
 )
 

@@ -257,6 +257,26 @@ class SetStartTime:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeEntry:
+    """Change days, playlist or volume of an entry of the schedule, each kept until the config says something else.
+
+    What ``back`` names (``at``, ``days``, ``playlist``, ``volume``) is again as in the config.
+    """
+
+    OBEYED: ClassVar = Obeyed.ALWAYS
+    VERB: ClassVar = "schedule"
+    entry: str
+    days: frozenset[int] | None = None
+    playlist: str | None = None
+    volume: int | None = None
+    back: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.volume is not None:
+            VOLUME.check("volume", self.volume)
+
+
+@dataclass(frozen=True, slots=True)
 class Tonight:
     """Start once, at the next time that the clocks show ``at``; what is None takes the default."""
 
@@ -319,7 +339,7 @@ class GetStatus:
 Command: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetTimer | ExtendTimer
     | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | Like | Unlike | SkipTonight
-    | SetStartTime | Tonight | NotTonight | Asleep | Awake | GetTracks | GetStatus
+    | SetStartTime | ChangeEntry | Tonight | NotTonight | Asleep | Awake | GetTracks | GetStatus
 )  # fmt: skip
 
 COMMANDS: Final[tuple[type[Any], ...]] = get_args(Command)

@@ -253,8 +253,8 @@ Event: TypeAlias = News | Answer
 EVENT_TYPES = (
     "session_started", "session_ended", "session_lost", "track_started", "track_skipped_over", "track_damaged",
     "surprise_tamed", "dropout", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
-    "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "tonight_set",
-    "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "liked", "unliked",
+    "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "entry_set",
+    "tonight_set", "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "liked", "unliked",
     "command_rejected", "problem", "problem_cleared", "settings_changed", "asleep", "awake", "phase_started",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""

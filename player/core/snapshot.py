@@ -36,6 +36,13 @@ class EntryState:
     at: Annotated[time, PublishedKey("at", json.TIME_OF_DAY, "its local time")]
     is_moved: Annotated[bool, PublishedKey("moved", json.BOOLEAN, "that time was set by hand")]
     next_start: Annotated[datetime | None, PublishedKey("next", or_null(json.MOMENT), "its next start")]
+    days: Annotated[tuple[str, ...], PublishedKey("days", json.TEXTS, "its days, `mon` to `sun`")]
+    playlist: Annotated[str | None, PublishedKey("playlist", or_null(json.TEXT), "what it plays")]
+    volume: Annotated[int, PublishedKey("volume", whole("number", 0, VOLUME_MAX), "its volume")]
+    changed: Annotated[
+        tuple[str, ...],
+        PublishedKey("changed", json.TEXTS, "what was changed by hand: `at`, `days`, `playlist`, `volume`"),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,15 @@ class LastCommand:
     """A command that was obeyed."""
 
     command: Annotated[str, PublishedKey("command", json.TEXT, "what was done, for people")]
+    by: Annotated[str, PublishedKey("by", json.TEXT, "who asked")]
+    at: Annotated[datetime, PublishedKey("at", json.MOMENT, "when")]
+
+
+@dataclass(frozen=True, slots=True)
+class LastRefusal:
+    """A command that was refused."""
+
+    reason: Annotated[str, PublishedKey("reason", json.TEXT, "why, for people")]
     by: Annotated[str, PublishedKey("by", json.TEXT, "who asked")]
     at: Annotated[datetime, PublishedKey("at", json.MOMENT, "when")]
 
@@ -91,6 +107,12 @@ class Snapshot:
             "asked", or_null(an_object(LastCommand)), f"the last command that was obeyed: {_keys(LastCommand)}"
         ),
     ]
+    refused: Annotated[
+        LastRefusal | None,
+        PublishedKey(
+            "refused", or_null(an_object(LastRefusal)), f"the last command that was refused: {_keys(LastRefusal)}"
+        ),
+    ]
     playlist: Annotated[
         str | None, PublishedKey("playlist", or_null(json.TEXT), "what plays, or what play would start")
     ]
@@ -123,6 +145,9 @@ class Snapshot:
         PublishedKey(
             "level", or_null(json.DBFS), "mean level of the output over the last second; null in silence", runs=True
         ),
+    ]
+    session_max_s: Annotated[
+        float, PublishedKey("session_max", json.SECONDS, "the longest that a session lasts: `session.max`")
     ]
     timer_mode: Annotated[
         str,

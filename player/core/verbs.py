@@ -68,16 +68,23 @@ def _tonight(*, off: bool = False, at: time | None = None, **more: Any) -> comma
     return commands.Tonight(at, **more)
 
 
-def _schedule(*, entry: str | None = None, **more: Any) -> commands.SetSchedule | commands.SetStartTime:
-    if len(more) != 1:
-        raise Refused("schedule needs exactly one of enabled and at")
+def _schedule(
+    *, entry: str | None = None, reset: bool = False, **more: Any
+) -> commands.SetSchedule | commands.SetStartTime | commands.ChangeEntry:
+    named = [*more, *(["reset"] if reset else [])]
+    if not named or (len(named) > 1 and not set(named) <= set(_ENTRY_KEYS)):
+        raise Refused("schedule needs exactly one of enabled, at and reset, or any of days, playlist and volume")
     if "enabled" in more:
         return commands.SetSchedule(more["enabled"], entry)
     if entry is None:
-        raise Refused("schedule: at needs entry, the name of what is to start then")
-    return commands.SetStartTime(entry, more["at"])
+        raise Refused(f"schedule: {named[0]} needs entry, the name of what is to start")
+    if "at" in more:
+        return commands.SetStartTime(entry, more["at"])
+    back = {"at", *_ENTRY_KEYS} if reset else {key for key, value in more.items() if value is None}
+    return commands.ChangeEntry(entry, **more, back=frozenset(back))
 
 
+_ENTRY_KEYS: Final = ("days", "playlist", "volume")
 SHORT_FORMS: Final = {"vol": "volume"}
 
 PLAYLIST: Final = Argument("playlist", kinds.TEXT, "what to play; the default one if not given", "PLAYLIST")
@@ -331,22 +338,30 @@ _DECLARED: Final = (
         examples=("", "on", "off", "toggle", '{"skip": false}'),
     ),
     Verb(
-        makes=(commands.SetSchedule, commands.SetStartTime),
+        makes=(commands.SetSchedule, commands.SetStartTime, commands.ChangeEntry),
         brief="list the coming starts, or switch the schedule",
-        about="Switch the schedule on or off, or one entry of it; with at move an entry to another time, kept until "
-        "the config names another one. What is playing continues.",
+        about="Switch the schedule on or off, or one entry of it; with at move an entry to another time, with days, "
+        "playlist and volume change those, each kept until the config says something else; reset takes all of it "
+        "back. What is playing continues.",
         arguments=(
             Argument("enabled", kinds.FLIP, "what it is to be", "on|off|toggle"),
             Argument("entry", kinds.TEXT, "only this entry of the schedule", "NAME"),
             Argument("at", kinds.CONFIGURED_TIME, "move that entry to this time", "HH:MM|config"),
+            Argument("days", kinds.CONFIGURED_DAYS, "its days", "DAYS|config"),
+            Argument("playlist", kinds.CONFIGURED_PLAYLIST, "what it plays", "NAME|config"),
+            Argument("volume", kinds.CONFIGURED_VOLUME, "its volume", "N|config"),
+            Argument("reset", kinds.SWITCH, "that entry as the config has it"),
         ),
         make=_schedule,
         plain="enabled",
         examples=(
             "on", "off", "toggle", '{"enabled": false}', '{"entry": "weeknights", "enabled": false}',
-            '{"entry": "weeknights", "at": "23:00"}',
+            '{"entry": "weeknights", "at": "23:00"}', '{"entry": "weeknights", "days": "mon tue", "volume": 20}',
+            '{"entry": "weeknights", "playlist": "rain"}', '{"entry": "weeknights", "reset": true}',
         ),
-        to_type=("schedule --from 2026-12-24", "schedule off --entry weekend"),
+        to_type=(
+            "schedule --from 2026-12-24", "schedule off --entry weekend", "schedule --entry weekend --days fri,sat",
+        ),
     ),
     Verb(
         makes=(commands.GetTracks,),

@@ -29,6 +29,7 @@ from player.core.commands import (
     AllowAgain,
     Asleep,
     Awake,
+    ChangeEntry,
     Command,
     ExtendTimer,
     GetStatus,
@@ -56,7 +57,7 @@ from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import LastCommand, Snapshot
+from player.core.snapshot import LastCommand, LastRefusal, Snapshot
 from player.core.states import OBEYED, State
 from player.core.track_list import TrackList
 from player.core.units import counted
@@ -76,7 +77,9 @@ from player.session.schedule.schedule import Schedule
 from player.session.snapshot import snapshot_of
 from player.session.track_list import TrackLister, favourites_of
 
-REMEMBERED: Final = (NeverAgain, AllowAgain, Like, Unlike, SkipTonight, SetStartTime, Tonight, NotTonight, SetSchedule)
+REMEMBERED: Final = (
+    NeverAgain, AllowAgain, Like, Unlike, SkipTonight, SetStartTime, ChangeEntry, Tonight, NotTonight, SetSchedule,
+)  # fmt: skip
 """Commands that promise something for later nights: they are done once they are written."""
 WAKE_S: Final = 10.0
 """The longest wait: a step of the wall clock is noticed within it."""
@@ -142,6 +145,7 @@ class Controller:
         self._write_policy = WritePolicy(documents, recalled.boot)
         self._night = NightLog(documents.night)
         self._last_command: LastCommand | None = None
+        self._last_refusal: LastRefusal | None = None
         self._external_problems = {f"recalled {fault}": fault for fault in recalled.faults}
         self._announced_problems: tuple[str, ...] = ()
         self._announced_at: Now | None = None
@@ -219,7 +223,7 @@ class Controller:
         self._playback.tick(now, out)
         self._schedule.announce_rest_night(now, out)
         self._announce_problems(now, out)
-        self._note_night(now, out)
+        self._night.note(self._playback, self._memory, self._external_problems, now, out)
         self._write_policy.note(self._rotation, self._findings, now.wall, out)
         self._write_policy.write_what_is_due(self._documents(now), now.boot_s, out)
         if self._playback.session is not None:
@@ -238,15 +242,11 @@ class Controller:
         tries = self._crash_resume.tries
         return self._write_policy.documents(self._playback, self._schedule, self._memory, self.night, tries, now)
 
-    def _note_night(self, now: Now, out: Outcome) -> None:
-        outside = self._external_problems.items()
-        private = {text for key, text in outside if key.startswith("mqtt")}  # they name the broker
-        self._night.note(self._playback, self._memory, private, now, out)
-
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
         schedule = self._schedule
-        shown = snapshot_of(self._playback, schedule, self._memory, self._last_command, self.problems(now), now)
+        asked = self._last_command, self._last_refusal
+        shown = snapshot_of(self._playback, schedule, self._memory, asked, self.problems(now), now)
         ends = self._steady_end(shown.timer_ends)
         is_last = shown.phase is None or shown.phase == shown.phases
         choices = self.tracks.choices
@@ -272,6 +272,7 @@ class Controller:
             self._check_state(request)
             text = self._execute(request.command, request.origin, now, out)
         except Refused as refusal:
+            self._last_refusal = LastRefusal(str(refusal), request.origin, now.wall)
             out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))
             out.announce("command_rejected", str(refusal), reason=str(refusal), origin=request.origin)
         else:
@@ -298,7 +299,7 @@ class Controller:
 
     def _execute(self, command: Command, origin: str, now: Now, out: Outcome) -> str:
         match command:
-            case SetSchedule() | SetStartTime() | Tonight() | NotTonight() | SkipTonight():
+            case SetSchedule() | SetStartTime() | ChangeEntry() | Tonight() | NotTonight() | SkipTonight():
                 return self._schedule.execute(command, now, out)
             case NeverAgain() | AllowAgain() | Like() | Unlike():
                 text = commands_memory.execute(command, self._memory, self._playback, now, out)

@@ -9,7 +9,7 @@ begins a new one.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -113,8 +113,9 @@ class NightLog:
 
     # Each turn.
 
-    def note(self, playback: Playback, memory: Memory, private: Container[str], now: Now, out: Outcome) -> None:
-        """Take what one turn came to; problems that are ``private`` are left out, because they name machines."""
+    def note(self, playback: Playback, memory: Memory, outside: Mapping[str, str], now: Now, out: Outcome) -> None:
+        """Take what one turn came to; of the problems outside the session, those of the broker name machines."""
+        private = {text for key, text in outside.items() if key.startswith("mqtt")}
         session, is_waiting = playback.session, playback.interrupted.record is not None
         before = self.report
         for event in out.events:

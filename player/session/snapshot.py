@@ -6,7 +6,7 @@ from typing import Any
 
 from player.core.clock import Now, moved
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import LastCommand, Snapshot
+from player.core.snapshot import LastCommand, LastRefusal, Snapshot
 from player.session.memory.memory import Memory
 from player.session.playback import Playback
 from player.session.schedule.schedule import Schedule
@@ -17,21 +17,20 @@ def snapshot_of(
     playback: Playback,
     schedule: Schedule,
     memory: Memory,
-    last_command: LastCommand | None,
+    asked: tuple[LastCommand | None, LastRefusal | None],
     problems: tuple[str, ...],
     now: Now,
 ) -> Snapshot:
     """What is known of the session, the schedule and their problems."""
     session, following, settings = playback.session, playback.next_session, playback.settings
-    coming = schedule.coming(now.wall)
-    planned = None if coming is None else coming.first
     playing = None if session is None else session.queue.current
     left_s = None if session is None else _timer_left_s(session, now)
     return Snapshot(
         state=playback.state.value,
         why=None if session is None else session.why,
         started=None if session is None else session.started.wall,
-        asked=last_command,
+        asked=asked[0],
+        refused=asked[1],
         playlist=following.playlist if session is None else session.queue.playlist.name,
         track=None if playing is None else playing.track.title,
         is_liked=playing is not None and memory.is_liked(playing.track),
@@ -45,16 +44,12 @@ def snapshot_of(
         guard_reduction_db=0.0 if session is None else session.held_db,
         timer_mode="off" if session is None else session.end_plan.timer.mode.value,
         timer_set_s=(following.timer if session is None else session.end_plan.setting).duration_s,
+        session_max_s=settings.session.max_s,
         timer_ends=None if left_s is None else moved(now.wall, left_s),
         timer_remaining_s=left_s,
         **_night_of(session),
         fade_out_s=following.fade_out_s if session is None else session.end_plan.fade_out_s,
-        next_start=None if planned is None else planned[1],
-        next_entry=None if planned is None else planned[0].name,
-        schedule_enabled=schedule.is_enabled,
-        entries=schedule.entry_states(coming),
-        skip_tonight=schedule.is_skipped(now.wall),
-        rest_night=schedule.is_rest_night(now.wall),
+        **_schedule_of(schedule, now),
         nights_used=memory.nights_used(now.wall),
         clock_trusted=now.trusted,
         tamed=0 if session is None else session.guard_report.count,
@@ -72,6 +67,20 @@ def _playlists(settings: Settings, memory: Memory) -> tuple[str, ...]:
 def _timer_left_s(session: Session, now: Now) -> float | None:
     """What is left of a timer that has a moment. The longest time of a session is not a timer."""
     return session.end_plan.phase_left_s(now.boot_s)
+
+
+def _schedule_of(schedule: Schedule, now: Now) -> dict[str, Any]:
+    """What starts by itself."""
+    coming = schedule.coming(now.wall)
+    planned = None if coming is None else coming.first
+    return {
+        "next_start": None if planned is None else planned[1],
+        "next_entry": None if planned is None else planned[0].name,
+        "schedule_enabled": schedule.is_enabled,
+        "entries": schedule.entry_states(coming),
+        "skip_tonight": schedule.is_skipped(now.wall),
+        "rest_night": schedule.is_rest_night(now.wall),
+    }
 
 
 def _night_of(session: Session | None) -> dict[str, Any]:

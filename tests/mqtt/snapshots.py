@@ -6,16 +6,20 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
+from player.core.settings.session import DAYS
 from player.core.snapshot import EntryState, LastCommand, Snapshot
 
 CET = timezone(timedelta(hours=1))
 ENDS = datetime(2026, 1, 31, 23, 15, 0, tzinfo=CET)
 
+WEEKNIGHTS = EntryState(True, time(22, 30), False, datetime(2026, 2, 1, 22, 30, tzinfo=CET), DAYS, "rain", 30, ())
 PLAYING = Snapshot(
     state="playing",
     why="schedule:weeknights",
     started=datetime(2026, 1, 31, 22, 30, 0, tzinfo=CET),
     asked=LastCommand("volume 30", "cli", datetime(2026, 1, 31, 22, 31, 5, tzinfo=CET)),
+    refused=None,
+    session_max_s=36_000.0,
     playlist="rain",
     track="Drops",
     is_liked=False,
@@ -34,7 +38,11 @@ PLAYING = Snapshot(
     phase=1,
     phases=1,
     next_phase=None,
-    entries={"weeknights": EntryState(True, time(22, 30), False, datetime(2026, 2, 1, 22, 30, tzinfo=CET))},
+    entries={
+        "weeknights": EntryState(
+            True, time(22, 30), False, datetime(2026, 2, 1, 22, 30, tzinfo=CET), DAYS, "rain", 30, ()
+        )
+    },
     skip_tonight=False,
     rest_night=False,
     nights_used=12,

@@ -38,6 +38,8 @@ def test_the_state_is_published_key_by_key() -> None:
         "why": "schedule:weeknights",
         "session": {"started": "2026-01-31T22:30:00+01:00"},
         "asked": {"command": "volume 30", "by": "cli", "at": "2026-01-31T22:31:05+01:00"},
+        "refused": None,
+        "session_max": 36_000,
         "playlist": "rain",
         "track": "Drops",
         "liked": False,
@@ -56,7 +58,16 @@ def test_the_state_is_published_key_by_key() -> None:
         "next_entry": "weeknights",
         "schedule": True,
         "entries": {
-            "weeknights": {"enabled": True, "at": "22:30", "moved": False, "next": "2026-02-01T22:30:00+01:00"}
+            "weeknights": {
+                "enabled": True,
+                "at": "22:30",
+                "moved": False,
+                "next": "2026-02-01T22:30:00+01:00",
+                "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+                "playlist": "rain",
+                "volume": 30,
+                "changed": [],
+            }
         },
         "skip_tonight": False,
         "rest_night": False,
@@ -170,7 +181,7 @@ def test_an_answer_without_an_id_has_a_null_id() -> None:
 def test_no_text_is_longer_than_a_broker_takes() -> None:
     """A title of 100 kB, thousands of problems: the state stays well below the packet limit of a small broker."""
     long = payloads.state(replace(PLAYING, track="x" * 100_000, problems=("y" * 100_000,) * 3))
-    assert len(long) < 6000
+    assert len(long) < 7000
     assert json.loads(long)["track"] == "x" * 999 + "\N{HORIZONTAL ELLIPSIS}"
 
 

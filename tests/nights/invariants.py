@@ -212,7 +212,7 @@ class Watcher:
             self._check_none_lost()
 
     def _is_schedule_touched(self) -> bool:
-        words = ("SetSchedule", "SkipTonight", "SetStartTime", "Tonight")
+        words = ("SetSchedule", "SkipTonight", "SetStartTime", "ChangeEntry", "Tonight")
         return self._story.is_reloaded or any(
             word in happening.words for happening in self._story.happenings for word in words
         )

@@ -231,6 +231,8 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         c.SetSchedule(None), c.SetSchedule(None, rng.choice(names)), c.NeverAgain(rng.choice("abcd")), c.AllowAgain(),
         c.SkipTonight(None), c.Tonight(time(rng.randrange(24), rng.randrange(60)), "rain"), c.NotTonight(),
         c.SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
+        c.ChangeEntry(rng.choice(names), frozenset({rng.randrange(7)}), "rain", rng.randint(0, 60)),
+        c.ChangeEntry(rng.choice(names), back=frozenset({"at", "days", "playlist", "volume"})),
         c.Asleep(), c.Awake(), c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
         c.Play(track=rng.choice("abcd")), c.Like(), c.Like(rng.choice("abcd")), c.Unlike(rng.choice("abcd")),
         c.Play("favourites"), c.SetPlaylist("favourites"), c.GetTracks(),

@@ -15,6 +15,7 @@ import pytest
 from player.core.clock import Now
 from player.core.commands import (
     AllowAgain,
+    ChangeEntry,
     Command,
     GetStatus,
     NeverAgain,
@@ -34,7 +35,7 @@ from player.core.commands import (
 from player.core.engine_orders import PlayItem, QueueItem, RampTo, Then
 from player.core.events import Answer, ItemStarted, LibraryRead, News, Track
 from player.core.settings.safety import RestNights
-from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.core.settings.session import DAYS, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.session.controller import Controller, NewSettings
@@ -161,7 +162,7 @@ def test_what_cannot_be_done_is_refused_with_its_reason(command: Command, words:
     answer = room.ask(command)
     assert not answer.is_done
     assert words in answer.text
-    assert room.shot == before
+    assert replace(room.shot, refused=None) == before
 
 
 def test_two_tracks_of_one_title_are_told_apart() -> None:
@@ -334,6 +335,76 @@ def test_an_entry_that_is_moved_to_its_own_time_is_not_moved() -> None:
     room = Bedroom()
     room.ask(SetStartTime("early", SETTINGS.schedule[0].at))
     assert not room.shot.entries["early"].is_moved
+
+
+def test_days_playlist_and_volume_of_an_entry_are_changed_until_the_config_says_otherwise() -> None:
+    """Each by itself; only what the config now says otherwise is taken back, the rest stays."""
+    room = Bedroom()
+    weekday = EVENING.weekday()
+    assert room.ask(ChangeEntry("early", frozenset({weekday}), "rain", 12)).is_done
+    shown = room.shot.entries["early"]
+    assert (shown.days, shown.playlist, shown.volume) == ((DAYS[weekday],), "rain", 12)
+    assert shown.changed == ("days", "playlist", "volume")
+    assert not shown.is_moved
+    room.handle(NewSettings(SETTINGS))
+    assert room.shot.entries["early"].changed == ("days", "playlist", "volume"), "the config still says what it said"
+    entry = replace(SETTINGS.schedule[0], volume=25)
+    room.handle(NewSettings(replace(SETTINGS, schedule=(entry, SETTINGS.schedule[1]))))
+    shown = room.shot.entries["early"]
+    assert (shown.changed, shown.volume, shown.playlist) == (("days", "playlist"), 25, "rain")
+
+
+def test_a_changed_entry_starts_as_it_was_changed() -> None:
+    """Its playlist, at its volume; on a day that it was taken from, it does not start."""
+    room = Bedroom()
+    room.ask(ChangeEntry("early", playlist="rain", volume=12))
+    room.pass_until(EVENING.replace(hour=22, minute=31))
+    assert (room.shot.why, room.shot.playlist, room.shot.volume) == ("schedule:early", "rain", 12)
+    other = Bedroom()
+    other.ask(ChangeEntry("early", frozenset({(EVENING.weekday() + 3) % 7})))
+    other.pass_until(EVENING.replace(hour=22, minute=31))
+    assert other.session.state is State.IDLE
+
+
+def test_a_changed_entry_goes_back_to_the_config() -> None:
+    """One thing, or everything at once; what is set to the config's own value is not changed."""
+    room = Bedroom()
+    before = room.shot.entries["early"]
+    room.ask(SetStartTime("early", time(21, 0)))
+    room.ask(ChangeEntry("early", frozenset({0}), "rain", 12))
+    assert room.ask(ChangeEntry("early", back=frozenset({"volume"}))).is_done
+    assert room.shot.entries["early"].changed == ("at", "days", "playlist")
+    answer = room.ask(ChangeEntry("early", back=frozenset({"at", "days", "playlist", "volume"})))
+    assert answer.text.endswith("as in the config")
+    assert room.shot.entries["early"] == before
+    room.ask(ChangeEntry("early", SETTINGS.schedule[0].days))
+    assert not room.shot.entries["early"].changed
+
+
+def test_a_change_that_cannot_be_is_refused_and_nothing_is_changed() -> None:
+    """An entry or a playlist that there is not, and too loud a volume, each with the choices."""
+    room = Bedroom()
+    for command, words in (
+        (ChangeEntry("erly", volume=10), "did you mean 'early'"),
+        (ChangeEntry("early", playlist="rian", volume=10), "did you mean 'rain'"),
+        (ChangeEntry("early", frozenset({0}), volume=90), "allowed are 0 to 60"),
+    ):
+        answer = room.ask(command)
+        assert not answer.is_done
+        assert words in answer.text
+        assert room.shot.refused is not None
+        assert room.shot.refused.reason == answer.text
+    assert not room.shot.entries["early"].changed
+
+
+def test_an_entry_whose_chosen_playlist_is_gone_plays_what_the_config_says() -> None:
+    """It starts all the same."""
+    room = Bedroom()
+    room.ask(ChangeEntry("early", playlist="rain"))
+    room.handle(NewSettings(replace(SETTINGS, playlists=(Playlist("sea", ("/sea",)),))))
+    assert room.shot.entries["early"].playlist == "sea"
+    room.handle(NewSettings(SETTINGS))
+    assert room.shot.entries["early"].changed == ("playlist",)
 
 
 RESTS = RestNights(2)

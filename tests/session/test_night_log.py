@@ -103,7 +103,7 @@ def test_the_loudest_second_is_told_over_the_calm_of_the_night(nights: Nights) -
         loud_db = 7.0 if second == 450 else 0.0
         report = Progressed(1, float(second), volume_db - 23.0 + loud_db, volume_db)
         log.on_progress(report, playback.session, nights.now)
-        log.note(playback, memory, (), nights.now, Outcome())
+        log.note(playback, memory, {}, nights.now, Outcome())
         nights.clock.advance(1.0)
     assert log.report.loudest is not None
     assert log.report.loudest.db == pytest.approx(7.0, abs=1.0)

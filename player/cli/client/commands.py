@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.client import format as shown
+from player.cli.client.verbs import asks_for_list
 from player.cli.client.verbs import fields as fields_of
 from player.cli.paths import config_file
 from player.core.errors import ConfigError, LullError, Refused
@@ -38,7 +39,7 @@ WITHOUT_CONFIG: Final = "with --host no config is needed: try again with --host 
 def run(args: argparse.Namespace) -> int:
     """Check, connect, ask, show the answer; returns the exit code."""
     verb: Verb | None = args.verb
-    if verb is not None and verb.name == "schedule" and args.enabled is None and args.at is None:
+    if verb is not None and verb.name == "schedule" and asks_for_list(args):
         from player.cli.client import schedule_list
 
         return refuse_audience(args, "schedule without a value") or schedule_list.run(args, lambda: _state(args))

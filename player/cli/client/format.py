@@ -109,6 +109,8 @@ def _schedule(state: Mapping[str, Any]) -> str:
             continue
         changed = [] if entry.get("enabled", True) else ["is off"]
         changed += [f"was moved to {entry.get('at')}"] if entry.get("moved") else []
+        others = [key for key in entry.get("changed") or () if key != "at"]
+        changed += [f"has other {' and '.join(others)}"] if others else []
         words += [f"{name} {' and '.join(changed)}"] if changed else []
     return ", ".join(words)
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli.paths import config_file
 from player.core.clock import SystemClock, elapsed_s, moved
 from player.core.errors import LullError
+from player.core.settings.session import DAYS as DAY_NAMES
 from player.core.settings.session import ONCE, Entry
 from player.session.memory.memory import tonight
-from player.session.memory.records import MovedStart, Switches
+from player.session.memory.records import EntryChange, MovedStart, Switches
 from player.session.schedule.planner import next_start
 from player.session.schedule.preview import night_of_entry, playlist_of, why_not
 from player.session.schedule.schedule import planned_entries
@@ -30,7 +31,6 @@ _UNTOLD: Final = ("playlist", "volume", "silent")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the list."""
     parser.add_argument("--from", dest="since", metavar="ISO", help="list from then on: 2026-12-24T18:00 (now)")
-    parser.add_argument("--days", type=int, default=DAYS, metavar="N", help=f"so many days, 1 to 366 ({DAYS})")
     parser.add_argument("--json", action="store_true", help="print the starts as JSON")
 
 
@@ -44,7 +44,8 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
 
     now = SystemClock().now().wall
     since = moment(args.since, now)
-    if not 1 <= args.days <= 366:
+    days = DAYS if args.days is None else int(args.days)
+    if not 1 <= days <= 366:
         raise LullError(f"--days {args.days} is out of range; allowed is 1 to 366")
     file = args.config if args.host is not None else config_file(args.config)
     if file is None:
@@ -56,12 +57,12 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
     if is_asked and state is None:
         print("lull: so this is what the config plans, without what was changed by hand:", file=sys.stderr)
     switches = Switches() if state is None else switches_of(state, settings, now)
-    found = list(starts(settings, since, args.days, switches))
+    found = list(starts(settings, since, days, switches))
     if args.json:
         print(json.dumps([_fields(entry, planned, settings) for entry, planned in found], indent=2))
     else:
         why = "" if switches.is_enabled else "; the schedule is switched off"
-        print("\n".join(_lines(found, settings)) or f"no start is planned within {args.days} days{why}")
+        print("\n".join(_lines(found, settings)) or f"no start is planned within {days} days{why}")
     return 0
 
 
@@ -104,10 +105,11 @@ def moment(text: str | None, now: datetime) -> datetime:
 def switches_of(state: Mapping[str, Any], settings: Settings, now: datetime) -> Switches:
     """What a person changed by hand, from the state of the speaker (docs/mqtt.md)."""
     told = state.get("entries", {})
+    listed = [(entry, told[entry.name]) for entry in settings.schedule if entry.name in told]
     moved = tuple(
         (entry.name, MovedStart(time.fromisoformat(told[entry.name]["at"]), (entry.at, entry.own_times)))
-        for entry in settings.schedule
-        if entry.name in told and told[entry.name]["moved"]
+        for entry, _ in listed
+        if told[entry.name]["moved"]
     )
     once = told.get(ONCE, {}).get("next")
     by_hand = None if once is None else datetime.fromisoformat(once).astimezone(now.tzinfo)
@@ -116,7 +118,19 @@ def switches_of(state: Mapping[str, Any], settings: Settings, now: datetime) -> 
         off=frozenset(name for name, entry in told.items() if not entry["enabled"]),
         skipped=tonight(now) if state.get("skip_tonight") else None,
         times=moved,
+        changes=tuple((entry.name, _change_of(entry, fields)) for entry, fields in listed if fields.get("changed")),
         once=None if by_hand is None else Entry(ONCE, by_hand.time(), only_on=by_hand.date()),
+    )
+
+
+def _change_of(entry: Entry, told: Mapping[str, Any]) -> EntryChange:
+    """What a person changed in an entry, from its state."""
+    changed = told["changed"]
+    days = frozenset(DAY_NAMES.index(day) for day in told["days"])
+    return EntryChange(
+        (days, entry.days) if "days" in changed else None,
+        (told["playlist"], entry.playlist) if "playlist" in changed else None,
+        (told["volume"], entry.volume) if "volume" in changed else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from player.core.arguments import SWITCH
 from player.core.verb import Argument, Verb
+from player.core.verbs import VERBS
 
 JSON_HELP: Final = {"status": "the state", "tracks": "the list"}
 """What the answers to queries can be printed as, by verb."""
@@ -15,7 +16,7 @@ _WIDTH: Final = 80
 _LIST: Final = (
     "Without a value list every start of the next two weeks: local time with its offset from UTC, entry, playlist, "
     "timer. The config says what is planned, and the running speaker is asked what was changed by hand: switched off, "
-    "skipped, moved, or planned for once."
+    "skipped, changed, or planned for once. --days N lists so many days, 1 to 366."
 )
 
 
@@ -55,6 +56,13 @@ def _add(parser: argparse.ArgumentParser, argument: Argument, *, is_plain: bool)
         parser.add_argument(option, action="store_true", help=argument.about)
     else:
         parser.add_argument(option, metavar=argument.metavar, help=about)
+
+
+def asks_for_list(args: argparse.Namespace) -> bool:
+    """Whether ``lull schedule`` is to list the starts: nothing is to be changed, and ``--days`` is a number."""
+    changes = [getattr(args, argument.key) for argument in VERBS["schedule"].arguments if argument.key != "days"]
+    is_number = args.days is None or args.days.lstrip("-").isdecimal()
+    return is_number and not any(changes)
 
 
 def fields(verb: Verb, args: argparse.Namespace) -> dict[str, Any]:

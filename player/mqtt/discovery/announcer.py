@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.commands import SetVolume
+from player.core.settings.session import ONCE
 from player.core.snapshot import Snapshot
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions
@@ -129,7 +130,9 @@ class Announcer:
         """What is to be published now; after it the whole state has to be published, unless it is empty."""
         self._volume_max = snapshot.volume_max
         tracks = tuple(title for title in snapshot.track_choices if public_text(title) == title)
-        shown = EntityOptions(snapshot.volume_max, snapshot.playlists, tuple(snapshot.entries), tracks)
+        entries = tuple(name for name in snapshot.entries if name != ONCE)
+        longest_min = max(1, int(snapshot.session_max_s // 60))
+        shown = EntityOptions(snapshot.volume_max, snapshot.playlists, entries, longest_min, tracks)
         if shown != self._shown:
             self._shown = shown
             self._wanted = announcement(self._speaker, shown)

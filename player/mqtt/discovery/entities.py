@@ -7,19 +7,14 @@ Assistant shows as unknown. The templates use only standard Jinja, no filters th
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import unicodedata
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from player.core.events import EVENT_TYPES
+from player.mqtt.discovery.entry_entities import Fields, entry_entities, times
 from player.mqtt.topics import Topics
 
-Fields: TypeAlias = dict[str, Any]
-
-LONGEST_TIMER_MIN: Final = 24 * 60
 LONGEST_FADE_MIN: Final = 120
 EXTEND_MIN: Final = 15
 STATE_WORDS: Final = {
@@ -32,6 +27,17 @@ STATE_WORDS: Final = {
 """What people read for each state."""
 WHY_WORDS: Final = {"mqtt": "By hand over MQTT", "cli": "By hand on the command line"}
 """What people read for a plain reason of a start; others are shown as they are."""
+NOTHING: Final = "Nothing is playing"
+NO_DEVICE: Final = "No sound device"
+END_WORDS: Final = {
+    "off": "No end is set",
+    "clock": "No end is set",
+    "end-of-track": "After this track",
+    "end-of-playlist": "After the playlist",
+}
+"""What people read for a sleep timer that has no moment."""
+_SILENT: Final = f"('{NOTHING}' if value_json.state == 'idle' else '')"
+_LOST: Final = "value_json.state in ('playing', 'fading_out') and 'no sound device' in (value_json.problem or '')"
 _LONGEST_STATE: Final = 255
 """Home Assistant refuses longer states."""
 
@@ -43,12 +49,14 @@ class EntityOptions:
     Attributes:
         volume_max: the cap in force.
         playlists, entries: names, in the order of the config.
+        session_max_min: the longest that a session lasts, in minutes.
         tracks: titles to choose from; without any there is nothing to choose.
     """
 
     volume_max: int
     playlists: tuple[str, ...]
     entries: tuple[str, ...]
+    session_max_min: int
     tracks: tuple[str, ...] = ()
 
 
@@ -58,8 +66,10 @@ def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
         **_levels(topics, shown),
         **({"play_track": _track_choice(topics, shown.tracks)} if shown.tracks else {}),
         **_buttons(topics),
-        **_switches(topics, shown.entries),
+        **_switches(topics),
+        **entry_entities(topics, shown.entries, shown.playlists, shown.volume_max),
         **_sensors(topics),
+        **_ends(topics),
         **_diagnostics(topics),
     }
 
@@ -67,7 +77,9 @@ def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
 def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
     """What is set to a value."""
     minutes = {"p": "number", "min": 0, "mode": "box", "unit_of_meas": "min", "ent_cat": "config"}
-    timer = "[1, (value_json.timer.set / 60) | round | int] | max if value_json.timer.set else "
+    longest = shown.session_max_min
+    timer = f"[1, [(value_json.timer.set / 60) | round | int, {longest}] | min] | max if value_json.timer.set else "
+    ends = "(value_json.timer.ends or '')[11:16]"
     return {
         "volume": {
             "p": "number", "name": "Volume", "ic": "mdi:volume-medium",
@@ -75,10 +87,11 @@ def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
             **_value(topics, "{{ value_json.volume }}"), **_command(topics, "volume"),
         },
         "timer": minutes | {
-            "name": "Sleep timer", "ic": "mdi:timer-sand", "max": LONGEST_TIMER_MIN, "step": 1,
+            "name": "Sleep timer", "ic": "mdi:timer-sand", "max": longest, "step": 1,
             **_value(topics, "{{ " + timer + "(0 if value_json.timer.mode == 'off' else 'None') }}"),
             **_command(topics, "timer"), "cmd_tpl": "{{ 'off' if value == 0 else value }}",
         },
+        **times(topics, "until", "Play until", ends, "timer", "until {{ value }}"),
         "fade": minutes | {
             "name": "Fade-out", "ic": "mdi:chart-bell-curve-cumulative", "max": LONGEST_FADE_MIN, "step": 0.5,
             **_value(topics, "{{ 'None' if value_json.fade is none else (value_json.fade / 60) | round(1) }}"),
@@ -121,9 +134,9 @@ def _buttons(topics: Topics) -> dict[str, Fields]:
     }
 
 
-def _switches(topics: Topics, entries: tuple[str, ...]) -> dict[str, Fields]:
+def _switches(topics: Topics) -> dict[str, Fields]:
     both = {"p": "switch", "pl_on": "ON", "pl_off": "OFF"}
-    found = {
+    return {
         "play": {
             "p": "switch", "name": "Play", "ic": "mdi:sleep", **_command(topics), "pl_on": "play", "pl_off": "stop",
             **_on_off(topics, "value_json.state in ('playing', 'fading_out')"),
@@ -141,19 +154,6 @@ def _switches(topics: Topics, entries: tuple[str, ...]) -> dict[str, Fields]:
             **_on_off(topics, "value_json.schedule"),
         },
     }  # fmt: skip
-    return found | {entry_key(name): _entry_switch(topics, name) for name in entries}
-
-
-def _entry_switch(topics: Topics, name: str) -> Fields:
-    """A switch for one entry of the schedule; its name is a JSON text in the payload and in the template."""
-    text = json.dumps(name, ensure_ascii=False)
-    return {
-        "p": "switch", "name": f"Schedule {name}", "ic": "mdi:calendar-clock", "ent_cat": "config",
-        **_command(topics, "schedule"),
-        "pl_on": f'{{"entry": {text}, "enabled": true}}',
-        "pl_off": f'{{"entry": {text}, "enabled": false}}',
-        **_on_off(topics, f"(value_json.entries[{text}] | default({{}})).enabled | default(false)"),
-    }  # fmt: skip
 
 
 def _sensors(topics: Topics) -> dict[str, Fields]:
@@ -161,26 +161,18 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
     moment = {"p": "sensor", "dev_cla": "timestamp"}
     return {
         "state": {
-            "p": "sensor", "name": "State", "ic": "mdi:bed", "dev_cla": "enum", "ops": list(STATE_WORDS.values()),
-            **_value(topics, f"{{{{ {words}[value_json.state] | default('None') }}}}"),
+            "p": "sensor", "name": "State", "ic": "mdi:bed", "dev_cla": "enum",
+            "ops": [*STATE_WORDS.values(), NO_DEVICE],
+            **_value(topics, f"{{{{ '{NO_DEVICE}' if {_LOST} else {words}[value_json.state] }}}}"),
         },
         "track": {
             "p": "sensor", "name": "Track", "ic": "mdi:music-note",
-            **_value(topics, f"{{{{ (value_json.track or 'None')[:{_LONGEST_STATE}] }}}}"),
+            **_value(topics, f"{{{{ (value_json.track or {_SILENT} or 'No track yet')[:{_LONGEST_STATE}] }}}}"),
         },
-        "timer_ends": moment | {
-            "name": "Sleep timer ends", "ic": "mdi:timer-sand-complete",
-            **_value(topics, "{{ value_json.timer.ends or 'None' }}"),
-        },
-        "phase": {
-            "p": "sensor", "name": "Phase", "ic": "mdi:timeline-clock-outline",
-            **_value(topics, "{{ value_json.phase.number ~ ' of ' ~ value_json.phase.count if "
-                             "value_json.phase.number else 'None' }}"),
-            "json_attr_t": topics.state, "json_attr_tpl": "{{ value_json.phase | tojson }}",
-        },
-        "next_phase": moment | {
-            "name": "Next phase begins", "ic": "mdi:timeline-outline",
-            **_value(topics, "{{ value_json.phase.next or 'None' }}"),
+        "answer": {
+            "p": "sensor", "name": "Last command", "ic": "mdi:message-reply-text-outline", **_value(topics, _answer()),
+            "json_attr_t": topics.state,
+            "json_attr_tpl": "{{ {'asked': value_json.asked, 'refused': value_json.refused} | tojson }}",
         },
         "next_start": moment | {
             "name": "Next start", "ic": "mdi:calendar-start", **_value(topics, "{{ value_json.next_start or 'None' }}"),
@@ -195,6 +187,30 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
         "activity": {
             "p": "event", "name": "Activity", "ic": "mdi:bell-outline", "event_types": list(EVENT_TYPES),
             "stat_t": topics.event, "qos": 1,
+        },
+    }  # fmt: skip
+
+
+def _ends(topics: Topics) -> dict[str, Fields]:
+    """When what plays is over, in words while it is open."""
+    ends = "(value_json.timer.ends or '')[11:16]"
+    return {
+        "timer_ends": {
+            "p": "sensor", "name": "Sleep timer ends", "ic": "mdi:timer-sand-complete",
+            **_value(topics, f"{{{{ {ends} or {_SILENT} or {json.dumps(END_WORDS)}[value_json.timer.mode] }}}}"),
+            "json_attr_t": topics.state,
+            "json_attr_tpl": "{{ {'at': value_json.timer.ends, 'mode': value_json.timer.mode} | tojson }}",
+        },
+        "phase": {
+            "p": "sensor", "name": "Phase", "ic": "mdi:timeline-clock-outline",
+            **_value(topics, "{{ value_json.phase.number ~ ' of ' ~ value_json.phase.count if "
+                             f"value_json.phase.number else '{NOTHING}' }}}}"),
+            "json_attr_t": topics.state, "json_attr_tpl": "{{ value_json.phase | tojson }}",
+        },
+        "next_phase": {
+            "p": "sensor", "name": "Next phase begins", "ic": "mdi:timeline-outline",
+            **_value(topics, f"{{{{ (value_json.phase.next or '')[11:16] or {_SILENT} or 'No phase follows' }}}}"),
+            "json_attr_t": topics.state, "json_attr_tpl": "{{ {'at': value_json.phase.next} | tojson }}",
         },
     }  # fmt: skip
 
@@ -215,11 +231,28 @@ def _diagnostics(topics: Topics) -> dict[str, Fields]:
             "pl_on": "ON", "pl_off": "OFF", **_value(topics, _either("value_json.problem")),
             "json_attr_t": topics.state, "json_attr_tpl": "{{ {'text': value_json.problem} | tojson }}",
         },
+        "sounding": {
+            "p": "binary_sensor", "name": "Sound is heard", "dev_cla": "sound",
+            "pl_on": "ON", "pl_off": "OFF", **_value(topics, _either("value_json.level is not none")),
+        },
+        "noticed": {
+            "p": "binary_sensor", "name": "Sleep was noticed", "ic": "mdi:power-sleep",
+            "pl_on": "ON", "pl_off": "OFF", **_value(topics, _either("value_json.asleep")),
+        },
         "clock_trusted": {
             "p": "binary_sensor", "name": "Clock is set", "ic": "mdi:clock-check-outline", "ent_cat": "diagnostic",
             "pl_on": "ON", "pl_off": "OFF", **_value(topics, _either("value_json.clock_trusted")),
         },
     }  # fmt: skip
+
+
+def _answer() -> str:
+    """What became of the last command: what was done, or why it was refused."""
+    return (
+        "{% set asked, refused = value_json.asked, value_json.refused %}"
+        "{% if refused and (not asked or refused.at >= asked.at) %}{{ ('Refused: ' ~ refused.reason)[:255] }}"
+        "{% elif asked %}{{ asked.command[:255] }}{% else %}Nothing was asked yet{% endif %}"
+    )
 
 
 def _value(topics: Topics, template: str) -> Fields:
@@ -244,19 +277,8 @@ def _why() -> str:
     """Why it started, in words: ``schedule:weeknights`` is "Schedule: weeknights"."""
     parts = [
         "{% set why = value_json.why %}",
-        "{% if not why %}None",
+        f"{{% if not why %}}{NOTHING}",
         "{% elif ':' in why %}{{ (why.split(':')[0] | capitalize ~ ': ' ~ why.split(':')[1])[:255] }}",
     ]
     parts += [f"{{% elif why == '{why}' %}}{words}" for why, words in WHY_WORDS.items()]
     return "".join([*parts, "{% else %}{{ why }}{% endif %}"])
-
-
-def entry_key(name: str) -> str:
-    """The key of a schedule entry: its name as far as it goes, and a hash, so that no two names have the same."""
-    return f"entry_{slug(name)}_{hashlib.sha256(name.encode()).hexdigest()[:6]}".replace("__", "_")
-
-
-def slug(name: str) -> str:
-    """A name in lower-case letters, digits and single underscores, as entity ids are made of; it may be empty."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")

@@ -15,14 +15,18 @@ from typing import Any, Final
 from player import __version__
 from player.core.settings.discovery import DEFAULT_PREFIX, DiscoveryMode, DiscoverySettings, Identity
 from player.mqtt.discovery import media_player as media
-from player.mqtt.discovery.entities import EntityOptions, Fields, entities, slug
+from player.mqtt.discovery.entities import EntityOptions, entities
+from player.mqtt.discovery.entry_entities import Fields, slug
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import OFFLINE, ONLINE, Topics
 
 MANUFACTURER: Final = "lull"
 MODEL: Final = "Bedside speaker"
-NOT_FOR_ALL: Final = frozenset({"event"})
+NOT_FOR_ALL: Final = frozenset({"event", "text", "time"})
 """Platforms that systems which read single components do not support."""
+APART: Final = frozenset({"time"})
+"""Platforms that Home Assistant has had for a short while only (``time`` since 2026.5). One unknown platform in the
+message of a device makes an older version refuse the device, so these have a message each, which it does not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +111,32 @@ def root_of(payload: bytes) -> str | None:
 
 
 def _device(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:
-    components = {key: _with_ids(speaker, key, fields) for key, fields in entities(speaker.topics, shown).items()}
-    return {speaker.device_topic: _encode({**_common(speaker), "cmps": components})}
+    found = entities(speaker.topics, shown)
+    apart = {key: fields for key, fields in found.items() if fields["p"] in APART}
+    components = {key: _with_ids(speaker, key, fields) for key, fields in found.items() if key not in apart}
+    return {speaker.device_topic: _encode({**_common(speaker), "cmps": components}), **_single(speaker, apart)}
 
 
 def _components(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:
+    found = entities(speaker.topics, shown)
+    return _single(speaker, {key: fields for key, fields in found.items() if fields["p"] not in NOT_FOR_ALL})
+
+
+def _single(speaker: Speaker, components: Mapping[str, Fields]) -> dict[str, bytes]:
+    """A message for each entity."""
     common = _common(speaker)
     return {
         f"{speaker.settings.prefix}/{fields['p']}/{speaker.id}/{key}/config": _encode(
             {name: value for name, value in {**common, **_with_ids(speaker, key, fields)}.items() if name != "p"}
         )
-        for key, fields in entities(speaker.topics, shown).items()
-        if fields["p"] not in NOT_FOR_ALL
+        for key, fields in components.items()
     }
+
+
+def _device_name(speaker: Speaker) -> str:
+    """The speaker's name; where it is that of its area, a home would say everything twice."""
+    name, area = speaker.topics.device, speaker.settings.area
+    return f"{name} speaker" if area is not None and slug(area) == slug(name) else name
 
 
 def _with_ids(speaker: Speaker, key: str, fields: Fields) -> Fields:
@@ -134,7 +151,7 @@ def _with_ids(speaker: Speaker, key: str, fields: Fields) -> Fields:
 def _common(speaker: Speaker) -> Fields:
     device = {
         "ids": [speaker.id],
-        "name": speaker.topics.device,
+        "name": _device_name(speaker),
         "mf": MANUFACTURER,
         "mdl": MODEL,
         "sw": __version__,

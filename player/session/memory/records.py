@@ -110,6 +110,15 @@ class MovedStart:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryChange:
+    """What a person changed in an entry: each the new value, and what the config said when it was chosen."""
+
+    days: tuple[frozenset[int], frozenset[int]] | None = None
+    playlist: tuple[str, str | None] | None = None
+    volume: tuple[int, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Switches:
     """What a person changed in the schedule, and which starts have been made.
 
@@ -118,6 +127,7 @@ class Switches:
         off: names of the entries that are switched off.
         skipped: the night in which the schedule starts nothing.
         times: by name, entries that were moved to another time.
+        changes: by name, entries with other days, another playlist or another volume.
         once: a start that was planned by hand.
         made: the latest starts that were made.
         changed_at: when a person last changed any of it, as far as the clock was set.
@@ -130,6 +140,7 @@ class Switches:
     once: Entry | None = None
     made: tuple[Made, ...] = ()
     changed_at: datetime | None = None
+    changes: tuple[tuple[str, EntryChange], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,25 +6,27 @@ anything itself: the controller asks `due` and answers with what came of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from player.core.clock import Now
-from player.core.commands import NotTonight, SetSchedule, SetStartTime, SkipTonight, Tonight
+from player.core.commands import ChangeEntry, NotTonight, SetSchedule, SetStartTime, SkipTonight, Tonight
 from player.core.errors import Refused, did_you_mean
-from player.core.settings.session import ONCE, Entry, Settings
+from player.core.settings.session import DAYS, ONCE, Entry, Settings
 from player.core.snapshot import EntryState
+from player.core.weekdays import words_of
 from player.session.checks import check_volume, find_playlist
 from player.session.memory.memory import night_of, tonight
-from player.session.memory.records import MovedStart, Switches
+from player.session.memory.records import EntryChange, MovedStart, Switches
 from player.session.outcome import Outcome
 from player.session.schedule.planner import Due, Missed, Planner, next_moment
 from player.session.schedule.preview import Coming, Preview, playlist_of, why_not
 from player.session.schedule.rest_nights import RestNightNotice, is_rest
 
-ScheduleCommand: TypeAlias = SetSchedule | SetStartTime | Tonight | NotTonight | SkipTonight
+T = TypeVar("T")
+ScheduleCommand: TypeAlias = SetSchedule | SetStartTime | ChangeEntry | Tonight | NotTonight | SkipTonight
 
 
 def planned_entries(settings: Settings, switches: Switches) -> tuple[Entry, ...]:
@@ -36,18 +38,38 @@ def planned_entries(settings: Settings, switches: Switches) -> tuple[Entry, ...]
     if not switches.is_enabled:
         return once
     entries = settings.planned()
-    if not (switches.off or switches.times or once):
+    if not (switches.off or switches.times or switches.changes or once):
         return entries  # as on most nights, and asked several times at every turn
-    on = [moved_entry(entry, switches) for entry in entries if entry.name not in switches.off]
+    on = [changed_entry(entry, switches, settings) for entry in entries if entry.name not in switches.off]
     return (*on, *once)
 
 
-def moved_entry(entry: Entry, switches: Switches) -> Entry:
-    """The entry at the time that a person chose, as long as the config says what it said then."""
-    found = dict(switches.times).get(entry.name)
-    if found is None or found.instead_of != (entry.at, entry.own_times):
-        return entry
-    return replace(entry, at=found.at, own_times=())
+def changed_entry(entry: Entry, switches: Switches, settings: Settings) -> Entry:
+    """The entry as a person changed it; each change holds as long as the config says what it said then.
+
+    A playlist that is gone is not taken.
+    """
+    found, change = entry, dict(switches.changes).get(entry.name, EntryChange())
+    moved = dict(switches.times).get(entry.name)
+    if moved is not None and moved.instead_of == (entry.at, entry.own_times):
+        found = replace(found, at=moved.at, own_times=())
+    if change.days is not None and change.days[1] == entry.days:
+        days = change.days[0]
+        found = replace(found, days=days, own_times=tuple(one for one in found.own_times if one[0] in days))
+    if change.playlist is not None and change.playlist[1] == entry.playlist and settings.playlist(change.playlist[0]):
+        found = replace(found, playlist=change.playlist[0])
+    if change.volume is not None and change.volume[1] == entry.volume:
+        found = replace(found, volume=settings.volume.cap(change.volume[0]))
+    return found
+
+
+def _changes(entry: Entry, to: Entry) -> tuple[str, ...]:
+    """What a person changed in an entry."""
+    pairs = {"at": (entry.at, entry.own_times) != (to.at, to.own_times)} if entry.days == to.days else {
+        "at": entry.at != to.at
+    }  # fmt: skip
+    pairs |= {key: getattr(entry, key) != getattr(to, key) for key in ("days", "playlist", "volume")}
+    return tuple(key for key, differs in pairs.items() if differs)
 
 
 class Schedule:
@@ -148,11 +170,21 @@ class Schedule:
         once = self.switches.once
         listed = self._settings.schedule if once is None else (*self._settings.schedule, once)
         each = {} if coming is None else coming.each
-        moved_to = [(entry, moved_entry(entry, self.switches)) for entry in listed]
-        return {
-            entry.name: EntryState(entry.name not in self.switches.off, to.at, to != entry, each.get(entry.name))
-            for entry, to in moved_to
-        }
+        return {entry.name: self._entry_state(entry, each.get(entry.name)) for entry in listed}
+
+    def _entry_state(self, entry: Entry, next_start: datetime | None) -> EntryState:
+        settings, to = self._settings, changed_entry(entry, self.switches, self._settings)
+        changed = _changes(entry, to)
+        return EntryState(
+            is_enabled=entry.name not in self.switches.off,
+            at=to.at,
+            is_moved="at" in changed,
+            next_start=next_start,
+            days=tuple(DAYS[day] for day in sorted(to.days)),
+            playlist=to.playlist or settings.first_playlist,
+            volume=settings.volume.default if to.volume is None else to.volume,
+            changed=changed,
+        )
 
     # Commands.
 
@@ -164,6 +196,8 @@ class Schedule:
                 text = self._switch(is_enabled, out) if entry is None else self._switch_entry(is_enabled, entry, out)
             case SetStartTime():
                 text = self._move(command, out)
+            case ChangeEntry():
+                text = self._change(command, out)
             case Tonight():
                 text = self._plan_once(command, now, out)
             case NotTonight():
@@ -205,9 +239,32 @@ class Schedule:
         else:
             times[entry.name] = MovedStart(command.at, (entry.at, entry.own_times))
             text = f"schedule entry {entry.name} at {command.at:%H:%M}"
-        self.switches = replace(self.switches, times=tuple(sorted(times.items(), key=lambda pair: pair[0])))
+        self.switches = replace(self.switches, times=_sorted(times))
         at = f"{command.at or entry.at:%H:%M}"
         out.announce("start_time_set", text, entry=entry.name, at=at, moved=command.at is not None)
+        return text
+
+    def _change(self, command: ChangeEntry, out: Outcome) -> str:
+        entry, changes = self._entry(command.entry), dict(self.switches.changes)
+        fields: dict[str, Any] = dict.fromkeys(command.back & {"days", "playlist", "volume"})
+        if command.days is not None:
+            fields["days"] = (command.days, entry.days)
+        if command.playlist is not None:
+            fields["playlist"] = (find_playlist(self._settings, command.playlist).name, entry.playlist)
+        if command.volume is not None:
+            check_volume(self._settings, command.volume)
+            fields["volume"] = (command.volume, entry.volume)
+        changes[entry.name] = replace(changes.get(entry.name, EntryChange()), **fields)
+        times = dict(self.switches.times)
+        if "at" in command.back:
+            times.pop(entry.name, None)
+        kept = {name: change for name, change in changes.items() if change != EntryChange()}
+        self.switches = replace(self.switches, times=_sorted(times), changes=_sorted(kept))
+        state = self._entry_state(entry, None)
+        days = words_of(tuple(DAYS.index(day) for day in state.days))
+        text = f"schedule entry {entry.name}: {days} at {state.at:%H:%M}, {state.playlist} at volume {state.volume}"
+        text += "" if state.changed else ", as in the config"
+        out.announce("entry_set", text, entry=entry.name, changed=state.changed)
         return text
 
     def _plan_once(self, wish: Tonight, now: Now, out: Outcome) -> str:
@@ -245,6 +302,10 @@ class Schedule:
             text += f", except the start planned by hand at {once.at:%H:%M}: `tonight off` cancels it"
         out.announce("skip_tonight_set", text, skipped=skips)
         return text
+
+
+def _sorted(by_name: Mapping[str, T]) -> tuple[tuple[str, T], ...]:
+    return tuple(sorted(by_name.items(), key=lambda pair: pair[0]))
 
 
 def _lies_in(once: Entry, night: date) -> bool:

@@ -22,6 +22,7 @@ from player.cli.client import request as remote
 from player.cli.client.verbs import fields
 from player.core.commands import (
     AllowAgain,
+    ChangeEntry,
     Command,
     ExtendTimer,
     NeverAgain,
@@ -40,7 +41,7 @@ from player.core.commands import (
 )
 from player.core.errors import ConfigError, LullError
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import TimerSetting
+from player.core.settings.session import DAYS, TimerSetting
 from player.core.snapshot import EntryState, Snapshot
 from player.core.verbs import VERBS
 from player.mqtt import payloads
@@ -105,6 +106,9 @@ def config(tmp_path: Path) -> Path:
         ("schedule off --entry late", SetSchedule(False, "late")),
         ("schedule --entry late --at 1:05", SetStartTime("late", time(1, 5))),
         ("schedule --entry late --at config", SetStartTime("late", None)),
+        ("schedule --entry late --days fri,sat", ChangeEntry("late", frozenset({4, 5}))),
+        ("schedule --entry late --volume 12 --playlist rain", ChangeEntry("late", playlist="rain", volume=12)),
+        ("schedule --entry late --reset", ChangeEntry("late", back=frozenset({"at", "days", "playlist", "volume"}))),
         (
             "tonight 23:15 --playlist rain --volume 20 --timer 1h",
             Tonight(time(23, 15), "rain", 20, TimerSetting.clock(3600)),
@@ -308,16 +312,17 @@ def test_the_status_shows_the_cap_in_force_and_what_was_held_down() -> None:
 def test_what_was_changed_in_the_schedule_by_hand_is_shown() -> None:
     """A skipped night, an entry that is off and one that was moved, each in words."""
     changed = {
-        "early": EntryState(False, time(22, 30), False, None),
-        "late": EntryState(True, time(1, 5), True, None),
-        "both": EntryState(False, time(2, 0), True, None),
-        "plain": EntryState(True, time(3, 0), False, None),
-        "tonight": EntryState(True, time(23, 15), False, PLAYING.next_start),
+        "early": EntryState(False, time(22, 30), False, None, DAYS, "rain", 30, ()),
+        "late": EntryState(True, time(1, 5), True, None, DAYS, "rain", 30, ()),
+        "both": EntryState(False, time(2, 0), True, None, DAYS, "rain", 30, ()),
+        "plain": EntryState(True, time(3, 0), False, None, DAYS, "rain", 30, ()),
+        "other": EntryState(True, time(3, 0), False, None, DAYS, "rain", 30, ("days", "volume")),
+        "tonight": EntryState(True, time(23, 15), False, PLAYING.next_start, DAYS, "rain", 30, ()),
     }
     lines = shown.status("bedroom", state_of(replace(PLAYING, skip_tonight=True, entries=changed))).splitlines()
     assert (
         "  schedule    on, tonight is skipped, early is off, late was moved to 01:05, "
-        "both is off and was moved to 02:00, planned for once: Sun 22:30"
+        "both is off and was moved to 02:00, other has other days and volume, planned for once: Sun 22:30"
     ) in lines
 
 

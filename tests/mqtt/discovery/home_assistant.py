@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import time
 from typing import Any
 
 import jinja2
@@ -16,10 +17,11 @@ import jinja2
 ABBREVIATIONS = {
     "avty_t": "availability_topic", "cmd_t": "command_topic", "cmd_tpl": "command_template", "cmps": "components",
     "def_ent_id": "default_entity_id", "dev": "device", "dev_cla": "device_class", "ent_cat": "entity_category",
-    "evt_typ": "event_types", "ic": "icon", "json_attr_t": "json_attributes_topic", "obj_id": "object_id",
-    "json_attr_tpl": "json_attributes_template", "o": "origin", "ops": "options", "p": "platform",
+    "en": "enabled_by_default", "evt_typ": "event_types", "ic": "icon", "json_attr_t": "json_attributes_topic",
+    "obj_id": "object_id", "json_attr_tpl": "json_attributes_template", "o": "origin", "ops": "options",
+    "p": "platform",
     "pl_avail": "payload_available", "pl_not_avail": "payload_not_available", "pl_off": "payload_off",
-    "pl_on": "payload_on", "pl_prs": "payload_press", "ret": "retain", "stat_cla": "state_class",
+    "pl_on": "payload_on", "ptrn": "pattern", "pl_prs": "payload_press", "ret": "retain", "stat_cla": "state_class",
     "stat_off": "state_off", "stat_on": "state_on", "stat_t": "state_topic",
     "sug_dsp_prc": "suggested_display_precision", "uniq_id": "unique_id", "unit_of_meas": "unit_of_measurement",
     "val_tpl": "value_template",
@@ -69,6 +71,8 @@ PLATFORMS: dict[str, tuple[set[str], set[str]]] = {
         {"state_topic"},
         READ | {"device_class", "expire_after", "force_update", "off_delay", "payload_off", "payload_on"},
     ),
+    "text": ({"command_topic"}, COMMANDED | READ | {"max", "min", "mode", "pattern"}),
+    "time": ({"command_topic"}, COMMANDED | READ | {"optimistic"}),
     "event": ({"state_topic", "event_types"}, READ | {"device_class"}),
 }  # fmt: skip
 """Of each platform the keys that are required, and those that are allowed beside the common ones."""
@@ -170,6 +174,12 @@ def value(fields: Mapping[str, Any], state: Mapping[str, Any]) -> str:
             float(shown)
         case "switch":
             assert shown in {fields["state_on"], fields["state_off"]}
+        case "time" if shown != "None":
+            time.fromisoformat(shown)
+        case "text":
+            assert len(shown) <= fields["max"]
+            assert re.fullmatch(fields.get("pattern", ".*"), shown)
+            return shown
         case "binary_sensor":
             assert shown in {fields["payload_on"], fields["payload_off"]}
     assert 0 < len(shown) <= 255

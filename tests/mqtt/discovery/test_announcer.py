@@ -14,6 +14,7 @@ import pytest
 from player.core.commands import SetVolume
 from player.core.errors import Refused
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.core.settings.session import DAYS
 from player.core.snapshot import EntryState
 from player.mqtt.discovery.announcer import (
     LONGEST_WAIT_S,
@@ -24,7 +25,7 @@ from player.mqtt.discovery.announcer import (
     Announcer,
     Publication,
 )
-from player.mqtt.discovery.entities import entry_key
+from player.mqtt.discovery.entry_entities import entry_key
 from player.mqtt.discovery.messages import Speaker
 from player.mqtt.incoming import Incoming
 from player.mqtt.topics import Topics
@@ -33,6 +34,7 @@ from tests.mqtt.snapshots import PLAYING, shot
 IDENTITY = Identity("lull_0123456789ab", "test board")
 DEVICE = "homeassistant/device/lull_0123456789ab/config"
 PLAYER = "homeassistant/media_player/lull_0123456789ab/config"
+NEW = EntryState(True, time(22), False, None, DAYS, "rain", 30, ())
 LATER = 10.0
 """By then everything that was due has been told."""
 
@@ -63,6 +65,16 @@ class Broker:
                 speaker.handle(Incoming(topic, payload, retained=True), boot_s)
 
 
+def is_time(publication: Publication) -> bool:
+    """Whether this announces a time of day, which has a message of its own."""
+    return publication.topic.startswith("homeassistant/time/")
+
+
+def without_times(told: tuple[Publication, ...]) -> list[Publication]:
+    """What is told but for those."""
+    return [publication for publication in told if not is_time(publication)]
+
+
 def components(payload: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(payload)["cmps"]
     return found
@@ -80,7 +92,7 @@ def test_it_is_announced_a_moment_after_the_connection() -> None:
         assert SHORTEST_WAIT_S <= wait_s <= LONGEST_WAIT_S
         assert speaker.announce(PLAYING, 100.0 + wait_s - 0.01) == ()
         told = speaker.announce(PLAYING, 100.0 + wait_s)
-        assert [publication.topic for publication in told] == [DEVICE, "lull/bedroom/availability"]
+        assert [publication.topic for publication in without_times(told)] == [DEVICE, "lull/bedroom/availability"]
         assert told[-1].payload == b"online"
         assert speaker.wait_s(1000.0) == float("inf")
     assert len(waits) == 50
@@ -121,7 +133,12 @@ def test_the_birth_topic_can_be_named() -> None:
         ({"volume_max": 20}, "volume", "max", 20),
         ({"track_choices": ("Drops", "Sea http://me:secret@host/")}, "play_track", "ops", ["Drops"]),
         ({"playlists": ("rain", "sea", "ocean")}, "playlist", "ops", ["rain", "sea", "ocean"]),
-        ({"entries": {"new": EntryState(True, time(22), False, None)}}, entry_key("new"), "name", "Schedule new"),
+        (
+            {"entries": {"new": EntryState(True, time(22), False, None, DAYS, "rain", 30, ())}},
+            entry_key("new"),
+            "name",
+            "Schedule new",
+        ),
     ],
 )
 def test_what_changes_is_announced_at_once(change: dict[str, Any], key: str, field: str, value: object) -> None:
@@ -169,13 +186,15 @@ def test_an_entry_that_was_removed_while_it_was_off_is_removed_from_the_home() -
     broker.take(before.announce(PLAYING, LATER))
     after = homes()
     broker.meet(after)
-    first, second, _online = after.announce(shot(entries={}), LATER)
+    told = after.announce(shot(entries={}), LATER)
+    first, second, _online = without_times(told)
     assert first.topic == second.topic == DEVICE
     assert components(first.payload)[entry_key("weeknights")] == {"p": "switch"}
     assert entry_key("weeknights") not in components(second.payload)
-    broker.take((first, second))
+    gone = f"homeassistant/time/lull_0123456789ab/{entry_key('weeknights')}_at/config"
+    assert broker.take(told)[gone] == b""
     broker.meet(after, 20.0)
-    assert len(after.announce(shot(entries={}), 40.0)) == 2
+    assert len(without_times(after.announce(shot(entries={}), 40.0))) == 2
 
 
 def test_an_entry_that_a_reload_removes_is_removed_from_the_home() -> None:
@@ -183,10 +202,10 @@ def test_an_entry_that_a_reload_removes_is_removed_from_the_home() -> None:
     speaker = homes()
     speaker.connected(0.0)
     speaker.announce(PLAYING, LATER)
-    first, second, _online = speaker.announce(shot(entries={}), 20.0)
+    first, second, _online = without_times(speaker.announce(shot(entries={}), 20.0))
     assert components(first.payload)[entry_key("weeknights")] == {"p": "switch"}
     assert entry_key("weeknights") not in components(second.payload)
-    assert len(speaker.announce(PLAYING, 40.0)) == 2
+    assert len(without_times(speaker.announce(PLAYING, 40.0))) == 2
 
 
 @pytest.mark.parametrize("was", list(DiscoveryMode))
@@ -252,7 +271,9 @@ def test_another_prefix_on_reload_takes_the_old_announcement_back() -> None:
     new.inherit(old)
     broker.meet(new, 20.0)
     broker.take(new.announce(PLAYING, 40.0))
-    assert [topic for topic in broker.retained if topic.endswith("/config")] == [DEVICE]
+    announced = [topic for topic in broker.retained if topic.endswith("/config")]
+    assert [topic for topic in announced if "/time/" not in topic] == [DEVICE]
+    assert not any(topic.startswith("ha/") for topic in announced)
 
 
 @pytest.mark.parametrize("mode", list(DiscoveryMode))
@@ -330,5 +351,5 @@ def test_a_flood_of_strange_messages_is_bounded_and_harmless() -> None:
         speaker.handle(Incoming("homeassistant/x/somebody/volume/config", b"{}", retained=True), 0.0)
     assert len(speaker._neighbours) == MAX_NEIGHBOURS
     told = speaker.announce(PLAYING, LATER)
-    assert len(told) == MAX_KNOWN + 2
+    assert len(without_times(told)) == MAX_KNOWN + 2
     assert replace(told[-1], payload=b"") == Publication("lull/bedroom/availability", b"")

@@ -36,7 +36,7 @@ Loader.add_constructor("!input", lambda _loader, node: f"!input {node.value}")
 def entities() -> dict[str, dict[str, Any]]:
     """All entities by the entity id that they begin with."""
     speaker = Speaker(DiscoverySettings(), Identity("lull_0123456789ab", "test"), TOPICS)
-    messages = announcement(speaker, EntityOptions(60, ("rain",), ("weeknights",), ("Drops",)))
+    messages = announcement(speaker, EntityOptions(60, ("rain",), ("weeknights",), 600, ("Drops",)))
     found = (home_assistant.read(topic, payload) for topic, payload in messages.items())
     return {fields["default_entity_id"]: fields for each in found for fields in each.values()}
 

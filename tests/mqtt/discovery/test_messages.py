@@ -17,45 +17,50 @@ from player.core.commands import (
     AllowAgain,
     Asleep,
     Awake,
+    ChangeEntry,
     ExtendTimer,
     Like,
     NeverAgain,
     Next,
+    NotTonight,
     Pause,
     Play,
     Previous,
     SetFade,
     SetPlaylist,
     SetSchedule,
+    SetStartTime,
     SetTimer,
     SetVolume,
     SkipTonight,
     Stop,
     Toggle,
+    Tonight,
     Unlike,
 )
 from player.core.errors import Refused
 from player.core.events import EVENT_TYPES
 from player.core.night_report import NightReport
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
-from player.core.settings.session import TIMER_OFF, TimerSetting
-from player.core.snapshot import EntryState, Snapshot
+from player.core.settings.session import DAYS, TIMER_OFF, TimerSetting
+from player.core.snapshot import EntryState, LastCommand, LastRefusal, Snapshot
 from player.core.states import State
 from player.mqtt import payloads
 from player.mqtt.discovery import media_player as media
-from player.mqtt.discovery.entities import STATE_WORDS, EntityOptions, entry_key, slug
+from player.mqtt.discovery.entities import STATE_WORDS, EntityOptions
+from player.mqtt.discovery.entry_entities import entry_key, slug
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
 from player.mqtt.incoming import Incoming
 from player.mqtt.topics import Topics, parse
 from tests import effort
 from tests.mqtt.discovery import home_assistant
 from tests.mqtt.nights import NIGHT
-from tests.mqtt.snapshots import PLAYING, shot
+from tests.mqtt.snapshots import CET, PLAYING, shot
 
 TOPICS = Topics("lull", "bedroom")
 IDENTITY = Identity("lull_0123456789ab", "test board")
 SHOWN = EntityOptions(
-    60, ("rain", "sea"), ("weeknights", "week-end", "Ruhe für später"), ("Drops", 'The "Sea" }} <b>&')
+    60, ("rain", "sea"), ("weeknights", "week-end", "Ruhe für später"), 600, ("Drops", 'The "Sea" }} <b>&')
 )
 BOTH = pytest.mark.parametrize("mode", [DiscoveryMode.HOME_ASSISTANT, DiscoveryMode.COMPONENTS])
 
@@ -78,6 +83,11 @@ def state(snapshot: Snapshot = PLAYING) -> dict[str, Any]:
     """The state as a home parses it."""
     fields: dict[str, Any] = json.loads(payloads.state(snapshot))
     return fields
+
+
+def kind_of(key: str) -> str:
+    """The key, with the same name for each entry of the schedule."""
+    return re.sub(r"^entry_\w+?_[0-9a-f]{6}", "entry", key)
 
 
 def of_state(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -128,32 +138,40 @@ def test_the_reader_of_messages_finds_faults() -> None:
 def test_a_device_is_one_message_with_every_entity() -> None:
     """All that control.md asks for, and one switch for each entry of the schedule."""
     messages = announcement(speaker(), SHOWN)
-    assert list(messages) == ["homeassistant/device/lull_0123456789ab/config"]
+    whole, *apart = messages
+    assert whole == "homeassistant/device/lull_0123456789ab/config"
+    assert all(topic.startswith("homeassistant/time/lull_0123456789ab/") for topic in apart)
+    assert not any(fields["p"] == "time" for fields in json.loads(messages[whole])["cmps"].values())
     found = entities()
-    assert {(fields["platform"], re.sub("^entry_.*", "entry", key)) for key, fields in found.items()} == {
+    assert {(fields["platform"], kind_of(key)) for key, fields in found.items()} == {
         ("number", "volume"), ("number", "timer"), ("number", "fade"), ("select", "playlist"),
         ("button", "next"), ("button", "extend"), ("button", "stop_now"), ("button", "never_again"),
         ("button", "asleep"), ("button", "awake"), ("button", "previous"), ("button", "advance"),
-        ("sensor", "phase"), ("sensor", "next_phase"), ("sensor", "night"),
+        ("sensor", "phase"), ("sensor", "next_phase"), ("sensor", "night"), ("sensor", "answer"),
         ("select", "play_track"), ("switch", "liked"),
+        ("binary_sensor", "sounding"), ("binary_sensor", "noticed"), ("button", "not_tonight"),
+        ("time", "until"), ("text", "until_text"), ("time", "tonight"), ("text", "tonight_text"),
+        ("time", "entry_at"), ("text", "entry_at_text"), ("text", "entry_days"), ("select", "entry_playlist"),
+        ("number", "entry_volume"), ("button", "entry_reset"),
         ("button", "allow_again"), ("switch", "play"), ("switch", "skip_tonight"), ("switch", "schedule"),
         ("switch", "entry"), ("sensor", "state"), ("sensor", "track"), ("sensor", "timer_ends"),
         ("sensor", "next_start"), ("sensor", "why"), ("sensor", "guard_reduction"), ("sensor", "nights_used"),
         ("binary_sensor", "problem"), ("binary_sensor", "clock_trusted"), ("event", "activity"),
     }  # fmt: skip
-    assert sum(key.startswith("entry_") for key in found) == 3
+    assert sum(kind_of(key) == "entry" for key in found) == 3
     assert found["volume"]["max"] == 60
     assert found["playlist"]["options"] == ["rain", "sea"]
     assert found["play_track"]["options"] == list(SHOWN.tracks)
     assert found["activity"]["event_types"] == list(EVENT_TYPES)
 
 
-def test_single_components_are_one_message_each_without_the_event() -> None:
-    """OpenHAB knows no event; topics are ``<prefix>/<platform>/<id>/<key>/config``."""
+def test_single_components_are_one_message_each_without_what_openhab_does_not_know() -> None:
+    """OpenHAB knows no event, text or time; topics are ``<prefix>/<platform>/<id>/<key>/config``."""
     messages = announcement(speaker(DiscoveryMode.COMPONENTS, prefix="home/ha"), SHOWN)
     assert "home/ha/number/lull_0123456789ab/volume/config" in messages
-    assert len(messages) == len(entities()) - 1
-    assert not any("/event/" in topic for topic in messages)
+    known = [key for key, fields in entities().items() if fields["platform"] not in {"event", "text", "time"}]
+    assert len(messages) == len(known)
+    assert not any(f"/{odd}/" in topic for topic in messages for odd in ("event", "text", "time"))
     for topic, payload in messages.items():
         home_assistant.read(topic, payload, "home/ha")
 
@@ -172,6 +190,30 @@ def test_the_device_says_who_made_it_and_where_it_belongs() -> None:
     assert fields["ids"] == ["lull_0123456789ab"]
     assert (fields["name"], fields["mf"], fields["hw"], fields["sa"]) == ("bedroom", "lull", "test board", "Attic")
     assert "sa" not in json.loads(next(iter(announcement(speaker(), SHOWN).values())))["dev"]
+
+
+def test_a_device_is_not_called_as_its_area() -> None:
+    """A home shows both in a row: "Bedroom bedroom volume"."""
+    payload = next(iter(announcement(speaker(area="Bedroom"), SHOWN).values()))
+    assert json.loads(payload)["dev"]["name"] == "bedroom speaker"
+
+
+def test_times_are_text_for_a_home_that_knows_no_time() -> None:
+    """An entity of each, one of them hidden until it is enabled; both send and show the same."""
+    found = entities()
+    for key in ("until", "tonight", f"{entry_key('weeknights')}_at"):
+        new, old = found[key], found[f"{key}_text"]
+        assert (new["platform"], old["platform"], old["enabled_by_default"]) == ("time", "text", False)
+        assert new["command_template"] == old["command_template"]
+        assert new["unique_id"] != old["unique_id"]
+        assert new["command_topic"] == old["command_topic"]
+
+
+def test_the_sleep_timer_is_at_most_as_long_as_a_session() -> None:
+    """Its maximum is `session.max`; a setting beyond it is shown as the maximum."""
+    fields = entities()["timer"]
+    assert fields["max"] == 600
+    assert home_assistant.value(fields, state(shot(timer_set_s=86_400.0))) == "600"
 
 
 def test_a_rename_keeps_every_id_and_moves_every_topic() -> None:
@@ -212,18 +254,35 @@ ASKED: list[tuple[str, str | float, object]] = [
     ("skip_tonight", "payload_off", SkipTonight(False)),
     ("schedule", "payload_on", SetSchedule(True)),
     ("schedule", "payload_off", SetSchedule(False)),
+    ("until", "06:30:00", SetTimer(TimerSetting.at(time(6, 30)))),
+    ("until_text", "6:30", SetTimer(TimerSetting.at(time(6, 30)))),
+    ("tonight", "23:15:00", Tonight(time(23, 15))),
+    ("tonight_text", "23:15", Tonight(time(23, 15))),
+    ("not_tonight", "payload_press", NotTonight()),
+    *(
+        (f"{entry_key(name)}_{key}", asked, wanted)
+        for name in ("weeknights", "week-end", "Ruhe für später")
+        for key, asked, wanted in (
+            ("at", "23:05:00", SetStartTime(name, time(23, 5))),
+            ("at_text", "23:05", SetStartTime(name, time(23, 5))),
+            ("days", "mon, tue", ChangeEntry(name, frozenset({0, 1}))),
+            ("playlist", "sea", ChangeEntry(name, playlist="sea")),
+            ("volume", 12.0, ChangeEntry(name, volume=12)),
+            ("reset", "payload_press", ChangeEntry(name, back=frozenset({"at", "days", "playlist", "volume"}))),
+        )
+    ),
     (entry_key("Ruhe für später"), "payload_on", SetSchedule(True, "Ruhe für später")),
     (entry_key("week-end"), "payload_off", SetSchedule(False, "week-end")),
 ]
 
 
-@BOTH
 @pytest.mark.parametrize(("key", "asked", "wanted"), ASKED)
-def test_what_an_entity_sends_is_what_was_meant(
-    mode: DiscoveryMode, key: str, asked: str | float, wanted: object
-) -> None:
-    """Through the parser of the command topics, with the payload that the message names."""
-    fields = entities(mode)[key]
+def test_what_an_entity_sends_is_what_was_meant(key: str, asked: str | float, wanted: object) -> None:
+    """Through the parser of the command topics, with the payload that the message names; in both modes alike."""
+    fields = entities()[key]
+    single = entities(DiscoveryMode.COMPONENTS).get(key, fields)
+    same = ("command_topic", "command_template", "payload_press", "payload_on", "payload_off")
+    assert [single.get(name) for name in same] == [fields.get(name) for name in same]
     sent = fields[asked] if isinstance(asked, str) and asked.startswith("payload_") else asked
     topic, payload = home_assistant.command(fields, sent)
     request = parse(TOPICS, Incoming(topic, payload))
@@ -241,9 +300,20 @@ SHOWS = {
     "volume": "30", "timer": "45", "fade": "10.0", "playlist": "rain", "play": "ON", "skip_tonight": "OFF",
     "play_track": "Drops", "liked": "OFF",
     "schedule": "ON", entry_key("weeknights"): "ON", entry_key("week-end"): "OFF", entry_key("Ruhe für später"): "OFF",
-    "state": "Playing", "track": "Drops", "timer_ends": "2026-01-31T23:15:00+01:00",
+    "state": "Playing", "track": "Drops", "timer_ends": "23:15",
     "next_start": "2026-02-01T22:30:00+01:00", "why": "Schedule: weeknights", "guard_reduction": "0.0",
-    "nights_used": "12", "phase": "1 of 1", "next_phase": "None", "problem": "OFF", "clock_trusted": "ON",
+    "nights_used": "12", "phase": "1 of 1", "next_phase": "No phase follows", "problem": "OFF",
+    "clock_trusted": "ON", "answer": "volume 30", "sounding": "ON", "noticed": "OFF", "until": "23:15",
+    "until_text": "23:15", "tonight": "None", "tonight_text": "",
+    **{
+        f"{entry_key(name)}_{key}": value
+        for name, values in {
+            "weeknights": ("22:30", "22:30", "mon, tue, wed, thu, fri, sat, sun", "rain", "30"),
+            "week-end": ("None", "", "", "None", "None"),
+            "Ruhe für später": ("None", "", "", "None", "None"),
+        }.items()
+        for key, value in zip(("at", "at_text", "days", "playlist", "volume"), values, strict=True)
+    },
 }  # fmt: skip
 
 
@@ -252,7 +322,7 @@ def test_what_an_entity_shows_is_what_the_state_says(mode: DiscoveryMode) -> Non
     """Each template, rendered with a state of the wire."""
     found = entities(mode)
     shown = {key: home_assistant.value(fields, state()) for key, fields in of_state(found).items()}
-    assert shown == SHOWS
+    assert shown == {key: value for key, value in SHOWS.items() if key in found}
 
 
 IDLE = replace(
@@ -268,19 +338,12 @@ def test_null_is_unknown_and_never_an_error() -> None:
     """Everything that can be null at once; the sleep timer that is off shows 0."""
     found = entities()
     shown = {key: home_assistant.value(fields, state(IDLE)) for key, fields in of_state(found).items()}
-    unknown = {
-        "fade",
-        "playlist",
-        "track",
-        "play_track",
-        "timer_ends",
-        "phase",
-        "next_phase",
-        "next_start",
-        "why",
-        "guard_reduction",
-    }
-    assert {key for key, value in shown.items() if value == "None"} == unknown
+    unknown = {"fade", "playlist", "play_track", "until", "tonight", "next_start", "guard_reduction"}
+    own = {key for key, value in shown.items() if value == "None" and kind_of(key) == key}
+    assert own == unknown
+    silent = ("track", "timer_ends", "phase", "next_phase", "why")
+    assert {shown[key] for key in silent} == {"Nothing is playing"}
+    assert (shown["answer"], shown["sounding"]) == ("Nothing was asked yet", "OFF")
     assert shown["timer"] == "0"
     assert shown["state"] == "Silent"
     assert home_assistant.value(found["timer"], state(shot(timer_mode="end-of-track", timer_set_s=None))) == "None"
@@ -328,7 +391,9 @@ def test_a_night_in_phases_shows_where_it_is_and_when_it_goes_on() -> None:
     told = state(shot(phase=2, phases=3, next_phase=at))
     found = entities()
     assert home_assistant.value(found["phase"], told) == "2 of 3"
-    assert home_assistant.value(found["next_phase"], told) == at.isoformat()
+    assert home_assistant.value(found["next_phase"], told) == "23:15"
+    attributes = home_assistant.render(found["next_phase"]["json_attributes_template"], value_json=told)
+    assert json.loads(attributes) == {"at": at.isoformat()}
     assert found["phase"]["json_attributes_template"] == "{{ value_json.phase | tojson }}"
     assert told["phase"] == {"number": 2, "count": 3, "next": at.isoformat()}
 
@@ -337,13 +402,39 @@ def test_an_entry_that_is_switched_off_shows_it() -> None:
     """Read from the entry's own place in the state."""
     off = shot(
         entries={
-            "weeknights": EntryState(False, time(22), False, None),
-            "week-end": EntryState(True, time(22), False, None),
+            "weeknights": EntryState(False, time(22), False, None, DAYS, "rain", 30, ()),
+            "week-end": EntryState(True, time(22), False, None, DAYS, "rain", 30, ()),
         }
     )
     found = entities()
     assert home_assistant.value(found[entry_key("weeknights")], state(off)) == "OFF"
     assert home_assistant.value(found[entry_key("week-end")], state(off)) == "ON"
+
+
+def test_a_refusal_says_why_until_something_is_obeyed() -> None:
+    """Whichever was later."""
+    fields, at = entities()["answer"], datetime(2026, 1, 31, 22, 40, tzinfo=CET)
+    refused = shot(refused=LastRefusal("advance: no phase follows", "mqtt", at))
+    assert home_assistant.value(fields, state(refused)) == "Refused: advance: no phase follows"
+    later = replace(refused, asked=LastCommand("volume 20", "mqtt", at.replace(minute=41)))
+    assert home_assistant.value(fields, state(later)) == "volume 20"
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"), [("off", "No end is set"), ("end-of-track", "After this track"), ("clock", "No end is set")]
+)
+def test_a_timer_without_a_moment_says_what_ends_the_session(mode: str, shown: str) -> None:
+    """In words."""
+    told = state(shot(timer_mode=mode, timer_ends=None))
+    assert home_assistant.value(entities()["timer_ends"], told) == shown
+
+
+def test_a_lost_device_is_told_by_state_sound_and_problem() -> None:
+    """The session goes on and waits; nothing is heard."""
+    told = state(shot(level_db=None, problems=("no sound device: gone",)))
+    found = entities()
+    shown = {key: home_assistant.value(found[key], told) for key in ("state", "sounding", "problem", "play")}
+    assert shown == {"state": "No sound device", "sounding": "OFF", "problem": "ON", "play": "ON"}
 
 
 def test_the_problem_is_told_as_an_attribute() -> None:
@@ -387,8 +478,10 @@ def test_an_entity_that_is_gone_is_named_once_with_its_platform_alone() -> None:
     parting = without_vanished(before, after)
     assert parting is not None
     components = json.loads(parting)["cmps"]
-    assert components.pop(entry_key("week-end")) == {"p": "switch"}
-    assert components.pop(entry_key("Ruhe für später")) == {"p": "switch"}
+    for name in ("week-end", "Ruhe für später"):
+        parts = {"": "switch", "_at_text": "text", "_days": "text", "_playlist": "select", "_volume": "number"}
+        for part, platform in (parts | {"_reset": "button"}).items():
+            assert components.pop(entry_key(name) + part) == {"p": platform}
     assert components == json.loads(after)["cmps"]
     assert without_vanished(parting, after) is None
     assert without_vanished(after, before) is None

@@ -1,0 +1,33 @@
+"""Weekdays as people write them: ``mon``, ``Sunday``, ``weekdays``; Monday is 0. Pure, any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from player.core.errors import did_you_mean
+from player.core.settings.session import DAYS
+
+DAY_GROUPS: Final[Mapping[str, Sequence[int]]] = {"daily": range(7), "weekdays": range(5), "weekend": (5, 6)}
+_LONG_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def day_of(word: str) -> Sequence[int]:
+    """The weekdays that a word means. Raises ValueError with a hint when it means none."""
+    value = word.lower()
+    if value in DAY_GROUPS:
+        return DAY_GROUPS[value]
+    for names in (DAYS, _LONG_DAYS):
+        if value in names:
+            return (names.index(value),)
+    known = [*DAYS, *DAY_GROUPS]
+    guess = did_you_mean(value, known) or did_you_mean(value, _LONG_DAYS)
+    raise ValueError(f"is not a day{guess}; choose from {', '.join(known)}")
+
+
+def words_of(days: Collection[int]) -> str:
+    """The days in words: ``daily``, ``weekdays``, ``mon, tue``."""
+    for name, group in DAY_GROUPS.items():
+        if set(group) == set(days):
+            return name
+    return ", ".join(DAYS[day] for day in sorted(days))
