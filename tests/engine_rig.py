@@ -44,15 +44,18 @@ def noise(seed: int, duration_s: float = 60.0, level: float = LEVEL) -> Script:
 
 
 class Rig:
-    """Steps the engine through virtual time."""
+    """Steps the engine through virtual time; blocks have 100 ms, or up to ``longest_s`` while nothing moves."""
 
-    def __init__(self, scripts: Mapping[str, Script], crossfade_s: float = 8.0, hold_s: float = 1.0) -> None:
+    def __init__(
+        self, scripts: Mapping[str, Script], crossfade_s: float = 8.0, hold_s: float = 1.0, longest_s: float = 0.1
+    ) -> None:
         self.clock = FakeClock()
         self.sink = FakeSink(self.clock, on_block=self._hear)
         self.decoder = FakeDecoder(dict(scripts))
         self.reports: list[EngineReport] = []
         self.rendered: list[Rendered] = []
-        settings = EngineSettings(crossfade_s, -1.0, -23.0, HopMeter, hold_s, tap=self.rendered.append)
+        tap = self.rendered.append
+        settings = EngineSettings(crossfade_s, -1.0, -23.0, HopMeter, hold_s, longest_s=longest_s, tap=tap)
         self.engine = Engine(self.sink, self.decoder, self.clock, self.reports.append, settings)
         let_dc_through(self.engine._chain)
         self._blocks: list[Samples] = []

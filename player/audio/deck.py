@@ -45,6 +45,9 @@ STREAM_OPEN_S: Final = 45.0
 STALL_S: Final = 0.4
 """With less than this in the ring and no end in sight, the track fades out on what is left."""
 
+STEADY_FRAMES: Final = LOOK_FRAMES + to_frames(0.4)
+"""With so much in the ring a block may be long, and what is planned live still sees all that it looks at."""
+
 LOOKED_INTO_S: Final = 5.0
 """A track that nobody has measured waits no longer than this for what excerpts say."""
 
@@ -196,6 +199,13 @@ class Deck:
     def is_recovering(self) -> bool:
         """Whether it comes back from bad samples."""
         return self._sanitiser.is_recovering
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it goes on as it is: at its full gain, well, and with more in the ring than the next blocks need."""
+        is_well = not (self.is_leaving or self.is_stalled or self._is_ending or self.is_recovering)
+        has_enough = self.source.frames_ready() >= STEADY_FRAMES and not self.source.is_finished()
+        return is_well and has_enough and self.gain.is_full and self._seam is None
 
     def left_s(self) -> float | None:
         """Seconds until its end: exact near the end, from the container before, None for streams."""

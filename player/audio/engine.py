@@ -1,9 +1,13 @@
-"""The engine: one thread that turns orders into sound, a block of 100 ms at a time.
+"""The engine: one thread that turns orders into sound, a block at a time.
 
 Theory. `step` is one turn: take the orders that have come, render a block, write it. `Sink.write` blocks until the
-device has room, and that alone paces the thread; there is no timer. Nothing else touches decks or chain, so there are
-no locks here. What goes out are reports (through ``report``, which must not block) and two numbers, `blocks_rendered`
-and `turn_began_s`, written by this thread alone and read by the main thread, which sees from them whether it goes on.
+device has room, and that paces the thread. Between two turns `run` waits for orders until the device nearly has room
+for the next block, so that it is rendered as late as possible, and an order is heard after what is in the device.
+A block has 100 ms while anything moves or is about to, and up to 400 ms, as the device's buffer allows, while nothing
+does: each block costs the same overhead and wake-ups, whatever its length. Nothing else touches decks or chain, so
+there are no locks here. What goes out are reports (through ``report``, which must not block) and two numbers,
+`blocks_rendered` and `turn_began_s`, written by this thread alone and read by the main thread, which sees from them
+whether it goes on.
 
 Whatever goes wrong ends in silence: a lost device, a long gap, an exception in the audio path. After each of them the
 chain stands at silence and stays there until the session, told by a report, orders a ramp; a ramp from silence rises at
@@ -18,6 +22,7 @@ Where it falls short: a gap in the device is known only after it was heard.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,11 +42,17 @@ from player.core.engine_orders import EngineOrder, PlayItem, QueueItem, QuitEngi
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported, Progressed, RampArrived
 from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S, STOP_NOW_S
 from player.core.settings.session import Settings
-from player.core.units import CHANNELS, SILENCE_DB, to_frames
+from player.core.units import CHANNELS, SILENCE_DB, to_frames, to_seconds
 
 BLOCK_FRAMES: Final = 4_800
-"""100 ms: few wake-ups, and a command is heard soon."""
-PROGRESS_BLOCKS: Final = 10
+"""100 ms: so long is a block while something moves."""
+LONGEST_S: Final = 0.4
+"""While nothing moves, a block has no more than this, where the device's buffer is long enough."""
+BUFFER_SHARE: Final = 2.0 / 3.0
+"""A block takes no more of the buffer; the rest is the time that the thread has to render the next one."""
+_ROUNDED: Final = 0.1
+"""Buffers are whole numbers of samples, periods or pages."""
+PROGRESS_FRAMES: Final = to_frames(1.0)
 """A progress report a second."""
 SOON_FRAMES: Final = to_frames(4.0)
 """Two rises would add up to 12 dB/s, so they share 6 dB/s: a track that comes up from silence waits for a volume
@@ -56,6 +67,7 @@ class EngineSettings:
     Attributes:
         hold_s: how long silence is played after a session before the device is closed.
         is_offline: a rehearsal: decoders are waited for, so that the output is the same each time.
+        longest_s: how long a block may be while nothing moves.
         tap: is shown each block that went through the chain; None in the daemon.
         ears: what the two speakers get.
     """
@@ -66,6 +78,7 @@ class EngineSettings:
     make_power_meter: MakePowerMeter
     hold_s: float = 30.0
     is_offline: bool = False
+    longest_s: float = LONGEST_S
     tap: Tap | None = None
     ears: Ears = STEREO
 
@@ -116,11 +129,12 @@ class Engine:
         self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
         self._layers = Layers(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._tap = settings.tap
+        self._longest_s = settings.longest_s
         self._hold_s = settings.hold_s
         self._ears = settings.ears
-        self._idle_blocks = 0
+        self._idle_frames = 0
+        self._progress_frames = 0
         self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
-        self._silence: Block = np.zeros((BLOCK_FRAMES, CHANNELS), np.float32)
         self._first_order: EngineOrder | _UseSink | None = None
         self._then: Then | None = None
         self._held_db = 0.0
@@ -156,8 +170,17 @@ class Engine:
                 self._chain.forget()
             self.turn_began_s = self._clock.now().boot_s
             self.step()
+            self._wait_for_orders()
         self._fade_out()
         self.finish()
+
+    def _wait_for_orders(self) -> None:
+        """As long as the device has enough without the next block, or until an order comes."""
+        wait_s = self._outlet.spare_s(to_seconds(self._block_frames()))
+        if wait_s > 0.0 and not self._has_quit and self._first_order is None:
+            self.turn_began_s = None
+            with contextlib.suppress(queue.Empty):
+                self._first_order = self._orders.get(timeout=wait_s)
 
     def _fade_out(self) -> None:
         """Whoever told us to quit should have faded out before; if not, the end is still no cut."""
@@ -180,7 +203,7 @@ class Engine:
         if self._outlet.is_open:
             self._write(block)
         elif self._outlet.open_or_wait():
-            self._idle_blocks = 0
+            self._idle_frames = 0
             self._write(block)
 
     def _next_block_or_silence(self) -> Block:
@@ -189,16 +212,16 @@ class Engine:
             self._take_orders()
             self._do_what_then()
             self._change_sink_if_silent()
-            return self._render() if self._outlet.is_open else self._silence
+            return self._render() if self._outlet.is_open else _silence(BLOCK_FRAMES)
         except Exception as fault:  # noqa: BLE001 - the thread may never end: a bug must end in silence (C5)
             self._hush()
             self._layers.clear()
             self._report(EngineFaulted(f"{type(fault).__name__}: {fault}"))
-            return self._silence
+            return _silence(BLOCK_FRAMES)
 
     def _is_resting(self) -> bool:
         """Nothing to do until an order comes; a missing device is looked for even then."""
-        was_held = self._idle_blocks * BLOCK_FRAMES >= to_frames(self._hold_s)
+        was_held = self._idle_frames >= to_frames(self._hold_s)
         return self.is_idle and self._outlet.is_open and was_held and self._orders.empty()
 
     def _take_orders(self) -> None:
@@ -212,7 +235,7 @@ class Engine:
                 return
 
     def _obey(self, order: EngineOrder | _UseSink) -> None:
-        self._idle_blocks = 0
+        self._idle_frames = 0
         match order:
             case PlayItem(item, crossing, layer):
                 self._layers.play(item, crossing, layer)
@@ -261,16 +284,23 @@ class Engine:
             self._ears = self._new_sink.ears
             self._new_sink = None
 
+    def _block_frames(self) -> int:
+        """How long the next block is, if no order comes."""
+        is_quiet = self.is_idle or self._is_held or (not self._chain.ramp.is_moving and self._layers.is_steady)
+        longest_s = min(self._longest_s, self._outlet.buffer_s * BUFFER_SHARE)
+        return BLOCK_FRAMES * max(1, int(longest_s / to_seconds(BLOCK_FRAMES) + _ROUNDED) if is_quiet else 1)
+
     def _render(self) -> Block:
+        frames = self._block_frames()
         if self.is_idle:
-            self._idle_blocks += 1
-            return self._rest()
+            self._idle_frames += frames
+            return self._rest(frames)
         if self._is_held:
-            return self._rest()
+            return self._rest(frames)
         ramp = self._chain.ramp
-        self._layers.prepare(BLOCK_FRAMES, is_output_silent=ramp.level_db == SILENCE_DB)
+        self._layers.prepare(frames, is_output_silent=ramp.level_db == SILENCE_DB)
         if ramp.is_rising and not self._layers.is_sounding:
-            return self._rest()  # the rise waits for the sound that it is for
+            return self._rest(frames)  # the rise waits for the sound that it is for
         is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._layers.is_recovering
         is_ramp_first = is_ramp_first and self._layers.is_rising_alone
         left_db_per_s = MAX_RISE_DB_PER_S - (0.0 if is_ramp_first else self._layers.decks_rise_db_per_s)
@@ -279,10 +309,10 @@ class Engine:
         if is_ramp_free:
             ramp.hold_back(left_db_per_s)
         output_rise_db_per_s = ramp.rise_db_per_s if is_ramp_free and ramp.is_rising else 0.0
-        mixed = self._layers.mix(BLOCK_FRAMES, output_rise_db_per_s, may_rise=not is_ramp_first)
+        mixed = self._layers.mix(frames, output_rise_db_per_s, may_rise=not is_ramp_first)
         is_ramp_free = is_ramp_free and not self._layers.is_recovering
         faults = self._chain.faults
-        self._chain.set_target(self._target_lufs, self._layers.habitual_lufs, self._layers.reached_lufs(BLOCK_FRAMES))
+        self._chain.set_target(self._target_lufs, self._layers.habitual_lufs, self._layers.reached_lufs(frames))
         block = self._chain.process(self._ears.share_out(mixed), may_rise=is_ramp_free)
         if self._chain.faults != faults:
             raise AssertionError("a stage produced an invalid block; the output check stopped it")
@@ -291,10 +321,10 @@ class Engine:
             self._tap(Rendered(ramp.level_db, ramp.target_db, *self._layers.sounding()))
         return block
 
-    def _rest(self) -> Block:
+    def _rest(self, frames: int) -> Block:
         """Silence; the chain has to know, because what was heard before it is forgotten in time."""
-        self._chain.rest(BLOCK_FRAMES)
-        return self._silence
+        self._chain.rest(frames)
+        return _silence(frames)
 
     def _tell_of_the_chain(self) -> None:
         """What the guard held down, and what the output meter did not let through."""
@@ -324,8 +354,11 @@ class Engine:
             self._chain.forget()
             return
         self.blocks_rendered += 1
-        if self.blocks_rendered % PROGRESS_BLOCKS == 0 and not self.is_idle:
-            self._report_progress()
+        self._progress_frames += len(block)
+        if self._progress_frames >= PROGRESS_FRAMES:
+            self._progress_frames = 0
+            if not self.is_idle:
+                self._report_progress()
 
     def _come_back(self) -> None:
         """After a short gap what was to follow a ramp is kept; after a long one the session orders it again."""
@@ -348,3 +381,7 @@ class Engine:
             )
         )
         self._held_db = 0.0
+
+
+def _silence(frames: int) -> Block:
+    return np.zeros((frames, CHANNELS), np.float32)

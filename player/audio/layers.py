@@ -136,6 +136,12 @@ class Layers:
         return any(mixer.is_sounding for mixer in self._mixers)
 
     @property
+    def is_steady(self) -> bool:
+        """Whether each layer that is not empty goes on as it is, and nothing is to be decided soon."""
+        layers = [layer for layer in self._layers.values() if layer.level.is_moving or not layer.mixer.is_empty]
+        return all(layer.mixer.is_steady and not layer.level.is_moving for layer in layers)
+
+    @property
     def is_rising_alone(self) -> bool:
         """Whether a deck comes up from silence, and no other makes room for it."""
         return any(mixer.is_rising_alone for mixer in self._mixers)

@@ -141,6 +141,12 @@ class Mixer:
         return bool(self._decks)
 
     @property
+    def is_steady(self) -> bool:
+        """Whether one deck alone sounds, in the middle of its track, and nothing is to be decided soon."""
+        is_alone = self._pending is None and self._next is None and len(self._decks) == 1
+        return is_alone and self._decks[0].is_steady
+
+    @property
     def habitual_lufs(self) -> float | None:
         """What the fast level of the quietest deck habitually reaches, None where nobody measured any."""
         known = [deck.item.habitual_lufs for deck in self._decks if deck.item.habitual_lufs is not None]

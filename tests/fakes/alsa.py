@@ -100,6 +100,11 @@ class FakePcm:
             return False
         return self._card.is_always_dry or self._card.clock.now().boot_s > self._empty_at_s + 1e-6
 
+    @property
+    def room_frames(self) -> int:
+        """Frames that it would take."""
+        return 0 if self._card.is_stuck else self._room(self._card.clock.now().boot_s)
+
     def write(self, data: bytes) -> int:
         """Frames taken; EPIPE after a gap."""
         assert len(data) % self._frame_bytes == 0, "whole frames"
@@ -121,11 +126,13 @@ class FakePcm:
     def _take(self, data: bytes) -> int:
         now_s = self._card.clock.now().boot_s
         empty_at_s = max(self._empty_at_s or 0.0, now_s)
-        room = self.granted.buffer_frames - round((empty_at_s - now_s) * self._card.rate)
-        frames = 0 if self._card.is_stuck else min(len(data) // self._frame_bytes, room)
+        frames = 0 if self._card.is_stuck else min(len(data) // self._frame_bytes, self._room(now_s))
         self._card.heard += data[: frames * self._frame_bytes]
         self._empty_at_s = empty_at_s + frames / self._card.rate
         return frames
+
+    def _room(self, now_s: float) -> int:
+        return self.granted.buffer_frames - round(max(0.0, (self._empty_at_s or 0.0) - now_s) * self._card.rate)
 
 
 @dataclass

@@ -41,6 +41,7 @@ from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.lengths import WAV, length_of, suffix_of
 from player.audio.decoder.long_wav import long_wav
+from player.audio.decoder.native_threads import limit_malloc, stay_on_one_core, yield_to_decoder
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
@@ -66,12 +67,6 @@ INSTANCE_OPTIONS: Final = (
 
 _MEDIA_OPTIONS: Final = (":no-mkv-preload-local-dir",)
 """A Matroska file opens no others. libVLC cannot be given a list of modules: `look_into` refuses what names others."""
-
-_M_ARENA_MAX: Final = -8
-_M_MMAP_THRESHOLD: Final = -3
-"""The numbers of those parameters in glibc's malloc.h."""
-_LARGE_BYTES: Final = 256 << 10
-"""Blocks of this size are the kernel's again when they are freed."""
 
 SLOW_WINDOW_S: Final = 40.0
 SLOW_SHARE: Final = 0.9
@@ -128,6 +123,8 @@ def _on_event(event: Any, number: int) -> None:
     source = _OPEN[number]
     kind = event.contents.type.value
     if kind == vlc.EventType.MediaPlayerLengthChanged.value:
+        if isinstance(source.ring, Ring):
+            yield_to_decoder()  # libVLC's reader calls this
         if not source.is_length_ours:
             length_ms = event.contents.u.new_length
             source.length_s = length_ms / 1000 if length_ms > 0 else None
@@ -182,20 +179,6 @@ _EVENTS: Final = (
 )  # fmt: skip
 
 
-def _limit_malloc(*, keeps_memory: bool) -> None:
-    """Let all threads allocate from few arenas; where the C library has no such choice, nothing happens.
-
-    glibc gives each new thread an arena of its own, and libVLC starts four threads for each track: measured over 600
-    tracks, 60 MB of private memory, mostly holes, against 38 MB with two arenas. And it keeps large blocks once some
-    were freed: seeks in an M4A of 10 h left 23 MB behind, with a fixed limit 4. A scan keeps what it will need again.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 2)
-        if not keeps_memory:
-            mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
-
-
 class VlcDecoder:
     """Opens tracks with one libVLC instance that lives as long as this (creating it takes about 40 ms).
 
@@ -208,7 +191,7 @@ class VlcDecoder:
 
     def __init__(self, settings: DecoderSettings = DecoderSettings(), more_options: tuple[str, ...] = ()) -> None:
         self._settings = settings
-        _limit_malloc(keeps_memory=settings.is_piped)
+        limit_malloc(keeps_memory=settings.is_piped)
         self._more_options = more_options
         self._instance = self._start()
         self._instance_without_soxr: Any = None
@@ -267,6 +250,8 @@ class _Keeper:
 
     def run(self, uri: str, start_s: float) -> None:
         """Play to the end, whatever happens."""
+        if not self._settings.is_piped:
+            stay_on_one_core(self._number)
         _OPEN[self._number] = self._source
         try:
             self._source.end(self._follow(uri, start_s))

@@ -219,6 +219,8 @@ class AlsaSink:
         rest = memoryview(data)
         give_up_s = self._clock.now().boot_s + patience_s
         wait_s = self._wait_s(rest)
+        if 0.0 < (missing_s := self._missing_s(pcm, len(data))) < self._buffer_s / 2:
+            self._clock.sleep(missing_s + SLACK_S)  # so that one call hands over all of it
         while True:
             taken_frames, is_gap = self._offer(pcm, rest)
             rest = rest[taken_frames * self._encoder.frame_bytes :]
@@ -233,6 +235,10 @@ class AlsaSink:
                 raise SinkError(f"{self._device} has taken no sound for {patience_s:g} s")
             self._clock.sleep(wait_s)
             wait_s = RETRY_S
+
+    def _missing_s(self, pcm: AlsaPcm, data_bytes: int) -> float:
+        """How long until there is room for all of it."""
+        return (data_bytes // self._encoder.frame_bytes - pcm.room_frames) / self._encoder.rate_hz
 
     def _offer(self, pcm: AlsaPcm, data: memoryview) -> tuple[int, bool]:
         """Frames that the device took at once, and whether there was a gap before them; then they were silence."""

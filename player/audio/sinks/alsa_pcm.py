@@ -86,6 +86,12 @@ class AlsaPcm:
         """Whether the device has played all that it had, and stands since then."""
         return bool(self._lib.snd_pcm_state(self._handle) == XRUN)
 
+    @property
+    def room_frames(self) -> int:
+        """How many frames it would take at once, as far as it knows without asking the hardware; 0 in an error."""
+        room: int = self._lib.snd_pcm_avail_update(self._handle)
+        return max(0, room)
+
     def write(self, data: bytes) -> int:
         """Offer whole frames; returns how many were taken at once, 0 where there is no room.
 
@@ -148,6 +154,7 @@ def _library() -> Any:
         "snd_pcm_drop": [c_void_p],
         "snd_pcm_prepare": [c_void_p],
         "snd_pcm_state": [c_void_p],
+        "snd_pcm_avail_update": [c_void_p],
         "snd_pcm_writei": [c_void_p, c_char_p, c_ulong],
         "snd_pcm_format_physical_width": [c_int],
         "snd_pcm_hw_params": [c_void_p, c_void_p],
@@ -164,6 +171,6 @@ def _library() -> Any:
     }
     for name, arguments in pointers.items():
         getattr(lib, name).argtypes = arguments
-    lib.snd_pcm_writei.restype = c_long
+    lib.snd_pcm_writei.restype = lib.snd_pcm_avail_update.restype = c_long
     lib.snd_pcm_hw_params_free.restype = None
     return lib

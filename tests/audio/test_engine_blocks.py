@@ -1,0 +1,123 @@
+"""Blocks are long while nothing moves and short while something does, and what is heard does not depend on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from player.analysis.ebur128 import HopMeter
+from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
+from player.audio.output import AudioOutput, Written
+from player.core.engine_orders import Crossfade, QuitEngine, RampTo, Then
+from player.core.units import CHANNELS, SILENCE_DB, to_frames
+from tests.engine_rig import Rig, noise
+from tests.fakes.clock import FakeClock
+from tests.fakes.sink import FakeSink
+from tests.fakes.source import FakeDecoder
+
+SHORT, LONG = BLOCK_FRAMES, 2 * BLOCK_FRAMES
+
+
+def run(rig: Rig, until_frame: int) -> list[int]:
+    """Render until so much has been heard in all, to the end of that block; the lengths of the blocks."""
+    lengths = []
+    before = len(rig.heard())
+    while before < until_frame:
+        rig.engine.step()
+        lengths.append(len(rig.heard()) - before)
+        before += lengths[-1]
+    return lengths
+
+
+def story(longest_s: float, marks: Sequence[int]) -> tuple[Rig, list[list[int]]]:
+    """Start, steady, volume, skip, steady, the end of the track and what follows it, stop, rest; up to these frames."""
+    rig = Rig({"a": noise(1, 300.0), "b": noise(2, 60.0), "c": noise(3, 300.0)}, longest_s=longest_s)
+    to = iter(marks)
+    rig.play("a")
+    rig.engine.order(RampTo(0.0, 0.0))
+    lengths = [run(rig, next(to)), run(rig, next(to))]
+    rig.engine.order(RampTo(-12.0, 1.0))
+    lengths += [run(rig, next(to)), run(rig, next(to))]
+    rig.play("b", Crossfade.SKIP)
+    rig.queue("c")
+    lengths += [run(rig, next(to)), run(rig, next(to))]
+    rig.engine.order(RampTo(SILENCE_DB, 3.0, Then.STOP))
+    lengths += [run(rig, next(to)), run(rig, next(to))]
+    return rig, lengths
+
+
+MARKS = tuple(to_frames(at_s) for at_s in (12.0, 20.0, 21.0, 30.0, 31.0, 110.0, 112.0, 116.0))
+
+
+def test_what_is_heard_does_not_depend_on_the_length_of_blocks() -> None:
+    """The same session with long blocks and without gives the same samples."""
+    long, lengths = story(0.4, MARKS)
+    short, _ = story(0.1, np.cumsum([sum(part) for part in lengths]).tolist())
+    assert np.array_equal(long.heard(), short.heard())
+    assert {length for part in lengths for length in part} == {SHORT, LONG}
+
+
+def test_blocks_are_short_while_something_moves() -> None:
+    """While the volume moves, a track comes or goes, every block has 100 ms; in between 200 ms with a buffer of 300."""
+    _, (rise, steady, volume, _, skip, *_, stop, rest) = story(0.4, MARKS)
+    assert set(rise[:100]) == set(volume[:9]) == set(skip) == set(stop) == {SHORT}
+    assert set(steady) == {LONG}
+    assert rest[-1] == LONG
+
+
+@pytest.mark.parametrize(
+    ("buffer_s", "longest_s"), [(0.1, 0.1), (0.2, 0.1), (0.3, 0.2), (0.4, 0.2), (0.5, 0.3), (0.6, 0.4), (2.0, 0.4)]
+)
+def test_a_block_takes_at_most_two_thirds_of_the_buffer(buffer_s: float, longest_s: float) -> None:
+    """And never more than 400 ms, and never less than 100."""
+    rig = Rig({"a": noise(1, 300.0)}, longest_s=0.4)
+    rig.sink._buffer_s = buffer_s
+    rig.start("a")
+    rig.run(3.0)
+    before = len(rig.heard())
+    rig.engine.step()
+    assert len(rig.heard()) - before == to_frames(longest_s)
+
+
+def test_the_next_block_is_put_off_only_while_the_device_is_full() -> None:
+    """Nearly as long as it takes to make room; not where the write did not wait, and never to the last 100 ms."""
+    clock = FakeClock()
+    sink = FakeSink(clock, buffer_s=0.3)
+    outlet = AudioOutput(sink, clock, lambda _report: None)
+    outlet.open_or_wait()
+    silence = np.zeros((LONG, CHANNELS), np.float32)
+    assert outlet.write(silence) is Written.HEARD
+    assert outlet.spare_s(0.2) == 0.0, "the device was empty"
+    outlet.write(silence)
+    assert outlet.spare_s(0.2) == pytest.approx(0.19)
+    assert outlet.spare_s(0.4) == pytest.approx(0.2)
+    clock.sleep(0.15)
+    assert outlet.spare_s(0.2) == pytest.approx(0.04)
+    clock.sleep(0.1)
+    assert outlet.spare_s(0.2) == 0.0
+    outlet.close()
+    assert outlet.spare_s(0.2) == 0.0
+
+
+def test_an_order_ends_the_wait_for_room() -> None:
+    """The thread waits for orders and not for the device, so an order is obeyed while there is sound for a minute."""
+    clock = FakeClock()
+    sink = FakeSink(clock, buffer_s=120.0)
+    settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=36_000.0, longest_s=60.0)
+    engine = Engine(sink, FakeDecoder({}), clock, lambda _report: None, settings)
+    thread = threading.Thread(target=engine.run)
+    thread.start()
+    engine.order(RampTo(SILENCE_DB, 0.0))
+    give_up_s = time.monotonic() + 60.0
+    while not (sink.writes > 2 and engine.turn_began_s is None):
+        assert time.monotonic() < give_up_s, "the thread never waits"
+        time.sleep(0.001)
+    began_s = time.monotonic()
+    engine.order(QuitEngine())
+    thread.join(50.0)
+    assert not thread.is_alive()
+    assert time.monotonic() - began_s < 50.0
