@@ -30,7 +30,7 @@ from player.core.units import format_duration
 from player.mqtt.triggers.content import show_path
 from player.mqtt.triggers.rules import Trigger, TriggerSettings
 from player.session.memory.memory import tonight
-from player.session.schedule.preview import playlist_of
+from player.session.schedule.preview import fade_in_of, playlist_of, timer_of
 from player.session.schedule.rest_nights import is_rest
 
 if TYPE_CHECKING:
@@ -255,10 +255,11 @@ def _entry(entry: Entry, settings: Settings) -> str:
     volume = settings.volume.default if entry.volume is None else entry.volume
     own = "".join(f", {DAYS[day]} {at:%H:%M}" for day, at in entry.own_times)
     out = f", {len(entry.leave_out)} left out" if entry.leave_out else ""
-    over = ", replaces what is playing" if entry.takes_over else ""
+    over = ", replaces what is playing" if entry.takes_over or entry.is_morning else ""
+    kind = f"morning, fade-in {format_duration(fade_in_of(entry, settings))}, " if entry.is_morning else ""
     return (
-        f"{entry.name}: {entry.at:%H:%M} {days}{own}{out}, {entry.playlist or settings.first_playlist}, "
-        f"volume {volume}, timer {_timer(entry.timer or settings.timer)}{over}"
+        f"{entry.name}: {kind}{entry.at:%H:%M} {days}{own}{out}, {entry.playlist or settings.first_playlist}, "
+        f"volume {volume}, timer {_timer(timer_of(entry, settings))}{over}"
     )
 
 

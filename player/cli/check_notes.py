@@ -21,8 +21,9 @@ from player.mqtt.triggers.filters import overlaps
 from player.mqtt.triggers.inputs import notes_on, wishes_of
 from player.mqtt.triggers.rule_engine import RuleEngine
 from player.mqtt.triggers.rules import TriggerSettings
+from player.session.morning import LONGEST_PART
 from player.session.phases import planned_night
-from player.session.schedule.preview import night_of_entry
+from player.session.schedule.preview import fade_in_of, night_of_entry, timer_of
 from player.system.input_devices import InputSystem
 
 if TYPE_CHECKING:
@@ -189,4 +190,8 @@ def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:
     yield from _fade_notes(f"schedule {entry.name}", entry.fade_in_s)
     if entry.timer is not None or entry.fade_out_s is not None:
         fade_out_s = settings.fades.fade_out_s if entry.fade_out_s is None else entry.fade_out_s
-        yield from _timer_notes(f"the timer of {entry.name}", entry.timer or settings.timer, fade_out_s)
+        yield from _timer_notes(f"the timer of {entry.name}", timer_of(entry, settings), fade_out_s)
+    length_s, fade_in_s = timer_of(entry, settings).duration_s, fade_in_of(entry, settings)
+    if entry.is_morning and length_s is not None and fade_in_s > LONGEST_PART * length_s:
+        longest = format_duration(LONGEST_PART * length_s)
+        yield f"schedule {entry.name}: its fade-in is {longest}, two thirds of its timer, and not longer"

@@ -210,6 +210,7 @@ FADE_IN: Final = _length(1.0, 0.0, MAX_FADE_IN_S)
 FADE_OUT_S: Final = _length(1.0, 0.0, MAX_FADE_OUT_S)
 FADE_OUT: Final = _length(60.0, 0.0, MAX_FADE_OUT_S)
 TIMER_SHIFT: Final = _length(60.0, -MAX_TIMER_S, MAX_TIMER_S)
+SNOOZE: Final = _length(60.0, 60.0, 3600.0)
 TIME_OF_DAY: Final = Kind(clock_time, "a local time, as in 23:15", _TIME_OF_DAY)
 CONFIGURED_TIME: Final = Kind(
     _configured_time,

@@ -11,7 +11,7 @@ from datetime import time
 from enum import Enum, auto
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
-from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, TIMER_SHIFT, VOLUME
+from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, SNOOZE, TIMER_SHIFT, VOLUME
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_length, check_range
@@ -20,6 +20,8 @@ EXTEND_S: Final = 15 * 60.0
 """What ``extend`` without a value adds."""
 MAX_ANSWERED: Final = 200
 """An answer to ``tracks`` lists no more."""
+SNOOZE_S: Final = 9 * 60.0
+"""How long ``snooze`` without a value lasts."""
 
 
 class Obeyed(Enum):
@@ -190,6 +192,18 @@ class Awake:
 
 
 @dataclass(frozen=True, slots=True)
+class Snooze:
+    """Put a morning off for so many seconds."""
+
+    OBEYED: ClassVar = Obeyed.WHILE_RUNNING
+    VERB: ClassVar = "snooze"
+    for_s: float = SNOOZE_S
+
+    def __post_init__(self) -> None:
+        SNOOZE.check("snooze", self.for_s)
+
+
+@dataclass(frozen=True, slots=True)
 class SetFade:
     """Set the length of the fade-out, of this session or, when idle, of the next one that is started by hand."""
 
@@ -339,7 +353,7 @@ class GetStatus:
 Command: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetTimer | ExtendTimer
     | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | Like | Unlike | SkipTonight
-    | SetStartTime | ChangeEntry | Tonight | NotTonight | Asleep | Awake | GetTracks | GetStatus
+    | SetStartTime | ChangeEntry | Tonight | NotTonight | Asleep | Awake | Snooze | GetTracks | GetStatus
 )  # fmt: skip
 
 COMMANDS: Final[tuple[type[Any], ...]] = get_args(Command)

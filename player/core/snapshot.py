@@ -189,6 +189,19 @@ class Snapshot:
     is_asleep: Annotated[
         bool, PublishedKey("asleep", json.BOOLEAN, "somebody was noticed to be asleep: the command `asleep`")
     ]
+    is_morning: Annotated[
+        bool, PublishedKey("morning", json.BOOLEAN, "what plays ends a night: an entry with `kind: morning`")
+    ]
+    snooze_left_s: Annotated[
+        float | None,
+        PublishedKey("snooze", or_null(json.SECONDS), "how long a snooze still lasts; null without one", runs=True),
+    ]
+    light: Annotated[
+        float,
+        PublishedKey(
+            "light", json.SHARE, "how bright a morning's lamp is to be, see `…/light`; 0 where none plays", runs=True
+        ),
+    ]
     fade_out_s: Annotated[
         float, PublishedKey("fade", json.SECONDS, "length of the fade-out, of this session or of the next")
     ]

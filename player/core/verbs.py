@@ -254,6 +254,19 @@ _DECLARED: Final = (
         examples=("", "PRESS", "ON"),
     ),
     Verb(
+        makes=(commands.Snooze,),
+        brief="put a morning off for some minutes",
+        about="Put a morning off (kind: morning in the schedule): it falls silent, its lamp goes out, and it comes "
+        "back slowly after nine minutes, or so many. Its end is put off by as much. It is refused where no morning "
+        "is playing. resume ends a snooze, stop ends the morning.",
+        arguments=(Argument("snooze", kinds.SNOOZE, "for how long", "T", "for_s", in_units=True),),
+        plain="snooze",
+        words={"on": {}, "true": {}},
+        obeys_off=False,
+        examples=("", "5", "5m", '{"minutes": 5}', "PRESS", "ON"),
+        to_type=("snooze", "snooze 5m"),
+    ),
+    Verb(
         makes=(commands.SetFade,),
         brief="set the length of the fade-out",
         about="Set how long the fade-out takes: of this session, or of the next one that is started by hand.",

@@ -33,7 +33,7 @@ from player.mqtt.intake import Intake, IntakeResult
 from player.mqtt.ports import Link, MakeLink
 from player.mqtt.router import DuplicateFilter, MessageRouter, Route
 from player.mqtt.self_check import ConnectionFinding, SelfCheck
-from player.mqtt.state_throttle import NightThrottle, StateThrottle, TracksThrottle
+from player.mqtt.state_throttle import LightThrottle, NightThrottle, StateThrottle, TracksThrottle
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
@@ -101,6 +101,7 @@ class Gateway:
         self._throttle = StateThrottle()
         self._night_throttle = NightThrottle()
         self._tracks_throttle = TracksThrottle()
+        self._light_throttle = LightThrottle()
         self._links_made = 0
         self._line: _Line | None = None
         self._next: _Line | None = None
@@ -279,6 +280,7 @@ class Gateway:
         """The broker may have lost everything."""
         self._throttle.forget()
         self._night_throttle.forget()
+        self._light_throttle.forget()
 
     def publish_night(self, report: NightReport, boot_s: float) -> None:
         """The report of the night, when it is due."""
@@ -307,6 +309,8 @@ class Gateway:
         if self._throttle.is_due(snapshot, now.boot_s):
             line.link.publish(line.topics.state, payloads.state(snapshot), retain=True, qos=1)
             line.publish(line.announcer.media_values(snapshot))
+        if self._light_throttle.is_due(snapshot.light, now.boot_s):
+            line.link.publish(line.topics.light, f"{snapshot.light:g}".encode(), retain=True, qos=1)
 
     def publish_event(self, news: News, wall: datetime) -> None:
         """An event."""

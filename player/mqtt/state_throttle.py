@@ -21,6 +21,8 @@ from player.core.track_list import TrackList
 
 MIN_GAP_S: Final = 0.25
 """No two publications are closer than this."""
+LIGHT_GAP_S: Final = 2.0
+"""No two publications of the light are closer than this."""
 POSITION_GAP_S: Final = 10.0
 """Minimum time between publications of values that change by themselves."""
 NIGHT_GAP_S: Final = 300.0
@@ -116,6 +118,25 @@ class TracksThrottle:
             if tracks == sent or (sent.count and boot_s - at_s < TRACKS_GAP_S):
                 return False
         self._sent = tracks, boot_s
+        return True
+
+
+class LightThrottle:
+    """The same for the light of a morning: each hundredth, and no more often than each `LIGHT_GAP_S`. Main thread."""
+
+    def __init__(self) -> None:
+        self._sent: float | None = None
+        self._sent_s = -math.inf
+
+    def forget(self) -> None:
+        """Nothing has been published."""
+        self._sent, self._sent_s = None, -math.inf
+
+    def is_due(self, light: float, boot_s: float) -> bool:
+        """Whether to publish now; True also notes it as published."""
+        if light == self._sent or boot_s - self._sent_s < LIGHT_GAP_S:
+            return False
+        self._sent, self._sent_s = light, boot_s
         return True
 
 

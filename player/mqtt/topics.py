@@ -63,6 +63,11 @@ class Topics:
         return f"{self.root}/night"
 
     @property
+    def light(self) -> str:
+        """Retained, how bright the lamp of a morning is to be: ``0.35``."""
+        return f"{self.root}/light"
+
+    @property
     def event(self) -> str:
         """What happened."""
         return f"{self.root}/event"

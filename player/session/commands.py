@@ -155,6 +155,8 @@ def _pause(playback: Playback, now: Now, out: Outcome) -> str:
     session = playback.session
     if session is None:
         return _pause_interrupted(playback, is_paused=True)
+    if session.morning is not None:
+        session.morning.stay_paused()
     if session.state is not State.PAUSED:
         session.pause(now.boot_s, out)
     return "paused"

@@ -1,4 +1,4 @@
-"""Commands about when it ends: sleep timer, fade-out, asleep and awake. Main thread, standard library, pure.
+"""Commands about when it ends: sleep timer, fade-out, asleep and awake, snooze. Main thread, standard library, pure.
 
 As in `player.session.commands`, each is checked whole before anything is changed.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from player.core.clock import Now, moved
-from player.core.commands import Asleep, Awake, ExtendTimer, SetFade, SetTimer, ShortenTimer
+from player.core.commands import Asleep, Awake, ExtendTimer, SetFade, SetTimer, ShortenTimer, Snooze
+from player.core.errors import Refused
 from player.core.settings.session import TimerMode, TimerSetting
 from player.core.states import State
 from player.core.units import format_duration
@@ -17,8 +18,9 @@ from player.session.outcome import Outcome
 from player.session.playback import Playback
 from player.session.session import Session
 from player.session.sleep_timer import resolve
+from player.session.snooze import snooze
 
-TimerCommand: TypeAlias = SetTimer | ExtendTimer | ShortenTimer | SetFade | Asleep | Awake
+TimerCommand: TypeAlias = SetTimer | ExtendTimer | ShortenTimer | SetFade | Asleep | Awake | Snooze
 ENDS: Final = {TimerMode.END_OF_TRACK: "the end of the track", TimerMode.END_OF_PLAYLIST: "the end of the playlist"}
 
 
@@ -39,6 +41,8 @@ def execute(playback: Playback, command: TimerCommand, now: Now, out: Outcome) -
             return _fall_asleep(playback, now, out)
         case Awake():
             return _wake_up(playback, now, out)
+        case Snooze(for_s):
+            return _snooze(playback, for_s, now, out)
 
 
 def _set_timer(playback: Playback, timer: TimerSetting, now: Now, out: Outcome) -> str:
@@ -101,6 +105,8 @@ def _ends_in(session: Session, left_s: float, now: Now) -> str:
 
 def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
     session = playback.running
+    if session.morning is not None:  # most people are asleep when it begins, and it shall wake them all the same
+        return "asleep: a morning is playing; nothing changes"
     following = session.phases.following
     is_next = following is not None and following.when_asleep and session.state in {State.PLAYING, State.PAUSED}
     # the last of several phases is what was written for the sleeper, so it lasts as long as it was to last
@@ -113,6 +119,13 @@ def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
     text = "asleep" if left_s is None else f"asleep: {_ends_in(session, left_s, now)}"
     out.announce("asleep", text, seconds=None if left_s is None else round(left_s))
     return text
+
+
+def _snooze(playback: Playback, for_s: float, now: Now, out: Outcome) -> str:
+    session = playback.running
+    if session.morning is None:
+        raise Refused("snooze: no morning is playing")
+    return snooze(session, session.morning, for_s, now.boot_s, out)
 
 
 def _wake_up(playback: Playback, now: Now, out: Outcome) -> str:

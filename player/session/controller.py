@@ -46,6 +46,7 @@ from player.core.commands import (
     SetTimer,
     ShortenTimer,
     SkipTonight,
+    Snooze,
     Stop,
     Toggle,
     Tonight,
@@ -307,7 +308,7 @@ class Controller:
                 return text
             case Asleep() | Awake() if self._playback.session is None:
                 return self._crash_resume.notice(command, self._playback, now, out)
-            case SetTimer() | ExtendTimer() | ShortenTimer() | SetFade() | Asleep() | Awake():
+            case SetTimer() | ExtendTimer() | ShortenTimer() | SetFade() | Asleep() | Awake() | Snooze():
                 return commands_timer.execute(self._playback, command, now, out)
             case GetTracks(wanted):
                 return counted(self._tracks.find(wanted, self._settings).count, "track")
@@ -376,10 +377,10 @@ class Controller:
         if self._is_closing:
             return "the speaker is shutting down"
         # a session that was paused and forgotten plays nothing that could be disturbed
-        if self.state in {State.PLAYING, State.FADING_OUT} and not entry.takes_over:
+        if self.state in {State.PLAYING, State.FADING_OUT} and not (entry.takes_over or entry.is_morning):
             return "a session is running"
         name = self._schedule.playlist_of(due)
-        playlist = None if name is None else self._settings.playlist(name)
+        playlist = self._playback.sound_of(name, is_morning=entry.is_morning)
         if playlist is None:
             return f"there is no playlist {name!r}"
         start = self._playback.next_session.start_params(f"schedule:{entry.name}", entry, playlist, now, due.late_s)

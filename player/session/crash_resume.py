@@ -114,6 +114,8 @@ class CrashResume:
         interrupted = playback.interrupted
         if interrupted.record is None:
             return "nothing is playing"
+        if isinstance(command, Asleep) and interrupted.record.morning is not None:
+            return "asleep: a morning waits to be resumed; nothing changes"
         if isinstance(command, Asleep):
             gone_s = self._gone_s(interrupted.record, now)
             record = _moved_on(interrupted.record, gone_s, playback.settings, now)
@@ -157,7 +159,7 @@ class CrashResume:
             return "resume_within is 0"
         if self.tries > len(PAUSES_S):
             return f"it was interrupted {self.tries} times in a row"
-        if settings.playlist(record.playlist) is None:
+        if settings.playlist(record.playlist) is None and record.morning is None:
             return f"there is no playlist {record.playlist!r} any more"
         gone_s = self._gone_s(record, now)
         if gone_s is None:
@@ -169,7 +171,7 @@ class CrashResume:
         left_s = min(
             gone_s + 3600.0 * 24 if record.left_s is None else record.left_s, settings.session.max_s - record.age_s
         )
-        return "its planned end has come" if left_s - gone_s < 2 * SHORTEST_RISE_S else None
+        return "its planned end has come" if left_s - record.passed_s(gone_s) < 2 * SHORTEST_RISE_S else None
 
     def _give_up(self, interrupted: InterruptedSession, reason: str, out: Outcome) -> None:
         self.problem = None
@@ -183,6 +185,7 @@ class CrashResume:
         asked = record.volume if chosen is None else min(chosen, record.volume)
         asleep_s = record.age_s + gone_s - settings.guard.asleep_after_s
         noticed_s = None if record.asleep_s is None else record.asleep_s + gone_s
+        morning = None if record.morning is None else record.morning.later(gone_s)
         start = StartParams(
             why="resume",
             # the record is older than the sound was: what sank in between stays down
@@ -190,12 +193,13 @@ class CrashResume:
                 sunk(asked, taper_of(_phase_of(record), settings), min(gone_s, max(asleep_s, noticed_s or 0.0)))
             ),
             timer=record.timer,
-            fade_in_s=settings.fades.fade_in_s,
+            fade_in_s=settings.fades.fade_in_s if morning is None else morning.left_s,
             fade_out_s=record.fade_out_s,
             late_s=record.age_s + gone_s,
             then=record.then,
             phase=record.phase,
             phase_volume=record.phase_volume,
+            morning=morning,
         )
         point = None
         if record.track is not None:
@@ -204,8 +208,11 @@ class CrashResume:
             self._announce_suspects(out)
         self.problem = None
         session = playback.resume_interrupted(start, record, point, now, out)
-        left_s = None if record.left_s is None else record.left_s - gone_s
+        left_s = None if record.left_s is None else record.left_s - record.passed_s(gone_s)
         session.restore(record.mode, left_s, noticed_s, now.boot_s, out, is_strict=record.is_strict)
+        if session.morning is not None and session.morning.snoozed_until_s is not None:
+            session.pause(now.boot_s, out)
+            session.end_plan.hold(now.boot_s)
 
     def _blame(self, interrupted: InterruptedSession, now: Now, out: Outcome) -> None:
         """The daemon crashed while it opened or played something: remember what. A kill from outside blames nobody."""
@@ -239,7 +246,9 @@ def _phase_of(record: SessionRecord) -> Phase | None:
 def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, now: Now) -> SessionRecord:
     """The record as it would be by now: in a later phase, where the one that was interrupted is over."""
     is_last = record.phase > len(record.then)
-    if gone_s is None or record.left_s is None or is_last or record.left_s - gone_s >= 2 * SHORTEST_RISE_S:
+    if gone_s is None or record.left_s is None or is_last:
+        return record
+    if record.left_s - record.passed_s(gone_s) >= 2 * SHORTEST_RISE_S:
         return record
     age_s = record.age_s + gone_s
     began = Now(now.boot_s - age_s, moved(now.wall, -age_s), now.trusted)

@@ -107,7 +107,11 @@ class EndPlan:
     def pause(self, now_s: float) -> None:
         """A person pauses: whether that holds the timer is a matter of taste."""
         if self._holds_in_pauses:
-            self.timer = self.timer.hold(now_s)
+            self.hold(now_s)
+
+    def hold(self, now_s: float) -> None:
+        """The timer stands still until `resume`."""
+        self.timer = self.timer.hold(now_s)
 
     def resume(self, now_s: float) -> None:
         """The pause is over."""

@@ -13,6 +13,8 @@ from player.core.clock import Now, moved
 from player.core.commands import Play
 from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting
 from player.session.memory.records import Choices
+from player.session.morning import LONGEST_PART, MorningParams
+from player.session.schedule.preview import fade_in_of, then_of, timer_of
 from player.session.sleep_timer import resolve
 
 _Any = TypeVar("_Any")
@@ -23,7 +25,7 @@ class StartParams:
     """What a session begins with: the command's or the schedule entry's values, filled up with the defaults.
 
     ``then`` are the phases that follow; an interrupted session begins in a later ``phase`` than the first, for which
-    ``phase_volume`` was written.
+    ``phase_volume`` was written. ``morning`` is there where it ends a night.
     """
 
     why: str
@@ -35,6 +37,7 @@ class StartParams:
     then: tuple[Phase, ...] = ()
     phase: int = 1
     phase_volume: int | None = None
+    morning: MorningParams | None = None
 
 
 class NextSession:
@@ -98,18 +101,36 @@ class NextSession:
     ) -> StartParams:
         """What was asked for, filled up and held under the cap. Choices by hand are not for entries of the schedule."""
         settings = self._settings
-        is_entry = isinstance(wanted, Entry)
-        volume = settings.volume.default if is_entry else self.volume
-        fade_out_s = settings.fades.fade_out_s if is_entry else self.fade_out_s
-        timer = wanted.timer or (settings.timer if is_entry else self.timer)
+        if isinstance(wanted, Entry):
+            return self._of_entry(why, wanted, playlist, now, late_s)
+        fade_out_s = self.fade_out_s
         return StartParams(
             why=why,
-            volume=settings.volume.cap(volume if wanted.volume is None else wanted.volume),
-            timer=resolve(timer, moved(now.wall, -late_s), is_trusted=now.trusted),
+            volume=settings.volume.cap(self.volume if wanted.volume is None else wanted.volume),
+            timer=resolve(wanted.timer or self.timer, now.wall, is_trusted=now.trusted),
             fade_in_s=settings.fades.fade_in_s if wanted.fade_in_s is None else wanted.fade_in_s,
             fade_out_s=fade_out_s if wanted.fade_out_s is None else wanted.fade_out_s,
-            late_s=late_s,
             then=playlist.then if wanted.then is None else wanted.then,
+        )
+
+    def _of_entry(self, why: str, entry: Entry, playlist: Playlist, now: Now, late_s: float) -> StartParams:
+        """The start of an entry of the schedule."""
+        settings = self._settings
+        timer = resolve(timer_of(entry, settings), moved(now.wall, -late_s), is_trusted=now.trusted)
+        fade_in_s, morning = fade_in_of(entry, settings), None
+        if entry.is_morning:
+            fade_in_s = min(fade_in_s, LONGEST_PART * (timer.duration_s or fade_in_s / LONGEST_PART))
+            morning = MorningParams(fade_in_s, 1.0 if entry.light is None else entry.light, late_s)
+            fade_in_s = morning.left_s
+        return StartParams(
+            why=why,
+            volume=settings.volume.cap(settings.volume.default if entry.volume is None else entry.volume),
+            timer=timer,
+            fade_in_s=fade_in_s,
+            fade_out_s=settings.fades.fade_out_s if entry.fade_out_s is None else entry.fade_out_s,
+            late_s=late_s,
+            then=then_of(entry, playlist),
+            morning=morning,
         )
 
     def like_the_last(self, play: Play, now_s: float) -> Play:

@@ -7,6 +7,8 @@ session that was caught up with counts from when it should have begun: the sleep
 
 from __future__ import annotations
 
+import math
+
 from player.core.engine_orders import SetGuard
 from player.core.settings.safety import GuardMode
 from player.core.settings.session import Settings
@@ -20,15 +22,18 @@ class NightMode:
     Args:
         settings: what is in force; a reload puts others in their place.
         began_s: when the session began, on the boot clock.
+        is_morning: it ends a night: people are asleep from its beginning, and it shall wake them. So the guard is
+            strict, and neither cap nor taper comes with the time.
     """
 
-    def __init__(self, settings: Settings, began_s: float) -> None:
+    def __init__(self, settings: Settings, began_s: float, *, is_morning: bool = False) -> None:
         self.settings = settings
         self._began_s = began_s
         self._ordered: SetGuard | None = None
         self._told_max: int | None = None
         self._asleep_s: float | None = None
-        self._stays_strict = False
+        self._is_morning = is_morning
+        self._stays_strict = is_morning
 
     def fall_asleep(self, now_s: float) -> None:
         """Somebody was noticed to be asleep: all that tightens later tightens now."""
@@ -43,7 +48,7 @@ class NightMode:
     def restore(self, asleep_s: float | None, now_s: float, *, is_strict: bool) -> None:
         """An interrupted session: for how long somebody was noticed to be asleep, and whether the guard was strict."""
         self._asleep_s = None if asleep_s is None else now_s - asleep_s
-        self._stays_strict = is_strict
+        self._stays_strict = is_strict or self._is_morning
 
     @property
     def is_asleep(self) -> bool:
@@ -62,7 +67,7 @@ class NightMode:
     @property
     def since_s(self) -> float:
         """When somebody is taken to be asleep, on the boot clock."""
-        since_s = self._began_s + self.settings.guard.asleep_after_s
+        since_s = math.inf if self._is_morning else self._began_s + self.settings.guard.asleep_after_s
         return since_s if self._asleep_s is None else min(since_s, self._asleep_s)
 
     def is_strict(self, now_s: float) -> bool:
@@ -94,6 +99,6 @@ class NightMode:
 
     def _night_max(self, now_s: float) -> int | None:
         night_cap = self.settings.volume.night_cap
-        if night_cap is None or not (self.is_asleep or now_s >= self._began_s + night_cap.after_s):
+        if night_cap is None or self._is_morning or not (self.is_asleep or now_s >= self._began_s + night_cap.after_s):
             return None
         return night_cap.max

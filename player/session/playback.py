@@ -8,11 +8,9 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Final
 
 from player.core.clock import Now
-from player.core.commands import Play
 from player.core.events import (
     ClauseBroken,
     EngineFaulted,
@@ -40,12 +38,15 @@ from player.session.dropout_backoff import DropoutBackoff
 from player.session.interrupted import InterruptedSession
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import Memory
-from player.session.memory.records import Documents, EndedSession, SessionRecord
+from player.session.memory.records import Documents, SessionRecord
 from player.session.memory.rotation import Rotation
+from player.session.morning import FALLBACK, fallback_found
 from player.session.next_session import NextSession, StartParams
 from player.session.outcome import Outcome
 from player.session.play_queue import PlayQueue
 from player.session.session import Session
+from player.session.session_end import again, announce_end
+from player.session.snooze import announce_missing_sound, end_snooze
 from player.session.track_selection import ResumePoint, TrackSelection
 
 OPENING_S: Final = 2.0
@@ -121,6 +122,13 @@ class Playback:
             return f"playlist {playlist!r} has nothing to play: each of its tracks is banned"
         return f"playlist {playlist!r} has nothing to play" + (f": {read.warnings[0]}" if read.warnings else "")
 
+    def sound_of(self, name: str | None, *, is_morning: bool = False) -> Playlist | None:
+        """The playlist of that name, where there is one; a morning has a sound of its own where that has nothing."""
+        playlist = None if name is None else self.settings.playlist(name)
+        if is_morning and (playlist is None or self.nothing_to_play(playlist.name) is not None):
+            return FALLBACK
+        return playlist
+
     def find_track(self, name: str, playlists: Sequence[Playlist]) -> tuple[Playlist, Track]:
         """The track of that title, or with that part in it, in the first playlist that has it. Raises Refused."""
         each = {playlist.name: self.findings.of(playlist.name) for playlist in playlists}
@@ -145,7 +153,7 @@ class Playback:
         before = self.session
         if before is not None:
             self._bookmark.leave(before.queue)
-            self._announce_end(before, "taken_over", now, out, f"taken over by {start.why}")
+            announce_end(before, "taken_over", now, out, f"taken over by {start.why}")
         self.interrupted.give_up(f"{start.why} started another one", out)
         self.rotation.begin(playlist.name)
         self.next_session.has_started()
@@ -159,7 +167,7 @@ class Playback:
         self, start: StartParams, record: SessionRecord, point: ResumePoint | None, now: Now, out: Outcome
     ) -> Session:
         """The interrupted session, from where it would be by now."""
-        playlist = self.settings.playlist(record.playlist)
+        playlist = self.sound_of(record.playlist, is_morning=record.morning is not None)
         assert playlist is not None, "whoever brings a session back has looked for its playlist"
         queue = self._queue(playlist)
         queue.selection.resume_point = point
@@ -200,7 +208,7 @@ class Playback:
     def _queue(self, playlist: Playlist, *, has_opening: bool = True) -> PlayQueue:
         places = self._memory.places
         selection = TrackSelection(playlist, self.rotation, self._rng, places, has_opening=has_opening)
-        read = self.findings.of(playlist.name)
+        read = fallback_found() if playlist is FALLBACK else self.findings.of(playlist.name)
         if read is not None:
             selection.set_tracks(read)
         return PlayQueue(selection, self._item_ids, self.settings.limits)
@@ -211,32 +219,10 @@ class Playback:
         session.end()
         if session.end_reason == "timer":
             out.announce("timer_expired", "the sleep timer has run out")
-            self.next_session.timer_ran_out(_again(session), now.boot_s)
-        self._announce_end(session, session.end_reason, now, out)
+            self.next_session.timer_ran_out(again(session), now.boot_s)
+        announce_end(session, session.end_reason, now, out)
         self.session = None
         self._forget_removed_playlists()
-
-    def _announce_end(self, session: Session, reason: str, now: Now, out: Outcome, text: str | None = None) -> None:
-        held, counted, dropouts = session.guard_report, session.statistics, session.dropouts
-        held.announce(out)
-        dropouts.announce(out)
-        played_s = now.boot_s - session.started.boot_s
-        name, began, minutes = session.queue.playlist.name, session.started.wall, round(played_s / 60, 1)
-        names = ", ".join(session.playlists) if len(session.playlists) > 1 else name
-        out.ended.append(EndedSession(began, session.why, names, minutes, reason, counted.problems, dropouts.count))
-        out.announce(
-            "session_ended",
-            counted.line(played_s, text or reason, f"{names} from {began:%H:%M}", held, dropouts.count),
-            reason=reason,
-            why=session.why,
-            playlist=name,
-            started=began.isoformat(timespec="seconds"),
-            minutes=minutes,
-            tamed=held.count,
-            largest_db=held.largest_db,
-            dropouts=dropouts.count,
-            **asdict(counted),
-        )
 
     # Library, settings and time.
 
@@ -276,7 +262,10 @@ class Playback:
         if session is None:
             return
         recovery.end_silence(session, now.boot_s, out)
+        end_snooze(session, now.boot_s, out)
         session.tick(now.boot_s, out)
+        if announce_missing_sound(session, now.boot_s, out):
+            self.change_playlist(FALLBACK, now, out)
         self._bookmark.look(session, now.boot_s)
         session.dropouts.tick(now.boot_s, out)
         if self._is_phase_over(session, now.boot_s):
@@ -385,9 +374,3 @@ class Playback:
         elif self._dropouts.is_the_tracks_fault:
             session.queue.on_fault(f"it was about to break {muted.clause} again and again", now.boot_s, out)
         recovery.rise_again(session, now.boot_s, out)
-
-
-def _again(session: Session) -> Play:
-    """The command that starts it again as it is."""
-    plan = session.end_plan
-    return Play(session.queue.playlist.name, session.volume, plan.setting_again, fade_out_s=plan.fade_out_s, then=())

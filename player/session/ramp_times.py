@@ -28,6 +28,6 @@ def glide_s(from_db: float, to_db: float) -> float:
     return max(GLIDE_S, min(from_db - to_db, FADE_DEPTH_DB) / GLIDE_DB_PER_S)
 
 
-def fit_s(fade_in_s: float, left_s: float | None) -> float:
-    """A fade-in takes at most a third of the session, and never less than its way at 6 dB/s."""
-    return fade_in_s if left_s is None else max(SHORTEST_RISE_S, min(fade_in_s, left_s / 3))
+def fit_s(fade_in_s: float, left_s: float | None, part: float) -> float:
+    """A fade-in takes at most that part of the session, and never less than its way at 6 dB/s."""
+    return fade_in_s if left_s is None else max(SHORTEST_RISE_S, min(fade_in_s, part * left_s))

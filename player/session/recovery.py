@@ -48,7 +48,8 @@ def rise_again(session: Session, now_s: float, out: Outcome) -> None:
     if session.state in _SOUNDING and (session.state is State.FADING_OUT or session.end_plan.is_fade_due(now_s)):
         resume_fade(session, now_s, out)
     elif session.state is State.PLAYING:
-        session.rise(SHORTEST_RISE_S, now_s, out)
+        rise_left_s = 0.0 if session.morning is None else session.morning.rise_left_s(now_s)
+        session.rise(max(SHORTEST_RISE_S, rise_left_s), now_s, out)
     else:
         _settle(session, out)
 

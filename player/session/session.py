@@ -22,6 +22,7 @@ from player.core.units import SILENCE_DB, format_duration
 from player.session.dropout_report import DropoutReport
 from player.session.end_plan import EndPlan
 from player.session.guard_report import GuardReport
+from player.session.morning import Morning
 from player.session.next_session import StartParams
 from player.session.night_mode import NightMode
 from player.session.outcome import Outcome
@@ -77,7 +78,8 @@ class Session:
         self.playlists = [queue.playlist.name]
         self.end_plan = EndPlan(start, settings.session, now.boot_s)
         self.fade_in_s = start.fade_in_s
-        self.night_mode = NightMode(settings, now.boot_s - start.late_s)
+        self.morning = None if start.morning is None else Morning(start.morning, now.boot_s)
+        self.night_mode = NightMode(settings, now.boot_s - start.late_s, is_morning=start.morning is not None)
         self.taper_progress = TaperProgress(settings, self.night_mode, now.boot_s)
         self.taper_progress.phase = self.phases.current
         self.guard_report = GuardReport()
@@ -117,7 +119,7 @@ class Session:
         self.ramp.db = before.ramp.db
         self._awaits_sound = False
         self.silence_alarm = before.silence_alarm
-        self.rise(max(self.fade_in_s / 2, self.ramp.way_s), now_s, out)
+        self.rise(max(self.fade_in_s / (1 if self.morning else 2), self.ramp.way_s), now_s, out)
 
     def end(self) -> None:
         """Silence is reached."""
@@ -132,12 +134,12 @@ class Session:
         out.order(RampTo(SILENCE_DB, self.ramp.fades.pause_s, Then.HOLD))
         out.announce("paused", "paused")
 
-    def resume(self, now_s: float, out: Outcome) -> None:
+    def resume(self, now_s: float, out: Outcome, over_s: float = SHORTEST_RISE_S) -> None:
         """Come back from a pause, by a rise from silence."""
         self.state = moved(self.state, Move.RESUME)
         self.end_plan.resume(now_s)
         self.end_plan.put_off_fade(now_s)
-        self.rise(SHORTEST_RISE_S, now_s, out)
+        self.rise(over_s, now_s, out)
         out.announce("resumed", "resumed")
 
     def take_back(self, now_s: float, out: Outcome, over_s: float | None = None) -> None:
@@ -312,7 +314,7 @@ class Session:
             return False
         if self.is_resumed and self.end_plan.is_fade_due(now_s):
             return True
-        rise_s = fit_s(self.fade_in_s, self.end_plan.left_s(now_s))
+        rise_s = fit_s(self.fade_in_s, self.end_plan.left_s(now_s), 2 / 3 if self.morning else 1 / 3)
         self.end_plan.allow_rise(now_s + rise_s)
         self.rise(rise_s, now_s, out)
         return False
@@ -384,7 +386,7 @@ class Session:
         """Seconds until something is due, at most ``longest_s``."""
         due = [*self.end_plan.due_s(now_s), self.queue.retry_at_s, self.muted_until_s, self.guard_report.due_s()]
         due += [self.taper_progress.due_s(self.volume), *self.night_mode.due_s(), self.silence_alarm.due_s]
-        due += self.dropouts.due_s()
+        due += [*self.dropouts.due_s(), None if self.morning is None else self.morning.snoozed_until_s]
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
 

@@ -47,7 +47,7 @@ def snapshot_of(
         session_max_s=settings.session.max_s,
         timer_ends=None if left_s is None else moved(now.wall, left_s),
         timer_remaining_s=left_s,
-        **_night_of(session),
+        **_night_of(session, now.boot_s),
         fade_out_s=following.fade_out_s if session is None else session.end_plan.fade_out_s,
         **_schedule_of(schedule, now),
         nights_used=memory.nights_used(now.wall),
@@ -83,10 +83,16 @@ def _schedule_of(schedule: Schedule, now: Now) -> dict[str, Any]:
     }
 
 
-def _night_of(session: Session | None) -> dict[str, Any]:
-    """Where the session stands in its night."""
+def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
+    """Where the session stands in its night, and the lamp and the snooze of a morning."""
+    found: dict[str, Any] = {"phase": None, "phases": None, "next_phase": None, "is_asleep": False}
+    found |= {"is_morning": False, "snooze_left_s": None, "light": 0.0}
     if session is None:
-        return {"phase": None, "phases": None, "next_phase": None, "is_asleep": False}
-    phases = session.phases
-    is_asleep = session.night_mode.is_asleep
-    return {"phase": phases.number, "phases": phases.count, "next_phase": None, "is_asleep": is_asleep}
+        return found
+    phases, morning = session.phases, session.morning
+    found |= {"phase": phases.number, "phases": phases.count, "is_asleep": session.night_mode.is_asleep}
+    if morning is None:
+        return found
+    return found | {
+        "is_morning": True, "snooze_left_s": morning.snooze_left_s(now_s), "light": morning.light(now_s)
+    }  # fmt: skip

@@ -380,3 +380,19 @@ def test_phases_are_listed_and_those_that_never_come_are_notes() -> None:
         "schedule late: phase 4 never comes: the phase before it has no end",
         "schedule long: phase 2 ends early: session.max ends the night after 8h",
     ]
+
+
+def test_a_morning_is_spelt_out() -> None:
+    """Its fade-in and its own timer; a fade-in that does not fit into its timer is a note."""
+    text = (
+        "timer: off\nplaylists: {birds: {paths: 'http://host/'}}\nrest_nights: 6 per week\nschedule:\n"
+        "  - {name: up, at: 6:30, kind: morning}\n"
+        "  - {name: late, at: 8:00, kind: morning, fade_in: 1h, timer: 30m}\n"
+    )
+    assert summary(text)["schedule"] == [
+        "up: morning, fade-in 20m, 06:30 daily, birds, volume 30, timer 50m, replaces what is playing",
+        "late: morning, fade-in 1h, 08:00 daily, birds, volume 30, timer 30m, replaces what is playing",
+    ]
+    assert [note for note in notes(text) if "late" in note] == [
+        "schedule late: its fade-in is 20m, two thirds of its timer, and not longer"
+    ]

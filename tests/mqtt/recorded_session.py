@@ -100,6 +100,7 @@ SENT: Final = (
     to("advance", "", 5.0),
     to("asleep", "ON", 5.0),
     to("awake", "PRESS"),
+    to("snooze", "5"),
     to("extend", ""),
     to("extend", "20"),
     to("extend", "-5"),

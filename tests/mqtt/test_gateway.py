@@ -18,7 +18,7 @@ from player.mqtt.self_check import TWIN, ConnectionFinding
 from player.mqtt.triggers.gate import TriggerGate
 from player.mqtt.triggers.rules import TriggerSettings
 from tests.fakes.clock import FakeClock
-from tests.mqtt.snapshots import PLAYING
+from tests.mqtt.snapshots import PLAYING, shot
 
 HOME = MqttSettings(host="home")
 AWAY = MqttSettings(host="away")
@@ -32,6 +32,7 @@ class PlainLink:
     device: str
     sent: list[str] = field(default_factory=list)
     ended: list[bool] = field(default_factory=list)
+    kept: dict[str, bytes] = field(default_factory=dict)
     has_refused: bool = False
 
     def start(self) -> None:
@@ -48,6 +49,8 @@ class PlainLink:
         self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 0, correlation: bytes | None = None
     ) -> None:
         self.sent.append(topic)
+        if retain:
+            self.kept[topic] = payload
         if topic.endswith("/self_check"):
             self.token = payload
 
@@ -212,3 +215,14 @@ def test_what_was_wrong_with_a_connection_ends_with_it(bench: Bench) -> None:
     bench.turn()
     bench.confirm(1)
     assert bench.advance(LINGER_S + 0.1) == (ConnectionFinding(TWIN, None),)
+
+
+def test_the_light_of_a_morning_has_a_topic_of_its_own(bench: Bench) -> None:
+    """Published at the start, and again when it changes; a lamp that is switched on later finds it there."""
+    bench.advance(60.0)
+    assert bench.links[0].kept["lull/bedroom/light"] == b"0"
+    bench.links[0].sent.clear()
+    bench.advance(60.0)
+    assert "lull/bedroom/light" not in bench.links[0].sent
+    bench.gateway.publish_state(shot(light=0.25), bench.clock.now())
+    assert bench.links[0].kept["lull/bedroom/light"] == b"0.25"

@@ -11,7 +11,7 @@ import pytest
 
 from player.core.snapshot import Snapshot
 from player.core.track_list import TrackList
-from player.mqtt.state_throttle import StateThrottle, TracksThrottle
+from player.mqtt.state_throttle import LightThrottle, StateThrottle, TracksThrottle
 from tests.mqtt.snapshots import ENDS, PLAYING, shot
 
 
@@ -122,3 +122,15 @@ def test_a_list_of_tracks_is_published_when_it_changes_and_every_ten_seconds_at_
     assert throttle.is_due(one, 210.0)
     throttle.forget()
     assert throttle.is_due(one, 210.5)
+
+
+def test_the_light_is_published_once_for_each_value_and_at_most_every_two_seconds() -> None:
+    """At once at first, and after everything is forgotten; a change that comes too soon is not lost."""
+    light = LightThrottle()
+    assert light.is_due(0.0, 100.0)
+    assert not light.is_due(0.0, 200.0)
+    assert light.is_due(0.01, 200.0)
+    assert not light.is_due(0.02, 201.9)
+    assert light.is_due(0.02, 202.0)
+    light.forget()
+    assert light.is_due(0.02, 202.1)

@@ -18,6 +18,7 @@ from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import WAKE_S
 from player.session.memory.write_policy import SOON_S
+from player.session.morning import FALLBACK
 from player.session.schedule.planner import moment_of
 from tests.nights.remembered_nights import Died, Remembering
 from tests.nights.stories import DEATH, Happening, Story
@@ -69,7 +70,10 @@ class Watcher:
         if now_s - self._asked_s <= SOON_S:
             self._owed_by_s = math.inf  # what was asked for so shortly before may not have been written
         self._volume_before = self._volume
-        if self._was is not None and self._was.state in {"playing", "fading_out"}:
+        self._owed_by_s += (self._was and self._was.snooze_left_s) or 0.0  # a snooze puts the end off
+        if self._was is not None and (
+            self._was.state in {"playing", "fading_out"} or self._was.snooze_left_s is not None
+        ):
             self._may_resume, self._playlist_before = True, self._was.playlist
         elif self._is_open and (self._was is None or self._was.state == "idle"):
             self._may_resume, self._playlist_before = True, None  # begun and broken off at one instant
@@ -100,6 +104,7 @@ class Watcher:
         self._check_resumed(shot, now_s)
         self._check_fade(level_db, shot)
         self._check_promises(shot)
+        self._check_light(shot)
         self._was = shot
         self._volume = shot.volume
         self._level_db, self._at_s = level_db, now_s
@@ -168,6 +173,14 @@ class Watcher:
         if shot.state == "fading_out":
             self._highest_in_fade_db = level_db
 
+    def _check_light(self, shot: Snapshot) -> None:
+        """The lamp is on in a morning alone, and never brighter than its entry says."""
+        highest = max((entry.light or 1.0 for entry in self._story.settings.schedule if entry.is_morning), default=1.0)
+        if shot.light > highest and not self._story.is_reloaded:
+            raise Broken(f"the light is {shot.light}, above {highest}")
+        if not shot.is_morning and (shot.light or shot.snooze_left_s is not None):
+            raise Broken("there is a light or a snooze, and no morning")
+
     def _check_promises(self, shot: Snapshot) -> None:
         """What was shown as the next start of an entry is made or told as missed at that instant, and nothing else is.
 
@@ -194,7 +207,8 @@ class Watcher:
         if shot.why != "resume":
             return
         has_phases = (shot.phases or 1) > 1
-        if self._playlist_before is not None and shot.playlist != self._playlist_before and not has_phases:
+        is_kept = shot.playlist == self._playlist_before or FALLBACK.name in {shot.playlist, self._playlist_before}
+        if self._playlist_before is not None and not is_kept and not has_phases:
             raise Broken(f"resumed with {shot.playlist}, before it was {self._playlist_before}")
         if self._volume_before is not None and shot.volume > self._volume_before and not has_phases:
             raise Broken(f"resumed at volume {shot.volume}, before it was {self._volume_before}")
@@ -245,6 +259,7 @@ def play(story: Story, lasts_s: float) -> None:
     began_s = nights.now.boot_s
     for happening in story.happenings:
         _live(nights, watcher, began_s + happening.at_s)
+        watcher.hear_news()
         before_s = nights.now.boot_s
         deaths = nights.deaths
         with _dying(nights, watcher):

@@ -22,6 +22,7 @@ from player.core.settings.session import (
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,
+    EntryKind,
     Order,
     Phase,
     Playlist,
@@ -122,7 +123,10 @@ def _settings(rng: random.Random) -> Settings:
             Playlist("whispers", ("/w",), then=_then(rng, highest)),
             Playlist("rain", ("/r",), rng.choice(tuple(Order))),
         ),
-        schedule=tuple(_entry(rng, name, highest) for name in ("early", "late", "third")[: rng.randint(0, 3)]),
+        schedule=(
+            *(_entry(rng, name, highest) for name in ("early", "late", "third")[: rng.randint(0, 3)]),
+            *((_morning(rng, highest),) if rng.random() < 0.4 else ()),
+        ),
         catch_up_s=rng.choice((0.0, 1200.0)),
     )  # fmt: skip
 
@@ -137,6 +141,21 @@ def _entry(rng: random.Random, name: str, highest: int) -> Entry:
         fade_in_s=rng.choice((None, 0.0, 60.0)),
         takes_over=rng.random() < 0.3,
         then=_then(rng, highest) if rng.random() < 0.3 else None,
+    )
+
+
+def _morning(rng: random.Random, highest: int) -> Entry:
+    """It may come in the middle of everything else."""
+    return Entry(
+        "morning",
+        time(rng.choice((21, 23, 1, 2, 3, 5, 6, 7)), rng.randrange(60)),
+        playlist=rng.choice((None, "rain")),
+        volume=rng.choice((None, rng.randint(0, highest))),
+        timer=rng.choice((None, None, _timer(rng))),
+        fade_in_s=rng.choice((None, 0.0, 60.0, 3600.0)),
+        kind=EntryKind.MORNING,
+        light=rng.choice((None, 0.5)),
+        then=_then(rng, highest) if rng.random() < 0.2 else None,
     )
 
 
@@ -233,7 +252,8 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         c.SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
         c.ChangeEntry(rng.choice(names), frozenset({rng.randrange(7)}), "rain", rng.randint(0, 60)),
         c.ChangeEntry(rng.choice(names), back=frozenset({"at", "days", "playlist", "volume"})),
-        c.Asleep(), c.Awake(), c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
+        c.Asleep(), c.Awake(), c.Snooze(rng.choice((60.0, 540.0, 3600.0))),
+        c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
         c.Play(track=rng.choice("abcd")), c.Like(), c.Like(rng.choice("abcd")), c.Unlike(rng.choice("abcd")),
         c.Play("favourites"), c.SetPlaylist("favourites"), c.GetTracks(),
         c.Play("whispers", then=_then(rng, settings.volume.max)),

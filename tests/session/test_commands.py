@@ -57,7 +57,7 @@ COMMANDS: list[Command] = [
     c.SetStartTime("nightly", time(23, 0)), c.Tonight(time(21, 0)), c.NotTonight(), c.GetStatus(),
     c.ChangeEntry("nightly", volume=20),
     c.ShortenTimer(5.0), c.ShortenTimer(600.0), c.SetTimer(TimerSetting.at(time(6, 30))), c.Asleep(),
-    c.Awake(), c.Advance(), c.Like("a"), c.Unlike("a"), c.GetTracks("a"),
+    c.Awake(), c.Snooze(), c.Advance(), c.Like("a"), c.Unlike("a"), c.GetTracks("a"),
     c.Previous(), c.Play(track="b"),
     c.Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
 ]  # fmt: skip

@@ -25,6 +25,7 @@ def status(device: str, state: Mapping[str, Any]) -> str:
         ("volume", _volume(state)),
         ("held down", _tamed(state)),
         ("dropouts", state.get("dropouts") or None),
+        ("morning", _morning(state) if state.get("morning") else None),
         ("sleep timer", _timer(state) if state.get("state") != "idle" else None),
         ("next start", _next_start(state)),
         ("schedule", None if "schedule" not in state else _schedule(state)),
@@ -82,6 +83,12 @@ def _volume(state: Mapping[str, Any]) -> str:
 def _tamed(state: Mapping[str, Any]) -> str | None:
     count = state.get("tamed") or 0
     return f"{count} surprise{'s' if count > 1 else ''} in this session" if count else None
+
+
+def _morning(state: Mapping[str, Any]) -> str:
+    light = f"light {round(100 * (state.get('light') or 0))}%"
+    snooze_s = state.get("snooze")
+    return light if snooze_s is None else f"snoozing for another {format_duration(snooze_s)}, {light}"
 
 
 def _timer(state: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from player.core.settings.session import ONCE, Entry
 from player.session.memory.memory import tonight
 from player.session.memory.records import EntryChange, MovedStart, Switches
 from player.session.schedule.planner import next_start
-from player.session.schedule.preview import night_of_entry, playlist_of, why_not
+from player.session.schedule.preview import night_of_entry, playlist_of, timer_of, why_not
 from player.session.schedule.schedule import planned_entries
 
 if TYPE_CHECKING:
@@ -165,7 +165,8 @@ def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, An
 def _lines(found: Sequence[tuple[Entry, datetime]], settings: Settings) -> Iterator[str]:
     width = max((len(entry.name) for entry, _ in found), default=0)
     for entry, planned in found:
-        about = f"{playlist_of(entry, planned, settings)}, timer {entry.timer or settings.timer}"
+        kind = "morning: " if entry.is_morning else ""
+        about = f"{kind}{playlist_of(entry, planned, settings)}, timer {timer_of(entry, settings)}"
         if entry.name == ONCE:
             about = "planned by hand"
         yield f"{planned:%a} {planned.isoformat(timespec='seconds')}  {entry.name:{width}}  {about}"

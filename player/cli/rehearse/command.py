@@ -22,6 +22,7 @@ from player.core.settings.session import FAVOURITES, TIMER_OFF, Entry, Order, Pl
 from player.core.units import format_duration, parse_duration_s
 from player.session.phases import PlannedPhase, planned_night
 from player.session.schedule.planner import next_start
+from player.session.schedule.preview import night_of_entry
 from player.session.sleep_timer import SHORTEST_S
 
 if TYPE_CHECKING:
@@ -86,10 +87,13 @@ def _duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """What is rehearsed: settings, how it starts, how long it may take at most, and where measurements are kept."""
+    """What is rehearsed: settings, how it starts, how long it may take at most, and where measurements are kept.
+
+    Without a start the schedule of the settings makes it, at the moment ``begins``.
+    """
 
     settings: Settings
-    start: Play
+    start: Play | None
     longest_s: float
     expected_s: float | None
     state_dir: Path | None = None
@@ -147,6 +151,9 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     if args.paths:
         settings = replace(settings, playlists=(_path_playlist(args.paths),), default_playlist=None, schedule=())
         start = Play(DEMO, args.volume, TIMER_OFF if args.duration is None else TimerSetting.clock(args.duration))
+    elif entry is not None and entry.is_morning:
+        timer = entry.timer if args.duration is None else TimerSetting.clock(args.duration)
+        return _morning_plan(settings, replace(entry, volume=args.volume or entry.volume, timer=timer), state_dir)
     elif entry is not None:
         start = Play(
             entry.playlist, args.volume or entry.volume, entry.timer, entry.fade_in_s, entry.fade_out_s, entry.then
@@ -161,6 +168,14 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     return RehearsalPlan(
         replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir, begins
     )
+
+
+def _morning_plan(settings: Settings, entry: Entry, state_dir: Path | None) -> RehearsalPlan:
+    """A morning is no command: the schedule starts it."""
+    begins = _next_start(entry)
+    ends_s = [one.ends_s for one in night_of_entry(entry, begins, settings) if one.never is None][-1]
+    alone = replace(settings, schedule=(entry,), away=(), trusts_clock=True)
+    return RehearsalPlan(alone, None, (ends_s or ENDLESS_S) + 60.0, ends_s, state_dir, begins)
 
 
 def _next_start(entry: Entry) -> datetime:
@@ -280,7 +295,7 @@ def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination]
     rehearsal = real_rehearsal(
         out, plan.settings, library, clock, examination.examiner, (report.note, examination.note)
     )
-    rehearsal.tell(Request(plan.start, "rehearsal"))
+    rehearsal.tell(None if plan.start is None else Request(plan.start, "rehearsal"))
     if report.refusals:
         raise LullError(report.refusals[0])
     try:

@@ -227,6 +227,19 @@ FAVOURITES: Final = Playlist("favourites", ("favourites",))
 """The liked tracks; the session knows them. A playlist of the config or a folder of that name takes its place."""
 
 
+class EntryKind(StrEnum):
+    """What an entry is for."""
+
+    NIGHT = "night"
+    MORNING = "morning"
+    """It ends the night gently: slowly louder, whatever is skipped, over whatever still plays."""
+
+
+MORNING_FADE_IN_S: Final = 20 * 60.0
+MORNING_STAYS_S: Final = 30 * 60.0
+"""A morning without a timer of its own lasts so much longer than its fade-in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the schedule; None means: take the general default.
@@ -246,6 +259,12 @@ class Entry:
     fade_in_s: Annotated[float | None, ConfigKey("fade_in", "its fade-in", (0, 3600), SECONDS)] = None
     fade_out_s: Annotated[float | None, ConfigKey("fade_out", "its fade-out", (0, MAX_FADE_OUT_S), SECONDS)] = None
     takes_over: Annotated[bool, ConfigKey("takes_over", "it replaces a session that was started by hand")] = False
+    kind: Annotated[
+        EntryKind, ConfigKey("kind", "morning: a gentle end of the night, see [nights.md](nights.md#mornings)")
+    ] = EntryKind.NIGHT
+    light: Annotated[
+        float | None, ConfigKey("light", "only of a morning: the most that its lamp gets; default: 1", (0, 1))
+    ] = None
     own_times: Annotated[
         tuple[tuple[int, time], ...],
         ConfigKey("at_on", "another time for some of its days", allowed='as `{sun: "22:00"}`'),
@@ -262,12 +281,19 @@ class Entry:
     def __post_init__(self) -> None:
         check_phases(self.then or ())
         check_name("schedule entry", self.name)
+        if self.light is not None and not self.is_morning:
+            raise ValueError("light needs kind: morning")
         if not self.days or not self.days <= frozenset(range(7)):
             raise ValueError(f"days must contain at least one of {', '.join(DAYS)}")
         for day, _ in self.own_times:
             if day not in self.days:
                 raise ValueError(f"names {DAYS[day]}, which is not one of its days")
         check_bounds(self)
+
+    @property
+    def is_morning(self) -> bool:
+        """Whether it ends a night."""
+        return self.kind is EntryKind.MORNING
 
     def at_on(self, day: date) -> time | None:
         """The local time at which it starts on a date, None where it does not."""

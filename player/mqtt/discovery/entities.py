@@ -70,6 +70,7 @@ def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
         **entry_entities(topics, shown.entries, shown.playlists, shown.volume_max),
         **_sensors(topics),
         **_ends(topics),
+        **_morning(topics),
         **_diagnostics(topics),
     }
 
@@ -211,6 +212,19 @@ def _ends(topics: Topics) -> dict[str, Fields]:
             "p": "sensor", "name": "Next phase begins", "ic": "mdi:timeline-outline",
             **_value(topics, f"{{{{ (value_json.phase.next or '')[11:16] or {_SILENT} or 'No phase follows' }}}}"),
             "json_attr_t": topics.state, "json_attr_tpl": "{{ {'at': value_json.phase.next} | tojson }}",
+        },
+    }  # fmt: skip
+
+
+def _morning(topics: Topics) -> dict[str, Fields]:
+    return {
+        "snooze": {
+            "p": "button", "name": "Snooze", "ic": "mdi:alarm-snooze", "pl_prs": "snooze", **_command(topics),
+        },
+        "light": {
+            "p": "sensor", "name": "Morning light", "ic": "mdi:weather-sunset-up", "stat_cla": "measurement",
+            "unit_of_meas": "%", "sug_dsp_prc": 0,
+            **_value(topics, "{{ 'None' if value_json.light is none else (value_json.light * 100) | round | int }}"),
         },
     }  # fmt: skip
 

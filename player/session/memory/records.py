@@ -25,6 +25,7 @@ from player.core.units import VOLUME_MAX
 from player.session.memory.json_codec import as_text, from_text, salvage
 from player.session.memory.memory import CrashRecord, Memory, RememberedTrack
 from player.session.memory.places import Place
+from player.session.morning import MorningParams
 from player.session.schedule.planner import Made
 
 
@@ -48,6 +49,7 @@ class SessionRecord:
         is_strict: the guard was strict.
         then: all phases after the first; ``phase`` is the number of the present one, and ``phase_volume`` the volume
             that was written for it (None: the same as ``volume``).
+        morning: it ends a night; as it stood at the time of writing.
     """
 
     why: str
@@ -73,6 +75,7 @@ class SessionRecord:
     then: tuple[Phase, ...] = ()
     phase: int = 1
     phase_volume: int | None = None
+    morning: MorningParams | None = None
 
     @property
     def opened_at_s(self) -> float:
@@ -84,6 +87,11 @@ class SessionRecord:
         """The part of the session before it was broken off, for the log."""
         started = moved(self.wall, -self.age_s)
         return EndedSession(started, self.why, self.playlist, round(self.age_s / 60, 1), "interrupted")
+
+    def passed_s(self, gone_s: float) -> float:
+        """How much of its time has passed so long after it was written: a snooze holds it."""
+        snoozed_s = None if self.morning is None else self.morning.snooze_left_s
+        return gone_s if snoozed_s is None else max(0.0, gone_s - snoozed_s)
 
     @property
     def ends_boot_s(self) -> float | None:

@@ -55,7 +55,9 @@ _AT_ONCE: Final = frozenset({"bans", "likes", "deaths", "tries", "switches"})
 
 def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
     """The session as it can be brought back; None while a person wants silence."""
-    if session.state not in {State.PLAYING, State.FADING_OUT}:
+    morning = session.morning
+    is_snoozing = morning is not None and morning.snoozed_until_s is not None and session.state is State.PAUSED
+    if session.state not in {State.PLAYING, State.FADING_OUT} and not is_snoozing:
         return None
     queue, timer = session.queue, session.end_plan.timer
     playing, following = queue.current, queue.following
@@ -82,6 +84,7 @@ def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
         then=session.phases.then,
         phase=session.phases.number,
         phase_volume=session.phases.volume,
+        morning=None if morning is None else morning.params(now.boot_s),
     )
 
 
@@ -188,11 +191,17 @@ def _standing(record: SessionRecord | None) -> bool | None:
     return None if record is None else record.is_waiting
 
 
+def _snoozes(record: SessionRecord) -> bool:
+    return record.morning is not None and record.morning.snooze_left_s is not None
+
+
 def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
     """Whether a person has asked for something else since, or the night goes on in another way."""
     if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.is_strict) != (
         new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.is_strict,
     ):  # fmt: skip
+        return True
+    if _snoozes(old) != _snoozes(new):
         return True
     if abs(old.volume - new.volume) >= LARGE_STEP or (old.asleep_s is None) != (new.asleep_s is None):
         return True

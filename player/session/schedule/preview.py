@@ -12,7 +12,16 @@ from datetime import date, datetime, tzinfo
 from typing import Final
 
 from player.core.settings.safety import RestNights
-from player.core.settings.session import ONCE, Entry, Settings
+from player.core.settings.session import (
+    MORNING_FADE_IN_S,
+    MORNING_STAYS_S,
+    ONCE,
+    Entry,
+    Phase,
+    Playlist,
+    Settings,
+    TimerSetting,
+)
 from player.session.memory.memory import night_of
 from player.session.phases import PlannedPhase, planned_night
 from player.session.schedule.planner import next_start
@@ -67,8 +76,11 @@ class Preview:
 
 
 def why_not(entry: Entry, planned: datetime, skipped: date | None, settings: Settings) -> str | None:
-    """Why an entry does not start at a local time of its own; None where it does. What was planned by hand does."""
-    if entry.name == ONCE:
+    """Why an entry does not start at a local time of its own; None where it does.
+
+    What was planned by hand does, and so does a morning: who wants no noise at night wants to get up all the same.
+    """
+    if entry.name == ONCE or entry.is_morning:
         return None
     if night_of(planned) == skipped:
         return "this night is skipped"
@@ -82,14 +94,35 @@ def playlist_of(entry: Entry, planned: datetime, settings: Settings) -> str | No
     return entry.playlist or settings.first_playlist if rests is None else rests.playlist
 
 
+def fade_in_of(entry: Entry, settings: Settings) -> float:
+    """How long the fade-in of an entry takes, in seconds."""
+    if entry.fade_in_s is not None:
+        return entry.fade_in_s
+    return MORNING_FADE_IN_S if entry.is_morning else settings.fades.fade_in_s
+
+
+def timer_of(entry: Entry, settings: Settings) -> TimerSetting:
+    """The sleep timer of an entry."""
+    if entry.timer is not None:
+        return entry.timer
+    is_morning = entry.is_morning
+    return TimerSetting.clock(fade_in_of(entry, settings) + MORNING_STAYS_S) if is_morning else settings.timer
+
+
+def then_of(entry: Entry, playlist: Playlist | None) -> tuple[Phase, ...]:
+    """What follows an entry that begins with a playlist; a morning takes nothing of what follows that in a night."""
+    if entry.then is not None or entry.is_morning or playlist is None:
+        return entry.then or ()
+    return playlist.then
+
+
 def _resting(entry: Entry, planned: datetime, settings: Settings) -> RestNights | None:
     """What a rest night asks for, where the start lies in one."""
-    is_resting = entry.name != ONCE and rests_at(planned, settings.rest_nights)
+    is_resting = entry.name != ONCE and not entry.is_morning and rests_at(planned, settings.rest_nights)
     return settings.rest_nights if is_resting else None
 
 
 def night_of_entry(entry: Entry, planned: datetime, settings: Settings) -> list[PlannedPhase]:
     """The phases of an entry that starts at a local time of its own."""
     playlist = settings.playlist(playlist_of(entry, planned, settings) or "")
-    then = entry.then if entry.then is not None or playlist is None else playlist.then
-    return planned_night(entry.timer or settings.timer, then or (), settings.timer, planned)
+    return planned_night(timer_of(entry, settings), then_of(entry, playlist), settings.timer, planned)

@@ -173,3 +173,20 @@ def test_without_a_config_the_next_start_of_each_entry_is_listed(
     assert datetime.fromisoformat(only["start"]) == datetime.fromisoformat(soon)
     assert (only["entry"], only["playlist"]) == ("night", None)
     assert schedule_list.run(asked, lambda: None) == 3
+
+
+def test_a_morning_is_listed_with_its_own_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """20 minutes of rise and half an hour, whatever the general timer and the rest nights say."""
+    file = tmp_path / "lull.yaml"
+    file.write_text(
+        "playlists: {birds: {paths: [/b]}}\ntimer: off\nrest_nights: 6 per week\n"
+        "schedule: [{name: up, at: '6:30', kind: morning}]\n",
+        encoding="utf-8",
+    )
+    asked = ["schedule", "--from", "2026-03-23T00:00", "--config", str(file)]
+    assert main([*asked, "--days", "7"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert lines[0].endswith("up  morning: birds, timer 50m")
+    assert main([*asked, "--days", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["silent"].startswith("2026-03-23T07:20:00")

@@ -146,3 +146,18 @@ def test_what_is_liked_can_be_rehearsed(folder: Path, tmp_path: Path) -> None:
     words = ["--config", str(config), "--playlist", "favourites", "--for", "10s", "--report", str(report)]
     assert main(["rehearse", *words, out]) == 0
     assert [track["track"] for track in json.loads(report.read_text())["tracks"]] == ["two"]
+
+
+def test_a_morning_is_rehearsed_as_the_schedule_starts_it(tmp_path: Path) -> None:
+    """The fade-in of the entry, and the generated sound where the library has nothing; no clause is broken."""
+    config = tmp_path / "lull.yaml"
+    config.write_text(
+        CONFIG % "/nowhere" + '  - {name: up, at: "06:30", kind: morning, fade_in: 40s, timer: 80s, volume: 60}\n',
+        encoding="utf-8",
+    )
+    out = tmp_path / "morning.wav"
+    assert main(["rehearse", str(out), "--config", str(config), "--entry", "up"]) == 0
+    heard = samples_of(out)
+    assert len(heard) / 48_000 == pytest.approx(80.0, abs=1.0)
+    early, full = (float(np.sqrt(np.mean(heard[at * 48_000 : (at + 4) * 48_000] ** 2))) for at in (15, 50))
+    assert 10.0 < 20.0 * np.log10(full / early) < 30.0

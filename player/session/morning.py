@@ -1,0 +1,152 @@
+"""What a morning has beside its session: the light of its lamp, its snooze, and a sound for when the library has none.
+
+Main thread, standard library, pure. A morning is a session like any other, and whatever changes its level is a ramp of
+`player.session.session`. The light rises along with the fade-in, by time and not by what is heard: a speaker that has
+no device still wakes by its lamp.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from player.core.events import LibraryRead, Track
+from player.core.limits import SHORTEST_RISE_S
+from player.core.measurement import Measured
+from player.core.settings.session import Playlist
+from player.core.validation import check_range
+
+SNOOZE_RISE_S: Final = 300.0
+"""After a snooze it comes back within this time, or within its fade-in where that is shorter."""
+SHORTEST_FADE_IN_S: Final = 60.0
+"""What is left of a fade-in after a late start or a crash; a fade-in that was written shorter stays as it is."""
+LONGEST_PART: Final = 2 / 3
+"""A fade-in takes at most this part of a morning."""
+
+LONGEST_S: Final = 2 * 24 * 3600.0
+
+FALLBACK_LUFS: Final = -23.0
+FALLBACK_ABOVE_LU: Final = 1.0
+FALLBACK_PEAK_DBTP: Final = -3.0
+FALLBACK: Final = Playlist("generated noise", ("noise:pink?cut=1000",))
+"""What plays where the library has nothing for a morning; it needs no file and no network."""
+
+
+def fallback_found() -> LibraryRead:
+    """What a look at `FALLBACK` finds, known by construction: `player.audio.decoder.noise.measured_noise`."""
+    above_lufs = FALLBACK_LUFS + FALLBACK_ABOVE_LU
+    measured = Measured(
+        duration_s=float("inf"),
+        integrated_lufs=FALLBACK_LUFS,
+        programme_lufs=FALLBACK_LUFS,
+        range_lu=FALLBACK_ABOVE_LU,
+        max_momentary_lufs=above_lufs,
+        max_short_lufs=above_lufs,
+        calm_short_lufs=above_lufs,
+        true_peak_dbtp=FALLBACK_PEAK_DBTP,
+        habitual_lufs=above_lufs,
+        calm_lufs=FALLBACK_LUFS,
+        reached_lufs=above_lufs + 3.0,
+        planned_peak_dbtp=FALLBACK_PEAK_DBTP,
+    )
+    track = Track(FALLBACK.paths[0], "Soft noise", is_stream=True, measured=measured)
+    return LibraryRead(FALLBACK.name, (track,))
+
+
+@dataclass(frozen=True, slots=True)
+class MorningParams:
+    """What a morning begins with.
+
+    Attributes:
+        fade_in_s: how long its fade-in takes in all.
+        light_max: the most that the lamp gets, 0 to 1.
+        done_s: so much of the fade-in is over: a late start, or a crash.
+        light: how bright the lamp is now, as a part of `light_max`.
+        snooze_left_s: how long a snooze that was interrupted still lasts; None: there was none.
+    """
+
+    fade_in_s: float
+    light_max: float
+    done_s: float = 0.0
+    light: float = 0.0
+    snooze_left_s: float | None = None
+
+    def __post_init__(self) -> None:
+        check_range("light_max", self.light_max, 0, 1)
+        check_range("light", self.light, 0, 1)
+        for length_s in (self.fade_in_s, self.done_s, self.snooze_left_s or 0.0):
+            check_range("length", length_s, 0, LONGEST_S)
+
+    def later(self, by_s: float) -> MorningParams:
+        """The same as it is so much later."""
+        if self.snooze_left_s is not None:
+            return replace(self, snooze_left_s=max(0.0, self.snooze_left_s - by_s))
+        risen = min(1.0, by_s / self.left_s) if self.left_s else 1.0
+        return replace(self, done_s=self.done_s + by_s, light=self.light + (1.0 - self.light) * risen)
+
+    @property
+    def left_s(self) -> float:
+        """What is left of the fade-in, and never a jump."""
+        return max(self.fade_in_s - self.done_s, min(self.fade_in_s, SHORTEST_FADE_IN_S))
+
+
+class Morning:
+    """Light and snooze of one morning.
+
+    Args:
+        params: what it begins with.
+        now_s: the present instant on the boot clock.
+
+    Attributes:
+        fade_in_s: how long its fade-in takes in all.
+        light_max: the most that the lamp gets.
+        snoozed_until_s: when the snooze is over; None while there is none.
+    """
+
+    def __init__(self, params: MorningParams, now_s: float) -> None:
+        self.fade_in_s = params.fade_in_s
+        self.light_max = params.light_max
+        self.snoozed_until_s = None if params.snooze_left_s is None else now_s + params.snooze_left_s
+        self._from, self._to, self._began_s, self._over_s = params.light, 1.0, now_s, params.left_s
+        if params.snooze_left_s is not None:
+            self._to, self._over_s = 0.0, SHORTEST_RISE_S
+
+    def part(self, now_s: float) -> float:
+        """How bright the lamp is, as a part of `light_max`: a straight line in time."""
+        way = 1.0 if self._over_s <= 0.0 else min(max((now_s - self._began_s) / self._over_s, 0.0), 1.0)
+        return self._from + (self._to - self._from) * way
+
+    def light(self, now_s: float) -> float:
+        """How bright the lamp is to be, 0 to 1, in hundredths, and never above `light_max`."""
+        return math.floor(100.0 * self.light_max * self.part(now_s) + 1e-6) / 100.0
+
+    def snooze_left_s(self, now_s: float) -> float | None:
+        """How long the snooze still lasts; None while there is none."""
+        return None if self.snoozed_until_s is None else max(0.0, self.snoozed_until_s - now_s)
+
+    def rise_left_s(self, now_s: float) -> float:
+        """What is left of a rise that runs; 0 where none does."""
+        return max(0.0, self._began_s + self._over_s - now_s) if self._to > self._from else 0.0
+
+    def params(self, now_s: float) -> MorningParams:
+        """What brings it back as it is now."""
+        done_s = self.fade_in_s - min(self.rise_left_s(now_s), self.fade_in_s)
+        return MorningParams(self.fade_in_s, self.light_max, done_s, self.part(now_s), self.snooze_left_s(now_s))
+
+    def snooze(self, for_s: float, fall_s: float, now_s: float) -> None:
+        """The lamp goes out along with the sound, for so many seconds."""
+        self._move(0.0, fall_s, now_s)
+        self.snoozed_until_s = now_s + for_s
+
+    def wake(self, over_s: float, now_s: float) -> None:
+        """The snooze is over."""
+        self._move(1.0, over_s, now_s)
+        self.snoozed_until_s = None
+
+    def stay_paused(self) -> None:
+        """A person pauses instead: it comes back when it is asked to."""
+        self.snoozed_until_s = None
+
+    def _move(self, to: float, over_s: float, now_s: float) -> None:
+        self._from, self._to, self._began_s, self._over_s = self.part(now_s), to, now_s, over_s

@@ -1,0 +1,41 @@
+"""What is told of a session that is over, and what starts it again. Main thread, standard library, pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from player.core.clock import Now
+from player.core.commands import Play
+from player.session.memory.records import EndedSession
+from player.session.outcome import Outcome
+from player.session.session import Session
+
+
+def announce_end(session: Session, reason: str, now: Now, out: Outcome, text: str | None = None) -> None:
+    """Tell, and write into the log, that a session is over; ``text`` says it for people in place of the reason."""
+    held, counted, dropouts = session.guard_report, session.statistics, session.dropouts
+    held.announce(out)
+    dropouts.announce(out)
+    played_s = now.boot_s - session.started.boot_s
+    name, began, minutes = session.queue.playlist.name, session.started.wall, round(played_s / 60, 1)
+    names = ", ".join(session.playlists) if len(session.playlists) > 1 else name
+    out.ended.append(EndedSession(began, session.why, names, minutes, reason, counted.problems, dropouts.count))
+    out.announce(
+        "session_ended",
+        counted.line(played_s, text or reason, f"{names} from {began:%H:%M}", held, dropouts.count),
+        reason=reason,
+        why=session.why,
+        playlist=name,
+        started=began.isoformat(timespec="seconds"),
+        minutes=minutes,
+        tamed=held.count,
+        largest_db=held.largest_db,
+        dropouts=dropouts.count,
+        **asdict(counted),
+    )
+
+
+def again(session: Session) -> Play:
+    """The command that starts it again as it is."""
+    plan = session.end_plan
+    return Play(session.queue.playlist.name, session.volume, plan.setting_again, fade_out_s=plan.fade_out_s, then=())
