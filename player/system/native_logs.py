@@ -16,6 +16,7 @@ import faulthandler
 import logging
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -59,6 +60,7 @@ def take_over_stderr() -> None:
     kept = os.fdopen(os.dup(_STDERR), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     sys.stderr = kept
     faulthandler.enable(kept, all_threads=False)
+    faulthandler.register(signal.SIGQUIT, kept, chain=True)  # the watchdog's: each thread says where it hangs
     write_fd = listen(CODECS, lambda line: (logging.WARNING, line))
     os.dup2(write_fd, _STDERR)
     os.close(write_fd)

@@ -47,6 +47,7 @@ def ended(folder: Path, kind: str) -> int:
         ("SIGBUS", signal.SIGBUS, True),
         ("SIGKILL", signal.SIGKILL, False),
         ("SIGTERM", signal.SIGTERM, False),
+        ("SIGQUIT", signal.SIGQUIT, False),
         ("none", 0, False),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -95,6 +96,22 @@ def test_a_reader_that_fails_lets_the_writer_go_on() -> None:
     with pytest.raises(BrokenPipeError):
         write()
     os.close(fd)
+
+
+def test_by_the_signal_of_the_watchdog_each_thread_says_where_it_is() -> None:
+    """On the real stderr, and the process ends by the signal."""
+    program = """
+    import os, signal, threading
+    from player.system.native_logs import take_over_stderr
+    take_over_stderr()
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    os.kill(os.getpid(), signal.SIGQUIT)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGQUIT
+    assert done.stderr.count("(most recent call first)") >= 3, done.stderr  # main, the one that waits, the reader
 
 
 def complain(handler: logging.Handler, clock: FakeClock, times: int, over_s: float, name: str = "libVLC") -> None:

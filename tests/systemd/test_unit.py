@@ -93,6 +93,11 @@ def test_the_watchdog_leaves_the_heartbeat_room() -> None:
     assert period_s / 2 > LONGEST_WAIT_S
 
 
+def test_the_watchdog_blames_no_track() -> None:
+    """SIGABRT would count as a crash of the decoder; for this one each thread says where it was."""
+    assert single("WatchdogSignal") == "SIGQUIT"
+
+
 def test_a_stop_has_time_for_its_fade() -> None:
     """The daemon ends within its own limit long before systemd kills it."""
     assert float(single("TimeoutStopSec")) >= 2 * STOP_S
