@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,22 @@ def encode(path: Path, samples: Samples, *options: str, rate_hz: int = 48_000) -
     command = ["ffmpeg", "-v", "error", "-y", "-f", "f32le", "-ar", str(rate_hz), "-ac", str(samples.shape[1])]
     command += ["-i", "-", *options, str(path)]
     subprocess.run(command, input=samples.astype("<f4").tobytes(), check=True, timeout=60)
+    return path
+
+
+def with_chapters(path: Path, marks: Sequence[tuple[float, str]], length_s: float) -> Path:
+    """Quiet noise with chapters, each with its beginning in seconds and its title, in MP4 or Matroska."""
+    notes = path.with_suffix(".txt")
+    ends_s = [*(start_s for start_s, _ in marks[1:]), length_s]
+    parts = [
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start_s * 1000:.0f}\nEND={end_s * 1000:.0f}\ntitle={title}\n"
+        for (start_s, title), end_s in zip(marks, ends_s, strict=True)
+    ]
+    notes.write_text(";FFMETADATA1\n" + "".join(parts), encoding="utf-8")
+    codec = "libopus" if path.suffix == ".webm" else "aac"
+    options = ("-i", str(notes), "-map", "0:a", "-map_chapters", "1", "-c:a", codec, "-b:a", "32k")
+    encode(path, noise(length_s, rate_hz=8000, channels=1), *options, rate_hz=8000)
+    notes.unlink()
     return path
 
 

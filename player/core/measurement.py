@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.limits import MAX_GAIN_DB
+from player.core.text import clean_text
+from player.core.validation import check_range
 
 MEASURING: Final = 3
 """Version of the measuring: what an older one found is measured anew."""
+MAX_CHAPTERS: Final = 1000
 MAX_UNPLANNED_GAIN_DB: Final = 6.0
 """C6, where nobody has planned what happens to the peaks."""
 UNMEASURED_LUFS: Final = -8.0
@@ -40,6 +43,19 @@ class Surprise:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter of a track; its title may be empty. Chapters follow one another without gaps."""
+
+    start_s: float
+    title: str
+
+    def __post_init__(self) -> None:
+        """Files are not trusted: a title is one line of bounded length."""
+        object.__setattr__(self, "title", clean_text(self.title))
+        check_range("start_s", self.start_s, 0, 1e7)
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A track's measurements, before any gain; -inf where nothing could be heard.
 
@@ -59,6 +75,7 @@ class Measured:
         reached_lufs: what the fast level reaches with the plan; -inf where no plan was made.
         planned_peak_dbtp: largest peak with the plan; -inf where no plan was made.
         planned_momentary_lufs, planned_short_lufs: largest M and S with the plan; -inf where no plan was made.
+        chapters: in the order of their beginnings; none, or more than one.
     """
 
     duration_s: float
@@ -78,6 +95,7 @@ class Measured:
     planned_peak_dbtp: float = -math.inf
     planned_momentary_lufs: float = -math.inf
     planned_short_lufs: float = -math.inf
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def is_planned(self) -> bool:

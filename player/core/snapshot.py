@@ -117,6 +117,10 @@ class Snapshot:
         str | None, PublishedKey("playlist", or_null(json.TEXT), "what plays, or what play would start")
     ]
     track: Annotated[str | None, PublishedKey("track", or_null(json.TEXT), "its title")]
+    chapter: Annotated[
+        str | None,
+        PublishedKey("chapter", or_null(json.TEXT), "title of its chapter; null where it has none"),
+    ]
     is_liked: Annotated[bool, PublishedKey("liked", json.BOOLEAN, "somebody likes the track that plays")]
     next_track: Annotated[
         str | None, PublishedKey("next_track", or_null(json.TEXT), "title of the next track, once that is decided")

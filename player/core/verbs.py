@@ -151,7 +151,7 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Next,),
         brief="go to another track",
-        about="Fall silent and rise again with another track.",
+        about="Fall silent and rise again with another track, or in one with chapters with the next chapter.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
@@ -159,7 +159,7 @@ _DECLARED: Final = (
         makes=(commands.Previous,),
         brief="go back to the track before",
         about="Fall silent and rise again with the track before this one, or with the beginning of this one where the "
-        "session has played no other.",
+        "session has played no other. In a track with chapters: the chapter before, or from 10 s on this one again.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),

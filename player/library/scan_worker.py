@@ -21,6 +21,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from player.analysis.track_measurement import Measurer
@@ -29,6 +30,7 @@ from player.audio.ports import Decoder
 from player.core.errors import LullError
 from player.core.measurement import MeasureResult
 from player.core.units import RATE_HZ, to_frames, to_seconds
+from player.library.chapters import read_chapters
 from player.storage.measurements_db import as_json
 
 BACKGROUND: Final = "--background"
@@ -78,7 +80,8 @@ def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> 
         source.close()
     if measurer.frames == 0:
         return MeasureResult(None, fault or "has no sound in it")
-    return MeasureResult(measurer.finish(), fault)
+    measured = measurer.finish()
+    return MeasureResult(replace(measured, chapters=read_chapters(path, measured.duration_s)), fault)
 
 
 def step_back() -> None:

@@ -29,6 +29,7 @@ from player.core.limits import STOP_NOW_S
 from player.core.settings.session import Playlist
 from player.core.states import State
 from player.core.units import format_place
+from player.session.chapters import chapter_line, next_chapter, previous_chapter
 from player.session.checks import check_then, check_timer, check_volume, find_playlist
 from player.session.commands_timer import announce_timer
 from player.session.outcome import Outcome
@@ -193,6 +194,9 @@ def _toggle(playback: Playback, origin: str, now: Now, out: Outcome) -> str:
 
 def _next(session: Session, out: Outcome) -> str:
     before = session.queue.current
+    if before is not None and before.can_seek and (number := next_chapter(before)) is not None:
+        session.queue.seek(before.chapters[number - 1].start_s, out)
+        return chapter_line(before, number)
     if not session.queue.skip(out):
         raise Refused("next: there is no other track")
     after = session.queue.current
@@ -202,9 +206,12 @@ def _next(session: Session, out: Outcome) -> str:
 
 
 def _previous(session: Session, out: Outcome) -> str:
+    playing = session.queue.current
+    if playing is not None and playing.can_seek and (number := previous_chapter(playing)) is not None:
+        session.queue.seek(playing.chapters[number - 1].start_s, out)
+        return chapter_line(playing, number)
     if session.queue.previous(out):
         return "previous track"
-    playing = session.queue.current
     if playing is None or not playing.can_seek or playing.track.is_stream:
         raise Refused("previous: there is no track before this one")
     session.queue.seek(0.0, out)

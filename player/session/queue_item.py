@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from player.core.engine_orders import Item
 from player.core.events import Track
-from player.core.measurement import programme_gain_db
+from player.core.measurement import Chapter, programme_gain_db
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist
 
@@ -28,6 +28,11 @@ class PlayingItem:
     is_sounding: bool = False
     was_announced: bool = False
     """It is the same track as before a seek: not a new one in the history."""
+
+    @property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """Its chapters, where it has been measured and has any."""
+        return () if self.track.measured is None else self.track.measured.chapters
 
     @property
     def can_seek(self) -> bool:

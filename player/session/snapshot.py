@@ -7,6 +7,7 @@ from typing import Any
 from player.core.clock import Now, moved
 from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import LastCommand, LastRefusal, Snapshot
+from player.session.chapters import chapter_title
 from player.session.memory.memory import Memory
 from player.session.playback import Playback
 from player.session.schedule.schedule import Schedule
@@ -33,6 +34,7 @@ def snapshot_of(
         refused=asked[1],
         playlist=following.playlist if session is None else session.queue.playlist.name,
         track=None if playing is None else playing.track.title,
+        chapter=None if playing is None else chapter_title(playing),
         is_liked=playing is not None and memory.is_liked(playing.track),
         next_track=None if session is None or session.queue.following is None else session.queue.following.title,
         position_s=None if playing is None else playing.position_s,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from player.core.errors import StoreError
-from player.core.measurement import MEASURING, FileMark, Measured, MeasureResult, Surprise
+from player.core.measurement import MAX_CHAPTERS, MEASURING, Chapter, FileMark, Measured, MeasureResult, Surprise
 from player.storage.sqlite import READ_FAULTS, DamagedDatabase, Database, SchemaLayout, open_to_read
 
 log = logging.getLogger("lull")
@@ -140,7 +140,8 @@ def from_json(plain: Mapping[str, Any]) -> Measured:
     """The measurements from what `as_json` made. Raises one of `_UNREADABLE` for anything else."""
     surprises = tuple(_checked(Surprise, Surprise(**surprise)) for surprise in plain["surprises"])
     plan = base64.b64decode(plain["plan"], validate=True)
-    return _checked(Measured, Measured(**{**plain, "surprises": surprises, "plan": plan}))
+    chapters = tuple(_checked(Chapter, Chapter(**chapter)) for chapter in plain.get("chapters", ())[:MAX_CHAPTERS])
+    return _checked(Measured, Measured(**{**plain, "surprises": surprises, "plan": plan, "chapters": chapters}))
 
 
 def _checked(kind: type[T], value: T) -> T:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from player.core.measurement import FileMark, Measured, MeasureResult, Surprise
+from player.core.measurement import Chapter, FileMark, Measured, MeasureResult, Surprise
 from player.library.ports import Store
 from player.storage.measurements_db import MeasurementsDb
 from tests.fakes.store import FakeStore
@@ -29,6 +29,7 @@ MEASURED = Measured(
     habitual_lufs=-19.0,
     surprises=(Surprise(12.5, 28.0, 9.5), Surprise(30.0, 11.0, 5.0)),
     faults=2,
+    chapters=(Chapter(0.0, "Opening"), Chapter(30.25, "")),
 )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.audio_files import sine, write_wav
+from tests.audio_files import sine, with_chapters, write_wav
 from tests.live.broker import RealBroker
-from tests.live.daemon import Daemon, Listener, boot_s
+from tests.live.daemon import Daemon, Heard, Listener, boot_s
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -69,3 +69,27 @@ def test_what_is_copied_can_be_played_within_a_minute(tmp_path: Path, daemon: Da
     assert listener.command("status")[1]["state"]["state"] == "playing"
     types = {heard.fields["event_type"] for heard in listener.heard[since:] if heard.topic.endswith("/event")}
     assert types == {"settings_changed"}
+
+
+def test_the_chapters_of_a_book_are_places(tmp_path: Path, daemon: Daemon, listener: Listener) -> None:
+    """Found by the background scan; next and previous go through them, and what is heard is said in the state."""
+    (tmp_path / "music" / "books").mkdir()
+    made = with_chapters(tmp_path / "book.m4b", [(0.0, "Opening"), (40.0, "The Storm"), (80.0, "")], 120.0)
+    shutil.copy(made, tmp_path / "music" / "books")
+
+    def is_measured(heard: Heard) -> bool:
+        rows = heard.fields["tracks"] if heard.topic == "lull/bedroom/tracks" else []
+        return any(row["title"] == "book" and row["length"] == 120 for row in rows)
+
+    listener.wait("its length", is_measured, patience_s=2 * WITHIN_S)
+    assert listener.command("play", track="book")[1]["done"]
+    listener.wait_state("the beginning", lambda state: state["chapter"] == "Opening" and state["position"] >= 1)
+    for command, text, title, at_s in (
+        ("next", "chapter 2 of 3: The Storm", "The Storm", 40),
+        ("next", "chapter 3 of 3: Chapter 3", "Chapter 3", 80),
+        ("previous", "chapter 2 of 3: The Storm", "The Storm", 40),
+    ):
+        assert listener.command(command)[1]["text"] == text
+        listener.wait_state(
+            text, lambda state, title=title, at_s=at_s: state["chapter"] == title and state["position"] >= at_s
+        )

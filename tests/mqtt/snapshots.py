@@ -22,6 +22,7 @@ PLAYING = Snapshot(
     session_max_s=36_000.0,
     playlist="rain",
     track="Drops",
+    chapter=None,
     is_liked=False,
     next_track="Gutter",
     position_s=61.4,

@@ -42,6 +42,7 @@ def test_the_state_is_published_key_by_key() -> None:
         "session_max": 36_000,
         "playlist": "rain",
         "track": "Drops",
+        "chapter": None,
         "liked": False,
         "next_track": "Gutter",
         "position": 61,

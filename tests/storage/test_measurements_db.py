@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,22 @@ def test_a_number_that_no_measurement_can_have_counts_as_none(tmp_path: Path, na
     plain = json.dumps(store_module.as_json(MEASURED) | {name: "@"}).replace('"@"', number)
     opened._base.ask(lambda base: base.execute("UPDATE measurements SET measured = ?", (plain,)))
     assert opened.find(MARK) is None
+    opened.close()
+
+
+def test_a_measurement_without_chapters_is_read_and_a_wrong_chapter_is_no_measurement(tmp_path: Path) -> None:
+    """Rows of an older lull have no such key; what somebody else wrote there counts as none."""
+    opened = MeasurementsDb(tmp_path)
+    opened.keep(MARK, MeasureResult(MEASURED))
+    plain = store_module.as_json(MEASURED)
+    row = {key: value for key, value in plain.items() if key != "chapters"}
+    chapter = {"start_s": 0.0, "title": "x"}
+    for chapters in ("x", 3, [3], [{}], [{**chapter, "start_s": -1.0}], [{**chapter, "title": 4}]):
+        text = json.dumps({**row, "chapters": chapters})
+        opened._base.ask(lambda base, text=text: base.execute("UPDATE measurements SET measured = ?", (text,)))
+        assert opened.find(MARK) is None, chapters
+    opened._base.ask(lambda base: base.execute("UPDATE measurements SET measured = ?", (json.dumps(row),)))
+    assert opened.find(MARK) == MeasureResult(replace(MEASURED, chapters=()))
     opened.close()
 
 

@@ -66,7 +66,7 @@ def event(fields: Mapping[str, Any]) -> str:
 def _headline(state: Mapping[str, Any]) -> str:
     words = [str(state.get("state", "?")).replace("_", " ")]
     if state.get("state") != "idle":
-        words.extend(str(state[key]) for key in ("playlist", "track") if state.get(key) is not None)
+        words.extend(str(state[key]) for key in ("playlist", "track", "chapter") if state.get(key) is not None)
         if state.get("position") is not None:
             words.append(
                 _place(state["position"]) + (f" of {_place(state['duration'])}" if state.get("duration") else "")
