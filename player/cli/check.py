@@ -191,7 +191,11 @@ def _timer(timer: TimerSetting) -> str:
 
 
 def _session(session: SessionSettings) -> Iterator[str]:
-    back = f"back within {format_duration(session.resume_s)} of a crash" if session.resume_s else "not after a crash"
+    back = (
+        f"resumed within {format_duration(session.resume_s)} of a crash"
+        if session.resume_s
+        else "not resumed after a crash"
+    )
     again = "" if not session.rearm_s else f"; play within {format_duration(session.rearm_s)} of its end continues it"
     yield f"{format_duration(session.max_s)} at most; {back}{again}"
     if session.pause_holds_timer:

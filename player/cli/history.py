@@ -72,8 +72,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--nights", type=_nights, default=NIGHTS, metavar="N", help=f"how many nights, 1 to {MOST} (default {NIGHTS})"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON list for programs")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config whose state_dir is meant")
+    parser.add_argument("--json", action="store_true", help="print one JSON list, for programs")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config that names the state_dir")
     parser.set_defaults(run=run)
 
 

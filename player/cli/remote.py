@@ -48,7 +48,7 @@ read {prefix}/+/availability, {prefix}/+/state, {prefix}/+/tracks and
 {prefix}/+/reply, and to write {prefix}/+/cmd/#.
 
 With another web server serve the folder as it is, over https where the phone is
-to keep the page for itself, and write it again with --broker and the address
+to keep the page offline, and write it again with --broker and the address
 of the broker's WebSocket listener."""
 
 
@@ -60,7 +60,7 @@ def add_parser(commands: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made where it is missing")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="created if missing")
     parser.add_argument("--config", type=Path, metavar="FILE", help="take prefix and device from this config")
     parser.add_argument("--device", metavar="NAME", help="the speaker that is shown first")
     parser.add_argument("--prefix", metavar="TOPIC", help="first part of all topics (lull)")
@@ -84,7 +84,7 @@ def write_remote(folder: Path, prefix: str, device: str | None, broker: str | No
     """Write the page into a folder that is empty, or that holds an earlier one.
 
     Args:
-        folder: is made where it is missing.
+        folder: created if missing.
         prefix: of all topics.
         device: the speaker that is shown first; None: the first one that is online.
         broker: the WebSocket address; None: the server that the page came from.
@@ -98,7 +98,7 @@ def write_remote(folder: Path, prefix: str, device: str | None, broker: str | No
         folder.mkdir(parents=True, exist_ok=True)
         strangers = sorted({path.name for path in folder.iterdir()} - {*PAGE, *AS_THEY_ARE})
         if strangers:
-            raise LullError(f"{folder} holds other files ({strangers[0]}); name a folder of its own for the remote")
+            raise LullError(f"{folder} contains other files ({strangers[0]}); name a folder of its own for the remote")
         for name in AS_THEY_ARE:
             (folder / name).write_bytes(source.joinpath(name).read_bytes())
         for name in PAGE:

@@ -20,7 +20,7 @@ from player.core.units import counted, format_duration
 
 DESCRIPTION = """\
 Show how the last night went, or this one so far: when it began and ended and
-why, its phases and tracks, what the guard held down and how far, the loudest
+why, its phases and tracks, what the guard lowered and how far, the loudest
 moment over calm, gaps and problems. It names no file and no address, so it can
 be shown to anybody. Over MQTT the same is retained on <prefix>/<device>/night.
 
@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
         help="also draw the level over the night: in the terminal, or as an SVG file",
     )
     parser.add_argument("--json", action="store_true", help="the report as it is published over MQTT")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config whose state_dir is meant")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config that names the state_dir")
     parser.set_defaults(run=run)
 
 
@@ -96,7 +96,7 @@ def lines(report: NightReport) -> Iterator[str]:
     held = "nothing" if report.worst is None else (
         f"{counted(report.held, 'surprise')}, by {report.worst.db:.0f} dB at most ({_moment(report.worst)})"
     )  # fmt: skip
-    yield f"  held down   {held}"
+    yield f"  lowered     {held}"
     if report.loudest is not None:
         yield f"  loudest     {report.loudest.db:.0f} dB over calm, {_moment(report.loudest)}"
     yield f"  rises       {report.rises}, each of them slow"

@@ -25,8 +25,8 @@ Measure tracks: how loud they are, their range and true peak, and whatever in
 them would startle a sleeper. Without PATHs all playlists of the config are
 measured, streams left out. A file that was measured before is not decoded
 again. What is found is kept in the config's state_dir, otherwise in
-~/.local/share/lull, and from then on each track comes at the same loudness; one
-that nobody measured is played as if it were very loud, that is more quietly.
+~/.local/share/lull, and from then on each track plays at the same loudness; one
+that was not measured is treated as very loud, so it plays more quietly.
 
 Ctrl-C keeps what was done. exit codes: 0 done, also with files that cannot be
 played, 1 nothing could be measured, 2 wrong usage, 130 interrupted"""
@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders or playlist files")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the config; not needed with PATHs")
-    parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     parser.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="number of processes (default: all cores)")
     parser.add_argument("--all", action="store_true", help="measure again what was measured before")
     parser.set_defaults(run=run)
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     limits = LimitSettings() if config is None else config.settings.limits
     folder = HOME.expanduser() if config is None else config.state_dir
     if (user := become_owner_of(folder)) is not None:
-        print(f"note: scanning as {user}, to whom {folder} belongs", file=sys.stderr)
+        print(f"note: scanning as {user}, who owns {folder}", file=sys.stderr)
     material = find_material(args.paths, config)
     for warning in material.warnings:
         print(f"note: {warning}", file=sys.stderr)

@@ -42,17 +42,17 @@ from player.system.input_reader import InputReader, InputWish
 if TYPE_CHECKING:
     from player.config import Config
 
-DESCRIPTION: Final = "See what the triggers of a config make of messages. Nothing is played, nothing is sent."
+DESCRIPTION: Final = "Show what the triggers of a config do with messages. Nothing is played or sent."
 TEST: Final = """\
-Say for each trigger whether this message would set it off, why or why not, and
-what the speaker would do then. Where a trigger looks at what was before, the
-message is taken for a change.
+Say for each trigger whether this message would fire it, why or why not, and what
+the speaker would do then. Where a trigger compares with the message before, this
+one counts as a change.
 
 exit codes: 0 something would be done, 1 nothing would, 2 wrong usage"""
 WATCH: Final = """\
 Connect to the broker of the config, listen to the input devices of its triggers,
-and print each message or press that reaches a trigger, with the same words as
-`lull triggers test`, until Ctrl-C or until the connection ends. The speaker
+and print each message or press that reaches a trigger, as `lull triggers test`
+does, until Ctrl-C or until the connection ends. The speaker
 itself may run meanwhile; this only listens. A device that lull has grabbed is
 not heard here.
 

@@ -214,7 +214,7 @@ SNOOZE: Final = _length(60.0, 60.0, 3600.0)
 TIME_OF_DAY: Final = Kind(clock_time, "a local time, as in 23:15", _TIME_OF_DAY)
 CONFIGURED_TIME: Final = Kind(
     _configured_time,
-    "a local time, as in 23:15; config or null takes back to the config's",
+    "a local time, as in 23:15; config or null restores that of the config",
     {"anyOf": [_TIME_OF_DAY, {"const": "config"}, {"type": "null"}]},
     takes_null=True,
 )
@@ -222,19 +222,19 @@ CONFIGURED_TIME: Final = Kind(
 
 CONFIGURED_DAYS: Final = Kind(
     _configured_days,
-    "days as in mon tue, or daily, weekdays, weekend; config or null takes back to the config's",
+    "days as in mon tue, or daily, weekdays, weekend; config or null restores that of the config",
     {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "maxItems": 7, "items": _TEXT}, {"type": "null"}]},
     takes_null=True,
 )
 CONFIGURED_PLAYLIST: Final = Kind(
     lambda name, value: None if _is_config(value) else text(name, value),
-    "a playlist; config or null takes back to the config's",
+    "a playlist; config or null restores that of the config",
     {"anyOf": [_TEXT, {"type": "null"}]},
     takes_null=True,
 )
 CONFIGURED_VOLUME: Final = Kind(
     lambda name, value: None if _is_config(value) else _percent(name, value),
-    f"0 to {VOLUME_MAX}, at most volume.max; config or null takes back to the config's",
+    f"0 to {VOLUME_MAX}, at most volume.max; config or null restores that of the config",
     {"anyOf": [*VOLUME.schema["anyOf"], {"type": "null"}]},
     takes_null=True,
 )

@@ -121,7 +121,9 @@ class NightReport:
             "rises", whole("number"), "how often the volume rose, each time slowly: at a start, after a gap, by hand"
         ),
     ] = 0
-    dropouts: Annotated[int, PublishedKey("dropouts", whole("number"), "how often the sound device ran dry")] = 0
+    dropouts: Annotated[
+        int, PublishedKey("dropouts", whole("number"), "how often the sound device ran out of data")
+    ] = 0
     problems: Annotated[
         tuple[str, ...], PublishedKey("problems", json.TEXTS, "what was wrong, each once; the first ten")
     ] = ()
@@ -146,8 +148,8 @@ class NightReport:
         """The night in one line, for people."""
         if self.start is None:
             return "No night is recorded yet"
-        held = "nothing held down" if self.worst is None else (
-            f"{counted(self.held, 'surprise')} held down ({self.worst.db:.0f} dB at most)"
+        held = "nothing lowered" if self.worst is None else (
+            f"{counted(self.held, 'surprise')} lowered ({self.worst.db:.0f} dB at most)"
         )  # fmt: skip
         begin = f"{self.start:%H:%M}"
         parts = [

@@ -253,7 +253,10 @@ class Snapshot:
     dropouts: Annotated[
         int,
         PublishedKey(
-            "dropouts", whole("number"), "how often the sound device ran dry in this session; 0 when idle", runs=True
+            "dropouts",
+            whole("number"),
+            "how often the sound device ran out of data in this session; 0 when idle",
+            runs=True,
         ),
     ]
     playlists: Annotated[tuple[str, ...], PublishedKey("playlists", json.TEXTS, "names of all playlists")]

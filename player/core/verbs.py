@@ -121,8 +121,8 @@ _DECLARED: Final = (
         makes=(commands.Stop,),
         brief="fade out and end the session",
         about="Fade out in the configured time (4 s) and end the session, its sleep timer with it; now does it in half "
-        "a second. It stops with every payload.",
-        arguments=(Argument("now", kinds.SWITCH, "by the shortest fade that is not heard as a cut (0.5 s)"),),
+        "a second. Every payload stops it.",
+        arguments=(Argument("now", kinds.SWITCH, "by the shortest fade that does not sound like a cut (0.5 s)"),),
         words={"now": {"now": True}},
         examples=("", "now", '{"now": true}', "PRESS", "OFF"),
         to_type=("stop", "stop --now"),
@@ -130,7 +130,7 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Pause,),
         brief="pause and keep the position",
-        about="Fade to silence and keep the position. It pauses with every plain text.",
+        about="Fade to silence and keep the position. Every plain text pauses it.",
         examples=("", "PRESS", "OFF"),
     ),
     Verb(
@@ -144,7 +144,7 @@ _DECLARED: Final = (
         makes=(commands.Toggle,),
         brief="one button: play, pause, resume",
         about="Play when idle, pause when playing, resume when paused. It is refused while a stop fades, so that a "
-        "second press on one button brings nothing back; play takes a stop back.",
+        "second press on one button brings nothing back; play cancels a stop.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
@@ -179,7 +179,7 @@ _DECLARED: Final = (
         make=_seek,
         plain="position",
         examples=("90", "1:30", "1:02:03", "90s", "+30", "-1:00", '{"position": 90}'),
-        to_type=("seek 3:20      to that place", "seek +30       half a minute on", "seek -2m       two minutes back"),
+        to_type=("seek 3:20      to that place", "seek +30       30 s forward", "seek -2m       two minutes back"),
     ),
     Verb(
         makes=(commands.SetVolume,),
@@ -195,8 +195,8 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.SetTimer, commands.ExtendTimer, commands.ShortenTimer),
         brief="set the sleep timer",
-        about="Set the sleep timer from now, until a time of day (tomorrow's where today's has passed), switch it off, "
-        "or with a sign move its end; the fade-out is over when it ends. at-most makes it shorter and never longer. "
+        about="Set the sleep timer from now, until a time of day (tomorrow's if today's has passed), switch it off, or "
+        "with a sign move its end; the fade-out is over when it ends. at-most makes it shorter and never longer. "
         "When idle, set that of the next session that is started by hand.",
         arguments=(
             Argument(
@@ -247,7 +247,7 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Awake,),
         brief="undo asleep",
-        about="Take asleep back: it ends as a person asked for it. The volume, the strict guard and a fade-out that "
+        about="Undo asleep: it ends as a person asked for it. The volume, the strict guard and a fade-out that "
         "has begun stay, so that nobody who merely turned over is woken; volume, timer and play change them.",
         obeys_off=False,
         instead_of_off="use asleep",
@@ -289,8 +289,8 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.NeverAgain, commands.AllowAgain),
         brief="never play a track again",
-        about="Ban the track that plays, or the one that is named, and change to another; undo takes the latest ban "
-        "back, or that of the track that is named.",
+        about="Ban the track that plays, or the one that is named, and change to another; undo lifts the latest ban, "
+        "or that of the track that is named.",
         arguments=(
             Argument("track", kinds.TEXT, "its title or path; what plays if not given", "TRACK"),
             Argument("undo", kinds.SWITCH, "allow it again; without a track the one banned last"),
@@ -299,7 +299,7 @@ _DECLARED: Final = (
         plain="track",
         words={"undo": {"undo": True}},
         examples=("", "Drops", "undo", '{"track": "Drops"}', '{"track": "Drops", "undo": true}'),
-        to_type=("never_again", "never_again --undo     take the latest ban back"),
+        to_type=("never_again", "never_again --undo     undo the latest ban"),
     ),
     Verb(
         makes=(commands.Like,),
@@ -326,20 +326,20 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Tonight, commands.NotTonight),
         brief="plan a start for once",
-        about="Start once, at the next time that the clocks show it, besides the schedule; it replaces what is "
-        "playing then. The phases that follow are those of its playlist.",
+        about="Start once, at the next time that the clock shows it, in addition to the schedule; it replaces "
+        "what is playing then. The phases that follow are those of its playlist.",
         arguments=(
             Argument("at", kinds.TIME_OF_DAY, "the local time, or off", "HH:MM|off"),
             PLAYLIST,
             VOLUME,
             TIMER,
-            Argument("off", kinds.SWITCH, "take the planned start back"),
+            Argument("off", kinds.SWITCH, "cancel the planned start"),
         ),
         make=_tonight,
         plain="at",
         words={"off": {"off": True}},
         examples=("23:15", '{"at": "23:15", "playlist": "rain", "volume": 20, "timer": "45m"}', "off"),
-        to_type=("tonight 23:15 --playlist rain", "tonight off            take it back"),
+        to_type=("tonight 23:15 --playlist rain", "tonight off            cancel it"),
     ),
     Verb(
         makes=(commands.SkipTonight,),

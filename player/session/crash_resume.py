@@ -167,7 +167,7 @@ class CrashResume:
             is_late = not record.is_trusted or now.boot_s - self._since_s > within_s
             return "how long ago it was is not known: the clock is not set" if is_late else None
         if not -STEP_BACK_S <= gone_s <= within_s:
-            return f"its last sign of life is {format_duration(abs(gone_s))} away, more than resume_within allows"
+            return f"it was last active {format_duration(abs(gone_s))} ago, longer than resume_within allows"
         left_s = min(
             gone_s + 3600.0 * 24 if record.left_s is None else record.left_s, settings.session.max_s - record.age_s
         )

@@ -1,4 +1,4 @@
-"""How often the sound device ran dry in one session: all of it is counted, and some of it is told. Main thread, pure.
+"""How often the sound device ran out of data in one session: all is counted, some of it is told. Main thread, pure.
 
 The first dropout is an event at once; those that follow are told together, as the longest of them and their number, and
 while they keep coming the pause grows to five minutes. Some of them within ten minutes are a problem, until there has
@@ -68,7 +68,7 @@ class DropoutReport:
         seconds = round(self._longest_s, 2)
         times = "" if self._untold == 1 else f" {self._untold} times"
         longest = f"{'' if self._untold == 1 else 'at most '}{seconds:g} s"
-        text = f"the sound device ran dry{times}: silent for {longest}{self._larger_buffer}"
+        text = f"the sound device ran out of data{times}: silent for {longest}{self._larger_buffer}"
         out.announce("dropout", text, seconds=seconds, times=self._untold, buffer_times=self._buffer_times)
         self._untold, self._longest_s = 0, 0.0
 
@@ -82,7 +82,7 @@ class DropoutReport:
         if now_s >= self._problem_until_s:
             return None
         often = f"{counted(MANY, 'time')} and more within {MANY_WITHIN_S / 60:.0f} minutes"
-        return f"the sound is interrupted too often: the sound device ran dry {often}{self._larger_buffer}"
+        return f"the sound is interrupted too often: the sound device ran out of data {often}{self._larger_buffer}"
 
     @property
     def _larger_buffer(self) -> str:

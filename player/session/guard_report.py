@@ -61,7 +61,7 @@ class GuardReport:
         place = "" if track is None else f" at {format_place(tamed.position_s)} of {track.title}"
         out.announce(
             "surprise_tamed",
-            f"held down {often}by {tamed.reduction_db:.0f} dB for {tamed.duration_s:.1f} s{place}",
+            f"lowered {often}by {tamed.reduction_db:.0f} dB for {tamed.duration_s:.1f} s{place}",
             track=None if track is None else track.title,
             uri=None if track is None else track.uri,
             position=None if track is None else round(tamed.position_s),

@@ -372,5 +372,5 @@ class Playback:
         if isinstance(muted, EngineFaulted):
             session.queue.on_fault("the audio engine failed while it played", now.boot_s, out)
         elif self._dropouts.is_the_tracks_fault:
-            session.queue.on_fault(f"it was about to break {muted.clause} again and again", now.boot_s, out)
+            session.queue.on_fault(f"it was about to break {muted.clause} repeatedly", now.boot_s, out)
         recovery.rise_again(session, now.boot_s, out)

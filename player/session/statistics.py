@@ -27,8 +27,8 @@ class SessionStatistics:
 
     def line(self, played_s: float, reason: str, what: str, taming: GuardReport, dropouts: int) -> str:
         """The night in one line; ``what`` is the playlist and when it began."""
-        held = "nothing held down" if taming.largest_db is None else (
-            f"{_counted(taming.count, 'surprise')} held down, by {taming.largest_db:g} dB at most"
+        held = "nothing lowered" if taming.largest_db is None else (
+            f"{_counted(taming.count, 'surprise')} lowered, by {taming.largest_db:g} dB at most"
         )  # fmt: skip
         parts = [what, _counted(self.tracks, "track"), held, _counted(self.problems, "problem")]
         if dropouts:

@@ -55,4 +55,4 @@ class StreamRetries:
         stream = self._streams.get(uri)
         if stream is None or stream.breaks < TOLD_FROM:
             return None
-        return f"breaks off again and again ({stream.reason}); it is tried again after up to {PAUSES_S[-1]:.0f} s"
+        return f"breaks off repeatedly ({stream.reason}); it is tried again after up to {PAUSES_S[-1]:.0f} s"

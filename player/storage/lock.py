@@ -75,7 +75,8 @@ def _lock(file: int, folder: Path) -> None:
         holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
         who = f"a lull that runs already (process {holder})" if holder.isdecimal() else "a lull that runs already"
         raise InUse(
-            f"{folder} is in use by {who}; one state_dir is for one daemon: stop that one, or give this one its own"
+            f"{folder} is in use by {who}; each daemon needs a state_dir of its own: stop that one, or set "
+            "another state_dir"
         ) from fault
     with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
         os.ftruncate(file, 0)

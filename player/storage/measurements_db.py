@@ -114,7 +114,7 @@ class StoreReader:
 def _keep(base: sqlite3.Connection, mark: FileMark, measured: str | None, fault: str | None) -> None:
     base.execute(_KEEP, (*_key(mark), MEASURING, measured, fault))
     if base.execute(_FIND, (*_key(mark), MEASURING)).fetchone() != (measured, fault):
-        raise DamagedDatabase("what was written cannot be found again")
+        raise DamagedDatabase("what was written could not be read back")
 
 
 def _finding(row: tuple[object, object] | None) -> MeasureResult | None:
@@ -123,7 +123,7 @@ def _finding(row: tuple[object, object] | None) -> MeasureResult | None:
         return None
     text, fault = row
     if not isinstance(text, str | None) or not isinstance(fault, str | None) or not (text or fault):
-        raise ValueError("a row holds neither a measurement nor a reason")
+        raise ValueError("a row has neither a measurement nor a reason")
     return MeasureResult(None if text is None else from_json(json.loads(text)), fault)
 
 

@@ -140,7 +140,7 @@ class MemoryDb:
 
     def _recall(self, base: sqlite3.Connection) -> RecalledMemory:
         if base.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
-            raise DamagedDatabase("its pages do not fit together")
+            raise DamagedDatabase("its pages are inconsistent")
         with transaction(base):
             documents = _documents(base)
             if documents.get(RECORD, "null") != "null":

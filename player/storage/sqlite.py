@@ -159,7 +159,7 @@ class Database:
     def _missing(self, path: Path, facts: os.stat_result | None) -> str | None:
         """What is lost where there is no file, or an empty one."""
         if facts is None and self.generation:
-            return f"{path} was removed while lull was running; a new one has been begun"
+            return f"{path} was removed while lull was running; a new one was created"
         if facts is not None and facts.st_size == 0 and not os.path.exists(f"{path}-wal"):
             return f"{path} was empty; {self._layout.loss}"
         return None

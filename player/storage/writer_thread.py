@@ -78,7 +78,7 @@ class WriterThread:
             self._generation = self._store.check()
         except StoreError as fault:
             self._fault = str(fault)
-            self._say(f"nothing new is remembered across restarts: {fault}")
+            self._say(f"nothing new is saved across restarts: {fault}")
         else:
             self._say(self._finding)
             return recalled
@@ -99,14 +99,14 @@ class WriterThread:
         self._batches.put(None)
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            log.warning("the state directory does not answer; what happened last is not remembered")
+            log.warning("the state directory does not answer; the latest changes are not saved")
 
     def _run(self) -> None:
         """The life of the thread."""
         try:
             self._write_until_closed()
         except Exception:  # the thread ends here: a bug in remembering must not end a night
-            log.exception("writing the memory failed; nothing is remembered from here on")
+            log.exception("writing the memory failed; nothing is remembered from now on")
             self._say("nothing is remembered any more: writing the memory failed")
             self._refuse_all()
         finally:
@@ -151,7 +151,7 @@ class WriterThread:
                 self._store.write(Batch(self._documents))
             self._generation = self._store.check()
         except StoreError as fault:
-            self._say(f"what happens is not remembered: {fault}")
+            self._say(f"nothing that happens is saved: {fault}")
             return str(fault)
         self._say(self._finding)
         return None
@@ -178,7 +178,7 @@ class WriterThread:
         if self._store is None:
             return None
         if self._store.copy_fault is not None:
-            return f"bans and settings are kept once instead of twice: {self._store.copy_fault}"
+            return f"bans and settings have no second copy: {self._store.copy_fault}"
         return self._store.losses[-1] if self._store.losses else None
 
     def _say(self, text: str | None) -> None:

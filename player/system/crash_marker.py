@@ -42,7 +42,7 @@ def taken_down(folder: Path) -> Iterator[bool]:
             file = stack.enter_context(open(number, "wb"))
             give_to_owner(number, folder)
         except OSError as fault:
-            log.info("a crash would not be taken down in %s: %s", folder, fault.strerror)
+            log.info("a crash cannot be recorded in %s: %s", folder, fault.strerror)
         else:
             faulthandler.enable(file)
             stack.callback(_let_go, is_wanted=before)
@@ -67,5 +67,5 @@ def _read(folder: Path) -> bool:
     except OSError:
         return False
     if words:
-        log.warning("lull crashed: %s; all that is known of it is in %s", words.splitlines()[0], folder / KEPT_NAME)
+        log.warning("lull crashed: %s; the details are in %s", words.splitlines()[0], folder / KEPT_NAME)
     return bool(words)

@@ -108,7 +108,7 @@ def test_the_least_config_is_spelt_out() -> None:
         "guard": ["gentle: nothing new stands out by more than 8 dB, after 20m 6 dB"],
         "timer": ["45m"],
         "session": [
-            "10h at most; back within 10m of a crash; play within 5m of its end continues it",
+            "10h at most; resumed within 10m of a crash; play within 5m of its end continues it",
             "silent within 20m of asleep",
         ],
         "playlists": ["rain: rotate (the default)", "  /rain", "  https://host/x"],
@@ -256,7 +256,7 @@ def test_what_ends_a_session_and_what_leaves_it_out_is_spelt_out() -> None:
     )
     found = summary(text)
     assert found["session"] == [
-        "9h30m at most; not after a crash",
+        "9h30m at most; not resumed after a crash",
         "a pause holds the sleep timer",
         "silent within 20m of asleep",
         "sinks by 2.5 dB an hour once asleep, down to volume 8",

@@ -196,7 +196,7 @@ class TestLoss:
         write_all(sink, tone(0.5))
         with sound_server.frozen():
             start_s = time.monotonic()
-            with pytest.raises(SinkError, match="has taken no sound for 2 s"):
+            with pytest.raises(SinkError, match="has accepted no sound for 2 s"):
                 write_all(sink, tone(20.0))
             assert STALL_S - 0.5 < time.monotonic() - start_s < STALL_S + 1.0
         sink.close()

@@ -101,5 +101,5 @@ def test_a_full_disk_is_a_warning_and_a_working_night(daemon: Daemon, listener: 
     inside = Path(f"/proc/{daemon.pid}/root{tmp_path}/state/filler")
     fill(inside)
     assert listener.command("play")[1]["done"]
-    listener.wait_state("the problem", lambda state: "not remembered" in str(state["problem"]))
+    listener.wait_state("the problem", lambda state: "is saved" in str(state["problem"]))
     plays(daemon, listener)

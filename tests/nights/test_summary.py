@@ -32,7 +32,7 @@ def test_a_night_is_summed_up_in_one_line(nights: Nights) -> None:
     tracks, writes = len(nights.events("track_started")), ended.news.data["writes"]
     assert tracks >= 4
     assert ended.news.text == (
-        f"session ended after 45m (timer): rain from 22:30, {tracks} tracks, 1 surprise held down, by 12.3 dB at most, "
+        f"session ended after 45m (timer): rain from 22:30, {tracks} tracks, 1 surprise lowered, by 12.3 dB at most, "
         f"no problems, {writes} writes"
     )
     assert ended.news.data | {"writes": 0} == {

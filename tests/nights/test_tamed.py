@@ -33,7 +33,7 @@ def test_a_surprise_is_told_at_once_with_its_place(nights: Nights) -> None:
     tame(nights)
     (told,) = nights.events("surprise_tamed")
     track = nights.engine.heard[0][1]
-    assert told.news.text == f"held down by 18 dB for 1.2 s at 12:31 of {track}"
+    assert told.news.text == f"lowered by 18 dB for 1.2 s at 12:31 of {track}"
     assert told.news.data == {
         "track": track, "uri": track, "position": 751, "reduction_db": 18.0, "seconds": 1.2, "times": 1,
     }  # fmt: skip
@@ -45,7 +45,7 @@ def test_without_a_known_track_no_place_is_made_up(nights: Nights, item_id: int 
     """A report that came late, or between two tracks."""
     tame(nights, item_id=item_id)
     (told,) = nights.events("surprise_tamed")
-    assert told.news.text == "held down by 18 dB for 1.2 s"
+    assert told.news.text == "lowered by 18 dB for 1.2 s"
     assert told.news.data["track"] is told.news.data["position"] is None
 
 
@@ -58,7 +58,7 @@ def test_those_that_follow_soon_are_told_together(nights: Nights) -> None:
     nights.run_for(1.1)
     first, second = nights.events("surprise_tamed")
     assert second.now.boot_s - first.now.boot_s == pytest.approx(5.0, abs=0.01)
-    assert second.news.text.startswith("held down 3 times, once by 20 dB for")
+    assert second.news.text.startswith("lowered 3 times, once by 20 dB for")
     assert (second.news.data["times"], second.news.data["reduction_db"]) == (3, 20.0)
     assert nights.session.snapshot(nights.now).tamed == 4
 

@@ -50,15 +50,15 @@ def test_a_track_that_was_opened_at_two_deaths_is_left_out_and_named() -> None:
     nights.run_for(10.0)
     snapshot = nights.session.snapshot(nights.now)
     assert snapshot.track not in {None, "c"}
-    assert any("c: lull died 2 times" in problem for problem in snapshot.problems)
+    assert any("c: lull crashed 2 times" in problem for problem in snapshot.problems)
     left_out = [told.news.data for told in nights.events("track_skipped_over")]
-    assert [data["uri"] for data in left_out if "lull died 2 times" in data["reason"]] == ["c"]
+    assert [data["uri"] for data in left_out if "lull crashed 2 times" in data["reason"]] == ["c"]
     others = tuple(track for track in nights.library["rain"] if track.uri != "c")
     for key in ("1-aa", "1-aa"):
         nights.tell(LibraryRead("rain", (*others, Track("c", "c", key=key))))
-    assert any("c: lull died" in problem for problem in nights.session.problems(nights.now))
+    assert any("c: lull crashed" in problem for problem in nights.session.problems(nights.now))
     nights.tell(LibraryRead("rain", (*others, Track("c", "c", key="2-bb"))))
-    assert not any("c: lull died" in problem for problem in nights.session.problems(nights.now))
+    assert not any("c: lull crashed" in problem for problem in nights.session.problems(nights.now))
 
 
 def test_a_track_that_was_left_out_comes_back_when_a_person_allows_it() -> None:
@@ -66,10 +66,10 @@ def test_a_track_that_was_left_out_comes_back_when_a_person_allows_it() -> None:
     for name in ("c", None):
         nights = dying_of("c")
         assert nights.command(AllowAgain(name)).text == "allowed again: c"
-        assert not any("lull died" in problem for problem in nights.session.problems(nights.now))
+        assert not any("lull crashed" in problem for problem in nights.session.problems(nights.now))
         assert not nights.session.handle(None, nights.now).events
         nights.die(off_s=1.0, has_crashed=True)
-        assert not any("c: lull died" in problem for problem in nights.session.problems(nights.now))
+        assert not any("c: lull crashed" in problem for problem in nights.session.problems(nights.now))
 
 
 def test_killing_it_twice_while_a_track_plays_peacefully_costs_no_track() -> None:
@@ -105,11 +105,11 @@ def test_a_track_that_kills_the_decoder_twice_at_one_place_is_left_out() -> None
         assert shot.position_s is not None
         nights.run_for(place_s - shot.position_s)
         nights.die(off_s=1.0, has_crashed=True)
-        assert any("lull died" in problem for problem in nights.session.problems(nights.now)) is is_left_out
+        assert any("lull crashed" in problem for problem in nights.session.problems(nights.now)) is is_left_out
 
 
 def test_the_last_track_of_a_playlist_is_tried_again_rather_than_silence() -> None:
-    """Everything else is banned; what lull died of twice is all that there is."""
+    """Everything else is banned; what lull crashed of twice is all that there is."""
     nights = dying_of("a", tracks="ab")
     nights.command(NeverAgain("b"))
     nights.command(Stop(now=True))

@@ -16,14 +16,14 @@ def test_the_first_is_told_at_once_and_further_ones_together() -> None:
     """Two that follow are told 30 s after the first: their number and the longest."""
     report, out = DropoutReport(), Outcome()
     report.add(OutputUnderran(0.1), 100.0, out)
-    assert told(out) == [("the sound device ran dry: silent for 0.1 s", 1)]
+    assert told(out) == [("the sound device ran out of data: silent for 0.1 s", 1)]
     out = Outcome()
     report.add(OutputUnderran(0.15), 110.0, out)
     report.add(OutputUnderran(0.25), 120.0, out)
     assert told(out) == []
     assert 130.0 in report.due_s()
     report.tick(130.0, out)
-    assert told(out) == [("the sound device ran dry 2 times: silent for at most 0.25 s", 2)]
+    assert told(out) == [("the sound device ran out of data 2 times: silent for at most 0.25 s", 2)]
     assert report.count == 3
 
 

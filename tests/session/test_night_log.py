@@ -57,9 +57,7 @@ def test_a_night_is_reported(nights: Nights) -> None:
     assert report.worst is not None
     assert report.worst.db == 12.3
     assert (report.dropouts, report.rises, report.nights_used) == (1, 1, 1)
-    assert (
-        report.text == f"22:30 to 23:30, {report.track_count} tracks, 1 surprise held down (12 dB at most), 1 dropout"
-    )
+    assert report.text == f"22:30 to 23:30, {report.track_count} tracks, 1 surprise lowered (12 dB at most), 1 dropout"
     assert schema_check.fault_of("night", payloads.night(report)) is None
 
 

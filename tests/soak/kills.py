@@ -109,7 +109,7 @@ class Night:
             assert base.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert not list(self._memory.parent.glob("*damaged*"))
         problems = " ".join(state["problems"])
-        assert "not remembered" not in problems, problems
+        assert "saved" not in problems, problems
         if self._wants_silence:
             assert (state["state"], state["why"]) == ("idle", None), state
             assert "interrupted" not in problems, problems

@@ -116,7 +116,7 @@ def test_full_from_the_start_is_said_and_kept_once_there_is_room(small_disk: Pat
     others = fill(small_disk)
     keeper = Keeper(small_disk / "state")
     assert keeper.said[0] is not None
-    assert "nothing new is remembered across restarts" in keeper.said[0]
+    assert "nothing new is saved across restarts" in keeper.said[0]
     assert keeper.ban("/music/a") is not None
     others.unlink()
     keeper.wait(lambda: keeper.said[-1] is None)
@@ -165,7 +165,7 @@ def test_read_only_in_the_night(small_disk: Path) -> None:
     answer = keeper.ban("/music/b")
     assert (answer is not None) is is_read_only
     remount(small_disk, "rw")
-    keeper.wait(lambda: not any("not remembered" in (text or "") for text in keeper.said[-1:]))
+    keeper.wait(lambda: not any("nothing that happens is saved" in (text or "") for text in keeper.said[-1:]))
     assert keeper.end() == {"/music/a", "/music/b"}
 
 

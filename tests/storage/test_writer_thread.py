@@ -71,7 +71,7 @@ def test_a_copy_that_cannot_be_written_is_told_of_while_it_is_so(tmp_path: Path)
     assert done == [None]
     (told,) = said
     assert told is not None
-    assert told.startswith("bans and settings are kept once instead of twice: ")
+    assert told.startswith("bans and settings have no second copy: ")
     (tmp_path / "memory.json.new").rmdir()
     writer.write(Batch(texts(replace(KEPT, bans=()), KEPT)))
     writer.close(PATIENCE_S)
@@ -121,7 +121,7 @@ def test_a_full_disk_is_a_problem_and_costs_nothing_once_there_is_room(desk: Des
     desk.writer.write(Batch({}, HEARD))
     desk.writer.write(Batch({}, (), ENDED))
     desk.wait(lambda: bool(desk.said))
-    assert desk.said == ["what happens is not remembered: the disk is full"]
+    assert desk.said == ["nothing that happens is saved: the disk is full"]
     desk.store.fault = None
     desk.wait(lambda: desk.said[-1] is None)
     assert len(desk.store.batches) <= 3
@@ -133,7 +133,7 @@ def test_what_can_be_read_but_not_written_is_still_known() -> None:
     """A disk that has become read-only: the bans hold tonight, a problem says that nothing new is remembered."""
     desk = Desk(is_openable=False, look=lambda: RecalledMemory(replace(KEPT, record=None)))
     assert desk.writer.recall().documents.bans == KEPT.bans
-    assert desk.said == ["nothing new is remembered across restarts: the folder cannot be written"]
+    assert desk.said == ["nothing new is saved across restarts: the folder cannot be written"]
     desk.is_openable = True
     desk.writer.write(BANS)
     desk.wait(lambda: desk.said[-1] is None)
@@ -150,7 +150,7 @@ def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_of_it_is_los
     desk = Desk(is_openable=False, look=look)
     desk.store.documents = texts(replace(KEPT, record=None))
     assert desk.writer.recall() == RecalledMemory()
-    desk.wait(lambda: "is not remembered" in str(desk.said[-1:]))
+    desk.wait(lambda: "nothing that happens is saved" in str(desk.said[-1:]))
     tonight = RememberedTrack("/music/tonight", "tonight", AT)
     desk.writer.write(Batch(texts(Documents(bans=(tonight,)), Documents())))
     desk.is_openable = True

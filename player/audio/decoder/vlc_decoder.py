@@ -365,7 +365,7 @@ class _Keeper:
             quiet_s = quiet_s + stall_s / 4 if is_quiet else 0.0
             seen = written
             if quiet_s >= stall_s:
-                self._source.end(f"gave nothing for {format_duration(stall_s)}")  # before stop, which may hang
+                self._source.end(f"delivered nothing for {format_duration(stall_s)}")  # before stop, which may hang
                 return
             if ring.is_writer_waiting or not is_web:
                 window.clear()

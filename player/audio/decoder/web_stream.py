@@ -144,7 +144,7 @@ class WebStream:
         while len(head) < MAX_LIST_BYTES and (more := self._take(answer, _CHUNK_BYTES)):
             head += more
         if lists >= MAX_LISTS:
-            raise SourceError(f"is a playlist that leads on to more than {MAX_LISTS} others")
+            raise SourceError(f"is a playlist that refers to more than {MAX_LISTS} others")
         self._try_mirrors(_entries(suffix, head[:MAX_LIST_BYTES]), lists)
 
     def _try_mirrors(self, entries: list[PlaylistEntry], lists: int) -> None:
@@ -153,7 +153,7 @@ class WebStream:
         for entry in entries[:MAX_MIRRORS]:
             address = urljoin(base, entry.location)
             if not is_web(address):
-                first_fault = first_fault or SourceError("leads to something that is not an http or https address")
+                first_fault = first_fault or SourceError("refers to something that is not an http or https address")
                 continue
             try:
                 self._follow(address, lists + 1)
@@ -193,7 +193,7 @@ class WebStream:
         """The answer with sound or a list, redirects followed. Raises SourceError."""
         for _ in range(MAX_REDIRECTS + 1):
             if not is_web(uri):
-                raise SourceError("leads to something that is not an http or https address")
+                raise SourceError("refers to something that is not an http or https address")
             try:
                 answer = self._request(uri, at)
             except _FAULTS as fault:
@@ -248,7 +248,7 @@ class WebStream:
     def _take(self, answer: http.client.HTTPResponse, most: int) -> bytes:
         """Some bytes while it is being found out what they are. Raises SourceError."""
         if monotonic_us() / 1e6 > self._give_up_s:
-            raise SourceError(f"gave no sound within {self._open_s:g} s")
+            raise SourceError(f"delivered no sound within {self._open_s:g} s")
         try:
             return answer.read1(most)
         except _FAULTS as fault:

@@ -146,7 +146,7 @@ class AlsaSink:
         had_gap = self._push(self._encoder.encode(block), STALL_S)
         if had_gap:
             self._encoder.forget()
-            raise Underrun(f"{self._device} ran dry")
+            raise Underrun(f"{self._device} ran out of data")
         if self._pin is not None:
             self._silent_frames = 0 if block.any() else self._silent_frames + len(block)
             is_silent = self._silent_frames >= SILENT_FRAMES + to_frames(self._buffer_s)
@@ -232,7 +232,7 @@ class AlsaSink:
             if taken_frames > 0:
                 give_up_s, wait_s = self._clock.now().boot_s + patience_s, self._wait_s(rest)
             if self._clock.now().boot_s >= give_up_s:
-                raise SinkError(f"{self._device} has taken no sound for {patience_s:g} s")
+                raise SinkError(f"{self._device} has accepted no sound for {patience_s:g} s")
             self._clock.sleep(wait_s)
             wait_s = RETRY_S
 

@@ -130,7 +130,7 @@ class PipeSink:
         self._is_begun = self._is_begun or bool(data)
         if had_gap:
             self._encoder.forget()
-            raise Underrun(f"{self._path} ran dry")
+            raise Underrun(f"{self._path} ran out of data")
 
     def drain(self) -> None:
         """Wait until all has been read, and our own clock has played it too; a reader that is gone ends it at once."""
@@ -188,7 +188,7 @@ class PipeSink:
                 self._played_at_s = max(self._played_at_s, now_s) + self._seconds(count) / AHEAD
                 self._read_at_s = now_s + self._seconds(self._waiting_bytes(pipe))
             elif now_s >= give_up_s:
-                raise SinkError(f"the reader of {self._path} has taken nothing for {STALL_S:g} s")
+                raise SinkError(f"the reader of {self._path} has read nothing for {STALL_S:g} s")
             if rest:
                 missing_bytes = min(len(rest), self._room_bytes) - max(0, room - count)
                 self._clock.sleep(max(RETRY_S, min(self._seconds(missing_bytes) + SLACK_S, self._buffer_s / 2)))
@@ -228,7 +228,7 @@ class PipeSink:
             if self._is_left(pipe):
                 raise self._gone()
             if self._clock.now().boot_s >= give_up_s:
-                raise SinkError(f"the reader of {self._path} takes nothing")
+                raise SinkError(f"the reader of {self._path} reads nothing")
             self._clock.sleep(max(RETRY_S, min(self._seconds(waiting_bytes), give_up_s - self._clock.now().boot_s)))
 
     def _gone(self) -> SinkError:

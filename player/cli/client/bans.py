@@ -24,8 +24,8 @@ from player.session.memory.records import RecalledMemory
 BRIEF: Final = "list the tracks that are not played, or allow one again"
 DESCRIPTION: Final = """\
 List the tracks that were banned by `lull never_again`, the latest one last, and
-those that are left out because lull died twice while it opened them, or at one
-place in them. The list is read from the memory in the config's state_dir,
+those that are left out because lull crashed twice while it opened them, or at
+one place in them. The list is read from the memory in the config's state_dir,
 whether the speaker runs or not.
 
 With --undo ask the running speaker to allow one of them again.
@@ -38,7 +38,7 @@ UNKNOWN: Final = "unknown   "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``bans``."""
-    parser.add_argument("--json", action="store_true", help="one JSON list for programs")
+    parser.add_argument("--json", action="store_true", help="print one JSON list, for programs")
     parser.add_argument("--undo", metavar="TRACK", help="allow it again: its title or path")
     parser.set_defaults(run=run, verb=None)
 

@@ -119,7 +119,7 @@ def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
         print(f"lull: {shown.printable(path)} has faults, which a running speaker does not read:", file=sys.stderr)
         print(*map(shown.printable, found.faults), sep="\n", file=sys.stderr)
     if found.mqtt is None:
-        raise LullError(f"{path} has no mqtt, so this speaker cannot be asked anything; name a broker by --host")
+        raise LullError(f"{path} has no mqtt, so this speaker takes no commands; name a broker with --host")
     return found.mqtt, found.device
 
 

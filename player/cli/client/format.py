@@ -23,7 +23,7 @@ def status(device: str, state: Mapping[str, Any]) -> str:
         ("", _headline(state)),
         ("started by", state.get("why")),
         ("volume", _volume(state)),
-        ("held down", _tamed(state)),
+        ("lowered", _tamed(state)),
         ("dropouts", state.get("dropouts") or None),
         ("morning", _morning(state) if state.get("morning") else None),
         ("sleep timer", _timer(state) if state.get("state") != "idle" else None),

@@ -98,7 +98,9 @@ def moment(text: str | None, now: datetime) -> datetime:
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise LullError(f"--from {text!r} is no time; write 2026-12-24, 2026-12-24T18:00 or with an offset") from None
+        raise LullError(
+            f"--from {text!r} is not a time; write 2026-12-24, 2026-12-24T18:00 or with an offset"
+        ) from None
     return given.replace(tzinfo=now.tzinfo) if given.tzinfo is None else given.astimezone(now.tzinfo)
 
 

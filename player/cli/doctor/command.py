@@ -19,7 +19,7 @@ DESCRIPTION = """\
 Look at this machine as lull would use it: config, service, sound cards, device
 and mixer, broker and login, clock, library, next start, disk, permissions,
 power, versions, and what went wrong last night. Each line says how it is, and
-where something is wrong how to mend it.
+where something is wrong how to repair it.
 
 It works with a daemon and without one, with a faulty config and without root;
 with sudo it sees more. The sound device is opened for a moment without a sound,
@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="the config; /etc/lull/lull.yaml without it")
-    parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     parser.set_defaults(run=run)
 
 

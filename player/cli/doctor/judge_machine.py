@@ -33,7 +33,11 @@ def judge_service(service: Service | None, *, is_running: bool) -> Iterator[Find
     """The unit and its watchdog."""
     if service is None or not service.is_loaded:
         if is_running:
-            yield warning("service", "lull runs, but not as a service: a crash ends it", "sudo scripts/install")
+            yield warning(
+                "service",
+                "lull runs, but not as a service, so nothing restarts it after a crash",
+                "sudo scripts/install",
+            )
         else:
             yield warning("service", "the lull service is not installed, so nothing starts it", "sudo scripts/install")
         return
@@ -45,7 +49,7 @@ def judge_service(service: Service | None, *, is_running: bool) -> Iterator[Find
     else:
         yield right("service", f"runs (process {service.pid}) and is started at boot")
     if service.restarts >= MANY_RESTARTS:
-        mend = "journalctl -u lull tells why; lull bans lists files that were left out for it"
+        mend = "journalctl -u lull says why; lull bans lists files that were left out for it"
         yield warning("service", f"was restarted {service.restarts} times{_result(service)}", mend)
     if service.watchdog_s <= 0:
         yield warning("watchdog", "is off: nothing would restart lull if it hangs", "WatchdogSec=30 in the unit")
@@ -54,7 +58,7 @@ def judge_service(service: Service | None, *, is_running: bool) -> Iterator[Find
 
 
 def _result(service: Service) -> str:
-    return "" if service.result == "success" else f" (it ended by {service.result})"
+    return "" if service.result == "success" else f" (result: {service.result})"
 
 
 def judge_power(throttled: int | None, model: str) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Itera
             yield wrong("speaker", f"lull runs, but {device} is not online at the broker", "journalctl -u lull -n 50")
         return
     for problem in state.problems:
-        yield wrong("speaker", f"{device} reports: {problem}", "journalctl -u lull tells since when")
+        yield wrong("speaker", f"{device} reports: {problem}", "journalctl -u lull shows since when")
     if not state.problems:
         yield right("speaker", f"{device} is online and has no problem")
 

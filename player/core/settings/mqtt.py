@@ -63,7 +63,9 @@ class MqttSettings:
     protocol: Annotated[MqttProtocol, ConfigKey("protocol", "auto: 5, or 3.1.1 if the broker does not support 5")] = (
         MqttProtocol.AUTO
     )
-    keepalive_s: Annotated[int, ConfigKey("keepalive", "whole seconds between signs of life", (5, 3600), SECONDS)] = 30
+    keepalive_s: Annotated[
+        int, ConfigKey("keepalive", "whole seconds between keep-alive messages", (5, 3600), SECONDS)
+    ] = 30
     tls: Annotated[
         TlsSettings | None,
         ConfigKey("tls", "on: the system's certificates", allowed="on, off, or `ca`, `cert` and `key`"),

@@ -233,7 +233,7 @@ def _diagnostics(topics: Topics) -> dict[str, Fields]:
     number = {"p": "sensor", "stat_cla": "measurement", "ent_cat": "diagnostic"}
     return {
         "guard_reduction": number | {
-            "name": "Held down by the guard", "ic": "mdi:shield-half-full", "unit_of_meas": "dB", "sug_dsp_prc": 1,
+            "name": "Lowered by the guard", "ic": "mdi:shield-half-full", "unit_of_meas": "dB", "sug_dsp_prc": 1,
             **_value(topics, "{{ 'None' if value_json.guard_reduction is none else value_json.guard_reduction }}"),
         },
         "nights_used": number | {

@@ -26,8 +26,8 @@ SAME_PLACE_S: Final = 20.0
 """Two deaths in the middle of a track so near to each other are its doing. Where it was is known to within the time
 that the restart took."""
 DIED_OF_IT: Final = (
-    f"lull died {DEATHS} times while it was opened, or at one place in it; "
-    "it is left out until the file changes or it is allowed again"
+    f"lull crashed {DEATHS} times while it was opened, or at one place in it; "
+    "it is left out until the file changes or the track is allowed again"
 )
 _NOON: Final = timedelta(hours=12)
 _RISING_HOUR: Final = 6

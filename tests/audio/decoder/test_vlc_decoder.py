@@ -381,13 +381,13 @@ class TestWeb:
     def test_a_playlist_that_leads_to_itself_ends(self, decoder: VlcDecoder, web: Web) -> None:
         """After three steps, with a fault."""
         web.pages["/l.m3u"] = ("audio/x-mpegurl", f"{web.root}/l.m3u\n".encode())
-        assert fault_of(decoder, f"{web.root}/l.m3u") == "is a playlist that leads on to more than 3 others"
+        assert fault_of(decoder, f"{web.root}/l.m3u") == "is a playlist that refers to more than 3 others"
 
     def test_the_web_never_leads_to_a_file(self, decoder: VlcDecoder, web: Web, tmp_path: Path) -> None:
         """A playlist from elsewhere has no business on this disk."""
         path = write_wav(tmp_path / "private.wav", noise(2.0))
         web.pages["/l.m3u"] = ("audio/x-mpegurl", f"{path.as_uri()}\n".encode())
-        assert fault_of(decoder, f"{web.root}/l.m3u") == "leads to something that is not an http or https address"
+        assert fault_of(decoder, f"{web.root}/l.m3u") == "refers to something that is not an http or https address"
 
     @pytest.mark.parametrize("scheme", ["file", "ftp", "rtsp", "tcp", "alsa", "udp", "screen"])
     def test_a_redirect_to_anything_but_http_is_refused(
@@ -402,7 +402,7 @@ class TestWeb:
             handler.end_headers()
 
         web.pages["/radio"] = page
-        assert fault_of(decoder, f"{web.root}/radio") == "leads to something that is not an http or https address"
+        assert fault_of(decoder, f"{web.root}/radio") == "refers to something that is not an http or https address"
 
     def test_redirects_are_followed_and_bounded(self, decoder: VlcDecoder, web: Web, mp3: bytes) -> None:
         """One to another path plays; a circle ends after five."""

@@ -291,11 +291,11 @@ class TestLoss:
         house.play(1.0)
         house.reader.rate = 0.0
         start_s = house.clock.now().boot_s
-        with pytest.raises(SinkError, match="has taken nothing for 2 s"):
+        with pytest.raises(SinkError, match="has read nothing for 2 s"):
             house.sink.write(BLOCK)
         assert house.clock.now().boot_s - start_s == pytest.approx(STALL_S, abs=0.2)
         house.sink.close()
-        with pytest.raises(SinkError, match=r"the reader of .* takes nothing"):
+        with pytest.raises(SinkError, match=r"the reader of .* reads nothing"):
             house.sink.open()
         house.reader.rate = 1.0
         house.clock.sleep(1.0)

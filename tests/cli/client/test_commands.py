@@ -305,8 +305,8 @@ def test_the_status_shows_the_cap_in_force_and_what_was_held_down() -> None:
     """Under the cap of the night the maximum is the cap; without surprises nothing is said of them."""
     lines = shown.status("bedroom", state_of(replace(PLAYING, volume=20, volume_max=20, tamed=3))).splitlines()
     assert "  volume      20 of at most 20" in lines
-    assert "  held down   3 surprises in this session" in lines
-    assert "held down" not in shown.status("bedroom", state_of(PLAYING))
+    assert "  lowered     3 surprises in this session" in lines
+    assert "lowered" not in shown.status("bedroom", state_of(PLAYING))
 
 
 def test_what_was_changed_in_the_schedule_by_hand_is_shown() -> None:

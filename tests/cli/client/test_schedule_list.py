@@ -70,7 +70,7 @@ def test_nothing_planned_is_said(config: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("words", "reason"),
-    [(["--from", "tomorrow"], "'tomorrow' is no time"), (["--days", "0"], "--days 0 is out of range")],
+    [(["--from", "tomorrow"], "'tomorrow' is not a time"), (["--days", "0"], "--days 0 is out of range")],
 )
 def test_wrong_words_are_refused(
     config: Path, capsys: pytest.CaptureFixture[str], words: list[str], reason: str
@@ -85,7 +85,7 @@ def test_a_time_with_an_offset_is_shown_in_the_local_zone() -> None:
     now = datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Berlin"))
     assert moment("2026-01-15T18:00+05:45", now).isoformat() == "2026-01-15T13:15:00+01:00"
     assert moment("2026-07-01", now).isoformat() == "2026-07-01T00:00:00+02:00"
-    with pytest.raises(LullError, match="is no time"):
+    with pytest.raises(LullError, match="is not a time"):
         moment("7 pm", now)
 
 
