@@ -119,7 +119,7 @@ def test_a_share_that_hangs_in_the_middle_is_followed_by_another_track(
         assert daemon.stop() == 0
     told = [one.fields for one in listener.heard if one.topic.endswith("/event")]
     skipped = [fields["reason"] for fields in told if fields["event_type"] == "track_skipped_over"]
-    assert skipped == ["gave nothing for 10s"]
+    assert skipped == ["delivered nothing for 10s"]
     rise = sound.fastest_rise(recording.samples, -80.0)
     assert rise.db_per_s <= RISE, rise
     assert not sound.clicks(recording.samples, smallest=1e-4)

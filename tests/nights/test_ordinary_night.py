@@ -460,7 +460,7 @@ def test_a_stream_that_breaks_off_every_minute_is_kept_with_growing_pauses_and_t
     assert 60 < len(heard) < 3 * 3600 / 120
     assert len(nights.events("track_started")) == 1
     (told,) = nights.events("problem")
-    assert "radio breaks off again and again" in told.news.text
+    assert "radio breaks off repeatedly" in told.news.text
     nights.engine.durations["http://radio"] = 7200.0
     for _ in range(90):
         nights.run_for(10)

@@ -103,7 +103,7 @@ def test_a_scan_as_root_works_as_the_user_of_the_state_directory(home: Path) -> 
     state = speaker(home)
     done = lull(home, "scan", "--config", "lull.yaml")
     assert done.returncode == 0, done.stderr
-    assert f"to whom {state} belongs" in done.stderr
+    assert f"who owns {state}" in done.stderr
     assert "cannot be saved" not in done.stderr
     made = list(state.iterdir())
     assert state / "lull.db" in made

@@ -257,7 +257,7 @@ class TestBrokenThings:
         monkeypatch.setattr(vlc_source, "length_of", lambda _path: None)
         holder = os.open(tmp_path / "pipe.mp3", os.O_RDWR)
         try:
-            assert fault_of(decoder, tmp_path / "pipe.mp3") == "gave nothing for 1s"
+            assert fault_of(decoder, tmp_path / "pipe.mp3") == "delivered nothing for 1s"
         finally:
             os.close(holder)
 
@@ -487,7 +487,7 @@ class TestWeb:
         source = decoder.open(f"{web.root}/live")
         heard = drain(source)
         assert len(heard) > 3 * 48_000
-        assert source.fault == "gave nothing for 1s"
+        assert source.fault == "delivered nothing for 1s"
         release.set()
 
 
