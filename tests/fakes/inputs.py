@@ -107,6 +107,12 @@ class FakeInput:
         self._write(EV_KEY, CODES[name], value, at_s)
         self._write(EV_SYN, 0, 0, at_s)
 
+    def edges(self, name: str, values: Iterable[int]) -> None:
+        """A key changes so often within a moment."""
+        at_s = self._inputs.clock.now().boot_s
+        for value in values:
+            self.key(name, value, at_s)
+
     def turn(self, axis: str, by: int) -> None:
         """A knob turns."""
         self._write(EV_REL, CODES[axis], by, None)

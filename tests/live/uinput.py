@@ -82,6 +82,10 @@ class RealInput:
         """A key goes down (1), up (0), or repeats (2)."""
         self._write(EV_KEY, CODES[name], value)
 
+    def edges(self, name: str, values: Iterable[int]) -> None:
+        """A key changes so often within a moment."""
+        os.write(self._fd, b"".join(_event(EV_KEY, CODES[name], value) + _event(EV_SYN, 0, 0) for value in values))
+
     def turn(self, axis: str, by: int) -> None:
         """A knob turns."""
         self._write(EV_REL, CODES[axis], by)
@@ -94,4 +98,9 @@ class RealInput:
             self._fd = -1
 
     def _write(self, kind: int, code: int, value: int) -> None:
-        os.write(self._fd, EVENT.pack(0, 0, kind, code, value) + EVENT.pack(0, 0, EV_SYN, 0, 0))
+        os.write(self._fd, _event(kind, code, value) + _event(EV_SYN, 0, 0))
+
+
+def _event(kind: int, code: int, value: int) -> bytes:
+    """The kernel writes the time."""
+    return EVENT.pack(0, 0, kind, code, value)
