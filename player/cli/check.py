@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.cli.columns import show
 from player.cli.paths import DEFAULT_CONFIG, config_file
 from player.core.addresses import without_secrets
 from player.core.errors import ConfigError, LullError
@@ -41,7 +42,7 @@ Read a config as `lull run` would and list every fault at once, with its line,
 its key, what is allowed and the nearest known key. Without a fault it says what
 the config means: output, broker, playlists, the next start. Things that may
 still change, such as a folder that does not exist, are notes, not faults.
-Without FILE it is $LULL_CONFIG, or /etc/lull/lull.yaml.
+Without FILE it is the config that other commands would take.
 
 exit codes: 0 good, 1 faults, 2 wrong usage"""
 
@@ -81,9 +82,9 @@ def run(args: argparse.Namespace) -> int:
     config = replace(config, settings=settings)
     print(f"{path} is valid")
     for line in summary(config, SystemClock().now().wall):
-        print(line)
+        show(line, margin=11)
     for note in (*of_library, *notes(config)):
-        print(f"note: {note}")
+        show(f"note: {note}", margin=6)
     return 0
 
 

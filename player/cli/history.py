@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.cli.client.format import printable
+from player.cli.columns import show
 from player.cli.paths import state_dir
 from player.core.addresses import without_secrets
 from player.core.clock import elapsed_s
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_fields(night) for night in found], indent=2))
     elif found:
-        print("\n".join(printable(line) for night in found for line in _lines(night)))
+        show("\n".join(printable(line) for night in found for line in _lines(night)))
     else:
         raise LullError("no session is recorded yet")
     return 0

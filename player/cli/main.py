@@ -10,13 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from player import __version__
+from player.cli.exit_codes import CLOSED_PIPE, DONE, INTERRUPTED, REFUSED, USAGE
+from player.cli.streams import write_anything
 from player.core.errors import LullError, Refused, did_you_mean
-
-DESCRIPTION = """\
-A bedside speaker that never startles: sleep sounds with slow fades, a nightly
-schedule, a sleep timer, and control over MQTT.
-
-exit codes: 0 done, 1 refused or faulty, 2 wrong usage, 3 no answer"""
 
 COMMANDS: Final = {
     "run": "run",
@@ -30,6 +26,7 @@ COMMANDS: Final = {
     "starter": "starter",
     "triggers": "triggers",
     "remote": "remote",
+    "completion": "completion",
 }
 """Commands with a module of their own in `player.cli`; all others are in `player.cli.client.parsers`."""
 _PACKAGES: Final = {
@@ -44,9 +41,7 @@ def build_parser(named: str | None = None) -> argparse.ArgumentParser:
 
     (On a Zero 2 W, most of them for numpy, which no command to a running speaker needs.)
     """
-    parser = argparse.ArgumentParser(
-        prog="lull", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(prog="lull")
     parser.add_argument("--version", action="version", version=f"lull {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     if named in COMMANDS:
@@ -60,15 +55,27 @@ def build_parser(named: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+_VALUED: Final = frozenset(
+    {"--device", "--group", "--host", "--port", "--username", "--password-file", "--prefix", "--config", "--timeout"}
+)
+_SWITCHES: Final = frozenset({"--all", "--json"})
+
+
 def _command_first(words: list[str]) -> list[str]:
-    """``lull --all stop`` reads better than ``lull stop --all`` and means the same."""
-    if words[:1] == ["--all"] or (words and words[0].startswith("--group=")):
-        moved = [*words[1:], words[0]]
-    elif words[:1] == ["--group"] and len(words) > 2:
-        moved = [*words[2:], *words[:2]]
-    else:
+    """``lull --device kitchen stop`` is ``lull stop --device kitchen``; likewise ``triggers --json test``.
+
+    ``--all`` is moved only to a command that asks speakers: of others it may have a meaning of its own.
+    """
+    place = 0
+    while place < len(words) and words[place].partition("=")[0] in _VALUED | _SWITCHES:
+        place += 2 if words[place] in _VALUED else 1
+    leading, rest = words[:place], words[place:]
+    if not rest or ("--all" in leading and rest[0] in COMMANDS):
         return words
-    return words if moved[0] in COMMANDS else moved
+    if rest[0] == "triggers":
+        rest = [rest[0], *_command_first(rest[1:])]
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *leading, *rest[end:]]
 
 
 def _canonical(words: list[str]) -> list[str]:
@@ -95,28 +102,45 @@ def _missing_library(error: ImportError) -> str:
     return f"the Python module {error.name or 'needed'} cannot be imported ({error}); see docs/install.md"
 
 
+def _run(words: list[str]) -> int:
+    if not words:
+        print("lull: name a command; `lull --help` lists all of them", file=sys.stderr)
+        return USAGE
+    if words[0] in {"-h", "--help"}:
+        from player.cli.help import overview
+
+        print(overview(build_parser()))
+        return DONE
+    args = build_parser(words[0]).parse_args(words)
+    code: int = args.run(args)
+    return code
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    write_anything()
+    words = _command_first(sys.argv[1:] if argv is None else list(argv))
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     try:
-        words = _canonical(_command_first(sys.argv[1:] if argv is None else list(argv)))
+        words = _canonical(words)
     except Refused as refusal:
         print(f"lull: {refusal}", file=sys.stderr)
-        return 2
+        return USAGE
     try:
-        args = build_parser(words[0] if words else None).parse_args(words)
-        code: int = args.run(args)
+        code = _run(words)
     except LullError as error:
         print(f"lull: {error}", file=sys.stderr)
-        return 1
+        return REFUSED
     except ImportError as error:
         if (error.name or "").startswith("player"):
             raise
         print(f"lull: {_missing_library(error)}", file=sys.stderr)
-        return 1
+        return REFUSED
     except BrokenPipeError:
         # whoever read our output has gone; what is left of it must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return CLOSED_PIPE
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return code

@@ -22,7 +22,7 @@ from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import FadeSettings
 from player.core.settings.session import Order, Playlist, Settings, VolumeSettings
-from player.core.units import counted, format_duration
+from player.core.units import counted, format_bytes, format_duration
 from player.storage.lock import holder_of
 
 if TYPE_CHECKING:
@@ -216,8 +216,7 @@ def _new_recording(home: Path) -> Path:
 
 def _say_where(recording: Path) -> None:
     if recording.exists():
-        size_mb = recording.stat().st_size / 1e6
-        print(f"what would have been heard: {recording} ({size_mb:.0f} MB)")
+        print(f"what would have been heard: {recording} ({format_bytes(recording.stat().st_size)})")
         print("aplay plays it where there is a sound device; the last two recordings are kept")
 
 

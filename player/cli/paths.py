@@ -7,28 +7,43 @@ from pathlib import Path
 from typing import Final
 
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
+CONFIG_ORDER: Final = f"--config, then $LULL_CONFIG, then ~/.config/lull/lull.yaml, then {DEFAULT_CONFIG}"
+"""Where each command looks for the config; what is found first counts."""
 HOME: Final = Path("~/.local/share/lull")
 """Where `lull night` and a scan without a config keep what they know."""
 RUNNING: Final = "running.yaml"
 """In `HOME` while `lull night` plays without a config: what it plays, and where it can be controlled."""
 
 
-def config_file(named: Path | None) -> Path | None:
-    """The config: the one that is named, then $LULL_CONFIG, then that of the service, then that of a `lull night` which
-    plays now; None where there is none of them.
-    """
+def chosen_config(named: Path | None) -> Path | None:
+    """The config in the order of `CONFIG_ORDER`; None where there is none."""
     if named is not None:
         return named
     if os.environ.get("LULL_CONFIG"):
         return Path(os.environ["LULL_CONFIG"])
-    if DEFAULT_CONFIG.exists():
-        return DEFAULT_CONFIG
+    for path in (own_config(), DEFAULT_CONFIG):
+        if path.exists():
+            return path
+    return None
+
+
+def config_file(named: Path | None) -> Path | None:
+    """The config of a running speaker: the chosen one, then that of a `lull night` which plays now without one."""
+    chosen = chosen_config(named)
+    if chosen is not None:
+        return chosen
     home = HOME.expanduser()
     if not (home / RUNNING).exists():
         return None
     from player.storage.lock import holder_of
 
     return home / RUNNING if holder_of(home) else None
+
+
+def own_config() -> Path:
+    """Where a user keeps a config of their own, by the XDG base directories."""
+    folder = os.environ.get("XDG_CONFIG_HOME", "")
+    return Path(folder if os.path.isabs(folder) else os.path.expanduser("~/.config")) / "lull" / "lull.yaml"
 
 
 def state_dir(named: Path | None) -> Path:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from player.cli.client.format import printable
+from player.cli.columns import show
 from player.cli.history import ENDED_WORDS
 from player.cli.paths import state_dir
 from player.core.clock import moved
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
         print(json.dumps(json.loads(night(report)), indent=2))
     else:
-        print("\n".join(printable(line) for line in lines(report)))
+        show("\n".join(printable(line) for line in lines(report)))
     if args.picture == "-" and not args.json:
         print("\n".join(["", *plot(report, shutil.get_terminal_size().columns)]))
     elif args.picture not in {None, "-"}:

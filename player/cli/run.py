@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from player.cli.exit_codes import USAGE
+from player.cli.paths import CONFIG_ORDER, chosen_config
 from player.core.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "run", help="run the daemon", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the config, see config/lull.yaml")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config, see config/lull.yaml")
     parser.add_argument("--verbose", action="store_true", help="log more details")
     parser.add_argument(
         "--forget",
@@ -47,7 +50,11 @@ def run(args: argparse.Namespace) -> int:
     from player.system.logging_setup import set_up
     from player.system.native_logs import take_over_stderr
 
-    config = load(args.config)
+    path = chosen_config(args.config)
+    if path is None:
+        print(f"lull: there is no config to run; looked for {CONFIG_ORDER}", file=sys.stderr)
+        return USAGE
+    config = load(path)
     if args.forget:
         from player.cli.forget import forget
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from player.cli.columns import show
 from player.cli.measure_first import MeasureRun, cores, open_store
-from player.cli.paths import HOME
+from player.cli.paths import CONFIG_ORDER, HOME, chosen_config
 from player.core.errors import LullError
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         for line in scan_table.lines(rows, material.streams, measuring):
-            print(line)
+            show(line, margin=len(scan_table.HEAD) + 2)
     if is_interrupted:
         tally = measuring.tally
         print(
@@ -110,11 +111,12 @@ def _config(args: argparse.Namespace) -> Config | None:
     from player.config import load
     from player.library.folders import with_library
 
-    if args.config is not None:
-        config = load(args.config)
+    path = args.config if args.paths else chosen_config(args.config)
+    if path is not None:
+        config = load(path)
         return replace(config, settings=with_library(config.settings)[0])
     if not args.paths:
-        raise LullError("nothing to scan: give PATHs, or --config FILE to scan its playlists")
+        raise LullError(f"nothing to scan: give PATHs, or a config with playlists; looked for {CONFIG_ORDER}")
     return None
 
 

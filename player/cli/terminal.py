@@ -30,6 +30,7 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._is_terminal = self._stream.isatty()
         self._last_s = float("-inf")
+        self._left_out: tuple[str, float | None] | None = None
         self._is_open = False
 
     def __enter__(self) -> Progress:
@@ -42,11 +43,16 @@ class Progress:
         """Draw the line, at most ten times a second; ``share`` 0-1 draws a bar before it."""
         now_s = time.monotonic()
         if now_s - self._last_s < (_PROGRESS_EVERY_S if self._is_terminal else _PLAIN_PROGRESS_EVERY_S):
+            self._left_out = (text, share)
             return
         self._last_s = now_s
+        self._draw(text, share)
+
+    def _draw(self, text: str, share: float | None) -> None:
+        self._left_out = None
         if share is not None:
-            filled = round(max(0.0, min(share, 1.0)) * _BAR_WIDTH)
-            percent = f"{max(0.0, min(share, 1.0)):4.0%} "
+            share = max(0.0, min(share, 1.0))
+            filled, percent = int(share * _BAR_WIDTH), f"{int(share * 100):3d}% "
             text = (f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] " if self._is_terminal else "") + percent + text
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1
@@ -57,7 +63,9 @@ class Progress:
         self._stream.flush()
 
     def end(self) -> None:
-        """Leave the line as it is."""
+        """Draw what was told last, which was perhaps too soon after the line before, and leave it."""
+        if self._left_out is not None:
+            self._draw(*self._left_out)
         if self._is_open:
             self._stream.write("\n")
             self._stream.flush()

@@ -20,8 +20,8 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from player.cli.client.commands import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.client.format import printable
+from player.cli.exit_codes import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.paths import DEFAULT_CONFIG, config_file
 from player.core.clock import Clock, Now, SystemClock, moved
 from player.core.errors import LullError
@@ -75,7 +75,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("triggers", help="test what messages would trigger", description=DESCRIPTION)
     kinds = parser.add_subparsers(dest="kind", metavar="test|watch|keys", required=True)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", type=Path, metavar="FILE", help=f"the config ($LULL_CONFIG, then {DEFAULT_CONFIG})")
+    common.add_argument("--config", type=Path, metavar="FILE", help="the config")
     common.add_argument("--json", action="store_true", help="print JSON, an object for each message")
     test = kinds.add_parser(
         "test", help="a message of your own", description=TEST, formatter_class=raw, parents=[common]

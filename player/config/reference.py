@@ -6,7 +6,7 @@ A test holds the document against the declarations.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType
@@ -53,29 +53,44 @@ TABLES: Final[dict[str, type]] = {
 """The tables of the file below the top, and the settings that they fill."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredKey:
+    """A key of the config in words: its default, what may be written, and what it is for."""
+
+    word: str
+    default: str
+    allowed: str
+    about: str
+
+
+def declared_keys() -> Iterator[tuple[str, list[DeclaredKey]]]:
+    """Every table of the file with its keys."""
+    yield "At the top", [*_keys(Settings), *(_key(key, None, "") for key, _ in BESIDE)]
+    for path, settings in TABLES.items():
+        yield path, _keys(settings)
+        if path == "limits":
+            yield "timer", [_key(TIMER_DEFAULT, TimerSetting, format_duration(45 * 60))]
+
+
 def key_tables() -> str:
     """Every key with its default, what may be written, and what it is for, in Markdown."""
-    parts = ["### At the top", *_table([*_rows(Settings), *(_row(key, None, "") for key, _ in BESIDE)])]
-    for path, settings in TABLES.items():
-        parts += ["", f"### {path}", *_table(_rows(settings))]
-        if path == "limits":
-            parts += ["", "### timer", *_table([_row(TIMER_DEFAULT, TimerSetting, format_duration(45 * 60))])]
-    return "\n".join(parts)
+    return "\n\n".join("\n".join([f"### {path}", *_table(keys)]) for path, keys in declared_keys())
 
 
-def _table(rows: list[str]) -> list[str]:
-    return ["", "| key | default | allowed | what it is for |", "|---|---|---|---|", *rows]
+def _table(keys: list[DeclaredKey]) -> list[str]:
+    head = ["", "| key | default | allowed | what it is for |", "|---|---|---|---|"]
+    rows = [(key, key.about.replace("|", "\\|")) for key in keys]
+    return [*head, *(f"| `{key.word}` | {key.default} | {key.allowed} | {about} |" for key, about in rows)]
 
 
-def _rows(settings: type) -> list[str]:
-    """The rows of one class of settings."""
+def _keys(settings: type) -> list[DeclaredKey]:
+    """The keys of one class of settings."""
     by_name = {one.name: one for one in fields(settings)}
-    return [_row(key, kind, _default(by_name[name], key)) for name, (key, kind) in keys_of(settings).items()]
+    return [_key(key, kind, _default(by_name[name], key)) for name, (key, kind) in keys_of(settings).items()]
 
 
-def _row(key: ConfigKey, kind: Any, default: str) -> str:
-    about = key.about.replace("|", "\\|")
-    return f"| `{key.word}` | {default} | {', '.join(_allowed(key, kind))} | {about} |"
+def _key(key: ConfigKey, kind: Any, default: str) -> DeclaredKey:
+    return DeclaredKey(key.word, default, ", ".join(_allowed(key, kind)), key.about)
 
 
 def _default(one: Field[Any], key: ConfigKey) -> str:

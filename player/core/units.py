@@ -30,6 +30,16 @@ _TIME_OF_DAY = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _HOUR_MINUTE = re.compile(r"(?P<h>\d+)h(?P<m>\d{1,2})", re.IGNORECASE)
 
 
+def format_bytes(count: int) -> str:
+    """A size with a sensible unit, in powers of 1000 as disks are sold: ``54 GB``, ``3.2 MB``, ``812 bytes``."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.1f} {unit}" if size < 9.95 and unit != "bytes" else f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
 def db_to_gain(level_db: float) -> float:
     """Amplitude factor of a level in dB; -inf dB is exactly 0."""
     return math.pow(10.0, level_db / 20.0)

@@ -11,9 +11,10 @@ from player.storage.lock import only_daemon
 
 
 def test_the_config_is_the_first_of_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `lull night` that plays, then the service's, then $LULL_CONFIG, then the one that is named, each before the
-    ones already there.
+    """A `lull night` that plays, then the service's, the user's own, $LULL_CONFIG, and the one that is named, each
+    before the ones already there. To run, scan or rehearse there is no config in a `lull night` that plays.
     """
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("LULL_CONFIG", raising=False)
     monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "lull.yaml")
     monkeypatch.setattr(paths, "HOME", tmp_path)
@@ -22,9 +23,17 @@ def test_the_config_is_the_first_of_those_that_are_there(tmp_path: Path, monkeyp
     assert paths.config_file(None) is None, "what a killed run has left behind"
     with only_daemon(tmp_path):
         assert paths.config_file(None) == tmp_path / paths.RUNNING
+        assert paths.chosen_config(None) is None
     (tmp_path / "lull.yaml").write_text("")
     with only_daemon(tmp_path):
         assert paths.config_file(None) == tmp_path / "lull.yaml"
+    own = tmp_path / "xdg" / "lull" / "lull.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("")
+    assert paths.config_file(None) == paths.chosen_config(None) == own
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")  # the specification says that it is to be ignored
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert paths.own_config() == tmp_path / "home" / ".config" / "lull" / "lull.yaml"
     monkeypatch.setenv("LULL_CONFIG", str(tmp_path / "mine.yaml"))
     assert paths.config_file(None) == tmp_path / "mine.yaml"
     assert paths.config_file(Path("named.yaml")) == Path("named.yaml")

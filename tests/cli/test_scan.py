@@ -169,7 +169,7 @@ def test_a_config_says_what_is_scanned_and_where_it_is_kept(
 def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing to scan is refused with what is needed; a number of jobs must be one."""
     assert main(["scan"]) == 1
-    assert "give PATHs, or --config FILE" in capsys.readouterr().err
+    assert "give PATHs, or a config with playlists; looked for --config, then" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
         main(["scan", "--jobs", "none", "x"])
     assert ended.value.code == 2

@@ -15,6 +15,7 @@ from typing import Final
 
 from player.cli.client import commands as client
 from player.cli.client.format import printable
+from player.cli.columns import show
 from player.cli.paths import state_dir
 from player.core.addresses import without_secrets
 from player.core.verbs import VERBS
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([asdict(one) for one in left_out], indent=2))
     else:
-        print("\n".join(printable(_line(one)) for one in left_out) or "no track is banned")
+        show("\n".join(printable(_line(one)) for one in left_out) or "no track is banned")
     return 0
 
 

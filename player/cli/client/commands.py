@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli.client import format as shown
 from player.cli.client.verbs import asks_for_list
 from player.cli.client.verbs import fields as fields_of
+from player.cli.columns import show
+from player.cli.exit_codes import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.paths import config_file
 from player.core.errors import ConfigError, LullError, Refused
 from player.core.settings.mqtt import MqttSettings
@@ -27,10 +29,6 @@ from player.mqtt.topics import ALL, Topics
 if TYPE_CHECKING:
     from player.cli.client.request import SpeakerClient
 
-DONE: Final = 0
-REFUSED: Final = 1
-USAGE: Final = 2
-NO_ANSWER: Final = 3
 QUERIED: Final = {"status": "state", "tracks": "data"}
 """What an answer to a query is asked for, by verb."""
 WITHOUT_CONFIG: Final = "with --host no config is needed: try again with --host localhost, or the address of the broker"
@@ -144,7 +142,7 @@ def _ask(speaker: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argpa
     if name is not None and wants_json:
         print(json.dumps(answer.get(name), indent=2))
     else:
-        print(_text_of(verb, speaker.topics.device, answer))
+        show(_text_of(verb, speaker.topics.device, answer))
     return DONE
 
 
@@ -172,7 +170,7 @@ def _ask_all(
         elif verb.name in QUERIED and args.json:
             print(json.dumps({"device": device, QUERIED[verb.name]: answer.get(QUERIED[verb.name])}))
         elif verb.name == "status":
-            print(_text_of(verb, device, answer))
+            show(_text_of(verb, device, answer))
         else:
             print(
                 shown.printable(f"{device}:") + ("\n" if verb.name in QUERIED else " ") + _text_of(verb, device, answer)

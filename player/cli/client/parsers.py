@@ -9,20 +9,29 @@ from typing import Any, Final
 
 from player.cli.client.commands import run
 from player.cli.client.verbs import add_arguments, description
-from player.cli.paths import DEFAULT_CONFIG
 from player.core.verbs import VERBS
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 _SIGNED: Final = re.compile(r"-\d.*")
 
-FOOTER: Final = f"""\
-The broker is taken from --host and its companions; without --host from the
-config (--config, then $LULL_CONFIG, then {DEFAULT_CONFIG}, then that of
-a `lull night` that plays now); without one it is localhost:1883. The speaker is
---device, or the one in the config, or the only one that is online; with --all
-or --group NAME it is every one, or every one of a group, as in lull --all stop.
+FOOTER: Final = """\
+Which speaker: --device NAME, --all, --group NAME, --host NAME; see lull --help.
 
 exit codes: 0 done, 1 refused, 2 wrong usage, 3 no answer"""
+
+SPEAKER_OPTIONS: Final = (
+    ("--device", "NAME", "the speaker; without it that of the config, or the only one online"),
+    ("--all", None, "every speaker; each answers for itself"),
+    ("--group", "NAME", "every speaker of a group"),
+    ("--host", "NAME", "the broker; the config is not read then"),
+    ("--port", "N", "its port (1883)"),
+    ("--username", "NAME", "user name for the broker"),
+    ("--password-file", "FILE", "file whose first line is the password"),
+    ("--prefix", "TOPIC", "first part of all topics (lull)"),
+    ("--config", "FILE", "take broker and speaker from this config"),
+    ("--timeout", "S", "seconds to wait for an answer (5)"),
+)
+"""Options of every command to a running speaker: option, metavar, and what it is. They are told once, by ``--help``."""
 
 NAMES: Final = frozenset({"bans", "watch", *VERBS})
 """All client commands."""
@@ -72,22 +81,31 @@ def _add_parser(
     return parser
 
 
+class _Whom(argparse.Action):
+    """One of ``--device``, ``--all`` and ``--group``; a group of argparse cannot be left out of the help."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        for other in ("device", "all", "group"):
+            if other != self.dest and getattr(namespace, other):
+                raise argparse.ArgumentError(self, f"not allowed with argument --{other}")
+        setattr(namespace, self.dest, True if self.nargs == 0 else values)
+
+
 def _common_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    group = common.add_argument_group("broker and speaker")
-    whom = group.add_mutually_exclusive_group()
-    whom.add_argument("--device", metavar="NAME", help="the speaker, as in lull/NAME/state")
-    whom.add_argument("--all", action="store_true", help="every speaker; each answers for itself")
-    whom.add_argument("--group", metavar="NAME", help="every speaker of a group")
-    group.add_argument("--host", metavar="NAME", help="the broker; the config is not read then")
-    group.add_argument("--port", type=int, metavar="N", help="its port (1883)")
-    group.add_argument("--username", metavar="NAME", help="user name for the broker")
-    group.add_argument("--password-file", metavar="FILE", help="file whose first line is the password")
-    group.add_argument("--prefix", metavar="TOPIC", help="first part of all topics (lull)")
-    group.add_argument("--config", type=Path, metavar="FILE", help="take broker and speaker from this config")
-    group.add_argument(
-        "--timeout", type=_timeout_s, default=DEFAULT_TIMEOUT_S, metavar="S", help="seconds to wait for an answer (5)"
-    )
+    kinds: dict[str, dict[str, Any]] = {
+        "--device": {"action": _Whom},
+        "--all": {"action": _Whom, "nargs": 0, "default": False},
+        "--group": {"action": _Whom},
+        "--port": {"type": int},
+        "--config": {"type": Path},
+        "--timeout": {"type": _timeout_s, "default": DEFAULT_TIMEOUT_S},
+    }
+    for option, metavar, _ in SPEAKER_OPTIONS:
+        kind = kinds.get(option, {}) | ({} if metavar is None else {"metavar": metavar})
+        common.add_argument(option, help=argparse.SUPPRESS, **kind)
     return common
 
 

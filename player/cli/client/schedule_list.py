@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from player.cli.columns import show
 from player.cli.paths import config_file
 from player.core.clock import SystemClock, elapsed_s, moved
 from player.core.errors import LullError
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
         print(json.dumps([_fields(entry, planned, settings) for entry, planned in found], indent=2))
     else:
         why = "" if switches.is_enabled else "; the schedule is switched off"
-        print("\n".join(_lines(found, settings)) or f"no start is planned within {days} days{why}")
+        show("\n".join(_lines(found, settings)) or f"no start is planned within {days} days{why}")
     return 0
 
 
@@ -78,7 +79,7 @@ def _without_config(args: argparse.Namespace, state: Mapping[str, Any] | None, s
         return 0
     print("lull: without its config only the next start of each entry is known:", file=sys.stderr)
     lines = [f"{at:%a} {at.isoformat(timespec='seconds')}  {name}" for at, name in found]
-    print("\n".join(lines) or f"no start is planned within {args.days} days")
+    show("\n".join(lines) or f"no start is planned within {args.days} days")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
 from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
-from player.core.units import counted
+from player.core.units import counted, format_bytes
 from player.mqtt.triggers.inputs import listed, notes_on
 from player.mqtt.triggers.rules import Trigger
 from player.system.input_devices import GROUP, InputDevice
@@ -117,7 +117,7 @@ def judge_place(place: StateDir, account: str) -> Iterator[Finding]:
             check, f"{place.path}: {place.fault}", "create it, or check state_dir (/var/lib/lull with the package)"
         )
         return
-    free = f"{place.free_bytes >> 20} MB free"
+    free = f"{format_bytes(place.free_bytes)} free"
     if place.is_read_only:
         mend = "put state_dir on a disk that can be written (docs/raspberry-pi.md, power cuts)"
         yield wrong(check, f"{place.path} is read-only: nothing is remembered across restarts", mend)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasuredLibrary
+from player.cli.paths import CONFIG_ORDER, chosen_config
 from player.cli.rehearse import DEMO
 from player.cli.terminal import Progress
 from player.core.clock import Now, SystemClock
@@ -215,14 +216,15 @@ def _expected_s(settings: Settings, start: Play, begins: datetime | None) -> flo
 
 def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
     """The settings and the state directory; without a config nothing is left behind."""
-    if args.config is None:
+    path = args.config if args.paths else chosen_config(args.config)
+    if path is None:
         if not args.paths:
-            raise LullError("nothing to rehearse: give PATHs, or --config FILE")
+            raise LullError(f"nothing to rehearse: give PATHs, or a config; looked for {CONFIG_ORDER}")
         return Settings(), None
     from player.config import load
     from player.library.folders import with_library
 
-    config = load(args.config)
+    config = load(path)
     return _with_favourites(with_library(config.settings)[0], config.state_dir), config.state_dir
 
 
@@ -307,6 +309,7 @@ def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination]
             rehearsal.step()
             share = None if plan.expected_s is None else rehearsal.now_s / plan.expected_s
             progress.show(f"{timedelta(seconds=int(rehearsal.now_s))} rendered", share)
+        progress.show(f"{timedelta(seconds=int(rehearsal.now_s))} rendered", 1.0)
     finally:
         rehearsal.finish()
     return rehearsal.now_s

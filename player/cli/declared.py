@@ -1,0 +1,126 @@
+"""What the command line declares, read from its parsers: for ``lull --help``, the completions and the man page.
+
+argparse has no public way to ask a parser what it takes; this is the only place that looks inside.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from player.cli.client.parsers import NAMES, SPEAKER_OPTIONS
+
+GROUPS: Final = {
+    "the night": (
+        "night", "tonight", "skip_tonight", "schedule", "asleep", "awake", "advance", "history", "report", "rehearse",
+    ),
+    "what plays": (),
+    "the library": ("scan", "starter", "tracks", "like", "unlike", "never_again", "bans"),
+    "care": ("run", "check", "doctor", "calibrate", "triggers", "remote", "completion", "help"),
+}  # fmt: skip
+"""Groups of commands; one that is in none of them is about what plays."""
+REST: Final = "what plays"
+FILES: Final = frozenset({"FILE", "FILE.json", "FILE.png", "OUT.wav", "PATH", "FOLDER", "DIR"})
+"""How the value of an option or an argument is shown where it is a file or a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredOption:
+    """An option, or an argument by its place, which has no names.
+
+    Attributes:
+        names: as they are typed.
+        metavar: how its value is shown; empty for a switch.
+        about: what it is, without a full stop.
+        choices: all values, where there are only a few.
+    """
+
+    names: tuple[str, ...]
+    metavar: str
+    about: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def takes_file(self) -> bool:
+        """Whether its value is a file or a folder."""
+        return self.metavar.strip("[]. ") in FILES
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredCommand:
+    """A command, or a command of a command.
+
+    Attributes:
+        usage: what may follow its name, without its options.
+        asks_speaker: it takes `player.cli.client.parsers.SPEAKER_OPTIONS`.
+    """
+
+    name: str
+    brief: str
+    about: str
+    options: tuple[DeclaredOption, ...]
+    arguments: tuple[DeclaredOption, ...]
+    usage: str
+    commands: tuple[DeclaredCommand, ...] = ()
+    asks_speaker: bool = False
+
+
+def declared_commands(parser: argparse.ArgumentParser) -> tuple[DeclaredCommand, ...]:
+    """All commands of the whole command line, in the order of the groups."""
+    found = {command.name: command for command in _commands_of(parser)}
+    return tuple(found[name] for names in grouped(tuple(found)).values() for name in names)
+
+
+def grouped(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The names of commands by group."""
+    listed = {name for members in GROUPS.values() for name in members}
+    rest = tuple(name for name in names if name not in listed)
+    return {
+        title: rest if title == REST else tuple(name for name in members if name in names)
+        for title, members in GROUPS.items()
+    }
+
+
+def _commands_of(parser: argparse.ArgumentParser) -> Iterator[DeclaredCommand]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            briefs = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            for name, child in action.choices.items():
+                yield _command(name, briefs.get(name, ""), child)
+
+
+def _command(name: str, brief: str, parser: argparse.ArgumentParser) -> DeclaredCommand:
+    actions = [action for action in parser._actions if action.help is not argparse.SUPPRESS]
+    places = [one for one in actions if not one.option_strings and not isinstance(one, argparse._SubParsersAction)]
+    commands = tuple(_commands_of(parser))
+    usage = " ".join(_place(action) for action in places)
+    return DeclaredCommand(
+        name,
+        brief,
+        parser.description or "",
+        tuple(_option(action) for action in actions if action.option_strings),
+        tuple(_option(action) for action in places),
+        "|".join(command.name for command in commands) or usage,
+        commands,
+        name in NAMES,
+    )
+
+
+def _option(action: argparse.Action) -> DeclaredOption:
+    about = (action.help or "").replace("%%", "%").removesuffix(".")
+    choices = () if action.choices is None else tuple(str(choice) for choice in action.choices)
+    metavar = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
+    return DeclaredOption(tuple(action.option_strings), metavar, about, choices)
+
+
+def _place(action: argparse.Action) -> str:
+    """An argument as the usage shows it."""
+    name = str(action.metavar or action.dest)
+    return {"?": f"[{name}]", "*": f"[{name}...]", "+": f"{name}..."}.get(str(action.nargs), name)
+
+
+def speaker_options() -> tuple[DeclaredOption, ...]:
+    """The options of every command to a running speaker."""
+    return tuple(DeclaredOption((name,), metavar or "", about) for name, metavar, about in SPEAKER_OPTIONS)
