@@ -337,7 +337,8 @@ def worst(folder: Path) -> list[tuple[Path, list[tuple[float, str]]]]:
     first.put(13.0, "airhorn in a whisper", airhorn(), instead=True).put(20.0, "slam", loud_noise(0.2, "w1"))
     first.put(26.0, "one full-scale sample", np.ones((1, 2), np.float32), instead=True)
     first.put(30.0, "0.2 s at +85 dBFS", scaled(tone(0.2, 997.0, 1.0), 85.0), instead=True)
-    second = Bed("tapping", "w2", 40.0, -32.0).put(15.0, "scream", scream()).gain(22.0, 2.0, 20.0)
+    second = Bed("tapping", "w2", 40.0, -32.0).put(15.0, "scream", scream())
+    second.gain(22.2, 2.0, 20.0)  # between two taps: a step inside a tap is a click of the recording itself
     second.put(27.9, "loud until it ends", loud_noise(12.1, "w2"), instead=True).clip()
     third = Bed("rain", "w3", 44.0, -8.0).marked(0.0, "mastered 25 LU hotter")
     third.put(18.0, "digital silence of 6 s", silence(6.0), instead=True).put(24.0, "bell after silence", bell()).clip()
