@@ -22,20 +22,19 @@ import numpy as np
 from player.audio.dsp.declick import Declick
 from player.audio.dsp.framing import Hops
 from player.audio.dsp.gain import applied, let_down
-from player.audio.dsp.guard import Guard, Volumes
-from player.audio.dsp.hearing import FAST_S, HOP_FRAMES, HOP_S
+from player.audio.dsp.guard import FREE_RISE, Guard, Volumes
+from player.audio.dsp.hearing import FAST_S, HOP_FRAMES
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
 from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block, MakePowerMeter
-from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL, MAX_RISE_DB_PER_S
+from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL
 from player.core.units import SILENCE_DB, db_to_gain, to_seconds
 
 MOST: Final = 96 * FAULT_LEVEL
 """No mixture of three sanitised decks in each of three layers, under gains of at most +20 dB, gets so far."""
-_RISE: Final = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
 """As a factor of the power, in a hop."""
 _LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
 """So many hops after the ramp the guard hears them."""
@@ -75,7 +74,7 @@ class Chain:
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
         self._room = 0.0
         self._sets_in = False
-        self._left = [_RISE] * _LATE_HOPS
+        self._left = [FREE_RISE] * _LATE_HOPS
 
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
@@ -172,7 +171,7 @@ class Chain:
                 self._room = min(self._room or target, target)
             full.append(max(level, target))
             low.append(self._room)
-            left.append(max(1.0, _RISE * former / level) if level > former else _RISE)
+            left.append(max(1.0, FREE_RISE * former / level) if level > former else FREE_RISE)
             former = level
         self._left = left[hops:]
         return Volumes(full, low, [min(left[hop : hop + _LATE_HOPS + 1]) for hop in range(hops)])

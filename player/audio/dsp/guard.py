@@ -50,6 +50,7 @@ from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAME
 from player.audio.dsp.licence import Licence
 from player.audio.dsp.loudness_budget import LoudnessBudget
 from player.audio.dsp.types import Block, MakePowerMeter
+from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 from player.core.units import CHANNELS
 
@@ -62,6 +63,8 @@ STRICT: Final[float] = 10.0**0.6
 GENTLE_RATE: Final[float] = 10.0 ** (5.0 * HOP_S / 10.0)
 STRICT_RATE: Final[float] = 10.0 ** (3.0 * HOP_S / 10.0)
 """5 dB/s, 3 when strict: how fast a level may emerge, and H is followed, or it would come in steps of 2.7 dB."""
+FREE_RISE: Final[float] = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
+"""What a ramp that does not rise leaves of the rise rate."""
 BURST_ROOM: Final[float] = 10.0**1.4
 CREST: Final[float] = 10.0**1.5
 APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
@@ -201,7 +204,8 @@ class Guard:
                 self._came_most = 0.0
                 borders += map(self._step, powers[part], peaks[part], full[part], low[part], left[part])
                 came = self._came_most
-            self._licence.push(came, self._used_to * FAMILIAR_ROOM, self._known * low[at])
+            is_rising = left[at] < FREE_RISE
+            self._licence.push(came, self._used_to * FAMILIAR_ROOM, self._known * low[at], is_volume_rising=is_rising)
         self.reduction_db = -10.0 * math.log10(min(borders))
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]

@@ -6,6 +6,9 @@ The licence is the largest fast level of what came in during the last 80 s witho
 looks for habit in the same 80 s), and never more than the plans say is reached. It rises by at most 1.5 dB/s from what
 passes anyway, so the second hoot of an owl is not 17 dB louder than the first. A track that becomes 30 dB louder in its
 second minute, for good, has no licence for that until it was heard: it comes up at the guard's 5 dB/s.
+
+While the volume rises, and for 3 s after that, it stays where it is: what came in at a lower volume says little of what
+is about to come.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from player.audio.dsp.hearing import CHUNK_S, Familiar
 
 MEMORY_S: Final = 80.0
 RISE_DB_PER_S: Final = 1.5
+STEADY_S: Final = 3.0
+"""The volume has to be steady for so long before the licence rises."""
+_STEADY_CHUNKS: Final = round(STEADY_S / CHUNK_S)
 _RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
 
 
@@ -32,19 +38,23 @@ class Licence:
     def forget(self) -> None:
         """Nothing has come in yet."""
         self.value = 0.0
+        self._steady_chunks = 0
         self._came = Familiar(round(MEMORY_S / CHUNK_S))
 
-    def push(self, came: float, heard: float, reached: float) -> None:
+    def push(self, came: float, heard: float, reached: float, *, is_volume_rising: bool = False) -> None:
         """One more chunk.
 
         Args:
             came: the largest fast level in it of what came in.
             heard: the fast level that passes anyway.
             reached: what the plans of all that sounds reach at this volume; 0 where one of it has no plan.
+            is_volume_rising: a ramp lifts what comes in.
         """
         if reached == 0.0:
             if self.value > 0.0:
                 self.forget()
             return
         self._came.push(came)
-        self.value = min(reached, self._came.value, max(self.value * _RISE, heard))
+        self._steady_chunks = 0 if is_volume_rising else self._steady_chunks + 1
+        rise = _RISE if self._steady_chunks > _STEADY_CHUNKS else 1.0
+        self.value = min(reached, self._came.value, max(self.value * rise, heard))
