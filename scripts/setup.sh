@@ -88,7 +88,7 @@ is_without_wheels() {
 
 version_of() { "$1" -c 'import platform; print(platform.python_version())' 2>/dev/null || true; }
 
-# need_venv EXTRA: a venv inside the checkout with the project; made anew only when pyproject.toml or Python changed.
+# need_venv EXTRA: a venv inside the checkout with the project; made anew only when pyproject.toml, the kernel or Python changed.
 need_venv() {
     local extra=$1 python stamp wanted shared=()
     python=$(pick_python) || exit 1
@@ -98,7 +98,7 @@ need_venv() {
         shared=(--system-site-packages)
     fi
     stamp="$venv/.lull-$extra"
-    wanted="$(version_of "$python") $(cksum <"$here/pyproject.toml") $here"
+    wanted="$(version_of "$python") $(cat "$here/pyproject.toml" "$here/setup.py" "$here"/player/audio/dsp/kernel.c | cksum) $here"
     if [ -f "$stamp" ] && [ "$(cat -- "$stamp")" = "$wanted" ]; then return 0; fi
     if [ "$(version_of "$venv/bin/python")" != "$(version_of "$python")" ]; then
         rm -rf -- "$venv"

@@ -14,6 +14,7 @@ from player.app.offline import Rehearsal, VirtualClock
 from player.app.parts import Parts
 from player.audio.decoder.noise import NoiseDecoder
 from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.audio.dsp.native import power_meters
 from player.audio.engine import Engine, EngineSettings
 from player.audio.monitor import Monitor, MonitoredSink
 from player.audio.sinks.factory import make_sink
@@ -67,7 +68,7 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
         identity=identity_of(state_dir),
         is_time_trusted=ClockTrust().is_trusted,
-        make_power_meter=HopMeter,
+        make_power_meter=power_meters(HopMeter),
         has_crashed=has_crashed,
     )
 
@@ -100,7 +101,9 @@ def real_rehearsal(
         on_report(clock.now(), told)
         rehearsal.report(told)
 
-    engine_settings = replace(EngineSettings.of(settings, HopMeter, hold_s=0.0), is_offline=True, tap=sink.tap)
+    engine_settings = replace(
+        EngineSettings.of(settings, power_meters(HopMeter), hold_s=0.0), is_offline=True, tap=sink.tap
+    )
     decoder = NoiseDecoder(VlcDecoder(), itertools.count())
     rehearsal.attach(Engine(sink, decoder, clock, report, engine_settings))
     return rehearsal

@@ -32,6 +32,7 @@ import numpy as np
 
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.ears import STEREO, Ears
+from player.audio.dsp.native import kernel
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.audio.layers import LEAST_RISE_DB_PER_S, Layers
@@ -126,7 +127,7 @@ class Engine:
         self._outlet = AudioOutput(sink, clock, report)
         self._report = report
         self._target_lufs = settings.target_lufs
-        self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter)
+        self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter, kernel())
         self._layers = Layers(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._tap = settings.tap
         self._longest_s = settings.longest_s

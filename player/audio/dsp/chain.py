@@ -27,6 +27,7 @@ from player.audio.dsp.hearing import FAST_S, HOP_FRAMES
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
 from player.audio.dsp.limiter import Limiter
+from player.audio.dsp.native import Kernel
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block, MakePowerMeter
@@ -52,6 +53,7 @@ class Chain:
         ceiling_dbtp: no true peak above this leaves; at most -1.
         target_lufs: the programme target, which C3 and the floor of the guard hang on.
         make_power_meter: makes meters of K-weighted power, one for the guard, one for the output meter.
+        native: the stages use it where they can.
 
     Attributes:
         latency_frames: frames by which the output is later than the input.
@@ -59,10 +61,12 @@ class Chain:
         broken: what the output meter found in the last block; the block was muted, and the chain stands at silence.
     """
 
-    def __init__(self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter) -> None:
-        self.guard = Guard(make_power_meter, target_lufs)
+    def __init__(
+        self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter, native: Kernel | None = None
+    ) -> None:
+        self.guard = Guard(make_power_meter, target_lufs, native)
         self.limiter = Limiter(ceiling_dbtp)
-        self.declick = Declick()
+        self.declick = Declick(native)
         late = (Hops, Declick, self.guard, self.limiter)
         self.latency_frames = sum(stage.latency_frames for stage in late)
         self.ramp = Ramp(settle_frames=self.latency_frames)
@@ -70,7 +74,7 @@ class Chain:
         self.faults = 0
         self.broken: BrokenClause | None = None
         self._hops = Hops()
-        self._highpass = HighPass()
+        self._highpass = HighPass(native)
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
         self._room = 0.0
         self._sets_in = False

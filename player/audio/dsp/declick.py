@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from player.audio.dsp.gain import let_down
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S
+from player.audio.dsp.native import Kernel
 from player.audio.dsp.types import Block
 from player.core.units import CHANNELS, to_frames
 
@@ -70,14 +71,18 @@ _CONTEXT: Final = _FIRST + _AHEAD
 class Declick:
     """Passes whole hops, 1200 frames late.
 
+    Args:
+        native: looks for sharp places in C.
+
     Attributes:
         clicks: how many were taken out.
     """
 
     latency_frames: Final = _CONTEXT * HOP_FRAMES
 
-    def __init__(self) -> None:
+    def __init__(self, native: Kernel | None = None) -> None:
         self.clicks = 0
+        self._kernel = native
         self._hops = 0
         self._narrow: deque[int] = deque([-SELDOM_HOPS] * TEXTURE_CLICKS, TEXTURE_CLICKS)
         self._last_wide = -SELDOM_HOPS
@@ -90,9 +95,9 @@ class Declick:
     def process(self, hops: Block) -> Block:
         """Whole hops, shape (n * 240, 2), five hops later; finite in, finite out."""
         frames = np.concatenate((self._late, hops))
-        curve = _sharpness(frames)
-        sharpest, calmest = _by_half_hops(curve)
-        for hop in range(_FIRST, len(frames) // HOP_FRAMES - _AHEAD):
+        every = range(_FIRST, len(frames) // HOP_FRAMES - _AHEAD)
+        curve, sharpest, calmest, first = self._looked_at(frames, every)
+        for hop in every[first - _FIRST :]:
             here, behind = 2 * hop, 2 * (hop + 1 + _AHEAD)
             calm = max(sharpest[here - 1], min(calmest[here + 2 : behind]), _SMALL)
             if max(sharpest[here : behind - 2]) <= ALONE * calm:
@@ -104,6 +109,17 @@ class Declick:
         self._hops += len(hops) // HOP_FRAMES
         self._late = frames[len(hops) :].copy()
         return frames[: len(hops)]
+
+    def _looked_at(self, frames: Block, hops: range) -> tuple[Curve, list[float], list[float], int]:
+        """How sharp the frames are, the largest by half hops, and the first of the hops that may have a click."""
+        if self._kernel is None:
+            curve = _sharpness(frames)
+            return curve, *_by_half_hops(curve), hops.start
+        curve, *halves = self._kernel.sharpness(frames, SIDE_FRAMES)
+        first = self._kernel.first_sharp((halves[0], halves[1]), hops, _AHEAD, alone=ALONE, small=_SMALL)
+        if first == hops.stop:
+            return curve, [], [], first
+        return curve, halves[0].tolist(), halves[1].tolist(), first
 
     def _mend(self, wave: Block, sharpness: Curve, hop: int) -> bool:
         """Draw the clicks anew that begin in the third of these six hops; were there any?"""

@@ -43,12 +43,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from player.audio.dsp.gain import applied
 from player.audio.dsp.guard_episodes import Episodes
 from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, HOP_S, Familiar, Hearing, to_power
 from player.audio.dsp.licence import Licence
 from player.audio.dsp.loudness_budget import LoudnessBudget
+from player.audio.dsp.native import Kernel
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
@@ -116,6 +118,7 @@ class Guard:
     Args:
         make_power_meter: makes the meter of what comes in.
         target_lufs: the programme target, at full volume.
+        native: looks for peaks in C.
 
     Attributes:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
@@ -126,8 +129,9 @@ class Guard:
 
     latency_frames: Final = HOP_FRAMES
 
-    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
+    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float, native: Kernel | None = None) -> None:
         self.is_strict = False
+        self._kernel = native
         self.reduction_db = 0.0
         self._make_power_meter = make_power_meter
         self._target = self._calm = to_power(target_lufs)
@@ -193,7 +197,7 @@ class Guard:
         full, low, left = volumes.full, volumes.low, volumes.left
         count = len(hops) // HOP_FRAMES
         powers = self._meter.powers(hops)
-        peaks = np.square(np.abs(hops.reshape(count, -1)).max(axis=1)).tolist() if count else []
+        peaks = np.square(self._peaks_of(hops)).tolist() if count else []
         borders = [self._border]
         for at in range(0, count, CHUNK_HOPS):
             part = slice(at, at + CHUNK_HOPS)
@@ -210,6 +214,12 @@ class Guard:
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]
         return _applied(window[: len(hops)], borders)
+
+    def _peaks_of(self, hops: Block) -> npt.NDArray[np.float32]:
+        if self._kernel is not None:
+            return self._kernel.hop_peaks(hops, HOP_FRAMES)
+        peaks: npt.NDArray[np.float32] = np.abs(hops.reshape(len(hops) // HOP_FRAMES, -1)).max(axis=1)
+        return peaks
 
     def _step(self, power: float, peak: float, full: float, low: float, left: float) -> float:
         """Decide about one hop; the power gain at its start, which settles the hop before."""

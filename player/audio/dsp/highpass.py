@@ -4,6 +4,7 @@ Runs on the engine thread. A constant in a recording costs headroom, and its ste
 begins, this takes 0.2 dB away. y = x - m, where m follows x with a time constant of 40 ms. Within a hop m has a closed
 form, a running sum of x weighted by rising powers, so there is no loop over samples; hops are always cut at the same
 frames, so the cutting into blocks cannot show. A frame is one complex number here, left + i right: half the steps.
+The native kernel, where there is one, follows m sample by sample.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Final
 import numpy as np
 
 from player.audio.dsp.hearing import HOP_FRAMES
+from player.audio.dsp.native import Kernel
 from player.audio.dsp.types import Block
-from player.core.units import RATE_HZ
+from player.core.units import CHANNELS, RATE_HZ
 
 CORNER_HZ: Final = 4.0
 _KEEP: Final = math.exp(-2.0 * math.pi * CORNER_HZ / RATE_HZ)
@@ -28,13 +30,21 @@ _STILL: Final = 1e-9
 
 
 class HighPass:
-    """Starts with no DC."""
+    """Starts with no DC.
 
-    def __init__(self) -> None:
+    Args:
+        native: does it in C.
+    """
+
+    def __init__(self, native: Kernel | None = None) -> None:
+        self._kernel = native
         self._mean = 0j
+        self._means = np.zeros(CHANNELS)  # of the kernel
 
     def process(self, hops: Block) -> Block:
         """Whole hops, shape (n * 240, 2), without their DC; finite in, finite out."""
+        if self._kernel is not None:
+            return self._kernel.high_pass(self._means, hops, HOP_FRAMES, _KEEP, _STILL)
         frames = np.ascontiguousarray(hops).view(np.complex64).reshape(-1, HOP_FRAMES)
         sums = np.cumsum(frames * _WEIGHTS, axis=1)
         sums += np.array(self._follow(sums[:, -1].tolist()), np.complex64)[:, np.newaxis]
@@ -55,3 +65,4 @@ class HighPass:
     def reset(self) -> None:
         """Forget the DC."""
         self._mean = 0j
+        self._means[:] = 0.0

@@ -258,8 +258,9 @@ class LastNight:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What runs here, by name; a version that cannot be told is None."""
+    """What runs here, by name; a version that cannot be told is None. ``has_kernel``: the native kernel is used."""
 
     system: str
     model: str
     versions: tuple[tuple[str, str | None], ...]
+    has_kernel: bool = True

@@ -105,3 +105,8 @@ def judge_versions(machine: Machine) -> Iterator[Finding]:
     yield right("versions", f"{listed}; {machine.system}; {machine.model}")
     if missing:
         yield wrong("versions", f"missing: {', '.join(missing)}", "sudo scripts/install")
+    if machine.has_kernel:
+        yield right("kernel", "the native kernel is used")
+    else:
+        mend = "install gcc and run `pip install` again; the Debian package (sudo scripts/install) has it"
+        yield warning("kernel", "there is no native kernel, so playing takes more processor time", mend)

@@ -105,9 +105,16 @@ def test_last_night_is_told() -> None:
 def test_a_missing_library_is_wrong() -> None:
     """The rest of the versions is listed all the same."""
     found = list(machine.judge_versions(Machine("Debian", "Pi 4", (("lull", "1"), ("libVLC", None)))))
-    assert levels(found) == [Level.RIGHT, Level.WRONG]
+    assert levels(found) == [Level.RIGHT, Level.WRONG, Level.RIGHT]
     assert found[0].what == "lull 1; Debian; Pi 4"
     assert found[1].what == "missing: libVLC"
+
+
+def test_without_the_native_kernel_it_says_so() -> None:
+    """Everything works, so it is a warning."""
+    found = list(machine.judge_versions(Machine("Debian", "Pi 4", (("lull", "1"),), has_kernel=False)))
+    assert levels(found) == [Level.RIGHT, Level.WARNING]
+    assert "no native kernel" in found[1].what
 
 
 def test_warnings_do_not_count() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from player import __version__
+from player.audio.dsp.native import kernel
 from player.cli.doctor.facts import Machine
 from player.system.identity import hardware
 
@@ -28,7 +29,9 @@ def read_machine(os_release: Path = OS_RELEASE) -> Machine:
         ("ALSA", _library_says("libasound.so.2", "snd_asoundlib_version")),
     ]
     versions += [(shown, _package(name)) for shown, name in _PACKAGES.items()]
-    return Machine(f"{_system(os_release)}, Linux {platform.release()}", hardware(), tuple(versions))
+    return Machine(
+        f"{_system(os_release)}, Linux {platform.release()}", hardware(), tuple(versions), kernel() is not None
+    )
 
 
 def _system(os_release: Path) -> str:

@@ -1,0 +1,129 @@
+/* The native kernel: loops over samples for which numpy needs several passes or one call a hop.
+ *
+ * Each function does what the Python beside it does; that stays the reference, and the way where no kernel was built.
+ * tests/audio/dsp/test_native.py holds both equal. Python decides, C counts samples: there is no state here but what the
+ * caller hands in, no memory is taken, and nothing is called but this file. Audio is float32, left and right interleaved.
+ *
+ * Built with -ffp-contract=off: a fused multiply-add would round differently.
+ */
+#include <stddef.h>
+
+#define CHANNELS 2
+#define TINY 1e-30 /* a filter's memory below it is none: subnormal numbers take a hundred times as long */
+
+/* Changes whenever an argument does; player/audio/dsp/native.py refuses another one. */
+int lull_kernel_version(void) { return 1; }
+
+/* The two stages of the K-weighting at 48 kHz, ITU-R BS.1770-4, tables 1 and 2. */
+static const double SHELF_B[3] = {1.53512485958697, -2.69169618940638, 1.19839281085285};
+static const double SHELF_A[3] = {1.0, -1.69065929318241, 0.73248077421585};
+static const double HIGH_A[3] = {1.0, -1.99004745483398, 0.99007225036621};
+
+static double settled(double value) { return value < TINY && value > -TINY ? 0.0 : value; }
+
+/* K-weighted mean square, summed over the channels, of each hop.
+ * state: 8 numbers, 0 at first; in: hops * hop_frames frames; powers: a number a hop. */
+void lull_hop_powers(double *state, const float *in, size_t hops, size_t hop_frames, double *powers)
+{
+    double s[8];
+    for (int i = 0; i < 8; i++)
+        s[i] = state[i];
+    for (size_t hop = 0; hop < hops; hop++) {
+        double left = 0.0, right = 0.0;
+        for (size_t frame = 0; frame < hop_frames; frame++, in += CHANNELS) {
+            const double l = in[0], r = in[1];
+            const double shelf_l = SHELF_B[0] * l + s[0], shelf_r = SHELF_B[0] * r + s[1];
+            s[0] = SHELF_B[1] * l - SHELF_A[1] * shelf_l + s[2];
+            s[1] = SHELF_B[1] * r - SHELF_A[1] * shelf_r + s[3];
+            s[2] = SHELF_B[2] * l - SHELF_A[2] * shelf_l;
+            s[3] = SHELF_B[2] * r - SHELF_A[2] * shelf_r;
+            const double high_l = shelf_l + s[4], high_r = shelf_r + s[5];
+            s[4] = -2.0 * shelf_l - HIGH_A[1] * high_l + s[6];
+            s[5] = -2.0 * shelf_r - HIGH_A[1] * high_r + s[7];
+            s[6] = shelf_l - HIGH_A[2] * high_l;
+            s[7] = shelf_r - HIGH_A[2] * high_r;
+            left += high_l * high_l;
+            right += high_r * high_r;
+        }
+        for (int i = 0; i < 8; i++)
+            s[i] = settled(s[i]);
+        powers[hop] = (left + right) / (double)hop_frames;
+    }
+    for (int i = 0; i < 8; i++)
+        state[i] = s[i];
+}
+
+/* The largest magnitude in each hop. */
+void lull_hop_peaks(const float *in, size_t hops, size_t hop_frames, float *peaks)
+{
+    for (size_t hop = 0; hop < hops; hop++, in += hop_frames * CHANNELS) {
+        float most = 0.0f, least = 0.0f;
+        for (size_t i = 0; i < hop_frames * CHANNELS; i++) {
+            most = in[i] > most ? in[i] : most;
+            least = in[i] < least ? in[i] : least;
+        }
+        peaks[hop] = most > -least ? most : -least;
+    }
+}
+
+/* Each sample without the mean that follows it with keep; mean: left and right, moved on; below still it is none.
+ * in and out: hops * hop_frames frames. */
+void lull_high_pass(double *mean, const float *in, size_t hops, size_t hop_frames, double keep, double still, float *out)
+{
+    const double take = 1.0 - keep;
+    double left = mean[0], right = mean[1];
+    for (size_t hop = 0; hop < hops; hop++) {
+        for (size_t frame = 0; frame < hop_frames; frame++, in += CHANNELS, out += CHANNELS) {
+            left = keep * left + take * in[0];
+            right = keep * right + take * in[1];
+            out[0] = (float)(in[0] - left);
+            out[1] = (float)(in[1] - right);
+        }
+        if (left * left + right * right < still * still)
+            left = right = 0.0;
+    }
+    mean[0] = left;
+    mean[1] = right;
+}
+
+static float magnitude(float value) { return value < 0.0f ? -value : value; }
+
+/* Magnitude of the second difference of each frame, on the louder side; 0 for the first and the last.
+ * And the largest in each piece of `side` frames, with its last frame (sharpest) and without (calmest). */
+void lull_sharpness(const float *in, size_t frames, size_t side, float *sharp, double *sharpest, double *calmest)
+{
+    sharp[0] = sharp[frames - 1] = 0.0f;
+    for (size_t i = 1; i + 1 < frames; i++) {
+        const float *at = in + i * CHANNELS;
+        const float left = magnitude((at[2] - at[0]) - (at[0] - at[-2]));
+        const float right = magnitude((at[3] - at[1]) - (at[1] - at[-1]));
+        sharp[i] = left > right ? left : right;
+    }
+    for (size_t piece = 0; piece < frames / side; piece++, sharp += side) {
+        float most = sharp[0];
+        for (size_t i = 1; i + 1 < side; i++)
+            most = sharp[i] > most ? sharp[i] : most;
+        calmest[piece] = most;
+        sharpest[piece] = sharp[side - 1] > most ? sharp[side - 1] : most;
+    }
+}
+
+/* The first hop from `first` on, before `end`, in which something may stand out alone; `end` where none does.
+ * Of a hop, two pieces, and `ahead` hops behind it are looked at. */
+size_t lull_first_sharp(const double *sharpest, const double *calmest, size_t first, size_t end, size_t ahead,
+                        double alone, double small)
+{
+    for (size_t hop = first; hop < end; hop++) {
+        const size_t here = 2 * hop, behind = 2 * (hop + 1 + ahead);
+        double calm = calmest[here + 2], most = sharpest[here];
+        for (size_t i = here + 3; i < behind; i++)
+            calm = calmest[i] < calm ? calmest[i] : calm;
+        calm = sharpest[here - 1] > calm ? sharpest[here - 1] : calm;
+        calm = small > calm ? small : calm;
+        for (size_t i = here + 1; i < behind - 2; i++)
+            most = sharpest[i] > most ? sharpest[i] : most;
+        if (!(most <= alone * calm))
+            return hop;
+    }
+    return end;
+}

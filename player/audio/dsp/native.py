@@ -1,0 +1,135 @@
+"""The door to the native kernel (kernel.c): loops over samples in C, where a compiled kernel was installed.
+
+Runs on whatever thread owns the object. The Python of each stage is the reference, and the way where no kernel was
+built: `pip` builds it where there is a compiler (setup.py), and the Debian package has it (scripts/package). Both ways
+give the same: bit by bit where samples are only compared, to 1e-6 where they are filtered.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from ctypes import c_double, c_int, c_size_t, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from player.audio.dsp.types import Block
+
+VERSION: Final = 1
+"""What `lull_kernel_version` of kernel.c says."""
+_FOLDER: Final = Path(__file__).resolve().parent
+_FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
+    "lull_kernel_version": (c_int, []),
+    "lull_hop_powers": (None, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "lull_hop_peaks": (None, [c_void_p, c_size_t, c_size_t, c_void_p]),
+    "lull_high_pass": (None, [c_void_p, c_void_p, c_size_t, c_size_t, c_double, c_double, c_void_p]),
+    "lull_sharpness": (None, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p]),
+    "lull_first_sharp": (c_size_t, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_double, c_double]),
+}
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+class Kernel:
+    """One loaded kernel.
+
+    Args:
+        path: the shared library.
+
+    Raises:
+        OSError: it cannot be loaded, or is one for another version of this file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        library = ctypes.CDLL(str(path))
+        for name, (result, arguments) in _FUNCTIONS.items():
+            function = getattr(library, name, None)
+            if function is None:
+                raise OSError(f"{path} has no {name}")
+            function.restype, function.argtypes = result, arguments
+        if library.lull_kernel_version() != VERSION:
+            raise OSError(f"{path} is of version {library.lull_kernel_version()}, not {VERSION}")
+        self._library = library
+
+    def hop_powers(self, state: Doubles, block: Block, hop_frames: int) -> list[float]:
+        """K-weighted mean square of each whole hop, summed over the channels; ``state`` has 8 numbers, 0 at first."""
+        samples = np.ascontiguousarray(block)
+        powers = np.empty(len(samples) // hop_frames)
+        self._library.lull_hop_powers(_at(state), _at(samples), len(powers), hop_frames, _at(powers))
+        found: list[float] = powers.tolist()
+        return found
+
+    def hop_peaks(self, block: Block, hop_frames: int) -> Floats:
+        """The largest magnitude in each whole hop, finite."""
+        samples = np.ascontiguousarray(block)
+        peaks: Floats = np.empty(len(samples) // hop_frames, np.float32)
+        self._library.lull_hop_peaks(_at(samples), len(peaks), hop_frames, _at(peaks))
+        return peaks
+
+    def high_pass(self, mean: Doubles, hops: Block, hop_frames: int, keep: float, still: float) -> Block:
+        """Each sample without the mean of its side that follows it; ``mean`` has 2 numbers, and is moved on."""
+        samples = np.ascontiguousarray(hops)
+        out = np.empty_like(samples)
+        count = len(samples) // hop_frames
+        self._library.lull_high_pass(_at(mean), _at(samples), count, hop_frames, keep, still, _at(out))
+        return out
+
+    def sharpness(self, wave: Block, side_frames: int) -> tuple[Floats, Doubles, Doubles]:
+        """See `player.audio.dsp.declick`: the curve, and the largest by half hops, with the last frame and without."""
+        samples = np.ascontiguousarray(wave)
+        curve: Floats = np.empty(len(samples), np.float32)
+        sharpest, calmest = np.empty(len(samples) // side_frames), np.empty(len(samples) // side_frames)
+        self._library.lull_sharpness(_at(samples), len(samples), side_frames, _at(curve), _at(sharpest), _at(calmest))
+        return curve, sharpest, calmest
+
+    def first_sharp(
+        self, halves: tuple[Doubles, Doubles], hops: range, ahead: int, *, alone: float, small: float
+    ) -> int:
+        """The first of the hops in which something may stand out alone; their end where none does."""
+        found: int = self._library.lull_first_sharp(
+            _at(halves[0]), _at(halves[1]), hops.start, hops.stop, ahead, alone, small
+        )
+        return found
+
+
+def _at(array: npt.NDArray[Any]) -> int:
+    return array.ctypes.data
+
+
+@cache
+def kernel() -> Kernel | None:
+    """The installed kernel; None where there is none that fits, and then everything works without."""
+    for path in sorted(_FOLDER.glob("_kernel*.so")):
+        try:
+            return Kernel(path)
+        except OSError:
+            continue
+    return None
+
+
+class KernelMeter:
+    """`player.audio.dsp.types.PowerMeter` by the kernel; equals libebur128's to 1e-6 of the power.
+
+    Args:
+        hop_frames: length of a hop.
+    """
+
+    def __init__(self, hop_frames: int, native: Kernel) -> None:
+        self._hop_frames = hop_frames
+        self._kernel = native
+        self._state = np.zeros(8)
+
+    def powers(self, block: Block) -> list[float]:
+        """Power of each hop of the block, shape (n * hop_frames, 2), finite."""
+        return self._kernel.hop_powers(self._state, block, self._hop_frames)
+
+
+def power_meters(otherwise: Callable[[int], Any]) -> Callable[[int], Any]:
+    """What makes power meters: the kernel's, or others where there is no kernel."""
+    native = kernel()
+    return otherwise if native is None else lambda hop_frames: KernelMeter(hop_frames, native)

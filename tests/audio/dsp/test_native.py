@@ -1,0 +1,172 @@
+"""The native kernel gives what the Python of each stage gives, and everything works where there is none."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from player.analysis.ebur128 import HopMeter
+from player.audio.dsp import native
+from player.audio.dsp.chain import Chain
+from player.audio.dsp.declick import Declick
+from player.audio.dsp.framing import CHUNK_FRAMES
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.hearing import HOP_FRAMES
+from player.audio.dsp.highpass import HighPass
+from player.audio.dsp.native import Kernel, KernelMeter
+from player.core.units import RATE_HZ, SILENCE_DB
+from tests import effort
+
+SOURCE = Path(native.__file__).parent / "kernel.c"
+NEAR = 1e-6
+KINDS = ("silence", "noise", "tone", "constant", "clicks", "steps", "full")
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
+    """kernel.c as it stands, built for these tests; the one that is installed where there is no compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        if (installed := native.kernel()) is not None:
+            return installed
+        pytest.skip("no compiler, and no kernel is installed")
+    path = tmp_path_factory.mktemp("kernel") / "_kernel.so"
+    flags = ("-O2", "-std=c99", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+    subprocess.run([compiler, *flags, "-o", str(path), str(SOURCE)], check=True)
+    return Kernel(path)
+
+
+def signal(kind: str, seed: int, frames: int) -> np.ndarray:
+    """Something to hear, float32, shape (frames, 2)."""
+    random = np.random.default_rng(seed)
+    t = np.arange(frames)[:, np.newaxis] / RATE_HZ
+    noise = random.normal(0.0, 0.05, (frames, 2))
+    made = {
+        "silence": np.zeros((frames, 2)),
+        "noise": noise,
+        "tone": 0.3 * np.sin(2 * np.pi * t * random.uniform(20, 15_000, 2)),
+        "constant": np.broadcast_to(random.uniform(-0.5, 0.5, 2), (frames, 2)),
+        "clicks": 0.02 * noise + (random.random((frames, 2)) < 2e-4) * random.uniform(-0.8, 0.8, (frames, 2)),
+        "steps": 0.3 * noise * (10.0 ** random.uniform(-3, 1, (frames // 2_400 + 1, 1))).repeat(2_400, axis=0)[:frames],
+        "full": np.clip(20 * noise, -4.0, 4.0),
+    }
+    return made[kind].astype(np.float32)
+
+
+signals = st.builds(
+    lambda parts: np.concatenate([signal(kind, seed, chunks * CHUNK_FRAMES) for kind, seed, chunks in parts]),
+    st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 2**31), st.integers(1, 12)), min_size=1, max_size=5),
+)
+
+
+def cut(sound: np.ndarray, sizes: list[int], of_frames: int) -> list[np.ndarray]:
+    """The sound in pieces of so many times ``of_frames``, the sizes again and again."""
+    pieces, at = [], 0
+    while at < len(sound):
+        size = sizes[len(pieces) % len(sizes)] * of_frames
+        pieces.append(sound[at : at + size])
+        at += size
+    return pieces
+
+
+@settings(max_examples=effort.examples(15, 150), deadline=None)
+@given(signals, st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_powers_equal_those_of_libebur128(kernel: Kernel, sound: np.ndarray, sizes: list[int]) -> None:
+    """To 1e-6 of the power (the tables of BS.1770 have 14 digits), or to -120 dB."""
+    theirs, ours = HopMeter(HOP_FRAMES), KernelMeter(HOP_FRAMES, kernel)
+    for piece in cut(sound, sizes, HOP_FRAMES):
+        assert np.allclose(ours.powers(piece), theirs.powers(piece), rtol=NEAR, atol=1e-12)
+
+
+@settings(max_examples=effort.examples(15, 150), deadline=None)
+@given(signals, st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_the_high_pass_is_the_same_and_does_not_depend_on_blocks(
+    kernel: Kernel, sound: np.ndarray, sizes: list[int]
+) -> None:
+    """To 1e-6 of the largest sample; bit by bit whatever the blocks."""
+    reference, ours, whole = HighPass(), HighPass(kernel), HighPass(kernel)
+    pieces = cut(sound, sizes, HOP_FRAMES)
+    got = np.concatenate([ours.process(piece) for piece in pieces])
+    wanted = np.concatenate([reference.process(piece) for piece in pieces])
+    assert np.abs(got - wanted).max() <= NEAR * max(1.0, float(np.abs(sound).max()))
+    assert np.array_equal(got, whole.process(sound))
+    assert got.dtype == np.float32
+
+
+@settings(max_examples=effort.examples(15, 150), deadline=None)
+@given(signals, st.lists(st.integers(1, 5), min_size=1, max_size=4))
+def test_clicks_are_found_and_mended_bit_by_bit_alike(kernel: Kernel, sound: np.ndarray, sizes: list[int]) -> None:
+    """The same clicks, and the same samples in their place."""
+    reference, ours = Declick(), Declick(kernel)
+    for piece in cut(sound, sizes, CHUNK_FRAMES):
+        assert np.array_equal(ours.process(piece), reference.process(piece))
+    assert ours.clicks == reference.clicks
+
+
+@settings(max_examples=effort.examples(15, 150), deadline=None)
+@given(signals)
+def test_peaks_are_the_same_bit_by_bit(kernel: Kernel, sound: np.ndarray) -> None:
+    """Of each hop, and of none."""
+    reference, ours = Guard(HopMeter, -23.0), Guard(HopMeter, -23.0, kernel)
+    assert np.array_equal(ours._peaks_of(sound), reference._peaks_of(sound))
+    assert ours._peaks_of(sound[:0]).shape == (0,)
+
+
+def played(chain: Chain, pieces: list[np.ndarray]) -> np.ndarray:
+    """What leaves the chain, at half of the volume and then on its way to silence."""
+    chain.ramp.to(-6.0, 10.0)
+    out = []
+    for number, piece in enumerate(pieces):
+        if number == len(pieces) * 3 // 4:
+            chain.ramp.to(SILENCE_DB, 3.0)
+        out.append(chain.process(piece))
+    return np.concatenate(out)
+
+
+@settings(max_examples=effort.examples(5, 40), deadline=None)
+@given(signals, st.integers(1, 20_000), st.integers(0, 2**31))
+def test_the_whole_chain_is_the_same_to_1e_6(kernel: Kernel, sound: np.ndarray, size: int, seed: int) -> None:
+    """Calm sound for 12 s, then anything, with every stage and both meters in C; blocks of any size."""
+    material = np.concatenate((signal("noise", seed, 12 * RATE_HZ), sound))
+    pieces = [material[at : at + size] for at in range(0, len(material), size)] if size > 500 else [material]
+    reference = Chain(-1.0, -23.0, HopMeter)
+    ours = Chain(-1.0, -23.0, lambda hop_frames: KernelMeter(hop_frames, kernel), kernel)
+    assert np.abs(played(ours, pieces) - played(reference, pieces)).max() <= NEAR * 4.0
+    assert ours.declick.clicks == reference.declick.clicks
+    assert ours.faults == reference.faults == 0
+
+
+def test_silence_gets_exactly_silent_and_costs_no_subnormal_numbers(kernel: Kernel) -> None:
+    """Behind sound, a filter's memory fades to zero and not to numbers that take a hundred times as long."""
+    meter, high_pass = KernelMeter(HOP_FRAMES, kernel), HighPass(kernel)
+    sound, silence = signal("full", 1, RATE_HZ), np.zeros((20 * RATE_HZ, 2), np.float32)
+    meter.powers(sound)
+    high_pass.process(sound)
+    assert meter.powers(silence)[-1] == 0.0
+    assert not high_pass.process(silence)[-RATE_HZ:].any()
+    assert not meter._state.any()
+
+
+def test_a_kernel_that_does_not_fit_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is no library, or of another version, is passed over; then there is none."""
+    (tmp_path / "_kernel.so").write_bytes(b"no library")
+    monkeypatch.setattr(native, "_FOLDER", tmp_path)
+    native.kernel.cache_clear()
+    try:
+        assert native.kernel() is None
+        assert native.power_meters(HopMeter) is HopMeter
+    finally:
+        native.kernel.cache_clear()
+
+
+def test_a_kernel_of_another_version_is_refused(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old build beside new Python would read the wrong arguments."""
+    monkeypatch.setattr(native, "VERSION", native.VERSION + 1)
+    with pytest.raises(OSError, match=f"version {native.VERSION - 1}, not {native.VERSION}"):
+        Kernel(Path(kernel._library._name))
