@@ -308,6 +308,7 @@ class Daemon:
             return
         if event.type == "session_started":
             self._scan_queue.retry_failed()
+        self._controller.asked.note(event, now.wall)
         level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         self._gateway.publish_event(event, now.wall)

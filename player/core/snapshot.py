@@ -110,7 +110,7 @@ class Snapshot:
     refused: Annotated[
         LastRefusal | None,
         PublishedKey(
-            "refused", or_null(an_object(LastRefusal)), f"the last command that was refused: {_keys(LastRefusal)}"
+            "refused", or_null(an_object(LastRefusal)), f"what was refused since, the latest: {_keys(LastRefusal)}"
         ),
     ]
     playlist: Annotated[

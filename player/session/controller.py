@@ -58,12 +58,13 @@ from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import LastCommand, LastRefusal, Snapshot
+from player.core.snapshot import Snapshot
 from player.core.states import OBEYED, State
 from player.core.track_list import TrackList
 from player.core.units import counted
 from player.session import commands, commands_memory, commands_timer
 from player.session.crash_resume import CrashResume
+from player.session.last_asked import LastAsked
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import DIED_OF_IT, Memory, WatchList
 from player.session.memory.records import Documents, RecalledMemory
@@ -145,8 +146,7 @@ class Controller:
         self._crash_resume = CrashResume(recalled, self._memory)
         self._write_policy = WritePolicy(documents, recalled.boot)
         self._night = NightLog(documents.night)
-        self._last_command: LastCommand | None = None
-        self._last_refusal: LastRefusal | None = None
+        self.asked = LastAsked()
         self._external_problems = {f"recalled {fault}": fault for fault in recalled.faults}
         self._announced_problems: tuple[str, ...] = ()
         self._announced_at: Now | None = None
@@ -246,8 +246,7 @@ class Controller:
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
         schedule = self._schedule
-        asked = self._last_command, self._last_refusal
-        shown = snapshot_of(self._playback, schedule, self._memory, asked, self.problems(now), now)
+        shown = snapshot_of(self._playback, schedule, self._memory, self.asked, self.problems(now), now)
         ends = self._steady_end(shown.timer_ends)
         is_last = shown.phase is None or shown.phase == shown.phases
         choices = self.tracks.choices
@@ -273,12 +272,12 @@ class Controller:
             self._check_state(request)
             text = self._execute(request.command, request.origin, now, out)
         except Refused as refusal:
-            self._last_refusal = LastRefusal(str(refusal), request.origin, now.wall)
+            self.asked.refuse(str(refusal), request.origin, now.wall)
             out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))
             out.announce("command_rejected", str(refusal), reason=str(refusal), origin=request.origin)
         else:
             if not isinstance(request.command, QUERIES):
-                self._last_command = LastCommand(text, request.origin, now.wall)
+                self.asked.obey(text, request.origin, now.wall)
             is_kept = isinstance(request.command, REMEMBERED)
             data = self._data_of(request.command)
             out.events.append(Answer(request.reply_to, is_done=True, text=text, data=data, must_be_written=is_kept))

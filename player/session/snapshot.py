@@ -6,8 +6,9 @@ from typing import Any
 
 from player.core.clock import Now, moved
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import LastCommand, LastRefusal, Snapshot
+from player.core.snapshot import Snapshot
 from player.session.chapters import chapter_title
+from player.session.last_asked import LastAsked
 from player.session.memory.memory import Memory
 from player.session.playback import Playback
 from player.session.schedule.schedule import Schedule
@@ -18,7 +19,7 @@ def snapshot_of(
     playback: Playback,
     schedule: Schedule,
     memory: Memory,
-    asked: tuple[LastCommand | None, LastRefusal | None],
+    asked: LastAsked,
     problems: tuple[str, ...],
     now: Now,
 ) -> Snapshot:
@@ -30,8 +31,8 @@ def snapshot_of(
         state=playback.state.value,
         why=None if session is None else session.why,
         started=None if session is None else session.started.wall,
-        asked=asked[0],
-        refused=asked[1],
+        asked=asked.obeyed,
+        refused=asked.refused,
         playlist=following.playlist if session is None else session.queue.playlist.name,
         track=None if playing is None else playing.track.title,
         chapter=None if playing is None else chapter_title(playing),

@@ -45,6 +45,8 @@ def test_what_is_not_understood_is_refused_with_an_answer_and_an_event(house: Ho
     assert "plya" in answer["text"]
     house.wait(lambda: bool(house.link.fields("lull/bedroom/event")))
     assert "command_rejected" in [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
+    house.wait(lambda: house.state()["refused"] is not None)
+    assert "plya" in house.state()["refused"]["reason"]
 
 
 @pytest.mark.slow

@@ -220,6 +220,7 @@ class RecordedSession(Nights):
                 self._intake.note(event)
                 self._gateway.reply(event, self.session.snapshot(self.now))
             else:
+                self.session.asked.note(event, self.now.wall)
                 self._gateway.publish_event(event, self.now.wall)
 
     def _publish_state(self) -> None:

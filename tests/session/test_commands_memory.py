@@ -395,6 +395,8 @@ def test_a_change_that_cannot_be_is_refused_and_nothing_is_changed() -> None:
         assert room.shot.refused is not None
         assert room.shot.refused.reason == answer.text
     assert not room.shot.entries["early"].changed
+    assert room.ask(SetVolume(10)).is_done
+    assert room.shot.refused is None, "something was obeyed since"
 
 
 def test_an_entry_whose_chosen_playlist_is_gone_plays_what_the_config_says() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import EVENT_TYPES
-from player.mqtt.discovery.entry_entities import Fields, entry_entities, times
+from player.mqtt.discovery.entry_entities import TIME, Fields, entry_entities, times
 from player.mqtt.topics import Topics
 
 LONGEST_FADE_MIN: Final = 120
@@ -92,7 +92,7 @@ def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
             **_value(topics, "{{ " + timer + "(0 if value_json.timer.mode == 'off' else 'None') }}"),
             **_command(topics, "timer"), "cmd_tpl": "{{ 'off' if value == 0 else value }}",
         },
-        **times(topics, "until", "Play until", ends, "timer", "until {{ value }}"),
+        **times(topics, "until", "Play until", ends, "timer", f"until {{{{ {TIME} }}}}"),
         "fade": minutes | {
             "name": "Fade-out", "ic": "mdi:chart-bell-curve-cumulative", "max": LONGEST_FADE_MIN, "step": 0.5,
             **_value(topics, "{{ 'None' if value_json.fade is none else (value_json.fade / 60) | round(1) }}"),
@@ -264,8 +264,8 @@ def _answer() -> str:
     """What became of the last command: what was done, or why it was refused."""
     return (
         "{% set asked, refused = value_json.asked, value_json.refused %}"
-        "{% if refused and (not asked or refused.at >= asked.at) %}{{ ('Refused: ' ~ refused.reason)[:255] }}"
-        "{% elif asked %}{{ asked.command[:255] }}{% else %}Nothing was asked yet{% endif %}"
+        "{% if refused %}{{ ('Refused: ' ~ refused.reason)[:255] }}"
+        "{% else %}{{ asked.command[:255] if asked else 'Nothing was asked yet' }}{% endif %}"
     )
 
 

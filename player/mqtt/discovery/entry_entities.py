@@ -18,6 +18,8 @@ from player.mqtt.topics import Topics
 
 Fields: TypeAlias = dict[str, Any]
 
+TIME: Final = "(value | string)[:5]"
+"""Expression of a time that is asked for: a time entity hands over a time, and a text entity a text."""
 _TIME_PATTERN: Final = "^(([01]?[0-9]|2[0-3]):[0-5][0-9])?$"
 """Of a text; it is empty where there is no time."""
 _CONFIG: Final = {"ent_cat": "config"}
@@ -49,7 +51,7 @@ def times(topics: Topics, key: str, name: str, state: str, verb: str, template: 
 def _once(topics: Topics) -> dict[str, Fields]:
     at = f"(value_json.entries[{json.dumps(ONCE)}] | default({{}})).at | default('')"
     return {
-        **times(topics, "tonight", "Tonight at", at, "tonight", "{{ {'at': value} | tojson }}"),
+        **times(topics, "tonight", "Tonight at", at, "tonight", f"{{{{ {{'at': {TIME}}} | tojson }}}}"),
         "not_tonight": {
             "p": "button", "name": "Cancel tonight at", "ic": "mdi:clock-remove-outline", "pl_prs": "off", "qos": 1,
             "cmd_t": topics.command("tonight"),
@@ -65,8 +67,8 @@ def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_max: i
     def value(template: str) -> Fields:
         return {"stat_t": topics.state, "val_tpl": f"{{{{ {template} }}}}", "qos": 1} | _CONFIG
 
-    def command(argument: str) -> Fields:
-        sent = f"{{{{ {{'entry': {text}, '{argument}': value}} | tojson }}}}"
+    def command(argument: str, asked: str = "value") -> Fields:
+        sent = f"{{{{ {{'entry': {text}, '{argument}': {asked}}} | tojson }}}}"
         return {"cmd_t": topics.command("schedule"), "cmd_tpl": sent}
 
     at = f"{entry}.at | default('')"
@@ -77,7 +79,7 @@ def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_max: i
             "pl_off": f'{{"entry": {text}, "enabled": false}}',
             **value(f"'ON' if {entry}.enabled | default(false) else 'OFF'"), "stat_on": "ON", "stat_off": "OFF",
         },
-        **times(topics, f"{key}_at", f"{called} at", at, "schedule", command("at")["cmd_tpl"]),
+        **times(topics, f"{key}_at", f"{called} at", at, "schedule", command("at", TIME)["cmd_tpl"]),
         f"{key}_days": {
             "p": "text", "name": f"{called} days", "ic": "mdi:calendar-week", "max": 64, **command("days"),
             **value(f"({entry}.days | default([])) | join(', ')"),

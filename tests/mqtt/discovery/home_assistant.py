@@ -188,7 +188,8 @@ def value(fields: Mapping[str, Any], state: Mapping[str, Any]) -> str:
 
 def command(fields: Mapping[str, Any], asked: str | float) -> tuple[str, bytes]:
     """Topic and payload of a command; a number without a fraction is sent as a whole one."""
-    if isinstance(asked, float) and asked.is_integer():
-        asked = int(asked)
-    text = render(fields["command_template"], value=asked) if "command_template" in fields else str(asked)
+    value: object = int(asked) if isinstance(asked, float) and asked.is_integer() else asked
+    if fields["platform"] == "time":
+        value = time.fromisoformat(str(asked))  # its template gets a time, not a text
+    text = render(fields["command_template"], value=value) if "command_template" in fields else str(value)
     return fields["command_topic"], text.encode()

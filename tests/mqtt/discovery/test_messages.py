@@ -44,7 +44,7 @@ from player.core.events import EVENT_TYPES
 from player.core.night_report import NightReport
 from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
 from player.core.settings.session import DAYS, TIMER_OFF, TimerSetting
-from player.core.snapshot import EntryState, LastCommand, LastRefusal, Snapshot
+from player.core.snapshot import EntryState, LastRefusal, Snapshot
 from player.core.states import State
 from player.mqtt import payloads
 from player.mqtt.discovery import media_player as media
@@ -414,13 +414,12 @@ def test_an_entry_that_is_switched_off_shows_it() -> None:
     assert home_assistant.value(found[entry_key("week-end")], state(off)) == "ON"
 
 
-def test_a_refusal_says_why_until_something_is_obeyed() -> None:
-    """Whichever was later."""
+def test_a_refusal_says_why() -> None:
+    """As long as nothing was obeyed since."""
     fields, at = entities()["answer"], datetime(2026, 1, 31, 22, 40, tzinfo=CET)
     refused = shot(refused=LastRefusal("advance: no phase follows", "mqtt", at))
     assert home_assistant.value(fields, state(refused)) == "Refused: advance: no phase follows"
-    later = replace(refused, asked=LastCommand("volume 20", "mqtt", at.replace(minute=41)))
-    assert home_assistant.value(fields, state(later)) == "volume 20"
+    assert home_assistant.value(fields, state(replace(refused, refused=None))) == "volume 30"
 
 
 @pytest.mark.parametrize(
