@@ -8,8 +8,11 @@ before it looks; so do these functions. Pure, but for `look_into`, which reads t
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import BinaryIO, Final
+
+from player.audio.decoder.mp4_boxes import sample_kind
 
 HEAD_BYTES: Final = 4096
 _PACKED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
@@ -19,6 +22,12 @@ _TEXTS: Final = (
     b"http://", b"https://", b"rtsp://", b"file:",
 )  # fmt: skip
 _MOST_TAGS: Final = 16
+_MP4_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
+_NEVER_DOUBLE: Final = (
+    b"fLaC", b"OggS", b"\x0b\x77", b"\x7f\xfe\x80\x01", b"wvpk", b"TTA1", b"MAC ", b"MPCK", b"MP+", b"#!AMR", b"FLV",
+    b"\x30\x26\xb2\x75", b"\x00\x00\x01", b"\x47",
+)  # fmt: skip
+"""Ogg, AC-3, DTS, WavPack, TTA, APE, Musepack, AMR, ASF, MPEG streams: codecs that have no 64-bit float."""
 _MOST_METADATA_BYTES: Final = 32 << 20
 """libVLC holds the pictures of a FLAC more than three times: 354 MB for 100 MB, and the unit may take 320 MB."""
 
@@ -51,8 +60,7 @@ class FileContent:
 
     Attributes:
         refusal: why it must not be given to libVLC, to be read after its name; None if it may.
-        may_be_double: it may hold 64-bit float: WAV, RF64 and W64 by their header, AIFF-C, CAF and Matroska by their
-            kind. The soxr resampler of libVLC 3 corrupts the heap with it.
+        may_be_double: it may hold 64-bit float. The soxr resampler of libVLC 3 corrupts the heap with it.
     """
 
     refusal: str | None
@@ -66,6 +74,7 @@ def look_into(path: str) -> FileContent:
             first = file.read(HEAD_BYTES)
             head = _head_behind_tags(file, first)
             metadata_bytes = _flac_metadata_bytes(file) if first.startswith(b"fLaC") else 0
+            may_be_double = _may_be_double(file, head)
     except OSError as fault:
         return FileContent(f"cannot be read: {fault.strerror}")
     if is_list(head):
@@ -75,7 +84,7 @@ def look_into(path: str) -> FileContent:
         return FileContent(
             f"has {metadata_bytes >> 20} MB of pictures and tags in it; at most {most_mb} MB are allowed"
         )
-    return FileContent("is a compressed archive" if is_packed(head) else None, _may_be_double(first))
+    return FileContent("is a compressed archive" if is_packed(head) else None, may_be_double)
 
 
 def _flac_metadata_bytes(file: BinaryIO) -> int:
@@ -92,13 +101,20 @@ def _flac_metadata_bytes(file: BinaryIO) -> int:
     return at
 
 
-def _may_be_double(head: bytes) -> bool:
+def _may_be_double(file: BinaryIO, head: bytes) -> bool:
+    """By what stands behind tags; of what is not known here, and of what the head does not tell, yes."""
+    if head[4:8] in _MP4_BOXES:
+        return sample_kind(file) in {b"", b"fl64", b"lpcm"}
     if head.startswith((b"RIFF", b"RF64", b"riff")):
-        at = head.find(b"fmt ")
-        fields = head[at + (8 if not head.startswith(b"riff") else 24) :] if at >= 0 else b""
-        return len(fields) < 16 or int.from_bytes(fields[14:16], "little") == 64
-    is_aiff = head[:4] == b"FORM" and head[8:12] == b"AIFC" and b"fl64" in head.lower()
-    return is_aiff or head.startswith(b"caff") or b"A_PCM/FLOAT" in head
+        bits_at = 38 if head.startswith(b"riff") else 22
+        kinds = [found.start() for found in re.finditer(b"fmt ", head)]
+        return not kinds or any(head[at + bits_at : at + bits_at + 2] in {b"", b"\x40\0"} for at in kinds)
+    if head.startswith(b"FORM"):
+        return b"COMM" not in head or b"fl64" in head.lower()
+    if head.startswith(b"\x1a\x45\xdf\xa3"):  # Matroska
+        return b"A_PCM/FLOAT" in head or b"A_" not in head
+    is_mpeg_audio = head[:1] == b"\xff" and head[1:2] >= b"\xe0"
+    return not (is_mpeg_audio or head.startswith(_NEVER_DOUBLE))
 
 
 def _head_behind_tags(file: BinaryIO, head: bytes) -> bytes:

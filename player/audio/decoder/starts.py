@@ -21,13 +21,13 @@ Layouts: ISO/IEC 14496-12 (MP4 boxes), RFC 9639 section 8.2 (FLAC), ISO/IEC 1381
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from player.audio.decoder.lengths import ADTS, WAV, TrackLength, suffix_of
+from player.audio.decoder.mp4_boxes import number, sound_track
 from player.core.events import is_web
 from player.core.units import RATE_HZ, to_frames
 
@@ -36,8 +36,6 @@ DROPPED_S: Final = 60.0
 _AVFORMAT: Final = "avformat,any"
 _EXACT: Final = WAV | {".aif", ".aiff", ".aifc", ".au", ".snd"}
 _HEAD_BYTES: Final = 1 << 16
-_MOST_BOXES: Final = 10_000
-_BOX_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +111,11 @@ def _at_a_packet(packets: _Packets, start_s: float) -> Start:
     skipped, part = divmod(packets.ahead, packets.frames)
     counted_from = part - packets.frames if part else 0
     wanted = int(start_s * packets.rate_hz) + packets.ahead
-    number = wanted // packets.frames - 1
-    if number <= skipped:
+    place = wanted // packets.frames - 1
+    if place <= skipped:
         return Start(0.0, to_frames(start_s))
-    time_s = ((number + 0.5) * packets.frames - packets.ahead - counted_from) / packets.rate_hz
-    begin = (number - skipped) * packets.frames * RATE_HZ / packets.rate_hz
+    time_s = ((place + 0.5) * packets.frames - packets.ahead - counted_from) / packets.rate_hz
+    begin = (place - skipped) * packets.frames * RATE_HZ / packets.rate_hz
     return Start(time_s, to_frames(start_s) - round(begin), _AVFORMAT)
 
 
@@ -152,54 +150,17 @@ def _adts(file: BinaryIO) -> _Packets | None:
 
 def _mp4(file: BinaryIO) -> _Packets | None:
     """Of the first track with sound; None where its table is empty (fragments) or its packets differ in length."""
-    track = _sound_track(file)
+    track = sound_track(file)
     header, table, edits = (track.get(name, b"") for name in (b"mdhd", b"stts", b"elst"))
-    rate_hz = _number(header, 20 if header[:1] == b"\1" else 12)
-    frames = _number(table, 12)
-    is_even = _number(table, 4) == 1 or (_number(table, 4) == 2 and _number(table, 8) > 1)
+    rate_hz = number(header, 20 if header[:1] == b"\1" else 12)
+    frames = number(table, 12)
+    is_even = number(table, 4) == 1 or (number(table, 4) == 2 and number(table, 8) > 1)
     place = edits[16:24] if edits[:1] == b"\1" else edits[12:16]
     ahead = int.from_bytes(place, "big", signed=True)
-    if not (rate_hz and frames and is_even) or _number(edits, 4) > 1 or ahead < 0:
+    if not (rate_hz and frames and is_even) or number(edits, 4) > 1 or ahead < 0:
         return None
     # libavformat reads PCM, one frame a packet by the table, in packets of 1 024 frames
     return _Packets(frames if frames > 1 else 1024, rate_hz, ahead)
-
-
-def _number(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 4], "big")
-
-
-def _sound_track(file: BinaryIO) -> dict[bytes, bytes]:
-    """The first bytes of the boxes of the first track with sound, by name; none without one."""
-    boxes: dict[bytes, bytes] = {}
-    for name, data in _boxes(file, os.fstat(file.fileno()).st_size):
-        if name == b"trak":
-            if boxes.get(b"hdlr", b"")[8:12] == b"soun":
-                break
-            boxes = {}
-        boxes.setdefault(name, data)
-    return boxes if boxes.get(b"hdlr", b"")[8:12] == b"soun" else {}
-
-
-_CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
-
-
-def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """All boxes in order, those in containers included: the name, and the first bytes behind the head."""
-    at = 0
-    for _ in range(_MOST_BOXES):
-        file.seek(at)
-        head = file.read(8)
-        size, name = _number(head, 0), head[4:8]
-        if len(head) < 8 or at >= end:
-            return
-        data = file.read(_BOX_BYTES)
-        if size == 1:  # 64 bits follow
-            size = int.from_bytes(data[:8], "big")
-        if name not in _CONTAINERS and size < 8:
-            return
-        yield name, data
-        at += 8 if name in _CONTAINERS else size
 
 
 _READERS: Final[dict[str, Callable[[BinaryIO], _Packets | None]]] = {

@@ -1,0 +1,56 @@
+"""What the boxes of an MP4, M4A or MOV tell of its sound. Reads heads of boxes only.
+
+Layout: ISO/IEC 14496-12; in a sample description (``stsd``) the kind of the samples stands at byte 12.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+_MOST_BOXES: Final = 10_000
+_BOX_BYTES: Final = 32
+
+
+def number(data: bytes, at: int) -> int:
+    """32 bits, big-endian."""
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+def sound_track(file: BinaryIO) -> dict[bytes, bytes]:
+    """The first bytes of the boxes of the first track with sound, by name; none without one."""
+    boxes: dict[bytes, bytes] = {}
+    for name, data in _boxes(file, os.fstat(file.fileno()).st_size):
+        if name == b"trak":
+            if boxes.get(b"hdlr", b"")[8:12] == b"soun":
+                break
+            boxes = {}
+        boxes.setdefault(name, data)
+    return boxes if boxes.get(b"hdlr", b"")[8:12] == b"soun" else {}
+
+
+_CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
+
+
+def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, bytes]]:
+    """All boxes in order, those in containers included: the name, and the first bytes behind the head."""
+    at = 0
+    for _ in range(_MOST_BOXES):
+        file.seek(at)
+        head = file.read(8)
+        size, name = number(head, 0), head[4:8]
+        if len(head) < 8 or at >= end:
+            return
+        data = file.read(_BOX_BYTES)
+        if size == 1:  # 64 bits follow
+            size = int.from_bytes(data[:8], "big")
+        if name not in _CONTAINERS and size < 8:
+            return
+        yield name, data
+        at += 8 if name in _CONTAINERS else size
+
+
+def sample_kind(file: BinaryIO) -> bytes:
+    """The four letters of what the samples are, such as ``mp4a``; empty where nothing tells it."""
+    return sound_track(file).get(b"stsd", b"")[12:16]
