@@ -1,7 +1,7 @@
 """The kinds of argument that commands take: how each is read, what it allows, and its JSON Schema. Pure, any thread.
 
-A kind is used by `player.core.verbs`, where verbs are declared, and its bounds by the commands themselves, so that each
-bound is written once.
+`player.core.verbs` declares the verbs with them, and the commands check the same bounds, so that each bound is written
+once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every verb, declared once: from here come the payload parser, the command line, the JSON Schema and the documents.
+"""Every verb, declared once; payload parser, command line, JSON Schema and documents are made from these declarations.
 
 To add a verb:
 

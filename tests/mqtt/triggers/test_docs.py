@@ -47,7 +47,7 @@ def rows(text: str) -> list[tuple[str, str, str]]:
     """Topic, message and effect of each row of the tables of a section."""
     found = []
     for header, body in re.findall(r"^\| (.*) \|\n\|[-|]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE):
-        if "sets off" not in header:
+        if "fires" not in header:
             continue
         common = re.search(r"message on `([^`]+)`", header)
         for line in body.splitlines():
