@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from player.core.engine_orders import RampTo, Then
-from player.core.events import OutputUnderran, RampArrived
+from player.core.events import OutputUnderran, Progressed, RampArrived
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.units import SILENCE_DB
 from tests import effort
@@ -76,6 +76,18 @@ def test_after_a_long_gap_it_waits_in_silence_for_an_order() -> None:
     rig.engine.order(RampTo(0.0, 0.0))
     rig.run(11.0)
     assert fastest_rise(rig.heard()) <= RISE
+
+
+def test_a_short_gap_is_no_silence_in_the_level_that_is_told() -> None:
+    """In whichever block of a second it comes, each report has the level of a second with sound in it."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.run(2.0)
+    for block in range(10):
+        rig.sink.underrun_at = {rig.sink.writes + block}
+        rig.run(3.0)
+    assert len(rig.reported(OutputUnderran)) == 10
+    assert min(told.level_db for told in rig.reported(Progressed)[-30:]) > -66.0  # it sounds at -60
 
 
 def test_after_a_long_gap_nothing_is_familiar() -> None:

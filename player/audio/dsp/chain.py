@@ -32,7 +32,7 @@ from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL
-from player.core.units import SILENCE_DB, db_to_gain, to_seconds
+from player.core.units import SILENCE_DB, db_to_gain, to_frames, to_seconds
 
 MOST: Final = 96 * FAULT_LEVEL
 """No mixture of three sanitised decks in each of three layers, under gains of at most +20 dB, gets so far."""
@@ -127,6 +127,7 @@ class Chain:
         Only after the device lost samples or a stage failed. The way back is a ramp.
         """
         self._reset()
+        self.meter.reset()
         self.ramp.hush()
 
     def come_back(self, gap_s: float) -> float:
@@ -141,6 +142,7 @@ class Chain:
             self.hush()
             return FADE_DEPTH_DB
         self._reset()
+        self.meter.rest(to_frames(gap_s))
         self.ramp.fall_back(fall_db)
         self._sets_in = True
         return fall_db
@@ -151,7 +153,6 @@ class Chain:
         self.declick.reset()
         self.guard.reset()
         self.limiter.reset()
-        self.meter.reset()
 
     def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
         """Whole hops behind the guard, and the volume that counts as full."""
