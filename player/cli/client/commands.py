@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli.client import format as shown
 from player.cli.client.verbs import asks_for_list
 from player.cli.client.verbs import fields as fields_of
-from player.cli.columns import show
 from player.cli.exit_codes import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.paths import config_file
 from player.core.errors import ConfigError, LullError, Refused
@@ -141,8 +140,12 @@ def _ask(speaker: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argpa
     name, wants_json = QUERIED.get(verb.name), getattr(args, "json", False)
     if name is not None and wants_json:
         print(json.dumps(answer.get(name), indent=2))
-    else:
+    elif name is not None:
+        from player.cli.columns import show
+
         show(_text_of(verb, speaker.topics.device, answer))
+    else:
+        print(_text_of(verb, speaker.topics.device, answer))
     return DONE
 
 
@@ -170,7 +173,7 @@ def _ask_all(
         elif verb.name in QUERIED and args.json:
             print(json.dumps({"device": device, QUERIED[verb.name]: answer.get(QUERIED[verb.name])}))
         elif verb.name == "status":
-            show(_text_of(verb, device, answer))
+            print(_text_of(verb, device, answer))
         else:
             print(
                 shown.printable(f"{device}:") + ("\n" if verb.name in QUERIED else " ") + _text_of(verb, device, answer)
