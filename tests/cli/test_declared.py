@@ -175,3 +175,13 @@ def test_the_manual_pages_are_read_without_a_warning(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.stderr == ""
         assert "NAME" in done.stdout
+
+
+def test_the_packages_install_what_is_made() -> None:
+    """The wheel by its data files, the Debian package by its script; a page more is not forgotten."""
+    wheel = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    package = (ROOT / "scripts" / "package").read_text(encoding="utf-8")
+    for path in (path for path, _ in made_files() if path.parent.name in {"completions", "man"}):
+        name = str(path.relative_to(ROOT))
+        assert f'["{name}"]' in wheel
+        assert f'"$here/{name}"' in package or f'"$here"/{path.parent.name}/*.' in package
