@@ -67,8 +67,11 @@ def test_what_is_copied_can_be_played_within_a_minute(tmp_path: Path, daemon: Da
     listener.wait_state("no playlist", lambda state: state["playlists"] == [], WITHIN_S)
     time.sleep(3.0)
     assert listener.command("status")[1]["state"]["state"] == "playing"
-    types = {heard.fields["event_type"] for heard in listener.heard[since:] if heard.topic.endswith("/event")}
-    assert types == {"settings_changed"}
+    events = [heard.fields for heard in listener.heard[since:] if heard.topic.endswith("/event")]
+    told = {event["event_type"] for event in events}
+    assert told - {"track_skipped_over"} == {"settings_changed"}
+    gone = [event["text"] for event in events if event["event_type"] == "track_skipped_over"]
+    assert all(text.startswith(str(folder)) for text in gone), "only a look at the playlist between the two deletions"
 
 
 def test_the_chapters_of_a_book_are_places(tmp_path: Path, daemon: Daemon, listener: Listener) -> None:
