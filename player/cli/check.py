@@ -15,6 +15,7 @@ from player.cli.paths import DEFAULT_CONFIG, config_file
 from player.core.addresses import without_secrets
 from player.core.errors import ConfigError, LullError
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
+from player.core.settings.bed import Bed, named_beds
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import FadeSettings, GuardMode, GuardSettings, RestNights, SessionSettings
 from player.core.settings.session import (
@@ -235,6 +236,7 @@ def _playlist(playlist: Playlist, settings: Settings) -> Iterator[str]:
     yield f"{playlist.name}: {playlist.order.value}{gain}{start}{skip}{default}"
     for path in [*playlist.paths[:LISTED], *_more(len(playlist.paths))]:
         yield f"  {without_secrets(path)}"
+    yield from _beds(playlist.bed)
     yield from _then(playlist.then, settings)
 
 
@@ -248,10 +250,12 @@ def _then(then: tuple[Phase, ...], settings: Settings) -> Iterator[str]:
         elif phase.has_no_taper:
             parts.append("no taper")
         yield f"  then {', '.join(filter(None, parts))}"
+        yield from _beds(phase.bed)
 
 
 def _entry_lines(entry: Entry, settings: Settings) -> Iterator[str]:
     yield _entry(entry, settings)
+    yield from _beds(entry.bed)
     yield from _then(entry.then or (), settings)
 
 
@@ -266,6 +270,14 @@ def _entry(entry: Entry, settings: Settings) -> str:
         f"{entry.name}: {kind}{entry.at:%H:%M} {days}{own}{out}, {entry.playlist or settings.first_playlist}, "
         f"volume {volume}, timer {_timer(timer_of(entry, settings))}{over}"
     )
+
+
+def _beds(found: tuple[Bed, ...] | None) -> Iterator[str]:
+    """What plays under the tracks; nothing where nobody says anything of it."""
+    if found is not None:
+        outlasts = [bed for bed in found if bed.outlasts_s]
+        after = "".join(f", {bed.playlist} {format_duration(bed.outlasts_s)} longer than they" for bed in outlasts)
+        yield f"  under them {named_beds(found)}{after}"
 
 
 def _next(settings: Settings, wall: datetime) -> str:

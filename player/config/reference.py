@@ -13,7 +13,9 @@ from types import NoneType
 from typing import Any, Final, get_args
 
 from player.config.schema import BESIDE, TIMER_DEFAULT
+from player.config.schema_bed import Mix
 from player.core.settings.audio import AudioSettings
+from player.core.settings.bed import Bed
 from player.core.settings.discovery import DiscoverySettings
 from player.core.settings.key import SECONDS, ConfigKey, keys_of
 from player.core.settings.mqtt import MqttSettings, TlsSettings
@@ -48,6 +50,8 @@ TABLES: Final[dict[str, type]] = {
     "playlists.<name>": Playlist,
     "schedule[]": Entry,
     "then[], of a playlist or an entry": Phase,
+    "bed, of a playlist, a mix, an entry or a phase": Bed,
+    "mixes.<name>": Mix,
     "rest_nights": RestNights,
 }
 """The tables of the file below the top, and the settings that they fill."""

@@ -30,6 +30,7 @@ from player.config.readers import (
     timer,
     word,
 )
+from player.config.schema_bed import beds, check_bed, mixes, with_mixes
 from player.config.schema_dates import dates, own_times
 from player.config.schema_discovery import discovery
 from player.config.schema_phases import phases
@@ -38,6 +39,7 @@ from player.config.schema_triggers import TriggerContext, check_triggers, day_pa
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.errors import did_you_mean
 from player.core.settings.audio import AudioSettings
+from player.core.settings.bed import Bed
 from player.core.settings.key import ConfigKey
 from player.core.settings.mqtt import MqttSettings, TlsSettings
 from player.core.settings.safety import FadeSettings, LimitSettings, RestNights
@@ -169,10 +171,11 @@ MQTT: Final = replace(
     hints=(("password", _KEPT_OUT),),
 )
 PLAYLIST: Final = replace(
-    Keys.of(Playlist, paths=several(path_or_address), opening=several(path_or_address), then=phases), needs=()
+    Keys.of(Playlist, paths=several(path_or_address), opening=several(path_or_address), then=phases, bed=beds),
+    needs=(),
 )
 ENTRY: Final = Keys.of(
-    Entry, at=clock_time, days=days, own_times=own_times, leave_out=several(dates), timer=timer, then=phases
+    Entry, at=clock_time, days=days, own_times=own_times, leave_out=several(dates), timer=timer, then=phases, bed=beds
 )
 _NESTED: Final = {
     "audio": AUDIO,
@@ -186,6 +189,12 @@ _NESTED: Final = {
 BESIDE: Final[tuple[tuple[ConfigKey, Reader], ...]] = (
     (ConfigKey("audio", "where the sound goes"), lambda spot: fill(spot, AUDIO, AudioSettings())),
     (ConfigKey("mqtt", "the broker; without it there is no MQTT", allowed="off, or its keys"), _mqtt),
+    (
+        ConfigKey(
+            "mixes", "names for a playlist with a bed, used like playlists", allowed="names with `playlist` and `bed`"
+        ),
+        mixes,
+    ),
     (ConfigKey("triggers", "actions on messages of other devices, see [triggers.md](triggers.md)"), triggers),
     (
         ConfigKey("quiet_hours", "when no trigger may start sound; default: never", allowed="as 23:30-06:30"),
@@ -229,6 +238,7 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
     found = read(root, TOP)
     rows = root.rows()
     names = _check_paths(root, rows, found)
+    _check_mixes(rows, found, names)
     if names and "default_playlist" in found:
         _check_playlist(rows["default_playlist"], found["default_playlist"], names)
     rests: RestNights | None = found.get("rest_nights")
@@ -237,6 +247,7 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
     maximum = found.get("volume", VolumeSettings()).max
     for spot, playlist in zip(_playlist_rows(rows, found), found.get("playlists", ()), strict=True):
         _check_then(spot, playlist.then, names, maximum)
+        _check_bed(spot, playlist.bed, names)
     if "schedule" in found:
         items = rows["schedule"].items()
         _check_names(items, found["schedule"])
@@ -245,8 +256,13 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
                 _check_playlist(item.rows()["playlist"], entry.playlist, names)
             _check_volume(item, entry, maximum)
             _check_then(item, entry.then or (), names, maximum)
+            _check_bed(item, entry.bed, names)
     if "triggers" in found:
         check_triggers(rows["triggers"], found["triggers"], _around(root, found, names))
+    if found.get("mixes"):
+        library = found.get("library")
+        folder_of = None if library is None else Settings(library=library).folder_of
+        found["playlists"] = with_mixes(found.get("playlists", ()), found["mixes"], folder_of)
     return found
 
 
@@ -313,6 +329,26 @@ def _check_then(spot: ConfigValue, then: Sequence[Phase], names: Sequence[str], 
         if names and phase.playlist is not None:
             _check_playlist(item.rows()["playlist"], phase.playlist, names)
         _check_volume(item, phase, maximum)
+        _check_bed(item, phase.bed, names)
+
+
+def _check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, names: Sequence[str]) -> None:
+    """Playlists of a bed."""
+    check_bed(spot, found, lambda item, name: _check_playlist(item, name, names) if names else None)
+
+
+def _check_mixes(rows: dict[str, ConfigValue], found: dict[str, Any], names: list[str]) -> None:
+    """Names and playlists of mixes; the names are used like those of playlists, so they are added to them."""
+    spots = rows["mixes"].rows() if found.get("mixes") else {}
+    own = list(names)
+    for name, mix in found.get("mixes", {}).items():
+        if "playlists" in found and name in rows["playlists"].rows():
+            spots[name].blame(f"{shown(name)} is already the name of a playlist")
+        if own:
+            _check_playlist(spots[name].rows()["playlist"], mix.playlist, own)
+        _check_bed(spots[name], mix.bed, own)
+    if own:
+        names.extend(name for name in spots if name not in own)
 
 
 def _check_volume(item: ConfigValue, entry: Entry | Phase, maximum: int) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from player.core.errors import Refused
+from player.core.settings.bed import BED_DB, MAX_BED_DB, MAX_BEDS, MIN_BED_DB, Bed
 from player.core.settings.safety import MAX_FADE_OUT_S
 from player.core.settings.session import MAX_PHASES, MAX_TIMER_S, TimerSetting
 from player.core.text import MAX_TITLE
@@ -19,6 +20,7 @@ from player.core.units import VOLUME_MAX, format_duration, volume_step
 from player.core.validation import check_length, check_range
 from player.core.values import (
     MAX_TEXT,
+    beds,
     clock_time,
     clock_timer,
     duration_s,
@@ -36,6 +38,7 @@ from player.core.values import (
 from player.core.weekdays import day_of
 
 MAX_FADE_IN_S: Final = 3600.0
+MAX_BED_STEP_DB: Final = MAX_BED_DB - MIN_BED_DB
 MAX_PLACE_S: Final = 86_400.0
 
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
@@ -128,6 +131,10 @@ def _is_config(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() == CONFIG)
 
 
+def _bed_or_step(name: str, value: object) -> tuple[Bed, ...] | Amount:
+    return Amount(number(name, value), is_relative=True) if is_signed(value) else beds(name, value)
+
+
 def _configured_time(name: str, value: object) -> Any:
     return None if _is_config(value) else clock_time(name, value)
 
@@ -167,9 +174,33 @@ VOLUME: Final = Kind(
 VOLUME_AMOUNT: Final = Kind(
     _volume_amount, f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up or +, down or -", VOLUME.schema
 )
+_BED: Final = {
+    "type": "object",
+    "properties": {
+        "playlist": _TEXT,
+        "gain": {"anyOf": [{"type": "number", "minimum": MIN_BED_DB, "maximum": MAX_BED_DB}, _TEXT]},
+        "outlasts": {"anyOf": [{"type": "number"}, _TEXT]},
+    },
+    "required": ["playlist"],
+    "additionalProperties": False,
+}
+BED: Final = Kind(
+    beds,
+    f"a playlist; an object with playlist, gain ({MIN_BED_DB:g} to {MAX_BED_DB:g} dB, default {BED_DB:g}) and "
+    f"outlasts; a list of up to {MAX_BEDS}; or off",
+    {
+        "anyOf": [
+            _TEXT,
+            {"const": False},
+            _BED,
+            {"type": "array", "maxItems": MAX_BEDS, "items": {"anyOf": [_TEXT, _BED]}},
+        ]
+    },
+)
+BED_OR_STEP: Final = Kind(_bed_or_step, f"{BED.expects}; with a sign a step in dB", BED.schema)
 PHASES: Final = Kind(
     phases,
-    "a list of objects with playlist, volume, one of for, until and timer, taper, when_asleep",
+    "a list of objects with playlist, volume, one of for, until and timer, taper, when_asleep, bed",
     {
         "anyOf": [
             {
@@ -185,6 +216,7 @@ PHASES: Final = Kind(
                         "timer": {"anyOf": _TIMER_FORMS},
                         "taper": {"anyOf": [{"type": _SWITCH}, {"type": "object"}]},
                         "when_asleep": {"type": _SWITCH},
+                        "bed": BED.schema,
                     },
                     "additionalProperties": False,
                 },

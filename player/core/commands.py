@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import time
-from enum import Enum, auto
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, SNOOZE, TIMER_SHIFT, VOLUME
+from player.core.commands_bed import MoveBed, SetBed
+from player.core.obeyed import Obeyed
+from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_length, check_range
@@ -22,17 +24,6 @@ MAX_ANSWERED: Final = 200
 """An answer to ``tracks`` lists no more."""
 SNOOZE_S: Final = 9 * 60.0
 """How long ``snooze`` without a value lasts."""
-
-
-class Obeyed(Enum):
-    """When a command is obeyed; `player.core.states.OBEYED` says it by state."""
-
-    ALWAYS = auto()
-    UNLESS_STOPPING = auto()
-    WHILE_RUNNING = auto()
-    """A session is there, and no stop is fading it."""
-    BEFORE_THE_END = auto()
-    """A session is there, and neither a stop nor its end is fading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +39,11 @@ class Play:
     fade_out_s: float | None = None
     then: tuple[Phase, ...] | None = None
     track: str | None = None
+    bed: tuple[Bed, ...] | None = None
 
     def __post_init__(self) -> None:
         check_phases(self.then or ())
+        check_beds(self.bed or ())
         if self.volume is not None:
             VOLUME.check("volume", self.volume)
         if self.fade_in_s is not None:
@@ -351,9 +344,10 @@ class GetStatus:
 
 
 Command: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetTimer | ExtendTimer
-    | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain | Like | Unlike | SkipTonight
-    | SetStartTime | ChangeEntry | Tonight | NotTonight | Asleep | Awake | Snooze | GetTracks | GetStatus
+    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetBed | MoveBed
+    | SetTimer | ExtendTimer | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain
+    | Like | Unlike | SkipTonight | SetStartTime | ChangeEntry | Tonight | NotTonight | Asleep | Awake | Snooze
+    | GetTracks | GetStatus
 )  # fmt: skip
 
 COMMANDS: Final[tuple[type[Any], ...]] = get_args(Command)

@@ -255,6 +255,7 @@ EVENT_TYPES = (
     "surprise_tamed", "dropout", "paused", "resumed", "volume_set", "volume_capped", "timer_set", "timer_cleared",
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "entry_set",
     "tonight_set", "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "liked", "unliked",
-    "command_rejected", "problem", "problem_cleared", "settings_changed", "asleep", "awake", "phase_started", "snoozed",
+    "command_rejected", "problem", "problem_cleared", "settings_changed", "asleep", "awake", "phase_started", "bed_set",
+    "bed_alone", "snoozed",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""

@@ -46,6 +46,14 @@ class EntryState:
 
 
 @dataclass(frozen=True, slots=True)
+class BedState:
+    """One layer under the tracks."""
+
+    playlist: Annotated[str, PublishedKey("playlist", json.TEXT, "its playlist")]
+    gain_db: Annotated[float, PublishedKey("gain", json.DBFS, "its level against that of the tracks, in dB")]
+
+
+@dataclass(frozen=True, slots=True)
 class LastCommand:
     """A command that was obeyed."""
 
@@ -130,6 +138,14 @@ class Snapshot:
     ]
     duration_s: Annotated[
         float | None, PublishedKey("duration", or_null(json.SECONDS), "length of the track; null for streams")
+    ]
+    beds: Annotated[
+        tuple[BedState, ...],
+        PublishedKey(
+            "beds",
+            json.objects(BedState),
+            f"what plays under the tracks, up to two: {_keys(BedState)}; when idle the choice for the next session",
+        ),
     ]
     volume: Annotated[
         int, PublishedKey("volume", _volume(0), "the volume that was asked for: of this session, or for the next one")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from player.core.commands import COMMANDS, Obeyed
+from player.core.commands import COMMANDS
+from player.core.obeyed import Obeyed
 
 
 class State(StrEnum):

@@ -14,6 +14,7 @@ from datetime import time
 from typing import Any, Final, TypeAlias
 
 from player.core.errors import Refused, did_you_mean
+from player.core.settings.bed import Bed, check_beds
 from player.core.settings.safety import Taper
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
 from player.core.text import MAX_TITLE, clean_text
@@ -182,7 +183,7 @@ def phases(name: str, value: object) -> tuple[Phase, ...]:
 def _phase(name: str, fields: object) -> Phase:
     if not isinstance(fields, Mapping):
         raise Refused(f"{name}: {quoted(fields)} is not an object with keys")
-    check_keys(name, fields, ("playlist", "volume", *PHASE_ENDS, "taper", "when_asleep"))
+    check_keys(name, fields, ("playlist", "volume", *PHASE_ENDS, "taper", "when_asleep", "bed"))
     given = {key: one for key, one in fields.items() if one is not None}
     ends = [key for key in PHASE_ENDS if key in given]
     if len(ends) > 1:
@@ -192,6 +193,8 @@ def _phase(name: str, fields: object) -> Phase:
         found["playlist"] = text("playlist", given["playlist"])
     if "volume" in given:
         found["volume"] = whole("volume", given["volume"])
+    if "bed" in given:
+        found["bed"] = beds("bed", given["bed"])
     if ends:
         found["timer"] = _phase_end(ends[0], given[ends[0]])
     if "when_asleep" in given:
@@ -200,6 +203,41 @@ def _phase(name: str, fields: object) -> Phase:
         found |= _phase_taper(given["taper"])
     try:
         return Phase(**found)
+    except ValueError as error:
+        raise Refused(f"{name}: {error}") from None
+
+
+def beds(name: str, value: object) -> tuple[Bed, ...]:
+    """What plays under the tracks: a playlist, an object, a list of up to two, or off; or JSON text of one."""
+    if isinstance(value, str) and value.strip()[:1] in {"[", "{"}:
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise Refused(f"{name} {quoted(value)} is not JSON") from None
+    if value is False or (isinstance(value, str) and value.strip().lower() in NO):
+        return ()
+    found = tuple(_bed(name, one) for one in (value if isinstance(value, list | tuple) else [value]))
+    try:
+        check_beds(found)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    return found
+
+
+def _bed(name: str, value: object) -> Bed:
+    """One layer: the name of a playlist, or an object."""
+    if not isinstance(value, Mapping):
+        return Bed(text(name, value))
+    check_keys(name, value, ("playlist", "gain", "outlasts"))
+    if "playlist" not in value:
+        raise Refused(f"{name} needs playlist")
+    found: dict[str, Any] = {"playlist": text("playlist", value["playlist"])}
+    if "gain" in value:
+        found["gain_db"] = number("gain", value["gain"])
+    if "outlasts" in value:
+        found["outlasts_s"] = duration_s("outlasts", value["outlasts"], 60.0)
+    try:
+        return Bed(**found)
     except ValueError as error:
         raise Refused(f"{name}: {error}") from None
 

@@ -10,15 +10,14 @@ To add a verb:
 
 from __future__ import annotations
 
-from datetime import time
-from typing import Any, Final
+from typing import Final
 
 from player.core import arguments as kinds
 from player.core import commands
-from player.core.arguments import Amount, AtMost
+from player.core import verb_makers as makers
 from player.core.commands import MAX_ANSWERED, Command
+from player.core.commands_bed import MoveBed, SetBed
 from player.core.errors import Refused, did_you_mean
-from player.core.settings.session import TimerSetting
 from player.core.values import MAX_TEXT, Value, quoted
 from player.core.verb import Argument, Verb
 
@@ -42,49 +41,6 @@ def verb_named(word: str) -> str:
     return SHORT_FORMS.get(name, name)
 
 
-def _seek(position: Amount) -> commands.Seek:
-    return commands.Seek(position.value, position.is_relative)
-
-
-def _volume(volume: Amount) -> commands.SetVolume:
-    return commands.SetVolume(int(volume.value), volume.is_relative)
-
-
-def _timer(timer: TimerSetting | Amount | AtMost) -> commands.SetTimer | commands.ExtendTimer | commands.ShortenTimer:
-    if isinstance(timer, AtMost):
-        return commands.ShortenTimer(timer.left_s)
-    return commands.ExtendTimer(timer.value) if isinstance(timer, Amount) else commands.SetTimer(timer)
-
-
-def _never_again(*, undo: bool = False, track: str | None = None) -> commands.NeverAgain | commands.AllowAgain:
-    return commands.AllowAgain(track) if undo else commands.NeverAgain(track)
-
-
-def _tonight(*, off: bool = False, at: time | None = None, **more: Any) -> commands.Tonight | commands.NotTonight:
-    if off and at is None and not more:
-        return commands.NotTonight()
-    if at is None or off:
-        raise Refused("tonight needs the time of the start (at), such as 23:15; or off alone, to cancel it")
-    return commands.Tonight(at, **more)
-
-
-def _schedule(
-    *, entry: str | None = None, reset: bool = False, **more: Any
-) -> commands.SetSchedule | commands.SetStartTime | commands.ChangeEntry:
-    named = [*more, *(["reset"] if reset else [])]
-    if not named or (len(named) > 1 and not set(named) <= set(_ENTRY_KEYS)):
-        raise Refused("schedule needs exactly one of enabled, at and reset, or any of days, playlist and volume")
-    if "enabled" in more:
-        return commands.SetSchedule(more["enabled"], entry)
-    if entry is None:
-        raise Refused(f"schedule: {named[0]} needs entry, the name of what is to start")
-    if "at" in more:
-        return commands.SetStartTime(entry, more["at"])
-    back = {"at", *_ENTRY_KEYS} if reset else {key for key, value in more.items() if value is None}
-    return commands.ChangeEntry(entry, **more, back=frozenset(back))
-
-
-_ENTRY_KEYS: Final = ("days", "playlist", "volume")
 SHORT_FORMS: Final = {"vol": "volume"}
 
 PLAYLIST: Final = Argument("playlist", kinds.TEXT, "what to play; the default one if not given", "PLAYLIST")
@@ -106,6 +62,7 @@ _DECLARED: Final = (
             Argument("fade_out", kinds.FADE_OUT_S, "length of the fade-out", "T", "fade_out_s"),
             Argument("track", kinds.TITLE, "begin with this track of the library: its title, or a part of it", "TITLE"),
             Argument("then", kinds.PHASES, "what follows when the timer ends; [] for nothing", "JSON"),
+            Argument("bed", kinds.BED, "what plays under the tracks", "NAME|JSON|off"),
         ),
         plain="playlist",
         words={"on": {}, "true": {}},
@@ -114,6 +71,7 @@ _DECLARED: Final = (
             "", "rain", "ON", '{"playlist": "rain", "volume": 25, "timer": "1h", "fade_in": "2m"}',
             '{"track": "Drops"}',
             '{"playlist": "whispers", "timer": "45m", "then": [{"playlist": "brown", "volume": 15, "until": "06:30"}]}',
+            '{"playlist": "whispers", "bed": {"playlist": "rain", "gain": -18, "outlasts": "20m"}}',
         ),
         to_type=("play", "play rain --volume 25 --timer 1h"),
     ),
@@ -176,7 +134,7 @@ _DECLARED: Final = (
         brief="move within the track",
         about="Move within the track, through silence: to a place, or with a sign by a distance.",
         arguments=(Argument("position", kinds.PLACE, "the place, or the distance", "POS|+N|-N", is_required=True),),
-        make=_seek,
+        make=makers.seek,
         plain="position",
         examples=("90", "1:30", "1:02:03", "90s", "+30", "-1:00", '{"position": 90}'),
         to_type=("seek 3:20      to that place", "seek +30       30 s forward", "seek -2m       two minutes back"),
@@ -187,10 +145,28 @@ _DECLARED: Final = (
         about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
         "down (also + and -) are 4 points. Above the cap of the night it is held at the cap, and the answer says so.",
         arguments=(Argument("volume", kinds.VOLUME_AMOUNT, "the volume, or the step", "N|+N|-N", is_required=True),),
-        make=_volume,
+        make=makers.volume,
         plain="volume",
         examples=("30", "30%", "+5", "-5", "up", "down", "+", "-", '{"volume": 30}'),
         to_type=("volume 30", "volume -5", "vol +           one step up"),
+    ),
+    Verb(
+        makes=(SetBed, MoveBed),
+        brief="play something quiet under the tracks",
+        about="Play another playlist under the tracks, 12 dB below them where nothing else is said, or end that; it "
+        "comes and goes within 20 s. With a sign it becomes louder or softer, by so many decibels. It goes on through "
+        "the phases of the night until one of them names another bed. When idle, set that of the next session that is "
+        "started by hand.",
+        arguments=(
+            Argument("bed", kinds.BED_OR_STEP, "what it is to be", "NAME|off|+N|-N", is_required=True),
+        ),
+        make=makers.bed,
+        plain="bed",
+        examples=(
+            "rain", "off", "+2", "-2", '{"bed": {"playlist": "rain", "gain": -18, "outlasts": "20m"}}',
+            '{"bed": ["rain", {"playlist": "fan", "gain": -20}]}',
+        ),
+        to_type=("bed rain", "bed -2         2 dB softer", "bed off"),
     ),
     Verb(
         makes=(commands.SetTimer, commands.ExtendTimer, commands.ShortenTimer),
@@ -209,7 +185,7 @@ _DECLARED: Final = (
                 is_phrase=True,
             ),
         ),
-        make=_timer,
+        make=makers.timer,
         plain="timer",
         examples=(
             "45m", "30 min", "1h30", "0:45:00", "45", "off", "end-of-track", "end-of-playlist", "+15m", "-15m",
@@ -295,7 +271,7 @@ _DECLARED: Final = (
             Argument("track", kinds.TEXT, "its title or path; what plays if not given", "TRACK"),
             Argument("undo", kinds.SWITCH, "allow it again; without a track the one banned last"),
         ),
-        make=_never_again,
+        make=makers.never_again,
         plain="track",
         words={"undo": {"undo": True}},
         examples=("", "Drops", "undo", '{"track": "Drops"}', '{"track": "Drops", "undo": true}'),
@@ -335,7 +311,7 @@ _DECLARED: Final = (
             TIMER,
             Argument("off", kinds.SWITCH, "cancel the planned start"),
         ),
-        make=_tonight,
+        make=makers.tonight,
         plain="at",
         words={"off": {"off": True}},
         examples=("23:15", '{"at": "23:15", "playlist": "rain", "volume": 20, "timer": "45m"}', "off"),
@@ -365,7 +341,7 @@ _DECLARED: Final = (
             Argument("volume", kinds.CONFIGURED_VOLUME, "its volume", "N|config"),
             Argument("reset", kinds.SWITCH, "that entry as the config has it"),
         ),
-        make=_schedule,
+        make=makers.schedule,
         plain="enabled",
         examples=(
             "on", "off", "toggle", '{"enabled": false}', '{"entry": "weeknights", "enabled": false}',

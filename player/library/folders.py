@@ -13,7 +13,7 @@ import os
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -102,20 +102,25 @@ def with_folders(settings: Settings, found: LibraryFolders) -> tuple[Settings, t
     """
     if settings.library is None:
         return settings, ()
-    playlists = {playlist.name: playlist for playlist in settings.playlists}
+    folders = {settings.folder_of(folder.name): folder for folder in found.playlists}
+    playlists = {playlist.name: _in_folder(playlist, folders) for playlist in settings.playlists}
     notes = list(found.notes)
     for folder in found.playlists:
         own = playlists.get(folder.name)
         if own is None:
             playlists[folder.name] = folder
-        elif own.paths == (settings.folder_of(own.name),):
-            playlists[folder.name] = replace(own, paths=folder.paths, is_flat=folder.is_flat)
         elif folder.paths[0] not in own.paths:
             notes.append(f"{folder.paths[0]} is left out: playlist {own.name!r} of the config has other paths")
     for name in _named(settings):
         if name not in playlists and name != FAVOURITES.name:
             playlists[name] = Playlist(name, (settings.folder_of(name),))
     return replace(settings, playlists=tuple(playlists.values())), tuple(notes)
+
+
+def _in_folder(playlist: Playlist, folders: Mapping[str, Playlist]) -> Playlist:
+    """The playlist, or the mix with it, at the place where its folder was found."""
+    folder = folders.get(playlist.paths[0]) if len(playlist.paths) == 1 else None
+    return playlist if folder is None else replace(playlist, paths=folder.paths, is_flat=folder.is_flat)
 
 
 def with_library(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
@@ -136,6 +141,9 @@ def _named(settings: Settings) -> Iterator[str]:
     thens = [playlist.then for playlist in settings.playlists]
     thens += [entry.then or () for entry in settings.schedule]
     named += [phase.playlist for then in thens for phase in then]
+    beds = [one.bed for one in settings.playlists] + [one.bed for one in settings.schedule]
+    beds += [phase.bed for then in thens for phase in then]
+    named += [bed.playlist for found in beds for bed in found or ()]
     return (name for name in named if name is not None and playlist_name(name) == name)
 
 

@@ -24,11 +24,14 @@ from player.core.commands import (
     Stop,
     Toggle,
 )
+from player.core.commands_bed import MoveBed, SetBed
 from player.core.errors import Refused
 from player.core.limits import STOP_NOW_S
+from player.core.settings.bed import Bed, named_beds
 from player.core.settings.session import Playlist
 from player.core.states import State
 from player.core.units import format_place
+from player.session import bed_alone
 from player.session.chapters import chapter_line, next_chapter, previous_chapter
 from player.session.checks import check_then, check_timer, check_volume, find_playlist
 from player.session.commands_timer import announce_timer
@@ -38,8 +41,9 @@ from player.session.session import Session
 from player.session.sleep_timer import resolve
 
 PlaybackCommand: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetPlaylist
-)
+    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetPlaylist | SetBed
+    | MoveBed
+)  # fmt: skip
 
 
 def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now, out: Outcome) -> str:
@@ -56,9 +60,9 @@ def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now,
         case Toggle():
             return _toggle(playback, origin, now, out)
         case Next():
-            return _next(playback.running, out)
+            return _with_tracks(playback, _next(playback.running, out), now, out)
         case Previous():
-            return _previous(playback.running, out)
+            return _with_tracks(playback, _previous(playback.running, out), now, out)
         case Advance():
             return _advance(playback, now, out)
         case Seek():
@@ -67,6 +71,10 @@ def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now,
             return _set_volume(playback, command, now, out)
         case SetPlaylist(name):
             return _set_playlist(playback, name, now, out)
+        case SetBed(beds):
+            return _set_bed(playback, beds, now, out)
+        case MoveBed(by_db):
+            return _move_bed(playback, by_db, out)
 
 
 def _playable(playback: Playback, name: str | None, out: Outcome) -> Playlist:
@@ -83,6 +91,8 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
     if play.volume is not None:
         check_volume(playback.settings, play.volume)
     check_then(playback.settings, play.then or ())
+    for bed in play.bed or ():
+        _playable(playback, bed.playlist, out)
     check_timer(play.timer, now)
     session, following = playback.session, playback.next_session
     if play.playlist is not None and play.track is None:
@@ -127,18 +137,38 @@ def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Ou
     if play.fade_out_s is not None:
         session.end_plan.fade_out_s = play.fade_out_s
     if play.then is not None:
-        session.change_following(play.then)
+        session.phases.replace_following(play.then)
+        session.end_plan.is_last_phase = not play.then
     if play.volume is not None:
         session.set_volume(play.volume, now.boot_s, out)
-    was_ending = session.state in {State.FADING_OUT, State.STOPPING}
+    was_ending = session.state in {State.FADING_OUT, State.STOPPING} or session.tracks.is_leaving
     if play.timer is not None or was_ending:
         timer = play.timer or session.end_plan.setting_again or playback.settings.timer
         session.set_timer(resolve(timer, now.wall, is_trusted=now.trusted), now.boot_s, out)
         announce_timer(session, now, out)
+    if play.bed is not None:
+        playback.lay(play.bed, now, out, is_of_playlist=False)
+    _bring_tracks(playback, session, now, out)
     if session.state is State.PAUSED:
         session.resume(now.boot_s, out)
     elif session.state in {State.FADING_OUT, State.STOPPING}:
         session.take_back(now.boot_s, out)
+
+
+def _bring_tracks(playback: Playback, session: Session, now: Now, out: Outcome) -> None:
+    """Somebody asks for tracks while the bed is alone: they come back, with the sleep timer that they had."""
+    if not session.tracks.is_gone:
+        return
+    timer = session.tracks.setting or playback.settings.timer
+    bed_alone.bring_back(session, now.boot_s, out)
+    session.set_timer(resolve(timer, now.wall, is_trusted=now.trusted), now.boot_s, out)
+    announce_timer(session, now, out)
+
+
+def _with_tracks(playback: Playback, text: str, now: Now, out: Outcome) -> str:
+    """What was done, once the tracks that it needs are there."""
+    _bring_tracks(playback, playback.running, now, out)
+    return text
 
 
 def _stop(playback: Playback, stop: Stop, out: Outcome) -> str:
@@ -262,6 +292,36 @@ def _night_cap_note(playback: Playback, asked: int | None) -> str:
     return f": {asked} is above the night cap of {playback.volume}"
 
 
+def _set_bed(playback: Playback, beds: tuple[Bed, ...], now: Now, out: Outcome) -> str:
+    session = playback.session
+    for bed in beds:
+        _playable(playback, bed.playlist, out)
+    text = f"bed: {named_beds(beds)}"
+    if session is None:
+        playback.next_session.choose(bed=beds)
+        out.announce("bed_set", f"{text}, from the next session on", beds=[str(bed) for bed in beds])
+    elif session.tracks.is_gone and not beds:
+        session.stop(playback.settings.fades.stop_s, "stop", out)
+    else:
+        playback.lay(beds, now, out, is_of_playlist=False)
+    return text
+
+
+def _move_bed(playback: Playback, by_db: float, out: Outcome) -> str:
+    session, chosen = playback.session, playback.next_session.choices.bed
+    if session is not None and not session.beds.is_empty:
+        session.beds.move(by_db, out)
+        beds = session.beds.now
+    elif session is None and chosen:
+        beds = tuple(bed.moved(by_db) for bed in chosen)
+        playback.next_session.choose(bed=beds)
+    else:
+        raise Refused("bed: nothing plays under the tracks; name a playlist, as in bed rain")
+    text = f"bed: {named_beds(beds)}"
+    out.announce("bed_set", text, beds=[str(bed) for bed in beds])
+    return text
+
+
 def _set_playlist(playback: Playback, name: str, now: Now, out: Outcome) -> str:
     session = playback.session
     is_playing = session is not None and session.state is not State.STOPPING
@@ -269,5 +329,6 @@ def _set_playlist(playback: Playback, name: str, now: Now, out: Outcome) -> str:
     playback.next_session.choose(playlist=playlist.name)
     if is_playing and session is not None and session.queue.playlist.name != playlist.name:
         playback.change_playlist(playlist, now, out)
+        _bring_tracks(playback, session, now, out)
     out.announce("playlist_set", f"playlist {playlist.name}", playlist=playlist.name)
     return f"playlist {playlist.name}"

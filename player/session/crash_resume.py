@@ -35,7 +35,7 @@ from player.core.clock import Now, elapsed_s, moved
 from player.core.commands import Asleep, Awake
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
-from player.core.settings.session import Phase, Settings
+from player.core.settings.session import MAX_TIMER_S, Phase, Settings, TimerMode, TimerSetting
 from player.core.units import format_duration
 from player.session.interrupted import InterruptedSession
 from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S, Memory
@@ -209,7 +209,10 @@ class CrashResume:
         self.problem = None
         session = playback.resume_interrupted(start, record, point, now, out)
         left_s = None if record.left_s is None else record.left_s - record.passed_s(gone_s)
-        session.restore(record.mode, left_s, noticed_s, now.boot_s, out, is_strict=record.is_strict)
+        session.end_plan.restore(record.mode, left_s, now.boot_s)
+        session.night_mode.restore(noticed_s, now.boot_s, is_strict=record.is_strict)
+        session.queue.end_with(record.mode, out)
+        session.ramp.volume = min(session.volume, session.night_mode.volume_max(now.boot_s))
         if session.morning is not None and session.morning.snoozed_until_s is not None:
             session.pause(now.boot_s, out)
             session.end_plan.hold(now.boot_s)
@@ -244,12 +247,12 @@ def _phase_of(record: SessionRecord) -> Phase | None:
 
 
 def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, now: Now) -> SessionRecord:
-    """The record as it would be by now: in a later phase, where the one that was interrupted is over."""
+    """The record as it would be by now: in a later phase, or with the bed alone."""
     is_last = record.phase > len(record.then)
-    if gone_s is None or record.left_s is None or is_last:
+    if gone_s is None or record.left_s is None or record.left_s - record.passed_s(gone_s) >= 2 * SHORTEST_RISE_S:
         return record
-    if record.left_s - record.passed_s(gone_s) >= 2 * SHORTEST_RISE_S:
-        return record
+    if is_last:
+        return _with_bed_alone(record, gone_s)
     age_s = record.age_s + gone_s
     began = Now(now.boot_s - age_s, moved(now.wall, -age_s), now.trusted)
     written = record.volume if record.phase_volume is None else record.phase_volume
@@ -257,13 +260,27 @@ def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, n
     ended_s = now.boot_s - gone_s + record.left_s
     found = plan.enter_what_is_due(ended_s, now.boot_s, settings.timer, record.volume)
     if found is None:
-        return record
+        return _with_bed_alone(record, gone_s)
     phase, timer, began_s, volume = found
     ends_in_s = None if timer.duration_s is None else began_s + timer.duration_s - (now.boot_s - gone_s)
     playlist = phase.playlist if phase.playlist and settings.playlist(phase.playlist) else record.playlist
     return replace(
         record, playlist=playlist, volume=volume, timer=timer, mode=timer.mode, left_s=ends_in_s, phase=plan.number,
         phase_volume=plan.volume, track=None, position_s=0.0, track_left_s=None, following=None, sounded_s=0.0,
+    )  # fmt: skip
+
+
+def _with_bed_alone(record: SessionRecord, gone_s: float) -> SessionRecord:
+    """The record of a session whose tracks have ended by now, where a bed outlasts them."""
+    outlasts_s = max((bed.outlasts_s for bed in record.beds), default=0.0)
+    if record.is_bed_alone or not outlasts_s or record.left_s is None:
+        return record
+    alone_s = min(outlasts_s + record.fade_out_s, MAX_TIMER_S)
+    if record.left_s + alone_s <= gone_s:
+        return record
+    return replace(
+        record, is_bed_alone=True, timer=TimerSetting.clock(alone_s), mode=TimerMode.CLOCK,
+        left_s=record.left_s + alone_s, track=None, position_s=0.0, track_left_s=None, following=None, sounded_s=0.0,
     )  # fmt: skip
 
 

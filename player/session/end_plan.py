@@ -152,6 +152,10 @@ class EndPlan:
         """What the clock ends it with: the sleep timer, or the longest time that any session may last."""
         return "max_session" if self._end.is_last_moment else "timer"
 
+    def is_cut_short(self, now_s: float) -> bool:
+        """Whether it fades because no session may last longer."""
+        return self._end.is_last_moment and self.is_fade_due(now_s)
+
     def is_fade_due(self, now_s: float) -> bool:
         """Whether the final fade should have begun."""
         return self._end.is_fade_due(self.fade_out_s, now_s)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from player.core.clock import Now, moved
 from player.core.commands import Play
+from player.core.settings.bed import Bed
 from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting
 from player.session.memory.records import Choices
 from player.session.morning import LONGEST_PART, MorningParams
@@ -25,7 +26,8 @@ class StartParams:
     """What a session begins with: the command's or the schedule entry's values, filled up with the defaults.
 
     ``then`` are the phases that follow; an interrupted session begins in a later ``phase`` than the first, for which
-    ``phase_volume`` was written. ``morning`` is there where it ends a night.
+    ``phase_volume`` was written. ``morning`` is there where it ends a night. ``bed`` is what somebody named; None: that
+    of the playlist.
     """
 
     why: str
@@ -38,6 +40,7 @@ class StartParams:
     phase: int = 1
     phase_volume: int | None = None
     morning: MorningParams | None = None
+    bed: tuple[Bed, ...] | None = None
 
 
 class NextSession:
@@ -111,6 +114,7 @@ class NextSession:
             fade_in_s=settings.fades.fade_in_s if wanted.fade_in_s is None else wanted.fade_in_s,
             fade_out_s=fade_out_s if wanted.fade_out_s is None else wanted.fade_out_s,
             then=playlist.then if wanted.then is None else wanted.then,
+            bed=_first(wanted.bed, self.choices.bed),
         )
 
     def _of_entry(self, why: str, entry: Entry, playlist: Playlist, now: Now, late_s: float) -> StartParams:
@@ -130,6 +134,7 @@ class NextSession:
             fade_out_s=settings.fades.fade_out_s if entry.fade_out_s is None else entry.fade_out_s,
             late_s=late_s,
             then=then_of(entry, playlist),
+            bed=entry.bed,
             morning=morning,
         )
 
@@ -147,6 +152,7 @@ class NextSession:
             _first(play.fade_out_s, chosen.fade_out_s, before.fade_out_s),
             play.then if is_other else _first(play.then, before.then),
             play.track,
+            _first(play.bed, chosen.bed, None if is_other else before.bed),
         )
 
     def _drop_what_is_gone(self) -> None:
@@ -156,7 +162,10 @@ class NextSession:
             playlist = None
         if volume is not None:
             volume = self._settings.volume.cap(volume)
-        self.choices = replace(self.choices, playlist=playlist, volume=volume)
+        bed = self.choices.bed
+        if bed is not None:
+            bed = tuple(one for one in bed if self._settings.playlist(one.playlist) is not None)
+        self.choices = replace(self.choices, playlist=playlist, volume=volume, bed=bed)
 
 
 def _first(*choices: _Any) -> _Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from player.core.engine_orders import Crossfade, PlayItem, QueueItem
+from player.core.engine_orders import TRACKS, Crossfade, PlayItem, QueueItem
 from player.core.events import TOO_SLOW, ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist, TimerMode
@@ -42,11 +42,16 @@ class PlayQueue:
         selection: chooses them.
         ids: numbers for items, never used twice.
         limits: the gains of tracks follow from them; a reload puts others in their place.
+        layer: where they sound; of the tracks of a bed only faults are announced.
     """
 
-    def __init__(self, selection: TrackSelection, ids: Iterator[int], limits: LimitSettings) -> None:
+    def __init__(
+        self, selection: TrackSelection, ids: Iterator[int], limits: LimitSettings, layer: int = TRACKS
+    ) -> None:
         self.selection = selection
         self.limits = limits
+        self._layer = layer
+        self._is_resting = False
         self.current: PlayingItem | None = None
         self.problem: str | None = None
         self.is_over = False
@@ -89,13 +94,13 @@ class PlayQueue:
         """Play a first track, blending it over whatever sounds; wait where the library has not looked yet."""
         if self.selection.tracks is None:
             out.reads.append(self.playlist.name)
-        else:
+        elif not self._is_resting:
             self._play_first(now_s, out)
 
     def set_tracks(self, read: LibraryRead, now_s: float, out: Outcome) -> None:
         """The library has looked (again)."""
         self.selection.set_tracks(read)
-        if self.current is None and self._retry_track is None:
+        if self.current is None and self._retry_track is None and not self._is_resting:
             self._rotation.readmit_failed()
             self._play_first(now_s, out)
         self._measure_queued(out)
@@ -119,7 +124,7 @@ class PlayQueue:
         track = next((track for track in self.selection.tracks or () if track.uri == queued.track.uri), None)
         if track is not None and track.measured != queued.track.measured:
             self._queued = self._playing(track)
-            out.order(QueueItem(self._queued.item))
+            out.order(QueueItem(self._queued.item, self._layer))
 
     def skip(self, out: Outcome, *, is_disliked: bool = True) -> bool:
         """Go to another track now; False where there is none, and then nothing has changed."""
@@ -163,6 +168,8 @@ class PlayQueue:
 
     def on_fault(self, reason: str, now_s: float, out: Outcome) -> None:
         """The sound broke off in the middle of a track: it may be the track's doing, so another one is taken."""
+        if self._is_resting:
+            return
         if self.current is not None:
             self._set_aside(self.current.track, reason, out)
         self.current = self._queued = None
@@ -185,6 +192,18 @@ class PlayQueue:
         assert self.current is not None
         self.current.duration_s = playing.duration_s
         self.current.was_announced = playing.was_announced
+
+    def rest(self) -> None:
+        """The tracks have ended, and only a bed goes on; the next one is played when somebody asks for it."""
+        self.current = self._queued = self.retry_at_s = self._retry_track = self.problem = None
+        self.is_over = False
+        self._is_resting = True
+
+    def wake_up(self, now_s: float, out: Outcome) -> None:
+        """Play on after `rest`, where nothing plays yet."""
+        was_resting, self._is_resting = self._is_resting, False
+        if was_resting and self.current is None:
+            self._play_another(now_s, out, Crossfade.BLEND)
 
     def end_with(self, mode: TimerMode, out: Outcome) -> None:
         """Let nothing follow the current track, or each track once more, or go on for ever."""
@@ -223,6 +242,8 @@ class PlayQueue:
         self._queue_another(out)
 
     def _announce_start(self, track: Track, out: Outcome) -> None:
+        if self._layer != TRACKS:
+            return
         name = self.playlist.name
         self._heard = [*self._heard[1 - KEPT :], track]
         self._rotation.mark_played(name, track.uri)
@@ -274,6 +295,8 @@ class PlayQueue:
 
     def on_dry(self, now_s: float, out: Outcome) -> None:
         """Nothing sounds and nothing is queued."""
+        if self._is_resting:
+            return
         if self.is_last:
             self.is_over = True
         elif self.retry_at_s is None and self.selection.tracks is not None:
@@ -296,6 +319,10 @@ class PlayQueue:
         out.reads.append(self.playlist.name)
         self._play_another(now_s, out, Crossfade.BLEND)
 
+    def knows(self, item_id: int) -> bool:
+        """Whether an item is one of its own that sounds, has sounded lately, or is to."""
+        return self._by_id(item_id) is not None or item_id in self._titles
+
     def _by_id(self, item_id: int) -> PlayingItem | None:
         return next((one for one in (self.current, self._queued) if one is not None and one.item.id == item_id), None)
 
@@ -310,7 +337,7 @@ class PlayQueue:
     def _play(self, track: Track, out: Outcome, crossing: Crossfade, start_s: float | None = None) -> None:
         self.current = self._playing(track, start_s)
         self._queued = self.retry_at_s = self._retry_track = None
-        out.order(PlayItem(self.current.item, crossing))
+        out.order(PlayItem(self.current.item, crossing, self._layer))
 
     def _play_another(self, now_s: float, out: Outcome, crossing: Crossfade) -> None:
         track = self.selection.next()
@@ -335,7 +362,7 @@ class PlayQueue:
         is_stream = self.current is not None and self.current.track.is_stream
         track = None if self.is_last or is_stream else self.selection.next()
         self._queued = None if track is None else self._playing(track)
-        out.order(QueueItem(None if self._queued is None else self._queued.item))
+        out.order(QueueItem(None if self._queued is None else self._queued.item, self._layer))
 
     def _set_aside(self, track: Track, reason: str, out: Outcome) -> None:
         self._failures += 1
@@ -345,7 +372,7 @@ class PlayQueue:
 
     def _retry_stream(self, track: Track, reason: str, now_s: float, out: Outcome) -> None:
         self._queued = None
-        out.order(QueueItem(None))
+        out.order(QueueItem(None, self._layer))
         pause_s = self._streams.pause_s(track.uri, reason)
         self._tell_of_stream(track)
         if pause_s is not None:

@@ -8,33 +8,30 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from player.core.clock import Now
+from player.core.engine_orders import TRACKS
 from player.core.events import (
     ClauseBroken,
     EngineFaulted,
     EngineReport,
-    GuardReported,
-    ItemEnded,
-    ItemFailed,
     ItemStarted,
     LibraryRead,
     OutputFound,
     OutputLost,
-    OutputUnderran,
-    Progressed,
-    QueueRanDry,
-    RampArrived,
     Track,
 )
 from player.core.limits import STOP_NOW_S
-from player.core.settings.session import Phase, Playlist, Settings
+from player.core.settings.bed import Bed, named_beds
+from player.core.settings.session import Order, Phase, Playlist, Settings, TimerSetting, TrackStart
 from player.core.states import State
-from player.session import recovery
+from player.session import bed_alone, recovery
+from player.session.beds import Beds
 from player.session.bookmark import Bookmark
 from player.session.checks import find_playlist, find_track
-from player.session.dropout_backoff import DropoutBackoff
+from player.session.engine_reports import EngineReports
 from player.session.interrupted import InterruptedSession
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import Memory
@@ -46,6 +43,7 @@ from player.session.outcome import Outcome
 from player.session.play_queue import PlayQueue
 from player.session.session import Session
 from player.session.session_end import again, announce_end
+from player.session.sleep_timer import SHORTEST_S
 from player.session.snooze import announce_missing_sound, end_snooze
 from player.session.track_selection import ResumePoint, TrackSelection
 
@@ -93,7 +91,7 @@ class Playback:
         self._rng = rng
         self._memory = memory
         self._item_ids = itertools.count(1)
-        self._dropouts = DropoutBackoff()
+        self._reports = EngineReports(memory)
         self._bookmark = Bookmark(memory.places)
         self._look_again_s = 0.0
 
@@ -159,9 +157,11 @@ class Playback:
         self.next_session.has_started()
         queue = self._queue(playlist)
         queue.wanted = track
-        session = self._open(Session(start, queue, self.settings, now, **self._device), now, out)
+        beds = self._no_beds() if before is None else before.beds
+        session = self._open(Session(start, queue, self.settings, now, beds), now, out)
         if before is not None:
             session.take_over_from(before, now.boot_s, out)
+        self.lay(playlist.bed or () if start.bed is None else start.bed, now, out, is_of_playlist=start.bed is None)
 
     def resume_interrupted(
         self, start: StartParams, record: SessionRecord, point: ResumePoint | None, now: Now, out: Outcome
@@ -171,14 +171,34 @@ class Playback:
         assert playlist is not None, "whoever brings a session back has looked for its playlist"
         queue = self._queue(playlist)
         queue.selection.resume_point = point
-        return self._open(Session(start, queue, self.settings, now, is_resumed=True, **self._device), now, out)
+        session = Session(start, queue, self.settings, now, self._no_beds(), is_resumed=True)
+        if record.is_bed_alone:
+            session.tracks.go(record.timer)
+            queue.rest()
+        self._open(session, now, out)
+        self.lay(record.beds, now, out, is_of_playlist=record.is_bed_of_playlist)
+        return session
 
-    @property
-    def _device(self) -> dict[str, bool]:
-        return {"is_output_lost": self.output_fault is not None}
+    def lay(
+        self, beds: tuple[Bed, ...], now: Now, out: Outcome, *, is_of_playlist: bool, outlasts: bool = False
+    ) -> None:
+        """Play these under the tracks, and no others; see `player.session.beds`."""
+        playing = self.running.beds
+        before, playing.is_of_playlist = playing.now, is_of_playlist
+        playing.set(beds, now.boot_s, out, outlasts=outlasts)
+        if playing.now != before:
+            out.announce("bed_set", f"bed: {named_beds(playing.now)}", beds=[str(bed) for bed in playing.now])
+
+    def _no_beds(self) -> Beds:
+        return Beds(self._find_playlist, self._bed_queue)
+
+    def _find_playlist(self, name: str) -> Playlist | None:
+        """In the settings that are in force when it is asked."""
+        return self.settings.playlist(name)
 
     def _open(self, session: Session, now: Now, out: Outcome) -> Session:
         self.session, start, playlist = session, session.start, session.queue.playlist
+        session.is_output_lost = self.output_fault is not None
         self.interrupted.forget(out)
         if now.trusted:
             self._memory.note_night(now.wall)
@@ -197,21 +217,31 @@ class Playback:
         self._look_again_s = now.boot_s + LOOK_AGAIN_S
         return session
 
-    def change_playlist(self, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None) -> None:
-        """Blend the running session into another playlist."""
+    def change_playlist(
+        self, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None, *, is_phase: bool = False
+    ) -> None:
+        """Blend the running session into another playlist, and the bed of the one before into its bed."""
         self._bookmark.leave(self.running.queue)
         self.rotation.begin(playlist.name)
         queue = self._queue(playlist, has_opening=False)
         queue.wanted = track
         self.running.change_queue(queue, now.boot_s, out)
+        if self.running.beds.is_of_playlist:
+            self.lay(playlist.bed or (), now, out, is_of_playlist=True, outlasts=is_phase)
 
-    def _queue(self, playlist: Playlist, *, has_opening: bool = True) -> PlayQueue:
+    def _queue(self, playlist: Playlist, *, has_opening: bool = True, layer: int = TRACKS) -> PlayQueue:
         places = self._memory.places
         selection = TrackSelection(playlist, self.rotation, self._rng, places, has_opening=has_opening)
         read = fallback_found() if playlist is FALLBACK else self.findings.of(playlist.name)
         if read is not None:
             selection.set_tracks(read)
-        return PlayQueue(selection, self._item_ids, self.settings.limits)
+        return PlayQueue(selection, self._item_ids, self.settings.limits, layer)
+
+    def _bed_queue(self, playlist: Playlist, layer: int) -> PlayQueue:
+        """A queue for a bed, which goes on and on and begins at the beginning."""
+        order = Order.IN_ORDER if playlist.order is Order.ONCE else playlist.order
+        endless = replace(playlist, order=order, start=TrackStart.BEGINNING)
+        return self._queue(endless, has_opening=False, layer=layer)
 
     def _end(self, session: Session, now: Now, out: Outcome) -> None:
         """Silence is reached: the session is over."""
@@ -231,6 +261,8 @@ class Playback:
         self._forget_removed_playlists()  # it may have gone while the library looked
         if self.session is not None and self.session.queue.playlist.name == read.playlist:
             self.session.queue.set_tracks(read, now.boot_s, out)
+        if self.session is not None:
+            self.session.beds.set_tracks(read, now.boot_s, out)
 
     def change_settings(self, settings: Settings, now: Now, out: Outcome) -> str:
         """Touch only what changed. Returns what to say of an end that has moved."""
@@ -249,6 +281,7 @@ class Playback:
     def _forget_removed_playlists(self) -> None:
         """What a reload took away is not looked up any more, but for what still plays."""
         playing = [] if self.session is None else [self.session.queue.playlist.name]
+        playing += [] if self.session is None else [layer.queue.playlist.name for layer in self.session.beds]
         self.findings.keep_only({playlist.name for playlist in self.settings.playlists}.union(playing))
 
     def stop(self, over_s: float, reason: str, out: Outcome) -> None:
@@ -263,6 +296,7 @@ class Playback:
             return
         recovery.end_silence(session, now.boot_s, out)
         end_snooze(session, now.boot_s, out)
+        bed_alone.tick(session, now.boot_s, out)
         session.tick(now.boot_s, out)
         if announce_missing_sound(session, now.boot_s, out):
             self.change_playlist(FALLBACK, now, out)
@@ -270,7 +304,7 @@ class Playback:
         session.dropouts.tick(now.boot_s, out)
         if self._is_phase_over(session, now.boot_s):
             self.advance(now, out)
-        if session.queue.is_over and session.state is not State.STOPPING:
+        if session.queue.is_over and session.state is not State.STOPPING and not session.is_outlasted(now.boot_s):
             session.stop(STOP_NOW_S, "end-of-track" if session.queue.is_last else "end-of-playlist", out)
 
     def _is_phase_over(self, session: Session, now_s: float) -> bool:
@@ -287,15 +321,18 @@ class Playback:
         session = self.running
         found = session.phases.enter(now.boot_s, self.settings.timer)
         if found is None:
-            session.end_night(now.boot_s)
+            fade = TimerSetting.clock(max(session.end_plan.fade_out_s, SHORTEST_S))
+            session.end_plan.set(fade, now.boot_s, is_last_phase=True)
             return
         phase, timer = found
         session.enter_phase(phase, timer, now.boot_s, out)
         playlist = self._playlist_of(phase, session)
         if playlist != session.queue.playlist or session.queue.is_over:
-            self.change_playlist(playlist, now, out)
+            self.change_playlist(playlist, now, out, is_phase=True)
         else:
             session.queue.end_with(timer.mode, out)
+        if phase.bed is not None:
+            self.lay(phase.bed, now, out, is_of_playlist=False, outlasts=True)
         session.playlists.append(playlist.name)
         number, count = session.phases.number, session.phases.count
         text = f"phase {number} of {count}: {playlist.name} at volume {session.volume}"
@@ -322,55 +359,14 @@ class Playback:
             out.announce("problem", text, problem=text, clause=report.clause)
         elif isinstance(report, EngineFaulted):
             out.announce("problem", f"audio engine error, recovered: {report.reason}", problem=report.reason)
-        if self.session is not None:
-            self._report_to(self.session, report, now, out)
+        session = self.session
+        if session is not None and self._reports.handle(session, report, now.boot_s, out):
+            self._end(session, now, out)
+        if session is not None and isinstance(report, ItemStarted):
+            self._look_again(session.queue.playlist, now, out)
 
     def _look_again(self, playlist: Playlist, now: Now, out: Outcome) -> None:
         """Have the playlist read where the last look is long ago."""
         if now.boot_s >= self._look_again_s:
             out.reads.append(playlist.name)
             self._look_again_s = now.boot_s + LOOK_AGAIN_S
-
-    def _report_to(self, session: Session, report: EngineReport, now: Now, out: Outcome) -> None:
-        queue = session.queue
-        match report:
-            case ItemStarted():
-                queue.on_started(report, out)
-                self._look_again(queue.playlist, now, out)
-                recovery.bring_up(session, now.boot_s, out)
-            case ItemEnded():
-                if (track := queue.track_of(report.item_id)) is not None:
-                    self._memory.played_well(track.uri, report.played_s)
-                queue.on_ended(report, now.boot_s, out)
-            case ItemFailed():
-                queue.on_failed(report, now.boot_s, out)
-            case QueueRanDry():
-                queue.on_dry(now.boot_s, out)
-            case Progressed():
-                session.on_progress(report)
-            case RampArrived():
-                if session.on_arrived(report, out):
-                    self._end(session, now, out)
-            case OutputLost():
-                recovery.lose_output(session, out)
-            case OutputFound():
-                recovery.find_output(session, now.boot_s, out)
-            case OutputUnderran():
-                recovery.after_dropout(session, report, now.boot_s, out)
-            case GuardReported():
-                session.on_guard(report, now.boot_s, out)
-            case EngineFaulted() | ClauseBroken():
-                self._recover(session, report, now, out)
-
-    def _recover(self, session: Session, muted: EngineFaulted | ClauseBroken, now: Now, out: Outcome) -> None:
-        """The engine muted itself: the first time the sound comes back at once, then later and later.
-
-        After a fault the tracks are gone. After a clause the track goes on behind what would have broken it, unless
-        that happens too often.
-        """
-        recovery.stay_silent(session, self._dropouts.next_silence_s(now.boot_s), now.boot_s, out)
-        if isinstance(muted, EngineFaulted):
-            session.queue.on_fault("the audio engine failed while it played", now.boot_s, out)
-        elif self._dropouts.is_the_tracks_fault:
-            session.queue.on_fault(f"it was about to break {muted.clause} repeatedly", now.boot_s, out)
-        recovery.rise_again(session, now.boot_s, out)

@@ -10,6 +10,7 @@ def problems_of(session: Session, now_s: float) -> list[str]:
     found = [session.queue.problem] if session.queue.problem else []
     if not found and (silence := session.silence_alarm.problem(now_s)) is not None:
         found.append(silence)
+    found += session.beds.problems
     if (dropouts := session.dropouts.problem(now_s)) is not None:
         found.append(dropouts)
     if session.is_muted:

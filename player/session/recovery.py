@@ -45,7 +45,7 @@ def rise_again(session: Session, now_s: float, out: Outcome) -> None:
     if session.muted_until_s is not None and now_s < session.muted_until_s and session.state in _SOUNDING:
         return
     session.muted_until_s = None
-    if session.state in _SOUNDING and (session.state is State.FADING_OUT or session.end_plan.is_fade_due(now_s)):
+    if session.state in _SOUNDING and (session.state is State.FADING_OUT or session.is_fade_due(now_s)):
         resume_fade(session, now_s, out)
     elif session.state is State.PLAYING:
         rise_left_s = 0.0 if session.morning is None else session.morning.rise_left_s(now_s)

@@ -16,9 +16,10 @@ from player.core.clock import moved as moved_wall
 from player.core.engine_orders import RampTo, Then
 from player.core.events import GuardReported, Progressed, RampArrived
 from player.core.limits import FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
-from player.core.settings.session import Phase, Settings, TimerMode, TimerSetting
+from player.core.settings.session import Phase, Settings, TimerSetting
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB, format_duration
+from player.session.beds import Beds
 from player.session.dropout_report import DropoutReport
 from player.session.end_plan import EndPlan
 from player.session.guard_report import GuardReport
@@ -30,9 +31,9 @@ from player.session.phases import PhasePlan
 from player.session.play_queue import PlayQueue
 from player.session.ramp_times import fit_s
 from player.session.silence_alarm import SilenceAlarm
-from player.session.sleep_timer import SHORTEST_S
 from player.session.statistics import SessionStatistics
 from player.session.taper import TaperProgress
+from player.session.tracks_layer import TracksLayer
 from player.session.volume_ramp import LATE_S, VolumeRamp
 
 _SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
@@ -50,9 +51,8 @@ class Session:
 
     Why a session that plays may be silent:
         _awaits_sound: from the start until the first track sounds; meaningless after that.
-        is_output_lost: there is no sound device; valid in every state; written by `player.session.recovery` alone.
-        muted_until_s: silent until then on the boot clock, see `player.session.recovery`; None when no such silence
-            is due.
+        is_output_lost: there is no sound device; valid in every state; written by `player.session.recovery`.
+        muted_until_s: silent until then on the boot clock, see `player.session.recovery`; None without such a silence.
         _is_cut_short: a long stop was shortened at the deadline; valid while STOPPING.
         _silent_at_s: when the final fade is over; valid while FADING_OUT.
     """
@@ -63,8 +63,8 @@ class Session:
         queue: PlayQueue,
         settings: Settings,
         now: Now,
+        beds: Beds,
         *,
-        is_output_lost: bool = False,
         is_resumed: bool = False,
     ) -> None:
         self.state = moved(State.IDLE, Move.START)
@@ -91,11 +91,13 @@ class Session:
         self.held_db = 0.0
         self._awaits_sound = True
         self.silence_alarm = SilenceAlarm()
-        self.is_output_lost = is_output_lost
+        self.is_output_lost = False
         self.is_resumed = is_resumed
         self._is_cut_short = False
         self.muted_until_s: float | None = None
         self._silent_at_s = 0.0
+        self.beds = beds
+        self.tracks = TracksLayer()
 
     @property
     def volume(self) -> int:
@@ -107,7 +109,19 @@ class Session:
         """Whether it keeps silent for a while, because the sound broke off again and again."""
         return self.muted_until_s is not None
 
-    # Moves.
+    @property
+    def is_heard(self) -> bool:
+        """Whether it sounds, or would at a volume above 0."""
+        return self.state in _SOUNDING and not (self._awaits_sound or self.is_output_lost or self.is_muted)
+
+    def is_outlasted(self, now_s: float) -> bool:
+        """Whether its timer or playlist ends only the tracks, because a bed goes on without them."""
+        is_last = self.state is State.PLAYING and self.end_plan.is_last_phase and not self.tracks.is_gone
+        return is_last and self.beds.outlasts_s > 0.0 and not self.end_plan.is_cut_short(now_s)
+
+    def is_fade_due(self, now_s: float) -> bool:
+        """Whether the final fade should have begun."""
+        return self.end_plan.is_fade_due(now_s) and not self.is_outlasted(now_s)
 
     def begin(self, now_s: float, out: Outcome) -> None:
         """Choose the first track; the level rises when it sounds."""
@@ -119,6 +133,7 @@ class Session:
         self.ramp.db = before.ramp.db
         self._awaits_sound = False
         self.silence_alarm = before.silence_alarm
+        before.tracks.come_back(self.ramp.way_s, out)
         self.rise(max(self.fade_in_s / (1 if self.morning else 2), self.ramp.way_s), now_s, out)
 
     def end(self) -> None:
@@ -139,6 +154,7 @@ class Session:
         self.state = moved(self.state, Move.RESUME)
         self.end_plan.resume(now_s)
         self.end_plan.put_off_fade(now_s)
+        self._keep_tracks(now_s, out)
         self.rise(over_s, now_s, out)
         out.announce("resumed", "resumed")
 
@@ -148,7 +164,13 @@ class Session:
         self.state = moved(self.state, move)
         self.end_plan.resume(now_s)
         self.end_plan.put_off_fade(now_s, self.queue.left_s)
+        self._keep_tracks(now_s, out)
         self.rise(self.ramp.way_s if over_s is None else over_s, now_s, out)
+
+    def _keep_tracks(self, now_s: float, out: Outcome) -> None:
+        """A person is awake after all: tracks that fade under a bed come back."""
+        if self.tracks.is_leaving and self.tracks.come_back(SHORTEST_RISE_S, out):
+            self.end_plan.put_off_fade(now_s, self.queue.left_s)
 
     def stop(self, over_s: float, reason: str, out: Outcome) -> None:
         """End by a fade of ``over_s``."""
@@ -173,8 +195,6 @@ class Session:
         self._silent_at_s = now_s + over_s
         out.order(RampTo(SILENCE_DB, over_s, Then.STOP))
 
-    # Commands.
-
     def change_settings(self, settings: Settings, old: Settings, now_s: float, out: Outcome) -> str:
         """Use other settings; a lower maximum is reached by a ramp. Returns what to say of an end that has moved."""
         text = ""
@@ -186,7 +206,7 @@ class Session:
         if settings.session.taper != old.session.taper:
             self.taper_progress.restart(now_s)
         # the final fade is above a lower maximum for a short while at most, and does not come up again for it
-        if self.volume > settings.volume.max and self.state is not State.FADING_OUT:
+        if self.volume > settings.volume.max and not (self.state is State.FADING_OUT or self.tracks.is_leaving):
             self.set_volume(settings.volume.max, now_s, out)
         return text
 
@@ -195,22 +215,6 @@ class Session:
         self.queue = queue
         self.queue.end_with(self.end_plan.timer.mode, out)
         self.queue.begin(now_s, out)
-
-    def restore(
-        self,
-        mode: TimerMode,
-        left_s: float | None,
-        asleep_s: float | None,
-        now_s: float,
-        out: Outcome,
-        *,
-        is_strict: bool,
-    ) -> None:
-        """It was interrupted: end when it would have, below the night cap that is in force by now."""
-        self.end_plan.restore(mode, left_s, now_s)
-        self.night_mode.restore(asleep_s, now_s, is_strict=is_strict)
-        self.queue.end_with(mode, out)
-        self.ramp.volume = min(self.volume, self.night_mode.volume_max(now_s))
 
     def set_volume(self, volume: int, now_s: float, out: Outcome) -> None:
         """Move to a level, at most to the cap; during the final fade the level is kept for half of what remains.
@@ -224,6 +228,7 @@ class Session:
         if self.state is State.FADING_OUT:
             self.take_back(now_s, out, over_s)
         elif self.state is State.PLAYING:
+            self._keep_tracks(now_s, out)
             self.rise(over_s, now_s, out)
 
     def _lower_for_the_night(self, now_s: float, out: Outcome) -> None:
@@ -255,16 +260,6 @@ class Session:
         if self.state is State.PLAYING and self.muted_until_s is None:
             self.rise(over_s, now_s, out)
 
-    def change_following(self, then: tuple[Phase, ...]) -> None:
-        """Other phases follow this one."""
-        self.phases.replace_following(then)
-        self.end_plan.is_last_phase = not then
-
-    def end_night(self, now_s: float) -> None:
-        """The last phase was over before it could begin: fade out."""
-        fade = TimerSetting.clock(max(self.end_plan.fade_out_s, SHORTEST_S))
-        self.end_plan.set(fade, now_s, is_last_phase=True)
-
     def set_timer(self, setting: TimerSetting, now_s: float, out: Outcome) -> None:
         """Begin a new sleep timer now."""
         self.end_plan.set(setting, now_s)
@@ -282,6 +277,8 @@ class Session:
         ends_in_s = self.end_plan.fade_s(now_s)
         if self.state is State.FADING_OUT and now_s + ends_in_s < self._silent_at_s:
             self._fade(ends_in_s, self.end_plan.reason, now_s, out)
+        elif self.tracks.silent_at_s is not None and now_s + ends_in_s < self.tracks.silent_at_s:
+            self.tracks.leave(ends_in_s, now_s, out)
 
     def fall_asleep(self, within_s: float | None, now_s: float, out: Outcome) -> None:
         """Somebody was noticed to be asleep: tighten all that tightens in a night, and end within so many seconds."""
@@ -302,6 +299,7 @@ class Session:
         self.queue.end_with(self.end_plan.timer.mode, out)
         if self.state is State.FADING_OUT:
             self.take_back(now_s, out)
+        self._keep_tracks(now_s, out)
 
     # What the engine reports.
 
@@ -312,7 +310,7 @@ class Session:
         self._awaits_sound = False
         if self.state is not State.PLAYING or self.is_output_lost:
             return False
-        if self.is_resumed and self.end_plan.is_fade_due(now_s):
+        if self.is_resumed and self.is_fade_due(now_s):
             return True
         rise_s = fit_s(self.fade_in_s, self.end_plan.left_s(now_s), 2 / 3 if self.morning else 1 / 3)
         self.end_plan.allow_rise(now_s + rise_s)
@@ -340,6 +338,7 @@ class Session:
             if self.state in {State.STOPPING, State.FADING_OUT}:
                 return True
             self.queue.play_on(out)  # a command took the stop back just as silence was reached
+            self.beds.play_on(out)
         elif self.state is State.PLAYING:
             self.ramp.has_arrived(report.target_db)
         return False
@@ -354,9 +353,11 @@ class Session:
         self._lower_for_the_night(now_s, out)
         if self.state is State.STOPPING:
             self._meet_deadline(now_s, out)
+        elif self.is_outlasted(now_s):
+            pass  # `player.session.bed_alone` ends the tracks
         elif self.end_plan.is_due(now_s):
             self.stop(STOP_NOW_S, self.end_plan.reason, out)
-        elif self.state in _SOUNDING and not (self._awaits_sound or self.is_output_lost or self.muted_until_s):
+        elif self.is_heard:
             self._begin_fade_if_due(now_s, out)
         self.silence_alarm.expect(now_s if self._should_sound else None)
 
@@ -386,7 +387,8 @@ class Session:
         """Seconds until something is due, at most ``longest_s``."""
         due = [*self.end_plan.due_s(now_s), self.queue.retry_at_s, self.muted_until_s, self.guard_report.due_s()]
         due += [self.taper_progress.due_s(self.volume), *self.night_mode.due_s(), self.silence_alarm.due_s]
-        due += [*self.dropouts.due_s(), None if self.morning is None else self.morning.snoozed_until_s]
+        due += [*self.dropouts.due_s(), *self.beds.due_s()]
+        due.append(None if self.morning is None else self.morning.snoozed_until_s)
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])
 

@@ -19,6 +19,7 @@ def announce_end(session: Session, reason: str, now: Now, out: Outcome, text: st
     played_s = now.boot_s - session.started.boot_s
     name, began, minutes = session.queue.playlist.name, session.started.wall, round(played_s / 60, 1)
     names = ", ".join(session.playlists) if len(session.playlists) > 1 else name
+    names += f" over {' and '.join(session.beds.names)}" if session.beds.names else ""
     out.ended.append(EndedSession(began, session.why, names, minutes, reason, counted.problems, dropouts.count))
     out.announce(
         "session_ended",
@@ -38,4 +39,7 @@ def announce_end(session: Session, reason: str, now: Now, out: Outcome, text: st
 def again(session: Session) -> Play:
     """The command that starts it again as it is."""
     plan = session.end_plan
-    return Play(session.queue.playlist.name, session.volume, plan.setting_again, fade_out_s=plan.fade_out_s, then=())
+    timer = session.tracks.setting if session.tracks.is_gone else plan.setting_again
+    bed = None if session.beds.is_of_playlist else session.beds.now
+    name = session.queue.playlist.name
+    return Play(name, session.volume, timer, fade_out_s=plan.fade_out_s, then=(), bed=bed)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from player.core.clock import Now, moved
+from player.core.settings.bed import Bed
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import Snapshot
+from player.core.snapshot import BedState, Snapshot
 from player.session.chapters import chapter_title
 from player.session.last_asked import LastAsked
 from player.session.memory.memory import Memory
@@ -40,6 +41,7 @@ def snapshot_of(
         next_track=None if session is None or session.queue.following is None else session.queue.following.title,
         position_s=None if playing is None else playing.position_s,
         duration_s=None if playing is None else playing.duration_s,
+        beds=tuple(BedState(bed.playlist, bed.gain_db) for bed in _beds(playback)),
         volume=playback.volume,
         volume_max=settings.volume.max if session is None else session.night_mode.volume_max(now.boot_s),
         ramping_to=None if session is None else session.ramp.going_to,
@@ -86,14 +88,26 @@ def _schedule_of(schedule: Schedule, now: Now) -> dict[str, Any]:
     }
 
 
+def _beds(playback: Playback) -> tuple[Bed, ...]:
+    """What plays under the tracks, or is to in the next session."""
+    if playback.session is None:
+        return playback.next_session.choices.bed or ()
+    return tuple(layer.bed for layer in playback.session.beds)
+
+
 def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
-    """Where the session stands in its night, and the lamp and the snooze of a morning."""
+    """Where the session stands in its night, and the lamp and the snooze of a morning.
+
+    A bed that goes on alone is a phase of its own.
+    """
     found: dict[str, Any] = {"phase": None, "phases": None, "next_phase": None, "is_asleep": False}
     found |= {"is_morning": False, "snooze_left_s": None, "light": 0.0}
     if session is None:
         return found
-    phases, morning = session.phases, session.morning
-    found |= {"phase": phases.number, "phases": phases.count, "is_asleep": session.night_mode.is_asleep}
+    is_alone, count, morning = session.tracks.is_gone, session.phases.count, session.morning
+    count += is_alone or session.beds.outlasts_s > 0.0
+    number = count if is_alone else session.phases.number
+    found |= {"phase": number, "phases": count, "is_asleep": session.night_mode.is_asleep}
     if morning is None:
         return found
     return found | {

@@ -92,6 +92,7 @@ def test_every_command_but_a_query_can_be_asked_for() -> None:
     values = {
         "seek": "90",
         "volume": "up",
+        "bed": "rain",
         "timer": "45m",
         "fade": "5m",
         "playlist": "rain",

@@ -246,11 +246,9 @@ class FakeEngine:
         return any(layer.item is not None for layer in self.layers.values())
 
     def level_db(self) -> float:
-        """The output's level, with that of the loudest layer."""
-        if not self.is_running:
-            return SILENCE_DB
-        loudest_db = max(layer.level_db(self._now_s) for layer in self.layers.values())
-        return self._line.level_db(self._now_s) + loudest_db
+        """The output's level; silence where no layer is to be heard."""
+        is_heard = any(layer.level_db(self._now_s) > SILENCE_DB for layer in self.layers.values())
+        return self._line.level_db(self._now_s) if is_heard and self.is_running else SILENCE_DB
 
     def layer_db(self, number: int) -> float:
         """The level of one layer, under the output's."""

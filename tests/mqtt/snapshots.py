@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
 from player.core.settings.session import DAYS
-from player.core.snapshot import EntryState, LastCommand, Snapshot
+from player.core.snapshot import BedState, EntryState, LastCommand, Snapshot
 
 CET = timezone(timedelta(hours=1))
 ENDS = datetime(2026, 1, 31, 23, 15, 0, tzinfo=CET)
@@ -27,6 +27,7 @@ PLAYING = Snapshot(
     next_track="Gutter",
     position_s=61.4,
     duration_s=300.0,
+    beds=(BedState("sea", -12.0),),
     volume=30,
     volume_max=60,
     ramping_to=None,

@@ -47,6 +47,7 @@ def test_the_state_is_published_key_by_key() -> None:
         "next_track": "Gutter",
         "position": 61,
         "duration": 300,
+        "beds": [{"playlist": "sea", "gain": -12.0}],
         "volume": 30,
         "volume_max": 60,
         "ramping_to": None,

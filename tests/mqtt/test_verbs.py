@@ -10,7 +10,9 @@ import pytest
 
 from player.core import commands as c
 from player.core.commands import COMMANDS, Command
+from player.core.commands_bed import MoveBed, SetBed
 from player.core.errors import Refused
+from player.core.settings.bed import Bed
 from player.core.settings.safety import Taper
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
 from player.core.verb import Verb
@@ -73,6 +75,23 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("timer", b'{"timer": "at_most 10"}', c.ShortenTimer(600)),
     ("play", b'{"timer": "until 06:30"}', c.Play(timer=TimerSetting.at(time(6, 30)))),
     ("previous", b"", c.Previous()),
+    ("bed", b"rain", SetBed((Bed("rain"),))),
+    ("bed", b"OFF", SetBed(())),
+    ("bed", b"+2", MoveBed(2.0)),
+    ("bed", b'{"bed": "-2.5"}', MoveBed(-2.5)),
+    ("bed", b'{"bed": false}', SetBed(())),
+    (
+        "bed",
+        b'{"bed": {"playlist": "rain", "gain": -18, "outlasts": "20m"}}',
+        SetBed((Bed("rain", -18.0, 1200.0),)),
+    ),
+    (
+        "bed",
+        b'{"bed": ["rain", {"playlist": "fan", "outlasts": 5}]}',
+        SetBed((Bed("rain"), Bed("fan", -12.0, 300.0))),
+    ),
+    ("play", b'{"bed": "rain"}', c.Play(bed=(Bed("rain"),))),
+    ("play", b'{"then": [{"bed": "off"}]}', c.Play(then=(Phase(bed=()),))),
     ("play", b'{"track": "Drops"}', c.Play(track="Drops")),
     ("advance", b"", c.Advance()),
     ("advance", b"PRESS", c.Advance()),
@@ -192,7 +211,7 @@ REFUSALS = [
     (
         "play",
         b'{"loud": true}',
-        "unknown key 'loud'; valid keys: fade_in, fade_out, playlist, then, timer, track, volume",
+        "unknown key 'loud'; valid keys: bed, fade_in, fade_out, playlist, then, timer, track, volume",
     ),
     ("play", b'{"volume": 101}', "volume is 101; allowed is 0 to 100"),
     ("play", b'{"volume": true}', "volume 'true' is not a number"),
@@ -215,11 +234,22 @@ REFUSALS = [
     ("timer", b"at-most 0", "timer is 0s; allowed is 1s to 24h"),
     ("timer", b"at-most 6:30", "is ambiguous"),
     ("advance", b"OFF", "does nothing"),
+    ("bed", b"", "bed needs a value: a playlist"),
+    ("bed", b"+50", "bed is 50; allowed is -37 to 37"),
+    ("bed", b'{"bed": {"gain": -12}}', "bed needs playlist"),
+    ("bed", b'{"bed": {"playlist": "rain", "gain": 0}}', "gain is 0; allowed is -40 to -3"),
+    ("bed", b'{"bed": {"playlist": "rain", "level": 3}}', "unknown key 'level'"),
+    ("bed", b'{"bed": ["a", "b", "c"]}', "bed has 3 layers; allowed are up to 2"),
+    ("bed", b'{"bed": ["a", "a"]}', "bed has 'a' twice"),
     ("play", b'{"then": "rain"}', "then 'rain' is not a list of phases in JSON"),
     ("play", b'{"then": {"playlist": "rain"}}', "is not a list of phases, such as"),
     ("play", b'{"then": ["rain"]}', "then 1: 'rain' is not an object with keys"),
     ("play", b'{"then": [{"for": "1h", "until": "06:30"}]}', "then 1: needs one of for, until, not more"),
-    ("play", b'{"then": [{}, {"path": "/x"}]}', "then 2: unknown key 'path'; valid keys: for, playlist, taper, timer"),
+    (
+        "play",
+        b'{"then": [{}, {"path": "/x"}]}',
+        "then 2: unknown key 'path'; valid keys: bed, for, playlist",
+    ),
     ("play", b'{"then": [{"volume": 101}]}', "then 1: volume is 101; allowed is 0 to 100"),
     ("play", b'{"then": [{"until": "6"}]}', "until '6' is not a time of day"),
     ("play", b'{"then": [{"taper": "on"}]}', "taper needs its rate"),

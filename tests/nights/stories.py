@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 from player.core import commands as c
 from player.core.commands import Command
+from player.core.commands_bed import MoveBed, SetBed
 from player.core.events import ClauseBroken, EngineFaulted
+from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
@@ -120,8 +122,8 @@ def _settings(rng: random.Random) -> Settings:
             asleep_timer_s=rng.choice((None, 60.0, 1200.0)),
         ),
         playlists=(
-            Playlist("whispers", ("/w",), then=_then(rng, highest)),
-            Playlist("rain", ("/r",), rng.choice(tuple(Order))),
+            Playlist("whispers", ("/w",), then=_then(rng, highest), bed=_bed(rng)),
+            Playlist("rain", ("/r",), rng.choice(tuple(Order)), bed=_bed(rng)),
         ),
         schedule=(
             *(_entry(rng, name, highest) for name in ("early", "late", "third")[: rng.randint(0, 3)]),
@@ -141,6 +143,7 @@ def _entry(rng: random.Random, name: str, highest: int) -> Entry:
         fade_in_s=rng.choice((None, 0.0, 60.0)),
         takes_over=rng.random() < 0.3,
         then=_then(rng, highest) if rng.random() < 0.3 else None,
+        bed=_bed(rng),
     )
 
 
@@ -159,6 +162,17 @@ def _morning(rng: random.Random, highest: int) -> Entry:
     )
 
 
+def _bed(rng: random.Random) -> tuple[Bed, ...] | None:
+    """Mostly nothing is said of it; up to two layers, some of which outlast the tracks."""
+    if rng.random() < 0.6:
+        return None
+    beds = [
+        Bed(name, rng.choice((-30.0, -12.0, -3.0)), rng.choice((0.0, 60.0, 1200.0, 7200.0)))
+        for name in ("rain", "whispers")
+    ]
+    return tuple(rng.sample(beds, rng.choice((0, 1, 1, 2))))
+
+
 def _then(rng: random.Random, highest: int) -> tuple[Phase, ...]:
     """Mostly no phase; up to three."""
     return tuple(
@@ -169,6 +183,7 @@ def _then(rng: random.Random, highest: int) -> tuple[Phase, ...]:
             Taper(6.0, 5) if rng.random() < 0.2 else None,
             rng.random() < 0.2,
             when_asleep=rng.random() < 0.3,
+            bed=_bed(rng),
         )
         for _ in range(rng.choice((0, 0, 1, 2, 3)))
     )
@@ -256,6 +271,7 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
         c.Play(track=rng.choice("abcd")), c.Like(), c.Like(rng.choice("abcd")), c.Unlike(rng.choice("abcd")),
         c.Play("favourites"), c.SetPlaylist("favourites"), c.GetTracks(),
-        c.Play("whispers", then=_then(rng, settings.volume.max)),
+        c.Play("whispers", then=_then(rng, settings.volume.max), bed=_bed(rng)),
+        SetBed(_bed(rng) or ()), MoveBed(rng.choice((-6.0, 2.0))),
     ]  # fmt: skip
     return rng.choice(common if rng.random() < 0.4 else rare)

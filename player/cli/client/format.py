@@ -23,6 +23,7 @@ def status(device: str, state: Mapping[str, Any]) -> str:
         ("", _headline(state)),
         ("started by", state.get("why")),
         ("volume", _volume(state)),
+        ("bed", " and ".join(f"{bed['playlist']} at {bed['gain']:g} dB" for bed in state.get("beds") or ()) or None),
         ("lowered", _tamed(state)),
         ("dropouts", state.get("dropouts") or None),
         ("morning", _morning(state) if state.get("morning") else None),

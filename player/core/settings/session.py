@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from player.core.date_range import Dates
 from player.core.limits import MAX_PLAYLIST_GAIN_DB
+from player.core.settings.bed import BED_FORMS, Bed, check_beds
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.settings.safety import (
     MAX_FADE_OUT_S,
@@ -159,9 +160,11 @@ class Phase:
     when_asleep: Annotated[bool, ConfigKey("when_asleep", "it begins as soon as somebody is noticed to be asleep")] = (
         False
     )
+    bed: Annotated[tuple[Bed, ...] | None, ConfigKey("bed", "what plays under its tracks", allowed=BED_FORMS)] = None
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        check_beds(self.bed or ())
         if self.playlist is not None:
             check_name("playlist", self.playlist)
 
@@ -213,10 +216,12 @@ class Playlist:
             "skip_first", "left out of the beginning of measured tracks of 4 times its length", (0, 600), SECONDS
         ),
     ] = 0.0
+    bed: Annotated[tuple[Bed, ...] | None, ConfigKey("bed", "what plays under its tracks", allowed=BED_FORMS)] = None
     is_flat: bool = False
 
     def __post_init__(self) -> None:
         check_phases(self.then)
+        check_beds(self.bed or ())
         check_name("playlist", self.name)
         if not self.paths:
             raise ValueError("paths is empty; name at least one folder, file, playlist file or stream")
@@ -277,9 +282,11 @@ class Entry:
         tuple[Phase, ...] | None,
         ConfigKey("then", "what follows; default: what follows its playlist", allowed="a list of phases"),
     ] = None
+    bed: Annotated[tuple[Bed, ...] | None, ConfigKey("bed", "what plays under its tracks", allowed=BED_FORMS)] = None
 
     def __post_init__(self) -> None:
         check_phases(self.then or ())
+        check_beds(self.bed or ())
         check_name("schedule entry", self.name)
         if self.light is not None and not self.is_morning:
             raise ValueError("light needs kind: morning")

@@ -38,7 +38,7 @@ from player.library.starter.synth import (
 
 
 @dataclass(frozen=True, slots=True)
-class Bed:
+class Texture:
     """A track that can be made: its name, its title, and how it is scored."""
 
     name: str
@@ -46,7 +46,7 @@ class Bed:
     score: Callable[[np.random.Generator, int], Score]
 
 
-def render(bed: Bed, seed: int, frames: int, chunk_frames: int = CHUNK_FRAMES) -> Iterator[Block]:
+def render(bed: Texture, seed: int, frames: int, chunk_frames: int = CHUNK_FRAMES) -> Iterator[Block]:
     """The bed in order, as float32 chunks of shape (chunk_frames, 2), the last one shorter; its end leads to its start.
 
     The same seed and numpy give the same bits, however it is cut into chunks.
@@ -210,8 +210,8 @@ def _pages(rng: np.random.Generator, ticks: int) -> Score:
     )
 
 
-BEDS: Final[tuple[Bed, ...]] = (
-    Bed("brushing", "Soft Brushing", _brushing),
-    Bed("taps", "Finger Taps", _taps),
-    Bed("pages", "Turning Pages", _pages),
+BEDS: Final[tuple[Texture, ...]] = (
+    Texture("brushing", "Soft Brushing", _brushing),
+    Texture("taps", "Finger Taps", _taps),
+    Texture("pages", "Turning Pages", _pages),
 )

@@ -22,7 +22,7 @@ import numpy as np
 from player.audio.dsp.types import Block
 from player.core.errors import LullError
 from player.core.units import CHANNELS, RATE_HZ, to_frames
-from player.library.starter.recipes import BEDS, Bed, render
+from player.library.starter.recipes import BEDS, Texture, render
 
 Progress = Callable[[str, float], None]
 """Told the title of a track and how much of it is done, 0 to 1."""
@@ -106,7 +106,7 @@ def _check_room(folder: Path, needed_bytes: int) -> None:
         raise StarterError(errno.ENOSPC, reason, str(folder))
 
 
-def _write_whole(bed: Bed, path: Path, place: int, frames: int, progress: Progress) -> None:
+def _write_whole(bed: Texture, path: Path, place: int, frames: int, progress: Progress) -> None:
     """Write one track under a temporary name and rename it; on any interruption the temporary file is removed."""
     part = f".{path.name}.part"
     try:
@@ -121,7 +121,7 @@ def _write_whole(bed: Bed, path: Path, place: int, frames: int, progress: Progre
     progress(bed.title, 1.0)
 
 
-def _write(bed: Bed, part: str, place: int, frames: int, progress: Progress) -> None:
+def _write(bed: Texture, part: str, place: int, frames: int, progress: Progress) -> None:
     """Render a track into a file and see it on the disk."""
     dither = np.random.SFC64(SEED)
     done = 0

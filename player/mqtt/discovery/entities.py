@@ -105,6 +105,12 @@ def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
             ),
             **_command(topics, "playlist"),
         },
+        "bed": {
+            "p": "select", "name": "Bed", "ic": "mdi:layers-outline", "ops": ["off", *shown.playlists],
+            **_value(topics, "{{ 'off' if not value_json.beds else value_json.beds[0].playlist if "
+                             "value_json.beds[0].playlist in value_json.playlists else 'None' }}"),
+            **_command(topics, "bed"),
+        },
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final, get_type_hints
 
 from player.core.clock import moved
 from player.core.night_report import NightReport
+from player.core.settings.bed import Bed
 from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.session.memory.json_codec import as_text, from_text, salvage
@@ -50,6 +51,8 @@ class SessionRecord:
         then: all phases after the first; ``phase`` is the number of the present one, and ``phase_volume`` the volume
             that was written for it (None: the same as ``volume``).
         morning: it ends a night; as it stood at the time of writing.
+        beds: what plays under the tracks; ``is_bed_of_playlist`` where the playlist brought it, and ``is_bed_alone``
+            where the tracks have ended, with ``timer`` that of the bed.
     """
 
     why: str
@@ -76,6 +79,9 @@ class SessionRecord:
     phase: int = 1
     phase_volume: int | None = None
     morning: MorningParams | None = None
+    beds: tuple[Bed, ...] = ()
+    is_bed_of_playlist: bool = True
+    is_bed_alone: bool = False
 
     @property
     def opened_at_s(self) -> float:
@@ -107,6 +113,7 @@ class Choices:
     volume: int | None = None
     timer: TimerSetting | None = None
     fade_out_s: float | None = None
+    bed: tuple[Bed, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,9 @@ def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
         phase=session.phases.number,
         phase_volume=session.phases.volume,
         morning=None if morning is None else morning.params(now.boot_s),
+        beds=session.beds.now,
+        is_bed_of_playlist=session.beds.is_of_playlist,
+        is_bed_alone=session.tracks.is_gone,
     )
 
 
@@ -197,8 +200,8 @@ def _snoozes(record: SessionRecord) -> bool:
 
 def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
     """Whether a person has asked for something else since, or the night goes on in another way."""
-    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.is_strict) != (
-        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.is_strict,
+    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.is_strict, old.beds) != (
+        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.is_strict, new.beds,
     ):  # fmt: skip
         return True
     if _snoozes(old) != _snoozes(new):

@@ -300,6 +300,7 @@ def test_the_status_of_a_night() -> None:
         "bedroom: playing, rain, Drops, 1:01 of 5:00",
         "  started by  schedule:weeknights",
         "  volume      30 of at most 60, moving to 20",
+        "  bed         sea at -12 dB",
         "  sleep timer silent in 30m, at 23:15",
         "  next start  Sun 01 Feb 22:30 (weeknights)",
         "  schedule    on",
@@ -345,7 +346,7 @@ def test_what_asks_no_speaker_refuses_to_ask_all_of_them(argv: str, capsys: pyte
 def test_the_status_of_an_idle_day() -> None:
     """Nothing is said about what there is not."""
     idle = replace(
-        PLAYING, state="idle", why=None, track=None, position_s=None, next_start=None, schedule_enabled=False
+        PLAYING, state="idle", why=None, track=None, position_s=None, next_start=None, schedule_enabled=False, beds=()
     )
     assert shown.status("bedroom", state_of(idle)).splitlines() == [
         "bedroom: idle",

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from player.core.units import RATE_HZ
-from player.library.starter.recipes import BEDS, Bed, render
+from player.library.starter.recipes import BEDS, Texture, render
 from player.library.starter.synth import MIN_FRAMES
 
 FRAMES = 20 * RATE_HZ
 _CACHE: dict[str, np.ndarray] = {}
 
 
-def audio(bed: Bed) -> np.ndarray:
+def audio(bed: Texture) -> np.ndarray:
     """Twenty seconds of a bed, seed 5, rendered once for all tests."""
     if bed.name not in _CACHE:
         _CACHE[bed.name] = np.concatenate(list(render(bed, 5, FRAMES)))
@@ -42,9 +42,9 @@ def level_db(power: np.ndarray, hops: int) -> np.ndarray:
 
 
 @pytest.fixture(params=BEDS, ids=lambda bed: bed.name)
-def bed(request: pytest.FixtureRequest) -> Bed:
+def bed(request: pytest.FixtureRequest) -> Texture:
     """Each bed in turn."""
-    chosen: Bed = request.param
+    chosen: Texture = request.param
     return chosen
 
 
@@ -55,7 +55,7 @@ def test_each_bed_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.slow
-def test_shape_and_type(bed: Bed) -> None:
+def test_shape_and_type(bed: Texture) -> None:
     """A bed is float32 stereo of exactly the asked length, finite throughout."""
     sound = audio(bed)
     assert sound.dtype == np.float32
@@ -64,7 +64,7 @@ def test_shape_and_type(bed: Bed) -> None:
 
 
 @pytest.mark.slow
-def test_same_seed_same_bits(bed: Bed) -> None:
+def test_same_seed_same_bits(bed: Texture) -> None:
     """The same seed gives the same bits, however it is cut into chunks."""
     chunk_frames = 1023
     cut = list(render(bed, 3, MIN_FRAMES, chunk_frames))
@@ -72,7 +72,7 @@ def test_same_seed_same_bits(bed: Bed) -> None:
     np.testing.assert_array_equal(np.concatenate(cut), np.concatenate(list(render(bed, 3, MIN_FRAMES))))
 
 
-def test_another_seed_is_another_night(bed: Bed) -> None:
+def test_another_seed_is_another_night(bed: Texture) -> None:
     """Another seed gives other sound."""
     assert not np.array_equal(next(render(bed, 1, MIN_FRAMES)), next(render(bed, 2, MIN_FRAMES)))
 
@@ -85,7 +85,7 @@ def test_an_impossible_length_is_refused(frames: int) -> None:
 
 
 @pytest.mark.slow
-def test_level_and_peak(bed: Bed) -> None:
+def test_level_and_peak(bed: Texture) -> None:
     """A bed lies within 2.5 LU of -26 LUFS and peaks below -8 dBFS, so that its true peak is below -6."""
     sound = audio(bed)
     assert -28.5 < -0.691 + 10 * np.log10(hop_power(sound).mean()) < -23.5
@@ -93,7 +93,7 @@ def test_level_and_peak(bed: Bed) -> None:
 
 
 @pytest.mark.slow
-def test_no_seam(bed: Bed) -> None:
+def test_no_seam(bed: Texture) -> None:
     """Across end to start neither the sample step nor the 50 ms level change is larger than elsewhere."""
     sound = audio(bed)
     steps = np.abs(np.diff(sound, axis=0)).max()
@@ -106,7 +106,7 @@ def test_no_seam(bed: Bed) -> None:
 
 
 @pytest.mark.slow
-def test_stereo_is_wide_and_balanced(bed: Bed) -> None:
+def test_stereo_is_wide_and_balanced(bed: Texture) -> None:
     """Left and right correlate by less than 0.3 and differ by less than 3 dB over the whole."""
     left, right = audio(bed).T
     assert abs(np.corrcoef(left, right)[0, 1]) < 0.3
@@ -114,7 +114,7 @@ def test_stereo_is_wide_and_balanced(bed: Bed) -> None:
 
 
 @pytest.mark.slow
-def test_it_moves_but_gently(bed: Bed) -> None:
+def test_it_moves_but_gently(bed: Texture) -> None:
     """The level of 1 s windows varies by more than 1 dB and rises by less than 5 dB within a second."""
     level = level_db(hop_power(audio(bed)), 100)
     assert np.ptp(level) > 1
@@ -122,7 +122,7 @@ def test_it_moves_but_gently(bed: Bed) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_stands_out(bed: Bed) -> None:
+def test_nothing_stands_out(bed: Texture) -> None:
     """No 125 ms level exceeds the mean of the bed by 8 dB, nor a 50 ms level the loudest tenth by 6 dB."""
     power = hop_power(audio(bed))
     mean_db = -0.691 + 10 * np.log10(power.mean())

@@ -1,0 +1,206 @@
+"""The beds of a session: what plays under its tracks, at which level, and for how long. Main thread, pure.
+
+A bed is a queue of its own in a layer of its own. It comes and goes by the level of its layer and moves by it, never
+otherwise; a bed of another playlist in the same layer is blended in. It stands under the output's level, so pauses,
+fades, caps and a stop are the same for it as for the tracks.
+
+A bed that a playlist brought belongs to that playlist and ends with it. One that somebody named (in an entry, a phase,
+`play` or `bed`) stays until another one is named. Either goes on for as long as it outlasts the tracks, and then fades.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from player.core.engine_orders import BEDS, RampTo, Then
+from player.core.events import EngineReport, ItemEnded, ItemFailed, ItemStarted, LibraryRead, QueueRanDry, RampArrived
+from player.core.settings.bed import Bed
+from player.core.settings.session import Playlist
+from player.core.units import SILENCE_DB
+from player.session.outcome import Outcome
+from player.session.play_queue import PlayQueue
+
+COMES_S: Final = 20.0
+"""A bed comes and goes in this time, 3 dB a second: so slowly that it is no event."""
+MOVES_DB_PER_S: Final = 2.0
+
+MakeQueue = Callable[[Playlist, int], PlayQueue]
+"""A queue of a playlist for a layer."""
+
+
+class BedLayer:
+    """One bed that plays.
+
+    Attributes:
+        ends_s: when it fades by itself, on the boot clock.
+    """
+
+    def __init__(self, number: int, bed: Bed, queue: PlayQueue) -> None:
+        self.number = number
+        self.bed = bed
+        self.queue = queue
+        self.ends_s = math.inf
+
+    def ramp(self, over_s: float, out: Outcome) -> None:
+        """Go to its level."""
+        out.order(RampTo(self.bed.gain_db, over_s, layer=self.number))
+
+    def fade(self, over_s: float, out: Outcome) -> None:
+        """Go to silence, and end."""
+        out.order(RampTo(SILENCE_DB, over_s, Then.STOP, self.number))
+
+
+class Beds:
+    """Up to two of them.
+
+    Args:
+        playlist_of: the playlist of a name, None where there is none (any more).
+        make_queue: makes the queue of one for a layer.
+
+    Attributes:
+        is_of_playlist: what plays is the bed of the tracks' playlist, which ends with it.
+        names: of all that have played.
+    """
+
+    def __init__(self, playlist_of: Callable[[str], Playlist | None], make_queue: MakeQueue) -> None:
+        self.is_of_playlist = True
+        self._playlist_of = playlist_of
+        self._make_queue = make_queue
+        self.names: list[str] = []
+        self._layers: list[BedLayer] = []
+
+    def __iter__(self) -> Iterator[BedLayer]:
+        return iter(self._layers)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no bed plays."""
+        return not self._layers
+
+    @property
+    def now(self) -> tuple[Bed, ...]:
+        """What plays, but for what is about to end by itself."""
+        return tuple(layer.bed for layer in self._layers if layer.ends_s == math.inf)
+
+    @property
+    def outlasts_s(self) -> float:
+        """For how long any of them goes on when the tracks have ended; 0: none does."""
+        return max((bed.outlasts_s for bed in self.now), default=0.0)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with them."""
+        return [f"bed: {layer.queue.problem}" for layer in self._layers if layer.queue.problem is not None]
+
+    def set(self, beds: Sequence[Bed], now_s: float, out: Outcome, *, outlasts: bool = False) -> None:
+        """Play these and no others; with ``outlasts`` those that end do so when they have outlasted their tracks."""
+        wanted = {bed.playlist: bed for bed in beds if self._playlist_of(bed.playlist) is not None}
+        leaving, outlasting = [], []
+        for layer in self._layers:
+            if layer.queue.playlist.name in wanted:
+                self._move(layer, wanted.pop(layer.queue.playlist.name), out)
+            elif outlasts and layer.bed.outlasts_s > 0.0:
+                layer.ends_s = min(layer.ends_s, now_s + layer.bed.outlasts_s)
+                outlasting.append(layer)
+            else:
+                leaving.append(layer)
+        for bed in wanted.values():
+            replaced = leaving.pop() if leaving else outlasting.pop() if len(self._layers) == len(BEDS) else None
+            self._begin(bed, replaced, now_s, out)
+        for layer in leaving:
+            self._end(layer, COMES_S, out)
+
+    def _begin(self, bed: Bed, replaced: BedLayer | None, now_s: float, out: Outcome) -> None:
+        """Play it in a layer that is free, or blend it over another bed in its layer."""
+        playlist = self._playlist_of(bed.playlist)
+        assert playlist is not None, "only playlists that are there are wanted"
+        if replaced is not None:
+            self._layers.remove(replaced)
+        taken = {layer.number for layer in self._layers}
+        number = next(number for number in BEDS if number not in taken) if replaced is None else replaced.number
+        layer = BedLayer(number, bed, self._make_queue(playlist, number))
+        self._layers.append(layer)
+        if bed.playlist not in self.names:
+            self.names.append(bed.playlist)
+        layer.queue.begin(now_s, out)
+        layer.ramp(COMES_S, out)
+
+    def _move(self, layer: BedLayer, bed: Bed, out: Outcome) -> None:
+        by_db = bed.gain_db - layer.bed.gain_db
+        layer.bed, layer.ends_s = bed, math.inf
+        if by_db:
+            layer.ramp(abs(by_db) / MOVES_DB_PER_S, out)
+
+    def _end(self, layer: BedLayer, over_s: float, out: Outcome) -> None:
+        self._layers.remove(layer)
+        layer.fade(over_s, out)
+
+    def move(self, by_db: float, out: Outcome) -> None:
+        """Make all of them louder or softer, within the bounds of a bed."""
+        for layer in self._layers:
+            ends_s = layer.ends_s
+            self._move(layer, layer.bed.moved(by_db), out)
+            layer.ends_s = ends_s
+
+    def outlast(self, now_s: float) -> None:
+        """The tracks have ended: each goes on for as long as it outlasts them."""
+        longest_s = self.outlasts_s
+        for layer in self._layers:
+            if layer.bed.outlasts_s < longest_s:  # the session itself ends with the longest one
+                layer.ends_s = min(layer.ends_s, now_s + layer.bed.outlasts_s)
+
+    def tick(self, now_s: float, fade_out_s: float, out: Outcome) -> None:
+        """Fade what has outlasted its tracks; try again what could not be played."""
+        for layer in list(self._layers):
+            if now_s >= layer.ends_s:
+                self._end(layer, fade_out_s, out)
+            elif layer.queue.is_over:
+                self._end(layer, COMES_S, out)
+            else:
+                layer.queue.on_tick(now_s, out)
+
+    def due_s(self) -> list[float | None]:
+        """The instants at which something is due."""
+        return [at_s for layer in self._layers for at_s in (layer.ends_s, layer.queue.retry_at_s)]
+
+    def play_on(self, out: Outcome) -> None:
+        """The engine dropped everything: play them from where they were."""
+        for layer in self._layers:
+            layer.queue.play_on(out)
+            layer.ramp(COMES_S, out)
+
+    def set_tracks(self, read: LibraryRead, now_s: float, out: Outcome) -> None:
+        """The library looked at a playlist."""
+        for layer in self._layers:
+            if layer.queue.playlist.name == read.playlist:
+                layer.queue.set_tracks(read, now_s, out)
+
+    def on_report(self, report: EngineReport, now_s: float, out: Outcome) -> bool:
+        """What the engine reports of a bed; False where it is of the tracks or the output."""
+        match report:
+            case QueueRanDry(number) if number in BEDS:
+                for layer in self._layers:
+                    if layer.number == number:
+                        layer.queue.on_dry(now_s, out)
+                return True
+            case RampArrived(layer=int(number)) if number in BEDS:
+                return True
+            case ItemStarted() | ItemEnded() | ItemFailed():
+                return any(self._on_item(layer.queue, report, now_s, out) for layer in self._layers)
+            case _:
+                return False
+
+    @staticmethod
+    def _on_item(queue: PlayQueue, report: ItemStarted | ItemEnded | ItemFailed, now_s: float, out: Outcome) -> bool:
+        if not queue.knows(report.item_id):
+            return False
+        match report:
+            case ItemStarted():
+                queue.on_started(report, out)
+            case ItemEnded():
+                queue.on_ended(report, now_s, out)
+            case ItemFailed():
+                queue.on_failed(report, now_s, out)
+        return True
