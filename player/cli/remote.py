@@ -44,8 +44,8 @@ To serve it with mosquitto, add a file such as /etc/mosquitto/conf.d/remote.conf
 
 restart mosquitto, and open http://{host}:{port}/ on the phone. A broker that takes no
 anonymous clients asks for a user name and password there; that user needs to
-read {prefix}/+/availability, {prefix}/+/state, {prefix}/+/tracks and
-{prefix}/+/reply, and to write {prefix}/+/cmd/#.
+read {prefix}/+/availability, {prefix}/+/state, {prefix}/+/tracks,
+{prefix}/+/night and {prefix}/+/reply, and to write {prefix}/+/cmd/#.
 
 With another web server serve the folder as it is, over https where the phone is
 to keep the page offline, and write it again with --broker and the address

@@ -123,6 +123,7 @@ def test_every_button_does_what_it_says(bedside: Bedside, browser: Browser, tmp_
     browser.press(".stop")
     speaker.wait_state("silent", lambda state: state["state"] == "idle")
     browser.until("it says so", lambda: browser.text("#state") == "Silent")
+    browser.until("the night is told", lambda: "nothing lowered" in browser.text("#night-text"))
     assert browser.complaints() == []
     speaker.close()
 

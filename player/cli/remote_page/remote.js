@@ -15,7 +15,7 @@ let banArmed = 0;
 let refusal = "Sign in";
 const waiting = new Map();
 
-const unknown = () => ({online: false, state: null, seen: 0, tracks: {tracks: [], count: 0}});
+const unknown = () => ({online: false, state: null, seen: 0, tracks: {tracks: [], count: 0}, night: null});
 const topic = (end) => `${SETTINGS.prefix}/${device}/${end}`;
 const clock = (iso) => new Date(iso).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"});
 const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
@@ -46,6 +46,7 @@ function show() {
   showSession(state, speaker.seen);
   showPlaylists(state);
   showTracks(state, speaker.tracks);
+  showNight(speaker.night);
   text($("next"), state.next_start === null ? "No start is planned"
     : `${new Date(state.next_start).toLocaleDateString([], {weekday: "long"})} ${clock(state.next_start)}, ${state.next_entry}`);
   $("skip").setAttribute("aria-pressed", String(state.skip_tonight));
@@ -105,6 +106,14 @@ function showTracks(state, found) {
   $("like").setAttribute("aria-pressed", String(state.liked));
 }
 
+function showNight(night) {
+  $("night").hidden = night === null || night.start === null;
+  if ($("night").hidden) return;
+  const loudest = night.loudest === null ? "" : `Loudest moment: ${Math.round(night.loudest.db)} dB over calm, at ${clock(night.loudest.at)}`;
+  text($("night-text"), night.text);
+  text($("night-more"), [loudest, ...night.problems].filter(Boolean).join(" · "));
+}
+
 function showDevices() {
   const names = [...speakers.keys()].filter((name) => speakers.get(name).online || name === device).sort();
   const select = $("device");
@@ -142,6 +151,8 @@ function arrived(where, payload) {
     speaker.seen = Date.now();
   } else if (what === "tracks" && fields.v === 1) {
     speaker.tracks = fields;
+  } else if (what === "night" && fields.v === 1) {
+    speaker.night = fields;
   } else if (what === "reply" && waiting.has(fields.id)) {
     clearTimeout(waiting.get(fields.id));
     waiting.delete(fields.id);
@@ -167,7 +178,7 @@ function connect(login) {
   });
   client.on("connect", () => {
     $("login").hidden = true;
-    client.subscribe(["availability", "state", "tracks", "reply"].map((end) => `${SETTINGS.prefix}/+/${end}`));
+    client.subscribe(["availability", "state", "tracks", "night", "reply"].map((end) => `${SETTINGS.prefix}/+/${end}`));
     show();
   });
   client.on("message", arrived);
