@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import effort
+from tests import busy_machine, effort
 from tests.live.broker import RealBroker
 from tests.live.certificates import make_keys
 from tests.live.daemon import Listener
@@ -32,6 +32,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("thorough")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Live tests have further attempts on a busy machine."""
+    return busy_machine.run_live_test(item, nextitem) if item.get_closest_marker("live") else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was repeated, and at what load."""
+    for line in busy_machine.repeated:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ ALL: Final = "all"
 STOP: Final = "stop"
 _COMMON_KEYS: Final = ("id", "origin")
 _SHOWN_TOPIC: Final = 100
+RETAINED: Final = ("state", "night", "tracks", "light", "availability")
+"""Last levels of the topics on which a speaker publishes retained messages; those of a former name are cleared."""
 _NO_ANSWERS: Final = frozenset({"cmd", "cmnd", "command", "set", "state", "availability", "config"})
 """Topic levels on which others take commands or publish their state; an answer there could be mistaken for one."""
 

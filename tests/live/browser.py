@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.live.broker import free_port
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

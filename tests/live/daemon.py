@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests import schema_check as schemas
 from tests.paths import ROOT
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 def boot_s() -> float:

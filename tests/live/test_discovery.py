@@ -320,7 +320,7 @@ def test_what_a_reload_changes_is_announced_and_what_it_removes_is_taken_back(ho
     assert home.daemon.stop() == 0
     done = home.forget()
     assert (done.returncode, done.stderr) == (0, "")
-    assert ": 3 retained messages of nursery cleared" in done.stdout
+    assert "retained messages of nursery cleared" in done.stdout
     left = Listener(home.broker.port, "lull/#", "homeassistant/#")
     left.publish("lull/sentinel", "x", retain=True)
     left.wait("the sentinel", lambda heard: heard.topic == "lull/sentinel")

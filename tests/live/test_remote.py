@@ -82,7 +82,7 @@ def test_every_button_does_what_it_says(bedside: Bedside, browser: Browser, tmp_
     browser.press("#main")
     speaker.wait_state("playing", lambda state: state["state"] == "playing" and state["why"] == "remote")
     browser.until("it says so", lambda: browser.text("#state") == "Playing")
-    assert browser.text("#track") == "Rain"
+    browser.until("it names the track", lambda: browser.text("#track") == "Rain")
     assert browser.text("#left") == "45 min left"
     for selector, holds in (
         ("[aria-label=Louder]", lambda state: state["volume"] == 34),

@@ -25,7 +25,7 @@ from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
 from player.mqtt.incoming import Incoming
 from player.mqtt.payloads import public_text
-from player.mqtt.topics import ONLINE
+from player.mqtt.topics import ONLINE, RETAINED
 
 log = logging.getLogger("lull.discovery")
 
@@ -184,7 +184,7 @@ class Announcer:
                     "need a state_dir or a mqtt.discovery.id of their own", root,
                 )  # fmt: skip
                 continue
-            out += [Publication(f"{root}/{name}", b"") for name in ("state", "night", "tracks", "availability")]
+            out += [Publication(f"{root}/{name}", b"") for name in RETAINED]
             out += _cleared(root)
         self._old_roots = set()
         return out
