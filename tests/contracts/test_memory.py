@@ -52,6 +52,7 @@ KEPT = Documents(
     ),
     bans=(RememberedTrack(ODD, "rain", AT, "12-ab"), RememberedTrack("/music/b", "b", AT)),
     deaths=(CrashRecord("/music/c", 2, "9-ff"),),
+    likes=(RememberedTrack("/music/e", "e", AT), RememberedTrack(ODD + "2", "rain", AT, "3-cd")),
     nights=frozenset({date(2026, 1, 14), date(2026, 1, 15)}),
 )
 HEARD = (HeardEntry(AT, "rain", ODD, ODD, HeardHow.OPENED), HeardEntry(AT, "rain", "/music/b", "b", HeardHow.SKIPPED))

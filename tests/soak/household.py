@@ -88,6 +88,7 @@ class Person:
                 ("extend", "10"), ("timer", rng.choice(("2m", "30m", "off", "end-of-track"))), ("fade", "30s"),
                 ("playlist", rng.choice(PLAYLISTS)), ("seek", rng.choice(("10", "+20", "-5", "3:00"))),
                 ("stop", rng.choice(("", "now"))), ("pause", ""), ("resume", ""), ("toggle", ""), ("status", ""),
+                ("previous", ""), ("like", ""), ("unlike", ""), ("tracks", "e"), ("play", "favourites"),
             ]
         )  # fmt: skip
         return f"lull/{rng.choice(('bedroom', 'bedroom', 'all'))}/cmd/{verb}", payload
