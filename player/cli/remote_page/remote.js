@@ -62,7 +62,7 @@ function showSession(state, seen) {
   text($("left"), isIdle ? "" : left !== null ? spoken(left)
     : {"end-of-track": "Until the end of the track", "end-of-playlist": "Until the end of the playlist"}[state.timer.mode] || "No timer");
   text($("ends"), state.timer.ends === null || isIdle ? "" : `until ${clock(state.timer.ends)}`);
-  text($("track"), isIdle ? "" : state.track || "");
+  text($("track"), isIdle ? "" : [state.track, state.chapter].filter(Boolean).join(" · "));
   text($("why"), isIdle ? "" : [state.playlist, state.why].filter(Boolean).join(" · "));
   const whole = Math.max(state.timer.set || 0, left || 0);
   $("arc").style.strokeDashoffset = String(isIdle || left === null || whole === 0 ? 100 : 100 - 100 * left / whole);
