@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -36,8 +37,9 @@ def let_dc_through(chain: Chain) -> Chain:
     return chain
 
 
+@lru_cache(maxsize=4)
 def noise(seed: int, duration_s: float = 60.0, level: float = LEVEL) -> Script:
-    """A track of white noise, unrelated to those of other seeds."""
+    """A track of white noise, unrelated to those of other seeds. It hands out copies, so one serves many tests."""
     frames = to_frames(duration_s)
     samples = np.random.default_rng(seed).normal(0.0, level, (frames, CHANNELS)).astype(np.float32)
     return Script(np.clip(samples, -0.5, 0.5), frames)

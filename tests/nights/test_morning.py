@@ -25,6 +25,8 @@ from player.session.outcome import Outcome
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 
+DAY_S = 86_400.0
+"""While nothing plays the rig goes straight to the next start."""
 BERLIN = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=BERLIN)
 MORNING = Entry("up", time(6, 30), playlist="birds", volume=35, fade_in_s=1200.0, kind=EntryKind.MORNING)
@@ -43,7 +45,7 @@ def at(hour: int, minute: int, second: int = 0) -> datetime:
 
 @pytest.fixture
 def nights() -> Nights:
-    return Nights(SETTINGS, EVENING)
+    return Nights(SETTINGS, EVENING, longest_idle_s=DAY_S)
 
 
 def shown(nights: Nights) -> Snapshot:
@@ -85,7 +87,7 @@ def test_the_night_goes_over_into_the_morning_without_a_jump(nights: Nights) -> 
 
 def test_a_louder_night_sinks_to_the_morning(nights: Nights) -> None:
     """A morning is never louder than its own volume; what is above it comes down as slowly."""
-    nights = Nights(replace(SETTINGS, volume=VolumeSettings(default=55, max=60)), EVENING)
+    nights = Nights(replace(SETTINGS, volume=VolumeSettings(default=55, max=60)), EVENING, longest_idle_s=DAY_S)
     nights.command(Play())
     nights.run_until(at(6, 35))
     assert volume_to_db(35) < level(nights) < volume_to_db(55)
@@ -97,7 +99,7 @@ def test_neither_cap_nor_taper_of_the_night_holds_it_down() -> None:
     """Both come with the time since the start, for people who fall asleep; the guard is strict from the beginning."""
     session = SessionSettings(taper=Taper(12.0, 1))
     guarded = replace(SETTINGS, session=session, schedule=(replace(MORNING, timer=TimerSetting.clock(7200.0)),))
-    nights = Nights(guarded, EVENING)
+    nights = Nights(guarded, EVENING, longest_idle_s=DAY_S)
     nights.run_until(at(8, 0))
     assert (shown(nights).volume, shown(nights).volume_max) == (35, 60)
     assert not nights.events("volume_capped")
@@ -117,7 +119,7 @@ def test_a_skipped_night_and_a_rest_night_have_a_morning(nights: Nights) -> None
     nights.command(SkipTonight(True))
     nights.run_until(at(6, 30, 1))
     assert shown(nights).is_morning
-    resting = Nights(replace(SETTINGS, rest_nights=RestNights(6)), EVENING)
+    resting = Nights(replace(SETTINGS, rest_nights=RestNights(6)), EVENING, longest_idle_s=DAY_S)
     for _ in range(7):
         resting.run_for(24 * 3600.0)
     assert len(resting.events("session_started")) == 7
@@ -181,7 +183,7 @@ def test_what_a_person_does_in_a_snooze(nights: Nights) -> None:
 
 def test_the_light_rises_along_with_the_sound_and_never_above_its_cap() -> None:
     """A straight line in time, in hundredths; 0 before and after."""
-    nights = Nights(replace(SETTINGS, schedule=(replace(MORNING, light=0.6),)), EVENING)
+    nights = Nights(replace(SETTINGS, schedule=(replace(MORNING, light=0.6),)), EVENING, longest_idle_s=DAY_S)
     lights: list[float] = []
     nights.on_step = lambda: lights.append(shown(nights).light)
     nights.run_until(at(6, 29))
@@ -262,7 +264,7 @@ def test_a_start_that_is_late_by_the_whole_fade_in_takes_a_minute(nights: Nights
 ])  # fmt: skip
 def test_the_clocks_change(evening: datetime, moment: datetime) -> None:
     """A time that is skipped comes at the end of the gap, one that comes twice once, and it is as long as ever."""
-    nights = Nights(replace(SETTINGS, schedule=(replace(MORNING, at=time(2, 30)),)), evening)
+    nights = Nights(replace(SETTINGS, schedule=(replace(MORNING, at=time(2, 30)),)), evening, longest_idle_s=DAY_S)
     nights.run_for(20 * 3600.0)
     (told,) = nights.events("session_started")
     assert told.now.wall.timestamp() == moment.timestamp()
@@ -272,7 +274,7 @@ def test_the_clocks_change(evening: datetime, moment: datetime) -> None:
 
 def test_a_crash_in_the_rise_goes_on_rising() -> None:
     """Not from the beginning, not at once at full level; the end stands and the lamp does not go out."""
-    nights = Remembering(SETTINGS, EVENING)
+    nights = Remembering(SETTINGS, EVENING, longest_idle_s=DAY_S)
     nights.run_until(at(6, 40))
     nights.die(5.0)
     nights.run_for(20.0)
@@ -286,7 +288,7 @@ def test_a_crash_in_the_rise_goes_on_rising() -> None:
 
 def test_a_power_cut_in_a_snooze_does_not_forget_it() -> None:
     """It comes back when the snooze is over, and not before; the end is where the snooze has put it."""
-    nights = Remembering(SETTINGS, EVENING)
+    nights = Remembering(SETTINGS, EVENING, longest_idle_s=DAY_S)
     nights.run_until(at(6, 55))
     nights.command(Snooze())
     nights.run_for(60.0)
@@ -300,7 +302,7 @@ def test_a_power_cut_in_a_snooze_does_not_forget_it() -> None:
 
 def test_a_stop_ends_it_for_good() -> None:
     """Neither a crash nor the schedule brings it back on that day."""
-    nights = Remembering(SETTINGS, EVENING)
+    nights = Remembering(SETTINGS, EVENING, longest_idle_s=DAY_S)
     nights.run_until(at(6, 40))
     nights.command(Stop())
     nights.run_for(10.0)

@@ -97,7 +97,7 @@ class House:
         tracks = {name: constant(200.0) for name in ("a", "b", "c", "d")} | dict(scripts or {})
         self.rehearsal = Rehearsal(settings, self.session, self, self.clock, self.hear)
         sink = FakeSink(self.clock, on_block=lambda block: self.blocks.append(block.copy()))
-        settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=1.0)
+        settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=1.0, longest_s=0.1)
         engine = Engine(sink, FakeDecoder(tracks), self.clock, self.rehearsal.report, settings)
         let_dc_through(engine._chain)
         self.rehearsal.attach(engine)
