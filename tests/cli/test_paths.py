@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from player.cli import paths
+from player.cli.main import main
 from player.storage.lock import only_daemon
 
 
@@ -37,3 +38,25 @@ def test_the_config_is_the_first_of_those_that_are_there(tmp_path: Path, monkeyp
     monkeypatch.setenv("LULL_CONFIG", str(tmp_path / "mine.yaml"))
     assert paths.config_file(None) == tmp_path / "mine.yaml"
     assert paths.config_file(Path("named.yaml")) == Path("named.yaml")
+
+
+def test_every_command_takes_the_same_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --config all of them read the file that $LULL_CONFIG names; without any config `run` is wrong usage."""
+    monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "absent")
+    monkeypatch.setattr(paths, "HOME", tmp_path / "home")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.delenv("LULL_CONFIG", raising=False)
+    assert main(["run"]) == 2
+    assert "$LULL_CONFIG" in capsys.readouterr().err
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("volume: loud\n", encoding="utf-8")
+    monkeypatch.setenv("LULL_CONFIG", str(mine))
+    for words in (
+        ["run"], ["check"], ["doctor"], ["scan"], ["rehearse", str(tmp_path / "out.wav")], ["schedule"],
+        ["triggers", "test", "a", "b"],
+    ):  # fmt: skip
+        assert main(words) == 1, words
+        said = capsys.readouterr()
+        assert "mine.yaml" in said.out + said.err, words

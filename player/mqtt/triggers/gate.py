@@ -173,7 +173,8 @@ class TriggerGate:
     def _judge(self, ruled: RuleOutcome, now: Now, standing: SpeakerStatus, reason: str) -> Iterator[Request | News]:
         trigger = ruled.trigger
         if not ruled.fires:
-            log.debug("%s: %s", trigger.origin, ruled.verdict.why)
+            if trigger.input is None:  # what is typed on a keyboard is not for a log
+                log.debug("%s: %s", trigger.origin, ruled.verdict.why)
             return
         refusal, is_news = self._refusal(trigger, now, standing)
         if refusal is None:
