@@ -264,13 +264,15 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 def _problem(path: Path) -> str | None:
     """Why there is nothing to be read at a path, None if there is something."""
     try:
-        path.stat()
+        kind = path.stat().st_mode
     except FileNotFoundError:
         return "does not exist"
     except OSError as fault:
         return f"cannot be read: {fault.strerror}"
     except ValueError:
         return "is not a path"
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        return "is neither a file nor a folder"  # whoever opens a pipe may wait indefinitely
     return "lies in a folder of the kernel" if _leads_to_kernel(path) else None
 
 

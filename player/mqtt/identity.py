@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import random
+import select
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,8 @@ log = logging.getLogger("lull.mqtt")
 PAHO_LOG: Final = log.getChild("paho")
 PAHO_LOG.addHandler(logging.NullHandler())  # a command that sets up no log shows its user nothing of it
 
+_PASSWORD_BYTES: Final = 4096
+_PIPE_S: Final = 2.0
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 60.0
 STEADY_S: Final = 60.0
@@ -54,12 +57,22 @@ def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.enviro
         return None
     path = Path(folder or "", named.removeprefix(CREDENTIAL)) if named.startswith(CREDENTIAL) else Path(named)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = _first_bytes(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         log.warning("the broker's password cannot be read from %s: %s", named, reason)
         return None
     return lines[0] if lines else None
+
+
+def _first_bytes(path: Path) -> bytes:
+    """What a file begins with; of a pipe, such as a shell's ``<(command)``, what comes soon. Raises OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        select.select([file], [], [], _PIPE_S)
+        return os.read(file, _PASSWORD_BYTES)
+    finally:
+        os.close(file)
 
 
 class Backoff:

@@ -18,6 +18,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -178,6 +179,7 @@ class Database:
         if self._path is not None:
             try:
                 self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                _must_be_a_file(self._path)
                 if os.geteuid() == 0 and self._path.is_symlink() and self._path.lstat().st_uid != 0:
                     raise StoreError(f"{self._path} is a link that somebody else made; root does not follow it")
             except OSError as fault:
@@ -237,6 +239,13 @@ def transaction(base: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def _must_be_a_file(path: Path) -> None:
+    """SQLite waits for the other end of a pipe. Raises StoreError, or OSError where it cannot be told."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise StoreError(f"{path} cannot be used: it is not a regular file")
+
+
 def open_to_read(path: Path) -> sqlite3.Connection:
     """The database as it is, for somebody who may not write it, or on a disk that cannot be written.
 
@@ -248,6 +257,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """
     try:
         path.stat()
+        _must_be_a_file(path)
     except FileNotFoundError:
         raise StoreError(f"{path} does not exist: nothing has been remembered yet") from None
     except OSError as fault:

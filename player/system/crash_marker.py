@@ -38,7 +38,7 @@ def taken_down(folder: Path) -> Iterator[bool]:
     before = faulthandler.is_enabled()
     with contextlib.ExitStack() as stack:
         try:
-            number = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o640)
+            number = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | _FLAGS, 0o640)
             file = stack.enter_context(open(number, "wb"))
             give_to_owner(number, folder)
         except OSError as fault:

@@ -355,3 +355,13 @@ def test_a_known_track_costs_one_system_call(tmp_path: Path, monkeypatch: pytest
     found = FileLibrary(store).read(Playlist("p", (str(tmp_path),)))
     assert len(found.tracks) == 50
     assert len(asked) <= 50 + 20, "a few for the folders"
+
+
+def test_a_pipe_is_no_playlist_and_no_folder(tmp_path: Path) -> None:
+    """Named in the config or in a playlist: whoever opened it would wait, and the playlist would never be read."""
+    os.mkfifo(tmp_path / "a.m3u")
+    (tmp_path / "b.m3u").write_text("a.m3u\n", encoding="utf-8")
+    for name, named in (("a.m3u", ""), ("b.m3u", f" (named in {tmp_path / 'b.m3u'})")):
+        read = FileLibrary().read(Playlist("p", (str(tmp_path / name),)))
+        assert read.tracks == ()
+        assert f"{tmp_path / 'a.m3u'} is neither a file nor a folder{named}" in read.warnings

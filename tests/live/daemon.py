@@ -72,8 +72,8 @@ class Listener:
         with self._news:
             self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, boot_s()))
             kind = message.topic.rpartition("/")[2]
-            is_plain = "/media/" in message.topic  # one plain value, for a media player
-            if kind in schemas.KINDS and message.payload and not is_plain:
+            is_other = "/media/" in message.topic or "/cmd/" in message.topic  # plain values, and what others send
+            if kind in schemas.KINDS and message.payload and not is_other:
                 self._faults += filter(None, [schemas.fault_of(kind, message.payload)])
             self._news.notify_all()
 

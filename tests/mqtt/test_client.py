@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import random
 import socket
@@ -306,6 +307,13 @@ def test_the_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     path.write_text("")
     assert read_password(MqttSettings(password_file=str(path))) is None
     assert read_password(MqttSettings()) is None
+    os.mkfifo(tmp_path / "pipe")
+    assert read_password(MqttSettings(password_file=str(tmp_path / "pipe"))) is None
+    reader, writer = os.pipe()
+    os.write(writer, b"s3cret\n")
+    assert read_password(MqttSettings(password_file=f"/dev/fd/{reader}")) == "s3cret"
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_password_file_that_cannot_be_read_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -252,3 +252,11 @@ def test_an_instant_that_nobody_can_compute_with_costs_its_row(tmp_path: Path, a
     store._base.ask(lambda base: base.execute("UPDATE heard SET at = ? WHERE id = 1", (at,)))
     assert store.recall().heard == HEARD[1:]
     store.close()
+
+
+def test_a_pipe_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
+    """SQLite would wait for its other end: neither who writes nor who looks does."""
+    os.mkfifo(tmp_path / FILE_NAME)
+    for attempt in (lambda: MemoryDb(tmp_path), lambda: look_into(tmp_path)):
+        with pytest.raises(StoreError, match="it is not a regular file"):
+            attempt()

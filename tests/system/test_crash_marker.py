@@ -78,3 +78,10 @@ def test_without_a_directory_nothing_is_known_and_nothing_fails(tmp_path: Path) 
     with taken_down(tmp_path / "nowhere") as has_crashed:
         assert has_crashed is False
     assert os.listdir(tmp_path) == []
+
+
+def test_a_pipe_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
+    """Opening it to write would wait for a reader."""
+    os.mkfifo(tmp_path / FILE_NAME)
+    with taken_down(tmp_path) as has_crashed:
+        assert has_crashed is False
