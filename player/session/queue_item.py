@@ -55,7 +55,7 @@ def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limi
     return replace(
         item,
         plan=measured.plan,
-        length_s=measured.duration_s,
+        length_s=measured.duration_s if math.isfinite(measured.duration_s) else None,
         reached_lufs=measured.reached_lufs + db if measured.is_planned else None,
         habitual_lufs=measured.habitual_lufs + db if math.isfinite(measured.habitual_lufs) else None,
     )

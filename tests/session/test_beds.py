@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from player.audio.decoder.noise import measured_noise
 from player.core import commands as c
 from player.core.commands_bed import MoveBed, SetBed
 from player.core.engine_orders import BEDS, TRACKS
-from player.core.events import EngineFaulted
+from player.core.events import EngineFaulted, Track
+from player.core.noise import parse_noise
 from player.core.settings.bed import Bed
-from player.core.settings.safety import FadeSettings, SessionSettings
+from player.core.settings.safety import FadeSettings, LimitSettings, SessionSettings
 from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
@@ -27,6 +29,7 @@ from player.core.settings.session import (
 )
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
+from player.session.queue_item import item_of
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 
@@ -395,3 +398,12 @@ def test_tracks_that_would_have_ended_meanwhile_leave_the_bed_alone() -> None:
     assert nights.state is State.FADING_OUT
     nights.run_for(2.0)
     assert nights.state is State.IDLE
+
+
+def test_generated_sound_has_no_length_that_could_be_written_down() -> None:
+    """Its record would hold an infinity, which is refused when it is read: a session with noise would never resume."""
+    path = "noise:rain"
+    track = Track(path, "Rain", is_stream=True, measured=measured_noise(parse_noise(path)))
+    item = item_of(track, 1, 0.0, Playlist("rain", (path,)), LimitSettings())
+    assert item.length_s is None
+    assert item.plan is None or item.reached_lufs is not None
