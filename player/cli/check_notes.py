@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from player.cli.doctor.judge_sound import card_named_by
 from player.cli.doctor.probes.sound_cards import read_cards
+from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
-from player.core.settings.session import DAYS, Entry, Playlist, Settings, TimerSetting
+from player.core.settings.session import DAYS, Entry, Playlist, Settings, TimerMode, TimerSetting
 from player.core.units import format_duration
 from player.library.files import FileLibrary
 from player.mqtt.triggers.filters import overlaps
@@ -53,6 +54,7 @@ def notes(config: Config) -> Iterator[str]:
     yield from _longest_notes("the default timer", config.settings.timer.duration_s, config.settings)
     yield from _same_minute_notes(config.settings.schedule)
     for entry in config.settings.schedule:
+        yield from _endless_notes(entry, config.settings)
         yield from _entry_notes(entry, config.settings)
         yield from _phase_notes(entry, config.settings)
 
@@ -168,6 +170,17 @@ def _playlist_phase_notes(playlist: Playlist, settings: Settings) -> Iterator[st
     for number, planned in enumerate(planned_night(settings.timer, playlist.then, settings.timer, begins), 1):
         if planned.never is not None and planned.timer.until is None:
             yield f"playlist {playlist.name}: phase {number} never comes: {planned.never}"
+
+
+def _endless_notes(entry: Entry, settings: Settings) -> Iterator[str]:
+    """Timers to the end of a track, where only sound without an end plays."""
+    name = entry.playlist or settings.first_playlist
+    for planned in night_of_entry(entry, datetime.combine(NIGHT, entry.at, UTC), settings):
+        name = name if planned.phase is None or planned.phase.playlist is None else planned.phase.playlist
+        playlist = settings.playlist(name or "")
+        is_to_an_end = planned.timer.mode in {TimerMode.END_OF_TRACK, TimerMode.END_OF_PLAYLIST}
+        if is_to_an_end and playlist is not None and not any(map(has_file, playlist.paths)):
+            yield f"schedule {entry.name}: timer {planned.timer} with {playlist.name}, whose sound has no end"
 
 
 def _phase_notes(entry: Entry, settings: Settings) -> Iterator[str]:

@@ -396,3 +396,15 @@ def test_a_morning_is_spelt_out() -> None:
     assert [note for note in notes(text) if "late" in note] == [
         "schedule late: its fade-in is 20m, two thirds of its timer, and not longer"
     ]
+
+
+def test_a_timer_to_the_end_of_what_has_no_end_is_a_note() -> None:
+    """Generated sound and streams have none; in each phase of the night."""
+    text = (
+        "playlists: {rain: {paths: 'noise:rain'}, radio: {paths: 'http://host/'}}\nschedule:\n"
+        "  - {name: n, at: '22:30', timer: end-of-track, then: [{playlist: radio, timer: end-of-playlist}]}\n"
+    )
+    assert notes(text) == [
+        "schedule n: timer end-of-track with rain, whose sound has no end",
+        "schedule n: timer end-of-playlist with radio, whose sound has no end",
+    ]
