@@ -46,6 +46,7 @@ from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Controller, ExternalProblem, Message, NewSettings, Shutdown
 from player.session.memory.records import Batch
 from player.session.outcome import Outcome
+from player.storage.memory_db import calibration_in
 from player.system.watchdog import Heartbeat
 
 log = logging.getLogger("lull")
@@ -96,6 +97,7 @@ class Daemon:
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
         self._status = ""
+        self._has_calibrated = False
 
     def run(self) -> None:
         """Start, turn until told to quit, stop."""
@@ -210,7 +212,7 @@ class Daemon:
             case ConfigLoaded():
                 self._finish_reload(message, now)
             case AnswerWritten():
-                self._publish_event(message.final, now)
+                self._on_written(message, now)
             case MailboxFilled():
                 self._handle(None, now)
             case _:
@@ -233,6 +235,12 @@ class Daemon:
                 self._memory_writer.write(Batch({}), partial(self._put_written, event))
             else:
                 self._publish_event(event, now)
+
+    def _on_written(self, written: AnswerWritten, now: Now) -> None:
+        self._publish_event(written.final, now)
+        if self._has_calibrated:  # volumes in dB(A) mean something else from now on
+            self._has_calibrated = False
+            self._reload(now)
 
     def _put_written(self, answer: Answer, fault: str | None) -> None:
         """On the writer's thread."""
@@ -309,6 +317,7 @@ class Daemon:
         if event.type == "session_started":
             self._scan_queue.retry_failed()
         self._controller.asked.note(event, now.wall)
+        self._has_calibrated = self._has_calibrated or event.type == "calibrated"
         level = logging.WARNING if event.is_warning else logging.INFO
         log.log(level, "%s", event.text, extra={"lull": {"event": event.type, **event.data}})
         self._gateway.publish_event(event, now.wall)
@@ -327,7 +336,7 @@ class Daemon:
     def _load(self, path: Path) -> None:
         """On a thread of its own."""
         try:
-            fresh = load(path)
+            fresh = load(path, calibration_in)
         except ConfigError as error:
             self.inbox.put(ConfigLoaded(error))
         else:

@@ -379,6 +379,7 @@ class Engine:
                 level_db=self._chain.meter.level_db,
                 volume_db=self._chain.ramp.level_db,
                 held_db=self._held_db,
+                level_a_db=self._chain.meter.level_a_db,
             )
         )
         self._held_db = 0.0

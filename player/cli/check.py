@@ -66,16 +66,18 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the faults to stderr and return 1, or the meaning to stdout and return 0."""
+    from player.cli.check_levels import level_notes, level_row
     from player.cli.check_notes import notes
     from player.config import load
     from player.core.clock import SystemClock
     from player.library.folders import with_library
+    from player.storage.memory_db import calibration_in
 
     if args.file is not None and args.config is not None:
         raise LullError("give the config once, as FILE or with --config")
     path: Path = args.file or config_file(args.config) or DEFAULT_CONFIG
     try:
-        config = load(path)
+        config = load(path, calibration_in)
     except ConfigError as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
@@ -84,7 +86,11 @@ def run(args: argparse.Namespace) -> int:
     print(f"{path} is valid")
     for line in summary(config, SystemClock().now().wall):
         show(line, margin=11)
-    for note in (*of_library, *notes(config)):
+    known = calibration_in(config.state_dir)
+    row = level_row(settings, known)
+    if row is not None:
+        show(f"{'pillow':<10} {row}", margin=11)
+    for note in (*of_library, *notes(config), *level_notes(settings, known)):
         show(f"note: {note}", margin=6)
     return 0
 

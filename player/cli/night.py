@@ -131,9 +131,10 @@ def _tell_others(config: Config, stack: contextlib.ExitStack) -> None:
 def _config(args: argparse.Namespace, home: Path) -> Config:
     from player.config import Config, load
     from player.library.folders import with_library
+    from player.storage.memory_db import calibration_in
 
     if args.config is not None:
-        config = load(args.config)
+        config = load(args.config, calibration_in)
         # without its path: a reload would bring back the broker and the device that were replaced here
         return replace(config, settings=with_library(config.settings)[0], path=None)
     playlists = (Playlist("mine", tuple(args.paths), Order.ROTATE),) if args.paths else _first_playlists(home)

@@ -47,6 +47,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to end, or clear its retained messages."""
     from player.config import load
+    from player.storage.memory_db import calibration_in
     from player.system.logging_setup import set_up
     from player.system.native_logs import take_over_stderr
 
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if path is None:
         print(f"lull: there is no config to run; looked for {CONFIG_ORDER}", file=sys.stderr)
         return USAGE
-    config = load(path)
+    config = load(path, calibration_in)
     if args.forget:
         from player.cli.forget import forget
 

@@ -15,12 +15,13 @@ import queue
 import stat
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from player.config.levels import CalibrationIn
 from player.config.readers import ConfigValue, ValueReported
-from player.config.schema import read_config
+from player.config.schema import levels_of, read_config
 from player.config.yaml_tree import Fault, Leaf, Position, read_tree
 from player.core.errors import ConfigError, did_you_mean
 from player.core.settings.audio import AudioSettings
@@ -36,6 +37,8 @@ FAULTS_SHOWN: Final = 100
 _IN_SETTINGS: Final = {key.word: attribute for attribute, (key, _) in keys_of(Settings).items()}
 """Top-level keys of the file and the attributes of `Settings` that they fill."""
 HOW_TO_BEGIN: Final = "; docs/config.md explains how to write one, and `lull night` plays without one"
+LEVELS: Final = " levels"
+"""What was found of volumes in dB(A), beside the keys of the file."""
 CONTACT: Final = frozenset({"mqtt", "device"})
 """The keys by which a speaker is talked to."""
 MEMORY: Final = frozenset({"state_dir"})
@@ -63,22 +66,22 @@ class Config:
     triggers: TriggerSettings = field(default_factory=TriggerSettings)
 
 
-def load(path: Path) -> Config:
-    """Read a config file.
+def load(path: Path, calibration_in: CalibrationIn | None = None) -> Config:
+    """Read a config file; ``calibration_in`` finds out what volumes in dB(A) mean, which are guessed without it.
 
     Raises:
         ConfigError: it cannot be read, or has faults; all of them are listed.
     """
-    return parse(_text(path), path)
+    return parse(_text(path), path, calibration_in)
 
 
-def salvage(path: Path) -> tuple[Config, tuple[str, ...]]:
+def salvage(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[Config, tuple[str, ...]]:
     """As much of a config as can be read, and every fault: for somebody who looks at it, never to play with."""
     try:
         text = _text(path)
     except ConfigError as error:
         return _build({}, path), error.faults
-    found, faults = _read(text, path)
+    found, faults = _read(text, path, calibration_in)
     return _build(found, path), tuple(_lines(path, faults))
 
 
@@ -166,7 +169,7 @@ def _bounded(path: Path) -> bytes:
     raise answer
 
 
-def parse(text: str, path: Path | None = None) -> Config:
+def parse(text: str, path: Path | None = None, calibration_in: CalibrationIn | None = None) -> Config:
     """Read a config from its text; ``path`` names it in messages, and its folder is where relative paths start.
 
     Raises:
@@ -174,13 +177,15 @@ def parse(text: str, path: Path | None = None) -> Config:
     """
     if len(text) > MAX_BYTES:
         raise ConfigError([f"{_name(path)}: is longer than {MAX_BYTES >> 10} Ki characters; too large for a config"])
-    found, faults = _read(text, path)
+    found, faults = _read(text, path, calibration_in)
     if faults:
         raise ConfigError(_lines(path, faults))
     return _build(found, path)
 
 
-def _read(text: str, path: Path | None) -> tuple[dict[str, Any], list[Fault]]:
+def _read(
+    text: str, path: Path | None, calibration_in: CalibrationIn | None = None
+) -> tuple[dict[str, Any], list[Fault]]:
     """What the file says, by top-level key as far as it is right, and what is wrong with it."""
     node, tree_faults = read_tree(text)
     faults = list(tree_faults)
@@ -188,7 +193,10 @@ def _read(text: str, path: Path | None) -> tuple[dict[str, Any], list[Fault]]:
     if node is not None and not (isinstance(node, Leaf) and node.is_empty):
         base = Path.cwd() if path is None else path.absolute().parent
         try:
-            found = read_config(ConfigValue(node, "", base, faults, node.place))
+            root = ConfigValue(node, "", base, faults, node.place)
+            levels = levels_of(root, STATE_DIR, calibration_in)
+            found = read_config(replace(root, levels=levels))
+            found[LEVELS] = levels
         except ValueReported:
             assert faults, "what was told must be in the list"
     elif not faults:
@@ -211,11 +219,13 @@ def _by_key(config: Config) -> dict[str, object]:
 
 
 def _build(found: dict[str, Any], path: Path | None) -> Config:
-    assert set(_IN_SETTINGS.values()) == {one.name for one in fields(Settings)}, "every setting has its key"
+    names = {one.name for one in fields(Settings)}
+    assert set(_IN_SETTINGS.values()) == names - {"output", "level_fault"}, "every setting has its key"
+    audio, levels = found.get("audio", AudioSettings()), found.get(LEVELS)
     given = {attribute: found[key] for key, attribute in _IN_SETTINGS.items() if found.get(key) is not None}
     return Config(
-        settings=Settings(**given),
-        audio=found.get("audio", AudioSettings()),
+        settings=Settings(**given, output=audio.identity, level_fault=None if levels is None else levels.fault),
+        audio=audio,
         mqtt=found.get("mqtt"),
         state_dir=Path(found.get("state_dir", STATE_DIR)),
         path=path,

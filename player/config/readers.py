@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from player.config.levels import PillowLevels
 from player.config.yaml_tree import Fault, Leaf, Listing, Node, Position, Table, join, shown
 from player.core import weekdays
 from player.core.errors import did_you_mean
 from player.core.noise import is_noise, parse_noise
+from player.core.pillow import parse_level
 from player.core.settings.mqtt import CREDENTIAL, check_group
 from player.core.settings.safety import MixerLevel
 from player.core.settings.session import DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
@@ -45,7 +47,7 @@ class ValueReported(Exception):
 @dataclass(frozen=True, slots=True)
 class ConfigValue:
     """A place in the file: its node and key path, the folder that relative paths start from, the faults so far,
-    and where faults of this place are shown: at its key, or at the item of a list.
+    where faults of this place are shown: at its key, or at the item of a list; and what turns levels into volumes.
     """
 
     node: Node
@@ -53,6 +55,7 @@ class ConfigValue:
     base: Path
     faults: list[Fault]
     place: Position
+    levels: PillowLevels | None = None
 
     def blame(self, text: str) -> None:
         """Record a fault at this place."""
@@ -67,14 +70,15 @@ class ConfigValue:
         """The keys below a table, in file order; none for anything else."""
         rows = self.node.rows if isinstance(self.node, Table) else ()
         return {
-            row.key: ConfigValue(row.value, join(self.path, row.key), self.base, self.faults, row.place) for row in rows
+            row.key: ConfigValue(row.value, join(self.path, row.key), self.base, self.faults, row.place, self.levels)
+            for row in rows
         }
 
     def items(self) -> list[ConfigValue]:
         """The items of a list; none for anything else."""
         items = self.node.items if isinstance(self.node, Listing) else ()
         return [
-            ConfigValue(item, f"{self.path}[{index}]", self.base, self.faults, item.place)
+            ConfigValue(item, f"{self.path}[{index}]", self.base, self.faults, item.place, self.levels)
             for index, item in enumerate(items)
         ]
 
@@ -138,6 +142,15 @@ def whole(spot: ConfigValue) -> int:
     if not _NUMBER.fullmatch(value) or not float(value).is_integer():
         raise ValueError(f"{shown(value)} is not a whole number; write it like 30, without a unit")
     return int(float(value))
+
+
+def volume(spot: ConfigValue) -> int:
+    """A volume from 0 to 100, or a level in dB(A)."""
+    level_dba = parse_level(text(spot))
+    if level_dba is None:
+        return whole(spot)
+    assert spot.levels is not None, "whoever reads volumes says how loud they are"
+    return spot.levels.volume(level_dba)
 
 
 def switch(spot: ConfigValue) -> bool:

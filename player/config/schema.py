@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
+from pathlib import Path
 from typing import Any, Final
 
 from player.config.binding import Key, Keys, fill, put, read
+from player.config.levels import CalibrationIn, PillowLevels
 from player.config.readers import (
     OFF,
     ConfigValue,
@@ -28,6 +30,7 @@ from player.config.readers import (
     switch,
     text,
     timer,
+    volume,
     word,
 )
 from player.config.schema_bed import beds, check_bed, mixes, with_mixes
@@ -147,7 +150,7 @@ def _entry(item: ConfigValue) -> Entry:
         return start
 
 
-VOLUME: Final = Keys.of(VolumeSettings, night_cap=night_cap)
+VOLUME: Final = Keys.of(VolumeSettings, default=volume, max=volume, night_cap=night_cap)
 FADES: Final = Keys.of(FadeSettings)
 LIMITS: Final = Keys.of(LimitSettings)
 TIMER_DEFAULT: Final = ConfigKey(
@@ -175,7 +178,15 @@ PLAYLIST: Final = replace(
     needs=(),
 )
 ENTRY: Final = Keys.of(
-    Entry, at=clock_time, days=days, own_times=own_times, leave_out=several(dates), timer=timer, then=phases, bed=beds
+    Entry,
+    volume=volume,
+    at=clock_time,
+    days=days,
+    own_times=own_times,
+    leave_out=several(dates),
+    timer=timer,
+    then=phases,
+    bed=beds,
 )
 _NESTED: Final = {
     "audio": AUDIO,
@@ -227,6 +238,24 @@ TOP: Final = Keys(
     ),
     hints=tuple((key, f"it belongs under {section}") for section, keys in _NESTED.items() for key in keys.words),
 )
+
+
+def levels_of(root: ConfigValue, default_state_dir: Path, calibration_in: CalibrationIn | None) -> PillowLevels:
+    """What turns levels in dB(A) into volumes, from what the file says of output, target and memory."""
+    rows = root.rows()
+
+    def said(row: ConfigValue | None, reader: Reader, default: Any) -> Any:
+        """The value, or the default where there is none that is right; its faults are told when it is really read."""
+        quiet = None if row is None or row.is_empty else replace(row, faults=[])
+        try:
+            return default if quiet is None or (value := reader(quiet)) is None or quiet.faults else value
+        except (ValueError, ValueReported):
+            return default
+
+    audio = said(rows.get("audio"), lambda spot: fill(spot, AUDIO, AudioSettings()), AudioSettings())
+    limits = said(rows.get("limits"), lambda spot: fill(spot, LIMITS, LimitSettings()), LimitSettings())
+    state_dir = said(rows.get("state_dir"), file_path, default_state_dir)
+    return PillowLevels(calibration_in, Path(state_dir), audio.identity, limits.target_lufs)
 
 
 def read_config(root: ConfigValue) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from player.config.binding import Key, Keys, put, read
-from player.config.readers import ConfigValue, ValueReported, clock_time, duration_s, timer
+from player.config.readers import ConfigValue, ValueReported, clock_time, duration_s, timer, volume
 from player.config.schema_bed import beds
 from player.config.schema_safety import taper
 from player.config.yaml_tree import Listing
@@ -14,7 +14,7 @@ from player.core.values import PHASE_ENDS
 
 PHASE: Final = Keys(
     (
-        *Keys.of(Phase, timer=timer, taper=taper, bed=beds).keys,
+        *Keys.of(Phase, volume=volume, timer=timer, taper=taper, bed=beds).keys,
         Key("for", "timer", lambda spot: TimerSetting.clock(duration_s(spot))),
         Key("until", "timer", lambda spot: TimerSetting.at(clock_time(spot))),
     )

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from player.config.binding import Keys, fill
-from player.config.readers import OFF, ConfigValue, mixer_level, one_of, text
+from player.config.readers import OFF, ConfigValue, mixer_level, one_of, text, volume
 from player.config.yaml_tree import Leaf, shown
 from player.core.settings.safety import (
     GuardMode,
@@ -27,7 +27,9 @@ GUARD_OFF: Final = OFF | {"none", "null", "disabled", "disable", "never", "0"}
 
 
 def night_cap(spot: ConfigValue) -> NightCap:
-    """The cap of the night; a placeholder stands in for a maximum that is missing."""
+    """The cap of the night, or its maximum alone: ``night_cap: 32 dBA``."""
+    if isinstance(spot.node, Leaf):
+        return NightCap(volume(spot))
     return fill(spot, NIGHT_CAP, NightCap(1))
 
 
@@ -78,6 +80,6 @@ def rest_nights(spot: ConfigValue) -> RestNights | None:
 REST: Final = Keys.of(RestNights)
 TAPER: Final = Keys.of(Taper)
 SESSION: Final = Keys.of(SessionSettings, taper=taper)
-NIGHT_CAP: Final = Keys.of(NightCap)
+NIGHT_CAP: Final = Keys.of(NightCap, max=volume)
 GUARD: Final = Keys.of(GuardSettings, mode=_guard_mode)
 MIXER: Final = Keys.of(MixerSettings, level=mixer_level)

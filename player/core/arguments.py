@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from player.core.errors import Refused
+from player.core.pillow import LOUDEST_DBA, QUIETEST_DBA, parse_level
 from player.core.settings.bed import BED_DB, MAX_BED_DB, MAX_BEDS, MIN_BED_DB, Bed
 from player.core.settings.safety import MAX_FADE_OUT_S
 from player.core.settings.session import MAX_PHASES, MAX_TIMER_S, TimerSetting
@@ -77,6 +78,13 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class PillowLevel:
+    """A level at the pillow in dB(A)."""
+
+    dba: float
+
+
+@dataclass(frozen=True, slots=True)
 class AtMost:
     """An end within so many seconds that never makes anything longer."""
 
@@ -97,7 +105,15 @@ def _length(unit_s: float, lowest_s: float, highest_s: float) -> Kind:
     )
 
 
-def _volume_amount(name: str, value: object) -> Amount:
+def _reading(name: str, value: object) -> float:
+    """A level in dB(A), with or without its unit."""
+    level_dba = parse_level(value) if isinstance(value, str) else None
+    return number(name, value) if level_dba is None else level_dba
+
+
+def _volume_amount(name: str, value: object) -> Amount | PillowLevel:
+    if isinstance(value, str) and (level_dba := parse_level(value)) is not None:
+        return PillowLevel(level_dba)
     word = value.strip().lower() if isinstance(value, str) else ""
     if word in {"up", "+", "down", "-"}:
         return Amount(volume_step() if word in {"up", "+"} else -volume_step(), is_relative=True)
@@ -172,7 +188,9 @@ VOLUME: Final = Kind(
     check=lambda name, value: check_range(name, value, 0, VOLUME_MAX),
 )
 VOLUME_AMOUNT: Final = Kind(
-    _volume_amount, f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up or +, down or -", VOLUME.schema
+    _volume_amount,
+    f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up or +, down or -; 35 dBA",
+    VOLUME.schema,
 )
 _BED: Final = {
     "type": "object",
@@ -243,6 +261,12 @@ FADE_OUT_S: Final = _length(1.0, 0.0, MAX_FADE_OUT_S)
 FADE_OUT: Final = _length(60.0, 0.0, MAX_FADE_OUT_S)
 TIMER_SHIFT: Final = _length(60.0, -MAX_TIMER_S, MAX_TIMER_S)
 SNOOZE: Final = _length(60.0, 60.0, 3600.0)
+READING: Final = Kind(
+    _reading,
+    f"{QUIETEST_DBA:g} to {LOUDEST_DBA:g} dB(A)",
+    {"anyOf": [{"type": "number", "minimum": QUIETEST_DBA, "maximum": LOUDEST_DBA}, _TEXT]},
+    check=lambda name, value: check_range(name, value, QUIETEST_DBA, LOUDEST_DBA),
+)
 TIME_OF_DAY: Final = Kind(clock_time, "a local time, as in 23:15", _TIME_OF_DAY)
 CONFIGURED_TIME: Final = Kind(
     _configured_time,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, SNOOZE, TIMER_SHIFT, VOLUME
 from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_pillow import Calibrate, NoteReading, SetLevel
 from player.core.obeyed import Obeyed
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases
@@ -347,6 +348,7 @@ Command: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetBed | MoveBed
     | SetTimer | ExtendTimer | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain
     | Like | Unlike | SkipTonight | SetStartTime | ChangeEntry | Tonight | NotTonight | Asleep | Awake | Snooze
+    | SetLevel | Calibrate | NoteReading
     | GetTracks | GetStatus
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from player.core.engine_orders import TRACKS, Then
 from player.core.measurement import Measured
 from player.core.noise import is_noise
 from player.core.text import MAX_SENTENCE, clean_text
+from player.core.units import SILENCE_DB
 
 WARNINGS: Final = frozenset({"problem", "track_skipped_over", "track_damaged", "start_missed", "dropout"})
 """Types of news that are more than information."""
@@ -72,6 +73,7 @@ class Progressed:
         level_db: mean square level of the output in dBFS over the last second, -inf at silence.
         volume_db: where the output ramp stands.
         held_db: by how much the guard held the sound down at most since the last report.
+        level_a_db: the A-weighted level of the output in dBFS over the last ten seconds, -inf at silence.
     """
 
     item_id: int | None
@@ -79,6 +81,7 @@ class Progressed:
     level_db: float
     volume_db: float
     held_db: float = 0.0
+    level_a_db: float = SILENCE_DB
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +259,6 @@ EVENT_TYPES = (
     "timer_expired", "fade_set", "fading_out", "playlist_set", "schedule_set", "start_time_set", "entry_set",
     "tonight_set", "skip_tonight_set", "rest_night", "start_missed", "never_again", "allowed_again", "liked", "unliked",
     "command_rejected", "problem", "problem_cleared", "settings_changed", "asleep", "awake", "phase_started", "bed_set",
-    "bed_alone", "snoozed",
+    "bed_alone", "snoozed", "calibrated",
 )  # fmt: skip
 """Every ``event_type`` that can occur."""

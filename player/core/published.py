@@ -120,6 +120,7 @@ SECONDS: Final = JsonType("seconds", {"type": "integer", "minimum": 0}, whole_se
 MOMENT: Final = JsonType("time", TIME, iso)
 TIME_OF_DAY: Final = JsonType("text", {"type": "string", "pattern": r"^\d{2}:\d{2}$"}, lambda at: f"{at:%H:%M}")
 DBFS: Final = JsonType("dBFS", {"type": "number"}, _tenths)
+DBA: Final = JsonType("dB(A)", {"type": "number"}, _tenths)
 SHARE: Final = JsonType("0 to 1", {"type": "number", "minimum": 0, "maximum": 1})
 DECIBELS: Final = JsonType("dB", {"type": "number", "minimum": 0}, _tenths)
 

@@ -169,6 +169,12 @@ class Snapshot:
     session_max_s: Annotated[
         float, PublishedKey("session_max", json.SECONDS, "the longest that a session lasts: `session.max`")
     ]
+    level_dba: Annotated[
+        float | None,
+        PublishedKey(
+            "pillow", or_null(json.DBA), "level at the pillow, mean of 10 s; null in silence or uncalibrated", runs=True
+        ),
+    ]
     timer_mode: Annotated[
         str,
         PublishedKey("timer.mode", one_of(TimerMode), f"{_words(TimerMode)}; `end-of-playlist` plays each track once"),

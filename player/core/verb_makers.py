@@ -6,8 +6,9 @@ from datetime import time
 from typing import Any, Final
 
 from player.core import commands
-from player.core.arguments import Amount, AtMost
+from player.core.arguments import Amount, AtMost, PillowLevel
 from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_pillow import Calibrate, NoteReading, SetLevel
 from player.core.errors import Refused
 from player.core.settings.bed import Bed
 from player.core.settings.session import TimerSetting
@@ -20,8 +21,10 @@ def seek(position: Amount) -> commands.Seek:
     return commands.Seek(position.value, position.is_relative)
 
 
-def volume(volume: Amount) -> commands.SetVolume:
-    """`volume`: to a level, or by a step."""
+def volume(volume: Amount | PillowLevel) -> commands.SetVolume | SetLevel:
+    """`volume`: to a volume, to a level in dB(A), or by a step."""
+    if isinstance(volume, PillowLevel):
+        return SetLevel(volume.dba)
     return commands.SetVolume(int(volume.value), volume.is_relative)
 
 
@@ -35,6 +38,11 @@ def timer(timer: TimerSetting | Amount | AtMost) -> commands.SetTimer | commands
     if isinstance(timer, AtMost):
         return commands.ShortenTimer(timer.left_s)
     return commands.ExtendTimer(timer.value) if isinstance(timer, Amount) else commands.SetTimer(timer)
+
+
+def calibrate(*, reading: float | None = None) -> Calibrate | NoteReading:
+    """`calibrate`: the noise, or what a meter reads of it."""
+    return Calibrate() if reading is None else NoteReading(reading)
 
 
 def never_again(*, undo: bool = False, track: str | None = None) -> commands.NeverAgain | commands.AllowAgain:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from player.core import arguments as kinds
-from player.core import commands
+from player.core import commands, commands_pillow
 from player.core import verb_makers as makers
 from player.core.commands import MAX_ANSWERED, Command
 from player.core.commands_bed import MoveBed, SetBed
@@ -42,7 +42,6 @@ def verb_named(word: str) -> str:
 
 
 SHORT_FORMS: Final = {"vol": "volume"}
-
 PLAYLIST: Final = Argument("playlist", kinds.TEXT, "what to play; the default one if not given", "PLAYLIST")
 VOLUME: Final = Argument("volume", kinds.VOLUME, "the volume", "N")
 TIMER: Final = Argument("timer", kinds.TIMER, "when it is to be silent", "T")
@@ -140,14 +139,15 @@ _DECLARED: Final = (
         to_type=("seek 3:20      to that place", "seek +30       30 s forward", "seek -2m       two minutes back"),
     ),
     Verb(
-        makes=(commands.SetVolume,),
+        makes=(commands.SetVolume, commands_pillow.SetLevel),
         brief="set or change the volume",
         about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
-        "down (also + and -) are 4 points. Above the cap of the night it is held at the cap, and the answer says so.",
+        "down (also + and -) are 4 points. Above the cap of the night it is held at the cap, and the answer says so. "
+        "After calibrate, 35 dBA is the volume at which noise has 35 dB(A) at the pillow.",
         arguments=(Argument("volume", kinds.VOLUME_AMOUNT, "the volume, or the step", "N|+N|-N", is_required=True),),
         make=makers.volume,
         plain="volume",
-        examples=("30", "30%", "+5", "-5", "up", "down", "+", "-", '{"volume": 30}'),
+        examples=("30", "30%", "+5", "-5", "up", "down", "+", "-", "35 dBA", '{"volume": 30}'),
         to_type=("volume 30", "volume -5", "vol +           one step up"),
     ),
     Verb(
@@ -361,6 +361,20 @@ _DECLARED: Final = (
         plain="text",
         examples=("", "rain", '{"text": "gentle rain"}'),
         to_type=("tracks", "tracks gentle rain", 'play --track "Gentle Rain"'),
+    ),
+    Verb(
+        makes=(commands_pillow.Calibrate, commands_pillow.NoteReading),
+        brief="measure how loud it is at the pillow",
+        about="Play noise at the highest volume for five minutes, so that a phone or a meter at the pillow can say how "
+        "loud it is in dB(A); then, with what it reads, note that and end the noise. From then on the state tells the "
+        "level at the pillow, and volumes may be written in dB(A). It is refused while a session is running.",
+        arguments=(Argument("reading", kinds.READING, "what the meter reads", "DBA"),),
+        make=makers.calibrate,
+        plain="reading",
+        words={"on": {}, "true": {}},
+        obeys_off=False,
+        examples=("", "41.5", "41.5 dBA", '{"reading": 41.5}'),
+        to_type=("calibrate", "calibrate 41.5     what the meter at the pillow reads"),
     ),
     Verb(
         makes=(commands.GetStatus,),

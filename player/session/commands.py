@@ -25,13 +25,16 @@ from player.core.commands import (
     Toggle,
 )
 from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_pillow import SetLevel
 from player.core.errors import Refused
 from player.core.limits import STOP_NOW_S
+from player.core.pillow import volume_for
 from player.core.settings.bed import Bed, named_beds
 from player.core.settings.session import Playlist
 from player.core.states import State
 from player.core.units import format_place
 from player.session import bed_alone
+from player.session.calibrate import offset_db
 from player.session.chapters import chapter_line, next_chapter, previous_chapter
 from player.session.checks import check_then, check_timer, check_volume, find_playlist
 from player.session.commands_timer import announce_timer
@@ -41,8 +44,8 @@ from player.session.session import Session
 from player.session.sleep_timer import resolve
 
 PlaybackCommand: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetPlaylist | SetBed
-    | MoveBed
+    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetLevel | SetPlaylist
+    | SetBed | MoveBed
 )  # fmt: skip
 
 
@@ -67,7 +70,7 @@ def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now,
             return _advance(playback, now, out)
         case Seek():
             return _seek(playback.running, command, out)
-        case SetVolume():
+        case SetVolume() | SetLevel():
             return _set_volume(playback, command, now, out)
         case SetPlaylist(name):
             return _set_playlist(playback, name, now, out)
@@ -271,7 +274,10 @@ def _seek(session: Session, seek: Seek, out: Outcome) -> str:
     return f"playing from {format_place(max(0.0, position_s))}"
 
 
-def _set_volume(playback: Playback, command: SetVolume, now: Now, out: Outcome) -> str:
+def _set_volume(playback: Playback, command: SetVolume | SetLevel, now: Now, out: Outcome) -> str:
+    if isinstance(command, SetLevel):
+        volume = _volume_for(playback, command.level_dba)
+        return f"{_set_volume(playback, SetVolume(volume), now, out)}, about {command.level_dba:g} dB(A)"
     volume = command.volume
     if command.is_relative:
         volume = playback.settings.volume.cap(playback.volume + volume)
@@ -283,6 +289,14 @@ def _set_volume(playback: Playback, command: SetVolume, now: Now, out: Outcome) 
     text = f"volume {playback.volume}" + _night_cap_note(playback, volume)
     out.announce("volume_set", text, volume=playback.volume, asked=volume)
     return text
+
+
+def _volume_for(playback: Playback, level_dba: float) -> int:
+    """The volume that has a level at the pillow. Raises Refused where nobody has measured it."""
+    known_db = offset_db(playback.memory, playback.settings)
+    if known_db is None:
+        raise Refused("volume: it is not known how loud a volume is at the pillow; `calibrate` measures it")
+    return volume_for(level_dba, known_db, playback.settings.limits.target_lufs)
 
 
 def _night_cap_note(playback: Playback, asked: int | None) -> str:

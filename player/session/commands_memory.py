@@ -1,4 +1,4 @@
-"""Commands that ban a track, allow it again, like it and take that back. Main thread, standard library, pure.
+"""Commands about what is kept: bans, likes, the calibration. Main thread, standard library, pure.
 
 What cannot be done is refused before anything has changed.
 """
@@ -11,14 +11,16 @@ from typing import Final, TypeAlias, TypeVar
 
 from player.core.clock import Now
 from player.core.commands import AllowAgain, Like, NeverAgain, Unlike
+from player.core.commands_pillow import Calibrate, NoteReading
 from player.core.errors import Refused, did_you_mean
 from player.core.events import Track
+from player.session.calibrate import play_noise, take_reading
 from player.session.checks import find_track
 from player.session.memory.memory import Memory, RememberedTrack
 from player.session.outcome import Outcome
 from player.session.playback import Playback
 
-MemoryCommand: TypeAlias = NeverAgain | AllowAgain | Like | Unlike
+MemoryCommand: TypeAlias = NeverAgain | AllowAgain | Like | Unlike | Calibrate | NoteReading
 
 _Named = TypeVar("_Named", Track, RememberedTrack)
 _LEFT_OUT: Final = "banned or left out track"
@@ -35,6 +37,10 @@ def execute(command: MemoryCommand, memory: Memory, playback: Playback, now: Now
             return _like(name, memory, playback, now, out)
         case Unlike(name):
             return _unlike(name, memory, playback, out)
+        case Calibrate():
+            return play_noise(playback, now, out)
+        case NoteReading(reading_dba):
+            return take_reading(reading_dba, memory, playback, now, out)
 
 
 def _never_again(name: str | None, memory: Memory, playback: Playback, now: Now, out: Outcome) -> str:

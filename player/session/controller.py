@@ -52,6 +52,7 @@ from player.core.commands import (
     Tonight,
     Unlike,
 )
+from player.core.commands_pillow import Calibrate, NoteReading
 from player.core.engine_orders import Retune
 from player.core.errors import Refused
 from player.core.events import Answer, EngineReport, LibraryRead, Progressed
@@ -81,6 +82,7 @@ from player.session.track_list import TrackLister, favourites_of
 
 REMEMBERED: Final = (
     NeverAgain, AllowAgain, Like, Unlike, SkipTonight, SetStartTime, ChangeEntry, Tonight, NotTonight, SetSchedule,
+    NoteReading,
 )  # fmt: skip
 """Commands that promise something for later nights: they are done once they are written."""
 WAKE_S: Final = 10.0
@@ -205,9 +207,7 @@ class Controller:
         if self._crash_resume.problem is not None:
             found.append(self._crash_resume.problem)
         found.extend(f"{death.uri}: {DIED_OF_IT}" for death in self._memory.set_aside)
-        if self._playback.session is not None:
-            found.extend(problems_of(self._playback.session, now.boot_s))
-        return tuple(found)
+        return (*found, *problems_of(self._playback, self._memory, now.boot_s))
 
     def handle(self, message: Message | None, now: Now) -> Outcome:
         """Take one message, or with None just the time; every call also does what has become due."""
@@ -301,7 +301,7 @@ class Controller:
         match command:
             case SetSchedule() | SetStartTime() | ChangeEntry() | Tonight() | NotTonight() | SkipTonight():
                 return self._schedule.execute(command, now, out)
-            case NeverAgain() | AllowAgain() | Like() | Unlike():
+            case NeverAgain() | AllowAgain() | Like() | Unlike() | Calibrate() | NoteReading():
                 text = commands_memory.execute(command, self._memory, self._playback, now, out)
                 self._update_favourites(now, out)
                 return text

@@ -1,4 +1,4 @@
-"""What a morning has beside its session: the light of its lamp, its snooze, and a sound for when the library has none.
+"""What a morning has beside its session: the light of its lamp, and its snooze.
 
 Main thread, standard library, pure. A morning is a session like any other, and whatever changes its level is a ramp of
 `player.session.session`. The light rises along with the fade-in, by time and not by what is heard: a speaker that has
@@ -11,10 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from player.core.events import LibraryRead, Track
 from player.core.limits import SHORTEST_RISE_S
-from player.core.measurement import Measured
-from player.core.settings.session import Playlist
 from player.core.validation import check_range
 
 SNOOZE_RISE_S: Final = 300.0
@@ -25,33 +22,6 @@ LONGEST_PART: Final = 2 / 3
 """A fade-in takes at most this part of a morning."""
 
 LONGEST_S: Final = 2 * 24 * 3600.0
-
-FALLBACK_LUFS: Final = -23.0
-FALLBACK_ABOVE_LU: Final = 1.0
-FALLBACK_PEAK_DBTP: Final = -3.0
-FALLBACK: Final = Playlist("generated noise", ("noise:pink?cut=1000",))
-"""What plays where the library has nothing for a morning; it needs no file and no network."""
-
-
-def fallback_found() -> LibraryRead:
-    """What a look at `FALLBACK` finds, known by construction: `player.audio.decoder.noise.measured_noise`."""
-    above_lufs = FALLBACK_LUFS + FALLBACK_ABOVE_LU
-    measured = Measured(
-        duration_s=float("inf"),
-        integrated_lufs=FALLBACK_LUFS,
-        programme_lufs=FALLBACK_LUFS,
-        range_lu=FALLBACK_ABOVE_LU,
-        max_momentary_lufs=above_lufs,
-        max_short_lufs=above_lufs,
-        calm_short_lufs=above_lufs,
-        true_peak_dbtp=FALLBACK_PEAK_DBTP,
-        habitual_lufs=above_lufs,
-        calm_lufs=FALLBACK_LUFS,
-        reached_lufs=above_lufs + 3.0,
-        planned_peak_dbtp=FALLBACK_PEAK_DBTP,
-    )
-    track = Track(FALLBACK.paths[0], "Soft noise", is_stream=True, measured=measured)
-    return LibraryRead(FALLBACK.name, (track,))
 
 
 @dataclass(frozen=True, slots=True)

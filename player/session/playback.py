@@ -32,12 +32,12 @@ from player.session.beds import Beds
 from player.session.bookmark import Bookmark
 from player.session.checks import find_playlist, find_track
 from player.session.engine_reports import EngineReports
+from player.session.generated import CALIBRATION, FALLBACK, found_in
 from player.session.interrupted import InterruptedSession
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import Memory
 from player.session.memory.records import Documents, SessionRecord
 from player.session.memory.rotation import Rotation
-from player.session.morning import FALLBACK, fallback_found
 from player.session.next_session import NextSession, StartParams
 from player.session.outcome import Outcome
 from player.session.play_queue import PlayQueue
@@ -89,7 +89,7 @@ class Playback:
         self.interrupted = InterruptedSession(documents.record)
         self.next_session = NextSession(settings, documents.choices)
         self._rng = rng
-        self._memory = memory
+        self.memory = memory
         self._item_ids = itertools.count(1)
         self._reports = EngineReports(memory)
         self._bookmark = Bookmark(memory.places)
@@ -114,7 +114,7 @@ class Playback:
     def nothing_to_play(self, playlist: str) -> str | None:
         """Why a playlist has nothing to play; None where it has, or the library has not looked yet."""
         read = self.findings.of(playlist)
-        if read is None or self._memory.allowed((*read.opening, *read.tracks)):
+        if read is None or self.memory.allowed((*read.opening, *read.tracks)):
             return None
         if read.tracks:
             return f"playlist {playlist!r} has nothing to play: each of its tracks is banned"
@@ -130,7 +130,7 @@ class Playback:
     def find_track(self, name: str, playlists: Sequence[Playlist]) -> tuple[Playlist, Track]:
         """The track of that title, or with that part in it, in the first playlist that has it. Raises Refused."""
         each = {playlist.name: self.findings.of(playlist.name) for playlist in playlists}
-        found = {name: self._memory.allowed((*read.opening, *read.tracks)) for name, read in each.items() if read}
+        found = {name: self.memory.allowed((*read.opening, *read.tracks)) for name, read in each.items() if read}
         own = found.get(playlists[0].name, ())
         is_own = any(name.casefold() in track.title.casefold() for track in own)
         track = find_track(name, own if is_own else [track for tracks in found.values() for track in tracks])
@@ -201,7 +201,7 @@ class Playback:
         session.is_output_lost = self.output_fault is not None
         self.interrupted.forget(out)
         if now.trusted:
-            self._memory.note_night(now.wall)
+            self.memory.note_night(now.wall)
         out.announce(
             "session_started",
             f"playing {playlist.name} at volume {start.volume} ({start.why})",
@@ -230,9 +230,9 @@ class Playback:
             self.lay(playlist.bed or (), now, out, is_of_playlist=True, outlasts=is_phase)
 
     def _queue(self, playlist: Playlist, *, has_opening: bool = True, layer: int = TRACKS) -> PlayQueue:
-        places = self._memory.places
+        places = self.memory.places
         selection = TrackSelection(playlist, self.rotation, self._rng, places, has_opening=has_opening)
-        read = fallback_found() if playlist is FALLBACK else self.findings.of(playlist.name)
+        read = found_in(playlist) or self.findings.of(playlist.name)
         if read is not None:
             selection.set_tracks(read)
         return PlayQueue(selection, self._item_ids, self.settings.limits, layer)
@@ -249,7 +249,8 @@ class Playback:
         session.end()
         if session.end_reason == "timer":
             out.announce("timer_expired", "the sleep timer has run out")
-            self.next_session.timer_ran_out(again(session), now.boot_s)
+            if session.queue.playlist is not CALIBRATION:  # nobody wants that noise again
+                self.next_session.timer_ran_out(again(session), now.boot_s)
         announce_end(session, session.end_reason, now, out)
         self.session = None
         self._forget_removed_playlists()

@@ -88,6 +88,7 @@ class Session:
         self.started = now
         self.end_reason = "stop"
         self.level_db: float | None = None
+        self.level_a_db: float | None = None
         self.held_db = 0.0
         self._awaits_sound = True
         self.silence_alarm = SilenceAlarm()
@@ -320,7 +321,7 @@ class Session:
     def on_progress(self, report: Progressed) -> None:
         """Where the level and the track are."""
         self.ramp.db = report.volume_db
-        self.level_db = report.level_db
+        self.level_db, self.level_a_db = report.level_db, report.level_a_db
         self.held_db = report.held_db
         self.silence_alarm.note(report.level_db, report.position_s)
         self.queue.on_progress(report)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from player.core.clock import Now, moved
 from player.core.settings.bed import Bed
 from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import BedState, Snapshot
+from player.session.calibrate import offset_db
 from player.session.chapters import chapter_title
 from player.session.last_asked import LastAsked
 from player.session.memory.memory import Memory
@@ -46,6 +48,7 @@ def snapshot_of(
         volume_max=settings.volume.max if session is None else session.night_mode.volume_max(now.boot_s),
         ramping_to=None if session is None else session.ramp.going_to,
         level_db=None if session is None else session.level_db,
+        level_dba=_pillow_of(session, memory, settings),
         guard_reduction_db=0.0 if session is None else session.held_db,
         timer_mode="off" if session is None else session.end_plan.timer.mode.value,
         timer_set_s=(following.timer if session is None else session.end_plan.setting).duration_s,
@@ -93,6 +96,14 @@ def _beds(playback: Playback) -> tuple[Bed, ...]:
     if playback.session is None:
         return playback.next_session.choices.bed or ()
     return tuple(layer.bed for layer in playback.session.beds)
+
+
+def _pillow_of(session: Session | None, memory: Memory, settings: Settings) -> float | None:
+    """The level at the pillow in dB(A); None in silence and without a calibration."""
+    known_db = offset_db(memory, settings)
+    if session is None or known_db is None or session.level_db is None or session.level_a_db is None:
+        return None
+    return known_db + session.level_a_db if math.isfinite(session.level_db + session.level_a_db) else None
 
 
 def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:

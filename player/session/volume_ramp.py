@@ -33,7 +33,7 @@ class VolumeRamp:
         db: where the output's level was last seen.
         going_to: the volume that the level is on its way to, None when it stands there.
         _own_rise_until_s: until then what the guard holds down may be our own rise; always valid.
-        _arrives_s: when the latest way to the person's level is over; always valid.
+        arrives_s: when the latest way to the person's level is over; always valid.
     """
 
     def __init__(self, volume: int, fades: FadeSettings) -> None:
@@ -42,7 +42,7 @@ class VolumeRamp:
         self.db = SILENCE_DB
         self.going_to: int | None = None
         self._own_rise_until_s = 0.0
-        self._arrives_s = 0.0
+        self.arrives_s = 0.0
 
     @property
     def target_db(self) -> float:
@@ -52,7 +52,7 @@ class VolumeRamp:
     def go(self, over_s: float, now_s: float, out: Outcome) -> None:
         """Move to the person's level."""
         self.going_to = self.volume
-        self._arrives_s = now_s + over_s
+        self.arrives_s = now_s + over_s
         if self.target_db > self.db:
             self._own_rise_until_s = now_s + min(over_s, SHORTEST_RISE_S) + OWN_RISE_MARGIN_S
         out.order(RampTo(self.target_db, over_s))
@@ -68,7 +68,7 @@ class VolumeRamp:
 
     def falls_faster(self, db_per_s: float, within_s: float, now_s: float) -> bool:
         """Whether the level still falls to the person's, at more than that rate, and is there within that time."""
-        left_s = self._arrives_s - now_s
+        left_s = self.arrives_s - now_s
         return 0.0 < left_s < within_s and self.db - self.target_db > db_per_s * left_s
 
     @property
@@ -91,7 +91,7 @@ class VolumeRamp:
 
         What still rises arrives no sooner than it would have; what falls already goes on falling at that pace.
         """
-        before_db, left_s = self.target_db, self._arrives_s - now_s
+        before_db, left_s = self.target_db, self.arrives_s - now_s
         self.volume = volume
         if left_s > 0.0 and self.target_db >= self.db:
             return max(left_s, LATE_S)

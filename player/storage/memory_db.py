@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.core.errors import StoreError
+from player.core.pillow import Calibration
 from player.session.memory.json_codec import aware
 from player.session.memory.records import (
     NAMES,
@@ -217,6 +218,14 @@ def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
     documents.pop(RECORD, None)
     kept, more = read_texts(documents, copy)
     return RecalledMemory(kept, heard, "", (*more, *faults)), ended
+
+
+def calibration_in(folder: Path) -> Calibration | None:
+    """How loud it is at the pillow, where that was measured and can be read."""
+    try:
+        return look_into(folder)[0].documents.calibration
+    except StoreError:
+        return None
 
 
 def _documents(base: sqlite3.Connection) -> dict[str, str]:

@@ -33,7 +33,7 @@ def snapshot(**parts: object) -> Snapshot:
         "next_track": None, "guard_reduction_db": 0.0, "timer_set_s": None, "fade_out_s": 600.0, "entries": {},
         "skip_tonight": False, "nights_used": 0, "rest_night": False, "is_asleep": False, "phase": None,
         "phases": None, "next_phase": None, "dropouts": 0, "is_liked": False, "is_morning": False, "beds": (),
-        "snooze_left_s": None, "light": 0.0, "chapter": None, "refused": None, "session_max_s": 0.0,
+        "snooze_left_s": None, "light": 0.0, "level_dba": None, "chapter": None, "refused": None, "session_max_s": 0.0,
     }  # fmt: skip
     return Snapshot(**{**idle, **parts})  # type: ignore[arg-type]
 

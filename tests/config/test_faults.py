@@ -42,7 +42,7 @@ def fault(more: str) -> str:
         ("volume: {night_cap: {max: 61}}", "2: volume.night_cap: night_cap.max is 61, above max 60; lower it"),
         ("volume: {night_cap: {after: 1h}}", "2: volume.night_cap: needs max"),
         ("volume: {night_cap: {max: 20, after: 30}}", "2: volume.night_cap.after: 30 has no unit"),
-        ("volume: {night_cap: 20}", "2: volume.night_cap: must be a table with these keys: max, after"),
+        ("volume: {night_cap: [20]}", "2: volume.night_cap: must be a table with these keys: max, after"),
         ("guard: {mode: strct}", "2: guard.mode: 'strct' is not one of gentle, strict (did you mean 'strict'?)"),
         ("guard: {asleep_after: 3h}", "2: guard.asleep_after: 3h is out of range; use 0s to 2h"),
         ("audio: {mixer: {control: PCM}}", "2: audio.mixer: needs value"),

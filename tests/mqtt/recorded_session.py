@@ -105,6 +105,8 @@ SENT: Final = (
     to("asleep", "ON", 5.0),
     to("awake", "PRESS"),
     to("snooze", "5"),
+    to("calibrate", ""),
+    to("volume", "35 dBA"),
     to("extend", ""),
     to("extend", "20"),
     to("extend", "-5"),

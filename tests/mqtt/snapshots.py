@@ -38,6 +38,7 @@ PLAYING = Snapshot(
     fade_out_s=600.0,
     is_asleep=False,
     is_morning=False,
+    level_dba=None,
     snooze_left_s=None,
     light=0.0,
     phase=1,

@@ -56,6 +56,7 @@ def test_the_state_is_published_key_by_key() -> None:
         "phase": {"number": 1, "count": 1, "next": None},
         "asleep": False,
         "morning": False,
+        "pillow": None,
         "snooze": None,
         "light": 0.0,
         "fade": 600,

@@ -9,6 +9,7 @@ from datetime import time
 import pytest
 
 from player.core import commands as c
+from player.core import commands_pillow as pillow
 from player.core.commands import COMMANDS, Command
 from player.core.commands_bed import MoveBed, SetBed
 from player.core.errors import Refused
@@ -108,6 +109,13 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("asleep", b"PRESS", c.Asleep()),
     ("asleep", b"ON", c.Asleep()),
     ("awake", b"true", c.Awake()),
+    ("calibrate", b"", pillow.Calibrate()),
+    ("calibrate", b"ON", pillow.Calibrate()),
+    ("calibrate", b"41.5", pillow.NoteReading(41.5)),
+    ("calibrate", b"41.5 dBA", pillow.NoteReading(41.5)),
+    ("calibrate", b'{"reading": 38}', pillow.NoteReading(38)),
+    ("volume", b"35 dBA", pillow.SetLevel(35)),
+    ("volume", b"35.5 dB(A)", pillow.SetLevel(35.5)),
     ("snooze", b"", c.Snooze(540)),
     ("snooze", b"ON", c.Snooze(540)),
     ("snooze", b"5", c.Snooze(300)),
@@ -256,6 +264,9 @@ REFUSALS = [
     ("play", b'{"then": [{},{},{},{},{},{},{},{},{}]}', "then has 9 phases; allowed are up to 8"),
     ("asleep", b"OFF", "does nothing; use awake"),
     ("awake", b"0", "does nothing; use asleep"),
+    ("calibrate", b"130", "calibrate is 130; allowed is 15 to 100"),
+    ("calibrate", b"loud", "'loud' is not a number"),
+    ("volume", b"130 dBA", "volume in dB(A) is 130; allowed is 0 to 100"),
     ("snooze", b"61", "snooze is 1h1m; allowed is 1m to 1h"),
     ("tonight", b'{"playlist": "rain"}', "tonight needs the time of the start (at), such as 23:15"),
     ("schedule", b'{"entry": "late"}', "exactly one of enabled, at and reset"),

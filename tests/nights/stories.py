@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from player.core import commands as c
+from player.core import commands_pillow as p
 from player.core.commands import Command
 from player.core.commands_bed import MoveBed, SetBed
 from player.core.events import ClauseBroken, EngineFaulted
@@ -267,6 +268,7 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         c.SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
         c.ChangeEntry(rng.choice(names), frozenset({rng.randrange(7)}), "rain", rng.randint(0, 60)),
         c.ChangeEntry(rng.choice(names), back=frozenset({"at", "days", "playlist", "volume"})),
+        p.Calibrate(), p.NoteReading(rng.choice((30.0, 45.0))), p.SetLevel(35.0),
         c.Asleep(), c.Awake(), c.Snooze(rng.choice((60.0, 540.0, 3600.0))),
         c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
         c.Play(track=rng.choice("abcd")), c.Like(), c.Like(rng.choice("abcd")), c.Unlike(rng.choice("abcd")),

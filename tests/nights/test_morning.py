@@ -20,7 +20,7 @@ from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import Message
-from player.session.morning import FALLBACK, fallback_found
+from player.session.generated import CALIBRATION, FALLBACK, found_in
 from player.session.outcome import Outcome
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
@@ -233,7 +233,10 @@ def test_a_library_that_fails_leaves_a_generated_sound(hole: str) -> None:
 
 def test_the_generated_sound_is_what_the_library_would_say_of_it() -> None:
     """It is written down, so that nobody needs to be asked; both come from one construction."""
-    assert fallback_found().tracks[0].measured == measured_noise(parse_noise(FALLBACK.paths[0]))
+    for playlist in (FALLBACK, CALIBRATION):
+        found = found_in(playlist)
+        assert found is not None
+        assert found.tracks[0].measured == measured_noise(parse_noise(playlist.paths[0]))
 
 
 def test_a_late_start_rises_in_what_is_left_and_ends_when_planned() -> None:

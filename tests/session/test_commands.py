@@ -17,6 +17,7 @@ from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.engine import Engine, EngineSettings
 from player.core import commands as c
+from player.core import commands_pillow as p
 from player.core.clock import Now
 from player.core.commands import Command, ReplyTo, Request
 from player.core.commands_bed import MoveBed, SetBed
@@ -59,7 +60,8 @@ COMMANDS: list[Command] = [
     c.SetStartTime("nightly", time(23, 0)), c.Tonight(time(21, 0)), c.NotTonight(), c.GetStatus(),
     c.ChangeEntry("nightly", volume=20),
     c.ShortenTimer(5.0), c.ShortenTimer(600.0), c.SetTimer(TimerSetting.at(time(6, 30))), c.Asleep(),
-    c.Awake(), c.Snooze(), c.Advance(), c.Like("a"), c.Unlike("a"), c.GetTracks("a"),
+    c.Awake(), c.Snooze(), p.Calibrate(), p.NoteReading(40.0), p.SetLevel(35.0),
+    c.Advance(), c.Like("a"), c.Unlike("a"), c.GetTracks("a"),
     c.Previous(), c.Play(track="b"),
     c.Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
     c.Play(bed=(Bed("two"),)), SetBed((Bed("two", -3.0),)), SetBed(()), MoveBed(2.0),

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from player.audio.dsp.a_weighting import AWeightedMeter
 from player.audio.dsp.types import Block
 from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, gain_to_db
 
@@ -26,6 +27,7 @@ class LevelMeter:
 
     def reset(self) -> None:
         """Forget what was heard: nothing is any more."""
+        self._a_weighted = AWeightedMeter()
         self._tenths: deque[tuple[int, float, float]] = deque(maxlen=TENTHS)
         self._frames = 0
         self._energy = 0.0
@@ -39,6 +41,11 @@ class LevelMeter:
         return gain_to_db(energy / (frames * CHANNELS)) / 2.0 if frames else SILENCE_DB
 
     @property
+    def level_a_db(self) -> float:
+        """A-weighted mean square of ten seconds in dBFS, -inf for silence."""
+        return self._a_weighted.level_db
+
+    @property
     def peak_db(self) -> float:
         """Largest sample in dBFS, -inf for silence."""
         return gain_to_db(max(self._peak, max((peak for _, _, peak in self._tenths), default=0.0)))
@@ -47,6 +54,7 @@ class LevelMeter:
         """Take the finite block, shape (frames, 2), into account."""
         if len(block) == 0:
             return
+        self._a_weighted.measure(block)
         samples = block.reshape(-1)
         self._energy += float(np.dot(samples, samples))
         self._peak = max(self._peak, float(samples.max()), -float(samples.min()))

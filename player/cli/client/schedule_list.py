@@ -42,6 +42,7 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
         LullError: the config or the time cannot be read.
     """
     from player.config import load
+    from player.storage.memory_db import calibration_in
 
     now = SystemClock().now().wall
     since = moment(args.since, now)
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
     file = args.config if args.host is not None else config_file(args.config)
     if file is None:
         return _without_config(args, ask(), since)
-    config = load(file)
+    config = load(file, calibration_in)
     settings = config.settings
     is_asked = config.mqtt is not None or args.host is not None
     state = ask() if is_asked else None

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from player.cli.check_levels import level_notes, level_row
 from player.cli.doctor import judge_machine as machine
 from player.cli.doctor import judge_setup as house
 from player.cli.doctor import judge_sound as sound
@@ -43,7 +44,7 @@ from player.session.memory.records import EndedSession, RecalledMemory
 from player.session.schedule.preview import Preview
 from player.session.schedule.schedule import planned_entries
 from player.storage.lock import holder_of
-from player.storage.memory_db import look_into
+from player.storage.memory_db import calibration_in, look_into
 from player.system.clock_trust import ClockTrust, kernel_status
 from player.system.identity import hardware
 from player.system.input_devices import InputSystem
@@ -106,7 +107,7 @@ def examine(named: Path | None, clock: Clock | None = None) -> list[Finding]:
     clock = clock or SystemClock()
     chosen = config_file(named)
     path, is_there = chosen or DEFAULT_CONFIG, chosen is not None
-    config, faults = salvage(path) if is_there else (_without_config(), ())
+    config, faults = salvage(path, calibration_in) if is_there else (_without_config(), ())
     findings = list(house.judge_config(str(path), faults, is_there=is_there))
     patient = _admit(config, faults, path)
     return findings + in_time(checks_of(patient, clock), CHECK_S)
@@ -135,6 +136,11 @@ def _remembered(state_dir: Path) -> tuple[RecalledMemory, tuple[EndedSession, ..
         return RecalledMemory(), (), str(fault)
 
 
+def _levels(patient: Setup) -> list[Finding]:
+    settings, known = patient.config.settings, patient.recalled.documents.calibration
+    return house.judge_levels(level_row(settings, known), list(level_notes(settings, known)))
+
+
 def checks_of(patient: Setup, clock: Clock) -> list[Check]:
     """What there is to look at for this config, in the order of the screen."""
     config, audio = patient.config, patient.config.audio
@@ -160,6 +166,7 @@ def checks_of(patient: Setup, clock: Clock) -> list[Check]:
     ]
     return [
         *found,
+        Check("pillow", lambda: _levels(patient)),
         Check("next start", lambda: [house.judge_plans(_plans(patient, clock), str(patient.path))]),
         Check("state_dir", lambda: _place(patient)),
         Check("permissions", lambda: _rights(patient)),

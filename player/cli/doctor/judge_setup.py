@@ -32,6 +32,13 @@ _WORDS: Final = {
 }
 
 
+def judge_levels(known: str | None, notes: Sequence[str]) -> list[Finding]:
+    """How loud it is at the pillow; nothing where nobody has measured it."""
+    if notes or known is None:
+        return [warning("pillow", note, "lull calibrate, or lower volumes") for note in notes]
+    return [right("pillow", known)]
+
+
 def judge_broker(state: BrokerState) -> Finding:
     """Whether the broker lets this speaker in."""
     if state.reached is not BrokerAnswer.UP:

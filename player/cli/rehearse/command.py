@@ -223,8 +223,9 @@ def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
         return Settings(), None
     from player.config import load
     from player.library.folders import with_library
+    from player.storage.memory_db import calibration_in
 
-    config = load(path)
+    config = load(path, calibration_in)
     return _with_favourites(with_library(config.settings)[0], config.state_dir), config.state_dir
 
 

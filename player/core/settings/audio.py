@@ -76,6 +76,13 @@ class AudioSettings:
     ] = 0
 
     @property
+    def identity(self) -> str:
+        """Names all that decides how loud the output is, on one line."""
+        parts = [self.output.value, self.device if self.output is OutputKind.ALSA else self.path or ""]
+        parts += ["" if self.mixer is None else f"{self.mixer.control} {self.mixer.level}"]
+        return " ".join([*filter(None, parts), self.channels.value, f"{self.balance:+d}"])
+
+    @property
     def form(self) -> PipeFormat:
         """What goes into a pipe, the usual one where nothing was asked for."""
         return self.pipe_format or PipeFormat.S16

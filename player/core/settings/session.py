@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from player.core.date_range import Dates
 from player.core.limits import MAX_PLAYLIST_GAIN_DB
+from player.core.settings.audio import AudioSettings
 from player.core.settings.bed import BED_FORMS, Bed, check_beds
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.settings.safety import (
@@ -315,7 +316,8 @@ class Entry:
 class Settings:
     """All that the session needs to know; a reload hands it a new one. No entry of the schedule starts while ``away``.
 
-    Each is a key at the top of the config; `player.config.schema` adds those that the session does not see.
+    ``output`` names the output, ``level_fault`` what is wrong with volumes in dB(A). The others are keys at the top of
+    the config; `player.config.schema` adds those that the session does not see.
     """
 
     device: Annotated[
@@ -369,6 +371,9 @@ class Settings:
         bool, ConfigKey("trust_clock", "the schedule does not wait until a time server confirms the clock")
     ] = False
 
+    output: str = AudioSettings().identity
+    level_fault: str | None = None
+
     def folder_of(self, playlist: str) -> str:
         """Where the library has the folder of a playlist, whether it exists or not."""
         assert self.library is not None, "only a library has folders"
@@ -381,12 +386,9 @@ class Settings:
 
     def planned(self) -> tuple[Entry, ...]:
         """The schedule, ``away`` included."""
-        away = self.away
-        return (
-            tuple(replace(entry, leave_out=entry.leave_out + away) for entry in self.schedule)
-            if away
-            else self.schedule
-        )
+        if not self.away:
+            return self.schedule
+        return tuple(replace(entry, leave_out=entry.leave_out + self.away) for entry in self.schedule)
 
     @property
     def first_playlist(self) -> str | None:

@@ -242,6 +242,11 @@ def _diagnostics(topics: Topics) -> dict[str, Fields]:
             "name": "Lowered by the guard", "ic": "mdi:shield-half-full", "unit_of_meas": "dB", "sug_dsp_prc": 1,
             **_value(topics, "{{ 'None' if value_json.guard_reduction is none else value_json.guard_reduction }}"),
         },
+        "pillow": {
+            "p": "sensor", "name": "Level at the pillow", "dev_cla": "sound_pressure", "stat_cla": "measurement",
+            "unit_of_meas": "dBA", "sug_dsp_prc": 0,
+            **_value(topics, "{{ 'None' if value_json.pillow is none else value_json.pillow }}"),
+        },
         "nights_used": number | {
             "name": "Nights used of the last 30", "ic": "mdi:weather-night", "unit_of_meas": "nights",
             "sug_dsp_prc": 0, **_value(topics, "{{ value_json.nights_used }}"),

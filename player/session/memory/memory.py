@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from player.core.events import Track
+from player.core.pillow import Calibration
 from player.session.memory.places import Places
 
 NIGHTS: Final = 30
@@ -98,6 +99,7 @@ class Memory:
         deaths: by uri, tracks during which the daemon died.
         places: where long tracks go on.
         changes: counts what changes bans and likes.
+        calibration: how loud it is at the pillow; None while nobody has measured it.
     """
 
     bans: dict[str, RememberedTrack] = field(default_factory=dict)
@@ -106,6 +108,7 @@ class Memory:
     deaths: dict[str, CrashRecord] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     changes: int = 0
+    calibration: Calibration | None = None
 
     def ban(self, track: Track, wall: datetime) -> None:
         """Never again that track; nobody likes it any more."""

@@ -20,6 +20,7 @@ from typing import Any, Final, get_type_hints
 
 from player.core.clock import moved
 from player.core.night_report import NightReport
+from player.core.pillow import Calibration
 from player.core.settings.bed import Bed
 from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
@@ -177,6 +178,7 @@ class Documents:
     places: tuple[Place, ...] = ()
     likes: tuple[RememberedTrack, ...] = ()
     night: NightReport = field(default_factory=NightReport)
+    calibration: Calibration | None = None
 
     def recall(self, memory: Memory) -> None:
         """Put what was written down into a memory."""
@@ -186,6 +188,7 @@ class Documents:
         memory.deaths.update({death.uri: death for death in self.deaths})
         memory.nights.update(self.nights)
         memory.places.recall(self.places)
+        memory.calibration = memory.calibration or self.calibration
 
 
 RECORD: Final = "record"

@@ -128,7 +128,9 @@ class WritePolicy:
         choices = playback.next_session.choices
         choices = before.choices if choices == before.choices else choices
         places = memory.places.all
-        return Documents(record, tries, choices, schedule.switches, bans, deaths, nights, places, likes, night)
+        return Documents(
+            record, tries, choices, schedule.switches, bans, deaths, nights, places, likes, night, memory.calibration
+        )
 
     def note(self, rotation: Rotation, findings: LibraryFindings, wall: datetime, out: Outcome) -> None:
         """Take what was heard since the last time, and the sessions that ended in this turn."""

@@ -150,7 +150,7 @@ def test_a_device_is_one_message_with_every_entity() -> None:
         ("number", "volume"), ("number", "timer"), ("number", "fade"), ("select", "playlist"),
         ("button", "next"), ("button", "extend"), ("button", "stop_now"), ("button", "never_again"),
         ("button", "asleep"), ("button", "awake"), ("button", "previous"), ("button", "advance"),
-        ("sensor", "phase"), ("button", "snooze"), ("sensor", "light"),
+        ("sensor", "phase"), ("button", "snooze"), ("sensor", "light"), ("sensor", "pillow"),
         ("sensor", "next_phase"), ("sensor", "night"), ("sensor", "answer"),
         ("select", "play_track"), ("switch", "liked"), ("select", "bed"),
         ("binary_sensor", "sounding"), ("binary_sensor", "noticed"), ("button", "not_tonight"),
@@ -309,7 +309,8 @@ SHOWS = {
     "schedule": "ON", entry_key("weeknights"): "ON", entry_key("week-end"): "OFF", entry_key("Ruhe für später"): "OFF",
     "state": "Playing", "track": "Drops", "timer_ends": "23:15",
     "next_start": "2026-02-01T22:30:00+01:00", "why": "Schedule: weeknights", "guard_reduction": "0.0",
-    "nights_used": "12", "light": "0", "phase": "1 of 1", "next_phase": "No phase follows", "problem": "OFF",
+    "nights_used": "12", "light": "0", "pillow": "None",
+    "phase": "1 of 1", "next_phase": "No phase follows", "problem": "OFF",
     "clock_trusted": "ON", "answer": "volume 30", "sounding": "ON", "noticed": "OFF", "until": "23:15",
     "until_text": "23:15", "tonight": "None", "tonight_text": "",
     **{
@@ -345,7 +346,7 @@ def test_null_is_unknown_and_never_an_error() -> None:
     """Everything that can be null at once; the sleep timer that is off shows 0."""
     found = entities()
     shown = {key: home_assistant.value(fields, state(IDLE)) for key, fields in of_state(found).items()}
-    unknown = {"fade", "playlist", "play_track", "until", "tonight", "next_start", "guard_reduction"}
+    unknown = {"fade", "playlist", "play_track", "until", "tonight", "next_start", "guard_reduction", "pillow"}
     own = {key for key, value in shown.items() if value == "None" and kind_of(key) == key}
     assert own == unknown
     silent = ("track", "timer_ends", "phase", "next_phase", "why")

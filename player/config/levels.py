@@ -1,0 +1,51 @@
+"""Volumes in dB(A) in the config: ``35 dBA`` becomes the volume at which noise is so loud at the pillow.
+
+Runs on the main thread. What `lull calibrate` found out lies in the memory of the state directory; it is read when the
+first such volume comes, and never changed here. Without it, or after another output was chosen, a level is taken for
+what it would be with a loud speaker, so that it comes out softer than asked for; and that is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from player.core.pillow import ASSUMED_OFFSET_DB, Calibration, volume_for
+from player.core.settings.safety import TARGET_LUFS
+
+GUESSED: Final = "volumes in dB(A) are guesses, softer than asked for, until `lull calibrate` has measured this output"
+
+
+CalibrationIn: TypeAlias = Callable[[Path], Calibration | None]
+"""What the memory of a state directory knows; None where there is none."""
+
+
+@dataclass(slots=True)
+class PillowLevels:
+    """Turns levels into volumes.
+
+    Attributes:
+        calibration_in: reads the memory of a state directory; None: levels are guessed.
+        state_dir: where the calibration lies.
+        output: the output that it has to be for.
+        target_lufs: the target of every track.
+        fault: what is wrong with the levels that were read; None where nothing is.
+    """
+
+    calibration_in: CalibrationIn | None = None
+    state_dir: Path = Path()
+    output: str = ""
+    target_lufs: float = TARGET_LUFS
+    fault: str | None = None
+    _offset_db: float | None = None
+
+    def volume(self, level_dba: float) -> int:
+        """The volume of a level."""
+        if self._offset_db is None:
+            found = None if self.calibration_in is None else self.calibration_in(self.state_dir)
+            is_known = found is not None and found.output == self.output
+            self._offset_db = found.offset_db if found is not None and is_known else ASSUMED_OFFSET_DB
+            self.fault = None if is_known else GUESSED
+        return volume_for(level_dba, self._offset_db, self.target_lufs)

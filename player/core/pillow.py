@@ -1,0 +1,67 @@
+"""How loud it is at the pillow: what `calibrate` found out, and the way from a volume to dB(A) and back. Pure.
+
+The output meter knows the A-weighted level of what leaves; a meter at the pillow reads so many dB more, whatever is
+played and however loud, as long as output, mixer and loudspeaker stay the same. This difference is the calibration. A
+volume in dB(A) means the level of pink noise; rain, voices and music at the same volume differ from it by some dB, and
+the state shows what it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from player.core.settings.safety import TARGET_LUFS
+from player.core.units import VOLUME_MAX, VOLUME_SPAN_DB, volume_to_db
+from player.core.validation import check_range
+
+PINK_DB: Final = -6.5
+"""The A-weighted mean square of pink noise in one channel, compared with its loudness in LUFS."""
+QUIETEST_DBA: Final = 15.0
+LOUDEST_DBA: Final = 100.0
+"""A reading beyond these is not that of a bedroom."""
+ASSUMED_DBA: Final = 80.0
+"""Without a calibration volume 100 is taken to be so loud: it is less, so what is asked for comes out softer."""
+NIGHT_MAX_DBA: Final = 45.0
+"""WHO, Guidelines for community noise (1999), bedrooms: 30 dB LAeq in the night, 45 dB LAmax for single events."""
+_LEVEL = re.compile(r"(\d{1,3}(?:\.\d{1,2})?)\s*dB\s*\(?A\)?", re.IGNORECASE | re.ASCII)
+ASSUMED_OFFSET_DB: Final = ASSUMED_DBA - TARGET_LUFS - PINK_DB
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What somebody read at the pillow.
+
+    Attributes:
+        offset_db: so much more than the A-weighted level of the output in dBFS.
+        output: the output that it holds for, as `player.core.settings.audio.AudioSettings.identity` names it.
+        at: when.
+    """
+
+    offset_db: float
+    output: str
+    at: datetime
+
+    def __post_init__(self) -> None:
+        check_range("offset", self.offset_db, QUIETEST_DBA - 100.0, LOUDEST_DBA + 200.0)
+
+
+def parse_level(text: str) -> float | None:
+    """The level in ``35 dBA``, ``35 dB(A)``; None for anything else."""
+    found = _LEVEL.fullmatch(text.strip())
+    return None if found is None else float(found[1])
+
+
+def level_of(volume: int, offset_db: float, target_lufs: float) -> float:
+    """The level of pink noise at the pillow at a volume, in dB(A)."""
+    return offset_db + target_lufs + PINK_DB + volume_to_db(volume)
+
+
+def volume_for(level_dba: float, offset_db: float, target_lufs: float) -> int:
+    """The highest volume, 1 to 100, at which pink noise is no louder at the pillow; 1 where each is louder."""
+    below_db = offset_db + target_lufs + PINK_DB - level_dba
+    volume = math.floor(VOLUME_MAX - below_db * (VOLUME_MAX - 1) / VOLUME_SPAN_DB + 1e-6)
+    return max(1, min(volume, VOLUME_MAX))
