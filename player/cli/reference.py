@@ -47,11 +47,11 @@ def exit_code_table() -> str:
 
 def made_files() -> Iterator[tuple[Path, str]]:
     """Each file, and its text as the declarations have it now."""
-    yield _ROOT / "completions" / "lull", completion("bash")
-    yield _ROOT / "completions" / "_lull", completion("zsh")
-    yield _ROOT / "completions" / "lull.fish", completion("fish")
-    yield _ROOT / "man" / "lull.1", lull_1()
-    yield _ROOT / "man" / "lull.yaml.5", lull_yaml_5()
+    yield _ROOT / "scripts" / "completion" / "lull", completion("bash")
+    yield _ROOT / "scripts" / "completion" / "_lull", completion("zsh")
+    yield _ROOT / "scripts" / "completion" / "lull.fish", completion("fish")
+    yield _ROOT / "docs" / "man" / "lull.1", lull_1()
+    yield _ROOT / "docs" / "man" / "lull.yaml.5", lull_yaml_5()
     document = _ROOT / "docs" / "commands.md"
     sections = {"commands": command_table, "speaker": option_table, "exit codes": exit_code_table}
     yield document, filled_in(document.read_text(encoding="utf-8"), sections)

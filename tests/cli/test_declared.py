@@ -82,7 +82,7 @@ def test_each_exit_code_is_in_the_table_once() -> None:
     """And in the help, the manual page and docs/commands.md, with the same words."""
     declared = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
     assert declared == set(EXIT_CODES)
-    manual, document = (ROOT / path for path in ("man/lull.1", "docs/commands.md"))
+    manual, document = (ROOT / path for path in ("docs/man/lull.1", "docs/commands.md"))
     for code, meaning in EXIT_CODES.items():
         roff = meaning.replace("-", "\\-")
         assert f".B {code}\n{roff}\n" in manual.read_text(encoding="utf-8")
@@ -181,7 +181,7 @@ def test_the_packages_install_what_is_made() -> None:
     """The wheel by its data files, the Debian package by its script; a page more is not forgotten."""
     wheel = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     package = (ROOT / "scripts" / "package").read_text(encoding="utf-8")
-    for path in (path for path, _ in made_files() if path.parent.name in {"completions", "man"}):
+    for path in (path for path, _ in made_files() if path.parent.name in {"completion", "man"}):
         name = str(path.relative_to(ROOT))
         assert f'["{name}"]' in wheel
-        assert f'"$here/{name}"' in package or f'"$here"/{path.parent.name}/*.' in package
+        assert f'"$here/{name}"' in package or f'"$here"/{path.parent.relative_to(ROOT)}/*.' in package

@@ -47,11 +47,12 @@ complete -c lull -n __fish_use_subcommand -a bans -d 'list the tracks that are n
 complete -c lull -n __fish_use_subcommand -a run -d 'run the daemon'
 complete -c lull -n __fish_use_subcommand -a check -d 'list every fault of a config, or say what it means'
 complete -c lull -n __fish_use_subcommand -a doctor -d 'say what is right, what is wrong and how to repair it'
+complete -c lull -n __fish_use_subcommand -a calibrate -d 'measure how loud it is at the pillow'
 complete -c lull -n __fish_use_subcommand -a triggers -d 'test what messages would trigger'
 complete -c lull -n __fish_use_subcommand -a remote -d 'write the phone remote, a page that talks to the broker'
 complete -c lull -n __fish_use_subcommand -a completion -d 'print the completion for bash, zsh or fish'
 complete -c lull -n __fish_use_subcommand -a help -d 'say more about a command'
-complete -c lull -n '__fish_seen_subcommand_from help' -a 'night tonight skip_tonight schedule asleep awake advance history report rehearse play stop pause resume toggle next previous seek volume bed timer extend snooze fade playlist status watch scan starter tracks like unlike never_again bans run check doctor triggers remote completion'
+complete -c lull -n '__fish_seen_subcommand_from help' -a 'night tonight skip_tonight schedule asleep awake advance history report rehearse play stop pause resume toggle next previous seek volume bed timer extend snooze fade playlist status watch scan starter tracks like unlike never_again bans run check doctor calibrate triggers remote completion'
 complete -c lull -n '__fish_seen_subcommand_from night' -l config -r -F -d 'run this config instead'
 complete -c lull -n '__fish_seen_subcommand_from night' -l home -r -F -d 'folder of starter tracks, memory and recordings (~/.local/share/lull)'
 complete -c lull -n '__fish_seen_subcommand_from night' -F
