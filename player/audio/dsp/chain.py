@@ -39,6 +39,8 @@ MOST: Final = 96 * FAULT_LEVEL
 """As a factor of the power, in a hop."""
 _LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
 """So many hops after the ramp the guard hears them."""
+_STANDS: Final = [FREE_RISE] * _LATE_HOPS
+"""Of a volume that has stood for so long."""
 _LET_GO: Final = let_down(HOP_FRAMES)
 _SET_IN: Final = _LET_GO[::-1].copy()
 """5 ms from what sounds to silence, and back: neither is a click."""
@@ -78,7 +80,7 @@ class Chain:
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
         self._room = 0.0
         self._sets_in = False
-        self._left = [FREE_RISE] * _LATE_HOPS
+        self._left = _STANDS
 
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
@@ -166,8 +168,14 @@ class Chain:
 
     def _volumes(self, hops: int, *, moves: bool) -> Volumes:
         """What the guard is to know of the coming hops."""
-        ramp, full, low, left = self.ramp, [], [], self._left
+        ramp, full, low, left = self.ramp, [], [], self._left.copy()
         target, former = _power(ramp.target_db), _power(ramp.level_db)
+        if left == _STANDS and not (moves and ramp.is_moving):
+            if former == 0.0:
+                self._room = 0.0
+            elif target > 0.0:
+                self._room = min(self._room or target, target)
+            return Volumes([max(former, target)] * hops, [self._room] * hops, [FREE_RISE] * hops)
         for hop in range(1, hops + 1):
             level = _power(ramp.level_ahead_db(hop * HOP_FRAMES) if moves else ramp.level_db)
             if level == 0.0:

@@ -118,9 +118,13 @@ class Hearing:
         """Hear one more hop."""
         self.push_many((power,))
 
-    def push_many(self, powers: Sequence[float]) -> None:
-        """Hear at most `hops_left` more hops."""
-        fast, box_sum, most = self.fast, self._box_sum, self._most
+    def boxes(self, hops: int) -> list[float]:
+        """R after each of the last hops, at most as many as were heard since B, H and Q changed."""
+        return [total / CHUNK_HOPS for total in self._box_sums[len(self._box_sums) - hops :]]
+
+    def push_many(self, powers: Sequence[float]) -> list[float]:
+        """Hear at most `hops_left` more hops; E after each of them."""
+        fast, box_sum, most, fasts = self.fast, self._box_sum, self._most, []
         hops, sums, former = self._hops, self._box_sums, self._former
         chunk_sum, chunk_max = self._chunk_sum, self._chunk_max
         for power in powers:
@@ -129,11 +133,13 @@ class Hearing:
             hops.append(power)
             sums.append(box_sum)
             chunk_sum += fast if fast < most else most
-            chunk_max = max(chunk_max, fast)
+            chunk_max = fast if fast > chunk_max else chunk_max
+            fasts.append(fast)
         self.fast, self._box_sum = fast, box_sum
         self._chunk_sum, self._chunk_max = chunk_sum, chunk_max
         if len(hops) == CHUNK_HOPS:
             self._end_chunk()
+        return fasts
 
     def _end_chunk(self) -> None:
         at = self._chunks

@@ -19,6 +19,21 @@ static const double SHELF_B[3] = {1.53512485958697, -2.69169618940638, 1.1983928
 static const double SHELF_A[3] = {1.0, -1.69065929318241, 0.73248077421585};
 static const double HIGH_A[3] = {1.0, -1.99004745483398, 0.99007225036621};
 
+static float larger(float one, float other) { return one > other ? one : other; }
+
+/* The largest magnitude, four at a time. */
+static float largest(const float *in, size_t count)
+{
+    float most[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (int k = 0; k < 4; k++)
+            most[k] = larger(__builtin_fabsf(in[i + k]), most[k]);
+    for (; i < count; i++)
+        most[0] = larger(__builtin_fabsf(in[i]), most[0]);
+    return larger(larger(most[0], most[1]), larger(most[2], most[3]));
+}
+
 static double settled(double value) { return value < TINY && value > -TINY ? 0.0 : value; }
 
 /* K-weighted mean square, summed over the channels, of each hop.
@@ -57,12 +72,7 @@ void lull_hop_powers(double *state, const float *in, size_t hops, size_t hop_fra
 void lull_hop_peaks(const float *in, size_t hops, size_t hop_frames, float *peaks)
 {
     for (size_t hop = 0; hop < hops; hop++, in += hop_frames * CHANNELS) {
-        float most = 0.0f, least = 0.0f;
-        for (size_t i = 0; i < hop_frames * CHANNELS; i++) {
-            most = in[i] > most ? in[i] : most;
-            least = in[i] < least ? in[i] : least;
-        }
-        peaks[hop] = most > -least ? most : -least;
+        peaks[hop] = largest(in, hop_frames * CHANNELS);
     }
 }
 
@@ -86,25 +96,28 @@ void lull_high_pass(double *mean, const float *in, size_t hops, size_t hop_frame
     mean[1] = right;
 }
 
-static float magnitude(float value) { return value < 0.0f ? -value : value; }
+#define AT_ONCE 64 /* frames whose differences are kept beside each other, so that the compiler can take several at once */
 
 /* Magnitude of the second difference of each frame, on the louder side; 0 for the first and the last.
  * And the largest in each piece of `side` frames, with its last frame (sharpest) and without (calmest). */
 void lull_sharpness(const float *in, size_t frames, size_t side, float *sharp, double *sharpest, double *calmest)
 {
+    float differences[AT_ONCE * CHANNELS];
     sharp[0] = sharp[frames - 1] = 0.0f;
-    for (size_t i = 1; i + 1 < frames; i++) {
-        const float *at = in + i * CHANNELS;
-        const float left = magnitude((at[2] - at[0]) - (at[0] - at[-2]));
-        const float right = magnitude((at[3] - at[1]) - (at[1] - at[-1]));
-        sharp[i] = left > right ? left : right;
+    for (size_t first = 1; first + 1 < frames; first += AT_ONCE) {
+        const size_t count = frames - 1 - first < AT_ONCE ? frames - 1 - first : AT_ONCE;
+        const float *at = in + (first - 1) * CHANNELS;
+        for (size_t i = 0; i < count * CHANNELS; i++) {
+            const float before = at[i + CHANNELS] - at[i], behind = at[i + 2 * CHANNELS] - at[i + CHANNELS];
+            differences[i] = __builtin_fabsf(behind - before);
+        }
+        for (size_t i = 0; i < count; i++)
+            sharp[first + i] = larger(differences[CHANNELS * i], differences[CHANNELS * i + 1]);
     }
     for (size_t piece = 0; piece < frames / side; piece++, sharp += side) {
-        float most = sharp[0];
-        for (size_t i = 1; i + 1 < side; i++)
-            most = sharp[i] > most ? sharp[i] : most;
+        const float most = largest(sharp, side - 1);
         calmest[piece] = most;
-        sharpest[piece] = sharp[side - 1] > most ? sharp[side - 1] : most;
+        sharpest[piece] = larger(sharp[side - 1], most);
     }
 }
 

@@ -83,24 +83,28 @@ class OutputMeter:
         self._judged([0.0] * hops, 0.0)
 
     def _judged(self, powers: list[float], full: float) -> BrokenClause | None:
-        judge = self._judge
-        for power in powers:
-            broken = self._startle(judge.push(power))
-            self._chunk += power
-            self._hops += 1
+        at = 0
+        while at < len(powers):
+            part = powers[at : at + CHUNK_HOPS - self._hops]
+            at += len(part)
+            broken = self._startle(*self._judge.push_many(part))
+            for power in part:
+                self._chunk += power
+            self._hops += len(part)
             if self._hops >= CHUNK_HOPS and broken is None:
                 broken = self._end_chunk(full)
             if broken is not None:
                 return broken
         return None
 
-    def _startle(self, onsets: list[Onset]) -> BrokenClause | None:
-        """C1: of what has just been found, or of what is under way."""
+    @staticmethod
+    def _startle(onsets: list[Onset], was_startling: bool) -> BrokenClause | None:
+        """C1: of what has just been found, or of what was under way."""
         for onset in onsets:
             if onset.is_startle:
                 what = "a burst" if onset.is_burst else "an onset"
                 return BrokenClause("C1", f"{what} {onset.ld_db:.1f} dB up to {onset.level_lufs:.1f} LUFS")
-        return BrokenClause("C1", "an onset that stands out") if self._judge.is_startling else None
+        return BrokenClause("C1", "an onset that stands out") if was_startling else None
 
     def _end_chunk(self, full: float) -> BrokenClause | None:
         """C3, each 50 ms."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -134,13 +135,32 @@ class Judge:
         """Hear one more hop; what has ended with it or, for bursts, begun. Mostly nothing."""
         self.hearing.push(power)
         self._hops += 1
-        found = self._burst()
+        found = self._burst(self.hearing.box)
         if self._hops % CHUNK_HOPS == 0:
             self._familiar_box.push(self._largest_box)
             self._largest_box = 0.0
         if self._hops % 2 == 0:
-            found += self._sample()
+            found += self._sample(self.hearing.fast)
         return found
+
+    def push_many(self, powers: Sequence[float]) -> tuple[list[Onset], bool]:
+        """Hear at most as many hops as are left of a chunk: what `push` says of them, and whether `is_startling` was.
+
+        Mostly no box comes near a burst, and then the boxes are kept without being looked at one by one.
+        """
+        hearing, is_last = self.hearing, len(powers) == self.hearing.hops_left
+        first = powers[:-1] if is_last else powers
+        fasts = hearing.push_many(first)
+        found, was_startling = self._bursts(hearing.boxes(len(first))), False
+        for fast in fasts:
+            self._hops += 1
+            if self._hops % 2 == 0:
+                found += self._sample(fast)
+            was_startling = was_startling or self.is_startling
+        if is_last:
+            found += self.push(powers[-1])
+            was_startling = was_startling or self.is_startling
+        return found, was_startling
 
     @property
     def is_startling(self) -> bool:
@@ -155,10 +175,26 @@ class Judge:
         climb, self._open = self._open, None
         return [] if climb is None else [climb.onset()]
 
-    def _burst(self) -> list[Onset]:
+    def _bursts(self, boxes: list[float]) -> list[Onset]:
+        """The same as `_burst` of each, before the hops are counted."""
+        if not boxes:
+            return []
+        largest = max(boxes)
+        if largest <= max(max(self._floor, self.hearing.usual) * _BURST, self.known * _BOX_OVER_FAST):
+            self._boxes.extend(boxes)
+            self._largest_box = max(self._largest_box, largest)
+            self._is_burst = False
+            return []
+        hops, found = self._hops, []
+        for box in boxes:
+            self._hops += 1
+            found += self._burst(box)
+        self._hops = hops
+        return found
+
+    def _burst(self, box: float) -> list[Onset]:
         """The 50 ms box: more than 15 dB over what is usual, and gained within a second."""
         hearing = self.hearing
-        box = hearing.box
         self._boxes.append(box)
         self._largest_box = max(self._largest_box, box)
         if box <= max(self._floor, hearing.usual) * _BURST or box <= self.known * _BOX_OVER_FAST:
@@ -172,9 +208,8 @@ class Judge:
         familiar_db = level - max(to_lufs(self._familiar_box.value), LOWEST_LUFS)
         return [Onset(at_s - HOP_S, at_s, level, over_db, over_db / HOP_S, over_db, familiar_db, is_burst=True)]
 
-    def _sample(self) -> list[Onset]:
+    def _sample(self, fast: float) -> list[Onset]:
         """One more sample of the fast level."""
-        fast = self.hearing.fast
         level = to_lufs(fast) if fast > self._floor else self.floor_lufs
         before, self._before = self._before, level
         sample = self._hops // 2

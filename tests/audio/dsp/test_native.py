@@ -37,7 +37,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
             return installed
         pytest.skip("no compiler, and no kernel is installed")
     path = tmp_path_factory.mktemp("kernel") / "_kernel.so"
-    flags = ("-O2", "-std=c99", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+    flags = ("-O3", "-std=c99", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
     subprocess.run([compiler, *flags, "-o", str(path), str(SOURCE)], check=True)
     return Kernel(path)
 

@@ -364,3 +364,27 @@ class TestFamiliarBursts:
         ticks = {float(at_s): -28.0 for at_s in np.arange(12.0, 38.0, 2.0)}
         assert any(29.9 < at_s < 30.2 for at_s in times_of_bursts({**ticks, 30.0: -22.0}))
         assert not any(29.9 < at_s < 30.2 for at_s in times_of_bursts({**ticks, 30.0: -26.0}))
+
+
+def test_hops_may_be_pushed_together() -> None:
+    """In parts of a chunk of any size: the same onsets, and the judge stands at the same place."""
+    random = np.random.default_rng(7)
+    for level_db in (1.0, 6.0, 12.0):
+        steps = 10.0 ** (random.normal(0.0, level_db, 60) / 10.0)
+        powers = (1e-5 * steps.repeat(100)[:6_000] * random.uniform(0.3, 3.0, 6_000)).tolist()
+        single, together = Judge(-60.0), Judge(-60.0)
+        at = 0
+        while at < len(powers):
+            part = powers[at : at + min(int(random.integers(1, 11)), together.hearing.hops_left)]
+            at += len(part)
+            wanted, was_startling = [], False
+            for power in part:
+                wanted += single.push(power)
+                was_startling = was_startling or single.is_startling
+            found, is_told = together.push_many(part)
+            assert sorted(map(repr, found)) == sorted(map(repr, wanted))
+            assert is_told == was_startling
+        assert vars(together.hearing).keys() == vars(single.hearing).keys()
+        assert (together.hearing.fast, together.hearing.box) == (single.hearing.fast, single.hearing.box)
+        assert list(together._boxes) == list(single._boxes)
+        assert together.finish() == single.finish()
