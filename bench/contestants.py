@@ -27,7 +27,7 @@ from tests.live.soundserver import SoundServer
 PATIENCE_S: Final = 20.0
 ROOT: Final = Path(__file__).resolve().parent.parent
 _NOBODY: Final = 65_534
-_RUN: Final = ["-m", "player", "run", "--config"]
+RUN: Final = ["-m", "player", "run", "--config"]
 _AUTOPLAY: Final = """
 import sys
 from pathlib import Path
@@ -133,7 +133,7 @@ def mpd(stage: Stage) -> Iterator[Running]:
 def _tell_mpd(address: Path, *commands: str) -> None:
     with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rw", encoding="utf-8") as talk:
         connection.settimeout(PATIENCE_S)
-        _connect(connection, address)
+        connect(connection, address)
         talk.readline()
         for command in commands:
             talk.write(command + "\n")
@@ -142,7 +142,8 @@ def _tell_mpd(address: Path, *commands: str) -> None:
             assert answer == "OK", f"mpd says {answer} to {command}"
 
 
-def _connect(connection: socket.socket, address: Path) -> None:
+def connect(connection: socket.socket, address: Path) -> None:
+    """Connect to a player's socket once it is there."""
     give_up_s = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -157,7 +158,7 @@ def lull(stage: Stage) -> Iterator[Running]:
     """The daemon with a broker, which tells it to play."""
     with (
         PrivateBroker() as broker,
-        _daemon(stage, _RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
+        daemon(stage, RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
     ):
         time.sleep(2.0)  # it is ready before the broker has answered, and forgets what came before that
         publish.single("lull/bench/cmd/play", b"", hostname="127.0.0.1", port=broker.port)
@@ -169,7 +170,7 @@ def lull_idle(stage: Stage) -> Iterator[Running]:
     """The daemon with a broker, waiting for the night."""
     with (
         PrivateBroker() as broker,
-        _daemon(stage, _RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
+        daemon(stage, RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
     ):
         yield running
 
@@ -177,25 +178,25 @@ def lull_idle(stage: Stage) -> Iterator[Running]:
 @contextmanager
 def lull_alone(stage: Stage) -> Iterator[Running]:
     """The daemon without a broker."""
-    with _daemon(stage, ["-c", _AUTOPLAY], "off") as running:
+    with daemon(stage, ["-c", _AUTOPLAY], "off") as running:
         yield running
 
 
 @contextmanager
 def lull_unguarded(stage: Stage) -> Iterator[Running]:
     """The daemon without a broker, guard and output meter taken out."""
-    with _daemon(stage, ["-c", _UNGUARDED + _AUTOPLAY], "off") as running:
+    with daemon(stage, ["-c", _UNGUARDED + _AUTOPLAY], "off") as running:
         yield running
 
 
 def compile_modules(stage: Stage) -> None:
     """One start that counts for nothing: an installed daemon has its modules compiled, and the disk's cache warm."""
-    with _daemon(stage, _RUN, "off"):
+    with daemon(stage, RUN, "off"):
         pass
 
 
 @contextmanager
-def _daemon(stage: Stage, arguments: list[str], mqtt: str) -> Iterator[Running]:
+def daemon(stage: Stage, arguments: list[str], mqtt: str) -> Iterator[Running]:
     """The daemon as a unit of the service manager's would run it: readiness, watchdog, compiled modules."""
     config = stage.folder / "lull.yaml"
     config.write_text(

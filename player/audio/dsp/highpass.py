@@ -4,7 +4,7 @@ Runs on the engine thread. A constant in a recording costs headroom, and its ste
 begins, this takes 0.2 dB away. y = x - m, where m follows x with a time constant of 40 ms. Within a hop m has a closed
 form, a running sum of x weighted by rising powers, so there is no loop over samples; hops are always cut at the same
 frames, so the cutting into blocks cannot show. A frame is one complex number here, left + i right: half the steps.
-The native kernel, where there is one, follows m sample by sample.
+The native kernel, where there is one, does the same step by step.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _KEEP: Final = math.exp(-2.0 * math.pi * CORNER_HZ / RATE_HZ)
 _FALLING: Final = (_KEEP ** np.arange(1.0, HOP_FRAMES + 1.0)).astype(np.complex64)
 """What is left of m after so many frames."""
 _WEIGHTS: Final = ((1.0 - _KEEP) * _KEEP ** -np.arange(1.0, HOP_FRAMES + 1.0)).astype(np.complex64)
+_CURVES: Final = (_WEIGHTS.real.copy(), _FALLING.real.copy())
 _HOP_KEEP: Final = _KEEP**HOP_FRAMES
 _STILL: Final = 1e-9
 """-180 dB: a mean below it is none, and must not linger as a subnormal number."""
@@ -44,7 +45,7 @@ class HighPass:
     def process(self, hops: Block) -> Block:
         """Whole hops, shape (n * 240, 2), without their DC; finite in, finite out."""
         if self._kernel is not None:
-            return self._kernel.high_pass(self._means, hops, HOP_FRAMES, _KEEP, _STILL)
+            return self._kernel.high_pass(self._means, hops, _CURVES, _HOP_KEEP, _STILL)
         frames = np.ascontiguousarray(hops).view(np.complex64).reshape(-1, HOP_FRAMES)
         sums = np.cumsum(frames * _WEIGHTS, axis=1)
         sums += np.array(self._follow(sums[:, -1].tolist()), np.complex64)[:, np.newaxis]

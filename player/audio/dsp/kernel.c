@@ -12,7 +12,7 @@
 #define TINY 1e-30 /* a filter's memory below it is none: subnormal numbers take a hundred times as long */
 
 /* Changes whenever an argument does; player/audio/dsp/native.py refuses another one. */
-int lull_kernel_version(void) { return 1; }
+int lull_kernel_version(void) { return 2; }
 
 /* The two stages of the K-weighting at 48 kHz, ITU-R BS.1770-4, tables 1 and 2. */
 static const double SHELF_B[3] = {1.53512485958697, -2.69169618940638, 1.19839281085285};
@@ -76,24 +76,25 @@ void lull_hop_peaks(const float *in, size_t hops, size_t hop_frames, float *peak
     }
 }
 
-/* Each sample without the mean that follows it with keep; mean: left and right, moved on; below still it is none.
- * in and out: hops * hop_frames frames. */
-void lull_high_pass(double *mean, const float *in, size_t hops, size_t hop_frames, double keep, double still, float *out)
+/* Each sample without the mean of its side that follows it, as highpass.py has it, to the last bit.
+ * mean: left and right, moved on by hop_keep; weights, falling: hop_frames numbers each; a mean below still is none. */
+void lull_high_pass(double *mean, const float *in, size_t hops, size_t hop_frames, const float *weights,
+                    const float *falling, double hop_keep, double still, float *out)
 {
-    const double take = 1.0 - keep;
-    double left = mean[0], right = mean[1];
     for (size_t hop = 0; hop < hops; hop++) {
+        const float left = (float)mean[0], right = (float)mean[1];
+        float left_sum = 0.0f, right_sum = 0.0f;
         for (size_t frame = 0; frame < hop_frames; frame++, in += CHANNELS, out += CHANNELS) {
-            left = keep * left + take * in[0];
-            right = keep * right + take * in[1];
-            out[0] = (float)(in[0] - left);
-            out[1] = (float)(in[1] - right);
+            left_sum += in[0] * weights[frame];
+            right_sum += in[1] * weights[frame];
+            out[0] = in[0] - (left_sum + left) * falling[frame];
+            out[1] = in[1] - (right_sum + right) * falling[frame];
         }
-        if (left * left + right * right < still * still)
-            left = right = 0.0;
+        mean[0] = hop_keep * (mean[0] + (double)left_sum);
+        mean[1] = hop_keep * (mean[1] + (double)right_sum);
+        if (mean[0] * mean[0] + mean[1] * mean[1] < still * still)
+            mean[0] = mean[1] = 0.0;
     }
-    mean[0] = left;
-    mean[1] = right;
 }
 
 #define AT_ONCE 64 /* frames whose differences are kept beside each other, so that the compiler can take several at once */

@@ -2,7 +2,7 @@
 
 Runs on whatever thread owns the object. The Python of each stage is the reference, and the way where no kernel was
 built: `pip` builds it where there is a compiler (setup.py), and the Debian package has it (scripts/package). Both ways
-give the same: bit by bit where samples are only compared, to 1e-6 where they are filtered.
+give the same bits, but for powers, which are the same to 1e-6.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from player.audio.dsp.types import Block
 
-VERSION: Final = 1
+VERSION: Final = 2
 """What `lull_kernel_version` of kernel.c says."""
 _FOLDER: Final = Path(__file__).resolve().parent
 _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "lull_kernel_version": (c_int, []),
     "lull_hop_powers": (None, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
     "lull_hop_peaks": (None, [c_void_p, c_size_t, c_size_t, c_void_p]),
-    "lull_high_pass": (None, [c_void_p, c_void_p, c_size_t, c_size_t, c_double, c_double, c_void_p]),
+    "lull_high_pass": (None, [*[c_void_p] * 2, c_size_t, c_size_t, *[c_void_p] * 2, c_double, c_double, c_void_p]),
     "lull_sharpness": (None, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p]),
     "lull_first_sharp": (c_size_t, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_double, c_double]),
 }
@@ -71,12 +71,17 @@ class Kernel:
         self._library.lull_hop_peaks(_at(samples), len(peaks), hop_frames, _at(peaks))
         return peaks
 
-    def high_pass(self, mean: Doubles, hops: Block, hop_frames: int, keep: float, still: float) -> Block:
-        """Each sample without the mean of its side that follows it; ``mean`` has 2 numbers, and is moved on."""
+    def high_pass(
+        self, mean: Doubles, hops: Block, curves: tuple[Floats, Floats], hop_keep: float, still: float
+    ) -> Block:
+        """See `player.audio.dsp.highpass`; ``mean`` has 2 numbers and is moved on."""
         samples = np.ascontiguousarray(hops)
         out = np.empty_like(samples)
-        count = len(samples) // hop_frames
-        self._library.lull_high_pass(_at(mean), _at(samples), count, hop_frames, keep, still, _at(out))
+        weights, falling = curves
+        self._library.lull_high_pass(
+            _at(mean), _at(samples), len(samples) // len(weights), len(weights), _at(weights), _at(falling), hop_keep,
+            still, _at(out),
+        )  # fmt: skip
         return out
 
     def sharpness(self, wave: Block, side_frames: int) -> tuple[Floats, Doubles, Doubles]:

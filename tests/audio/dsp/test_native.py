@@ -89,12 +89,12 @@ def test_powers_equal_those_of_libebur128(kernel: Kernel, sound: np.ndarray, siz
 def test_the_high_pass_is_the_same_and_does_not_depend_on_blocks(
     kernel: Kernel, sound: np.ndarray, sizes: list[int]
 ) -> None:
-    """To 1e-6 of the largest sample; bit by bit whatever the blocks."""
+    """Bit by bit."""
     reference, ours, whole = HighPass(), HighPass(kernel), HighPass(kernel)
     pieces = cut(sound, sizes, HOP_FRAMES)
     got = np.concatenate([ours.process(piece) for piece in pieces])
     wanted = np.concatenate([reference.process(piece) for piece in pieces])
-    assert np.abs(got - wanted).max() <= NEAR * max(1.0, float(np.abs(sound).max()))
+    assert np.array_equal(got, wanted)
     assert np.array_equal(got, whole.process(sound))
     assert got.dtype == np.float32
 
@@ -131,15 +131,24 @@ def played(chain: Chain, pieces: list[np.ndarray]) -> np.ndarray:
 
 @settings(max_examples=effort.examples(5, 40), deadline=None)
 @given(signals, st.integers(1, 20_000), st.integers(0, 2**31))
-def test_the_whole_chain_is_the_same_to_1e_6(kernel: Kernel, sound: np.ndarray, size: int, seed: int) -> None:
-    """Calm sound for 12 s, then anything, with every stage and both meters in C; blocks of any size."""
+def test_the_whole_chain_is_the_same(kernel: Kernel, sound: np.ndarray, size: int, seed: int) -> None:
+    """Calm sound for 12 s, then anything, in blocks of any size: bit by bit, where both are told the same powers."""
     material = np.concatenate((signal("noise", seed, 12 * RATE_HZ), sound))
     pieces = [material[at : at + size] for at in range(0, len(material), size)] if size > 500 else [material]
     reference = Chain(-1.0, -23.0, HopMeter)
-    ours = Chain(-1.0, -23.0, lambda hop_frames: KernelMeter(hop_frames, kernel), kernel)
-    assert np.abs(played(ours, pieces) - played(reference, pieces)).max() <= NEAR * 4.0
+    ours = Chain(-1.0, -23.0, HopMeter, kernel)
+    assert np.array_equal(played(ours, pieces), played(reference, pieces))
     assert ours.declick.clicks == reference.declick.clicks
     assert ours.faults == reference.faults == 0
+
+
+def test_with_its_own_meters_the_chain_is_the_same_to_1e_6(kernel: Kernel) -> None:
+    """Powers differ from the eleventh digit on. (Of a steady tone that is a tie, which either may win: 1e-5.)"""
+    material = np.concatenate([signal(kind, 3, 8 * RATE_HZ) for kind in ("noise", "steps", "clicks", "full", "noise")])
+    pieces = cut(material, [3, 1, 7], 1_600)
+    reference = played(Chain(-1.0, -23.0, HopMeter), pieces)
+    ours = played(Chain(-1.0, -23.0, lambda hop_frames: KernelMeter(hop_frames, kernel), kernel), pieces)
+    assert np.abs(ours - reference).max() <= NEAR
 
 
 def test_silence_gets_exactly_silent_and_costs_no_subnormal_numbers(kernel: Kernel) -> None:
