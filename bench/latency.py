@@ -1,8 +1,8 @@
 """How long after a command it is heard, lull beside mpv and mpd: `python bench/latency.py` from the repository.
 
-Each plays a steady tone through ALSA into the same private sound server, whose sink is recorded. A command is heard when
-the level of 10 ms is 0.3 dB off what it was. lull gets `volume` over MQTT, mpv `volume` over its socket, mpd `pause`.
-What is recorded is late by up to 60 ms, for all alike. It needs what bench/players.py needs; see bench/README.md.
+Each plays a steady tone through ALSA into the same private sound server, whose sink is recorded. A command is heard
+when the level of 10 ms is 0.3 dB off what it was. lull gets `volume` over MQTT, mpv `volume` over its socket, and mpd
+`pause`. What is recorded is late by up to 60 ms, for all alike. It needs what bench/players.py needs.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs as a file, without -m
 
 from bench import contestants
-from bench.contestants import Stage
+from bench.contestants import RUN, Stage, daemon
 from bench.players import WARM_UP_S
 from player.cli.private_broker import PrivateBroker
 from player.core.units import RATE_HZ
@@ -48,12 +49,9 @@ Samples = npt.NDArray[np.float32]
 @contextmanager
 def lull(stage: Stage) -> Iterator[Send]:
     """The daemon; its volume goes down and up again by 2 dB."""
-    with (
-        PrivateBroker() as broker,
-        contestants.daemon(stage, contestants.RUN, f"{{host: 127.0.0.1, port: {broker.port}}}"),
-    ):
+    with PrivateBroker() as broker, daemon(stage, RUN, f"{{host: 127.0.0.1, port: {broker.port}}}"):
         time.sleep(2.0)
-        link = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        link = mqtt.Client(CallbackAPIVersion.VERSION2)
         link.connect("127.0.0.1", broker.port)
         link.loop_start()
         link.publish("lull/bench/cmd/play", b"").wait_for_publish(5.0)
