@@ -27,6 +27,9 @@ from player.core.settings.session import ONCE, TimerMode
 from player.core.states import State
 from player.core.units import VOLUME_MAX
 
+NO_DEVICE: Final = "no sound device"
+"""What the problem begins with that there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryState:

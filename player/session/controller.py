@@ -59,7 +59,7 @@ from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import Snapshot
+from player.core.snapshot import NO_DEVICE, Snapshot
 from player.core.states import OBEYED, State
 from player.core.track_list import TrackList
 from player.core.units import counted
@@ -201,7 +201,7 @@ class Controller:
             return self._announced_problems  # looked at when this turn ended
         found = list(self._external_problems.values())
         if self._playback.output_fault is not None:
-            found.append(f"no sound device: {self._playback.output_fault}")
+            found.append(f"{NO_DEVICE}: {self._playback.output_fault}")
         if self._schedule.waits_for_the_clock and not now.trusted:
             found.append("the clock is not set yet; the schedule waits, commands work")
         if self._crash_resume.problem is not None:

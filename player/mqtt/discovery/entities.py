@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import EVENT_TYPES
+from player.core.snapshot import NO_DEVICE as MISSING
 from player.mqtt.discovery.entry_entities import TIME, Fields, entry_entities, times
 from player.mqtt.topics import Topics
 
@@ -37,7 +38,7 @@ END_WORDS: Final = {
 }
 """What people read for a sleep timer that has no moment."""
 _SILENT: Final = f"('{NOTHING}' if value_json.state == 'idle' else '')"
-_LOST: Final = "value_json.state in ('playing', 'fading_out') and 'no sound device' in (value_json.problem or '')"
+_LOST: Final = f"value_json.state in ('playing', 'fading_out') and '{MISSING}' in (value_json.problem or '')"
 _LONGEST_STATE: Final = 255
 """Home Assistant refuses longer states."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from player.core.commands import SetVolume
 from player.core.errors import Refused
 from player.core.published import whole_seconds
-from player.core.snapshot import Snapshot
+from player.core.snapshot import NO_DEVICE, Snapshot
 from player.core.units import VOLUME_MAX
 from player.core.values import number, quoted
 from player.mqtt.payloads import public_text
@@ -57,8 +57,9 @@ def _command(topics: Topics, button: str, verb: str) -> dict[str, str]:
 
 def values(topics: Topics, snapshot: Snapshot) -> dict[str, bytes]:
     """The value of each topic; empty for what is unknown, which clears the retained value."""
+    is_silent = any(problem.startswith(NO_DEVICE) for problem in snapshot.problems)
     found = {
-        "state": _STATES.get(snapshot.state, "idle"),
+        "state": "idle" if is_silent else _STATES.get(snapshot.state, "idle"),
         "title": snapshot.track,
         "duration": whole_seconds(snapshot.duration_s),
         "position": whole_seconds(snapshot.position_s),

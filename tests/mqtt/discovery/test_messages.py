@@ -551,6 +551,8 @@ def test_the_media_player_reads_plain_values() -> None:
     assert names == {"state": b"playing", "title": b"Drops", "duration": b"300", "position": b"61", "volume": b"0.30"}
     idle = {topic.rsplit("/", 1)[1]: value for topic, value in media.values(TOPICS, IDLE).items()}
     assert idle == {"state": b"idle", "title": b"", "duration": b"", "position": b"", "volume": b"0.30"}
+    lost = media.values(TOPICS, shot(level_db=None, problems=("no sound device: gone",)))
+    assert lost["lull/bedroom/media/state"] == b"idle", "nothing is heard"
     words = {media.values(TOPICS, shot(state=member.value))["lull/bedroom/media/state"] for member in State}
     assert words <= {b"playing", b"paused", b"idle", b"off", b"stopped"}
 
