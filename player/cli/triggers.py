@@ -72,7 +72,7 @@ Arrivals: TypeAlias = "queue.SimpleQueue[Incoming | LinkUp | LinkDown]"
 def add_parser(commands: Any) -> None:
     """Add ``triggers`` to the command line."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser("triggers", help="test what messages would trigger", description=DESCRIPTION)
+    parser = commands.add_parser("triggers", help="test triggers; show what keys are called", description=DESCRIPTION)
     kinds = parser.add_subparsers(dest="kind", metavar="test|watch|keys", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="the config")

@@ -84,18 +84,16 @@ def test_a_list_on_a_terminal_is_as_wide_as_the_terminal(tmp_path: Path) -> None
     config = tmp_path / "lull.yaml"
     config.write_text(f"playlists: {{rain: {{paths: [{tmp_path}/{'long ' * 20}]}}}}\naudio: {{output: silent}}\n")
     ours, theirs = pty.openpty()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "player", "check", "--config", str(config)], stdout=theirs, check=False, timeout=60,
-            env={**os.environ, "COLUMNS": "60", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}, cwd=tmp_path,
-        )  # fmt: skip
-    finally:
-        os.close(theirs)
+    program = subprocess.Popen(
+        [sys.executable, "-m", "player", "check", "--config", str(config)], stdout=theirs, cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "60", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+    )  # fmt: skip
+    os.close(theirs)
     text = b""
     while chunk := _read(ours):
         text += chunk
     os.close(ours)
-    assert done.returncode == 0
+    assert program.wait(timeout=60) == 0
     lines = text.decode().splitlines()[1:]
     assert any(line.startswith("volume") for line in lines)
     assert max(map(len, lines)) <= 60

@@ -158,23 +158,22 @@ def test_fish_completes_commands_and_options(tmp_path: Path) -> None:
 
 
 def test_the_manual_pages_are_read_without_a_warning(tmp_path: Path) -> None:
-    """By the real man, where there is one; a name of the page and every command are in it."""
+    """By the real groff, where there is one; every command has its section."""
     pages = {path.name: text for path, text in made_files() if path.parent.name == "man"}
     assert set(pages) == {"lull.1", "lull.yaml.5"}
     for command in declared_commands(build_parser()):
         assert f".SS lull {command.name}" in pages["lull.1"]
-    if shutil.which("man") is None:
-        pytest.skip("man is not installed")
+    if shutil.which("groff") is None:
+        pytest.skip("groff is not installed")
     for name, text in pages.items():
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
         done = subprocess.run(
-            ["man", "--warnings", "-E", "UTF-8", "-l", str(path)],
-            capture_output=True, text=True, check=True, timeout=60,
-            env={"PATH": "/usr/bin:/bin", "MANWIDTH": "80", "LC_ALL": "C.UTF-8"},
+            ["groff", "-man", "-Tutf8", "-Kutf8", "-wmac", str(path)], capture_output=True, text=True, check=True,
+            timeout=60, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         )  # fmt: skip
         assert done.stderr == ""
-        assert "NAME" in done.stdout
+        assert done.stdout.startswith(f"{name[:-2].upper()}(")
 
 
 def test_the_packages_install_what_is_made() -> None:
