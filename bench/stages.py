@@ -4,8 +4,9 @@ A ratio is the time of a stage over the time of one plain product of the block w
 so that it holds on other machines and beside other work better than microseconds do. The last column is the share of
 one core of this machine; the budget of the whole chain is 0.25 %. What is planned live comes on top for tracks that
 nobody has measured: it works once a second, and the row is the mean of two; while a stranger is near, a plan of 18 s of
-powers comes to it. Rows are without the native kernel but for the one in C. The last two rows come on top, for
-cards that ask for it.
+powers comes to it. A bed costs what `layers` is more with it than without, and what decodes or generates its sound; the
+chain behind the sum costs the same. Rows are without the native kernel but for the one in C. The last two rows come on
+top, for cards that ask for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from player.analysis.ebur128 import HopMeter
+from player.audio.decoder.noise import NoiseGenerator
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
@@ -27,8 +29,11 @@ from player.audio.dsp.native import Kernel, kernel, power_meters
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.types import Block
+from player.audio.layers import Layers
 from player.audio.sinks.pcm_format import PcmEncoder, SampleFormat
 from player.audio.sinks.resampler import Resampler
+from player.core.engine_orders import BEDS, TRACKS, Crossfade, Item, RampTo
+from player.core.noise import parse_noise
 from player.core.units import RATE_HZ
 
 FRAMES: Final = 4_800
@@ -100,6 +105,65 @@ class Live:
         return block
 
 
+class StillSource:
+    """Sound that is always there and costs nothing: `player.audio.ports.Source`."""
+
+    duration_s: float | None = None
+    fault: str | None = None
+
+    def __init__(self) -> None:
+        self._sound = quiet()
+
+    def frames_ready(self) -> int:
+        """Always enough."""
+        return 6 * RATE_HZ
+
+    def is_finished(self) -> bool:
+        """Never."""
+        return False
+
+    def read(self, frames: int) -> Block:
+        """The same each time."""
+        return self._sound[:frames]
+
+    peek = read
+
+    def skip(self, frames: int) -> None:
+        """Nothing is counted."""
+
+    def wait_ready(self, frames: int, timeout_s: float) -> bool:
+        """At once."""
+        return frames >= 0 and timeout_s >= 0
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class StillDecoder:
+    """Opens it: `player.audio.ports.Decoder`."""
+
+    def open(self, uri: str, start_s: float = 0.0) -> StillSource:
+        """Whatever is asked for."""
+        del uri, start_s
+        return StillSource()
+
+
+def layered(beds: int) -> Call:
+    """The sum of tracks and so many beds, all of them measured."""
+    layers = Layers(StillDecoder(), lambda _: None, 8.0)
+    for number in (TRACKS, *BEDS)[: beds + 1]:
+        layers.play(Item(number, str(number), "", plan=b""), Crossfade.BLEND, number)
+        if number != TRACKS:
+            layers.ramp(RampTo(-12.0, 0.0, layer=number))
+    layers.prepare(FRAMES, is_output_silent=True)
+
+    def block() -> Block:
+        layers.prepare(FRAMES, is_output_silent=False)
+        return layers.mix(FRAMES, 0.0, may_rise=True)
+
+    return block
+
+
 def cases() -> dict[str, Call]:
     """Each stage in its fast path and in its slow one."""
     calm, hot, full, steady = quiet(), loud(), opened(0.0), opened(-20.0)
@@ -107,6 +171,7 @@ def cases() -> dict[str, Call]:
     mending = Sanitiser()
     limiter, limiting, meter = Limiter(-1.0), Limiter(-1.0), LevelMeter()
     whole, fading, in_c = opened(0.0), opened(0.0), opened(-20.0, kernel())
+    brown, rain = (NoiseGenerator(parse_noise(f"noise:{kind}")) for kind in ("brown", "rain"))
     resampler, encoder = Resampler(44_100), PcmEncoder(SampleFormat.S16_LE)
     fading.ramp.to(-60.0, 80_000.0)
     return {
@@ -118,6 +183,11 @@ def cases() -> dict[str, Call]:
         "ramp, steady": lambda: steady.ramp.process(calm),
         "ramp, moving": lambda: moving.process(calm),
         "planned live, calm": Live().block,
+        "layers, tracks alone": layered(0),
+        "layers, one bed": layered(1),
+        "layers, two beds": layered(2),
+        "noise:brown, generated": lambda: brown.read(FRAMES),
+        "noise:rain, generated": lambda: rain.read(FRAMES),
         "limiter, far below": lambda: limiter.process(calm),
         "limiter, limiting": lambda: limiting.process(hot),
         "meter": lambda: meter.measure(calm),
