@@ -22,7 +22,7 @@ from player.core.units import SILENCE_DB
 from tests.engine_rig import Rig, constant
 from tests.fakes.engine import FakeEngine
 
-LENGTH_S = 60.0
+LENGTH_S = 45.0
 
 
 class Bench(Protocol):
