@@ -22,6 +22,7 @@ from player.audio.dsp.types import Block, Gains
 from player.audio.excerpts import Excerpts
 from player.audio.ports import Decoder, Source
 from player.core.engine_orders import Item
+from player.core.events import NOT_BEGUN
 from player.core.limits import FAULT_LEVEL
 from player.core.units import CHANNELS, db_to_gain, gain_to_db, to_frames, to_seconds
 
@@ -160,7 +161,7 @@ class Deck:
     def why_broken(self) -> str:
         """What is wrong with a broken one, to be read after its name."""
         if self.source.fault is None and self._is_late:
-            return f"did not begin within {self._patience_s:.0f} s"
+            return f"{NOT_BEGUN} {self._patience_s:.0f} s"
         return self.source.fault or "has no sound in it"
 
     @property

@@ -47,6 +47,12 @@ class ItemFailed:
     reason: str
     played_s: float = 0.0
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a stream would be silent for as long once more, or comes as slowly a moment later."""
+        took_long = not self.played_s and self.reason.startswith((NOT_BEGUN, DELIVERED_NOTHING))
+        return took_long or self.reason.startswith(TOO_SLOW)
+
 
 @dataclass(frozen=True, slots=True)
 class QueueRanDry:
@@ -150,6 +156,9 @@ class GuardReported:
 
 TOO_SLOW: Final = "comes too slowly"
 """What the fault of a stream begins with that comes more slowly than it plays."""
+NOT_BEGUN: Final = "did not begin within"
+DELIVERED_NOTHING: Final = "delivered nothing for"
+"""What the faults begin with that took half a minute and more to be found."""
 
 EngineReport: TypeAlias = (
     ItemStarted | ItemEnded | ItemFailed | QueueRanDry | RampArrived | Progressed | OutputLost | OutputFound

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from player.core.engine_orders import TRACKS, Crossfade, PlayItem, QueueItem
-from player.core.events import TOO_SLOW, ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
+from player.core.events import ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist, TimerMode
 from player.core.units import format_duration
@@ -277,8 +277,7 @@ class PlayQueue:
         playing = self._by_id(report.item_id)
         if playing is None:
             return
-        is_slow = report.reason.startswith(TOO_SLOW)  # the line would be as slow a moment later
-        if playing.track.is_stream and playing is self.current and not is_slow:
+        if playing.track.is_stream and playing is self.current and not report.is_slow:
             self._retry_stream(playing.track, report.reason, now_s, out)
             return
         is_behind_its_end = playing.item.start_s > 0.0 and not report.played_s  # of a file whose length nobody knows

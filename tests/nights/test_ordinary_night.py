@@ -21,7 +21,7 @@ from player.core.commands import (
     Toggle,
 )
 from player.core.engine_orders import RampTo, Then
-from player.core.events import EngineFaulted, LibraryRead, Track
+from player.core.events import EngineFaulted, ItemFailed, LibraryRead, Track
 from player.core.settings.safety import FadeSettings
 from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.states import State
@@ -441,6 +441,22 @@ def test_a_stream_that_drops_is_tried_again_before_anything_else() -> None:
     nights.command(Play(timer=TIMER_OFF))
     nights.run_for(200)
     assert [uri for _, uri in nights.engine.heard][:5] == ["http://radio"] * 4 + ["a"]
+
+
+@pytest.mark.parametrize("reason", ["did not begin within 45 s", "delivered nothing for 30s"])
+def test_a_stream_that_delivers_nothing_is_left_at_once(reason: str) -> None:
+    """It has cost half a minute and more: another track is taken. A stream that has sounded is tried again."""
+    for played_s, following in ((0.0, "a"), (90.0, "http://radio")):
+        nights = Nights(Settings(playlists=SETTINGS.playlists), EVENING)
+        tracks = (Track("http://radio", "radio", is_stream=True), Track("a", "a"))
+        nights.engine.durations["http://radio"] = 7200.0
+        nights.library["whispers"] = tracks
+        nights.tell(LibraryRead("whispers", tracks))
+        nights.command(Play(timer=TIMER_OFF))
+        nights.run_for(5)
+        nights.tell(ItemFailed(1, reason, played_s))
+        nights.run_for(5)
+        assert [uri for _, uri in nights.engine.heard] == ["http://radio", following]
 
 
 def test_a_stream_that_breaks_off_every_minute_is_kept_with_growing_pauses_and_told() -> None:

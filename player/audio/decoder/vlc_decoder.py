@@ -49,7 +49,7 @@ from player.audio.decoder.slots import DecoderSlots
 from player.audio.decoder.starts import start_of
 from player.core.clock import monotonic_us
 from player.core.errors import SourceError
-from player.core.events import TOO_SLOW, is_web
+from player.core.events import DELIVERED_NOTHING, TOO_SLOW, is_web
 from player.core.units import CHANNELS, RATE_HZ, format_duration
 
 INSTANCE_OPTIONS: Final = (
@@ -365,7 +365,7 @@ class _Keeper:
             quiet_s = quiet_s + stall_s / 4 if is_quiet else 0.0
             seen = written
             if quiet_s >= stall_s:
-                self._source.end(f"delivered nothing for {format_duration(stall_s)}")  # before stop, which may hang
+                self._source.end(f"{DELIVERED_NOTHING} {format_duration(stall_s)}")  # before stop, which may hang
                 return
             if ring.is_writer_waiting or not is_web:
                 window.clear()
