@@ -104,16 +104,17 @@ class Rig:
         """The steepest rise in dB/s, from the end of one block to the next, of what lull itself does to one track: the
         output's ramp times the deck's gain.
 
-        What is 60 dB below the ramp's target, or 24 dB below another deck, counts as no lower than that; the two
-        sides of a seam keep the level together and are left out.
+        What is 60 dB below the ramp's target (the last one, on its way to silence) or 24 dB below another deck counts
+        as no lower than that; the two sides of a seam keep the level together and are left out.
         """
-        before, fastest = {}, 0.0
+        before, fastest, target_db = {}, 0.0, SILENCE_DB
         for rendered in self.rendered:
+            target_db = max(rendered.target_db, target_db if rendered.target_db == SILENCE_DB else SILENCE_DB)
             decks = (*rendered.decks, *rendered.beds)
             now = {deck.item.id: rendered.volume_db + deck.level_db for deck in decks}
             for deck in decks:
                 others = [level for item_id, level in now.items() if item_id != deck.item.id]
-                least = max([rendered.target_db - 60.0, *(level - 24.0 for level in others)])
+                least = max([target_db - 60.0, *(level - 24.0 for level in others)])
                 former = max(before.get(deck.item.id, SILENCE_DB), least)
                 if not deck.is_joined and now[deck.item.id] > former > SILENCE_DB:
                     fastest = max(fastest, (now[deck.item.id] - former) * RATE_HZ / BLOCK_FRAMES)
