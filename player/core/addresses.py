@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]{1,15}:/{2,})([^\s\"'<>|]+)", re.IGNORECASE)
 _PORT: Final = re.compile(r"[^:]*(:[0-9]{0,5})?|\[[0-9a-f:.%]*\](:[0-9]{0,5})?", re.IGNORECASE)
@@ -18,6 +19,14 @@ _ANY_ADDRESS: Final = re.compile(
 _FILE: Final = re.compile(r"\bfile:/*(?=/)", re.IGNORECASE)
 _QUOTED_PATH: Final = re.compile(r"(?<=['\"])[~.]{0,2}/[^'\"]*(?=['\"])")
 _PATH: Final = re.compile(r"(?<![^\s(\[=:,;'\"])[~.]{0,2}/[^:;'\"]*")
+
+
+def host_of(address: str) -> str:
+    """The host in an address, in lower case; empty where there is none, or the address is malformed."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def without_secrets(text: str) -> str:

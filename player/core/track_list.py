@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from player.core import published as json
+from player.core.addresses import host_of
 from player.core.events import Track, is_web
 from player.core.published import PublishedKey, list_of, or_null, whole
 
@@ -55,5 +55,5 @@ class TrackList:
 
 def listed_title(track: Track) -> str:
     """The title as it is listed: of an address without a name only its host, which is a part of the title."""
-    host = (urlsplit(track.uri).hostname or "") if is_web(track.uri) else ""
+    host = host_of(track.uri) if is_web(track.uri) else ""
     return host if host and track.title.startswith(f"{host}/") else track.title

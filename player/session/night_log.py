@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from player.core.addresses import without_places
+from player.core.addresses import host_of, without_places
 from player.core.clock import Now, elapsed_s
 from player.core.engine_orders import RampTo
 from player.core.events import News, Progressed, is_web
@@ -225,10 +224,7 @@ class NightLog:
 def public_title(title: str, uri: str) -> str:
     """The title of a track without where it comes from: a stream without a name is called by its address."""
     if is_web(uri):
-        try:
-            host = urlsplit(uri).hostname or ""
-        except ValueError:
-            host = ""
+        host = host_of(uri)
         if not host or host.lower() in title.lower():
             return "web stream"
     return clean_text(without_places(title), LONGEST_TITLE)

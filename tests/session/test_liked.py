@@ -256,6 +256,15 @@ def test_no_path_and_no_address_is_listed(nights: Remembering) -> None:
     assert nights.command(Play(track="radio.example.org")).is_done
 
 
+def test_a_malformed_address_in_a_playlist_is_listed_like_any_other_stream(nights: Remembering) -> None:
+    """``urlsplit`` refuses it; whoever lists the tracks is the main thread, which would end by that at each start."""
+    nights.library["rain"] = (Track("http://[radio/live", "stream", is_stream=True), Track("/rain/Drops.flac", "Drops"))
+    nights.tell(nights.read("rain"))
+    assert [row.title for row in nights.session.tracks.tracks][:2] == ["stream", "Drops"]
+    rows = nights.command(GetTracks("rain")).data["tracks"]
+    assert [row["title"] for row in rows] == ["stream", "Drops"]
+
+
 def test_the_choices_are_what_is_liked_and_what_was_heard_last(nights: Remembering) -> None:
     """The latter once the session is over, by the alphabet; without titles that two tracks have, which are refused."""
     nights.library["whispers"] += (Track("/other/Heavy Rain.flac", "heavy rain"),)
