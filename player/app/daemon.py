@@ -154,7 +154,9 @@ class Daemon:
         if (report := self._engine_watch.look(self._engine.turn_began_s, now.boot_s)) is not None:
             self._handle(report, now)
         controller = self._controller
-        for found in self._trigger_gate.take(now, lambda: SpeakerStatus(controller.state, controller.volume)):
+        for found in self._trigger_gate.take(
+            now, lambda: SpeakerStatus(controller.state, controller.volume, controller.volume_at)
+        ):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()
             self._publish_event(found, now) if isinstance(found, News) else self._handle(found, now)

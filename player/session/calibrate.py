@@ -11,7 +11,7 @@ from typing import Final
 
 from player.core.clock import Now
 from player.core.errors import Refused
-from player.core.pillow import Calibration, level_of
+from player.core.pillow import Calibration, level_of, volume_for
 from player.core.settings.session import Settings, TimerSetting
 from player.core.states import State
 from player.core.units import format_duration
@@ -64,6 +64,12 @@ def offset_db(memory: Memory, settings: Settings) -> float | None:
     """The calibration of the present output; None where there is none."""
     known = memory.calibration
     return known.offset_db if known is not None and known.output == settings.output else None
+
+
+def volume_at(level_dba: float, memory: Memory, settings: Settings) -> int | None:
+    """The volume that has a level at the pillow; None where nobody has measured it."""
+    known_db = offset_db(memory, settings)
+    return None if known_db is None else volume_for(level_dba, known_db, settings.limits.target_lufs)
 
 
 def problem(memory: Memory, settings: Settings) -> str | None:

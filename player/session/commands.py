@@ -28,13 +28,12 @@ from player.core.commands_bed import MoveBed, SetBed
 from player.core.commands_pillow import SetLevel
 from player.core.errors import Refused
 from player.core.limits import STOP_NOW_S
-from player.core.pillow import volume_for
 from player.core.settings.bed import Bed, named_beds
 from player.core.settings.session import Playlist
 from player.core.states import State
 from player.core.units import format_place
 from player.session import bed_alone
-from player.session.calibrate import offset_db
+from player.session.calibrate import volume_at
 from player.session.chapters import chapter_line, next_chapter, previous_chapter
 from player.session.checks import check_then, check_timer, check_volume, find_playlist
 from player.session.commands_timer import announce_timer
@@ -293,10 +292,10 @@ def _set_volume(playback: Playback, command: SetVolume | SetLevel, now: Now, out
 
 def _volume_for(playback: Playback, level_dba: float) -> int:
     """The volume that has a level at the pillow. Raises Refused where nobody has measured it."""
-    known_db = offset_db(playback.memory, playback.settings)
-    if known_db is None:
+    volume = volume_at(level_dba, playback.memory, playback.settings)
+    if volume is None:
         raise Refused("volume: it is not known how loud a volume is at the pillow; `calibrate` measures it")
-    return volume_for(level_dba, known_db, playback.settings.limits.target_lufs)
+    return volume
 
 
 def _night_cap_note(playback: Playback, asked: int | None) -> str:

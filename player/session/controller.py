@@ -63,7 +63,7 @@ from player.core.snapshot import NO_DEVICE, Snapshot
 from player.core.states import OBEYED, State
 from player.core.track_list import TrackList
 from player.core.units import counted
-from player.session import commands, commands_memory, commands_timer
+from player.session import calibrate, commands, commands_memory, commands_timer
 from player.session.crash_resume import CrashResume
 from player.session.last_asked import LastAsked
 from player.session.library_findings import LibraryFindings
@@ -165,6 +165,10 @@ class Controller:
         """The person's level: of the running session, or for the next one."""
         return self._playback.volume
 
+    def volume_at(self, level_dba: float) -> int | None:
+        """The volume that has so many dB(A) at the pillow; None where nobody has measured it."""
+        return calibrate.volume_at(level_dba, self._memory, self._settings)
+
     @property
     def is_output_lost(self) -> bool:
         """Whether there is no sound device at the moment."""
@@ -245,12 +249,10 @@ class Controller:
 
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
-        schedule = self._schedule
-        shown = snapshot_of(self._playback, schedule, self._memory, self.asked, self.problems(now), now)
+        shown = snapshot_of(self._playback, self._schedule, self._memory, self.asked, self.problems(now), now)
         ends = self._steady_end(shown.timer_ends)
         is_last = shown.phase is None or shown.phase == shown.phases
-        choices = self.tracks.choices
-        return replace(shown, timer_ends=ends, next_phase=None if is_last else ends, track_choices=choices)
+        return replace(shown, timer_ends=ends, next_phase=None if is_last else ends, track_choices=self.tracks.choices)
 
     def _steady_end(self, ends: datetime | None) -> datetime | None:
         """The end of the sleep timer to the second, unchanged by the jitter between the two clocks."""
@@ -278,8 +280,7 @@ class Controller:
         else:
             if not isinstance(request.command, QUERIES):
                 self.asked.obey(text, request.origin, now.wall)
-            is_kept = isinstance(request.command, REMEMBERED)
-            data = self._data_of(request.command)
+            is_kept, data = isinstance(request.command, REMEMBERED), self._data_of(request.command)
             out.events.append(Answer(request.reply_to, is_done=True, text=text, data=data, must_be_written=is_kept))
 
     def _data_of(self, command: Command) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from typing import Final
 
 from player.core.clock import Now
 from player.core.commands import Command, ExtendTimer, Play, Request, Resume, SetTimer, SetVolume, Toggle
+from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_pillow import Calibrate, SetLevel
 from player.core.events import News
 from player.core.states import State
 from player.core.units import format_duration
@@ -41,16 +43,22 @@ _SOUNDLESS: Final[dict[type, frozenset[State]]] = {
     Play: frozenset({State.IDLE, State.PAUSED, State.FADING_OUT, State.STOPPING}),
     Toggle: frozenset({State.IDLE, State.PAUSED}),
     Resume: frozenset({State.PAUSED, State.FADING_OUT}),
+    Calibrate: frozenset({State.IDLE}),
 }
 """Where a command begins sound, or brings back what is about to be silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerStatus:
-    """What the speaker does at the moment, and the person's level: of this session, or for the next one."""
+    """What the speaker does at the moment, and the person's level: of this session, or for the next one.
+
+    Attributes:
+        volume_at: the volume of a level in dB(A); None where that is not known.
+    """
 
     state: State
     volume: int
+    volume_at: Callable[[float], int | None] = lambda _level_dba: None
 
 
 def would_start(command: Command, state: State) -> bool:
@@ -62,15 +70,23 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
     """Whether the command makes what sounds louder, or what sounds next.
 
     In the final fade that is whatever takes the fade back, for it brings the person's level up again: a timer, its
-    extension, even a lower volume, unless that is 0.
+    extension, even a lower volume, unless that is 0. A bed is more sound, whatever plays; and so is a level in dB(A) of
+    which nobody knows the volume.
     """
     is_fading = standing.state is State.FADING_OUT
     match command:
         case SetVolume(volume, is_relative):
             wanted = max(0, volume + (standing.volume if is_relative else 0))
             return wanted > standing.volume or (is_fading and wanted > 0)
-        case Play(volume=int(volume)):
-            return volume > standing.volume
+        case SetLevel(level_dba):
+            known = standing.volume_at(level_dba)
+            return known is None or is_fading or known > standing.volume
+        case Play(volume=volume, bed=beds):
+            return bool(beds) or (volume is not None and volume > standing.volume)
+        case SetBed(beds):
+            return bool(beds)
+        case MoveBed(by_db):
+            return by_db > 0.0
         case SetTimer() | ExtendTimer():
             return is_fading
         case _:

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
 from player.core.commands import QUERIES, Command, Play, Resume, Stop, Toggle, Tonight
+from player.core.commands_pillow import Calibrate
 from player.core.input_codes import check_word
 from player.core.validation import check_length, check_range
 from player.core.values import quoted
@@ -25,7 +26,7 @@ MAX_FOR_S: Final = 24 * 3600.0
 MAX_DEBOUNCE_S: Final = 3600.0
 DEBOUNCE_S: Final = 0.3
 """A radio may repeat a message within this time; nobody presses a button twice that fast."""
-STARTERS: Final = (Play, Toggle, Resume, Tonight)
+STARTERS: Final = (Play, Toggle, Resume, Tonight, Calibrate)
 """Commands that can make a silent speaker sound, at once or later."""
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,2})?")
 
@@ -206,7 +207,7 @@ class Trigger:
         if self.allow_retained and self.can_start:
             raise ValueError(
                 "a retained message arrives again at each connection, also at night, so it may not start sound; "
-                "omit allow_retained, or choose a command other than play, toggle, resume and tonight"
+                "omit allow_retained, or choose a command other than play, toggle, resume, tonight and calibrate"
             )
 
     def _check_input(self) -> None:

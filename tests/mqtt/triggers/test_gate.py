@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import Command, ExtendTimer, Pause, Play, Request, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_pillow import Calibrate, SetLevel
 from player.core.events import News
+from player.core.settings.bed import Bed
 from player.core.settings.session import TIMER_OFF
 from player.core.states import State
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
@@ -22,6 +25,7 @@ from tests.mqtt.triggers.rule_texts import settings_of
 
 BUTTON = "name: button, topic: a/button, equals: single, do: toggle, debounce: 0"
 OFF = "name: hush, topic: a/off, do: stop"
+VERBS_THAT_START = [(verb, State.PAUSED) for verb in ("play", "toggle", "resume")]
 
 
 class Bench:
@@ -86,23 +90,24 @@ def test_a_lost_connection_ends_a_for_that_runs() -> None:
     assert bench.triggered.wait_s(bench.clock.now().boot_s) == float("inf")
 
 
-@pytest.mark.parametrize("command", [Play(), Toggle(), Resume(), Pause(), Stop(), SetVolume(5)])
+@pytest.mark.parametrize("command", [Play(), Toggle(), Resume(), Calibrate(), Pause(), Stop(), SetVolume(5)])
 def test_what_begins_sound_depends_on_the_state(command: Command) -> None:
     """Each command in each state."""
     starting = {
         Play: set(State) - {State.PLAYING},
         Toggle: {State.IDLE, State.PAUSED},
         Resume: {State.PAUSED, State.FADING_OUT},
+        Calibrate: {State.IDLE},
     }.get(type(command), set())
     assert {state for state in State if would_start(command, state)} == starting
 
 
-@pytest.mark.parametrize("verb", ["play", "toggle", "resume"])
-def test_in_the_quiet_hours_no_trigger_starts_sound(verb: str) -> None:
+@pytest.mark.parametrize(("verb", "state"), [*VERBS_THAT_START, ("calibrate", State.IDLE)])
+def test_in_the_quiet_hours_no_trigger_starts_sound(verb: str, state: State) -> None:
     """Refused with its reason, as news for everyone; by day it is passed on."""
     line = f"name: t, topic: a, do: {verb}"
     night = Bench(line, more="quiet_hours: 21:00-7:00")
-    night.state = State.PAUSED
+    night.state = state
     night.send("a")
     (news,) = night.take()
     assert isinstance(news, News)
@@ -111,7 +116,7 @@ def test_in_the_quiet_hours_no_trigger_starts_sound(verb: str) -> None:
     assert "quiet hours (21:00-07:00)" in news.text
     assert "(a)" in news.text
     day = Bench(line, more="quiet_hours: 21:00-7:00", hour=12)
-    day.state = State.PAUSED
+    day.state = state
     day.send("a")
     assert len(day.requests()) == 1
 
@@ -137,6 +142,15 @@ LOUDER = [
     (Play(volume=31), set(State)),
     (Play(volume=30), set()),
     (Play(), set()),
+    (Play(bed=(Bed("rain"),)), set(State)),
+    (Play(bed=()), set()),
+    (SetBed((Bed("rain"),)), set(State)),
+    (SetBed(()), set()),
+    (MoveBed(3.0), set(State)),
+    (MoveBed(-3.0), set()),
+    (SetLevel(41.0), set(State)),
+    (SetLevel(40.0), {State.FADING_OUT}),
+    (SetLevel(99.0), set(State)),
     (SetTimer(TIMER_OFF), {State.FADING_OUT}),
     (ExtendTimer(900), {State.FADING_OUT}),
     (ExtendTimer(-60), {State.FADING_OUT}),
@@ -147,8 +161,12 @@ LOUDER = [
 
 @pytest.mark.parametrize(("command", "louder"), LOUDER, ids=[str(command) for command, _ in LOUDER])
 def test_what_makes_it_louder_depends_on_the_state_and_the_level(command: Command, louder: set[State]) -> None:
-    """At volume 30: more than that at any time, and in the final fade whatever takes the fade back."""
-    assert {state for state in State if would_be_louder(command, SpeakerStatus(state, 30))} == louder
+    """At volume 30: more than that at any time, and in the final fade whatever takes the fade back.
+
+    Volume 30 has 40 dB(A), and nobody knows which one has 99.
+    """
+    volumes = {40.0: 30, 41.0: 31}
+    assert {state for state in State if would_be_louder(command, SpeakerStatus(state, 30, volumes.get))} == louder
 
 
 @pytest.mark.parametrize("line", ["do: extend", "do: timer, with: 1h", "do: volume, with: 20", "do: volume, with: up"])
