@@ -28,7 +28,9 @@ class ListedTrack:
     playlist: Annotated[str, PublishedKey("playlist", json.TEXT, "the first playlist that has it")]
     length_s: Annotated[
         float | None,
-        PublishedKey("length", or_null(json.SECONDS), "its length; null for streams and until it is known"),
+        PublishedKey(
+            "length", or_null(json.SECONDS), "its length; null for streams and before it was measured or played"
+        ),
     ]
     is_liked: Annotated[bool, PublishedKey("liked", json.BOOLEAN, "somebody likes it")]
 

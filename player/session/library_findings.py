@@ -22,6 +22,7 @@ class LibraryFindings:
         self.favourites: LibraryRead | None = None
         self._reads: dict[str, LibraryRead] = {}
         self._by_uri: dict[str, Track] | None = None
+        self._lengths_s: dict[str, float] = {}
 
     def update(self, read: LibraryRead, out: Outcome) -> None:
         """The library looked at a playlist; warnings that are new are announced."""
@@ -29,6 +30,19 @@ class LibraryFindings:
         self._by_uri, self.changes = None, self.changes + 1
         for warning in (warning for warning in read.warnings if known is None or warning not in known.warnings):
             out.announce("track_skipped_over", warning, playlist=read.playlist, reason=warning)
+
+    def note_length(self, track: Track, length_s: float | None) -> None:
+        """A track that nobody has measured yet was opened, and the decoder says how long it is."""
+        is_news = track.measured is None and not track.is_stream and length_s != self._lengths_s.get(track.uri)
+        if is_news and length_s is not None:
+            self._lengths_s[track.uri] = length_s
+            self.changes += 1
+
+    def length_s(self, track: Track) -> float | None:
+        """How long a track is; None for a stream and as long as it was neither measured nor opened."""
+        if track.is_stream:
+            return None
+        return self._lengths_s.get(track.uri) if track.measured is None else track.measured.duration_s
 
     def of(self, playlist: str) -> LibraryRead | None:
         """What was found in a playlist; None where the library has not looked yet."""

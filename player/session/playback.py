@@ -364,6 +364,9 @@ class Playback:
         if session is not None and self._reports.handle(session, report, now.boot_s, out):
             self._end(session, now, out)
         if session is not None and isinstance(report, ItemStarted):
+            playing = session.queue.current
+            if playing is not None and playing.item.id == report.item_id:
+                self.findings.note_length(playing.track, report.duration_s)
             self._look_again(session.queue.playlist, now, out)
 
     def _look_again(self, playlist: Playlist, now: Now, out: Outcome) -> None:

@@ -73,7 +73,7 @@ class TrackLister:
             for track in tracks:
                 row = found.pop(track.uri, None)
                 if row is not None:
-                    yield ListedTrack(listed_title(track), row[1], _length_s(track), is_liked)
+                    yield ListedTrack(listed_title(track), row[1], self._findings.length_s(track), is_liked)
 
     def _choices(self, rows: Iterable[ListedTrack]) -> tuple[str, ...]:
         """Titles that name one track each, in the order of the alphabet, so that a list of them hardly ever moves."""
@@ -100,7 +100,3 @@ def favourites_of(findings: LibraryFindings, memory: Memory, settings: Settings)
 def _is_text(title: str) -> bool:
     """Whether a title can be sent and come back; a file's name may have bytes that are none."""
     return title.encode("utf-8", "ignore").decode("utf-8") == title
-
-
-def _length_s(track: Track) -> float | None:
-    return None if track.is_stream or track.measured is None else track.measured.duration_s

@@ -20,6 +20,7 @@ from player.core.commands import (
     Unlike,
 )
 from player.core.events import LibraryRead, Track
+from player.core.measurement import Measured
 from player.core.settings.session import FAVOURITES, TIMER_OFF, Order, Playlist, Settings
 from player.core.snapshot import Snapshot
 from player.core.track_list import MAX_RETAINED, ListedTrack
@@ -210,6 +211,26 @@ def test_the_tracks_are_listed_with_what_is_liked_first(nights: Remembering) -> 
     assert found.count == 5
     nights.run_for(60.0)
     assert nights.session.tracks is found
+
+
+def test_the_length_of_a_track_that_nobody_has_measured_is_listed_once_it_plays(nights: Remembering) -> None:
+    """A scan comes late on a busy machine. What it measures wins; a stream has no length."""
+    nights.library["rain"] += (Track("https://example.org/rain", "Radio", is_stream=True),)
+    nights.tell(nights.read("rain"))
+    nights.command(Play("rain"))
+    nights.run_for(5.0)
+    assert {row.title: row.length_s for row in nights.session.tracks.tracks if row.length_s} == {"Drops": 240.0}
+    found = nights.session.tracks
+    nights.run_for(60.0)
+    assert nights.session.tracks is found
+    nights.command(Play(track="Radio"))
+    nights.run_for(5.0)
+    assert nights.session.tracks is found
+    drops, *others = nights.library["rain"]
+    known = Measured(239.5, -20.0, -20.0, 5.0, -15.0, -16.0, -16.0, -3.0, -18.0)
+    nights.library["rain"] = (replace(drops, measured=known), *others)
+    nights.tell(nights.read("rain"))
+    assert nights.session.tracks.tracks[0] == ListedTrack("Drops", "rain", 239.5, is_liked=False)
 
 
 @pytest.mark.parametrize(
