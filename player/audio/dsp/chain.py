@@ -36,7 +36,6 @@ from player.core.units import SILENCE_DB, db_to_gain, to_frames, to_seconds
 
 MOST: Final = 96 * FAULT_LEVEL
 """No mixture of three sanitised decks in each of three layers, under gains of at most +20 dB, gets so far."""
-"""As a factor of the power, in a hop."""
 _LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
 """So many hops after the ramp the guard hears them."""
 _STANDS: Final = [FREE_RISE] * _LATE_HOPS

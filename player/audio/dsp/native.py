@@ -58,7 +58,7 @@ class Kernel:
 
     def hop_powers(self, state: Doubles, block: Block, hop_frames: int) -> list[float]:
         """K-weighted mean square of each whole hop, summed over the channels; ``state`` has 8 numbers, 0 at first."""
-        samples = np.ascontiguousarray(block)
+        samples = _floats(block)
         powers = np.empty(len(samples) // hop_frames)
         self._library.lull_hop_powers(_at(state), _at(samples), len(powers), hop_frames, _at(powers))
         found: list[float] = powers.tolist()
@@ -66,7 +66,7 @@ class Kernel:
 
     def hop_peaks(self, block: Block, hop_frames: int) -> Floats:
         """The largest magnitude in each whole hop, finite."""
-        samples = np.ascontiguousarray(block)
+        samples = _floats(block)
         peaks: Floats = np.empty(len(samples) // hop_frames, np.float32)
         self._library.lull_hop_peaks(_at(samples), len(peaks), hop_frames, _at(peaks))
         return peaks
@@ -75,7 +75,7 @@ class Kernel:
         self, mean: Doubles, hops: Block, curves: tuple[Floats, Floats], hop_keep: float, still: float
     ) -> Block:
         """See `player.audio.dsp.highpass`; ``mean`` has 2 numbers and is moved on."""
-        samples = np.ascontiguousarray(hops)
+        samples = _floats(hops)
         out = np.empty_like(samples)
         weights, falling = curves
         self._library.lull_high_pass(
@@ -86,7 +86,7 @@ class Kernel:
 
     def sharpness(self, wave: Block, side_frames: int) -> tuple[Floats, Doubles, Doubles]:
         """See `player.audio.dsp.declick`: the curve, and the largest by half hops, with the last frame and without."""
-        samples = np.ascontiguousarray(wave)
+        samples = _floats(wave)
         curve: Floats = np.empty(len(samples), np.float32)
         sharpest, calmest = np.empty(len(samples) // side_frames), np.empty(len(samples) // side_frames)
         self._library.lull_sharpness(_at(samples), len(samples), side_frames, _at(curve), _at(sharpest), _at(calmest))
@@ -100,6 +100,11 @@ class Kernel:
             _at(halves[0]), _at(halves[1]), hops.start, hops.stop, ahead, alone, small
         )
         return found
+
+
+def _floats(block: Block) -> Block:
+    """The same samples as C reads them: 32 bits, one beside the other. Mostly the block itself."""
+    return np.ascontiguousarray(block, np.float32)
 
 
 def _at(array: npt.NDArray[Any]) -> int:

@@ -162,6 +162,23 @@ def test_silence_gets_exactly_silent_and_costs_no_subnormal_numbers(kernel: Kern
     assert not meter._state.any()
 
 
+def test_a_block_of_another_layout_is_read_as_the_samples_that_it_has(kernel: Kernel) -> None:
+    """64-bit numbers, every other frame, one side behind the other: C would read anything else as noise at full level.
+
+    No stage hands such a block over; whoever writes one that does must not be told by a loudspeaker.
+    """
+    plain = signal("noise", 7, 2 * CHUNK_FRAMES)
+    spread = np.zeros((2 * len(plain), 4), np.float32)
+    spread[::2, ::2] = plain
+    wanted = HighPass(kernel).process(plain), kernel.hop_peaks(plain, HOP_FRAMES), kernel.sharpness(plain, 120)[0]
+    for block in (plain.astype(np.float64), np.asfortranarray(plain), spread[::2, ::2]):
+        found = HighPass(kernel).process(block), kernel.hop_peaks(block, HOP_FRAMES), kernel.sharpness(block, 120)[0]
+        for one, other in zip(found, wanted, strict=True):
+            assert one.dtype == np.float32
+            np.testing.assert_array_equal(one, other)
+        assert KernelMeter(HOP_FRAMES, kernel).powers(block) == KernelMeter(HOP_FRAMES, kernel).powers(plain)
+
+
 def test_a_kernel_that_does_not_fit_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is no library, or of another version, is passed over; then there is none."""
     (tmp_path / "_kernel.so").write_bytes(b"no library")
