@@ -3,9 +3,10 @@
 The state lies on an SD card, which wears out by writes, and a night has thousands of moments. So each thing is written
 as soon as it matters:
 
-- At once: a session that begins, stops, pauses or ends, a start of the schedule, what a person changes in it, bans,
-  liked tracks, and tracks that are set aside.
-  A session that was stopped must not resume after the plug is pulled.
+- At once: a session that begins, stops, pauses or ends, a phase that begins, a bed that goes on alone, generated noise
+  that takes the place of a morning's tracks, a start of the schedule, what a person changes in it, bans, liked tracks,
+  and tracks that are set aside.
+  A session that was stopped must not resume after the plug is pulled, and one that was resumed must not end later.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
 - When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
@@ -25,6 +26,7 @@ from player.core.clock import Now
 from player.core.night_report import NightReport
 from player.core.states import State
 from player.core.token_bucket import Bucket
+from player.session.generated import FALLBACK
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import Memory
 from player.session.memory.records import (
@@ -191,9 +193,11 @@ def _changed(old: Documents, new: Documents) -> set[str]:
     return {name for name, before, now in pairs if before is not now and before != now}
 
 
-def _standing(record: SessionRecord | None) -> bool | None:
-    """Whether there is a session that could be brought back, and whether it is waiting for that."""
-    return None if record is None else record.is_waiting
+def _standing(record: SessionRecord | None) -> tuple[bool, int, bool, bool] | None:
+    """Where the session that could be brought back stands, which it rarely changes; None where there is none."""
+    if record is None:
+        return None
+    return record.is_waiting, record.phase, record.is_bed_alone, record.playlist == FALLBACK.name
 
 
 def _snoozes(record: SessionRecord) -> bool:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import pytest
 
 from player.core.commands import Asleep, Command, ExtendTimer, Play, SetTimer, SetVolume, ShortenTimer, Stop
-from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting, VolumeSettings
+from player.core.settings.bed import Bed
+from player.core.settings.session import (
+    TIMER_END_OF_TRACK,
+    TIMER_OFF,
+    Entry,
+    EntryKind,
+    Phase,
+    Playlist,
+    Settings,
+    TimerSetting,
+    VolumeSettings,
+)
+from player.core.states import State
 from player.session.memory.records import SessionRecord
 from player.session.memory.write_policy import SOON_S
 from tests.nights.remembered_nights import Remembering
@@ -77,3 +89,34 @@ def test_a_stop_is_written_at_once(nights: Remembering) -> None:
     nights.command(SetVolume(10))
     nights.command(Stop())
     assert nights.store.recall().documents.record is None
+
+
+def test_a_session_that_moved_on_at_its_start_because_nothing_can_be_opened_ends_when_it_would_have() -> None:
+    """A phase to the end of a track is over where no track can be opened, and still is after a death in that second.
+
+    The session of the next process finds all tracks: it would otherwise play the first phase for a whole track.
+    """
+    sea = Playlist("sea", ("/s",), then=(Phase("sea", 20, TimerSetting.clock(600.0)),))
+    nights = Remembering(Settings(playlists=(sea,)), datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
+    nights.engine.broken.update("abcd")
+    nights.command(Play(timer=TIMER_END_OF_TRACK))
+    assert (nights.session.snapshot(nights.now).phase, nights.left_s) == (2, 600.0)
+    nights.die(10.0)
+    nights.run_for(1.0)
+    assert (nights.session.snapshot(nights.now).phase, nights.left_s) == (2, pytest.approx(589.0))
+
+
+def test_a_morning_that_went_over_to_generated_noise_at_its_start_ends_when_it_would_have() -> None:
+    """Its bed ended with its tracks; after a death in that second no bed comes back that would outlast the morning."""
+    rain = Playlist("rain", ("/r",), bed=(Bed("rain", -3.0, 1200.0),))
+    morning = Entry("morning", time(7, 0), timer=TimerSetting.clock(1800.0), kind=EntryKind.MORNING)
+    evening = datetime(2026, 1, 15, 6, 59, tzinfo=UTC)
+    nights = Remembering(Settings(playlists=(rain,), schedule=(morning,)), evening)
+    nights.engine.broken.update("abcd")
+    nights.run_for(60.0)
+    assert (nights.session.snapshot(nights.now).playlist, nights.left_s) == ("generated noise", 1800.0)
+    nights.die(10.0)
+    nights.run_for(1780.0)
+    assert nights.state is State.FADING_OUT
+    nights.run_for(20.0)
+    assert nights.state is State.IDLE
