@@ -21,9 +21,10 @@ from typing import Any, Final, get_type_hints
 from player.core.clock import moved
 from player.core.night_report import NightReport
 from player.core.pillow import Calibration
-from player.core.settings.bed import Bed
+from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
+from player.core.validation import check_range
 from player.session.memory.json_codec import as_text, from_text, salvage
 from player.session.memory.memory import CrashRecord, Memory, RememberedTrack
 from player.session.memory.places import Place
@@ -116,6 +117,9 @@ class Choices:
     fade_out_s: float | None = None
     bed: tuple[Bed, ...] | None = None
 
+    def __post_init__(self) -> None:
+        check_beds(self.bed or ())
+
 
 @dataclass(frozen=True, slots=True)
 class MovedStart:
@@ -132,6 +136,12 @@ class EntryChange:
     days: tuple[frozenset[int], frozenset[int]] | None = None
     playlist: tuple[str, str | None] | None = None
     volume: tuple[int, int | None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.days is not None and not (self.days[0] and self.days[0] <= frozenset(range(7))):
+            raise ValueError("days: 0 to 6, at least one of them")
+        if self.volume is not None:
+            check_range("volume", self.volume[0], 0, VOLUME_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +326,7 @@ def _read(kind: Any, text: str, name: str) -> Any:
 
 def _check(record: SessionRecord) -> None:
     """Raise ValueError for a record that no session can have written."""
+    check_beds(record.beds)
     lasts = (
         record.left_s, record.fade_out_s, record.age_s, record.position_s, record.track_left_s, record.sounded_s,
         record.asleep_s,
