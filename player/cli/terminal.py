@@ -83,7 +83,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"timer {format_duration(snapshot.timer_remaining_s)}")
     elif snapshot.state != "idle":
         parts.append(f"timer {snapshot.timer_mode}")
-    towards = "" if snapshot.ramping_to is None else f" (moving to {snapshot.ramping_to})"
+    is_on_its_way = snapshot.ramping_to not in {None, snapshot.volume}
+    towards = f" (moving to {snapshot.ramping_to})" if is_on_its_way else ""
     parts.append(f"volume {snapshot.volume}{towards}")
     if snapshot.state == "idle" and snapshot.next_start is not None:
         parts.append(f"next start {snapshot.next_start:%a %H:%M}")

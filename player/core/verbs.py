@@ -144,7 +144,11 @@ _DECLARED: Final = (
         about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
         "down (also + and -) are 4 points. Above the cap of the night it is held at the cap, and the answer says so. "
         "After calibrate, 35 dBA is the volume at which noise has 35 dB(A) at the pillow.",
-        arguments=(Argument("volume", kinds.VOLUME_AMOUNT, "the volume, or the step", "N|+N|-N", is_required=True),),
+        arguments=(
+            Argument(
+                "volume", kinds.VOLUME_AMOUNT, "the volume, or the step", "N|+N|-N", is_required=True, is_phrase=True
+            ),
+        ),
         make=makers.volume,
         plain="volume",
         examples=("30", "30%", "+5", "-5", "up", "down", "+", "-", "35 dBA", '{"volume": 30}'),

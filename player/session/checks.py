@@ -28,8 +28,13 @@ def find_playlist(settings: Settings, name: str | None) -> Playlist:
     return found
 
 
-def find_track(name: str, among: Sequence[Titled]) -> Titled:
+def find_track(name: str, among: Sequence[Titled], place: str | None = None) -> Titled:
     """The one track with that title, or else with that part in its title; letters in any case.
+
+    Args:
+        name: what was asked for.
+        among: the tracks it may be.
+        place: the playlist that they are of, where only one was looked into; for the reason.
 
     Raises:
         Refused: there is none, or there are several; the reason names what might be meant.
@@ -45,7 +50,8 @@ def find_track(name: str, among: Sequence[Titled]) -> Titled:
         raise Refused(f"{len(titles)} tracks match {name!r}: {', '.join(titles[:CHOICES])}{more}")
     if found:
         raise Refused(f"{len(found)} tracks are called {titles[0]!r}; name the playlist too")
-    raise Refused(f"no track {name!r}{did_you_mean(name, [track.title for track in among])}")
+    where = "" if place is None else f" in {place!r}"
+    raise Refused(f"no track {name!r}{where}{did_you_mean(name, [track.title for track in among])}")
 
 
 def check_volume(settings: Settings, volume: int) -> None:

@@ -133,7 +133,8 @@ class Playback:
         found = {name: self.memory.allowed((*read.opening, *read.tracks)) for name, read in each.items() if read}
         own = found.get(playlists[0].name, ())
         is_own = any(name.casefold() in track.title.casefold() for track in own)
-        track = find_track(name, own if is_own else [track for tracks in found.values() for track in tracks])
+        among = own if is_own else [track for tracks in found.values() for track in tracks]
+        track = find_track(name, among, playlists[0].name if len(playlists) == 1 else None)
         return next(one for one in playlists if track in found.get(one.name, ())), track
 
     def places_to_look(self, named: str | None = None) -> list[Playlist]:

@@ -43,11 +43,16 @@ def test_the_live_line_shows_state_track_level_timer_and_volume() -> None:
     text = line(
         snapshot(
             state="playing", track="Rain", position_s=61.0, level_db=-40.0, timer_mode="clock",
-            timer_remaining_s=1800.0, ramping_to=40, volume=40, problems=("no sound device",),
+            timer_remaining_s=1800.0, ramping_to=0, volume=40, problems=("no sound device",),
         )
     )  # fmt: skip
-    for part in ("playing", "Rain 1:01", "-40 dBFS", "timer 30m", "volume 40 (moving to 40)", "! no sound device"):
+    for part in ("playing", "Rain 1:01", "-40 dBFS", "timer 30m", "volume 40 (moving to 0)", "! no sound device"):
         assert part in text
+
+
+def test_the_live_line_says_no_target_that_is_the_volume_itself() -> None:
+    """While a start fades in, the volume is 40 and nothing else."""
+    assert line(snapshot(state="playing", volume=40, ramping_to=40)).endswith("volume 40")
 
 
 def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:

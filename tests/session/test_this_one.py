@@ -69,7 +69,7 @@ def test_a_track_is_found_by_its_title_or_a_part_that_is_its_own(
     [
         (Play(track="rain"), "2 tracks match 'rain': Gentle Rain, Heavy Rain"),
         (Play(track="thunder"), "no track 'thunder'"),
-        (Play(track="Towel", playlist="rain"), "no track 'Towel'"),
+        (Play(track="Towel", playlist="rain"), "no track 'Towel' in 'rain'"),
         (Play(track="Brushs"), "no track 'Brushs' (did you mean 'Brushes'?)"),
         (Play(track="/rain/Drops.flac"), "no track '/rain/Drops.flac'"),
         (Play(track="http://host/x"), "no track 'http://host/x'"),

@@ -39,6 +39,7 @@ from player.core.commands import (
     Stop,
     Tonight,
 )
+from player.core.commands_pillow import SetLevel
 from player.core.errors import ConfigError, LullError
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import DAYS, TimerSetting
@@ -92,6 +93,7 @@ def config(tmp_path: Path) -> Path:
         ("volume -5", SetVolume(-5, is_relative=True)),
         ("volume +", SetVolume(4, is_relative=True)),
         ("volume -", SetVolume(-4, is_relative=True)),
+        ("volume 35 dBA", SetLevel(35.0)),
         ("timer 45m", SetTimer(TimerSetting.clock(2700))),
         ("timer +15m", ExtendTimer(900)),
         ("timer -15m", ExtendTimer(-900)),
