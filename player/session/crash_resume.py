@@ -46,7 +46,7 @@ from player.session.phases import PhasePlan
 from player.session.playback import Playback
 from player.session.session import Session
 from player.session.taper import sunk, taper_of
-from player.session.track_selection import ResumePoint
+from player.session.track_selection import NEAR_THE_END_S, ResumePoint
 
 PAUSES_S: Final = (0.0, 30.0, 120.0)
 """How long to wait before each attempt to go on; there is none after the last."""
@@ -168,10 +168,9 @@ class CrashResume:
             return "how long ago it was is not known: the clock is not set" if is_late else None
         if not -STEP_BACK_S <= gone_s <= within_s:
             return f"it was last active {format_duration(abs(gone_s))} ago, longer than resume_within allows"
-        left_s = min(
-            gone_s + 3600.0 * 24 if record.left_s is None else record.left_s, settings.session.max_s - record.age_s
-        )
-        return "its planned end has come" if left_s - record.passed_s(gone_s) < 2 * SHORTEST_RISE_S else None
+        longest_s = settings.session.max_s - record.age_s - record.passed_s(gone_s)
+        is_over = _is_over(record, gone_s) or longest_s < 2 * SHORTEST_RISE_S
+        return "its planned end has come" if is_over else None
 
     def _give_up(self, interrupted: InterruptedSession, reason: str, out: Outcome) -> None:
         self.problem = None
@@ -246,18 +245,24 @@ def _phase_of(record: SessionRecord) -> Phase | None:
     return None if record.phase == 1 else record.then[record.phase - 2]
 
 
+def _is_over(record: SessionRecord, gone_s: float) -> bool:
+    """Whether so little is left of this phase that it is not worth a rise, or that its last track is not taken up."""
+    left_s = record.planned_left_s
+    least_s = NEAR_THE_END_S if record.left_s is None else 2 * SHORTEST_RISE_S
+    return left_s is not None and left_s - record.passed_s(gone_s) < least_s
+
+
 def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, now: Now) -> SessionRecord:
     """The record as it would be by now: in a later phase, or with the bed alone."""
-    is_last = record.phase > len(record.then)
-    if gone_s is None or record.left_s is None or record.left_s - record.passed_s(gone_s) >= 2 * SHORTEST_RISE_S:
+    if gone_s is None or record.planned_left_s is None or not _is_over(record, gone_s):
         return record
-    if is_last:
+    if record.phase > len(record.then):
         return _with_bed_alone(record, gone_s)
     age_s = record.age_s + gone_s
     began = Now(now.boot_s - age_s, moved(now.wall, -age_s), now.trusted)
     written = record.volume if record.phase_volume is None else record.phase_volume
     plan = PhasePlan(record.then, began, written, record.phase)
-    ended_s = now.boot_s - gone_s + record.left_s
+    ended_s = now.boot_s - gone_s + record.planned_left_s
     found = plan.enter_what_is_due(ended_s, now.boot_s, settings.timer, record.volume)
     if found is None:
         return _with_bed_alone(record, gone_s)
@@ -273,14 +278,15 @@ def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, n
 def _with_bed_alone(record: SessionRecord, gone_s: float) -> SessionRecord:
     """The record of a session whose tracks have ended by now, where a bed outlasts them."""
     outlasts_s = max((bed.outlasts_s for bed in record.beds), default=0.0)
-    if record.is_bed_alone or not outlasts_s or record.left_s is None:
+    left_s = record.planned_left_s
+    if record.is_bed_alone or not outlasts_s or left_s is None:
         return record
     alone_s = min(outlasts_s + record.fade_out_s, MAX_TIMER_S)
-    if record.left_s + alone_s <= gone_s:
+    if left_s + alone_s <= gone_s:
         return record
     return replace(
         record, is_bed_alone=True, timer=TimerSetting.clock(alone_s), mode=TimerMode.CLOCK,
-        left_s=record.left_s + alone_s, track=None, position_s=0.0, track_left_s=None, following=None, sounded_s=0.0,
+        left_s=left_s + alone_s, track=None, position_s=0.0, track_left_s=None, following=None, sounded_s=0.0,
     )  # fmt: skip
 
 

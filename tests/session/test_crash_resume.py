@@ -28,6 +28,7 @@ from player.core.settings.session import (
     TIMER_END_OF_TRACK,
     TIMER_OFF,
     Entry,
+    Phase,
     Playlist,
     Settings,
     TimerSetting,
@@ -281,6 +282,31 @@ def test_a_session_without_a_deadline_goes_on_without_one(timer: TimerSetting) -
     if timer is TIMER_END_OF_TRACK:
         nights.run_for(300.0)
         assert nights.state is State.IDLE
+
+
+@pytest.mark.parametrize(
+    ("off_s", "then", "expected"),
+    [
+        (80.0, (), (1, "a", None)),  # 200 s into a track of four minutes at the end of the phase
+        (120.0, (), None),  # 240 s: less than half a minute was left, and another track would last four minutes
+        (300.0, (), None),
+        (120.0, (Phase("sea", timer=TimerSetting.clock(600.0)),), (2, "b", 600.0)),
+        (300.0, (Phase("sea", timer=TimerSetting.clock(600.0)),), (2, "b", 420.0)),
+    ],
+)
+def test_a_session_to_the_end_of_a_track_is_over_when_the_track_would_be(
+    off_s: float, then: tuple[Phase, ...], expected: tuple[int, str, float | None] | None
+) -> None:
+    """It does not come back with another track; the phase that follows began when the track would have ended."""
+    nights = Remembering(replace(SETTINGS, playlists=(Playlist("rain", ("/rain",), then=then),)), EVENING)
+    nights.command(Play("rain", timer=TIMER_END_OF_TRACK))
+    nights.run_for(120.0)
+    nights.die(off_s)
+    snapshot = nights.session.snapshot(nights.now)
+    if expected is None:
+        assert reason(nights) == "its planned end has come"
+    else:
+        assert (snapshot.phase, snapshot.track, snapshot.timer_remaining_s) == expected
 
 
 def test_an_extended_timer_is_remembered_as_extended() -> None:

@@ -102,6 +102,11 @@ class SessionRecord:
         return gone_s if snoozed_s is None else max(0.0, gone_s - snoozed_s)
 
     @property
+    def planned_left_s(self) -> float | None:
+        """Seconds from the writing to the end of this phase, by the timer or with the track; None where unknown."""
+        return self.track_left_s if self.left_s is None and self.mode is TimerMode.END_OF_TRACK else self.left_s
+
+    @property
     def ends_boot_s(self) -> float | None:
         """When it is silent, on the boot clock."""
         return None if self.left_s is None else self.boot_s + self.left_s
