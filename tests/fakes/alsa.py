@@ -102,8 +102,8 @@ class FakePcm:
 
     @property
     def room_frames(self) -> int:
-        """Frames that it would take."""
-        return 0 if self._card.is_stuck else self._room(self._card.clock.now().boot_s)
+        """Frames that it would take; none after a gap, until it is written to."""
+        return 0 if self._card.is_stuck or self.has_run_dry else self._room(self._card.clock.now().boot_s)
 
     def write(self, data: bytes) -> int:
         """Frames taken; EPIPE after a gap."""

@@ -219,7 +219,8 @@ class AlsaSink:
         rest = memoryview(data)
         give_up_s = self._clock.now().boot_s + patience_s
         wait_s = self._wait_s(rest)
-        if 0.0 < (missing_s := self._missing_s(pcm, len(data))) < self._buffer_s / 2:
+        missing_s = 0.0 if pcm.has_run_dry else self._missing_s(pcm, len(data))
+        if 0.0 < missing_s < self._buffer_s / 2:
             self._clock.sleep(missing_s + SLACK_S)  # so that one call hands over all of it
         while True:
             taken_frames, is_gap = self._offer(pcm, rest)

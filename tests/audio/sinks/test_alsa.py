@@ -236,6 +236,16 @@ class TestWrite:
             sink.write(BLOCK)
         assert len(card.offers) == 10
 
+    def test_after_a_gap_nobody_waits_for_room(self, card: FakeCard, sink: AlsaSink) -> None:
+        """A device that stands has room for nothing, says ALSA, and a wait for it would make the gap longer."""
+        sink.open()
+        sink.write(BLOCK)
+        card.clock.advance(1.0)
+        before_s = card.clock.now().boot_s
+        with pytest.raises(Underrun):
+            sink.write(BLOCK)
+        assert card.clock.now().boot_s - before_s < 0.02
+
     def test_a_gap_inside_a_block_silences_its_rest(
         self, card: FakeCard, sink: AlsaSink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
