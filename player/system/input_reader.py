@@ -279,7 +279,7 @@ class Listening:
             events = read_events(one.fd)
         except OSError:
             self._close(one)
-            self._look_s = self._clock.now().boot_s
+            self._look_s = self._clock.now().boot_s + SETTLE_S
             return
         for event in events:
             self._say(one, self._words(one, event))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +16,9 @@ from player.core.states import State
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
 from player.mqtt.triggers.inputs import wishes_of
 from player.mqtt.triggers.rules import TriggerSettings
+from player.system import input_reader
 from player.system.gestures import BOUNCE_S, DOUBLE_S, LONG_S
-from player.system.input_devices import InputDevice
+from player.system.input_devices import InputDevice, InputEvent
 from player.system.input_reader import LOOK_S, MAX_STEPS, SETTLE_S, InputWish, Listening
 from tests.fakes.clock import FakeClock
 from tests.fakes.inputs import FakeInputs
@@ -149,6 +153,23 @@ def test_a_grabbed_device_is_grabbed_and_one_that_others_have_is_told(room: Room
     assert room.inputs.grabbed == [mine.node]
     assert not shared.is_grabbed
     assert room.told == [f"taken ({taken.node}) cannot be grabbed: another program has grabbed it"]
+
+
+def test_a_device_that_cannot_be_read_is_tried_again_once_a_second(
+    room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is there and can be opened, and each read fails: neither the processor nor the journal may notice."""
+    caplog.set_level(logging.INFO, "lull")
+    room.inputs.plug(BUTTON, [KEY]).key(KEY, 1)
+    monkeypatch.setattr(input_reader, "read_events", _broken)
+    room.listen(InputWish(BUTTON))
+    for _ in range(100):
+        room.turn(0.1)
+    assert 8 <= sum(line.endswith(": gone") for line in caplog.messages) <= 12
+
+
+def _broken(_fd: int) -> list[InputEvent]:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_lost_events_leave_no_key_held(room: Room) -> None:
