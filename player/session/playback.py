@@ -5,8 +5,8 @@ There is at most one session. What a person chose for the next one lies in `play
 
 from __future__ import annotations
 
-import itertools
 import random
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -90,7 +90,7 @@ class Playback:
         self.next_session = NextSession(settings, documents.choices)
         self._rng = rng
         self.memory = memory
-        self._item_ids = itertools.count(1)
+        self._item_ids = iter(range(1, sys.maxsize))
         self._reports = EngineReports(memory)
         self._bookmark = Bookmark(memory.places)
         self._look_again_s = 0.0
