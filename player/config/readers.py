@@ -146,11 +146,21 @@ def whole(spot: ConfigValue) -> int:
 
 def volume(spot: ConfigValue) -> int:
     """A volume from 0 to 100, or a level in dB(A)."""
-    level_dba = parse_level(text(spot))
+    value = text(spot)
+    level_dba = parse_level(value)
     if level_dba is None:
-        return whole(spot)
+        try:
+            return whole(spot)
+        except ValueError:
+            raise ValueError(f"{shown(value)} is not a volume; write it like 30, or like 35 dBA") from None
     assert spot.levels is not None, "whoever reads volumes says how loud they are"
     return spot.levels.volume(level_dba)
+
+
+def volume_said(spot: ConfigValue, volume: int) -> str:
+    """A volume as a message names it, with the level that the file has instead: ``10 (35 dBA)``."""
+    value = text(spot)
+    return f"{volume}" if parse_level(value) is None else f"{volume} ({value})"
 
 
 def switch(spot: ConfigValue) -> bool:

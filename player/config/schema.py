@@ -31,6 +31,7 @@ from player.config.readers import (
     text,
     timer,
     volume,
+    volume_said,
     word,
 )
 from player.config.schema_bed import beds, check_bed, mixes, with_mixes
@@ -67,9 +68,9 @@ def _volume(spot: ConfigValue) -> VolumeSettings:
     """Volumes; a maximum below the built-in default volume, given alone, takes the default down with it."""
     found = read(spot, VOLUME)
     if "max" in found and found.get("default", 0) > found["max"]:
-        spot.rows()["default"].blame(
-            f"{found.pop('default')} is above volume.max, which is {found['max']}; lower it or raise volume.max"
-        )
+        rows = spot.rows()
+        said, highest = volume_said(rows["default"], found.pop("default")), volume_said(rows["max"], found["max"])
+        rows["default"].blame(f"{said} is above volume.max, which is {highest}; lower it or raise volume.max")
     start = VolumeSettings()
     maximum = spot.rows().get("max")
     if maximum is not None and not maximum.is_empty:
@@ -383,6 +384,6 @@ def _check_mixes(rows: dict[str, ConfigValue], found: dict[str, Any], names: lis
 def _check_volume(item: ConfigValue, entry: Entry | Phase, maximum: int) -> None:
     is_maximum_known = not any(fault.path in {"volume", "volume.max"} for fault in item.faults)
     if is_maximum_known and entry.volume is not None and entry.volume > maximum:
-        item.rows()["volume"].blame(
-            f"volume is {entry.volume}, above volume.max, which is {maximum}; lower it or raise volume.max"
-        )
+        row = item.rows()["volume"]
+        said = volume_said(row, entry.volume)
+        row.blame(f"volume is {said}, above volume.max, which is {maximum}; lower it or raise volume.max")

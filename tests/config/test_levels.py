@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def test_the_target_and_the_output_of_the_file_count() -> None:
 
 def test_what_is_no_level_is_a_fault() -> None:
     """Plain decibels say nothing of the pillow; a default above the maximum is one in dB(A) too."""
-    for wrong, said in (("35 dB", "is not a whole number"), ("50 dBA", "is above volume.max")):
+    above = "83 (50 dBA) is above volume.max, which is 73 (45 dB(A)); lower it"
+    for wrong, said in (("35 dB", "is not a volume; write it like 30, or like 35 dBA"), ("50 dBA", re.escape(above))):
         with pytest.raises(ConfigError, match=said):
             parse(TEXT.replace("default: 35 dBA", f"default: {wrong}"), None, lambda _: known())
 
