@@ -77,11 +77,12 @@ def _path_notes(path: Path, *, is_pipe: bool) -> Iterator[str]:
     """An output file or pipe that cannot be written."""
     if is_pipe and (path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp")):  # noqa: S108 - what is warned of
         yield f"audio.path: the service has a private /tmp, where no other program finds {path}; use /run/lull"
-    if path.exists() and not (path.is_fifo() if is_pipe else path.is_file()):
+    is_there = os.path.exists(path)
+    if is_there and not (path.is_fifo() if is_pipe else path.is_file()):
         yield f"audio.path: {path} exists and is not a {'pipe' if is_pipe else 'file'}"
-    elif not path.parent.is_dir():
+    elif not os.path.isdir(path.parent):
         yield f"audio.path: the folder {path.parent} does not exist"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+    elif not os.access(path if is_there else path.parent, os.W_OK):
         yield f"audio.path: {path} cannot be written by this user"
 
 
@@ -100,8 +101,8 @@ def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
 
 def _state_notes(folder: Path) -> Iterator[str]:
     """A state directory in which nothing could be remembered."""
-    first = next(path for path in (folder, *folder.parents) if path.exists())
-    if not first.is_dir():
+    first = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not os.path.isdir(first):
         yield f"state_dir: {first} is not a folder; nothing can be saved"
     elif not os.access(first, os.W_OK | os.X_OK):
         what = folder if first == folder else f"{folder} does not exist, and {first}"

@@ -22,9 +22,17 @@ def chosen_config(named: Path | None) -> Path | None:
     if os.environ.get("LULL_CONFIG"):
         return Path(os.environ["LULL_CONFIG"])
     for path in (own_config(), DEFAULT_CONFIG):
-        if path.exists():
+        if _may_be_there(path):
             return path
     return None
+
+
+def _may_be_there(path: Path) -> bool:
+    """Yes as well where the folder may not be entered: whoever reads the file then says why it cannot be read."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def config_file(named: Path | None) -> Path | None:

@@ -291,10 +291,13 @@ def has_audio_suffix(name: str) -> bool:
 
 
 def _is_kernel_link(entry: os.DirEntry[str]) -> bool:
-    return entry.is_symlink() and _leads_to_kernel(Path(entry.path))
+    return holds(entry.is_symlink) and _leads_to_kernel(Path(entry.path))
 
 
 def _leads_to_kernel(path: Path) -> bool:
     """Whether a path is, or is a link to, something that is not music but a view into the kernel."""
-    place = os.path.realpath(path) if os.path.islink(path) else str(path)
+    try:
+        place = os.path.realpath(path) if os.path.islink(path) else str(path)
+    except OSError:  # only of the kernel's own links, as /proc/1/cwd, the target may not be read
+        return True
     return any(place == folder or place.startswith(f"{folder}/") for folder in KERNEL_FOLDERS)

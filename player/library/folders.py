@@ -157,9 +157,14 @@ def mounted_stick(labels: Path = LABELS, mounts: Path = MOUNTS) -> str | None:
     for line in lines:
         before, _, after = line.partition(" - ")
         source = after.split(" ")[1:2]
-        if source and os.path.realpath(_plain(source[0])) == device and len(before.split(" ")) > 4:
+        if source and len(before.split(" ")) > 4 and _leads_to(_plain(source[0]), device):
             return _plain(before.split(" ")[4])
     return None
+
+
+def _leads_to(source: str, device: str) -> bool:
+    """Whether a mount is of that device; its source may be any text."""
+    return holds(lambda: os.path.realpath(source) == device)
 
 
 def _plain(field: str) -> str:

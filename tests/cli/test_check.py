@@ -279,6 +279,16 @@ def test_the_next_start_is_not_in_a_rest_night() -> None:
     assert f"{used}" in summary(text)["next"][0]
 
 
+def test_a_path_that_cannot_be_looked_at_is_none_that_exists(tmp_path: Path) -> None:
+    """A name that is too long for the file system, like a folder that may not be entered, is no reason to break off."""
+    long = tmp_path / ("x" * 300)
+    least = "playlists: {a: {paths: 'http://host/'}}\n"
+    assert notes(f"{least}state_dir: {long}") == []
+    assert notes(f"{least}audio: {{output: wav, path: {long}/a.wav}}") == [
+        f"audio.path: the folder {long} does not exist"
+    ]
+
+
 def test_a_state_dir_in_which_nothing_could_be_remembered_is_a_note(tmp_path: Path) -> None:
     """A file in its place, or above it; and one that this user may not write to. A missing one is made at the start."""
     (tmp_path / "file").write_text("")

@@ -32,6 +32,8 @@ def test_the_config_is_the_first_of_those_that_are_there(tmp_path: Path, monkeyp
     own.parent.mkdir(parents=True)
     own.write_text("")
     assert paths.config_file(None) == paths.chosen_config(None) == own
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/" + "x" * 300)  # it cannot be looked at, and whoever reads it says why
+    assert paths.chosen_config(None) == paths.own_config()
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")  # the specification says that it is to be ignored
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert paths.own_config() == tmp_path / "home" / ".config" / "lull" / "lull.yaml"

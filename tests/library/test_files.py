@@ -16,6 +16,7 @@ from player.library import files as library
 from player.library.file_id import look_at, mark_of
 from player.library.files import FileLibrary, natural_key
 from tests.contracts.test_store import MEASURED
+from tests.ended_process import ended_process
 from tests.fakes.store import FakeStore
 
 KEPT_OF_IT = replace(MEASURED, surprises=())
@@ -309,6 +310,15 @@ def test_links_into_the_kernel_are_no_music(tmp_path: Path) -> None:
     (tmp_path / "l.m3u").write_text("x.mp3\n")
     assert names(read(tmp_path), tmp_path) == ["a.mp3"]
     assert "folder of the kernel" in read(tmp_path / "l.m3u").warnings[0]
+
+
+def test_links_into_a_process_that_may_not_be_looked_at_are_no_music(tmp_path: Path) -> None:
+    """The links of a process that has ended, or of somebody else, can be seen and not followed."""
+    touch(tmp_path, "a.mp3")
+    with ended_process() as process:
+        for name in ("folder", "x.mp3"):
+            (tmp_path / name).symlink_to(process / "cwd")
+        assert names(read(tmp_path), tmp_path) == ["a.mp3"]
 
 
 def test_a_file_that_crashed_the_decoder_of_a_scan_is_never_opened(tmp_path: Path) -> None:

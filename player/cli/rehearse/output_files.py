@@ -24,9 +24,9 @@ def check_out(out: Path, paths: list[str]) -> None:
     """Refuse to write over anything but an earlier rehearsal: OUT comes first, and music is easily lost."""
     if out.suffix.lower() != ".wav":
         raise LullError(f"OUT is {out}; it must come before the PATHs and end in .wav")
-    if any(Path(path).exists() and out.exists() and out.samefile(path) for path in paths):
+    if os.path.exists(out) and any(os.path.exists(path) and out.samefile(path) for path in paths):
         raise LullError(f"{out} is one of the tracks to play and cannot be overwritten")
-    if out.exists() and _head(out)[RENDER_MARK_AT] not in RENDER_MARKS:
+    if os.path.exists(out) and _head(out)[RENDER_MARK_AT] not in RENDER_MARKS:
         raise LullError(f"{out} already exists and was not written by a rehearsal; choose another file")
     _check_writable(out)
 
@@ -35,7 +35,7 @@ def check_report(report: Path) -> None:
     """The file for the figures."""
     if report.suffix.lower() != ".json":
         raise LullError(f"the report is {report}; it must end in .json")
-    if report.exists() and not _head(report).startswith(REPORT_MARK):
+    if os.path.exists(report) and not _head(report).startswith(REPORT_MARK):
         raise LullError(f"{report} already exists and is not the report of a rehearsal; choose another file")
     _check_writable(report)
 
@@ -44,7 +44,7 @@ def check_picture(picture: Path) -> None:
     """The file for the picture, and what draws it."""
     if picture.suffix.lower() not in PICTURE_SUFFIXES:
         raise LullError(f"the picture is {picture}; it must end in {' or '.join(PICTURE_SUFFIXES)}")
-    if picture.exists() and PICTURE_MARK not in _head(picture):
+    if os.path.exists(picture) and PICTURE_MARK not in _head(picture):
         raise LullError(f"{picture} already exists and is not the picture of a rehearsal; choose another file")
     _check_writable(picture)
     try:
@@ -58,7 +58,7 @@ def check_picture(picture: Path) -> None:
 
 def _head(path: Path) -> bytes:
     """The first bytes of a file; nothing of what is no file."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return b""
     try:
         with path.open("rb") as file:
@@ -70,7 +70,7 @@ def _head(path: Path) -> bytes:
 def _check_writable(path: Path) -> None:
     """Find out now what would go wrong later."""
     folder = path.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise LullError(f"cannot write {path}: the folder {folder} does not exist")
-    if not os.access(path if path.exists() else folder, os.W_OK):
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
         raise LullError(f"cannot write {path}: permission denied")

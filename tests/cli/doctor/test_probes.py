@@ -16,6 +16,7 @@ from player.cli.doctor.probes import alsa as alsa_probe
 from player.cli.doctor.probes.sound_cards import read_cards
 from player.core.settings.mqtt import MqttSettings
 from player.storage import lock as state_lock
+from tests.ended_process import ended_process
 from tests.fakes.alsa import FakeControl, FakeMixers
 
 SHELL = ("sh", "-c")
@@ -162,6 +163,12 @@ def test_the_place_that_keeps_a_user_out_is_found(tmp_path: Path) -> None:
     (tmp_path / "a").chmod(0o600)
     assert access.barrier(file, SOMEBODY, access.READ) == str(tmp_path / "a")
     assert access.barrier(file, UserAccount("root", 0, frozenset(), frozenset()), access.READ) is None
+
+
+def test_a_link_that_may_not_be_followed_keeps_nobody_out() -> None:
+    """What cannot be checked is left to the others."""
+    with ended_process() as process:
+        assert access.barrier(process / "cwd", SOMEBODY, access.READ) is None
 
 
 def test_users_are_looked_up_with_their_groups() -> None:

@@ -172,6 +172,16 @@ def test_somebody_s_files_are_not_written_over(tmp_path: Path) -> None:
         assert path.read_bytes().startswith(b'{"somebody"')
 
 
+def test_an_output_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
+    """Its folder has a name that is too long for the file system; a folder that may not be entered is the same."""
+    folder = tmp_path / ("x" * 300)
+    for check, name in ((check_report, "a.json"), (check_picture, "a.png")):
+        with pytest.raises(LullError, match="cannot write"):
+            check(folder / name)
+    with pytest.raises(LullError, match="cannot write"):
+        check_out(folder / "a.wav", [str(folder)])
+
+
 def test_an_unknown_suffix_is_refused_with_the_choices(tmp_path: Path) -> None:
     """A song that was named by mistake is never touched."""
     with pytest.raises(LullError, match=r"must end in \.png or \.svg"):

@@ -52,12 +52,20 @@ def barrier(path: Path, account: UserAccount, wanted: int) -> str | None:
     """The place on the way to a path that keeps the user out, the path itself included; None where nothing does."""
     if account.uid == _ROOT:
         return None
-    real = Path(os.path.realpath(path))
+    real = Path(_real(path))
     for folder in reversed(real.parents):
         if not _grants(folder, account, ENTER):
             return str(folder)
-    is_folder = real.is_dir()
+    is_folder = os.path.isdir(real)
     return None if _grants(real, account, wanted | ENTER if is_folder else wanted) else str(real)
+
+
+def _real(path: Path) -> str:
+    """Where a path leads, as far as this user may read the links in it."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return os.path.abspath(path)
 
 
 def _grants(path: Path, account: UserAccount, wanted: int) -> bool:
@@ -115,7 +123,7 @@ def _in_memory(path: Path, mounts: Path) -> str | None:
 def _file_system(path: Path, mounts: Path) -> tuple[str, str]:
     """Kind and options of the file system of a path; the last one that was mounted there counts."""
     found, longest = ("", ""), 0
-    real = os.path.realpath(path)
+    real = _real(path)
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
