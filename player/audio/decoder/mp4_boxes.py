@@ -37,10 +37,12 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, bytes]]:
     """All boxes in order, those in containers included: the name, and the first bytes behind the head."""
     at = 0
     for _ in range(_MOST_BOXES):
+        if at >= end:
+            return
         file.seek(at)
         head = file.read(8)
         size, name = number(head, 0), head[4:8]
-        if len(head) < 8 or at >= end:
+        if len(head) < 8:
             return
         data = file.read(_BOX_BYTES)
         if size == 1:  # 64 bits follow

@@ -57,6 +57,10 @@ def stsd(kind: bytes) -> bytes:
 MATROSKA = b"\x1a\x45\xdf\xa3"
 
 
+BEYOND = bytes([0, 0, 0, 1]) + b"mdat" + b"\xff" * 8 + bytes(50)
+"""A box of a damaged file that ends where no file can."""
+
+
 @pytest.mark.parametrize(
     ("data", "may_be"),
     [
@@ -65,6 +69,7 @@ MATROSKA = b"\x1a\x45\xdf\xa3"
         (aiff(b"fl64"), True), (aiff(b"FL64"), True), (aiff(b"sowt"), False), (ID3 + aiff(b"fl64"), True),
         (aiff(b"sowt", b"ANNO" + bytes(5000)), True),
         (mp4(b"fl64"), True), (mp4(b"lpcm"), True), (mp4(b"mp4a"), False), (mp4(b"alac", box(b"ftyp", b"M4A ")), False),
+        (mp4(b"mp4a") + BEYOND, False), (box(b"ftyp", b"M4A ") + BEYOND, True),
         (box(b"ftyp", b"M4A ") + bytes(900), True), (ID3 + mp4(b"mp4a"), True),
         (MATROSKA + b"A_PCM/FLOAT/IEEE", True), (MATROSKA + bytes(5000) + b"A_VORBIS", True),
         (MATROSKA + b"A_VORBIS", False), (b"caff" + bytes(99), True), (b"nut/multimedia container", True),
