@@ -37,6 +37,7 @@ from player.session.calibrate import volume_at
 from player.session.chapters import chapter_line, next_chapter, previous_chapter
 from player.session.checks import check_then, check_timer, check_volume, find_playlist
 from player.session.commands_timer import announce_timer
+from player.session.generated import CALIBRATION
 from player.session.outcome import Outcome
 from player.session.playback import Playback
 from player.session.session import Session
@@ -97,6 +98,8 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
         _playable(playback, bed.playlist, out)
     check_timer(play.timer, now)
     session, following = playback.session, playback.next_session
+    if session is not None and session.queue.playlist is CALIBRATION:
+        session = None  # its volume and its timer are nobody's: a session of its own takes over from the noise
     if play.playlist is not None and play.track is None:
         _check_name(playback, play.playlist)
     track = None
@@ -338,6 +341,8 @@ def _move_bed(playback: Playback, by_db: float, out: Outcome) -> str:
 def _set_playlist(playback: Playback, name: str, now: Now, out: Outcome) -> str:
     session = playback.session
     is_playing = session is not None and session.state is not State.STOPPING
+    if session is not None and session.queue.playlist is CALIBRATION:
+        is_playing = False  # the noise goes on until it is measured; this is for the next start
     playlist = _playable(playback, name, out) if is_playing else find_playlist(playback.settings, name)
     playback.next_session.choose(playlist=playlist.name)
     if is_playing and session is not None and session.queue.playlist.name != playlist.name:

@@ -141,8 +141,9 @@ class Playback:
         """Where a track is looked for: in the playlist that is named, otherwise in the present one and then in all."""
         if named is not None:
             return [find_playlist(self.settings, named)]
-        first = self.next_session.playlist if self.session is None else self.session.queue.playlist.name
-        present = find_playlist(self.settings, first)
+        present = None if self.session is None else self.settings.playlist(self.session.queue.playlist.name)
+        if present is None:  # nothing plays, or what is in no library: the noise of a calibration or of a morning
+            present = find_playlist(self.settings, self.next_session.playlist)
         return [present, *(one for one in self.settings.playlists if one.name != present.name)]
 
     # Beginning and ending.

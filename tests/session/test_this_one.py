@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.core.commands import NeverAgain, Next, Play, Previous
+from player.core.commands import NeverAgain, Next, Play, Previous, SetPlaylist, Stop
+from player.core.commands_pillow import Calibrate
 from player.core.engine_orders import Crossfade, PlayItem
 from player.core.events import LibraryRead, Track
 from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings
 from player.core.states import State
+from player.session.generated import CALIBRATION
 from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
@@ -142,3 +144,32 @@ def test_previous_pressed_twice_before_the_track_sounds_goes_two_back(nights: Ni
     nights.command(Previous())
     nights.run_for(5.0)
     assert playing(nights)[1] == "Drops on a Tent"
+
+
+@pytest.mark.parametrize("asked", [Play("whispers"), Play(track="Towels"), Play()])
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_play_over_the_noise_of_a_calibration_is_a_session_of_its_own(
+    nights: Nights, asked: Play, is_ending: bool
+) -> None:
+    """The noise was at the highest volume for five minutes: what plays next has volume and timer of any start."""
+    nights.command(Calibrate())
+    nights.run_for(30.0)
+    if is_ending:
+        nights.command(Stop())
+    assert nights.command(asked).is_done
+    nights.run_for(20.0)
+    state = nights.session.snapshot(nights.now)
+    assert (state.state, state.volume, state.timer_mode) == ("playing", SETTINGS.volume.default, "off")
+    assert state.playlist in {"rain", "whispers"}
+
+
+def test_a_playlist_that_is_chosen_during_a_calibration_is_for_the_next_start(nights: Nights) -> None:
+    """The noise goes on, so that it can be measured."""
+    nights.command(Calibrate())
+    nights.run_for(5.0)
+    assert nights.command(SetPlaylist("whispers")).is_done
+    nights.run_for(5.0)
+    assert playing(nights)[0] == CALIBRATION.name
+    nights.command(Play())
+    nights.run_for(5.0)
+    assert playing(nights)[0] == "whispers"
