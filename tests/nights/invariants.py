@@ -57,6 +57,8 @@ class Watcher:
         self._was: Snapshot | None = None
         self._playlist_before: str | None = None
         self._may_resume = False
+        self._is_unseen = False
+        """A session has started since the last look: neither its volume nor its end was seen."""
         self._promised: dict[str, datetime] = {}
         self._unmatched: list[tuple[str, datetime]] = []
         self.started: list[tuple[str, datetime]] = []
@@ -75,11 +77,12 @@ class Watcher:
             self._was.state in {"playing", "fading_out"} or self._was.snooze_left_s is not None
         ):
             self._may_resume, self._playlist_before = True, self._was.playlist
-        elif self._is_open and (self._was is None or self._was.state == "idle"):
+        if self._is_open and (self._is_unseen or self._was is None):
             self._may_resume, self._playlist_before = True, None  # begun and broken off at one instant
+            self._volume_before, self._owed_by_s = None, math.inf
         self._was, self._promised, self._unmatched = None, {}, []
         self._highest_in_fade_db = math.inf
-        self._is_open, self._level_db = False, SILENCE_DB
+        self._is_open, self._is_unseen, self._level_db = False, False, SILENCE_DB
         self._silent_by_s = self._stopped_by_s = math.inf
 
     def note(self, happening: Happening) -> None:
@@ -108,6 +111,7 @@ class Watcher:
         self._was = shot
         self._volume = shot.volume
         self._level_db, self._at_s = level_db, now_s
+        self._is_unseen = False
 
     def hear_news(self) -> None:
         """Take what was told since the last time."""
@@ -116,7 +120,7 @@ class Watcher:
             if told.news.type == "session_started":
                 if self._is_open:
                     raise Broken("a session started while another one was running")
-                self._is_open = True
+                self._is_open = self._is_unseen = True
                 if not data["why"]:
                     raise Broken("a session started without a reason")
                 if data["why"].startswith("schedule:"):
