@@ -223,7 +223,8 @@ class Engine:
     def _is_resting(self) -> bool:
         """Nothing to do until an order comes; a missing device is looked for even then."""
         was_held = self._idle_frames >= to_frames(self._hold_s)
-        return self.is_idle and self._outlet.is_open and was_held and self._orders.empty()
+        has_order = self._first_order is not None or not self._orders.empty()
+        return self.is_idle and self._outlet.is_open and was_held and not has_order
 
     def _take_orders(self) -> None:
         if self._first_order is not None:

@@ -128,3 +128,19 @@ def test_an_order_ends_the_wait_for_room() -> None:
     thread.join(50.0)
     assert not thread.is_alive()
     assert time.monotonic() - began_s < 50.0
+
+
+def test_an_order_that_comes_in_the_last_wait_before_the_device_is_closed_is_obeyed() -> None:
+    """It has left the queue already; whoever rests then waits for another one, and a night would not start."""
+    rig = Rig({"a": noise(1)}, hold_s=1.0)
+    rig.engine.order(RampTo(SILENCE_DB, 0.0))
+    rig.run(3.0)
+    engine = rig.engine
+    assert engine.is_idle
+    assert engine._is_resting()
+    assert engine._outlet.spare_s(0.1) > 0.0, "the device is full, so the thread waits for orders"
+    rig.play("a")
+    engine._wait_for_orders()
+    assert not engine._is_resting()
+    engine.step()
+    assert not engine.is_idle
