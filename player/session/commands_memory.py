@@ -16,6 +16,7 @@ from player.core.errors import Refused, did_you_mean
 from player.core.events import Track
 from player.session.calibrate import play_noise, take_reading
 from player.session.checks import find_track
+from player.session.generated import found_in
 from player.session.memory.memory import Memory, RememberedTrack
 from player.session.outcome import Outcome
 from player.session.playback import Playback
@@ -59,10 +60,13 @@ def _never_again(name: str | None, memory: Memory, playback: Playback, now: Now,
 
 
 def _playing(verb: str, playback: Playback) -> Track:
-    playing = None if playback.session is None else playback.session.queue.current
-    if playing is None:
+    """The track that plays. Raises Refused: there is none, or it is noise that stands in where no playlist is there."""
+    queue = None if playback.session is None else playback.session.queue
+    if queue is None or queue.current is None:
         raise Refused(f"{verb}: nothing is playing; name the track")
-    return playing.track
+    if found_in(queue.playlist) is not None:  # a ban of it would leave later mornings without any sound
+        raise Refused(f"{verb}: {queue.current.track.title} is not of a playlist; stop ends it")
+    return queue.current.track
 
 
 def _like(name: str | None, memory: Memory, playback: Playback, now: Now, out: Outcome) -> str:

@@ -10,7 +10,20 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from player.audio.decoder.noise import measured_noise
-from player.core.commands import Asleep, Pause, Play, Resume, SetVolume, SkipTonight, Snooze, Stop
+from player.core.commands import (
+    Asleep,
+    Command,
+    Like,
+    NeverAgain,
+    Pause,
+    Play,
+    Resume,
+    SetVolume,
+    SkipTonight,
+    Snooze,
+    Stop,
+    Unlike,
+)
 from player.core.events import LibraryRead
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.noise import parse_noise
@@ -229,6 +242,21 @@ def test_a_library_that_fails_leaves_a_generated_sound(hole: str) -> None:
     nights.run_until(at(6, 50, 30))
     assert level(nights) == volume_to_db(35)
     assert shown(nights).problems == ()
+
+
+@pytest.mark.parametrize("command", [NeverAgain(), Like(), Unlike()])
+def test_the_generated_sound_can_neither_be_banned_nor_liked(command: Command) -> None:
+    """It stands in for what is missing; a ban would leave later mornings without any sound."""
+    nights = Nights(SETTINGS, EVENING, (), longest_idle_s=DAY_S)
+    nights.engine.durations[FALLBACK.paths[0]] = None
+    nights.run_until(at(6, 31))
+    answer = nights.command(command)
+    assert (answer.is_done, answer.text.partition(": ")[2]) == (
+        False,
+        "Generated noise is not of a playlist; stop ends it",
+    )
+    nights.run_for(5.0)
+    assert shown(nights).playlist == FALLBACK.name
 
 
 def test_the_generated_sound_is_what_the_library_would_say_of_it() -> None:
