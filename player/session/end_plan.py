@@ -169,19 +169,26 @@ class EndPlan:
 
         For the track with which a timer to the end of track or playlist ends.
         """
-        if playing.duration_s is None or playing.left_s is None or not self.is_last_phase:
-            return None
-        if playing.left_s > min(self.fade_out_s, playing.duration_s / 2, self._last_part_s):
+        due_in_s = self.fade_with_track_in_s(playing)
+        if playing.left_s is None or due_in_s is None or due_in_s > 0.0:
             return None
         return max(playing.left_s - OUTPUT_LATENCY_S, STOP_NOW_S)
+
+    def fade_with_track_in_s(self, playing: PlayingItem) -> float | None:
+        """Seconds of the track until that fade begins, below 0 where that is over; None while its end is unknown."""
+        if playing.duration_s is None or playing.left_s is None or not self.is_last_phase:
+            return None
+        return playing.left_s - min(self.fade_out_s, playing.duration_s / 2, self._last_part_s)
 
     def fallen_db(self, left_s: float) -> float:
         """How far the final fade would have fallen by now, at most by what it falls in all."""
         over_s = self.fade_started_s or self.fade_out_s or 1.0
         return fallen_db(1.0 - min(left_s / over_s, 1.0), over_s)
 
-    def due_s(self, now_s: float) -> list[float | None]:
-        """The instants at which something is due."""
+    def due_s(self, now_s: float, last: PlayingItem | None) -> list[float | None]:
+        """The instants at which something is due; ``last`` is what plays, where nothing follows it."""
         lefts_s = [self._end.remaining_s(now_s), self.phase_left_s(now_s)]
         ends_s = [None if left_s is None else now_s + left_s for left_s in lefts_s]
+        until_fade_s = None if last is None else self.fade_with_track_in_s(last)
+        ends_s.append(None if until_fade_s is None else now_s + until_fade_s)
         return [self._end.fade_starts_at(self.fade_out_s, now_s), *ends_s]

@@ -213,6 +213,11 @@ class PlayQueue:
             self._queue_another(out)
 
     @property
+    def last(self) -> PlayingItem | None:
+        """What plays, where nothing follows it."""
+        return self.current if self.is_final else None
+
+    @property
     def is_final(self) -> bool:
         """Whether a timer to the end of track or playlist ends with the current track."""
         return self.is_last or (self.selection.is_once and self._queued is None and self.selection.tracks is not None)

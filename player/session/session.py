@@ -377,8 +377,7 @@ class Session:
         """Begin the final fade; one that runs is hurried where the last track ends before it."""
         if self.state is not State.FADING_OUT and self.end_plan.is_fade_due(now_s):
             self.fade_out(self.end_plan.fade_s(now_s), self.end_plan.reason, now_s, out)
-        current = self.queue.current if self.queue.is_final else None
-        over_s = None if current is None else self.end_plan.fade_with_track_s(current)
+        over_s = None if self.queue.last is None else self.end_plan.fade_with_track_s(self.queue.last)
         if over_s is not None and self.state is not State.FADING_OUT:
             self.fade_out(over_s, self.end_plan.timer.mode.value, now_s, out)
         elif over_s is not None and now_s + over_s < self._silent_at_s - LATE_S:
@@ -386,9 +385,9 @@ class Session:
 
     def next_wake_s(self, now_s: float, longest_s: float) -> float:
         """Seconds until something is due, at most ``longest_s``."""
-        due = [*self.end_plan.due_s(now_s), self.queue.retry_at_s, self.muted_until_s, self.guard_report.due_s()]
+        due = [*self.end_plan.due_s(now_s, self.queue.last), self.queue.retry_at_s, self.muted_until_s]
         due += [self.taper_progress.due_s(self.volume), *self.night_mode.due_s(), self.silence_alarm.due_s]
-        due += [*self.dropouts.due_s(), *self.beds.due_s()]
+        due += [*self.dropouts.due_s(), *self.beds.due_s(), self.guard_report.due_s()]
         due.append(None if self.morning is None else self.morning.snoozed_until_s)
         waits = [at_s - now_s for at_s in due if at_s is not None and at_s > now_s]
         return min([longest_s, *waits])

@@ -261,6 +261,17 @@ LOWER = SetVolume(-4, is_relative=True)
 @example([Step(LOWER, 0.0), Step(LOWER, 40.0), Step(Asleep(), 3.0)], None, 7200.0, False)
 @example([Step(Asleep(), 40.0), Step(Toggle(), 0.0), Step(Awake(), 0.0)], 60.0, 120.0, False)
 @example([Step(Play(), 80.0), Step(SetTimer(TIMER_END_OF_TRACK), 0.0), Step(Asleep(), 40.0)], 1200.0, 7200.0, False)
+@example(
+    [
+        Step(SetTimer(TIMER_END_OF_TRACK), 0.0),
+        Step(ShortenTimer(600.0), 3.0),
+        Step(Asleep(), 3.0),
+        Step(Asleep(), 400.0),
+    ],
+    None,
+    120.0,
+    False,
+)
 @settings(max_examples=effort.examples(12, 1500), deadline=None)
 @given(
     st.lists(STEPS, min_size=1, max_size=12),
