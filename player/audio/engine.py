@@ -177,7 +177,10 @@ class Engine:
 
     def _wait_for_orders(self) -> None:
         """As long as the device has enough without the next block, or until an order comes."""
-        wait_s = self._outlet.spare_s(to_seconds(self._block_frames()))
+        try:
+            wait_s = self._outlet.spare_s(to_seconds(self._block_frames()))
+        except Exception:  # noqa: BLE001 - as in `_next_block_or_silence`, which meets it at once and tells of it
+            return
         if wait_s > 0.0 and not self._has_quit and self._first_order is None:
             self.turn_began_s = None
             with contextlib.suppress(queue.Empty):

@@ -14,6 +14,7 @@ from player.analysis.ebur128 import HopMeter
 from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
 from player.audio.output import AudioOutput, Written
 from player.core.engine_orders import Crossfade, QuitEngine, RampTo, Then
+from player.core.events import EngineFaulted
 from player.core.units import CHANNELS, SILENCE_DB, to_frames
 from tests.engine_rig import Rig, noise
 from tests.fakes.clock import FakeClock
@@ -128,6 +129,25 @@ def test_an_order_ends_the_wait_for_room() -> None:
     thread.join(50.0)
     assert not thread.is_alive()
     assert time.monotonic() - began_s < 50.0
+
+
+def test_a_track_that_fails_while_the_thread_looks_how_long_it_may_wait_ends_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bug there is told like one in a block; the thread goes on, and so does the next track."""
+    rig = Rig({"a": noise(1)})
+    rig.start("a")
+    with monkeypatch.context() as broken:
+        broken.setattr(rig.decoder.opened[-1][1], "frames_ready", _broken)
+        rig.engine._wait_for_orders()
+        rig.engine.step()
+    assert len(rig.reported(EngineFaulted)) == 1
+    rig.start("a")
+    assert rig.heard(1.0).any()
+
+
+def _broken() -> int:
+    raise RuntimeError("a bug")
 
 
 def test_an_order_that_comes_in_the_last_wait_before_the_device_is_closed_is_obeyed() -> None:
