@@ -269,7 +269,8 @@ def _plans(patient: Setup, clock: Clock) -> Plans:
 
 def _place(patient: Setup) -> Iterator[Finding]:
     name = "this user" if patient.account is None else patient.account.name
-    return house.judge_place(read_place(patient.config.state_dir, patient.account), name)
+    is_service = patient.service is not None and patient.service.is_loaded
+    return house.judge_place(read_place(patient.config.state_dir, patient.account), name, is_service=is_service)
 
 
 def _rights(patient: Setup) -> Iterator[Finding]:

@@ -116,7 +116,7 @@ def judge_plans(plans: Plans, path: str) -> Finding:
     )
 
 
-def judge_place(place: StateDir, account: str) -> Iterator[Finding]:
+def judge_place(place: StateDir, account: str, *, is_service: bool) -> Iterator[Finding]:
     """Whether what is remembered can be written, and will be there tomorrow."""
     check = "state_dir"
     if place.fault is not None:
@@ -129,7 +129,9 @@ def judge_place(place: StateDir, account: str) -> Iterator[Finding]:
         mend = "put state_dir on a disk that can be written (docs/raspberry-pi.md, power cuts)"
         yield wrong(check, f"{place.path} is read-only: nothing is remembered across restarts", mend)
     elif place.barrier is not None:
-        mend = f"chown {account} {place.path}"
+        mend = f"sudo chown {account} {place.path}"
+        if not is_service:  # it may be the folder of a service that does not run here now, which must keep it
+            mend = f"sudo lull doctor, if only lull may write it; otherwise {mend}"
         yield wrong(check, f"{account} cannot write to {place.path}: no permission for {place.barrier}", mend)
     elif place.free_bytes < LITTLE_BYTES:
         yield wrong(check, f"{place.path} has only {free}", "free some space on that disk")

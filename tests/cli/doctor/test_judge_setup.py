@@ -135,7 +135,16 @@ def test_no_start_is_right_only_without_a_schedule() -> None:
 )
 def test_the_state_directory_must_be_writable_and_last(place: StateDir, expected: Level) -> None:
     """Closed, full or read-only is wrong; in memory it is forgotten at each boot."""
-    assert levels(list(house.judge_place(place, "lull"))) == [expected]
+    assert levels(list(house.judge_place(place, "lull", is_service=True))) == [expected]
+
+
+def test_the_folder_of_a_service_is_not_given_to_who_asks() -> None:
+    """Where no service is seen, as in a container, the folder may be its own all the same."""
+    closed = replace(GOOD, barrier="/var/lib/lull")
+    (own,) = house.judge_place(closed, "lull", is_service=True)
+    (asked,) = house.judge_place(closed, "alex", is_service=False)
+    assert own.mend == f"sudo chown lull {GOOD.path}"
+    assert str(asked.mend).startswith("sudo lull doctor, if only lull may write it")
 
 
 def test_the_service_needs_the_group_audio_for_a_card() -> None:
