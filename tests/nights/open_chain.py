@@ -14,6 +14,7 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.declick import Declick
 from player.audio.dsp.guard import Guard
 from player.audio.dsp.limiter import Limiter
+from player.audio.dsp.native import Kernel
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.audio.dsp.types import Block, MakePowerMeter
 
@@ -71,8 +72,10 @@ class DeafMeter(OutputMeter):
 class UnguardedChain(Chain):
     """Without guard and output meter, with the limiter: what they cost is the difference."""
 
-    def __init__(self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter) -> None:
-        super().__init__(ceiling_dbtp, target_lufs, make_power_meter)
+    def __init__(
+        self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter, native: Kernel | None = None
+    ) -> None:
+        super().__init__(ceiling_dbtp, target_lufs, make_power_meter, native)
         self.guard = OpenGuard(make_power_meter, target_lufs)
         self._output_meter = DeafMeter(make_power_meter, target_lufs)
 
@@ -80,7 +83,9 @@ class UnguardedChain(Chain):
 class OpenChain(UnguardedChain):
     """Everything passes."""
 
-    def __init__(self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter) -> None:
-        super().__init__(ceiling_dbtp, target_lufs, make_power_meter)
+    def __init__(
+        self, ceiling_dbtp: float, target_lufs: float, make_power_meter: MakePowerMeter, native: Kernel | None = None
+    ) -> None:
+        super().__init__(ceiling_dbtp, target_lufs, make_power_meter, native)
         self.declick = OpenDeclick()
         self.limiter = OpenLimiter(ceiling_dbtp)
