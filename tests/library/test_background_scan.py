@@ -63,7 +63,7 @@ def test_stopping_ends_the_process_and_its_news(tmp_path: Path) -> None:
     """Within two seconds, in the middle of a file."""
     rig = Rig()
     rig.scanner.start(tuple(files(tmp_path, "slow.flac")))
-    wait_for(child_processes)
+    wait_for(lambda: len(child_processes()) == 1)
     began_s = time.monotonic()
     rig.scanner.stop()
     rig.scanner.stop()
@@ -76,7 +76,7 @@ def test_another_start_takes_the_place_of_what_is_under_way(tmp_path: Path) -> N
     """There is one process, and the end that is told is that of the second."""
     rig = Rig()
     rig.scanner.start(tuple(files(tmp_path, "slow.flac")))
-    wait_for(child_processes)
+    wait_for(lambda: len(child_processes()) == 1)
     rig.scanner.start(tuple(files(tmp_path, "a.flac")))
     assert sum(moved.found for moved in rig.until_over()) == 1
 
@@ -97,7 +97,7 @@ def test_the_real_worker_runs_only_when_nobody_else_wants_to(tmp_path: Path) -> 
     path = write_wav(tmp_path / "long.wav", np.tile(noise(10.0), (60, 1)))
     rig = Rig((sys.executable, "-m", "player.library.scan_worker"))
     rig.scanner.start((str(path),))
-    wait_for(child_processes)
+    wait_for(lambda: len(child_processes()) == 1)
     (child,) = child_processes()
     assert child != os.getpid()
     wait_for(lambda: len(os.listdir(f"/proc/{child}/task")) > 2)
