@@ -49,7 +49,7 @@ BLOCK_FRAMES: Final = 4_800
 """100 ms: so long is a block while something moves."""
 LONGEST_S: Final = 0.4
 """While nothing moves, a block has no more than this, where the device's buffer is long enough."""
-BUFFER_SHARE: Final = 2.0 / 3.0
+BUFFER_SHARE: Final = 1.0 / 3.0
 """A block takes no more of the buffer; the rest is the time that the thread has to render the next one."""
 _ROUNDED: Final = 0.1
 """Buffers are whole numbers of samples, periods or pages."""
