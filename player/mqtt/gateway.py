@@ -33,7 +33,7 @@ from player.mqtt.intake import Intake, IntakeResult
 from player.mqtt.ports import Link, MakeLink
 from player.mqtt.router import DuplicateFilter, MessageRouter, Route
 from player.mqtt.self_check import ConnectionFinding, SelfCheck
-from player.mqtt.state_throttle import LightThrottle, NightThrottle, StateThrottle, TracksThrottle
+from player.mqtt.state_throttle import StateThrottle, light_throttle, night_throttle, tracks_throttle
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
@@ -99,9 +99,9 @@ class Gateway:
         self._token = secrets.token_hex(8).encode()
         self._duplicates = DuplicateFilter(clock)
         self._throttle = StateThrottle()
-        self._night_throttle = NightThrottle()
-        self._tracks_throttle = TracksThrottle()
-        self._light_throttle = LightThrottle()
+        self._night_throttle = night_throttle()
+        self._tracks_throttle = tracks_throttle()
+        self._light_throttle = light_throttle()
         self._links_made = 0
         self._line: _Line | None = None
         self._next: _Line | None = None

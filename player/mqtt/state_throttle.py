@@ -10,14 +10,17 @@ tracks is long.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from player.core.night_report import NightReport
 from player.core.published import running_fields
 from player.core.snapshot import Snapshot
 from player.core.track_list import TrackList
+
+T = TypeVar("T")
 
 MIN_GAP_S: Final = 0.25
 """No two publications are closer than this."""
@@ -75,69 +78,46 @@ class StateThrottle:
         return max(0.0, self._sent.boot_s + MIN_GAP_S - boot_s)
 
 
-class NightThrottle:
-    """When a changed report of the night is published: at its end at once, otherwise every five minutes at most.
+class DocumentThrottle(Generic[T]):
+    """When a changed document beside the state is published. Main thread.
 
-    Main thread.
+    Args:
+        gap_s: no two publications are closer than this.
+        is_urgent: whether one document may follow another at once.
     """
 
-    def __init__(self) -> None:
-        self._sent: tuple[NightReport, float] | None = None
+    def __init__(self, gap_s: float, is_urgent: Callable[[T, T], bool] = lambda _sent, _new: False) -> None:
+        self._gap_s = gap_s
+        self._is_urgent = is_urgent
+        self._sent: tuple[T, float] | None = None
 
     def forget(self) -> None:
         """The broker may have lost it."""
         self._sent = None
 
-    def is_due(self, report: NightReport, boot_s: float) -> bool:
+    def is_due(self, document: T, boot_s: float) -> bool:
         """Whether to publish it now; True also notes it as published."""
         if self._sent is not None:
             sent, at_s = self._sent
-            if report is sent or (report.end is None and report.start == sent.start and boot_s - at_s < NIGHT_GAP_S):
+            if document == sent or (boot_s - at_s < self._gap_s and not self._is_urgent(sent, document)):
                 return False
-        self._sent = report, boot_s
+        self._sent = document, boot_s
         return True
 
 
-class TracksThrottle:
-    """When a changed list of tracks is published: every ten seconds at most, and after an empty one at once.
-
-    Main thread.
-    """
-
-    def __init__(self) -> None:
-        self._sent: tuple[TrackList, float] | None = None
-
-    def forget(self) -> None:
-        """The broker may have lost it."""
-        self._sent = None
-
-    def is_due(self, tracks: TrackList, boot_s: float) -> bool:
-        """Whether to publish it now; True also notes it as published."""
-        if self._sent is not None:
-            sent, at_s = self._sent
-            if tracks == sent or (sent.count and boot_s - at_s < TRACKS_GAP_S):
-                return False
-        self._sent = tracks, boot_s
-        return True
+def night_throttle() -> DocumentThrottle[NightReport]:
+    """A report that is over, or that of another night, is published at once."""
+    return DocumentThrottle(NIGHT_GAP_S, lambda sent, new: new.end is not None or new.start != sent.start)
 
 
-class LightThrottle:
-    """The same for the light of a morning: each hundredth, and no more often than each `LIGHT_GAP_S`. Main thread."""
+def tracks_throttle() -> DocumentThrottle[TrackList]:
+    """After an empty list one with tracks is published at once."""
+    return DocumentThrottle(TRACKS_GAP_S, lambda sent, _new: sent.count == 0)
 
-    def __init__(self) -> None:
-        self._sent: float | None = None
-        self._sent_s = -math.inf
 
-    def forget(self) -> None:
-        """Nothing has been published."""
-        self._sent, self._sent_s = None, -math.inf
-
-    def is_due(self, light: float, boot_s: float) -> bool:
-        """Whether to publish now; True also notes it as published."""
-        if light == self._sent or boot_s - self._sent_s < LIGHT_GAP_S:
-            return False
-        self._sent, self._sent_s = light, boot_s
-        return True
+def light_throttle() -> DocumentThrottle[float]:
+    """The light of a morning comes in hundredths, none of them more urgent than another."""
+    return DocumentThrottle(LIGHT_GAP_S)
 
 
 def _has_changed(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:

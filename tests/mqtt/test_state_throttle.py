@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from player.core.night_report import NightReport
 from player.core.snapshot import Snapshot
 from player.core.track_list import TrackList
-from player.mqtt.state_throttle import LightThrottle, StateThrottle, TracksThrottle
+from player.mqtt.state_throttle import StateThrottle, light_throttle, night_throttle, tracks_throttle
 from tests.mqtt.snapshots import ENDS, PLAYING, shot
 
 
@@ -113,7 +114,7 @@ def test_a_paused_track_is_not_taken_for_a_seek() -> None:
 
 def test_a_list_of_tracks_is_published_when_it_changes_and_every_ten_seconds_at_most() -> None:
     """The first one at once, and again when the broker may have lost it."""
-    throttle, one, other = TracksThrottle(), TrackList(count=1), TrackList(count=2)
+    throttle, one, other = tracks_throttle(), TrackList(count=1), TrackList(count=2)
     assert throttle.is_due(TrackList(), 99.9)  # the library has not looked yet
     assert throttle.is_due(one, 100.0)
     assert not throttle.is_due(one, 200.0)
@@ -126,7 +127,7 @@ def test_a_list_of_tracks_is_published_when_it_changes_and_every_ten_seconds_at_
 
 def test_the_light_is_published_once_for_each_value_and_at_most_every_two_seconds() -> None:
     """At once at first, and after everything is forgotten; a change that comes too soon is not lost."""
-    light = LightThrottle()
+    light = light_throttle()
     assert light.is_due(0.0, 100.0)
     assert not light.is_due(0.0, 200.0)
     assert light.is_due(0.01, 200.0)
@@ -134,3 +135,15 @@ def test_the_light_is_published_once_for_each_value_and_at_most_every_two_second
     assert light.is_due(0.02, 202.0)
     light.forget()
     assert light.is_due(0.02, 202.1)
+
+
+def test_the_report_of_a_night_is_published_every_five_minutes_and_at_its_end_at_once() -> None:
+    """What began another night as well; the same report is not published twice."""
+    throttle, report = night_throttle(), NightReport(start=ENDS)
+    assert throttle.is_due(report, 100.0)
+    assert not throttle.is_due(report, 1000.0)
+    assert throttle.is_due(replace(report, rises=1), 1000.0)
+    assert not throttle.is_due(replace(report, rises=2), 1299.0)
+    assert throttle.is_due(replace(report, rises=2), 1300.0)
+    assert throttle.is_due(replace(report, rises=2, end=ENDS), 1301.0)
+    assert throttle.is_due(NightReport(start=ENDS + timedelta(days=1)), 1302.0)
