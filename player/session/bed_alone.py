@@ -26,8 +26,8 @@ def tick(session: Session, now_s: float, out: Outcome) -> None:
         go_on(session, now_s, out)
     elif session.is_heard and not tracks.is_leaving and plan.is_fade_due(now_s):
         tracks.leave(plan.fade_s(now_s), now_s, out)
-    elif session.is_heard and session.queue.is_final and session.queue.current is not None:
-        over_s = plan.fade_with_track_s(session.queue.current)
+    elif session.is_heard and session.queue.last is not None:
+        over_s = plan.fade_with_track_s(session.queue.last)
         if over_s is not None and not tracks.is_leaving:
             tracks.leave(over_s, now_s, out)
 

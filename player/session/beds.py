@@ -100,6 +100,7 @@ class Beds:
         leaving, outlasting = [], []
         for layer in self._layers:
             if layer.queue.playlist.name in wanted:
+                layer.ends_s = math.inf
                 self._move(layer, wanted.pop(layer.queue.playlist.name), out)
             elif outlasts and layer.bed.outlasts_s > 0.0:
                 layer.ends_s = min(layer.ends_s, now_s + layer.bed.outlasts_s)
@@ -129,7 +130,7 @@ class Beds:
 
     def _move(self, layer: BedLayer, bed: Bed, out: Outcome) -> None:
         by_db = bed.gain_db - layer.bed.gain_db
-        layer.bed, layer.ends_s = bed, math.inf
+        layer.bed = bed
         if by_db:
             layer.ramp(abs(by_db) / MOVES_DB_PER_S, out)
 
@@ -140,9 +141,7 @@ class Beds:
     def move(self, by_db: float, out: Outcome) -> None:
         """Make all of them louder or softer, within the bounds of a bed."""
         for layer in self._layers:
-            ends_s = layer.ends_s
             self._move(layer, layer.bed.moved(by_db), out)
-            layer.ends_s = ends_s
 
     def outlast(self, now_s: float) -> None:
         """The tracks have ended: each goes on for as long as it outlasts them."""

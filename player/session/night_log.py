@@ -171,9 +171,7 @@ class NightLog:
             case "phase_started":
                 self._phase_started(data, now)
             case "track_started":
-                track = ReportedTrack(now.wall, public_title(data["track"], data["uri"]))
-                tracks = (*self.report.tracks, track)[-MOST_TRACKS:]
-                self._change(tracks=tracks, track_count=self.report.track_count + 1)
+                self._track_started(data, now)
             case "surprise_tamed":
                 self._tamed(data, now)
             case "dropout":

@@ -6,7 +6,7 @@ The list is made anew only when something in it has changed: a library may have 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
@@ -75,9 +75,8 @@ class TrackLister:
                 if row is not None:
                     yield ListedTrack(listed_title(track), row[1], self._findings.length_s(track), is_liked)
 
-    def _choices(self, rows: Iterable[ListedTrack]) -> tuple[str, ...]:
+    def _choices(self, rows: list[ListedTrack]) -> tuple[str, ...]:
         """Titles that name one track each, in the order of the alphabet, so that a list of them hardly ever moves."""
-        rows = list(rows)
         count = Counter(row.title.casefold() for row in rows)
         known = self._findings.tracks
         heard = [listed_title(known[uri]) for uri in self._recent if uri in known]
