@@ -241,4 +241,5 @@ def _over_calm(levels: list[int], peak: ReportedMoment | None) -> ReportedMoment
 
 
 def _rises(order: RampTo, session: Session) -> bool:
-    return order.target_db > session.ramp.db + RISE_DB
+    """Whether the volume goes up; a layer has a level of its own."""
+    return order.layer is None and order.target_db > session.ramp.db + RISE_DB

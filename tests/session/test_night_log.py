@@ -9,7 +9,9 @@ import pytest
 
 from player.core.addresses import without_places
 from player.core.commands import Next, Play, SetVolume, Stop
+from player.core.commands_bed import MoveBed, SetBed
 from player.core.events import GuardReported, OutputLost, OutputUnderran, Progressed
+from player.core.settings.bed import Bed
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
 from player.mqtt import payloads
 from player.session.controller import ExternalProblem
@@ -87,6 +89,17 @@ def test_a_volume_that_rises_is_counted_and_one_that_falls_is_not(nights: Nights
     nights.command(SetVolume(40))
     nights.run_for(60.0)
     assert nights.session.night.rises == 2
+
+
+def test_the_level_of_a_bed_is_no_rise_of_the_volume(nights: Nights) -> None:
+    """A bed comes to its own level, which may stand over that of the output, and is made louder."""
+    nights.command(Play(volume=20))
+    nights.run_for(120.0)
+    nights.command(SetBed((Bed("sea"),)))
+    nights.run_for(60.0)
+    nights.command(MoveBed(6.0))
+    nights.run_for(60.0)
+    assert nights.session.night.rises == 1
 
 
 def test_the_loudest_second_is_told_over_the_calm_of_the_night(nights: Nights) -> None:
