@@ -18,6 +18,7 @@ from player.library.copies import CopyWatch
 from player.library.files import BINS, holds
 from player.library.folders import FolderChanged, LibraryFolders, look_at_library
 from player.system import inotify
+from player.system.wake import WakeUp
 
 log = logging.getLogger("lull")
 
@@ -105,9 +106,8 @@ class _Watching:
         self._has_looked = threading.Event()
         self._is_waited_for = True
         self._is_over = False
-        self._has_ended = False
         self._lock = threading.Lock()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = WakeUp()
         self._inotify: inotify.Inotify | None = None
         self._folders: dict[str, _Mark] = {}
         self._changed: dict[str, float] = {}
@@ -124,9 +124,7 @@ class _Watching:
     def stop(self) -> None:
         """End soon; nothing is delivered any more. The thread may have ended before."""
         self._is_over = True
-        with self._lock:
-            if not self._has_ended:
-                os.eventfd_write(self._wake, 1)
+        self._wake.wake()
 
     def run(self) -> None:
         """The life of the thread."""
@@ -148,9 +146,7 @@ class _Watching:
         finally:
             if self._inotify is not None:
                 self._inotify.close()
-            with self._lock:  # the number may be another file's as soon as it is closed
-                self._has_ended = True
-                os.close(self._wake)
+            self._wake.close()
 
     def _put(self, message: LibraryFolders | FolderChanged) -> None:
         if not self._is_over:
@@ -221,7 +217,7 @@ class _Watching:
         if self._inotify is None:
             select.select([self._wake], [], [], timeout_s)
             return False
-        heard = [self._hear(event) for event in self._inotify.wait(timeout_s, self._wake)]
+        heard = [self._hear(event) for event in self._inotify.wait(timeout_s, self._wake.fileno())]
         return any(heard)
 
     def _hear(self, event: inotify.FolderEvent) -> bool:

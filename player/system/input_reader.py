@@ -32,6 +32,7 @@ from player.system.input_devices import (
     InputSystem,
     read_events,
 )
+from player.system.wake import WakeUp
 
 log = logging.getLogger("lull")
 
@@ -124,7 +125,7 @@ class Listening:
         self._tell = tell
         self._clock = clock
         self._system = system
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = WakeUp()
         self._open: dict[str, _Open] = {}
         self._faults: dict[str, str] = {}
         self._told: str | None = None
@@ -133,8 +134,6 @@ class Listening:
         self._is_watching = False
         self._look_s = -math.inf
         self._is_over = False
-        self._lock = threading.Lock()
-        self._has_ended = False
 
     def stop(self) -> None:
         """End at once."""
@@ -143,9 +142,7 @@ class Listening:
 
     def wake(self) -> None:
         """From now on no turn waits. The thread may have ended before."""
-        with self._lock:
-            if not self._has_ended:
-                os.eventfd_write(self._wake, 1)
+        self._wake.wake()
 
     def run(self) -> None:
         """The life of the thread."""
@@ -174,9 +171,7 @@ class Listening:
             self._tell(None)
         if self._inotify is not None:
             self._inotify.close()
-        with self._lock:  # the number may be another file's as soon as it is closed
-            self._has_ended = True
-            os.close(self._wake)
+        self._wake.close()
 
     def turn(self) -> None:
         """Wait for something, and act on it."""

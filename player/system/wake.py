@@ -1,0 +1,31 @@
+"""A descriptor that ends a wait of one thread, from another. Linux's eventfd; the standard library alone."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+
+class WakeUp:
+    """One thread waits for it with others (``select``, ``poll``) and closes it at its end; any thread wakes it."""
+
+    def __init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def fileno(self) -> int:
+        """Readable from the first `wake` on."""
+        return self._fd
+
+    def wake(self) -> None:
+        """From now on no wait lasts; nothing happens where the other thread has ended."""
+        with self._lock:
+            if not self._is_closed:
+                os.eventfd_write(self._fd, 1)
+
+    def close(self) -> None:
+        """Give the descriptor back: from now on its number may be another file's."""
+        with self._lock:
+            self._is_closed = True
+            os.close(self._fd)
