@@ -69,7 +69,8 @@ class VolumeRamp:
     def falls_faster(self, db_per_s: float, within_s: float, now_s: float) -> bool:
         """Whether the level still falls to the person's, at more than that rate, and is there within that time."""
         left_s = self.arrives_s - now_s
-        return 0.0 < left_s < within_s and self.db - self.target_db > db_per_s * left_s
+        is_to_silence = self.target_db == SILENCE_DB  # from wherever: the level may have risen since it was seen
+        return 0.0 < left_s < within_s and (is_to_silence or self.db - self.target_db > db_per_s * left_s)
 
     @property
     def way_s(self) -> float:

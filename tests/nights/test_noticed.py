@@ -257,6 +257,12 @@ LOWER = SetVolume(-4, is_relative=True)
 
 
 @example([Step(SetVolume(0), 0.0), Step(Asleep(), 3.0)], 60.0, 120.0, False)
+@example(
+    [Step(Pause(), 3.0), Step(Play(), 0.0), Step(SetVolume(0), 0.0), Step(Asleep(), 3.0)],
+    60.0,
+    120.0,
+    False,
+)
 @example([Step(SetVolume(25), 0.0), Step(LOWER, 3.0), Step(Asleep(), 40.0)], None, 7200.0, False)
 @example([Step(LOWER, 0.0), Step(LOWER, 40.0), Step(Asleep(), 3.0)], None, 7200.0, False)
 @example([Step(Asleep(), 40.0), Step(Toggle(), 0.0), Step(Awake(), 0.0)], 60.0, 120.0, False)
