@@ -19,8 +19,7 @@ from player.config import load
 from player.core.clock import SystemClock
 from player.core.events import LibraryRead, Track
 from player.core.settings.audio import AudioSettings
-from player.core.settings.discovery import Identity
-from player.core.settings.mqtt import MqttSettings
+from player.core.settings.mqtt import Identity, MqttSettings
 from player.core.settings.session import Playlist
 from player.core.snapshot import Snapshot
 from player.library.copies import CopyWatch

@@ -13,7 +13,7 @@ from player.core.clock import Clock
 from player.core.errors import ConfigError
 from player.core.events import Answer, ScanMoved
 from player.core.settings.audio import AudioSettings
-from player.core.settings.discovery import Identity
+from player.core.settings.mqtt import Identity
 from player.library.folder_watch import FolderWatch
 from player.library.folders import FolderChanged, LibraryFolders
 from player.library.ports import BackgroundScan, Library

@@ -12,22 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.columns import show
 from player.cli.paths import DEFAULT_CONFIG, config_file
-from player.core.addresses import without_secrets
+from player.core.days import DAYS
 from player.core.errors import ConfigError, LullError
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.bed import Bed, named_beds
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import FadeSettings, GuardMode, GuardSettings, RestNights, SessionSettings
-from player.core.settings.session import (
-    DAYS,
-    Entry,
-    Phase,
-    Playlist,
-    Settings,
-    TimerSetting,
-    TrackStart,
-    VolumeSettings,
-)
+from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting, TrackStart, VolumeSettings
+from player.core.text import without_secrets
 from player.core.units import format_duration
 from player.mqtt.triggers.content import show_path
 from player.mqtt.triggers.rules import Trigger, TriggerSettings

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from player.cli.doctor.judge_sound import card_named_by
 from player.cli.doctor.probes.sound_cards import read_cards
+from player.core.days import DAYS
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
-from player.core.settings.session import DAYS, Entry, Playlist, Settings, TimerMode, TimerSetting
+from player.core.settings.session import Entry, Playlist, Settings, TimerMode, TimerSetting
 from player.core.units import format_duration
 from player.library.files import FileLibrary
 from player.mqtt.triggers.filters import overlaps

@@ -14,9 +14,9 @@ from typing import Any, Final
 from player.cli.client.format import printable
 from player.cli.columns import show
 from player.cli.paths import state_dir
-from player.core.addresses import without_secrets
 from player.core.clock import elapsed_s
 from player.core.errors import LullError
+from player.core.text import without_secrets
 from player.core.units import counted, format_duration
 from player.session.memory.memory import night_of
 from player.session.memory.records import EndedSession, HeardEntry, HeardHow

@@ -19,13 +19,14 @@ from urllib.parse import urlsplit
 
 from player.config.levels import PillowLevels
 from player.config.yaml_tree import Fault, Leaf, Listing, Node, Position, Table, join, shown
-from player.core import weekdays
+from player.core import days as weekdays
+from player.core.days import DAYS
 from player.core.errors import did_you_mean
 from player.core.noise import is_noise, parse_noise
 from player.core.pillow import parse_level
 from player.core.settings.mqtt import CREDENTIAL, check_group
 from player.core.settings.safety import MixerLevel
-from player.core.settings.session import DAYS, TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
+from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
 from player.core.units import parse_duration_s, parse_time_of_day
 
 T = TypeVar("T")

@@ -16,9 +16,8 @@ from player.config.schema import BESIDE, TIMER_DEFAULT
 from player.config.schema_bed import Mix
 from player.core.settings.audio import AudioSettings
 from player.core.settings.bed import Bed
-from player.core.settings.discovery import DiscoverySettings
 from player.core.settings.key import SECONDS, ConfigKey, keys_of
-from player.core.settings.mqtt import MqttSettings, TlsSettings
+from player.core.settings.mqtt import DiscoverySettings, MqttSettings, TlsSettings
 from player.core.settings.safety import (
     FadeSettings,
     GuardSettings,

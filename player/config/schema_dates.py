@@ -7,8 +7,7 @@ from datetime import date, time
 
 from player.config.readers import ConfigValue, clock_time, day_of, text
 from player.config.yaml_tree import Table, shown
-from player.core.date_range import Dates
-from player.core.settings.session import DAYS
+from player.core.days import DAYS, Dates
 
 
 def dates(spot: ConfigValue) -> Dates:

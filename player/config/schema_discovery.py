@@ -7,7 +7,7 @@ from typing import Final
 from player.config.binding import Keys, fill
 from player.config.readers import OFF, ON, ConfigValue, one_of, text
 from player.config.yaml_tree import Leaf
-from player.core.settings.discovery import DiscoveryMode, DiscoverySettings
+from player.core.settings.mqtt import DiscoveryMode, DiscoverySettings
 
 
 def discovery(spot: ConfigValue) -> DiscoverySettings:

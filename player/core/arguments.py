@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from player.core.days import day_of
 from player.core.errors import Refused
 from player.core.pillow import LOUDEST_DBA, QUIETEST_DBA, parse_level
 from player.core.settings.bed import BED_DB, MAX_BED_DB, MAX_BEDS, MIN_BED_DB, Bed
@@ -36,7 +37,6 @@ from player.core.values import (
     title,
     whole,
 )
-from player.core.weekdays import day_of
 
 MAX_FADE_IN_S: Final = 3600.0
 MAX_BED_STEP_DB: Final = MAX_BED_DB - MIN_BED_DB

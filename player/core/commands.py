@@ -11,8 +11,7 @@ from datetime import time
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, SNOOZE, TIMER_SHIFT, VOLUME
-from player.core.commands_bed import MoveBed, SetBed
-from player.core.commands_pillow import Calibrate, NoteReading, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetLevel
 from player.core.obeyed import Obeyed
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases

@@ -2,7 +2,7 @@
 
 A night reaches from noon to noon. Each field is declared once: the ``night`` topic, night.v1.json, the table in
 docs/mqtt.md, the memory and ``lull report`` are made from it. Nothing in it says where a file lies or where a stream
-comes from: every text went through `player.core.addresses.without_places`.
+comes from: every text went through `player.core.text.without_places`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The whole state of a speaker at one instant, as it is published and shown. Frozen, standard library.
 
 Each field is declared once. The ``state`` topic, the answer to ``status``, state.v1.json and the table in docs/mqtt.md
-are made from it: after a change run ``python -m player.mqtt.reference``.
+are made from it: after a change run ``python -m player.mqtt.reference``. So is the retained topic
+``tracks`` from `ListedTrack`: a title is all that names a track there, paths and addresses are not published.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from player.core import published as json
+from player.core.events import Track, is_web
 from player.core.published import (
     JsonType,
     PublishedKey,
     an_object,
     closed_object,
     keys_of,
+    list_of,
     objects_by_name,
     one_of,
     or_null,
@@ -25,6 +28,7 @@ from player.core.published import (
 )
 from player.core.settings.session import ONCE, TimerMode
 from player.core.states import State
+from player.core.text import host_of
 from player.core.units import VOLUME_MAX
 
 NO_DEVICE: Final = "no sound device"
@@ -306,3 +310,50 @@ class Snapshot:
         if self.state == "idle" and self.next_start is not None:
             parts.append(f"next start {self.next_start:%a %H:%M} ({self.next_entry})")
         return "; ".join([*parts, *self.problems])
+
+
+MAX_RETAINED: Final = 500
+"""Rows of the retained list."""
+MAX_BYTES: Final = 100_000
+"""About so long a retained list may be as JSON: a phone reads it at each connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTrack:
+    """One track."""
+
+    title: Annotated[str, PublishedKey("title", json.TEXT, "its title, which `play` takes as `track`")]
+    playlist: Annotated[str, PublishedKey("playlist", json.TEXT, "the first playlist that has it")]
+    length_s: Annotated[
+        float | None,
+        PublishedKey(
+            "length", or_null(json.SECONDS), "its length; null for streams and before it was measured or played"
+        ),
+    ]
+    is_liked: Annotated[bool, PublishedKey("liked", json.BOOLEAN, "somebody likes it")]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackList:
+    """Some of the tracks.
+
+    Attributes:
+        choices: titles of the tracks that are liked and of those heard last, for a short list; not published here.
+    """
+
+    tracks: Annotated[
+        tuple[ListedTrack, ...],
+        PublishedKey(
+            "tracks",
+            list_of(ListedTrack, MAX_RETAINED),
+            "those that are liked first, then in the order of the playlists",
+        ),
+    ] = ()
+    count: Annotated[int, PublishedKey("count", whole("number"), "how many there are; the list may be shorter")] = 0
+    choices: tuple[str, ...] = ()
+
+
+def listed_title(track: Track) -> str:
+    """The title as it is listed: of an address without a name only its host, which is a part of the title."""
+    host = host_of(track.uri) if is_web(track.uri) else ""
+    return host if host and track.title.startswith(f"{host}/") else track.title

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from player.core import commands
 from player.core.arguments import Amount, AtMost, PillowLevel
-from player.core.commands_bed import MoveBed, SetBed
-from player.core.commands_pillow import Calibrate, NoteReading, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetLevel
 from player.core.errors import Refused
 from player.core.settings.bed import Bed
 from player.core.settings.session import TimerSetting

@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Final
 
 from player.core import arguments as kinds
-from player.core import commands, commands_pillow
+from player.core import commands, commands_level
 from player.core import verb_makers as makers
 from player.core.commands import MAX_ANSWERED, Command
-from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed
 from player.core.errors import Refused, did_you_mean
 from player.core.values import MAX_TEXT, Value, quoted
 from player.core.verb import Argument, Verb
@@ -139,7 +139,7 @@ _DECLARED: Final = (
         to_type=("seek 3:20      to that place", "seek +30       30 s forward", "seek -2m       two minutes back"),
     ),
     Verb(
-        makes=(commands.SetVolume, commands_pillow.SetLevel),
+        makes=(commands.SetVolume, commands_level.SetLevel),
         brief="set or change the volume",
         about="Move to a volume; it never rises faster than 6 dB/s. 0 is silence, each point is half a decibel, up and "
         "down (also + and -) are 4 points. Above the cap of the night it is held at the cap, and the answer says so. "
@@ -367,7 +367,7 @@ _DECLARED: Final = (
         to_type=("tracks", "tracks gentle rain", 'play --track "Gentle Rain"'),
     ),
     Verb(
-        makes=(commands_pillow.Calibrate, commands_pillow.NoteReading),
+        makes=(commands_level.Calibrate, commands_level.NoteReading),
         brief="measure how loud it is at the pillow",
         about="Play noise at the highest volume for five minutes, so that a phone or a meter at the pillow can say how "
         "loud it is in dB(A); then, with what it reads, note that and end the noise. From then on the state tells the "

@@ -21,10 +21,8 @@ from player.core.commands import Request
 from player.core.errors import Refused
 from player.core.events import Answer, News
 from player.core.night_report import NightReport
-from player.core.settings.discovery import Identity
-from player.core.settings.mqtt import MqttSettings
-from player.core.snapshot import Snapshot
-from player.core.track_list import TrackList
+from player.core.settings.mqtt import Identity, MqttSettings
+from player.core.snapshot import Snapshot, TrackList
 from player.mqtt import payloads
 from player.mqtt.discovery.announcer import Announcer, Publication
 from player.mqtt.discovery.messages import Speaker

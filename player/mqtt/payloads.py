@@ -15,12 +15,11 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from player import __version__
-from player.core.addresses import without_secrets
 from player.core.events import Answer, News
 from player.core.night_report import NightReport
 from player.core.published import fields_of, iso
-from player.core.snapshot import Snapshot
-from player.core.track_list import MAX_BYTES, TrackList
+from player.core.snapshot import MAX_BYTES, Snapshot, TrackList
+from player.core.text import without_secrets
 
 FORMAT: Final = 1
 MAX_TEXT_OUT: Final = 1000

@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from player.core.night_report import NightReport
 from player.core.published import DEFS, closed_object, keys_of, properties_of
-from player.core.snapshot import Snapshot
-from player.core.track_list import ListedTrack, TrackList
+from player.core.snapshot import ListedTrack, Snapshot, TrackList
 from player.core.values import MAX_TEXT
 from player.core.verb import IN_UNITS, Argument, Verb
 from player.core.verbs import VERBS

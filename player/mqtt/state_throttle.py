@@ -17,8 +17,7 @@ from typing import Final, Generic, TypeVar
 
 from player.core.night_report import NightReport
 from player.core.published import running_fields
-from player.core.snapshot import Snapshot
-from player.core.track_list import TrackList
+from player.core.snapshot import Snapshot, TrackList
 
 T = TypeVar("T")
 

@@ -24,8 +24,7 @@ from player.core.commands import (
     Stop,
     Toggle,
 )
-from player.core.commands_bed import MoveBed, SetBed
-from player.core.commands_pillow import SetLevel
+from player.core.commands_level import MoveBed, SetBed, SetLevel
 from player.core.errors import Refused
 from player.core.limits import STOP_NOW_S
 from player.core.settings.bed import Bed, named_beds

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from player.core.clock import Now
 from player.core.commands import AllowAgain, Like, NeverAgain, Unlike
-from player.core.commands_pillow import Calibrate, NoteReading
+from player.core.commands_level import Calibrate, NoteReading
 from player.core.errors import Refused, did_you_mean
 from player.core.events import Track
 from player.session.calibrate import play_noise, take_reading

@@ -52,16 +52,15 @@ from player.core.commands import (
     Tonight,
     Unlike,
 )
-from player.core.commands_pillow import Calibrate, NoteReading
+from player.core.commands_level import Calibrate, NoteReading
 from player.core.engine_orders import Retune
 from player.core.errors import Refused
 from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import NO_DEVICE, Snapshot
+from player.core.snapshot import NO_DEVICE, Snapshot, TrackList
 from player.core.states import OBEYED, State
-from player.core.track_list import TrackList
 from player.core.units import counted
 from player.session import calibrate, commands, commands_memory, commands_timer
 from player.session.crash_resume import CrashResume

@@ -9,8 +9,7 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from player.core.fade_shape import fallen_db
-from player.core.limits import STOP_NOW_S
+from player.core.limits import STOP_NOW_S, fallen_db
 from player.core.settings.safety import SessionSettings
 from player.core.settings.session import TimerMode, TimerSetting
 from player.core.units import format_duration

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from player.core.addresses import host_of, without_places
 from player.core.clock import Now, elapsed_s
 from player.core.engine_orders import RampTo
 from player.core.events import News, Progressed, is_web
 from player.core.night_report import LevelPoint, NightReport, ReportedMoment, ReportedPhase, ReportedTrack
-from player.core.text import clean_text
+from player.core.text import clean_text, host_of, without_places
 from player.session.memory.memory import Memory, night_of
 from player.session.outcome import Outcome
 from player.session.playback import Playback

@@ -13,7 +13,7 @@ from typing import Final
 from player.core.commands import MAX_ANSWERED
 from player.core.events import LibraryRead, Track
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.track_list import MAX_RETAINED, ListedTrack, TrackList, listed_title
+from player.core.snapshot import MAX_RETAINED, ListedTrack, TrackList, listed_title
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import Memory
 from player.session.memory.rotation import Rotation

@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from player.core.settings.discovery import Identity
+from player.core.settings.mqtt import Identity
 
 _MACHINE_ID: Final = Path("/etc/machine-id")
 _MODEL: Final = Path("/proc/device-tree/model")

@@ -19,8 +19,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO, TypeAlias
 
-from player.core.addresses import without_secrets
 from player.core.clock import Clock, SystemClock
+from player.core.text import without_secrets
 from player.core.units import format_duration
 from player.system.log_limits import REPEAT_WINDOW_S, LogDedup, LogMessage, LogQuota
 from player.system.systemd import send_to_journal

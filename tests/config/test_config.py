@@ -16,8 +16,7 @@ from player.config.schema_safety import GUARD, MIXER, NIGHT_CAP
 from player.config.schema_triggers import TRIGGER
 from player.core.errors import ConfigError
 from player.core.settings.audio import AudioSettings, OutputKind, PipeFormat
-from player.core.settings.discovery import DiscoveryMode, DiscoverySettings
-from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
+from player.core.settings.mqtt import DiscoveryMode, DiscoverySettings, MqttProtocol, MqttSettings, TlsSettings
 from player.core.settings.safety import GuardMode, GuardSettings, MixerLevel, MixerSettings, NightCap
 from player.core.settings.session import FAVOURITES, TIMER_END_OF_TRACK, TIMER_OFF, Order, Settings, TimerSetting
 from tests.paths import ROOT

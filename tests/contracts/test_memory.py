@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from player.core.date_range import Dates
+from player.core.days import Dates
 from player.core.settings.session import TIMER_OFF, Entry, TimerMode, TimerSetting
 from player.session.memory.memory import CrashRecord, RememberedTrack
 from player.session.memory.ports import MemoryStore

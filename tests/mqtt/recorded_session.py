@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 
 from player import __version__
 from player.core.events import Answer, Event
-from player.core.settings.discovery import Identity
-from player.core.settings.mqtt import MqttSettings
+from player.core.settings.mqtt import Identity, MqttSettings
 from player.core.settings.session import Entry, Playlist, Settings, VolumeSettings
 from player.mqtt.discovery.announcer import LONGEST_WAIT_S
 from player.mqtt.gateway import Gateway

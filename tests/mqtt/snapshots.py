@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
-from player.core.settings.session import DAYS
+from player.core.days import DAYS
 from player.core.snapshot import BedState, EntryState, LastCommand, Snapshot
 
 CET = timezone(timedelta(hours=1))

@@ -9,8 +9,7 @@ import pytest
 
 from player.core.commands import SetVolume
 from player.core.events import Answer
-from player.core.settings.discovery import Identity
-from player.core.settings.mqtt import MqttSettings
+from player.core.settings.mqtt import Identity, MqttSettings
 from player.mqtt.gateway import CONFIRM_S, LINGER_S, REPLACE_WITHIN_S, Gateway
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from player.mqtt.intake import Intake

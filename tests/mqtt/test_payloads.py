@@ -13,7 +13,7 @@ import pytest
 from player import __version__
 from player.core.commands import ReplyTo
 from player.core.events import Answer, News
-from player.core.track_list import ListedTrack, TrackList
+from player.core.snapshot import ListedTrack, TrackList
 from player.mqtt import payloads
 from tests.mqtt.snapshots import CET, ENDS, PLAYING, shot
 

@@ -11,7 +11,7 @@ import pytest
 
 from player.core.commands import ReplyTo
 from player.core.events import EVENT_TYPES, Answer, News
-from player.core.track_list import ListedTrack, TrackList
+from player.core.snapshot import ListedTrack, TrackList
 from player.mqtt import payloads
 from tests import schema_check as schemas
 from tests.mqtt.nights import NIGHT

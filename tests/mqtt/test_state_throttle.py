@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from player.core.night_report import NightReport
-from player.core.snapshot import Snapshot
-from player.core.track_list import TrackList
+from player.core.snapshot import Snapshot, TrackList
 from player.mqtt.state_throttle import StateThrottle, light_throttle, night_throttle, tracks_throttle
 from tests.mqtt.snapshots import ENDS, PLAYING, shot
 

@@ -9,9 +9,9 @@ from datetime import time
 import pytest
 
 from player.core import commands as c
-from player.core import commands_pillow as pillow
+from player.core import commands_level as pillow
 from player.core.commands import COMMANDS, Command
-from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed
 from player.core.errors import Refused
 from player.core.settings.bed import Bed
 from player.core.settings.safety import Taper

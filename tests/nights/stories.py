@@ -14,9 +14,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from player.core import commands as c
-from player.core import commands_pillow as p
+from player.core import commands_level as p
 from player.core.commands import Command
-from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed
 from player.core.events import ClauseBroken, EngineFaulted
 from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper

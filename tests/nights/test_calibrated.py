@@ -19,7 +19,7 @@ from player.audio.decoder.noise import NoiseDecoder
 from player.audio.engine import Engine, EngineSettings
 from player.core.clock import Now
 from player.core.commands import Command, Play, Request, SetVolume, Stop
-from player.core.commands_pillow import Calibrate, NoteReading, SetLevel
+from player.core.commands_level import Calibrate, NoteReading, SetLevel
 from player.core.events import Event, LibraryRead, News
 from player.core.limits import CEILING_DBTP
 from player.core.settings.safety import TARGET_LUFS

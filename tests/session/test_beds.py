@@ -10,7 +10,7 @@ import pytest
 
 from player.audio.decoder.noise import measured_noise
 from player.core import commands as c
-from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed
 from player.core.engine_orders import BEDS, TRACKS
 from player.core.events import EngineFaulted, Track
 from player.core.noise import parse_noise

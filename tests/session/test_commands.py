@@ -17,10 +17,10 @@ from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.engine import Engine, EngineSettings
 from player.core import commands as c
-from player.core import commands_pillow as p
+from player.core import commands_level as p
 from player.core.clock import Now
 from player.core.commands import Command, ReplyTo, Request
-from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed
 from player.core.events import Answer, Event, LibraryRead, Track
 from player.core.limits import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.core.measurement import programme_gain_db

@@ -32,10 +32,11 @@ from player.core.commands import (
     SkipTonight,
     Tonight,
 )
+from player.core.days import DAYS
 from player.core.engine_orders import PlayItem, QueueItem, RampTo, Then
 from player.core.events import Answer, ItemStarted, LibraryRead, News, Track
 from player.core.settings.safety import RestNights
-from player.core.settings.session import DAYS, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.session.controller import Controller, NewSettings

@@ -22,8 +22,7 @@ from player.core.commands import (
 from player.core.events import LibraryRead, Track
 from player.core.measurement import Measured
 from player.core.settings.session import FAVOURITES, TIMER_OFF, Order, Playlist, Settings
-from player.core.snapshot import Snapshot
-from player.core.track_list import MAX_RETAINED, ListedTrack
+from player.core.snapshot import MAX_RETAINED, ListedTrack, Snapshot
 from player.session.controller import NewSettings
 from player.session.memory.memory import Memory
 from player.session.memory.records import read_texts

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from player.core.addresses import without_places
 from player.core.commands import Next, Play, SetVolume, Stop
-from player.core.commands_bed import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed
 from player.core.events import GuardReported, OutputLost, OutputUnderran, Progressed
 from player.core.settings.bed import Bed
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
+from player.core.text import without_places
 from player.mqtt import payloads
 from player.session.controller import ExternalProblem
 from player.session.night_log import MOST_TRACKS, NightLog, public_title

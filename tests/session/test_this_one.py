@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import NeverAgain, Next, Play, Previous, SetPlaylist, Stop
-from player.core.commands_pillow import Calibrate
+from player.core.commands_level import Calibrate
 from player.core.engine_orders import Crossfade, PlayItem
 from player.core.events import LibraryRead, Track
 from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings

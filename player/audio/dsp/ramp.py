@@ -4,7 +4,7 @@ Runs on the engine thread. It is given targets and moves toward them along strai
 line has a bounded rate: a rise takes at least a second for each 6 dB, and comes from 60 dB below its target when it
 begins in silence; a fall may be fast, yet is never a cut; silence is reached through 66 dB below the present level and
 is exactly zero from there on. A long fade from or to silence is two lines, so that it is heard for most of its time
-(`player.core.fade_shape`). A new target at any moment continues from the present level. There is no way to set a
+(`player.core.limits`). A new target at any moment continues from the present level. There is no way to set a
 gain at once other than to silence, and that one is for a moment at which the listener has lost the sound already; and
 to open a layer while the output is silent.
 """
@@ -18,8 +18,15 @@ import numpy as np
 
 from player.audio.dsp.gain import RISE_DB_PER_FRAME, DbLine, applied, fall_frames, rise_frames
 from player.audio.dsp.types import Block
-from player.core.fade_shape import FIRST_PART_S, HEARD_DB, LAST_PART_S, is_long_fall
-from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB, SHORTEST_RISE_S
+from player.core.limits import (
+    FADE_DEPTH_DB,
+    FALL_DEPTH_DB,
+    FIRST_PART_S,
+    HEARD_DB,
+    LAST_PART_S,
+    SHORTEST_RISE_S,
+    is_long_fall,
+)
 from player.core.units import RATE_HZ, SILENCE_DB, db_to_gain, to_seconds
 
 

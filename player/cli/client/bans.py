@@ -17,7 +17,7 @@ from player.cli.client import commands as client
 from player.cli.client.format import printable
 from player.cli.columns import show
 from player.cli.paths import state_dir
-from player.core.addresses import without_secrets
+from player.core.text import without_secrets
 from player.core.verbs import VERBS
 from player.session.memory.memory import DIED_OF_IT, Memory
 from player.session.memory.records import RecalledMemory

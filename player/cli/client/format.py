@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from player.core.addresses import without_secrets
 from player.core.settings.session import ONCE
+from player.core.text import without_secrets
 from player.core.units import format_duration
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli.columns import show
 from player.cli.paths import config_file
 from player.core.clock import SystemClock, elapsed_s, moved
+from player.core.days import DAYS as DAY_NAMES
 from player.core.errors import LullError
-from player.core.settings.session import DAYS as DAY_NAMES
 from player.core.settings.session import ONCE, Entry
 from player.session.memory.memory import tonight
 from player.session.memory.records import EntryChange, MovedStart, Switches

@@ -11,7 +11,7 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Final
 
-from player.core.date_range import Dates
+from player.core.days import DAYS, Dates
 from player.core.limits import MAX_PLAYLIST_GAIN_DB
 from player.core.settings.audio import AudioSettings
 from player.core.settings.bed import BED_FORMS, Bed, check_beds
@@ -31,8 +31,6 @@ from player.core.validation import check_length, check_name
 
 ONCE: Final = "tonight"
 """What a start that was planned by hand is called; no entry of the config has that name."""
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-"""Weekday names in the order of `datetime.date.weekday`."""
 
 MAX_TIMER_S: Final = 24 * 3600.0
 MIN_GAIN_DB: Final = -40.0

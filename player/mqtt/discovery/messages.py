@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from player import __version__
-from player.core.settings.discovery import DEFAULT_PREFIX, DiscoveryMode, DiscoverySettings, Identity
+from player.core.settings.mqtt import DEFAULT_PREFIX, DiscoveryMode, DiscoverySettings, Identity
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions, entities
 from player.mqtt.discovery.entry_entities import Fields, slug

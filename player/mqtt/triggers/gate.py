@@ -19,8 +19,7 @@ from typing import Final
 
 from player.core.clock import Now
 from player.core.commands import Command, ExtendTimer, Play, Request, Resume, SetTimer, SetVolume, Toggle
-from player.core.commands_bed import MoveBed, SetBed
-from player.core.commands_pillow import Calibrate, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
 from player.core.events import News
 from player.core.states import State
 from player.core.units import format_duration

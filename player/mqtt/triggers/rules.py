@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
 from player.core.commands import QUERIES, Command, Play, Resume, Stop, Toggle, Tonight
-from player.core.commands_pillow import Calibrate
+from player.core.commands_level import Calibrate
 from player.core.input_codes import check_word
 from player.core.validation import check_length, check_range
 from player.core.values import quoted

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from player.core.clock import Now
 from player.core.commands import ChangeEntry, NotTonight, SetSchedule, SetStartTime, SkipTonight, Tonight
+from player.core.days import DAYS, words_of
 from player.core.errors import Refused, did_you_mean
-from player.core.settings.session import DAYS, ONCE, Entry, Settings
+from player.core.settings.session import ONCE, Entry, Settings
 from player.core.snapshot import EntryState
-from player.core.weekdays import words_of
 from player.session.checks import check_volume, find_playlist
 from player.session.memory.memory import night_of, tonight
 from player.session.memory.records import EntryChange, MovedStart, Switches

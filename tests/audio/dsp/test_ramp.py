@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.types import Block
-from player.core.fade_shape import fallen_db
+from player.core.limits import fallen_db
 from tests import effort
 from tests.audio.dsp.block_cuts import Process, assert_same_bits_however_cut, run
 from tests.signals import dc, in_blocks, pink, rng_for, silence

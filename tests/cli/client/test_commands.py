@@ -39,10 +39,11 @@ from player.core.commands import (
     Stop,
     Tonight,
 )
-from player.core.commands_pillow import SetLevel
+from player.core.commands_level import SetLevel
+from player.core.days import DAYS
 from player.core.errors import ConfigError, LullError
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import DAYS, TimerSetting
+from player.core.settings.session import TimerSetting
 from player.core.snapshot import EntryState, Snapshot
 from player.core.verbs import VERBS
 from player.mqtt import payloads

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from player.core.commands import SetVolume
+from player.core.days import DAYS
 from player.core.errors import Refused
-from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
-from player.core.settings.session import DAYS
+from player.core.settings.mqtt import DiscoveryMode, DiscoverySettings, Identity
 from player.core.snapshot import EntryState
 from player.mqtt.discovery.announcer import (
     LONGEST_WAIT_S,

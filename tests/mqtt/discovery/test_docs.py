@@ -14,7 +14,7 @@ from player.config import parse as parse_config
 from player.config.schema_discovery import DISCOVERY
 from player.core.commands import ExtendTimer, Play, SetVolume, Stop, Toggle
 from player.core.events import EVENT_TYPES
-from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
+from player.core.settings.mqtt import DiscoveryMode, DiscoverySettings, Identity
 from player.mqtt.discovery.entities import EntityOptions
 from player.mqtt.discovery.messages import Speaker, announcement
 from player.mqtt.incoming import Incoming

@@ -39,13 +39,14 @@ from player.core.commands import (
     Tonight,
     Unlike,
 )
-from player.core.commands_bed import SetBed
+from player.core.commands_level import SetBed
+from player.core.days import DAYS
 from player.core.errors import Refused
 from player.core.events import EVENT_TYPES
 from player.core.night_report import NightReport
 from player.core.settings.bed import Bed
-from player.core.settings.discovery import DiscoveryMode, DiscoverySettings, Identity
-from player.core.settings.session import DAYS, TIMER_OFF, TimerSetting
+from player.core.settings.mqtt import DiscoveryMode, DiscoverySettings, Identity
+from player.core.settings.session import TIMER_OFF, TimerSetting
 from player.core.snapshot import EntryState, LastRefusal, Snapshot
 from player.core.states import State
 from player.mqtt import payloads

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import Command, ExtendTimer, Pause, Play, Request, Resume, SetTimer, SetVolume, Stop, Toggle
-from player.core.commands_bed import MoveBed, SetBed
-from player.core.commands_pillow import Calibrate, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
 from player.core.events import News
 from player.core.settings.bed import Bed
 from player.core.settings.session import TIMER_OFF

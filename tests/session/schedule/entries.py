@@ -6,7 +6,8 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from player.core.clock import Now
-from player.core.settings.session import DAYS, Entry
+from player.core.days import DAYS
+from player.core.settings.session import Entry
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

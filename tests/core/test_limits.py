@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from player.core.fade_shape import fallen_db
+from player.core.limits import fallen_db
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
-"""Weekdays as people write them: ``mon``, ``Sunday``, ``weekdays``; Monday is 0. Pure, any thread."""
+"""Weekdays as people write them (``mon``, ``weekdays``; Monday is 0), and spans of dates. Pure, any thread."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from player.core.errors import did_you_mean
-from player.core.settings.session import DAYS
 
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""Weekday names in the order of `datetime.date.weekday`."""
 DAY_GROUPS: Final[Mapping[str, Sequence[int]]] = {"daily": range(7), "weekdays": range(5), "weekend": (5, 6)}
 _LONG_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -31,3 +34,21 @@ def words_of(days: Collection[int]) -> str:
         if set(group) == set(days):
             return name
     return ", ".join(DAYS[day] for day in sorted(days))
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The local dates from ``first`` to ``last``, both included."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"{self.first} to {self.last} ends before it begins")
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
