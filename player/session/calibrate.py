@@ -15,7 +15,7 @@ from player.core.pillow import Calibration, level_of, volume_for
 from player.core.settings.session import Settings, TimerSetting
 from player.core.states import State
 from player.core.units import format_duration
-from player.session.generated import CALIBRATION
+from player.session.library_findings import CALIBRATION
 from player.session.memory.memory import Memory
 from player.session.next_session import StartParams
 from player.session.outcome import Outcome

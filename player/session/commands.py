@@ -33,12 +33,12 @@ from player.core.states import State
 from player.core.units import format_place
 from player.session import bed_alone
 from player.session.calibrate import volume_at
-from player.session.chapters import chapter_line, next_chapter, previous_chapter
 from player.session.checks import check_then, check_timer, check_volume, find_playlist
 from player.session.commands_timer import announce_timer
-from player.session.generated import CALIBRATION
+from player.session.library_findings import CALIBRATION
 from player.session.outcome import Outcome
 from player.session.playback import Playback
+from player.session.queue_item import chapter_line, next_chapter, previous_chapter
 from player.session.session import Session
 from player.session.sleep_timer import resolve
 

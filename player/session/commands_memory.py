@@ -16,7 +16,7 @@ from player.core.errors import Refused, did_you_mean
 from player.core.events import Track
 from player.session.calibrate import play_noise, take_reading
 from player.session.checks import find_track
-from player.session.generated import found_in
+from player.session.library_findings import found_in
 from player.session.memory.memory import Memory, RememberedTrack
 from player.session.outcome import Outcome
 from player.session.playback import Playback

@@ -64,7 +64,6 @@ from player.core.states import OBEYED, State
 from player.core.units import counted
 from player.session import calibrate, commands, commands_memory, commands_timer
 from player.session.crash_resume import CrashResume
-from player.session.last_asked import LastAsked
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import DIED_OF_IT, Memory, WatchList
 from player.session.memory.records import Documents, RecalledMemory
@@ -73,10 +72,9 @@ from player.session.memory.write_policy import WritePolicy
 from player.session.night_log import NightLog
 from player.session.outcome import Outcome
 from player.session.playback import Playback
-from player.session.problems import problems_of
 from player.session.schedule.planner import Due, Missed
 from player.session.schedule.schedule import Schedule
-from player.session.snapshot import snapshot_of
+from player.session.snapshot import LastAsked, problems_of, snapshot_of
 from player.session.track_list import TrackLister, favourites_of
 
 REMEMBERED: Final = (

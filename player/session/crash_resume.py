@@ -41,11 +41,11 @@ from player.session.interrupted import InterruptedSession
 from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S, Memory
 from player.session.memory.records import RecalledMemory, SessionRecord
 from player.session.next_session import StartParams
+from player.session.night_mode import sunk, taper_of
 from player.session.outcome import Outcome
 from player.session.phases import PhasePlan
 from player.session.playback import Playback
 from player.session.session import Session
-from player.session.taper import sunk, taper_of
 from player.session.track_selection import NEAR_THE_END_S, ResumePoint
 
 PAUSES_S: Final = (0.0, 30.0, 120.0)

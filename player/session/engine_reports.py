@@ -19,7 +19,7 @@ from player.core.events import (
     RampArrived,
 )
 from player.session import bed_alone, recovery
-from player.session.dropout_backoff import DropoutBackoff
+from player.session.dropouts import DropoutBackoff
 from player.session.memory.memory import Memory
 from player.session.outcome import Outcome
 from player.session.session import Session

@@ -32,9 +32,8 @@ from player.session.beds import Beds
 from player.session.bookmark import Bookmark
 from player.session.checks import find_playlist, find_track
 from player.session.engine_reports import EngineReports
-from player.session.generated import CALIBRATION, FALLBACK, found_in
 from player.session.interrupted import InterruptedSession
-from player.session.library_findings import LibraryFindings
+from player.session.library_findings import CALIBRATION, FALLBACK, LibraryFindings, found_in
 from player.session.memory.memory import Memory
 from player.session.memory.records import Documents, SessionRecord
 from player.session.memory.rotation import Rotation

@@ -19,22 +19,17 @@ from player.core.limits import FALL_DEPTH_DB, SHORTEST_RISE_S, STOP_NOW_S
 from player.core.settings.session import Phase, Settings, TimerSetting
 from player.core.states import Move, State, moved
 from player.core.units import SILENCE_DB, format_duration
-from player.session.beds import Beds
-from player.session.dropout_report import DropoutReport
+from player.session.beds import Beds, TracksLayer
+from player.session.dropouts import DropoutReport, SilenceAlarm
 from player.session.end_plan import EndPlan
-from player.session.guard_report import GuardReport
 from player.session.morning import Morning
 from player.session.next_session import StartParams
-from player.session.night_mode import NightMode
+from player.session.night_mode import NightMode, TaperProgress
 from player.session.outcome import Outcome
 from player.session.phases import PhasePlan
 from player.session.play_queue import PlayQueue
-from player.session.ramp_times import fit_s
-from player.session.silence_alarm import SilenceAlarm
-from player.session.statistics import SessionStatistics
-from player.session.taper import TaperProgress
-from player.session.tracks_layer import TracksLayer
-from player.session.volume_ramp import LATE_S, VolumeRamp
+from player.session.statistics import GuardReport, SessionStatistics
+from player.session.volume_ramp import LATE_S, VolumeRamp, fit_s
 
 _SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
 

@@ -1,21 +1,51 @@
-"""The whole state at one instant, for people and homes, as `player.session.controller` shows it. Main thread, pure."""
+"""The whole state at one instant, for people and homes, as `player.session.controller` shows it. Main thread, pure.
+
+To it belong the problems of the running session, in sentences, and what became of the last command.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from player.core.clock import Now, moved
+from player.core.events import News
 from player.core.settings.bed import Bed
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import BedState, Snapshot
+from player.core.snapshot import BedState, LastCommand, LastRefusal, Snapshot
+from player.session import calibrate
 from player.session.calibrate import offset_db
-from player.session.chapters import chapter_title
-from player.session.last_asked import LastAsked
 from player.session.memory.memory import Memory
 from player.session.playback import Playback
+from player.session.queue_item import chapter_title
 from player.session.schedule.schedule import Schedule
 from player.session.session import Session
+
+
+@dataclass(slots=True)
+class LastAsked:
+    """The last command that was obeyed, and what was refused since; main thread.
+
+    A payload that is no command is refused before it reaches the session, so that is told by `note`.
+    """
+
+    obeyed: LastCommand | None = None
+    refused: LastRefusal | None = None
+
+    def obey(self, text: str, origin: str, wall: datetime) -> None:
+        """A command was obeyed."""
+        self.obeyed, self.refused = LastCommand(text, origin, wall), None
+
+    def refuse(self, reason: str, origin: str, wall: datetime) -> None:
+        """A command was refused."""
+        self.refused = LastRefusal(reason, origin, wall)
+
+    def note(self, news: News, wall: datetime) -> None:
+        """Take a refusal from what everybody is told."""
+        if news.type == "command_rejected":
+            self.refuse(news.text, str(news.data["origin"]), wall)
 
 
 def snapshot_of(
@@ -124,3 +154,23 @@ def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
     return found | {
         "is_morning": True, "snooze_left_s": morning.snooze_left_s(now_s), "light": morning.light(now_s)
     }  # fmt: skip
+
+
+def problems_of(playback: Playback, memory: Memory, now_s: float) -> list[str]:
+    """What is wrong with the calibration and with the running session, a sentence each."""
+    of_levels = calibrate.problem(memory, playback.settings)
+    of_session = [] if playback.session is None else _problems_of_session(playback.session, now_s)
+    return [*([] if of_levels is None else [of_levels]), *of_session]
+
+
+def _problems_of_session(session: Session, now_s: float) -> list[str]:
+    """What is wrong with the running session, a sentence each."""
+    found = [session.queue.problem] if session.queue.problem else []
+    if not found and (silence := session.silence_alarm.problem(now_s)) is not None:
+        found.append(silence)
+    found += session.beds.problems
+    if (dropouts := session.dropouts.problem(now_s)) is not None:
+        found.append(dropouts)
+    if session.is_muted:
+        found.append("silent for a while: the sound was interrupted too often")
+    return found

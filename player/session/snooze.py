@@ -8,7 +8,7 @@ from __future__ import annotations
 from player.core.limits import SHORTEST_RISE_S
 from player.core.states import State
 from player.core.units import format_duration
-from player.session.generated import FALLBACK
+from player.session.library_findings import FALLBACK
 from player.session.morning import SNOOZE_RISE_S, Morning
 from player.session.outcome import Outcome
 from player.session.session import Session

@@ -1,13 +1,75 @@
-"""What a session came to, counted while it runs and told in one line when it is over. Main thread, pure."""
+"""What a session came to, and what its guard held down: counted, and told in a line at the end. Main thread, pure.
+
+What the guard held down in one session: all of it is counted, and some of it is told. A night of bad recordings may
+hold thousands of surprises. The first one is news at once; those that follow within some seconds are told together, as
+the worst of them and their number, and while they keep coming the pause grows to five minutes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from player.core.events import News
-from player.core.units import counted, format_duration
-from player.session.guard_report import GuardReport
-from player.session.outcome import Outcome
+from player.core.events import GuardReported, News, Track
+from player.core.units import counted, format_duration, format_place
+from player.session.outcome import EventPace, Outcome
+
+FIRST_PAUSE_S: Final = 5.0
+
+
+class GuardReport:
+    """Counts and tells.
+
+    Attributes:
+        count: how often the guard held something down.
+        largest_db: by how much at most, None when it never did.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.largest_db: float | None = None
+        self._worst: tuple[GuardReported, Track | None] | None = None
+        self._times = 0
+        self._pace = EventPace(FIRST_PAUSE_S)
+
+    def due_s(self) -> float | None:
+        """When something waits to be told."""
+        return self._pace.next_s if self._times else None
+
+    def add(self, tamed: GuardReported, track: Track | None, now_s: float, out: Outcome) -> None:
+        """The guard has held something down, in that track if it is known."""
+        if not self._times:
+            self._pace.begin(now_s)
+        self.count += 1
+        self.largest_db = round(max(self.largest_db or 0.0, tamed.reduction_db), 1)
+        self._times += 1
+        if self._worst is None or tamed.reduction_db > self._worst[0].reduction_db:
+            self._worst = tamed, track
+        self.tick(now_s, out)
+
+    def tick(self, now_s: float, out: Outcome) -> None:
+        """Tell what has waited long enough."""
+        if self._times and self._pace.take(now_s):
+            self.announce(out)
+
+    def announce(self, out: Outcome) -> None:
+        """Announce what has not been announced."""
+        if self._worst is None:
+            return
+        (tamed, track), times = self._worst, self._times
+        self._worst, self._times = None, 0
+        often = "" if times == 1 else f"{times} times, once "
+        place = "" if track is None else f" at {format_place(tamed.position_s)} of {track.title}"
+        out.announce(
+            "surprise_tamed",
+            f"lowered {often}by {tamed.reduction_db:.0f} dB for {tamed.duration_s:.1f} s{place}",
+            track=None if track is None else track.title,
+            uri=None if track is None else track.uri,
+            position=None if track is None else round(tamed.position_s),
+            reduction_db=round(tamed.reduction_db, 1),
+            seconds=round(tamed.duration_s, 1),
+            times=times,
+        )
 
 
 @dataclass(slots=True)

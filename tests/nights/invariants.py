@@ -17,7 +17,7 @@ from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import WAKE_S
-from player.session.generated import FALLBACK
+from player.session.library_findings import FALLBACK
 from player.session.memory.write_policy import SOON_S
 from player.session.schedule.planner import moment_of
 from tests.nights.remembered_nights import Died, Remembering

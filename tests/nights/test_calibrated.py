@@ -26,7 +26,7 @@ from player.core.settings.safety import TARGET_LUFS
 from player.core.settings.session import TIMER_OFF, Playlist, Settings, VolumeSettings
 from player.library.files import FileLibrary
 from player.session.controller import Controller
-from player.session.generated import CALIBRATION
+from player.session.library_findings import CALIBRATION
 from tests.audio.dsp.test_a_weighting import TABLE
 from tests.nights.played_night import KeepingSink
 from tests.signals import RATE_HZ

@@ -33,7 +33,7 @@ from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import Message
-from player.session.generated import CALIBRATION, FALLBACK, found_in
+from player.session.library_findings import CALIBRATION, FALLBACK, found_in
 from player.session.outcome import Outcome
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering

@@ -11,7 +11,7 @@ from player.core.events import ClauseBroken, EngineFaulted
 from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
-from player.session.dropout_backoff import DropoutBackoff
+from player.session.dropouts import DropoutBackoff
 from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

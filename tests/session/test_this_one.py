@@ -12,7 +12,7 @@ from player.core.engine_orders import Crossfade, PlayItem
 from player.core.events import LibraryRead, Track
 from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings
 from player.core.states import State
-from player.session.generated import CALIBRATION
+from player.session.library_findings import CALIBRATION
 from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

@@ -26,8 +26,7 @@ from player.core.clock import Now
 from player.core.night_report import NightReport
 from player.core.states import State
 from player.core.token_bucket import Bucket
-from player.session.generated import FALLBACK
-from player.session.library_findings import LibraryFindings
+from player.session.library_findings import FALLBACK, LibraryFindings
 from player.session.memory.memory import Memory
 from player.session.memory.records import (
     NAMES,

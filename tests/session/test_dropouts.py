@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from player.core.events import News, OutputUnderran
-from player.session.dropout_report import DropoutReport
+from player.session.dropouts import DropoutReport
 from player.session.outcome import Outcome
 
 
