@@ -10,7 +10,7 @@ from player.core.limits import MAX_GAIN_DB
 from player.core.text import clean_text
 from player.core.validation import check_range
 
-MEASURING: Final = 3
+MEASURING: Final = 4
 """Version of the measuring: what an older one found is measured anew."""
 MAX_CHAPTERS: Final = 1000
 MAX_UNPLANNED_GAIN_DB: Final = 6.0

@@ -20,9 +20,6 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 VOLUME = 90
 LATER_VOLUME = 100
-KNOWN_S = (79.0, 86.0)
-"""Where a third of the second file is loud until it ends: once measured, that counts as habit, and the rise from
-the taps before is let in. An open point: docs/never-startle.md, "What nobody can promise"."""
 CONFIG = """\
 device: bedroom
 audio: {{output: alsa, device: bench}}
@@ -49,7 +46,7 @@ def daemon(tmp_path: Path, sound_server: SoundServer, broker: RealBroker) -> Ite
 
 
 def test_two_minutes_of_the_worst_startle_nobody(daemon: Daemon, sound_server: SoundServer, listener: Listener) -> None:
-    """What the device was given, the volume moved and a pause in between: the contract, but for one known place."""
+    """What the device was given, the volume moved and a pause in between: the contract."""
     listener.wait_state("idle", lambda fields: fields["state"] == "idle")
     with sound_server.record() as recording:
         listener.command("play")
@@ -66,7 +63,7 @@ def test_two_minutes_of_the_worst_startle_nobody(daemon: Daemon, sound_server: S
     print(f"\nlive, {recording.seconds():.0f} s: {found}")
     full = TARGET_LUFS + volume_to_db(LATER_VOLUME)
     events = {*found.startles, *found.bursts, *found.new_onsets}
-    assert not [one for one in events if not KNOWN_S[0] <= one.at_s <= KNOWN_S[1]]
+    assert not events
     assert found.clicks == ()
     assert found.max_momentary_lufs <= full + 8.0
     assert found.max_short_lufs <= full + 5.0

@@ -7,6 +7,9 @@ their maxima, over the 80 s before, around or behind, whichever is highest. Wave
 back within seconds, so they are habit however sparse they are; what happens once, or five times in half a minute, is
 not, however loud it is.
 
+What will be habit is new when it comes: where the last 40 s were heard, the habit is no more than 9 dB over what they
+habitually reached, and rises from there by 3 dB/s. Without that, the third of a file that is loud was let in at once.
+
 What comes back at least four times over more than 45 s (the call of a bird, a strike of a bowl, a louder reader) is
 habit too, but by no more than 9 dB over the other figure, 18 dB in an octave: a bark every ten seconds is still
 lowered.
@@ -32,15 +35,33 @@ _SPAN: Final = 9
 """What comes back so often over so many stretches is habit."""
 _AGAIN_DB: Final = np.array([9.0] * 3 + [18.0] * (len(STREAMS) - 3))
 """By so much at most what comes back lifts the habit: the whole and each ear, the octaves."""
+_WHOLE: Final = slice(0, 3)
+"""The whole and each ear."""
+_LATELY: Final = 8
+_INTRODUCED: Final = 3
+"""Of the last 8 stretches so many have to be heard before anything is new."""
+_NEW_DB: Final = 9.0
+_FARTHEST_DB: Final = 15.0
+"""By so much at most what is new is below what will be habit."""
+_SILENT_LUFS: Final = -70.0
+_FAINT_DB: Final = 30.0
+"""So far below the habit nothing was heard: a voice behind the noise of an empty room is nothing new."""
+_FOLLOW_DB: Final = 15.0
+"""The habit rises by no more in a stretch: half of C2's 6 dB/s."""
 
 
 def habitual(levels: BandPowers) -> BandPowers:
-    """What each stream habitually reaches around each hop, shape and unit as ``levels``."""
+    """What each stream habitually reaches around each hop, shape and unit as ``levels``; it rises without a step."""
     count = max(1, round(len(levels) / STRETCH))  # a rest of less than half a stretch belongs to the last one
     if count < 2:
         return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
     usual = habit_of_stretches(np.maximum.reduceat(levels, np.arange(count) * STRETCH, axis=0))
-    return usual[np.minimum(np.arange(len(levels)) // STRETCH, count - 1)]
+    before = np.minimum(usual, np.concatenate((usual[:1], usual[:-1])))
+    at = np.arange(len(levels))
+    stretch = np.minimum(at // STRETCH, count - 1)
+    share = np.minimum((at - stretch * STRETCH) / STRETCH, 1.0)[:, np.newaxis]
+    around: BandPowers = before[stretch] + (usual - before)[stretch] * share
+    return around
 
 
 def habit_of_stretches(reached: BandPowers) -> BandPowers:
@@ -53,7 +74,23 @@ def habit_of_stretches(reached: BandPowers) -> BandPowers:
     at = np.arange(count)
     views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
     best: BandPowers = np.maximum.reduce(views)
-    return best
+    best[:, _WHOLE] = _known(reached[:, _WHOLE], best[:, _WHOLE])
+    steps = _FOLLOW_DB * at[:, np.newaxis]
+    followed: BandPowers = np.minimum.accumulate(best - steps, axis=0) + steps
+    return followed
+
+
+def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
+    """What will be habit, and at first no more than 9 dB over what was habit in the last 40 s, where that is heard."""
+    is_heard = reached[:, :1] > np.maximum(_SILENT_LUFS, usual[:, :1] - _FAINT_DB)
+    nothing = np.full((_LATELY - 1, reached.shape[1]), np.inf)
+    heard = np.concatenate((nothing, np.where(is_heard, reached, np.inf)))
+    windows = np.sort(np.lib.stride_tricks.sliding_window_view(heard, _LATELY, axis=0), axis=-1)
+    count = np.isfinite(windows).sum(axis=-1, keepdims=True)
+    rank = np.floor((1.0 - HABITUAL_SHARE) * np.maximum(count - 1, 0)).astype(np.intp)
+    lately = np.where(count > _INTRODUCED, np.take_along_axis(windows, rank, axis=-1), np.inf)[..., 0]
+    known: BandPowers = np.minimum(usual, np.maximum(lately + _NEW_DB, usual - _FARTHEST_DB))
+    return known
 
 
 def _come_back(windows: BandPowers) -> BandPowers:

@@ -91,6 +91,32 @@ def test_what_comes_back_over_more_than_45_s_is_habit_up_to_a_bound() -> None:
     assert max(level_db(out, one_s + 0.05, 0.4) for one_s in at_s) < -40.0 + 12.0
 
 
+def test_what_will_be_habit_is_new_when_it_comes() -> None:
+    """Rain that is 20 dB louder from one moment on comes about 9 dB louder, and rises without a step to what it is."""
+    sound = np.concatenate((rain(60.0), rain(60.0) * np.float32(10.0)))
+    gains = gains_of(sound)
+    assert -12.0 < gains[6050:7500].min() < -7.0
+    assert np.diff(gains[6100:12000].reshape(-1, 50).mean(axis=1)).max() * 2 < 6.0, "dB/s"
+    assert gains[9000:].min() == 0.0
+    assert gains[:5900].min() == 0.0
+
+
+def test_the_loud_third_of_a_short_file_is_no_habit_at_its_beginning() -> None:
+    """A bang, another one and noise to the end, in five of eight stretches: each begins at most 12 dB over the rain."""
+    sound = with_bursts(rain(40.0), [16.0, 22.0], -15.0)
+    sound[28 * RATE_HZ :] *= np.float32(10.0**1.25)
+    out = levelled(sound, gains_of(sound))
+    assert max(level_db(out, at_s, 0.4) for at_s in (16.05, 22.05, 28.1, 29.0, 31.0, 33.0)) < -40.0 + 12.0
+
+
+@pytest.mark.parametrize("before_db", [-200.0, -35.0])
+def test_what_begins_behind_an_empty_room_is_nothing_new(before_db: float) -> None:
+    """30 s of silence, or of faint noise 35 dB lower, and rain: that is lowered no more than it is without them."""
+    before = rain(30.0) * np.float32(10.0 ** (before_db / 20.0))
+    gains = gains_of(np.concatenate((before, rain(60.0))))
+    assert gains[3030:].min() == 0.0
+
+
 def test_a_stranger_is_the_licence_of_no_other() -> None:
     """Six bangs within 6 s, the last one softer than those before: it is lowered as if they had not been."""
     sound = with_bursts(rain(60.0), [30.0, 31.0, 32.0, 33.0, 34.0], -10.0)
