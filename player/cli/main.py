@@ -31,7 +31,6 @@ COMMANDS: Final = {
 """Commands with a module of their own in `player.cli`; all others are in `player.cli.client.parsers`."""
 _PACKAGES: Final = {
     "libasound.so.2": "libasound2t64 (libasound2 before Debian 13)",
-    "libsystemd.so.0": "libsystemd0",
 }
 """Debian's package of each C library that a Python library of lull needs when it is imported."""
 

@@ -2,23 +2,26 @@
 
 The only file that imports systemd-python. Called on the main thread; `send_to_journal` on any thread. Without a service
 manager (no NOTIFY_SOCKET) every call does nothing, and one that cannot be reached is not worth dying for: it will act
-on its own timeouts. The messages are those of sd_notify(3).
+on its own timeouts. The messages are those of sd_notify(3). They are sent from here, because libsystemd's function
+waits without end while the manager's socket is full, and systemd-python holds the interpreter's lock meanwhile: no
+thread would run, and the sound would break off.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Final
-
-from systemd.daemon import notify
 
 from player.core import clock
 from player.core.text import clean_text
 
 _STATUS_LENGTH: Final = 200
 """``systemctl status`` is read by people; one line of a terminal or two."""
+_PATIENCE_S: Final = 0.1
+"""So long a message may wait for room in the manager's socket; after that it is dropped."""
 
 
 def read_watchdog_s() -> float | None:
@@ -76,8 +79,12 @@ class SystemdNotifier:
 
 def _tell(state: str) -> None:
     """Send one message, or do nothing where nobody listens."""
-    with contextlib.suppress(OSError):  # the manager is away or its socket is full: not the listener's problem
-        notify(state.replace("\0", " "))  # systemd-python raises ValueError for NUL
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(_PATIENCE_S)
+        sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
 def send_to_journal(message: str, fields: Mapping[str, str]) -> None:

@@ -104,11 +104,6 @@ sys.exit(main(["run", "--config", {config!r}]))
             "install the Debian package libasound2t64 (libasound2 before Debian 13)",
         ),
         (
-            "systemd.daemon",
-            "libsystemd.so.0: cannot open shared object file: No such file or directory",
-            "the library libsystemd.so.0 is missing; install the Debian package libsystemd0",
-        ),
-        (
             "yaml",
             "No module named 'yaml'",
             "the Python module yaml cannot be imported (No module named 'yaml'); see docs/install.md",

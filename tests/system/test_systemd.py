@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from player.core.clock import monotonic_us
+from player.system import systemd
 from player.system.systemd import SystemdNotifier, read_watchdog_s, send_to_journal
+
+
+def queued_datagrams() -> int:
+    """How many datagrams the kernel keeps for a local socket that nobody reads."""
+    return int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text(encoding="ascii"))
 
 
 class Manager:
@@ -125,12 +132,25 @@ def test_an_address_that_is_none_is_no_fault(monkeypatch: pytest.MonkeyPatch) ->
     everything(SystemdNotifier())
 
 
-def test_a_full_socket_blocks_nobody(manager: Manager) -> None:
-    """A manager that does not read lets messages be lost, and the caller goes on; what had room arrives."""
-    notifier = SystemdNotifier()
-    for _ in range(5):
-        notifier.feed_watchdog()
-    assert manager.heard() == ["WATCHDOG=1"] * 5
+def test_a_full_socket_does_not_block_the_daemon(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager that does not read: what had room arrives, the rest is dropped, and other threads run meanwhile."""
+    monkeypatch.setattr(systemd, "_PATIENCE_S", 0.01)
+    notifier, told = SystemdNotifier(), queued_datagrams() + 10
+    counted, done = 0, threading.Event()
+
+    def feed() -> None:
+        for _ in range(told):
+            notifier.feed_watchdog()
+        done.set()
+
+    threading.Thread(target=feed, daemon=True).start()
+    while not done.wait(0.001) and counted < 100_000:
+        counted += 1
+    assert done.is_set()
+    assert counted >= 10, "the test's own thread stood still while the socket was full"
+    heard = manager.heard()
+    assert 0 < len(heard) < told
+    assert set(heard) == {"WATCHDOG=1"}
 
 
 def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
