@@ -12,15 +12,19 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from paho.mqtt import publish
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
+from bench import usage
 from player.cli.private_broker import PrivateBroker
 from tests.live.soundserver import SoundServer
 
@@ -46,13 +50,61 @@ _UNGUARDED: Final = (
 """The product cannot be run without its guard; here a stage that only delays stands in its place."""
 
 
+_TIMED: Final = """
+import sys
+from pathlib import Path
+from bench import stages
+stages.install(Path(sys.argv[1]).parent / stages.FILE)
+"""
+"""Before the daemon is started: its stages are timed in its own process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What all share: a folder for their files, the sound server, and the track."""
+    """What all share: a folder for their files, the sound server and its process, and the track."""
 
     folder: Path
     server: SoundServer
-    track: Path
+    server_pid: int
+    track: Path = Path()
+
+
+@contextmanager
+def open_stage() -> Iterator[Stage]:
+    """A running sound server and a folder; both are gone afterwards."""
+    server = SoundServer()
+    with tempfile.TemporaryDirectory(prefix="lull-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # VLC runs as nobody when we are root
+        try:
+            server.start()
+            Path(server.env()["HOME"]).chmod(0o755)  # the same
+            stage = Stage(folder, server, next(one for one in usage.tree(os.getpid()) if _name_of(one) == "pulseaudio"))
+            with daemon(stage, RUN, "off"):
+                pass  # counts for nothing: an installed daemon has its modules compiled, and the disk's cache is warm
+            yield stage
+        finally:
+            server.close()
+
+
+def _name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def make_noise(path: Path, duration_s: float) -> Path:
+    """Stereo noise as an MP3, 44.1 kHz, 192 kbit/s: what rain and whispers are kept in."""
+    noise = ";".join(
+        f"anoisesrc=color=pink:amplitude=0.3:sample_rate=44100:seed={seed}:duration={duration_s}[{name}]"
+        for seed, name in ((1, "l"), (2, "r"))
+    )
+    return make(path, f"{noise};[l][r]amerge=inputs=2", "-b:a", "192k")
+
+
+def make(path: Path, graph: str, *options: str) -> Path:
+    """A file of what a graph of ffmpeg's filters gives."""
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", graph, *options, str(path)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +205,39 @@ def connect(connection: socket.socket, address: Path) -> None:
             time.sleep(0.05)
 
 
+Say = Callable[[str, object], None]
+"""Sends a command to lull, with its payload."""
+
+
+@contextmanager
+def remote(stage: Stage, folder: Path | None = None) -> Iterator[tuple[Running, Say]]:
+    """The daemon with a broker, and how it is told what to do."""
+    with (
+        PrivateBroker() as broker,
+        daemon(stage, RUN, f"{{host: 127.0.0.1, port: {broker.port}}}", folder) as running,
+    ):
+        time.sleep(2.0)  # it is ready before the broker has answered, and forgets what came before that
+        link = mqtt.Client(CallbackAPIVersion.VERSION2)
+        link.connect("127.0.0.1", broker.port)
+        link.loop_start()
+        try:
+            yield running, lambda word, payload: link.publish(f"lull/bench/cmd/{word}", str(payload)).wait_for_publish()
+        finally:
+            link.loop_stop()
+
+
 @contextmanager
 def lull(stage: Stage) -> Iterator[Running]:
     """The daemon with a broker, which tells it to play."""
-    with (
-        PrivateBroker() as broker,
-        daemon(stage, RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
-    ):
-        time.sleep(2.0)  # it is ready before the broker has answered, and forgets what came before that
-        publish.single("lull/bench/cmd/play", b"", hostname="127.0.0.1", port=broker.port)
+    with remote(stage) as (running, say):
+        say("play", "")
         yield running
 
 
 @contextmanager
 def lull_idle(stage: Stage) -> Iterator[Running]:
     """The daemon with a broker, waiting for the night."""
-    with (
-        PrivateBroker() as broker,
-        daemon(stage, RUN, f"{{host: 127.0.0.1, port: {broker.port}}}") as running,
-    ):
+    with remote(stage) as (running, _):
         yield running
 
 
@@ -189,24 +255,29 @@ def lull_unguarded(stage: Stage) -> Iterator[Running]:
         yield running
 
 
-def compile_modules(stage: Stage) -> None:
-    """One start that counts for nothing: an installed daemon has its modules compiled, and the disk's cache warm."""
-    with daemon(stage, RUN, "off"):
-        pass
+@contextmanager
+def lull_timed(stage: Stage) -> Iterator[Running]:
+    """The daemon without a broker, its stages timed by bench/stages.py."""
+    with daemon(stage, ["-c", _TIMED + _AUTOPLAY], "off") as running:
+        yield running
 
 
 @contextmanager
-def daemon(stage: Stage, arguments: list[str], mqtt: str) -> Iterator[Running]:
-    """The daemon as a unit of the service manager's would run it: readiness, watchdog, compiled modules."""
+def daemon(stage: Stage, arguments: list[str], broker: str, folder: Path | None = None) -> Iterator[Running]:
+    """The daemon as a unit of the service manager's would run it: readiness, watchdog, compiled modules.
+
+    It plays ``folder``, or the stage's track.
+    """
     config = stage.folder / "lull.yaml"
     config.write_text(
-        f"device: bench\naudio: {{output: alsa, device: default, hold: 0s}}\nmqtt: {mqtt}\ntimer: off\n"
-        f"fades: {{fade_in: 10s}}\nplaylists: {{bench: {{paths: ['{stage.track}']}}}}\nstate_dir: {stage.folder}\n"
+        f"device: bench\naudio: {{output: alsa, device: default, hold: 0s}}\nmqtt: {broker}\ntimer: off\n"
+        f"fades: {{fade_in: 10s}}\nplaylists: {{bench: {{paths: ['{folder or stage.track}']}}}}\n"
+        f"state_dir: {stage.folder}\n"
     )
     manager = stage.folder / "notify"
     manager.unlink(missing_ok=True)
     extra = {
-        "NOTIFY_SOCKET": str(manager), "WATCHDOG_USEC": "30000000", "PYTHONPYCACHEPREFIX": str(stage.folder / "pyc"),
+        "NOTIFY_SOCKET": str(manager), "WATCHDOG_USEC": "30000000", "PYTHONPYCACHEPREFIX": stage.server.env()["HOME"],
     }  # fmt: skip
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(manager))
@@ -215,7 +286,16 @@ def daemon(stage: Stage, arguments: list[str], mqtt: str) -> Iterator[Running]:
         with program(stage, [sys.executable, *arguments, str(config)], extra) as process:
             while b"READY=1" not in heard.recv(4096):
                 pass
-            yield Running(process.pid, time.monotonic() - began_s)
+            ready_s = time.monotonic() - began_s
+            threading.Thread(target=_listen, args=(heard,), daemon=True).start()
+            yield Running(process.pid, ready_s)
+
+
+def _listen(manager: socket.socket) -> None:
+    """Take what the daemon says, as a service manager does: its socket holds ten messages."""
+    with suppress(OSError):  # closed, or nothing was said for longer than a watchdog waits
+        while manager.recv(4096):
+            pass
 
 
 def contestants() -> tuple[Contestant, ...]:
@@ -229,6 +309,7 @@ def contestants() -> tuple[Contestant, ...]:
         Contestant("mpd", "mpd", mpd),
         Contestant("lull", python, lull),
         Contestant("lull, no mqtt", python, lull_alone),
+        Contestant("lull, unguarded", python, lull_unguarded),
         Contestant("lull, idle", python, lull_idle, plays=False),
     )
 

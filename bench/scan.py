@@ -1,26 +1,23 @@
-"""What measuring costs beside ffmpeg, in one run: `python -m bench.scan [FILE...]` from the repository.
+"""What measuring costs beside ffmpeg.
 
 Each file is measured by a scan worker (decoding by libVLC included) and by ``ffmpeg -af ebur128=peak=true -f null -``,
 in turns, each bound to the same single core, so that a second of processor time means the same for both. The figure is
-processor time, user and system, for a second of sound; the ratio above 1 says that lull needs less. The worker's start
-is shown apart: it is paid once for a scan, ffmpeg's for each file, and is left in there. Without FILEs it makes five
-minutes of noise whose level moves, in six formats. A last line times 10 000 known tracks.
+processor time, user and system, for a second of sound. The worker's start is shown apart: it is paid once for a scan,
+ffmpeg's for each file, and is left in there. Without files it makes five minutes of noise whose level moves, in six
+formats. A last line times 10 000 known tracks.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
+from bench import report
 from player.core.clock import SystemClock
 from player.core.measurement import MeasureResult
 from player.library.file_id import mark_of
@@ -107,12 +104,11 @@ class Worker:
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def compare(files: list[Path]) -> None:
+def compare(files: list[Path]) -> tuple[list[str], tuple[report.Ratio, ...]]:
     """One line a file: milliseconds of one core for a second of sound, the least of some rounds in turns."""
     worker = Worker()
     start_s, _ = worker.measure(files[0])
-    print(f"{'file':28} {'lull':>7} {'ffmpeg':>7} {'ratio':>6}   (ms of one core for a second of sound)")
-    ratios = []
+    lines, ratios = [report.line("", ("lull ms", "ffmpeg ms", "ratio"))], []
     for path in files:
         ours, theirs, length_s = [], [], 0.0
         for _ in range(ROUNDS):
@@ -120,17 +116,17 @@ def compare(files: list[Path]) -> None:
             ours.append(used_s)
             theirs.append(by_ffmpeg(path))
         ours_ms, theirs_ms = (1000 * min(values) / length_s for values in (ours, theirs))
-        ratios.append(theirs_ms / ours_ms)
+        ratios.append(report.Ratio(f"scan, {path.name[-28:]}, ms/s", "ffmpeg ebur128", ours_ms, theirs_ms))
         if path is files[0]:
             start_s -= min(ours)
-        print(f"{path.name[-28:]:28} {ours_ms:7.2f} {theirs_ms:7.2f} {ratios[-1]:6.2f}")
-    print(f"geometric mean of the ratios {statistics.geometric_mean(ratios):.2f}")
-    print(f"start of a worker {start_s:.2f} s, the most memory that it held {worker.end():.0f} MB")
+        lines.append(report.line(path.name[-23:], (f"{ours_ms:.2f}", f"{theirs_ms:.2f}", f"{ratios[-1].value:.2f}")))
+    lines.append(f"start of a worker {start_s:.2f} s, the most memory that it held {worker.end():.0f} MB")
+    return lines, tuple(ratios)
 
 
-def known(folder: Path) -> None:
+def known(folder: Path) -> str:
     """How long 10 000 tracks take that did not change."""
-    store = MeasurementsDb(folder / "state")
+    store = MeasurementsDb(folder / "known state")
     music = folder / "known"
     music.mkdir()
     paths = [str(music / f"{index}.flac") for index in range(KNOWN)]
@@ -139,23 +135,17 @@ def known(folder: Path) -> None:
         store.keep(mark_of(path), MeasureResult(None, "is empty"))
     began_s = time.perf_counter()
     done = sum(1 for found in Scan(paths, store, SystemClock(), ScanSettings()).run() if found is not None)
-    print(f"{done} known tracks looked up in {time.perf_counter() - began_s:.1f} s")
+    took_s = time.perf_counter() - began_s
     store.close()
+    return f"{done} known tracks looked up in {took_s:.1f} s"
 
 
-def main() -> int:
-    """Compare and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        files = args.files or make_files(Path(name))
-        core = max(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {core})
-        compare(files)
-        known(Path(name))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def part(folder: Path, files: list[Path]) -> report.Part:
+    """A line for each file."""
+    files, cores = files or make_files(folder), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        lines, ratios = compare(files)
+    finally:
+        os.sched_setaffinity(0, cores)
+    return report.Part("Measuring, ms of one core for a second of sound", "\n".join([*lines, known(folder)]), ratios)

@@ -9,7 +9,7 @@ Runs on the engine thread. The order, and why:
 5. the *limiter*, behind which nothing can raise a level: no peak above the ceiling;
 6. the *check* and the *output meter*: they know nothing of the stages but the promise, and trust none of them.
 
-The first four work in hops of 5 ms and chunks of ten hops, which are always cut at the same frames.
+The first four work in hops of 5 ms and chunks of ten hops; a block has whole chunks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from typing import Final
 import numpy as np
 
 from player.audio.dsp.declick import Declick
-from player.audio.dsp.framing import Hops
 from player.audio.dsp.gain import applied, let_down
 from player.audio.dsp.guard import FREE_RISE, Guard, Volumes
-from player.audio.dsp.hearing import FAST_S, HOP_FRAMES
+from player.audio.dsp.hearing import CHUNK_FRAMES, FAST_S, HOP_FRAMES
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
 from player.audio.dsp.limiter import Limiter
@@ -68,13 +67,12 @@ class Chain:
         self.guard = Guard(make_power_meter, target_lufs, native)
         self.limiter = Limiter(ceiling_dbtp)
         self.declick = Declick(native)
-        late = (Hops, Declick, self.guard, self.limiter)
+        late = (Declick, self.guard, self.limiter)
         self.latency_frames = sum(stage.latency_frames for stage in late)
         self.ramp = Ramp(settle_frames=self.latency_frames)
         self.meter = LevelMeter()
         self.faults = 0
         self.broken: BrokenClause | None = None
-        self._hops = Hops()
         self._highpass = HighPass(native)
         self._output_meter = OutputMeter(make_power_meter, target_lufs)
         self._room = 0.0
@@ -91,15 +89,20 @@ class Chain:
     def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
         """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling.
 
-        Without ``may_rise`` a ramp on its way up stands still for this block, because a deck rises in it.
+        It has whole chunks, so that the same sound gives the same bits however it is cut into blocks. Without
+        ``may_rise`` a ramp on its way up stands still for this block, because a deck rises in it.
+
+        Raises:
+            ValueError: a chunk is not whole.
         """
+        if len(mixed) % CHUNK_FRAMES:
+            raise ValueError(f"a block has whole chunks of {CHUNK_FRAMES} frames, not {len(mixed)}")
         self.broken = None
         if len(mixed) == 0 or not self._is_fit(mixed, MOST):
             return np.zeros_like(mixed)
         former = self.guard.licence
-        hops = self._hops.take(mixed)
-        guarded, full = self._guarded(hops, moves=may_rise or not self.ramp.is_rising) if len(hops) else (hops, 0.0)
-        out = self.limiter.process(self._hops.give(guarded, len(mixed)))
+        guarded, full = self._guarded(mixed, moves=may_rise or not self.ramp.is_rising)
+        out = self.limiter.process(guarded)
         if not self._is_fit(out, self.limiter.bound):
             return np.zeros_like(out)
         self._output_meter.known = max(former, self.guard.licence)
@@ -149,14 +152,13 @@ class Chain:
         return fall_db
 
     def _reset(self) -> None:
-        self._hops.reset()
         self._highpass.reset()
         self.declick.reset()
         self.guard.reset()
         self.limiter.reset()
 
     def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
-        """Whole hops behind the guard, and the volume that counts as full."""
+        """Whole chunks behind the guard, and the volume that counts as full."""
         clean = self._highpass.process(hops)
         volumes = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)

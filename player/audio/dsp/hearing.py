@@ -29,6 +29,7 @@ HOP_FRAMES: Final = RATE_HZ // 200
 HOP_S: Final = HOP_FRAMES / RATE_HZ
 CHUNK_HOPS: Final = 10
 CHUNK_S: Final = CHUNK_HOPS * HOP_S
+CHUNK_FRAMES: Final = CHUNK_HOPS * HOP_FRAMES
 FAST_S: Final = 0.125
 """The time constant of the F weighting."""
 FAST_KEEP: Final = math.exp(-HOP_S / FAST_S)

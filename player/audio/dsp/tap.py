@@ -12,7 +12,6 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from player.audio.dsp.declick import Declick
-from player.audio.dsp.framing import Hops
 from player.audio.dsp.guard import Guard
 from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.sanitise import Sanitiser
@@ -20,7 +19,7 @@ from player.audio.dsp.types import Block, Gains
 from player.core.engine_orders import Item
 from player.core.units import CHANNELS
 
-LATE_FRAMES: Final = Hops.latency_frames + Declick.latency_frames + Guard.latency_frames + Limiter.latency_frames
+LATE_FRAMES: Final = Declick.latency_frames + Guard.latency_frames + Limiter.latency_frames
 """By so much what leaves the chain is later than what the ramp was given."""
 SOURCE_LATE_FRAMES: Final = Sanitiser.latency_frames + LATE_FRAMES
 """By so much what leaves the chain is later than what was decoded for it."""

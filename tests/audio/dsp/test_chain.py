@@ -12,16 +12,17 @@ from hypothesis.extra import numpy as hnp
 
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
+from player.audio.dsp.hearing import CHUNK_FRAMES
 from player.audio.dsp.types import Block
 from tests import effort
-from tests.audio.dsp.block_cuts import Process, assert_same_bits_however_cut, run
+from tests.audio.dsp.block_cuts import Process, run
 from tests.audio.dsp.test_ramp import assert_rises_gently, levels_db
 from tests.engine_rig import let_dc_through
 from tests.recording import fastest_rise
 from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, rng_for, scaled, silence, tone
 
-LATE = 4080
-"""The hops wait for their chunk 2400 frames, declick is 480 late, the guard 240, the limiter 240."""
+LATE = 1680
+"""Declick is 1200 late, the guard 240, the limiter 240."""
 CEILING = 10 ** (-1 / 20)
 
 
@@ -34,6 +35,11 @@ def opened(level_db: float = 0.0) -> Chain:
     return chain
 
 
+def whole(sound: Block) -> Block:
+    """The sound with so much silence behind it that its last chunk is whole."""
+    return np.concatenate((sound, np.zeros((-len(sound) % CHUNK_FRAMES, 2), np.float32)))
+
+
 def test_it_starts_at_silence() -> None:
     """Without a target nothing passes, and nothing is held back that could come out with one."""
     chain = Chain(-1.0, -23.0, HopMeter)
@@ -44,12 +50,12 @@ def test_it_starts_at_silence() -> None:
 
 @pytest.mark.parametrize("name", CALM)
 def test_quiet_sound_at_full_level_passes_bit_by_bit(name: str) -> None:
-    """At 0 dB, with nothing that stands out and but for the high-pass, the chain only delays, by 4080 frames."""
+    """At 0 dB, with nothing that stands out and but for the high-pass, the chain only delays, by 1680 frames."""
     chain, sound = let_dc_through(opened()), scaled(CALM[name](), -40.0)
     sound[:4800] *= np.linspace(0, 1, 4800, dtype=np.float32)[:, np.newaxis]  # a tone that begins at once clicks
     assert chain.latency_frames == LATE
-    out = run(chain.process, in_blocks(np.concatenate((sound, silence(0.085))), 4800))
-    assert out[LATE:].tobytes() == sound.tobytes()
+    out = run(chain.process, in_blocks(whole(np.concatenate((sound, silence(0.035)))), 4800))
+    assert out[LATE:][: len(sound)].tobytes() == sound.tobytes()
     assert chain.faults == 0
 
 
@@ -65,7 +71,8 @@ def test_what_the_guard_lets_go_in_a_rise_does_not_add_to_it(
     chain, held_db = Chain(-1.0, -23.0, HopMeter), 0.0
     chain.set_target(-23.0, -26.0)
     calm = scaled(tone(fade_in_s + 4.0, hz, 0.25), -10.3)  # at the target
-    parts = [chain.process(calm[:lead_frames])]
+    chain.process(np.concatenate((np.zeros((-lead_frames % CHUNK_FRAMES, 2), np.float32), calm[:lead_frames])))
+    parts = []
     chain.ramp.to(volume_db, fade_in_s)
     for block in in_blocks(calm, 4800):
         parts.append(chain.process(block))
@@ -80,21 +87,20 @@ def test_what_the_guard_lets_go_in_a_rise_does_not_add_to_it(
 @pytest.mark.parametrize("name", effort.first(6, HAZARDS))
 def test_whatever_hazard_comes_in_what_leaves_is_finite_and_below_the_ceiling(name: str) -> None:
     """Without tolerance, NaN included."""
-    out = run(opened().process, in_blocks(HAZARDS[name](), 1023))
+    out = run(opened().process, in_blocks(whole(HAZARDS[name]()), 2400))
     assert np.isfinite(out).all()
     assert np.abs(out).astype(np.float64).max() <= CEILING
 
 
 @given(
     hnp.arrays(np.float32, st.tuples(st.integers(1, 700), st.just(2)), elements=st.floats(width=32)),
-    st.integers(1, 500),
 )
 @settings(max_examples=effort.examples(6, 80), deadline=None)
 @pytest.mark.slow
-def test_any_float32_at_all_leaves_finite_and_below_the_ceiling(sound: Block, size: int) -> None:
+def test_any_float32_at_all_leaves_finite_and_below_the_ceiling(sound: Block) -> None:
     """Infinities and NaN included."""
     chain = OPEN
-    out = run(chain.process, in_blocks(sound, size))
+    out = run(chain.process, in_blocks(whole(sound), 2400))
     assert np.isfinite(out).all()
     assert np.abs(out).astype(np.float64).max() <= CEILING
     chain.hush()
@@ -125,10 +131,10 @@ def test_an_unfit_block_becomes_silence_and_the_way_back_is_a_ramp() -> None:
 def test_the_check_trusts_no_stage(beyond: float) -> None:
     """A limiter that lets something through is noticed: 0.9 is above -1 dBTP, on either side."""
     chain = opened()
-    broken = np.zeros((100, 2), np.float32)
+    broken = silence(0.1)
     broken[50, 1] = beyond
     chain.limiter.process = lambda block: broken  # type: ignore[method-assign]
-    assert not chain.process(tone(0.1)[:100]).any()
+    assert not chain.process(tone(0.1)).any()
     assert chain.faults == 1
 
 
@@ -143,15 +149,15 @@ def test_hush_leaves_nothing_that_could_come_out_later() -> None:
 
 
 def test_silence_is_reported_once_it_has_left_the_chain() -> None:
-    """When the ramp says silent, the next frame that leaves is zero, though the stages hold 3360 frames back."""
+    """When the ramp says silent, the next frame that leaves is zero, though the stages hold 1680 frames back."""
     chain = opened()
     chain.ramp.to(-math.inf, 0.5)
-    sound = tone(0.1, peak=0.5)
+    sound = tone(0.05, peak=0.5)
     blocks = 0
     while not chain.ramp.is_silent:
-        out = chain.process(sound[:100])
+        out = chain.process(sound)
         blocks += 1
-    assert math.ceil((24_000 + LATE) / 100) <= blocks <= math.ceil((24_000 + LATE + 2_400) / 100)
+    assert blocks == math.ceil((24_000 + LATE) / 2_400)
     assert not out[-40:].any()
     assert chain.process(silence(0.1)).max() == 0.0
 
@@ -217,7 +223,16 @@ def test_the_same_bits_however_it_is_cut(name: str) -> None:
         chain.ramp.to(-15.0, 0.1)
         return chain.process
 
-    assert_same_bits_however_cut(make, sound[max(0, middle - 2_000) : middle + 4_000])
+    sound = whole(sound[max(0, middle - 12_000) : middle + 12_000])
+    expected = run(make(), [sound]).tobytes()
+    for chunks in (1, 2, 3, 4):
+        assert run(make(), in_blocks(sound, chunks * CHUNK_FRAMES)).tobytes() == expected, f"blocks of {chunks} chunks"
+
+
+def test_a_block_of_broken_chunks_is_refused() -> None:
+    """The stages would drop what is left over."""
+    with pytest.raises(ValueError, match="whole chunks of 2400 frames, not 2401"):
+        opened().process(np.zeros((2_401, 2), np.float32))
 
 
 @pytest.mark.thorough

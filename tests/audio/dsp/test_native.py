@@ -15,9 +15,8 @@ from player.analysis.ebur128 import HopMeter
 from player.audio.dsp import native
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.declick import Declick
-from player.audio.dsp.framing import CHUNK_FRAMES
 from player.audio.dsp.guard import Guard
-from player.audio.dsp.hearing import HOP_FRAMES
+from player.audio.dsp.hearing import CHUNK_FRAMES, HOP_FRAMES
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.native import Kernel, KernelMeter
 from player.core.units import RATE_HZ, SILENCE_DB
@@ -130,11 +129,11 @@ def played(chain: Chain, pieces: list[np.ndarray]) -> np.ndarray:
 
 
 @settings(max_examples=effort.examples(5, 40), deadline=None)
-@given(signals, st.integers(1, 20_000), st.integers(0, 2**31))
-def test_the_whole_chain_is_the_same(kernel: Kernel, sound: np.ndarray, size: int, seed: int) -> None:
+@given(signals, st.integers(1, 8), st.integers(0, 2**31))
+def test_the_whole_chain_is_the_same(kernel: Kernel, sound: np.ndarray, chunks: int, seed: int) -> None:
     """Calm sound for 12 s, then anything, in blocks of any size: bit by bit, where both are told the same powers."""
     material = np.concatenate((signal("noise", seed, 12 * RATE_HZ), sound))
-    pieces = [material[at : at + size] for at in range(0, len(material), size)] if size > 500 else [material]
+    pieces = cut(material, [chunks], CHUNK_FRAMES)
     reference = Chain(-1.0, -23.0, HopMeter)
     ours = Chain(-1.0, -23.0, HopMeter, kernel)
     assert np.array_equal(played(ours, pieces), played(reference, pieces))
@@ -145,7 +144,7 @@ def test_the_whole_chain_is_the_same(kernel: Kernel, sound: np.ndarray, size: in
 def test_with_its_own_meters_the_chain_is_the_same_to_1e_6(kernel: Kernel) -> None:
     """Powers differ from the eleventh digit on. A steady tone is left out: it is a tie, which either may win."""
     material = np.concatenate([signal(kind, 3, 8 * RATE_HZ) for kind in ("noise", "clicks", "noise")])
-    pieces = cut(material, [3, 1, 7], 1_600)
+    pieces = cut(material, [3, 1, 7], CHUNK_FRAMES)
     reference = played(Chain(-1.0, -23.0, HopMeter), pieces)
     ours = played(Chain(-1.0, -23.0, lambda hop_frames: KernelMeter(hop_frames, kernel), kernel), pieces)
     assert np.abs(ours - reference).max() <= NEAR

@@ -1,14 +1,14 @@
-"""A library from 100 to 50,000 tracks: `python -m bench.library` from the repository (`--most N` for a smaller one).
+"""A library from 100 to 50,000 tracks: what reading it costs, and what the session does with it.
 
-Files of a few bytes in folders of a hundred, all measured, with a plan of 350 bytes each: what four minutes of a
-recording with a few strangers take. A playlist uses the first 20,000 tracks. Times are CPU time of this process, so
-that they hold beside other work; a share or a card adds its own time for each system call (see the table).
-What the session does is measured on the real session and runs on the thread that obeys commands.
+Files of a second in folders of a hundred, all measured, with a plan of 350 bytes each: what four minutes of a recording
+with a few strangers take. A playlist uses the first 20,000 tracks. Times are CPU time of this process, so that they
+hold beside other work; a share or a card adds its own time for each system call (see the table). What the session does
+is measured on the real session and runs on the thread that obeys commands. *First sound* is from `play` to an idle
+daemon to the first sample that is not silence, by the clock; *own MB* is the daemon's memory then.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import os
 import random
@@ -22,6 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bench import contestants, report, usage
+from bench.contestants import Stage
+from bench.latency import heard_after
 from player.core.clock import Now
 from player.core.commands import Command, NeverAgain, Next, Play, ReplyTo, Request
 from player.core.events import ItemStarted, LibraryRead
@@ -36,20 +39,21 @@ from player.storage.measurements_db import MeasurementsDb
 SIZES: Final = (100, 1_000, 5_000, 20_000, 50_000)
 PER_FOLDER: Final = 100
 PLAN_BYTES: Final = 350
+HEARD_WITHIN_S: Final = 20.0
 WALL: Final = datetime(2026, 1, 15, 22, 30, tzinfo=UTC)
 ASKED: Final = ("stat", "lstat", "readlink", "access", "open", "scandir", "listdir")
 MEASURED: Final = Measured(240.0, -22.0, -23.0, 5.0, -15.0, -18.0, -20.0, -3.0, -19.0, calm_lufs=-23.0)
 
 
-def make(folder: Path, count: int) -> MeasurementsDb:
+def make(folder: Path, count: int, sound: bytes) -> MeasurementsDb:
     """So many files in ``folder/music``, and what is known of each."""
     rng = random.Random(count)
-    store = MeasurementsDb(folder / "state")
+    store = MeasurementsDb(folder)
     for number in range(count):
         place = folder / "music" / f"folder {number // PER_FOLDER}"
         place.mkdir(parents=True, exist_ok=True)
-        path = place / f"{number:05d} rain on a roof.flac"
-        path.write_bytes(b"fLaC" + bytes(16))
+        path = place / f"{number:05d} rain on a roof.mp3"
+        path.write_bytes(sound)
         store.keep(mark_of(str(path)), MeasureResult(replace(MEASURED, plan=rng.randbytes(PLAN_BYTES))))
     return store
 
@@ -96,10 +100,12 @@ class Speaker:
         return self.tell(Request(command, "bench", ReplyTo(id="1")))
 
 
-def row(count: int) -> dict[str, float]:
+def row(stage: Stage, count: int) -> dict[str, float]:
     """All figures for so many tracks."""
-    with tempfile.TemporaryDirectory(prefix="lull-bench-library-") as name:
-        store = make(Path(name), count)
+    short = stage.folder / "short.mp3"
+    contestants.make(short, "anoisesrc=color=pink:amplitude=0.3:sample_rate=8000:duration=1", "-b:a", "8k")
+    with tempfile.TemporaryDirectory(prefix="library-", dir=stage.folder) as name:
+        store = make(Path(name), count, short.read_bytes())
         playlist = Playlist("rain", (str(Path(name) / "music"),))
         library = FileLibrary(store)
         began_s = time.process_time()
@@ -117,10 +123,23 @@ def row(count: int) -> dict[str, float]:
         tracemalloc.stop()
         found = session_figures(playlist, read)
         store.close()
+        first_s, own_mb = first_sound(replace(stage, folder=Path(name)), Path(name) / "music")
     return {
         "read ms": read_ms, "us/track": read_ms * 1e3 / count, "calls/track": len(made) / count, "MB held": held / 1e6,
-        **found,
+        **found, "first sound s": first_s, "own MB": own_mb,
     }  # fmt: skip
+
+
+def first_sound(stage: Stage, music: Path) -> tuple[float, float]:
+    """Seconds from a play to its first sample, and the daemon's own memory in MB."""
+    with contestants.remote(stage, music) as (running, say), stage.server.record() as recording:
+        recording.wait_s(1.0)
+        at_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        say("play", "")
+        recording.wait_s(recording.seconds() + HEARD_WITHIN_S)
+        own_mb = usage.memory_bytes(running.pid).own / 1e6
+    heard = heard_after(recording.samples, at_s - recording.started_boot_s, HEARD_WITHIN_S)
+    return (float("nan") if heard is None else heard), own_mb
 
 
 def session_figures(playlist: Playlist, read: LibraryRead) -> dict[str, float]:
@@ -140,20 +159,17 @@ def session_figures(playlist: Playlist, read: LibraryRead) -> dict[str, float]:
             "next ms": following}  # fmt: skip
 
 
-def main() -> None:
-    """Print the table: a line for each size, and the growth from the smallest to the largest."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--most", type=int, default=SIZES[-1])
-    most = parser.parse_args().most
-    row(SIZES[0])  # what is imported late is there now
-    rows = {count: row(count) for count in SIZES if count <= most}
+def part(stage: Stage, most: int) -> report.Part:
+    """A line for each size, and the growth from the smallest to the largest."""
+    row(stage, SIZES[0])  # what is imported late is there now
+    rows = {}
+    for count in (size for size in SIZES if size <= most):
+        print(f"{count} tracks ...", flush=True)
+        rows[count] = row(stage, count)
     names = list(next(iter(rows.values())))
-    print("tracks".rjust(8), *(name.rjust(14) for name in names))
-    for count, figures in rows.items():
-        print(f"{count:8d}", *(f"{figures[name]:14.2f}" for name in names))
+    lines = [report.line("tracks", names, 16)]
+    lines += [report.line(str(count), (f"{found[name]:.2f}" for name in names), 16) for count, found in rows.items()]
     first, last = rows[min(rows)], rows[max(rows)]
-    print(f"{max(rows) / min(rows):7.0f}x", *(f"{last[name] / max(first[name], 1e-3):13.1f}x" for name in names))
-
-
-if __name__ == "__main__":
-    main()
+    growth = (f"{last[name] / max(first[name], 1e-3):.1f}x" for name in names)
+    lines.append(report.line(f"{max(rows) / min(rows):.0f}x", growth, 16))
+    return report.Part("A growing library", "\n".join(lines))
