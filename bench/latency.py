@@ -37,7 +37,7 @@ STOP_S: Final = 6.0
 """From a stop to the next play: lull has faded out and closed the device."""
 
 Send = Callable[[str], None]
-"""Sends a command: ``softer``, ``louder``, ``pause``, ``go on``, ``stop`` or ``play``; a player may not know the first."""
+"""Sends a command: ``softer``, ``louder``, ``pause``, ``go on``, ``stop`` or ``play``."""
 Samples = npt.NDArray[np.float32]
 
 
@@ -128,8 +128,6 @@ def part(stage: Stage, times: int) -> report.Part:
         medians[name] = {f"{kind}, ms": statistics.median(found) for kind, found in delays.items() if found}
         for kind, found in delays.items():
             if found:
-                heard = f"{len(found)}/{times}"
-                lines.append(
-                    report.line(name, (kind, f"{statistics.median(found):.0f}", f"{max(found):.0f}", heard), 16)
-                )
+                figures = (f"{statistics.median(found):.0f}", f"{max(found):.0f}", f"{len(found)}/{times}")
+                lines.append(report.line(name, (kind, *figures), 16))
     return report.Part("From a command to its sound", "\n".join(lines), report.compared(medians.pop(OURS, {}), medians))

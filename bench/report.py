@@ -66,9 +66,8 @@ def text(parts: Sequence[Part]) -> str:
     said += [f"{part.title}:\n\n```\n{part.table}\n```\n" for part in parts]
     ratios = [ratio for part in parts for ratio in part.ratios]
     if ratios:
-        said.append(
-            f"lull over every rival, the worst ratio first; below 1 lull needs less:\n\n```\n{ratio_table(ratios)}\n```\n"
-        )
+        said.append("lull over every rival, the worst ratio first; below 1 lull needs less:\n")
+        said.append(f"```\n{ratio_table(ratios)}\n```\n")
     return "\n".join(said)
 
 
