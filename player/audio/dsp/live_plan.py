@@ -14,7 +14,7 @@ what is heard where that is more than 2 dB off, up by 0.5 dB/s and down by 3 dB/
 Gains depend on the track's frames alone, not on how it is cut into blocks, as long as the ring holds `LOOK_FRAMES` more
 than what is read, and `BEGIN_FRAMES` before the first block.
 
-Cost: the spectra of one second, and while a stranger is near a plan of 18 s of powers (bench/stages.py).
+Cost: the spectra of one second, and while a stranger is near a plan of 18 s of powers.
 
 Where it falls short: of a stream nothing is known in the first ten seconds, so only the guard is there, and one that
 begins more quietly than it goes on begins too loud. A sound that comes anew and stays is lowered until it has been
