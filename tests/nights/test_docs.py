@@ -1,4 +1,4 @@
-"""docs/nights.md: each config in it is read without a note about its phases, and its night ends when the page says."""
+"""docs/nights.md and docs/recipes.md: each config is read without a note on its phases, each night ends as told."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from player.core.settings.session import MAX_PHASES
 from tests.nights.night_rig import Nights
 from tests.paths import ROOT
 
-DOC = (ROOT / "docs" / "nights.md").read_text(encoding="utf-8")
-CONFIGS = dict(re.findall(r"^## ([^\n]+)\n(?:(?!\n## |```).)*```yaml\n(.*?)```", DOC, re.MULTILINE | re.DOTALL))
+DOC, RECIPES = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("nights.md", "recipes.md"))
+CONFIGS = dict(
+    re.findall(r"^## ([^\n]+)\n(?:(?!\n## |```).)*```yaml\n(.*?)```", DOC + RECIPES, re.MULTILINE | re.DOTALL)
+)
 TITLES = (
     "The commonest night", "A bed under the tracks", "Mornings", "How loud it is at the pillow",
-    "Falling asleep to a reader", "Noise all night", "A child's room",
-    "Two speakers for a couple",
+    "Falling asleep to a reader", "Noise all night", "A child's room", "Two speakers for a couple",
+    "A phone that notices sleep", "Silence when the bed is empty", "One button beside the bed",
 )  # fmt: skip
 
 

@@ -64,7 +64,8 @@ def test_the_first_config_is_good(mqtt: str) -> None:
         text = text.replace(mark, value)
     assert "@" not in text
     config = parse(text)
-    assert [playlist.name for playlist in config.settings.playlists] == ["music", "rain", "brown"]
+    assert [playlist.name for playlist in config.settings.playlists] == ["rain", "brown"]
+    assert str(config.settings.library) == "/srv/lull"
     assert (config.mqtt is None) == mqtt.startswith("#")
 
 
