@@ -23,8 +23,10 @@ from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
 from player.audio.dsp.types import Block
 from player.core.measurement import Measured
-from player.core.units import CHANNELS, to_frames, to_seconds
+from player.core.units import CHANNELS, SILENCE_DB, to_frames, to_seconds
 
+LOWEST_DB: Final = -200.0
+"""A level or peak below it counts as silence."""
 LONGEST_S: Final = 12 * 3600.0
 """Of anything longer the first twelve hours are measured: a file without an end must not fill the memory."""
 
@@ -88,20 +90,25 @@ class Measurer:
     def _measured(self, loudness: Loudness, calm: Calm, planned: Section) -> Measured:
         return Measured(
             duration_s=to_seconds(self.frames),
-            integrated_lufs=to_lufs(loudness.integrated),
-            programme_lufs=to_lufs(loudness.programme),
+            integrated_lufs=_heard(to_lufs(loudness.integrated)),
+            programme_lufs=_heard(to_lufs(loudness.programme)),
             range_lu=loudness.range_lu,
-            max_momentary_lufs=to_lufs(loudness.max_momentary),
-            max_short_lufs=to_lufs(loudness.max_short),
-            calm_short_lufs=to_lufs(calm.max_short),
-            true_peak_dbtp=self._peak.peak_dbtp,
-            habitual_lufs=to_lufs(calm.habitual),
+            max_momentary_lufs=_heard(to_lufs(loudness.max_momentary)),
+            max_short_lufs=_heard(to_lufs(loudness.max_short)),
+            calm_short_lufs=_heard(to_lufs(calm.max_short)),
+            true_peak_dbtp=_heard(self._peak.peak_dbtp),
+            habitual_lufs=_heard(to_lufs(calm.habitual)),
             surprises=calm.surprises,
             faults=self._sanitiser.faults,
             plan=encode(planned.gain_db),
-            calm_lufs=planned.calm_lufs,
-            reached_lufs=planned.reached_lufs,
-            planned_peak_dbtp=planned.peak_dbfs,
-            planned_momentary_lufs=planned.momentary_lufs,
-            planned_short_lufs=planned.short_term_lufs,
+            calm_lufs=_heard(planned.calm_lufs),
+            reached_lufs=_heard(planned.reached_lufs),
+            planned_peak_dbtp=_heard(planned.peak_dbfs),
+            planned_momentary_lufs=_heard(planned.momentary_lufs),
+            planned_short_lufs=_heard(planned.short_term_lufs),
         )
+
+
+def _heard(level_db: float) -> float:
+    """The level, or -inf where it is so low that no device can play it: float files hold samples down to 1e-45."""
+    return level_db if level_db >= LOWEST_DB else SILENCE_DB

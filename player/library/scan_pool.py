@@ -14,7 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import player
 from player.audio.decoder.faults import CRASHES
@@ -160,8 +160,7 @@ class WorkerPool:
             if "at_s" in said:
                 worker.at_s = said["at_s"]
             elif worker.path is not None:
-                measured = None if said["measured"] is None else from_json(said["measured"])
-                found.append(Result(worker.path, MeasureResult(measured, said["fault"])))
+                found.append(_result(worker.path, said))
                 worker.path = None
         return found
 
@@ -201,3 +200,12 @@ class WorkerPool:
             return process.wait(_END_S)
         except subprocess.TimeoutExpired:
             return -signal.SIGKILL  # stuck in the kernel, on a dead share; it ends when that lets go
+
+
+def _result(path: str, said: dict[str, Any]) -> Result:
+    """What a worker found out about a file; a measurement that cannot be right costs this file and not the scan."""
+    try:
+        measured = None if said["measured"] is None else from_json(said["measured"])
+    except ValueError as error:
+        return Result(path, MeasureResult(None, f"was not measured: {error}"), is_lasting=False)
+    return Result(path, MeasureResult(measured, said["fault"]))

@@ -12,6 +12,7 @@ from player.analysis.ebur128 import ProgrammeMeter
 from player.analysis.track_measurement import Measurer
 from player.audio.dsp.types import Block
 from player.core.measurement import Measured
+from player.storage.measurements_db import as_json, from_json
 from tests import signals
 
 CEILING_DBTP, TARGET_LUFS = -1.0, -23.0
@@ -92,3 +93,12 @@ def test_a_file_without_an_end_is_measured_on_its_first_hours(monkeypatch: pytes
     assert not measurer.is_enough
     measurer.add(signals.pink(1.0))
     assert measurer.is_enough
+
+
+@pytest.mark.parametrize("peak", [1e-44, 1e-38, 1e-30, 1e-20, 1e-15, 1e-11, 1e-9])
+def test_sound_that_no_device_can_play_counts_as_silence_and_can_be_kept(peak: float) -> None:
+    """Float files hold samples down to 1e-45: each level is -inf or above -200 dB, so the database accepts it."""
+    sound = np.random.default_rng(1).uniform(-peak, peak, (96_000, 2)).astype(np.float32)
+    found = measured(sound)
+    assert found.true_peak_dbtp == -math.inf or found.true_peak_dbtp >= measure.LOWEST_DB
+    assert from_json(as_json(found)) == found

@@ -1,7 +1,8 @@
 """A scan worker on a script, run as a program: what it does with a file is the file's name. No numpy, no libVLC.
 
 ``crash`` dies of a fault of memory, ``killed`` as if somebody wanted its memory, ``leaves`` ends by itself, ``hang``
-does nothing for ever, ``slow`` tells of progress for ever, ``text`` is unplayable; everything else is calm and lasts
+does nothing for ever, ``slow`` tells of progress for ever, ``text`` is unplayable, ``absurd`` measures what cannot be;
+everything else is calm and lasts
 as many seconds as the file has bytes.
 """
 
@@ -39,6 +40,8 @@ def serve(path: Path) -> None:
                 time.sleep(0.01)
         case "text":
             say(measured=None, fault="has no sound in it")
+        case "absurd":
+            say(measured={**CALM, "duration_s": 1.0, "true_peak_dbtp": -798.9}, fault=None)
         case _:
             say(measured={**CALM, "duration_s": float(path.stat().st_size)}, fault=None)
 

@@ -115,6 +115,16 @@ def test_a_process_that_somebody_ended_proves_nothing_against_its_file(tmp_path:
 
 
 @pytest.mark.slow
+def test_a_measurement_that_cannot_be_costs_one_file(tmp_path: Path) -> None:
+    """A number that no file can have is reported with its name, and the other files are measured."""
+    store, paths = FakeStore(), files(tmp_path, "absurd.wav", "a.flac")
+    found = scan(paths, store, replace(SETTINGS, jobs=1))
+    assert found[paths[0]].finding.fault == "was not measured: true_peak_dbtp is -798.9"
+    assert found[paths[1]].finding.measured
+    assert store.find(mark_of(paths[0])) is None
+
+
+@pytest.mark.slow
 def test_a_decoder_that_hangs_is_given_up(tmp_path: Path) -> None:
     """After the time that it has; the file is tried again the next time, since a share may have been to blame."""
     store, paths = FakeStore(), files(tmp_path, "hang.mp3", "a.flac")
