@@ -15,7 +15,7 @@ from player.audio.decoder.ogg_length import ogg_length_s
 from player.core.events import is_web
 
 OGG: Final = frozenset({".ogg", ".oga", ".opus"})
-WAV: Final = frozenset({".wav", ".wave"})
+WAV: Final = frozenset({".wav", ".wave", ".w64"})
 ADTS: Final = frozenset({".aac", ".adts"})
 
 

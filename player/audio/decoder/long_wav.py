@@ -1,7 +1,8 @@
 """A WAV of more than 4 GiB, whose 32-bit size has wrapped, as the RF64 (EBU Tech 3306) that it should have been.
 
-libVLC plays as much as the header says: 70 s of a night of six hours. It reads such a file through this instead: a new
-header with 64-bit sizes, and then the samples as they lie in the file. Called by libVLC's input thread.
+libVLC plays as much as the header says: 70 s of a night of six hours. Of a Sony Wave64 it plays nothing. It reads such
+a file through this instead: a new header with 64-bit sizes, and then the samples as they lie in the file. Called by
+libVLC's input thread.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import struct
 from typing import BinaryIO, Final
 
-from player.audio.decoder.wav_chunks import wav_chunks
+from player.audio.decoder.wav_chunks import wav_chunks, wave64_chunks
 
 _WRAPPED: Final = 1 << 32
 _UNKNOWN: Final = 0xFFFFFFFF
@@ -51,8 +52,12 @@ class LongWav:
 
 
 def long_wav(file: BinaryIO) -> LongWav | None:
-    """The same file with a true header; None where its own header is true, and where it is not a WAV."""
+    """The same file with a header that libVLC plays by; None where it plays by its own, and where it is not a WAV."""
     size = os.fstat(file.fileno()).st_size
+    wave64 = wave64_chunks(file)
+    if wave64 is not None:
+        return LongWav(file, wave64.form, wave64.data_at, min(size, wave64.data_at + wave64.data_bytes))
+    file.seek(0)
     chunks = wav_chunks(file) if size >= _WRAPPED else None
     if chunks is None or chunks.data_at + chunks.data_bytes >= size - _WRAPPED // 2:
         return None

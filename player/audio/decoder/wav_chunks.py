@@ -1,6 +1,7 @@
 """The chunks of a WAV that say what is in it and where. Pure, but for reading the first 64 KB.
 
-Layout: IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0 (1991).
+Layouts: IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0 (1991); Sony Pictures Digital,
+Sony Wave64 (names of 16 bytes, and sizes of 64 bits that count the 24 bytes of name and size).
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 _LOOK_BYTES: Final = 65_536
+_WAVE64: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_GUID: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+"""The end of the name of each chunk in Wave64; what stands before it is the name in a WAV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +37,22 @@ def wav_chunks(file: BinaryIO) -> WavChunks | None:
         if name == b"fmt ":
             form = head[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
+    return None
+
+
+def wave64_chunks(file: BinaryIO) -> WavChunks | None:
+    """The same of a Sony Wave64."""
+    head = file.read(_LOOK_BYTES)
+    if head[:16] != _WAVE64 or head[24:40] != b"wave" + _GUID:
+        return None
+    at, form = 40, b""
+    while at + 24 <= len(head):
+        name, length = head[at : at + 16], int.from_bytes(head[at + 16 : at + 24], "little")
+        if length < 24:
+            return None
+        if name == b"data" + _GUID:
+            return WavChunks(form, at + 24, length - 24) if form else None
+        if name == b"fmt " + _GUID:
+            form = head[at + 24 : at + length]
+        at += length + -length % 8
     return None
