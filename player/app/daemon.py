@@ -155,7 +155,13 @@ class Daemon:
             self._handle(report, now)
         controller = self._controller
         for found in self._trigger_gate.take(
-            now, lambda: SpeakerStatus(controller.state, controller.volume, controller.volume_at)
+            now,
+            lambda: SpeakerStatus(
+                State.FADING_OUT if controller.tracks_layer.is_leaving else controller.state,
+                controller.volume,
+                controller.volume_at,
+                controller.tracks_layer.is_gone,
+            ),
         ):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()

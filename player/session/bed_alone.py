@@ -16,7 +16,7 @@ from player.session.session import Session
 
 def tick(session: Session, now_s: float, out: Outcome) -> None:
     """Begin the fade of the tracks when it is due, and go on without them when it is over."""
-    session.beds.tick(now_s, session.end_plan.fade_out_s, out)
+    session.beds.tick(now_s, session.end_plan.fade_out_s, session.end_plan.timer.held_at_s, out)
     if session.tracks.is_gone and session.beds.is_empty and session.state in {State.PLAYING, State.PAUSED}:
         session.stop(STOP_NOW_S, "timer", out)
     if not session.is_outlasted(now_s):

@@ -74,6 +74,7 @@ class Beds:
         self._make_queue = make_queue
         self.names: list[str] = []
         self._layers: list[BedLayer] = []
+        self._held_at_s: float | None = None
 
     def __iter__(self) -> Iterator[BedLayer]:
         return iter(self._layers)
@@ -154,10 +155,17 @@ class Beds:
             if layer.bed.outlasts_s < longest_s:  # the session itself ends with the longest one
                 layer.ends_s = min(layer.ends_s, now_s + layer.bed.outlasts_s)
 
-    def tick(self, now_s: float, fade_out_s: float, out: Outcome) -> None:
-        """Fade what has outlasted its tracks; try again what could not be played."""
+    def tick(self, now_s: float, fade_out_s: float, held_at_s: float | None, out: Outcome) -> None:
+        """Fade what has outlasted its tracks; try again what could not be played.
+
+        Since ``held_at_s`` a pause holds the sleep timer, and with it the ends of the beds.
+        """
+        if held_at_s is None and self._held_at_s is not None:
+            for layer in self._layers:
+                layer.ends_s += now_s - self._held_at_s
+        self._held_at_s = held_at_s
         for layer in list(self._layers):
-            if now_s >= layer.ends_s:
+            if now_s >= layer.ends_s and held_at_s is None:
                 self._end(layer, fade_out_s, out)
             elif layer.queue.is_over:
                 self._end(layer, COMES_S, out)

@@ -309,6 +309,10 @@ def _night_cap_note(playback: Playback, asked: int | None) -> str:
 
 def _set_bed(playback: Playback, beds: tuple[Bed, ...], now: Now, out: Outcome) -> str:
     session = playback.session
+    if session is not None and session.queue.playlist is CALIBRATION and beds:
+        raise Refused(
+            "bed: the noise of calibrate is playing, and a bed would change what the meter reads; stop it first"
+        )
     for bed in beds:
         _playable(playback, bed.playlist, out)
     text = f"bed: {named_beds(beds)}"

@@ -59,13 +59,13 @@ from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import NO_DEVICE, Snapshot, TrackList
+from player.core.snapshot import Snapshot, TrackList
 from player.core.states import OBEYED, State
 from player.core.units import counted
 from player.session import calibrate, commands, commands_memory, commands_timer
 from player.session.crash_resume import CrashResume
 from player.session.library_findings import LibraryFindings
-from player.session.memory.memory import DIED_OF_IT, Memory, WatchList
+from player.session.memory.memory import Memory, WatchList
 from player.session.memory.records import Documents, RecalledMemory
 from player.session.memory.rotation import Rotation
 from player.session.memory.write_policy import WritePolicy
@@ -76,6 +76,7 @@ from player.session.schedule.planner import Due, Missed
 from player.session.schedule.schedule import Schedule
 from player.session.snapshot import LastAsked, problems_of, snapshot_of
 from player.session.track_list import TrackLister, favourites_of
+from player.session.tracks_layer import TracksLayer
 
 REMEMBERED: Final = (
     NeverAgain, AllowAgain, Like, Unlike, SkipTonight, SetStartTime, ChangeEntry, Tonight, NotTonight, SetSchedule,
@@ -167,6 +168,11 @@ class Controller:
         return calibrate.volume_at(level_dba, self._memory, self._settings)
 
     @property
+    def tracks_layer(self) -> TracksLayer:
+        """Whether the tracks sound, or only the bed that outlasts them."""
+        return TracksLayer() if self._playback.session is None else self._playback.session.tracks
+
+    @property
     def is_output_lost(self) -> bool:
         """Whether there is no sound device at the moment."""
         return self._playback.output_fault is not None
@@ -200,14 +206,9 @@ class Controller:
         """What is wrong now, a sentence each."""
         if now is self._announced_at:
             return self._announced_problems  # looked at when this turn ended
-        found = list(self._external_problems.values())
-        if self._playback.output_fault is not None:
-            found.append(f"{NO_DEVICE}: {self._playback.output_fault}")
+        found = [*self._external_problems.values(), *filter(None, [self._crash_resume.problem])]
         if self._schedule.waits_for_the_clock and not now.trusted:
             found.append("the clock is not set yet; the schedule waits, commands work")
-        if self._crash_resume.problem is not None:
-            found.append(self._crash_resume.problem)
-        found.extend(f"{death.uri}: {DIED_OF_IT}" for death in self._memory.set_aside)
         return (*found, *problems_of(self._playback, self._memory, now.boot_s))
 
     def handle(self, message: Message | None, now: Now) -> Outcome:
@@ -373,8 +374,7 @@ class Controller:
         entry = due.entry
         if self._is_closing:
             return "the speaker is shutting down"
-        # a session that was paused and forgotten plays nothing that could be disturbed
-        if self.state in {State.PLAYING, State.FADING_OUT} and not (entry.takes_over or entry.is_morning):
+        if self._playback.is_listened_to and not (entry.takes_over or entry.is_morning):
             return "a session is running"
         name = self._schedule.playlist_of(due)
         playlist = self._playback.sound_of(name, is_morning=entry.is_morning)

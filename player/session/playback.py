@@ -100,6 +100,12 @@ class Playback:
         return State.IDLE if self.session is None else self.session.state
 
     @property
+    def is_listened_to(self) -> bool:
+        """Whether a start of the schedule would disturb somebody: not in a pause, nor the noise of a calibration."""
+        is_noise = self.session is not None and self.session.queue.playlist is CALIBRATION
+        return self.state in {State.PLAYING, State.FADING_OUT} and not is_noise
+
+    @property
     def running(self) -> Session:
         """The running session, for commands that are obeyed only while there is one."""
         assert self.session is not None, "the table of obeyed commands let this through without a session"

@@ -8,16 +8,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
 from player.core.clock import Now, moved
 from player.core.events import News
 from player.core.settings.bed import Bed
 from player.core.settings.session import FAVOURITES, Settings
-from player.core.snapshot import BedState, LastCommand, LastRefusal, Snapshot
+from player.core.snapshot import NO_DEVICE, BedState, LastCommand, LastRefusal, Snapshot
 from player.session import calibrate
 from player.session.calibrate import offset_db
-from player.session.memory.memory import Memory
+from player.session.memory.memory import DIED_OF_IT, Memory
 from player.session.playback import Playback
 from player.session.queue_item import chapter_title
 from player.session.schedule.schedule import Schedule
@@ -157,10 +158,12 @@ def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
 
 
 def problems_of(playback: Playback, memory: Memory, now_s: float) -> list[str]:
-    """What is wrong with the calibration and with the running session, a sentence each."""
+    """What is wrong with what is played and remembered, a sentence each; a track is named without its folder."""
+    found = [] if playback.output_fault is None else [f"{NO_DEVICE}: {playback.output_fault}"]
+    found += [f"{PurePath(death.uri).name}: {DIED_OF_IT}" for death in memory.set_aside]
     of_levels = calibrate.problem(memory, playback.settings)
     of_session = [] if playback.session is None else _problems_of_session(playback.session, now_s)
-    return [*([] if of_levels is None else [of_levels]), *of_session]
+    return [*found, *([] if of_levels is None else [of_levels]), *of_session]
 
 
 def _problems_of_session(session: Session, now_s: float) -> list[str]:

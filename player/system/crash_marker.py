@@ -2,7 +2,7 @@
 next start reads it there.
 
 Taken on the main thread before anything plays. A decoder that crashes takes the whole process with it, and whoever is
-started after that has to know: a death by SIGKILL or by a power cut is nobody's fault, after a crash another track is
+started after that has to know: a death by SIGKILL, by SIGABRT from outside or by a power cut is nobody's fault, after a crash another track is
 played. The handler runs in whatever thread crashed, libVLC's own among them, touches nothing but that file, and then
 lets the process die as it would have. An empty file costs no write to the card while all is well.
 """
@@ -66,6 +66,15 @@ def _read(folder: Path) -> bool:
             os.replace(path, folder / KEPT_NAME)
     except OSError:
         return False
+    if _is_abort_from_outside(words):
+        log.warning("lull was aborted from outside, by the watchdog or by hand; see %s", folder / KEPT_NAME)
+        return False
     if words:
         log.warning("lull crashed: %s; the details are in %s", words.splitlines()[0], folder / KEPT_NAME)
     return bool(words)
+
+
+def _is_abort_from_outside(words: str) -> bool:
+    """Whether SIGABRT was sent to the process: it reaches the main thread, which decodes nothing."""
+    current = next((part for part in words.split("\n\n") if part.startswith("Current thread")), "in _bootstrap")
+    return words.startswith("Fatal Python error: Aborted") and "in _bootstrap" not in current

@@ -10,7 +10,7 @@ import pytest
 
 from player.audio.decoder.noise import measured_noise
 from player.core import commands as c
-from player.core.commands_level import MoveBed, SetBed
+from player.core.commands_level import Calibrate, MoveBed, SetBed
 from player.core.engine_orders import BEDS, TRACKS
 from player.core.events import EngineFaulted, Track
 from player.core.noise import parse_noise
@@ -326,6 +326,44 @@ def test_a_pause_holds_the_bed_alone_and_volume_changes_it() -> None:
     nights.command(c.SetVolume(20))
     nights.run_for(10.0)
     assert nights.engine.layer_db(BED) == volume_to_db(20) - 12.0
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_bed_that_ends_before_another_one_is_held_by_a_pause_like_the_timer(holds: bool) -> None:
+    """Brown outlasts by 10 min, rain by 20: a pause of 8 min holds both, or with the timer neither."""
+    chosen = (Bed("brown", outlasts_s=600.0), Bed("rain", outlasts_s=1200.0))
+    nights = started(chosen, session=SessionSettings(pause_holds_timer=holds))
+    nights.run_for(34 * MINUTE)
+    nights.command(c.Pause())
+    nights.run_for(8 * MINUTE)
+    nights.command(c.Resume())
+    nights.run_for(3 * MINUTE)
+    assert [layer for layer in BEDS if level(nights, layer) > SILENCE_DB] == (list(BEDS) if holds else [BEDS[1]])
+    nights.run_for(8 * MINUTE)
+    assert nights.state is (State.PLAYING if holds else State.IDLE)
+
+
+def test_nothing_is_laid_under_the_noise_of_a_calibration() -> None:
+    """It would change what the meter reads; no bed is always true."""
+    nights = Nights(settings(), EVENING)
+    nights.command(Calibrate())
+    nights.run_for(MINUTE)
+    answer = nights.command(SetBed((RAIN,)))
+    assert not answer.is_done
+    assert answer.text.startswith("bed: the noise of calibrate is playing")
+    assert beds(nights) == []
+    assert nights.command(SetBed(())).is_done
+
+
+def test_a_start_of_the_schedule_takes_over_from_the_noise_of_a_calibration() -> None:
+    """Nobody listens to it: a forgotten calibration does not cost the night."""
+    entry = Entry("nightly", time(22, 2), playlist="whispers")
+    nights = Nights(settings(schedule=(entry,)), EVENING)
+    nights.command(Calibrate())
+    nights.run_for(4 * MINUTE)
+    state = nights.session.snapshot(nights.now)
+    assert (state.why, state.playlist, state.volume) == ("schedule:nightly", "whispers", settings().volume.default)
+    assert not nights.events("start_missed")
 
 
 def test_an_entry_that_takes_over_brings_its_tracks_up_from_a_bed_alone() -> None:

@@ -24,6 +24,15 @@ with taken_down(Path(sys.argv[1])):
         crash = threading.Thread(target=ctypes.string_at, args=(1,))
         crash.start()
         crash.join()
+    elif kind == "abort":
+        crash = threading.Thread(target=os.abort)
+        crash.start()
+        crash.join()
+    elif kind == "native abort":
+        libc = ctypes.CDLL(None)
+        made = ctypes.c_ulong()
+        libc.pthread_create(ctypes.byref(made), None, ctypes.cast(libc.abort, ctypes.c_void_p), None)
+        threading.Event().wait(20)
     elif kind != "none":
         os.kill(os.getpid(), signal.Signals[kind])
 """
@@ -43,7 +52,9 @@ def ended(folder: Path, kind: str) -> int:
     [
         ("thread", signal.SIGSEGV, True),
         ("SIGSEGV", signal.SIGSEGV, True),
-        ("SIGABRT", signal.SIGABRT, True),
+        ("SIGABRT", signal.SIGABRT, False),
+        ("abort", signal.SIGABRT, True),
+        ("native abort", signal.SIGABRT, True),
         ("SIGBUS", signal.SIGBUS, True),
         ("SIGKILL", signal.SIGKILL, False),
         ("SIGTERM", signal.SIGTERM, False),
@@ -61,7 +72,7 @@ def test_the_next_start_knows_a_crash_from_any_other_end(
         with taken_down(tmp_path) as found:
             assert found is has_crashed
         assert ("lull crashed: Fatal Python error" in caplog.text) is has_crashed
-    assert (tmp_path / KEPT_NAME).exists() is is_crash
+    assert (tmp_path / KEPT_NAME).exists() is (is_crash or kind == "SIGABRT")
 
 
 def test_whoever_had_a_handler_before_has_it_again(tmp_path: Path) -> None:

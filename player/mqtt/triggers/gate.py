@@ -18,7 +18,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.clock import Now
-from player.core.commands import Command, ExtendTimer, Play, Request, Resume, SetTimer, SetVolume, Toggle
+from player.core.commands import (
+    Command,
+    ExtendTimer,
+    Next,
+    Play,
+    Previous,
+    Request,
+    Resume,
+    SetPlaylist,
+    SetTimer,
+    SetVolume,
+    Toggle,
+)
 from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
 from player.core.events import News
 from player.core.states import State
@@ -53,11 +65,13 @@ class SpeakerStatus:
 
     Attributes:
         volume_at: the volume of a level in dB(A); None where that is not known.
+        is_bed_alone: the tracks have ended, and a bed goes on without them.
     """
 
     state: State
     volume: int
     volume_at: Callable[[float], int | None] = lambda _level_dba: None
+    is_bed_alone: bool = False
 
 
 def would_start(command: Command, state: State) -> bool:
@@ -69,8 +83,9 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
     """Whether the command makes what sounds louder, or what sounds next.
 
     In the final fade that is whatever takes the fade back, for it brings the person's level up again: a timer, its
-    extension, even a lower volume, unless that is 0. A bed is more sound, whatever plays; and so is a level in dB(A) of
-    which nobody knows the volume.
+    extension, even a lower volume, unless that is 0; the fade of tracks under a bed that outlasts them counts as one.
+    A bed is more sound, whatever plays, and so are tracks where only a bed is left; and so is a level in dB(A) of which
+    nobody knows the volume.
     """
     is_fading = standing.state is State.FADING_OUT
     match command:
@@ -81,13 +96,15 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
             known = standing.volume_at(level_dba)
             return known is None or is_fading or known > standing.volume
         case Play(volume=volume, bed=beds):
-            return bool(beds) or (volume is not None and volume > standing.volume)
+            return bool(beds) or standing.is_bed_alone or (volume is not None and volume > standing.volume)
         case SetBed(beds):
             return bool(beds)
         case MoveBed(by_db):
             return by_db > 0.0
         case SetTimer() | ExtendTimer():
             return is_fading
+        case Next() | Previous() | SetPlaylist():
+            return standing.is_bed_alone
         case _:
             return False
 

@@ -5,7 +5,7 @@ as soon as it matters:
 
 - At once: a session that begins, stops, pauses or ends, a phase that begins, a bed that goes on alone, generated noise
   that takes the place of a morning's tracks, a start of the schedule, what a person changes in it, bans, liked tracks,
-  and tracks that are set aside.
+  tracks that are set aside, and a calibration.
   A session that was stopped must not resume after the plug is pulled, and one that was resumed must not end later.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
@@ -51,7 +51,7 @@ BUCKET: Final = 10.0
 LARGE_STEP: Final = 4
 """A change of the volume by this many points was made by a person; a level that sinks by itself changes less."""
 MOST_ENTRIES: Final = 1000
-_AT_ONCE: Final = frozenset({"bans", "likes", "deaths", "tries", "switches"})
+_AT_ONCE: Final = frozenset({"bans", "likes", "deaths", "tries", "switches", "calibration"})
 
 
 def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:

@@ -7,7 +7,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from player.core.commands import Command, ExtendTimer, Pause, Play, Request, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.core.commands import (
+    Command,
+    ExtendTimer,
+    Next,
+    Pause,
+    Play,
+    Previous,
+    Request,
+    Resume,
+    SetPlaylist,
+    SetTimer,
+    SetVolume,
+    Stop,
+    Toggle,
+)
 from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
 from player.core.events import News
 from player.core.settings.bed import Bed
@@ -166,6 +180,13 @@ def test_what_makes_it_louder_depends_on_the_state_and_the_level(command: Comman
     """
     volumes = {40.0: 30, 41.0: 31}
     assert {state for state in State if would_be_louder(command, SpeakerStatus(state, 30, volumes.get))} == louder
+
+
+@pytest.mark.parametrize("command", [Play(), Next(), Previous(), SetPlaylist("rain")])
+def test_where_only_a_bed_is_left_tracks_are_more_sound(command: Command) -> None:
+    """In the quiet hours a trigger may not bring them back."""
+    assert would_be_louder(command, SpeakerStatus(State.PLAYING, 30, is_bed_alone=True))
+    assert not would_be_louder(command, SpeakerStatus(State.PLAYING, 30))
 
 
 @pytest.mark.parametrize("line", ["do: extend", "do: timer, with: 1h", "do: volume, with: 20", "do: volume, with: up"])

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, time
 import pytest
 
 from player.core.commands import Asleep, Command, ExtendTimer, Play, SetTimer, SetVolume, ShortenTimer, Stop
+from player.core.commands_level import Calibrate, NoteReading
+from player.core.events import Progressed
+from player.core.pillow import Calibration
 from player.core.settings.bed import Bed
 from player.core.settings.session import (
     TIMER_END_OF_TRACK,
@@ -120,3 +123,14 @@ def test_a_morning_that_went_over_to_generated_noise_at_its_start_ends_when_it_w
     assert nights.state is State.FADING_OUT
     nights.run_for(20.0)
     assert nights.state is State.IDLE
+
+
+def test_a_calibration_is_written_before_it_is_answered(nights: Remembering) -> None:
+    """A person stood at the pillow with a meter for it; five seconds later the plug may be pulled."""
+    nights.command(Stop())
+    nights.run_for(60.0)
+    nights.command(Calibrate())
+    nights.run_for(30.0)
+    nights.tell(Progressed(None, 0.0, -30.0, -30.0, level_a_db=-40.0))
+    assert nights.command(NoteReading(40.0)).is_done
+    assert nights.store.recall().documents.calibration == Calibration(80.0, SETTINGS.output, nights.now.wall)
