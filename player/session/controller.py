@@ -63,6 +63,7 @@ from player.core.snapshot import Snapshot, TrackList
 from player.core.states import OBEYED, State
 from player.core.units import counted
 from player.session import calibrate, commands, commands_memory, commands_timer
+from player.session.beds import TracksLayer
 from player.session.crash_resume import CrashResume
 from player.session.library_findings import LibraryFindings
 from player.session.memory.memory import Memory, WatchList
@@ -76,7 +77,6 @@ from player.session.schedule.planner import Due, Missed
 from player.session.schedule.schedule import Schedule
 from player.session.snapshot import LastAsked, problems_of, snapshot_of
 from player.session.track_list import TrackLister, favourites_of
-from player.session.tracks_layer import TracksLayer
 
 REMEMBERED: Final = (
     NeverAgain, AllowAgain, Like, Unlike, SkipTonight, SetStartTime, ChangeEntry, Tonight, NotTonight, SetSchedule,

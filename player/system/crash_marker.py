@@ -2,9 +2,9 @@
 next start reads it there.
 
 Taken on the main thread before anything plays. A decoder that crashes takes the whole process with it, and whoever is
-started after that has to know: a death by SIGKILL, by SIGABRT from outside or by a power cut is nobody's fault, after a crash another track is
-played. The handler runs in whatever thread crashed, libVLC's own among them, touches nothing but that file, and then
-lets the process die as it would have. An empty file costs no write to the card while all is well.
+started after that has to know: a death by SIGKILL, by SIGABRT from outside or by a power cut is nobody's fault, after a
+crash another track is played. The handler runs in whatever thread crashed, libVLC's own among them, touches nothing but
+that file, and then lets the process die as it would have. An empty file costs no write to the card while all is well.
 """
 
 from __future__ import annotations
