@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from player.analysis.contract.figures import Powers
+from player.audio.dsp.habit import HABITUAL_SHARE
 from player.audio.dsp.hearing import CHUNK_HOPS, HOP_S, to_lufs
 from player.core.units import SILENCE_DB
 
@@ -20,7 +21,10 @@ LOWEST_LUFS: Final = -100.0
 BINS_PER_DB: Final = 10
 _BINS: Final = 120 * BINS_PER_DB
 _I_GATE_LU: Final = 10.0
-_SOUNDING_DB: Final = 15.0
+_SOUNDING_DB: Final = 25.0
+"""Half-seconds that are further below what is habitually reached are pauses."""
+_STRETCH_HALVES: Final = 10
+"""Habit is asked of stretches of 5 s."""
 _CALM_BELOW_DB: Final = 12.0
 _CALM_OVER_DB: Final = 3.0
 _RANGE_GATE_LU: Final = 20.0
@@ -62,6 +66,8 @@ class IntegratedMeter:
         self._momentary = _Sorted()
         self._short_term = _Sorted()
         self._halves = _Sorted()
+        self._stretches = _Sorted()
+        self._half = np.zeros(0)
 
     def push_momentary(self, powers: Powers) -> None:
         """M, every 100 ms."""
@@ -83,16 +89,23 @@ class IntegratedMeter:
     def push_half_second(self, powers: Powers) -> None:
         """The loudest 50 ms of each half-second."""
         self._halves.add(powers)
+        waiting = np.concatenate((self._half, powers))
+        whole = len(waiting) // _STRETCH_HALVES * _STRETCH_HALVES
+        self._stretches.add(waiting[:whole].reshape(-1, _STRETCH_HALVES).max(axis=1))
+        self._half = waiting[whole:]
 
     @property
     def calm_lufs(self) -> float:
         """The calm level: what M usually is while it sounds, whatever the pauses and rare events; -inf without sound.
 
-        Of the half-seconds' maxima, those within 15 dB of their 75th percentile are what sounds; calm is the mean of M
-        from 12 dB below to 3 dB over the 75th percentile of those. I would be moved by a scream, and I' takes the words
-        of a whisper with long pauses for events.
+        What is reached in 55 % of the stretches of 5 s is what it does habitually, as the leveller has it. What sounds
+        are the half-seconds whose loudest 50 ms are within 25 dB of that, so a bed of -63 LUFS between the croaks of
+        frogs is a pause; calm is the mean of M from 12 dB below to 3 dB over the 75th percentile of those. I would be
+        moved by a scream, and I' takes the words of a whisper with long pauses for events.
         """
-        top = self._halves.percentile(75.0, LOWEST_LUFS)
+        top = self._stretches.percentile(100.0 * (1.0 - HABITUAL_SHARE), LOWEST_LUFS)
+        if top == SILENCE_DB:  # of less than 5 s, and of what is seldom anything but silence
+            top = self._halves.percentile(75.0, LOWEST_LUFS)
         usual = self._halves.percentile(75.0, top - _SOUNDING_DB)
         if usual == SILENCE_DB:
             return SILENCE_DB

@@ -228,12 +228,18 @@ def test_samples_that_nobody_recorded_are_left_out() -> None:
     assert np.abs(mixed).max() <= 1.0
 
 
-@pytest.mark.parametrize("pause_s", [0.0, 1.0, 3.0])
-def test_calm_is_what_sounds_whatever_the_pauses(pause_s: float) -> None:
-    """Words of 1 s at -30 LUFS with pauses between them, and one scream: -30, within 1.5 LU."""
+@pytest.mark.parametrize(("pause_s", "pause_lufs"), [(0.0, -63.0), (1.0, -np.inf), (3.0, -np.inf), (4.0, -63.0)])
+def test_calm_is_what_sounds_whatever_the_pauses(pause_s: float, pause_lufs: float) -> None:
+    """Words of 1 s at -30 LUFS with pauses between them, and one scream: -30, within 1.5 LU.
+
+    Pauses of 4 s at -63 LUFS are four fifths of the half-seconds, as between the croaks of frogs.
+    """
     pieces = []
     for word in range(30):
-        pieces += [noise_at(-30.0, 1.0, str(word)), np.zeros((frames_of(pause_s), 2), np.float32)]
+        pieces.append(noise_at(-30.0, 1.0, str(word)))
+        if pause_s > 0.0:
+            pause = np.zeros((frames_of(pause_s), 2), np.float32)
+            pieces.append(pause if pause_lufs == -np.inf else noise_at(pause_lufs, pause_s, f"pause {word}"))
     pieces[20] = noise_at(-8.0, 1.0, "scream")
     assert calm_level(np.array(HopMeter(240).powers(np.concatenate(pieces)))) == pytest.approx(-30.0, abs=1.5)
 
