@@ -9,6 +9,7 @@ from player.analysis.contract.decoded import DecodedMix
 from player.analysis.contract.figures import Figure
 from player.analysis.contract.integrated import calm_level
 from player.analysis.ebur128 import HopMeter
+from player.audio.dsp.octaves import BAND_S, STREAMS, OctaveMeter
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered, Sounding
 from player.core.engine_orders import Item
 from tests import effort
@@ -71,6 +72,20 @@ def test_a_beep_breaks_c1d_and_not_c1b() -> None:
     (beep,) = figures(found, "C1d")
     assert (beep.value, len(beep.at)) == (1.0, 1)
     assert beep.at[0] == pytest.approx(40.2, abs=0.2)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("over_db", "count"), [(12.0, 0.0), (14.0, 1.0)])
+def test_what_comes_back_may_begin_12_db_over_what_was_heard(over_db: float, count: float) -> None:
+    """Calls in an octave every 4 s from 24 s on: habit of the track, and the first one is new or not by its height."""
+    octave = OctaveMeter().powers(noise_at(CALM, 64.0))[: round(24.0 / BAND_S), STREAMS.index("2000 Hz")]
+    heard = np.convolve(octave, np.ones(5) / 5.0, "valid").max()
+    sound = noise_at(CALM, 64.0)
+    call = tone(0.5, 2000.0)
+    gain = np.sqrt(heard * 10.0 ** (over_db / 10.0) / OctaveMeter().powers(call)[20, STREAMS.index("2000 Hz")])
+    for at_s in range(24, 62, 4):
+        sound = added(sound, float(at_s), call * np.float32(gain))
+    assert one(Night(sound), "C1d").value == count
 
 
 @pytest.mark.thorough
