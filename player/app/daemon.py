@@ -34,20 +34,20 @@ from player.core.errors import ConfigError
 from player.core.events import Answer, Event, LibraryRead, News, ScanMoved
 from player.core.snapshot import Snapshot
 from player.core.states import State
+from player.library.background_scan import ScanQueue
 from player.library.folders import FolderChanged, LibraryFolders, with_folders
 from player.library.reader import LibraryReader
-from player.library.scan_queue import ScanQueue
 from player.mqtt.gateway import Gateway
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
-from player.mqtt.triggers.inputs import wishes_of
 from player.mqtt.triggers.mailbox import MailboxFilled
+from player.mqtt.triggers.rules import wishes_of
 from player.session.controller import Controller, ExternalProblem, Message, NewSettings, Shutdown
 from player.session.memory.records import Batch
 from player.session.outcome import Outcome
 from player.storage.memory_db import calibration_in
-from player.system.watchdog import Heartbeat
+from player.system.systemd import Heartbeat
 
 log = logging.getLogger("lull")
 

@@ -18,8 +18,8 @@ from player.library.folder_watch import FolderWatch
 from player.library.folders import FolderChanged, LibraryFolders
 from player.library.ports import BackgroundScan, Library
 from player.library.reader import Recognise
+from player.mqtt.connection import MakeLink
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
-from player.mqtt.ports import MakeLink
 from player.mqtt.triggers.mailbox import MailboxFilled
 from player.session.controller import Message
 from player.session.memory.ports import MemoryWriter

@@ -23,8 +23,8 @@ from player.core.clock import Now, SystemClock
 from player.core.events import EngineReport, Event
 from player.core.settings.session import Settings
 from player.library.background_scan import BackgroundScanner
-from player.library.content_hash import recognise
 from player.library.copies import CopyWatch
+from player.library.file_id import recognise
 from player.library.files import FileLibrary
 from player.library.folder_watch import FolderWatch
 from player.library.ports import Library

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.columns import show
 from player.cli.paths import DEFAULT_CONFIG, config_file
+from player.cli.terminal import show
 from player.core.days import DAYS
 from player.core.errors import ConfigError, LullError
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
@@ -58,8 +58,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the faults to stderr and return 1, or the meaning to stdout and return 0."""
-    from player.cli.check_levels import level_notes, level_row
-    from player.cli.check_notes import notes
+    from player.cli.check_notes import level_notes, level_row, notes
     from player.config import load
     from player.core.clock import SystemClock
     from player.library.folders import with_library

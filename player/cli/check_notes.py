@@ -1,4 +1,7 @@
-"""What is no fault of a config and still worth knowing: a line each for `lull check`. Nothing is played or changed."""
+"""What is no fault of a config and still worth knowing: a line each for `lull check`. Nothing is played or changed.
+
+To it belongs how loud a night is at the pillow, and whether that is too loud; `lull doctor` says that as well.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from player.cli.doctor.judge_sound import card_named_by
-from player.cli.doctor.probes.sound_cards import read_cards
+from player.cli.doctor.probes.host import read_cards
 from player.core.days import DAYS
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
@@ -20,9 +23,8 @@ from player.core.settings.session import Entry, Playlist, Settings, TimerMode, T
 from player.core.units import format_duration
 from player.library.files import FileLibrary
 from player.mqtt.triggers.filters import overlaps
-from player.mqtt.triggers.inputs import notes_on, wishes_of
 from player.mqtt.triggers.rule_engine import RuleEngine
-from player.mqtt.triggers.rules import TriggerSettings
+from player.mqtt.triggers.rules import TriggerSettings, notes_on, wishes_of
 from player.session.morning import LONGEST_PART
 from player.session.phases import planned_night
 from player.session.schedule.preview import fade_in_of, night_of_entry, timer_of
@@ -30,6 +32,7 @@ from player.system.input_devices import InputSystem
 
 if TYPE_CHECKING:
     from player.config import Config
+from player.core.pillow import NIGHT_MAX_DBA, Calibration, level_of
 
 NIGHT: Final = date(2026, 1, 15)
 """Any date on which no clock changes."""
@@ -210,3 +213,48 @@ def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:
     if entry.is_morning and length_s is not None and fade_in_s > LONGEST_PART * length_s:
         longest = format_duration(LONGEST_PART * length_s)
         yield f"schedule {entry.name}: its fade-in is {longest}, two thirds of its timer, and not longer"
+
+
+def level_row(settings: Settings, calibration: Calibration | None) -> str | None:
+    """What the volumes are in dB(A); None where nobody has measured it."""
+    if calibration is None:
+        return None
+    if calibration.output != settings.output:
+        return f"calibrated on {calibration.at:%Y-%m-%d} for another output: {calibration.output}"
+    default, most = (_level(volume, settings, calibration) for volume in (settings.volume.default, settings.volume.max))
+    when = f"calibrated on {calibration.at:%Y-%m-%d}"
+    return f"volume {settings.volume.default} is about {default:.0f} dB(A), {settings.volume.max} {most:.0f}; {when}"
+
+
+def level_notes(settings: Settings, calibration: Calibration | None) -> Iterator[str]:
+    """What is too loud for a night, and levels that are guesses."""
+    if settings.level_fault is not None:
+        yield settings.level_fault
+    if calibration is None or calibration.output != settings.output:
+        return
+    for what, volume in _nights(settings):
+        level_dba = _level(volume, settings, calibration)
+        if level_dba > NIGHT_MAX_DBA:
+            yield (
+                f"{what}: volume {volume} is about {level_dba:.0f} dB(A) at the pillow; for a night the WHO advises "
+                f"30 dB(A) on average and at most {NIGHT_MAX_DBA:.0f}"
+            )
+
+
+def _nights(settings: Settings) -> Iterator[tuple[str, int]]:
+    """What plays while people are asleep, and at what volume."""
+    cap = settings.volume.night_cap
+    most = settings.volume.max if cap is None else cap.max
+    if cap is not None and cap.max > settings.volume.default:
+        yield "volume.night_cap", cap.max
+    yield "volume.default", min(settings.volume.default, most)
+    for entry in settings.schedule:
+        if entry.volume is not None and not entry.is_morning:
+            yield f"schedule {entry.name}", min(entry.volume, most)
+        for phase in entry.then or ():
+            if phase.volume is not None:
+                yield f"schedule {entry.name}, a phase", min(phase.volume, most)
+
+
+def _level(volume: int, settings: Settings, calibration: Calibration) -> float:
+    return level_of(volume, calibration.offset_db, settings.limits.target_lufs)

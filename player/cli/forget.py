@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Final
 
-from player.cli.client.mqtt_session import LOOK_AROUND_S, MqttSession
+from player.cli.client.request import LOOK_AROUND_S, MqttSession
 from player.config import Config
 from player.core.errors import LullError
 from player.mqtt.discovery.messages import Speaker

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from player.cli.client.format import printable
-from player.cli.columns import show
 from player.cli.paths import state_dir
+from player.cli.terminal import show
 from player.core.clock import elapsed_s
 from player.core.errors import LullError
 from player.core.text import without_secrets

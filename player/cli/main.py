@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +13,6 @@ from typing import Final
 
 from player import __version__
 from player.cli.exit_codes import CLOSED_PIPE, DONE, INTERRUPTED, REFUSED, USAGE
-from player.cli.streams import write_anything
 from player.core.errors import LullError, Refused, did_you_mean
 
 COMMANDS: Final = {
@@ -33,6 +34,11 @@ _PACKAGES: Final = {
     "libasound.so.2": "libasound2t64 (libasound2 before Debian 13)",
 }
 """Debian's package of each C library that a Python library of lull needs when it is imported."""
+_INSTEAD: Final = {
+    "✓": "+", "✗": "x", "→": "->", "…": "...", "–": "-", "−": "-", "—": "-", "×": "x", "\N{NO-BREAK SPACE}": " ",
+}  # fmt: skip
+"""How the characters that lull itself writes look in plain ASCII."""
+_HANDLER: Final = "lull.plain"
 
 
 def build_parser(named: str | None = None) -> argparse.ArgumentParser:
@@ -106,7 +112,7 @@ def _run(words: list[str]) -> int:
         print("lull: name a command; `lull --help` lists all of them", file=sys.stderr)
         return USAGE
     if words[0] in {"-h", "--help"}:
-        from player.cli.help import overview
+        from player.cli.declared import overview
 
         print(overview(build_parser()))
         return DONE
@@ -143,3 +149,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What is written in place of characters that the encoding does not have."""
+    assert isinstance(error, UnicodeEncodeError), "it is registered for encoding"
+    lost = error.object[error.start : error.end]
+    return "".join(_INSTEAD.get(character, "?") for character in lost), error.end
+
+
+def write_anything() -> None:
+    """From now on stdout and stderr take any text, also where the locale is C and a name is no UTF-8."""
+    codecs.register_error(_HANDLER, _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_HANDLER)

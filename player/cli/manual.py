@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from player.cli.declared import DeclaredCommand, DeclaredOption, declared_commands, grouped, speaker_options
+from player.cli.declared import (
+    ABOUT,
+    DeclaredCommand,
+    DeclaredOption,
+    declared_commands,
+    grouped,
+    speaker_options,
+    typed,
+)
 from player.cli.exit_codes import EXIT_CODES
-from player.cli.help import ABOUT, typed
 from player.cli.main import build_parser
 from player.cli.paths import CONFIG_ORDER
 from player.config.reference import declared_keys

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from player.cli.completion import completion
-from player.cli.declared import declared_commands, grouped, speaker_options
+from player.cli.declared import declared_commands, grouped, speaker_options, typed
 from player.cli.exit_codes import EXIT_CODES
-from player.cli.help import typed
 from player.cli.main import build_parser
 from player.cli.manual import lull_1, lull_yaml_5
 from player.mqtt.reference import filled_in

@@ -11,9 +11,9 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from player.cli.client.format import printable
-from player.cli.columns import show
 from player.cli.history import ENDED_WORDS
 from player.cli.paths import state_dir
+from player.cli.terminal import show
 from player.core.clock import moved
 from player.core.errors import LullError
 from player.core.night_report import LevelPoint, NightReport, ReportedMoment

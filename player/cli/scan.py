@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.columns import show
 from player.cli.measure_first import MeasureRun, cores, open_store
 from player.cli.paths import CONFIG_ORDER, HOME, chosen_config
+from player.cli.terminal import show
 from player.core.errors import LullError
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist

@@ -1,4 +1,4 @@
-"""One line of the terminal that is drawn over: progress of long work, and the state of the speaker.
+"""Lists in the width of a terminal, and one line of it that is drawn over: progress, or the state of the speaker.
 
 Where the output is not a terminal, plain lines are written instead, less often.
 """
@@ -6,13 +6,17 @@ Where the output is not a terminal, plain lines are written instead, less often.
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import sys
 import time
-from typing import Final, TextIO
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final, TextIO
 
-from player.core.snapshot import Snapshot
 from player.core.units import SILENCE_DB, format_duration
+
+if TYPE_CHECKING:
+    from player.core.snapshot import Snapshot
 
 _METER_FLOOR_DB: Final = -72.0
 _METER_WIDTH: Final = 12
@@ -141,3 +145,38 @@ class LiveLine:
 def clip_to_terminal(text: str) -> str:
     """The text, cut to the width of the terminal."""
     return text[: shutil.get_terminal_size().columns - 1]
+
+
+NARROW: Final = 60
+WIDE: Final = 120
+_SECOND_COLUMN: Final = re.compile(r" *\S+(?: \S+)*  +")
+"""What stands before the second column: words, and two spaces or more."""
+
+
+def show(text: str, margin: int | None = None) -> None:
+    """Print a list, a line for each thing.
+
+    Args:
+        text: its lines.
+        margin: where what does not fit on a line goes on; the second column of that line, if not given.
+    """
+    if not sys.stdout.isatty():
+        print(text)
+        return
+    import shutil
+
+    columns = min(max(shutil.get_terminal_size().columns, NARROW), WIDE)
+    print("\n".join(folded(text.splitlines(), columns, margin)))
+
+
+def folded(lines: Iterable[str], columns: int, margin: int | None = None) -> Iterator[str]:
+    """The lines, each folded where it is longer than so many columns."""
+    import textwrap
+
+    for line in lines:
+        if len(line) <= columns:
+            yield line
+            continue
+        start = _SECOND_COLUMN.match(line)
+        hang = margin if margin is not None else start.end() if start is not None else 2
+        yield from textwrap.wrap(line, columns, subsequent_indent=" " * min(hang, columns // 2), break_on_hyphens=False)

@@ -30,12 +30,10 @@ from player.core.units import VOLUME_MAX, parse_time_of_day
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import Topics
-from player.mqtt.triggers.conditions import ConditionWatch, Ruling, Verdict
 from player.mqtt.triggers.filters import INPUT, check_topic, matches
 from player.mqtt.triggers.gate import SpeakerStatus, quiet_refusal, would_start
-from player.mqtt.triggers.inputs import wishes_of
-from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
-from player.mqtt.triggers.rules import DayPart, Trigger
+from player.mqtt.triggers.rule_engine import ConditionWatch, RuleEngine, RuleOutcome, Ruling, Verdict
+from player.mqtt.triggers.rules import DayPart, Trigger, wishes_of
 from player.system.input_devices import InputSystem
 from player.system.input_reader import InputReader, InputWish
 
@@ -197,7 +195,7 @@ def run_watch(args: argparse.Namespace) -> int:
     desk = RuleEngine(config.triggers.rules)
     state_topic, visit = "", None
     if config.mqtt is not None:
-        from player.cli.client.mqtt_session import MqttSession
+        from player.cli.client.request import MqttSession
 
         state_topic = Topics(config.mqtt.prefix, config.settings.device, config.mqtt.groups).state
         visit = MqttSession(config.mqtt, (*desk.filters, state_topic))

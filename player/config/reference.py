@@ -13,7 +13,7 @@ from types import NoneType
 from typing import Any, Final, get_args
 
 from player.config.schema import BESIDE, TIMER_DEFAULT
-from player.config.schema_bed import Mix
+from player.config.schema_night import Mix
 from player.core.settings.audio import AudioSettings
 from player.core.settings.bed import Bed
 from player.core.settings.key import SECONDS, ConfigKey, keys_of

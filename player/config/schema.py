@@ -34,10 +34,8 @@ from player.config.readers import (
     volume_said,
     word,
 )
-from player.config.schema_bed import beds, check_bed, mixes, with_mixes
-from player.config.schema_dates import dates, own_times
 from player.config.schema_discovery import discovery
-from player.config.schema_phases import phases
+from player.config.schema_night import beds, check_bed, dates, mixes, own_times, phases, with_mixes
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.schema_triggers import TriggerContext, check_triggers, day_part, triggers
 from player.config.yaml_tree import Leaf, Listing, Table, shown

@@ -1,11 +1,23 @@
-"""The mark of a file: which one it is, and that it is still the same. Any thread; may wait for a slow share."""
+"""The mark of a file: which one it is, and that it is still the same. Any thread; may wait for a slow share.
+
+Files known by their content: a banned track stays banned under another name. Runs on the librarian's thread. A key is
+a file's size and a hash of its first 64 KiB, which hold headers, tags and the first seconds of sound. To read that of
+every file at each look would cost minutes on a share; so it is read of files that somebody asks about, and of those
+that have exactly the size of a content that is looked for. All others cost one `stat`, and that only where contents
+are looked for at all.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from dataclasses import replace
+from typing import Final
 
+from player.core.events import LibraryRead, Track
 from player.core.measurement import FileMark
+from player.session.memory.memory import WatchList
 
 
 def mark_of(path: str) -> FileMark:
@@ -30,3 +42,35 @@ def look_at(path: str, folders: dict[str, str]) -> tuple[os.stat_result, FileMar
             folders[folder] = os.path.realpath(folder)
         place = os.path.join(folders[folder], name)
     return facts, FileMark(place, facts.st_size, facts.st_mtime_ns)
+
+
+READ_BYTES: Final = 64 << 10
+
+
+def recognise(read: LibraryRead, watched: WatchList) -> LibraryRead:
+    """The same look, with the keys of tracks that are watched."""
+    if watched == WatchList():
+        return read
+    sizes = frozenset(int(key.partition("-")[0]) for key in watched.keys)
+    tracks, opening = (
+        tuple(_with_key(track, watched.uris, sizes) for track in part) for part in (read.tracks, read.opening)
+    )
+    return replace(read, tracks=tracks, opening=opening)
+
+
+def _with_key(track: Track, uris: frozenset[str], sizes: frozenset[int]) -> Track:
+    if track.is_stream or (track.uri not in uris and not sizes):
+        return track
+    try:
+        facts = os.stat(track.uri)
+        is_watched = track.uri in uris or facts.st_size in sizes
+        return replace(track, key=key_of(track.uri)) if is_watched and stat.S_ISREG(facts.st_mode) else track
+    except OSError:
+        return track  # what is wrong with it is found out when it plays
+
+
+def key_of(path: str) -> str:
+    """The key of a file's content. Raises OSError where it cannot be read."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        return f"{size}-{hashlib.sha256(file.read(READ_BYTES)).hexdigest()[:32]}"

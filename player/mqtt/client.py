@@ -5,22 +5,53 @@ thread dies of an exception in a callback, its queue of outgoing messages surviv
 and its reconnecting has no jitter and hides the reason. So each attempt is a new `PahoConnection` (nothing survives,
 nothing is sent late), its loop runs on our thread (whatever it raises ends the attempt, not the thread), and
 `MqttLink` waits between attempts and never gives up.
+
+paho is imported without ssl and urllib.request. It imports both at once, the first for TLS, the second for a SOCKS
+proxy. Measured: 19 ms of processor time and 4.6 MB; without them 8 ms and 1.6 MB. paho gets the real ssl before a
+connection with TLS.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Final
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
 from player.mqtt.connection import ConnectionPlan
 from player.mqtt.identity import PAHO_LOG
 from player.mqtt.incoming import Incoming
-from player.mqtt.lean_import import without_tls_and_proxies
 from player.mqtt.topics import OFFLINE
+
+
+class _NeverRaised(OSError):
+    """Without TLS no socket raises what ssl would."""
+
+
+@contextmanager
+def without_tls_and_proxies() -> Iterator[None]:
+    """While this lasts, an import of ssl or urllib.request finds an almost empty module, unless it was imported before.
+
+    Where PySocks is installed, paho calls urllib.request for each connection and gets the real one.
+    """
+    names = ["ssl"] if importlib.util.find_spec("socks") else ["ssl", "urllib.request"]
+    absent = [name for name in names if name not in sys.modules]
+    for name in absent:
+        stand_in = sys.modules[name] = ModuleType(name)
+        # paho names these two in `except`, also for a plain socket that would block
+        vars(stand_in).update(SSLWantReadError=_NeverRaised, SSLWantWriteError=_NeverRaised)
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
 
 with without_tls_and_proxies():
     import paho.mqtt.client as paho

@@ -24,11 +24,11 @@ from player.core.night_report import NightReport
 from player.core.settings.mqtt import Identity, MqttSettings
 from player.core.snapshot import Snapshot, TrackList
 from player.mqtt import payloads
+from player.mqtt.connection import Link, MakeLink
 from player.mqtt.discovery.announcer import Announcer, Publication
 from player.mqtt.discovery.messages import Speaker
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake, IntakeResult
-from player.mqtt.ports import Link, MakeLink
 from player.mqtt.router import DuplicateFilter, MessageRouter, Route
 from player.mqtt.self_check import ConnectionFinding, SelfCheck
 from player.mqtt.state_throttle import StateThrottle, light_throttle, night_throttle, tracks_throttle

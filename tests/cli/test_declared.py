@@ -12,9 +12,8 @@ import pytest
 from player.cli import exit_codes
 from player.cli.client.parsers import NAMES, SPEAKER_OPTIONS
 from player.cli.completion import SHELLS, completion
-from player.cli.declared import GROUPS, declared_commands, grouped
+from player.cli.declared import GROUPS, declared_commands, grouped, overview
 from player.cli.exit_codes import EXIT_CODES
-from player.cli.help import overview
 from player.cli.main import COMMANDS, build_parser, main
 from player.cli.reference import made_files
 from tests.paths import ROOT

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from player.cli import paths
-from player.cli.private_broker import PrivateBroker, answers
+from player.cli.night import PrivateBroker, answers
 from player.cli.terminal import line, meter
 from player.core.snapshot import Snapshot
 from player.library.starter.recipes import BEDS

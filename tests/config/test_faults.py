@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from player.config import parse
-from player.config.schema_phases import PHASE
+from player.config.schema_night import PHASE
 from player.core.errors import ConfigError
 
 LEAST = "playlists: {rain: {paths: [/srv/rain]}}\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from player.cli.check_levels import level_notes, level_row
+from player.cli.check_notes import level_notes, level_row
 from player.config import Config, parse
 from player.config.levels import GUESSED
 from player.core.errors import ConfigError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from player.audio.decoder.slots import MOST_OF_A_QUARTER
+from player.audio.decoder.native_threads import MOST_OF_A_QUARTER
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.core.limits import MAX_RISE_DB_PER_S
 from tests import recording as sound

@@ -9,7 +9,7 @@ import pytest
 
 from player.cli.check_notes import notes
 from player.config import parse
-from player.config.schema_phases import PHASE
+from player.config.schema_night import PHASE
 from player.core.clock import elapsed_s
 from player.core.commands import Play
 from player.core.settings.session import MAX_PHASES

@@ -20,7 +20,7 @@ from player.core.units import RATE_HZ
 from player.mqtt.identity import PAHO_LOG
 from player.system import logging_setup as journal
 from player.system import native_logs as overheard
-from player.system.log_limits import LINES_AT_ONCE, LogQuota
+from player.system.logging_setup import LINES_AT_ONCE, LogQuota
 from tests.audio_files import encode, noise
 from tests.fakes.clock import FakeClock
 from tests.paths import ROOT

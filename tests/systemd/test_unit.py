@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from player.system.watchdog import Heartbeat
+from player.system.systemd import Heartbeat
 from tests.paths import ROOT
 
 UNIT = ROOT / "systemd" / "lull.service"

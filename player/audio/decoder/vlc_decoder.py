@@ -41,11 +41,10 @@ from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.lengths import WAV, length_of, suffix_of
 from player.audio.decoder.long_wav import long_wav
-from player.audio.decoder.native_threads import limit_malloc, stay_on_one_core, yield_to_decoder
+from player.audio.decoder.native_threads import DecoderSlots, limit_malloc, stay_on_one_core, yield_to_decoder
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
-from player.audio.decoder.slots import DecoderSlots
 from player.audio.decoder.starts import start_of
 from player.core.clock import monotonic_us
 from player.core.errors import SourceError

@@ -15,8 +15,8 @@ from typing import Final
 
 from player.cli.client import commands as client
 from player.cli.client.format import printable
-from player.cli.columns import show
 from player.cli.paths import state_dir
+from player.cli.terminal import show
 from player.core.text import without_secrets
 from player.core.verbs import VERBS
 from player.session.memory.memory import DIED_OF_IT, Memory

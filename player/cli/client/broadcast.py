@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from player.cli.client.mqtt_session import LOOK_AROUND_S
-from player.cli.client.request import NoAnswer, SpeakerClient
+from player.cli.client.request import LOOK_AROUND_S, NoAnswer, SpeakerClient
 from player.core.settings.mqtt import MqttSettings
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import ALL, OFFLINE

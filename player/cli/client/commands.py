@@ -141,7 +141,7 @@ def _ask(speaker: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argpa
     if name is not None and wants_json:
         print(json.dumps(answer.get(name), indent=2))
     elif name is not None:
-        from player.cli.columns import show
+        from player.cli.terminal import show
 
         show(_text_of(verb, speaker.topics.device, answer))
     else:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.columns import show
 from player.cli.paths import config_file
+from player.cli.terminal import show
 from player.core.clock import SystemClock, elapsed_s, moved
 from player.core.days import DAYS as DAY_NAMES
 from player.core.errors import LullError

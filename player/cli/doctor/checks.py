@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from player.cli.check_levels import level_notes, level_row
+from player.cli.check_notes import level_notes, level_row
 from player.cli.doctor import judge_machine as machine
 from player.cli.doctor import judge_setup as house
 from player.cli.doctor import judge_sound as sound
@@ -26,9 +26,8 @@ from player.cli.doctor.library_state import take_stock
 from player.cli.doctor.probes.access import READ, account_of, barrier, read_password_file, read_place
 from player.cli.doctor.probes.alsa import look_at_mixer, try_device
 from player.cli.doctor.probes.broker import probe
-from player.cli.doctor.probes.host import read_machine, read_throttled
+from player.cli.doctor.probes.host import read_cards, read_machine, read_throttled
 from player.cli.doctor.probes.service import ask_service, read_journal
-from player.cli.doctor.probes.sound_cards import read_cards
 from player.cli.paths import DEFAULT_CONFIG, HOME, config_file
 from player.config import Config, salvage
 from player.core.clock import Clock, SystemClock
@@ -38,7 +37,7 @@ from player.core.settings.mqtt import CREDENTIAL
 from player.core.settings.session import Playlist, Settings
 from player.core.units import counted
 from player.library.folders import with_library
-from player.mqtt.triggers.inputs import wishes_of
+from player.mqtt.triggers.rules import wishes_of
 from player.session.memory.memory import Memory, tonight
 from player.session.memory.records import EndedSession, RecalledMemory
 from player.session.schedule.preview import Preview

@@ -8,8 +8,7 @@ from typing import Final
 from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
 from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
 from player.core.units import counted, format_bytes
-from player.mqtt.triggers.inputs import listed, notes_on
-from player.mqtt.triggers.rules import Trigger
+from player.mqtt.triggers.rules import Trigger, listed, notes_on
 from player.system.input_devices import GROUP, InputDevice
 
 LITTLE_BYTES: Final = 50 << 20

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         raise LullError("nothing was played: " + "; ".join(reasons))
     if args.picture is not None:
         from player.cli.rehearse import picture
-        from player.cli.rehearse.picture_data import scene_of
+        from player.cli.rehearse.picture import scene_of
 
         picture.save(scene_of(report.events, examination, rendered_s), args.picture)
     print("\n".join(examination.lines()))

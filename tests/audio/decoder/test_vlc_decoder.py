@@ -17,8 +17,8 @@ import pytest
 
 from player.audio.decoder import vlc_decoder as vlc_source
 from player.audio.decoder.content_kind import FileContent
+from player.audio.decoder.native_threads import MOST_OF_A_QUARTER, quarter_of
 from player.audio.decoder.ring_source import RingSource
-from player.audio.decoder.slots import MOST_OF_A_QUARTER, quarter_of
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from player.audio.dsp.types import Block
 from tests.audio_files import encode, mute_video, noise, picture, sine, with_picture, write_wav

@@ -16,7 +16,6 @@ from player.cli import main as command_line
 from player.cli import paths
 from player.cli.client import commands as client
 from player.cli.client import format as shown
-from player.cli.client import mqtt_session as visit
 from player.cli.client import parsers
 from player.cli.client import request as remote
 from player.cli.client.verbs import fields
@@ -412,7 +411,7 @@ def test_waiting_for_the_broker_has_an_end(monkeypatch: pytest.MonkeyPatch) -> N
         def close(self) -> None:
             self.is_over.set()
 
-    monkeypatch.setattr(visit, "PahoConnection", Silent)
+    monkeypatch.setattr(remote, "PahoConnection", Silent)
     silent = remote.SpeakerClient(MqttSettings("broker.lan"), "bedroom", 0.01)
     with pytest.raises(remote.NoAnswer, match=r"broker.lan:1883: no answer in 0.01 s"), silent:
         pass

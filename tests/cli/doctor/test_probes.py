@@ -13,7 +13,7 @@ import pytest
 from player.cli.doctor.facts import Card, Control, Holder, Output, UserAccount
 from player.cli.doctor.probes import access, host, service
 from player.cli.doctor.probes import alsa as alsa_probe
-from player.cli.doctor.probes.sound_cards import read_cards
+from player.cli.doctor.probes.host import read_cards
 from player.core.settings.mqtt import MqttSettings
 from player.storage import lock as state_lock
 from tests.ended_process import ended_process

@@ -19,8 +19,8 @@ from player.core.states import State
 from player.mqtt import topics
 from player.mqtt.incoming import Incoming
 from player.mqtt.topics import Topics
-from player.mqtt.triggers.conditions import Ruling
 from player.mqtt.triggers.gate import SpeakerStatus
+from player.mqtt.triggers.rule_engine import Ruling
 from player.mqtt.triggers.rules import DEBOUNCE_S, TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import HEAD

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.mqtt.incoming import Incoming
-from player.mqtt.triggers.conditions import BURST, BURST_PER_S, ConditionWatch, Ruling, Verdict
+from player.mqtt.triggers.rule_engine import BURST, BURST_PER_S, ConditionWatch, Ruling, Verdict
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import rule
 

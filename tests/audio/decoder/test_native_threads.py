@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from player.audio.decoder.slots import MOST, MOST_OF_A_QUARTER, DecoderSlots, quarter_of
+from player.audio.decoder.native_threads import MOST, MOST_OF_A_QUARTER, DecoderSlots, quarter_of
 
 
 @pytest.mark.parametrize(

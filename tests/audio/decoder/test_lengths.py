@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from player.audio.decoder.ogg_length import ogg_length_s
+from player.audio.decoder.lengths import ogg_length_s
 from tests import effort
 from tests.audio_files import encode, noise
 

@@ -1,18 +1,38 @@
-"""What plays under the tracks, in the config: ``bed``, and ``mixes``. Runs on the main thread; pure."""
+"""What a night is made of, in the config: phases (``then``), beds, mixes, and dates and times of single days.
+
+Runs on the main thread; pure.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date, time
 from typing import Annotated, Final
 
-from player.config.binding import Keys, read
-from player.config.readers import OFF, ConfigValue, ValueReported, each, text, word
-from player.config.yaml_tree import Leaf, Listing, Table
+from player.config.binding import Key, Keys, put, read
+from player.config.readers import (
+    OFF,
+    ConfigValue,
+    ValueReported,
+    clock_time,
+    day_of,
+    duration_s,
+    each,
+    text,
+    timer,
+    volume,
+    word,
+)
+from player.config.schema_safety import taper
+from player.config.yaml_tree import Leaf, Listing, Table, shown
+from player.core.days import DAYS, Dates
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.key import ConfigKey
-from player.core.settings.session import Playlist
+from player.core.settings.session import Phase, Playlist, TimerSetting
 from player.core.validation import check_name
+from player.core.values import PHASE_ENDS
 
 BED: Final = Keys.of(Bed)
 
@@ -90,3 +110,58 @@ def with_mixes(
         if tracks is not None:
             made.append(replace(tracks, name=name, bed=mix.bed))
     return (*playlists, *made)
+
+
+PHASE: Final = Keys(
+    (
+        *Keys.of(Phase, volume=volume, timer=timer, taper=taper, bed=beds).keys,
+        Key("for", "timer", lambda spot: TimerSetting.clock(duration_s(spot))),
+        Key("until", "timer", lambda spot: TimerSetting.at(clock_time(spot))),
+    )
+)
+
+
+def phases(spot: ConfigValue) -> tuple[Phase, ...]:
+    """A list of phases."""
+    if not isinstance(spot.node, Listing):
+        raise ValueError('must be a list, one phase after each dash, such as - {playlist: rain, until: "06:30"}')
+    return tuple(_phase(item) for item in spot.items())
+
+
+def _phase(item: ConfigValue) -> Phase:
+    """A phase; where it is no table another one stands in for it while the rest is looked at."""
+    try:
+        found = read(item, PHASE)
+    except ValueReported:
+        return Phase()
+    ends = [word for word in PHASE_ENDS if word in found]
+    if len(ends) > 1:
+        item.blame(f"has {' and '.join(ends)}; use one of them")
+    return put(item, PHASE, Phase(has_no_taper=found.get("taper", "") is None), found)
+
+
+def dates(spot: ConfigValue) -> Dates:
+    """A date, ``2026-12-24``, or two with ``to`` between them; both are meant."""
+    value = text(spot)
+    parts = re.split(r"\s+to\s+", value.strip(), maxsplit=1)
+    try:
+        first, last = (date.fromisoformat(part) for part in (parts[0], parts[-1]))
+    except ValueError:
+        raise ValueError(f"{shown(value)} is not a date; write 2026-12-24, or 2026-12-24 to 2027-01-02") from None
+    return Dates(first, last)
+
+
+def own_times(spot: ConfigValue) -> tuple[tuple[int, time], ...]:
+    """Times of single days, ``{fri: "23:00", weekend: "23:30"}``: weekday (Monday is 0) and time, each day once."""
+    if not isinstance(spot.node, Table):
+        raise ValueError('must be a table of days and times, such as {fri: "23:00", weekend: "23:30"}')
+    found: dict[int, time] = {}
+    for name, row in spot.rows().items():
+        try:
+            days = day_of(name)
+            if twice := [DAYS[day] for day in days if day in found]:
+                raise ValueError(f"contains {', '.join(twice)} twice")
+            found |= dict.fromkeys(days, clock_time(row))
+        except ValueError as error:
+            spot.blame(str(error))
+    return tuple(sorted(found.items()))

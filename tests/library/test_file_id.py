@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from player.core.events import LibraryRead, Track
-from player.library.content_hash import READ_BYTES, key_of, recognise
+from player.library.file_id import READ_BYTES, key_of, recognise
 from player.session.memory.memory import WatchList
 
 
