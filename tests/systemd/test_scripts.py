@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from player import __version__
 from player.config import parse
 from tests.paths import ROOT
 
@@ -26,7 +27,7 @@ def test_bash_can_read_it(script: str) -> None:
 @pytest.mark.slow
 def test_shellcheck_has_nothing_to_say() -> None:
     """The slips that bash forgives until the wrong machine: quotes, words that split, names that are never used."""
-    scripts = (*SCRIPTS, *(f"scripts/deb/{name}" for name in ("postinst", "prerm", "postrm")))
+    scripts = (*SCRIPTS, *(f"debian/lull.{name}" for name in ("postinst", "prerm", "postrm")))
     verdict = subprocess.run(
         ["shellcheck", "-x", "-P", "SCRIPTDIR", *scripts], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -36,7 +37,7 @@ def test_shellcheck_has_nothing_to_say() -> None:
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
 def test_dpkg_can_run_it(script: str) -> None:
     """They are plain sh, ready to run."""
-    path = ROOT / "scripts" / "deb" / script
+    path = ROOT / "debian" / f"lull.{script}"
     verdict = subprocess.run(["sh", "-n", path], capture_output=True, text=True, check=False)
     assert (verdict.returncode, verdict.stderr) == (0, "")
     assert path.read_text(encoding="utf-8").startswith("#!/bin/sh\n")
@@ -70,14 +71,23 @@ def test_the_first_config_is_good(mqtt: str) -> None:
 
 
 def test_the_package_names_every_library_with_the_projects_own_bounds() -> None:
-    """What Debian has is used from the version on that pyproject asks for."""
-    wanted = re.findall(
-        r'^    "([A-Za-z-]+)>=([\d.]+),<([\d.]+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
-    )
-    package = (ROOT / "scripts" / "package").read_text(encoding="utf-8")
-    listed = re.findall(r'^    "python3-\S+ (\S+) (?:1:)?(\S+) (?:1:)?(\S+)"$', package, re.MULTILINE)
-    assert len(listed) == 6
-    assert set(listed) <= set(wanted)
+    """Debian's libraries are used from the version on that pyproject asks for."""
+    wanted = re.findall(r'^    "([A-Za-z-]+)>=([\d.]+),<[\d.]+",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    control = (ROOT / "debian" / "control").read_text(encoding="utf-8")
+    listed = re.findall(r"^ python3-(numpy|yaml|systemd) \(>= (?:1:)?([\d.]+)\),$", control, re.MULTILINE)
+    names = {"yaml": "PyYAML", "systemd": "systemd-python"}
+    table = (ROOT / "debian" / "libraries").read_text(encoding="utf-8")
+    often_too_old = re.findall(r"^python3-\S+ ([\d.]+) (\S+)$", table, re.MULTILINE)
+    found = {(names.get(name, name), version) for name, version in listed}
+    found |= {(name, version) for version, name in often_too_old}
+    assert len(found) == 6
+    assert found <= set(wanted)
+
+
+def test_every_place_names_the_same_version() -> None:
+    """A release changes all of them at once (docs/releasing.md)."""
+    latest = (ROOT / "debian" / "changelog").read_text(encoding="utf-8").splitlines()[0]
+    assert latest.startswith(f"lull ({__version__}) ")
 
 
 CARDS = {
@@ -119,7 +129,7 @@ def test_the_sound_card_is_found_by_its_id(machine: str, all_of_them: list[str],
     """One that is not a screen's goes first; where there is none, nothing is made up and nothing fails."""
     cards = tmp_path / "cards"
     cards.write_text(CARDS[machine], encoding="utf-8")
-    code = functions("scripts/deb/postinst", "cards_by_id", "best_card").replace("/proc/asound/cards", str(cards))
+    code = functions("debian/lull.postinst", "cards_by_id", "best_card").replace("/proc/asound/cards", str(cards))
     code = f'set -e\n{code}cards_by_id\ncard=$(best_card)\necho "best: $card"\n'
     heard = subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
     assert heard == [*all_of_them, f"best: {best}"]

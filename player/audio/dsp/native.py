@@ -1,7 +1,7 @@
 """The door to the native kernel (kernel.c): loops over samples in C, where a compiled kernel was installed.
 
 Runs on whatever thread owns the object. The Python of each stage is the reference, and the way where no kernel was
-built: `pip` builds it where there is a compiler (setup.py), and the Debian package has it (scripts/package). Both ways
+built: `pip` builds it where there is a compiler (setup.py), and the Debian package has it (debian/rules). Both ways
 give the same bits, but for powers, which are the same to 1e-6.
 """
 
