@@ -176,7 +176,7 @@ def test_the_share_is_the_folder_of_the_installation() -> None:
     (text,) = [block for block in blocks(ROOT / "docs" / "music.md") if block.startswith("[lull]")]
     share = ConfigParser()
     share.read_string(text)
-    made = text_of(ROOT / "scripts" / "deb" / "postinst")
+    made = text_of(ROOT / "debian" / "lull.postinst")
     assert f"music={share['lull']['path']}\n" in made
     assert (share["lull"]["directory mask"], share["lull"]["force group"]) == ("2775", "users")
     assert 'install -d -m 2775 "$music"' in made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,15 @@ from player import __version__
 from player.config import parse
 from tests.paths import ROOT
 
-SCRIPTS = ("scripts/install", "scripts/package", "scripts/run", "scripts/test", "tests/systemd/booted.sh")
+SCRIPTS = (
+    "scripts/install",
+    "scripts/package",
+    "scripts/release",
+    "scripts/run",
+    "scripts/test",
+    "scripts/container/make-app",
+    "tests/systemd/booted.sh",
+)
 
 
 @pytest.mark.parametrize("script", [*SCRIPTS, "scripts/setup.sh"])
@@ -27,7 +36,11 @@ def test_bash_can_read_it(script: str) -> None:
 @pytest.mark.slow
 def test_shellcheck_has_nothing_to_say() -> None:
     """The slips that bash forgives until the wrong machine: quotes, words that split, names that are never used."""
-    scripts = (*SCRIPTS, *(f"debian/lull.{name}" for name in ("postinst", "prerm", "postrm")))
+    scripts = (
+        *SCRIPTS,
+        *(f"debian/lull.{name}" for name in ("postinst", "prerm", "postrm")),
+        *(f"debian/tests/{name}" for name in ("sound", "service")),
+    )
     verdict = subprocess.run(
         ["shellcheck", "-x", "-P", "SCRIPTDIR", *scripts], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -88,6 +101,39 @@ def test_every_place_names_the_same_version() -> None:
     """A release changes all of them at once (docs/releasing.md)."""
     latest = (ROOT / "debian" / "changelog").read_text(encoding="utf-8").splitlines()[0]
     assert latest.startswith(f"lull ({__version__}) ")
+
+
+def _released(folder: Path, version: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([folder / "scripts/release", version], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_release_numbers_every_place_and_its_notes_are_the_section(tmp_path: Path) -> None:
+    """The version, the Debian changelog, the app and the changelog; a second time nothing is left to release."""
+    for name in ("CHANGELOG.md", "debian/changelog", "player/__init__.py", "scripts/container/app/config.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    shutil.copy(ROOT / "scripts/release", tmp_path / "scripts")
+    (tmp_path / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased\n\n- New.\n\n## 0.1.0\n\n- Old.\n", encoding="utf-8"
+    )
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    assert _released(tmp_path, "7.0.1").returncode == 0
+    assert '"7.0.1"' in (tmp_path / "player/__init__.py").read_text()
+    assert 'version: "7.0.1"\n' in (tmp_path / "scripts/container/app/config.yaml").read_text()
+    entries = re.findall(r"^lull \((.*)\) unstable", (tmp_path / "debian/changelog").read_text(), re.MULTILINE)
+    assert entries[:2] == ["7.0.1", __version__]
+    notes = subprocess.run(
+        [tmp_path / "scripts/release", "--notes", "7.0.1"], capture_output=True, text=True, check=True
+    )
+    assert notes.stdout == "- New.\n"
+    assert "nothing is under ## Unreleased" in _released(tmp_path, "7.0.2").stderr
+
+
+@pytest.mark.parametrize("version", ["", "1.0", "v1.0.0", "0.1.0"])
+def test_a_release_needs_a_new_number(version: str) -> None:
+    """Nothing is changed without one."""
+    assert _released(ROOT, version).returncode in {1, 2}
 
 
 CARDS = {

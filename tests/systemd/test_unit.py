@@ -117,8 +117,8 @@ def test_the_manager_is_told_when_it_is_ready_and_reloads_by_signal() -> None:
     """READY ends starting, HUP begins a reload."""
     assert single("Type") == "notify"
     assert single("ExecReload") == "/bin/kill -HUP $MAINPID"
-    package = (UNIT.parents[1] / "scripts" / "package").read_text(encoding="utf-8")
-    assert re.search(r"^depends=\([^)]*\bprocps\b", package, re.MULTILINE), "nothing else brings /bin/kill"
+    package = (UNIT.parents[1] / "debian" / "control").read_text(encoding="utf-8")
+    assert re.search(r"^ procps,$", package, re.MULTILINE), "nothing else brings /bin/kill"
 
 
 def test_a_missing_credential_is_no_fault() -> None:
