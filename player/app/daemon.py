@@ -344,7 +344,7 @@ class Daemon:
     def _load(self, path: Path) -> None:
         """On a thread of its own."""
         try:
-            fresh = load(path, calibration_in)
+            fresh = load(path, calibration_in, self._config.speaker)
         except ConfigError as error:
             self.inbox.put(ConfigLoaded(error))
         else:

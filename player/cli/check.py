@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from player.cli.paths import DEFAULT_CONFIG, config_file
+from player.cli.paths import DEFAULT_CONFIG, add_config, config_file
 from player.cli.terminal import show
 from player.core.days import DAYS
 from player.core.errors import ConfigError, LullError
@@ -20,7 +20,7 @@ from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import FadeSettings, GuardMode, GuardSettings, RestNights, SessionSettings
 from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting, TrackStart, VolumeSettings
 from player.core.text import without_secrets
-from player.core.units import format_duration
+from player.core.units import counted, format_duration
 from player.mqtt.triggers.content import show_path
 from player.mqtt.triggers.rules import Trigger, TriggerSettings
 from player.session.memory.memory import tonight
@@ -52,38 +52,71 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the config, see config/lull.yaml")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the same, as other commands name it")
+    add_config(parser, "the same, as other commands name it")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the faults to stderr and return 1, or the meaning to stdout and return 0."""
-    from player.cli.check_notes import level_notes, level_row, notes
-    from player.config import load
-    from player.core.clock import SystemClock
-    from player.library.folders import with_library
+    from player.config import load, load_all
     from player.storage.memory_db import calibration_in
 
     if args.file is not None and args.config is not None:
         raise LullError("give the config once, as FILE or with --config")
     path: Path = args.file or config_file(args.config) or DEFAULT_CONFIG
     try:
-        config = load(path, calibration_in)
+        one = args.device is not None
+        configs = (load(path, calibration_in, args.device),) if one else load_all(path, calibration_in)
     except ConfigError as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
+    names = ", ".join(config.settings.device for config in configs)
+    print(f"{path} is valid" + (f": {counted(len(configs), 'speaker')}, {names}" if len(configs) > 1 else ""))
+    _show(configs, is_alone=len(configs) == 1)
+    return 0
+
+
+def _show(configs: Sequence[Config], *, is_alone: bool) -> None:
+    """What the first config means, how the others differ from it, and what is to be noted of them."""
+    from player.config.speakers import is_here
+
+    first: dict[str, list[str]] = {}
+    noted: dict[str, list[str]] = {}
+    for config in configs:
+        rows, notes = _meaning(config, is_known=is_alone or is_here(config.speaker))
+        if first:
+            print()
+        for title in [*rows, *(title for title in first if title not in rows)]:
+            lines = rows.get(title, ["none"])
+            for line in _rows(title, lines) if lines != first.get(title) else ():
+                show(line, margin=11)
+        first = first or rows
+        for note in notes:
+            noted.setdefault(note, []).append(config.settings.device)
+    for note, names in noted.items():
+        whose = "" if len(names) == len(configs) else f"{', '.join(names)}: "
+        show(f"note: {whose}{note}", margin=6)
+
+
+def _meaning(config: Config, *, is_known: bool) -> tuple[dict[str, list[str]], list[str]]:
+    """What a config means, lines by title, and what is to be noted; ``is_known``: its memory is here."""
+    from player.cli.check_notes import level_notes, level_row, notes
+    from player.core.clock import SystemClock
+    from player.library.folders import with_library
+    from player.storage.memory_db import calibration_in
+
     settings, of_library = with_library(config.settings)
     config = replace(config, settings=settings)
-    print(f"{path} is valid")
+    rows: dict[str, list[str]] = {}
     for line in summary(config, SystemClock().now().wall):
-        show(line, margin=11)
+        rows.setdefault(line[:11].strip() or next(reversed(rows)), []).append(line[11:])
+    if not is_known:
+        return rows, [*of_library, *notes(config)]
     known = calibration_in(config.state_dir)
     row = level_row(settings, known)
     if row is not None:
-        show(f"{'pillow':<10} {row}", margin=11)
-    for note in (*of_library, *notes(config), *level_notes(settings, known)):
-        show(f"note: {note}", margin=6)
-    return 0
+        rows["pillow"] = [row]
+    return rows, [*of_library, *notes(config), *level_notes(settings, known)]
 
 
 def summary(config: Config, wall: datetime) -> Iterator[str]:

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 
 from player.cli.client.format import printable
-from player.cli.paths import state_dir
+from player.cli.paths import add_config, state_dir
 from player.cli.terminal import show
 from player.core.clock import elapsed_s
 from player.core.errors import LullError
@@ -74,7 +73,7 @@ def add_parser(commands: Any) -> None:
         "--nights", type=_nights, default=NIGHTS, metavar="N", help=f"how many nights, 1 to {MOST} (default {NIGHTS})"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON list, for programs")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config that names the state_dir")
+    add_config(parser, "the config that names the state_dir")
     parser.set_defaults(run=run)
 
 
@@ -88,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the nights, the latest one last. Raises LullError where nothing can be read."""
     from player.storage.memory_db import look_into
 
-    recalled, ended = look_into(state_dir(args.config))
+    recalled, ended = look_into(state_dir(args.config, args.device))
     for fault in recalled.faults:
         print(f"note: {fault}", file=sys.stderr)
     found = nights(ended, recalled.heard)[-args.nights :]

@@ -22,7 +22,6 @@ COMMANDS: Final = {
     "doctor": "doctor.command",
     "scan": "scan",
     "history": "history",
-    "report": "report",
     "rehearse": "rehearse.command",
     "starter": "starter",
     "triggers": "triggers",

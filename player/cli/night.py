@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
-from player.cli.paths import HOME, RUNNING
+from player.cli.paths import HOME, RUNNING, add_config
 from player.cli.terminal import LiveLine, Progress
 from player.core.errors import LullError, SinkError, StoreError
 from player.core.events import has_file
@@ -126,7 +126,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, playlist files or streams to play")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="run this config instead")
+    add_config(parser, "run this config instead")
     parser.add_argument(
         "--home",
         type=Path,
@@ -200,7 +200,7 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
     from player.storage.memory_db import calibration_in
 
     if args.config is not None:
-        config = load(args.config, calibration_in)
+        config = load(args.config, calibration_in, args.device)
         # without its path: a reload would bring back the broker and the device that were replaced here
         return replace(config, settings=with_library(config.settings)[0], path=None)
     playlists = (Playlist("mine", tuple(args.paths), Order.ROTATE),) if args.paths else _first_playlists(home)

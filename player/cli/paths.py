@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 from typing import Final
+
+from player.core.errors import LullError
 
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
 CONFIG_ORDER: Final = f"--config, then $LULL_CONFIG, then ~/.config/lull/lull.yaml, then {DEFAULT_CONFIG}"
@@ -13,6 +16,12 @@ HOME: Final = Path("~/.local/share/lull")
 """Where `lull night` and a scan without a config keep what they know."""
 RUNNING: Final = "running.yaml"
 """In `HOME` while `lull night` plays without a config: what it plays, and where it can be controlled."""
+
+
+def add_config(parser: argparse.ArgumentParser, about: str) -> None:
+    """Add ``--config`` and the speaker of a config that has several."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help=about)
+    parser.add_argument("--device", metavar="NAME", help="which speaker, where the config has several")
 
 
 def chosen_config(named: Path | None) -> Path | None:
@@ -54,13 +63,19 @@ def own_config() -> Path:
     return Path(folder if os.path.isabs(folder) else os.path.expanduser("~/.config")) / "lull" / "lull.yaml"
 
 
-def state_dir(named: Path | None) -> Path:
+def state_dir(named: Path | None, speaker: str | None) -> Path:
     """The state directory of the config, whatever else is wrong in it; that of ``lull night`` where there is no config.
 
     Raises:
         ConfigError: the file cannot be read, or is wrong about it.
+        LullError: another speaker is asked for, whose memory is not on this machine.
     """
     from player.config import MEMORY, load_whereabouts
 
     path = config_file(named)
-    return HOME.expanduser() if path is None else load_whereabouts(path, MEMORY).state_dir
+    if path is None:
+        return HOME.expanduser()
+    here, found = load_whereabouts(path, MEMORY), load_whereabouts(path, MEMORY, speaker)
+    if speaker not in {None, here.device} and (found.state_dir == here.state_dir or not found.speakers):
+        raise LullError(f"{found.state_dir} is the memory of {here.device or 'another speaker'}, not that of {speaker}")
+    return found.state_dir

@@ -72,7 +72,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page and print how to serve it."""
-    mqtt, device = _speaker(args.config)
+    mqtt, device = _speaker(args.config, args.device)
     prefix = args.prefix or mqtt.prefix
     write_remote(args.folder, prefix, args.device or device, args.broker)
     host = "localhost" if mqtt.host in {"localhost", "127.0.0.1", "::1"} else mqtt.host
@@ -109,14 +109,14 @@ def write_remote(folder: Path, prefix: str, device: str | None, broker: str | No
         raise LullError(f"the remote cannot be written to {folder}: {fault.strerror or fault}") from fault
 
 
-def _speaker(named: Path | None) -> tuple[MqttSettings, str | None]:
+def _speaker(named: Path | None, speaker: str | None) -> tuple[MqttSettings, str | None]:
     """Broker and device of the config; the defaults where there is none."""
     path = config_file(named)
     if path is None:
         return MqttSettings(), None
     from player.config import load_whereabouts
 
-    found = load_whereabouts(path)
+    found = load_whereabouts(path, speaker=speaker)
     return found.mqtt or MqttSettings(), found.device
 
 

@@ -1,16 +1,18 @@
-"""``lull report``: how the last night went, from the memory's file; with ``--picture`` its level over time."""
+"""``lull report``: how the last night went, from the memory's file or from the broker; a picture of its level."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from player.cli.client.format import printable
+from player.cli.exit_codes import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.history import ENDED_WORDS
 from player.cli.paths import state_dir
 from player.cli.terminal import show
@@ -19,28 +21,32 @@ from player.core.errors import LullError
 from player.core.night_report import LevelPoint, NightReport, ReportedMoment
 from player.core.units import counted, format_duration
 
-DESCRIPTION = """\
+if TYPE_CHECKING:
+    from player.cli.client.nights import NightReports
+
+BRIEF: Final = "show how the last night went"
+DESCRIPTION: Final = """\
 Show how the last night went, or this one so far: when it began and ended and
 why, its phases and tracks, what the guard lowered and how far, the loudest
 moment over calm, gaps and problems. It names no file and no address, so it can
 be shown to anybody. Over MQTT the same is retained on <prefix>/<device>/night.
 
 Reads the memory in the config's state_dir, whether the speaker runs or not; the
-last minutes of a night that goes on may not have been written yet."""
+last minutes of a night that goes on may not have been written yet.
+
+With --device, --all or --host it reads what the speakers have left at the
+broker: with --all a line for each, also for those that are switched off.
+
+    lull report --picture
+    lull --all report"""
 LOWEST_DB: Final = -80.0
 ROWS: Final = 8
 INK, QUIET, LOUD = "#333333", "#0072B2", "#E69F00"
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1000, 360, 60, 60, 40
 
 
-def add_parser(commands: Any) -> None:
-    """Add ``report`` to the command line."""
-    parser = commands.add_parser(
-        "report",
-        help="show how the last night went",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``report``."""
     parser.add_argument(
         "--picture",
         nargs="?",
@@ -49,15 +55,77 @@ def add_parser(commands: Any) -> None:
         help="also draw the level over the night: in the terminal, or as an SVG file",
     )
     parser.add_argument("--json", action="store_true", help="the report as it is published over MQTT")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config that names the state_dir")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, verb=None)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report. Raises LullError where nothing is recorded, or the picture cannot be written."""
+    """Print the report, of this machine's memory or over MQTT; returns the exit code.
+
+    Raises:
+        LullError: nothing is recorded, or the picture cannot be written.
+    """
+    if args.group is not None or (args.all and args.picture is not None):
+        what = (
+            "--group: only the speakers know who is in it; use --all" if args.group else "--picture shows one speaker"
+        )
+        print(f"lull: report {what}", file=sys.stderr)
+        return USAGE
+    if args.all or args.device is not None or args.host is not None:
+        return _run_over_mqtt(args)
     from player.storage.memory_db import look_into
 
-    report = look_into(state_dir(args.config))[0].documents.night
+    _show(look_into(state_dir(args.config, None))[0].documents.night, args)
+    return DONE
+
+
+def _run_over_mqtt(args: argparse.Namespace) -> int:
+    """Print what speakers have left at the broker; returns the exit code."""
+    from player.cli.client.commands import find_speaker, listed_speakers
+    from player.cli.client.nights import NightReports
+    from player.cli.client.request import NoAnswer
+
+    try:
+        settings, device = find_speaker(args)
+        with NightReports(settings, None if args.all else device, args.timeout) as found:
+            if args.all:
+                return _show_all(found, listed_speakers(args), is_json=args.json)
+    except ValueError as error:
+        print(f"lull: {printable(error)}", file=sys.stderr)
+        return USAGE
+    except NoAnswer as error:
+        print(f"lull: {printable(error)}", file=sys.stderr)
+        return NO_ANSWER
+    if len(found.reports) > 1:
+        print(f"lull: several speakers are known: {', '.join(found.reports)}; name one with --device", file=sys.stderr)
+        return USAGE
+    _show(next(iter(found.reports.values())) or NightReport(), args)
+    return DONE
+
+
+def _show_all(found: NightReports, listed: Sequence[str], *, is_json: bool) -> int:
+    """Each speaker's night on a line; returns the exit code."""
+    from player.mqtt.payloads import night
+
+    code = DONE
+    for device, report in found.reports.items():
+        if report is None:
+            print(f"lull: {printable(device)}: no night is recorded yet", file=sys.stderr)
+            code = REFUSED
+        elif is_json:
+            print(json.dumps({"device": device, "night": json.loads(night(report))}))
+        else:
+            offline = " (offline)" if found.is_offline(device) else ""
+            show(printable(f"{device}{offline}: {report.night:%A %d %B}, {report.text}"))
+            for problem in report.problems:
+                show(printable(f"  problem: {problem}"))
+    for device in listed:
+        if device not in found.reports:
+            print(f"lull: {printable(device)}: is in the config, and the broker does not know it", file=sys.stderr)
+            code = NO_ANSWER
+    return code
+
+
+def _show(report: NightReport, args: argparse.Namespace) -> None:
     if report.start is None:
         raise LullError("no night is recorded yet")
     if args.json:
@@ -70,7 +138,6 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(["", *plot(report, shutil.get_terminal_size().columns)]))
     elif args.picture not in {None, "-"}:
         _save(report, Path(args.picture))
-    return 0
 
 
 def _save(report: NightReport, path: Path) -> None:

@@ -6,11 +6,10 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from player.cli.exit_codes import USAGE
-from player.cli.paths import CONFIG_ORDER, chosen_config
+from player.cli.paths import CONFIG_ORDER, add_config, chosen_config
 from player.core.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "run", help="run the daemon", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config, see config/lull.yaml")
+    add_config(parser, "the config, see config/lull.yaml")
     parser.add_argument("--verbose", action="store_true", help="log more details")
     parser.add_argument(
         "--forget",
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if path is None:
         print(f"lull: there is no config to run; looked for {CONFIG_ORDER}", file=sys.stderr)
         return USAGE
-    config = load(path, calibration_in)
+    config = load(path, calibration_in, args.device)
     if args.forget:
         from player.cli.forget import forget
 

@@ -6,11 +6,10 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasureRun, cores, open_store
-from player.cli.paths import CONFIG_ORDER, HOME, chosen_config
+from player.cli.paths import CONFIG_ORDER, HOME, add_config, chosen_config
 from player.cli.terminal import show
 from player.core.errors import LullError
 from player.core.settings.safety import LimitSettings
@@ -45,7 +44,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders or playlist files")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config; not needed with PATHs")
+    add_config(parser, "the config; not needed with PATHs")
     parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     parser.add_argument("--jobs", type=_jobs, default=0, metavar="N", help="number of processes (default: all cores)")
     parser.add_argument("--all", action="store_true", help="measure again what was measured before")
@@ -113,7 +112,7 @@ def _config(args: argparse.Namespace) -> Config | None:
 
     path = args.config if args.paths else chosen_config(args.config)
     if path is not None:
-        config = load(path)
+        config = load(path, speaker=args.device)
         return replace(config, settings=with_library(config.settings)[0])
     if not args.paths:
         raise LullError(f"nothing to scan: give PATHs, or a config with playlists; looked for {CONFIG_ORDER}")

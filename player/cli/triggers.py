@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from player.cli.client.format import printable
 from player.cli.exit_codes import DONE, NO_ANSWER, REFUSED, USAGE
-from player.cli.paths import DEFAULT_CONFIG, config_file
+from player.cli.paths import DEFAULT_CONFIG, add_config, config_file
 from player.core.clock import Clock, Now, SystemClock, moved
 from player.core.errors import LullError
 from player.core.states import OBEYED, State
@@ -73,7 +73,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("triggers", help="test triggers; show what keys are called", description=DESCRIPTION)
     kinds = parser.add_subparsers(dest="kind", metavar="test|watch|keys", required=True)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", type=Path, metavar="FILE", help="the config")
+    add_config(common, "the config")
     common.add_argument("--json", action="store_true", help="print JSON, an object for each message")
     test = kinds.add_parser(
         "test", help="a message of your own", description=TEST, formatter_class=raw, parents=[common]
@@ -173,7 +173,7 @@ def run_test(args: argparse.Namespace) -> int:
         check_topic(args.topic)
     except ValueError as error:
         return _fail(f"TOPIC {error}", USAGE)
-    config = _load(args.config)
+    config = _load(args.config, args.device)
     now = _at(args.at, SystemClock().now())
     payload = args.payload.encode("utf-8", "surrogateescape")
     incoming = Incoming(args.topic, payload, args.retained)
@@ -190,7 +190,7 @@ def run_test(args: argparse.Namespace) -> int:
 
 def run_watch(args: argparse.Namespace) -> int:
     """Print what reaches the triggers until Ctrl-C, or until the connection ends; returns the exit code."""
-    config, clock = _load(args.config), SystemClock()
+    config, clock = _load(args.config, args.device), SystemClock()
     arrivals: Arrivals = queue.SimpleQueue()
     desk = RuleEngine(config.triggers.rules)
     state_topic, visit = "", None
@@ -326,11 +326,11 @@ def _shown(incoming: Incoming) -> str:
     return (cut or "(empty)") + (" (retained)" if incoming.retained else "")
 
 
-def _load(named: Path | None) -> Config:
+def _load(named: Path | None, speaker: str | None) -> Config:
     """The config with its triggers. Raises LullError where it has faults or no triggers."""
     from player.config import load
 
-    config = load(config_file(named) or DEFAULT_CONFIG)
+    config = load(config_file(named) or DEFAULT_CONFIG, speaker=speaker)
     if not config.triggers.rules:
         raise LullError(f"{config.path} has no triggers; see docs/triggers.md")
     return config

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import stat
 import threading
 from collections.abc import Iterable
@@ -22,7 +23,8 @@ from typing import Any, Final
 from player.config.levels import CalibrationIn
 from player.config.readers import ConfigValue, ValueReported
 from player.config.schema import levels_of, read_config
-from player.config.yaml_tree import Fault, Leaf, Position, read_tree
+from player.config.speakers import SPEAKERS, Speakers, shared_out, speakers_of
+from player.config.yaml_tree import Fault, Leaf, Node, Position, read_tree
 from player.core.errors import ConfigError, did_you_mean
 from player.core.settings.audio import AudioSettings
 from player.core.settings.key import keys_of
@@ -56,6 +58,7 @@ class Config:
         triggers: what other people's topics are answered with.
         state_dir: where memory across restarts belongs.
         path: the file that this came from, to be read again; None where there is none.
+        speaker: which of the speakers of that file it is; None where the file is about one alone.
     """
 
     settings: Settings
@@ -64,24 +67,54 @@ class Config:
     state_dir: Path
     path: Path | None = None
     triggers: TriggerSettings = field(default_factory=TriggerSettings)
+    speaker: str | None = None
 
 
-def load(path: Path, calibration_in: CalibrationIn | None = None) -> Config:
-    """Read a config file; ``calibration_in`` finds out what volumes in dB(A) mean, which are guessed without it.
+def load(path: Path, calibration_in: CalibrationIn | None = None, speaker: str | None = None) -> Config:
+    """Read a config file.
+
+    Args:
+        path: the file.
+        calibration_in: finds out what volumes in dB(A) mean, which are guessed without it.
+        speaker: which of several; None is that of this machine, see `player.config.speakers.CHOSEN_BY`.
 
     Raises:
         ConfigError: it cannot be read, or has faults; all of them are listed.
     """
-    return parse(_text(path), path, calibration_in)
+    return parse(_text(path), path, calibration_in, speaker)
 
 
-def salvage(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[Config, tuple[str, ...]]:
+def load_all(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[Config, ...]:
+    """Read the config of each speaker of a file, in file order; one where the file is about one alone.
+
+    What volumes in dB(A) mean is known of this machine's own speaker only.
+
+    Raises:
+        ConfigError: the file cannot be read, or the config of a speaker has faults; all of them are listed.
+    """
+    text = _text(path)
+    tree = read_tree(text)
+    speakers = speakers_of(tree[0])
+    if speakers is None or speakers.faults:
+        return (parse(text, path, calibration_in),)
+    here = speakers.here(None)
+    read = {name: _read(tree, path, calibration_in if name == here else None, name) for name in speakers.own}
+    configs = tuple(_build(found, path) for found, _ in read.values())
+    ids = [(config.settings.device, config.mqtt.discovery.id) for config in configs if config.mqtt is not None]
+    if faults := [*shared_out({name: faults for name, (_, faults) in read.items()}), *speakers.twins(ids)]:
+        raise ConfigError(_lines(path, faults))
+    return configs
+
+
+def salvage(
+    path: Path, calibration_in: CalibrationIn | None = None, speaker: str | None = None
+) -> tuple[Config, tuple[str, ...]]:
     """As much of a config as can be read, and every fault: for somebody who looks at it, never to play with."""
     try:
         text = _text(path)
     except ConfigError as error:
         return _build({}, path), error.faults
-    found, faults = _read(text, path, calibration_in)
+    found, faults = _read(read_tree(text), path, calibration_in, speaker)
     return _build(found, path), tuple(_lines(path, faults))
 
 
@@ -91,38 +124,51 @@ class Whereabouts:
 
     Attributes:
         mqtt: the broker; None means no MQTT at all.
-        device: the speaker's name.
+        device: the speaker's name; None where the file has several and nothing says which is meant.
         state_dir: where its memory lies.
         faults: what is wrong elsewhere in the file, a line each.
+        speakers: the names of all speakers of the file, where it has several.
     """
 
     mqtt: MqttSettings | None
-    device: str
+    device: str | None
     state_dir: Path
     faults: tuple[str, ...]
+    speakers: tuple[str, ...] = ()
 
 
-def load_whereabouts(path: Path, keys: frozenset[str] = CONTACT) -> Whereabouts:
+def load_whereabouts(path: Path, keys: frozenset[str] = CONTACT, speaker: str | None = None) -> Whereabouts:
     """Read only what some ``keys`` say: a fault elsewhere in the file must not keep anybody from saying stop.
+
+    ``speaker`` is one of several; another name, or none where no speaker is this machine's, means what all share.
 
     Raises:
         ConfigError: the file cannot be read, is no YAML, or is wrong about one of the keys.
     """
-    found, faults = _read(_text(path), path)
-    needed = [fault for fault in faults if not found or _top(fault) in keys]
+    tree = read_tree(_text(path))
+    speakers = speakers_of(tree[0])
+    device = None if speakers is None else speakers.here(speaker)
+    if speakers is None or speakers.faults or device in speakers.own:
+        found, faults = _read(tree, path, None, device)
+        needed = [fault for fault in faults if not found or _top(fault) in keys]
+    else:
+        found, faults = _read((speakers.common, tree[1]), path)
+        needed = faults = [fault for fault in faults if _top(fault) in keys]
     if needed:
         raise ConfigError(_lines(path, needed))
     return Whereabouts(
         mqtt=found.get("mqtt"),
-        device=found.get("device", Settings().device),
+        device=found.get("device", Settings().device) if speakers is None else device,
         state_dir=Path(found.get("state_dir", STATE_DIR)),
         faults=tuple(_lines(path, faults)),
+        speakers=() if speakers is None else tuple(speakers.own),
     )
 
 
 def _top(fault: Fault) -> str:
-    """The top-level key that a fault is about."""
-    return fault.path.partition(".")[0].partition("[")[0]
+    """The top-level key that a fault is about, of the file or of a speaker of it."""
+    path = re.sub(rf"^{SPEAKERS}\.[^.]*\.", "", fault.path)
+    return path.partition(".")[0].partition("[")[0]
 
 
 def _text(path: Path) -> str:
@@ -169,7 +215,9 @@ def _bounded(path: Path) -> bytes:
     raise answer
 
 
-def parse(text: str, path: Path | None = None, calibration_in: CalibrationIn | None = None) -> Config:
+def parse(
+    text: str, path: Path | None = None, calibration_in: CalibrationIn | None = None, speaker: str | None = None
+) -> Config:
     """Read a config from its text; ``path`` names it in messages, and its folder is where relative paths start.
 
     Raises:
@@ -177,17 +225,27 @@ def parse(text: str, path: Path | None = None, calibration_in: CalibrationIn | N
     """
     if len(text) > MAX_BYTES:
         raise ConfigError([f"{_name(path)}: is longer than {MAX_BYTES >> 10} Ki characters; too large for a config"])
-    found, faults = _read(text, path, calibration_in)
+    found, faults = _read(read_tree(text), path, calibration_in, speaker)
+    if speaker is not None and found.get(SPEAKERS) is None and not faults:
+        device = found.get("device", Settings().device)
+        if speaker != device:
+            faults.append(Fault(Position(1), "", f"is about the speaker {device} alone, not about {speaker}"))
     if faults:
         raise ConfigError(_lines(path, faults))
     return _build(found, path)
 
 
 def _read(
-    text: str, path: Path | None, calibration_in: CalibrationIn | None = None
+    tree: tuple[Node | None, tuple[Fault, ...]],
+    path: Path | None,
+    calibration_in: CalibrationIn | None = None,
+    speaker: str | None = None,
 ) -> tuple[dict[str, Any], list[Fault]]:
-    """What the file says, by top-level key as far as it is right, and what is wrong with it."""
-    node, tree_faults = read_tree(text)
+    """What the file says of one speaker, by top-level key as far as it is right, and what is wrong with it."""
+    node, tree_faults = tree
+    speakers = speakers_of(node)
+    if speakers is not None:
+        return _read_one_of(speakers, tree_faults, path, calibration_in, speaker)
     faults = list(tree_faults)
     found: dict[str, Any] = {}
     if node is not None and not (isinstance(node, Leaf) and node.is_empty):
@@ -204,6 +262,24 @@ def _read(
             Fault(Position(1), "", "is empty; it needs at least  playlists: {rain: {paths: [/srv/lull/rain]}}")
         )
     return found, faults
+
+
+def _read_one_of(
+    speakers: Speakers,
+    tree_faults: tuple[Fault, ...],
+    path: Path | None,
+    calibration_in: CalibrationIn | None,
+    speaker: str | None,
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The same of a file with several, of the speaker that is named or is this machine's."""
+    faults = [*tree_faults, *speakers.faults]
+    name = speakers.here(speaker)
+    if not speakers.faults and (name is None or name not in speakers.own):
+        faults.append(speakers.nobody() if name is None else speakers.unknown(name))
+    if name not in speakers.own:
+        return {}, faults
+    found, of_speaker = _read((speakers.tree_of(name), ()), path, calibration_in)
+    return found | {SPEAKERS: name}, faults + speakers.relocated(name, of_speaker)
 
 
 def differences(old: Config, new: Config) -> frozenset[str]:
@@ -230,6 +306,7 @@ def _build(found: dict[str, Any], path: Path | None) -> Config:
         state_dir=Path(found.get("state_dir", STATE_DIR)),
         path=path,
         triggers=TriggerSettings(found.get("triggers", ()), found.get("quiet_hours")),
+        speaker=found.get(SPEAKERS),
     )
 
 

@@ -38,6 +38,7 @@ from player.config.schema_discovery import discovery
 from player.config.schema_night import beds, check_bed, dates, mixes, own_times, phases, with_mixes
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.schema_triggers import TriggerContext, check_triggers, day_part, triggers
+from player.config.speakers import check_device
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.errors import did_you_mean
 from player.core.settings.audio import AudioSettings
@@ -106,9 +107,7 @@ def _tls(spot: ConfigValue) -> TlsSettings | None:
 
 def _device(spot: ConfigValue) -> str:
     name = word(spot)
-    check_name("device", name)
-    if name == "all":
-        raise ValueError("'all' is reserved: every speaker listens to it; choose another name")
+    check_device(name)
     return name
 
 
@@ -209,6 +208,10 @@ BESIDE: Final[tuple[tuple[ConfigKey, Reader], ...]] = (
     (
         ConfigKey("quiet_hours", "when no trigger may start sound; default: never", allowed="as 23:30-06:30"),
         day_part,
+    ),
+    (
+        ConfigKey("speakers", "several speakers in one file", allowed="names, each with keys over those of the file"),
+        text,
     ),
     (
         ConfigKey("state_dir", "where data is kept across restarts; default: `/var/lib/lull`", allowed="a folder"),

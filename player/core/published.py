@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, Final, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 TIME: Final = {"$ref": "#/$defs/time"}
 DEFS: Final = {
@@ -155,6 +156,25 @@ def fields_of(value: Any) -> dict[str, Any]:
         outer, _, inner = key.key.rpartition(".")
         place = found.setdefault(outer, {}) if outer else found
         place[inner] = key.type.encode(getattr(value, name))
+    return found
+
+
+def by_field(kind: Any, published: Any) -> Any:
+    """What was published of a dataclass, with the names of the fields in place of the keys; the values as they are."""
+    if get_origin(kind) in {Union, UnionType, tuple, Annotated}:
+        inner = get_args(kind)[0]
+        return (
+            [by_field(inner, item) for item in published] if isinstance(published, list) else by_field(inner, published)
+        )
+    if not is_dataclass(kind) or not isinstance(published, Mapping):
+        return published
+    found: dict[str, Any] = {}
+    declared, hints = _declared(cast("Any", kind)), get_type_hints(kind)
+    for name, key in declared:
+        outer, _, inner_key = key.key.rpartition(".")
+        place = published.get(outer, {}) if outer else published
+        if isinstance(place, Mapping) and inner_key in place:
+            found[name] = by_field(hints[name], place[inner_key])
     return found
 
 

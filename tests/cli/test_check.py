@@ -419,3 +419,28 @@ def test_a_timer_to_the_end_of_what_has_no_end_is_a_note() -> None:
         "schedule n: timer end-of-track with rain, whose sound has no end",
         "schedule n: timer end-of-playlist with radio, whose sound has no end",
     ]
+
+
+def test_every_speaker_of_a_file_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first in full, then how the others differ; with --device one alone; a fault says whose it is."""
+    file = tmp_path / "lull.yaml"
+    text = (
+        f"state_dir: {tmp_path}\nvolume: {{default: 20}}\nplaylists: {{rain: {{paths: ['noise:rain']}}}}\n"
+        "speakers:\n  kitchen: {quiet_hours: 23:00-6:00}\n  child: {volume: {max: 25}}\n"
+    )
+    file.write_text(text, encoding="utf-8")
+    assert lull("check", str(file)) == 0
+    first, child = capsys.readouterr().out.split("\n\n")
+    assert first.startswith(f"{file} is valid: 2 speakers, kitchen, child\ndevice     kitchen\n")
+    assert [line.split()[0] for line in child.splitlines() if not line.startswith("note")] == [
+        "device",
+        "broker",
+        "volume",
+    ]
+    assert "volume     20 at a start, never above 25" in child
+    assert lull("check", str(file), "--device", "child") == 0
+    assert "kitchen" not in capsys.readouterr().out
+    file.write_text(text.replace("25", "15"), encoding="utf-8")
+    assert lull("check", str(file)) == 1
+    fault = "2: volume.default: 20 is above volume.max, which is 15; lower it or raise volume.max (of child)"
+    assert capsys.readouterr().err == f"{file}:{fault}\n"

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from player.cli import report
+from player.cli.client.nights import night_of
 from player.cli.main import main
 from player.core.night_report import NightReport
+from player.mqtt import payloads
 from player.session.memory.records import Batch, Documents, texts
 from player.storage.memory_db import MemoryDb
 from tests.mqtt.nights import NIGHT
@@ -75,3 +77,38 @@ def test_a_memory_without_a_night_says_so(tmp_path: Path, capsys: pytest.Capture
     base.close()
     assert main(["report", "--config", str(path)]) == 1
     assert "no night is recorded yet" in capsys.readouterr().err
+
+
+def test_what_was_published_is_the_same_report() -> None:
+    """The night as it comes back from its topic reads and looks like the one in the memory."""
+    read = night_of(payloads.night(NIGHT))
+    assert read is not None
+    assert list(report.lines(read)) == list(report.lines(NIGHT))
+    assert report.drawing(read) == report.drawing(NIGHT)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"5", b'{"start": 5}', b'{"start": "2026-01-31"}', b'{"tracks": [5]}'])
+def test_a_payload_that_is_no_report_is_none(payload: bytes) -> None:
+    """Whoever may write to the broker can write anything there."""
+    assert night_of(payload) is None
+
+
+def test_no_night_at_the_broker_is_none() -> None:
+    """A new speaker publishes that there is none."""
+    assert night_of(payloads.night(NightReport())) is None
+
+
+@pytest.mark.parametrize(("argv", "reason"), [
+    (["--group", "upstairs"], "--group: only the speakers know who is in it; use --all"),
+    (["--all", "--picture"], "--picture shows one speaker"),
+])  # fmt: skip
+def test_what_cannot_be_shown_is_wrong_usage(argv: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anybody is asked."""
+    assert main(["report", *argv]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_memory_of_another_speaker_is_not_taken_for_it(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`lull history --device child` on the bedroom's machine has nothing to read."""
+    assert main(["history", "--device", "child", "--config", str(config)]) == 1
+    assert "is the memory of lull, not that of child" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return refused
     from player.storage.memory_db import look_into
 
-    recalled, _ = look_into(state_dir(args.config))
+    recalled, _ = look_into(state_dir(args.config, args.device))
     for fault in recalled.faults:
         print(f"note: {fault}", file=sys.stderr)
     left_out = _left_out(recalled)

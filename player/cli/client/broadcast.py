@@ -24,10 +24,11 @@ GROUP_QUIET_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers by speaker, and the speakers that are online and did not answer."""
+    """The answers by speaker, the speakers that are online and did not answer, and those that should be and are not."""
 
     given: dict[str, dict[str, Any]]
     silent: tuple[str, ...]
+    away: tuple[str, ...] = ()
 
 
 class Broadcast(SpeakerClient):
@@ -35,14 +36,16 @@ class Broadcast(SpeakerClient):
 
     Args:
         audience: ``all``, or the name of a group.
+        listed: the speakers that the config has; ``all`` means these too.
 
     Raises:
         NoAnswer: on entering, when the broker cannot be reached or no speaker is online.
     """
 
-    def __init__(self, settings: MqttSettings, audience: str, timeout_s: float) -> None:
+    def __init__(self, settings: MqttSettings, audience: str, timeout_s: float, listed: tuple[str, ...] = ()) -> None:
         super().__init__(settings, None, timeout_s)
         self._audience = audience
+        self._listed = listed if audience == ALL else ()
         self._online: tuple[str, ...] = ()
 
     def _choose(self) -> None:
@@ -74,4 +77,5 @@ class Broadcast(SpeakerClient):
                 f"no speaker of the group {self._audience!r} answered at {self.where}; a speaker belongs to the groups "
                 "that its config lists under mqtt.groups"
             )
-        return Answers(given, tuple(name for name in self._online if self._audience == ALL and name not in given))
+        silent = tuple(name for name in self._online if self._audience == ALL and name not in given)
+        return Answers(given, silent, tuple(name for name in self._listed if name not in {*self._online, *given}))

@@ -91,7 +91,10 @@ def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
         LullError: the config switches MQTT off.
         ValueError: an option is out of range.
     """
-    settings, device = (MqttSettings(), None) if args.host is not None else _from_config(args.config)
+    if args.host is not None:
+        settings, device = MqttSettings(), None
+    else:
+        settings, device = _from_config(args.config, args.device)
     options = ("host", "port", "username", "password_file", "prefix")
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
     if args.device is not None:
@@ -102,14 +105,14 @@ def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
     return replace(settings, **given), device
 
 
-def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
+def _from_config(named: Path | None, speaker: str | None) -> tuple[MqttSettings, str | None]:
     path = config_file(named)
     if path is None:
         return MqttSettings(), None
     from player.config import load_whereabouts
 
     try:
-        found = load_whereabouts(path)
+        found = load_whereabouts(path, speaker=speaker)
     except ConfigError as error:
         raise ConfigError([*error.faults, WITHOUT_CONFIG]) from error
     if found.faults:
@@ -118,6 +121,16 @@ def _from_config(named: Path | None) -> tuple[MqttSettings, str | None]:
     if found.mqtt is None:
         raise LullError(f"{path} has no mqtt, so this speaker takes no commands; name a broker with --host")
     return found.mqtt, found.device
+
+
+def listed_speakers(args: argparse.Namespace) -> tuple[str, ...]:
+    """The speakers of a config that has several; none where it is not read."""
+    path = None if args.host is not None else config_file(args.config)
+    if path is None:
+        return ()
+    from player.config import load_whereabouts
+
+    return load_whereabouts(path).speakers
 
 
 def _state(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -164,7 +177,7 @@ def _ask_all(
     """Ask many, and show the answer of each; who is online and says nothing is named."""
     from player.cli.client.broadcast import Broadcast
 
-    with Broadcast(settings, audience, args.timeout) as speakers:
+    with Broadcast(settings, audience, args.timeout, listed_speakers(args)) as speakers:
         answers = speakers.ask_all(verb.name, fields)
     code = DONE
     for device, answer in sorted(answers.given.items()):
@@ -180,6 +193,8 @@ def _ask_all(
             )
     for device in answers.silent:
         code = _fail(f"{device}: online, but no answer within {args.timeout:g} s", NO_ANSWER)
+    for device in answers.away:
+        code = _fail(f"{device}: is not online, so it was not asked", NO_ANSWER)
     return code
 
 

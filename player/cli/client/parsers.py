@@ -33,7 +33,7 @@ SPEAKER_OPTIONS: Final = (
 )
 """Options of every command to a running speaker: option, metavar, and what it is. They are told once, by ``--help``."""
 
-NAMES: Final = frozenset({"bans", "watch", *VERBS})
+NAMES: Final = frozenset({"bans", "report", "watch", *VERBS})
 """All client commands."""
 
 
@@ -49,6 +49,10 @@ def add_parsers(commands: Any, named: str | None = None) -> None:
         from player.cli.client import bans
 
         bans.add_arguments(_add_parser(commands, "bans", bans.BRIEF, bans.DESCRIPTION, common))
+    if "report" in wanted:
+        from player.cli import report
+
+        report.add_arguments(_add_parser(commands, "report", report.BRIEF, report.DESCRIPTION, common))
     if "watch" in wanted:
         _add_watch(commands, common)
 

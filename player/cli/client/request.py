@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from player.core.errors import LullError
 from player.core.settings.mqtt import MqttSettings
@@ -96,10 +96,15 @@ class SpeakerClient:
         device: the speaker; None takes the only one that is online.
         timeout_s: how long to wait for the broker, and then for each answer.
 
+    Attributes:
+        LISTENS_TO: what is wanted of it, by the names in `Topics`.
+
     Raises:
         NoAnswer: on entering, when the broker cannot be reached or no speaker is online.
         Ambiguous: on entering, when several are.
     """
+
+    LISTENS_TO: ClassVar[tuple[str, ...]] = ("availability", "state", "event", "reply")
 
     def __init__(self, settings: MqttSettings, device: str | None, timeout_s: float) -> None:
         self._settings = settings
@@ -107,7 +112,7 @@ class SpeakerClient:
         self._availability: dict[str, bytes] = {}
         self._device = device
         wanted = Topics(settings.prefix, device or "+")
-        self._session = MqttSession(settings, (wanted.availability, wanted.state, wanted.event, wanted.reply))
+        self._session = MqttSession(settings, tuple(getattr(wanted, name) for name in self.LISTENS_TO))
 
     @property
     def where(self) -> str:

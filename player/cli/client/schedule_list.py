@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
     file = args.config if args.host is not None else config_file(args.config)
     if file is None:
         return _without_config(args, ask(), since)
-    config = load(file, calibration_in)
+    config = load(file, calibration_in, args.device)
     settings = config.settings
     is_asked = config.mqtt is not None or args.host is not None
     state = ask() if is_asked else None

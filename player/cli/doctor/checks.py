@@ -101,12 +101,12 @@ class Setup:
         return memory
 
 
-def examine(named: Path | None, clock: Clock | None = None) -> list[Finding]:
+def examine(named: Path | None, speaker: str | None = None, clock: Clock | None = None) -> list[Finding]:
     """All findings, in the order of the screen; takes less than 15 s whatever hangs."""
     clock = clock or SystemClock()
     chosen = config_file(named)
     path, is_there = chosen or DEFAULT_CONFIG, chosen is not None
-    config, faults = salvage(path, calibration_in) if is_there else (_without_config(), ())
+    config, faults = salvage(path, calibration_in, speaker) if is_there else (_without_config(), ())
     findings = list(house.judge_config(str(path), faults, is_there=is_there))
     patient = _admit(config, faults, path)
     return findings + in_time(checks_of(patient, clock), CHECK_S)

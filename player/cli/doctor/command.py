@@ -8,12 +8,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from player import __version__
 from player.cli.client.format import printable
 from player.cli.doctor.findings import Finding, Level, as_json, is_all_right
+from player.cli.paths import add_config
 
 DESCRIPTION = """\
 Look at this machine as lull would use it: config, service, sound cards, device
@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config")
+    add_config(parser, "the config")
     parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     parser.set_defaults(run=run)
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Examine, print, and say by the exit code whether nothing is wrong."""
     from player.cli.doctor.checks import examine
 
-    findings = examine(args.config)
+    findings = examine(args.config, args.device)
     if args.json:
         print(json.dumps(as_json(findings, __version__), indent=2))
     else:

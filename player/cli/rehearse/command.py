@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasuredLibrary
-from player.cli.paths import CONFIG_ORDER, chosen_config
+from player.cli.paths import CONFIG_ORDER, add_config, chosen_config
 from player.cli.rehearse import DEMO
 from player.cli.terminal import Progress
 from player.core.clock import Now, SystemClock
@@ -60,7 +60,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("out", type=Path, metavar="OUT.wav", help="the file to write")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, playlist files or streams")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the config; not needed with PATHs")
+    add_config(parser, "the config; not needed with PATHs")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--playlist", metavar="NAME", help="a playlist of the config")
     what.add_argument("--entry", metavar="NAME", help="a line of the schedule, with its volume, timer and fades")
@@ -225,7 +225,7 @@ def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
     from player.library.folders import with_library
     from player.storage.memory_db import calibration_in
 
-    config = load(path, calibration_in)
+    config = load(path, calibration_in, args.device)
     return _with_favourites(with_library(config.settings)[0], config.state_dir), config.state_dir
 
 

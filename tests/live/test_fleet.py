@@ -1,0 +1,122 @@
+"""A home with several speakers in one file: real daemons, each chosen by name, on one real broker."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from player.cli.main import main
+from tests.audio_files import sine, write_wav
+from tests.live.broker import RealBroker
+from tests.live.daemon import Daemon, Listener
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+CONFIG = """\
+audio: {{output: silent}}
+mqtt: {{host: 127.0.0.1, port: {port}}}
+trust_clock: true
+volume: {{default: 30, max: 50}}
+playlists:
+  rain: {{paths: [{folder}]}}
+speakers:
+  bedroom: {{state_dir: {folder}/../bedroom}}
+  child: {{state_dir: {folder}/../child, volume: {{default: 10, max: 20}}}}
+  garage: {{state_dir: {folder}/../garage}}
+"""
+PLAYED_S = 3.0
+
+
+@pytest.fixture
+def home(tmp_path: Path, broker: RealBroker, listener: Listener) -> Iterator[Daemon]:
+    """Bedroom and child play; the garage is in the file and not there."""
+    (tmp_path / "music").mkdir()
+    write_wav(tmp_path / "music" / "tone.wav", sine(440.0, 60.0, peak=0.1))
+    text = CONFIG.format(port=broker.port, folder=tmp_path / "music")
+    daemons = [Daemon(tmp_path, text), Daemon(tmp_path, text)]
+    for device, daemon in zip(("bedroom", "child"), daemons, strict=True):
+        daemon.start("--device", device)
+    for device in ("bedroom", "child"):
+        topic = f"lull/{device}/state"
+        listener.wait(f"{device} to be idle", lambda heard, topic=topic: heard.topic == topic)
+    yield daemons[0]
+    for daemon in daemons:
+        daemon.kill()
+
+
+def test_one_command_reaches_all_of_the_file_and_names_who_is_missing(
+    home: Daemon, listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status, volume, stop and the report of the night: a line for each, 3 for the garage, within a bounded time."""
+    config = ("--config", str(home.config))
+    assert main(["--all", "play", *config]) == 3
+    shown = capsys.readouterr()
+    assert [line.split(":")[0] for line in shown.out.splitlines()] == ["bedroom", "child"]
+    assert shown.err == "lull: garage: is not online, so it was not asked\n"
+    assert main(["--all", "volume", "40", *config]) == 3  # refused by the child's, and the garage is missing
+    shown = capsys.readouterr()
+    assert shown.out.startswith("bedroom: volume 40")
+    assert "child: volume 40 is out of range; allowed are 0 to 20 (volume.max)" in shown.err
+    time.sleep(PLAYED_S)
+    began_s = time.monotonic()
+    assert main(["stop", "--all", *config]) == 3
+    assert time.monotonic() - began_s < 5.0
+    for device in ("bedroom", "child"):
+        listener.wait(
+            f"the night of {device}",
+            lambda heard, device=device: heard.topic == f"lull/{device}/night" and heard.fields["end"] is not None,
+        )
+    capsys.readouterr()
+    assert main(["--all", "report", *config]) == 3
+    shown = capsys.readouterr()
+    assert [line.split(":")[0] for line in shown.out.splitlines()] == ["bedroom", "child"]
+    assert all("1 track, nothing lowered" in line for line in shown.out.splitlines())
+    assert shown.err == "lull: garage: is in the config, and the broker does not know it\n"
+    assert main(["report", "--all", "--json", *config]) == 3
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["device"], one["night"]["track_count"]) for one in told] == [("bedroom", 1), ("child", 1)]
+
+
+def test_the_report_of_one_speaker_over_mqtt_is_that_of_its_memory(
+    home: Daemon, listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From any machine, and when the speaker is off; who has never been there is said so."""
+    listener.command("play")
+    time.sleep(PLAYED_S)
+    listener.command("stop")
+    listener.wait(
+        "the night",
+        lambda heard: heard.topic == "lull/bedroom/night" and heard.fields["end"] is not None,
+    )
+    home.stop()
+    config = ("--config", str(home.config))
+    assert main(["report", "--device", "bedroom", *config]) == 0
+    over_mqtt = capsys.readouterr().out
+    assert "tracks      1: tone" in over_mqtt
+    assert "started by mqtt" in over_mqtt
+    assert main(["report", "--device", "child", *config]) == 1
+    assert main(["report", "--device", "garage", "--timeout", "1", *config]) == 3
+    assert "the broker knows no speaker of that name" in capsys.readouterr().err
+
+
+def test_a_twin_of_the_same_name_is_told(
+    tmp_path: Path, home: Daemon, listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second machine that says it is the bedroom: the state, and so Home Assistant and the shell, says so."""
+    (tmp_path / "twin").mkdir()
+    text = home.config.read_text(encoding="utf-8").replace("/../bedroom", "/../another")
+    twin = Daemon(tmp_path / "twin", text)
+    twin.start("--device", "bedroom")
+    try:
+        heard = listener.wait(
+            "the problem", lambda heard: heard.topic == "lull/bedroom/state" and bool(heard.fields["problems"])
+        )
+        assert "another speaker is called 'bedroom' too" in heard.fields["problems"][0]
+        assert main(["status", "--device", "bedroom", "--config", str(home.config)]) == 0
+        assert "another speaker is called 'bedroom' too" in capsys.readouterr().out
+    finally:
+        twin.stop()
