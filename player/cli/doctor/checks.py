@@ -26,7 +26,7 @@ from player.cli.doctor.library_state import take_stock
 from player.cli.doctor.probes.access import READ, account_of, barrier, read_password_file, read_place
 from player.cli.doctor.probes.alsa import look_at_mixer, try_device
 from player.cli.doctor.probes.broker import probe
-from player.cli.doctor.probes.host import read_cards, read_machine, read_throttled
+from player.cli.doctor.probes.host import how_installed, read_cards, read_machine, read_throttled
 from player.cli.doctor.probes.service import ask_service, read_journal
 from player.cli.paths import DEFAULT_CONFIG, HOME, config_file
 from player.config import Config, salvage
@@ -107,7 +107,7 @@ def examine(named: Path | None, speaker: str | None = None, clock: Clock | None 
     chosen = config_file(named)
     path, is_there = chosen or DEFAULT_CONFIG, chosen is not None
     config, faults = salvage(path, calibration_in, speaker) if is_there else (_without_config(), ())
-    findings = list(house.judge_config(str(path), faults, is_there=is_there))
+    findings = list(house.judge_config(str(path), faults, how_installed(), is_there=is_there))
     patient = _admit(config, faults, path)
     return findings + in_time(checks_of(patient, clock), CHECK_S)
 
@@ -143,7 +143,12 @@ def _levels(patient: Setup) -> list[Finding]:
 def checks_of(patient: Setup, clock: Clock) -> list[Check]:
     """What there is to look at for this config, in the order of the screen."""
     config, audio = patient.config, patient.config.audio
-    found = [Check("service", lambda: machine.judge_service(patient.service, is_running=patient.is_running))]
+    found = [
+        Check(
+            "service",
+            lambda: machine.judge_service(patient.service, how_installed(), is_running=patient.is_running),
+        )
+    ]
     if audio.output is OutputKind.ALSA:
         found += [
             Check("sound cards", lambda: [sound.judge_cards(read_cards(), audio.device)]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from player.core.settings.safety import MixerLevel
 
@@ -256,6 +256,14 @@ class LastNight:
     fault: str | None = None
 
 
+class Installed(Enum):
+    """How lull came to this machine, and the way to what is missing: a unit, a user, a first config."""
+
+    PACKAGE = "sudo apt install --reinstall lull"
+    CHECKOUT = "sudo scripts/install"
+    PIP = "pip brings no service and no config; the Debian package does, see docs/install.md"
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What runs here, by name; a version that cannot be told is None. ``has_kernel``: the native kernel is used."""
@@ -264,3 +272,4 @@ class Machine:
     model: str
     versions: tuple[tuple[str, str | None], ...]
     has_kernel: bool = True
+    installed: Installed = Installed.PACKAGE

@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from player.cli.doctor.facts import LastNight, Machine, Service
+from player.cli.doctor.facts import Installed, LastNight, Machine, Service
 from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
 from player.core.units import counted
 
 MANY_RESTARTS: Final = 3
 _POWER: Final = {0: "too little voltage", 1: "the processor is slowed down", 2: "throttled", 3: "too hot"}
 """The low bits of `vcgencmd get_throttled` are about now, the same ones 16 higher about the time since the start."""
+
+_PACKAGES: Final = {
+    "libVLC": "libvlc5 libvlc-bin vlc-plugin-base",
+    "ALSA": "libasound2-plugins",
+    "libebur128": "libebur128-1",
+}
+"""Debian's packages of the C libraries, which pip cannot bring."""
+_BRING: Final = {
+    Installed.PACKAGE: "sudo apt --fix-broken install",
+    Installed.CHECKOUT: "scripts/run installs it",
+    Installed.PIP: "pip install --force-reinstall lull-player",
+}
+"""What brings a Python library that is missing, in the environment that lull runs in."""
+_BUILD_KERNEL: Final = {
+    Installed.PACKAGE: Installed.PACKAGE.value,
+    Installed.CHECKOUT: "sudo apt install gcc, remove .venv, and scripts/run again",
+    Installed.PIP: "sudo apt install gcc python3-dev, and pip install --force-reinstall --no-deps lull-player",
+}
 
 
 def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock: bool) -> Finding:
@@ -29,17 +47,13 @@ def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock:
     )
 
 
-def judge_service(service: Service | None, *, is_running: bool) -> Iterator[Finding]:
+def judge_service(service: Service | None, installed: Installed, *, is_running: bool) -> Iterator[Finding]:
     """The unit and its watchdog."""
     if service is None or not service.is_loaded:
+        what = "the lull service is not installed, so nothing starts it"
         if is_running:
-            yield warning(
-                "service",
-                "lull runs, but not as a service, so nothing restarts it after a crash",
-                "sudo scripts/install",
-            )
-        else:
-            yield warning("service", "the lull service is not installed, so nothing starts it", "sudo scripts/install")
+            what = "lull runs, but not as a service, so nothing restarts it after a crash"
+        yield warning("service", what, installed.value)
         return
     if service.active != "active":
         mend = "sudo systemctl enable --now lull; journalctl -u lull -n 50 says why it ended"
@@ -103,10 +117,11 @@ def judge_versions(machine: Machine) -> Iterator[Finding]:
     missing = [name for name, version in machine.versions if version is None]
     listed = ", ".join(f"{name} {version}" for name, version in machine.versions if version is not None)
     yield right("versions", f"{listed}; {machine.system}; {machine.model}")
-    if missing:
-        yield wrong("versions", f"missing: {', '.join(missing)}", "sudo scripts/install")
+    for name in missing:
+        mend = _PACKAGES.get(name)
+        yield wrong("versions", f"{name} is missing", f"sudo apt install {mend}" if mend else _BRING[machine.installed])
     if machine.has_kernel:
         yield right("kernel", "the native kernel is used")
     else:
-        mend = "install gcc and run `pip install` again; the Debian package (sudo scripts/install) has it"
-        yield warning("kernel", "there is no native kernel, so playing takes more processor time", mend)
+        what = "there is no native kernel, so playing takes more processor time"
+        yield warning("kernel", what, _BUILD_KERNEL[machine.installed])

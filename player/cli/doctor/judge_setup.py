@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
+from player.cli.doctor.facts import (
+    BrokerAnswer,
+    BrokerState,
+    Installed,
+    PasswordFile,
+    Plans,
+    PlaylistState,
+    StateDir,
+    UserAccount,
+)
 from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
 from player.core.units import counted, format_bytes
 from player.mqtt.triggers.rules import Trigger, listed, notes_on
@@ -149,7 +158,7 @@ def judge_rights(
     """Whether the user that lull runs as gets at the sound card and the password, and nobody else at the latter."""
     check = "permissions"
     if account is None:
-        mend = "sudo scripts/install creates it; or set an existing User= in the unit"
+        mend = f"{Installed.PACKAGE.value} creates it; or set an existing User= in the unit"
         yield wrong(check, "the user of the service does not exist", mend)
         return
     if plays_to_card and account.uid != 0 and "audio" not in account.groups:
@@ -189,10 +198,10 @@ def judge_inputs(
     yield right(check, f"buttons, knobs and keyboards: {listed(devices)}")
 
 
-def judge_config(path: str, faults: Sequence[str], *, is_there: bool) -> Iterator[Finding]:
+def judge_config(path: str, faults: Sequence[str], installed: Installed, *, is_there: bool) -> Iterator[Finding]:
     """Whether the config can be used."""
     if not is_there:
-        yield warning("config", f"{path} does not exist; checked with the default settings", "sudo scripts/install")
+        yield warning("config", f"{path} does not exist; checked with the default settings", installed.value)
     elif faults:
         for fault in faults[:5]:
             yield wrong("config", fault, "fix that line; config/lull.yaml lists every key")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.cli.doctor import judge_machine as machine
-from player.cli.doctor.facts import JournalEvent, LastNight, Machine, Service
+from player.cli.doctor.facts import Installed, JournalEvent, LastNight, Machine, Service
 from player.cli.doctor.findings import Finding, Level, as_json, is_all_right, right, warning, wrong
 
 RUNS = Service(is_loaded=True, is_enabled=True, active="active", pid=70, user="lull", watchdog_s=30.0)
@@ -38,7 +38,7 @@ def test_a_clock_without_a_witness_is_wrong_where_a_schedule_needs_it() -> None:
 
 def test_a_service_that_runs_and_is_watched_is_right() -> None:
     """Its process and the watchdog's period are said."""
-    found = list(machine.judge_service(RUNS, is_running=True))
+    found = list(machine.judge_service(RUNS, Installed.PACKAGE, is_running=True))
     assert levels(found) == [Level.RIGHT, Level.RIGHT]
     assert "process 70" in found[0].what
     assert "30 s" in found[1].what
@@ -58,7 +58,7 @@ def test_a_service_that_runs_and_is_watched_is_right() -> None:
 )
 def test_a_service_in_trouble_is_told(service: Service | None, check: str, expected: Level) -> None:
     """Down is wrong; not enabled, restarted often, unwatched or absent can wait."""
-    found = list(machine.judge_service(service, is_running=False))
+    found = list(machine.judge_service(service, Installed.PACKAGE, is_running=False))
     assert expected in [one.level for one in found if one.check == check]
 
 
@@ -107,7 +107,28 @@ def test_a_missing_library_is_wrong() -> None:
     found = list(machine.judge_versions(Machine("Debian", "Pi 4", (("lull", "1"), ("libVLC", None)))))
     assert levels(found) == [Level.RIGHT, Level.WRONG, Level.RIGHT]
     assert found[0].what == "lull 1; Debian; Pi 4"
-    assert found[1].what == "missing: libVLC"
+    assert (found[1].what, found[1].mend) == (
+        "libVLC is missing",
+        "sudo apt install libvlc5 libvlc-bin vlc-plugin-base",
+    )
+
+
+@pytest.mark.parametrize(
+    ("installed", "service", "module", "kernel"),
+    [
+        (Installed.PACKAGE, "apt install --reinstall lull", "apt --fix-broken", "apt install --reinstall lull"),
+        (Installed.CHECKOUT, "scripts/install", "scripts/run", "scripts/run"),
+        (Installed.PIP, "pip brings no service", "pip install", "pip install"),
+    ],
+)
+def test_the_way_out_is_that_of_the_installation(installed: Installed, service: str, module: str, kernel: str) -> None:
+    """Whoever has lull from pip has no checkout whose scripts could be run, and apt knows nothing of it."""
+    (found,) = machine.judge_service(None, installed, is_running=False)
+    assert service in str(found.mend)
+    versions = Machine("Debian", "Pi 4", (("lull", "1"), ("paho", None)), has_kernel=False, installed=installed)
+    _, missing, without = machine.judge_versions(versions)
+    assert module in str(missing.mend)
+    assert kernel in str(without.mend)
 
 
 def test_without_the_native_kernel_it_says_so() -> None:

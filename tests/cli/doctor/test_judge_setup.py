@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 import pytest
 
 from player.cli.doctor import judge_setup as house
-from player.cli.doctor.facts import BrokerAnswer, BrokerState, PasswordFile, Plans, PlaylistState, StateDir, UserAccount
+from player.cli.doctor.facts import (
+    BrokerAnswer,
+    BrokerState,
+    Installed,
+    PasswordFile,
+    Plans,
+    PlaylistState,
+    StateDir,
+    UserAccount,
+)
 from player.cli.doctor.findings import Finding, Level
 from player.system.input_devices import InputDevice
 from tests.mqtt.triggers.rule_texts import settings_of
@@ -176,9 +185,9 @@ def test_the_password_is_for_the_service_alone(password: PasswordFile, expected:
 
 def test_a_config_is_right_faulty_or_missing() -> None:
     """Five faults are listed and the rest counted."""
-    assert levels(list(house.judge_config("x", (), is_there=True))) == [Level.RIGHT]
-    assert levels(list(house.judge_config("x", (), is_there=False))) == [Level.WARNING]
-    found = list(house.judge_config("x", [f"x:{n}: wrong" for n in range(8)], is_there=True))
+    assert levels(list(house.judge_config("x", (), Installed.PIP, is_there=True))) == [Level.RIGHT]
+    assert levels(list(house.judge_config("x", (), Installed.PIP, is_there=False))) == [Level.WARNING]
+    found = list(house.judge_config("x", [f"x:{n}: wrong" for n in range(8)], Installed.PIP, is_there=True))
     assert levels(found) == [Level.WRONG] * 6
     assert found[-1].what == "and 3 more faults"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import alsaaudio
 import pytest
 
-from player.cli.doctor.facts import Card, Control, Holder, Output, UserAccount
+from player.cli.doctor.facts import Card, Control, Holder, Installed, Output, UserAccount
 from player.cli.doctor.probes import access, host, service
 from player.cli.doctor.probes import alsa as alsa_probe
 from player.cli.doctor.probes.host import read_cards
@@ -137,6 +137,14 @@ def test_versions_are_read(tmp_path: Path) -> None:
     assert found.system.startswith("Raspberry Pi OS, Linux ")
     assert all(version for _, version in found.versions)
     assert {name for name, _ in found.versions} >= {"lull", "Python", "libVLC", "ALSA", "numpy", "paho"}
+
+
+def test_it_is_known_who_installed_lull(tmp_path: Path) -> None:
+    """The Debian package has a folder of its own, a checkout has scripts, and what is left came from pip."""
+    assert host.how_installed(Path("/usr/lib/lull")) is Installed.PACKAGE
+    assert host.how_installed(tmp_path) is Installed.PIP
+    write(tmp_path / "scripts" / "install", "")
+    assert host.how_installed(tmp_path) is Installed.CHECKOUT
 
 
 # Rights.

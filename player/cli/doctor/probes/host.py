@@ -14,14 +14,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+import player
 from player import __version__
+from player.analysis.ebur128 import LIBRARY
 from player.audio.dsp.native import kernel
-from player.cli.doctor.facts import Card, Holder, Machine, Output
+from player.cli.doctor.facts import Card, Holder, Installed, Machine, Output
 from player.system.identity import hardware
 
 OS_RELEASE: Final = Path("/etc/os-release")
 THROTTLED: Final = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """Hexadecimal, the number that `vcgencmd get_throttled` shows; older kernels have it."""
+_DEBIAN: Final = Path("/usr/lib/lull")
 HWMON: Final = Path("/sys/class/hwmon")
 _PACKAGES: Final = {"numpy": "numpy", "paho": "paho-mqtt", "pyalsaaudio": "pyalsaaudio", "python-vlc": "python-vlc"}
 
@@ -32,11 +35,18 @@ def read_machine(os_release: Path = OS_RELEASE) -> Machine:
     versions += [
         ("libVLC", _library_says("libvlc.so.5", "libvlc_get_version")),
         ("ALSA", _library_says("libasound.so.2", "snd_asoundlib_version")),
+        ("libebur128", _ebur128()),
     ]
     versions += [(shown, _package(name)) for shown, name in _PACKAGES.items()]
-    return Machine(
-        f"{_system(os_release)}, Linux {platform.release()}", hardware(), tuple(versions), kernel() is not None
-    )
+    system = f"{_system(os_release)}, Linux {platform.release()}"
+    return Machine(system, hardware(), tuple(versions), kernel() is not None, how_installed())
+
+
+def how_installed(folder: Path = Path(player.__file__).parent.parent) -> Installed:
+    """Who put the package `player` into its folder: apt, a checkout, or pip."""
+    if folder == _DEBIAN:
+        return Installed.PACKAGE
+    return Installed.CHECKOUT if (folder / "scripts" / "install").exists() else Installed.PIP
 
 
 def _system(os_release: Path) -> str:
@@ -57,6 +67,16 @@ def _library_says(name: str, function: str) -> str | None:
     asked.restype = ctypes.c_char_p
     said = asked()
     return said.decode("utf-8", "replace").split()[0] if said else None
+
+
+def _ebur128() -> str | None:
+    """The version of the loudness meter, which writes three numbers."""
+    numbers = [ctypes.c_int() for _ in range(3)]
+    try:
+        ctypes.CDLL(LIBRARY).ebur128_get_version(*map(ctypes.byref, numbers))
+    except (OSError, AttributeError):
+        return None
+    return ".".join(str(number.value) for number in numbers)
 
 
 def _package(name: str) -> str | None:
