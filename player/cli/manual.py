@@ -44,7 +44,13 @@ def _lull_1(commands: tuple[DeclaredCommand, ...]) -> Iterator[str]:
     yield from _options(speaker_options())
     yield from (".SH FILES", f"The config is {_text(CONFIG_ORDER)}. What is found first counts. See")
     yield from (".BR lull.yaml (5).", ".SH ENVIRONMENT", ".TP", ".B LULL_CONFIG", "A config, see FILES.")
-    yield from (".TP", ".B XDG_CONFIG_HOME", "In place of ~/.config, see FILES.", ".SH EXIT STATUS")
+    yield from (".TP", ".B XDG_CONFIG_HOME", "In place of ~/.config, see FILES.")
+    yield from (
+        ".TP",
+        ".B XDG_DATA_HOME",
+        "In place of ~/.local/share: what \\fBlull night\\fR keeps is in lull below it.",
+    )
+    yield ".SH EXIT STATUS"
     for code, meaning in EXIT_CODES.items():
         yield from (".TP", f".B {code}", _text(meaning))
     yield from (".SH SEE ALSO", ".BR lull.yaml (5),", "/usr/share/doc/lull")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
-from player.cli.paths import HOME, RUNNING, add_config
+from player.cli.paths import HOME, RUNNING, add_config, own_home
 from player.cli.terminal import LiveLine, Progress
 from player.core.errors import LullError, SinkError, StoreError
 from player.core.events import has_file
@@ -23,6 +23,7 @@ from player.core.settings.safety import FadeSettings
 from player.core.settings.session import Order, Playlist, Settings, VolumeSettings
 from player.core.units import counted, format_bytes, format_duration
 from player.storage.lock import holder_of
+from player.system.privileges import become_owner_of
 
 if TYPE_CHECKING:
     from player.config import Config
@@ -130,7 +131,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--home",
         type=Path,
-        default=HOME,
+        default=None,
         metavar="DIR",
         help=f"folder of starter tracks, memory and recordings ({HOME})",
     )
@@ -141,7 +142,9 @@ def run(args: argparse.Namespace) -> int:
     """Find out what is there, say so, and play until Ctrl-C or the end of the session's timer."""
     if args.config is not None and args.paths:
         raise LullError("give PATHs or --config, not both")
-    home: Path = args.home.expanduser()
+    home: Path = own_home() if args.home is None else args.home.expanduser()
+    if (user := become_owner_of(home)) is not None:
+        print(f"note: playing as {user}, who owns {home}")
     home.mkdir(parents=True, exist_ok=True)
     config = _config(args, home)
     state_dir = _usable_state_dir(config.state_dir, home)

@@ -12,10 +12,10 @@ from player.core.errors import LullError
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
 CONFIG_ORDER: Final = f"--config, then $LULL_CONFIG, then ~/.config/lull/lull.yaml, then {DEFAULT_CONFIG}"
 """Where each command looks for the config; what is found first counts."""
-HOME: Final = Path("~/.local/share/lull")
-"""Where `lull night` and a scan without a config keep what they know."""
+HOME: Final = "~/.local/share/lull"
+"""How `own_home` is called in texts."""
 RUNNING: Final = "running.yaml"
-"""In `HOME` while `lull night` plays without a config: what it plays, and where it can be controlled."""
+"""In `own_home` while `lull night` plays without a config: what it plays, and where it can be controlled."""
 
 
 def add_config(parser: argparse.ArgumentParser, about: str) -> None:
@@ -49,7 +49,7 @@ def config_file(named: Path | None) -> Path | None:
     chosen = chosen_config(named)
     if chosen is not None:
         return chosen
-    home = HOME.expanduser()
+    home = own_home()
     if not (home / RUNNING).exists():
         return None
     from player.storage.lock import holder_of
@@ -59,8 +59,18 @@ def config_file(named: Path | None) -> Path | None:
 
 def own_config() -> Path:
     """Where a user keeps a config of their own, by the XDG base directories."""
-    folder = os.environ.get("XDG_CONFIG_HOME", "")
-    return Path(folder if os.path.isabs(folder) else os.path.expanduser("~/.config")) / "lull" / "lull.yaml"
+    return _base_directory("XDG_CONFIG_HOME", "~/.config") / "lull" / "lull.yaml"
+
+
+def own_home() -> Path:
+    """Where `lull night` and a scan without a config keep what they know, by the XDG base directories."""
+    return _base_directory("XDG_DATA_HOME", "~/.local/share") / "lull"
+
+
+def _base_directory(variable: str, default: str) -> Path:
+    """XDG Base Directory Specification: a relative path in the variable is ignored."""
+    folder = os.environ.get(variable, "")
+    return Path(folder if os.path.isabs(folder) else os.path.expanduser(default))
 
 
 def state_dir(named: Path | None, speaker: str | None) -> Path:
@@ -74,7 +84,7 @@ def state_dir(named: Path | None, speaker: str | None) -> Path:
 
     path = config_file(named)
     if path is None:
-        return HOME.expanduser()
+        return own_home()
     here, found = load_whereabouts(path, MEMORY), load_whereabouts(path, MEMORY, speaker)
     if speaker not in {None, here.device} and (found.state_dir == here.state_dir or not found.speakers):
         raise LullError(f"{found.state_dir} is the memory of {here.device or 'another speaker'}, not that of {speaker}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasureRun, cores, open_store
-from player.cli.paths import CONFIG_ORDER, HOME, add_config, chosen_config
+from player.cli.paths import CONFIG_ORDER, add_config, chosen_config, own_home
 from player.cli.terminal import show
 from player.core.errors import LullError
 from player.core.settings.safety import LimitSettings
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = _config(args)
     limits = LimitSettings() if config is None else config.settings.limits
-    folder = HOME.expanduser() if config is None else config.state_dir
+    folder = own_home() if config is None else config.state_dir
     if (user := become_owner_of(folder)) is not None:
         print(f"note: scanning as {user}, who owns {folder}", file=sys.stderr)
     material = find_material(args.paths, config)

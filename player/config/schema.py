@@ -35,7 +35,7 @@ from player.config.readers import (
     word,
 )
 from player.config.schema_discovery import discovery
-from player.config.schema_night import beds, check_bed, dates, mixes, own_times, phases, with_mixes
+from player.config.schema_night import beds, check_bed, check_playlist_name, dates, mixes, own_times, phases, with_mixes
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.schema_triggers import TriggerContext, check_triggers, day_part, triggers
 from player.config.speakers import check_device
@@ -57,7 +57,6 @@ from player.core.settings.session import (
     VolumeSettings,
 )
 from player.core.units import VOLUME_MAX
-from player.core.validation import check_name
 
 TLS_PORT: Final = 8883
 _KEPT_OUT: Final = "do not write passwords here: put it into a separate file and name that file in password_file"
@@ -122,7 +121,7 @@ def _playlists(spot: ConfigValue) -> tuple[Playlist, ...]:
 def _playlist(name: str, row: ConfigValue) -> Playlist:
     """A playlist; where its name is faulty another one stands in for it while the rest is looked at."""
     try:
-        check_name("playlist", name)
+        check_playlist_name("playlist", name)
     except ValueError as error:
         row.blame(str(error))
         name = "playlist"

@@ -33,6 +33,7 @@ from player.core.settings.key import ConfigKey
 from player.core.settings.session import Phase, Playlist, TimerSetting
 from player.core.validation import check_name
 from player.core.values import PHASE_ENDS
+from player.core.verbs import is_taken
 
 BED: Final = Keys.of(Bed)
 
@@ -76,13 +77,20 @@ def mixes(spot: ConfigValue) -> dict[str, Mix]:
     found = {}
     for name, row in spot.rows().items():
         try:
-            check_name("mix", name)
+            check_playlist_name("mix", name)
         except ValueError as error:
             row.blame(str(error))
         values = read(row, MIX)
         if len(values) == len(MIX.keys):
             found[name] = Mix(**values)
     return found
+
+
+def check_playlist_name(what: str, name: str) -> None:
+    """Raise ValueError unless commands can name the playlist or mix."""
+    check_name(what, name)
+    if is_taken(name):
+        raise ValueError(f"{what} {name!r} cannot be asked for: commands take that word for something else; rename it")
 
 
 def check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, check: Callable[[ConfigValue, str], None]) -> None:

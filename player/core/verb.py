@@ -87,6 +87,13 @@ class Verb:
             reason = str(error)
             raise Refused(reason if reason.startswith(self.name) else f"{self.name}: {reason}") from None
 
+    def meaning(self, text: str) -> Command | None:
+        """The command that plain text asks for; None where it is refused."""
+        try:
+            return self.command(text)
+        except Refused:
+            return None
+
     def fields_of(self, text: str | None) -> Mapping[str, Any]:
         """The arguments that plain text stands for. Raises Refused."""
         word = "" if text is None else text.strip().lower()

@@ -18,6 +18,7 @@ from player.core import verb_makers as makers
 from player.core.commands import MAX_ANSWERED, Command
 from player.core.commands_level import MoveBed, SetBed
 from player.core.errors import Refused, did_you_mean
+from player.core.settings.bed import Bed
 from player.core.values import MAX_TEXT, Value, quoted
 from player.core.verb import Argument, Verb
 
@@ -33,6 +34,11 @@ def to_command(name: str, value: Value) -> Command:
         hint = did_you_mean(name[:MAX_TEXT], VERBS)
         raise Refused(f"unknown command {quoted(name)}{hint}; valid commands: {', '.join(VERBS)}")
     return verb.command(value)
+
+
+def is_taken(name: str) -> bool:
+    """Whether a playlist of that name could not be asked for: `play` or `bed` take the word for something else."""
+    return (VERBS["play"].meaning(name), VERBS["bed"].meaning(name)) != (commands.Play(name), SetBed((Bed(name),)))
 
 
 def verb_named(word: str) -> str:
@@ -277,7 +283,7 @@ _DECLARED: Final = (
         ),
         make=makers.never_again,
         plain="track",
-        words={"undo": {"undo": True}},
+        words={"undo": {"undo": True}, "on": {}, "true": {}},
         examples=("", "Drops", "undo", '{"track": "Drops"}', '{"track": "Drops", "undo": true}'),
         to_type=("never_again", "never_again --undo     undo the latest ban"),
     ),
@@ -300,6 +306,7 @@ _DECLARED: Final = (
         about="The track that plays, or the one that is named, is no longer liked.",
         arguments=(Argument("track", kinds.TITLE, "its title, or a part of it; what plays if not given", "TITLE"),),
         plain="track",
+        words={"on": {}, "true": {}},
         examples=("", "Drops", '{"track": "Drops"}'),
         to_type=("unlike", "unlike Drops"),
     ),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from player.core.settings.session import FAVOURITES, Playlist, Settings
+from player.core.verbs import is_taken
 from player.library.files import BINS, has_audio_suffix, holds, natural_key
 
 STICK_LABEL: Final = "LULL"
@@ -88,10 +89,13 @@ def _folders_of(root: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def playlist_name(folder: str) -> str:
-    """The name of a folder as that of a playlist: what is not allowed there becomes ``-``."""
+    """The name of a folder as that of a playlist: what is not allowed there becomes ``-``.
+
+    What commands would take for something else has a word before it: ``folder off``.
+    """
     text = os.fsencode(folder).decode("utf-8", "replace")
     name = _OTHER.sub("-", text).strip()[:MAX_NAME].strip()
-    return name or "-"
+    return f"folder {name or '-'}" if is_taken(name) else name
 
 
 def with_folders(settings: Settings, found: LibraryFolders) -> tuple[Settings, tuple[str, ...]]:

@@ -18,7 +18,7 @@ def test_the_config_is_the_first_of_those_that_are_there(tmp_path: Path, monkeyp
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("LULL_CONFIG", raising=False)
     monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "lull.yaml")
-    monkeypatch.setattr(paths, "HOME", tmp_path)
+    monkeypatch.setattr(paths, "own_home", lambda: tmp_path)
     assert paths.config_file(None) is None
     (tmp_path / paths.RUNNING).write_text("")
     assert paths.config_file(None) is None, "what a killed run has left behind"
@@ -42,12 +42,20 @@ def test_the_config_is_the_first_of_those_that_are_there(tmp_path: Path, monkeyp
     assert paths.config_file(Path("named.yaml")) == Path("named.yaml")
 
 
+def test_what_a_night_keeps_lies_below_the_data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the XDG base directories; a relative one is ignored."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value, folder in ((str(tmp_path / "data"), "data"), ("relative", ".local/share"), ("", ".local/share")):
+        monkeypatch.setenv("XDG_DATA_HOME", value)
+        assert paths.own_home() == tmp_path / folder / "lull"
+
+
 def test_every_command_takes_the_same_config(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without --config all of them read the file that $LULL_CONFIG names; without any config `run` is wrong usage."""
     monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "absent")
-    monkeypatch.setattr(paths, "HOME", tmp_path / "home")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("LULL_CONFIG", raising=False)
     assert main(["run"]) == 2

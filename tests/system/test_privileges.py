@@ -164,3 +164,21 @@ def test_starter_tracks_through_a_link_of_another_user_are_written_as_that_user(
     assert "writing as" in done.stderr
     assert "Permission denied" in done.stderr
     assert not list((home / "etc").iterdir())
+
+
+@pytest.mark.slow
+def test_a_night_as_root_plays_as_the_user_of_its_folder(home: Path) -> None:
+    """What it writes there follows that user's links with that user's rights alone."""
+    folder, victim = home / "other", home / "victim"
+    folder.mkdir()
+    victim.write_bytes(b"kept")
+    victim.chmod(0o600)
+    (folder / "running.yaml").symlink_to(victim)
+    give_away(folder, folder / "running.yaml")
+    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "ALSA_CONFIG_PATH": "/nonexistent", "HOME": str(home)}
+    command = [sys.executable, "-B", "-m", "player", "night", "--home", str(folder), "noise:rain"]
+    done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False, timeout=120)
+    assert f"who owns {folder}" in done.stdout
+    assert (done.returncode, "Permission denied" in done.stderr) == (1, True)
+    assert (victim.read_bytes(), victim.stat().st_uid) == (b"kept", 0)
+    assert {path.lstat().st_uid for path in folder.iterdir()} == {OTHER}

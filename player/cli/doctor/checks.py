@@ -28,7 +28,7 @@ from player.cli.doctor.probes.alsa import look_at_mixer, try_device
 from player.cli.doctor.probes.broker import probe
 from player.cli.doctor.probes.host import how_installed, read_cards, read_machine, read_throttled
 from player.cli.doctor.probes.service import ask_service, read_journal
-from player.cli.paths import DEFAULT_CONFIG, HOME, config_file
+from player.cli.paths import DEFAULT_CONFIG, config_file, own_home
 from player.config import Config, salvage
 from player.core.clock import Clock, SystemClock
 from player.core.errors import StoreError
@@ -114,7 +114,7 @@ def examine(named: Path | None, speaker: str | None = None, clock: Clock | None 
 
 def _without_config() -> Config:
     """What `lull night` would take."""
-    return Config(settings=Settings(), audio=AudioSettings(), mqtt=None, state_dir=HOME.expanduser())
+    return Config(settings=Settings(), audio=AudioSettings(), mqtt=None, state_dir=own_home())
 
 
 def _admit(config: Config, faults: tuple[str, ...], path: Path) -> Setup:
