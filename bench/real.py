@@ -82,7 +82,8 @@ def chapter(tracks: list[HazardTrack], player: str, state: Path | None) -> list[
     else:
         played = _play([track.path for track in tracks], state)
         sounds = (played.decoded(), played.out)
-        rows = figures.hazard_rows(tracks, figures.starts_of(played, tracks), sounds, played.mutes_s)
+        beside = [played.beside(track.path) for track in tracks]
+        rows = figures.hazard_rows(tracks, figures.starts_of(played, tracks), sounds, played.mutes_s, beside)
     return [asdict(row) for row in rows]
 
 

@@ -20,9 +20,10 @@ from player.analysis.contract.examiner import Examiner, Instruments, Limits
 from player.analysis.ebur128 import HopMeter, true_peak_dbtp
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.audio.dsp.gain import applied
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered
-from player.audio.dsp.types import Block
+from player.audio.dsp.types import Block, Gains
 from player.audio.engine import Engine, EngineSettings
 from player.cli.measure_first import MeasuredLibrary
 from player.core.clock import Now
@@ -56,12 +57,14 @@ class SourceHeard:
         first_frame: where its first frame leaves the chain.
         blocks: place in the output, and samples.
         gain_db: its programme gain.
+        fades: by what each block was multiplied besides, one number or one a frame.
     """
 
     path: str
     first_frame: int
     blocks: list[tuple[int, Block]] = field(default_factory=list)
     gain_db: float = 0.0
+    fades: list[float | Gains] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -97,6 +100,19 @@ class Played:
                 sound[at : at + len(part)] += part * gain
         return HighPass().process(sound)
 
+    def beside(self, path: str) -> Block:
+        """The sum of all other tracks under their gains and fades, at its place in the output."""
+        sound = np.zeros_like(self.out)
+        for track in self.tracks:
+            if track.path == path:
+                continue
+            gain = np.float32(db_to_gain(track.gain_db))
+            for (at, block), fade in zip(track.blocks, track.fades, strict=True):
+                part = applied(block, fade) if isinstance(fade, np.ndarray) else block * np.float32(fade)
+                part = part[: len(sound) - at]
+                sound[at : at + len(part)] += part * gain
+        return sound
+
 
 class _KeepingSink:
     """Keeps what is written; its write moves the clock."""
@@ -117,6 +133,7 @@ class _KeepingSink:
         for deck in rendered.decks:
             track = self.tracks.setdefault(deck.item.id, SourceHeard(deck.item.uri, at, gain_db=deck.item.gain_db))
             track.blocks.append((at, deck.decoded.copy()))
+            track.fades.append(deck.gains)
             if deck.level_db == 0.0 and isinstance(deck.gains, float):  # of what nobody has measured it is found live
                 track.gain_db = deck.item.gain_db + gain_to_db(deck.gains)
 

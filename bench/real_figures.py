@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,8 @@ from player.analysis.contract.alteration import Alteration
 from player.analysis.contract.clicks import CELL_FRAMES, Clicks
 from player.analysis.contract.integrated import calm_level
 from player.audio.dsp.hearing import HOP_S, to_lufs
-from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, BandPowers, OctaveMeter
-from player.audio.dsp.rises import RISE_DB, RiseMeter
+from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers, OctaveMeter
+from player.audio.dsp.rises import NO_RISE_DB, RISE_DB, RiseMeter, fast_levels
 from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES
 from player.audio.dsp.types import Block
@@ -115,6 +116,8 @@ class HazardRow:
         mutes: while it sounded.
         rise_db: largest rise of the whole (C1b).
         band_rise_db: largest rise of an octave or an ear (C1d).
+        own_rise_db, own_band_rise_db: the same of what is the hazard's: not of what a track beside it does in a blend,
+            and not where the calm recording itself rises as far in that stream; -99 if there is none.
         momentary_lu: loudest 400 ms over heard calm.
         short_lu: loudest 3 s over heard calm.
         climb_db: by how much a repetition is louder than one within the 10 s before it; None if it is not repeated.
@@ -132,6 +135,8 @@ class HazardRow:
     mutes: int
     rise_db: float
     band_rise_db: float
+    own_rise_db: float
+    own_band_rise_db: float
     momentary_lu: float
     short_lu: float
     climb_db: float | None
@@ -212,8 +217,11 @@ def phrase_row(track: PhraseTrack, before: Block, after: Block, start_s: float) 
 
 
 def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: tuple[Block, Block],
-                mutes_s: Sequence[float]) -> list[HazardRow]:  # fmt: skip
-    """A chapter; ``starts``: where each track begins; ``sounds``: what was recorded, at its place, and what left."""
+                mutes_s: Sequence[float], beside: Sequence[Block] = ()) -> list[HazardRow]:  # fmt: skip
+    """A chapter; ``starts``: where each track begins; ``sounds``: what was recorded, at its place, and what left.
+
+    ``beside``: for each track what the others added to the mixture; nothing where no track blends with another.
+    """
     recorded, out = sounds
     powers, octaves = hop_powers(out), _octaves(out)
     zones = [
@@ -225,10 +233,17 @@ def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: t
             for at_s, until_s in zip(starts_s, [*starts_s[1:], len(out) / RATE_HZ], strict=True)]  # fmt: skip
     onsets = _startles(powers, list(zip(starts_s, calm, strict=True)))
     clicks_s = own_clicks(recorded, out, calm[0])
+    is_calm = [_is_calm(len(octaves), BAND_S, zones, span) for span in pairwise([*starts_s, len(out) / RATE_HZ])]
+    others = [fast_levels(_octaves(one), np.zeros(len(STREAMS))) for one in beside] or [np.zeros((1, 1))] * len(chapter)
+    left = fast_levels(octaves, np.zeros(len(STREAMS)))
     rows = []
-    for track, own, calm_lufs in zip(chapter, zones, calm, strict=True):
+    for number, (track, own, calm_lufs) in enumerate(zip(chapter, zones, calm, strict=True)):
         rises = RiseMeter(calm_lufs).push(octaves)
-        heard = [rises[round((at_s - 0.05) / BAND_S) : round((until_s + 0.3) / BAND_S)] for at_s, until_s in own]
+        bed = rises[is_calm[number]].max(axis=0, initial=NO_RISE_DB)
+        is_own = (others[number] * 2.0 < left) & (rises > bed)
+        spans = [slice(round((at_s - 0.05) / BAND_S), round((until_s + 0.3) / BAND_S)) for at_s, until_s in own]
+        heard = [rises[span] for span in spans]
+        of_its_own = [np.where(is_own, rises, NO_RISE_DB)[span] for span in spans]
         momentary = [_loudest(powers, at_s, until_s, _MOMENTARY) for at_s, until_s in own]
         rows.append(HazardRow(
             kind=track.kind, hazard=track.hazard, calm=track.calm, level_db=track.level_db, way=track.way,
@@ -237,6 +252,8 @@ def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: t
             mutes=sum(_is_in(own, at_s) for at_s in mutes_s),
             rise_db=max(float(part[:, 0].max()) for part in heard),
             band_rise_db=max(float(part[:, 1:].max()) for part in heard),
+            own_rise_db=max(float(part[:, 0].max()) for part in of_its_own),
+            own_band_rise_db=max(float(part[:, 1:].max()) for part in of_its_own),
             momentary_lu=max(momentary) - calm_lufs,
             short_lu=max(_loudest(powers, at_s, until_s, _SHORT) for at_s, until_s in own) - calm_lufs,
             climb_db=_climb(own, momentary),
@@ -288,11 +305,17 @@ def _startles(powers: Doubles, floors: Sequence[tuple[float, float]]) -> list[On
 
 def _heard_calm(powers: Doubles, zones: Sequence[Sequence[tuple[float, float]]], at_s: float, until_s: float) -> float:
     """The calm level of a track as it left: without hazards, what follows them, and blends."""
-    is_calm = np.zeros(len(powers), np.bool_)
-    is_calm[round((at_s + BLEND_S) / HOP_S) : round(until_s / HOP_S)] = True
+    return calm_level(powers[_is_calm(len(powers), HOP_S, zones, (at_s, until_s))])
+
+
+def _is_calm(count: int, hop_s: float, zones: Sequence[Sequence[tuple[float, float]]],
+             span: tuple[float, float]) -> npt.NDArray[np.bool_]:  # fmt: skip
+    """Which of so many hops lie in a track, and neither in a blend nor near a hazard."""
+    is_calm = np.zeros(count, np.bool_)
+    is_calm[round((span[0] + BLEND_S) / hop_s) : round(span[1] / hop_s)] = True
     for one_s, end_s in (zone for zones_of_track in zones for zone in zones_of_track):
-        is_calm[round((one_s - 0.5) / HOP_S) : round((end_s + 1.5) / HOP_S)] = False
-    return calm_level(powers[is_calm])
+        is_calm[round((one_s - 0.5) / hop_s) : round((end_s + 1.5) / hop_s)] = False
+    return is_calm
 
 
 def _is_in(zones: Sequence[tuple[float, float]], at_s: float) -> bool:

@@ -67,8 +67,8 @@ def _mean_abs(rows: Rows, key: str) -> float:
 
 def hazard_table(found: Found) -> str:
     """What hazards do: each kind of lull's, then each player, and lull by level and way."""
-    head = ("count", "startles", "mutes", "C1b >10", "> 15", "C1d >10", "> 15", "M over", "S over", "climb",
-            "rep. over", "clicks")  # fmt: skip
+    head = ("count", "startles", "mutes", "C1b >10", "> 15", "C1d >10", "> 15", "own >10", "> 15", "M over", "S over",
+            "climb", "rep. over", "clicks")  # fmt: skip
     lines = [f"{'hazards in calm':26}" + "".join(f"{name:>10}" for name in head)]
     own = found["lull"]["hazards"]
     for key in ("kind", "way", "level_db", "format"):
@@ -86,6 +86,8 @@ def _hazard_line(name: str, rows: Rows) -> str:
     repeated = [row["momentary_lu"] for row in rows if row["climb_db"] is not None]
     counts = [len(rows), sum(row["startles"] for row in rows), sum(row["mutes"] for row in rows)]
     counts += [_over(rows, key, limit) for key in ("rise_db", "band_rise_db") for limit in (RISE_DB, HIGH_RISE_DB)]
+    worst = [{"own": max(row["own_rise_db"], row["own_band_rise_db"])} for row in rows]
+    counts += [_over(worst, "own", limit) for limit in (RISE_DB, HIGH_RISE_DB)]
     levels = [max(row["momentary_lu"] for row in rows), max(row["short_lu"] for row in rows)]
     texts = [f"{value:+10.1f}" for value in levels] + [_most(climbs), _most(repeated)]
     clicks = sum(row["clicks"] for row in rows)
@@ -104,12 +106,13 @@ def _over(rows: Rows, key: str, limit: float) -> int:
 def named_table(rows: Rows) -> str:
     """Each hazard of lull's, the highest first."""
     lines = [f"{'hazard':16}{'calm':20}{'level':>6} {'way':12}{'file':6}{'startles':>9}{'mutes':>6}{'C1b':>7}{'C1d':>7}"
-             f"{'M over':>8}{'S over':>8}{'climb':>7}{'clicks':>7}"]  # fmt: skip
+             f"{'own':>7}{'M over':>8}{'S over':>8}{'climb':>7}{'clicks':>7}"]  # fmt: skip
     for row in sorted(rows, key=lambda row: -max(row["rise_db"], row["band_rise_db"])):
         climb = "-" if row["climb_db"] is None else f"{row['climb_db']:+.1f}"
         lines.append(
             f"{row['hazard']:16}{row['calm']:20}{row['level_db']:+6.0f} {row['way']:12}{row['format']:6}"
             f"{row['startles']:9}{row['mutes']:6}{row['rise_db']:7.1f}{row['band_rise_db']:7.1f}"
+            f"{max(0.0, row['own_rise_db'], row['own_band_rise_db']):7.1f}"
             f"{row['momentary_lu']:+8.1f}{row['short_lu']:+8.1f}{climb:>7}{row['clicks']:7}"
         )
     return "\n".join(lines)

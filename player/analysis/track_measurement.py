@@ -15,6 +15,7 @@ import numpy as np
 
 from player.analysis.ebur128 import HopMeter
 from player.analysis.loudness import Loudness, measure_loudness
+from player.analysis.lowered import Prominent
 from player.analysis.startle_search import Calm, find_surprises
 from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
@@ -47,6 +48,7 @@ class Measurer:
         self._powers = array("f")
         self._octaves = OctaveMeter()
         self._planner = GainPlanner()
+        self._prominent = Prominent()
         self._octaves_begun = False
         self._planned_rest: Block = np.empty((0, CHANNELS), np.float32)
         self._rest: Block = np.empty((0, CHANNELS), np.float32)
@@ -77,7 +79,9 @@ class Measurer:
         self._planned_rest = sound[whole:]
         if whole:
             peaks = np.abs(sound[:whole].reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1)
-            self._planner.add(self._octaves.powers(sound[:whole]), peaks)
+            powers = self._octaves.powers(sound[:whole])
+            self._planner.add(powers, peaks)
+            self._prominent.add(powers)
 
     def finish(self) -> Measured:
         """What was found out."""
@@ -88,6 +92,7 @@ class Measurer:
         return self._measured(loudness, calm, self._planner.finish())
 
     def _measured(self, loudness: Loudness, calm: Calm, planned: Section) -> Measured:
+        plan = encode(planned.gain_db)
         return Measured(
             duration_s=to_seconds(self.frames),
             integrated_lufs=_heard(to_lufs(loudness.integrated)),
@@ -100,7 +105,8 @@ class Measurer:
             habitual_lufs=_heard(to_lufs(calm.habitual)),
             surprises=calm.surprises,
             faults=self._sanitiser.faults,
-            plan=encode(planned.gain_db),
+            plan=plan,
+            lowered_in=self._prominent.streams(plan, planned.calm_lufs),
             calm_lufs=_heard(planned.calm_lufs),
             reached_lufs=_heard(planned.reached_lufs),
             planned_peak_dbtp=_heard(planned.peak_dbfs),

@@ -16,6 +16,7 @@ from player.core.settings.session import Playlist
 from player.core.units import format_duration
 
 if TYPE_CHECKING:
+    from player.analysis.lowered import Lowered
     from player.library.ports import Store
     from player.library.scanner import ScanCounts, Scanned
 
@@ -97,6 +98,18 @@ class MeasuredLibrary:
         self._tried.update(new)
         measure_first(new, self._store)
         return self._library.read(playlist)
+
+    def lowered(self, uri: str) -> tuple[Lowered, ...]:
+        """What will be lowered in a file, by its plan; nothing of what has none."""
+        from player.analysis.lowered import lowered_stretches
+        from player.library.file_id import look_at
+
+        try:
+            finding = self._store.find(look_at(uri, {})[1])
+        except OSError:
+            return ()
+        measured = None if finding is None else finding.measured
+        return () if measured is None else lowered_stretches(measured.plan, measured.lowered_in)
 
 
 def measure_first(paths: Iterable[str], store: Store, longest_s: float = float("inf")) -> None:

@@ -98,7 +98,7 @@ def _surprises(measured: Measured) -> str:
     found = _lowered(measured)
     if found:
         worst = max(found, key=lambda one: one.lowered_db)
-        what = f"{_clock(worst.at_s)} for {max(0.1, worst.duration_s):.1f} s by {worst.lowered_db:.0f} dB"
+        what = f"{_clock(worst.at_s)} for {max(0.1, worst.duration_s):.1f} s by {worst.lowered_db:.0f} dB{worst.where}"
         return f"lowered at {what}" if len(found) == 1 else f"lowered {len(found)} times, most at {what}"
     if measured.is_planned or not measured.surprises:
         return "calm"
@@ -109,7 +109,7 @@ def _surprises(measured: Measured) -> str:
 
 
 def _lowered(measured: Measured) -> tuple[Lowered, ...]:
-    return lowered_stretches(measured.plan) if measured.is_planned else ()
+    return lowered_stretches(measured.plan, measured.lowered_in) if measured.is_planned else ()
 
 
 def summary(found: tuple[TrackRow, ...], measuring: MeasureRun) -> str:
@@ -149,7 +149,7 @@ def _track(row: TrackRow) -> dict[str, Any]:
     fields |= {"fault": row.finding.fault, "gain_db": _rounded(row.gain_db), "is_new": row.is_new}
     if row.finding.measured is not None:
         measured = row.finding.measured
-        hidden = {"plan", "surprises"} if measured.is_planned else {"plan"}
+        hidden = {"plan", "lowered_in", "surprises"} if measured.is_planned else {"plan", "lowered_in"}
         fields |= {key: _rounded(value) for key, value in asdict(measured).items() if key not in hidden}
         fields["lowered"] = [_rounded(asdict(one)) for one in _lowered(measured)]
     return fields

@@ -71,6 +71,8 @@ class Measured:
         habitual_lufs: what the fast level reaches habitually, its 95th percentile; never a surprise.
         faults: stretches that could not be decoded or were broken.
         plan: by how much each moment is lowered while it plays (`player.audio.dsp.leveller`); empty: by nothing.
+        lowered_in: the octave or ear in which each stretch that the plan lowers stands out most (a name of
+            `player.audio.dsp.octaves.STREAMS`), in order; empty where that was not measured yet.
         calm_lufs: loudness of what is no stranger in it, see there; -inf where no plan was made.
         reached_lufs: what the fast level reaches with the plan; -inf where no plan was made.
         planned_peak_dbtp: largest peak with the plan; -inf where no plan was made.
@@ -96,6 +98,7 @@ class Measured:
     planned_momentary_lufs: float = -math.inf
     planned_short_lufs: float = -math.inf
     chapters: tuple[Chapter, ...] = ()
+    lowered_in: tuple[str, ...] = ()
 
     @property
     def is_planned(self) -> bool:

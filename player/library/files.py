@@ -107,9 +107,9 @@ class _MeasurementLookup:
             self.warnings.append(f"{track.uri} is left out: it {finding.fault}")
             return None
         measured = finding.measured
-        if measured is not None and measured.surprises:
+        if measured is not None and (measured.surprises or measured.lowered_in):
             # they are for reports; of 20,000 tracks they would be megabytes that a night never looks at
-            measured = replace(measured, surprises=())
+            measured = replace(measured, surprises=(), lowered_in=())
         return track if measured is None else replace(track, measured=measured)
 
 

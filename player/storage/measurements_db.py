@@ -141,7 +141,9 @@ def from_json(plain: Mapping[str, Any]) -> Measured:
     surprises = tuple(_checked(Surprise, Surprise(**surprise)) for surprise in plain["surprises"])
     plan = base64.b64decode(plain["plan"], validate=True)
     chapters = tuple(_checked(Chapter, Chapter(**chapter)) for chapter in plain.get("chapters", ())[:MAX_CHAPTERS])
-    return _checked(Measured, Measured(**{**plain, "surprises": surprises, "plan": plan, "chapters": chapters}))
+    lowered_in = tuple(str(name) for name in plain.get("lowered_in", ()))
+    parts = {"surprises": surprises, "plan": plan, "chapters": chapters, "lowered_in": lowered_in}
+    return _checked(Measured, Measured(**{**plain, **parts}))
 
 
 def _checked(kind: type[T], value: T) -> T:

@@ -46,6 +46,10 @@ FORMATS = {"flac": (), "mp3": ("-b:a", "192k"), "ogg": ("-q:a", "6"), "opus": ("
             "2 surprises, worst at 1:02:31 +28 dB: tamed",
         ),
         (MeasureResult(PLANNED), "lowered 2 times, most at 0:30 for 0.8 s by 12 dB"),
+        (
+            MeasureResult(replace(PLANNED, lowered_in=("all", "2000 Hz"))),
+            "lowered 2 times, most at 0:30 for 0.8 s by 12 dB around 2000 Hz",
+        ),
         (MeasureResult(replace(PLANNED, plan=b"")), "calm"),
         (MeasureResult(None, "has no sound in it"), "unplayable: has no sound in it"),
         (MeasureResult(replace(CALM, faults=1)), "calm; damaged in 1 place: silenced"),

@@ -133,6 +133,7 @@ class TrackHeard:
     Attributes:
         began_s: when, seconds from the start.
         heard_s: for how long.
+        start_s: where in the track it began.
         gain_db: its programme gain.
         is_measured: whether its level is known from a scan.
         is_calm: nothing in its recording breaks C1, C1b, C1d or C3.
@@ -160,3 +161,4 @@ class TrackHeard:
     calm_lufs: float = SILENCE_DB
     over_calm_lu: tuple[float, float] = (SILENCE_DB, SILENCE_DB)
     median_lufs: float = SILENCE_DB
+    start_s: float = 0.0

@@ -107,6 +107,7 @@ class _Track:
             median_lufs=self.altered.programmes[1].short_term_lufs(50.0)
             if self.altered.audible_s >= MEDIAN_FROM_S
             else SILENCE_DB,
+            start_s=self.item.start_s,
         )
 
 

@@ -313,4 +313,5 @@ def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination]
         progress.show(f"{timedelta(seconds=int(rehearsal.now_s))} rendered", 1.0)
     finally:
         rehearsal.finish()
+    examination.ask(library.lowered)
     return rehearsal.now_s

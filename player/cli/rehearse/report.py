@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 from player.analysis.contract.examiner import Examiner, Findings, Instruments, Limits
 from player.analysis.contract.figures import Figure, TrackHeard
 from player.analysis.ebur128 import HopMeter, true_peak_dbtp
+from player.analysis.lowered import Lowered
 from player.audio.dsp.guard_episodes import APART_HOPS
 from player.audio.dsp.hearing import HOP_S
 from player.core.clock import Now
@@ -34,6 +36,7 @@ PROMISES: Final = {
     "C12": "tracks are equally loud",
 }
 """The clauses in a few words; C7 cannot be heard."""
+PLACES_SHOWN: Final = 5
 TOLD_S: Final = APART_HOPS * HOP_S
 """The guard tells of what it held down so long after it was over."""
 
@@ -48,6 +51,11 @@ class Examination:
         self.surprises: list[dict[str, Any]] = []
         self.mutes: list[dict[str, Any]] = []
         self._findings: Findings | None = None
+        self._plans: Callable[[str], Sequence[Lowered]] = lambda _uri: ()
+
+    def ask(self, plans: Callable[[str], Sequence[Lowered]]) -> None:
+        """What the plan of a file lowers is to be asked of ``plans``."""
+        self._plans = plans
 
     def note(self, now: Now, report: EngineReport) -> None:
         """Record what the guard and the output meter did."""
@@ -82,6 +90,11 @@ class Examination:
             for one in sorted(self.surprises, key=lambda one: float(one["at"]))
         ]
 
+    def lowered(self, track: TrackHeard) -> list[Lowered]:
+        """What the plan lowered in what was heard of the track."""
+        end_s = track.start_s + track.heard_s
+        return [one for one in self._plans(track.uri) if track.start_s <= one.at_s < end_s]
+
     def as_dict(self, tracks: list[dict[str, Any]]) -> dict[str, Any]:
         """Ready for JSON: the contract, the surprises, and the tracks with what was heard of them."""
         found, heard, described = self.findings, list(self.findings.tracks), []
@@ -89,7 +102,8 @@ class Examination:
             own = next((one for one in heard if one.uri == track["uri"]), None)
             if own is not None:
                 heard.remove(own)
-            described.append(track if own is None else {**track, **_described(own)})
+            lowered = [] if own is None else [asdict(one) for one in self.lowered(own)]
+            described.append(track if own is None else {**track, **_described(own), "lowered": lowered})
         return {
             "tracks": described,
             "holds": not found.broken,
@@ -109,7 +123,18 @@ class Examination:
             if figures:
                 mark = marks[clause not in found.broken]
                 lines.append(f"  {mark} {clause:<3} {promise}: {'; '.join(map(_said, figures))}")
-        return [*lines, *self._held_down(), self.verdict()]
+        return [*lines, *self._planned(), *self._held_down(), self.verdict()]
+
+    def _planned(self) -> list[str]:
+        """What is lowered because the scan found that it stands out, the worst first."""
+        found = [(track.title, one) for track in self.findings.tracks for one in self.lowered(track)]
+        if not found:
+            return []
+        found.sort(key=lambda titled: -titled[1].lowered_db)
+        count = "1 place stands" if len(found) == 1 else f"{len(found)} places stand"
+        more = f"  and {len(found) - PLACES_SHOWN} more" if len(found) > PLACES_SHOWN else ""
+        places = [f"  {place_text(one)}  in {title}" for title, one in found[:PLACES_SHOWN]]
+        return [f"{count} out of the recordings and were lowered:", *places, *([more] if more else [])]
 
     def _held_down(self) -> list[str]:
         surprises = self.named_surprises()
@@ -173,6 +198,11 @@ def _said(figure: Figure) -> str:
 
 def _at(figure: Figure) -> str:
     return f" at {clock_text(figure.at[0])}" if figure.at else ""
+
+
+def place_text(one: Lowered) -> str:
+    """Where in a track, for how long, by how much and in what."""
+    return f"{clock_text(one.at_s)} for {max(0.1, one.duration_s):.1f} s by {one.lowered_db:.0f} dB{one.where}"
 
 
 def clock_text(at_s: float) -> str:
