@@ -44,6 +44,12 @@ HIDDEN: Final = "?…"
 _ANY_ADDRESS: Final = re.compile(
     r"[a-z][a-z0-9+.-]{0,15}://[^\s\"'<>|]*|[\w.+-]{1,64}@[\w.-]+|\b(?:\d{1,3}\.){3}\d{1,3}\b(:\d+)?", re.IGNORECASE
 )
+_HOST: Final = re.compile(
+    r"\b(?:[a-z][\w.-]*:[0-9]{2,5}|(?:[a-z0-9-]+\.){2,}[a-z]{2,24}"
+    r"|[a-z0-9-]+\.(?:com|org|net|info|io|fm|tv|radio|local|lan|home|internal|(?!db|md|ra|rm|au|wv|ts)[a-z]{2}))\b(?!\.\w)",
+    re.IGNORECASE,
+)
+"""A name with a port, with two dots, or with a usual ending; other words with one dot are names of files and titles."""
 _FILE: Final = re.compile(r"\bfile:/*(?=/)", re.IGNORECASE)
 _QUOTED_PATH: Final = re.compile(r"(?<=['\"])[~.]{0,2}/[^'\"]*(?=['\"])")
 _PATH: Final = re.compile(r"(?<![^\s(\[=:,;'\"])[~.]{0,2}/[^:;'\"]*")
@@ -82,6 +88,6 @@ def without_places(text: str) -> str:
     For what is sent to a phone or shown to guests.
     """
     text = _FILE.sub("", text)
-    for pattern in (_ANY_ADDRESS, _QUOTED_PATH, _PATH):
+    for pattern in (_ANY_ADDRESS, _QUOTED_PATH, _PATH, _HOST):
         text = pattern.sub("…", text)
     return " ".join("…" if "/" in word and ("." in word or word.count("/") > 1) else word for word in text.split(" "))

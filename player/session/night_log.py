@@ -19,6 +19,7 @@ from player.core.engine_orders import RampTo
 from player.core.events import News, Progressed, is_web
 from player.core.night_report import LevelPoint, NightReport, ReportedMoment, ReportedPhase, ReportedTrack
 from player.core.text import clean_text, host_of, without_places
+from player.session.library_findings import CALIBRATION
 from player.session.memory.memory import Memory, night_of
 from player.session.outcome import Outcome
 from player.session.playback import Playback
@@ -75,6 +76,7 @@ class NightLog:
     """
 
     def __init__(self, report: NightReport) -> None:
+        self._is_calibrating = False
         self._begin(report)
 
     def _begin(self, report: NightReport) -> None:
@@ -97,7 +99,7 @@ class NightLog:
         """The level of one second."""
         is_steady = abs(report.volume_db - self._volume_db) <= STEADY_DB
         self._volume_db = report.volume_db
-        if session is None or report.level_db < LOWEST_DB:
+        if session is None or self._is_calibrating or report.level_db < LOWEST_DB:
             return
         self._point.add(report.level_db)
         if not is_steady:
@@ -117,8 +119,10 @@ class NightLog:
         session, is_waiting = playback.session, playback.interrupted.record is not None
         before = self.report
         for event in out.events:
-            if isinstance(event, News) and event.data.get("problem") not in private:
+            if isinstance(event, News) and event.data.get("problem") not in private and not self._is_noise(event):
                 self._take(event, now)
+        if self._is_calibrating:
+            return
         if session is not None and any(isinstance(order, RampTo) and _rises(order, session) for order in out.orders):
             self._change(rises=self.report.rises + 1)
         report = self.report
@@ -128,6 +132,16 @@ class NightLog:
             self._change(end=report.seen or now.wall, ended_by=INTERRUPTED, **self._lost_minutes())
         if self.report is not before or now.boot_s - self._folded_s >= FOLD_S:
             self._fold(memory, now)
+
+    def _is_noise(self, event: News) -> bool:
+        """Whether it tells of the noise of a calibration, which is no part of a night."""
+        was_calibrating = self._is_calibrating
+        if event.type == "session_started":
+            self._is_calibrating = event.data["playlist"] == CALIBRATION.name
+        elif event.type == "session_ended":
+            self._is_calibrating = False
+            return was_calibrating
+        return self._is_calibrating
 
     def _change(self, **fields: Any) -> None:
         self.report = replace(self.report, **fields)

@@ -207,7 +207,7 @@ class Playback:
         self.session, start, playlist = session, session.start, session.queue.playlist
         session.is_output_lost = self.output_fault is not None
         self.interrupted.forget(out)
-        if now.trusted:
+        if now.trusted and playlist is not CALIBRATION:
             self.memory.note_night(now.wall)
         out.announce(
             "session_started",

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from player.core.commands import Next, Play, SetVolume, Stop
-from player.core.commands_level import MoveBed, SetBed
+from player.core.commands_level import Calibrate, MoveBed, SetBed
 from player.core.events import GuardReported, OutputLost, OutputUnderran, Progressed
 from player.core.settings.bed import Bed
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
@@ -188,6 +188,12 @@ def test_a_long_night_has_a_report_of_bounded_size(nights: Nights) -> None:
         "http://me:secret@192.168.1.5:8000/live does not answer",
         "file:///srv/my music/b c.mp3: gone",
         "no answer from 192.168.1.5:8000",
+        "no answer from radio.example.org",
+        "nas.secret.local: it broke off",
+        "secret-nas:8000 does not answer",
+        "the server at Secret.example.net (gone)",
+        "secret.example.de did not answer",
+        "Radio.example:443: too slow",
         "left out (/srv/my music/b)",
         "~/my music/b: gone",
         "mail me@example.org",
@@ -202,7 +208,23 @@ def test_no_address_and_no_path_is_in_a_problem(text: str) -> None:
     assert "…" in found
 
 
-@pytest.mark.parametrize("text", ["AC/DC", "held down by 6 dB/s", "rain, 2 km away: loud", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AC/DC",
+        "held down by 6 dB/s",
+        "rain, 2 km away: loud",
+        "",
+        "memory.db is damaged; see docs.",
+        "0.5 s, 2.5 dB",
+        "weeknights at 23:30 did not start",
+        "No. 4.mp3",
+        "lull.yaml line 3: wrong",
+        "Mr. Sandman vs. Dr.Dre",
+        "e.g. rain.",
+        "track 3:12 of 4",
+    ],
+)
 def test_a_text_without_places_stays(text: str) -> None:
     """Units and names with a slash."""
     assert without_places(text) == text
@@ -237,3 +259,21 @@ def test_a_memory_that_is_found_late_does_not_replace_a_night_that_has_begun() -
     log = NightLog(running)
     log.recall(Nights(SETTINGS, EVENING).session.night)
     assert log.report is running
+
+
+def test_the_noise_of_a_calibration_is_no_part_of_a_night(nights: Nights) -> None:
+    """Neither a session nor a phase, a track, a level or a night that was used; what takes over from it is."""
+    nights.command(Play())
+    nights.run_for(60.0)
+    nights.command(Stop())
+    nights.run_for(10.0)
+    before = nights.session.night
+    nights.command(Calibrate())
+    nights.run_for(60.0)
+    assert nights.session.night == before
+    nights.command(Play("sea"))
+    nights.run_for(60.0)
+    after = nights.session.night
+    assert [one.playlist for one in after.phases] == ["rain", "sea"]
+    assert (after.sessions, after.end) == (2, None)
+    assert sum(after.levels) > sum(before.levels)
