@@ -269,7 +269,7 @@ class Daemon:
         self._tell_notes(notes, now)
         if self._settings != before:
             old, new = ({playlist.name for playlist in one.playlists} for one in (before, self._settings))
-            told = [f"new {name}" for name in sorted(new - old)] + [f"gone {name}" for name in sorted(old - new)]
+            told = [f"added {name}" for name in sorted(new - old)] + [f"removed {name}" for name in sorted(old - new)]
             text = "the library has changed" + (f": {', '.join(told)}" if told else "")
             self._handle(NewSettings(self._settings, text), now)
 

@@ -186,7 +186,7 @@ def _ears(audio: AudioSettings) -> Iterator[str]:
 def _volume(volume: VolumeSettings) -> str:
     capped = f"{volume.default} at a start, never above {volume.max}"
     night = volume.night_cap
-    return capped if night is None else f"{capped}, nor above {night.max} from {format_duration(night.after_s)} on"
+    return capped if night is None else f"{capped}, and not above {night.max} from {format_duration(night.after_s)} on"
 
 
 def _guard(guard: GuardSettings) -> str:
@@ -303,10 +303,12 @@ def _entry(entry: Entry, settings: Settings) -> str:
 
 
 def _beds(found: tuple[Bed, ...] | None) -> Iterator[str]:
-    """What plays under the tracks; nothing where nobody says anything of it."""
+    """What plays under the tracks; nothing where the config does not name any."""
     if found is not None:
         outlasts = [bed for bed in found if bed.outlasts_s]
-        after = "".join(f", {bed.playlist} {format_duration(bed.outlasts_s)} longer than they" for bed in outlasts)
+        after = "".join(
+            f"; {bed.playlist} goes on for {format_duration(bed.outlasts_s)} after them" for bed in outlasts
+        )
         yield f"  under them {named_beds(found)}{after}"
 
 

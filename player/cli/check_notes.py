@@ -67,7 +67,7 @@ def _output_notes(audio: AudioSettings) -> Iterator[str]:
     """No sound at all; a pipe that others will not find, and something else that lies where it should be."""
     only = {Channels.LEFT: 1, Channels.RIGHT: -1}.get(audio.channels)
     if only is not None and audio.balance == 100 * only:
-        yield f"audio: channels {audio.channels.value} with balance {audio.balance} is silence"
+        yield f"audio: channels {audio.channels.value} with balance {audio.balance} gives silence"
     if audio.output is OutputKind.ALSA:
         cards, wanted = read_cards(), card_named_by(audio.device)
         if wanted is not None and wanted not in [card.id for card in cards]:
@@ -119,7 +119,7 @@ def _cap_notes(settings: Settings) -> Iterator[str]:
         (math.inf if timer.duration_s is None else timer.duration_s for timer in timers if timer), default=0
     )
     if night is not None and longest_s <= night.after_s:
-        yield f"volume.night_cap: no session lasts longer than {format_duration(night.after_s)}, when it would begin"
+        yield f"volume.night_cap: it begins after {format_duration(night.after_s)}, and no session lasts longer"
 
 
 def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
@@ -212,7 +212,7 @@ def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:
     length_s, fade_in_s = timer_of(entry, settings).duration_s, fade_in_of(entry, settings)
     if entry.is_morning and length_s is not None and fade_in_s > LONGEST_PART * length_s:
         longest = format_duration(LONGEST_PART * length_s)
-        yield f"schedule {entry.name}: its fade-in is {longest}, two thirds of its timer, and not longer"
+        yield f"schedule {entry.name}: its fade-in is shortened to {longest}, two thirds of its timer"
 
 
 def level_row(settings: Settings, calibration: Calibration | None) -> str | None:
@@ -223,7 +223,9 @@ def level_row(settings: Settings, calibration: Calibration | None) -> str | None
         return f"calibrated on {calibration.at:%Y-%m-%d} for another output: {calibration.output}"
     default, most = (_level(volume, settings, calibration) for volume in (settings.volume.default, settings.volume.max))
     when = f"calibrated on {calibration.at:%Y-%m-%d}"
-    return f"volume {settings.volume.default} is about {default:.0f} dB(A), {settings.volume.max} {most:.0f}; {when}"
+    return (
+        f"volume {settings.volume.default} is about {default:.0f} dB(A), {settings.volume.max} about {most:.0f}; {when}"
+    )
 
 
 def level_notes(settings: Settings, calibration: Calibration | None) -> Iterator[str]:

@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     config = _config(args, home)
     state_dir = _usable_state_dir(config.state_dir, home)
     if holder := holder_of(state_dir):
-        raise LullError(f"a lull plays already with {state_dir} (process {holder}); stop that one first")
+        raise LullError(f"another lull (process {holder}) already plays with {state_dir}; stop that one first")
     config = replace(config, audio=_usable_audio(config.audio, home), state_dir=state_dir)
     is_trial = args.config is None
     with contextlib.ExitStack() as stack:

@@ -158,12 +158,12 @@ def judge(
         late = watch.fall_due(then)
         if late.ruling is not Ruling.FIRES:
             return TriggerReport(trigger, late)
-        after = Verdict(Ruling.WAITS, f"{verdict.why}, unless it ends before")
+        after = Verdict(Ruling.WAITS, f"{verdict.why}, unless the condition ends before")
         return TriggerReport(trigger, after, *consequence(trigger, quiet_hours, then, standing))
     if verdict.ruling is not Ruling.FIRES:
         return TriggerReport(trigger, verdict)
     if trigger.is_edge:
-        verdict = Verdict(Ruling.FIRES, f"{verdict.why}, and was not before")
+        verdict = Verdict(Ruling.FIRES, f"{verdict.why}, and it was not before")
     return TriggerReport(trigger, verdict, *consequence(trigger, quiet_hours, now, standing))
 
 
@@ -298,7 +298,7 @@ class Watcher:
         if self._is_json:
             return json.dumps(_fields(incoming, now, self._standing.state, told))
         lines = [f"  {line}" for one in told for line in one.lines()]
-        head = "time has come" if incoming is None else f"{incoming.topic} {_shown(incoming)}"
+        head = "the waiting time is over" if incoming is None else f"{incoming.topic} {_shown(incoming)}"
         return "\n".join(printable(line) for line in (f"{now.wall:%H:%M:%S} {head}", *lines))
 
     def _told(self, ruled: RuleOutcome, now: Now) -> TriggerReport:

@@ -68,6 +68,6 @@ def parse_noise(path: str) -> NoisePath:
         if key != "cut":
             raise ValueError(f"{path}: unknown option {key!r}; available: cut, as in {SCHEME}{name}?cut=400")
         if not value.isascii() or not value.isdecimal() or not CUT_MIN_HZ <= int(value) <= CUT_MAX_HZ:
-            raise ValueError(f"{path}: cut is {value!r}; allowed are {CUT_MIN_HZ} to {CUT_MAX_HZ} (Hz)")
+            raise ValueError(f"{path}: cut is {value!r}; allowed is {CUT_MIN_HZ} to {CUT_MAX_HZ} Hz")
         cut_hz = int(value)
     return NoisePath(NoiseKind(name), cut_hz)

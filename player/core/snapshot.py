@@ -216,7 +216,7 @@ class Snapshot:
         PublishedKey(
             "phase.next",
             or_null(json.MOMENT),
-            "when the next phase begins; null in the last one, and where that is open",
+            "when the next phase begins; null in the last one, and where the time is not known",
         ),
     ]
     is_asleep: Annotated[

@@ -58,7 +58,7 @@ _DECLARED: Final = (
         brief="start, or change what plays",
         about="Start from silence, with a slow fade-in. While something plays, change only what is named: another "
         "playlist is blended in, a volume or timer is set. A track is one of the library, by its title or a part of it "
-        "that no other title has; paths and addresses are not taken. A paused or fading session comes back.",
+        "that no other title has; paths and addresses are not accepted. A paused or fading session comes back.",
         arguments=(
             PLAYLIST,
             VOLUME,
@@ -114,15 +114,16 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Next,),
         brief="go to another track",
-        about="Fall silent and rise again with another track, or in one with chapters with the next chapter.",
+        about="Fall silent, then rise with another track; in a track with chapters, with its next chapter.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
     Verb(
         makes=(commands.Previous,),
         brief="go back to the track before",
-        about="Fall silent and rise again with the track before this one, or with the beginning of this one where the "
-        "session has played no other. In a track with chapters: the chapter before, or from 10 s on this one again.",
+        about="Fall silent, then rise with the track before this one; if the session has played no other, with the "
+        "beginning of this one. In a track with chapters: with the beginning of this chapter, or within its first 10 s "
+        "with the chapter before.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
@@ -163,9 +164,9 @@ _DECLARED: Final = (
     Verb(
         makes=(SetBed, MoveBed),
         brief="play something quiet under the tracks",
-        about="Play another playlist under the tracks, 12 dB below them where nothing else is said, or end that; it "
-        "comes and goes within 20 s. With a sign it becomes louder or softer, by so many decibels. It goes on through "
-        "the phases of the night until one of them names another bed. When idle, set that of the next session that is "
+        about="Play another playlist under the tracks, 12 dB below them if no gain is given; off ends it. It comes and "
+        "goes within 20 s. With a sign it becomes louder or softer by that many decibels. It continues through the "
+        "phases of the night until one of them names another bed. When idle, set the bed of the next session that is "
         "started by hand.",
         arguments=(
             Argument("bed", kinds.BED_OR_STEP, "what it is to be", "NAME|off|+N|-N", is_required=True),
@@ -233,8 +234,9 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Awake,),
         brief="undo asleep",
-        about="Undo asleep: it ends as a person asked for it. The volume, the strict guard and a fade-out that "
-        "has begun stay, so that nobody who merely turned over is woken; volume, timer and play change them.",
+        about="Undo asleep: the session ends when a person had asked it to end. The volume, the strict guard and "
+        "a fade-out that has begun stay, so that nobody who merely turned over is woken; "
+        "volume, timer and play change them.",
         obeys_off=False,
         instead_of_off="use asleep",
         examples=("", "PRESS", "ON"),
@@ -243,8 +245,8 @@ _DECLARED: Final = (
         makes=(commands.Snooze,),
         brief="put a morning off for some minutes",
         about="Put a morning off (kind: morning in the schedule): it falls silent, its lamp goes out, and it comes "
-        "back slowly after nine minutes, or so many. Its end is put off by as much. It is refused where no morning "
-        "is playing. resume ends a snooze, stop ends the morning.",
+        "back slowly after nine minutes, or the given time. Its end moves by as much. It is refused if no morning is "
+        "playing. resume ends a snooze, stop ends the morning.",
         arguments=(Argument("snooze", kinds.SNOOZE, "for how long", "T", "for_s", in_units=True),),
         plain="snooze",
         words={"on": {}, "true": {}},
@@ -290,8 +292,8 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Like,),
         brief="remember that a track is liked",
-        about="Remember the track that plays, or the one that is named, as liked. What is liked is the playlist "
-        "favourites, and is listed first for remotes. never_again takes it off.",
+        about="Remember the track that plays, or the one that is named, as liked. Liked tracks are the playlist "
+        "favourites and are listed first for remotes. never_again removes the like.",
         arguments=(Argument("track", kinds.TITLE, "its title, or a part of it; what plays if not given", "TITLE"),),
         plain="track",
         words={"on": {}, "true": {}},
@@ -313,7 +315,7 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Tonight, commands.NotTonight),
         brief="plan a start for once",
-        about="Start once, at the next time that the clock shows it, in addition to the schedule; it replaces "
+        about="Start once, when the clock next shows that time, in addition to the schedule; it replaces "
         "what is playing then. The phases that follow are those of its playlist.",
         arguments=(
             Argument("at", kinds.TIME_OF_DAY, "the local time, or off", "HH:MM|off"),
@@ -331,8 +333,8 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.SkipTonight,),
         brief="skip tonight in the schedule",
-        about="Let the schedule start nothing tonight (until noon), or after all; from six in the morning on it means "
-        "the coming night. By hand everything can be played.",
+        about="Let the schedule start nothing tonight (until noon); off undoes that. From six in the morning on, "
+        "tonight is the coming night. Starts by hand are not affected.",
         arguments=(Argument("skip", kinds.FLIP, "what it is to be; on", "on|off|toggle", "is_skipped"),),
         plain="skip",
         examples=("", "on", "off", "toggle", '{"skip": false}'),
@@ -377,7 +379,7 @@ _DECLARED: Final = (
         makes=(commands_level.Calibrate, commands_level.NoteReading),
         brief="measure how loud it is at the pillow",
         about="Play noise at the highest volume for five minutes, so that a phone or a meter at the pillow can say how "
-        "loud it is in dB(A); then, with what it reads, note that and end the noise. From then on the state tells the "
+        "loud it is in dB(A); then, given that reading, save it and end the noise. From then on the state shows the "
         "level at the pillow, and volumes may be written in dB(A). It is refused while a session is running.",
         arguments=(Argument("reading", kinds.READING, "what the meter reads", "DBA"),),
         make=makers.calibrate,

@@ -55,7 +55,9 @@ def take_reading(reading_dba: float, memory: Memory, playback: Playback, now: No
     session.stop(settings.fades.stop_s, "stop", out)
     volume, target_lufs = settings.volume, settings.limits.target_lufs
     default, most = (level_of(one, memory.calibration.offset_db, target_lufs) for one in (volume.default, volume.max))
-    text = f"calibrated: volume {volume.default} is about {default:.0f} dB(A), the maximum of {volume.max} {most:.0f}"
+    text = (
+        f"calibrated: volume {volume.default} is about {default:.0f} dB(A), {volume.max} (the maximum) about {most:.0f}"
+    )
     out.announce("calibrated", text, dba=reading_dba, offset_db=round(memory.calibration.offset_db, 1))
     return text
 

@@ -58,7 +58,7 @@ def check_volume(settings: Settings, volume: int) -> None:
     """Raises Refused for a volume above the hard maximum."""
     highest = settings.volume.max
     if not 0 <= volume <= highest:
-        raise Refused(f"volume {volume} is out of range; allowed are 0 to {highest} (volume.max)")
+        raise Refused(f"volume {volume} is out of range; allowed is 0 to {highest} (volume.max)")
 
 
 def check_then(settings: Settings, then: tuple[Phase, ...]) -> None:

@@ -73,7 +73,7 @@ def _lock(file: int, folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as fault:
         holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-        who = f"a lull that runs already (process {holder})" if holder.isdecimal() else "a lull that runs already"
+        who = f"another lull (process {holder})" if holder.isdecimal() else "another lull"
         raise InUse(
             f"{folder} is in use by {who}; each daemon needs a state_dir of its own: stop that one, or set "
             "another state_dir"

@@ -266,5 +266,5 @@ def test_playlists_follow_the_folders_of_the_library(house: House, tmp_path: Pat
     house.wait(lambda: house.state()["playlists"] == ["rain", "sea"])
     assert house.state()["state"] == "playing"
     texts = [fields["text"] for fields in house.link.fields("lull/bedroom/event")]
-    assert "the library has changed: new birds" in texts
-    assert "the library has changed: gone birds" in texts
+    assert "the library has changed: added birds" in texts
+    assert "the library has changed: removed birds" in texts

@@ -146,7 +146,7 @@ def test_what_holds_the_sound_down_is_spelt_out() -> None:
         "playlists: {a: {paths: /a}}\nvolume: {night_cap: {max: 20}}\nguard: strict\n"
         "audio: {mixer: {control: PCM, value: 80%}}\n"
     )
-    assert found["volume"] == ["30 at a start, never above 60, nor above 20 from 30m on"]
+    assert found["volume"] == ["30 at a start, never above 60, and not above 20 from 30m on"]
     assert found["guard"] == ["strict: nothing new stands out by more than 6 dB"]
     assert found["output"][0].endswith("; mixer PCM pinned at 80 %")
 
@@ -310,7 +310,7 @@ def test_a_state_dir_in_which_nothing_could_be_remembered_is_a_note(tmp_path: Pa
 def test_a_night_cap_that_never_comes_is_a_note() -> None:
     """With a timer of 20 minutes and a cap after 30 nobody would ever meet it; with an endless entry somebody does."""
     text = "playlists: {a: {paths: 'http://host/'}}\nvolume: {night_cap: {max: 20}}\ntimer: 20m\n"
-    assert notes(text) == ["volume.night_cap: no session lasts longer than 30m, when it would begin"]
+    assert notes(text) == ["volume.night_cap: it begins after 30m, and no session lasts longer"]
     assert notes(text + "schedule: [{name: n, at: 1:00, timer: off}]") == []
 
 
@@ -405,7 +405,7 @@ def test_a_morning_is_spelt_out() -> None:
         "late: morning, fade-in 1h, 08:00 daily, birds, volume 30, timer 30m, replaces what is playing",
     ]
     assert [note for note in notes(text) if "late" in note] == [
-        "schedule late: its fade-in is 20m, two thirds of its timer, and not longer"
+        "schedule late: its fade-in is shortened to 20m, two thirds of its timer"
     ]
 
 

@@ -71,7 +71,7 @@ def test_a_start_in_the_quiet_hours_is_refused_with_code_1(config: str, capsys: 
         (("z/button", '{"action":"double"}'), 1, "  extend minutes=15: refused, because the speaker is idle"),
         (("z/button", '{"action":""}'), 1, "single: does not fire: action is empty"),
         (("z/button", '{"action":"single"}', "--retained"), 1, "single: does not fire: the message is retained"),
-        (("home/presence", "empty"), 0, "presence: waits: the message is 'empty'; fires in 10m, unless it ends before"),
+        (("home/presence", "empty"), 0, "presence: waits: the message is 'empty'; fires in 10m, unless the condition ends before"),
         (("home/presence", "empty"), 0, "  stop: accepted (the speaker is idle; this starts no sound)"),
         (("home/presence", "x", "--at", "20:55"), 0, "  play: sound starts at 21:05 (the speaker is idle)"),
         (
@@ -79,7 +79,7 @@ def test_a_start_in_the_quiet_hours_is_refused_with_code_1(config: str, capsys: 
             1,
             "evening: does not fire: it has been true for 10m, but it is 23:05",
         ),
-        (("tele/temp", "21"), 0, "warm: fires: the message '21' is above 20, and was not before"),
+        (("tele/temp", "21"), 0, "warm: fires: the message '21' is above 20, and it was not before"),
         (("nowhere", "x"), 1, "single: does not fire: it listens to z/button"),
     ],
 )
@@ -166,7 +166,7 @@ def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
     assert str(hear(Incoming("b", b"e"))).endswith("p: waits: the message is 'e'; fires in 10m")
     clock.advance(600)
     assert watcher.turn(arrivals) == (
-        "22:11:00 time has come\n  p: fires: it has been true for 10m\n"
+        "22:11:00 the waiting time is over\n  p: fires: it has been true for 10m\n"
         "    stop: accepted (the speaker is playing; this starts no sound)"
     )
     assert hear(LinkDown("gone")) == LinkDown("gone")

@@ -139,7 +139,7 @@ def test_a_refusal_is_1_with_the_speakers_own_reason(house: House) -> None:
     assert err == "lull: unknown playlist 'rian' (did you mean 'rain'?); available: rain\n"
     code, _, err = house.lull("volume", "80", "--device", "bedroom")
     assert code == 1
-    assert "allowed are 0 to 60" in err
+    assert "allowed is 0 to 60" in err
 
 
 def test_status_is_for_people_or_for_programs(house: House) -> None:
@@ -210,7 +210,7 @@ def test_who_refuses_and_who_says_nothing_is_named(house: House) -> None:
     assert house.lull("volume", "80", "--all") == (
         1,
         "",
-        "lull: bedroom: volume 80 is out of range; allowed are 0 to 60 (volume.max)\n",
+        "lull: bedroom: volume 80 is out of range; allowed is 0 to 60 (volume.max)\n",
     )
     house.speaker("kitchen").is_deaf = True
     code, out, err = house.lull("play", "--all", "--timeout", "0.5")

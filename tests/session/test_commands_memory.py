@@ -299,7 +299,7 @@ def test_what_cannot_be_planned_is_refused() -> None:
     room = Bedroom()
     for command, words in (
         (Tonight(time(21, 0), "rian"), "did you mean 'rain'"),
-        (Tonight(time(21, 0), volume=90), "allowed are 0 to 60"),
+        (Tonight(time(21, 0), volume=90), "allowed is 0 to 60"),
         (SetStartTime("lat", time(2, 0)), "did you mean 'late'"),
     ):
         answer = room.ask(command)
@@ -388,7 +388,7 @@ def test_a_change_that_cannot_be_is_refused_and_nothing_is_changed() -> None:
     for command, words in (
         (ChangeEntry("erly", volume=10), "did you mean 'early'"),
         (ChangeEntry("early", playlist="rian", volume=10), "did you mean 'rain'"),
-        (ChangeEntry("early", frozenset({0}), volume=90), "allowed are 0 to 60"),
+        (ChangeEntry("early", frozenset({0}), volume=90), "allowed is 0 to 60"),
     ):
         answer = room.ask(command)
         assert not answer.is_done

@@ -51,7 +51,7 @@ class Bed:
 def check_beds(beds: Sequence[Bed]) -> None:
     """Raise ValueError where there are too many, or one is there twice."""
     if len(beds) > MAX_BEDS:
-        raise ValueError(f"bed has {len(beds)} layers; allowed are up to {MAX_BEDS}")
+        raise ValueError(f"bed has {len(beds)} layers; at most {MAX_BEDS} are allowed")
     if len({bed.playlist for bed in beds}) < len(beds):
         raise ValueError(f"bed has {beds[0].playlist!r} twice; name two different playlists")
 

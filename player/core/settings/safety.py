@@ -116,7 +116,7 @@ class SessionSettings:
     rearm_s: Annotated[
         float,
         ConfigKey(
-            "rearm_within", "so long after the timer has ended, play continues with the same timer", (0, 3600), SECONDS
+            "rearm_within", "how long after the end of the timer play continues with the same timer", (0, 3600), SECONDS
         ),
     ] = 5 * 60.0
     taper: Annotated[
@@ -127,7 +127,7 @@ class SessionSettings:
         float,
         ConfigKey(
             "resume_within",
-            "so long after a crash or a power cut a session is resumed; with 0 never",
+            "how long after a crash or a power cut a session is resumed; 0: never",
             (0, 3600),
             SECONDS,
         ),
@@ -136,7 +136,7 @@ class SessionSettings:
         float | None,
         ConfigKey(
             "asleep_timer",
-            "after `asleep` it is silent within so long; off: the sleep timer stays as it is",
+            "the longest time from `asleep` to silence; off: the sleep timer stays as it is",
             (60, 24 * 3600),
             SECONDS,
             takes_off=True,

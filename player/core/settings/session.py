@@ -115,7 +115,11 @@ class VolumeSettings:
 
     default: Annotated[
         int,
-        ConfigKey("default", "for a start without a volume; at most `max`, which takes it down", (0, VOLUME_MAX)),
+        ConfigKey(
+            "default",
+            "for a start without a volume; at most `max`; if only `max` is given, it is lowered to that",
+            (0, VOLUME_MAX),
+        ),
     ] = 30
     max: Annotated[int, ConfigKey("max", "nothing is ever louder, whoever asks for it", (1, VOLUME_MAX))] = 60
     night_cap: Annotated[
@@ -148,7 +152,7 @@ class Phase:
     playlist: Annotated[str | None, ConfigKey("playlist", "what plays in it", allowed="a playlist")] = None
     volume: Annotated[
         int | None,
-        ConfigKey("volume", "louder only where it is above the one that was written before", (0, VOLUME_MAX)),
+        ConfigKey("volume", "it is raised only if it is above the one written for the phase before", (0, VOLUME_MAX)),
     ] = None
     timer: Annotated[
         TimerSetting | None,
@@ -171,7 +175,7 @@ class Phase:
 def check_phases(phases: tuple[Phase, ...]) -> None:
     """Raise ValueError where there are too many."""
     if len(phases) > MAX_PHASES:
-        raise ValueError(f"then has {len(phases)} phases; allowed are up to {MAX_PHASES}")
+        raise ValueError(f"then has {len(phases)} phases; at most {MAX_PHASES} are allowed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class StartLimiter:
         self._asked_s.append(now_s)
         if not self._is_suspended:
             return None, False
-        until = f"it is suspended until it has not asked for {format_duration(PER_S)}"
+        until = f"it is suspended until it has asked for no sound for {format_duration(PER_S)}"
         return f"it asked for sound more than {STARTS} times within {format_duration(PER_S)}; {until}", True
 
 
