@@ -103,7 +103,7 @@ def _surprises(measured: Measured) -> str:
     if measured.is_planned or not measured.surprises:
         return "calm"
     worst_one = max(measured.surprises, key=lambda surprise: surprise.ld_db)
-    where = f"at {_clock(worst_one.at_s)} {worst_one.ld_db:+.0f} dB: lowered when played"
+    where = f"at {_clock(worst_one.at_s)} {worst_one.ld_db:+.0f} dB: lowered"
     count = len(measured.surprises)
     return f"1 surprise {where}" if count == 1 else f"{count} surprises, worst {where}"
 

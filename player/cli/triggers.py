@@ -158,7 +158,7 @@ def judge(
         late = watch.fall_due(then)
         if late.ruling is not Ruling.FIRES:
             return TriggerReport(trigger, late)
-        after = Verdict(Ruling.WAITS, f"{verdict.why}, unless the condition ends before")
+        after = Verdict(Ruling.WAITS, f"{verdict.why}, unless that ends first")
         return TriggerReport(trigger, after, *consequence(trigger, quiet_hours, then, standing))
     if verdict.ruling is not Ruling.FIRES:
         return TriggerReport(trigger, verdict)

@@ -40,10 +40,10 @@ FORMATS = {"flac": (), "mp3": ("-b:a", "192k"), "ogg": ("-q:a", "6"), "opus": ("
     ("finding", "words"),
     [
         (MeasureResult(CALM), "calm"),
-        (MeasureResult(replace(CALM, surprises=(Surprise(751.0, 28.4, 9.0),))), "1 surprise at 12:31 +28 dB: lowered when played"),
+        (MeasureResult(replace(CALM, surprises=(Surprise(751.0, 28.4, 9.0),))), "1 surprise at 12:31 +28 dB: lowered"),
         (
             MeasureResult(replace(CALM, surprises=(Surprise(60.0, 12.0, 6.0), Surprise(3751.0, 28.0, 9.0)))),
-            "2 surprises, worst at 1:02:31 +28 dB: lowered when played",
+            "2 surprises, worst at 1:02:31 +28 dB: lowered",
         ),
         (MeasureResult(PLANNED), "lowered 2 times, most at 0:30 for 0.8 s by 12 dB"),
         (

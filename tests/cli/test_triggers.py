@@ -71,7 +71,11 @@ def test_a_start_in_the_quiet_hours_is_refused_with_code_1(config: str, capsys: 
         (("z/button", '{"action":"double"}'), 1, "  extend minutes=15: refused, because the speaker is idle"),
         (("z/button", '{"action":""}'), 1, "single: does not fire: action is empty"),
         (("z/button", '{"action":"single"}', "--retained"), 1, "single: does not fire: the message is retained"),
-        (("home/presence", "empty"), 0, "presence: waits: the message is 'empty'; fires in 10m, unless the condition ends before"),
+        (
+            ("home/presence", "empty"),
+            0,
+            "presence: waits: the message is 'empty'; fires in 10m, unless that ends first",
+        ),
         (("home/presence", "empty"), 0, "  stop: accepted (the speaker is idle; this starts no sound)"),
         (("home/presence", "x", "--at", "20:55"), 0, "  play: sound starts at 21:05 (the speaker is idle)"),
         (
