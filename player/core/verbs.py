@@ -121,9 +121,8 @@ _DECLARED: Final = (
     Verb(
         makes=(commands.Previous,),
         brief="go back to the track before",
-        about="Fall silent, then rise with the track before this one; if the session has played no other, with the "
-        "beginning of this one. In a track with chapters: with the beginning of this chapter, or within its first 10 s "
-        "with the chapter before.",
+        about="Fall silent, then rise with the track before this one, or if there is none with the beginning of this "
+        "one. In a track with chapters: with the beginning of the chapter, or in its first 10 s with the one before.",
         obeys_off=False,
         examples=("", "PRESS", "ON"),
     ),
