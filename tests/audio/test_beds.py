@@ -170,7 +170,7 @@ def test_the_sum_is_planned_where_all_of_it_is() -> None:
     assert layers.reached_lufs(4800) is None
 
 
-@pytest.mark.parametrize("seed", effort.first(4, range(40)))
+@pytest.mark.parametrize("seed", effort.first(1, range(40)))
 def test_whatever_is_ordered_of_layers_nothing_rises_faster(seed: int) -> None:
     """Random orders to output, tracks and beds: lull's own gain on each deck rises by 6 dB/s at most."""
     rng = random.Random(seed)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from player.cli.main import main
+from tests import effort
 
 PROGRAM = """\
 import sys
@@ -96,19 +97,22 @@ sys.exit(main(["run", "--config", {config!r}]))
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "message", "words"),
-    [
-        (
-            "alsaaudio",
-            "libasound.so.2: cannot open shared object file: No such file or directory",
-            "the library libasound.so.2 is missing; "
-            "install the Debian package libasound2t64 (libasound2 before Debian 13)",
-        ),
-        (
-            "yaml",
-            "No module named 'yaml'",
-            "the Python module yaml cannot be imported (No module named 'yaml'); see docs/install.md",
-        ),
-    ],
+    effort.first(
+        2,
+        [
+            (
+                "alsaaudio",
+                "libasound.so.2: cannot open shared object file: No such file or directory",
+                "the library libasound.so.2 is missing; "
+                "install the Debian package libasound2t64 (libasound2 before Debian 13)",
+            ),
+            (
+                "yaml",
+                "No module named 'yaml'",
+                "the Python module yaml cannot be imported (No module named 'yaml'); see docs/install.md",
+            ),
+        ],
+    ),
 )
 def test_a_missing_library_is_a_sentence(module: str, message: str, words: str, tmp_path: Path) -> None:
     """A C library that pip does not bring, or a Python module: what is missing and what to install, no traceback."""

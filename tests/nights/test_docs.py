@@ -13,6 +13,7 @@ from player.config.schema_night import PHASE
 from player.core.clock import elapsed_s
 from player.core.commands import Play
 from player.core.settings.session import MAX_PHASES
+from tests import effort
 from tests.nights.night_rig import Nights
 from tests.paths import ROOT
 
@@ -41,7 +42,14 @@ def test_each_config_is_valid_and_each_of_its_phases_comes(title: str) -> None:
 
 @pytest.mark.parametrize(
     ("title", "begins", "hours"),
-    [("Noise all night", "21:59", 8.5), ("A child's room", "19:29", 2.5), ("Two speakers for a couple", "22:29", 7.5)],
+    effort.first(
+        1,
+        [
+            ("Noise all night", "21:59", 8.5),
+            ("A child's room", "19:29", 2.5),
+            ("Two speakers for a couple", "22:29", 7.5),
+        ],
+    ),
 )
 def test_a_night_ends_within_a_second_of_what_the_page_says(title: str, begins: str, hours: float) -> None:
     """From the schedule, on the fake clock."""

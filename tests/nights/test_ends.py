@@ -21,6 +21,7 @@ from player.core.settings.session import (
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.controller import NewSettings
+from tests import effort
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 
@@ -33,7 +34,9 @@ def nights(session: SessionSettings | None = None) -> Nights:
     return Nights(replace(SETTINGS, session=session or SessionSettings()), EVENING)
 
 
-@pytest.mark.parametrize("timer", [TIMER_OFF, TIMER_END_OF_TRACK, TimerSetting.clock(24 * HOUR_S)], ids=str)
+@pytest.mark.parametrize(
+    "timer", effort.first(1, [TIMER_OFF, TIMER_END_OF_TRACK, TimerSetting.clock(24 * HOUR_S)]), ids=str
+)
 def test_no_session_lasts_longer_than_the_longest(timer: TimerSetting) -> None:
     """Whatever the timer says: ten minutes before ten hours it begins to fade, and at ten hours it is silent."""
     room = nights()
@@ -238,7 +241,7 @@ def rises(room: Nights, duration_s: float) -> list[float]:
     return [rise for rise in found if rise > 1e-6]
 
 
-@pytest.mark.parametrize("what", ["tapering", "night cap", "a lower maximum"])
+@pytest.mark.parametrize("what", effort.first(1, ["tapering", "night cap", "a lower maximum"]))
 def test_nothing_but_a_person_brings_the_final_fade_up_again(what: str) -> None:
     """An hour's fade with a step of the taper, the night cap or a reload in the middle of it only ever falls."""
     settings = replace(SETTINGS, fades=FadeSettings(fade_out_s=HOUR_S), volume=VolumeSettings(30, 60))

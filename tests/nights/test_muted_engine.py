@@ -50,6 +50,7 @@ def test_a_mute_is_followed_by_a_rise_of_the_same_track(monkeypatch: pytest.Monk
     assert 50.0 < position_s(house) < 55.0
 
 
+@pytest.mark.thorough
 def test_the_second_mute_keeps_silence_and_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """15 s of silence, and then the track goes on where it was, from silence."""
     house = House()

@@ -39,6 +39,7 @@ from player.core.settings.session import (
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
 from player.session.phases import planned_night
+from tests import effort
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 from tests.paths import ROOT
@@ -100,7 +101,7 @@ def test_the_commonest_night_ends_within_a_second_of_half_past_six(nights: Night
     assert begun.news.data == {"phase": 2, "phases": 2, "playlist": "brown", "volume": 15}
 
 
-@pytest.mark.parametrize(("day", "hours"), [(28, 7), (27, 8)])
+@pytest.mark.parametrize(("day", "hours"), effort.first(1, [(28, 7), (27, 8)]))
 def test_the_night_of_summer_time_is_an_hour_shorter(day: int, hours: int) -> None:
     """06:30 on the clocks all the same."""
     evening = datetime(2026, 3, day, 22, 30, tzinfo=BERLIN)
@@ -227,7 +228,9 @@ def test_asleep_begins_a_phase_that_waits_for_it_and_otherwise_shortens_this_one
     assert shown(other) == (2, 2, "brown", 15)
 
 
-@pytest.mark.parametrize(("at_s", "off_s", "phase"), [(3000.0, 5.0, 2), (2690.0, 60.0, 2), (600.0, 60.0, 1)])
+@pytest.mark.parametrize(
+    ("at_s", "off_s", "phase"), effort.first(1, [(3000.0, 5.0, 2), (2690.0, 60.0, 2), (600.0, 60.0, 1)])
+)
 def test_after_a_crash_or_a_power_cut_it_is_in_the_phase_that_is_due(at_s: float, off_s: float, phase: int) -> None:
     """In the second phase, in the first, or where the second should have begun meanwhile; it ends at 06:30."""
     for boot in (None, "another boot"):

@@ -16,7 +16,7 @@ from tests.nights.invariants import shortest
 from tests.nights.stories import LASTS_S, story
 
 NIGHTS = 400
-CHUNKS = 8
+CHUNKS = 32
 
 
 def failures(seeds: range) -> list[str]:

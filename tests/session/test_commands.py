@@ -136,7 +136,7 @@ class House:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", effort.first(2, list(State)))
 def test_what_the_table_refuses_is_refused_and_changes_nothing(state: State) -> None:
     """With a reason, and the snapshot stays as it is, whatever is asked one after the other."""
     house = House()
@@ -154,15 +154,14 @@ def test_what_the_table_refuses_is_refused_and_changes_nothing(state: State) -> 
 
 def obeyed() -> list[object]:
     """Each state with each command that it obeys; a quick run tries those that change the level the most."""
-    quick = (c.Play("two"), c.Pause(), c.Next(), c.Stop(), c.SetVolume(100), c.Seek(10.0))
+    quick = (c.Play("two"), c.Pause(), c.SetVolume(100))
     return [
         pytest.param(state, command, id=f"{state}-{command}", marks=() if is_quick else pytest.mark.thorough)
         for state in State
         for command in COMMANDS
         if type(command) in OBEYED[state]
         for is_quick in [
-            (state is State.PLAYING and command in quick)
-            or (state is State.FADING_OUT and command in (c.Play("two"), c.SetVolume(100)))
+            (state is State.PLAYING and command in quick) or (state is State.FADING_OUT and command == c.Play("two"))
         ]
     ]
 
@@ -205,7 +204,7 @@ LOUDER: list[Command] = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", effort.first(1, LOUDER), ids=str)
-@pytest.mark.parametrize("state", effort.first(2, [State.FADING_OUT, State.PAUSED, State.PLAYING, State.STOPPING]))
+@pytest.mark.parametrize("state", effort.first(1, [State.FADING_OUT, State.PAUSED, State.PLAYING, State.STOPPING]))
 def test_a_command_under_the_night_cap(state: State, command: Command) -> None:
     """With the cap in force nothing brings the level above it; where it was above, it goes on sinking.
 

@@ -15,7 +15,7 @@ from tests.effort import examples
 from tests.soak.database_damage import DAMAGES
 from tests.soak.databases import Bench
 
-FEW = 2 * len(DAMAGES)
+FEW = len(DAMAGES)
 MANY = 40 * len(DAMAGES)
 
 

@@ -9,6 +9,7 @@ from player.audio.dsp.leveller import GainPlanner, PlannedGain, encode, plan
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.types import Block
 from player.core.units import RATE_HZ
+from tests import effort
 from tests.signals import BLOCK_SIZES, rng_for
 
 
@@ -63,7 +64,7 @@ def test_what_comes_back_every_few_seconds_is_left_alone() -> None:
     assert encode(gains_of(sound)) == b""
 
 
-@pytest.mark.parametrize("over_db", [15.0, 30.0, 38.0])
+@pytest.mark.parametrize("over_db", effort.first(1, [15.0, 30.0, 38.0]))
 def test_a_stranger_is_brought_to_the_habit(over_db: float) -> None:
     """One tone in a minute of rain ends near the level of the rain, however loud it was; nothing else changes."""
     sound = with_bursts(rain(60.0), [31.0], -40.0 + over_db)

@@ -13,6 +13,7 @@ from player.audio.dsp.types import Block
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.measurement import programme_gain_db
 from player.core.units import RATE_HZ
+from tests import effort
 
 LEVEL = 0.02
 
@@ -46,7 +47,7 @@ def level_db(sound: Block, at_s: float, duration_s: float) -> float:
     return float(10.0 * np.log10(np.mean(np.square(part.astype(np.float64)))) - 20.0 * np.log10(LEVEL))
 
 
-@pytest.mark.parametrize(("at_s", "duration_s"), [(15.0, 0.1), (30.0, 0.5), (31.7, 8.0)])
+@pytest.mark.parametrize(("at_s", "duration_s"), effort.first(1, [(15.0, 0.1), (30.0, 0.5), (31.7, 8.0)]))
 def test_a_stranger_comes_out_little_above_what_is_usual_and_nothing_else_changes(
     at_s: float, duration_s: float
 ) -> None:
@@ -117,7 +118,7 @@ def test_an_almost_empty_ring_still_shows_what_comes_next() -> None:
     assert level_db(played(sound, ring_frames=RATE_HZ + 4_800), 20.0, 0.5) < 6.0
 
 
-@pytest.mark.parametrize("block", [4_800, 1_111])
+@pytest.mark.parametrize("block", effort.first(1, [4_800, 1_111]))
 def test_a_plan_keeps_step_with_a_ring_that_was_empty(block: int) -> None:
     """For 4 s the line gives no more than what is read: what comes 2 s later is lowered at its own place."""
     sound, live, parts = louder(noise(35.0), 28.0, 0.5), LivePlan(), []
@@ -153,7 +154,7 @@ def trimmed(live: LivePlan, sound: Block, block: int = 4_800) -> Block:
     return np.concatenate(parts)
 
 
-@pytest.mark.parametrize("by_db", [-20.0, 0.0, 10.0])
+@pytest.mark.parametrize("by_db", effort.first(1, [-20.0, 0.0, 10.0]))
 def test_the_trim_is_what_a_measurement_would_give(by_db: float) -> None:
     """From the first sample on the gain of steady noise is within 0.3 dB of that of its measurement, and stands."""
     sound = noise(20.0) * np.float32(10.0 ** (by_db / 20.0))
@@ -167,6 +168,7 @@ def test_the_trim_is_what_a_measurement_would_give(by_db: float) -> None:
     assert gains_db[0] == pytest.approx(wanted_db, abs=0.3)
 
 
+@pytest.mark.thorough
 def test_a_trim_that_was_wrong_creeps_up_and_sinks_quickly() -> None:
     """A stream begins 10 dB more quietly than it goes on: the gain sinks by 3 dB/s, and never rises over 0.5 dB/s."""
     sound = noise(100.0)
@@ -179,6 +181,7 @@ def test_a_trim_that_was_wrong_creeps_up_and_sinks_quickly() -> None:
     assert gains_db[0] - gains_db[-1] == pytest.approx(10.0, abs=2.0)
 
 
+@pytest.mark.thorough
 def test_the_trim_is_the_same_in_blocks_of_any_size() -> None:
     """Bit for bit, while it moves."""
     sound = noise(40.0)
