@@ -22,10 +22,7 @@ def is_thorough() -> bool:
 
 def first(number: int, cases: Iterable[Any]) -> list[Any]:
     """The cases for ``parametrize``; those behind the first ``number`` are run only with ``--thorough``."""
-    return [
-        case if index < number else pytest.param(*_values(case), marks=pytest.mark.thorough)
-        for index, case in enumerate(cases)
-    ]
+    return [case if index < number else _later(case) for index, case in enumerate(cases)]
 
 
 def examples(few: int, many: int) -> int:
@@ -33,5 +30,8 @@ def examples(few: int, many: int) -> int:
     return many if is_thorough() else few
 
 
-def _values(case: Any) -> tuple[Any, ...]:
-    return case if isinstance(case, tuple) else (case,)
+def _later(case: Any) -> Any:
+    """The case, only with ``--thorough``; it may be a value, a tuple of them, or made by `pytest.param`."""
+    if isinstance(case, type(pytest.param())):
+        return case._replace(marks=(*case.marks, pytest.mark.thorough))
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.thorough)
