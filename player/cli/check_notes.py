@@ -140,9 +140,9 @@ def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:
 
 
 def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator[str]:
-    if timer.duration_s is not None and fade_out_s > timer.duration_s:
+    if timer.duration_s is not None and fade_out_s >= timer.duration_s:
         length, fade = format_duration(timer.duration_s), format_duration(fade_out_s)
-        yield f"{where} is {length}, shorter than its fade-out of {fade}: the fade is shortened to it"
+        yield f"{where} is {length}, not longer than its fade-out of {fade}: it fades out from its beginning"
 
 
 def _longest_notes(where: str, ends_s: float | None, settings: Settings) -> Iterator[str]:

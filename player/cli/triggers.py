@@ -225,8 +225,8 @@ def run_keys(_args: argparse.Namespace) -> int:
     for device in devices:
         print(printable(f"{device.name}: {device.node}, {_shortened(device.keys)}"))
     if not any(os.access(device.node, os.R_OK) for device in devices):
-        who = "there are none" if not devices else "this user may not read them; try sudo, or join the group input"
-        return _fail(f"no input device: {who}", REFUSED)
+        unread = "this user may not read any input device; try sudo, or join the group input"
+        return _fail(unread if devices else "no input device was found", REFUSED)
     heard: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
     reader = _reader(lambda device, word: heard.put((device, word)), SystemClock())
     reader.listen(tuple(InputWish(device.node) for device in devices))

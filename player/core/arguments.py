@@ -143,6 +143,13 @@ def _flip(name: str, value: object) -> bool | None:
         raise Refused(f"{refusal}; allowed: on, off, toggle") from None
 
 
+def _flip_schedule(name: str, value: object) -> bool | None:
+    try:
+        return _flip(name, value)
+    except Refused as refusal:
+        raise Refused(f"{refusal}; one entry is named by entry, as in: schedule off --entry weeknights") from None
+
+
 def _is_config(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() == CONFIG)
 
@@ -181,6 +188,7 @@ TITLE: Final = Kind(
 TEXT: Final = Kind(text, f"up to {MAX_TEXT} characters", _TEXT)
 SWITCH: Final = Kind(switch, "on or off", {"type": _SWITCH})
 FLIP: Final = Kind(_flip, "on, off or toggle", {"type": _SWITCH})
+FLIP_SCHEDULE: Final = Kind(_flip_schedule, "on, off or toggle", {"type": _SWITCH})
 VOLUME: Final = Kind(
     _percent,
     f"0 to {VOLUME_MAX}, at most volume.max",

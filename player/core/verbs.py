@@ -345,7 +345,7 @@ _DECLARED: Final = (
         "playlist and volume change those, each kept until the config says something else; reset takes all of it "
         "back. What is playing continues.",
         arguments=(
-            Argument("enabled", kinds.FLIP, "what it is to be", "on|off|toggle"),
+            Argument("enabled", kinds.FLIP_SCHEDULE, "what it is to be", "on|off|toggle"),
             Argument("entry", kinds.TEXT, "only this entry of the schedule", "NAME"),
             Argument("at", kinds.CONFIGURED_TIME, "move that entry to this time", "HH:MM|config"),
             Argument("days", kinds.CONFIGURED_DAYS, "its days", "DAYS|config"),

@@ -358,17 +358,18 @@ def test_what_is_missing_is_a_note(tmp_path: Path) -> None:
 
 
 def test_wishes_that_will_be_bent_are_notes() -> None:
-    """A timer shorter than its fade shortens the fade; a rise from silence of 60 dB takes 10 s at 6 dB/s."""
+    """A timer no longer than its fade fades from its beginning; a rise from silence of 60 dB takes 10 s at 6 dB/s."""
     assert notes(
         "playlists: {a: {paths: 'http://host/'}}\nfades: {fade_in: 9s}\ntimer: 5m\nschedule:\n"
         "- {name: n, at: 1:00, timer: 2m, fade_in: 0}\n- {name: m, at: 1:01, fade_out: 6m}\n- {name: l, at: 1:02}\n"
         "- {name: k, at: 1:03, timer: 10m, fade_in: 10s}\n- {name: j, at: 1:04, timer: off, fade_out: 1h}\n"
     ) == [
         "fades: a fade-in from silence takes at least 10s",
-        "the default timer is 5m, shorter than its fade-out of 10m: the fade is shortened to it",
+        "the default timer is 5m, not longer than its fade-out of 10m: it fades out from its beginning",
         "schedule n: a fade-in from silence takes at least 10s",
-        "the timer of n is 2m, shorter than its fade-out of 10m: the fade is shortened to it",
-        "the timer of m is 5m, shorter than its fade-out of 6m: the fade is shortened to it",
+        "the timer of n is 2m, not longer than its fade-out of 10m: it fades out from its beginning",
+        "the timer of m is 5m, not longer than its fade-out of 6m: it fades out from its beginning",
+        "the timer of k is 10m, not longer than its fade-out of 10m: it fades out from its beginning",
     ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from player.cli.exit_codes import NO_ANSWER, USAGE
 from player.cli.paths import config_file
 from player.cli.terminal import show
 from player.core.clock import SystemClock, elapsed_s, moved
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from player.core.settings.session import Settings
 
 DAYS: Final = 14
-NO_ANSWER: Final = 3
 _UNTOLD: Final = ("playlist", "volume", "silent")
 
 
@@ -45,10 +45,14 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
     from player.storage.memory_db import calibration_in
 
     now = SystemClock().now().wall
-    since = moment(args.since, now)
     days = DAYS if args.days is None else int(args.days)
-    if not 1 <= days <= 366:
-        raise LullError(f"--days {args.days} is out of range; allowed is 1 to 366")
+    try:
+        since = moment(args.since, now)
+        if not 1 <= days <= 366:
+            raise LullError(f"--days {args.days} is out of range; allowed is 1 to 366")
+    except LullError as fault:
+        print(f"lull: {fault}", file=sys.stderr)
+        return USAGE
     file = args.config if args.host is not None else config_file(args.config)
     if file is None:
         return _without_config(args, ask(), since)

@@ -24,6 +24,7 @@ from typing import Final
 
 from player.core.clock import Now
 from player.core.night_report import NightReport
+from player.core.noise import is_noise, parse_noise
 from player.core.states import State
 from player.core.token_bucket import Bucket
 from player.session.library_findings import FALLBACK, LibraryFindings
@@ -138,7 +139,7 @@ class WritePolicy:
         if rotation.heard:
             known = findings.tracks
             heard = [
-                HeardEntry(wall, name, uri, known[uri].title if uri in known else uri, how)
+                HeardEntry(wall, name, uri, known[uri].title if uri in known else _title_of(uri), how)
                 for name, uri, how in rotation.pop_heard()
             ]
             self._heard = [*self._heard, *heard][-MOST_ENTRIES:]
@@ -184,6 +185,11 @@ class WritePolicy:
         out.writes.append(Batch(texts(documents, self._written), tuple(self._heard), tuple(self._ended)))
         self._written, self._wrote_s, self._is_pending = documents, now_s, False
         self._heard, self._ended = [], []
+
+
+def _title_of(uri: str) -> str:
+    """Of a track that is in no playlist: the noise of a calibration, or of a morning that found nothing else."""
+    return parse_noise(uri).title if is_noise(uri) else uri
 
 
 def _changed(old: Documents, new: Documents) -> set[str]:

@@ -76,7 +76,7 @@ def test_wrong_words_are_refused(
     config: Path, capsys: pytest.CaptureFixture[str], words: list[str], reason: str
 ) -> None:
     """Named, with what is allowed."""
-    assert main(["schedule", *words, "--config", str(config)]) == 1
+    assert main(["schedule", *words, "--config", str(config)]) == 2
     assert reason in capsys.readouterr().err
 
 

@@ -134,3 +134,4 @@ def test_a_calibration_is_written_before_it_is_answered(nights: Remembering) -> 
     nights.tell(Progressed(None, 0.0, -30.0, -30.0, level_a_db=-40.0))
     assert nights.command(NoteReading(40.0)).is_done
     assert nights.store.recall().documents.calibration == Calibration(80.0, SETTINGS.output, nights.now.wall)
+    assert nights.store.recall().heard[-1].title == "Pink noise", "what `lull history` shows"
