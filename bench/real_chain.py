@@ -117,7 +117,7 @@ class Played:
 class _KeepingSink:
     """Keeps what is written; its write moves the clock."""
 
-    delay_s = 0.0
+    buffer_s = delay_s = 0.0
 
     def __init__(self, clock: VirtualClock, examiner: Examiner | None) -> None:
         self.blocks: list[Block] = []

@@ -33,6 +33,11 @@ class MonitoredSink:
         self._rendered = rendered
 
     @property
+    def buffer_s(self) -> float:
+        """As the sink says."""
+        return self._sink.buffer_s
+
+    @property
     def delay_s(self) -> float:
         """As the sink says."""
         return self._sink.delay_s

@@ -25,10 +25,8 @@ LAST_RETRY_S: Final = 5.0
 RETRY_POLL_S: Final = 0.1
 STALL_S: Final = 0.2
 """A write that takes so much longer than the device has sound for is a gap that was heard."""
-EARLY_S: Final = 0.010
-"""A block is rendered so long before the device has room for it."""
 WAITED_S: Final = 0.004
-"""A write that takes so long had to wait, so the device is full."""
+"""A write that takes so long had to wait for room."""
 LEAST_HELD_S: Final = 0.1
 """So much is in the device when the next block is rendered, however short its buffer is."""
 LONG_STALL_S: Final = 2.5
@@ -60,17 +58,15 @@ class AudioOutput:
 
     Attributes:
         gap: the last gap; valid after `write` has returned `Written.AFTER_A_GAP`.
-        buffer_s: how much sound the device held when it was full; 0 before it was.
     """
 
     def __init__(self, sink: Sink, clock: Clock, report: Callable[[EngineReport], None]) -> None:
         self.is_open = False
         self.gap = OutputUnderran(0.0)
-        self.buffer_s = 0.0
         self._sink = sink
         self._written_at_s = 0.0
         self._held_s = 0.0
-        self._is_full = False
+        self._due_s = 0.0
         self._gaps_at_s: deque[float] = deque(maxlen=OFTEN)
         self._buffer_times = 1
         self._clock = clock
@@ -79,15 +75,21 @@ class AudioOutput:
         self._retry_s = FIRST_RETRY_S
         self._retry_at_s = 0.0
 
-    def spare_s(self, block_s: float) -> float:
-        """How long the next block of so many seconds may be put off; 0 where the device was not full after the last.
+    @property
+    def buffer_s(self) -> float:
+        """How much sound the device holds when it is full."""
+        return self._sink.buffer_s
 
-        A little less than it takes until there is room, so that each write waits and thereby finds the device full.
+    def spare_s(self, block_s: float) -> float:
+        """How long the next block of so many seconds may be put off: until the device has room for it.
+
+        A sound server has room in steps, and says nothing between them. So a block is never due later than its own
+        length after the one before it was.
         """
-        if not self._is_full:
-            return 0.0
-        due_s = self._written_at_s + min(block_s - EARLY_S, self.buffer_s - LEAST_HELD_S)
-        return max(0.0, due_s - self._clock.now().boot_s)
+        now_s = self._clock.now().boot_s
+        missing_s = self._sink.delay_s - max(self._sink.buffer_s - block_s, LEAST_HELD_S)
+        self._due_s = min(now_s + missing_s, self._due_s + block_s) if missing_s > 0.0 else now_s
+        return max(0.0, self._due_s - now_s)
 
     def replace(self, sink: Sink) -> None:
         """Let go of the device and use another from now on."""
@@ -98,7 +100,6 @@ class AudioOutput:
     def write(self, block: Block) -> Written:
         """Hand the block over; blocks while the device has no room."""
         began_s, block_s = self._clock.now().boot_s, to_seconds(len(block))
-        self._is_full = False
         try:
             self._sink.write(block)
         except Underrun:
@@ -109,8 +110,8 @@ class AudioOutput:
         self._written_at_s = self._clock.now().boot_s
         stalled_s = self._written_at_s - began_s - block_s - self._held_s
         self._held_s = min(self._held_s + block_s, self._sink.delay_s)
-        self._is_full = self._written_at_s - began_s >= WAITED_S
-        self.buffer_s = self._sink.delay_s if self._is_full else self.buffer_s
+        if self._written_at_s - began_s >= WAITED_S:
+            self._due_s = self._written_at_s
         if stalled_s > LONG_STALL_S:
             return self._after_a_gap(stalled_s)
         if stalled_s > STALL_S:  # a sound server that stood still says nothing of it
@@ -149,8 +150,8 @@ class AudioOutput:
             self._clock.sleep(RETRY_POLL_S)
             return False
         self.is_open = True
-        self.buffer_s = 0.0
-        self._written_at_s, self._held_s = self._clock.now().boot_s, 0.0
+        self._written_at_s = self._due_s = self._clock.now().boot_s
+        self._held_s = 0.0
         self._retry_s = FIRST_RETRY_S
         if self._is_lost:
             self._is_lost = False

@@ -68,8 +68,13 @@ class Sink(Protocol):
     """
 
     @property
+    def buffer_s(self) -> float:
+        """How much sound it holds when it is full; 0 where `write` never waits."""
+        ...
+
+    @property
     def delay_s(self) -> float:
-        """About how long a sample that is written now takes until it is heard."""
+        """How much sound it holds now, as far as it knows: about how long a sample that is written now takes."""
         ...
 
     def open(self, buffer_times: int = 1) -> None:

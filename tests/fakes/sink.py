@@ -48,6 +48,11 @@ class FakeSink:
         self._empty_at_s: float | None = None
 
     @property
+    def buffer_s(self) -> float:
+        """What the buffer holds when it is full, in seconds."""
+        return self._buffer_s * self.buffer_times
+
+    @property
     def delay_s(self) -> float:
         """What is in the buffer, in seconds."""
         if self._empty_at_s is None:

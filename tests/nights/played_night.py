@@ -50,7 +50,7 @@ class Unplanned(PlannedGain):
 class KeepingSink:
     """Keeps what is written; its write moves the clock."""
 
-    delay_s = 0.0
+    buffer_s = delay_s = 0.0
 
     def __init__(self, clock: Clock) -> None:
         self.blocks: list[Block] = []

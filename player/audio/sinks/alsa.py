@@ -97,9 +97,16 @@ class AlsaSink:
         self._encoder = PcmEncoder(SampleFormat.FLOAT_LE)
 
     @property
-    def delay_s(self) -> float:
-        """The length of the device's buffer, which `write` keeps full; a sound server's own delay comes on top."""
+    def buffer_s(self) -> float:
+        """The length of the device's buffer; what was asked for while it is closed."""
         return self._buffer_s
+
+    @property
+    def delay_s(self) -> float:
+        """What is in the device's buffer; a sound server tells it in steps, and its own delay comes on top."""
+        if self._pcm is None or self._pcm.has_run_dry:
+            return 0.0
+        return max(0.0, self._buffer_s - self._pcm.room_frames / self._encoder.rate_hz)
 
     @property
     def granted(self) -> Granted | None:
@@ -219,9 +226,11 @@ class AlsaSink:
         rest = memoryview(data)
         give_up_s = self._clock.now().boot_s + patience_s
         wait_s = self._wait_s(rest)
-        missing_s = 0.0 if pcm.has_run_dry else self._missing_s(pcm, len(data))
-        if 0.0 < missing_s < self._buffer_s / 2:
-            self._clock.sleep(missing_s + SLACK_S)  # so that one call hands over all of it
+        while 0.0 < (missing_s := self._missing_s(pcm, len(data))) < self._buffer_s / 2:
+            if self._clock.now().boot_s >= give_up_s:
+                break
+            # so that one call hands over all of it; a sound server has room in steps, so it is asked again
+            self._clock.sleep(min(missing_s + SLACK_S, RETRY_S))
         while True:
             taken_frames, is_gap = self._offer(pcm, rest)
             rest = rest[taken_frames * self._encoder.frame_bytes :]
@@ -238,7 +247,9 @@ class AlsaSink:
             wait_s = RETRY_S
 
     def _missing_s(self, pcm: AlsaPcm, data_bytes: int) -> float:
-        """How long until there is room for all of it."""
+        """How long until there is room for all of it; 0 where the device stands."""
+        if pcm.has_run_dry:
+            return 0.0
         return (data_bytes // self._encoder.frame_bytes - pcm.room_frames) / self._encoder.rate_hz
 
     def _offer(self, pcm: AlsaPcm, data: memoryview) -> tuple[int, bool]:

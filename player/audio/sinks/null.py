@@ -20,6 +20,11 @@ class SilentSink:
         self._pace: Pacing | None = None
 
     @property
+    def buffer_s(self) -> float:
+        """The imagined buffer, in seconds; 0 when closed."""
+        return self._pace.buffer_s if self._pace else 0.0
+
+    @property
     def delay_s(self) -> float:
         """What is in the imagined buffer, in seconds; 0 when closed."""
         return self._pace.delay_s if self._pace else 0.0

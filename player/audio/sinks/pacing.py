@@ -17,7 +17,7 @@ class Pacing:
 
     def __init__(self, clock: Clock, buffer_s: float) -> None:
         self._clock = clock
-        self._buffer_s = buffer_s
+        self.buffer_s = buffer_s
         self._empty_at_s = clock.now().boot_s
 
     @property
@@ -29,7 +29,7 @@ class Pacing:
         """Take so many frames and wait until they fit into the buffer."""
         now_s = self._clock.now().boot_s
         self._empty_at_s = max(self._empty_at_s, now_s) + to_seconds(frames)
-        over_s = self._empty_at_s - self._buffer_s - now_s
+        over_s = self._empty_at_s - self.buffer_s - now_s
         if over_s > 0.0:
             self._clock.sleep(over_s)
 

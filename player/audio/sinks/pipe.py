@@ -84,6 +84,11 @@ class PipeSink:
         self._is_begun = False
 
     @property
+    def buffer_s(self) -> float:
+        """What the pipe may hold, in seconds; 0 when closed."""
+        return 0.0 if self._pipe is None else self._seconds(self._room_bytes)
+
+    @property
     def delay_s(self) -> float:
         """What waits in the pipe, in seconds; 0 when closed."""
         return 0.0 if self._pipe is None else self._seconds(self._waiting_bytes(self._pipe))

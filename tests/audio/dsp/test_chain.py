@@ -246,6 +246,6 @@ def test_a_night_of_fades_never_rises_faster_than_6_db_a_second() -> None:
         silent = chain.ramp.is_silent
         chain.ramp.to(float(rng.choice([-math.inf, *rng.uniform(-60, 0, 4)])), float(rng.uniform(0, 4)))
         if silent:
-            parts.append(chain.process(dc(0.01, 2**-10)))
+            parts.append(chain.process(dc(0.05, 2**-10)))
         parts.append(run(chain.process, in_blocks(dc(2.0, 2**-10), 4800)))
     assert_rises_gently(levels_db(np.concatenate(parts)))

@@ -105,7 +105,7 @@ class TestOpen:
         meant = 0.25 * np.sin(2 * np.pi * 480 * (np.arange(len(heard)) - late) / 44_100)
         assert heard[1_000:-1_000] == pytest.approx(meant[1_000:-1_000], abs=1e-5)
         assert card.clock.now().boot_s - start_s == pytest.approx(2.0, abs=0.06)
-        assert sink.delay_s == pytest.approx(14_400 / 44_100)
+        assert sink.buffer_s == pytest.approx(14_400 / 44_100)
 
     def test_at_another_rate_a_gap_leaves_no_tail(self, card: FakeCard, sink: AlsaSink) -> None:
         """The block after a gap is silence, and so is what the resampler still had of the one before."""
@@ -155,7 +155,7 @@ class TestOpen:
         card.buffer_frames = frames
         if is_taken:
             sink.open()
-            assert sink.delay_s == pytest.approx(frames / 48_000)
+            assert sink.buffer_s == pytest.approx(frames / 48_000)
         else:
             with pytest.raises(SinkError, match="change `buffer`"):
                 sink.open()

@@ -224,7 +224,7 @@ class TestPlaying:
         sink = house.sink()
         sink.open()
         opened, written = house.mixers.opened, len(house.mixers.writes)
-        house.play(sink, 10 * LOOK_EVERY_S + 1.0)
+        house.play(sink, 10 * LOOK_EVERY_S + 2.0)
         assert house.mixers.opened - opened == 10
         assert len(house.mixers.writes) == written
         assert house.told == [None]
