@@ -74,7 +74,7 @@ class Chain:
         self.faults = 0
         self.broken: BrokenClause | None = None
         self._highpass = HighPass(native)
-        self._output_meter = OutputMeter(make_power_meter, target_lufs)
+        self._output_meter = OutputMeter(make_power_meter, target_lufs, native)
         self._room = 0.0
         self._sets_in = False
         self._left = _STANDS

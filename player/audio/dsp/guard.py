@@ -111,6 +111,11 @@ class Volumes:
     low: Sequence[float]
     left: Sequence[float]
 
+    def are_steady_from(self, at: int) -> bool:
+        """Whether the volume and its lowest stay what they are from a hop on."""
+        full, low = self.full[at:], self.low[at:]
+        return full.count(full[0]) == len(full) and low.count(low[0]) == len(low)
+
 
 class Guard:
     """Lowers what stands out, 240 frames late; never raises anything.
@@ -197,9 +202,18 @@ class Guard:
         full, low, left = volumes.full, volumes.low, volumes.left
         count = len(hops) // HOP_FRAMES
         powers = self._meter.powers(hops)
-        peaks = np.square(self._peaks_of(hops)).tolist() if count else []
+        squares = np.square(self._peaks_of(hops)) if count else np.zeros(0, np.float32)
+        peaks = squares.tolist()
         borders = [self._border]
-        for at in range(0, count, CHUNK_HOPS):
+        at = 0
+        while at < count:
+            calm = self._calm_chunks(powers[at:], squares[at:], volumes, at)
+            for came, used_to in calm:
+                self._know(came, used_to, low[at], left[at])
+                borders += [1.0] * CHUNK_HOPS
+                at += CHUNK_HOPS
+            if at == count:
+                break
             part = slice(at, at + CHUNK_HOPS)
             if self._are_calm(powers[part], peaks[part], full[part], low[at]):
                 borders += [1.0] * CHUNK_HOPS
@@ -208,12 +222,55 @@ class Guard:
                 self._came_most = 0.0
                 borders += map(self._step, powers[part], peaks[part], full[part], low[part], left[part])
                 came = self._came_most
-            is_rising = left[at] < FREE_RISE
-            self._licence.push(came, self._used_to * FAMILIAR_ROOM, self._known * low[at], is_volume_rising=is_rising)
+            self._know(came, self._used_to, low[at], left[at])
+            at += CHUNK_HOPS
         self.reduction_db = -10.0 * math.log10(min(borders))
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]
         return _applied(window[: len(hops)], borders)
+
+    def _know(self, came: float, used_to: float, low: float, left: float) -> None:
+        """Tell the licence of a chunk."""
+        known = self._known * low
+        self._licence.push(came, used_to * FAMILIAR_ROOM, known, is_volume_rising=left < FREE_RISE)
+
+    def _calm_chunks(
+        self, powers: list[float], peaks: npt.NDArray[np.float32], volumes: Volumes, at: int
+    ) -> list[tuple[float, float]]:
+        """Take chunks as `_are_calm` does, up to the first that is not calm, in C: the largest E of each, and H after it.
+
+        None where the volume moves, or where not all that remembers stands at the border of a chunk.
+        """
+        full = self._target * volumes.full[at]
+        may_be_calm = (
+            self._kernel is not None
+            and self._gain == 1.0
+            and self._late_full == full
+            and not self.episodes.is_open
+            and self._chunk_hops == 0
+            and self._hearing.hops_left == CHUNK_HOPS
+            and self._momentary.is_at_a_border
+            and self._short_term.is_at_a_border
+            and volumes.are_steady_from(at)
+        )
+        if self._kernel is None or not may_be_calm:
+            return []
+        parts = (self._hearing, self._hop_powers, self._peaks, self._momentary, self._short_term)
+        for part in parts:
+            part.save()
+        rate = STRICT_RATE if self.is_strict else GENTLE_RATE
+        mine = np.array((
+            self._late_power, self._late_peak, self._used_to, self._fast_bound, self._box_bound, full, rate**CHUNK_HOPS,
+            self._calm * volumes.low[at] * FLOOR, FAMILIAR_ROOM, BURST_ROOM, _SHARE, _LET_DOWN_CHUNK,
+        ))  # fmt: skip
+        states = (self._hearing.state, self._hearing.familiar_state, *(part.state for part in parts[1:]))
+        came, used_to = self._kernel.guard_calm(states, mine, powers, peaks)
+        if came:
+            for part in parts:
+                part.load()
+            self._late_power, self._late_peak, self._used_to, self._fast_bound, self._box_bound = mine[:5].tolist()
+            self._came = FAST_KEEP * self._hearing.fast + FAST_TAKE * self._late_power
+        return list(zip(came, used_to, strict=True))
 
     def _peaks_of(self, hops: Block) -> npt.NDArray[np.float32]:
         if self._kernel is not None:

@@ -16,11 +16,11 @@ more than the definition allows.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from player.core.units import RATE_HZ, SILENCE_DB
 
@@ -41,6 +41,8 @@ USUAL_HOPS: Final = round(5.0 / HOP_S)
 USUAL_RANK: Final = USUAL_HOPS - USUAL_HOPS // 10 - 1
 BACKGROUND_ROOM: Final = 10.0
 """10 dB: more than so far above the background counts as so far."""
+_FAMILIAR_HEAD: Final = 3
+_HEARING_HEAD: Final = 9
 _TINY: Final = 1e-12
 """-120 dB, far below any room."""
 
@@ -56,24 +58,50 @@ def to_power(level_lufs: float) -> float:
 
 
 class Familiar:
-    """The largest value of the last 30 s, or of so many chunks, without the last half second; by chunks of 50 ms."""
+    """The largest value of the last 30 s, or of so many chunks, without the last half second; by chunks of 50 ms.
+
+    Attributes:
+        value: that value.
+        state: float64, for kernel.c, which may push in the place of `push`: `value` and the count of chunks (valid
+            between `save` and `load`), the number of maxima, the last half second, the maxima.
+    """
 
     def __init__(self, chunks: int = FAMILIAR_CHUNKS) -> None:
         self.value = 0.0
-        self._maxima = np.zeros(chunks - RECENT_CHUNKS)
-        self._recent = deque([0.0] * RECENT_CHUNKS, RECENT_CHUNKS)
+        self.state = np.zeros(_FAMILIAR_HEAD + chunks)
+        self.state[2] = chunks - RECENT_CHUNKS
+        self._recent = self.state[_FAMILIAR_HEAD : _FAMILIAR_HEAD + RECENT_CHUNKS]
+        self._maxima = self.state[_FAMILIAR_HEAD + RECENT_CHUNKS :]
         self._chunks = 0
 
     def push(self, largest: float) -> None:
         """The largest value of one more chunk."""
-        self._maxima[self._chunks % len(self._maxima)] = self._recent[0]
-        self._recent.append(largest)
+        at, recent_at = self._chunks % len(self._maxima), self._chunks % RECENT_CHUNKS
+        left, came = self._maxima.item(at), self._recent.item(recent_at)
+        self._maxima[at], self._recent[recent_at] = came, largest
         self._chunks += 1
-        self.value = float(self._maxima.max())
+        if came >= self.value:
+            self.value = came
+        elif left == self.value:
+            self.value = float(self._maxima.max())
+
+    def save(self) -> None:
+        """Put what stands beside `state` into it."""
+        self.state[0], self.state[1] = self.value, self._chunks
+
+    def load(self) -> None:
+        """Take it from there."""
+        self.value, self._chunks = self.state.item(0), int(self.state[1])
 
 
 class Hearing:
-    """The quantities after the last hop that was pushed; all 0 at first, as after a long silence."""
+    """The quantities after the last hop that was pushed; all 0 at first, as after a long silence.
+
+    Attributes:
+        state: float64, for kernel.c, which may hear whole chunks in the place of `push_many`: scalars and the last
+            chunk (valid between `save` and `load`), the sums that B is made of, the boxes that Q is made of.
+        familiar_state: that of H.
+    """
 
     def __init__(self) -> None:
         self.fast = 0.0
@@ -88,9 +116,32 @@ class Hearing:
         self._most = _TINY
         self._chunk_sum = 0.0
         self._chunk_max = 0.0
-        self._sums = np.zeros(BACKGROUND_CHUNKS)
-        self._boxes = np.zeros(USUAL_HOPS)
+        first, last = _HEARING_HEAD + CHUNK_HOPS, _HEARING_HEAD + CHUNK_HOPS + BACKGROUND_CHUNKS
+        self.state = np.zeros(last + USUAL_HOPS)
+        self._sums, self._boxes = self.state[first:last], self.state[last:]
         self._chunks = 0
+
+    @property
+    def familiar_state(self) -> npt.NDArray[np.float64]:
+        """See `Familiar`."""
+        return self._familiar.state
+
+    def save(self) -> None:
+        """Put what stands beside `state` into it; only where `hops_left` is a whole chunk."""
+        self._familiar.save()
+        self.state[: _HEARING_HEAD + CHUNK_HOPS] = (
+            self.fast, self._box_sum, self._most, self.background, self.usual, self.chunk_fast, self._chunks,
+            FAST_KEEP, FAST_TAKE, *self._former,
+        )  # fmt: skip
+
+    def load(self) -> None:
+        """Take it from there."""
+        self._familiar.load()
+        fast, box_sum, most, background, usual, chunk_fast, chunks, _, _, *former = self.state[
+            : _HEARING_HEAD + CHUNK_HOPS
+        ].tolist()
+        self.fast, self._box_sum, self._most, self.background, self.usual = fast, box_sum, most, background, usual
+        self.chunk_fast, self._chunks, self._former = chunk_fast, int(chunks), former
 
     @property
     def box(self) -> float:

@@ -12,7 +12,7 @@
 #define TINY 1e-30 /* a filter's memory below it is none: subnormal numbers take a hundred times as long */
 
 /* Changes whenever an argument does; player/audio/dsp/native.py refuses another one. */
-int lull_kernel_version(void) { return 2; }
+int lull_kernel_version(void) { return 3; }
 
 /* The two stages of the K-weighting at 48 kHz, ITU-R BS.1770-4, tables 1 and 2. */
 static const double SHELF_B[3] = {1.53512485958697, -2.69169618940638, 1.19839281085285};
@@ -140,4 +140,228 @@ size_t lull_first_sharp(const double *sharpest, const double *calmest, size_t fi
             return hop;
     }
     return end;
+}
+
+/* What is heard, chunk by chunk of ten hops: the calm path of guard.py and startle.py, in which nothing is lowered.
+ * The arrays are the `state` of the classes of hearing.py and loudness_budget.py; the names below are places in them. */
+#define HOPS 10
+#define BACKGROUND 200 /* chunks */
+#define USUAL 1000     /* hops */
+#define USUAL_RANK 899
+#define RECENT 10 /* chunks */
+
+enum { FAST, BOX_SUM, MOST, BACKGROUND_LEVEL, USUAL_LEVEL, CHUNK_FAST, CHUNKS, KEEP, TAKE, FORMER };
+enum { SUMS = FORMER + HOPS, BOXES = SUMS + BACKGROUND, HEARING = BOXES + USUAL };
+enum { FAMILIAR_LEVEL, FAMILIAR_CHUNKS, MAXIMA, FAMILIAR_RECENT, FAMILIAR_MAXIMA = FAMILIAR_RECENT + RECENT };
+enum { LEFT, LIMIT, IS_PLANNED, SHORT_HORIZON, LONG_HORIZON, FREE, WINDOW, WINDOW_CHUNKS };
+
+/* The sum in the order in which numpy takes it. */
+static double sum(const double *in, size_t count)
+{
+    double part[8], total;
+    if (count > 128) {
+        const size_t half = count / 2 / 8 * 8;
+        return sum(in, half) + sum(in + half, count - half);
+    }
+    for (int k = 0; k < 8; k++)
+        part[k] = in[k];
+    size_t i = 8;
+    for (; i + 8 <= count; i += 8)
+        for (int k = 0; k < 8; k++)
+            part[k] += in[i + k];
+    total = ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+    for (; i < count; i++)
+        total += in[i];
+    return total;
+}
+
+/* The number that has `rank` smaller ones or equals before it; puts all in another order. Hoare's quickselect. */
+static double ranked(double *in, size_t count, size_t rank)
+{
+    size_t first = 0, last = count - 1;
+    while (first < last) {
+        const double middle = in[first + (last - first) / 2];
+        size_t low = first, high = last;
+        for (;;) {
+            while (in[low] < middle)
+                low++;
+            while (in[high] > middle)
+                high--;
+            if (low >= high)
+                break;
+            const double kept = in[low];
+            in[low++] = in[high];
+            in[high--] = kept;
+        }
+        if (rank <= high) /* up to there nothing is above the middle, behind it nothing below */
+            last = high;
+        else
+            first = high + 1;
+    }
+    return in[rank];
+}
+
+/* `Familiar.push`. */
+static void push_familiar(double *f, double largest)
+{
+    const size_t chunks = (size_t)f[FAMILIAR_CHUNKS], maxima = (size_t)f[MAXIMA];
+    double *const at = f + FAMILIAR_MAXIMA + chunks % maxima, *const recent = f + FAMILIAR_RECENT + chunks % RECENT;
+    const double gone = *at;
+    *at = *recent;
+    *recent = largest;
+    f[FAMILIAR_CHUNKS] += 1.0;
+    if (*at >= f[FAMILIAR_LEVEL]) {
+        f[FAMILIAR_LEVEL] = *at;
+    } else if (gone == f[FAMILIAR_LEVEL]) {
+        double most = 0.0;
+        for (size_t i = 0; i < maxima; i++)
+            most = f[FAMILIAR_MAXIMA + i] > most ? f[FAMILIAR_MAXIMA + i] : most;
+        f[FAMILIAR_LEVEL] = most;
+    }
+}
+
+/* `Hearing.push_many` of a whole chunk. fasts: E after each hop. */
+static void hear(double *h, double *familiar, const double *powers, double *fasts)
+{
+    const size_t chunks = (size_t)h[CHUNKS];
+    double *const boxes = h + BOXES + chunks * HOPS % USUAL;
+    double copy[USUAL], fast = h[FAST], box = h[BOX_SUM], total = 0.0, most = 0.0;
+    for (int i = 0; i < HOPS; i++) {
+        fast = h[KEEP] * fast + h[TAKE] * powers[i];
+        box += powers[i] - h[FORMER + i];
+        boxes[i] = box;
+        total += fast < h[MOST] ? fast : h[MOST];
+        most = fast > most ? fast : most;
+        fasts[i] = fast;
+    }
+    h[FAST] = fast;
+    h[SUMS + chunks % BACKGROUND] = total;
+    h[BACKGROUND_LEVEL] = sum(h + SUMS, BACKGROUND) / (BACKGROUND * HOPS);
+    h[MOST] = h[BACKGROUND_LEVEL] * 10.0 + 1e-12;
+    h[CHUNK_FAST] = most;
+    push_familiar(familiar, most);
+    for (int i = 0; i < USUAL; i++)
+        copy[i] = h[BOXES + i];
+    h[USUAL_LEVEL] = ranked(copy, USUAL, USUAL_RANK) / HOPS;
+    h[BOX_SUM] = 0.0;
+    for (int i = 0; i < HOPS; i++) {
+        h[FORMER + i] = powers[i];
+        h[BOX_SUM] += powers[i];
+    }
+    h[CHUNKS] += 1.0;
+}
+
+/* `LoudnessBudget.take_many` of a whole chunk. */
+static void take(double *budget, const double *powers, double share)
+{
+    double *const chunks = budget + WINDOW_CHUNKS;
+    const size_t count = (size_t)budget[WINDOW];
+    double taken = 0.0, total = 0.0;
+    for (int i = 0; i < HOPS; i++)
+        taken += powers[i] * share;
+    for (size_t i = 0; i + 1 < count; i++)
+        chunks[i] = chunks[i + 1];
+    chunks[count - 1] = taken;
+    for (size_t i = 0; i < count; i++)
+        total += chunks[i];
+    double least = budget[LIMIT] - total;
+    size_t horizon = (size_t)(total < budget[FREE] * budget[LIMIT] ? budget[SHORT_HORIZON] : budget[LONG_HORIZON]);
+    horizon = budget[IS_PLANNED] != 0.0 ? 1 : horizon;
+    for (size_t spread = 2; spread <= horizon; spread++) {
+        total -= chunks[spread - 2];
+        const double left = (budget[LIMIT] - total) / (double)spread;
+        least = left < least ? left : least;
+    }
+    budget[LEFT] = least > 0.0 ? least : 0.0;
+}
+
+enum { LATE_POWER, LATE_PEAK, USED_TO, FAST_BOUND, BOX_BOUND, FULL, RISE, FLOOR, FAMILIAR_ROOM, BURST_ROOM, SHARE,
+       LET_DOWN_CHUNK };
+
+/* `Guard._are_calm`, chunk by chunk, up to the first that is not calm; returns how many were.
+ * states: Hearing, its Familiar, the Familiar of hops and that of peaks, M, S; g: as above;
+ * powers, peaks: those of each hop, the latter squared; came, used_to: after each calm chunk. */
+size_t lull_guard_calm(double *const *states, double *g, const double *powers, const float *peaks, size_t chunks,
+                       double *came, double *used_to)
+{
+    double *const h = states[0], *const familiar = states[1], *const momentary = states[4], *const short_term = states[5];
+    for (size_t chunk = 0; chunk < chunks; chunk++, powers += HOPS, peaks += HOPS) {
+        double heard[HOPS], fasts[HOPS], total = 0.0, most = powers[0], peak = peaks[0], heard_peak = g[LATE_PEAK];
+        for (int i = 0; i < HOPS; i++) {
+            total += powers[i];
+            most = powers[i] > most ? powers[i] : most;
+            peak = peaks[i] > peak ? peaks[i] : peak;
+            heard[i] = i ? powers[i - 1] : g[LATE_POWER];
+            heard_peak = i && peaks[i - 1] > heard_peak ? peaks[i - 1] : heard_peak;
+        }
+        total += g[LATE_POWER];
+        const double known = g[USED_TO] < familiar[FAMILIAR_LEVEL] ? g[USED_TO] : familiar[FAMILIAR_LEVEL];
+        const double left = momentary[LEFT] < short_term[LEFT] ? momentary[LEFT] : short_term[LEFT];
+        if (!(most <= known * g[FAMILIAR_ROOM] && peak <= states[3][FAMILIAR_LEVEL] * g[FAMILIAR_ROOM]
+              && h[BOX_SUM] / HOPS * HOPS + total <= h[USUAL_LEVEL] * (HOPS * g[BURST_ROOM])
+              && total <= g[FULL] * g[SHARE] * left))
+            return chunk;
+        hear(h, familiar, heard, fasts);
+        const double share = g[FULL] > 0.0 ? 1.0 / g[FULL] : 0.0;
+        take(momentary, heard, share);
+        take(short_term, heard, share);
+        double heard_most = heard[0];
+        for (int i = 1; i < HOPS; i++)
+            heard_most = heard[i] > heard_most ? heard[i] : heard_most;
+        push_familiar(states[2], heard_most);
+        push_familiar(states[3], heard_peak);
+        g[LATE_POWER] = powers[HOPS - 1];
+        g[LATE_PEAK] = peaks[HOPS - 1];
+        double used = g[USED_TO] * g[RISE];
+        used = g[FLOOR] > used ? g[FLOOR] : used;
+        g[USED_TO] = used < familiar[FAMILIAR_LEVEL] ? used : familiar[FAMILIAR_LEVEL];
+        g[FAST_BOUND] *= g[LET_DOWN_CHUNK];
+        g[BOX_BOUND] *= g[LET_DOWN_CHUNK];
+        came[chunk] = h[CHUNK_FAST];
+        used_to[chunk] = g[USED_TO];
+    }
+    return chunks;
+}
+
+enum { BEFORE, ROOM, KNOWN_BOX, BURST, GRADIENT };
+
+/* `Judge.push_many` of whole chunks in which nothing climbs and no box comes near a burst; returns how many were such.
+ * j: as above, the fast level at the last sample and what counts as none as powers; boxes: R after each hop. */
+size_t lull_judge_calm(double *h, double *familiar, double *j, const double *powers, size_t chunks, double *boxes)
+{
+    double kept[HEARING], kept_familiar[FAMILIAR_MAXIMA + 1], fasts[HOPS];
+    for (size_t chunk = 0; chunk < chunks; chunk++, powers += HOPS, boxes += HOPS) {
+        double before = j[BEFORE], usual = h[USUAL_LEVEL] > j[ROOM] ? h[USUAL_LEVEL] : j[ROOM], most = 0.0;
+        const size_t place = (size_t)familiar[FAMILIAR_CHUNKS] % (size_t)familiar[MAXIMA];
+        const double gone = familiar[FAMILIAR_MAXIMA + place];
+        for (int i = 0; i < HEARING; i++)
+            kept[i] = h[i];
+        for (int i = 0; i < FAMILIAR_MAXIMA; i++)
+            kept_familiar[i] = familiar[i];
+        double *const sums = h + BOXES + (size_t)h[CHUNKS] * HOPS % USUAL;
+        hear(h, familiar, powers, fasts);
+        for (int i = 0; i < HOPS; i++)
+            boxes[i] = sums[i] / HOPS;
+        boxes[HOPS - 1] = h[BOX_SUM] / HOPS;
+        for (int i = 0; i + 1 < HOPS; i++)
+            most = boxes[i] > most ? boxes[i] : most;
+        int is_calm = most <= usual * j[BURST] || most <= j[KNOWN_BOX];
+        usual = h[USUAL_LEVEL] > j[ROOM] ? h[USUAL_LEVEL] : j[ROOM];
+        is_calm = is_calm && (boxes[HOPS - 1] <= usual * j[BURST] || boxes[HOPS - 1] <= j[KNOWN_BOX]);
+        for (int i = 1; i < HOPS; i += 2) {
+            const double level = fasts[i] > j[ROOM] ? fasts[i] : j[ROOM];
+            is_calm = is_calm && level <= before * j[GRADIENT];
+            before = level;
+        }
+        if (!is_calm) {
+            for (int i = 0; i < HEARING; i++)
+                h[i] = kept[i];
+            for (int i = 0; i < FAMILIAR_MAXIMA; i++)
+                familiar[i] = kept_familiar[i];
+            familiar[FAMILIAR_MAXIMA + place] = gone;
+            return chunk;
+        }
+        j[BEFORE] = before;
+    }
+    return chunks;
 }

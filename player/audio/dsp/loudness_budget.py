@@ -13,8 +13,11 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S
 
+_HEAD: Final = 7
 _FREE: Final = 0.7
 """So much of the window may be spent within the short horizon."""
 _TRANSIENT: Final = 0.5
@@ -34,13 +37,16 @@ class LoudnessBudget:
     Attributes:
         left: what is left for this chunk, in hops' powers.
         is_planned: what comes was planned to stay within the limit, so that nothing is spread: the limit itself holds.
+        state: float64, for kernel.c, which may take whole chunks in the place of `take_many`: scalars (valid between
+            `save` and `load`) and the chunks.
     """
 
     def __init__(self, window_s: float, horizons_s: tuple[float, float], room_lu: float) -> None:
         self._level = math.pow(10.0, room_lu / 10.0)
         self._transient, self._least = _TRANSIENT * self._level, _LEAST * self._level
         self._short, self._long = (round(horizon_s / CHUNK_S) for horizon_s in horizons_s)
-        self._chunks = [0.0] * (round(window_s / CHUNK_S) - 1)
+        self.state = np.zeros(_HEAD + round(window_s / CHUNK_S) - 1)
+        self._chunks = self.state[_HEAD:]  # the oldest first
         self._limit = self._level * round(window_s / CHUNK_S) * CHUNK_HOPS
         self._taken = 0.0
         self._hops = CHUNK_HOPS
@@ -49,14 +55,28 @@ class LoudnessBudget:
 
     def _next_chunk(self) -> float:
         """What the coming chunk may take, in hops' powers."""
-        total = sum(self._chunks)
+        chunks: list[float] = self._chunks.tolist()
+        total = sum(chunks)
         least = self._limit - total
         horizon = self._short if total < _FREE * self._limit else self._long
         horizon = 1 if self.is_planned else horizon
-        for spread, oldest in enumerate(self._chunks[: horizon - 1], start=2):
+        for spread, oldest in enumerate(chunks[: horizon - 1], start=2):
             total -= oldest
             least = min(least, (self._limit - total) / spread)
         return max(least, 0.0)
+
+    @property
+    def is_at_a_border(self) -> bool:
+        """Whether a chunk has just ended."""
+        return self._hops == CHUNK_HOPS
+
+    def save(self) -> None:
+        """Put what stands beside `state` into it; only at a border."""
+        self.state[:_HEAD] = self.left, self._limit, self.is_planned, self._short, self._long, _FREE, len(self._chunks)
+
+    def load(self) -> None:
+        """Take it from there."""
+        self.left = self.state.item(0)
 
     def bound(self, fast: float, late: float) -> float:
         """The most that a hop may take when ``late`` is yet to be taken, while the fast level stands at ``fast``."""
@@ -82,7 +102,7 @@ class LoudnessBudget:
             self._end_chunk()
 
     def _end_chunk(self) -> None:
-        self._chunks.append(self._taken)
-        del self._chunks[0]
+        self._chunks[:-1] = self._chunks[1:]
+        self._chunks[-1] = self._taken
         self._taken, self._hops = 0.0, CHUNK_HOPS
         self.left = self._next_chunk()

@@ -8,7 +8,7 @@ give the same bits, but for powers, which are the same to 1e-6.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import c_double, c_int, c_size_t, c_void_p
 from functools import cache
 from pathlib import Path
@@ -17,9 +17,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from player.audio.dsp.hearing import CHUNK_HOPS
 from player.audio.dsp.types import Block
 
-VERSION: Final = 2
+VERSION: Final = 3
 """What `lull_kernel_version` of kernel.c says."""
 _FOLDER: Final = Path(__file__).resolve().parent
 _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
@@ -28,6 +29,8 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "lull_hop_peaks": (None, [c_void_p, c_size_t, c_size_t, c_void_p]),
     "lull_high_pass": (None, [*[c_void_p] * 2, c_size_t, c_size_t, *[c_void_p] * 2, c_double, c_double, c_void_p]),
     "lull_sharpness": (None, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p]),
+    "lull_guard_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, *[c_void_p] * 2]),
+    "lull_judge_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, c_void_p]),
     "lull_first_sharp": (c_size_t, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_double, c_double]),
 }
 
@@ -99,6 +102,34 @@ class Kernel:
         found: int = self._library.lull_first_sharp(
             _at(halves[0]), _at(halves[1]), hops.start, hops.stop, ahead, alone, small
         )
+        return found
+
+    def guard_calm(
+        self, states: Sequence[Doubles], guard: Doubles, powers: list[float], peaks: Floats
+    ) -> tuple[list[float], list[float]]:
+        """See `player.audio.dsp.guard`: two figures of each chunk that was calm, up to the first that was not.
+
+        ``states``, of six classes, and ``guard`` are moved on; ``powers`` and ``peaks`` are of whole chunks.
+        """
+        places = np.array([_at(state) for state in states], np.uintp)
+        came, used_to = np.empty(len(powers)), np.empty(len(powers))
+        calm = self._library.lull_guard_calm(
+            _at(places), _at(guard), _at(hops := np.array(powers)), _at(peaks), len(hops) // CHUNK_HOPS, _at(came),
+            _at(used_to),
+        )  # fmt: skip
+        return came[:calm].tolist(), used_to[:calm].tolist()
+
+    def judge_calm(self, states: tuple[Doubles, Doubles], judge: Doubles, powers: list[float]) -> list[float]:
+        """See `player.audio.dsp.startle`: the boxes of the chunks that were calm, up to the first that was not.
+
+        ``states``, of two classes, and ``judge`` are moved on; ``powers`` are of whole chunks.
+        """
+        boxes = np.empty(len(powers))
+        calm = self._library.lull_judge_calm(
+            _at(states[0]), _at(states[1]), _at(judge), _at(hops := np.array(powers)), len(hops) // CHUNK_HOPS,
+            _at(boxes),
+        )  # fmt: skip
+        found: list[float] = boxes[: calm * CHUNK_HOPS].tolist()
         return found
 
 

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S, HOP_FRAMES, to_lufs, to_power
+from player.audio.dsp.native import Kernel
 from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
@@ -41,12 +42,14 @@ class OutputMeter:
     Args:
         make_power_meter: makes its own meter.
         target_lufs: the programme target at full volume.
+        native: hears in C what is calm.
 
     Attributes:
         known: the power that the fast level reaches at full volume as the leveller has planned it; 0: no plan.
     """
 
-    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float) -> None:
+    def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float, native: Kernel | None = None) -> None:
+        self._kernel = native
         self._make_power_meter = make_power_meter
         self.target_lufs = target_lufs
         self.known = 0.0
@@ -55,7 +58,7 @@ class OutputMeter:
     def forget(self) -> None:
         """Forget what was heard."""
         self._meter = self._make_power_meter(HOP_FRAMES)
-        self._judge = Judge(self.target_lufs - ROOM_BELOW_CALM_DB)
+        self._judge = Judge(self.target_lufs - ROOM_BELOW_CALM_DB, self._kernel)
         self._rest: Block = np.zeros((0, CHANNELS), np.float32)
         self._chunk = 0.0
         self._hops = 0
@@ -84,10 +87,13 @@ class OutputMeter:
 
     def _judged(self, powers: list[float], full: float) -> BrokenClause | None:
         at = 0
+        calm = 0  # so far the judge has heard what is coming
         while at < len(powers):
+            if at >= calm and self._hops == 0:
+                calm = at + self._judge.push_calm(powers[at : at + (len(powers) - at) // CHUNK_HOPS * CHUNK_HOPS])
             part = powers[at : at + CHUNK_HOPS - self._hops]
+            broken = None if at < calm else self._startle(*self._judge.push_many(part))
             at += len(part)
-            broken = self._startle(*self._judge.push_many(part))
             for power in part:
                 self._chunk += power
             self._hops += len(part)

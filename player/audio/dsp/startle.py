@@ -20,7 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from player.audio.dsp.hearing import CHUNK_HOPS, HOP_S, Familiar, Hearing, to_lufs, to_power
+from player.audio.dsp.native import Kernel
 
 GRADIENT_DB_PER_S: Final = 10.0
 STARTLE_DB_PER_S: Final = 15.0
@@ -35,6 +38,8 @@ LOWEST_LUFS: Final = -100.0
 _BURST: Final = 10.0 ** (BURST_DB / 10.0)
 _SAMPLE_S: Final = 2 * HOP_S
 _GRADIENT_DB: Final = GRADIENT_DB_PER_S * _SAMPLE_S
+_LEVEL: Final[float] = 10.0 ** (_GRADIENT_DB / 10.0) * (1.0 - 1e-9)
+"""A power that is no larger by this factor does not climb, whatever rounding does."""
 _MERGE_SAMPLES: Final = round(0.050 / _SAMPLE_S)
 _BURST_HOPS: Final = round(1.0 / HOP_S)
 
@@ -108,12 +113,14 @@ class Judge:
 
     Args:
         floor_lufs: what the room hides, 12 dB below calm: no level counts as less.
+        native: hears chunks in C in which nothing climbs.
 
     Attributes:
         known: power up to which a fast level is familiar, whether it was heard lately or not; 0: nothing is known.
     """
 
-    def __init__(self, floor_lufs: float) -> None:
+    def __init__(self, floor_lufs: float, native: Kernel | None = None) -> None:
+        self._kernel = native
         self.hearing = Hearing()
         self.floor_lufs = floor_lufs
         self._floor = to_power(floor_lufs)
@@ -161,6 +168,25 @@ class Judge:
             found += self.push(powers[-1])
             was_startling = was_startling or self.is_startling
         return found, was_startling
+
+    def push_calm(self, powers: list[float]) -> int:
+        """Hear whole chunks up to the first in which anything climbs, which is left to `push_many`; how many hops."""
+        hearing = self.hearing
+        if self._kernel is None or self._open is not None or hearing.hops_left < CHUNK_HOPS or len(powers) < CHUNK_HOPS:
+            return 0
+        hearing.save()
+        mine = np.array((to_power(self._before), self._floor, self.known * _BOX_OVER_FAST, _BURST, _LEVEL))
+        boxes = self._kernel.judge_calm((hearing.state, hearing.familiar_state), mine, powers)
+        hearing.load()
+        if boxes:
+            before = mine.item(0)
+            self._before = to_lufs(before) if before > self._floor else self.floor_lufs
+            self._boxes.extend(boxes)
+            self._hops += len(boxes)
+            self._is_burst = False
+        for at in range(0, len(boxes), CHUNK_HOPS):
+            self._familiar_box.push(max(boxes[at : at + CHUNK_HOPS]))
+        return len(boxes)
 
     @property
     def is_startling(self) -> bool:
