@@ -237,7 +237,7 @@ class Guard:
     def _calm_chunks(
         self, powers: list[float], peaks: npt.NDArray[np.float32], volumes: Volumes, at: int
     ) -> list[tuple[float, float]]:
-        """Take chunks as `_are_calm` does, up to the first that is not calm, in C: the largest E of each, and H after it.
+        """Take chunks as `_are_calm` does, up to the first that is not calm, in C: of each the largest E, and H.
 
         None where the volume moves, or where not all that remembers stands at the border of a chunk.
         """

@@ -22,6 +22,7 @@ from player.audio.dsp.types import Block
 
 VERSION: Final = 3
 """What `lull_kernel_version` of kernel.c says."""
+_PLACE: Final = ctypes.c_char * 0
 _FOLDER: Final = Path(__file__).resolve().parent
 _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "lull_kernel_version": (c_int, []),
@@ -111,7 +112,7 @@ class Kernel:
 
         ``states``, of six classes, and ``guard`` are moved on; ``powers`` and ``peaks`` are of whole chunks.
         """
-        places = np.array([_at(state) for state in states], np.uintp)
+        places = np.array([ctypes.addressof(_at(state)) for state in states], np.uintp)
         came, used_to = np.empty(len(powers)), np.empty(len(powers))
         calm = self._library.lull_guard_calm(
             _at(places), _at(guard), _at(hops := np.array(powers)), _at(peaks), len(hops) // CHUNK_HOPS, _at(came),
@@ -138,8 +139,9 @@ def _floats(block: Block) -> Block:
     return np.ascontiguousarray(block, np.float32)
 
 
-def _at(array: npt.NDArray[Any]) -> int:
-    return array.ctypes.data
+def _at(array: npt.NDArray[Any]) -> Any:
+    """Where its numbers lie, as ctypes takes it, in a tenth of the time of ``array.ctypes``."""
+    return _PLACE.from_buffer(array) if array.flags.writeable else array.ctypes.data
 
 
 @cache
