@@ -32,8 +32,7 @@ import numpy as np
 
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.ears import STEREO, Ears
-from player.audio.dsp.framing import CHUNK_FRAMES
-from player.audio.dsp.hearing import CHUNK_S
+from player.audio.dsp.hearing import CHUNK_FRAMES, CHUNK_S
 from player.audio.dsp.native import kernel
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter

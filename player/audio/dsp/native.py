@@ -22,7 +22,7 @@ from player.audio.dsp.types import Block
 
 VERSION: Final = 3
 """What `lull_kernel_version` of kernel.c says."""
-_PLACE: Final = ctypes.c_char * 0
+_PLACE: Final[Any] = ctypes.c_char * 0
 _FOLDER: Final = Path(__file__).resolve().parent
 _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "lull_kernel_version": (c_int, []),

@@ -15,10 +15,11 @@ from player.analysis.ebur128 import HopMeter
 from player.audio.dsp import native
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.declick import Declick
-from player.audio.dsp.guard import Guard
-from player.audio.dsp.hearing import CHUNK_FRAMES, HOP_FRAMES
+from player.audio.dsp.guard import FREE_RISE, Guard, Volumes
+from player.audio.dsp.hearing import CHUNK_FRAMES, CHUNK_HOPS, HOP_FRAMES, to_power
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.native import Kernel, KernelMeter
+from player.audio.dsp.startle import Judge, Onset
 from player.core.units import RATE_HZ, SILENCE_DB
 from tests import effort
 
@@ -115,6 +116,86 @@ def test_peaks_are_the_same_bit_by_bit(kernel: Kernel, sound: np.ndarray) -> Non
     reference, ours = Guard(HopMeter, -23.0), Guard(HopMeter, -23.0, kernel)
     assert np.array_equal(ours._peaks_of(sound), reference._peaks_of(sound))
     assert ours._peaks_of(sound[:0]).shape == (0,)
+
+
+def loudness(seed: int, seconds: int) -> list[float]:
+    """Powers of hops around -23 LUFS, some of them far off."""
+    random = np.random.default_rng(seed)
+    powers = to_power(-23.0) * 10.0 ** random.normal(0.0, 0.05, seconds * 200)
+    powers[random.random(len(powers)) < 0.002] *= 10.0 ** random.uniform(-3, 2)
+    return powers.tolist()
+
+
+class ToldPowers:
+    """A meter that gives what it is told."""
+
+    def __init__(self, powers: list[float]) -> None:
+        self._powers = powers
+
+    def powers(self, block: np.ndarray) -> list[float]:
+        """The next ones."""
+        count = len(block) // HOP_FRAMES
+        taken, self._powers = self._powers[:count], self._powers[count:]
+        return taken
+
+
+@settings(max_examples=effort.examples(5, 60), deadline=None)
+@given(st.integers(0, 2**31), st.lists(st.integers(1, 8), min_size=1, max_size=4), st.booleans())
+def test_the_guard_remembers_the_same(kernel: Kernel, seed: int, sizes: list[int], is_planned: bool) -> None:
+    """Bit by bit: what was heard, what is left of M and S, what is licensed. Most chunks are taken in C."""
+    powers, peak = loudness(seed, 70), 0.2
+    reference = Guard(lambda _: ToldPowers(powers), -23.0)
+    ours = Guard(lambda _: ToldPowers(powers), -23.0, kernel)
+    taken = []
+    take = ours._calm_chunks
+    ours._calm_chunks = lambda *what: taken.extend(calm := take(*what)) or calm  # type: ignore[method-assign]
+    for guard in (reference, ours):
+        guard.set_target(-23.0, -23.0, -20.0 if is_planned else None)
+    sound = np.full((len(powers) * HOP_FRAMES, 2), peak, np.float32)
+    for piece in cut(sound, sizes, CHUNK_FRAMES):
+        hops = len(piece) // HOP_FRAMES
+        volumes = Volumes([1.0] * hops, [1.0] * hops, [FREE_RISE] * hops)
+        assert np.array_equal(ours.process(piece, volumes), reference.process(piece, volumes))
+        assert memory_of(ours) == memory_of(reference)
+    assert len(taken) > len(powers) // CHUNK_HOPS // 3
+
+
+def memory_of(guard: Guard) -> tuple[object, ...]:
+    """All that it knows of what was heard."""
+    hearing = guard._hearing
+    return (
+        hearing.fast, hearing.background, hearing.usual, hearing.familiar, hearing.chunk_fast, hearing.box,
+        guard._momentary.left, guard._short_term.left, guard._peaks.value, guard._hop_powers.value, guard._used_to,
+        guard._came, guard._fast_bound, guard._box_bound, guard.licence, guard._late_power, guard._late_peak,
+    )  # fmt: skip
+
+
+@settings(max_examples=effort.examples(5, 60), deadline=None)
+@given(st.integers(0, 2**31), st.lists(st.integers(1, 90), min_size=1, max_size=4))
+def test_the_judge_finds_the_same(kernel: Kernel, seed: int, sizes: list[int]) -> None:
+    """Onsets and bursts, in whatever order within a piece, and what it knows at the end; pieces have any size."""
+    powers = loudness(seed, 50)
+    reference, ours = Judge(-35.0), Judge(-35.0, kernel)
+    found: list[list[Onset]] = [[], []]
+    calm = at = 0
+    for size in sizes * (len(powers) // sum(sizes) + 1):
+        end = min(at + size, len(powers))
+        while at < end:
+            whole = (end - at) // CHUNK_HOPS * CHUNK_HOPS
+            heard = ours.push_calm(powers[at : at + whole])
+            calm += heard
+            if not heard:
+                heard = min(end - at, ours.hearing.hops_left)
+                found[1] += ours.push_many(powers[at : at + heard])[0]
+            for power in powers[at : at + heard]:
+                found[0] += reference.push(power)
+            at += heard
+    assert set(found[1]) == set(found[0])
+    assert calm > 0 or min(sizes) < CHUNK_HOPS
+    for name in ("_before", "_hops", "_boxes", "_is_burst"):
+        assert getattr(ours, name) == getattr(reference, name), name
+    assert ours._familiar_box.value == reference._familiar_box.value
+    assert ours.hearing.usual == reference.hearing.usual
 
 
 def played(chain: Chain, pieces: list[np.ndarray]) -> np.ndarray:
