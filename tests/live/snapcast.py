@@ -6,9 +6,12 @@ standard output, at the pace at which it would play into a card: the very sample
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import statistics
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -40,6 +43,48 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+class TimedClient:
+    """A client whose samples are noted with the moment at which it gave them out."""
+
+    def __init__(self, folder: Path, port: int, name: str) -> None:
+        self._data = bytearray()
+        self._given: list[tuple[float, int]] = []
+        with (folder / f"snapclient-{name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_DIES_WITH_PARENT, "snapclient", "-h", "127.0.0.1", "-p", str(port), "--hostID", name,
+                 "--player", "file", "--logsink", "stderr"],
+                stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        self._thread = threading.Thread(target=self._read, name=f"snapclient-{name}", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        while data := os.read(self._process.stdout.fileno(), 1 << 16):
+            self._data += data
+            self._given.append((time.monotonic(), len(self._data) // 4))
+
+    def heard(self) -> npt.NDArray[np.float32]:
+        """What it has given out so far, in 16 bit."""
+        data = bytes(self._data)
+        return (np.frombuffer(data[: len(data) // 4 * 4], "<i2").reshape(-1, 2) / 2.0**15).astype(np.float32)
+
+    def began_s(self, first: int, last: int) -> float:
+        """When frame 0 would have been given out (`time.monotonic`) by the moments of the frames from first to last.
+
+        The median: a busy machine gives out single pieces late.
+        """
+        return statistics.median(at_s - frame / RATE_HZ for at_s, frame in self._given if first <= frame < last)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait(PATIENCE_S)
+        self._thread.join(PATIENCE_S)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 class Snapcast:
@@ -115,6 +160,10 @@ class Snapcast:
     def log(self) -> str:
         """What both have said."""
         return "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("snap*.log")))
+
+    def another_client(self, name: str) -> TimedClient:
+        """A further client, in a room of its own."""
+        return TimedClient(self._folder, self._port, name)
 
     def close(self) -> None:
         """End both."""

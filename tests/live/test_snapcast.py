@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from player.audio.sinks.pipe import STALL_S, PipeSink
@@ -25,7 +26,7 @@ from tests.audio_files import sine, write_wav
 from tests.contract_check import figures
 from tests.live.broker import RealBroker
 from tests.live.daemon import Daemon, Listener
-from tests.live.snapcast import RATE_HZ, Snapcast
+from tests.live.snapcast import RATE_HZ, Snapcast, TimedClient
 from tests.scanned_level import level_db, programme_gain_db
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -33,6 +34,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 PEAK, VOLUME = 0.25, 80
 PEAK_OUT = PEAK * 10 ** ((programme_gain_db(PEAK) + volume_to_db(VOLUME)) / 20)
 TONE_DB = level_db(PEAK_OUT)
+IN_STEP_MS = 20.0
+"""Two loudspeakers in two rooms are heard as one up to here; a client gives out pieces of 20 ms."""
 CONFIG = """\
 device: bedroom
 audio: {{output: pipe, path: {pipe}}}
@@ -97,6 +100,58 @@ def test_a_night_through_snapcast_with_a_server_that_dies(
     assert np.abs(after[: 2 * RATE_HZ]).max() < PEAK_OUT / 30.0
     assert sound.ending(heard, PEAK_OUT).last_db < -50.0  # two steps of 16 bit
     assert not heard[-RATE_HZ:].any()
+
+
+def test_two_rooms_hear_the_same_in_step(tmp_path: Path, broker: RealBroker, listener: Listener) -> None:
+    """A start, a change of volume and a stop, in two rooms: nothing startles in either, and both play it together.
+
+    The moment at which a client gives out a sample is known as well as this machine keeps time: some milliseconds.
+    """
+    snapcast = Snapcast(tmp_path)
+    config = CONFIG.format(pipe=snapcast.pipe, port=broker.port, volume=VOLUME, folder="noise:pink")
+    daemon = Daemon(tmp_path, config)
+    snapcast.start_server()
+    rooms = [snapcast.another_client(name) for name in ("bedroom", "landing")]
+    try:
+        daemon.start()
+        listener.wait_state("idle", lambda fields: fields["state"] == "idle")
+        listener.command("play")
+        time.sleep(20.0)
+        listener.command("volume", volume=VOLUME - 20)
+        time.sleep(12.0)
+        listener.command("stop")
+        listener.wait_state("idle", lambda fields: fields["state"] == "idle")
+        time.sleep(3.0)
+    finally:
+        for room in rooms:
+            room.close()
+        daemon.kill()
+        snapcast.close()
+    heard = [room.heard() for room in rooms]
+    apart_ms = [1000.0 * _apart_s(rooms, heard, from_s) for from_s in np.arange(12.0, 32.0, 4.0)]
+    print("\napart by", ", ".join(f"{one:.1f}" for one in apart_ms), "ms")
+    for sound_of in heard:
+        found = figures(sound_of, TARGET_LUFS + volume_to_db(VOLUME))
+        print(f"{len(sound_of) / RATE_HZ:.0f} s: {found}")
+        assert found.startles == found.bursts == found.new_onsets == ()
+        assert sound.gaps(sound_of, longer_than_s=0.5) == ()
+        assert not sound_of[-RATE_HZ // 2 :].any()
+    assert np.median(np.abs(apart_ms)) < IN_STEP_MS
+
+
+def _apart_s(rooms: list[TimedClient], heard: list[npt.NDArray[np.float32]], from_s: float) -> float:
+    """By how much the second room is later than the first, in the second and a half from then on."""
+    first, length = round(from_s * RATE_HZ), round(1.5 * RATE_HZ)
+    piece = heard[0][first : first + length, 0]
+    around = heard[1][max(0, first - RATE_HZ) : first + length + RATE_HZ, 0]
+    size = 1 << (len(around) + len(piece)).bit_length()
+    match = np.fft.irfft(np.fft.rfft(around, size) * np.conj(np.fft.rfft(piece, size)), size)
+    second = max(0, first - RATE_HZ) + int(match[: len(around) - len(piece)].argmax())
+    at_s = [
+        room.began_s(frame - 2 * RATE_HZ, frame + 3 * RATE_HZ) + frame / RATE_HZ
+        for room, frame in zip(rooms, (first, second), strict=True)
+    ]
+    return at_s[1] - at_s[0]
 
 
 def test_the_daemon_ends_soon_whatever_the_server_does(daemon: Daemon, snapcast: Snapcast, listener: Listener) -> None:
