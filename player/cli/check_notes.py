@@ -32,7 +32,7 @@ from player.system.input_devices import InputSystem
 
 if TYPE_CHECKING:
     from player.config import Config
-from player.core.pillow import NIGHT_MAX_DBA, Calibration, level_of
+from player.core.pillow import NIGHT_MAX_DBA, Calibration, for_output
 
 NIGHT: Final = date(2026, 1, 15)
 """Any date on which no clock changes."""
@@ -219,26 +219,24 @@ def level_row(settings: Settings, calibration: Calibration | None) -> str | None
     """What the volumes are in dB(A); None where nobody has measured it."""
     if calibration is None:
         return None
-    if calibration.output != settings.output:
+    if for_output(calibration, settings.output) is None:
         return f"calibrated on {calibration.at:%Y-%m-%d} for another output: {calibration.output}"
-    default, most = (_level(volume, settings, calibration) for volume in (settings.volume.default, settings.volume.max))
-    when = f"calibrated on {calibration.at:%Y-%m-%d}"
-    return (
-        f"volume {settings.volume.default} is about {default:.0f} dB(A), {settings.volume.max} about {most:.0f}; {when}"
-    )
+    volumes = (settings.volume.default, settings.volume.max)
+    told = ", ".join(calibration.told(volume, settings.limits.target_lufs) for volume in volumes)
+    return f"{told}; calibrated on {calibration.at:%Y-%m-%d}"
 
 
 def level_notes(settings: Settings, calibration: Calibration | None) -> Iterator[str]:
     """What is too loud for a night, and levels that are guesses."""
     if settings.level_fault is not None:
         yield settings.level_fault
-    if calibration is None or calibration.output != settings.output:
+    known = for_output(calibration, settings.output)
+    if known is None:
         return
     for what, volume in _nights(settings):
-        level_dba = _level(volume, settings, calibration)
-        if level_dba > NIGHT_MAX_DBA:
+        if known.level_dba(volume, settings.limits.target_lufs) > NIGHT_MAX_DBA:
             yield (
-                f"{what}: volume {volume} is about {level_dba:.0f} dB(A) at the pillow; for a night the WHO advises "
+                f"{what}: {known.told(volume, settings.limits.target_lufs)} at the pillow; for a night the WHO advises "
                 f"30 dB(A) on average and at most {NIGHT_MAX_DBA:.0f}"
             )
 
@@ -256,7 +254,3 @@ def _nights(settings: Settings) -> Iterator[tuple[str, int]]:
         for phase in entry.then or ():
             if phase.volume is not None:
                 yield f"schedule {entry.name}, a phase", min(phase.volume, most)
-
-
-def _level(volume: int, settings: Settings, calibration: Calibration) -> float:
-    return level_of(volume, calibration.offset_db, settings.limits.target_lufs)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from player.core.pillow import ASSUMED_OFFSET_DB, Calibration, volume_for
+from player.core.pillow import ASSUMED_OFFSET_DB, Calibration, for_output, volume_for
 from player.core.settings.safety import TARGET_LUFS
 
 GUESSED: Final = "volumes in dB(A) are guesses, softer than asked for, until `lull calibrate` has measured this output"
@@ -45,7 +45,7 @@ class PillowLevels:
         """The volume of a level."""
         if self._offset_db is None:
             found = None if self.calibration_in is None else self.calibration_in(self.state_dir)
-            is_known = found is not None and found.output == self.output
-            self._offset_db = found.offset_db if found is not None and is_known else ASSUMED_OFFSET_DB
-            self.fault = None if is_known else GUESSED
+            known = for_output(found, self.output)
+            self._offset_db = ASSUMED_OFFSET_DB if known is None else known.offset_db
+            self.fault = GUESSED if known is None else None
         return volume_for(level_dba, self._offset_db, self.target_lufs)

@@ -78,7 +78,7 @@ def rest_nights(spot: ConfigValue) -> RestNights | None:
 
 
 REST: Final = Keys.of(RestNights)
-TAPER: Final = Keys.of(Taper)
+TAPER: Final = Keys.of(Taper, floor=volume)
 SESSION: Final = Keys.of(SessionSettings, taper=taper)
 NIGHT_CAP: Final = Keys.of(NightCap, max=volume)
 GUARD: Final = Keys.of(GuardSettings, mode=_guard_mode)

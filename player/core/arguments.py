@@ -35,7 +35,7 @@ from player.core.values import (
     text,
     timer,
     title,
-    whole,
+    volume,
 )
 
 MAX_FADE_IN_S: Final = 3600.0
@@ -117,12 +117,7 @@ def _volume_amount(name: str, value: object) -> Amount | PillowLevel:
     word = value.strip().lower() if isinstance(value, str) else ""
     if word in {"up", "+", "down", "-"}:
         return Amount(volume_step() if word in {"up", "+"} else -volume_step(), is_relative=True)
-    return Amount(_percent(name, value), is_signed(value))
-
-
-def _percent(name: str, value: object) -> int:
-    """A whole number, with or without a percent sign."""
-    return whole(name, value.strip().removesuffix("%") if isinstance(value, str) else value)
+    return Amount(volume(name, value), is_signed(value))
 
 
 def _timer_or_step(name: str, value: object) -> TimerSetting | Amount | AtMost:
@@ -190,8 +185,8 @@ SWITCH: Final = Kind(switch, "on or off", {"type": _SWITCH})
 FLIP: Final = Kind(_flip, "on, off or toggle", {"type": _SWITCH})
 FLIP_SCHEDULE: Final = Kind(_flip_schedule, "on, off or toggle", {"type": _SWITCH})
 VOLUME: Final = Kind(
-    _percent,
-    f"0 to {VOLUME_MAX}, at most volume.max",
+    volume,
+    f"0 to {VOLUME_MAX}, at most volume.max; or 35 dBA",
     {"anyOf": [_VOLUME, _TEXT]},
     check=lambda name, value: check_range(name, value, 0, VOLUME_MAX),
 )
@@ -297,8 +292,8 @@ CONFIGURED_PLAYLIST: Final = Kind(
     takes_null=True,
 )
 CONFIGURED_VOLUME: Final = Kind(
-    lambda name, value: None if _is_config(value) else _percent(name, value),
-    f"0 to {VOLUME_MAX}, at most volume.max; config or null restores that of the config",
+    lambda name, value: None if _is_config(value) else volume(name, value),
+    f"0 to {VOLUME_MAX}, at most volume.max, or 35 dBA; config or null restores that of the config",
     {"anyOf": [*VOLUME.schema["anyOf"], {"type": "null"}]},
     takes_null=True,
 )

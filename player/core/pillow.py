@@ -48,6 +48,36 @@ class Calibration:
     def __post_init__(self) -> None:
         check_range("offset", self.offset_db, QUIETEST_DBA - 100.0, LOUDEST_DBA + 200.0)
 
+    def level_dba(self, volume: int, target_lufs: float) -> float:
+        """The level of pink noise at the pillow at a volume."""
+        return level_of(volume, self.offset_db, target_lufs)
+
+    def told(self, volume: int, target_lufs: float) -> str:
+        """The same for people: ``volume 30 is about 35 dB(A)``."""
+        return f"volume {volume} is about {self.level_dba(volume, target_lufs):.0f} dB(A)"
+
+
+def for_output(calibration: Calibration | None, output: str) -> Calibration | None:
+    """The calibration where it is one of this output."""
+    return calibration if calibration is not None and calibration.output == output else None
+
+
+class AskedLevel(int):
+    """A volume that was asked for as a level, such as ``35 dBA``.
+
+    As a number it is the volume of a loudspeaker that is taken to be loud, so that it is softer than asked for; who
+    knows a calibration puts the right volume in its place.
+    """
+
+    dba: float
+
+    def __new__(cls, dba: float) -> AskedLevel:
+        """Raises ValueError for a level that no loudspeaker has in a bedroom."""
+        check_range("volume in dB(A)", dba, 0, LOUDEST_DBA)
+        found = super().__new__(cls, volume_for(dba, ASSUMED_OFFSET_DB, TARGET_LUFS))
+        found.dba = dba
+        return found
+
 
 def parse_level(text: str) -> float | None:
     """The level in ``35 dBA``, ``35 dB(A)``; None for anything else."""

@@ -14,6 +14,7 @@ from datetime import time
 from typing import Any, Final, TypeAlias
 
 from player.core.errors import Refused, did_you_mean
+from player.core.pillow import AskedLevel, parse_level
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.safety import Taper
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
@@ -65,6 +66,16 @@ def whole(name: str, value: object) -> int:
     if not found.is_integer():
         raise Refused(f"{name} {quoted(value)} is not a whole number")
     return int(found)
+
+
+def volume(name: str, value: object) -> int:
+    """A whole number, with or without a percent sign, or a level such as ``35 dBA``."""
+    if isinstance(value, str) and (level_dba := parse_level(value)) is not None:
+        try:
+            return AskedLevel(level_dba)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+    return whole(name, value.strip().removesuffix("%") if isinstance(value, str) else value)
 
 
 def text(name: str, value: object) -> str:
@@ -192,7 +203,7 @@ def _phase(name: str, fields: object) -> Phase:
     if "playlist" in given:
         found["playlist"] = text("playlist", given["playlist"])
     if "volume" in given:
-        found["volume"] = whole("volume", given["volume"])
+        found["volume"] = volume("volume", given["volume"])
     if "bed" in given:
         found["bed"] = beds("bed", given["bed"])
     if ends:
@@ -257,7 +268,7 @@ def _phase_taper(value: object) -> dict[str, Any]:
     check_keys("taper", value, ("by", "floor"))
     if "by" not in value:
         raise Refused("taper needs by, in dB an hour")
-    floor = {"floor": whole("floor", value["floor"])} if "floor" in value else {}
+    floor = {"floor": volume("floor", value["floor"])} if "floor" in value else {}
     try:
         return {"taper": Taper(number("by", value["by"]), **floor)}
     except ValueError as error:

@@ -7,11 +7,12 @@ the noise was played.
 from __future__ import annotations
 
 import math
-from typing import Final
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Final
 
 from player.core.clock import Now
 from player.core.errors import Refused
-from player.core.pillow import Calibration, level_of, volume_for
+from player.core.pillow import AskedLevel, Calibration, for_output, volume_for
 from player.core.settings.session import Settings, TimerSetting
 from player.core.states import State
 from player.core.units import format_duration
@@ -54,24 +55,45 @@ def take_reading(reading_dba: float, memory: Memory, playback: Playback, now: No
     memory.calibration = Calibration(reading_dba - heard_db, settings.output, now.wall)
     session.stop(settings.fades.stop_s, "stop", out)
     volume, target_lufs = settings.volume, settings.limits.target_lufs
-    default, most = (level_of(one, memory.calibration.offset_db, target_lufs) for one in (volume.default, volume.max))
-    text = (
-        f"calibrated: volume {volume.default} is about {default:.0f} dB(A), {volume.max} (the maximum) about {most:.0f}"
-    )
+    told = [memory.calibration.told(one, target_lufs) for one in (volume.default, volume.max)]
+    text = f"calibrated: {told[0]}, the highest {told[1]}"
     out.announce("calibrated", text, dba=reading_dba, offset_db=round(memory.calibration.offset_db, 1))
     return text
 
 
 def offset_db(memory: Memory, settings: Settings) -> float | None:
     """The calibration of the present output; None where there is none."""
-    known = memory.calibration
-    return known.offset_db if known is not None and known.output == settings.output else None
+    known = for_output(memory.calibration, settings.output)
+    return None if known is None else known.offset_db
 
 
 def volume_at(level_dba: float, memory: Memory, settings: Settings) -> int | None:
     """The volume that has a level at the pillow; None where nobody has measured it."""
     known_db = offset_db(memory, settings)
     return None if known_db is None else volume_for(level_dba, known_db, settings.limits.target_lufs)
+
+
+def in_volumes(value: Any, memory: Memory, settings: Settings) -> Any:
+    """A command, or a part of one, with the volume in place of each level that was asked for.
+
+    Raises:
+        Refused: nobody has measured it.
+    """
+    if isinstance(value, AskedLevel):
+        known = volume_at(value.dba, memory, settings)
+        if known is None:
+            raise Refused(
+                f"{value.dba:g} dBA: it is not known how loud a volume is at the pillow; `calibrate` measures it"
+            )
+        return known
+    if isinstance(value, tuple):
+        made = tuple(in_volumes(one, memory, settings) for one in value)
+        return made if any(one is not before for one, before in zip(made, value, strict=True)) else value
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    found = {one.name: getattr(value, one.name) for one in fields(value) if one.init}
+    changed = {name: made for name, one in found.items() if (made := in_volumes(one, memory, settings)) is not one}
+    return replace(value, **changed) if changed else value
 
 
 def problem(memory: Memory, settings: Settings) -> str | None:

@@ -270,7 +270,8 @@ class Controller:
             if self._is_closing and not isinstance(request.command, (Stop, *QUERIES)):
                 raise Refused("the speaker is shutting down")
             self._check_state(request)
-            text = self._execute(request.command, request.origin, now, out)
+            command = calibrate.in_volumes(request.command, self._memory, self._settings)
+            text = self._execute(command, request.origin, now, out)
         except Refused as refusal:
             self.asked.refuse(str(refusal), request.origin, now.wall)
             out.events.append(Answer(request.reply_to, is_done=False, text=str(refusal), data={}))

@@ -58,14 +58,14 @@ complete -c lull -n '__fish_seen_subcommand_from night' -l device -x -d 'which s
 complete -c lull -n '__fish_seen_subcommand_from night' -l home -r -F -d 'folder of starter tracks, memory and recordings (~/.local/share/lull)'
 complete -c lull -n '__fish_seen_subcommand_from night' -F
 complete -c lull -n '__fish_seen_subcommand_from tonight' -l playlist -x -d 'what to play; the default one if not given: up to 64 characters'
-complete -c lull -n '__fish_seen_subcommand_from tonight' -l volume -x -d 'the volume: 0 to 100, at most volume.max'
+complete -c lull -n '__fish_seen_subcommand_from tonight' -l volume -x -d 'the volume: 0 to 100, at most volume.max; or 35 dBA'
 complete -c lull -n '__fish_seen_subcommand_from tonight' -l timer -x -d 'when it is to be silent: minutes, 45m, 1h30, at most 24h; until 06:30; off, end-of-track, end-of-playlist'
 complete -c lull -n '__fish_seen_subcommand_from tonight' -l off -d 'cancel the planned start'
 complete -c lull -n '__fish_seen_subcommand_from schedule' -l entry -x -d 'only this entry of the schedule: up to 64 characters'
 complete -c lull -n '__fish_seen_subcommand_from schedule' -l at -x -d 'move that entry to this time: a local time, as in 23:15; config or null restores that of the config'
 complete -c lull -n '__fish_seen_subcommand_from schedule' -l days -x -d 'its days: days as in mon tue, or daily, weekdays, weekend; config or null restores that of the config'
 complete -c lull -n '__fish_seen_subcommand_from schedule' -l playlist -x -d 'what it plays: a playlist; config or null restores that of the config'
-complete -c lull -n '__fish_seen_subcommand_from schedule' -l volume -x -d 'its volume: 0 to 100, at most volume.max; config or null restores that of the config'
+complete -c lull -n '__fish_seen_subcommand_from schedule' -l volume -x -d 'its volume: 0 to 100, at most volume.max, or 35 dBA; config or null restores that of the config'
 complete -c lull -n '__fish_seen_subcommand_from schedule' -l reset -d 'that entry as the config has it'
 complete -c lull -n '__fish_seen_subcommand_from schedule' -l from -x -d 'list from then on: 2026-12-24T18:00 (now)'
 complete -c lull -n '__fish_seen_subcommand_from schedule' -l json -d 'print the starts as JSON'
@@ -85,7 +85,7 @@ complete -c lull -n '__fish_seen_subcommand_from rehearse' -l report -r -F -d 'w
 complete -c lull -n '__fish_seen_subcommand_from rehearse' -l picture -r -F -d 'draw the night, as .png or .svg'
 complete -c lull -n '__fish_seen_subcommand_from rehearse' -F
 complete -c lull -n '__fish_seen_subcommand_from rehearse' -F
-complete -c lull -n '__fish_seen_subcommand_from play' -l volume -x -d 'the volume: 0 to 100, at most volume.max'
+complete -c lull -n '__fish_seen_subcommand_from play' -l volume -x -d 'the volume: 0 to 100, at most volume.max; or 35 dBA'
 complete -c lull -n '__fish_seen_subcommand_from play' -l timer -x -d 'when it is to be silent: minutes, 45m, 1h30, at most 24h; until 06:30; off, end-of-track, end-of-playlist'
 complete -c lull -n '__fish_seen_subcommand_from play' -l fade-in -x -d 'length of the fade-in, never faster than 6 dB/s: 0s to 1h; a number without a unit is seconds'
 complete -c lull -n '__fish_seen_subcommand_from play' -l fade-out -x -d 'length of the fade-out: 0s to 2h; a number without a unit is seconds'

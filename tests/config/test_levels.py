@@ -91,7 +91,7 @@ def test_a_night_above_45_dba_is_a_note() -> None:
     )
     loud = parse(text % "").settings
     row = level_row(loud, known(offset_db=100.0))
-    assert row == "volume 60 is about 50 dB(A), 90 about 65; calibrated on 2026-01-15"
+    assert row == "volume 60 is about 50 dB(A), volume 90 is about 65 dB(A); calibrated on 2026-01-15"
     assert [note.split(":")[0] for note in level_notes(loud, known(offset_db=100.0))] == [
         "volume.default", "schedule late",
     ]  # fmt: skip

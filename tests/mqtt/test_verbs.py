@@ -266,6 +266,8 @@ REFUSALS = [
     ("awake", b"0", "does nothing; use asleep"),
     ("calibrate", b"130", "calibrate is 130; allowed is 15 to 100"),
     ("calibrate", b"loud", "'loud' is not a number"),
+    ("play", b'{"volume": "130 dBA"}', "volume in dB(A) is 130; allowed is 0 to 100"),
+    ("play", b'{"volume": "35 dB"}', "volume '35 dB' is not a number"),
     ("volume", b"130 dBA", "volume in dB(A) is 130; allowed is 0 to 100"),
     ("snooze", b"61", "snooze is 1h1m; allowed is 1m to 1h"),
     ("tonight", b'{"playlist": "rain"}', "tonight needs the time of the start (at), such as 23:15"),

@@ -18,12 +18,13 @@ from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.noise import NoiseDecoder
 from player.audio.engine import Engine, EngineSettings
 from player.core.clock import Now
-from player.core.commands import Command, Play, Request, SetVolume, Stop
+from player.core.commands import Advance, Command, Play, Request, SetVolume, Stop
 from player.core.commands_level import Calibrate, NoteReading, SetLevel
 from player.core.events import Event, LibraryRead, News
 from player.core.limits import CEILING_DBTP
 from player.core.settings.safety import TARGET_LUFS
 from player.core.settings.session import TIMER_OFF, Playlist, Settings, VolumeSettings
+from player.core.verbs import VERBS
 from player.library.files import FileLibrary
 from player.session.controller import Controller
 from player.session.library_findings import CALIBRATION
@@ -120,6 +121,38 @@ def test_a_level_that_is_asked_for_is_the_level_of_noise(bedroom: Bedroom) -> No
     bedroom.run(15.0)
     bedroom.ask(SetLevel(35.0))
     assert read_meter(bedroom.run(25.0)) == pytest.approx(34.75, abs=0.5)
+
+
+def test_a_level_may_stand_wherever_a_command_has_a_volume(bedroom: Bedroom) -> None:
+    """``play``, its phases and their floors, ``tonight`` and an entry: the same volume as ``volume 35 dBA``."""
+    bedroom.ask(SetLevel(35.0))
+    wanted = bedroom.controller.volume
+    said = {
+        "playlist": "brown",
+        "volume": "35 dBA",
+        "then": [{"volume": "33 dB(A)", "taper": {"by": 3, "floor": "30 dBA"}}],
+    }
+    bedroom.ask(VERBS["play"].command(said))
+    snapshot = bedroom.controller.snapshot(bedroom.clock.now())
+    assert (snapshot.volume, snapshot.playlist) == (wanted, "brown")
+    bedroom.run(20.0)
+    bedroom.ask(Advance())
+    bedroom.run(20.0)
+    assert bedroom.controller.volume == pytest.approx(wanted - 4, abs=1)
+    bedroom.ask(VERBS["tonight"].command({"at": "23:15", "volume": "35 dBA"}))
+    assert bedroom.controller.snapshot(bedroom.clock.now()).entries["tonight"].volume == wanted
+    assert bedroom.refusals() == []
+
+
+def test_a_level_of_which_nobody_knows_the_volume_starts_nothing() -> None:
+    """A guess is good enough for a config, which says so; a command is refused."""
+    room = Bedroom()
+    room.ask(VERBS["play"].command({"volume": "35 dBA"}))
+    room.ask(VERBS["play"].command({"then": [{"volume": "35 dBA"}]}))
+    assert (
+        room.refusals() == ["35 dBA: it is not known how loud a volume is at the pillow; `calibrate` measures it"] * 2
+    )
+    assert room.controller.snapshot(room.clock.now()).state == "idle"
 
 
 @pytest.mark.thorough

@@ -33,6 +33,7 @@ from player.core.commands import (
 )
 from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
 from player.core.events import News
+from player.core.pillow import AskedLevel
 from player.core.states import State
 from player.core.units import format_duration
 from player.core.values import quoted
@@ -95,6 +96,9 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
         case SetLevel(level_dba):
             known = standing.volume_at(level_dba)
             return known is None or is_fading or known > standing.volume
+        case Play(volume=AskedLevel() as asked, bed=beds):
+            known = standing.volume_at(asked.dba)
+            return bool(beds) or standing.is_bed_alone or known is None or known > standing.volume
         case Play(volume=volume, bed=beds):
             return bool(beds) or standing.is_bed_alone or (volume is not None and volume > standing.volume)
         case SetBed(beds):

@@ -24,6 +24,7 @@ from player.core.commands import (
 )
 from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
 from player.core.events import News
+from player.core.pillow import AskedLevel
 from player.core.settings.bed import Bed
 from player.core.settings.session import TIMER_OFF
 from player.core.states import State
@@ -154,6 +155,9 @@ LOUDER = [
     (SetVolume(-100, is_relative=True), set()),
     (Play(volume=31), set(State)),
     (Play(volume=30), set()),
+    (Play(volume=AskedLevel(41.0)), set(State)),
+    (Play(volume=AskedLevel(40.0)), set()),
+    (Play(volume=AskedLevel(99.0)), set(State)),
     (Play(), set()),
     (Play(bed=(Bed("rain"),)), set(State)),
     (Play(bed=()), set()),
