@@ -48,8 +48,8 @@ STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
 """Without its strangers a track is calmer, and where one is lowered the next one rises: more is a stranger."""
-_AUDIBLE_DB: Final = np.array([12.0, *[20.0] * (_EARS + _OCTAVES)])
-"""So far below calm a stream does not count."""
+_AUDIBLE_DB: Final = np.array([12.0, *[20.0] * _EARS, *[21.5] * _OCTAVES])
+"""So far below calm a stream does not count; an octave at 20 dB, and what is brought there stays within C1d."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
 """A stranger that stands so far over the habit is one whose rises are judged in all streams."""
 _SUDDEN_DB: Final = 4.0
