@@ -31,6 +31,7 @@ KEY = "|".join(TOP.words)
 """Any key at the top of a config."""
 PLACEHOLDERS = r"COMMAND|SHELL|\.\.\.|…|\[|\\"
 """In a command that is described and not typed."""
+OWN_MODULES = {"player", "bench", "tests"}
 OWN = Topics("lull", "bedroom")
 PUBLISHED = {"availability", "state", "tracks", "night", "light", "event", "reply"}
 SHOWN = {"state", "title", "duration", "position", "volume"}
@@ -171,6 +172,20 @@ def test_every_object_that_is_shown_is_json(page: Path) -> None:
         if block.startswith("{"):
             for text in re.split(r"\n(?=\{)", block.replace("{…}", "{}").replace("[…]", "[]").strip()):
                 assert json.loads(text), text
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "bench" / "README.md"], ids=lambda page: page.name)
+def test_every_program_of_the_checkout_that_is_shown_exists(page: Path) -> None:
+    """Scripts by their path, and modules that are run with `python -m` or as a file."""
+    code = "\n".join([*blocks(page), *inline(page)])
+    modules = [
+        name.replace(".", "/")
+        for name in re.findall(r"python3? -m ([\w.]+)", code)
+        if name.split(".")[0] in OWN_MODULES
+    ]
+    paths = re.findall(r"(?<![\w/.])((?:scripts|bench|tests)/[\w./-]+)", code)
+    lost = [name for name in modules if not any((ROOT / f"{name}{end}").exists() for end in (".py", "/__main__.py"))]
+    assert [*lost, *(path for path in paths if not (ROOT / path.rstrip(".")).exists())] == []
 
 
 def test_the_share_is_the_folder_of_the_installation() -> None:
