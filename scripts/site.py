@@ -35,6 +35,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return re.sub(r"(\]\()([^()\s:#]+)", lambda link: link[1] + moved(link[2], is_outside), markdown)
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """The HTML of a page with bars in the cells of tables as they are meant: Markdown needs a backslash before them."""
+    del page, config, files
+    return re.sub(r"<td>.*?</td>", lambda cell: cell[0].replace(r"\|", "|"), html, flags=re.DOTALL)
+
+
 def moved(link: str, is_outside: bool) -> str:
     """A link of a page in docs/, or of one at the top of the checkout, as it is in the site."""
     path = link.removeprefix("docs/") if is_outside else link.removeprefix("../")

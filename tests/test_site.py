@@ -63,5 +63,6 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody_else(tmp_path: Path
         loads.feed(page.read_text(encoding="utf-8"))
         assert [address for address in loads.found if re.match(r"(?:https?:)?//", address)] == [], page.name
         assert "](" not in re.sub(r"(?s)<code.*?</code>", "", page.read_text(encoding="utf-8")), page.name
+    assert "<code>lull tonight [HH:MM|off]</code>" in (tmp_path / "commands.html").read_text(encoding="utf-8")
     for style in tmp_path.glob("assets/stylesheets/*.css"):
         assert not re.search(r"url\(['\"]?(?:https?:)?//", style.read_text(encoding="utf-8")), style.name
