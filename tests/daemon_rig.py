@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from player.analysis.ebur128 import HopMeter
 from player.app.daemon import Daemon
 from player.app.parts import Inbound, Parts, Terminate
 from player.audio.sinks.null import SilentSink
@@ -28,6 +27,7 @@ from player.library.ports import Library
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from player.system.input_reader import InputReader
 from tests import schema_check as schemas
+from tests.engine_rig import POWER_METER
 from tests.fakes.inputs import FakeInputs
 from tests.fakes.memory import FakeMemoryStore, FakeMemoryWriter
 from tests.fakes.scan import FakeScan
@@ -142,7 +142,7 @@ class House:
             make_link=self._make_link,
             make_scan=self._make_scan,
             make_folder_watch=lambda deliver: FolderWatch(self.copies, deliver),
-            make_power_meter=HopMeter,
+            make_power_meter=POWER_METER,
             identity=Identity("lull_0123456789ab", "test board"),
             make_memory_writer=lambda _deliver: FakeMemoryWriter(self.memory),
             make_inputs=lambda hear, tell: InputReader(hear, tell, clock, self.inputs.system),

@@ -11,14 +11,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from player.analysis.ebur128 import HopMeter
 from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
 from player.audio.output import AudioOutput, Written
 from player.core.engine_orders import Crossfade, QuitEngine, RampTo, Then
 from player.core.events import EngineFaulted
 from player.core.units import CHANNELS, SILENCE_DB, to_frames
 from tests import effort
-from tests.engine_rig import Rig, noise
+from tests.engine_rig import POWER_METER, Rig, noise
 from tests.fakes.clock import FakeClock
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder
@@ -29,10 +28,10 @@ SHORT, LONG = BLOCK_FRAMES, 2 * BLOCK_FRAMES
 def run(rig: Rig, until_frame: int) -> list[int]:
     """Render until so much has been heard in all, to the end of that block; the lengths of the blocks."""
     lengths = []
-    before = len(rig.heard())
+    before = rig.heard_frames
     while before < until_frame:
         rig.engine.step()
-        lengths.append(len(rig.heard()) - before)
+        lengths.append(rig.heard_frames - before)
         before += lengths[-1]
     return lengths
 
@@ -147,7 +146,7 @@ def test_an_order_ends_the_wait_for_room() -> None:
     """The thread waits for orders and not for the device, so an order is obeyed while there is sound for a minute."""
     clock = FakeClock()
     sink = FakeSink(clock, buffer_s=120.0)
-    settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=36_000.0, longest_s=60.0)
+    settings = EngineSettings(8.0, -1.0, -23.0, POWER_METER, hold_s=36_000.0, longest_s=60.0)
     engine = Engine(sink, FakeDecoder({}), clock, lambda _report: None, settings)
     thread = threading.Thread(target=engine.run)
     thread.start()

@@ -17,10 +17,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from player.analysis.contract.examiner import Examiner, Findings, Instruments, Limits
-from player.analysis.ebur128 import HopMeter, true_peak_dbtp
+from player.analysis.ebur128 import true_peak_dbtp
 from player.app.offline import VirtualClock
 from player.audio.decoder.noise import NoiseDecoder
-from player.audio.dsp.native import power_meters
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block
 from player.audio.engine import Engine, EngineSettings
@@ -33,6 +32,7 @@ from player.core.states import State
 from player.core.units import CHANNELS, to_frames, to_seconds, volume_to_db
 from player.library.files import FileLibrary
 from player.session.controller import Controller, Message
+from tests.engine_rig import POWER_METER
 from tests.fakes.memory import FakeMemoryStore
 from tests.fakes.source import FakeDecoder
 from tests.nights.played_night import KeepingSink
@@ -98,7 +98,7 @@ class BedNight:
         )  # fmt: skip
         self.clock = VirtualClock(EVENING)
         limits = Limits(self.settings.limits.target_lufs, self.settings.limits.ceiling_dbtp, volume_to_db(60))
-        self.examiner = Examiner(limits, Instruments(power_meters(HopMeter), true_peak_dbtp))
+        self.examiner = Examiner(limits, Instruments(POWER_METER, true_peak_dbtp))
         self.store = FakeMemoryStore()
         self.news: list[tuple[float, News]] = []
         self.beds: list[tuple[float, tuple[str, ...]]] = []
@@ -122,7 +122,7 @@ class BedNight:
     @contextmanager
     def _alive(self, sink: JudgedSink, seed: int) -> Iterator[None]:
         self._session = Controller(self.settings, random.Random(seed), self.store.recall())
-        settings = EngineSettings.of(self.settings, power_meters(HopMeter), 0.0)
+        settings = EngineSettings.of(self.settings, POWER_METER, 0.0)
         decoder = NoiseDecoder(FakeDecoder({}), self._seeds)
         settings = EngineSettings(
             settings.crossfade_s, settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter, 0.0,

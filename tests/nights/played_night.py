@@ -14,7 +14,6 @@ from unittest.mock import patch
 
 import numpy as np
 
-from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.dsp.chain import Chain
@@ -29,6 +28,7 @@ from player.core.limits import CEILING_DBTP
 from player.core.settings.safety import TARGET_LUFS, FadeSettings
 from player.core.settings.session import TIMER_OFF, Order, Playlist, Settings, VolumeSettings
 from player.session.controller import Controller
+from tests.engine_rig import POWER_METER
 from tests.hazard_material import Night
 from tests.nights.open_chain import OpenChain
 from tests.signals import RATE_HZ, Sound, frames_of
@@ -133,7 +133,7 @@ def _play(night: Night, *, is_open: bool, volume: int, meddle: Meddle | None) ->
     rehearsal = Rehearsal(settings, Controller(settings, random.Random(SEED)), library, clock, hear)
     sink = KeepingSink(clock)
     engine_settings = EngineSettings(
-        FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True
+        FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, POWER_METER, hold_s=0.0, is_offline=True
     )
     with patch("player.audio.engine.Chain", OpenChain if is_open else Chain):
         engine = Engine(sink, VlcDecoder(), clock, rehearsal.report, engine_settings)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.noise import NoiseDecoder
 from player.audio.engine import Engine, EngineSettings
@@ -30,6 +29,7 @@ from player.session.controller import Controller
 from player.session.library_findings import CALIBRATION
 from tests import effort
 from tests.audio.dsp.test_a_weighting import TABLE
+from tests.engine_rig import POWER_METER
 from tests.nights.played_night import KeepingSink
 from tests.signals import RATE_HZ
 
@@ -61,7 +61,7 @@ class Bedroom:
             SETTINGS, self.controller, library, self.clock, lambda _, one: self.told.append(one)
         )
         self._sink = KeepingSink(self.clock)
-        settings = EngineSettings(8.0, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True)
+        settings = EngineSettings(8.0, CEILING_DBTP, TARGET_LUFS, POWER_METER, hold_s=0.0, is_offline=True)
         no_files: Any = None
         seeds = iter(range(1000))
         self._rehearsal.attach(

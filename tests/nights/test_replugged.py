@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from player.analysis.ebur128 import HopMeter
 from player.audio.engine import Engine, EngineSettings
 from player.audio.sinks.alsa import AlsaSink
 from player.audio.sinks.alsa_mixer import MixerPin
@@ -17,7 +16,7 @@ from player.core.engine_orders import Crossfade, Item, PlayItem, RampTo
 from player.core.events import EngineReport, OutputFound, OutputLost
 from player.core.settings.safety import MixerLevel, MixerSettings
 from tests import effort
-from tests.engine_rig import LEVEL, constant, fastest_rise, let_dc_through
+from tests.engine_rig import LEVEL, POWER_METER, constant, fastest_rise, let_dc_through
 from tests.fakes.alsa import FakeCard, FakeControl, FakeMixers, FakePcm
 from tests.fakes.clock import FakeClock
 from tests.fakes.source import FakeDecoder
@@ -40,7 +39,7 @@ class Room:
         monkeypatch.setattr("player.audio.sinks.alsa_mixer.alsaaudio.mixers", self.mixers.mixers)
         pin = MixerPin(MixerSettings("PCM", MixerLevel(80.0)), DEVICE, lambda _: None)
         sink = AlsaSink(DEVICE, 0.3, self.clock, pin)
-        settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, 1.0)
+        settings = EngineSettings(8.0, -1.0, -23.0, POWER_METER, 1.0)
         decoder = FakeDecoder({"tone": constant()})
         self.engine = Engine(sink, decoder, self.clock, self.reports.append, settings)
         let_dc_through(self.engine._chain)

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, time
 import numpy as np
 import pytest
 
-from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.engine import Engine, EngineSettings
 from player.core import commands as c
@@ -40,7 +39,7 @@ from player.core.states import MOVES, OBEYED, IllegalMove, Move, State, moved
 from player.core.units import db_to_gain, volume_to_db
 from player.session.controller import Controller
 from tests import effort
-from tests.engine_rig import LEVEL, constant, fastest_rise, let_dc_through
+from tests.engine_rig import LEVEL, POWER_METER, constant, fastest_rise, let_dc_through
 from tests.fakes.sink import FakeSink
 from tests.fakes.source import FakeDecoder, Script, tone
 
@@ -99,7 +98,7 @@ class House:
         tracks = {name: constant(200.0) for name in ("a", "b", "c", "d")} | dict(scripts or {})
         self.rehearsal = Rehearsal(settings, self.session, self, self.clock, self.hear)
         sink = FakeSink(self.clock, on_block=lambda block: self.blocks.append(block.copy()))
-        settings = EngineSettings(8.0, -1.0, -23.0, HopMeter, hold_s=1.0, longest_s=0.1)
+        settings = EngineSettings(8.0, -1.0, -23.0, POWER_METER, hold_s=1.0, longest_s=0.1)
         engine = Engine(sink, FakeDecoder(tracks), self.clock, self.rehearsal.report, settings)
         let_dc_through(engine._chain)
         self.rehearsal.attach(engine)

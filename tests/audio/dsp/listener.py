@@ -13,6 +13,7 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.guard import Guard, Volumes
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, Hearing, to_lufs
 from player.audio.dsp.startle import Judge, Onset
+from tests.engine_rig import POWER_METER
 from tests.signals import Sound, frames_of, in_blocks, pink, rng_for, scaled, silence
 
 TARGET = -23.0
@@ -40,7 +41,7 @@ def kept(sound: Sound) -> Sound:
 
 def guarded(sound: Sound, *, strict: bool = False) -> tuple[Sound, Guard]:
     """What a guard at full volume makes of a sound, and the guard; whole blocks, without the delay."""
-    guard = Guard(HopMeter, TARGET)
+    guard = Guard(POWER_METER, TARGET)
     guard.is_strict = strict
     volumes = at_full(BLOCK)
     whole = sound[: len(sound) // BLOCK * BLOCK]
@@ -50,7 +51,7 @@ def guarded(sound: Sound, *, strict: bool = False) -> tuple[Sound, Guard]:
 
 def played(sound: Sound, fade_in_s: float = 30.0) -> Sound:
     """What the whole chain at full volume makes of a sound that fades in, without the delay."""
-    chain = Chain(-1.0, TARGET, HopMeter)
+    chain = Chain(-1.0, TARGET, POWER_METER)
     chain.ramp.to(0.0, fade_in_s)
     parts = [chain.process(block) for block in in_blocks(np.concatenate((sound, silence(0.1))), BLOCK)]
     assert chain.faults == 0

@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.hearing import CHUNK_FRAMES
 from player.audio.dsp.types import Block
 from tests import effort
 from tests.audio.dsp.block_cuts import Process, run
 from tests.audio.dsp.test_ramp import assert_rises_gently, levels_db
-from tests.engine_rig import let_dc_through
+from tests.engine_rig import POWER_METER, let_dc_through
 from tests.recording import fastest_rise
 from tests.signals import CALM, HAZARDS, dc, in_blocks, pink, rng_for, scaled, silence, tone
 
@@ -28,7 +27,7 @@ CEILING = 10 ** (-1 / 20)
 
 def opened(level_db: float = 0.0) -> Chain:
     """A chain whose ramp stands at a level."""
-    chain = Chain(-1.0, -23.0, HopMeter)
+    chain = Chain(-1.0, -23.0, POWER_METER)
     chain.ramp.to(level_db, 0.0)
     run(chain.process, in_blocks(silence(10.1), 4800))
     assert not chain.ramp.is_moving
@@ -42,7 +41,7 @@ def whole(sound: Block) -> Block:
 
 def test_it_starts_at_silence() -> None:
     """Without a target nothing passes, and nothing is held back that could come out with one."""
-    chain = Chain(-1.0, -23.0, HopMeter)
+    chain = Chain(-1.0, -23.0, POWER_METER)
     assert not chain.process(pink(1.0)).any()
     chain.ramp.to(0.0, 0.0)
     assert np.abs(chain.process(silence(0.1))).max() < 1e-5, "the high-pass lets go of what it held, 60 dB down"
@@ -70,7 +69,7 @@ def test_what_the_guard_lets_go_in_a_rise_does_not_add_to_it(
     hz: float, volume_db: float, fade_in_s: float, lead_frames: int
 ) -> None:
     """C2: a tone that is held down while it fades in never rises faster than 6 dB/s, in the fade or behind it."""
-    chain, held_db = Chain(-1.0, -23.0, HopMeter), 0.0
+    chain, held_db = Chain(-1.0, -23.0, POWER_METER), 0.0
     chain.set_target(-23.0, -26.0)
     calm = scaled(tone(fade_in_s + 4.0, hz, 0.25), -10.3)  # at the target
     chain.process(np.concatenate((np.zeros((-lead_frames % CHUNK_FRAMES, 2), np.float32), calm[:lead_frames])))
@@ -166,7 +165,7 @@ def test_silence_is_reported_once_it_has_left_the_chain() -> None:
 
 def test_the_ramp_stands_before_the_limiter() -> None:
     """A sound over full scale at a low level is not limited: 40 dB down, a peak of 2 leaves as 0.02."""
-    chain, sound = Chain(-1.0, 6.0, HopMeter), tone(1.0, peak=2.0)
+    chain, sound = Chain(-1.0, 6.0, POWER_METER), tone(1.0, peak=2.0)
     chain.ramp.to(-40.0, 0.0)
     out = run(chain.process, in_blocks(np.concatenate([sound] * 25), 4800))
     assert np.abs(out[-4800:]).max() == pytest.approx(0.02, rel=2**-10)
@@ -219,7 +218,7 @@ def test_the_same_bits_however_it_is_cut(name: str) -> None:
     opening = opened().ramp
 
     def make() -> Process:
-        chain = Chain(-10.0, -23.0, HopMeter)
+        chain = Chain(-10.0, -23.0, POWER_METER)
         chain.ramp._level_db = chain.ramp._target_db = opening.level_db
         chain.ramp._steady = opening._steady
         chain.ramp.to(-15.0, 0.1)
@@ -241,7 +240,7 @@ def test_a_block_of_broken_chunks_is_refused() -> None:
 @pytest.mark.slow
 def test_a_night_of_fades_never_rises_faster_than_6_db_a_second() -> None:
     """Two minutes of random targets on a quiet constant: what leaves rises as C2 asks, over each 100 ms."""
-    rng, chain, parts = rng_for("night"), let_dc_through(Chain(-1.0, -23.0, HopMeter)), []
+    rng, chain, parts = rng_for("night"), let_dc_through(Chain(-1.0, -23.0, POWER_METER)), []
     for _ in range(60):
         silent = chain.ramp.is_silent
         chain.ramp.to(float(rng.choice([-math.inf, *rng.uniform(-60, 0, 4)])), float(rng.uniform(0, 4)))

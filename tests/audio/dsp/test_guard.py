@@ -28,6 +28,7 @@ from tests.audio.dsp.listener import (
     startles,
     whispers,
 )
+from tests.engine_rig import POWER_METER
 from tests.signals import Sound, dc, frames_of, pink, rng_for, scaled, silence, taps, tone, with_part
 
 pytestmark = pytest.mark.slow
@@ -215,7 +216,7 @@ def test_the_same_bits_however_many_chunks_come_at_once() -> None:
     sizes = (10 * HOP_FRAMES, 30 * HOP_FRAMES, 200 * HOP_FRAMES)
     outs = []
     for size in sizes:
-        run = process(Guard(HopMeter, TARGET))
+        run = process(Guard(POWER_METER, TARGET))
         outs.append(b"".join(run(sound[at : at + size]).tobytes() for at in range(0, len(sound), size)))
     assert outs[0] == outs[1] == outs[2]
 

@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.guard import Guard
 from player.audio.dsp.hearing import CHUNK_S, to_lufs, to_power
 from player.audio.dsp.licence import Licence
 from tests.audio.dsp.listener import TARGET, at_full, at_lufs, powers
+from tests.engine_rig import POWER_METER
 from tests.signals import Sound, frames_of, pink, silence
 
 
@@ -63,7 +63,7 @@ def test_it_lasts_for_80_s_and_ends_with_the_plan() -> None:
 
 def steps_of(sound: Sound, known_lufs: float | None) -> list[float]:
     """Level of each 100 ms behind the guard, LUFS."""
-    guard = Guard(HopMeter, TARGET)
+    guard = Guard(POWER_METER, TARGET)
     guard.set_target(TARGET, None, known_lufs)
     out = np.concatenate([guard.process(sound[at : at + 4800], at_full(4800)) for at in range(0, len(sound), 4800)])
     return [to_lufs(float(np.mean(part))) for part in np.array(powers(out)).reshape(-1, 20)]
@@ -101,7 +101,7 @@ def test_how_planned_sound_is_introduced_is_no_surprise_to_tell() -> None:
     """The first calls are held down by far more than 3 dB; without a plan the same is told."""
     told = []
     for known_lufs in (TARGET + 1.0, None):
-        guard = Guard(HopMeter, TARGET - 6.0)
+        guard = Guard(POWER_METER, TARGET - 6.0)
         guard.set_target(TARGET - 6.0, None, known_lufs)
         sound = hoots(30.0)
         for at in range(0, len(sound), 4800):
@@ -113,7 +113,7 @@ def test_how_planned_sound_is_introduced_is_no_surprise_to_tell() -> None:
 
 def test_the_output_meter_counts_as_the_guard_does() -> None:
     """Planned calls through the whole chain, the volume at once at full: neither a mute nor a loss."""
-    chain = Chain(-1.0, TARGET, HopMeter)
+    chain = Chain(-1.0, TARGET, POWER_METER)
     chain.set_target(TARGET, None, TARGET + 1.0)
     chain.ramp.to(0.0, 10.0)
     sound = hoots(60.0)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.core.units import SILENCE_DB
 from tests import effort
 from tests.audio.dsp.listener import TARGET, at_lufs, faded_in, played, rain, whispers
-from tests.engine_rig import let_dc_through
+from tests.engine_rig import POWER_METER, let_dc_through
 from tests.signals import Sound, dc, in_blocks, pink, rng_for, silence, with_part
 
 pytestmark = pytest.mark.slow
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def found(sound: Sound) -> list[tuple[float, BrokenClause]]:
     """What the meter finds in a sound at full volume, and when."""
-    meter, finds = OutputMeter(HopMeter, TARGET), []
+    meter, finds = OutputMeter(POWER_METER, TARGET), []
     for at, block in enumerate(in_blocks(sound, 4_800)):
         broken = meter.measure(block, 1.0, 1.0)
         if broken is not None:
@@ -59,7 +58,7 @@ def test_what_is_too_loud_for_too_long_is_found() -> None:
 
 def test_c3_is_meant_relative_to_the_volume() -> None:
     """At a volume of -20 dB the same noise breaks C3 20 dB lower."""
-    meter, sound = OutputMeter(HopMeter, TARGET), faded_in(at_lufs(pink(40.0), TARGET - 20.0 + 7.0))
+    meter, sound = OutputMeter(POWER_METER, TARGET), faded_in(at_lufs(pink(40.0), TARGET - 20.0 + 7.0))
     finds = [meter.measure(block, 0.01, 0.01) for block in in_blocks(sound, 4_800)]
     assert any(broken is not None and broken.clause == "C3" for broken in finds)
     assert not found(sound)
@@ -67,7 +66,7 @@ def test_c3_is_meant_relative_to_the_volume() -> None:
 
 def test_a_chain_without_its_guard_is_muted_and_stands_at_silence() -> None:
     """The meter alone: the slam is never played, the block ends in 5 ms, and only a ramp brings sound back."""
-    chain, sound = Chain(-1.0, TARGET, HopMeter), with_part(whispers(50.0), 40.0, slam())
+    chain, sound = Chain(-1.0, TARGET, POWER_METER), with_part(whispers(50.0), 40.0, slam())
     chain.guard.process = lambda hops, _volumes: hops  # type: ignore[method-assign]
     chain.ramp.to(0.0, 30.0)
     parts, broken = [], []
@@ -85,7 +84,7 @@ def test_a_chain_without_its_guard_is_muted_and_stands_at_silence() -> None:
 
 def test_a_mute_is_no_click() -> None:
     """What sounded when the meter spoke ends within 5 ms and no sample jumps."""
-    chain = let_dc_through(Chain(-1.0, TARGET, HopMeter))
+    chain = let_dc_through(Chain(-1.0, TARGET, POWER_METER))
     chain.ramp.to(0.0, 0.0)
     for block in in_blocks(dc(11.0, 1e-3), 4_800):
         last = chain.process(block)
@@ -102,7 +101,7 @@ def test_rest_ages_what_was_heard() -> None:
     """Whispers after 31 s of rest would startle where the same whispers a second later do not."""
     sound, finds = whispers(50.0)[40 * 48_000 :], []
     for rest_s in (0.2, 31.0):
-        meter = OutputMeter(HopMeter, TARGET)
+        meter = OutputMeter(POWER_METER, TARGET)
         for block in in_blocks(played(whispers(50.0)), 4_800):
             assert meter.measure(block, 1.0, 1.0) is None
         meter.rest(round(rest_s * 200))
