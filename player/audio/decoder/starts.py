@@ -11,7 +11,8 @@ a frame that is known, and what lies between is decoded and dropped:
   For that the reader of libavformat is used, which finds packets exactly, and costs 13 MB;
 * elsewhere at the beginning of the file, for places within `DROPPED_S`;
 * at the beginning for any place where libVLC 3 crashes when it seeks: Speex in any container (its decoder resets what
-  it has not made yet), and AVI and FLV (Vorbis or FLAC in AVI divides by zero). It took 0.3 s of a PC for 100 s.
+  it has not made yet), and AVI and FLV (Vorbis or FLAC in AVI divides by zero), or where it finds no sound behind a
+  seek: VOC, RealAudio, and Opus in CAF. It took 0.3 s of a PC for 100 s.
 
 Where it falls short: behind `DROPPED_S` of other formats libVLC's own landing remains: MP3 within 0.1 s (with a varying
 bit rate and no header 0.4 s), Matroska and WMA 0.2 s, WavPack 0.5 s, Ogg, TTA and MPEG-TS up to 1.4 s.
@@ -78,7 +79,7 @@ def start_of(uri: str, start_s: float, length: TrackLength | None, web_head: byt
     if start_s <= 0:
         return Start(0.0)
     head = web_head if is_web(uri) else _head(Path(uri))
-    if _crashes_when_it_seeks(head):
+    if _cannot_seek(head):
         return Start(0.0, to_frames(start_s))
     if is_web(uri):
         return Start(start_s)
@@ -100,9 +101,11 @@ def _head(path: Path) -> bytes:
         return file.read(_HEAD_BYTES)
 
 
-def _crashes_when_it_seeks(head: bytes) -> bool:
+def _cannot_seek(head: bytes) -> bool:
     is_avi = head[:4] == b"RIFF" and head[8:11] == b"AVI"
-    return b"Speex   " in head or head[:3] == b"FLV" or is_avi
+    is_opus_caf = head[:4] == b"caff" and head[28:32] == b"opus"
+    is_silent = is_opus_caf or head.startswith((b"Creative Voice File", b".ra\xfd", b".RMF"))
+    return b"Speex   " in head or head[:3] == b"FLV" or is_avi or is_silent
 
 
 def _at_a_packet(packets: _Packets, start_s: float) -> Start:

@@ -101,11 +101,13 @@ def test_an_address_and_a_beginning_are_left_to_libvlc(tmp_path: Path) -> None:
     [
         b"OggS" + bytes(24) + b"Speex   1.2", b"\x1a\x45\xdf\xa3" + bytes(9000) + b"Speex   1.2",
         b"RIFF\0\0\0\0AVI LIST", b"RIFF\0\0\0\0AVIXLIST", b"FLV\x01\x04",
+        b"Creative Voice File\x1a", b".RMF\0\0\0\x12", b".ra\xfd\0\3",
+        b"caff\0\1\0\0desc" + bytes(16) + b"opus",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("suffix", ["spx", "ogg", "wav", "mka", "flac"])
-def test_what_libvlc_would_crash_at_is_decoded_from_its_beginning(tmp_path: Path, head: bytes, suffix: str) -> None:
-    """Speex, AVI and FLV, whatever the file is called, from any place, and from the web."""
+def test_where_libvlc_cannot_seek_it_decodes_from_the_beginning(tmp_path: Path, head: bytes, suffix: str) -> None:
+    """And what libVLC finds no sound in after a seek, whatever the file is called, from any place, and from the web."""
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(head + bytes(100))
     assert start_of(str(path), 3600.0, None) == Start(0.0, 3600 * 48_000)
@@ -118,9 +120,15 @@ def test_what_libvlc_would_crash_at_is_decoded_from_its_beginning(tmp_path: Path
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("suffix", "options"),
-    [("spx", ()), ("mka", ("-c:a", "libspeex")), ("avi", ("-c:a", "libvorbis")), ("avi", ("-c:a", "flac"))],
+    [
+        ("spx", ()),
+        ("mka", ("-c:a", "libspeex")),
+        ("avi", ("-c:a", "libvorbis")),
+        ("avi", ("-c:a", "flac")),
+        ("voc", ()),
+    ],
 )
-def test_a_far_start_that_crashed_libvlc_is_exact(tmp_path: Path, suffix: str, options: tuple[str, ...]) -> None:
+def test_a_far_start_where_libvlc_cannot_seek_is_exact(tmp_path: Path, suffix: str, options: tuple[str, ...]) -> None:
     """Behind all that other formats drop; Speex resets a decoder that it has not made, AVI divides by zero."""
     path = encode(tmp_path / f"a.{suffix}", noise(66.0, rate_hz=32_000), *options, rate_hz=32_000)
     assert_starts_where_asked(path, (64.0,))
