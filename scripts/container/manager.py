@@ -197,7 +197,11 @@ def main() -> int:
     if sys.argv[1:] == ["--healthy"]:
         return 0 if is_healthy(RUN / "alive", time.time()) else 1
     config = prepare_app() if (DATA / "options.json").exists() else CONFIG
-    manager = Manager(["lull", "run", "--config", str(config)])
+    try:
+        manager = Manager(["lull", "run", "--config", str(config)])
+    except OSError as fault:
+        say(f"{RUN} cannot be written by this user ({fault}); start the container with --tmpfs {RUN}:mode=1777")
+        return 1
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, manager.pass_on)
     return manager.run()

@@ -98,6 +98,22 @@ def test_the_package_names_every_library_with_the_projects_own_bounds() -> None:
     assert found <= set(wanted)
 
 
+@pytest.mark.parametrize("table", ["install", "docs", "manpages"])
+def test_what_the_package_copies_is_there(table: str) -> None:
+    """dh_install and its kin would end the build."""
+    lines = (ROOT / "debian" / f"lull.{table}").read_text(encoding="utf-8").splitlines()
+    assert lines
+    for line in lines:
+        assert (ROOT / line.split()[0]).exists()
+
+
+def test_the_kernel_is_built_alike_by_pip_and_by_debian() -> None:
+    """With other flags the two would not give the same bits."""
+    flags = re.findall(r'"(-[^"]+)"', (ROOT / "setup.py").read_text(encoding="utf-8"))
+    assert len(flags) == 3
+    assert " ".join(flags) in (ROOT / "debian" / "rules").read_text(encoding="utf-8")
+
+
 def test_every_place_names_the_same_version() -> None:
     """A release changes all of them at once (docs/releasing.md)."""
     latest = (ROOT / "debian" / "changelog").read_text(encoding="utf-8").splitlines()[0]
