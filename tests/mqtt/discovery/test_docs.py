@@ -27,7 +27,7 @@ FILES = {
     path.relative_to(ROOT / "docs"): path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "docs" / "home-assistant").rglob("*.yaml"))
 }
-"""The dashboard and the blueprints."""
+"""The dashboard, the blueprints, and what is for voice and for several speakers."""
 BLUEPRINTS = [path for path in FILES if path.parent.name == "blueprints"]
 TOPICS = Topics("lull", "bedroom")
 BLOCKS = [*re.findall(r"```yaml\n(.*?)```", DOC, re.DOTALL), *FILES.values()]
@@ -65,8 +65,8 @@ TABLES = [table for document in DOCUMENTS for table in walk(document)]
 
 def test_the_examples_are_there() -> None:
     """An automation, a dashboard and seven blueprints, each linked; otherwise the next tests would prove nothing."""
-    assert (len(DOCUMENTS), len(BLUEPRINTS)) == (9, 7)
-    assert sum("topic" in table for table in TABLES) == 7
+    assert (len(DOCUMENTS), len(BLUEPRINTS)) == (12, 7)
+    assert sum("topic" in table for table in TABLES) == 12
     assert all(f"]({path.as_posix()})" in DOC for path in FILES)
 
 
@@ -111,10 +111,11 @@ def test_the_dashboard_has_every_entity_that_is_used_in_a_night() -> None:
     assert {name for name in shown if not re.search(rf"\b{re.escape(name)}\b", text)} == seldom
 
 
-def rendered(text: str) -> str:
-    """A payload with templates in it, for the inputs that the blueprints begin with."""
+def rendered(text: str, slots: dict[str, Any] | None = None) -> str:
+    """A payload with templates in it, for the inputs that the blueprints begin with, or the slots of a sentence."""
     text = text.replace("| to_json", "| tojson")  # what Home Assistant adds to Jinja
-    return home_assistant.render(text, speaker="bedroom", volume=20, minutes=45, trigger={"id": "quieter"})
+    inputs = {"speaker": "bedroom", "volume": 20, "minutes": 45, "trigger": {"id": "quieter"}}
+    return home_assistant.render(text, **(inputs if slots is None else slots))
 
 
 @pytest.mark.parametrize(
