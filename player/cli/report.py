@@ -120,7 +120,7 @@ def _show_all(found: NightReports, listed: Sequence[str], *, is_json: bool) -> i
                 show(printable(f"  problem: {problem}"))
     for device in listed:
         if device not in found.reports:
-            print(f"lull: {printable(device)}: is in the config, and the broker does not know it", file=sys.stderr)
+            print(f"lull: {printable(device)}: it is in the config, but the broker does not know it", file=sys.stderr)
             code = NO_ANSWER
     return code
 

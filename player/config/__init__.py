@@ -229,7 +229,7 @@ def parse(
     if speaker is not None and found.get(SPEAKERS) is None and not faults:
         device = found.get("device", Settings().device)
         if speaker != device:
-            faults.append(Fault(Position(1), "", f"is about the speaker {device} alone, not about {speaker}"))
+            faults.append(Fault(Position(1), "", f"describes only the speaker {device}, not {speaker}"))
     if faults:
         raise ConfigError(_lines(path, faults))
     return _build(found, path)

@@ -209,7 +209,9 @@ BESIDE: Final[tuple[tuple[ConfigKey, Reader], ...]] = (
         day_part,
     ),
     (
-        ConfigKey("speakers", "several speakers in one file", allowed="names, each with keys over those of the file"),
+        ConfigKey(
+            "speakers", "several speakers in one file", allowed="names, each with keys that replace those of the file"
+        ),
         text,
     ),
     (

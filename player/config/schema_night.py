@@ -90,7 +90,9 @@ def check_playlist_name(what: str, name: str) -> None:
     """Raise ValueError unless commands can name the playlist or mix."""
     check_name(what, name)
     if is_taken(name):
-        raise ValueError(f"{what} {name!r} cannot be asked for: commands take that word for something else; rename it")
+        raise ValueError(
+            f"{what} {name!r} cannot be named in a command, where that word means something else; rename it"
+        )
 
 
 def check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, check: Callable[[ConfigValue, str], None]) -> None:

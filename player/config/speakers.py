@@ -74,7 +74,7 @@ class Speakers:
     def nobody(self) -> Fault:
         """What is wrong where nothing says which speaker is meant."""
         text = (
-            f"no speaker is called like this machine, {shown(host_name())}; say which one it is with --device or "
+            f"no speaker has the name of this machine, {shown(host_name())}; name one with --device or "
             f"${NAMED_BY}: {', '.join(self.own)}"
         )
         return Fault(self.place, SPEAKERS, text)
@@ -123,7 +123,9 @@ def speakers_of(root: Node | None) -> Speakers | None:
     common = tuple(one for one in root.rows if one.key != SPEAKERS)
     for one in common:
         if one.key == DEVICE:
-            faults.append(Fault(one.place, DEVICE, "cannot be beside speakers: each of them has its name there"))
+            faults.append(
+                Fault(one.place, DEVICE, "cannot be given together with speakers: each speaker has its name there")
+            )
     return Speakers(
         row.place, replace(root, rows=tuple(one for one in common if one.key != DEVICE)), own, tuple(faults)
     )
@@ -162,10 +164,10 @@ def _faults_of(speaker: KeyRow) -> Iterator[Fault]:
     except ValueError as error:
         yield Fault(speaker.place, path, str(error))
     if not isinstance(speaker.value, Table) and not (isinstance(speaker.value, Leaf) and speaker.value.is_empty):
-        yield Fault(speaker.place, path, "must be a table with what this speaker has of its own, or be empty")
+        yield Fault(speaker.place, path, "must be a table with the keys that differ for this speaker, or be empty")
     for row in speaker.value.rows if isinstance(speaker.value, Table) else ():
         if row.key == DEVICE:
-            yield Fault(row.place, join(path, DEVICE), f"is the name {shown(speaker.key)} already; leave it out")
+            yield Fault(row.place, join(path, DEVICE), f"cannot be set here: the name is {shown(speaker.key)}; omit it")
         if row.key == SPEAKERS:
             yield Fault(row.place, join(path, SPEAKERS), "a speaker has no speakers of its own")
 

@@ -142,7 +142,7 @@ def _flip_schedule(name: str, value: object) -> bool | None:
     try:
         return _flip(name, value)
     except Refused as refusal:
-        raise Refused(f"{refusal}; one entry is named by entry, as in: schedule off --entry weeknights") from None
+        raise Refused(f"{refusal}; to name one entry use entry, as in: schedule off --entry weeknights") from None
 
 
 def _is_config(value: object) -> bool:

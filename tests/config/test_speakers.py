@@ -86,7 +86,7 @@ def test_the_option_goes_before_the_variable_and_that_before_the_name_of_the_mac
 def test_a_speaker_that_is_not_there_is_told_with_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is missing, in which line, and who there is."""
     assert faults(HOME) == [
-        "8: speakers: no speaker is called like this machine, 'raspberrypi'; say which one it is with --device or "
+        "8: speakers: no speaker has the name of this machine, 'raspberrypi'; name one with --device or "
         "$LULL_DEVICE: kitchen, bedroom, child"
     ]
     wrong = "8: speakers: has no 'kitchn' (did you mean 'kitchen'?); choose one of kitchen, bedroom, child"
@@ -99,7 +99,7 @@ def test_a_file_about_one_speaker_is_not_taken_for_another() -> None:
     """`lull run --device kitchen` with the bedroom's file would be its twin."""
     text = "device: bedroom\nplaylists: {rain: {paths: [/rain]}}\n"
     assert of("bedroom", text).speaker is None
-    assert faults(text, "kitchen") == ["1: is about the speaker bedroom alone, not about kitchen"]
+    assert faults(text, "kitchen") == ["1: describes only the speaker bedroom, not kitchen"]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,25 @@ def test_a_file_about_one_speaker_is_not_taken_for_another() -> None:
     [
         ("max: 20", "max: 200", "14: speakers.child.volume.max: 200 is out of range; use 1 to 100"),
         ("order: shuffle", "order: no", "15: speakers.child.playlists.rain.order: 'no' is not one of rotate, shuffle,"),
-        ("schedule: []", "device: x", "11: speakers.kitchen.device: is the name 'kitchen' already; leave it out"),
+        (
+            "schedule: []",
+            "device: x",
+            "11: speakers.kitchen.device: cannot be set here: the name is 'kitchen'; omit it",
+        ),
         ("schedule: []", "speakers: {}", "11: speakers.kitchen.speakers: a speaker has no speakers of its own"),
         ("  bedroom:", "  all:", "12: speakers.all: 'all' is reserved"),
         ("  bedroom:", "  bed/room:", "12: speakers.bed/room: device 'bed/room' is not a name"),
-        ("  bedroom:", "  bedroom: 5", "12: speakers.bedroom: must be a table with what this speaker has of its own"),
+        (
+            "  bedroom:",
+            "  bedroom: 5",
+            "12: speakers.bedroom: must be a table with the keys that differ for this speaker",
+        ),
         ("  bedroom:", "  child:", "13: speakers.child: appears twice; first in line 12"),
-        ("mqtt: {", "device: home\nmqtt: {", "1: device: cannot be beside speakers: each of them has its name there"),
+        (
+            "mqtt: {",
+            "device: home\nmqtt: {",
+            "1: device: cannot be given together with speakers: each speaker has its name there",
+        ),
         ("  rain: {paths", "  rain: {path", "4: playlists.rain.path: unknown key (did you mean 'paths'?)"),
     ],
 )

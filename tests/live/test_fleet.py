@@ -77,7 +77,7 @@ def test_one_command_reaches_all_of_the_file_and_names_who_is_missing(
     shown = capsys.readouterr()
     assert [line.split(":")[0] for line in shown.out.splitlines()] == ["bedroom", "child"]
     assert all("1 track, nothing lowered" in line for line in shown.out.splitlines())
-    assert shown.err == "lull: garage: is in the config, and the broker does not know it\n"
+    assert shown.err == "lull: garage: it is in the config, but the broker does not know it\n"
     assert main(["report", "--all", "--json", *config]) == 3
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(one["device"], one["night"]["track_count"]) for one in told] == [("bedroom", 1), ("child", 1)]
