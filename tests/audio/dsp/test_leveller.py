@@ -83,6 +83,7 @@ def test_five_times_in_half_a_minute_is_no_habit() -> None:
     assert max(level_db(out, one_s + 0.05, 0.4) for one_s in at_s) < -40.0 + 8.0
 
 
+@pytest.mark.thorough
 def test_what_comes_back_over_more_than_45_s_is_habit_up_to_a_bound() -> None:
     """A call each 16 s: 8 dB over the rain it passes untouched; 25 dB over it is brought to 11 dB over it at most."""
     at_s = [8.0 + 16.0 * number for number in range(5)]
@@ -110,7 +111,7 @@ def test_the_loud_third_of_a_short_file_is_no_habit_at_its_beginning() -> None:
     assert max(level_db(out, at_s, 0.4) for at_s in (16.05, 22.05, 28.1, 29.0, 31.0, 33.0)) < -40.0 + 12.0
 
 
-@pytest.mark.parametrize("before_db", [-200.0, -35.0])
+@pytest.mark.parametrize("before_db", effort.first(1, [-200.0, -35.0]))
 def test_what_begins_behind_an_empty_room_is_nothing_new(before_db: float) -> None:
     """30 s of silence, or of faint noise 35 dB lower, and rain: that is lowered no more than it is without them."""
     before = rain(30.0) * np.float32(10.0 ** (before_db / 20.0))
@@ -126,6 +127,7 @@ def test_a_stranger_is_the_licence_of_no_other() -> None:
     assert level_db(out, 35.52, 0.06) < -40.0 + 5.0
 
 
+@pytest.mark.thorough
 def test_what_stands_barely_over_the_bound_is_lowered_barely() -> None:
     """Half a decibel more at a time: no step of the gain is larger than three."""
     rain_powers = OctaveMeter().powers(rain(30.0))
@@ -146,6 +148,7 @@ def test_a_stranger_in_one_ear_is_heard_as_one() -> None:
     assert level_db(out[:, :1], 31.05, 0.4) < -40.0 + 5.0
 
 
+@pytest.mark.thorough
 def test_a_long_loud_part_sinks_as_a_whole() -> None:
     """An advert of eight seconds: no second of it stands more than 5 dB over calm."""
     sound = with_bursts(rain(80.0), [40.0], -20.0, 8.0)

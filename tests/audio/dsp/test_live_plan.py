@@ -62,6 +62,7 @@ def test_a_stranger_comes_out_little_above_what_is_usual_and_nothing_else_change
     assert np.array_equal(out[after:], sound[after:])
 
 
+@pytest.mark.thorough
 def test_five_strangers_in_half_a_minute_are_no_habit() -> None:
     """C1c: the fifth is lowered as much as the first."""
     sound = noise(60.0)
