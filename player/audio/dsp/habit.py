@@ -69,8 +69,7 @@ def habit_of_stretches(reached: BandPowers) -> BandPowers:
     count = len(reached)
     width = min(STRETCHES, count)
     windows = np.lib.stride_tricks.sliding_window_view(reached, width, axis=0)
-    usual = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
-    usual = np.maximum(usual, np.minimum(_come_back(windows), usual + _AGAIN_DB))
+    usual = _habit_of(windows, windows)
     at = np.arange(count)
     views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
     best: BandPowers = np.maximum.reduce(views)
@@ -78,6 +77,22 @@ def habit_of_stretches(reached: BandPowers) -> BandPowers:
     steps = _FOLLOW_DB * at[:, np.newaxis]
     followed: BandPowers = np.minimum.accumulate(best - steps, axis=0) + steps
     return followed
+
+
+def habit_so_far(reached: BandPowers, excerpts: int) -> BandPowers:
+    """What each stream habitually reaches in all of these stretches together, shape (10,).
+
+    The first ``excerpts`` are from elsewhere in the file: when they come back nobody knows.
+    """
+    habit: BandPowers = _habit_of(reached.T, reached[excerpts:].T)
+    return habit
+
+
+def _habit_of(windows: BandPowers, in_order: BandPowers) -> BandPowers:
+    """What is reached in most of the stretches, which are the last axis, or comes back in those that are in order."""
+    often = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
+    habit: BandPowers = np.maximum(often, np.minimum(_come_back(in_order), often + _AGAIN_DB))
+    return habit
 
 
 def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
@@ -95,6 +110,8 @@ def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
 
 def _come_back(windows: BandPowers) -> BandPowers:
     """The highest level that is reached often enough over a long enough span, shape (windows, streams, stretches)."""
+    if windows.shape[-1] <= _SPAN:
+        return np.full(windows.shape[:-1], -np.inf)
     order = np.argsort(-windows, axis=-1, kind="stable")
     is_reached = np.maximum.accumulate(order, axis=-1) - np.minimum.accumulate(order, axis=-1) >= _SPAN
     is_reached[..., : _TIMES - 1] = False

@@ -30,7 +30,7 @@ from typing import Final
 
 import numpy as np
 
-from player.audio.dsp.habit import HABITUAL_SHARE, STRETCH, STRETCHES
+from player.audio.dsp.habit import STRETCH, STRETCHES, habit_so_far
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.leveller import (
     MOMENTARY,
@@ -124,6 +124,7 @@ class LivePlan:
         self._heard = _Heard()
         self._first = 0  # the hop of the first of what was heard
         self._maxima: deque[Levels] = deque(maxlen=STRETCHES)
+        self._from_excerpts = 0  # of the maxima, the first ones
         self._counted = 0  # hops that are in the maxima
         self._habit: Levels | None = None
         self._gains: Levels = np.zeros(0)  # of the last hops before ``_planned``, and none before them
@@ -140,6 +141,7 @@ class LivePlan:
         """The same file begins again: what is known of it stays known, and the trim stays where it is."""
         self._excerpts = former._heard
         self._maxima, self._habit = former._maxima.copy(), former._habit
+        self._from_excerpts = former._from_excerpts
         self._calm, self._calms, self._aim_db = former._calm, former._calms, former._aim_db
         self._trims = former._trims[-1:]
         self._has_begun = len(self._trims) > 0
@@ -151,6 +153,7 @@ class LivePlan:
             part = _Heard()
             part.add(powers[_WARM_UP:], peaks[_WARM_UP:])
             self._excerpts = self._excerpts.followed_by(part)
+            self._from_excerpts += 1
             self._count(part.levels)
 
     def begin(self, peek: Callable[[int], Block], at_frame: int = 0) -> None:
@@ -234,9 +237,11 @@ class LivePlan:
 
     def _count(self, levels: Levels) -> None:
         """A stretch of 5 s adds to what is habitual."""
+        if len(self._maxima) == STRETCHES:
+            self._from_excerpts = max(0, self._from_excerpts - 1)
         self._maxima.append(levels.max(axis=0))
         if len(self._maxima) > 1:
-            self._habit = np.quantile(np.array(self._maxima), 1.0 - HABITUAL_SHARE, axis=0, method="lower")
+            self._habit = habit_so_far(np.array(self._maxima), self._from_excerpts)
 
     def _strangers(self, levels: Levels) -> Marks:
         if self._habit is None:

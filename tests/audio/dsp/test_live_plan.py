@@ -82,6 +82,17 @@ def test_what_comes_back_every_few_seconds_is_habit() -> None:
     assert np.array_equal(played(sound), sound)
 
 
+def test_what_came_back_over_more_than_45_s_is_habit_up_to_a_bound() -> None:
+    """A call each 16 s, 9 dB up: the second is lowered, the sixth passes; one 25 dB up ends at most 12 dB up."""
+    sound = noise(120.0)
+    for at_s in 10.0 + 16.0 * np.arange(6):
+        sound = louder(sound, float(at_s), 0.5, 9.0)
+    out = played(louder(sound, 106.0, 0.5, 16.0))
+    assert level_db(out, 26.0, 0.5) < 6.0
+    assert level_db(out, 90.0, 0.5) == pytest.approx(9.0, abs=0.3)
+    assert level_db(out, 106.0, 0.5) < 12.0
+
+
 @pytest.mark.thorough
 def test_what_comes_anew_and_stays_comes_up_at_6_db_a_second() -> None:
     """C2: after 48 s it is habit; until then it is 2 dB over what was before, and then it rises slowly."""
