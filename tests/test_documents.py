@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -53,3 +54,25 @@ def test_the_hooks_run_the_same_checks_from_the_same_environment() -> None:
         assert hook["language"] == "system"
         tool = hook["entry"].split(" -m pytest")[0]
         assert tool in script, hook["id"]
+
+
+def texts() -> list[tuple[Path, str]]:
+    """The constant texts of the package that have several words, docstrings left out; parts of f-strings too."""
+    found = []
+    for path in sorted((ROOT / "player").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found += [
+            (path, node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone
+        ]
+    return [(path, text) for path, text in found if " " in text.strip()]
+
+
+def test_no_message_repeats_a_word_or_uses_one_that_was_replaced() -> None:
+    """Such as "held down" and "ran dry": readers asked what they mean (CONTRIBUTING.md, plain English)."""
+    bad = re.compile(r"\b(?!lull\b)([a-z]{2,}) \1\b|\bheld down\b|\b(?:ran|runs?) dry\b|\bfor ever\b|\bmend(?:s|ed)?\b")
+    all_texts = texts()
+    assert len(all_texts) > 1000
+    assert [f"{path.name}: {text}" for path, text in all_texts if bad.search(text)] == []
