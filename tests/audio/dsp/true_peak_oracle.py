@@ -13,8 +13,14 @@ from player.audio.dsp.types import Block
 
 def true_peak_db(sound: Block, oversampling: int = 16) -> float:
     """Largest magnitude of the interpolated signal in dBTP."""
-    frames = len(sound)
-    padded = np.concatenate((np.zeros((512, 2)), sound.astype(np.float64), np.zeros((512 + frames % 2, 2))))
-    spectrum = np.fft.rfft(padded, axis=0)
-    long = np.fft.irfft(spectrum, len(padded) * oversampling, axis=0) * oversampling
-    return float(20 * np.log10(np.abs(long).max()))
+    frames = len(sound) + len(sound) % 2 + 1_024
+    highest = 0.0
+    for side in sound.T:
+        padded = np.zeros(frames)
+        padded[512 : 512 + len(side)] = side
+        spectrum = np.fft.rfft(padded)
+        turn = np.exp(2j * np.pi / oversampling * np.fft.rfftfreq(frames))
+        for _ in range(oversampling):  # one fraction of a frame after the other: all at once would take gigabytes
+            highest = max(highest, float(np.abs(np.fft.irfft(spectrum, frames)).max()))
+            spectrum *= turn
+    return float(20 * np.log10(highest))
