@@ -28,6 +28,8 @@ def clean_text(text: str, longest: int = MAX_TITLE) -> str:
     Bytes of file names that are not UTF-8 (surrogates) stay: whoever writes them out replaces them.
     """
     text = text[: 4 * longest]
+    if text.isascii() and text.isprintable() and text == text.strip() and "  " not in text and len(text) <= longest:
+        return text  # as nearly all are; of 20,000 titles, looking closer takes 0.05 s
     if not text.isprintable():
         text = "".join(character if _is_shown(character) else " " for character in text)
     text = " ".join(text.split())

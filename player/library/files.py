@@ -110,7 +110,9 @@ class _MeasurementLookup:
         if measured is not None and (measured.surprises or measured.lowered_in):
             # they are for reports; of 20,000 tracks they would be megabytes that a night never looks at
             measured = replace(measured, surprises=(), lowered_in=())
-        return track if measured is None else replace(track, measured=measured)
+        if measured is None:
+            return track
+        return Track(track.uri, track.title, measured=measured, key=track.key)  # `replace` takes four times as long
 
 
 class _PlaylistRead:
