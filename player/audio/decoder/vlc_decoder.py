@@ -51,7 +51,7 @@ from player.audio.decoder.libvlc import (
     new_instance,
 )
 from player.audio.decoder.long_wav import long_wav
-from player.audio.decoder.native_threads import DecoderSlots, limit_malloc, stay_on_one_core, yield_to_decoder
+from player.audio.decoder.native_threads import DecoderSlots, limit_malloc, stay_on_one_core
 from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
@@ -132,8 +132,6 @@ def _on_event(event: Any, number: int) -> None:
     source = _OPEN[number]
     kind = event.contents.type
     if kind == VlcEvent.LENGTH_CHANGED:
-        if isinstance(source.ring, Ring):
-            yield_to_decoder()  # libVLC's reader calls this
         if not source.is_length_ours:
             length_ms = event.contents.new_length_ms
             source.length_s = length_ms / 1000 if length_ms > 0 else None
