@@ -150,6 +150,8 @@ def _is_config(value: object) -> bool:
 
 
 def _bed_or_step(name: str, value: object) -> tuple[Bed, ...] | Amount:
+    if isinstance(value, Mapping) and set(value) == {"gain"}:
+        return Amount(number("gain", value["gain"]))
     return Amount(number(name, value), is_relative=True) if is_signed(value) else beds(name, value)
 
 
@@ -218,7 +220,11 @@ BED: Final = Kind(
         ]
     },
 )
-BED_OR_STEP: Final = Kind(_bed_or_step, f"{BED.expects}; with a sign a step in dB", BED.schema)
+BED_OR_STEP: Final = Kind(
+    _bed_or_step,
+    f"{BED.expects}; with a sign a step in dB; an object with gain alone is a level",
+    {"anyOf": [*BED.schema["anyOf"], {**_BED, "required": ["gain"]}]},
+)
 PHASES: Final = Kind(
     phases,
     "a list of objects with playlist, volume, one of for, until and timer, taper, when_asleep, bed",

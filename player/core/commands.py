@@ -11,7 +11,7 @@ from datetime import time
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, SNOOZE, TIMER_SHIFT, VOLUME
-from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetBedGain, SetLevel
 from player.core.obeyed import Obeyed
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases
@@ -344,7 +344,7 @@ class GetStatus:
 
 
 Command: TypeAlias = (
-    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetBed | MoveBed
+    Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetBed | SetBedGain | MoveBed
     | SetTimer | ExtendTimer | ShortenTimer | SetPlaylist | SetSchedule | SetFade | NeverAgain | AllowAgain
     | Like | Unlike | SkipTonight | SetStartTime | ChangeEntry | Tonight | NotTonight | Asleep | Awake | Snooze
     | SetLevel | Calibrate | NoteReading

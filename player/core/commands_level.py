@@ -11,7 +11,7 @@ from typing import ClassVar
 from player.core.arguments import MAX_BED_STEP_DB, READING
 from player.core.obeyed import Obeyed
 from player.core.pillow import LOUDEST_DBA
-from player.core.settings.bed import Bed, check_beds
+from player.core.settings.bed import MAX_BED_DB, MIN_BED_DB, Bed, check_beds
 from player.core.validation import check_range
 
 
@@ -57,6 +57,18 @@ class SetBed:
 
     def __post_init__(self) -> None:
         check_beds(self.beds)
+
+
+@dataclass(frozen=True, slots=True)
+class SetBedGain:
+    """Bring what plays under the tracks to a level against theirs; a second layer moves by as much as the first."""
+
+    OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
+    VERB: ClassVar = "bed"
+    gain_db: float
+
+    def __post_init__(self) -> None:
+        check_range("gain", self.gain_db, MIN_BED_DB, MAX_BED_DB)
 
 
 @dataclass(frozen=True, slots=True)

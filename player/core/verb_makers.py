@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from player.core import commands
 from player.core.arguments import Amount, AtMost, PillowLevel
-from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetBedGain, SetLevel
 from player.core.errors import Refused
 from player.core.settings.bed import Bed
 from player.core.settings.session import TimerSetting
@@ -27,9 +27,11 @@ def volume(volume: Amount | PillowLevel) -> commands.SetVolume | SetLevel:
     return commands.SetVolume(int(volume.value), volume.is_relative)
 
 
-def bed(bed: tuple[Bed, ...] | Amount) -> SetBed | MoveBed:
-    """`bed`: another one, or a step."""
-    return MoveBed(bed.value) if isinstance(bed, Amount) else SetBed(bed)
+def bed(bed: tuple[Bed, ...] | Amount) -> SetBed | SetBedGain | MoveBed:
+    """`bed`: another one, a step, or a level."""
+    if not isinstance(bed, Amount):
+        return SetBed(bed)
+    return MoveBed(bed.value) if bed.is_relative else SetBedGain(bed.value)
 
 
 def timer(timer: TimerSetting | Amount | AtMost) -> commands.SetTimer | commands.ExtendTimer | commands.ShortenTimer:

@@ -16,7 +16,7 @@ from player.core import arguments as kinds
 from player.core import commands, commands_level
 from player.core import verb_makers as makers
 from player.core.commands import MAX_ANSWERED, Command
-from player.core.commands_level import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed, SetBedGain
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.bed import Bed
 from player.core.values import MAX_TEXT, Value, quoted
@@ -161,12 +161,12 @@ _DECLARED: Final = (
         to_type=("volume 30", "volume -5", "vol +           one step up"),
     ),
     Verb(
-        makes=(SetBed, MoveBed),
+        makes=(SetBed, SetBedGain, MoveBed),
         brief="play something quiet under the tracks",
         about="Play another playlist under the tracks, 12 dB below them if no gain is given; off ends it. It comes and "
-        "goes within 20 s. With a sign it becomes louder or softer by that many decibels. It continues through the "
-        "phases of the night until one of them names another bed. When idle, set the bed of the next session that is "
-        "started by hand.",
+        "goes within 20 s. With a sign it becomes louder or softer by that many decibels; a gain alone is its level. "
+        "It continues through the phases of the night until one of them names another bed. When idle, set the bed of "
+        "the next session that is started by hand.",
         arguments=(
             Argument("bed", kinds.BED_OR_STEP, "what it is to be", "NAME|off|+N|-N", is_required=True),
         ),

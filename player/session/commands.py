@@ -24,7 +24,7 @@ from player.core.commands import (
     Stop,
     Toggle,
 )
-from player.core.commands_level import MoveBed, SetBed, SetLevel
+from player.core.commands_level import MoveBed, SetBed, SetBedGain, SetLevel
 from player.core.errors import Refused
 from player.core.limits import STOP_NOW_S
 from player.core.settings.bed import Bed, named_beds
@@ -44,7 +44,7 @@ from player.session.sleep_timer import resolve
 
 PlaybackCommand: TypeAlias = (
     Play | Stop | Pause | Resume | Toggle | Next | Previous | Advance | Seek | SetVolume | SetLevel | SetPlaylist
-    | SetBed | MoveBed
+    | SetBed | SetBedGain | MoveBed
 )  # fmt: skip
 
 
@@ -75,8 +75,8 @@ def execute(playback: Playback, command: PlaybackCommand, origin: str, now: Now,
             return _set_playlist(playback, name, now, out)
         case SetBed(beds):
             return _set_bed(playback, beds, now, out)
-        case MoveBed(by_db):
-            return _move_bed(playback, by_db, out)
+        case SetBedGain() | MoveBed():
+            return _move_bed(playback, command, out)
 
 
 def _playable(playback: Playback, name: str | None, out: Outcome) -> Playlist:
@@ -326,8 +326,10 @@ def _set_bed(playback: Playback, beds: tuple[Bed, ...], now: Now, out: Outcome) 
     return text
 
 
-def _move_bed(playback: Playback, by_db: float, out: Outcome) -> str:
+def _move_bed(playback: Playback, command: SetBedGain | MoveBed, out: Outcome) -> str:
     session, chosen = playback.session, playback.next_session.choices.bed
+    before = chosen if session is None else session.beds.now
+    by_db = command.by_db if isinstance(command, MoveBed) else command.gain_db - before[0].gain_db if before else 0.0
     if session is not None and not session.beds.is_empty:
         session.beds.move(by_db, out)
         beds = session.beds.now

@@ -11,7 +11,7 @@ import pytest
 from player.core import commands as c
 from player.core import commands_level as pillow
 from player.core.commands import COMMANDS, Command
-from player.core.commands_level import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed, SetBedGain
 from player.core.errors import Refused
 from player.core.settings.bed import Bed
 from player.core.settings.safety import Taper
@@ -79,6 +79,7 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("bed", b"rain", SetBed((Bed("rain"),))),
     ("bed", b"OFF", SetBed(())),
     ("bed", b"+2", MoveBed(2.0)),
+    ("bed", b'{"bed": {"gain": -15}}', SetBedGain(-15.0)),
     ("bed", b'{"bed": "-2.5"}', MoveBed(-2.5)),
     ("bed", b'{"bed": false}', SetBed(())),
     (
@@ -244,7 +245,7 @@ REFUSALS = [
     ("advance", b"OFF", "does nothing"),
     ("bed", b"", "bed needs a value: a playlist"),
     ("bed", b"+50", "bed is 50; allowed is -37 to 37"),
-    ("bed", b'{"bed": {"gain": -12}}', "bed needs playlist"),
+    ("bed", b'{"bed": {"gain": -12, "outlasts": "20m"}}', "bed needs playlist"),
     ("bed", b'{"bed": {"playlist": "rain", "gain": 0}}', "gain is 0; allowed is -40 to -3"),
     ("bed", b'{"bed": {"playlist": "rain", "level": 3}}', "unknown key 'level'"),
     ("bed", b'{"bed": ["a", "b", "c"]}', "bed has 3 layers; at most 2 are allowed"),
@@ -268,6 +269,7 @@ REFUSALS = [
     ("calibrate", b"loud", "'loud' is not a number"),
     ("play", b'{"volume": "130 dBA"}', "volume in dB(A) is 130; allowed is 0 to 100"),
     ("play", b'{"volume": "35 dB"}', "volume '35 dB' is not a number"),
+    ("bed", b'{"bed": {"gain": 0}}', "gain is 0; allowed is -40 to -3"),
     ("volume", b"130 dBA", "volume in dB(A) is 130; allowed is 0 to 100"),
     ("snooze", b"61", "snooze is 1h1m; allowed is 1m to 1h"),
     ("tonight", b'{"playlist": "rain"}', "tonight needs the time of the start (at), such as 23:15"),

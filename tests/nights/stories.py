@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from player.core import commands as c
 from player.core import commands_level as p
 from player.core.commands import Command
-from player.core.commands_level import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed, SetBedGain
 from player.core.events import ClauseBroken, EngineFaulted
+from player.core.pillow import AskedLevel
 from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
@@ -268,12 +269,12 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         c.SetStartTime(rng.choice(names), time(rng.randrange(24), rng.randrange(60))),
         c.ChangeEntry(rng.choice(names), frozenset({rng.randrange(7)}), "rain", rng.randint(0, 60)),
         c.ChangeEntry(rng.choice(names), back=frozenset({"at", "days", "playlist", "volume"})),
-        p.Calibrate(), p.NoteReading(rng.choice((30.0, 45.0))), p.SetLevel(35.0),
+        p.Calibrate(), p.NoteReading(rng.choice((30.0, 45.0))), p.SetLevel(35.0), c.Play(volume=AskedLevel(40.0)),
         c.Asleep(), c.Awake(), c.Snooze(rng.choice((60.0, 540.0, 3600.0))),
         c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
         c.Play(track=rng.choice("abcd")), c.Like(), c.Like(rng.choice("abcd")), c.Unlike(rng.choice("abcd")),
         c.Play("favourites"), c.SetPlaylist("favourites"), c.GetTracks(),
         c.Play("whispers", then=_then(rng, settings.volume.max), bed=_bed(rng)),
-        SetBed(_bed(rng) or ()), MoveBed(rng.choice((-6.0, 2.0))),
+        SetBed(_bed(rng) or ()), MoveBed(rng.choice((-6.0, 2.0))), SetBedGain(rng.choice((-30.0, -3.0))),
     ]  # fmt: skip
     return rng.choice(common if rng.random() < 0.4 else rare)

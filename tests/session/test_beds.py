@@ -10,7 +10,7 @@ import pytest
 
 from player.audio.decoder.noise import measured_noise
 from player.core import commands as c
-from player.core.commands_level import Calibrate, MoveBed, SetBed
+from player.core.commands_level import Calibrate, MoveBed, SetBed, SetBedGain
 from player.core.engine_orders import BEDS, TRACKS
 from player.core.events import EngineFaulted, Track
 from player.core.noise import parse_noise
@@ -122,6 +122,17 @@ def test_a_bed_is_moved_within_its_bounds() -> None:
     nights = started((RAIN,))
     assert nights.command(MoveBed(30.0)).text == "bed: rain at -3 dB"
     assert nights.command(MoveBed(-37.0)).text == "bed: rain at -40 dB"
+
+
+def test_a_bed_is_brought_to_a_level() -> None:
+    """The first of two gets it, and the second keeps its distance; without a bed there is nothing to bring anywhere."""
+    nights = started((RAIN, Bed("brown", -20.0)))
+    nights.run_for(21.0)
+    assert nights.command(SetBedGain(-15.0)).text == "bed: rain at -15 dB and brown at -23 dB"
+    nights.run_for(5.0)
+    assert level(nights, BED) == -15.0
+    assert nights.command(SetBedGain(-15.0)).text == "bed: rain at -15 dB and brown at -23 dB"
+    assert started().command(SetBedGain(-15.0)).text.startswith("bed: nothing plays under the tracks")
 
 
 def test_another_bed_takes_the_place_of_the_first_and_a_second_one_is_added() -> None:

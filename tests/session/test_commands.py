@@ -19,7 +19,7 @@ from player.core import commands as c
 from player.core import commands_level as p
 from player.core.clock import Now
 from player.core.commands import Command, ReplyTo, Request
-from player.core.commands_level import MoveBed, SetBed
+from player.core.commands_level import MoveBed, SetBed, SetBedGain
 from player.core.events import Answer, Event, LibraryRead, Track
 from player.core.limits import CEILING_DBTP, MAX_GAIN_DB, MAX_RISE_DB_PER_S
 from player.core.measurement import programme_gain_db
@@ -63,7 +63,7 @@ COMMANDS: list[Command] = [
     c.Advance(), c.Like("a"), c.Unlike("a"), c.GetTracks("a"),
     c.Previous(), c.Play(track="b"),
     c.Play(then=(Phase("two", 80, TimerSetting.clock(60.0)),)),
-    c.Play(bed=(Bed("two"),)), SetBed((Bed("two", -3.0),)), SetBed(()), MoveBed(2.0),
+    c.Play(bed=(Bed("two"),)), SetBed((Bed("two", -3.0),)), SetBed(()), MoveBed(2.0), SetBedGain(-20.0),
 ]  # fmt: skip
 WAY: dict[State, list[tuple[Command, float]]] = {
     State.IDLE: [],
@@ -171,7 +171,7 @@ def test_a_command_in_a_state(state: State, command: Command) -> None:
     """Obeyed as the table says; no rise beyond 6 dB/s; stop ends it all."""
     house = House()
     house.reach(state)
-    if isinstance(command, MoveBed):
+    if isinstance(command, MoveBed | SetBedGain):
         house.command(SetBed((Bed("two"),)))
     if isinstance(command, c.Advance):
         house.command(c.Play(then=(Phase("two", 80),)))

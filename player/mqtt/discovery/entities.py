@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import EVENT_TYPES
+from player.core.settings.bed import MAX_BED_DB, MIN_BED_DB
 from player.core.snapshot import NO_DEVICE as MISSING
 from player.mqtt.discovery.entry_entities import TIME, Fields, entry_entities, times
 from player.mqtt.topics import Topics
@@ -106,11 +107,24 @@ def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
             ),
             **_command(topics, "playlist"),
         },
+        **_bed(topics, shown),
+    }  # fmt: skip
+
+
+def _bed(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
+    """What plays under the tracks."""
+    return {
         "bed": {
             "p": "select", "name": "Bed", "ic": "mdi:layers-outline", "ops": ["off", *shown.playlists],
             **_value(topics, "{{ 'off' if not value_json.beds else value_json.beds[0].playlist if "
                              "value_json.beds[0].playlist in value_json.playlists else 'None' }}"),
             **_command(topics, "bed"),
+        },
+        "bed_gain": {
+            "p": "number", "name": "Bed against the tracks", "ic": "mdi:layers-triple-outline", "unit_of_meas": "dB",
+            "min": int(MIN_BED_DB), "max": int(MAX_BED_DB), "step": 1, "mode": "slider",
+            **_value(topics, "{{ value_json.beds[0].gain if value_json.beds else 'None' }}"),
+            **_command(topics, "bed"), "cmd_tpl": "{{ {'bed': {'gain': value}} | tojson }}",
         },
     }  # fmt: skip
 

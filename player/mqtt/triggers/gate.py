@@ -31,7 +31,7 @@ from player.core.commands import (
     SetVolume,
     Toggle,
 )
-from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, SetBed, SetBedGain, SetLevel
 from player.core.events import News
 from player.core.pillow import AskedLevel
 from player.core.states import State
@@ -105,6 +105,8 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
             return bool(beds)
         case MoveBed(by_db):
             return by_db > 0.0
+        case SetBedGain():  # how loud it is now is not known here
+            return True
         case SetTimer() | ExtendTimer():
             return is_fading
         case Next() | Previous() | SetPlaylist():

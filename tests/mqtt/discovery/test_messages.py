@@ -39,7 +39,7 @@ from player.core.commands import (
     Tonight,
     Unlike,
 )
-from player.core.commands_level import SetBed
+from player.core.commands_level import SetBed, SetBedGain
 from player.core.days import DAYS
 from player.core.errors import Refused
 from player.core.events import EVENT_TYPES
@@ -153,7 +153,7 @@ def test_a_device_is_one_message_with_every_entity() -> None:
         ("button", "asleep"), ("button", "awake"), ("button", "previous"), ("button", "advance"),
         ("sensor", "phase"), ("button", "snooze"), ("sensor", "light"), ("sensor", "pillow"),
         ("sensor", "next_phase"), ("sensor", "night"), ("sensor", "answer"),
-        ("select", "play_track"), ("switch", "liked"), ("select", "bed"),
+        ("select", "play_track"), ("switch", "liked"), ("select", "bed"), ("number", "bed_gain"),
         ("binary_sensor", "sounding"), ("binary_sensor", "noticed"), ("button", "not_tonight"),
         ("time", "until"), ("text", "until_text"), ("time", "tonight"), ("text", "tonight_text"),
         ("time", "entry_at"), ("text", "entry_at_text"), ("text", "entry_days"), ("select", "entry_playlist"),
@@ -242,6 +242,7 @@ ASKED: list[tuple[str, str | float, object]] = [
     ("fade", 0.0, SetFade(0.0)),
     ("playlist", "sea", SetPlaylist("sea")),
     ("bed", "sea", SetBed((Bed("sea"),))),
+    ("bed_gain", -15, SetBedGain(-15.0)),
     ("bed", "off", SetBed(())),
     ("play_track", 'The "Sea" }} <b>&', Play(track='The "Sea" }} <b>&')),
     ("liked", "payload_on", Like()),
@@ -306,7 +307,7 @@ def test_every_entity_that_sends_is_among_those() -> None:
 
 SHOWS = {
     "volume": "30", "timer": "45", "fade": "10.0", "playlist": "rain", "play": "ON", "skip_tonight": "OFF",
-    "bed": "sea", "play_track": "Drops", "liked": "OFF",
+    "bed": "sea", "bed_gain": "-12.0", "play_track": "Drops", "liked": "OFF",
     "schedule": "ON", entry_key("weeknights"): "ON", entry_key("week-end"): "OFF", entry_key("Ruhe für später"): "OFF",
     "state": "Playing", "track": "Drops", "timer_ends": "23:15",
     "next_start": "2026-02-01T22:30:00+01:00", "why": "Schedule: weeknights", "guard_reduction": "0.0",

@@ -22,7 +22,7 @@ from player.core.commands import (
     Stop,
     Toggle,
 )
-from player.core.commands_level import Calibrate, MoveBed, SetBed, SetLevel
+from player.core.commands_level import Calibrate, MoveBed, SetBed, SetBedGain, SetLevel
 from player.core.events import News
 from player.core.pillow import AskedLevel
 from player.core.settings.bed import Bed
@@ -165,6 +165,7 @@ LOUDER = [
     (SetBed(()), set()),
     (MoveBed(3.0), set(State)),
     (MoveBed(-3.0), set()),
+    (SetBedGain(-40.0), set(State)),
     (SetLevel(41.0), set(State)),
     (SetLevel(40.0), {State.FADING_OUT}),
     (SetLevel(99.0), set(State)),
