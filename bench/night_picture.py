@@ -2,7 +2,7 @@
 
 `python -m bench.night_picture [docs/night.png]` from the repository. The whispers are the starter tracks, a quarter of
 an hour each; a bell, a slam and a loud advertisement are mixed into them. It takes two minutes of processor time and
-2 GB of disk for a moment, and gives the same picture each time with the same numpy and matplotlib.
+2 GB of disk for a moment.
 """
 
 from __future__ import annotations
