@@ -54,7 +54,7 @@ def measured(stage: Stage, args: argparse.Namespace) -> Iterator[report.Part]:
     files = [path.resolve() for path in args.files]
     if "players" in wanted or "stages" in wanted:
         duration_s = 2 * players.WARM_UP_S + players.MEASURING_S + args.seconds
-        noise = contestants.make_noise(stage.folder / "pink noise.mp3", duration_s)
+        noise = contestants.make_noise(stage.folder / "noise.mp3", duration_s)
         for track in (noise, *files):
             playing = replace(stage, track=track)
             if "players" in wanted:

@@ -178,7 +178,7 @@ def mpd(stage: Stage) -> Iterator[Running]:
         'audio_output {\n type "alsa"\n name "bench"\n device "default"\n mixer_type "none"\n}\n'
     )
     with program(stage, ["mpd", "--no-daemon", "--stderr", str(config)]) as process:
-        _tell_mpd(address, f'add "{stage.track.as_uri().replace("file://", "")}"', "play")
+        _tell_mpd(address, f'add "{stage.track}"', "play")
         yield Running(process.pid)
 
 
