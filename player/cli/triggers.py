@@ -179,7 +179,7 @@ def run_test(args: argparse.Namespace) -> int:
     incoming = Incoming(args.topic, payload, args.retained)
     quiet_hours = config.triggers.quiet_hours
     volume = config.settings.volume.default if args.volume is None else args.volume
-    standing = SpeakerStatus(args.state, volume)
+    standing = SpeakerStatus(args.state, volume, _volumes(config))
     told = [judge(rule, incoming, now, standing, quiet_hours) for rule in config.triggers.rules]
     if args.json:
         print(json.dumps(_fields(incoming, now, args.state, told), indent=2))
@@ -203,7 +203,7 @@ def run_watch(args: argparse.Namespace) -> int:
         visit.start()
     reader = _reader(lambda device, word: arrivals.put(Incoming(f"{INPUT}{device}", word.encode())), clock)
     reader.listen(wishes_of(config.triggers.rules))
-    watcher = Watcher(desk, config.triggers.quiet_hours, state_topic, clock, is_json=args.json)
+    watcher = Watcher(desk, config.triggers.quiet_hours, state_topic, clock, _volumes(config), is_json=args.json)
     try:
         while True:
             line = watcher.turn(arrivals)
@@ -256,14 +256,21 @@ class Watcher:
     """Turns what arrives into text, and follows what the speaker does by the state that it publishes."""
 
     def __init__(
-        self, desk: RuleEngine, quiet_hours: DayPart | None, state_topic: str, clock: Clock, *, is_json: bool
+        self,
+        desk: RuleEngine,
+        quiet_hours: DayPart | None,
+        state_topic: str,
+        clock: Clock,
+        volumes: Callable[[float], int | None] = lambda _level_dba: None,
+        *,
+        is_json: bool,
     ) -> None:
         self._desk = desk
         self._quiet_hours = quiet_hours
         self._state_topic = state_topic
         self._clock = clock
         self._is_json = is_json
-        self._standing = SpeakerStatus(State.IDLE, 0)
+        self._standing = SpeakerStatus(State.IDLE, 0, volumes)
 
     def turn(self, arrivals: Arrivals) -> str | LinkDown:
         """Wait for one message, or for a ``for`` that ends; empty text where nothing is to be told."""
@@ -289,6 +296,7 @@ class Watcher:
         self._standing = SpeakerStatus(
             State(word) if word in set(State) else self._standing.state,
             volume if isinstance(volume, int) else self._standing.volume,
+            self._standing.volume_at,
         )
 
     def _text(self, incoming: Incoming | None, now: Now, found: Iterable[RuleOutcome]) -> str:
@@ -334,6 +342,17 @@ def _load(named: Path | None, speaker: str | None) -> Config:
     if not config.triggers.rules:
         raise LullError(f"{config.path} has no triggers; see docs/triggers.md")
     return config
+
+
+def _volumes(config: Config) -> Callable[[float], int | None]:
+    """The volume of a level in dB(A), as the speaker knows it from its calibration."""
+    from player.core.pillow import volume_for
+    from player.storage.memory_db import calibration_in
+
+    known, settings = calibration_in(config.state_dir), config.settings
+    if known is None or known.output != settings.output:
+        return lambda _level_dba: None
+    return lambda level_dba: volume_for(level_dba, known.offset_db, settings.limits.target_lufs)
 
 
 def _at(wanted: time | None, now: Now) -> Now:

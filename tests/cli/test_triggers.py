@@ -12,9 +12,13 @@ import pytest
 
 from player.cli.main import main
 from player.cli.triggers import Watcher
+from player.config import load
+from player.core.pillow import Calibration, level_of
 from player.core.states import State
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.triggers.rule_engine import RuleEngine
+from player.session.memory.records import Batch, Documents, texts
+from player.storage.memory_db import MemoryDb
 from player.system.input_reader import InputReader, InputWish
 from tests.fakes.clock import FakeClock
 from tests.fakes.inputs import FakeInputs
@@ -92,6 +96,25 @@ def test_what_a_message_would_do(
 ) -> None:
     """Code 0 where something would be done, 1 where nothing would."""
     assert any(one.startswith(line) for one in said(capsys, code, *words, "--config", config))
+
+
+@pytest.mark.parametrize(("volume", "code"), [("40", 0), ("10", 1)])
+def test_a_level_is_judged_by_the_calibration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], volume: str, code: int
+) -> None:
+    """In the quiet hours 30 dB(A) make it louder than volume 10 and softer than 40; without a calibration, than any."""
+    path = tmp_path / "lull.yaml"
+    rule = "triggers: [{name: level, topic: a, equals: x, do: volume, with: 30 dBA}]\n"
+    path.write_text(f"{HEAD}state_dir: state\nquiet_hours: 23:00-6:30\n{rule}", encoding="utf-8")
+    words = ("a", "x", "--at", "23:10", "--state", "playing", "--volume", volume, "--config", str(path))
+    assert "makes it louder" in said(capsys, 1, *words)[-1]
+    found = load(path)
+    offset_db = 30.0 - level_of(25, 0.0, found.settings.limits.target_lufs)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    store = MemoryDb(tmp_path / "state")
+    store.write(Batch(texts(Documents(calibration=Calibration(offset_db, found.settings.output, at)))))
+    store.close()
+    assert ("makes it louder" in said(capsys, code, *words)[-1]) is bool(code)
 
 
 def test_for_programs_there_is_json(config: str, capsys: pytest.CaptureFixture[str]) -> None:
