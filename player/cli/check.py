@@ -35,7 +35,9 @@ Read a config as `lull run` would and list every fault at once, with its line,
 its key, what is allowed and the nearest known key. Without a fault it says what
 the config means: output, broker, playlists, the next start. Things that may
 still change, such as a folder that does not exist, are notes, not faults.
-Without FILE it is the config that other commands would take.
+Without FILE it is the config that other commands would take. Of a config with
+several speakers all are checked; then it says how the others differ from the
+first. With --device it is about one alone.
 
 exit codes: 0 good, 1 faults, 2 wrong usage"""
 

@@ -11,6 +11,8 @@ import pytest
 from player.config import Config, load_all, load_whereabouts, parse
 from player.config.speakers import NAMED_BY
 from player.core.errors import ConfigError
+from player.core.settings.safety import GuardMode
+from tests.paths import ROOT
 
 PATH = Path("/etc/lull/lull.yaml")
 HOME = """\
@@ -161,6 +163,17 @@ def test_all_are_read_and_a_fault_that_only_some_have_says_whose_it_is(tmp_path:
         "11: speakers.kitchen.schedule: must be a list, one entry after each dash, such as - "
         '{name: evening, at: "22:30"}',
     ]
+
+
+def test_the_house_of_the_docs_is_read_as_it_says(tmp_path: Path) -> None:
+    """Groups, a later start, a child's maximum, a kitchen where nothing starts by itself."""
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    left, right, child, kitchen = all_of(tmp_path, page.split("```yaml\n")[1].split("```")[0])
+    assert left.mqtt is not None
+    assert left.mqtt.groups == ("house", "bedroom")
+    assert [entry.name for entry in right.settings.schedule] == ["late"]
+    assert (child.settings.volume.max, child.settings.guard.mode) == (20, GuardMode.STRICT)
+    assert (kitchen.settings.schedule, kitchen.settings.device) == ((), "kitchen")
 
 
 def test_two_with_one_id_in_home_assistant_are_told(tmp_path: Path) -> None:
