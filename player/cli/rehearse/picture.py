@@ -224,7 +224,7 @@ def _draw_legend(figure: Figure) -> None:
     handles = [
         Patch(color=AFTER, label="what you hear, at its quietest"),
         Patch(color=AFTER, alpha=0.45, label="and at its loudest"),
-        Patch(color=BEFORE, label="in the recording, taken away by the guard"),
+        Patch(color=BEFORE, label="in the recording, taken away before it is heard"),
         Line2D([], [], color=HELD, marker="v", linestyle="", label="a surprise, and how far it was lowered"),
     ]
     figure.legend(
@@ -257,7 +257,7 @@ def scene_of(events: list[dict[str, Any]], examination: Examination, duration_s:
         columns=columns,
         calm_lufs=examination.target_lufs + (volume_db if volume_db > SILENCE_DB else 0.0),
         tracks=[(track.began_s, track.title) for track in tracks],
-        surprises=[(one["at"], one["reduction_db"]) for one in examination.named_surprises()],
+        surprises=examination.marks(),
         fade=_fade(events, duration_s),
     )
 

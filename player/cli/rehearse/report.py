@@ -95,6 +95,15 @@ class Examination:
         end_s = track.start_s + track.heard_s
         return [one for one in self._plans(track.uri) if track.start_s <= one.at_s < end_s]
 
+    def marks(self) -> list[tuple[float, float]]:
+        """What stood out and was lowered, by the guard or by a plan: when in the night, and by how many dB."""
+        planned = [
+            (track.began_s + one.at_s - track.start_s, one.lowered_db)
+            for track in self.findings.tracks
+            for one in self.lowered(track)
+        ]
+        return sorted([*planned, *((one["at"], one["reduction_db"]) for one in self.named_surprises())])
+
     def as_dict(self, tracks: list[dict[str, Any]]) -> dict[str, Any]:
         """Ready for JSON: the contract, the surprises, and the tracks with what was heard of them."""
         found, heard, described = self.findings, list(self.findings.tracks), []

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from player.analysis.lowered import Lowered
 from player.audio.dsp.tap import Rendered, Sounding
 from player.cli.main import main
 from player.cli.rehearse.output_files import check_out, check_picture, check_report
@@ -142,6 +143,17 @@ def test_surprises_and_mutes_are_told_with_their_times() -> None:
     ]
     assert night["mutes"] == [{"at": 5.0, "reason": "a burst"}]
     assert "2 surprises were lowered, the worst by 20 dB at 0:28 in One." in examination.lines()
+
+
+def test_what_a_plan_lowered_is_marked_beside_what_the_guard_did() -> None:
+    """In the order of the night, at its own moment; what lies behind the part that was heard is left out."""
+    examination = heard(rng_for("marks").uniform(-0.1, 0.1, (frames_of(30.0), 2)).astype(np.float32))
+    examination.ask(lambda uri: (Lowered(12.0, 0.5, 24.0), Lowered(90.0, 0.5, 9.0)) if uri == "one.wav" else ())
+    examination.note(at(29.0), GuardReported(7, 28.0, 12.0, 0.4))
+    (planned, guarded) = examination.marks()
+    assert planned == (12.0, 24.0)
+    assert guarded[1] == 12.0
+    assert 12.0 < guarded[0] <= 29.0
 
 
 def test_a_terminal_without_ticks_gets_words(monkeypatch: pytest.MonkeyPatch) -> None:
