@@ -20,7 +20,7 @@ WARM_UP_S: Final = 15.0
 LEAST_RMS: Final = 1e-5
 """-100 dBFS: lull plays the track at about -60 dBFS with its default volume, and a silent sink gives 0."""
 IDLE_S: Final = 3.0
-MEASURING_S: Final = 60.0
+MEASURING_S: Final = 120.0
 OURS: Final = "lull"
 
 
@@ -46,9 +46,13 @@ def measured(contestant: Contestant, stage: Stage, duration_s: float) -> Row:
 
 
 def wait_until_alone(pid: int) -> None:
-    """Until lull has measured the track, which it does once, in a process of its own; on a busy machine that lasts."""
+    """Until lull has measured the track, which it does once, in a process of its own; on a busy machine that lasts.
+
+    Raises AssertionError where it does not end.
+    """
     give_up_s = time.monotonic() + MEASURING_S
-    while len(list(usage.tree(pid))) > 1 and time.monotonic() < give_up_s:
+    while len(list(usage.tree(pid))) > 1:
+        assert time.monotonic() < give_up_s, "it is still measuring the track; is the machine busy?"
         time.sleep(0.5)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import busy_machine, effort
 from tests.live.broker import RealBroker
@@ -23,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the effort before the test modules are imported."""
     effort.choose(thorough=config.getoption("--thorough"))
+    settings.register_profile("slow machines", suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("slow machines")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
