@@ -29,6 +29,7 @@ from player.cli.night import PrivateBroker
 from tests.live.soundserver import SoundServer
 
 PATIENCE_S: Final = 20.0
+SCAN_S: Final = 120.0
 ROOT: Final = Path(__file__).resolve().parent.parent
 _NOBODY: Final = 65_534
 RUN: Final = ["-m", "player", "run", "--config"]
@@ -266,7 +267,7 @@ def lull_timed(stage: Stage) -> Iterator[Running]:
 def daemon(stage: Stage, arguments: list[str], broker: str, folder: Path | None = None) -> Iterator[Running]:
     """The daemon as a unit of the service manager's would run it: readiness, watchdog, compiled modules.
 
-    It plays ``folder``, or the stage's track.
+    It plays ``folder``, or the stage's track, which was measured before, as on every night but the first.
     """
     config = stage.folder / "lull.yaml"
     config.write_text(
@@ -279,6 +280,9 @@ def daemon(stage: Stage, arguments: list[str], broker: str, folder: Path | None 
     extra = {
         "NOTIFY_SOCKET": str(manager), "WATCHDOG_USEC": "30000000", "PYTHONPYCACHEPREFIX": stage.server.env()["HOME"],
     }  # fmt: skip
+    if folder is None and stage.track.is_file():
+        with program(stage, [sys.executable, "-m", "player", "scan", "--config", str(config)], extra) as scan:
+            scan.wait(SCAN_S)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(manager))
         heard.settimeout(PATIENCE_S)
