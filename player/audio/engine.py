@@ -32,7 +32,6 @@ import numpy as np
 
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.ears import STEREO, Ears
-from player.audio.dsp.hearing import CHUNK_FRAMES, CHUNK_S
 from player.audio.dsp.native import kernel
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter
@@ -50,7 +49,7 @@ BLOCK_FRAMES: Final = 4_800
 """100 ms: so long is a block while something moves."""
 LONGEST_S: Final = 0.4
 """While nothing moves, a block has no more than this, where the device's buffer is long enough."""
-BUFFER_SHARE: Final = 1.0 / 2.0
+BUFFER_SHARE: Final = 1.0 / 3.0
 """A block takes no more of the buffer; the rest is the time that the thread has to render the next one."""
 _ROUNDED: Final = 0.1
 """Buffers are whole numbers of samples, periods or pages."""
@@ -294,7 +293,7 @@ class Engine:
         """How long the next block is, if no order comes."""
         is_quiet = self.is_idle or self._is_held or (not self._chain.ramp.is_moving and self._layers.is_steady)
         longest_s = min(self._longest_s, self._outlet.buffer_s * BUFFER_SHARE)
-        return max(BLOCK_FRAMES, CHUNK_FRAMES * int(longest_s / CHUNK_S + _ROUNDED)) if is_quiet else BLOCK_FRAMES
+        return BLOCK_FRAMES * max(1, int(longest_s / to_seconds(BLOCK_FRAMES) + _ROUNDED) if is_quiet else 1)
 
     def _render(self) -> Block:
         frames = self._block_frames()
