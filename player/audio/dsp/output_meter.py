@@ -5,6 +5,12 @@ and a judge of its own, and the clauses. A block with which a clause breaks is n
 reports, and the way back is a rise from silence. It costs as much as what it watches, and with the stages in order it
 never has anything to say; that is what it is for.
 
+C1b, a sudden rise whatever was loud before, is asked of what is planned, where it leads 3 dB over the licence
+(`player.audio.dsp.licence`): what is habitual in a track that nobody has planned rises like that all the time. The rise
+itself (`player.audio.dsp.rises`, as in a rehearsal) is looked at only then. Octaves and ears (C1d) are not judged here:
+their spectra would cost three quarters of what the whole chain does, and what of a rise is habit in an octave is known
+where the track is planned and where a night is rehearsed, which judge with the same code.
+
 Where it falls short: it works in whole hops, so of a block whose length is no multiple of 5 ms the rest is judged with
 the next one.
 """
@@ -19,13 +25,16 @@ import numpy as np
 
 from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S, HOP_FRAMES, to_lufs, to_power
 from player.audio.dsp.native import Kernel
-from player.audio.dsp.startle import ROOM_BELOW_CALM_DB, Judge, Onset
+from player.audio.dsp.rises import MEMORY, NO_RISE_DB, RISE_DB, RiseMeter, rises_db
+from player.audio.dsp.startle import NOTICED_DB, ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 from player.core.units import CHANNELS, gain_to_db
 
 MOMENTARY_CHUNKS: Final = round(0.4 / CHUNK_S)
 SHORT_TERM_CHUNKS: Final = round(3.0 / CHUNK_S)
+_PIECE_HOPS: Final = 50
+"""So much more is kept than a rise is judged by: half a second, in which the fast level settles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,8 @@ class OutputMeter:
         self._hops = 0
         self._chunks = deque([0.0] * SHORT_TERM_CHUNKS, SHORT_TERM_CHUNKS)
         self._full = deque([0.0] * SHORT_TERM_CHUNKS, SHORT_TERM_CHUNKS)
+        self._past: deque[list[float]] = deque()
+        self._kept = 0
 
     def measure(self, block: Block, full: float, room: float) -> BrokenClause | None:
         """Judge the block, shape (frames, 2), finite; the first clause that it breaks, after which `forget` is due.
@@ -79,11 +90,14 @@ class OutputMeter:
         self._judge.known = self.known
         if room > 0.0:
             self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
-        return self._judged(self._meter.powers(frames[:whole]), full)
+        powers, former = self._meter.powers(frames[:whole]), self._judge.hearing.fast
+        known = self.known * max(1.0, full / max(room, 1e-12))
+        return self._judged(powers, full) or self._rise(powers, known, former)
 
     def rest(self, hops: int) -> None:
         """So many hops of silence were played that did not come through here."""
         self._judged([0.0] * hops, 0.0)
+        self._rise([0.0] * hops, 0.0, 0.0)
 
     def _judged(self, powers: list[float], full: float) -> BrokenClause | None:
         at = 0
@@ -112,6 +126,28 @@ class OutputMeter:
                 return BrokenClause("C1", f"{what} {onset.ld_db:.1f} dB up to {onset.level_lufs:.1f} LUFS")
         return BrokenClause("C1", "an onset that stands out") if was_startling else None
 
+    def _rise(self, hops: list[float], known: float, former: float) -> BrokenClause | None:
+        """C1b: of these hops, where the fast level, ``former`` before them, is 3 dB over what is known; 0: nothing is.
+
+        No fast level is higher than the former one and all hops, so it is mostly enough to look at these.
+        """
+        self._past.append(hops)
+        self._kept += len(hops)
+        while self._kept - len(self._past[0]) >= 2 * (MEMORY + _PIECE_HOPS) + len(hops):
+            self._kept -= len(self._past.popleft())
+        least = known * _NOTICED
+        if known == 0.0 or max(hops, default=0.0) <= least >= former:
+            return None
+        powers = np.array([hop for part in self._past for hop in part])
+        pairs = powers[len(powers) % 2 :].reshape(-1, 2).mean(axis=1, keepdims=True)
+        now, before = (levels[-((len(hops) + 1) // 2) :] for levels in RiseMeter(0.0, streams=1).heights(pairs))
+        rises = rises_db(now, before, self._judge.floor_lufs + ROOM_BELOW_CALM_DB)
+        rises[now <= least] = NO_RISE_DB
+        at = int(np.argmax(rises))
+        if rises[at, 0] <= RISE_DB:
+            return None
+        return BrokenClause("C1b", f"a rise of {rises[at, 0]:.1f} dB up to {to_lufs(float(now[at, 0])):.1f} LUFS")
+
     def _end_chunk(self, full: float) -> BrokenClause | None:
         """C3, each 50 ms."""
         self._chunks.append(self._chunk / CHUNK_HOPS)
@@ -131,3 +167,4 @@ class OutputMeter:
 
 _MOMENTARY_ROOM: Final[float] = 10.0 ** (MOMENTARY_ROOM_LU / 10.0)
 _SHORT_TERM_ROOM: Final[float] = 10.0 ** (SHORT_TERM_ROOM_LU / 10.0)
+_NOTICED: Final[float] = 10.0 ** (NOTICED_DB / 10.0)

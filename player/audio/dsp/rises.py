@@ -29,16 +29,17 @@ NO_RISE_DB: Final = -99.0
 _KEEP: Final = float(np.exp(-BAND_S / 0.125))
 _QUICK: Final = round(0.25 / BAND_S)
 _MEAN: Final = round(10.0 / BAND_S)
-_MEMORY: Final = _MEAN + _QUICK
+MEMORY: Final = _MEAN + _QUICK
+"""So many hops are heard before the first rise is judged."""
 _PIECE: Final = 50
 """The recursion of the fast level is unrolled over so many hops; 0.9 ** -50 is a harmless factor."""
 _TINY: Final = 1e-14
 
 
 def rises_db(now: BandPowers, past: BandPowers, calm_lufs: float) -> BandPowers:
-    """What `RiseMeter.heights` found, judged against a calm level; powers of shape (hops, 10)."""
-    least = np.full(len(STREAMS), to_power(calm_lufs - AUDIBLE_BELOW_CALM_DB))
-    floor = np.zeros(len(STREAMS))
+    """What `RiseMeter.heights` found, judged against a calm level; powers of shape (hops, streams), first the whole."""
+    least = np.full(now.shape[1], to_power(calm_lufs - AUDIBLE_BELOW_CALM_DB))
+    floor = np.zeros(now.shape[1])
     least[0] = floor[0] = to_power(calm_lufs - ROOM_BELOW_CALM_DB)
     ratio = np.maximum(now, _TINY) / np.maximum(past, floor)
     rises: BandPowers = np.where((now >= least) & np.isfinite(past), 10.0 * np.log10(ratio + _TINY), NO_RISE_DB)
@@ -61,10 +62,11 @@ class RiseMeter:
 
     Args:
         calm_lufs: the calm level of what sounds, as it leaves; `move_calm` changes it.
+        streams: of how many of `STREAMS`, from the first on, powers will come.
     """
 
-    def __init__(self, calm_lufs: float) -> None:
-        self._past = np.zeros((_MEMORY, len(STREAMS)))
+    def __init__(self, calm_lufs: float, streams: int = len(STREAMS)) -> None:
+        self._past = np.zeros((MEMORY, streams))
         self._heard = 0
         self.move_calm(calm_lufs)
 
@@ -73,7 +75,7 @@ class RiseMeter:
         self._calm_lufs = calm_lufs
 
     def push(self, powers: BandPowers) -> BandPowers:
-        """The rise in dB at each hop and in each stream, shape (hops, 10); -99 where there is none to judge."""
+        """The rise in dB at each hop and in each stream, shape (hops, streams); -99 where there is none to judge."""
         return rises_db(*self.heights(powers), self._calm_lufs)
 
     def heights(self, powers: BandPowers) -> tuple[BandPowers, BandPowers]:
@@ -89,5 +91,5 @@ class RiseMeter:
         sums = np.cumsum(np.concatenate((np.zeros((1, window.shape[1])), window)), axis=0)
         means = (sums[_MEAN + 1 : -_QUICK] - sums[1 : -_QUICK - _MEAN]) / _MEAN
         past = np.maximum(np.maximum(lowest, means), _TINY)
-        past[np.arange(heard, heard + hops) < _MEMORY] = np.inf
-        return window[_MEMORY:], past
+        past[np.arange(heard, heard + hops) < MEMORY] = np.inf
+        return window[MEMORY:], past

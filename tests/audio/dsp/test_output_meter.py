@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from player.audio.dsp.chain import Chain
+from player.audio.dsp.hearing import to_power
 from player.audio.dsp.output_meter import BrokenClause, OutputMeter
 from player.core.units import SILENCE_DB
 from tests import effort
@@ -109,3 +110,28 @@ def test_rest_ages_what_was_heard() -> None:
         finds.append([meter.measure(block, 1.0, 1.0) for block in in_blocks(sound, 4_800)])
     assert not any(finds[0])
     assert any(finds[1])
+
+
+@pytest.mark.parametrize(
+    ("known_lufs", "frames", "clause"),
+    [
+        (TARGET - 12.0, 4_800, "C1b"),
+        (TARGET - 12.0, 720, "C1b"),
+        (TARGET - 12.0, 9_840, "C1b"),
+        (TARGET + 1.0, 4_800, None),
+        (SILENCE_DB, 4_800, None),
+    ],
+    ids=["a stranger", "in short blocks", "in long blocks", "planned", "nobody has planned"],
+)
+def test_a_sudden_rise_is_found_whatever_was_loud_before(known_lufs: float, frames: int, clause: str | None) -> None:
+    """A noise that swells and falls away is no startle; the shout 16 s later is as loud, and so familiar to C1."""
+    levels = np.interp(np.arange(48_000 * 46) / 48_000, [0, 14, 20, 22, 28], [-10.0, -10.0, 3.0, 3.0, -10.0])
+    sound = (at_lufs(pink(46.0), TARGET) * (10 ** (levels / 20))[:, np.newaxis]).astype(np.float32)
+    sound = with_part(sound, 38.0, at_lufs(pink(0.6, name="shout"), TARGET + 3.0))
+    meter, finds = OutputMeter(HopMeter, TARGET), []
+    meter.known = to_power(known_lufs)
+    for at, block in enumerate(in_blocks(sound, frames)):
+        broken = meter.measure(block, 1.0, 1.0)
+        finds += [((at + 1) * frames / 48_000, broken.clause)] if broken is not None else []
+    assert [clause for _, clause in finds[:1]] == ([] if clause is None else [clause])
+    assert not finds or 38.0 < finds[0][0] < 38.25 + frames / 48_000
