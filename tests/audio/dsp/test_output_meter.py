@@ -128,7 +128,7 @@ def test_a_sudden_rise_is_found_whatever_was_loud_before(known_lufs: float, fram
     levels = np.interp(np.arange(48_000 * 46) / 48_000, [0, 14, 20, 22, 28], [-10.0, -10.0, 3.0, 3.0, -10.0])
     sound = (at_lufs(pink(46.0), TARGET) * (10 ** (levels / 20))[:, np.newaxis]).astype(np.float32)
     sound = with_part(sound, 38.0, at_lufs(pink(0.6, name="shout"), TARGET + 3.0))
-    meter, finds = OutputMeter(HopMeter, TARGET), []
+    meter, finds = OutputMeter(POWER_METER, TARGET), []
     meter.known = to_power(known_lufs)
     for at, block in enumerate(in_blocks(sound, frames)):
         broken = meter.measure(block, 1.0, 1.0)
