@@ -140,10 +140,14 @@ class Examination:
         if not found:
             return []
         found.sort(key=lambda titled: -titled[1].lowered_db)
-        count = "1 place stands" if len(found) == 1 else f"{len(found)} places stand"
+        count = (
+            "1 place stands out of the recordings and was"
+            if len(found) == 1
+            else (f"{len(found)} places stand out of the recordings and were")
+        )
         more = f"  and {len(found) - PLACES_SHOWN} more" if len(found) > PLACES_SHOWN else ""
         places = [f"  {place_text(one)}  in {title}" for title, one in found[:PLACES_SHOWN]]
-        return [f"{count} out of the recordings and were lowered:", *places, *([more] if more else [])]
+        return [f"{count} lowered:", *places, *([more] if more else [])]
 
     def _held_down(self) -> list[str]:
         surprises = self.named_surprises()
