@@ -84,7 +84,7 @@ def test_a_night_with_a_slam_is_reported_and_drawn(tmp_path: Path, capsys: pytes
     for clause in ("C1", "C2", "C3", "C4", "C5", "C6", "C8", "C10"):
         assert f"✓ {clause} " in text or f"ok {clause} " in text
     assert "surprise was lowered" not in text, "the leveller knew of it, so the guard had nothing to do"
-    assert " out of the recordings and were lowered:" in text
+    assert "1 place stands out of the recordings and was lowered:" in text
     assert "Nothing in this night startles: it keeps the contract. The recordings had" in text
     figures = json.loads(report.read_text())
     assert figures["holds"] is True
