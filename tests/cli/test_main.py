@@ -20,7 +20,7 @@ except SystemExit:
     pass
 print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
-HEAVY = {"numpy", "alsaaudio", "matplotlib", "yaml"}
+HEAVY = {"numpy", "vlc", "alsaaudio", "matplotlib", "yaml"}
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The decoder: libVLC's stream output hands float32 blocks at 48 kHz stereo to a ring.
+"""The decoder: libVLC's stream output hands float32 blocks at 48 kHz stereo to a ring. The only file that imports vlc.
 
 libVLC has no output, no volume and no clock here: ``transcode`` makes every format the same, ``smem`` calls back with
 each block, and a callback that blocks holds the decoder back. (The public audio callbacks of VLC 3 give 16 bit only and
@@ -35,21 +35,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import vlc
+
 from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.lengths import WAV, length_of, suffix_of
-from player.audio.decoder.libvlc import (
-    CLOSE,
-    EVENT,
-    OPEN,
-    POSTRENDER,
-    PRERENDER,
-    READ,
-    SEEK,
-    VlcEvent,
-    libvlc,
-    new_instance,
-)
 from player.audio.decoder.long_wav import long_wav
 from player.audio.decoder.native_threads import DecoderSlots, limit_malloc, stay_on_one_core
 from player.audio.decoder.pipe_ring import PipeRing
@@ -130,20 +120,24 @@ def _postrender(number: int, _place: int, *block: int) -> None:
 def _on_event(event: Any, number: int) -> None:
     """Something happened to a player; only flags are set here."""
     source = _OPEN[number]
-    kind = event.contents.type
-    if kind == VlcEvent.LENGTH_CHANGED:
+    kind = event.contents.type.value
+    if kind == vlc.EventType.MediaPlayerLengthChanged.value:
         if not source.is_length_ours:
-            length_ms = event.contents.new_length_ms
+            length_ms = event.contents.u.new_length
             source.length_s = length_ms / 1000 if length_ms > 0 else None
-    elif kind == VlcEvent.ENCOUNTERED_ERROR:
+    elif kind == vlc.EventType.MediaPlayerEncounteredError.value:
         source.is_error = True
     else:
         source.wake.set()
 
 
-_PRERENDER: Final = PRERENDER(_prerender)
-_POSTRENDER: Final = POSTRENDER(_postrender)
-_ON_EVENT: Final = EVENT(_on_event)
+_PRERENDER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_size_t)(
+    _prerender
+)
+_POSTRENDER: Final = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint] * 4, ctypes.c_size_t, ctypes.c_int64
+)(_postrender)
+_ON_EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.POINTER(vlc.Event), ctypes.c_void_p)(_on_event)
 
 
 def _on_open(number: int, data: Any, size: Any) -> int:
@@ -171,11 +165,15 @@ def _on_seek(number: int, at: int) -> int:
         return -1
 
 
-_STREAMS_OPEN: Final = OPEN(_on_open)
-_STREAMS_READ: Final = READ(_on_read)
-_STREAMS_SEEK: Final = SEEK(_on_seek)
-_NO_SEEK: Final = SEEK()
-_NO_CLOSE: Final = CLOSE()
+_STREAMS_OPEN: Final = vlc.CallbackDecorators.MediaOpenCb(_on_open)
+_STREAMS_READ: Final = vlc.CallbackDecorators.MediaReadCb(_on_read)
+_STREAMS_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb(_on_seek)
+_NO_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb()
+_NO_CLOSE: Final = vlc.CallbackDecorators.MediaCloseCb()
+
+_EVENTS: Final = (
+    vlc.EventType.MediaPlayerLengthChanged, vlc.EventType.MediaPlayerEncounteredError, vlc.EventType.MediaPlayerStopped,
+)  # fmt: skip
 
 
 class VlcDecoder:
@@ -193,20 +191,20 @@ class VlcDecoder:
         limit_malloc(keeps_memory=settings.is_piped)
         self._more_options = more_options
         self._instance = self._start()
-        self._instance_without_soxr: int | None = None
+        self._instance_without_soxr: Any = None
         self._places = DecoderSlots()
 
-    def _start(self, *options: str) -> int:
+    def _start(self, *options: str) -> Any:
         """An instance of libVLC."""
         try:
-            instance = new_instance((*INSTANCE_OPTIONS, *options, *self._more_options))
-        except OSError:
+            instance = vlc.Instance(*INSTANCE_OPTIONS, *options, *self._more_options)
+        except NameError:  # python-vlc found no library to take the function from
             instance = None
         if instance is None:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
         return instance
 
-    def _instance_for(self, *, may_be_double: bool) -> int:
+    def _instance_for(self, *, may_be_double: bool) -> Any:
         """The instance for a track: one that never resamples by soxr for what may be 64-bit float."""
         if not may_be_double:
             return self._instance
@@ -240,7 +238,7 @@ class VlcDecoder:
 class _Keeper:
     """All libVLC calls for one source, on a thread of its own."""
 
-    def __init__(self, instance_for: Callable[..., int], source: RingSource, settings: DecoderSettings) -> None:
+    def __init__(self, instance_for: Callable[..., Any], source: RingSource, settings: DecoderSettings) -> None:
         self._instance_for = instance_for
         self._source = source
         self._settings = settings
@@ -307,29 +305,29 @@ class _Keeper:
         if self._source.is_closed:  # asked behind the clear, so that no close is missed
             return
         media = self._media(uri, start_s)
-        player = libvlc().libvlc_media_player_new_from_media(media)
-        manager = libvlc().libvlc_media_player_event_manager(player)
-        for kind in VlcEvent:
-            libvlc().libvlc_event_attach(manager, kind, _ON_EVENT, self._number)
+        player = vlc.libvlc_media_player_new_from_media(media)
+        manager = player.event_manager()
+        for kind in _EVENTS:
+            vlc.libvlc_event_attach(manager, kind, _ON_EVENT, self._number)
         try:
-            libvlc().libvlc_media_player_play(player)
+            player.play()
             self._watch(is_web=is_web(uri))
             if self._number in _STREAMS:
                 _STREAMS[self._number].close()  # its input thread may wait for bytes
-            libvlc().libvlc_media_player_stop(player)  # joins libVLC's threads: behind this line no callback comes
+            player.stop()  # joins libVLC's threads: behind this line no callback comes
         finally:
-            libvlc().libvlc_media_player_release(player)
-            libvlc().libvlc_media_release(media)
+            player.release()
+            media.release()
 
-    def _media(self, uri: str, start_s: float) -> int:
+    def _media(self, uri: str, start_s: float) -> Any:
         """The libVLC media with its options; releases are the caller's."""
         instance = self._instance_for(may_be_double=self._may_be_double)
         if self._number in _STREAMS:
             seek = _NO_SEEK if _STREAMS[self._number].size is None else _STREAMS_SEEK
             functions = (_STREAMS_OPEN, _STREAMS_READ, seek, _NO_CLOSE)
-            media = libvlc().libvlc_media_new_callbacks(instance, *functions, self._number)
+            media = vlc.libvlc_media_new_callbacks(instance, *functions, ctypes.c_void_p(self._number))
         else:
-            media = libvlc().libvlc_media_new_path(instance, os.fsencode(Path(uri).absolute()))
+            media = vlc.libvlc_media_new_path(instance, os.fsencode(Path(uri).absolute()))
         chain = f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}:{self._outlet()}"
         length = length_of(uri)
         if length is not None:
@@ -338,8 +336,8 @@ class _Keeper:
         self._source.ring.drop(start.dropped_frames)
         options = (f":sout={chain}", f":start-time={start.time_s:.4f}", f":demux={start.demux}", *_MEDIA_OPTIONS)
         for option in options:
-            libvlc().libvlc_media_add_option(media, option.encode())
-        return int(media)
+            vlc.libvlc_media_add_option(media, option.encode())
+        return media
 
     def _outlet(self) -> str:
         """Where libVLC hands its blocks to."""
