@@ -102,7 +102,9 @@ class FakePcm:
 
     @property
     def room_frames(self) -> int:
-        """Frames that it would take; none after a gap, until it is written to."""
+        """Frames that it would take; none after a gap, until it is written to; below 0 in an error."""
+        if self._card.write_errno is not None:
+            return -self._card.write_errno
         return 0 if self._card.is_stuck or self.has_run_dry else self._room(self._card.clock.now().boot_s)
 
     def write(self, data: bytes) -> int:

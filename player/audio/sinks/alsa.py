@@ -104,9 +104,9 @@ class AlsaSink:
     @property
     def delay_s(self) -> float:
         """What is in the device's buffer; a sound server tells it in steps, and its own delay comes on top."""
-        if self._pcm is None or self._pcm.has_run_dry:
+        if self._pcm is None or self._pcm.has_run_dry or (room_frames := self._pcm.room_frames) < 0:
             return 0.0
-        return max(0.0, self._buffer_s - self._pcm.room_frames / self._encoder.rate_hz)
+        return max(0.0, self._buffer_s - room_frames / self._encoder.rate_hz)
 
     @property
     def granted(self) -> Granted | None:
@@ -226,9 +226,7 @@ class AlsaSink:
         rest = memoryview(data)
         give_up_s = self._clock.now().boot_s + patience_s
         wait_s = self._wait_s(rest)
-        while 0.0 < (missing_s := self._missing_s(pcm, len(data))) < self._buffer_s / 2:
-            if self._clock.now().boot_s >= give_up_s:
-                break
+        while (missing_s := self._missing_s(pcm, len(data))) > 0.0 and self._clock.now().boot_s < give_up_s:
             # so that one call hands over all of it; a sound server has room in steps, so it is asked again
             self._clock.sleep(min(missing_s + SLACK_S, RETRY_S))
         while True:
@@ -247,10 +245,15 @@ class AlsaSink:
             wait_s = RETRY_S
 
     def _missing_s(self, pcm: AlsaPcm, data_bytes: int) -> float:
-        """How long until there is room for all of it; 0 where the device stands."""
-        if pcm.has_run_dry:
+        """How long until there is room for all of it.
+
+        0 where a wait would not help: the device stands or has an error, or it has no room for all of it before more
+        than half of its buffer is empty.
+        """
+        data_s = data_bytes / self._encoder.frame_bytes / self._encoder.rate_hz
+        if data_s > self._buffer_s / 2 or pcm.has_run_dry or (room_frames := pcm.room_frames) < 0:
             return 0.0
-        return (data_bytes // self._encoder.frame_bytes - pcm.room_frames) / self._encoder.rate_hz
+        return data_s - room_frames / self._encoder.rate_hz
 
     def _offer(self, pcm: AlsaPcm, data: memoryview) -> tuple[int, bool]:
         """Frames that the device took at once, and whether there was a gap before them; then they were silence."""

@@ -88,9 +88,12 @@ class AlsaPcm:
 
     @property
     def room_frames(self) -> int:
-        """How many frames it would take at once, as far as it knows without asking the hardware; 0 in an error."""
+        """How many frames it would take at once, as far as it knows without asking the hardware.
+
+        Below 0 in an error, which `write` tells.
+        """
         room: int = self._lib.snd_pcm_avail_update(self._handle)
-        return max(0, room)
+        return room
 
     def write(self, data: bytes) -> int:
         """Offer whole frames; returns how many were taken at once, 0 where there is no room.

@@ -13,6 +13,7 @@ from player.audio.dsp.types import Block
 from player.audio.sinks.alsa import DRAIN_STALL_S, STALL_S, AlsaSink
 from player.audio.sinks.alsa_pcm import AlsaFormat
 from player.core.errors import SinkError, Underrun
+from player.core.units import to_seconds
 from tests.fakes.alsa import Asked, FakeCard
 from tests.fakes.clock import FakeClock
 
@@ -236,6 +237,18 @@ class TestWrite:
             sink.write(BLOCK)
         assert len(card.offers) == 10
 
+    @pytest.mark.parametrize("frames", [4_096, 4_800, 7_200])
+    def test_a_small_buffer_never_runs_dry_for_a_block(self, card: FakeCard, sink: AlsaSink, frames: int) -> None:
+        """A buffer that is shorter than two blocks takes a block in parts, at whatever fill, from the first one on."""
+        card.buffer_frames = frames
+        sink.open()
+        start_s = card.clock.now().boot_s
+        sink.write(BLOCK)
+        assert card.clock.now().boot_s - start_s < to_seconds(len(BLOCK))
+        for left_s in (0.07, 0.05, 0.03, 0.01):
+            card.clock.sleep(max(0.0, sink.delay_s - left_s))
+            sink.write(BLOCK)  # raises Underrun where it ran dry
+
     def test_after_a_gap_nobody_waits_for_room(self, card: FakeCard, sink: AlsaSink) -> None:
         """A device that stands has room for nothing, says ALSA, and a wait for it would make the gap longer."""
         sink.open()
@@ -282,8 +295,11 @@ class TestWrite:
         """EIO (server died), ENODEV (unplugged), ESTRPIPE (suspended): close and open again."""
         sink.open()
         card.write_errno = number
+        before_s = card.clock.now().boot_s
         with pytest.raises(SinkError, match="lost the sound device") as lost:
             sink.write(BLOCK)
+        assert card.clock.now().boot_s == before_s, "room that will not come is not waited for"
+        assert sink.delay_s == 0.0
         assert not isinstance(lost.value, Underrun)
         sink.close()
         assert card.held == 0
