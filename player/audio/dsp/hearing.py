@@ -16,7 +16,9 @@ more than the definition allows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import add
 from typing import Final
 
 import numpy as np
@@ -55,6 +57,11 @@ def to_lufs(power: float) -> float:
 def to_power(level_lufs: float) -> float:
     """The power of a level in LUFS; -inf is 0."""
     return math.pow(10.0, (level_lufs + 0.691) / 10.0)
+
+
+def added(powers: Iterable[float]) -> float:
+    """Their sum, added one after the other as in kernel.c: since Python 3.12 `sum` makes up for what rounding loses."""
+    return reduce(add, powers, 0.0)
 
 
 class Familiar:
@@ -205,5 +212,5 @@ class Hearing:
         self._boxes[first : first + CHUNK_HOPS] = self._box_sums
         self.usual = float(np.partition(self._boxes, USUAL_RANK)[USUAL_RANK]) / CHUNK_HOPS
         self._former, self._hops, self._box_sums = self._hops, [], []
-        self._box_sum = sum(self._former)  # what rounding has gathered goes with each chunk
+        self._box_sum = added(self._former)  # what rounding has gathered goes with each chunk
         self._chunk_sum = self._chunk_max = 0.0

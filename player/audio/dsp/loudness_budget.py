@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S
+from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S, added
 
 _HEAD: Final = 7
 _FREE: Final = 0.7
@@ -56,7 +56,7 @@ class LoudnessBudget:
     def _next_chunk(self) -> float:
         """What the coming chunk may take, in hops' powers."""
         chunks: list[float] = self._chunks.tolist()
-        total = sum(chunks)
+        total = added(chunks)
         least = self._limit - total
         horizon = self._short if total < _FREE * self._limit else self._long
         horizon = 1 if self.is_planned else horizon
