@@ -47,6 +47,8 @@ def read_watchdog_s() -> float | None:
 class SystemdNotifier:
     """Talks to the service manager that started the daemon, if one did.
 
+    A READY that found no room is told again with each feeding: without it the manager would end a healthy daemon.
+
     Args:
         monotonic_us: microseconds of CLOCK_MONOTONIC.
     """
@@ -54,6 +56,7 @@ class SystemdNotifier:
     def __init__(self, monotonic_us: Callable[[], int] = clock.monotonic_us) -> None:
         self._monotonic_us = monotonic_us
         self._watchdog_s = read_watchdog_s()
+        self._owes_ready = False
 
     @property
     def watchdog_s(self) -> float | None:
@@ -62,7 +65,7 @@ class SystemdNotifier:
 
     def ready(self) -> None:
         """The daemon is up, or a reload is finished."""
-        _tell("READY=1")
+        self._owes_ready = not _tell("READY=1")
 
     def status(self, text: str) -> None:
         """One line for ``systemctl status``; line breaks become spaces, because a line is a variable of its own.
@@ -81,17 +84,23 @@ class SystemdNotifier:
 
     def feed_watchdog(self) -> None:
         """All is well; the watchdog's period begins anew."""
+        if self._owes_ready:
+            self.ready()
         _tell("WATCHDOG=1")
 
 
-def _tell(state: str) -> None:
-    """Send one message, or do nothing where nobody listens."""
+def _tell(state: str) -> bool:
+    """Send one message, or do nothing where nobody listens; False where there was no room for it."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
-        return
+        return True
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.settimeout(_PATIENCE_S)
-        sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        try:
+            sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        except TimeoutError:
+            return False
+    return True
 
 
 def send_to_journal(message: str, fields: Mapping[str, str]) -> None:

@@ -154,6 +154,19 @@ def test_a_full_socket_does_not_block_the_daemon(manager: Manager, monkeypatch: 
     assert set(heard) == {"WATCHDOG=1"}
 
 
+def test_a_ready_without_room_is_told_again(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the next feeding, and once: a manager that never hears READY ends the daemon after its TimeoutStartSec."""
+    monkeypatch.setattr(systemd, "_PATIENCE_S", 0.01)
+    notifier = SystemdNotifier()
+    for _ in range(queued_datagrams() + 1):
+        notifier.status("starting")
+    notifier.ready()
+    assert set(manager.heard()) == {"STATUS=starting"}
+    notifier.feed_watchdog()
+    notifier.feed_watchdog()
+    assert manager.heard() == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
+
+
 def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Started from a shell every call returns, and there is no watchdog."""
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
