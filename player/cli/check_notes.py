@@ -17,6 +17,7 @@ from player.cli.doctor.probes.host import read_cards
 from player.core.days import DAYS
 from player.core.events import has_file
 from player.core.limits import SHORTEST_RISE_S
+from player.core.pillow import NIGHT_MAX_DBA, Calibration, for_output
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.core.settings.session import Entry, Playlist, Settings, TimerMode, TimerSetting
@@ -32,7 +33,6 @@ from player.system.input_devices import InputSystem
 
 if TYPE_CHECKING:
     from player.config import Config
-from player.core.pillow import NIGHT_MAX_DBA, Calibration, for_output
 
 NIGHT: Final = date(2026, 1, 15)
 """Any date on which no clock changes."""

@@ -6,10 +6,15 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
+import socket
+import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
@@ -27,11 +32,6 @@ from player.system.privileges import become_owner_of
 
 if TYPE_CHECKING:
     from player.config import Config
-import shutil
-import socket
-import subprocess
-import tempfile
-from types import TracebackType
 
 _SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 

@@ -151,6 +151,8 @@ class Manager:
         with self._heard:
             while not self._ends:
                 self._lull = subprocess.Popen(self._command, env=self._environment)
+                if self._ends:  # a signal that came meanwhile has reached nobody
+                    self._lull.terminate()
                 code = self._watch(self._lull)
                 self._alive.unlink(missing_ok=True)
                 if self._ends or code == WRONG_USAGE:

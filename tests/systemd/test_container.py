@@ -167,6 +167,19 @@ def test_the_end_of_the_container_is_the_end_of_lull(tmp_path: Path) -> None:
     assert starts.read_text() == "xh"
 
 
+def test_a_signal_while_lull_is_started_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment before the new process is known; the container would be killed, and the sound cut."""
+    one = manager.Manager([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path)
+
+    def started(*args: Any, **more: Any) -> Any:
+        one.pass_on(signal.SIGTERM)
+        return real(*args, **more)
+
+    real = subprocess.Popen
+    monkeypatch.setattr(manager.subprocess, "Popen", started)
+    assert one.run() == -signal.SIGTERM
+
+
 DOCKERFILE = (CONTAINER / "Dockerfile").read_text(encoding="utf-8")
 
 
