@@ -92,6 +92,12 @@ def ask_supervisor() -> dict[str, Any] | None:
         return None
 
 
+def hand_over(path: Path, user: int, group: int) -> None:
+    """Make a user own it and all below: a memory that an older image wrote may belong to another number."""
+    for one in (path, *path.rglob("*")):
+        os.chown(one, user, group, follow_symlinks=False)
+
+
 def prepare_app() -> Path:
     """Write what lull reads, for the user lull alone, and become that user. Returns the path of the config."""
     user = pwd.getpwnam("lull")
@@ -104,7 +110,7 @@ def prepare_app() -> Path:
     password_file.write_text((broker or {}).get("password") or "", encoding="utf-8")
     config.write_text(json.dumps(config_of(options, broker, password_file), indent=2), encoding="utf-8")
     for path in (DATA / "lull", password_file, config, RUN):
-        os.chown(path, user.pw_uid, user.pw_gid)
+        hand_over(path, user.pw_uid, user.pw_gid)
     DATA.chmod(DATA.stat().st_mode | 0o011)
     os.initgroups("lull", user.pw_gid)
     os.setgid(user.pw_gid)

@@ -76,6 +76,24 @@ def test_a_broker_that_demands_tls_gets_it() -> None:
     assert _config(OPTIONS, BROKER | {"ssl": True}).mqtt.tls is not None
 
 
+def test_a_memory_of_an_older_image_is_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder and all in it, whoever owned it; what a link leads to stays as it is."""
+    data, other = tmp_path / "lull", tmp_path / "other"
+    for folder in (data / "cache", other / "inside"):
+        folder.mkdir(parents=True)
+    (data / "memory.db").touch()
+    (data / "link").symlink_to(other)
+    given: list[Path] = []
+
+    def chown(path: Path, user: int, group: int, *, follow_symlinks: bool) -> None:
+        assert (user, group, follow_symlinks) == (990, 991, False)
+        given.append(path)
+
+    monkeypatch.setattr(manager.os, "chown", chown)
+    manager.hand_over(data, 990, 991)
+    assert sorted(given) == [data, data / "cache", data / "link", data / "memory.db"]
+
+
 def test_the_config_in_the_image_is_good() -> None:
     """What plays without any config mounted is generated rain."""
     config = parse((CONTAINER / "lull.yaml").read_text(encoding="utf-8"))

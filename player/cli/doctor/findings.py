@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 FORMAT: Final = 1
-"""Version of the JSON form, see player/wire/schema/doctor.v1.json."""
+"""Version of the JSON form, see player/mqtt/schema/doctor.v1.json."""
 
 
 class Level(StrEnum):
