@@ -224,7 +224,7 @@ static void push_familiar(double *f, double largest)
 static void hear(double *h, double *familiar, const double *powers, double *fasts)
 {
     const size_t chunks = (size_t)h[CHUNKS];
-    double *const boxes = h + BOXES + chunks * HOPS % USUAL;
+    double *const boxes = h + BOXES + chunks % (USUAL / HOPS) * HOPS; /* in 32 bits the product would overflow */
     double copy[USUAL], fast = h[FAST], box = h[BOX_SUM], total = 0.0, most = 0.0;
     for (int i = 0; i < HOPS; i++) {
         fast = h[KEEP] * fast + h[TAKE] * powers[i];
@@ -338,7 +338,7 @@ size_t lull_judge_calm(double *h, double *familiar, double *j, const double *pow
             kept[i] = h[i];
         for (int i = 0; i < FAMILIAR_MAXIMA; i++)
             kept_familiar[i] = familiar[i];
-        double *const sums = h + BOXES + (size_t)h[CHUNKS] * HOPS % USUAL;
+        double *const sums = h + BOXES + (size_t)h[CHUNKS] % (USUAL / HOPS) * HOPS;
         hear(h, familiar, powers, fasts);
         for (int i = 0; i < HOPS; i++)
             boxes[i] = sums[i] / HOPS;
