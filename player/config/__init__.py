@@ -95,9 +95,11 @@ def load_all(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[C
     text = _text(path)
     tree = read_tree(text)
     speakers = speakers_of(tree[0])
-    if speakers is None or speakers.faults:
+    if speakers is None:
         return (parse(text, path, calibration_in),)
     here = speakers.here(None)
+    if speakers.faults:
+        raise ConfigError(_lines(path, {*speakers.faults, *_read(tree, path, None, here)[1]}))
     read = {name: _read(tree, path, calibration_in if name == here else None, name) for name in speakers.own}
     configs = tuple(_build(found, path) for found, _ in read.values())
     ids = [(config.settings.device, config.mqtt.discovery.id) for config in configs if config.mqtt is not None]
@@ -272,8 +274,8 @@ def _read_one_of(
     speaker: str | None,
 ) -> tuple[dict[str, Any], list[Fault]]:
     """The same of a file with several, of the speaker that is named or is this machine's."""
-    faults = [*tree_faults, *speakers.faults]
     name = speakers.here(speaker)
+    faults = [*tree_faults, *speakers.faults_for(name)]
     if not speakers.faults and (name is None or name not in speakers.own):
         faults.append(speakers.nobody() if name is None else speakers.unknown(name))
     if name not in speakers.own:

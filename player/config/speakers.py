@@ -53,6 +53,12 @@ class Speakers:
         device = KeyRow(row.place, DEVICE, Leaf(row.place, name, is_plain=False))
         return replace(whole, rows=(device, *whole.rows))
 
+    def faults_for(self, name: str | None) -> list[Fault]:
+        """Those that keep a speaker from starting: of the file, and of its own name and table; all, if it is none."""
+        others = [row for other, row in self.own.items() if other != name] if name in self.own else []
+        places = {place for row in others for place in (row.place, *_places(row.value))}
+        return [fault for fault in self.faults if fault.place not in places]
+
     def relocated(self, name: str, faults: Iterable[Fault]) -> list[Fault]:
         """Faults of one speaker's config; a place that is its own has the path that it has in the file.
 

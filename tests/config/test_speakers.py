@@ -131,9 +131,13 @@ def test_a_file_about_one_speaker_is_not_taken_for_another() -> None:
         ("  rain: {paths", "  rain: {path", "4: playlists.rain.path: unknown key (did you mean 'paths'?)"),
     ],
 )
-def test_a_fault_names_the_speaker_the_line_and_what_is_allowed(changed: str, to: str, said: str) -> None:
+def test_a_fault_names_the_speaker_the_line_and_what_is_allowed(
+    changed: str, to: str, said: str, tmp_path: Path
+) -> None:
     """A place of a speaker with its path in the file, a shared one as ever."""
-    assert any(line.startswith(said) for line in faults(HOME.replace(changed, to), "child"))
+    with pytest.raises(ConfigError) as caught:
+        all_of(tmp_path, HOME.replace(changed, to))
+    assert any(line.partition(":")[2].startswith(said) for line in caught.value.faults)
 
 
 def test_speakers_without_a_name_are_no_speakers() -> None:
@@ -183,10 +187,12 @@ def test_two_with_one_id_in_home_assistant_are_told(tmp_path: Path) -> None:
         all_of(tmp_path, text)
 
 
-def test_a_fault_of_another_speaker_keeps_nobody_from_starting() -> None:
-    """Each reads its own."""
-    text = HOME.replace("max: 20", "max: 200")
-    assert of("kitchen", text).speaker == "kitchen"
+@pytest.mark.parametrize(
+    ("changed", "to"), [("max: 20", "max: 200"), ("  bedroom:", "  bedroom: 5"), ("  bedroom:", "  bed/room:")]
+)
+def test_a_fault_of_another_speaker_keeps_nobody_from_starting(changed: str, to: str) -> None:
+    """Each reads its own: a slip in one table may not silence a whole house at its next start."""
+    assert of("kitchen", HOME.replace(changed, to)).speaker == "kitchen"
 
 
 def test_who_only_talks_needs_no_speaker_of_this_machine(tmp_path: Path) -> None:
