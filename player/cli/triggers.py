@@ -346,11 +346,12 @@ def _load(named: Path | None, speaker: str | None) -> Config:
 
 def _volumes(config: Config) -> Callable[[float], int | None]:
     """The volume of a level in dB(A), as the speaker knows it from its calibration."""
-    from player.core.pillow import volume_for
+    from player.core.pillow import for_output, volume_for
     from player.storage.memory_db import calibration_in
 
-    known, settings = calibration_in(config.state_dir), config.settings
-    if known is None or known.output != settings.output:
+    settings = config.settings
+    known = for_output(calibration_in(config.state_dir), settings.output)
+    if known is None:
         return lambda _level_dba: None
     return lambda level_dba: volume_for(level_dba, known.offset_db, settings.limits.target_lufs)
 

@@ -197,11 +197,12 @@ VOLUME_AMOUNT: Final = Kind(
     f"0 to {VOLUME_MAX}, at most volume.max; with a sign a step; up or +, down or -; 35 dBA",
     VOLUME.schema,
 )
+_BED_GAIN: Final = {"anyOf": [{"type": "number", "minimum": MIN_BED_DB, "maximum": MAX_BED_DB}, _TEXT]}
 _BED: Final = {
     "type": "object",
     "properties": {
         "playlist": _TEXT,
-        "gain": {"anyOf": [{"type": "number", "minimum": MIN_BED_DB, "maximum": MAX_BED_DB}, _TEXT]},
+        "gain": _BED_GAIN,
         "outlasts": {"anyOf": [{"type": "number"}, _TEXT]},
     },
     "required": ["playlist"],
@@ -223,7 +224,7 @@ BED: Final = Kind(
 BED_OR_STEP: Final = Kind(
     _bed_or_step,
     f"{BED.expects}; with a sign a step in dB; an object with gain alone is a level",
-    {"anyOf": [*BED.schema["anyOf"], {**_BED, "required": ["gain"]}]},
+    {"anyOf": [*BED.schema["anyOf"], {**_BED, "properties": {"gain": _BED_GAIN}, "required": ["gain"]}]},
 )
 PHASES: Final = Kind(
     phases,
