@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the effort before the test modules are imported."""
+    """Choose the effort before the test modules are imported, and hear signals as a process in the foreground does.
+
+    A shell that starts something in the background has it ignore SIGQUIT, and whatever that starts inherits it.
+    """
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     effort.choose(thorough=config.getoption("--thorough"))
     settings.register_profile("slow machines", suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("slow machines")
