@@ -31,6 +31,8 @@ SLACK_S = 1.0
 STOP_S = 4.0 + SLACK_S
 RECORD_S = 60.0 + SLACK_S
 """What is written down of a running session may be so old."""
+GAP_S = 5.0
+"""No more than this is silent between two tracks."""
 
 
 class Broken(AssertionError):
@@ -49,6 +51,8 @@ class Watcher:
         self._stopped_by_s = math.inf
         self._level_db = SILENCE_DB
         self._at_s = nights.now.boot_s
+        self._before_gap = (SILENCE_DB, -math.inf)
+        """The level before the last silence, and when that was seen first: between two tracks nothing sounds."""
         self._volume = 0
         self._owed_by_s = math.inf
         self._asked_s = -math.inf
@@ -83,6 +87,7 @@ class Watcher:
         self._was, self._promised, self._unmatched = None, {}, []
         self._highest_in_fade_db = math.inf
         self._is_open, self._is_unseen, self._level_db = False, False, SILENCE_DB
+        self._before_gap = (SILENCE_DB, -math.inf)
         self._silent_by_s = self._stopped_by_s = math.inf
 
     def note(self, happening: Happening) -> None:
@@ -143,7 +148,11 @@ class Watcher:
     def _check_level(self, level_db: float, shot: Snapshot, now_s: float) -> None:
         before_max = shot.volume_max if self._was is None else self._was.volume_max
         highest_db = volume_to_db(max(shot.volume_max, before_max))  # it may have risen until the cap came
-        if level_db > max(highest_db, self._level_db) + 1e-6:
+        if self._level_db != SILENCE_DB and level_db == SILENCE_DB:
+            self._before_gap = (self._level_db, now_s)
+        before_gap_db, silent_since_s = self._before_gap
+        on_its_way_db = before_gap_db if now_s <= silent_since_s + GAP_S else self._level_db
+        if level_db > max(highest_db, self._level_db, on_its_way_db) + 1e-6:
             raise Broken(f"{level_db:.1f} dB is above the cap of {shot.volume_max}, which is {highest_db:.1f} dB")
         if level_db == SILENCE_DB:
             return
