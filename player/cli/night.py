@@ -145,7 +145,10 @@ def run(args: argparse.Namespace) -> int:
     home: Path = own_home() if args.home is None else args.home.expanduser()
     if (user := become_owner_of(home)) is not None:
         print(f"note: playing as {user}, who owns {home}")
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise LullError(f"cannot make the folder {home}: {fault.strerror or fault}; name another with --home") from None
     config = _config(args, home)
     state_dir = _usable_state_dir(config.state_dir, home)
     if holder := holder_of(state_dir):
@@ -206,6 +209,9 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
         config = load(args.config, calibration_in, args.device)
         # without its path: a reload would bring back the broker and the device that were replaced here
         return replace(config, settings=with_library(config.settings)[0], path=None)
+    for path in args.paths:
+        if has_file(path) and not Path(path).expanduser().exists():
+            raise LullError(f"{path} does not exist")
     playlists = (Playlist("mine", tuple(args.paths), Order.ROTATE),) if args.paths else _first_playlists(home)
     settings = Settings(playlists=playlists, volume=FIRST_VOLUME, fades=FIRST_FADES)
     return Config(settings=settings, audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from player.cli import paths
+from player.cli.main import main
 from player.cli.night import PrivateBroker, answers
 from player.cli.terminal import line, meter
 from player.core.snapshot import Snapshot
@@ -53,6 +54,19 @@ def test_the_live_line_shows_state_track_level_timer_and_volume() -> None:
 def test_the_live_line_says_no_target_that_is_the_volume_itself() -> None:
     """While a start fades in, the volume is 40 and nothing else."""
     assert line(snapshot(state="playing", volume=40, ramping_to=40)).endswith("volume 40")
+
+
+def test_a_home_that_cannot_be_made_and_a_path_that_is_missing_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything plays; a mistyped folder would be a night of silence."""
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" / "lull"
+    assert main(["night", "--home", str(home)]) == 1
+    assert f"cannot make the folder {home}: Not a directory; name another with --home" in capsys.readouterr().err
+    missing = tmp_path / "musik"
+    assert main(["night", "--home", str(tmp_path), str(missing)]) == 1
+    assert f"{missing} does not exist" in capsys.readouterr().err
 
 
 def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:
