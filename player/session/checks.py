@@ -13,6 +13,10 @@ from player.session.memory.memory import RememberedTrack
 
 Titled = TypeVar("Titled", Track, RememberedTrack)
 
+NOT_SET: Final = (
+    "the clock is not set yet (no time server has confirmed it; without one, set trust_clock in the config)"
+)
+"""Why something that needs the time of day is refused."""
 CHOICES: Final = 8
 """So many titles are named where several match."""
 
@@ -73,4 +77,4 @@ def check_then(settings: Settings, then: tuple[Phase, ...]) -> None:
 def check_timer(timer: TimerSetting | None, now: Now) -> None:
     """Raises Refused for a timer until a time of day while nobody knows the time."""
     if timer is not None and timer.until is not None and not now.trusted:
-        raise Refused(f"timer {timer}: the clock is not set yet; use a length, such as 45m")
+        raise Refused(f"timer {timer}: {NOT_SET}; use a length, such as 45m")

@@ -11,6 +11,7 @@ import pytest
 from player.core.clock import elapsed_s
 from player.core.commands import Play, SetTimer
 from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, TimerMode, TimerSetting
+from player.session.checks import NOT_SET
 from player.session.sleep_timer import UNKNOWN_TIME_S, resolve
 from tests import effort
 from tests.nights.night_rig import Nights
@@ -96,7 +97,7 @@ def test_while_the_clock_is_not_set_until_is_refused_and_a_default_is_45_minutes
     for command in (Play(timer=HALF_SIX), SetTimer(HALF_SIX)):
         answer = nights.command(command)
         assert not answer.is_done
-        assert answer.text == "timer until 06:30: the clock is not set yet; use a length, such as 45m"
+        assert answer.text == f"timer until 06:30: {NOT_SET}; use a length, such as 45m"
     assert nights.command(Play()).is_done
     assert nights.session.snapshot(nights.now).timer_remaining_s == UNKNOWN_TIME_S
 

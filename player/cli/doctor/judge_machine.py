@@ -39,7 +39,9 @@ def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock:
     if is_trusted_by_config:
         return right("clock", "trusted, because the config says trust_clock")
     if not needs_clock:
-        return right("clock", "not confirmed by any time source; without a schedule nothing depends on it")
+        return right(
+            "clock", "not confirmed by any time source; only tonight, skip_tonight and timers until a time need it"
+        )
     return wrong(
         "clock",
         "not confirmed by any time source, so the schedule starts nothing",

@@ -17,7 +17,7 @@ from player.core.days import DAYS, words_of
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.session import ONCE, Entry, Settings
 from player.core.snapshot import EntryState
-from player.session.checks import check_volume, find_playlist
+from player.session.checks import NOT_SET, check_volume, find_playlist
 from player.session.memory.memory import night_of, tonight
 from player.session.memory.records import EntryChange, MovedStart, Switches
 from player.session.outcome import Outcome
@@ -269,7 +269,7 @@ class Schedule:
 
     def _plan_once(self, wish: Tonight, now: Now, out: Outcome) -> str:
         if not now.trusted:
-            raise Refused("tonight: the clock is not set yet; use play with a timer")
+            raise Refused(f"tonight: {NOT_SET}; use play with a timer")
         playlist = None if wish.playlist is None else find_playlist(self._settings, wish.playlist).name
         if wish.volume is not None:
             check_volume(self._settings, wish.volume)
@@ -293,7 +293,7 @@ class Schedule:
 
     def _skip_tonight(self, is_skipped: bool | None, now: Now, out: Outcome) -> str:
         if not now.trusted:
-            raise Refused("skip_tonight: the clock is not set yet, so it is not known which night this is")
+            raise Refused(f"skip_tonight: {NOT_SET}, so it is not known which night this is")
         night, once = tonight(now.wall), self.switches.once
         skips = self.switches.skipped != night if is_skipped is None else is_skipped
         self.switches = replace(self.switches, skipped=night if skips else None)

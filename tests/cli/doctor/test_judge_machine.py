@@ -34,6 +34,7 @@ def test_a_clock_without_a_witness_is_wrong_where_a_schedule_needs_it() -> None:
     ]:
         found = machine.judge_clock(None, is_trusted_by_config=by_config, needs_clock=needed)
         assert found.level is expected
+    assert "only tonight, skip_tonight and timers until a time need it" in found.what
 
 
 def test_a_service_that_runs_and_is_watched_is_right() -> None:
