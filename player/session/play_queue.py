@@ -21,7 +21,7 @@ from player.core.units import format_duration
 from player.session.outcome import Outcome
 from player.session.queue_item import PlayingItem, item_of
 from player.session.stream_retries import StreamRetries
-from player.session.track_selection import TrackSelection
+from player.session.track_selection import ALL_BANNED, TrackSelection
 
 FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 300.0
@@ -357,7 +357,8 @@ class PlayQueue:
 
     def _give_up_for_now(self, now_s: float) -> None:
         self.current = None
-        self.problem = f"playlist {self.playlist.name!r} has nothing that can be played"
+        why = f": {ALL_BANNED}" if self.selection.is_all_banned else ""
+        self.problem = f"playlist {self.playlist.name!r} has nothing that can be played{why}"
         self.retry_at_s = now_s + self._pause_s
         self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
 

@@ -44,7 +44,7 @@ from player.session.session import Session
 from player.session.session_end import again, announce_end
 from player.session.sleep_timer import SHORTEST_S
 from player.session.snooze import announce_missing_sound, end_snooze
-from player.session.track_selection import ResumePoint, TrackSelection
+from player.session.track_selection import ALL_BANNED, ResumePoint, TrackSelection
 
 OPENING_S: Final = 2.0
 """The first track of a phase is opened within this time."""
@@ -122,7 +122,7 @@ class Playback:
         if read is None or self.memory.allowed((*read.opening, *read.tracks)):
             return None
         if read.tracks:
-            return f"playlist {playlist!r} has nothing to play: each of its tracks is banned"
+            return f"playlist {playlist!r} has nothing to play: {ALL_BANNED}"
         return f"playlist {playlist!r} has nothing to play" + (f": {read.warnings[0]}" if read.warnings else "")
 
     def sound_of(self, name: str | None, *, is_morning: bool = False) -> Playlist | None:

@@ -40,6 +40,10 @@ class ResumePoint:
     suspects: tuple[str, ...] = ()
 
 
+ALL_BANNED: Final = "each of its tracks is banned; allow_again lifts a ban"
+"""Why a playlist with tracks has nothing to play."""
+
+
 class TrackSelection:
     """Chooses from one playlist.
 
@@ -104,6 +108,12 @@ class TrackSelection:
         """The track of that name, where there is one that may be played."""
         track = next((track for track in (*self.opening, *(self.tracks or ())) if track.uri == uri), None)
         return track if track is not None and self.rotation.is_usable(track) else None
+
+    @property
+    def is_all_banned(self) -> bool:
+        """Whether there are tracks, and nobody wants to hear any of them again."""
+        tracks = (*self.opening, *(self.tracks or ()))
+        return bool(tracks) and not self.rotation.allowed(tracks)
 
     def has_another(self, uri: str) -> bool:
         """Whether `next` would still find a track once that one has been heard."""

@@ -41,6 +41,7 @@ from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.session.controller import Controller, NewSettings
 from player.session.memory.memory import Memory, night_of, tonight
+from player.session.memory.records import RecalledMemory, read_texts
 from player.session.schedule.rest_nights import is_rest
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -134,6 +135,27 @@ def test_banning_the_only_track_ends_the_session_softly() -> None:
     assert last.then is Then.STOP
     assert last.over_s >= SETTINGS.fades.stop_s
     assert room.session.state is State.STOPPING
+
+
+def test_where_each_track_is_banned_it_is_said_how_to_lift_a_ban() -> None:
+    """By a command that is refused, and by the problem of a session that began before the library had looked."""
+    room = Bedroom("a")
+    room.ask(NeverAgain("A"))
+    why = "each of its tracks is banned; allow_again lifts a ban"
+    assert room.ask(Play()).text == f"playlist 'rain' has nothing to play: {why}"
+    banned = '[{"uri":"/rain/a","title":"A","at":"2026-01-15T22:00:00+00:00","key":null}]'
+    room.session = Controller(SETTINGS, random.Random(1), RecalledMemory(read_texts({"bans": banned})[0]))
+    assert room.ask(Play()).is_done
+    room.handle(LibraryRead("rain", (Track("/rain/a", "A"),)))
+    assert room.session.snapshot(room.now).problems == (f"playlist 'rain' has nothing that can be played: {why}",)
+
+
+def test_without_a_confirmed_clock_a_refusal_says_what_confirms_it() -> None:
+    """Which day it is, only the clock knows; the config can vouch for it."""
+    room = Bedroom()
+    room.now = replace(room.now, trusted=False)
+    for command in (Tonight(time(23, 15)), SkipTonight()):
+        assert "without one, set trust_clock in the config" in room.ask(command).text
 
 
 def test_a_ban_is_taken_back_by_name_or_the_latest_first() -> None:

@@ -120,6 +120,10 @@ class Rotation:
         """Whether it was heard in this session."""
         return uri in self._memory(playlist).session
 
+    def allowed(self, tracks: Sequence[Track]) -> list[Track]:
+        """The tracks that are not banned."""
+        return self._memory_of_all.allowed(tracks)
+
     def is_usable(self, track: Track) -> bool:
         """Whether it may be played now, whatever else there is."""
         return bool(self.usable([track])) and not self._memory_of_all.is_fatal(track.uri)
