@@ -25,9 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the effort before the test modules are imported, and hear signals as a process in the foreground does.
 
-    A shell that starts something in the background has it ignore SIGQUIT, and whatever that starts inherits it.
+    A shell that starts something in the background has it ignore SIGINT and SIGQUIT, and whatever that starts inherits
+    it: what a test stops by Ctrl-C would never end.
     """
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     effort.choose(thorough=config.getoption("--thorough"))
     settings.register_profile("slow machines", suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("slow machines")
