@@ -92,11 +92,10 @@ def load_all(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[C
     Raises:
         ConfigError: the file cannot be read, or the config of a speaker has faults; all of them are listed.
     """
-    text = _text(path)
-    tree = read_tree(text)
+    tree = read_tree(_text(path))
     speakers = speakers_of(tree[0])
     if speakers is None:
-        return (parse(text, path, calibration_in),)
+        return (_parsed(tree, path, calibration_in),)
     here = speakers.here(None)
     if speakers.faults:
         raise ConfigError(_lines(path, {*speakers.faults, *_read(tree, path, None, here)[1]}))
@@ -227,7 +226,17 @@ def parse(
     """
     if len(text) > MAX_BYTES:
         raise ConfigError([f"{_name(path)}: is longer than {MAX_BYTES >> 10} Ki characters; too large for a config"])
-    found, faults = _read(read_tree(text), path, calibration_in, speaker)
+    return _parsed(read_tree(text), path, calibration_in, speaker)
+
+
+def _parsed(
+    tree: tuple[Node | None, tuple[Fault, ...]],
+    path: Path | None,
+    calibration_in: CalibrationIn | None = None,
+    speaker: str | None = None,
+) -> Config:
+    """The config of one speaker. Raises ConfigError with all of its faults."""
+    found, faults = _read(tree, path, calibration_in, speaker)
     if speaker is not None and found.get(SPEAKERS) is None and not faults:
         device = found.get("device", Settings().device)
         if speaker != device:
