@@ -43,7 +43,7 @@ _INTRODUCED: Final = 3
 _NEW_DB: Final = 9.0
 _FARTHEST_DB: Final = 15.0
 """By so much at most what is new is below what will be habit."""
-_SILENT_LUFS: Final = -70.0
+SILENT_LUFS: Final = -70.0
 _FAINT_DB: Final = 30.0
 """So far below the habit nothing was heard: a voice behind the noise of an empty room is nothing new."""
 _FOLLOW_DB: Final = 15.0
@@ -97,7 +97,7 @@ def _habit_of(windows: BandPowers, in_order: BandPowers) -> BandPowers:
 
 def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
     """What will be habit, and at first no more than 9 dB over what was habit in the last 40 s, where that is heard."""
-    is_heard = reached[:, :1] > np.maximum(_SILENT_LUFS, usual[:, :1] - _FAINT_DB)
+    is_heard = reached[:, :1] > np.maximum(SILENT_LUFS, usual[:, :1] - _FAINT_DB)
     nothing = np.full((_LATELY - 1, reached.shape[1]), np.inf)
     heard = np.concatenate((nothing, np.where(is_heard, reached, np.inf)))
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(heard, _LATELY, axis=0), axis=-1)

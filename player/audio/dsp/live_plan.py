@@ -30,7 +30,7 @@ from typing import Final
 
 import numpy as np
 
-from player.audio.dsp.habit import STRETCH, STRETCHES, habit_so_far
+from player.audio.dsp.habit import SILENT_LUFS, STRETCH, STRETCHES, habit_so_far
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.leveller import (
     MOMENTARY,
@@ -76,7 +76,6 @@ _MEMORY: Final = 80 * STEP
 _PAST: Final = 15 * STEP
 _NEAR: Final = STEP // 2
 _SOFT: Final = 5
-SILENT_LUFS: Final = -70.0
 _SAME_DB: Final = 0.25
 _RISE: Final = MAX_RISE_DB_PER_S / STEP
 
