@@ -208,8 +208,9 @@ class Daemon:
                 self._scan_queue.on_library_read(message)
                 self._handle(message, now)
                 self._measure(now)
-            case ScanMoved(found):
+            case ScanMoved(found, _, fault):
                 self._scan_queue.on_progress(message)
+                self._handle(ExternalProblem("scan", fault), now)
                 if found:
                     self._look_at_all()
                 self._measure(now)

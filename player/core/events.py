@@ -217,10 +217,14 @@ class LibraryRead:
 
 @dataclass(frozen=True, slots=True)
 class ScanMoved:
-    """The background scan has looked into ``found`` more files since it told last; ``is_over`` when none is left."""
+    """The background scan has looked into ``found`` more files since it told last; ``is_over`` when none is left.
+
+    ``fault`` is why it cannot go on for now; it tries again by itself.
+    """
 
     found: int
     is_over: bool
+    fault: str | None = None
 
 
 # News: session -> everyone.

@@ -28,6 +28,8 @@ TELL_EVERY_S: Final = 60.0
 STALL_S: Final = 900.0
 """On a busy machine an idle process may wait for its turn for minutes, and nothing has hung."""
 STOP_S: Final = 1.5
+RETRY_S: Final = 300.0
+"""What is measured cannot be saved, because the disk is full, or gone: it is tried again after so long."""
 
 
 class BackgroundScanner:
@@ -38,6 +40,7 @@ class BackgroundScanner:
         clock: tells when to speak again.
         deliver: takes progress from any thread; must not block.
         command: what starts a worker.
+        retry_s: how long to wait before a scan that could not go on is tried again.
     """
 
     def __init__(
@@ -46,10 +49,12 @@ class BackgroundScanner:
         clock: Clock,
         deliver: Callable[[ScanMoved], None],
         command: tuple[str, ...] = COMMAND,
+        retry_s: float = RETRY_S,
     ) -> None:
         self._store = store
         self._clock = clock
         self._deliver = deliver
+        self._retry_s = retry_s
         self._settings = ScanSettings(jobs=1, is_background=True, stall_s=STALL_S, command=command)
         self._scan: Scan | None = None
         self._thread: threading.Thread | None = None
@@ -70,6 +75,15 @@ class BackgroundScanner:
 
     def _run(self, scan: Scan) -> None:
         """The life of the thread."""
+        try:
+            while (fault := self._attempt(scan)) is not None and not scan.wait_stopped(self._retry_s):
+                log.debug("measuring is tried again: %s", fault)
+        except Exception:  # the thread ends here; a bug in measuring must not end a night
+            log.exception("the background scan failed")
+            self._tell(scan, ScanMoved(0, is_over=True))
+
+    def _attempt(self, scan: Scan) -> str | None:
+        """Measure what nobody has measured yet; returns why that cannot go on."""
         found = 0
         told_s = float("-inf")
         try:
@@ -80,10 +94,11 @@ class BackgroundScanner:
                     self._tell(scan, ScanMoved(found, is_over=False))
                     found, told_s = 0, now_s
         except LullError as fault:
-            log.warning("tracks cannot be measured, so they count as loud: %s", fault)
-        except Exception:  # the thread ends here; a bug in measuring must not end a night
-            log.exception("the background scan failed")
+            text = f"tracks cannot be measured, so they count as loud: {fault}"
+            self._tell(scan, ScanMoved(found, is_over=False, fault=text))
+            return text
         self._tell(scan, ScanMoved(found, is_over=True))
+        return None
 
     def _tell(self, scan: Scan, moved: ScanMoved) -> None:
         if scan is self._scan:

@@ -80,8 +80,12 @@ class Scan:
         """End soon; any thread may ask."""
         self._stop.set()
 
+    def wait_stopped(self, timeout_s: float) -> bool:
+        """Wait so long for somebody to stop it; whether somebody did."""
+        return self._stop.wait(timeout_s)
+
     def run(self) -> Iterator[Scanned | None]:
-        """Results as they come, and None now and then, so that progress can be shown.
+        """Results as they come, and None now and then, so that progress can be shown; again, for what was not kept.
 
         Raises:
             ScanError: no file can be measured: a library is missing.

@@ -101,7 +101,7 @@ def _rescue(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
 
 
 LAYOUT: Final = SchemaLayout(
-    _STEPS, "FULL", f"the new one has what could be read of it, and what {COPY_NAME} has", _rescue
+    _STEPS, "FULL", f"the new one has what could be read of it, and what {COPY_NAME} has", _rescue, 64 << 10
 )
 
 

@@ -33,6 +33,8 @@ log = logging.getLogger("lull")
 
 BUSY_MS: Final = 5000
 """Maximum wait for another process that is writing."""
+ROOM: Final = 16
+"""A reserve is made where so many times its size is free."""
 READ_FAULTS: Final = (sqlite3.Error, UnicodeError, OverflowError)
 """What a damaged file makes Python's sqlite3 raise: UnicodeError for a schema that is not UTF-8, OverflowError for a
 number that SQLite cannot hold."""
@@ -61,12 +63,15 @@ class SchemaLayout:
         synchronous: NORMAL: a power cut may cost the last seconds; FULL: nothing that was said to be written.
         loss: what a damaged file costs, as the end of a sentence.
         rescue: copies what can be read of a damaged database (first) into a new one (second).
+        reserve: bytes of the database and of its journal that are kept free, so that a disk that becomes full does not
+            keep small changes from being written.
     """
 
     steps: tuple[str, ...]
     synchronous: str
     loss: str
     rescue: Callable[[sqlite3.Connection, sqlite3.Connection], None] | None = None
+    reserve: int = 0
 
 
 class Database:
@@ -192,6 +197,7 @@ class Database:
             base.execute("PRAGMA journal_mode = WAL")
             base.execute(f"PRAGMA synchronous = {self._layout.synchronous}")
             _bring_up_to_date(base, name, self._layout.steps)
+            _reserve(base, self._path, self._layout.reserve)
         except BaseException:
             base.close()
             raise
@@ -298,6 +304,27 @@ def _bring_up_to_date(base: sqlite3.Connection, name: str, steps: tuple[str, ...
             base.execute(step)
         if version < len(steps):
             base.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+def _reserve(base: sqlite3.Connection, path: Path | None, size: int) -> None:
+    """Make the file and its journal larger by so many bytes, which stay theirs; nothing where little room is left.
+
+    What is written later takes free pages of the file, and begins the journal again before it grows.
+    """
+    if not size or path is None:
+        return
+    with contextlib.suppress(sqlite3.OperationalError, OSError):
+        disk = os.statvfs(path.parent)
+        if disk.f_bavail * disk.f_frsize < ROOM * size:
+            return
+        with transaction(base):
+            base.execute("CREATE TABLE reserve (bytes BLOB)")
+            base.execute("INSERT INTO reserve VALUES (zeroblob(?))", (size,))
+        with transaction(base):
+            base.execute("DROP TABLE reserve")
+        base.execute("PRAGMA wal_checkpoint(RESTART)")
+        (page,) = base.execute("PRAGMA page_size").fetchone()
+        base.execute(f"PRAGMA wal_autocheckpoint = {max(1, size // page // 2)}")
 
 
 def _is_damage(fault: Exception) -> bool:

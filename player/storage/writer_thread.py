@@ -123,7 +123,7 @@ class WriterThread:
         waiting = _NOTHING
         is_closed = False
         while not is_closed:
-            is_idle = waiting == _NOTHING and self._fault is None
+            is_idle = waiting == _NOTHING and not self._must_retry
             try:
                 asked = self._batches.get(timeout=None if is_idle else self._retry_s)
             except queue.Empty:
@@ -131,11 +131,16 @@ class WriterThread:
             is_closed = asked is None
             batch, done = asked or (_NOTHING, None)
             waiting = _joined(waiting, batch)
-            if waiting != _NOTHING or self._fault is not None:
+            if waiting != _NOTHING or self._must_retry:
                 self._fault = self._attempt(waiting)
                 waiting = _NOTHING if self._fault is None else waiting
             if done is not None:
                 done(self._fault)
+
+    @property
+    def _must_retry(self) -> bool:
+        """Whether something could not be written, the database or its copy."""
+        return self._fault is not None or (self._store is not None and self._store.copy_fault is not None)
 
     def _attempt(self, batch: Batch) -> str | None:
         """Write it; returns the reason where that fails."""

@@ -169,12 +169,18 @@ def test_the_status_line_says_what_plays(house: House) -> None:
 
 @pytest.mark.slow
 def test_what_nobody_measured_is_handed_to_the_background_scan_and_looked_at_again(tmp_path: Path) -> None:
-    """The library names it, a scan is started once; when it has found something, the library looks again."""
+    """The library names it, a scan is started once; when it has found something, the library looks again.
+
+    While it cannot go on, that is a problem.
+    """
     house = House(tmp_path, library=(library := NewTrack()))
     house.wait(lambda: house.scan.started == [("/music/new.flac",)])
+    house.scan.move(0, is_over=False, fault="the disk is full")
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].problems == ("the disk is full",))
     looks = library.looks
     house.scan.move(1, is_over=True)
     house.wait(lambda: library.looks > looks)
+    house.wait(lambda: not house.snapshots[-1].problems)
     house.tell(Request(Play(), "test"))
     house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
     house.wait(lambda: len(house.scan.started) == 2)  # a night gives it another chance

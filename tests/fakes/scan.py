@@ -26,6 +26,6 @@ class FakeScan:
     def stop(self) -> None:
         self.stops += 1
 
-    def move(self, found: int, *, is_over: bool) -> None:
-        """Say that it got on."""
-        self._deliver(ScanMoved(found, is_over))
+    def move(self, found: int, *, is_over: bool, fault: str | None = None) -> None:
+        """Say that it got on, or why it cannot."""
+        self._deliver(ScanMoved(found, is_over, fault))

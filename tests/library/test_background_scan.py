@@ -30,7 +30,7 @@ class Rig:
     def __init__(self, command: tuple[str, ...] = WORKER) -> None:
         self.store = FakeStore()
         self.told: queue.SimpleQueue[ScanMoved] = queue.SimpleQueue()
-        self.scanner = BackgroundScanner(self.store, SystemClock(), self.told.put, command)
+        self.scanner = BackgroundScanner(self.store, SystemClock(), self.told.put, command, retry_s=0.05)
 
     def until_over(self) -> list[ScanMoved]:
         found = [self.told.get(timeout=PATIENCE_S)]
@@ -81,13 +81,28 @@ def test_another_start_takes_the_place_of_what_is_under_way(tmp_path: Path) -> N
     assert sum(moved.found for moved in rig.until_over()) == 1
 
 
-def test_a_store_that_is_full_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Playing goes on; the scan is over."""
+def test_a_store_that_is_full_is_told_and_tried_again(tmp_path: Path) -> None:
+    """Playing goes on; once there is room the file is measured, and nothing is wrong any more."""
+    rig, paths = Rig(), files(tmp_path, "a.flac")
+    rig.store.is_full = True
+    rig.scanner.start(tuple(paths))
+    for _ in range(2):
+        told = rig.told.get(timeout=PATIENCE_S)
+        assert "the disk is full" in str(told.fault)
+        assert not told.is_over
+    rig.store.is_full = False
+    assert rig.until_over()[-1] == ScanMoved(0, is_over=True)
+    assert rig.store.find(mark_of(paths[0])) is not None
+
+
+def test_a_scan_that_waits_for_room_can_be_stopped(tmp_path: Path) -> None:
+    """At once; it is not tried again."""
     rig = Rig()
     rig.store.is_full = True
     rig.scanner.start(tuple(files(tmp_path, "a.flac")))
-    assert rig.until_over()[-1].is_over
-    assert "the disk is full" in caplog.text
+    assert rig.told.get(timeout=PATIENCE_S).fault is not None
+    rig.scanner.stop()
+    assert not child_processes()
 
 
 @pytest.mark.live

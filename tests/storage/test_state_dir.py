@@ -83,12 +83,22 @@ def bans_in(folder: Path) -> set[str]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB of its own."""
+    """A file system of 256 kB of its own: too small for a reserve."""
+    yield from disk_of(tmp_path, SIZE)
+
+
+@pytest.fixture
+def large_disk(tmp_path: Path) -> Iterator[Path]:
+    """One of 4 MB."""
+    yield from disk_of(tmp_path, 16 * SIZE)
+
+
+def disk_of(tmp_path: Path, size: int) -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system to fill")
     folder = tmp_path / "disk"
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={SIZE}", "lull-test", str(folder)]
+    options = ["-t", "tmpfs", "-o", f"size={size}", "lull-test", str(folder)]
     mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
@@ -138,6 +148,20 @@ def test_full_in_the_night_keeps_what_was_there(small_disk: Path) -> None:
     others.unlink()
     keeper.wait(lambda: keeper.said[-1] is None)
     assert keeper.end() == {"/music/a", *(f"/music/{number}" for number in range(40))}
+
+
+def test_what_happens_on_a_disk_that_became_full_is_kept_in_the_room_that_was_reserved(large_disk: Path) -> None:
+    """Forty changes are on the disk, and the bans' second copy follows when there is room, without another change."""
+    keeper = Keeper(large_disk / "state")
+    others = fill(large_disk)
+    names = [f"/music/{number}" for number in range(40)]
+    assert [keeper.ban(name) for name in names] == [None] * 40
+    assert "bans and settings have no second copy" in str(keeper.said[-1])
+    assert bans_in(large_disk / "state") == set(names)
+    others.unlink()
+    keeper.wait(lambda: keeper.said[-1] is None)
+    (large_disk / "state" / "memory.db").unlink()
+    assert bans_in(large_disk / "state") == set(names), "from the copy alone"
 
 
 def test_read_only_at_the_start_and_later_writable(small_disk: Path) -> None:
