@@ -44,7 +44,7 @@ MAX_PLACE_S: Final = 86_400.0
 
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 CONFIG: Final = "config"
-"""The word for what the config says."""
+"""The word that means the value of the config."""
 _SWITCH: Final = ["boolean", "string", "integer"]
 
 
@@ -57,8 +57,9 @@ class Kind:
         expects: what may be written, for people.
         schema: JSON Schema of what may be sent; the forms of text are not described there.
         check: raises ValueError for a value that is out of bounds.
-        from_seconds: the value of so many seconds, where ``minutes`` and ``seconds`` may be sent in its place.
-        takes_null: null is a value; otherwise it means that the argument is not given.
+        from_seconds: the value that a number of seconds means, where ``minutes`` and ``seconds`` may be sent in its
+            place.
+        takes_null: null is a value; otherwise null means that the argument is not given.
     """
 
     read: Callable[[str, object], Any]
@@ -71,7 +72,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A value, or with a sign a step from where it stands."""
+    """A value, or with a sign a step from the present value."""
 
     value: float
     is_relative: bool = False
@@ -86,7 +87,7 @@ class PillowLevel:
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """An end within so many seconds that never makes anything longer."""
+    """An end at most this many seconds from now; it never moves the end later."""
 
     left_s: float
 

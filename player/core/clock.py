@@ -1,11 +1,11 @@
 """The only module that reads a clock.
 
-Two times are kept apart. ``boot_s`` counts seconds since boot, suspend included (CLOCK_BOOTTIME), and never jumps: all
-durations and deadlines use it. ``wall`` is the local civil time with its zone: only the schedule and what people read
-use it. Code never asks for the time itself; it is handed a `Now`.
+There are two kinds of time. ``boot_s`` counts seconds since boot, suspend included (CLOCK_BOOTTIME), and never jumps:
+all durations and deadlines use it. ``wall`` is the local civil time with its zone: only the schedule and what people
+read use it. Code never asks for the time itself; it is handed a `Now`.
 
-Python compares and subtracts two times of the same zone by their faces, so that an hour is lost or won where the clocks
-change. `elapsed_s` and `moved` count real seconds instead.
+Python compares and subtracts two times of one zone by their local time, so that an hour is lost or gained where the
+clocks change. `elapsed_s` and `moved` count real seconds instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 ZONE_CHECK_S: Final = 5.0
-"""The system's zone is looked up so often at most."""
+"""Minimum seconds between two look-ups of the system's zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Now:
     """One instant on both clocks.
 
     Attributes:
-        boot_s: seconds on the boot clock; only differences mean something.
+        boot_s: seconds on the boot clock; only differences are meaningful.
         wall: aware local time.
         trusted: whether the wall clock has been set since boot and may start a night.
     """
@@ -45,7 +45,7 @@ class Now:
 
 
 class Clock(Protocol):
-    """What can tell the time and wait; the fake one waits by moving its hands."""
+    """Tells the time and waits; the fake in the tests waits by advancing its time."""
 
     def now(self) -> Now:
         """The present instant."""
@@ -62,7 +62,7 @@ def elapsed_s(since: datetime, until: datetime) -> float:
 
 
 def moved(wall: datetime, by_s: float) -> datetime:
-    """The aware time so many real seconds later, in the same zone and with the offset that holds then."""
+    """The aware time that many real seconds later, in the same zone and with the offset that holds then."""
     return (wall.astimezone(UTC) + timedelta(seconds=by_s)).astimezone(wall.tzinfo)
 
 

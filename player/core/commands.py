@@ -54,7 +54,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the session by a short fade; ``now`` by the shortest one that is no cut."""
+    """End the session by a short fade; ``now`` by the shortest one that does not sound like a cut."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "stop"
@@ -79,7 +79,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Toggle:
-    """One button: play when idle, pause when playing, resume when paused; a stop that fades it does not take back."""
+    """One button: play when idle, pause when playing, resume when paused; it does not cancel a stop that is fading."""
 
     OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
     VERB: ClassVar = "toggle"
@@ -124,7 +124,7 @@ class Seek:
 
 @dataclass(frozen=True, slots=True)
 class SetVolume:
-    """Set the volume 0-100, or move it by so many points when ``is_relative``."""
+    """Set the volume 0-100, or move it by a number of points when ``is_relative``."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "volume"
@@ -146,7 +146,7 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class ExtendTimer:
-    """Move the sleep timer's end by so many seconds, earlier when negative."""
+    """Move the sleep timer's end by a number of seconds, earlier when negative."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "extend"
@@ -158,7 +158,7 @@ class ExtendTimer:
 
 @dataclass(frozen=True, slots=True)
 class ShortenTimer:
-    """End within so many seconds; where the end is nearer than that nothing changes."""
+    """Move the timer's end to at most this many seconds from now; an earlier end stays."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "timer"
@@ -170,7 +170,7 @@ class ShortenTimer:
 
 @dataclass(frozen=True, slots=True)
 class Asleep:
-    """Somebody was noticed to be asleep: tighten what tightens in a night, and end sooner."""
+    """Somebody was detected to be asleep: apply the night's stricter limits now, and end sooner."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "asleep"
@@ -178,7 +178,7 @@ class Asleep:
 
 @dataclass(frozen=True, slots=True)
 class Awake:
-    """Nobody is asleep after all; nothing becomes louder by it."""
+    """Cancel `Asleep`; nothing becomes louder by it."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "awake"
@@ -186,7 +186,7 @@ class Awake:
 
 @dataclass(frozen=True, slots=True)
 class Snooze:
-    """Put a morning off for so many seconds."""
+    """Delay a morning by a number of seconds."""
 
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "snooze"
@@ -210,7 +210,7 @@ class SetFade:
 
 @dataclass(frozen=True, slots=True)
 class NeverAgain:
-    """Ban a track for good, and leave it softly: the one that plays, or one by its title or uri."""
+    """Ban a track for good, and blend out of it if it is playing: the current track, or one by its title or uri."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "never_again"
@@ -219,7 +219,7 @@ class NeverAgain:
 
 @dataclass(frozen=True, slots=True)
 class AllowAgain:
-    """Take a ban back: the latest one, or that of a track by its title or uri."""
+    """Lift a ban: the latest one, or that of a track by its title or uri."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "never_again"
@@ -228,7 +228,7 @@ class AllowAgain:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """Note that somebody likes a track: the one that plays, or one by its title."""
+    """Mark a track as liked: the current one, or one by its title."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "like"
@@ -237,7 +237,7 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class Unlike:
-    """Take that back: of the track that plays, or of a liked one by its title."""
+    """Remove the like of the current track, or of a liked track by its title."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "unlike"
@@ -246,7 +246,7 @@ class Unlike:
 
 @dataclass(frozen=True, slots=True)
 class SkipTonight:
-    """Leave the schedule's starts of this night out, or not after all; None flips it."""
+    """Skip the schedule's starts of this night, or cancel that; None toggles it."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "skip_tonight"
@@ -255,7 +255,7 @@ class SkipTonight:
 
 @dataclass(frozen=True, slots=True)
 class SetStartTime:
-    """Move an entry of the schedule to another local time, kept until the config names another; None takes it back."""
+    """Move an entry of the schedule to another local time until the config changes; None restores the config's."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "schedule"
@@ -265,9 +265,9 @@ class SetStartTime:
 
 @dataclass(frozen=True, slots=True)
 class ChangeEntry:
-    """Change days, playlist or volume of an entry of the schedule, each kept until the config says something else.
+    """Change days, playlist or volume of an entry of the schedule, each kept until the config changes it.
 
-    What ``back`` names (``at``, ``days``, ``playlist``, ``volume``) is again as in the config.
+    What ``back`` names (``at``, ``days``, ``playlist``, ``volume``) is reset to the config.
     """
 
     OBEYED: ClassVar = Obeyed.ALWAYS
@@ -301,7 +301,7 @@ class Tonight:
 
 @dataclass(frozen=True, slots=True)
 class NotTonight:
-    """Take the start of `Tonight` back."""
+    """Cancel the start of `Tonight`."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "tonight"
@@ -309,7 +309,7 @@ class NotTonight:
 
 @dataclass(frozen=True, slots=True)
 class SetPlaylist:
-    """Choose the playlist: blends into it when playing, otherwise it is what play starts."""
+    """Choose the playlist: blend into it when playing; otherwise `play` starts it."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "playlist"
@@ -318,7 +318,7 @@ class SetPlaylist:
 
 @dataclass(frozen=True, slots=True)
 class SetSchedule:
-    """Switch the schedule, or one entry of it, on or off; None flips it."""
+    """Switch the schedule, or one entry of it, on or off; None toggles it."""
 
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "schedule"
@@ -371,7 +371,7 @@ class Request:
 
     Attributes:
         origin: who asked, as it is shown: ``mqtt``, ``cli``, ``schedule:weeknights``, ``trigger:button``, ``signal``.
-        reply_to: where an answer is wanted; None when nobody waits for one.
+        reply_to: where an answer is wanted; None when no answer is expected.
         typed: the verb as it was written, where it was; ``timer +15m`` and ``extend`` are the same command.
     """
 

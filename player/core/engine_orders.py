@@ -1,7 +1,7 @@
 """Orders: what the session tells the engine. Frozen, on the standard library alone.
 
 There is exactly one order that changes a level, `RampTo`, and it cannot do so at once: it names a target, and the audio
-thread moves toward it at a bounded rate. There is no order to misuse.
+thread moves toward it at a bounded rate. No order can be misused to make a sudden change.
 
 What sounds lies in layers: the tracks, and up to two beds under them. Each layer has a queue and a level of its own,
 and the output's level is that of their sum.
@@ -30,11 +30,11 @@ class Item:
         uri: a file path or an http(s) address.
         title: what people see.
         gain_db: programme gain, bound to this item's samples and to nothing else; at most +6 dB.
-        habitual_lufs: what its fast level reaches habitually, after the gain; None where nobody measured it.
+        habitual_lufs: the fast level that it usually reaches, after the gain; None where it was not measured.
         start_s: where in the track to begin.
         is_stream: an address without an end; its end is a fault.
-        length_s: how long it was when it was measured, whatever its container says; None where nobody measured it.
-        plan: what the leveller does to the track (`player.audio.dsp.leveller`); None where nobody measured it.
+        length_s: its measured length, whatever its container says; None where it was not measured.
+        plan: what the leveller does to the track (`player.audio.dsp.leveller`); None where it was not measured.
         reached_lufs: what its fast level reaches with the plan and the gain; None without a plan.
     """
 

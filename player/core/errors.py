@@ -1,6 +1,6 @@
-"""One tree of errors for the world's faults; a bug is an assert and is not in here.
+"""The errors for faults from outside: files, devices, networks, people. A bug is an assert and not one of these.
 
-Every message names the offender and, where there are choices, the choices, so that it can be shown to a person as it
+Every message names what is wrong and, where there are choices, the choices, so that it can be shown to a person as it
 stands: in a reply, in the journal, on the terminal.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 
 
 class LullError(Exception):
-    """The root: anything that the world, not the code, did wrong."""
+    """The base class: a fault from outside, not one of the code."""
 
 
 class ConfigError(LullError):

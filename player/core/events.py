@@ -1,7 +1,7 @@
 """Events: what happened. Reports come from the engine and the library, news go to everyone. Frozen, standard library.
 
-A report is read by the session alone. What the session makes of it, it says in news: those are published over MQTT,
-written to the journal, and later to the store. Names are in the past tense.
+A report is read only by the session. The session then produces news, which are published over MQTT, written to the
+journal, and later to the store. Names are in the past tense.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ItemFailed:
 
     @property
     def is_slow(self) -> bool:
-        """Whether a stream would be silent for as long once more, or comes as slowly a moment later."""
+        """Whether another attempt to play this stream would fail in the same slow way."""
         took_long = not self.played_s and self.reason.startswith((NOT_BEGUN, DELIVERED_NOTHING))
         return took_long or self.reason.startswith(TOO_SLOW)
 
@@ -92,7 +92,7 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class OutputLost:
-    """The sound device is missing or failed; it is tried again for ever."""
+    """The sound device is missing or failed; opening it is retried indefinitely."""
 
     reason: str
 
@@ -104,12 +104,12 @@ class OutputFound:
 
 @dataclass(frozen=True, slots=True)
 class OutputUnderran:
-    """The device ran dry for a moment.
+    """The device ran out of samples for a moment.
 
     Attributes:
         gap_s: how long it was silent, as far as that can be known.
-        buffer_times: it happens too often, and the device was opened anew with so many times the buffer; 1 otherwise.
-        is_hushed: the output stands at silence and waits for a ramp; otherwise it comes back by itself.
+        buffer_times: after too many underruns the device is reopened with the buffer multiplied by this; 1 otherwise.
+        is_hushed: the output stays silent until a ramp is ordered; otherwise it comes back by itself.
     """
 
     gap_s: float
@@ -126,7 +126,7 @@ class EngineFaulted:
 
 @dataclass(frozen=True, slots=True)
 class ClauseBroken:
-    """The output meter saw a clause of the contract about to break; the output is muted and waits for a ramp.
+    """The output meter saw that a clause was about to be broken; the output is muted and waits for a ramp.
 
     Attributes:
         clause: C1 or C3.
@@ -139,7 +139,7 @@ class ClauseBroken:
 
 @dataclass(frozen=True, slots=True)
 class GuardReported:
-    """The guard held something down that would have stood out.
+    """The guard lowered something that would have stood out.
 
     Attributes:
         item_id: what was playing, None when nothing was.
@@ -155,10 +155,10 @@ class GuardReported:
 
 
 TOO_SLOW: Final = "comes too slowly"
-"""What the fault of a stream begins with that comes more slowly than it plays."""
+"""First words of the fault of a stream that arrives more slowly than it is played."""
 NOT_BEGUN: Final = "did not begin within"
 DELIVERED_NOTHING: Final = "delivered nothing for"
-"""What the faults begin with that took half a minute and more to be found."""
+"""First words of the faults that take half a minute or more to be noticed."""
 
 EngineReport: TypeAlias = (
     ItemStarted | ItemEnded | ItemFailed | QueueRanDry | RampArrived | Progressed | OutputLost | OutputFound
@@ -193,7 +193,7 @@ class Track:
     key: str | None = None
 
     def __post_init__(self) -> None:
-        """Every title, wherever it comes from, is one line of bounded length without control characters."""
+        """Each title is one line of bounded length without control characters, whatever its origin."""
         object.__setattr__(self, "title", clean_text(self.title) or "untitled")
 
 
@@ -254,7 +254,7 @@ class News:
 class Answer:
     """The answer to one request: done, or refused for a reason.
 
-    ``must_be_written``: it is done only once it is on the disk; until that is known it is not given.
+    ``must_be_written``: it is sent only once the change is confirmed to be on the disk.
     """
 
     reply_to: ReplyTo | None

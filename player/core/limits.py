@@ -19,7 +19,7 @@ FADE_DEPTH_DB: Final = 60.0
 """C2: a rise starts this far below the level it belongs to; beyond that lies silence."""
 
 FALL_DEPTH_DB: Final = 66.0
-"""C2: a fall ends so far below; with 60 the last milliseconds before silence would stand a little above -60 dB."""
+"""C2: a fall ends this far below; with 60 the last milliseconds before silence would stand a little above -60 dB."""
 
 CEILING_DBTP: Final = -1.0
 """C4: no true peak above this reaches the device."""
@@ -30,19 +30,19 @@ MAX_GAIN_DB: Final = 20.0
 """C6: no gain that is applied to a track exceeds this."""
 
 FAULT_LEVEL: Final = 4.0
-"""C5: a sample beyond +12 dBFS is no music but a broken decoder; legitimate overs stay below +6 dBFS."""
+"""C5: a sample beyond +12 dBFS comes from a broken decoder; legitimate overs stay below +6 dBFS."""
 
 STOP_NOW_S: Final = 0.5
-"""The shortest fade of a stop; shorter is a cut, and a cut is heard."""
+"""The shortest fade of a stop; a shorter one sounds like a cut."""
 
 SHORTEST_RISE_S: Final = FADE_DEPTH_DB / MAX_RISE_DB_PER_S
 """A rise from silence takes at least this long."""
 
 
 HEARD_DB: Final = 30.0
-"""So much of a fade can be heard."""
+"""The part of a fade that can be heard, in dB."""
 LAST_PART_S: Final = 15.0
-"""The rest of a long fade-out takes so long; a fade of twice that is straight."""
+"""The last part of a long fade-out, in seconds; a fade of up to twice that is straight."""
 FIRST_PART_S: Final = (FADE_DEPTH_DB - HEARD_DB) / MAX_RISE_DB_PER_S
 """The first, unheard part of a long fade-in."""
 

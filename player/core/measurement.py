@@ -11,20 +11,20 @@ from player.core.text import clean_text
 from player.core.validation import check_range
 
 MEASURING: Final = 4
-"""Version of the measuring: what an older one found is measured anew."""
+"""Version of the measuring; results of an older version are measured again."""
 MAX_CHAPTERS: Final = 1000
 MAX_UNPLANNED_GAIN_DB: Final = 6.0
-"""C6, where nobody has planned what happens to the peaks."""
+"""C6: the largest peak after the gain of a track without a plan."""
 UNMEASURED_LUFS: Final = -8.0
-"""C6: a track that nobody measured counts as this loud, so it may come out too quiet and never too loud."""
+"""C6: an unmeasured track is assumed to be this loud, so it may come out too quiet and never too loud."""
 SHORT_TERM_ROOM_LU: Final = 5.0
-"""C3: short-term loudness stays within so much over the target."""
+"""C3: maximum short-term loudness over the target, in LU."""
 MOMENTARY_ROOM_LU: Final = 8.0
-"""C3: momentary loudness stays within so much over the target."""
+"""C3: maximum momentary loudness over the target, in LU."""
 HABITUAL_ROOM_LU: Final = 7.0
 """What a track reaches habitually stands no higher over the target, or sparse sounds would be new beside dense ones."""
 BELOW_LIMIT_LU: Final = 1.0
-"""A track is planned to stay so far below the limit of C3, so that the guard has nothing to do there."""
+"""Margin of a planned track below the limit of C3, in LU, so that the guard does not intervene there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Chapter:
     title: str
 
     def __post_init__(self) -> None:
-        """Files are not trusted: a title is one line of bounded length."""
+        """Titles from files are not trusted: they become one line of bounded length."""
         object.__setattr__(self, "title", clean_text(self.title))
         check_range("start_s", self.start_s, 0, 1e7)
 
@@ -73,7 +73,7 @@ class Measured:
         plan: by how much each moment is lowered while it plays (`player.audio.dsp.leveller`); empty: by nothing.
         lowered_in: the octave or ear in which each stretch that the plan lowers stands out most (a name of
             `player.audio.dsp.octaves.STREAMS`), in order; empty where that was not measured yet.
-        calm_lufs: loudness of what is no stranger in it, see there; -inf where no plan was made.
+        calm_lufs: loudness without the parts that the plan lowers; -inf where no plan was made.
         reached_lufs: what the fast level reaches with the plan; -inf where no plan was made.
         planned_peak_dbtp: largest peak with the plan; -inf where no plan was made.
         planned_momentary_lufs, planned_short_lufs: largest M and S with the plan; -inf where no plan was made.

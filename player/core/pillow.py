@@ -1,9 +1,9 @@
-"""How loud it is at the pillow: what `calibrate` found out, and the way from a volume to dB(A) and back. Pure.
+"""The level at the pillow: the result of `calibrate`, and the conversion between volume and dB(A). Pure.
 
-The output meter knows the A-weighted level of what leaves; a meter at the pillow reads so many dB more, whatever is
-played and however loud, as long as output, mixer and loudspeaker stay the same. This difference is the calibration. A
-volume in dB(A) means the level of pink noise; rain, voices and music at the same volume differ from it by some dB, and
-the state shows what it is.
+The output meter measures the A-weighted level of the output; a meter at the pillow reads a fixed number of dB more,
+whatever is played and however loud, as long as output, mixer and loudspeaker stay the same. This difference is the
+calibration. A volume in dB(A) means the level of pink noise; rain, voices and music at the same volume differ from it
+by some dB, and the state shows what it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ QUIETEST_DBA: Final = 15.0
 LOUDEST_DBA: Final = 100.0
 """A reading beyond these is not that of a bedroom."""
 ASSUMED_DBA: Final = 80.0
-"""Without a calibration volume 100 is taken to be so loud: it is less, so what is asked for comes out softer."""
+"""The level of volume 100 without a calibration; it is an over-estimate, so the result is softer than asked for."""
 NIGHT_MAX_DBA: Final = 45.0
 """WHO, Guidelines for community noise (1999), bedrooms: 30 dB LAeq in the night, 45 dB LAmax for single events."""
 _LEVEL = re.compile(r"(\d{1,3}(?:\.\d{1,2})?)\s*dB\s*\(?A\)?", re.IGNORECASE | re.ASCII)
@@ -36,8 +36,8 @@ class Calibration:
     """What somebody read at the pillow.
 
     Attributes:
-        offset_db: so much more than the A-weighted level of the output in dBFS.
-        output: the output that it holds for, as `player.core.settings.audio.AudioSettings.identity` names it.
+        offset_db: level at the pillow in dB(A) minus the A-weighted level of the output in dBFS.
+        output: the output that it is valid for, as `player.core.settings.audio.AudioSettings.identity` names it.
         at: when.
     """
 
@@ -65,8 +65,8 @@ def for_output(calibration: Calibration | None, output: str) -> Calibration | No
 class AskedLevel(int):
     """A volume that was asked for as a level, such as ``35 dBA``.
 
-    As a number it is the volume of a loudspeaker that is taken to be loud, so that it is softer than asked for; who
-    knows a calibration puts the right volume in its place.
+    As a number it is the volume on a loudspeaker that is assumed to be loud, so that it is softer than asked for;
+    whoever knows a calibration puts the right volume in its place.
     """
 
     dba: float

@@ -131,7 +131,7 @@ DECIBELS: Final = JsonType("dB", {"type": "number", "minimum": 0}, _tenths)
 
 @cache
 def _declared(kind: Any) -> tuple[tuple[str, PublishedKey], ...]:
-    """Each published key, with the field that it is made from."""
+    """Pairs of a published key and the field that it is made from."""
     found: list[tuple[str, PublishedKey]] = []
     for name, hint in get_type_hints(kind, include_extras=True).items():
         found.extend((name, key) for key in getattr(hint, "__metadata__", ()) if isinstance(key, PublishedKey))

@@ -32,7 +32,7 @@ from player.core.text import host_of
 from player.core.units import VOLUME_MAX
 
 NO_DEVICE: Final = "no sound device"
-"""What the problem begins with that there is none."""
+"""First words of the text that says that there is no problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ _JOINED: Final = JsonType("text, null", {"type": ["string", "null"]}, lambda tex
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole state; times are aware and local. What runs along with the clock is not worth a message by itself."""
+    """The whole state; times are aware and local. Fields that only run with the clock do not cause a message."""
 
     state: Annotated[str, PublishedKey("state", one_of(State), _words(State))]
     why: Annotated[
@@ -315,7 +315,7 @@ class Snapshot:
 MAX_RETAINED: Final = 500
 """Rows of the retained list."""
 MAX_BYTES: Final = 100_000
-"""About so long a retained list may be as JSON: a phone reads it at each connection."""
+"""Approximate maximum length of the retained list as JSON, because phones read it at each connection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Move(StrEnum):
 
 
 class IllegalMove(AssertionError):
-    """A move that the table does not know: a bug in here, never the world's fault."""
+    """A move that the table does not know: always a bug, never a fault from outside."""
 
 
 MOVES: Final[dict[State, dict[Move, State]]] = {

@@ -1,4 +1,4 @@
-"""A bucket that fills at a rate up to a bound: so many at once, and so many a second for long. Pure; time comes in."""
+"""A token bucket: limits a burst and a sustained rate. Pure; the time is an argument."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ class Bucket:
     """Full at first.
 
     Args:
-        bound: so many may be taken at once.
-        per_s: so many come back each second.
+        bound: maximum number that can be taken at once.
+        per_s: number that is refilled each second.
     """
 
     def __init__(self, bound: float, per_s: float) -> None:
@@ -18,7 +18,7 @@ class Bucket:
         self._at_s: float | None = None
 
     def take(self, now_s: float) -> bool:
-        """Take one out; False where there is none."""
+        """Take one token; False when there is none."""
         since_s = 0.0 if self._at_s is None else max(0.0, now_s - self._at_s)
         self._level = min(self._bound, self._level + since_s * self._per_s)
         self._at_s = now_s

@@ -1,4 +1,4 @@
-"""Values in payloads and on the command line: tolerant in form, strict in meaning. Pure functions, any thread.
+"""Values in payloads and on the command line: tolerant of the form, strict about the meaning. Pure, any thread.
 
 `15`, `"15"` and `15.0` are the same number, because every automation writes it in its own way; a value that is not
 clearly one thing is refused with a reason that names it. Nothing here raises anything but `Refused`: numbers are
@@ -22,7 +22,7 @@ from player.core.text import MAX_TITLE, clean_text
 from player.core.units import parse_duration_s, parse_time_of_day
 
 MAX_TEXT: Final = 64
-"""No name, number or duration is longer."""
+"""Maximum number of characters of a name, number or duration."""
 YES: Final = frozenset({"on", "true", "1", "yes"})
 NO: Final = frozenset({"off", "false", "0", "no"})
 

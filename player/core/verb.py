@@ -15,7 +15,7 @@ from player.core.errors import Refused
 from player.core.values import NO, Value, check_keys, quoted
 
 IN_UNITS: Final = ("minutes", "seconds")
-"""Keys that may stand in for an argument that is a length."""
+"""Keys that can be sent instead of an argument that is a length of time."""
 PRESS: Final = "press"
 """What Home Assistant's buttons send unless told otherwise."""
 
@@ -52,8 +52,8 @@ class Verb:
         brief: a few words, for lists.
         about: what it does, for the documents and the command's own help.
         make: the command from the arguments that were given, by their `Argument.field`.
-        plain: key of the argument that plain text is; None where any text only means: do it.
-        words: plain texts that stand for arguments.
+        plain: key of the argument that plain text is the value of; None where any text just triggers the verb.
+        words: plain texts, with the arguments that each one means.
         obeys_off: plain ``off``, ``false``, ``no`` and ``0`` are obeyed like other text; False where that would do the
             opposite of what the sender means.
         instead_of_off: what a sender of ``off`` may have meant, said in the refusal.

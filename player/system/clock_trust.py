@@ -1,11 +1,11 @@
-"""Whether the wall clock can be believed, so that a schedule may start a night by it.
+"""Whether the wall clock can be trusted, so that a schedule may start a night by it.
 
 Main thread; at most a few system calls, none that waits. Most Raspberry Pis have no battery clock: until a time server
 has answered, the date may be weeks behind. A night that starts at the wrong hour is a sound in a sleeping room, so
-doubt means no. Three witnesses are asked in turn, and one is enough:
+an uncertain clock is not trusted. Three sources are asked in turn, and one is enough:
 
 1. ``/run/systemd/timesync/synchronized``: systemd-timesyncd has set the clock since boot (/run is empty at boot). On a
-   machine with neither network nor battery clock, whoever set the clock by hand can vouch for it with `touch`.
+   machine with neither network nor battery clock, whoever set the clock by hand can confirm it with `touch`.
 2. ``adjtimex`` without STA_UNSYNC: chrony, ntpd, or the host of a container (there is one clock for all) keeps it. A
    sandbox that forbids the call forbids it for reading too; systemd-timedated, which may, is asked over D-Bus then.
 3. A battery clock (RTC) that agrees with the system's clock within five minutes, and is not older than things that
@@ -16,11 +16,11 @@ doubt means no. Three witnesses are asked in turn, and one is enough:
 
 Once trusted the clock stays trusted for as long as the daemon runs. The kernel raises STA_UNSYNC again after some nine
 hours without news from a time server, but the clock is then off by a second, not by a day, and a router that is
-switched off at night must not cost the next one. The kernel raises it too when somebody sets the clock: who does that
-means it.
+switched off at night must not cost the next one. The kernel raises it too when somebody sets the clock: whoever does
+that does it on purpose.
 
 Where it falls short: an RTC that runs in local time (dual boot) does not agree and does not count; a container that may
-neither call adjtimex nor reach timedated nor see an RTC is not trusted until somebody vouches.
+neither call adjtimex nor reach timedated nor see an RTC is not trusted until somebody confirms the time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from player.core.clock import Clock, SystemClock
 STA_UNSYNC: Final = 0x0040
 """<sys/timex.h>: the clock is not synchronised."""
 RTC_AGREES_S: Final = 300.0
-"""More than two crystals drift apart in a month (50 ppm are 130 s), less than would spoil a night."""
+"""Seconds; more than two crystals drift apart in a month (50 ppm are 130 s), less than would matter for a night."""
 
 ASK_TIMEDATED: Final = (
     "busctl", "--system", "--timeout=10", "get-property", "org.freedesktop.timedate1", "/org/freedesktop/timedate1",
@@ -48,7 +48,7 @@ ASK_AGAIN_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
-    """Where to look.
+    """The files to look at.
 
     Attributes:
         marker: exists once timesyncd has set the clock.
@@ -104,7 +104,7 @@ class Timedated:
         self._next_s = float("-inf")
 
     def is_synchronised(self) -> bool:
-        """What it said, once it has said something; False until then, and the question goes out."""
+        """Its answer, once there is one; until then False, and the question is sent."""
         if self._asked is None:
             self._ask(self._clock.now().boot_s)
             return False
@@ -127,10 +127,10 @@ class Timedated:
 
 
 class ClockTrust:
-    """Asks the witnesses until one of them vouches, and no longer.
+    """Asks the sources until one of them confirms the time, and then no more.
 
     Args:
-        witnesses: where to look.
+        witnesses: the files to look at.
         read_status: the kernel's STA_ bits, None where it does not tell.
         clock: the wall clock in question.
         timedated: is asked where the kernel does not tell.
@@ -150,12 +150,12 @@ class ClockTrust:
         self._is_trusted = False
 
     def is_trusted(self) -> bool:
-        """Whether the wall clock can be believed; costs nothing once it can, some microseconds before."""
+        """Whether the wall clock can be trusted; costs nothing once it is, some microseconds before."""
         self._is_trusted = self._is_trusted or self.witness() is not None
         return self._is_trusted
 
     def witness(self) -> str | None:
-        """Who vouches for the clock now, in words; None where nobody does."""
+        """What confirms the time now, in words; None where nothing does."""
         if self._witnesses.marker.exists():
             return "systemd-timesyncd has set it"
         status = self._read_status()

@@ -1,10 +1,10 @@
-"""What the process says when it crashes: Python's faulthandler writes it into a file of the state directory, and the
+"""Records a crash of the process: Python's faulthandler writes it into a file of the state directory, and the
 next start reads it there.
 
-Taken on the main thread before anything plays. A decoder that crashes takes the whole process with it, and whoever is
-started after that has to know: a death by SIGKILL, by SIGABRT from outside or by a power cut is nobody's fault, after a
-crash another track is played. The handler runs in whatever thread crashed, libVLC's own among them, touches nothing but
-that file, and then lets the process die as it would have. An empty file costs no write to the card while all is well.
+Set up on the main thread before anything plays. A decoder that crashes ends the whole process, and the next process
+has to know: after an end by SIGKILL, by SIGABRT from outside or by a power cut the same track may be played; after a
+crash another track is played. The handler runs in whatever thread crashed, libVLC's own among them, writes nothing but
+that file, and then lets the process end as it would have. An empty file costs no write to the card while all is well.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ log = logging.getLogger("lull")
 
 FILE_NAME: Final = "crash.txt"
 KEPT_NAME: Final = "crash.last.txt"
-"""What the latest crash left, for people who look into it."""
+"""The record of the latest crash, for people who look into it."""
 _MOST_BYTES: Final = 65_536
 _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
 def taken_down(folder: Path) -> Iterator[bool]:
-    """Meanwhile a crash of this process is taken down; tells whether the one before it crashed.
+    """Within the context a crash of this process is recorded; yields whether the process before it crashed.
 
-    Where the directory cannot be written nothing is taken down, and no crash is known of.
+    Where the directory cannot be written nothing is recorded, and no crash is reported.
     """
     has_crashed = _read(folder)
     before = faulthandler.is_enabled()
@@ -57,7 +57,7 @@ def _let_go(*, is_wanted: bool) -> None:
 
 
 def _read(folder: Path) -> bool:
-    """Whether there are last words; they are told, and kept under another name."""
+    """Whether there is a record of a crash; it is logged, and kept under another name."""
     path = folder / FILE_NAME
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS), "rb") as file:

@@ -1,13 +1,13 @@
-"""From changes of keys to presses: bounce is taken out, and a press is told from a long and a double one. Pure.
+"""Turns changes of keys into presses: removes bounce, and tells single, long and double presses apart. Pure.
 
-A press is a press at once, when its key goes down, unless somebody waits for more of that key: for a long press, then
-it is decided when the key goes up; for a double one, then when the time for a second press is over. A long press is
-told while the key is still held.
+A press counts at once, when its key goes down, unless a trigger waits for more of that key: for a long press, then
+it is decided when the key goes up; for a double one, when the time for a second press is over. A long press is
+reported while the key is still held.
 
-The first change counts, and for `BOUNCE_S` after it nothing else does; what the key is then is believed. So a contact
+The first change counts; further changes within `BOUNCE_S` are ignored, and the state after that is used. So a contact
 that bounces gives one press, and a remote that sends down and up at once gives one too.
 
-Times are seconds of the boot clock, those of the kernel at which the key changed: a machine that is busy changes
+Times are seconds of the boot clock, those of the kernel at which the key changed: a busy machine changes
 nothing about how long a key was held.
 """
 
@@ -22,9 +22,9 @@ from player.core.input_codes import DOUBLE, LONG
 
 BOUNCE_S: Final = 0.03
 LONG_S: Final = 0.6
-"""A key that is held for so long was pressed long."""
+"""Minimum seconds that a key is held for a long press."""
 DOUBLE_S: Final = 0.4
-"""Two presses that begin within this time are a double one."""
+"""Two presses that begin within this many seconds are a double press."""
 
 
 @dataclass(slots=True)
@@ -32,10 +32,10 @@ class _Key:
     """One key.
 
     Attributes:
-        is_down: what is believed; ``is_raw_down`` is what was said last.
-        settled_s: from then on changes count again.
+        is_down: the state without bounce; ``is_raw_down`` is the last reported state.
+        settled_s: time from which changes count again.
         down_s: when it went down, while that press is undecided.
-        single_s: when the press before is a single one, while a second is waited for.
+        single_s: time at which the last press counts as a single one, while a second is waited for.
     """
 
     is_down: bool = False
@@ -49,7 +49,7 @@ class Gestures:
     """The keys of one device. One thread.
 
     Args:
-        words: what is waited for; only keys with a long or double press among them are decided late.
+        words: the presses that are waited for; only keys with a long or double press among them are decided late.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
@@ -60,7 +60,7 @@ class Gestures:
 
     @property
     def due_s(self) -> float:
-        """When `advance` has something to decide; infinite where nothing is open."""
+        """Time of the next decision of `advance`; infinite when nothing is undecided."""
         return min((self._due_s(name, key) for name, key in self._keys.items()), default=math.inf)
 
     def _due_s(self, name: str, key: _Key) -> float:
@@ -70,7 +70,7 @@ class Gestures:
         return min(settles_s, long_s, math.inf if key.is_down else key.single_s)
 
     def change(self, name: str, at_s: float, *, is_down: bool) -> Iterator[str]:
-        """A key has changed; the words that this, and the time until then, decides."""
+        """Take a change of a key; returns the words that are decided by it and by the time until then."""
         yield from self.advance(at_s)
         key = self._keys.setdefault(name, _Key())
         key.is_raw_down = is_down
@@ -78,18 +78,18 @@ class Gestures:
             yield from self._accept(name, key, at_s)
 
     def advance(self, now_s: float) -> Iterator[str]:
-        """The words that are decided by now."""
+        """The words that are decided at this time."""
         while (due_s := self.due_s) <= now_s:
             for name, key in self._keys.items():
                 if self._due_s(name, key) == due_s:
                     yield from self._decide(name, key, due_s)
 
     def forget(self) -> None:
-        """All keys are up and nothing is open: events were lost, or the device is gone."""
+        """Reset: all keys are up and nothing is undecided. For lost events and removed devices."""
         self._keys.clear()
 
     def _decide(self, name: str, key: _Key, at_s: float) -> Iterator[str]:
-        """What has fallen due for one key."""
+        """The decisions that are due for one key."""
         if key.is_raw_down != key.is_down and key.settled_s <= at_s:
             yield from self._accept(name, key, at_s)
         elif key.is_down:
@@ -100,7 +100,7 @@ class Gestures:
             yield name
 
     def _accept(self, name: str, key: _Key, at_s: float) -> Iterator[str]:
-        """Believe what the key says."""
+        """Use the reported state of the key."""
         key.is_down = key.is_raw_down
         key.settled_s = at_s + BOUNCE_S
         if key.is_down:

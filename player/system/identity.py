@@ -1,4 +1,4 @@
-"""Who this speaker is, whatever it is called: what homes know it by. Main thread, at start.
+"""The identity of this speaker, independent of its name, by which homes recognise it. Main thread, at start.
 
 The machine's id must not be shown (machine-id(5)), so it is hashed; the state directory is hashed with it, because two
 speakers of one machine have two of them.
@@ -16,11 +16,11 @@ from player.core.settings.mqtt import Identity
 
 _MACHINE_ID: Final = Path("/etc/machine-id")
 _MODEL: Final = Path("/proc/device-tree/model")
-"""What a board calls itself, as in "Raspberry Pi 4 Model B Rev 1.4"; other machines have no such file."""
+"""Holds the name of the board, such as "Raspberry Pi 4 Model B Rev 1.4"; other machines have no such file."""
 
 
 def machine_id() -> str:
-    """An id of this machine that stays; its host name where it has no machine id."""
+    """A permanent id of this machine; its host name where it has no machine id."""
     try:
         found = _MACHINE_ID.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -29,13 +29,13 @@ def machine_id() -> str:
 
 
 def identity_of(state_dir: Path) -> Identity:
-    """The identity of the speaker that keeps its memory in this directory."""
+    """The identity of the speaker whose memory is in this directory."""
     seed = "\0".join((machine_id(), str(state_dir)))
     return Identity(f"lull_{hashlib.sha256(seed.encode()).hexdigest()[:12]}", hardware())
 
 
 def hardware() -> str:
-    """What the board calls itself, or the processor's architecture."""
+    """The name of the board, or the processor's architecture."""
     try:
         found = _MODEL.read_text(encoding="utf-8").strip("\0 \n")
     except (OSError, UnicodeDecodeError):

@@ -1,6 +1,6 @@
-"""The door to Linux's inotify: what happens to the files in a folder. One thread uses it.
+"""The only module that calls Linux's inotify, which tells what happens to the files in a folder. For one thread.
 
-It knows only of what this machine does: of a file that another computer copies to a share, nothing is told.
+It only reports what this machine does; a file that another computer copies to a share causes no event.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Inotify:
         self._folders: dict[int, str] = {}
 
     def watch(self, folder: str, mask: int = WRITES) -> None:
-        """Hear of a folder, but not of the folders in it. Raises OSError, above all where there are too many."""
+        """Watch a folder, without the folders in it. Raises OSError, usually because there are too many watches."""
         number = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), mask | _ONLY_DIR)
         if number < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         self._folders[number] = folder
 
     def wait(self, timeout_s: float, wake_fd: int) -> list[FolderEvent]:
-        """What has happened; empty when the time is over, or ``wake_fd`` can be read."""
+        """Wait for events; empty when the time is over, or when ``wake_fd`` became readable."""
         ready, _, _ = select.select([self._fd, wake_fd], [], [], timeout_s)
         return self.read() if self._fd in ready else []
 
@@ -69,7 +69,7 @@ class Inotify:
         return self._fd
 
     def read(self) -> list[FolderEvent]:
-        """What has happened; does not wait."""
+        """The events so far; does not wait."""
         try:
             return list(self._events(os.read(self._fd, _READ_BYTES)))
         except BlockingIOError:
@@ -90,5 +90,5 @@ class Inotify:
                 yield FolderEvent(os.path.join(folder, os.fsdecode(name)), mask)
 
     def close(self) -> None:
-        """Give all watches back."""
+        """Remove all watches."""
         os.close(self._fd)

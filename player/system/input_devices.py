@@ -1,6 +1,6 @@
 """The kernel's input devices: which there are, and how one is opened and read. Any thread; the standard library alone.
 
-What there is, sysfs tells to everybody; to read one needs the group ``input``. Names come from drivers: a button of
+Everybody can list them in sysfs; reading one needs the group ``input``. Names come from drivers: a button of
 ``dtoverlay=gpio-key,gpio=17`` is called ``button@11``, a remote by its maker. One remote may be several devices, one
 for its keys and one for its volume, under names of their own.
 """
@@ -27,7 +27,7 @@ EV_SYN: Final = 0
 EV_KEY: Final = 1
 EV_REL: Final = 2
 SYN_DROPPED: Final = 3
-"""The kernel's queue has overflowed: what comes until the next report is incomplete."""
+"""The kernel's queue has overflowed: the events until the next report are incomplete."""
 
 EVENT: Final = struct.Struct("llHHi")
 """``struct input_event``: seconds and microseconds in the kernel's ``long``, type, code, value."""
@@ -47,7 +47,7 @@ class InputDevice:
         name: as its driver gives it.
         node: where it is read.
         links: the other paths of the node, ``/dev/input/by-id/...`` and ``/dev/input/by-path/...``.
-        keys: names of its keys and relative axes, as in `player.core.input_codes`, an axis without its direction.
+        keys: the names of its keys and relative axes, as in `player.core.input_codes`, an axis without its direction.
     """
 
     name: str
@@ -63,7 +63,7 @@ class InputDevice:
         return mine == yours or fnmatchcase(mine, yours.replace("[", "[[]").replace("?", "[?]"))
 
     def can_say(self, word: str) -> bool:
-        """Whether it has the key or the axis of a word."""
+        """Whether the device has the key or the axis of a word."""
         return key_of(word) in self.keys
 
 
@@ -79,7 +79,7 @@ class InputEvent:
 
 @dataclass(frozen=True, slots=True)
 class InputSystem:
-    """Where the devices are and how they are asked; other places in tests.
+    """Where the devices are and how they are read; tests use other folders.
 
     Attributes:
         nodes, sysfs: the folders that the kernel fills.
@@ -109,7 +109,8 @@ class InputSystem:
         ]
 
     def open(self, device: InputDevice, *, is_grabbed: bool) -> int:
-        """The descriptor of a device whose events carry the boot clock; a grabbed one gives them to nobody else.
+        """The descriptor of a device whose events carry the boot clock; a grabbed device sends them to no other
+        program.
 
         Raises:
             OSError: it is gone, may not be read (EACCES), or somebody else has grabbed it (EBUSY).
@@ -130,7 +131,7 @@ def _number(name: str) -> int:
 
 
 def _links(nodes: Path) -> Iterator[tuple[str, str]]:
-    """Paths that stand for nodes, and the names of those."""
+    """The links of a folder and the names of the nodes that they lead to."""
     for folder in (nodes / "by-id", nodes / "by-path"):
         try:
             listed = os.listdir(folder)
@@ -169,7 +170,7 @@ def _bits(mask: str) -> Iterator[int]:
 
 
 def read_events(fd: int) -> list[InputEvent]:
-    """The events that wait. Raises OSError where the device is gone."""
+    """The events that can be read now. Raises OSError when the device is gone."""
     try:
         data = os.read(fd, EVENT.size * _READ_EVENTS)
     except BlockingIOError:

@@ -1,8 +1,8 @@
-"""Listens to the kernel's input devices: buttons on GPIO pins, knobs, remotes. One thread, none where nobody asks.
+"""Reads the kernel's input devices: buttons on GPIO pins, knobs, remotes. One thread, none where no device is wanted.
 
 The thread waits for events, for a device that comes or goes (inotify on ``/dev/input``), and for the end of a press
-that is still open. Devices that are not there are waited for without a wake-up. What cannot be opened is told once and
-tried again when its permissions change.
+that is still undecided. Waiting for absent devices costs no wake-ups. A device that cannot be opened is reported once
+and tried again when its permissions change.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from player.system.wake import WakeUp
 log = logging.getLogger("lull")
 
 LOOK_S: Final = 10.0
-"""So often devices are looked for where inotify is missing, and those that could not be opened are tried again."""
+"""Seconds between two searches for devices without inotify, and between two attempts to open one."""
 SETTLE_S: Final = 1.0
-"""After a change devices are looked at once more, because udev makes the links a little later."""
+"""Seconds after a change at which devices are listed once more, because udev makes the links a little later."""
 MAX_STEPS: Final = 10
-"""A knob that says more steps at once is believed so many."""
+"""Maximum steps of a knob that count in one event."""
 JOIN_S: Final = 1.0
 _COMES_AND_GOES: Final = inotify.CREATE | inotify.DELETE | inotify.MOVED | inotify.ATTRIBUTES
 
@@ -52,8 +52,8 @@ class InputWish:
 
     Attributes:
         device: its name or path, as in the config.
-        words: what is waited for; see `Gestures`.
-        is_grabbed: nobody else is to get its events.
+        words: the presses that are waited for; see `Gestures`.
+        is_grabbed: no other program gets its events.
     """
 
     device: str
@@ -63,7 +63,7 @@ class InputWish:
 
 @dataclass(slots=True)
 class _Open:
-    """A device that is read, for one or more wishes."""
+    """An open device, with one or more wishes."""
 
     device: InputDevice
     fd: int
@@ -80,8 +80,8 @@ class InputReader:
     """Listens to devices. `listen` and `close` are called on the main thread.
 
     Args:
-        hear: told the device, as it was wished for, and the word; on the reader's thread, must not block.
-        tell: told what keeps devices from being read, or None when nothing does any more; likewise.
+        hear: called with the device, as in the wish, and the word; on the reader's thread, must not block.
+        tell: called with what prevents devices from being read, or None when that is over; likewise.
         clock: the boot clock.
     """
 
@@ -106,7 +106,7 @@ class InputReader:
             self._thread.start()
 
     def close(self) -> None:
-        """Give all devices back; what was wrong with them is not any more."""
+        """Close all devices and withdraw what was reported about them."""
         if self._run is not None and self._thread is not None:
             self._run.stop()
             self._thread.join(JOIN_S)  # a device that is grabbed can be opened only once
@@ -115,7 +115,7 @@ class InputReader:
 
 
 class Listening:
-    """What the thread does and knows, for one set of wishes."""
+    """The state of the thread for one set of wishes."""
 
     def __init__(
         self, wishes: tuple[InputWish, ...], hear: Hear, tell: Tell, clock: Clock, system: InputSystem
@@ -141,11 +141,11 @@ class Listening:
         self.wake()
 
     def wake(self) -> None:
-        """From now on no turn waits. The thread may have ended before."""
+        """From now on no turn waits. The thread may already have ended."""
         self._wake.wake()
 
     def run(self) -> None:
-        """The life of the thread."""
+        """The main function of the thread."""
         try:
             self.start()
             while not self._is_over:
@@ -156,7 +156,7 @@ class Listening:
             self.finish()
 
     def start(self) -> None:
-        """Get ready to hear of devices that come and go."""
+        """Prepare to be told of devices that come and go."""
         try:
             self._inotify = inotify.Inotify()
         except OSError as fault:
@@ -174,7 +174,7 @@ class Listening:
         self._wake.close()
 
     def turn(self) -> None:
-        """Wait for something, and act on it."""
+        """Wait for events, and handle them."""
         now_s = self._clock.now().boot_s
         if now_s >= self._look_s:
             self._look(now_s)
@@ -207,7 +207,7 @@ class Listening:
     # Devices.
 
     def _look(self, now_s: float) -> None:
-        """Open what is wished for and there, and say what is not."""
+        """Open the wanted devices that are present, and report what prevents it."""
         self._watch_folder()
         there = self._system.devices()
         self._faults.clear()
@@ -299,7 +299,7 @@ class Listening:
 
 
 def _said(device: InputDevice, fault: OSError) -> str:
-    """Why a device cannot be read, and what helps."""
+    """Why a device cannot be read, and what to do about it."""
     what = f"{device.name} ({device.node})"
     if fault.errno in {errno.EACCES, errno.EPERM}:
         return f"{what} may not be read: the user that lull runs as must be in the group {GROUP}"

@@ -41,7 +41,7 @@ TELL_AFTER_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class LogMessage:
-    """What makes two messages the same."""
+    """The fields by which two messages count as the same."""
 
     logger: str
     level: int
@@ -55,7 +55,7 @@ class _Window:
 
 
 class LogDedup:
-    """Remembers what was said in the last ``window_s`` seconds."""
+    """Remembers the messages of the last ``window_s`` seconds."""
 
     def __init__(self, window_s: float = REPEAT_WINDOW_S, max_texts: int = MAX_TEXTS) -> None:
         self._window_s = window_s
@@ -63,7 +63,7 @@ class LogDedup:
         self._windows: dict[LogMessage, _Window] = {}  # in the order of their beginning
 
     def is_new(self, message: LogMessage, now_s: float) -> bool:
-        """Whether to say it; False when it was said within the window, and then it is counted."""
+        """Whether to log it; False when it was logged within the window, and then it is counted."""
         window = self._windows.get(message)
         if window is not None and now_s - window.began_s < self._window_s:
             window.times_more += 1
@@ -73,7 +73,7 @@ class LogDedup:
         return True
 
     def take_counts(self, now_s: float) -> list[tuple[LogMessage, int]]:
-        """Messages whose window is over (or had to make room), with how often they came again; forgets them."""
+        """Messages whose window is over (or that were replaced), with the number of repeats; forgets them."""
         over: list[tuple[LogMessage, int]] = []
         for message, window in list(self._windows.items()):
             if now_s - window.began_s < self._window_s and len(self._windows) <= self._max_texts:
@@ -85,7 +85,7 @@ class LogDedup:
 
 
 class LogQuota:
-    """A quota of lines for each source, by its name."""
+    """Limits the lines of each source, by its name."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, Bucket] = {}
@@ -93,7 +93,7 @@ class LogQuota:
         self._since_s: dict[str, float] = {}
 
     def take(self, source: str, now_s: float) -> bool:
-        """Whether the source may say a line now; one that it may not is counted."""
+        """Whether the source may log a line now; a line that it may not is counted."""
         if self._buckets.setdefault(source, Bucket(LINES_AT_ONCE, LINES_PER_S)).take(now_s):
             return True
         self._since_s.setdefault(source, now_s)
@@ -101,7 +101,7 @@ class LogQuota:
         return False
 
     def take_counts(self, now_s: float) -> list[tuple[str, int]]:
-        """Sources of which something was left out ten minutes ago, with how much since then; forgets it."""
+        """Sources whose lines were left out, first ten minutes ago, with their number; forgets it."""
         due = [source for source, since_s in self._since_s.items() if now_s - since_s >= TELL_AFTER_S]
         for source in due:
             del self._since_s[source]
@@ -121,7 +121,7 @@ Send: TypeAlias = Callable[[str, Mapping[str, str]], None]
 def set_up(*, is_verbose: bool = False, warnings_only: bool = False) -> None:
     """Send all logging to where it belongs; called again, the new set-up replaces the old one.
 
-    Without ``is_verbose`` foreign libraries are heard from warnings on.
+    Without ``is_verbose`` only warnings and errors of foreign libraries are logged.
     """
     own_level = logging.DEBUG if is_verbose else logging.WARNING if warnings_only else logging.INFO
     handler = make_handler(sys.stderr, SystemClock(), send_to_journal)
@@ -145,7 +145,7 @@ def _name_paho(record: logging.LogRecord) -> bool:
 
 
 def make_handler(stream: TextIO, clock: Clock, send: Send) -> OnceHandler:
-    """The handler for a process whose stderr is ``stream``."""
+    """The log handler of a process whose stderr is ``stream``."""
     if leads_to_journal(stream):
         return OnceHandler(JournalHandler(stream, send), clock)
     plain = logging.StreamHandler(stream)
@@ -156,7 +156,7 @@ def make_handler(stream: TextIO, clock: Clock, send: Send) -> OnceHandler:
 def leads_to_journal(stream: TextIO) -> bool:
     """Whether the stream is the one that systemd connected to the journal: JOURNAL_STREAM is its device:inode.
 
-    The variable alone proves nothing: it is inherited by whoever is started with stderr sent elsewhere.
+    The variable alone proves nothing: a process whose stderr is redirected inherits it too.
     """
     try:
         status = os.fstat(stream.fileno())
@@ -194,7 +194,7 @@ def _priority(level: int) -> int:
 
 
 class JournalHandler(logging.Handler):
-    """Writes records natively; one that the journal does not take goes to stderr, which the journal reads too."""
+    """Writes records to the journal; one that it rejects goes to stderr, which the journal reads too."""
 
     def __init__(self, stream: TextIO, send: Send) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class PlainFormatter(logging.Formatter):
     """``2026-01-15 22:30:00 warning: text``; the level is named from warnings on.
 
     Args:
-        before: put in front, to wipe the live line that a terminal may show.
+        before: written before each line, to erase the live line that a terminal may show.
     """
 
     def __init__(self, before: str = "") -> None:
@@ -243,13 +243,13 @@ def _text_of(record: logging.LogRecord) -> str:
 
 
 class OnceHandler(logging.Handler):
-    """Passes records on to another handler, each text once, and so many of each source at most.
+    """Passes records on to another handler: each text once, and a limited number from each source.
 
-    The counts of what was not said follow with the first record after ten minutes.
+    The counts of what was left out follow with the first record after ten minutes.
 
     Args:
-        inner: who writes; closed with this one.
-        clock: tells how long ago a text was said.
+        inner: the handler that writes; closed with this one.
+        clock: measures how long ago a text was logged.
     """
 
     def __init__(self, inner: logging.Handler, clock: Clock) -> None:
@@ -272,7 +272,7 @@ class OnceHandler(logging.Handler):
             self._inner.handle(record)
 
     def close(self) -> None:
-        """Say the counts that are still owed, and let go of the other handler."""
+        """Log the counts that are still pending, and close the other handler."""
         self._say_counts(float("inf"))
         self._inner.close()
         super().close()

@@ -1,12 +1,12 @@
-"""What C libraries write, as lines of the log: libVLC's own log, and whatever its codecs put on stderr themselves.
+"""Logs what C libraries write: libVLC's own log, and what its codecs write to stderr themselves.
 
-Nothing native ever calls Python here. The libraries write into a pipe, as into a file, on their own threads; one thread
-of ours for each pipe, ``lull-overheard``, reads lines and logs them under the library's name, where they are said once,
-counted and rationed like all noise (`player.system.logging_setup`). (libVLC's log callback would hand over a C argument
-list that Python cannot read portably, on threads that may still talk while the interpreter goes down.)
+Native code never calls Python here. The libraries write into a pipe, as into a file, on their own threads; one thread
+of ours for each pipe, ``lull-overheard``, reads lines and logs them under the library's name, where they are logged
+once, counted and limited like all such messages (`player.system.logging_setup`). (libVLC's log callback would hand over
+a C argument list that Python cannot read portably, on threads that may still talk while the interpreter goes down.)
 
-A writer must never wait for us: should the reading thread end, it closes its end, and writing becomes an error that C
-libraries shrug off, since Python ignores SIGPIPE.
+A writer must never wait for us: if the reading thread ends, it closes its end, and writing becomes an error that C
+libraries ignore, since Python ignores SIGPIPE.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from typing import Final, TypeAlias
 LINE_LENGTH: Final = 300
 VLC: Final = "libVLC"
 CODECS: Final = "library"
-"""The name of whatever writes to stderr without one; libmpg123 does."""
+"""The name for messages on stderr without one; libmpg123 writes such messages."""
 _STDERR: Final = 2
 _VLC_LINE: Final = re.compile(r"(\S+) (error|warning): (.*)")
 _NEVER_TRUE: Final = frozenset({
     "invalid stop-time ignored", "Invalid get/release function pointers",
     "unknown query 0x30e in demux_vaControlHelper",
 })  # fmt: skip
-"""libVLC says so of every track that does not begin at its start, and of every stream, though all is well."""
+"""libVLC logs this for each stream and each track that does not begin at its start, although nothing is wrong."""
 _LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING}
 
 Sort: TypeAlias = Callable[[str], tuple[int, str] | None]
-"""Makes a level and a text from a line; None for a line that is not worth saying."""
+"""Makes a level and a text from a line; None for a line that is not logged."""
 
 
 def listen(name: str, sort: Sort) -> int:
@@ -55,7 +55,7 @@ def vlc_log_options() -> tuple[str, ...]:
 def take_over_stderr() -> None:
     """Let C libraries write to the log; `sys.stderr`, and with it the log itself, keeps what stderr was.
 
-    Their last words before a crash get lost in the pipe, so Python says where it happened, to the real stderr.
+    What they write just before a crash is lost in the pipe, so Python reports the place of a crash on the real stderr.
     """
     kept = os.fdopen(os.dup(_STDERR), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     sys.stderr = kept
@@ -75,7 +75,7 @@ def sort_vlc(line: str) -> tuple[int, str] | None:
 
 
 def _run(read_fd: int, name: str, sort: Sort) -> None:
-    """The life of the thread."""
+    """The main function of the thread."""
     log = logging.getLogger(name)
     with contextlib.suppress(OSError), os.fdopen(read_fd, "rb") as pipe:
         for raw in iter(lambda: pipe.readline(4 * LINE_LENGTH), b""):

@@ -1,4 +1,4 @@
-"""Contracts of this package, in prose; tests/contracts runs each against the real class and its fake."""
+"""The interfaces of this package; tests/contracts runs each against the real class and its fake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Root works in the folder of somebody else only as that user: a link in it could lead a writer to any file.
+"""Root works in the folder of another user only as that user, because a link in it could lead a writer to any file.
 
 Main thread, before other threads are started. `become_owner_of` is for commands that people type with sudo and that the
 installer runs; the service itself runs as its own user.
@@ -16,11 +16,11 @@ _MOST_LINKS: Final = 40
 
 
 def become_owner_of(folder: Path) -> str | None:
-    """Give up root for good where somebody else can change what the path leads to.
+    """Give up root permanently where another user can change what the path leads to.
 
     Returns:
         the name of the user that this process is now, None where nothing has changed: it is not root, or everything
-        that the path passes through belongs to root.
+        on the way to the path belongs to root.
     """
     facts = foreign_part(folder) if os.geteuid() == 0 else None
     if facts is None:
@@ -43,7 +43,8 @@ def give_to_owner(file: int, folder: Path) -> None:
     """What root makes in a folder belongs to the folder's owner: the service must be able to use it as well.
 
     Args:
-        file: an open file, which was opened without following a link; what has other names or another owner stays.
+        file: an open file, which was opened without following a link; a file with other names or another owner is not
+            changed.
         folder: where it lies.
 
     Raises:

@@ -1,7 +1,7 @@
 """systemd: readiness, status, reloading, stopping and the watchdog, and native journal entries.
 
 The only file that imports systemd-python. Called on the main thread; `send_to_journal` on any thread. Without a service
-manager (no NOTIFY_SOCKET) every call does nothing, and one that cannot be reached is not worth dying for: it will act
+manager (no NOTIFY_SOCKET) every call does nothing, and one that cannot be reached does not end the daemon: it will act
 on its own timeouts. The messages are those of sd_notify(3). They are sent from here, because libsystemd's function
 waits without end while the manager's socket is full, and systemd-python holds the interpreter's lock meanwhile: no
 thread would run, and the sound would break off.
@@ -28,7 +28,7 @@ from player.core.text import clean_text
 _STATUS_LENGTH: Final = 200
 """``systemctl status`` is read by people; one line of a terminal or two."""
 _PATIENCE_S: Final = 0.1
-"""So long a message may wait for room in the manager's socket; after that it is dropped."""
+"""Maximum seconds that a message waits for room in the manager's socket; after that it is dropped."""
 
 
 def read_watchdog_s() -> float | None:
@@ -47,7 +47,8 @@ def read_watchdog_s() -> float | None:
 class SystemdNotifier:
     """Talks to the service manager that started the daemon, if one did.
 
-    A READY that found no room is told again with each feeding: without it the manager would end a healthy daemon.
+    A READY that did not fit into the socket is sent again with each feeding, so that the manager does not end a healthy
+    daemon.
 
     Args:
         monotonic_us: microseconds of CLOCK_MONOTONIC.
@@ -68,9 +69,9 @@ class SystemdNotifier:
         self._owes_ready = not _tell("READY=1")
 
     def status(self, text: str) -> None:
-        """One line for ``systemctl status``; line breaks become spaces, because a line is a variable of its own.
+        """Send one line for ``systemctl status``; line breaks become spaces, because each line is a variable.
 
-        A title may hold bytes of a file name that are no UTF-8; each of them is written as a question mark.
+        A title may contain bytes of a file name that are not UTF-8; each of them is written as a question mark.
         """
         _tell("STATUS=" + clean_text(text, _STATUS_LENGTH).encode(errors="replace").decode())
 
@@ -83,14 +84,14 @@ class SystemdNotifier:
         _tell("STOPPING=1")
 
     def feed_watchdog(self) -> None:
-        """All is well; the watchdog's period begins anew."""
+        """Tell the manager that all is well, which restarts the watchdog's period."""
         if self._owes_ready:
             self.ready()
         _tell("WATCHDOG=1")
 
 
 def _tell(state: str) -> bool:
-    """Send one message, or do nothing where nobody listens; False where there was no room for it."""
+    """Send one message if there is a manager; False where its socket had no room for it."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return True
@@ -104,7 +105,7 @@ def _tell(state: str) -> bool:
 
 
 def send_to_journal(message: str, fields: Mapping[str, str]) -> None:
-    """Write one entry with fields of its own; does nothing where no journal runs.
+    """Write one entry with fields of its own; does nothing without a journal.
 
     Raises:
         OSError: the journal is there and does not take the entry.
@@ -121,10 +122,10 @@ FEEDS_PER_PERIOD: Final = 4
 
 
 class Heartbeat:
-    """Decides on each look whether the watchdog is fed.
+    """Decides at each check whether the watchdog is fed.
 
     Args:
-        watchdog_s: the watchdog's period, None where there is none: then nothing is ever due.
+        watchdog_s: the watchdog's period, None without one: then it is never due.
     """
 
     def __init__(self, watchdog_s: float | None) -> None:
@@ -135,13 +136,13 @@ class Heartbeat:
         self._fed_at_block: int | None = None
 
     def wait_s(self) -> float:
-        """The longest pause between two looks; infinite without a watchdog."""
+        """Maximum seconds between two checks; infinite without a watchdog."""
         return self._every_s
 
     def is_due(self, now_s: float, blocks_rendered: int, *, is_silence_expected: bool) -> bool:
         """Whether to feed now; after True the feeding counts as done.
 
-        The first look of all feeds: nothing can have moved yet, and the period begins when the service manager says.
+        The first check always feeds: no block can have been rendered yet.
         """
         if not self._has_watchdog or now_s - self._fed_s < self._every_s:
             return False

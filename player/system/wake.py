@@ -1,4 +1,4 @@
-"""A descriptor that ends a wait of one thread, from another. Linux's eventfd; the standard library alone."""
+"""A descriptor with which one thread ends the waiting of another. Linux's eventfd; the standard library alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class WakeUp:
         return self._fd
 
     def wake(self) -> None:
-        """From now on no wait lasts; nothing happens where the other thread has ended."""
+        """End this and all further waits; does nothing when the other thread has ended."""
         with self._lock:
             if not self._is_closed:
                 os.eventfd_write(self._fd, 1)
 
     def close(self) -> None:
-        """Give the descriptor back: from now on its number may be another file's."""
+        """Close the descriptor: from now on its number may belong to another file."""
         with self._lock:
             self._is_closed = True
             os.close(self._fd)

@@ -10,7 +10,7 @@ from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.validation import check_name
 
 MAX_BEDS: Final = 2
-"""More layers than this under the tracks are a mush, and each costs computing time."""
+"""Maximum number of layers under the tracks; more cannot be told apart, and each costs computing time."""
 MIN_BED_DB: Final = -40.0
 MAX_BED_DB: Final = -3.0
 """Two beds of -3 dB and the tracks are 3 dB louder than the tracks alone."""
@@ -40,7 +40,7 @@ class Bed:
         check_name("playlist", self.playlist)
 
     def moved(self, by_db: float) -> Bed:
-        """The same louder or softer, within the bounds."""
+        """The same bed at a gain moved by a step, within the bounds."""
         return replace(self, gain_db=min(MAX_BED_DB, max(MIN_BED_DB, self.gain_db + by_db)))
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class Bed:
 
 
 def check_beds(beds: Sequence[Bed]) -> None:
-    """Raise ValueError where there are too many, or one is there twice."""
+    """Raise ValueError where there are too many beds, or one is there twice."""
     if len(beds) > MAX_BEDS:
         raise ValueError(f"bed has {len(beds)} layers; at most {MAX_BEDS} are allowed")
     if len({bed.playlist for bed in beds}) < len(beds):
@@ -57,5 +57,5 @@ def check_beds(beds: Sequence[Bed]) -> None:
 
 
 def named_beds(beds: Sequence[Bed]) -> str:
-    """All of them, for people."""
+    """The beds as text for people."""
     return " and ".join(map(str, beds)) or "none"

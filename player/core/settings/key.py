@@ -28,7 +28,7 @@ class ConfigKey:
         bounds: the lowest and the highest number that are allowed.
         unit: `SECONDS`, or what a message puts behind the bounds.
         allowed: what may be written, where neither the bounds nor the type say it.
-        takes_off: ``off`` may be written, and is None.
+        takes_off: ``off`` is allowed and means None.
     """
 
     word: str

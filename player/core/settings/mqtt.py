@@ -78,7 +78,7 @@ class Identity:
 
 
 CREDENTIAL: Final = "credential:"
-"""A ``password_file`` that begins so names a credential of the service manager instead of a file."""
+"""A ``password_file`` with this prefix names a credential of the service manager instead of a file."""
 
 
 class MqttProtocol(StrEnum):
@@ -157,7 +157,7 @@ class MqttSettings:
 
 
 def check_group(name: str) -> None:
-    """Raise ValueError unless speakers can be called so together."""
+    """Raise ValueError unless it is a valid name for a group of speakers."""
     check_name("group", name)
     if name == "all":
         raise ValueError("group 'all' is reserved: every speaker listens to it")

@@ -1,6 +1,6 @@
 """Settings that hold the sound down, or end it: fades, limits, night cap, tapering, guard, mixer, session. Frozen.
 
-All of them tighten. None of them can loosen what is built in, and there is no way to switch the guard off.
+They can tighten the built-in limits but never loosen them, and the guard cannot be switched off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TARGET_LUFS: Final = -23.0
 MAX_FADE_OUT_S: Final = 7200.0
 LATEST_NIGHT_CAP_S: Final = 24 * 3600.0
 LATEST_ASLEEP_S: Final = 2 * 3600.0
-"""A later point would be a guard that never becomes strict."""
+"""Later than this the guard would never become strict."""
 LOWEST_PIN_DB: Final = -100.0
 
 
@@ -47,7 +47,7 @@ class FadeSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Limits that a person tightens; looser than the built-in ones is refused.
+    """Limits that a user can tighten; values looser than the built-in ones are refused.
 
     ``target_lufs`` is what every track is brought to before the volume: not a limit by itself, but C3 counts from it.
     """
@@ -81,7 +81,7 @@ class NightCap:
 
 @dataclass(frozen=True, slots=True)
 class Taper:
-    """The volume sinks so fast while somebody sleeps, down to the floor (0-100) and no further."""
+    """The rate at which the volume sinks while somebody sleeps, and the floor (0-100) at which it stops."""
 
     db_per_h: Annotated[float, ConfigKey("by", "how fast it sinks", (0.1, 12), "dB per hour")]
     floor: Annotated[int, ConfigKey("floor", "the lowest volume that it sinks to", (1, VOLUME_MAX))] = 10
@@ -92,7 +92,7 @@ class Taper:
 
 @dataclass(frozen=True, slots=True)
 class RestNights:
-    """So many nights of a week on which the schedule plays another playlist, or nothing."""
+    """A number of nights of each week on which the schedule plays another playlist, or nothing."""
 
     per_week: Annotated[int, ConfigKey("per_week", "how many, chosen anew each week", (1, 6))]
     playlist: Annotated[
@@ -106,7 +106,7 @@ class RestNights:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What holds for every session."""
+    """Settings that apply to every session."""
 
     max_s: Annotated[
         float,
@@ -156,7 +156,7 @@ class GuardMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuardSettings:
-    """The emergence guard; it can be tightened, and there is no way to switch it off.
+    """The emergence guard; it can be tightened but not switched off.
 
     ``asleep_after_s`` from a session's start on, a gentle one is strict as well.
     """
@@ -174,7 +174,7 @@ class GuardSettings:
 
 @dataclass(frozen=True, slots=True)
 class MixerLevel:
-    """Where a hardware mixer's control is pinned: per cent of its range, or decibels as the card counts them."""
+    """The level of a hardware mixer's control: per cent of its range, or decibels as the card counts them."""
 
     value: float
     is_db: bool = False

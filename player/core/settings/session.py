@@ -95,7 +95,7 @@ class TimerSetting:
 
     @classmethod
     def clock(cls, duration_s: float) -> TimerSetting:
-        """A timer that is silent after so many seconds."""
+        """A timer that reaches silence after a number of seconds."""
         return cls(TimerMode.CLOCK, duration_s)
 
     @classmethod
@@ -139,7 +139,7 @@ class VolumeSettings:
 
 
 MAX_PHASES: Final = 8
-"""A night has no more than these, besides its beginning."""
+"""Maximum number of phases of a night, not counting its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +240,12 @@ class EntryKind(StrEnum):
 
     NIGHT = "night"
     MORNING = "morning"
-    """It ends the night gently: slowly louder, whatever is skipped, over whatever still plays."""
+    """It ends the night: the sound becomes louder slowly, also when starts are skipped or something still plays."""
 
 
 MORNING_FADE_IN_S: Final = 20 * 60.0
 MORNING_STAYS_S: Final = 30 * 60.0
-"""A morning without a timer of its own lasts so much longer than its fade-in."""
+"""How much longer than its fade-in a morning without a timer of its own lasts, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
