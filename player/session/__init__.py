@@ -1,1 +1,1 @@
-"""What decides: the session, its timer, schedule and memory. Pure: time and randomness are arguments."""
+"""Decides what happens: the session, its timer, schedule and memory. Pure: time and randomness are arguments."""

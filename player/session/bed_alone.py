@@ -33,7 +33,7 @@ def tick(session: Session, now_s: float, out: Outcome) -> None:
 
 
 def go_on(session: Session, now_s: float, out: Outcome) -> None:
-    """The tracks have ended: the bed goes on alone for as long as it outlasts them, and then fades."""
+    """After the tracks the bed continues alone for its ``outlasts`` time, and then fades."""
     plan = session.end_plan
     out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP, TRACKS))
     session.tracks.go(plan.setting_again)
@@ -48,17 +48,17 @@ def go_on(session: Session, now_s: float, out: Outcome) -> None:
 
 
 def on_silent(session: Session, report: RampArrived, now_s: float, out: Outcome) -> None:
-    """The layer of the tracks has arrived; at silence the engine has dropped them."""
+    """The level of the tracks' layer has arrived; at silence the engine has dropped the tracks."""
     if report.then is not Then.STOP:
         return
     if session.tracks.is_leaving and session.is_outlasted(now_s):
         go_on(session, now_s, out)
     elif not session.tracks.is_gone:
         session.tracks.come_back(COMES_S, out)
-        session.queue.play_on(out)  # somebody wanted them back just as silence was reached
+        session.queue.play_on(out)  # the tracks were wanted back just as silence was reached
 
 
 def bring_back(session: Session, now_s: float, out: Outcome) -> None:
-    """Somebody asks for tracks while the bed is alone: they come back as at a start, under the bed's timer no more."""
+    """Tracks are wanted while the bed is alone: they come back as at a start, and the bed's timer no longer applies."""
     if session.tracks.come_back(COMES_S, out):
         session.queue.wake_up(now_s, out)

@@ -1,11 +1,11 @@
 """The beds of a session: what plays under its tracks, at which level, and for how long. Main thread, pure.
 
-A bed is a queue of its own in a layer of its own. It comes and goes by the level of its layer and moves by it, never
-otherwise; a bed of another playlist in the same layer is blended in. It stands under the output's level, so pauses,
+A bed is a queue of its own in a layer of its own. It comes, goes and moves only by the level of its layer;
+a bed of another playlist in the same layer is blended in. The output's level applies to it too, so pauses,
 fades, caps and a stop are the same for it as for the tracks.
 
-A bed that a playlist brought belongs to that playlist and ends with it. One that somebody named (in an entry, a phase,
-`play` or `bed`) stays until another one is named. Either goes on for as long as it outlasts the tracks, and then fades.
+A bed that comes with a playlist ends with that playlist. One that was named (in an entry, a phase, `play` or `bed`)
+stays until another one is named. Either continues for its ``outlasts`` time after the tracks, and then fades.
 
 Whether the tracks of a session sound, or only the bed that outlasts them. Where a bed outlasts its tracks, these end
 by a fade of their own layer, while the output stays where it is: they are silent when their sleep timer ends. The bed
@@ -27,7 +27,7 @@ from player.session.outcome import Outcome
 from player.session.play_queue import PlayQueue
 
 COMES_S: Final = 20.0
-"""A bed comes and goes in this time, 3 dB a second: so slowly that it is no event."""
+"""Seconds in which a bed comes and goes, 3 dB a second: slow enough not to be noticed as an event."""
 MOVES_DB_PER_S: Final = 2.0
 
 MakeQueue = Callable[[Playlist, int], PlayQueue]
@@ -35,7 +35,7 @@ MakeQueue = Callable[[Playlist, int], PlayQueue]
 
 
 class BedLayer:
-    """One bed that plays.
+    """A bed that plays.
 
     Attributes:
         ends_s: when it fades by itself, on the boot clock.
@@ -48,24 +48,24 @@ class BedLayer:
         self.ends_s = math.inf
 
     def ramp(self, over_s: float, out: Outcome) -> None:
-        """Go to its level."""
+        """Order the ramp to the bed's level."""
         out.order(RampTo(self.bed.gain_db, over_s, layer=self.number))
 
     def fade(self, over_s: float, out: Outcome) -> None:
-        """Go to silence, and end."""
+        """Order the fade to silence that ends the bed."""
         out.order(RampTo(SILENCE_DB, over_s, Then.STOP, self.number))
 
 
 class Beds:
-    """Up to two of them.
+    """Up to two beds.
 
     Args:
-        playlist_of: the playlist of a name, None where there is none (any more).
+        playlist_of: the playlist of a name, None where it does not exist (any more).
         make_queue: makes the queue of one for a layer.
 
     Attributes:
-        is_of_playlist: what plays is the bed of the tracks' playlist, which ends with it.
-        names: of all that have played.
+        is_of_playlist: the beds are those of the tracks' playlist and end with it.
+        names: of all beds that have played.
     """
 
     def __init__(self, playlist_of: Callable[[str], Playlist | None], make_queue: MakeQueue) -> None:
@@ -86,12 +86,12 @@ class Beds:
 
     @property
     def now(self) -> tuple[Bed, ...]:
-        """What plays, but for what is about to end by itself."""
+        """The beds that play, without those that are about to end by themselves."""
         return tuple(layer.bed for layer in self._layers if layer.ends_s == math.inf)
 
     @property
     def outlasts_s(self) -> float:
-        """For how long any of them goes on when the tracks have ended; 0: none does."""
+        """The longest ``outlasts`` time of the beds, in seconds; 0: all end with the tracks."""
         return max((bed.outlasts_s for bed in self.now), default=0.0)
 
     @property
@@ -144,19 +144,19 @@ class Beds:
         layer.fade(over_s, out)
 
     def move(self, by_db: float, out: Outcome) -> None:
-        """Make all of them louder or softer, within the bounds of a bed."""
+        """Move the level of all beds, within the bounds of a bed."""
         for layer in self._layers:
             self._move(layer, layer.bed.moved(by_db), out)
 
     def outlast(self, now_s: float) -> None:
-        """The tracks have ended: each goes on for as long as it outlasts them."""
+        """The tracks have ended: each bed continues for its ``outlasts`` time."""
         longest_s = self.outlasts_s
         for layer in self._layers:
             if layer.bed.outlasts_s < longest_s:  # the session itself ends with the longest one
                 layer.ends_s = min(layer.ends_s, now_s + layer.bed.outlasts_s)
 
     def tick(self, now_s: float, fade_out_s: float, held_at_s: float | None, out: Outcome) -> None:
-        """Fade what has outlasted its tracks; try again what could not be played.
+        """Fade the beds whose ``outlasts`` time is over; retry those that could not be played.
 
         Since ``held_at_s`` a pause holds the sleep timer, and with it the ends of the beds.
         """
@@ -221,7 +221,7 @@ class TracksLayer:
     """The layer of the tracks.
 
     Attributes:
-        silent_at_s: when their own fade is over, on the boot clock; None while there is none.
+        silent_at_s: when the fade of the tracks is over, on the boot clock; None without such a fade.
         is_gone: the bed goes on alone.
         setting: the sleep timer that ended them, to begin it anew; valid while ``is_gone``.
     """
@@ -233,11 +233,11 @@ class TracksLayer:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether their fade runs."""
+        """Whether the fade of the tracks runs."""
         return self.silent_at_s is not None
 
     def leave(self, over_s: float, now_s: float, out: Outcome) -> None:
-        """Begin their fade, or hurry it."""
+        """Begin the fade of the tracks, or make it faster."""
         if not self.is_leaving:
             text = f"the tracks fade out over {format_duration(over_s)}, and the bed goes on"
             out.announce("fading_out", text, seconds=round(over_s), reason="timer")
@@ -249,11 +249,11 @@ class TracksLayer:
         self.silent_at_s = None
 
     def go(self, setting: TimerSetting | None) -> None:
-        """They have ended."""
+        """The tracks have ended."""
         self.silent_at_s, self.is_gone, self.setting = None, True, setting
 
     def come_back(self, over_s: float, out: Outcome) -> bool:
-        """Let them sound again; False where they do."""
+        """Let the tracks sound again; False where they already do."""
         if not (self.is_leaving or self.is_gone):
             return False
         self.silent_at_s, self.is_gone = None, False

@@ -1,7 +1,7 @@
-"""Keeps the place in a long track at which somebody stopped listening. Main thread, pure.
+"""Keeps the place in a long track at which listening ended. Main thread, pure.
 
-That is where the final fade began, or a stop, or where somebody was noticed to be asleep, whichever came first; and
-where another playlist took over. What plays after that is not listened to: it neither moves the place nor ends the
+That is where the final fade began, or a stop, or where sleep was detected, whichever came first; and
+where another playlist took over. What plays after that does not count as heard: it neither moves the place nor ends the
 track.
 """
 
@@ -21,14 +21,14 @@ before."""
 
 
 class Bookmark:
-    """At most one place is kept for each time that somebody stops listening."""
+    """Keeps at most one place for each time that listening ends."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
         self._kept_in: PlayQueue | None = None
 
     def look(self, session: Session, now_s: float) -> None:
-        """Keep the place once it is known that nobody listens any more; forget that of a track that is at its end."""
+        """Keep the place once listening has ended; forget the place of a track that is at its end."""
         queue = session.queue
         is_ending = session.state in {State.FADING_OUT, State.STOPPING}
         if is_ending or session.night_mode.asleep_s(now_s) is not None:
@@ -40,7 +40,7 @@ class Bookmark:
             self._places.clear(playing.track.uri)
 
     def leave(self, queue: PlayQueue) -> None:
-        """Nobody listens to this any more: keep the place, once."""
+        """Listening has ended: keep the place, once."""
         if self._kept_in is queue:
             return
         self._kept_in = queue

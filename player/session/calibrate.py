@@ -1,6 +1,6 @@
 """The commands that calibrate: noise at the highest volume, and what a meter at the pillow reads. Main thread, pure.
 
-What the meter read is compared with what the output meter heard at the same time, so nobody has to know at what volume
+The reading is compared with the level at the output meter at the same time, so it does not matter at what volume
 the noise was played.
 """
 
@@ -25,7 +25,7 @@ from player.session.playback import Playback
 LASTS_S: Final = 300.0
 FADE_S: Final = 10.0
 STEADY_S: Final = 12.0
-"""The output meter's mean is that of ten seconds."""
+"""Seconds over which the output meter averages."""
 
 
 def play_noise(playback: Playback, now: Now, out: Outcome) -> str:
@@ -68,7 +68,7 @@ def offset_db(memory: Memory, settings: Settings) -> float | None:
 
 
 def volume_at(level_dba: float, memory: Memory, settings: Settings) -> int | None:
-    """The volume that has a level at the pillow; None where nobody has measured it."""
+    """The volume that has a level at the pillow; None without a calibration."""
     known_db = offset_db(memory, settings)
     return None if known_db is None else volume_for(level_dba, known_db, settings.limits.target_lufs)
 
@@ -77,7 +77,7 @@ def in_volumes(value: Any, memory: Memory, settings: Settings) -> Any:
     """A command, or a part of one, with the volume in place of each level that was asked for.
 
     Raises:
-        Refused: nobody has measured it.
+        Refused: there is no calibration.
     """
     if isinstance(value, AskedLevel):
         known = volume_at(value.dba, memory, settings)
@@ -97,7 +97,7 @@ def in_volumes(value: Any, memory: Memory, settings: Settings) -> Any:
 
 
 def problem(memory: Memory, settings: Settings) -> str | None:
-    """What is wrong with the calibration, where levels in dB(A) are wanted."""
+    """The problem of a missing calibration, where levels in dB(A) are wanted."""
     if offset_db(memory, settings) is not None:
         return None
     if memory.calibration is not None:

@@ -18,11 +18,11 @@ NOT_SET: Final = (
 )
 """Why something that needs the time of day is refused."""
 CHOICES: Final = 8
-"""So many titles are named where several match."""
+"""Maximum number of titles that a message names where several match."""
 
 
 def find_playlist(settings: Settings, name: str | None) -> Playlist:
-    """The playlist of that name. Raises Refused where there is none, or with None none at all."""
+    """The playlist of that name. Raises Refused where it does not exist, or, for None, where no playlist exists."""
     if name is None:
         raise Refused("there is no playlist in the config")
     found = settings.playlist(name)
@@ -75,6 +75,6 @@ def check_then(settings: Settings, then: tuple[Phase, ...]) -> None:
 
 
 def check_timer(timer: TimerSetting | None, now: Now) -> None:
-    """Raises Refused for a timer until a time of day while nobody knows the time."""
+    """Raises Refused for a timer until a time of day while the clock is not set."""
     if timer is not None and timer.until is not None and not now.trusted:
         raise Refused(f"timer {timer}: {NOT_SET}; use a length, such as 45m")

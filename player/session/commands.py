@@ -1,6 +1,6 @@
 """Commands about what plays: each checked whole, then carried out. Main thread, standard library, pure.
 
-A function here either raises `Refused` before anything has changed, with a reason that names the offender and the
+A function here either raises `Refused` before anything has changed, with a reason that names what is wrong and the
 choices, or does what was asked and returns a sentence for the person who asked. While nothing plays, what a person
 sets is for the next session.
 """
@@ -98,7 +98,7 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
     check_timer(play.timer, now)
     session, following = playback.session, playback.next_session
     if session is not None and session.queue.playlist is CALIBRATION:
-        session = None  # its volume and its timer are nobody's: a session of its own takes over from the noise
+        session = None  # its volume and its timer were not chosen by anybody: a new session takes over from the noise
     if play.playlist is not None and play.track is None:
         _check_name(playback, play.playlist)
     track = None
@@ -160,7 +160,7 @@ def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Ou
 
 
 def _bring_tracks(playback: Playback, session: Session, now: Now, out: Outcome) -> None:
-    """Somebody asks for tracks while the bed is alone: they come back, with the sleep timer that they had."""
+    """Tracks are wanted while the bed is alone: they come back, with the sleep timer that they had."""
     if not session.tracks.is_gone:
         return
     timer = session.tracks.setting or playback.settings.timer
@@ -209,7 +209,7 @@ def _resume(playback: Playback, now: Now, out: Outcome) -> str:
 
 
 def _pause_interrupted(playback: Playback, *, is_paused: bool) -> str:
-    """The session that was interrupted waits for a person, or no longer for anything."""
+    """Pause the interrupted session until `resume`, or end that pause."""
     if playback.interrupted.record is None:
         raise Refused(f"{'pause' if is_paused else 'resume'}: nothing is playing")
     playback.interrupted.set_paused(is_paused=is_paused)
@@ -293,7 +293,7 @@ def _set_volume(playback: Playback, command: SetVolume | SetLevel, now: Now, out
 
 
 def _volume_for(playback: Playback, level_dba: float) -> int:
-    """The volume that has a level at the pillow. Raises Refused where nobody has measured it."""
+    """The volume that has a level at the pillow. Raises Refused without a calibration."""
     volume = volume_at(level_dba, playback.memory, playback.settings)
     if volume is None:
         raise Refused("volume: it is not known how loud a volume is at the pillow; `calibrate` measures it")

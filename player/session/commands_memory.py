@@ -1,4 +1,4 @@
-"""Commands about what is kept: bans, likes, the calibration. Main thread, standard library, pure.
+"""Commands that change the memory: bans, likes, the calibration. Main thread, standard library, pure.
 
 What cannot be done is refused before anything has changed.
 """
@@ -60,7 +60,7 @@ def _never_again(name: str | None, memory: Memory, playback: Playback, now: Now,
 
 
 def _playing(verb: str, playback: Playback) -> Track:
-    """The track that plays. Raises Refused: there is none, or it is noise that stands in where no playlist is there."""
+    """The current track. Raises Refused where there is none, or where generated noise replaces a playlist."""
     queue = None if playback.session is None else playback.session.queue
     if queue is None or queue.current is None:
         raise Refused(f"{verb}: nothing is playing; name the track")
@@ -107,7 +107,7 @@ def _allow_again(name: str | None, memory: Memory, known: Mapping[str, Track], n
 
 
 def _left_out(memory: Memory, known: Mapping[str, Track], now: Now) -> list[RememberedTrack]:
-    """What is left out because lull died of it, then what a person banned: the last one is allowed first."""
+    """The tracks left out because of crashes, then the banned ones: the last of them is allowed first."""
     fatal = [death for death in memory.set_aside if death.uri not in memory.bans]
     named = [(death, known[death.uri].title if death.uri in known else PurePath(death.uri).stem) for death in fatal]
     return [*(RememberedTrack(death.uri, title, death.at or now.wall) for death, title in named), *memory.bans.values()]

@@ -93,7 +93,7 @@ def announce_timer(session: Session, now: Now, out: Outcome) -> str:
 
 
 def _ends_in(session: Session, left_s: float, now: Now) -> str:
-    """When it is silent, or the next phase begins: how soon, and on which day; and what else may end it before."""
+    """When silence or the next phase comes: how soon and on which day; and what may end the session before that."""
     what = "silent" if session.end_plan.is_last_phase else "next phase"
     timer, text = session.end_plan.timer, f"{what} in {format_duration(left_s)}"
     if session.end_plan.setting.until is not None and now.trusted:
@@ -105,11 +105,11 @@ def _ends_in(session: Session, left_s: float, now: Now) -> str:
 
 def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
     session = playback.running
-    if session.morning is not None:  # most people are asleep when it begins, and it shall wake them all the same
+    if session.morning is not None:  # most people are asleep when it begins, and it is meant to wake them
         return "asleep: a morning is playing; nothing changes"
     following = session.phases.following
     is_next = following is not None and following.when_asleep and session.state in {State.PLAYING, State.PAUSED}
-    # the last of several phases is what was written for the sleeper, so it lasts as long as it was to last
+    # the last of several phases is meant for the sleeper, so it keeps its length
     is_kept = is_next or (following is None and session.phases.count > 1)
     within_s = None if is_kept else playback.settings.session.asleep_timer_s
     session.fall_asleep(within_s, now.boot_s, out)

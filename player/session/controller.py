@@ -1,7 +1,7 @@
-"""The session's front: the one place that decides. Main thread, standard library, pure.
+"""The controller: takes all messages, and passes each to its owner. Main thread, standard library, pure.
 
-`Controller.handle(message, now)` takes a request, a report, or nothing but the passing of time, and returns an
-`Outcome`: orders for the engine and events for everyone. It reads no clock, starts no thread, touches no device.
+`Controller.handle(message, now)` takes a request, a report, or None for the passing of time alone, and returns an
+`Outcome`: orders for the engine and events for everyone. It reads no clock, starts no thread and touches no device.
 
 It passes each message to one of its owners, which handle it and are the only ones that change what they own:
 
@@ -12,7 +12,7 @@ It passes each message to one of its owners, which handle it and are the only on
     NightLog          the report of the night, from what all others announce
 
 `CrashResume` brings an interrupted session back, and `WritePolicy` says when what is written down. A request is checked
-whole before anything is changed: a refusal names the offender and the choices, and nothing has happened.
+whole before anything is changed: a refusal names what is wrong and the choices, and nothing has happened.
 """
 
 from __future__ import annotations
@@ -82,23 +82,23 @@ REMEMBERED: Final = (
     NeverAgain, AllowAgain, Like, Unlike, SkipTonight, SetStartTime, ChangeEntry, Tonight, NotTonight, SetSchedule,
     NoteReading,
 )  # fmt: skip
-"""Commands that promise something for later nights: they are done once they are written."""
+"""Commands with an effect on later nights: they are answered once the change is on the disk."""
 WAKE_S: Final = 10.0
-"""The longest wait: a step of the wall clock is noticed within it."""
+"""Maximum seconds of a wait, so that a step of the wall clock is noticed within this time."""
 STEADY_S: Final = 2.0
-"""The end of the sleep timer is shown as before until it has moved by more."""
+"""The shown end of the sleep timer changes only when it has moved by more seconds than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """The daemon is asked to end: fade out within so many seconds."""
+    """The daemon is asked to end: fade out within a number of seconds."""
 
     over_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class NewSettings:
-    """What is in force from now on: a reload, or a library with other playlists."""
+    """New settings from now on: after a reload, or when the library has other playlists."""
 
     settings: Settings
     text: str = "the config was read again"
@@ -106,7 +106,7 @@ class NewSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExternalProblem:
-    """Something outside the session is wrong (``text``), or right again (None); it is shown as a problem."""
+    """A problem outside the session (``text``), or its end (None); shown among the problems."""
 
     key: str
     text: str | None
@@ -114,7 +114,7 @@ class ExternalProblem:
 
 @dataclass(frozen=True, slots=True)
 class MemoryFound:
-    """The memory could be read only now, after the start: all that is known from it and since."""
+    """The memory became readable only after the start: its content, merged with what happened since."""
 
     documents: Documents
 
@@ -128,7 +128,7 @@ class Controller:
     Args:
         settings: what a night is made of.
         rng: seeded randomness for shuffling; the session has no other.
-        recalled: what was written down before; None: nothing was.
+        recalled: what was saved before; None: nothing.
     """
 
     def __init__(self, settings: Settings, rng: random.Random, recalled: RecalledMemory | None = None) -> None:
@@ -155,16 +155,16 @@ class Controller:
 
     @property
     def state(self) -> State:
-        """Where the session stands."""
+        """The state of the session."""
         return self._playback.state
 
     @property
     def volume(self) -> int:
-        """The person's level: of the running session, or for the next one."""
+        """The volume that was set: of the running session, or for the next one."""
         return self._playback.volume
 
     def volume_at(self, level_dba: float) -> int | None:
-        """The volume that has so many dB(A) at the pillow; None where nobody has measured it."""
+        """The volume that has this level in dB(A) at the pillow; None without a calibration."""
         return calibrate.volume_at(level_dba, self._memory, self._settings)
 
     @property
@@ -189,11 +189,11 @@ class Controller:
 
     @property
     def watched(self) -> WatchList:
-        """What the library should look at more closely than others."""
+        """The files that the library should identify by content."""
         return self._memory.watched
 
     def wait_s(self, now: Now, longest_s: float = WAKE_S) -> float:
-        """How long nothing will be due; ten seconds at most, so that a step of the wall clock is noticed soon."""
+        """Seconds until something is due; ten at most, so that a step of the wall clock is noticed soon."""
         coming = self._schedule.coming(now.wall)
         if coming is not None and coming.first is not None:
             longest_s = min(longest_s, max(0.0, elapsed_s(now.wall, coming.first[1])))
@@ -203,7 +203,7 @@ class Controller:
         return longest_s if session is None else session.next_wake_s(now.boot_s, longest_s)
 
     def problems(self, now: Now) -> tuple[str, ...]:
-        """What is wrong now, a sentence each."""
+        """The present problems, a sentence each."""
         if now is self._announced_at:
             return self._announced_problems  # looked at when this turn ended
         found = [*self._external_problems.values(), *filter(None, [self._crash_resume.problem])]
@@ -235,7 +235,7 @@ class Controller:
         return out
 
     def close(self, now: Now) -> Outcome:
-        """The end of the daemon: what is to be written before it."""
+        """Prepare the end of the daemon: returns what must be written before it."""
         out = Outcome()
         self._write_policy.note(self._rotation, self._findings, now.wall, out)
         self._write_policy.write_all(self._documents(now), now.boot_s, out)
@@ -265,7 +265,7 @@ class Controller:
     # Messages.
 
     def _answer(self, request: Request, now: Now, out: Outcome) -> None:
-        """Obey, and answer whoever waits; a refusal is announced even when nobody waits."""
+        """Carry out a request and answer it; a refusal is announced even when no answer is expected."""
         try:
             if self._is_closing and not isinstance(request.command, (Stop, *QUERIES)):
                 raise Refused("the speaker is shutting down")
@@ -353,7 +353,7 @@ class Controller:
             self._playback.update_tracks(found, now, out)
 
     def _change_settings(self, settings: Settings, text: str, now: Now, out: Outcome) -> None:
-        """A reload: touch only what changed; what sounds goes on."""
+        """Take new settings after a reload: change only what differs; the sound continues."""
         self._settings = settings
         out.order(Retune(settings.fades.crossfade_s, settings.limits.ceiling_dbtp, settings.limits.target_lufs))
         out.reads.extend(playlist.name for playlist in settings.playlists)
@@ -361,7 +361,7 @@ class Controller:
         self._update_favourites(now, out)
         out.announce("settings_changed", text + self._playback.change_settings(settings, now, out))
 
-    # What time brings.
+    # What becomes due.
 
     def _start_what_is_due(self, now: Now, out: Outcome) -> None:
         for due in self._schedule.due(now):
@@ -371,7 +371,7 @@ class Controller:
                 out.announce("start_missed", text, entry=due.entry.name, planned=due.planned.isoformat(), reason=reason)
 
     def _start(self, due: Due, now: Now, out: Outcome) -> str | None:
-        """Begin what the schedule says; returns why not."""
+        """Begin what the schedule starts; returns why not, or None."""
         entry = due.entry
         if self._is_closing:
             return "the speaker is shutting down"

@@ -1,24 +1,25 @@
-"""Back after a crash or a power cut: whether the interrupted session is resumed, and when. Main thread, pure.
+"""Resumes a session after a crash or a power cut: decides whether and when. Main thread, pure.
 
 A record that is still there at the start means that the daemon died while it played: whoever stops or pauses a session
 takes the record away, and so does a clean end. The session is resumed with what is left of it, from silence, at the
-level that it had or lower; but only if that is surely what somebody asleep still expects:
+level that it had or lower; but only under these conditions:
 
 - The last sign of life lies at most ``resume_within`` back. On the same boot the boot clock says how long ago that was.
   After a power cut only the wall clock can, and most Pis have none that runs without power: so it is waited for, in
   silence, until the clock is trusted, and no longer than ``resume_within``; guessing could start sound hours late.
-- What is left is worth a rise: at least twice the shortest one.
-- It has not died again and again. The first time it is resumed at once, then after half a minute, then after two
-  minutes, and then it stays silent and says so: a loop of restarts must not be a loop of sounds. The store counts, and
+- What is left is long enough: at least twice the shortest rise.
+- It has not crashed repeatedly. The first time it is resumed at once, then after half a minute, then after two
+  minutes, and then it stays silent and says so: a loop of restarts must not become a loop of sounds. The store counts,
+      and
   hands out no record that it could not count, so this holds on a card that has become read-only as well.
 
-While it waits it is announced, and obeys: `stop` gives it up, `pause` holds it until `resume`.
+While it waits, it is announced and takes commands: `stop` gives it up, `pause` holds it until `resume`.
 
 A track that crashes the decoder does so while it is opened or in its first seconds, or always at the same place. So
 what was being opened at each of two crashes on one boot, or was at about the same place at both, is left out until its
-file changes or a person allows it again. What had sounded peacefully for a while is innocent, and so are streams, which
-have no file that could change. A crash is told from a kill (`player.system.crash_marker`): a kill from outside
-(SIGKILL, no memory left) or a power cut blames no track, however often it happens.
+file changes or a person allows it again. A track that had played well for a while is not suspected, and streams are
+not, because they have no file that could change. A crash is distinguished from a kill (`player.system.crash_marker`): a
+kill from outside (SIGKILL, no memory left) or a power cut blames no track, however often it happens.
 
 After a crash the session is resumed with another track from the first time on, since the same one at the same place
 would most likely crash again; the one that was open is left out for a while, like any track that fails, and is back
@@ -49,26 +50,26 @@ from player.session.session import Session
 from player.session.track_selection import NEAR_THE_END_S, ResumePoint
 
 PAUSES_S: Final = (0.0, 30.0, 120.0)
-"""How long to wait before each attempt to go on; there is none after the last."""
+"""Seconds to wait before each attempt; there is no attempt after the last."""
 WELL_S: Final = 600.0
-"""A session that has gone on for so long has made up for the deaths before."""
+"""Seconds after which a resumed session resets the count of crashes."""
 OPENED_AHEAD_S: Final = 40.0
-"""What follows is opened about so long before the end of a track."""
+"""About how many seconds before the end of a track the next one is opened."""
 CRASHED: Final = "lull crashed while it was open; another track is played instead"
 STEP_BACK_S: Final = 60.0
-"""A wall clock that says that the record comes from the future is wrong by more than a drift."""
+"""A record from further in the future than this, in seconds, means that the wall clock is wrong."""
 
 
 class CrashResume:
     """Brings back the session that was interrupted, once.
 
     Args:
-        recalled: what was found at the start.
-        memory: learns what may have crashed the decoder.
+        recalled: what was read from the store at the start.
+        memory: is told what may have crashed the decoder.
 
     Attributes:
-        tries: how often a record was taken up since things last went well.
-        problem: why it stays silent, or waits; None where all is well.
+        tries: how often a record was resumed since a session last ran well.
+        problem: why it stays silent, or waits; None without a problem.
     """
 
     def __init__(self, recalled: RecalledMemory, memory: Memory) -> None:
@@ -84,7 +85,7 @@ class CrashResume:
         """`problem` says what a record waits for; False as soon as there is none."""
 
     def tick(self, playback: Playback, now: Now, out: Outcome) -> None:
-        """Resume, wait, or give it up."""
+        """Resume the session, wait, or give it up."""
         interrupted = playback.interrupted
         if self._since_s is None:
             self._since_s = now.boot_s
@@ -138,14 +139,14 @@ class CrashResume:
         return f"an interrupted session resumes {waits} after the start of lull ({attempt}); pause and stop prevent it"
 
     def _reset_tries(self, session: Session | None, now_s: float) -> None:
-        """A session of another start, or one that has gone on for long, makes up for the deaths before."""
+        """Reset the count of crashes for another session, or for one that has run long enough."""
         if session is None:
             self.tries = 0
         elif not session.is_resumed or now_s - session.started.boot_s >= WELL_S:
             self.tries, self.problem = 0, None
 
     def _gone_s(self, record: SessionRecord, now: Now) -> float | None:
-        """Seconds since the record was written; None while nobody knows."""
+        """Seconds since the record was written; None while that is unknown."""
         if self._is_of_this_boot(record):
             return now.boot_s - record.boot_s
         return elapsed_s(record.wall, now.wall) if now.trusted and record.is_trusted else None
@@ -217,7 +218,7 @@ class CrashResume:
             session.end_plan.hold(now.boot_s)
 
     def _blame(self, interrupted: InterruptedSession, now: Now, out: Outcome) -> None:
-        """The daemon crashed while it opened or played something: remember what. A kill from outside blames nobody."""
+        """Note in the memory what was opened or played during a crash; after a kill from outside, nothing."""
         record = interrupted.record
         if record is None or record.is_waiting:
             return
@@ -236,7 +237,7 @@ class CrashResume:
                 out.announce("track_skipped_over", text, track=uri, uri=uri, reason=DIED_OF_IT)
 
     def _announce_suspects(self, out: Outcome) -> None:
-        """The daemon crashed, which is the decoder's doing if anybody's: another track is played."""
+        """Announce that the daemon crashed, probably in the decoder, so another track is played."""
         for uri in self._suspects:
             out.announce("track_skipped_over", f"left out {uri}: {CRASHED}", track=uri, uri=uri, reason=CRASHED)
 
@@ -246,7 +247,7 @@ def _phase_of(record: SessionRecord) -> Phase | None:
 
 
 def _is_over(record: SessionRecord, gone_s: float) -> bool:
-    """Whether so little is left of this phase that it is not worth a rise, or that its last track is not taken up."""
+    """Whether too little is left of this phase for a rise, or its last track is not resumed."""
     left_s = record.planned_left_s
     least_s = NEAR_THE_END_S if record.left_s is None else 2 * SHORTEST_RISE_S
     return left_s is not None and left_s - record.passed_s(gone_s) < least_s
@@ -291,7 +292,7 @@ def _with_bed_alone(record: SessionRecord, gone_s: float) -> SessionRecord:
 
 
 def _suspects(record: SessionRecord, gone_s: float) -> Iterator[tuple[str, float | None]]:
-    """What may have killed the decoder: each with the place in it, None where it was being opened.
+    """The tracks that may have crashed the decoder, with the place in each; None where it was being opened.
 
     The record may be minutes old, so what sounded and what was open are worked out from the time that has passed.
     """

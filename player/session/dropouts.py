@@ -1,17 +1,17 @@
-"""Sound that breaks off or is missing in one session: what is told of it, and what is done. Main thread, pure.
+"""Interrupted or missing sound in one session: what is reported, and what is done about it. Main thread, pure.
 
-How often the sound device ran out of data: the first dropout is an event at once; those that follow are told together,
-as the longest of them and their number, and while they keep coming the pause grows to five minutes. Some of them within
+How often the sound device ran out of data: the first dropout is announced at once; later ones are announced together,
+as the longest of them and their number, and while they keep coming the pause grows to five minutes. Several within
 ten minutes are a problem, until there has been none for half an hour.
 
-What to do when the sound breaks off again and again. Each setback is a mute in the middle of a sound, and each way
-back a rise: a few of them are a nuisance, and a whole night of them keeps anybody awake. So the first way back begins
-at once, and further ones after a silence that doubles each time, up to five minutes, until ten minutes have gone well.
-After three of them the track is to blame.
+What to do when the sound is interrupted repeatedly. Each interruption is a mute in the middle of a sound, and each
+return a rise: a few of them are a nuisance, and a whole night of them keeps people awake. So the first return begins at
+once, and further ones after a silence that doubles each time, up to five minutes, until ten minutes have passed without
+one. After three interruptions the track is taken to be the cause.
 
 Whether a session that should sound is heard: silence that lasts is a problem. A decoder may hand over nothing, a file
-may hold nothing, a share may hang: all of that looks like playing. So from the moment on in which there should be
-sound (a start, the end of a pause, a device that is back, a volume above 0) somebody listens to what the output's own
+may hold nothing, a share may hang: all of these look like playing. So from the moment on in which there should be
+sound (a start, the end of a pause, a device that is back, a volume above 0) `SilenceAlarm` reads what the output's own
 meter reports, and anything but digital silence counts, however softly it fades in. A pause of digital silence in a
 recording is content (never-startle, C5): while the place in the track moves on, the decoder works, and the problem is
 told later. While there is a reason for silence (a pause, a stop, a missing device, which is a problem of its own)
@@ -37,7 +37,7 @@ MARGIN_S: Final = 2.0
 
 
 class DropoutReport:
-    """Counts and tells.
+    """Counts and announces.
 
     Attributes:
         count: how often the device ran dry.
@@ -55,7 +55,7 @@ class DropoutReport:
         self._pace = EventPace(FIRST_PAUSE_S)
 
     def add(self, gap: OutputUnderran, now_s: float, out: Outcome) -> None:
-        """The device ran dry."""
+        """The device ran out of data."""
         if not self._untold:
             self._pace.begin(now_s)
         self.count += 1
@@ -70,12 +70,12 @@ class DropoutReport:
         self.tick(now_s, out)
 
     def tick(self, now_s: float, out: Outcome) -> None:
-        """Tell what has waited long enough."""
+        """Announce what is due."""
         if self._untold and self._pace.take(now_s):
             self.announce(out)
 
     def announce(self, out: Outcome) -> None:
-        """Announce what has not been announced."""
+        """Announce what has not been announced yet."""
         if not self._untold:
             return
         seconds = round(self._longest_s, 2)
@@ -86,7 +86,7 @@ class DropoutReport:
         self._untold, self._longest_s = 0, 0.0
 
     def due_s(self) -> tuple[float, ...]:
-        """When something waits to be told, or a problem is over."""
+        """Time at which something will be announced, or a problem ends."""
         told = (self._pace.next_s,) if self._untold else ()
         return (*told, self._problem_until_s)
 
@@ -110,14 +110,14 @@ TOO_MANY: Final = 3
 
 
 class DropoutBackoff:
-    """Counts those that follow each other."""
+    """Counts interruptions in a row."""
 
     def __init__(self) -> None:
         self._count = 0
         self._back_s = -math.inf
 
     def next_silence_s(self, now_s: float) -> float:
-        """Another one; how long to stay silent before the way back."""
+        """Count another interruption; returns the seconds of silence before the return."""
         self._count = self._count + 1 if now_s - self._back_s < WELL_S else 1
         silence_s = 0.0 if self._count == 1 else min(FIRST_SILENCE_S * 2.0 ** (self._count - 2), LAST_SILENCE_S)
         self._back_s = now_s + silence_s
@@ -125,18 +125,18 @@ class DropoutBackoff:
 
     @property
     def is_the_tracks_fault(self) -> bool:
-        """Whether the last one was one too many; the next track may have as many, and the silences go on."""
+        """Whether this one exceeds the number allowed for a track; the silences keep growing with the next track."""
         return self._count > 0 and self._count % TOO_MANY == 0
 
 
 NO_SOUND_S: Final = 20.0
-"""Without sound for so long something is wrong."""
+"""Seconds without sound after which there is a problem."""
 RECORDED_SILENCE_S: Final = 120.0
-"""The same while the decoder delivers silence: longer than the pauses that recordings have."""
+"""The same while the decoder delivers silence: longer than pauses in recordings."""
 
 
 class SilenceAlarm:
-    """Waits for the first sound."""
+    """Watches for missing sound."""
 
     def __init__(self) -> None:
         self._since_s: float | None = None
@@ -145,7 +145,7 @@ class SilenceAlarm:
         self._is_delivered = False
 
     def expect(self, now_s: float | None) -> None:
-        """There should be sound now; None: silence is as it should be."""
+        """Expect sound from this time on; None: silence is expected."""
         if now_s is None:
             self._since_s, self._was_heard, self._is_delivered = None, False, False
         elif self._since_s is None:
@@ -165,7 +165,7 @@ class SilenceAlarm:
         return self._since_s + (RECORDED_SILENCE_S if self._is_delivered else NO_SOUND_S)
 
     def problem(self, now_s: float) -> str | None:
-        """What is wrong when it has been silent for too long, otherwise None."""
+        """The problem when it has been silent for too long, otherwise None."""
         if self.due_s is None or now_s < self.due_s:
             return None
         if self._is_delivered:

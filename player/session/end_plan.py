@@ -1,4 +1,4 @@
-"""How one session ends: its sleep timer, the length of its fade, and what a pause or a person's hand changes in them.
+"""How one session ends: its sleep timer, the length of its fade, and how pauses and commands change them.
 
 Main thread, standard library, pure. It decides when; `player.session.session.Session` does it.
 """
@@ -18,7 +18,7 @@ from player.session.queue_item import PlayingItem
 from player.session.sleep_timer import SleepTimer
 
 OUTPUT_LATENCY_S: Final = 0.4
-"""A fade is ordered to end so much before its deadline, because the device still holds what was rendered."""
+"""Seconds by which a fade ends before its deadline, because the device still holds rendered sound."""
 
 
 class EndPlan:
@@ -29,7 +29,7 @@ class EndPlan:
         timer: the sleep timer as it runs.
         is_last_phase: no other phase follows when the timer ends.
         fade_out_s: how long the final fade is meant to be.
-        fade_started_s: how long the one that runs, or ran last, was meant to be; 0 before the first.
+        fade_started_s: planned length of the present or latest final fade; 0 before the first.
     """
 
     def __init__(self, start: StartParams, settings: SessionSettings, now_s: float) -> None:
@@ -46,14 +46,14 @@ class EndPlan:
 
     @property
     def _end(self) -> SleepTimer:
-        """What ends the session: the timer of the last phase; before that only the longest time that any may last."""
+        """The end of the session: the timer of the last phase; before that only the maximum length of any session."""
         if self.is_last_phase:
             return self.timer
         return SleepTimer(TimerMode.OFF, None, self.timer.fade_from_boot_s, self._latest_s)
 
     @property
     def setting_again(self) -> TimerSetting | None:
-        """The setting, to begin it anew; None for one until a time of day, which comes again only tomorrow."""
+        """The setting, to restart it; None for a timer until a time of day, which would come only tomorrow."""
         return self.setting if self.setting.until is None else None
 
     def restore(self, mode: TimerMode, left_s: float | None, now_s: float) -> None:
@@ -65,9 +65,9 @@ class EndPlan:
         )
 
     def limit(self, settings: SessionSettings, now_s: float) -> str:
-        """The limits have changed meanwhile; an end that has come nearer leaves room for the whole final fade.
+        """Apply changed limits; an end that comes nearer leaves room for the whole final fade.
 
-        Returns what to say of an end that this has moved.
+        Returns a sentence about an end that this has moved.
         """
         before_s = self.left_s(now_s)
         self._holds_in_pauses = settings.pause_holds_timer
@@ -81,7 +81,7 @@ class EndPlan:
         return f"; session.max has changed, so it is silent in {format_duration(left_s)}"
 
     def set(self, setting: TimerSetting, now_s: float, *, is_last_phase: bool | None = None) -> None:
-        """Begin a new sleep timer now, of this phase or another one; one that stands still goes on doing so."""
+        """Start a new sleep timer now, in this phase or a new one; a held timer stays held."""
         if is_last_phase is not None:
             self.is_last_phase = is_last_phase
         is_held = self.timer.held_at_s is not None
@@ -96,15 +96,15 @@ class EndPlan:
         self._last_part_s = math.inf
 
     def at_most(self, left_s: float, now_s: float, *, is_asleep: bool = False) -> None:
-        """End within so many seconds; with ``is_asleep`` until `awake`."""
+        """End within a number of seconds; with ``is_asleep`` only until `awake`."""
         self.timer = self.timer.at_most(left_s, now_s, is_asleep=is_asleep)
 
     def awake(self) -> None:
-        """End as a person asked for it."""
+        """Restore the end that was set by command."""
         self.timer = self.timer.awake()
 
     def pause(self, now_s: float) -> None:
-        """A person pauses: whether that holds the timer is a matter of taste."""
+        """A person pauses; the settings say whether that holds the timer."""
         if self._holds_in_pauses:
             self.hold(now_s)
 
@@ -117,17 +117,17 @@ class EndPlan:
         self.timer = self.timer.release(now_s)
 
     def put_off_fade(self, now_s: float, track_left_s: float | None = None) -> None:
-        """The fade was left: what is due again at once is put off for half of what remains; the end stands."""
+        """The fade was cancelled: one that is due again at once is delayed by half of what remains; the end stays."""
         if self.is_fade_due(now_s):
             self.timer = self.timer.refade(now_s)
         self._last_part_s = (track_left_s or math.inf) / 2
 
     def fade_from(self, at_s: float) -> None:
-        """A fade that was put off begins then, where that is sooner."""
+        """Begin a delayed fade at this time, where that is sooner."""
         self.timer = replace(self.timer, fade_from_boot_s=min(self.timer.fade_from_boot_s, at_s))
 
     def allow_rise(self, until_s: float) -> None:
-        """The fade-in comes first."""
+        """Delay the final fade until the fade-in is over."""
         self.timer = replace(self.timer, fade_from_boot_s=max(self.timer.fade_from_boot_s, until_s))
 
     def left_s(self, now_s: float) -> float | None:
@@ -148,11 +148,11 @@ class EndPlan:
 
     @property
     def reason(self) -> str:
-        """What the clock ends it with: the sleep timer, or the longest time that any session may last."""
+        """The reason of an end by time: the sleep timer, or the maximum length of a session."""
         return "max_session" if self._end.is_last_moment else "timer"
 
     def is_cut_short(self, now_s: float) -> bool:
-        """Whether it fades because no session may last longer."""
+        """Whether it fades because of the maximum length of a session."""
         return self._end.is_last_moment and self.is_fade_due(now_s)
 
     def is_fade_due(self, now_s: float) -> bool:
@@ -180,7 +180,7 @@ class EndPlan:
         return playing.left_s - min(self.fade_out_s, playing.duration_s / 2, self._last_part_s)
 
     def fallen_db(self, left_s: float) -> float:
-        """How far the final fade would have fallen by now, at most by what it falls in all."""
+        """How far the final fade would have fallen by now, in dB, up to its whole fall."""
         over_s = self.fade_started_s or self.fade_out_s or 1.0
         return fallen_db(1.0 - min(left_s / over_s, 1.0), over_s)
 

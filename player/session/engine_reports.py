@@ -26,10 +26,10 @@ from player.session.session import Session
 
 
 class EngineReports:
-    """Hands each report to whom it concerns.
+    """Passes each report to its owner.
 
     Args:
-        memory: learns which tracks played well.
+        memory: is told which tracks played well.
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -37,7 +37,7 @@ class EngineReports:
         self._dropouts = DropoutBackoff()
 
     def handle(self, session: Session, report: EngineReport, now_s: float, out: Outcome) -> bool:
-        """Take a report; True when the session is over by it."""
+        """Take a report; True when it ends the session."""
         if session.beds.on_report(report, now_s, out):
             if isinstance(report, ItemStarted) and session.tracks.is_gone:
                 recovery.bring_up(session, now_s, out)
@@ -77,7 +77,7 @@ class EngineReports:
                 queue.on_dry(now_s, out)
 
     def _recover(self, session: Session, muted: EngineFaulted | ClauseBroken, now_s: float, out: Outcome) -> None:
-        """The engine muted itself: the first time the sound comes back at once, then later and later.
+        """The engine muted itself: the sound comes back at once the first time, and after growing pauses later.
 
         After a fault the tracks are gone. After a clause the track goes on behind what would have broken it, unless
         that happens too often.

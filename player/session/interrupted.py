@@ -1,6 +1,6 @@
-"""The session that a death of the daemon interrupted, as long as it may be brought back. Main thread, pure.
+"""The session that a crash or power cut interrupted, as long as it may be resumed. Main thread, pure.
 
-`player.session.crash_resume` decides whether and when; whoever starts or stops something else gives it up.
+`player.session.crash_resume` decides whether and when; a start or stop of something else gives it up.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from player.session.outcome import Outcome
 
 
 class InterruptedSession:
-    """Holds the record of it; nobody else changes it.
+    """Holds the record of the interrupted session, and is the only owner of it.
 
     Attributes:
-        record: what was written down; None when there is none, or it has been brought back or given up.
+        record: what was saved; None when there is none, or it has been resumed or given up.
         is_paused: a person wants it to wait until `resume`; False while there is no record.
     """
 
@@ -25,16 +25,16 @@ class InterruptedSession:
         self.is_paused = False
 
     def mark_waiting(self) -> None:
-        """It waits to be brought back: nothing of it plays now."""
+        """Note that the session waits to be resumed, and that nothing of it plays."""
         assert self.record is not None
         self.record = replace(self.record, is_waiting=True)
 
     def set_paused(self, *, is_paused: bool) -> None:
-        """Hold it until `resume`, or no longer."""
+        """Hold the session until `resume`, or end that."""
         self.is_paused = is_paused and self.record is not None
 
     def fall_asleep(self, now: SessionRecord, gone_s: float, within_s: float | None) -> None:
-        """Somebody was noticed to be asleep while it waits: it comes back strict, capped, and no longer than that.
+        """Sleep was detected while the session waits: it comes back with the strict guard, the cap and this end.
 
         A phase that begins when somebody sleeps begins; the last of several lasts as long as it was to last.
 
@@ -54,18 +54,18 @@ class InterruptedSession:
         self.record = replace(now, asleep_s=asleep_s, is_strict=True, left_s=ends_s)
 
     def wake_up(self) -> None:
-        """Nobody is asleep after all; the guard stays strict, and an end that came nearer stays, as after a crash."""
+        """Cancel `fall_asleep`; the guard stays strict, and an end that came nearer stays, as after a crash."""
         if self.record is not None:
             self.record = replace(self.record, asleep_s=None)
 
     def forget(self, out: Outcome) -> None:
-        """It is over in any case; the part of it that was played goes into the log."""
+        """Forget the session; the part of it that was played goes into the log."""
         if self.record is not None:
             out.ended.append(self.record.ended)
         self.record, self.is_paused = None, False
 
     def give_up(self, reason: str, out: Outcome) -> None:
-        """It is not brought back, and that is announced."""
+        """Give the session up, and announce that."""
         if self.record is not None:
             text = f"the interrupted session is not resumed: {reason}"
             out.announce("session_lost", text, reason=reason, playlist=self.record.playlist)

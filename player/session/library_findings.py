@@ -16,7 +16,7 @@ from player.session.outcome import Outcome
 
 
 class LibraryFindings:
-    """The latest look at each playlist; nobody else changes them.
+    """The latest result for each playlist, and the only owner of them.
 
     Attributes:
         changes: counts what changes them.
@@ -38,14 +38,14 @@ class LibraryFindings:
             out.announce("track_skipped_over", warning, playlist=read.playlist, reason=warning)
 
     def note_length(self, track: Track, length_s: float | None) -> None:
-        """A track that nobody has measured yet was opened, and the decoder says how long it is."""
+        """Note the length of an unmeasured track that was opened, as the decoder tells it."""
         is_news = track.measured is None and not track.is_stream and length_s != self._lengths_s.get(track.uri)
         if is_news and length_s is not None:
             self._lengths_s[track.uri] = length_s
             self.changes += 1
 
     def length_s(self, track: Track) -> float | None:
-        """How long a track is; None for a stream and as long as it was neither measured nor opened."""
+        """The length of a track in seconds; None for a stream and before it was measured or opened."""
         if track.is_stream:
             return None
         return self._lengths_s.get(track.uri) if track.measured is None else track.measured.duration_s
@@ -55,13 +55,13 @@ class LibraryFindings:
         return self._reads.get(playlist, self.favourites if playlist == FAVOURITES.name else None)
 
     def forget(self, playlists: Iterable[str]) -> None:
-        """These are other playlists now, or gone."""
+        """Forget playlists that were changed or removed."""
         self._by_uri, self.changes = None, self.changes + 1
         for name in playlists:
             self._reads.pop(name, None)
 
     def keep_only(self, playlists: set[str]) -> None:
-        """What a reload took away is not looked up any more."""
+        """Forget all but these playlists after a reload."""
         self.forget([name for name in self._reads if name not in playlists])
 
     @property
@@ -79,7 +79,7 @@ class LibraryFindings:
 
 
 FALLBACK: Final = Playlist("generated noise", ("noise:pink?cut=1000",))
-"""What plays where the library has nothing for a morning; it needs no file and no network."""
+"""What plays where the library has nothing for a morning; it needs neither file nor network."""
 CALIBRATION: Final = Playlist("calibration noise", ("noise:pink",))
 _LUFS: Final = -23.0
 _ABOVE_LU: Final = 1.0

@@ -1,8 +1,8 @@
-"""What a morning has beside its session: the light of its lamp, and its snooze.
+"""The lamp and the snooze of a morning, besides its session.
 
 Main thread, standard library, pure. A morning is a session like any other, and whatever changes its level is a ramp of
 `player.session.session`. The light rises along with the fade-in, by time and not by what is heard: a speaker that has
-no device still wakes by its lamp.
+a speaker without an output device still wakes by its lamp.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from player.core.limits import SHORTEST_RISE_S
 from player.core.validation import check_range
 
 SNOOZE_RISE_S: Final = 300.0
-"""After a snooze it comes back within this time, or within its fade-in where that is shorter."""
+"""Seconds in which the sound comes back after a snooze, or the fade-in's length where that is shorter."""
 SHORTEST_FADE_IN_S: Final = 60.0
-"""What is left of a fade-in after a late start or a crash; a fade-in that was written shorter stays as it is."""
+"""Minimum seconds of a fade-in after a late start or a crash; a shorter configured fade-in stays as it is."""
 LONGEST_PART: Final = 2 / 3
-"""A fade-in takes at most this part of a morning."""
+"""Maximum part of a morning that its fade-in takes."""
 
 LONGEST_S: Final = 2 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class MorningParams:
-    """What a morning begins with.
+    """The parameters of a morning at its start.
 
     Attributes:
         fade_in_s: how long its fade-in takes in all.
-        light_max: the most that the lamp gets, 0 to 1.
-        done_s: so much of the fade-in is over: a late start, or a crash.
-        light: how bright the lamp is now, as a part of `light_max`.
-        snooze_left_s: how long a snooze that was interrupted still lasts; None: there was none.
+        light_max: maximum brightness of the lamp, 0 to 1.
+        done_s: seconds of the fade-in that are over, after a late start or a crash.
+        light: present brightness of the lamp, as a part of `light_max`.
+        snooze_left_s: rest of an interrupted snooze; None without one.
     """
 
     fade_in_s: float
@@ -49,7 +49,7 @@ class MorningParams:
             check_range("length", length_s, 0, LONGEST_S)
 
     def later(self, by_s: float) -> MorningParams:
-        """The same as it is so much later."""
+        """The same morning a number of seconds later."""
         if self.snooze_left_s is not None:
             return replace(self, snooze_left_s=max(0.0, self.snooze_left_s - by_s))
         risen = min(1.0, by_s / self.left_s) if self.left_s else 1.0
@@ -57,7 +57,7 @@ class MorningParams:
 
     @property
     def left_s(self) -> float:
-        """What is left of the fade-in, and never a jump."""
+        """Seconds left of the fade-in, with a minimum so that nothing jumps."""
         return max(self.fade_in_s - self.done_s, min(self.fade_in_s, SHORTEST_FADE_IN_S))
 
 
@@ -65,12 +65,12 @@ class Morning:
     """Light and snooze of one morning.
 
     Args:
-        params: what it begins with.
+        params: its parameters.
         now_s: the present instant on the boot clock.
 
     Attributes:
         fade_in_s: how long its fade-in takes in all.
-        light_max: the most that the lamp gets.
+        light_max: maximum brightness of the lamp.
         snoozed_until_s: when the snooze is over; None while there is none.
     """
 
@@ -83,12 +83,12 @@ class Morning:
             self._to, self._over_s = 0.0, SHORTEST_RISE_S
 
     def part(self, now_s: float) -> float:
-        """How bright the lamp is, as a part of `light_max`: a straight line in time."""
+        """Brightness of the lamp as a part of `light_max`: linear in time."""
         way = 1.0 if self._over_s <= 0.0 else min(max((now_s - self._began_s) / self._over_s, 0.0), 1.0)
         return self._from + (self._to - self._from) * way
 
     def light(self, now_s: float) -> float:
-        """How bright the lamp is to be, 0 to 1, in hundredths, and never above `light_max`."""
+        """Brightness of the lamp, 0 to 1, in hundredths, never above `light_max`."""
         return math.floor(100.0 * self.light_max * self.part(now_s) + 1e-6) / 100.0
 
     def snooze_left_s(self, now_s: float) -> float | None:
@@ -96,26 +96,26 @@ class Morning:
         return None if self.snoozed_until_s is None else max(0.0, self.snoozed_until_s - now_s)
 
     def rise_left_s(self, now_s: float) -> float:
-        """What is left of a rise that runs; 0 where none does."""
+        """Seconds left of a rise; 0 without one."""
         return max(0.0, self._began_s + self._over_s - now_s) if self._to > self._from else 0.0
 
     def params(self, now_s: float) -> MorningParams:
-        """What brings it back as it is now."""
+        """The parameters that restore the present state."""
         done_s = self.fade_in_s - min(self.rise_left_s(now_s), self.fade_in_s)
         return MorningParams(self.fade_in_s, self.light_max, done_s, self.part(now_s), self.snooze_left_s(now_s))
 
     def snooze(self, for_s: float, fall_s: float, now_s: float) -> None:
-        """The lamp goes out along with the sound, for so many seconds."""
+        """Switch the lamp off together with the sound, for a number of seconds."""
         self._move(0.0, fall_s, now_s)
         self.snoozed_until_s = now_s + for_s
 
     def wake(self, over_s: float, now_s: float) -> None:
-        """The snooze is over."""
+        """End the snooze."""
         self._move(1.0, over_s, now_s)
         self.snoozed_until_s = None
 
     def stay_paused(self) -> None:
-        """A person pauses instead: it comes back when it is asked to."""
+        """Change the snooze into a pause, which ends by command."""
         self.snoozed_until_s = None
 
     def _move(self, to: float, over_s: float, now_s: float) -> None:

@@ -1,4 +1,4 @@
-"""What the next session begins with: what a person chose for it, otherwise the config's defaults. Main thread, pure.
+"""The start values of the next session: what was chosen for it, otherwise the config's defaults. Main thread, pure.
 
 `play` shortly after the sleep timer has run out starts the session again as it was, because a bedside button has no
 screen: see `NextSession.like_the_last`.
@@ -23,7 +23,7 @@ _Any = TypeVar("_Any")
 
 @dataclass(frozen=True, slots=True)
 class StartParams:
-    """What a session begins with: the command's or the schedule entry's values, filled up with the defaults.
+    """The start values of a session: those of the command or schedule entry, completed with the defaults.
 
     ``then`` are the phases that follow; an interrupted session begins in a later ``phase`` than the first, for which
     ``phase_volume`` was written. ``morning`` is there where it ends a night. ``bed`` is what somebody named; None: that
@@ -44,14 +44,14 @@ class StartParams:
 
 
 class NextSession:
-    """The choices for the next session; nobody else changes them.
+    """The choices for the next session, and the only owner of them.
 
     Args:
         settings: the defaults and the caps.
-        choices: what a person had chosen before a restart.
+        choices: what had been chosen before a restart.
 
     Attributes:
-        choices: what a person chose for the next session.
+        choices: what was chosen for the next session.
     """
 
     def __init__(self, settings: Settings, choices: Choices) -> None:
@@ -63,12 +63,12 @@ class NextSession:
 
     @property
     def playlist(self) -> str | None:
-        """What play starts when it names nothing."""
+        """The playlist of a `play` that names none."""
         return self.choices.playlist or self._settings.first_playlist
 
     @property
     def volume(self) -> int:
-        """At what level it begins."""
+        """The volume at which it begins."""
         return self._settings.volume.default if self.choices.volume is None else self.choices.volume
 
     @property
@@ -78,31 +78,31 @@ class NextSession:
 
     @property
     def fade_out_s(self) -> float:
-        """How long the final fade takes."""
+        """Length of the final fade in seconds."""
         return self._settings.fades.fade_out_s if self.choices.fade_out_s is None else self.choices.fade_out_s
 
     def choose(self, **choices: Any) -> None:
-        """A person chose something: fields of `Choices` by name."""
+        """Note a choice: fields of `Choices` by name."""
         self.choices = replace(self.choices, **choices)
 
     def has_started(self) -> None:
-        """A session began: what was chosen for it is used up, but for the playlist."""
+        """Forget the choices of a session that began, except the playlist."""
         self.choices = Choices(self.choices.playlist)
         self._expired = None
 
     def timer_ran_out(self, was: Play, now_s: float) -> None:
-        """The sleep timer of a session has run out; ``was`` starts it again."""
+        """Note that the sleep timer of a session has run out; ``was`` starts it again."""
         self._expired = now_s, was
 
     def change_settings(self, settings: Settings) -> None:
-        """Other defaults and caps."""
+        """Use other defaults and caps."""
         self._settings = settings
         self._drop_what_is_gone()
 
     def start_params(
         self, why: str, wanted: Entry | Play, playlist: Playlist, now: Now, late_s: float = 0.0
     ) -> StartParams:
-        """What was asked for, filled up and held under the cap. Choices by hand are not for entries of the schedule."""
+        """The completed start values, held under the cap. Choices do not apply to entries of the schedule."""
         settings = self._settings
         if isinstance(wanted, Entry):
             return self._of_entry(why, wanted, playlist, now, late_s)
@@ -118,7 +118,7 @@ class NextSession:
         )
 
     def _of_entry(self, why: str, entry: Entry, playlist: Playlist, now: Now, late_s: float) -> StartParams:
-        """The start of an entry of the schedule."""
+        """The start values of an entry of the schedule."""
         settings = self._settings
         timer = resolve(timer_of(entry, settings), moved(now.wall, -late_s), is_trusted=now.trusted)
         fade_in_s, morning = fade_in_of(entry, settings), None
@@ -139,7 +139,7 @@ class NextSession:
         )
 
     def like_the_last(self, play: Play, now_s: float) -> Play:
-        """Shortly after the sleep timer has run out: the session as it was, but for what is named or was chosen."""
+        """Soon after the sleep timer has run out: the previous session's values, except what is named or was chosen."""
         if self._expired is None or now_s - self._expired[0] > self._settings.session.rearm_s:
             return play
         before, settings, chosen = self._expired[1], self._settings, self.choices
@@ -156,7 +156,7 @@ class NextSession:
         )
 
     def _drop_what_is_gone(self) -> None:
-        """Choices made under other settings are kept as far as these allow them."""
+        """Keep choices made under other settings as far as these allow them."""
         playlist, volume = self.choices.playlist, self.choices.volume
         if playlist is not None and self._settings.playlist(playlist) is None:
             playlist = None

@@ -1,6 +1,6 @@
-"""The report of the night, kept while it goes on. Main thread, standard library, pure.
+"""Builds the report of the night while it runs. Main thread, standard library, pure.
 
-It reads what everybody is told: the events and orders of each turn, and the level that the engine reports each second.
+It reads the events and orders of each turn, and the level that the engine reports each second.
 The report is part of the memory: it is written with whatever else is written, at least every 400 s while something
 plays, so a crash costs it a few minutes. A session that is resumed goes on with it; the first session of another night
 begins a new one.
@@ -26,7 +26,7 @@ from player.session.playback import Playback
 from player.session.session import Session
 
 FOLD_S: Final = 60.0
-"""So often the levels are added to the report."""
+"""Seconds between two updates of the report's levels."""
 POINT_S: Final = 300.0
 MOST_POINTS: Final = 200
 MOST_PHASES: Final = 30
@@ -35,11 +35,11 @@ MOST_PROBLEMS: Final = 10
 LONGEST_TITLE: Final = 60
 LONGEST_PROBLEM: Final = 200
 LOWEST_DB: Final = -90
-"""A second below this is silence."""
+"""Level in dBFS below which a second counts as silence."""
 SETTLED_S: Final = 120
-"""So many seconds must have been heard before there is a calm level."""
+"""Minimum seconds of sound before there is a calm level."""
 STEADY_DB: Final = 0.5
-"""A second in which the volume moved by more does not count: its level is that of two volumes."""
+"""A second in which the volume moved by more dB does not count, because its level mixes two volumes."""
 RISE_DB: Final = 0.5
 RESUMED: Final = "resume"
 INTERRUPTED: Final = "interrupted"
@@ -48,7 +48,7 @@ TAKEN_OVER: Final = "taken_over"
 
 @dataclass(slots=True)
 class _Point:
-    """Seconds that sounded: how many, their power together, and the level of the loudest."""
+    """Seconds with sound: their number, the sum of their power, and the level of the loudest."""
 
     seconds: int = 0
     power: float = 0.0
@@ -65,10 +65,10 @@ class _Point:
 
 
 class NightLog:
-    """Keeps the report.
+    """Builds the report.
 
     Args:
-        report: what was written down before a restart.
+        report: what was saved before a restart.
 
     Attributes:
         report: the night as it is known; replaced by another object when it changes, at most once a turn and by the
@@ -89,14 +89,14 @@ class NightLog:
         self._point = _Point()
 
     def recall(self, report: NightReport) -> None:
-        """The memory could be read only now: what it says, unless a session of this start is in the report already."""
+        """Take a report that became readable late, unless a session of this start is in the report already."""
         if self.report.start is None:
             self._begin(report)
 
     # Each second.
 
     def on_progress(self, report: Progressed, session: Session | None, now: Now) -> None:
-        """The level of one second."""
+        """Take the level of one second."""
         is_steady = abs(report.volume_db - self._volume_db) <= STEADY_DB
         self._volume_db = report.volume_db
         if session is None or self._is_calibrating or report.level_db < LOWEST_DB:
@@ -114,7 +114,7 @@ class NightLog:
     # Each turn.
 
     def note(self, playback: Playback, memory: Memory, outside: Mapping[str, str], now: Now, out: Outcome) -> None:
-        """Take what one turn came to; of the problems outside the session, those of the broker name machines."""
+        """Take the outcome of one turn; problems of the broker are left out, because they name machines."""
         private = {text for key, text in outside.items() if key.startswith("mqtt")}
         session, is_waiting = playback.session, playback.interrupted.record is not None
         before = self.report
@@ -134,7 +134,7 @@ class NightLog:
             self._fold(memory, now)
 
     def _is_noise(self, event: News) -> bool:
-        """Whether it tells of the noise of a calibration, which is no part of a night."""
+        """Whether an event belongs to the noise of a calibration, which is not part of a night."""
         was_calibrating = self._is_calibrating
         if event.type == "session_started":
             self._is_calibrating = event.data["playlist"] == CALIBRATION.name
@@ -147,7 +147,7 @@ class NightLog:
         self.report = replace(self.report, **fields)
 
     def _fold(self, memory: Memory, now: Now) -> None:
-        """Add what was measured, and say that it is up to date."""
+        """Add the measured levels, and set the time of the report."""
         self._folded_s = now.boot_s
         if self._point_s is None:
             self._point_s = now.boot_s
@@ -254,5 +254,5 @@ def _over_calm(levels: list[int], peak: ReportedMoment | None) -> ReportedMoment
 
 
 def _rises(order: RampTo, session: Session) -> bool:
-    """Whether the volume goes up; a layer has a level of its own."""
+    """Whether an order raises the volume; levels of layers do not count."""
     return order.layer is None and order.target_db > session.ramp.db + RISE_DB

@@ -1,12 +1,12 @@
-"""What tightens while somebody falls asleep: the guard becomes strict, and the cap of the night comes into force.
+"""The stricter limits of a night: the guard becomes strict, and the cap of the night comes into force.
 
-Main thread, standard library, pure. Both depend on the time since the session began, so they may be asked at any
-moment, and a reload counts at once; and they come sooner when somebody was noticed to be asleep (`fall_asleep`). A
-session that was caught up with counts from when it should have begun: the sleeper did not wait for it.
+Main thread, standard library, pure. Both depend only on the time since the session began, so they can be asked at any
+moment, and a reload takes effect at once; and they come sooner when sleep was detected (`fall_asleep`). A
+session that started late counts from its planned start: the sleeper did not wait for it.
 
-Tapering: the level sinks slowly while somebody sleeps. It begins when the sleeper is taken to be asleep and goes by
+Tapering: the level sinks slowly while somebody sleeps. It begins when the sleeper is assumed to be asleep and goes by
 single points of the volume, half a decibel each, so that each step is an ordinary change of level. Whoever sets a
-level goes on from that one.
+A level that is set by command is where it continues.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from player.session.outcome import Outcome
 
 
 class NightMode:
-    """Watches the time of one session.
+    """The strictness of one session over time.
 
     Args:
-        settings: what is in force; a reload puts others in their place.
+        settings: the present settings; a reload replaces them.
         began_s: when the session began, on the boot clock.
-        is_morning: it ends a night: people are asleep from its beginning, and it shall wake them. So the guard is
+        is_morning: it ends a night: people are asleep at its beginning, and it is meant to wake them. So the guard is
             strict, and neither cap nor taper comes with the time.
     """
 
@@ -40,47 +40,47 @@ class NightMode:
         self._stays_strict = is_morning
 
     def fall_asleep(self, now_s: float) -> None:
-        """Somebody was noticed to be asleep: all that tightens later tightens now."""
+        """Sleep was detected: apply now what would become stricter later."""
         if self._asleep_s is None:
             self._asleep_s = now_s
         self._stays_strict = True
 
     def wake_up(self) -> None:
-        """Nobody is asleep after all. The cap and the taper come when they would have; the guard stays strict."""
+        """Cancel `fall_asleep`. The cap and the taper come at their usual time; the guard stays strict."""
         self._asleep_s = None
 
     def restore(self, asleep_s: float | None, now_s: float, *, is_strict: bool) -> None:
-        """An interrupted session: for how long somebody was noticed to be asleep, and whether the guard was strict."""
+        """Restore an interrupted session: seconds since sleep was detected, and whether the guard was strict."""
         self._asleep_s = None if asleep_s is None else now_s - asleep_s
         self._stays_strict = is_strict or self._is_morning
 
     @property
     def is_asleep(self) -> bool:
-        """Whether somebody was noticed to be asleep."""
+        """Whether sleep was detected."""
         return self._asleep_s is not None
 
     def asleep_s(self, now_s: float) -> float | None:
-        """For how long somebody was noticed to be asleep; None where nobody was."""
+        """Seconds since sleep was detected; None where it was not."""
         return None if self._asleep_s is None else now_s - self._asleep_s
 
     def volume_max(self, now_s: float) -> int:
-        """The cap in force: of the night once it has come, otherwise the hard one."""
+        """The cap in force: that of the night once it applies, otherwise the hard maximum."""
         night_max = self._night_max(now_s)
         return self.settings.volume.max if night_max is None else night_max
 
     @property
     def since_s(self) -> float:
-        """When somebody is taken to be asleep, on the boot clock."""
+        """Time from which the sleeper is assumed to be asleep, on the boot clock."""
         since_s = math.inf if self._is_morning else self._began_s + self.settings.guard.asleep_after_s
         return since_s if self._asleep_s is None else min(since_s, self._asleep_s)
 
     def is_strict(self, now_s: float) -> bool:
-        """Whether the guard holds down whatever stands out by more than 6 dB, instead of 8."""
+        """Whether the guard lowers whatever stands out by more than 6 dB, instead of 8."""
         guard = self.settings.guard
         return guard.mode is GuardMode.STRICT or self._stays_strict or now_s >= self.since_s
 
     def due_s(self) -> list[float]:
-        """The instants at which something tightens, those that have passed included."""
+        """The times at which something becomes stricter, including past ones."""
         night_cap = self.settings.volume.night_cap
         after = [self.settings.guard.asleep_after_s] if night_cap is None else [
             self.settings.guard.asleep_after_s, night_cap.after_s,
@@ -88,7 +88,7 @@ class NightMode:
         return [self._began_s + after_s for after_s in after]
 
     def tick(self, now_s: float, out: Outcome) -> None:
-        """Order the guard that is due, and tell of the cap when it has come."""
+        """Order the strict guard when it is due, and announce the cap when it applies."""
         guard = SetGuard(self.is_strict(now_s))
         if guard != self._ordered:
             self._ordered = guard
@@ -109,7 +109,7 @@ class NightMode:
 
 
 def sunk(volume: int, taper: Taper | None, for_s: float) -> int:
-    """The lowest level to which tapering may have brought a volume in that time; the first point may be due at once."""
+    """The lowest volume that tapering can have reached in that time; the first point may be due at once."""
     if taper is None:
         return volume
     while volume > taper.floor and for_s > 0.0:
@@ -119,7 +119,7 @@ def sunk(volume: int, taper: Taper | None, for_s: float) -> int:
 
 
 def taper_of(phase: Phase | None, settings: Settings) -> Taper | None:
-    """How the volume sinks in a phase: its own way, otherwise that of the settings."""
+    """The taper of a phase: its own, otherwise that of the settings."""
     if phase is not None and phase.has_no_taper:
         return None
     return settings.session.taper if phase is None or phase.taper is None else phase.taper
@@ -131,12 +131,12 @@ def _point_s(volume: int, taper: Taper) -> float:
 
 
 class TaperProgress:
-    """When the next point is due.
+    """Computes when the next point is due.
 
     Args:
-        settings: what is in force; a reload puts others in their place.
-        asleep: knows since when somebody sleeps.
-        now_s: when the level was set; what sank before a restart is in it already.
+        settings: the present settings; a reload replaces them.
+        asleep: tells since when somebody sleeps.
+        now_s: when the level was set; it includes what sank before a restart.
     """
 
     def __init__(self, settings: Settings, asleep: NightMode, now_s: float) -> None:
@@ -144,14 +144,14 @@ class TaperProgress:
         self._night_mode = asleep
         self._last_s = now_s
         self.phase: Phase | None = None
-        """The present phase, which may taper in its own way; None in the first one."""
+        """The present phase, which may have its own taper; None in the first one."""
 
     @property
     def _taper(self) -> Taper | None:
         return taper_of(self.phase, self.settings)
 
     def due_s(self, volume: int) -> float | None:
-        """The instant of the next point; None where it does not sink, or stands at the floor."""
+        """The time of the next point; None without a taper, or at the floor."""
         taper = self._taper
         if taper is None or volume <= taper.floor:
             return None
@@ -159,7 +159,7 @@ class TaperProgress:
         return begins_s + _point_s(volume, taper)
 
     def tick(self, volume: int, now_s: float) -> int:
-        """The volume that is due now: one point less, or the same."""
+        """The volume that is due now: one point less, or unchanged."""
         due_s = self.due_s(volume)
         if due_s is None or now_s < due_s:
             return volume
@@ -167,5 +167,5 @@ class TaperProgress:
         return volume - 1
 
     def restart(self, now_s: float) -> None:
-        """A person set a level: it sinks from there, from now on."""
+        """Restart the taper from a level that was set by command."""
         self._last_s = now_s

@@ -1,4 +1,4 @@
-"""What a message led to: orders, events and look-ups, gathered while it is handled. Main thread, standard library."""
+"""The result of a message: orders, events and look-ups, collected while it is handled. Main thread."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LAST_PAUSE_S: Final = 300.0
 
 
 class EventPace:
-    """How often events of one kind are announced: the first one at once, and the more come, the longer are the pauses.
+    """The pace of events of one kind: the first one at once, and growing pauses while more come.
 
     Args:
-        first_pause_s: behind the first one; it doubles up to five minutes, and begins anew after a pause without any.
+        first_pause_s: after the first one; it doubles up to five minutes, and is reset by a pause without events.
 
     Attributes:
         next_s: from when on the next one may be announced, on the boot clock.
@@ -28,12 +28,12 @@ class EventPace:
         self._first_pause_s = self._pause_s = first_pause_s
 
     def begin(self, now_s: float) -> None:
-        """Something happened, and nothing else waits to be announced."""
+        """Note an event while nothing else waits to be announced."""
         if now_s >= self.next_s:
             self._pause_s = self._first_pause_s
 
     def take(self, now_s: float) -> bool:
-        """Whether what waits may be announced now; if so, it counts as announced."""
+        """Whether the waiting events may be announced now; if so, they count as announced."""
         if now_s < self.next_s:
             return False
         self.next_s = now_s + self._pause_s
@@ -43,14 +43,14 @@ class EventPace:
 
 @dataclass(slots=True)
 class Outcome:
-    """The session's answer to one message.
+    """The result of one message.
 
     Attributes:
-        orders: for the engine; carried out first, so that sound never waits for anything else.
+        orders: for the engine; carried out first, so that sound never waits for other work.
         events: for everyone.
         reads: names of playlists that the library should look at (again).
         ended: sessions that are over, for the log.
-        writes: what is to be remembered, to be written in this order.
+        writes: batches for the memory, in this order.
     """
 
     orders: list[EngineOrder] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Outcome:
     writes: list[Batch] = field(default_factory=list)
 
     def order(self, *orders: EngineOrder) -> None:
-        """Add orders, in the order in which they are to be obeyed."""
+        """Add orders, in the order in which they are carried out."""
         self.orders.extend(orders)
 
     def announce(self, event_type: str, text: str, **data: Any) -> None:

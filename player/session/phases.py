@@ -1,8 +1,8 @@
-"""The phases of one night: which one it is in, what follows, and what each brings. Main thread, pure.
+"""The phases of one night: the present one, what follows, and what each changes. Main thread, pure.
 
 The first phase is what started; each one that follows begins when the sleep timer of the one before has run out, when
 its last track ends, or by hand. A phase until a time of day ends at the first such time after the start of the session:
-what begins too late for that is left out, and never lasts until the next day.
+a phase that would begin too late for that is left out, and never lasts until the next day.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from player.session.sleep_timer import SHORTEST_S, resolve
 
 
 class PhasePlan:
-    """Where one session stands in its night.
+    """The phases of one session and the present one.
 
     Args:
         then: all phases after the first.
-        began: when the session should have begun, on both clocks.
-        volume: what was written for the present phase.
+        began: planned start of the session, on both clocks.
+        volume: the configured volume of the present phase.
         number: of the present phase, from 1.
     """
 
@@ -35,7 +35,7 @@ class PhasePlan:
 
     @property
     def count(self) -> int:
-        """How many phases the night has."""
+        """Number of phases of the night."""
         return len(self.then) + 1
 
     @property
@@ -49,11 +49,11 @@ class PhasePlan:
         return self.then[self.number - 1] if self.number < self.count else None
 
     def replace_following(self, then: tuple[Phase, ...]) -> None:
-        """Other phases follow the present one."""
+        """Replace the phases after the present one."""
         self.then = self.then[: self.number - 1] + then
 
     def enter(self, now_s: float, default: TimerSetting) -> tuple[Phase, TimerSetting] | None:
-        """Go to the next phase whose end has not passed; None, and the last one is over, where there is none.
+        """Go to the next phase whose end has not passed; None, and the last phase is over, where there is none.
 
         Returns:
             the phase and its sleep timer, from ``now_s`` on.
@@ -85,10 +85,11 @@ class PhasePlan:
         return None
 
     def level(self, present: int) -> int:
-        """The volume of the phase that was just entered.
+        """The volume for the phase that was just entered.
 
         It is above the present one only where it was written above the phase before: what a person has turned down, or
-        has sunk, stays down.
+        It rises only where it was configured above the previous phase's: a volume that was turned down, or has sunk,
+        stays down.
         """
         phase = self.current
         if phase is None or phase.volume is None:
@@ -96,7 +97,7 @@ class PhasePlan:
         return self.volume if self.volume > self._volume_before else min(self.volume, present)
 
     def _timer_from(self, now_s: float, setting: TimerSetting) -> TimerSetting | None:
-        """The sleep timer counted from then on; None for a time of day that has passed."""
+        """The sleep timer of a phase that begins at that time; None for a time of day that has passed."""
         if setting.until is None or not self._began.trusted:
             return resolve(setting, self._began.wall, is_trusted=False)
         ends_s = self._began.boot_s + elapsed_s(self._began.wall, next_moment(setting.until, self._began.wall))
@@ -106,11 +107,11 @@ class PhasePlan:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPhase:
-    """A phase as it is planned, in seconds from the start; None where nobody knows.
+    """A phase as it is planned, in seconds from the start; None where that is unknown.
 
     Attributes:
         phase: None for the first one.
-        never: why it does not come; None where it does.
+        never: why it is left out; None where it is not.
     """
 
     phase: Phase | None
@@ -123,7 +124,7 @@ class PlannedPhase:
 def planned_night(
     first: TimerSetting, then: tuple[Phase, ...], default: TimerSetting, began: datetime
 ) -> list[PlannedPhase]:
-    """All phases of a night that begins at an aware local time, where no person changes anything in it."""
+    """All phases of a night that begins at an aware local time, if no command changes it."""
     night = [_planned(None, first, 0.0, began)]
     for phase in then:
         before = next(one for one in reversed(night) if one.never is None)

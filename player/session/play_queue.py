@@ -1,11 +1,11 @@
 """The queue: which track a session plays, which one follows, and what to do when one cannot be played.
 
 Main thread, standard library, pure: time comes in, orders and news go out through an `Outcome`. It knows nothing of
-volume, timers or states; the session does.
+Volume, timers and states belong to the session.
 
 A file that fails is set aside and another one is taken at once, ahead of time where possible. A stream that drops is
 tried again after 2, 5 and 15 seconds before another track is taken. When nothing at all can be played there is one
-problem and silence, and all is tried again after a pause that grows to five minutes: a late share still makes a night.
+When nothing can be played there is one problem and silence, and everything is retried after a pause that grows to five
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from player.session.track_selection import ALL_BANNED, TrackSelection
 FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 300.0
 SHORTEST_TRACK_S: Final = 2.0
-"""Anything shorter may be over before the next one is open; it is left out like a broken one."""
+"""Minimum seconds of a track; a shorter one may end before the next is open, and is left out like a broken one."""
 REQUEUE_S: Final = 60.0
 """The next track is opened 20 s ahead; until well before that its gain may still change."""
 KEPT: Final = 50
-"""So many tracks can be gone back to."""
+"""Number of tracks that `previous` can go back to."""
 SPREE: Final = 20
-"""So many failures in a row go at full speed; further ones are a second apart."""
+"""Number of failures in a row without a pause; further attempts are a second apart."""
 
 
 class PlayQueue:
@@ -40,9 +40,9 @@ class PlayQueue:
 
     Args:
         selection: chooses them.
-        ids: numbers for items, never used twice.
-        limits: the gains of tracks follow from them; a reload puts others in their place.
-        layer: where they sound; of the tracks of a bed only faults are announced.
+        ids: numbers of items, never used twice.
+        limits: limits for the gains of tracks; a reload replaces them.
+        layer: their layer; of a bed's tracks only faults are announced.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class PlayQueue:
         self.is_over = False
         """Everything that was to be played has been played."""
         self.is_last = False
-        """Nothing may follow the current track (a timer to the end of the track)."""
+        """Nothing follows the current track (a timer to the end of the track)."""
         self.wanted: Track | None = None
-        """What a person asked for by name, to begin with; None once it plays."""
+        """The track that was asked for by name, to begin with; None once it plays."""
         self.retry_at_s: float | None = None
         self._heard: list[Track] = []
         self._queued: PlayingItem | None = None
@@ -73,21 +73,21 @@ class PlayQueue:
 
     @property
     def playlist(self) -> Playlist:
-        """What is played from."""
+        """The playlist that it plays from."""
         return self.selection.playlist
 
     @property
     def following(self) -> Track | None:
-        """What follows the current track, where that is decided."""
+        """The track after the current one, if that is decided."""
         return None if self._queued is None else self._queued.track
 
     @property
     def left_s(self) -> float | None:
-        """What is left of the current track, None where nobody knows."""
+        """Seconds left of the current track, None where that is unknown."""
         return None if self.current is None else self.current.left_s
 
     def track_of(self, item_id: int | None) -> Track | None:
-        """The track of an item that sounds or has sounded lately."""
+        """The track of an item that sounds or has sounded recently."""
         return None if item_id is None else self._titles.get(item_id)
 
     def begin(self, now_s: float, out: Outcome) -> None:
@@ -106,7 +106,7 @@ class PlayQueue:
         self._measure_queued(out)
 
     def _play_first(self, now_s: float, out: Outcome) -> None:
-        """Go on where the session was broken off, or begin."""
+        """Continue where the session was interrupted, or begin."""
         if self.wanted is not None:
             self.play(self.wanted, out, Crossfade.BLEND)
             return
@@ -117,7 +117,7 @@ class PlayQueue:
             self._play(point[0], out, Crossfade.BLEND, start_s=point[1])
 
     def _measure_queued(self, out: Outcome) -> None:
-        """Give what follows the gain that is known by now, while there is time enough that it has not been opened."""
+        """Update the gain of the queued track once it is measured, while there is time before it is opened."""
         queued, left_s = self._queued, self.left_s
         if queued is None or left_s is None or left_s < REQUEUE_S:
             return
@@ -133,7 +133,7 @@ class PlayQueue:
         if playing is not None and not playing.is_sounding:
             if not self.selection.has_another(playing.track.uri):
                 return False
-            if not is_only:  # asked again before the last choice was heard: that one was not wanted either
+            if not is_only:  # skipped before the last choice was heard: that one was not wanted either
                 self._rotation.mark_skipped(self.playlist.name, playing.track.uri)
         track = self.selection.next()
         if track is None:
@@ -167,7 +167,7 @@ class PlayQueue:
         return self.skip(out, is_disliked=False)
 
     def on_fault(self, reason: str, now_s: float, out: Outcome) -> None:
-        """The sound broke off in the middle of a track: it may be the track's doing, so another one is taken."""
+        """Take another track after a fault in the middle of one, which may have caused it."""
         if self._is_resting:
             return
         if self.current is not None:
@@ -176,7 +176,7 @@ class PlayQueue:
         self._play_another(now_s, out, Crossfade.BLEND)
 
     def play_on(self, out: Outcome) -> None:
-        """The engine dropped the tracks: play the current one from where it was."""
+        """Play the current track from where it was, after the engine dropped the tracks."""
         if self.current is not None:
             start_s = 0.0 if self.current.track.is_stream else self.current.position_s
             self._play_from(self.current, start_s, Crossfade.BLEND, out)
@@ -187,26 +187,26 @@ class PlayQueue:
         self._play_from(self.current, position_s, Crossfade.SKIP, out)
 
     def _play_from(self, playing: PlayingItem, start_s: float, crossing: Crossfade, out: Outcome) -> None:
-        """Play on in the same track: it is no other one in the history, and its length is known."""
+        """Continue in the same track: it is not a new one in the history, and its length is known."""
         self._play(playing.track, out, crossing, start_s=start_s)
         assert self.current is not None
         self.current.duration_s = playing.duration_s
         self.current.was_announced = playing.was_announced
 
     def rest(self) -> None:
-        """The tracks have ended, and only a bed goes on; the next one is played when somebody asks for it."""
+        """Stop after the tracks have ended, while a bed continues; `wake_up` plays the next one."""
         self.current = self._queued = self.retry_at_s = self._retry_track = self.problem = None
         self.is_over = False
         self._is_resting = True
 
     def wake_up(self, now_s: float, out: Outcome) -> None:
-        """Play on after `rest`, where nothing plays yet."""
+        """Continue after `rest`, if nothing plays yet."""
         was_resting, self._is_resting = self._is_resting, False
         if was_resting and self.current is None:
             self._play_another(now_s, out, Crossfade.BLEND)
 
     def end_with(self, mode: TimerMode, out: Outcome) -> None:
-        """Let nothing follow the current track, or each track once more, or go on for ever."""
+        """Let nothing follow the current track, or play each track once, or continue indefinitely."""
         before = self.is_last, self.selection.is_once
         self.is_last, self.selection.is_once = mode is TimerMode.END_OF_TRACK, mode is TimerMode.END_OF_PLAYLIST
         if before != (self.is_last, self.selection.is_once) and self.current is not None and self.current.is_sounding:
@@ -214,7 +214,7 @@ class PlayQueue:
 
     @property
     def last(self) -> PlayingItem | None:
-        """What plays, where nothing follows it."""
+        """The current track, if nothing follows it."""
         return self.current if self.is_final else None
 
     @property
@@ -223,14 +223,14 @@ class PlayQueue:
         return self.is_last or (self.selection.is_once and self._queued is None and self.selection.tracks is not None)
 
     def on_started(self, report: ItemStarted, out: Outcome) -> None:
-        """A track began to sound: it is the current one now, and what follows it is chosen."""
+        """A track began to sound: make it the current one, and choose what follows."""
         playing = self._by_id(report.item_id)
         if playing is None:
             return
         if playing is self._queued:
             self._queued = None
             if self.current is not None and self.current.track.uri == playing.track.uri:
-                playing.was_announced = self.current.was_announced  # a loop goes on: of a short one there are thousands
+                playing.was_announced = self.current.was_announced  # a short loop repeats thousands of times
         playing.duration_s = report.duration_s
         playing.position_s = playing.item.start_s
         playing.is_sounding = True
@@ -260,7 +260,7 @@ class PlayQueue:
             self._set_aside(track, f"too short to be played softly ({format_duration(length_s)})", out)
 
     def on_progress(self, report: Progressed) -> None:
-        """Where the current track is."""
+        """Take the place in the current track."""
         playing = self.current
         if playing is not None and playing.item.id == report.item_id:
             playing.position_s = report.position_s
@@ -269,7 +269,7 @@ class PlayQueue:
                 self._tell_of_stream(playing.track)
 
     def on_ended(self, report: ItemEnded, now_s: float, out: Outcome) -> None:
-        """A track is over; of the current one that matters only where it is a stream, which should have no end."""
+        """A track is over; the end of the current one matters only for a stream, which should have no end."""
         playing = self.current
         if report.faults and (damaged := self._titles.get(report.item_id)) is not None:
             text = f"{damaged.uri} is damaged in {report.faults} places; they were silenced"
@@ -278,7 +278,7 @@ class PlayQueue:
             self._retry_stream(playing.track, "the stream ended", now_s, out)
 
     def on_failed(self, report: ItemFailed, now_s: float, out: Outcome) -> None:
-        """A track could not be opened or broke off: one warning that names it, and another one instead."""
+        """A track could not be opened or broke off: announce it, and take another one."""
         playing = self._by_id(report.item_id)
         if playing is None:
             return
@@ -298,7 +298,7 @@ class PlayQueue:
             self._play_another(now_s, out, Crossfade.BLEND)
 
     def on_dry(self, now_s: float, out: Outcome) -> None:
-        """Nothing sounds and nothing is queued."""
+        """Handle that nothing sounds and nothing is queued."""
         if self._is_resting:
             return
         if self.is_last:
@@ -308,7 +308,7 @@ class PlayQueue:
             self._play_another(now_s, out, Crossfade.BLEND)
 
     def on_tick(self, now_s: float, out: Outcome) -> None:
-        """Try again what was put off."""
+        """Retry what was delayed."""
         if self.retry_at_s is None or now_s < self.retry_at_s:
             return
         self.retry_at_s = None
@@ -317,21 +317,21 @@ class PlayQueue:
             was_heard = self.current is not None and self.current.was_announced and self.current.track == track
             self._play(track, out, Crossfade.BLEND)
             if self.current is not None:
-                self.current.was_announced = was_heard  # a stream that comes back is no other track in the history
+                self.current.was_announced = was_heard  # a stream that comes back is not a new track in the history
             return
         self._rotation.readmit_failed()
         out.reads.append(self.playlist.name)
         self._play_another(now_s, out, Crossfade.BLEND)
 
     def knows(self, item_id: int) -> bool:
-        """Whether an item is one of its own that sounds, has sounded lately, or is to."""
+        """Whether an item belongs to this queue: it sounds, has sounded recently, or is queued."""
         return self._by_id(item_id) is not None or item_id in self._titles
 
     def _by_id(self, item_id: int) -> PlayingItem | None:
         return next((one for one in (self.current, self._queued) if one is not None and one.item.id == item_id), None)
 
     def _playing(self, track: Track, start_s: float | None = None) -> PlayingItem:
-        """An item of a track, from a place on, or from where its playlist begins."""
+        """Play a track from a place, or from where its playlist says."""
         if start_s is None:
             is_again = self.current is not None and self.current.track.uri == track.uri
             start_s = self.selection.start_s(track, is_again=is_again)
@@ -389,6 +389,6 @@ class PlayQueue:
         self._play_another(now_s, out, Crossfade.BLEND)
 
     def _tell_of_stream(self, track: Track) -> None:
-        """The problem of a track that sounds or is tried again: none, or a stream's."""
+        """Announce the problem of a stream that sounds or is retried, or its end."""
         why = self._streams.problem(track.uri)
         self.problem = None if why is None else f"{track.title} {why}"

@@ -1,6 +1,6 @@
-"""The owner of the running session: begins and ends it, and hands it what the engine reports. Main thread, pure.
+"""The owner of the running session: begins and ends it, and passes the engine's reports to it. Main thread, pure.
 
-There is at most one session. What a person chose for the next one lies in `player.session.next_session`.
+There is at most one session. The choices for the next one are in `player.session.next_session`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ from player.session.snooze import announce_missing_sound, end_snooze
 from player.session.track_selection import ALL_BANNED, ResumePoint, TrackSelection
 
 OPENING_S: Final = 2.0
-"""The first track of a phase is opened within this time."""
+"""Seconds within which the first track of a phase is opened."""
 
 LOOK_AGAIN_S: Final = 15 * 60.0
-"""After so long the playlist is read again when a track begins: files may have come, in folders that nobody watches."""
+"""Seconds after which the playlist is read again when a track begins: new files may be in folders without a watch."""
 
 
 class Playback:
@@ -59,13 +59,13 @@ class Playback:
     Args:
         settings: what is in force.
         rng: seeded randomness for shuffling.
-        rotation: remembers what was heard.
+        rotation: remembers which tracks were heard.
         memory: learns which nights were used, and which tracks played well.
         findings: the tracks of each playlist.
-        documents: what was written down before.
+        documents: what was saved before.
 
     Attributes:
-        interrupted: the session that a death of the daemon interrupted; given up when another one begins.
+        interrupted: the session that a crash or power cut interrupted; given up when another one begins.
         next_session: what the next session begins with.
         session: the running one; None when idle.
         output_fault: why there is no sound device; None while there is one.
@@ -96,28 +96,28 @@ class Playback:
 
     @property
     def state(self) -> State:
-        """Where the session stands."""
+        """The state of the session."""
         return State.IDLE if self.session is None else self.session.state
 
     @property
     def is_listened_to(self) -> bool:
-        """Whether a start of the schedule would disturb somebody: not in a pause, nor the noise of a calibration."""
+        """Whether a start of the schedule would interrupt listening: not in a pause, nor during a calibration."""
         is_noise = self.session is not None and self.session.queue.playlist is CALIBRATION
         return self.state in {State.PLAYING, State.FADING_OUT} and not is_noise
 
     @property
     def running(self) -> Session:
-        """The running session, for commands that are obeyed only while there is one."""
+        """The running session, for commands that are valid only while there is one."""
         assert self.session is not None, "the table of obeyed commands let this through without a session"
         return self.session
 
     @property
     def volume(self) -> int:
-        """The person's level: of the running session, or for the next one."""
+        """The volume that was set: of the running session, or for the next one."""
         return self.next_session.volume if self.session is None else self.session.volume
 
     def nothing_to_play(self, playlist: str) -> str | None:
-        """Why a playlist has nothing to play; None where it has, or the library has not looked yet."""
+        """Why a playlist has nothing to play; None where it has something, or was not read yet."""
         read = self.findings.of(playlist)
         if read is None or self.memory.allowed((*read.opening, *read.tracks)):
             return None
@@ -126,7 +126,7 @@ class Playback:
         return f"playlist {playlist!r} has nothing to play" + (f": {read.warnings[0]}" if read.warnings else "")
 
     def sound_of(self, name: str | None, *, is_morning: bool = False) -> Playlist | None:
-        """The playlist of that name, where there is one; a morning has a sound of its own where that has nothing."""
+        """The playlist of that name, if it exists; a morning gets generated sound where it has nothing to play."""
         playlist = None if name is None else self.settings.playlist(name)
         if is_morning and (playlist is None or self.nothing_to_play(playlist.name) is not None):
             return FALLBACK
@@ -143,7 +143,7 @@ class Playback:
         return next(one for one in playlists if track in found.get(one.name, ())), track
 
     def places_to_look(self, named: str | None = None) -> list[Playlist]:
-        """Where a track is looked for: in the playlist that is named, otherwise in the present one and then in all."""
+        """The playlists in which a track is searched: the named one, otherwise the present one and then all."""
         if named is not None:
             return [find_playlist(self.settings, named)]
         present = None if self.session is None else self.settings.playlist(self.session.queue.playlist.name)
@@ -154,7 +154,7 @@ class Playback:
     # Beginning and ending.
 
     def begin(self, start: StartParams, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None) -> None:
-        """A new session; over one that sounds it is blended in and moves to its own level."""
+        """Begin a new session; over a sounding one it is blended in and moves to its own level."""
         before = self.session
         if before is not None:
             self._bookmark.leave(before.queue)
@@ -173,7 +173,7 @@ class Playback:
     def resume_interrupted(
         self, start: StartParams, record: SessionRecord, point: ResumePoint | None, now: Now, out: Outcome
     ) -> Session:
-        """The interrupted session, from where it would be by now."""
+        """Resume the interrupted session from where it would be by now."""
         playlist = self.sound_of(record.playlist, is_morning=record.morning is not None)
         assert playlist is not None, "whoever brings a session back has looked for its playlist"
         queue = self._queue(playlist)
@@ -189,7 +189,7 @@ class Playback:
     def lay(
         self, beds: tuple[Bed, ...], now: Now, out: Outcome, *, is_of_playlist: bool, outlasts: bool = False
     ) -> None:
-        """Play these under the tracks, and no others; see `player.session.beds`."""
+        """Play these beds under the tracks, and no others; see `player.session.beds`."""
         playing = self.running.beds
         before, playing.is_of_playlist = playing.now, is_of_playlist
         playing.set(beds, now.boot_s, out, outlasts=outlasts)
@@ -200,7 +200,7 @@ class Playback:
         return Beds(self._find_playlist, self._bed_queue)
 
     def _find_playlist(self, name: str) -> Playlist | None:
-        """In the settings that are in force when it is asked."""
+        """The playlist in the present settings."""
         return self.settings.playlist(name)
 
     def _open(self, session: Session, now: Now, out: Outcome) -> Session:
@@ -245,18 +245,18 @@ class Playback:
         return PlayQueue(selection, self._item_ids, self.settings.limits, layer)
 
     def _bed_queue(self, playlist: Playlist, layer: int) -> PlayQueue:
-        """A queue for a bed, which goes on and on and begins at the beginning."""
+        """A queue for a bed, which repeats and begins at the beginning."""
         order = Order.IN_ORDER if playlist.order is Order.ONCE else playlist.order
         endless = replace(playlist, order=order, start=TrackStart.BEGINNING)
         return self._queue(endless, has_opening=False, layer=layer)
 
     def _end(self, session: Session, now: Now, out: Outcome) -> None:
-        """Silence is reached: the session is over."""
+        """End the session after it has reached silence."""
         self._bookmark.leave(session.queue)
         session.end()
         if session.end_reason == "timer":
             out.announce("timer_expired", "the sleep timer has run out")
-            if session.queue.playlist is not CALIBRATION:  # nobody wants that noise again
+            if session.queue.playlist is not CALIBRATION:  # the noise of a calibration is not repeated
                 self.next_session.timer_ran_out(again(session), now.boot_s)
         announce_end(session, session.end_reason, now, out)
         self.session = None
@@ -266,14 +266,14 @@ class Playback:
 
     def update_tracks(self, read: LibraryRead, now: Now, out: Outcome) -> None:
         """The library looked at a playlist."""
-        self._forget_removed_playlists()  # it may have gone while the library looked
+        self._forget_removed_playlists()  # it may have been removed while the library was read
         if self.session is not None and self.session.queue.playlist.name == read.playlist:
             self.session.queue.set_tracks(read, now.boot_s, out)
         if self.session is not None:
             self.session.beds.set_tracks(read, now.boot_s, out)
 
     def change_settings(self, settings: Settings, now: Now, out: Outcome) -> str:
-        """Touch only what changed. Returns what to say of an end that has moved."""
+        """Change only what differs. Returns a sentence about an end that has moved."""
         old, self.settings, session = self.settings, settings, self.session
         changed = [playlist for playlist in settings.playlists if playlist != old.playlist(playlist.name)]
         self.findings.forget(playlist.name for playlist in changed)
@@ -287,7 +287,7 @@ class Playback:
         return session.change_settings(settings, old, now.boot_s, out)
 
     def _forget_removed_playlists(self) -> None:
-        """What a reload took away is not looked up any more, but for what still plays."""
+        """Forget playlists that a reload removed, except what still plays."""
         playing = [] if self.session is None else [self.session.queue.playlist.name]
         playing += [] if self.session is None else [layer.queue.playlist.name for layer in self.session.beds]
         self.findings.keep_only({playlist.name for playlist in self.settings.playlists}.union(playing))
@@ -325,7 +325,7 @@ class Playback:
         return session.end_plan.is_phase_due(now_s) or queue.is_over or is_ending
 
     def advance(self, now: Now, out: Outcome) -> None:
-        """Blend into the next phase of the night; where none can begin any more the session fades out."""
+        """Blend into the next phase of the night; without one the session fades out."""
         session = self.running
         found = session.phases.enter(now.boot_s, self.settings.timer)
         if found is None:
@@ -347,7 +347,7 @@ class Playback:
         out.announce("phase_started", text, phase=number, phases=count, playlist=playlist.name, volume=session.volume)
 
     def _playlist_of(self, phase: Phase, session: Session) -> Playlist:
-        """What a phase plays; what plays already where that cannot be played."""
+        """The playlist of a phase, or the present one where that cannot be played."""
         present = session.queue.playlist
         if phase.playlist is None:
             return present
@@ -357,7 +357,7 @@ class Playback:
     # What the engine reports.
 
     def on_report(self, report: EngineReport, now: Now, out: Outcome) -> None:
-        """Note what concerns the device, and hand the report to the running session."""
+        """Note the state of the device, and pass the report to the running session."""
         if isinstance(report, OutputLost):
             self.output_fault = report.reason
         elif isinstance(report, OutputFound):
@@ -377,7 +377,7 @@ class Playback:
             self._look_again(session.queue.playlist, now, out)
 
     def _look_again(self, playlist: Playlist, now: Now, out: Outcome) -> None:
-        """Have the playlist read where the last look is long ago."""
+        """Have the playlist read again if the last time is long ago."""
         if now.boot_s >= self._look_again_s:
             out.reads.append(playlist.name)
             self._look_again_s = now.boot_s + LOOK_AGAIN_S

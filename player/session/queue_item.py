@@ -1,4 +1,4 @@
-"""How a track becomes an item for the engine: its gain, and what its level habitually reaches, its chapters. Pure."""
+"""Makes an item for the engine from a track: its gain, its habitual level, its chapters. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from player.core.settings.session import Playlist
 
 
 def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:
-    """Programme gain and the playlist's own; a track that nobody measured counts as loud (C6)."""
+    """Programme gain plus the playlist's; an unmeasured track counts as loud (C6)."""
     return programme_gain_db(track.measured, limits.target_lufs, limits.ceiling_dbtp, playlist.gain_db)
 
 
 @dataclass(slots=True)
 class PlayingItem:
-    """An item that was handed to the engine, and what is known of it."""
+    """An item that the engine plays, and what is known about it."""
 
     item: Item
     track: Track
@@ -28,26 +28,26 @@ class PlayingItem:
     position_s: float = 0.0
     is_sounding: bool = False
     was_announced: bool = False
-    """It is the same track as before a seek: not a new one in the history."""
+    """Whether it is the same track as before, as after a seek, and not a new one in the history."""
 
     @property
     def chapters(self) -> tuple[Chapter, ...]:
-        """Its chapters, where it has been measured and has any."""
+        """Its chapters, if it was measured and has any."""
         return () if self.track.measured is None else self.track.measured.chapters
 
     @property
     def can_seek(self) -> bool:
-        """Whether it sounds, or would if it were not being sought in: its length is known from before then."""
+        """Whether it can be moved within: its length is known, also while a seek is under way."""
         return self.is_sounding or self.duration_s is not None
 
     @property
     def left_s(self) -> float | None:
-        """What is left of it, None while it does not sound, or where nobody knows."""
+        """Seconds left of it; None while it does not sound, or where that is unknown."""
         return None if self.duration_s is None or not self.is_sounding else self.duration_s - self.position_s
 
 
 def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limits: LimitSettings) -> Item:
-    """One playing of a track from a place on."""
+    """An item that plays a track from a place on."""
     db = gain_db(track, playlist, limits)
     item = Item(item_id, track.uri, track.title, db, start_s, track.is_stream)
     measured = track.measured
@@ -63,9 +63,9 @@ def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limi
 
 
 NEAR_S: Final = 0.5
-"""A place so little before a chapter counts as its beginning."""
+"""A place up to this many seconds before a chapter counts as its beginning."""
 AGAIN_S: Final = 10.0
-"""From so far into a chapter on `previous` goes to its own beginning."""
+"""Seconds into a chapter after which `previous` goes to the beginning of the same chapter."""
 
 
 def chapter_number(playing: PlayingItem) -> int:
@@ -80,7 +80,7 @@ def chapter_title(playing: PlayingItem) -> str | None:
 
 
 def chapter_line(playing: PlayingItem, number: int) -> str:
-    """A chapter for people."""
+    """A chapter as text for people."""
     return f"chapter {number} of {len(playing.chapters)}: {_title(playing, number)}"
 
 
@@ -91,7 +91,7 @@ def next_chapter(playing: PlayingItem) -> int | None:
 
 
 def previous_chapter(playing: PlayingItem) -> int | None:
-    """The number of this chapter where it has played for a while, otherwise of the one before; None without one."""
+    """The number of this chapter if it has played for a while, otherwise of the one before; None without one."""
     number = chapter_number(playing)
     if number and playing.position_s - playing.chapters[number - 1].start_s <= AGAIN_S:
         number -= 1

@@ -1,6 +1,6 @@
-"""Back from a silence that the engine fell into by itself: a lost device, a gap, a fault. Main thread, pure.
+"""Brings a session back after a silence that the engine caused: a lost device, a gap, a fault. Main thread, pure.
 
-After anything that cost samples the engine stands at silence and has forgotten its ramp. `rise_again` brings the level
+After any loss of samples the engine is at silence and has forgotten its ramp. `rise_again` brings the level
 back from there, at most to where it was; after `stay_silent` not before its time.
 """
 
@@ -20,9 +20,9 @@ _SOUNDING: Final = frozenset({State.PLAYING, State.FADING_OUT})
 
 
 def lose_output(session: Session, out: Outcome) -> None:
-    """No device: a stop or a pause is reached at once, everything else waits for it."""
+    """The device is lost: a stop or a pause is complete at once, everything else waits for the device."""
     session.is_output_lost = True
-    session.level_db = None  # nothing is heard any more, and nobody measures it
+    session.level_db = None  # nothing is heard and nothing is measured any more
     _settle(session, out)
 
 
@@ -33,14 +33,14 @@ def find_output(session: Session, now_s: float, out: Outcome) -> None:
 
 
 def after_dropout(session: Session, gap: OutputUnderran, now_s: float, out: Outcome) -> None:
-    """The device ran dry: the sound comes back by itself after a short gap, and by our order after a long one."""
+    """The device ran out of data: the sound returns by itself after a short gap, and by an order after a long one."""
     session.dropouts.add(gap, now_s, out)
     if gap.is_hushed:
         rise_again(session, now_s, out)
 
 
 def rise_again(session: Session, now_s: float, out: Outcome) -> None:
-    """The engine fell to silence by itself: come back to the level that is due now, or settle at silence."""
+    """The engine went to silence: order the level that is due now, or confirm silence."""
     session.ramp.db = SILENCE_DB
     if session.muted_until_s is not None and now_s < session.muted_until_s and session.state in _SOUNDING:
         return
@@ -55,7 +55,7 @@ def rise_again(session: Session, now_s: float, out: Outcome) -> None:
 
 
 def stay_silent(session: Session, for_s: float, now_s: float, out: Outcome) -> None:
-    """The engine fell to silence once too often: keep the place, and come back later. A person may sooner."""
+    """The engine went to silence too often: keep the place, and come back later, or sooner by command."""
     if for_s > 0.0 and session.state in _SOUNDING:
         session.muted_until_s = now_s + for_s
         session.ramp.going_to = None
@@ -63,19 +63,19 @@ def stay_silent(session: Session, for_s: float, now_s: float, out: Outcome) -> N
 
 
 def bring_up(session: Session, now_s: float, out: Outcome) -> None:
-    """A track began: the first one brings the level up, to where it belongs by now."""
+    """A track began: the first one brings the level up to its present target."""
     if session.on_sound(now_s, out):
         resume_fade(session, now_s, out)
 
 
 def end_silence(session: Session, now_s: float, out: Outcome) -> None:
-    """The time of `stay_silent` may be over."""
+    """End the silence of `stay_silent` when its time is over."""
     if session.muted_until_s is not None and now_s >= session.muted_until_s:
         rise_again(session, now_s, out)
 
 
 def resume_fade(session: Session, now_s: float, out: Outcome) -> None:
-    """Silence fell on the final fade: come back where the fade would be now, or leave it where little is left."""
+    """After a silence in the final fade: come back where the fade would be now, or stay silent if little is left."""
     if session.is_output_lost:
         return
     end_plan = session.end_plan
@@ -91,7 +91,7 @@ def resume_fade(session: Session, now_s: float, out: Outcome) -> None:
 
 
 def _settle(session: Session, out: Outcome) -> None:
-    """The engine forgot what was to follow its ramp; order it again, from silence."""
+    """Order again what was to follow the ramp that the engine forgot, from silence."""
     if session.state is State.STOPPING:
         out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
     elif session.state is State.PAUSED:

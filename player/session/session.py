@@ -1,10 +1,10 @@
 """One session from its start to silence: its level, its sleep timer, and the state on which both depend.
 
 Main thread, standard library, pure. Every change of level is a ramp with a target. After anything that cost samples the
-engine stands at silence; `player.session.recovery` brings the level back.
+engine is at silence; `player.session.recovery` brings the level back.
 
 There is one deadline. The final fade is finished at the deadline; a volume command in the middle of it takes the fade
-over, keeps the person's level for half of what remains, and fades over the other half. The deadline stands.
+over, keeps the person's level for half of what remains, and fades over the other half. The deadline does not move.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Session:
     Attributes:
         state: where it stands in `player.core.states.MOVES`; IDLE once it is over.
         ramp: the level and the orders that move it.
-        is_resumed: it was interrupted, and was brought back.
+        is_resumed: it was interrupted and resumed.
         phases: the parts of its night; ``playlists`` names what they played, in this order.
-        end_reason: what ended it, or will: timer, stop, end-of-track, end-of-playlist, shutdown.
+        end_reason: what ends or ended it: timer, stop, end-of-track, end-of-playlist, shutdown.
 
     Why a session that plays may be silent:
         _awaits_sound: from the start until the first track sounds; meaningless after that.
@@ -97,21 +97,21 @@ class Session:
 
     @property
     def volume(self) -> int:
-        """The person's level, 0-100, never above the cap in force."""
+        """The volume that was set, 0-100, never above the cap in force."""
         return self.ramp.volume
 
     @property
     def is_muted(self) -> bool:
-        """Whether it keeps silent for a while, because the sound broke off again and again."""
+        """Whether it is silent for a while because of repeated interruptions."""
         return self.muted_until_s is not None
 
     @property
     def is_heard(self) -> bool:
-        """Whether it sounds, or would at a volume above 0."""
+        """Whether it sounds, or would sound at a volume above 0."""
         return self.state in _SOUNDING and not (self._awaits_sound or self.is_output_lost or self.is_muted)
 
     def is_outlasted(self, now_s: float) -> bool:
-        """Whether its timer or playlist ends only the tracks, because a bed goes on without them."""
+        """Whether its timer or playlist ends only the tracks, because a bed continues without them."""
         is_last = self.state is State.PLAYING and self.end_plan.is_last_phase and not self.tracks.is_gone
         return is_last and self.beds.outlasts_s > 0.0 and not self.end_plan.is_cut_short(now_s)
 
@@ -125,7 +125,7 @@ class Session:
         self.queue.begin(now_s, out)
 
     def take_over_from(self, before: Session, now_s: float, out: Outcome) -> None:
-        """Something sounds already: go to our own level from there, and call its stop off."""
+        """Begin while something sounds already: go to the own level from there, and cancel a stop."""
         self.ramp.db = before.ramp.db
         self._awaits_sound = False
         self.silence_alarm = before.silence_alarm
@@ -133,7 +133,7 @@ class Session:
         self.rise(max(self.fade_in_s / (1 if self.morning else 2), self.ramp.way_s), now_s, out)
 
     def end(self) -> None:
-        """Silence is reached."""
+        """Finish after silence has been reached."""
         self.state = moved(self.state, Move.END)
 
     def pause(self, now_s: float, out: Outcome) -> None:
@@ -155,7 +155,7 @@ class Session:
         out.announce("resumed", "resumed")
 
     def take_back(self, now_s: float, out: Outcome, over_s: float | None = None) -> None:
-        """A person is awake after all: leave the final fade, or a stop that is not silent yet."""
+        """Cancel the final fade, or a stop that is not complete, because somebody is awake."""
         move = Move.TAKE_BACK if self.state is State.FADING_OUT else Move.START
         self.state = moved(self.state, move)
         self.end_plan.resume(now_s)
@@ -164,7 +164,7 @@ class Session:
         self.rise(self.ramp.way_s if over_s is None else over_s, now_s, out)
 
     def _keep_tracks(self, now_s: float, out: Outcome) -> None:
-        """A person is awake after all: tracks that fade under a bed come back."""
+        """Bring tracks back that fade under a bed, because somebody is awake."""
         if self.tracks.is_leaving and self.tracks.come_back(SHORTEST_RISE_S, out):
             self.end_plan.put_off_fade(now_s, self.queue.left_s)
 
@@ -177,7 +177,7 @@ class Session:
         out.order(RampTo(SILENCE_DB, max(over_s, STOP_NOW_S), Then.STOP))
 
     def fade_out(self, over_s: float, reason: str, now_s: float, out: Outcome) -> None:
-        """Begin the final fade; a way down that is faster comes first."""
+        """Begin the final fade; a faster ramp that already runs downwards comes first."""
         if self.ramp.falls_faster(FALL_DEPTH_DB / over_s, over_s / 2, now_s):
             return
         self.state = moved(self.state, Move.FADE)
@@ -192,7 +192,7 @@ class Session:
         out.order(RampTo(SILENCE_DB, over_s, Then.STOP))
 
     def change_settings(self, settings: Settings, old: Settings, now_s: float, out: Outcome) -> str:
-        """Use other settings; a lower maximum is reached by a ramp. Returns what to say of an end that has moved."""
+        """Use other settings; a lower maximum is reached by a ramp. Returns a sentence about an end that has moved."""
         text = ""
         self.ramp.fades = settings.fades
         self.night_mode.settings = self.taper_progress.settings = settings
@@ -201,7 +201,7 @@ class Session:
             text = self.end_plan.limit(settings.session, now_s)
         if settings.session.taper != old.session.taper:
             self.taper_progress.restart(now_s)
-        # the final fade is above a lower maximum for a short while at most, and does not come up again for it
+        # the final fade is above a lower maximum only for a short while, and does not rise again for it
         if self.volume > settings.volume.max and not (self.state is State.FADING_OUT or self.tracks.is_leaving):
             self.set_volume(settings.volume.max, now_s, out)
         return text
@@ -215,7 +215,8 @@ class Session:
     def set_volume(self, volume: int, now_s: float, out: Outcome) -> None:
         """Move to a level, at most to the cap; during the final fade the level is kept for half of what remains.
 
-        Whoever asks for more than the cap of the night does not want less at once: a level above it goes on gliding.
+        A request above the cap of the night must not make it softer at once: a level above the cap continues to sink
+        slowly.
         """
         self.ramp.volume = min(volume, self.night_mode.volume_max(now_s))
         self.taper_progress.restart(now_s)
@@ -228,9 +229,9 @@ class Session:
             self.rise(over_s, now_s, out)
 
     def _lower_for_the_night(self, now_s: float, out: Outcome) -> None:
-        """The cap of the night has come, or the level tapers: down, so slowly that nobody notices.
+        """Lower the level slowly, for the cap of the night or the taper.
 
-        The final fade is left for that only where it falls more slowly, and never comes up again for it.
+        The final fade gives way to that only where it falls more slowly, and never rises for it.
         """
         tapered = self.taper_progress.tick(self.volume, now_s) if self.state is State.PLAYING else self.volume
         lower = min(tapered, self.night_mode.volume_max(now_s))
@@ -241,11 +242,11 @@ class Session:
         if self.state is State.PLAYING and self.muted_until_s is None:
             self.rise(over_s, now_s, out)
         elif self.state is State.FADING_OUT and self.end_plan.fade_started_s * fall_db > FALL_DEPTH_DB * over_s:
-            self.take_back(now_s, out, over_s)  # hours of fading would stay above the cap for long
+            self.take_back(now_s, out, over_s)  # a fade of hours would stay above the cap for long
             self.end_plan.fade_from(now_s + over_s)
 
     def enter_phase(self, phase: Phase, timer: TimerSetting, now_s: float, out: Outcome) -> None:
-        """The next phase of the night: its timer and its level, which is reached so slowly that nobody notices."""
+        """Enter the next phase of the night: start its timer, and move slowly to its level."""
         self.end_plan.set(timer, now_s, is_last_phase=self.phases.following is None)
         self.taper_progress.phase = phase
         self.taper_progress.restart(now_s)
@@ -257,7 +258,7 @@ class Session:
             self.rise(over_s, now_s, out)
 
     def set_timer(self, setting: TimerSetting, now_s: float, out: Outcome) -> None:
-        """Begin a new sleep timer now."""
+        """Start a new sleep timer now."""
         self.end_plan.set(setting, now_s)
         self._apply_timer(now_s, out)
 
@@ -267,7 +268,7 @@ class Session:
         self._apply_timer(now_s, out)
 
     def shorten_timer(self, left_s: float, now_s: float, out: Outcome, *, is_asleep: bool = False) -> None:
-        """End within so many seconds; nothing becomes longer or louder by it, in the final fade neither."""
+        """End within a number of seconds; nothing becomes longer or louder by it, also in the final fade."""
         self.end_plan.at_most(left_s, now_s, is_asleep=is_asleep)
         self.queue.end_with(self.end_plan.timer.mode, out)
         ends_in_s = self.end_plan.fade_s(now_s)
@@ -277,15 +278,15 @@ class Session:
             self.tracks.leave(ends_in_s, now_s, out)
 
     def fall_asleep(self, within_s: float | None, now_s: float, out: Outcome) -> None:
-        """Somebody was noticed to be asleep: tighten all that tightens in a night, and end within so many seconds."""
+        """Sleep was detected: apply the night's stricter limits, and end within a number of seconds."""
         self.night_mode.fall_asleep(now_s)
         if within_s is not None:
             self.shorten_timer(within_s, now_s, out, is_asleep=True)
 
     def wake_up(self) -> None:
-        """Nobody is asleep after all. It ends as a person asked for; the level, and a fade that runs, stay as they are.
+        """Cancel `fall_asleep`. The end is again the one that was set; the level and a running fade stay as they are.
 
-        Somebody who merely turned over must not be woken, so nothing becomes louder by it.
+        Nothing becomes louder by it, because somebody who only turned over must not be woken.
         """
         self.night_mode.wake_up()
         if self.state is not State.FADING_OUT:
@@ -314,7 +315,7 @@ class Session:
         return False
 
     def on_progress(self, report: Progressed) -> None:
-        """Where the level and the track are."""
+        """Take the present level and the place in the track."""
         self.ramp.db = report.volume_db
         self.level_db, self.level_a_db = report.level_db, report.level_a_db
         self.held_db = report.held_db
@@ -322,13 +323,13 @@ class Session:
         self.queue.on_progress(report)
 
     def on_guard(self, report: GuardReported, now_s: float, out: Outcome) -> None:
-        """The guard held something down; at the steep begin of a rise that we ordered it is no surprise."""
+        """Take a report of the guard; one at the steep beginning of an ordered rise is ignored."""
         began_s = now_s - report.duration_s
         if began_s > self.dropouts.over_s and not self.ramp.is_own_rise(began_s):
             self.guard_report.add(report, self.queue.track_of(report.item_id), now_s, out)
 
     def on_arrived(self, report: RampArrived, out: Outcome) -> bool:
-        """A ramp is at its target; True when that was the end."""
+        """A ramp has reached its target; True when that ends the session."""
         self.ramp.db = report.target_db
         if report.then is Then.STOP:
             if self.state in {State.STOPPING, State.FADING_OUT}:
@@ -339,10 +340,10 @@ class Session:
             self.ramp.has_arrived(report.target_db)
         return False
 
-    # What time brings.
+    # What becomes due.
 
     def tick(self, now_s: float, out: Outcome) -> None:
-        """Begin the final fade when it is due, and see that the deadline is silent."""
+        """Begin the final fade when it is due, and ensure silence at the deadline."""
         self.queue.on_tick(now_s, out)
         self.guard_report.tick(now_s, out)
         self.night_mode.tick(now_s, out)
@@ -359,17 +360,17 @@ class Session:
 
     @property
     def _should_sound(self) -> bool:
-        """Whether silence would be a fault: it plays, is not turned down to nothing, and nothing keeps it silent."""
+        """Whether silence would be a fault: it plays, its volume is not 0, and there is no reason for silence."""
         return self.state is State.PLAYING and self.volume > 0 and not (self.is_output_lost or self.muted_until_s)
 
     def _meet_deadline(self, now_s: float, out: Outcome) -> None:
-        """A long stop that was ordered shortly before the deadline is cut short, once."""
+        """Shorten, once, a long stop that was ordered shortly before the deadline."""
         if self.end_plan.is_due(now_s) and not self._is_cut_short:
             self._is_cut_short = True
             out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.STOP))
 
     def _begin_fade_if_due(self, now_s: float, out: Outcome) -> None:
-        """Begin the final fade; one that runs is hurried where the last track ends before it."""
+        """Begin the final fade; a running one is made faster where the last track ends before it."""
         if self.state is not State.FADING_OUT and self.end_plan.is_fade_due(now_s):
             self.fade_out(self.end_plan.fade_s(now_s), self.end_plan.reason, now_s, out)
         over_s = None if self.queue.last is None else self.end_plan.fade_with_track_s(self.queue.last)
@@ -388,7 +389,7 @@ class Session:
         return min([longest_s, *waits])
 
     def rise(self, over_s: float, now_s: float, out: Outcome) -> None:
-        """Move to the person's level, as soon as there is sound and a device."""
+        """Move to the volume that was set, as soon as there is sound and a device."""
         if not self._awaits_sound and not self.is_output_lost:
             self.muted_until_s = None
             self.ramp.go(over_s, now_s, out)

@@ -1,4 +1,6 @@
-"""What is told of a session that is over, and what starts it again. Main thread, standard library, pure."""
+"""The announcement of a session that is over, and the command that starts it again. Main thread, standard library,
+pure.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from player.session.session import Session
 
 
 def announce_end(session: Session, reason: str, now: Now, out: Outcome, text: str | None = None) -> None:
-    """Tell, and write into the log, that a session is over; ``text`` says it for people in place of the reason."""
+    """Announce and log that a session is over; ``text`` replaces the reason in the text for people."""
     held, counted, dropouts = session.guard_report, session.statistics, session.dropouts
     held.announce(out)
     dropouts.announce(out)

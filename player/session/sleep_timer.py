@@ -3,7 +3,7 @@
 The end is an absolute moment on the boot clock, so it depends on neither tracks nor pauses nor on a wall clock that is
 set; a session that starts late simply has its timer started in the past, and ends when it was planned to. The end is
 the moment of silence: the fade lies before it. Whatever the timer says, a session has a last moment that nothing moves:
-whoever switches the timer off and sleeps in a chair for a week does not get a week of rain.
+whoever switches the timer off and leaves does not get a week of rain.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from player.core.settings.session import MAX_TIMER_S, TimerMode, TimerSetting
 from player.session.schedule.planner import next_moment
 
 SHORTEST_S: Final = 1.0
-"""A timer that is shortened to less than this ends now; no shorter one can be set either."""
+"""Minimum seconds of a timer; one that is shortened to less ends now."""
 UNKNOWN_TIME_S: Final = 45 * 60.0
-"""How long ``until 06:30`` lasts while the clock is not set."""
+"""Seconds that ``until 06:30`` lasts while the clock is not set."""
 
 
 def resolve(setting: TimerSetting, wall: datetime, *, is_trusted: bool) -> TimerSetting:
@@ -35,16 +35,16 @@ def resolve(setting: TimerSetting, wall: datetime, *, is_trusted: bool) -> Timer
 
 @dataclass(frozen=True, slots=True)
 class SleepTimer:
-    """A sleep timer that runs.
+    """A running sleep timer.
 
     Attributes:
         mode: what ends the session.
         deadline_boot_s: the moment of silence on the boot clock; in clock mode only, otherwise None.
         fade_from_boot_s: the final fade does not begin before this moment, however long it is meant to be.
-        latest_boot_s: it is silent then in any case.
-        at_most_boot_s: it is silent then at the latest, because a person shortened it (``timer at-most``).
-        asleep_boot_s: it is silent then at the latest, because somebody was noticed to be asleep.
-        held_at_s: it stands still since then (a pause that holds it); None while it runs.
+        latest_boot_s: silence at the latest, whatever the timer says.
+        at_most_boot_s: silence at the latest, by ``timer at-most``.
+        asleep_boot_s: silence at the latest, because sleep was detected.
+        held_at_s: time since which a pause holds it; None while it runs.
     """
 
     mode: TimerMode
@@ -67,7 +67,7 @@ class SleepTimer:
         return cls(setting.mode, now_s + setting.duration_s, now_s, latest_boot_s)
 
     def extend(self, by_s: float, now_s: float) -> SleepTimer:
-        """Silence so much later, or earlier when negative; never in the past and never more than 24 hours from now.
+        """Move the silence later, or earlier when negative; never into the past and never more than 24 hours from now.
 
         Without a deadline (off, end of track) an extension sets one, counted from now; there is nothing to shorten, so
         a negative one changes nothing. A level that is being kept (see `refade`) is kept for half of what then remains.
@@ -81,14 +81,14 @@ class SleepTimer:
         return extended.refade(now_s) if self.fade_from_boot_s > now_s else extended
 
     def refade(self, now_s: float) -> SleepTimer:
-        """After a person set a level during the fade: keep it for half of what remains, then fade; the end stands."""
+        """After a volume command during the fade: keep the level for half of what remains, then fade; the end stays."""
         left_s = self.remaining_s(now_s)
         return self if left_s is None else replace(self, fade_from_boot_s=now_s + left_s / 2)
 
     def at_most(self, left_s: float, now_s: float, *, is_asleep: bool = False) -> SleepTimer:
-        """Silent within so many seconds, and sooner where that is planned; it never becomes longer.
+        """Silence within a number of seconds, or sooner where that is planned; the timer never becomes longer.
 
-        With ``is_asleep`` it is nobody's order and can be taken back by `awake`.
+        With ``is_asleep`` it comes from detected sleep and can be cancelled by `awake`.
         """
         end_s = (now_s if self.held_at_s is None else self.held_at_s) + left_s
         if is_asleep:
@@ -101,15 +101,15 @@ class SleepTimer:
         return replace(shorter, fade_from_boot_s=min(self.fade_from_boot_s, kept_until_s))
 
     def awake(self) -> SleepTimer:
-        """Nobody is asleep after all: it ends as a person asked for it."""
+        """Cancel the end of detected sleep: the end is again the one that was set."""
         return replace(self, asleep_boot_s=math.inf)
 
     def hold(self, now_s: float) -> SleepTimer:
-        """Stand still, but for the last moment of all."""
+        """Hold the timer, except its latest moment."""
         return self if self._own_end_s is None or self.held_at_s is not None else replace(self, held_at_s=now_s)
 
     def release(self, now_s: float) -> SleepTimer:
-        """Run on with what was left."""
+        """Let the timer continue with what was left."""
         if self.held_at_s is None:
             return self
         by_s = now_s - self.held_at_s
@@ -124,23 +124,23 @@ class SleepTimer:
 
     @property
     def _own_end_s(self) -> float | None:
-        """When it ends, but for the last moment of all, as if it did not stand still; None where nothing says."""
+        """The end without the latest moment and without a hold; None without one."""
         own_s = math.inf if self.deadline_boot_s is None else self.deadline_boot_s
         end_s = min(own_s, self.at_most_boot_s, self.asleep_boot_s)
         return None if math.isinf(end_s) else end_s
 
     @property
     def has_end(self) -> bool:
-        """Whether a person, or that one is asleep, has set a moment at which it ends."""
+        """Whether a command or detected sleep has set a moment at which it ends."""
         return self._own_end_s is not None
 
     @property
     def is_last_moment(self) -> bool:
-        """Whether it is not a person's wish that ends the session, but the longest time that any may last."""
+        """Whether the maximum length of a session ends it, and not the timer."""
         return self._own_end_s is None or self.latest_boot_s < self._own_end_s
 
     def fade_starts_at(self, fade_out_s: float, now_s: float) -> float | None:
-        """When a fade of so many seconds begins, on the boot clock; None where nothing sets an end.
+        """When a fade of this length begins, on the boot clock; None where nothing sets an end.
 
         A fade longer than the timer is clamped to it: it then begins with the timer.
         """
@@ -151,7 +151,7 @@ class SleepTimer:
         return None if math.isinf(end_s) else min(end_s, max(end_s - fade_out_s, self.fade_from_boot_s))
 
     def is_fade_due(self, fade_out_s: float, now_s: float) -> bool:
-        """Whether a fade of so many seconds should have begun."""
+        """Whether a fade of this length should have begun."""
         starts_s = self.fade_starts_at(fade_out_s, now_s)
         return starts_s is not None and now_s >= starts_s
 
@@ -166,6 +166,6 @@ class SleepTimer:
         return self.remaining_s(now_s) == 0.0
 
     def _own_left_s(self, now_s: float) -> float | None:
-        """What is left of what a person asked for."""
+        """What is left of the time that was set."""
         end_s = self._own_end_s
         return None if end_s is None else max(0.0, end_s - (now_s if self.held_at_s is None else self.held_at_s))

@@ -1,6 +1,6 @@
 """The whole state at one instant, for people and homes, as `player.session.controller` shows it. Main thread, pure.
 
-To it belong the problems of the running session, in sentences, and what became of the last command.
+It includes the problems of the running session, in sentences, and the result of the last command.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from player.session.session import Session
 class LastAsked:
     """The last command that was obeyed, and what was refused since; main thread.
 
-    A payload that is no command is refused before it reaches the session, so that is told by `note`.
+    An invalid payload is refused before it reaches the session; `note` takes that.
     """
 
     obeyed: LastCommand | None = None
     refused: LastRefusal | None = None
 
     def obey(self, text: str, origin: str, wall: datetime) -> None:
-        """A command was obeyed."""
+        """Note a command that was carried out."""
         self.obeyed, self.refused = LastCommand(text, origin, wall), None
 
     def refuse(self, reason: str, origin: str, wall: datetime) -> None:
-        """A command was refused."""
+        """Note a command that was refused."""
         self.refused = LastRefusal(reason, origin, wall)
 
     def note(self, news: News, wall: datetime) -> None:
-        """Take a refusal from what everybody is told."""
+        """Note a refusal from the events of a turn."""
         if news.type == "command_rejected":
             self.refuse(news.text, str(news.data["origin"]), wall)
 
@@ -57,7 +57,7 @@ def snapshot_of(
     problems: tuple[str, ...],
     now: Now,
 ) -> Snapshot:
-    """What is known of the session, the schedule and their problems."""
+    """The snapshot of the session, the schedule and their problems."""
     session, following, settings = playback.session, playback.next_session, playback.settings
     playing = None if session is None else session.queue.current
     left_s = None if session is None else _timer_left_s(session, now)
@@ -104,12 +104,12 @@ def _playlists(settings: Settings, memory: Memory) -> tuple[str, ...]:
 
 
 def _timer_left_s(session: Session, now: Now) -> float | None:
-    """What is left of a timer that has a moment. The longest time of a session is not a timer."""
+    """What is left of a timer with a moment. The maximum length of a session is not a timer."""
     return session.end_plan.phase_left_s(now.boot_s)
 
 
 def _schedule_of(schedule: Schedule, now: Now) -> dict[str, Any]:
-    """What starts by itself."""
+    """The schedule with its state."""
     coming = schedule.coming(now.wall)
     planned = None if coming is None else coming.first
     return {
@@ -123,7 +123,7 @@ def _schedule_of(schedule: Schedule, now: Now) -> dict[str, Any]:
 
 
 def _beds(playback: Playback) -> tuple[Bed, ...]:
-    """What plays under the tracks, or is to in the next session."""
+    """The beds under the tracks, or those of the next session."""
     if playback.session is None:
         return playback.next_session.choices.bed or ()
     return tuple(layer.bed for layer in playback.session.beds)
@@ -138,9 +138,9 @@ def _pillow_of(session: Session | None, memory: Memory, settings: Settings) -> f
 
 
 def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
-    """Where the session stands in its night, and the lamp and the snooze of a morning.
+    """The phase of the night, and the lamp and the snooze of a morning.
 
-    A bed that goes on alone is a phase of its own.
+    A bed that continues alone counts as a phase of its own.
     """
     found: dict[str, Any] = {"phase": None, "phases": None, "next_phase": None, "is_asleep": False}
     found |= {"is_morning": False, "snooze_left_s": None, "light": 0.0}
@@ -158,7 +158,7 @@ def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
 
 
 def problems_of(playback: Playback, memory: Memory, now_s: float) -> list[str]:
-    """What is wrong with what is played and remembered, a sentence each; a track is named without its folder."""
+    """The problems of playing and of the memory, a sentence each; a track is named without its folder."""
     found = [] if playback.output_fault is None else [f"{NO_DEVICE}: {playback.output_fault}"]
     found += [f"{PurePath(death.uri).name}: {DIED_OF_IT}" for death in memory.set_aside]
     of_levels = calibrate.problem(memory, playback.settings)
@@ -167,7 +167,7 @@ def problems_of(playback: Playback, memory: Memory, now_s: float) -> list[str]:
 
 
 def _problems_of_session(session: Session, now_s: float) -> list[str]:
-    """What is wrong with the running session, a sentence each."""
+    """The problems of the running session, a sentence each."""
     found = [session.queue.problem] if session.queue.problem else []
     if not found and (silence := session.silence_alarm.problem(now_s)) is not None:
         found.append(silence)

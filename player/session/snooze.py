@@ -1,4 +1,4 @@
-"""What a morning does beside playing: it is put off for some minutes, and goes on without its playlist.
+"""The snooze of a morning, and the generated sound that replaces a playlist without any.
 
 Main thread, standard library, pure.
 """
@@ -15,7 +15,7 @@ from player.session.session import Session
 
 
 def snooze(session: Session, morning: Morning, for_s: float, now_s: float, out: Outcome) -> str:
-    """Silence for so many seconds; the end of the morning is put off by as much. Returns what was done."""
+    """Be silent for a number of seconds; the end of the morning is delayed by as much. Returns what was done."""
     if session.state is not State.PAUSED:
         session.pause(now_s, out)
     session.end_plan.hold(now_s)
@@ -26,7 +26,7 @@ def snooze(session: Session, morning: Morning, for_s: float, now_s: float, out: 
 
 
 def end_snooze(session: Session, now_s: float, out: Outcome) -> None:
-    """Come back when the snooze is over, or was ended by hand."""
+    """Come back when the snooze is over, or was ended by command."""
     morning = session.morning
     if morning is None or morning.snoozed_until_s is None:
         return
@@ -39,7 +39,7 @@ def end_snooze(session: Session, now_s: float, out: Outcome) -> None:
 
 
 def announce_missing_sound(session: Session, now_s: float, out: Outcome) -> bool:
-    """Whether the playlist of a morning gives no sound, so that it has to go on with `FALLBACK`; it is announced."""
+    """Whether the playlist of a morning gives no sound, so that `FALLBACK` replaces it; that is announced."""
     queue, is_playing = session.queue, session.state is State.PLAYING
     if session.morning is None or queue.playlist is FALLBACK or not is_playing:
         return False

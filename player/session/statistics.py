@@ -1,8 +1,8 @@
-"""What a session came to, and what its guard held down: counted, and told in a line at the end. Main thread, pure.
+"""Statistics of a session and of its guard, with one line at its end. Main thread, pure.
 
-What the guard held down in one session: all of it is counted, and some of it is told. A night of bad recordings may
-hold thousands of surprises. The first one is news at once; those that follow within some seconds are told together, as
-the worst of them and their number, and while they keep coming the pause grows to five minutes.
+Everything that the guard lowers in one session is counted, and some of it is announced. A night of bad recordings may
+hold thousands of surprises. The first one is announced at once; those that follow within some seconds are announced
+together, as the worst of them and their number, and while they keep coming the pause grows to five minutes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ FIRST_PAUSE_S: Final = 5.0
 
 
 class GuardReport:
-    """Counts and tells.
+    """Counts and announces.
 
     Attributes:
-        count: how often the guard held something down.
-        largest_db: by how much at most, None when it never did.
+        count: how often the guard lowered something.
+        largest_db: the largest reduction in dB, None without one.
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class GuardReport:
         self._pace = EventPace(FIRST_PAUSE_S)
 
     def due_s(self) -> float | None:
-        """When something waits to be told."""
+        """When something will be announced."""
         return self._pace.next_s if self._times else None
 
     def add(self, tamed: GuardReported, track: Track | None, now_s: float, out: Outcome) -> None:
-        """The guard has held something down, in that track if it is known."""
+        """Count a reduction by the guard, in that track if it is known."""
         if not self._times:
             self._pace.begin(now_s)
         self.count += 1
@@ -48,12 +48,12 @@ class GuardReport:
         self.tick(now_s, out)
 
     def tick(self, now_s: float, out: Outcome) -> None:
-        """Tell what has waited long enough."""
+        """Announce what is due."""
         if self._times and self._pace.take(now_s):
             self.announce(out)
 
     def announce(self, out: Outcome) -> None:
-        """Announce what has not been announced."""
+        """Announce what has not been announced yet."""
         if self._worst is None:
             return
         (tamed, track), times = self._worst, self._times
@@ -81,7 +81,7 @@ class SessionStatistics:
     writes: int = 0
 
     def count(self, out: Outcome) -> None:
-        """Count what one turn of the session came to."""
+        """Count the outcome of one turn of the session."""
         types = [event.type for event in out.events if isinstance(event, News)]
         self.tracks += types.count("track_started")
         self.problems += types.count("problem")

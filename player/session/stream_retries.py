@@ -1,9 +1,9 @@
-"""When a stream that broke off is tried again, and when it is given up. Main thread, standard library, pure.
+"""When an interrupted stream is tried again, and when it is given up. Main thread, standard library, pure.
 
 Two counts. *Tries* are in a row without a minute of sound between them: after the third the stream has failed and
 something else is played. *Breaks* are those between which there were not ten minutes of sound: a stream that breaks off
-every minute is alive and never given up, but the pauses grow to a minute, so that its server is not hammered all night,
-and from the third break on it is a problem that is told until ten minutes have gone well.
+every minute is alive and never given up, but the pauses grow to a minute, so that its server is not overloaded all
+night, and from the third break on it is a problem that is told until ten minutes have passed without one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TOLD_FROM: Final = 3
 
 @dataclass(slots=True)
 class _Breaks:
-    """Of one stream."""
+    """The breaks of one stream."""
 
     tries: int = 0
     breaks: int = 0
@@ -34,7 +34,7 @@ class StreamRetries:
         self._streams: dict[str, _Breaks] = {}
 
     def pause_s(self, uri: str, reason: str) -> float | None:
-        """It broke off, or did not begin: how long to wait before the next try; None where it has failed."""
+        """Seconds to wait before the next try after a break or a failed start; None where the stream has failed."""
         stream = self._streams.setdefault(uri, _Breaks())
         stream.tries, stream.breaks, stream.reason = stream.tries + 1, stream.breaks + 1, reason
         if stream.tries > MOST_TRIES:
@@ -43,7 +43,7 @@ class StreamRetries:
         return PAUSES_S[min(stream.breaks, len(PAUSES_S)) - 1]
 
     def on_progress(self, uri: str, played_s: float) -> None:
-        """It has sounded for so long without a break."""
+        """Note how long a stream has sounded without a break."""
         stream = self._streams.get(uri)
         if stream is not None and played_s > STEADY_S:
             stream.tries = 0
@@ -51,7 +51,7 @@ class StreamRetries:
             self._streams.pop(uri, None)
 
     def problem(self, uri: str) -> str | None:
-        """What is wrong with a stream, to be read after its title; None while that is a hiccup."""
+        """The problem of a stream, to be read after its title; None after few breaks."""
         stream = self._streams.get(uri)
         if stream is None or stream.breaks < TOLD_FROM:
             return None

@@ -19,11 +19,11 @@ from player.session.memory.memory import Memory
 from player.session.memory.rotation import Rotation
 
 MAX_LIKED_CHOICES: Final = 30
-"""So many liked tracks are among the choices, the ones liked last; with those heard last a list that can be read."""
+"""Maximum number of liked tracks among the choices; with those heard last the list stays readable."""
 
 
 class TrackLister:
-    """Lists what the library found, as far as it is not banned."""
+    """Lists the tracks of the library that are not banned."""
 
     def __init__(self, findings: LibraryFindings, memory: Memory, rotation: Rotation) -> None:
         self._findings = findings
@@ -36,7 +36,7 @@ class TrackLister:
     def listed(self, settings: Settings, *, is_idle: bool) -> TrackList:
         """The list for remotes; the same object as before where nothing has changed.
 
-        What is heard in a session is among the choices after it: each change of them is announced to homes anew.
+        Tracks heard in a session are among the choices only after it, because each change is announced to homes.
         """
         self._recent = self._rotation.recent if is_idle else self._recent
         made_of = (settings, self._findings.changes, self._memory.changes, self._recent)
@@ -46,7 +46,7 @@ class TrackLister:
         return self._listed
 
     def find(self, text: str | None, settings: Settings) -> TrackList:
-        """The tracks with that text in their title, in any case, or of the playlist of that name; None: all."""
+        """The tracks with this text in their title, in any case, or in the playlist of this name; None: all."""
         wanted = (text or "").casefold()
         found = [
             row
@@ -62,7 +62,7 @@ class TrackLister:
         return TrackList(tuple(islice(rows, MAX_RETAINED)), len(rows), self._choices(rows))
 
     def _rows(self, settings: Settings) -> Iterator[ListedTrack]:
-        """Each track once, those that are liked first."""
+        """Each track once, liked ones first."""
         found: dict[str, tuple[Track, str]] = {}
         for playlist in settings.playlists:
             read = self._findings.of(playlist.name)
@@ -76,7 +76,7 @@ class TrackLister:
                     yield ListedTrack(listed_title(track), row[1], self._findings.length_s(track), is_liked)
 
     def _choices(self, rows: list[ListedTrack]) -> tuple[str, ...]:
-        """Titles that name one track each, in the order of the alphabet, so that a list of them hardly ever moves."""
+        """Titles that name one track each, in alphabetical order, so that the list rarely changes."""
         count = Counter(row.title.casefold() for row in rows)
         known = self._findings.tracks
         heard = [listed_title(known[uri]) for uri in self._recent if uri in known]
@@ -86,7 +86,7 @@ class TrackLister:
 
 
 def favourites_of(findings: LibraryFindings, memory: Memory, settings: Settings) -> LibraryRead | None:
-    """The liked tracks as a look at a playlist; None where the config has such a playlist, or too little is known."""
+    """The liked tracks as a playlist; None where the config has such a playlist, or too little is known."""
     if settings.playlist(FAVOURITES.name) is not FAVOURITES:
         return None
     tracks = tuple(memory.liked(findings.tracks.values()))
@@ -97,5 +97,5 @@ def favourites_of(findings: LibraryFindings, memory: Memory, settings: Settings)
 
 
 def _is_text(title: str) -> bool:
-    """Whether a title can be sent and come back; a file's name may have bytes that are none."""
+    """Whether a title is valid text that can be sent; a file's name may have other bytes."""
     return title.encode("utf-8", "ignore").decode("utf-8") == title

@@ -1,6 +1,6 @@
-"""Which track comes next: where a session was interrupted, then what its playlist always opens with, then the rotation.
+"""Selects the next track: the one of an interrupted session, then the playlist's opening, then the rotation.
 
-Main thread, standard library, pure. Asking changes nothing; what is heard is told to the rotation.
+Main thread, standard library, pure. Asking changes nothing; the rotation is told what is heard.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from player.session.memory.places import LONG_S, Places
 from player.session.memory.rotation import Rotation
 
 NEAR_THE_END_S: Final = 30.0
-"""Less of a track is not worth coming back to."""
+"""Minimum seconds left of a track for resuming it."""
 LONG_FOR_SKIP: Final = 4.0
-"""A track must be so many times as long as what is left out of its beginning."""
+"""Minimum length of a track as a multiple of what is left out of its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class ResumePoint:
     Attributes:
         uri: in which track.
         position_s: where in it, when that was last written down.
-        by_now_s: where it would be by now, had it gone on; used where the track's length is known.
+        by_now_s: where it would be now without the interruption; used where the track's length is known.
         following: what was to follow that track.
-        suspects: tracks that may have crashed the decoder; they are left out for a while, and another one is taken.
+        suspects: tracks that may have crashed the decoder; they are left out for a while.
     """
 
     uri: str
@@ -48,15 +48,15 @@ class TrackSelection:
     """Chooses from one playlist.
 
     Args:
-        playlist: what to choose from; a reload puts another one in its place.
-        rotation: remembers what was heard.
+        playlist: what to choose from; a reload replaces it.
+        rotation: remembers which tracks were heard.
         rng: seeded randomness for shuffling.
-        places: where long tracks go on.
+        places: where long tracks continue.
 
     Attributes:
         tracks: what the library found in it; None where it has not looked yet.
-        opening: what a session begins with, in this order.
-        has_opening: a session begins here; one that merely changes its playlist does not open the night again.
+        opening: the tracks that a session begins with, in this order.
+        has_opening: a session begins; a change of the playlist alone does not play the opening again.
         resume_point: where to begin instead of with another track; None once it was used.
         is_once: each track is played once, and then it is over.
     """
@@ -81,12 +81,12 @@ class TrackSelection:
         self._places = places or Places()
 
     def set_tracks(self, read: LibraryRead) -> None:
-        """The library has looked."""
+        """Take the tracks that the library found."""
         self.tracks = read.tracks
         self.opening = read.opening if self.has_opening else ()
 
     def pop_resume_point(self) -> tuple[Track, float] | None:
-        """Once, where to resume: a track and a place in it. None where there is nothing to resume."""
+        """The track and place to resume at, once; None where there is nothing to resume."""
         point, self.resume_point = self.resume_point, None
         if point is None:
             return None
@@ -105,13 +105,13 @@ class TrackSelection:
         return None if following is None else (following, 0.0)
 
     def _usable(self, uri: str) -> Track | None:
-        """The track of that name, where there is one that may be played."""
+        """The track of that uri, if it can be played."""
         track = next((track for track in (*self.opening, *(self.tracks or ())) if track.uri == uri), None)
         return track if track is not None and self.rotation.is_usable(track) else None
 
     @property
     def is_all_banned(self) -> bool:
-        """Whether there are tracks, and nobody wants to hear any of them again."""
+        """Whether there are tracks and all of them are banned."""
         tracks = (*self.opening, *(self.tracks or ()))
         return bool(tracks) and not self.rotation.allowed(tracks)
 
@@ -146,7 +146,7 @@ class TrackSelection:
         return self.rotation.next_track(self.playlist.name, self.playlist.order, tracks, self._rng)
 
     def _unfinished(self, tracks: Sequence[Track]) -> Track | None:
-        """What somebody stopped listening to in an earlier session, the latest one first."""
+        """The unfinished tracks of earlier sessions, the latest one first."""
         if self.playlist.start is not TrackStart.RESUME:
             return None
         name, usable = self.playlist.name, self.rotation.usable(tracks)

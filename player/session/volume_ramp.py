@@ -1,4 +1,4 @@
-"""The person's level in one session: where it stands, where it is going, and the orders that move it there.
+"""The volume of one session: where it is, where it moves to, and the orders for that.
 
 Main thread, standard library, pure. Each order is a ramp from wherever the output stands to the person's level;
 `player.session.session` says when, and orders the ways to silence. How long a way takes
@@ -16,15 +16,15 @@ from player.core.units import SILENCE_DB, volume_to_db
 from player.session.outcome import Outcome
 
 FALL_DB_PER_S: Final = 20.0
-"""A volume command lowers the level no faster: gentle, and soon enough."""
+"""Maximum rate in dB/s at which a volume command lowers the level."""
 GLIDE_DB_PER_S: Final = 0.1
-"""A level that nobody asked to be lowered sinks as slowly as the default fade-out: 10 dB take 100 s."""
+"""Rate in dB/s of a level that sinks without a command, as slow as the default fade-out: 10 dB take 100 s."""
 GLIDE_S: Final = 60.0
-"""The shortest such way."""
+"""Minimum seconds of such a ramp."""
 
 
 def way_s(from_db: float, to_db: float, rise_db_per_s: float) -> float:
-    """The way of a volume command: up at a person's rate, down at ours."""
+    """Seconds of a volume command's ramp: the configured rate upwards, a fixed rate downwards."""
     if to_db == SILENCE_DB:
         return FADE_DEPTH_DB / FALL_DB_PER_S
     start_db = max(from_db, to_db - FADE_DEPTH_DB)
@@ -32,19 +32,19 @@ def way_s(from_db: float, to_db: float, rise_db_per_s: float) -> float:
 
 
 def glide_s(from_db: float, to_db: float) -> float:
-    """A way that nobody notices, to silence too."""
+    """Seconds of a ramp that is slow enough not to be noticed, also to silence."""
     return max(GLIDE_S, min(from_db - to_db, FADE_DEPTH_DB) / GLIDE_DB_PER_S)
 
 
 def fit_s(fade_in_s: float, left_s: float | None, part: float) -> float:
-    """A fade-in takes at most that part of the session, and never less than its way at 6 dB/s."""
+    """A fade-in takes at most that part of the session, and at least its time at 6 dB/s."""
     return fade_in_s if left_s is None else max(SHORTEST_RISE_S, min(fade_in_s, part * left_s))
 
 
 OWN_RISE_MARGIN_S: Final = 2.0
-"""An order is carried out, and what the guard held down is reported, within this time."""
+"""Seconds within which an order is carried out and a reduction by the guard is reported."""
 LATE_S: Final = 1.0
-"""What was last seen of the level may be so old."""
+"""Maximum age in seconds of the last reported level."""
 
 
 class VolumeRamp:
@@ -56,10 +56,10 @@ class VolumeRamp:
 
     Attributes:
         volume: never above the cap in force; the session sees to that.
-        db: where the output's level was last seen.
-        going_to: the volume that the level is on its way to, None when it stands there.
-        _own_rise_until_s: until then what the guard holds down may be our own rise; always valid.
-        arrives_s: when the latest way to the person's level is over; always valid.
+        db: the last reported level of the output.
+        going_to: the volume that a running ramp moves to, None without a ramp.
+        _own_rise_until_s: reductions by the guard until then may be caused by an ordered rise; always valid.
+        arrives_s: when the latest ramp to the set volume is over; always valid.
     """
 
     def __init__(self, volume: int, fades: FadeSettings) -> None:
@@ -72,11 +72,11 @@ class VolumeRamp:
 
     @property
     def target_db(self) -> float:
-        """The person's level in dB."""
+        """The set volume in dB."""
         return volume_to_db(self.volume)
 
     def go(self, over_s: float, now_s: float, out: Outcome) -> None:
-        """Move to the person's level."""
+        """Move to the set volume."""
         self.going_to = self.volume
         self.arrives_s = now_s + over_s
         if self.target_db > self.db:
@@ -84,37 +84,37 @@ class VolumeRamp:
         out.order(RampTo(self.target_db, over_s))
 
     def has_arrived(self, target_db: float) -> None:
-        """A ramp is over."""
+        """Note that a ramp is over."""
         if target_db == self.target_db:
             self.going_to = None
 
     def is_own_rise(self, began_s: float) -> bool:
-        """Whether what the guard held down from that moment on may be our own rise."""
+        """Whether a reduction by the guard from that moment on may be caused by an ordered rise."""
         return began_s <= self._own_rise_until_s
 
     def falls_faster(self, db_per_s: float, within_s: float, now_s: float) -> bool:
-        """Whether the level still falls to the person's, at more than that rate, and is there within that time."""
+        """Whether the level still falls to the set volume, faster than that rate, and arrives within that time."""
         left_s = self.arrives_s - now_s
-        is_to_silence = self.target_db == SILENCE_DB  # from wherever: the level may have risen since it was seen
+        is_to_silence = self.target_db == SILENCE_DB  # from any level: it may have risen since it was reported
         return 0.0 < left_s < within_s and (is_to_silence or self.db - self.target_db > db_per_s * left_s)
 
     @property
     def way_s(self) -> float:
-        """From the present level to the person's, at the rates for volume commands."""
+        """Seconds from the present level to the set volume, at the rates for volume commands."""
         return way_s(self.db, self.target_db, self.fades.volume_db_per_s)
 
     @property
     def glide_s(self) -> float:
-        """From the present level down to the person's, so slowly that nobody notices."""
+        """Seconds from the present level down to the set volume, slow enough not to be noticed."""
         return glide_s(self.db, self.target_db)
 
     def lift(self, volume: int) -> float:
-        """Take a higher level that was written down. Returns how long the way takes: nobody notices it."""
+        """Take a higher configured level. Returns the seconds of the ramp, slow enough not to be noticed."""
         self.volume = volume
         return max(GLIDE_S, (self.target_db - max(self.db, self.target_db - FADE_DEPTH_DB)) / GLIDE_DB_PER_S)
 
     def lower(self, volume: int, now_s: float) -> float:
-        """Take a lower level. Returns how long the way takes, so that it is never louder than without it.
+        """Take a lower level. Returns the seconds of the ramp, so that it is never louder than without it.
 
         What still rises arrives no sooner than it would have; what falls already goes on falling at that pace.
         """

@@ -18,13 +18,13 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 LARGEST: Final = 1e10
 """Largest number in the memory, seconds since 1970 and since the boot included; NaN is not accepted."""
 _UNREADABLE: Final = (ValueError, TypeError, OverflowError, RecursionError, AssertionError, AttributeError)
-"""What text from elsewhere can raise; the classes check their own ranges, some by assertions."""
+"""The exceptions that invalid text can cause; the classes check their own ranges, some by assertions."""
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2900
 
 
 def as_text(value: Any) -> str:
-    """The value as JSON text, in ASCII: a path need not be text, and its odd bytes come back."""
+    """The value as JSON text, in ASCII: bytes of a path that are not text survive."""
     return json.dumps(_plain(value), separators=(",", ":"))
 
 

@@ -1,9 +1,9 @@
-"""What is remembered beyond one session: bans, what was switched off, which nights were used, and which tracks are not
+"""The memory beyond one session: bans, what was switched off, which nights were used, and which tracks are not
 to be trusted. Main thread, pure. `player.session.memory.records` says how it is written down.
 
 A night is named by the date on which it begins and reaches from noon to noon. Until six in the morning "tonight" is the
-night that began yesterday; from then on it is the one to come, because nobody who is up at seven and says "not tonight"
-means the hours behind him.
+night that began yesterday; from then on it is the one to come, because somebody who says "not tonight" at seven in the
+morning does not mean the past hours.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from player.core.pillow import Calibration
 from player.session.memory.places import Places
 
 NIGHTS: Final = 30
-"""`Memory.nights_used` looks back over so many nights."""
+"""Number of nights over which `Memory.nights_used` counts."""
 DEATHS: Final = 2
-"""A track of which the daemon died so often is left out: it may be what kills the decoder."""
+"""Number of crashes after which a track is left out, because it may be what crashes the decoder."""
 PEACEFUL_S: Final = 30.0
-"""What has sounded for so long since it was opened has been opened well."""
+"""Seconds of sound after which the opening of a track counts as successful."""
 SAME_PLACE_S: Final = 20.0
-"""Two deaths in the middle of a track so near to each other are its doing. Where it was is known to within the time
+"""Two crashes this near to each other, in seconds, count against a track. The place is known to within the time
 that the restart took."""
 DIED_OF_IT: Final = (
     f"lull crashed {DEATHS} times while it was opened, or at one place in it; "
@@ -48,7 +48,7 @@ def tonight(wall: datetime) -> date:
 
 @dataclass(frozen=True, slots=True)
 class RememberedTrack:
-    """A track that is never to be played again, or that a person likes, and since when.
+    """A banned or liked track, and since when.
 
     ``key`` is that of its content, by which a file is known again that was renamed or moved; None until the library
     has looked at it.
@@ -62,10 +62,10 @@ class RememberedTrack:
 
 @dataclass(frozen=True, slots=True)
 class CrashRecord:
-    """How often the daemon died of a track; ``key`` as in `RememberedTrack`: another content is innocent.
+    """How often the daemon crashed at a track; ``key`` as in `RememberedTrack`: other content is not suspected.
 
-    ``place_s`` is where it died in the middle of the track, which is held against the track only when it happens there
-    again; ``at`` is when it died last.
+    ``place_s`` is where it died in the middle of the track, which counts against the track only when it happens there
+    again; ``at`` is the time of the last crash.
     """
 
     uri: str
@@ -76,13 +76,13 @@ class CrashRecord:
 
     @property
     def is_fatal(self) -> bool:
-        """Whether that is enough to leave the track out."""
+        """Whether these crashes are enough to leave the track out."""
         return self.count >= DEATHS
 
 
 @dataclass(frozen=True, slots=True)
 class WatchList:
-    """Files whose content the library should know: by their names, and by contents that may turn up elsewhere."""
+    """Files whose content the library should identify: by name, and by contents that may be found under other names."""
 
     uris: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
@@ -96,10 +96,10 @@ class Memory:
         bans: by uri, the latest one last.
         likes: by uri, the latest one last; none of them is banned.
         nights: nights that had a session.
-        deaths: by uri, tracks during which the daemon died.
-        places: where long tracks go on.
+        deaths: by uri, tracks during which the daemon crashed.
+        places: where long tracks continue.
         changes: counts what changes bans and likes.
-        calibration: how loud it is at the pillow; None while nobody has measured it.
+        calibration: the level at the pillow; None before it was measured.
     """
 
     bans: dict[str, RememberedTrack] = field(default_factory=dict)
@@ -111,33 +111,33 @@ class Memory:
     calibration: Calibration | None = None
 
     def ban(self, track: Track, wall: datetime) -> None:
-        """Never again that track; nobody likes it any more."""
+        """Ban the track, and remove its like."""
         self.unlike(track)
         self.bans.pop(track.uri, None)
         self.bans[track.uri] = RememberedTrack(track.uri, track.title, wall, track.key)
 
     def allow_again(self, uri: str) -> None:
-        """Take a ban back, and what was held against the track."""
+        """Lift a ban, and forget the track's crashes."""
         self.changes += 1
         self.bans.pop(uri, None)
         self.deaths.pop(uri, None)
 
     def like(self, track: Track, wall: datetime) -> None:
-        """A person likes that track."""
+        """Mark the track as liked."""
         self.unlike(track)
         self.likes[track.uri] = RememberedTrack(track.uri, track.title, wall, track.key)
 
     def unlike(self, track: Track | RememberedTrack) -> None:
-        """A person does not like that track, under whatever name, any more."""
+        """Remove the like of the track, under any of its names."""
         self.changes += 1
         self.likes = {uri: one for uri, one in self.likes.items() if not _is_same(one, track)}
 
     def is_liked(self, track: Track) -> bool:
-        """Whether a person likes that track, under whatever name."""
+        """Whether the track is liked, under any of its names."""
         return track.uri in self.likes or any(_is_same(one, track) for one in self.likes.values())
 
     def liked(self, tracks: Iterable[Track]) -> list[Track]:
-        """The tracks that a person likes and that are not banned, the one liked last first."""
+        """The liked tracks that are not banned, the one liked last first."""
         if not self.likes:
             return []
         order = {name: place for place, one in enumerate(self.likes.values()) for name in (one.uri, one.key) if name}
@@ -146,7 +146,7 @@ class Memory:
         return [track for _, track in sorted(found, key=lambda pair: -pair[0])]
 
     def allowed(self, tracks: Iterable[Track]) -> list[Track]:
-        """The tracks that are not banned, under whatever name."""
+        """The tracks that are not banned under any of their names."""
         if not self.bans:
             return list(tracks)
         keys = {ban.key for ban in self.bans.values()} - {None}
@@ -154,23 +154,23 @@ class Memory:
 
     @property
     def set_aside(self) -> list[CrashRecord]:
-        """What is left out because the daemon died of it more than once, the latest one last."""
+        """The tracks that are left out because of repeated crashes, the latest one last."""
         return [death for death in self.deaths.values() if death.is_fatal]
 
     def is_fatal(self, uri: str) -> bool:
-        """Whether the daemon died of that track more than once."""
+        """Whether the track is left out because of repeated crashes."""
         death = self.deaths.get(uri)
         return death is not None and death.is_fatal
 
     @property
     def watched(self) -> WatchList:
-        """What the library should look at more closely than others."""
+        """The files that the library should identify by content."""
         known = (*self.bans.values(), *self.likes.values())
         uris = frozenset(one.uri for one in known) | frozenset(self.deaths)
         return WatchList(uris, frozenset(one.key for one in known if one.key is not None))
 
     def note_crash(self, uri: str, place_s: float | None, wall: datetime) -> CrashRecord:
-        """The daemon died while that track was opened (None), or peacefully played, at about that place."""
+        """Note a crash while the track was being opened (None) or had played to about this place."""
         known = self.deaths.pop(uri, CrashRecord(uri))
         if place_s is None:
             count, place_s = known.count + 1, known.place_s
@@ -182,7 +182,7 @@ class Memory:
         return self.deaths[uri]
 
     def played_well(self, uri: str, played_s: float) -> None:
-        """It has been played for so long without a death; what was set aside stays so until its file changes."""
+        """Note that the track has played well; one that is left out stays so until its file changes."""
         death = self.deaths.get(uri)
         if death is None or self.is_fatal(uri) or played_s < PEACEFUL_S:
             return
@@ -192,7 +192,7 @@ class Memory:
             self.deaths[uri] = replace(death, count=0)
 
     def learn_keys(self, tracks: Iterable[Track]) -> None:
-        """The library has looked: learn contents by their keys, and clear what was set aside and has changed since."""
+        """Take content keys from the library, and clear the crashes of tracks that have changed since."""
         for track in (track for track in tracks if track.key is not None):
             for remembered in (self.bans, self.likes):
                 known = remembered.get(track.uri)
@@ -206,7 +206,7 @@ class Memory:
                 del self.deaths[track.uri]
 
     def note_night(self, wall: datetime) -> None:
-        """A session began."""
+        """Note the night of a session that began."""
         self.nights.add(night_of(wall))
         self.nights = self._recent(wall)
 
@@ -221,5 +221,5 @@ class Memory:
 
 
 def _is_same(one: RememberedTrack, other: Track | RememberedTrack) -> bool:
-    """Whether both are one track: by their names, or by their contents."""
+    """Whether both are the same track, by name or by content."""
     return one.uri == other.uri or (one.key is not None and one.key == other.key)

@@ -1,4 +1,4 @@
-"""Where long tracks go on: the place at which somebody stopped listening. Main thread, pure."""
+"""Where long tracks continue: the place at which listening ended. Main thread, pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from player.core.validation import check_range
 LONG_S: Final = 600.0
 """A shorter track always begins at its beginning."""
 BEFORE_S: Final = 20.0
-"""It goes on from so long before the place."""
+"""Seconds before the noted place at which it continues."""
 MAX_PLACES: Final = 200
 _LONGEST_S: Final = 1e6
 
@@ -31,33 +31,33 @@ class Place:
 
 
 class Places:
-    """All places, the latest one last; nobody else changes them."""
+    """All places, the latest one last, and the only owner of them."""
 
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
 
     def recall(self, places: Iterable[Place]) -> None:
-        """Put what was written down before what was noted since."""
+        """Put the saved places before those noted since."""
         self._places = {place.uri: place for place in places} | self._places
 
     @property
     def all(self) -> tuple[Place, ...]:
-        """The places as they are written down."""
+        """The places as they are saved."""
         return tuple(self._places.values())
 
     def note(self, uri: str, position_s: float, length_s: float) -> None:
-        """Go on there, or a little before."""
+        """Note a place to continue at, or a little before it."""
         self._places.pop(uri, None)
         self._places[uri] = Place(uri, max(0.0, position_s - BEFORE_S), length_s)
         for oldest in list(self._places)[:-MAX_PLACES]:
             del self._places[oldest]
 
     def clear(self, uri: str) -> None:
-        """That track has been heard to its end."""
+        """Forget the place of a track that was heard to its end."""
         self._places.pop(uri, None)
 
     def of(self, track: Track) -> float | None:
-        """Where a track goes on, in seconds; None at its beginning, or where it is another recording by now."""
+        """Where a track continues, in seconds; None at its beginning, or when it is another recording now."""
         place = self._places.get(track.uri)
         if place is None:
             return None

@@ -1,4 +1,4 @@
-"""Contracts of this package, in prose; tests/contracts runs each against the real class and its fake."""
+"""The interfaces of this package; tests/contracts runs each against the real class and its fake."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class MemoryStore(Protocol):
     """What survives a crash and a power cut, in a file. One thread at a time."""
 
     def recall(self) -> RecalledMemory:
-        """All that was written. Called once, at the start.
+        """Everything that was saved. Called once, at the start.
 
         A record of a session is handed out only if it could be counted first: ``tries`` in the answer includes this
         time, so the next start after another crash finds a higher number.
@@ -23,7 +23,9 @@ class MemoryStore(Protocol):
         ...
 
     def write(self, batch: Batch) -> None:
-        """Write all of it; when this returns, a power cut cannot take it away. Raises StoreError, and then none is."""
+        """Write the whole batch durably, so that a power cut cannot undo it. Raises StoreError, and then none is
+        written.
+        """
         ...
 
     def check(self) -> int:
@@ -36,12 +38,12 @@ class MemoryStore(Protocol):
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """A sentence for each time that a new file had to be begun in the place of one that was there."""
+        """A sentence for each time that a new file replaced an existing one."""
         ...
 
     @property
     def copy_fault(self) -> str | None:
-        """Why the second copy of bans and settings is not up to date; None where it is. The next write tries again."""
+        """Why the second copy of bans and settings is not up to date; None if it is. The next write tries again."""
         ...
 
     def close(self) -> None:
@@ -50,20 +52,21 @@ class MemoryStore(Protocol):
 
 
 class MemoryWriter(Protocol):
-    """A memory store that nobody waits for. Main thread."""
+    """A memory store that writes in the background. Main thread."""
 
     def recall(self) -> RecalledMemory:
-        """All that was written, or nothing where it cannot be read; then with a fault that says so."""
+        """Everything that was saved, or, where it cannot be read, nothing and a fault that says so."""
         ...
 
     def write(self, batch: Batch, done: Callable[[str | None], None] | None = None) -> None:
-        """Write it soon, in another thread; returns at once and never fails: a fault becomes a problem in the state.
+        """Write the batch soon, in another thread; returns at once and never raises: a fault becomes a problem in the
+        state.
 
-        ``done`` is called once, on that thread: with None when it is on the disk, otherwise with why it is not. What
+        ``done`` is called once, on that thread: with None when it is on the disk, otherwise with the reason. What
         could not be written is tried again all the same.
         """
         ...
 
     def close(self, timeout_s: float) -> None:
-        """Write what is left, waiting no longer than that."""
+        """Write what is left, within a number of seconds."""
         ...

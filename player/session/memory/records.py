@@ -1,4 +1,4 @@
-"""What is saved, so that nothing that matters is lost in a restart, a crash or a power cut. Frozen; pure.
+"""The records that survive a restart, a crash and a power cut. Frozen; pure.
 
 Two kinds. *Documents* are small values, one for each field of `Documents`; a new one replaces the old one. *Entries*
 of the log are added and never changed: what was heard, which is also all that the rotation remembers (it hears the
@@ -34,7 +34,7 @@ from player.session.schedule.planner import Made
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """The session that runs, as it can be brought back.
+    """The running session, as it can be resumed.
 
     Attributes:
         timer: the sleep timer as it was asked for; ``mode`` and ``left_s`` are that which runs: what ends it, and the
@@ -47,12 +47,12 @@ class SessionRecord:
         following: uri of the track that follows, where that is decided.
         wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set, and
             ``boot`` names the boot that the other one counts from.
-        is_waiting: it was broken off before, and has not been brought back yet: nothing of it was playing.
-        asleep_s: for how long somebody was noticed to be asleep; None where nobody was.
+        is_waiting: it was interrupted before and not yet resumed, so nothing of it was playing.
+        asleep_s: seconds since sleep was detected; None where it was not.
         is_strict: the guard was strict.
         then: all phases after the first; ``phase`` is the number of the present one, and ``phase_volume`` the volume
             that was written for it (None: the same as ``volume``).
-        morning: it ends a night; as it stood at the time of writing.
+        morning: the state of a morning at the time of writing; None for other sessions.
         beds: what plays under the tracks; ``is_bed_of_playlist`` where the playlist brought it, and ``is_bed_alone``
             where the tracks have ended, with ``timer`` that of the bed.
     """
@@ -97,7 +97,7 @@ class SessionRecord:
         return EndedSession(started, self.why, self.playlist, round(self.age_s / 60, 1), "interrupted")
 
     def passed_s(self, gone_s: float) -> float:
-        """How much of its time has passed so long after it was written: a snooze holds it."""
+        """How much of its time has passed this long after it was written; a snooze holds it."""
         snoozed_s = None if self.morning is None else self.morning.snooze_left_s
         return gone_s if snoozed_s is None else max(0.0, gone_s - snoozed_s)
 
@@ -114,7 +114,7 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a person chose for the next start; None where nobody did."""
+    """What was chosen for the next start; None for no choice."""
 
     playlist: str | None = None
     volume: int | None = None
@@ -128,7 +128,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class MovedStart:
-    """Another time for an entry, and what the config said when it was chosen."""
+    """Another time for an entry, and the config's time when it was chosen."""
 
     at: time
     instead_of: tuple[time, tuple[tuple[int, time], ...]]
@@ -136,7 +136,7 @@ class MovedStart:
 
 @dataclass(frozen=True, slots=True)
 class EntryChange:
-    """What a person changed in an entry: each the new value, and what the config said when it was chosen."""
+    """What was changed in an entry: pairs of the new value and the config's value at that time."""
 
     days: tuple[frozenset[int], frozenset[int]] | None = None
     playlist: tuple[str, str | None] | None = None
@@ -151,7 +151,7 @@ class EntryChange:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What a person changed in the schedule, and which starts have been made.
+    """What was changed in the schedule by command, and which starts have been made.
 
     Attributes:
         is_enabled: the whole schedule is on.
@@ -161,7 +161,7 @@ class Switches:
         changes: by name, entries with other days, another playlist or another volume.
         once: a start that was planned by hand.
         made: the latest starts that were made.
-        changed_at: when a person last changed any of it, as far as the clock was set.
+        changed_at: time of the last change by command, if the clock was set.
     """
 
     is_enabled: bool = True
@@ -196,7 +196,7 @@ class Documents:
     calibration: Calibration | None = None
 
     def recall(self, memory: Memory) -> None:
-        """Put what was written down into a memory."""
+        """Load the saved records into a memory."""
         memory.bans.update({ban.uri: ban for ban in self.bans})
         memory.likes.update({like.uri: like for like in self.likes if like.uri not in memory.bans})
         memory.changes += 1
@@ -210,16 +210,16 @@ RECORD: Final = "record"
 TRIES: Final = "tries"
 NIGHT: Final = "night"
 _LONGEST_S: Final = 1e8
-"""Three years: longer than any session, track or fade."""
+"""Three years in seconds: longer than any session, track or fade."""
 _SHOWN: Final = 200
 """Maximum number of characters of a fault that are shown: it may quote the damaged text."""
 NAMES: Final = tuple(one.name for one in fields(Documents))
 _BY_URI: Final = frozenset({"bans", "deaths", "likes"})
-"""Documents that are lists of tracks."""
+"""The documents that are lists of tracks."""
 
 
 class HeardHow(StrEnum):
-    """How a track came to be heard."""
+    """Why a track was heard."""
 
     OPENED = "opened"
     """A session began with it."""
@@ -241,7 +241,7 @@ class HeardEntry:
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """One entry of the log: a session is over; so many problems were told, and so often the device ran dry."""
+    """One entry of the log: a session that is over, with its numbers of problems and dropouts."""
 
     started: datetime
     why: str
@@ -263,14 +263,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class RecalledMemory:
-    """What was found at the start.
+    """What was read at the start.
 
     Attributes:
         documents: those that could be read.
         heard: the latest entries of the log, oldest first.
         boot: names the time since the machine was switched on; empty where that cannot be told, which equals no other.
         faults: a sentence for each thing that could not be read.
-        has_crashed: the daemon died by a fault of its own, and not because somebody killed it or pulled the plug.
+        has_crashed: the daemon crashed, as opposed to a kill from outside or a power cut.
     """
 
     documents: Documents = Documents()

@@ -1,10 +1,10 @@
 """The rotation: which track of a playlist comes next, so that nights differ. Main thread; pure but for its memory.
 
-Asking changes nothing: a choice counts when the track is heard (`mark_played`), so one may choose ahead, think again
+Asking changes nothing: a choice counts when the track is heard (`mark_played`), so one can choose ahead, reconsider
 and choose anew. A file that is named twice in a playlist is one track. Tracks may appear and vanish between two calls;
 what vanished is remembered, because a share that was away comes back.
 
-How long ago a track was heard is counted in tracks, not in days: the clock of a Pi may be weeks wrong, the order in
+The time since a track was heard is counted in tracks, not in days: the clock of a Pi may be weeks wrong, the order in
 which things were heard never is. Everything here follows from the log of what was heard, so after a restart the log is
 heard again (`recall`) and nothing else needs to be kept.
 """
@@ -22,7 +22,7 @@ from player.session.memory.memory import Memory
 from player.session.memory.records import HeardEntry, HeardHow
 
 SET_ASIDE_PLAYS: Final = 50
-"""A track that failed is left out until so many others have been heard."""
+"""Number of other tracks after which a failed track is tried again."""
 RECENT: Final = 10
 
 
@@ -46,10 +46,10 @@ class _Memory:
 
 
 class Rotation:
-    """The play memory, for all playlists; how long ago a track was heard counts across them.
+    """The play memory of all playlists; the time since a track was heard counts across them.
 
     Args:
-        memory: knows what is banned.
+        memory: has the bans.
 
     Attributes:
         heard: playlist, uri and how, since the last `pop_heard`.
@@ -88,14 +88,14 @@ class Rotation:
     def next_track(self, playlist: str, order: Order, tracks: Sequence[Track], rng: random.Random) -> Track | None:
         """The track to play next.
 
-        ``rotate``: the one that was not heard for longest, never heard ones first, ties in the order of the list.
+        ``rotate``: the least recently heard one, never heard ones first, ties in the order of the list.
         ``shuffle``: each track once a round, in random order, none twice in a row. In both a session does not open
         with the track that opened the one before, and what was skipped comes later. ``in_order``: the one after the
         last heard, from the start again after the last. ``once``: likewise, but None when all have been heard in this
         session.
 
         Returns:
-            None also when there are no tracks, or all of them are set aside.
+            None also when there are no tracks, or all of them are left out.
         """
         memory = self._memory(playlist)
         usable = self.usable(tracks)
@@ -112,12 +112,12 @@ class Rotation:
                 return next((track for track in usable if track.uri not in memory.session), None)
 
     def has_finished(self, playlist: str, order: Order, tracks: Sequence[Track]) -> bool:
-        """Whether all that ``once`` asks for has been heard: something was, and nothing that can be played is left."""
+        """Whether ``once`` is complete: something was heard, and nothing that can be played is left."""
         heard = self._memory(playlist).session
         return order is Order.ONCE and bool(heard) and all(track.uri in heard for track in self.usable(tracks))
 
     def was_heard(self, playlist: str, uri: str) -> bool:
-        """Whether it was heard in this session."""
+        """Whether a track was heard in this session."""
         return uri in self._memory(playlist).session
 
     def allowed(self, tracks: Sequence[Track]) -> list[Track]:
@@ -125,14 +125,14 @@ class Rotation:
         return self._memory_of_all.allowed(tracks)
 
     def is_usable(self, track: Track) -> bool:
-        """Whether it may be played now, whatever else there is."""
+        """Whether a track can be played now, without regard to the others."""
         return bool(self.usable([track])) and not self._memory_of_all.is_fatal(track.uri)
 
     def usable(self, tracks: Sequence[Track]) -> list[Track]:
-        """The tracks of a playlist that are neither banned nor set aside.
+        """The tracks of a playlist that are neither banned nor left out.
 
-        Where nothing else is left, what is set aside because the daemon died of it is tried again: a night of silence
-        is certain then, another death is not, and a loop of deaths falls silent by itself.
+        Where nothing else is left, tracks that are left out because of crashes are tried again: a night of silence
+        would be certain otherwise, another crash is not, and a loop of crashes ends in silence by itself.
         """
         found = self._memory_of_all.allowed(tracks)
         waiting = {uri for uri, until in self._set_aside_until.items() if until > self._plays}
@@ -142,14 +142,14 @@ class Rotation:
         return [track for track in found if track.uri not in fatal] or found if fatal else found
 
     def mark_played(self, playlist: str, uri: str) -> None:
-        """A track is heard; telling it again of the same one (after a seek) changes nothing that matters."""
+        """Note that a track is heard; a repeated call for the same one (after a seek) changes nothing that matters."""
         memory = self._memory(playlist)
         if uri != memory.last or uri not in memory.session:
             self.heard.append((playlist, uri, HeardHow.PLAYED if memory.session else HeardHow.OPENED))
         self._mark(memory, uri)
 
     def mark_skipped(self, playlist: str, uri: str) -> None:
-        """A person went on to another track, a mild dislike: it comes again half a round later than it would have."""
+        """Note that a track was skipped, a mild dislike: it comes again half a round later than otherwise."""
         memory = self._memory(playlist)
         if uri != memory.last or uri not in memory.session:
             self._mark(memory, uri)  # skipped before it sounded
@@ -184,11 +184,11 @@ class Rotation:
         return min(_openable(usable, memory), key=lambda track: self._heard_at.get(track.uri, 0))
 
     def _of_round(self, usable: list[Track], memory: _Memory) -> list[Track]:
-        """What a shuffle may choose from."""
+        """The tracks that a shuffle chooses from."""
         fresh = [track for track in usable if track.uri not in memory.round]
         others = [track for track in usable if track.uri != memory.last]
         choice = _openable(fresh or others or usable, memory)
-        # what was skipped counts as heard in the future, until so much has been heard
+        # a skipped track counts as heard in the future, until that many tracks have been heard
         liked = [track for track in choice if self._heard_at.get(track.uri, 0) <= self._plays]
         return liked or choice
 

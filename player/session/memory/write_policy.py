@@ -1,15 +1,15 @@
-"""What is written down, and when: everything that must survive, and as few writes as possible. Main thread, pure.
+"""Decides what is saved and when: everything that must survive, with as few writes as possible. Main thread, pure.
 
-The state lies on an SD card, which wears out by writes, and a night has thousands of moments. So each thing is written
-as soon as it matters:
+The state is on an SD card, which wears out by writes, and a night has thousands of changes. So each change is written
+when it is needed:
 
 - At once: a session that begins, stops, pauses or ends, a phase that begins, a bed that goes on alone, generated noise
   that takes the place of a morning's tracks, a start of the schedule, what a person changes in it, bans, liked tracks,
   tracks that are set aside, and a calibration.
   A session that was stopped must not resume after the plug is pulled, and one that was resumed must not end later.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
-  come to rest.
-- When there is room: another track, what was heard, and every 400 s a sign of life. Room is a bucket of 10 writes that
+A knob that is turned is written when it has come to rest.
+- Within a quota: another track, what was heard, and every 400 s a sign of life. The quota is a bucket of 10 writes that
   gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
 
 The record of a session is therefore older than the sound, by up to 400 s. What follows from the time that has passed
@@ -50,13 +50,13 @@ SOON_S: Final = 5.0
 SIGN_OF_LIFE_S: Final = 400.0
 BUCKET: Final = 10.0
 LARGE_STEP: Final = 4
-"""A change of the volume by this many points was made by a person; a level that sinks by itself changes less."""
+"""A change of the volume by this many points is taken as made by a person; tapering changes it by less."""
 MOST_ENTRIES: Final = 1000
 _AT_ONCE: Final = frozenset({"bans", "likes", "deaths", "tries", "switches", "calibration"})
 
 
 def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
-    """The session as it can be brought back; None while a person wants silence."""
+    """The session as it can be resumed; None while silence was asked for."""
     morning = session.morning
     is_snoozing = morning is not None and morning.snoozed_until_s is not None and session.state is State.PAUSED
     if session.state not in {State.PLAYING, State.FADING_OUT} and not is_snoozing:
@@ -112,13 +112,13 @@ class WritePolicy:
 
     @property
     def due_s(self) -> float | None:
-        """When what waits for a calm moment is written at the latest, on the boot clock; None where nothing waits."""
+        """Latest time at which pending changes are written, on the boot clock; None where nothing is pending."""
         return self._wrote_s + SOON_S if self._is_pending else None
 
     def documents(
         self, playback: Playback, schedule: Schedule, memory: Memory, night: NightReport, tries: int, now: Now
     ) -> Documents:
-        """All documents as they are now; one that has not changed is the same object as before: quick to compare."""
+        """All documents as they are now; an unchanged one is the same object as before, so that comparing is quick."""
         before = self._written
         session, interrupted = playback.session, playback.interrupted
         # an interrupted session that was paused is not resumed after another restart
@@ -135,7 +135,7 @@ class WritePolicy:
         )
 
     def note(self, rotation: Rotation, findings: LibraryFindings, wall: datetime, out: Outcome) -> None:
-        """Take what was heard since the last time, and the sessions that ended in this turn."""
+        """Collect what was heard since the last call, and the sessions that ended in this turn."""
         if rotation.heard:
             known = findings.tracks
             heard = [
@@ -146,7 +146,7 @@ class WritePolicy:
         self._ended += out.ended
 
     def write_what_is_due(self, documents: Documents, now_s: float, out: Outcome) -> None:
-        """Add a batch where it is time for one."""
+        """Add a batch if one is due."""
         is_calm = now_s >= self._wrote_s + SOON_S
         changed = _changed(self._written, documents)
         is_other = _standing(documents.record) != _standing(self._written.record)
@@ -162,7 +162,7 @@ class WritePolicy:
             self._is_pending = is_soon
 
     def write_all(self, documents: Documents, now_s: float, out: Outcome) -> None:
-        """Write everything that is not written yet: the daemon ends."""
+        """Write everything that is not saved yet, before the daemon ends."""
         if self._heard or self._ended or documents != self._written:
             self._write(documents, now_s, out)
 
@@ -188,7 +188,7 @@ class WritePolicy:
 
 
 def _title_of(uri: str) -> str:
-    """Of a track that is in no playlist: the noise of a calibration, or of a morning that found nothing else."""
+    """The title of a track that is in no playlist: the noise of a calibration or of a morning without sound."""
     return parse_noise(uri).title if is_noise(uri) else uri
 
 
@@ -199,7 +199,7 @@ def _changed(old: Documents, new: Documents) -> set[str]:
 
 
 def _standing(record: SessionRecord | None) -> tuple[bool, int, bool, bool] | None:
-    """Where the session that could be brought back stands, which it rarely changes; None where there is none."""
+    """The state of the session that could be resumed, which rarely changes; None without one."""
     if record is None:
         return None
     return record.is_waiting, record.phase, record.is_bed_alone, record.playlist == FALLBACK.name
@@ -210,7 +210,7 @@ def _snoozes(record: SessionRecord) -> bool:
 
 
 def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
-    """Whether a person has asked for something else since, or the night goes on in another way."""
+    """Whether something else was asked for since, or the night continues in another way."""
     if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.is_strict, old.beds) != (
         new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.is_strict, new.beds,
     ):  # fmt: skip

@@ -1,1 +1,1 @@
-"""Which entry starts when."""
+"""Decides which entry starts when."""

@@ -1,8 +1,8 @@
 """The schedule: when entries start, and which one starts now. Main thread; pure, `now` is an argument.
 
 An entry is planned once per local date. A time that the clocks skip is planned for the first instant after the gap, one
-that they show twice for its first showing. Python compares times of one zone by their faces, which are wrong twice a
-year, so every comparison here is made in UTC.
+that they show twice for its first showing. Python compares times of one zone by their local time, which is wrong twice
+a year, so every comparison here is made in UTC.
 
 The wall clock may be set at any moment, forward and back, and so may the zone. `Planner` therefore remembers *which*
 start (entry, time, local date) was made, not *until when* starts were made; and it counts how long it has known an
@@ -10,7 +10,7 @@ entry on the boot clock, which nobody sets. A start is made when its moment has 
 was not made before, and lies within the time that the entry has been known and the schedule switched on. What was set
 wrong for a while thus leaves no trace: a start that seemed missed is still made when its time really comes.
 
-What was made is written down by whoever holds the planner, and handed in again after a restart: who stopped a start
+The owner of the planner saves what was made, and passes it in again after a restart: a person who stopped a start
 by hand does not want it a second time because the daemon crashed. So is the moment of the last change by hand: an entry
 that was moved or switched on begins to count at that moment, before and after a restart. Limits: the latest 1000 starts
 are remembered, 50 of them across restarts, which is more than a day can bring.
@@ -27,20 +27,20 @@ from player.core.clock import Now, elapsed_s
 from player.core.settings.session import Entry
 
 LOOK_BACK_S: Final = 24 * 3600.0
-"""A start older than this is neither made nor reported: after a long sleep of the machine it is no news."""
+"""Seconds after which a start is neither made nor reported, as after a long suspend of the machine."""
 HISTORY_S: Final = 3 * 3600.0
-"""How far before the daemon's own start it reports a start as missed; what is older may well have been made."""
+"""Seconds before the daemon's own start within which a start is reported as missed; older ones may have been made."""
 PUNCTUAL_S: Final = 30.0
-"""A start is not late within this time: the schedule is looked at every ten seconds only."""
+"""Seconds within which a start is not late: the schedule is checked only every ten seconds."""
 KEPT: Final = 1000
 WRITTEN: Final = 50
 HORIZON_DAYS: Final = 367
-"""The next start is looked for so far ahead: dates may be left out for long."""
+"""Days in which the next start is searched: dates may be skipped for long."""
 
 TOO_LATE: Final = "it is too late for it"
 
 Made: TypeAlias = tuple[str, time, date]
-"""What is made at most once: an entry's name, its local time, and the local date."""
+"""The identity of a start, which is made at most once: an entry's name, its local time, and the local date."""
 _Plan: TypeAlias = tuple[object, ...]
 
 
@@ -73,7 +73,9 @@ class _Start:
 
     @property
     def key(self) -> Made:
-        """What is made at most once. The time is part of it: moved to a later time of the same day it starts again."""
+        """The identity of a start. The time is part of it: moved to a later time of the same day, the entry starts
+        again.
+        """
         return self.entry.name, self.at, self.day
 
 
@@ -138,7 +140,7 @@ def next_start(entries: Sequence[Entry], after: datetime) -> tuple[Entry, dateti
 
 
 class Planner:
-    """Decides at every wake which entry starts now, and remembers what it has decided.
+    """Decides at each turn which entry starts now, and remembers what it has decided.
 
     Args:
         made: starts that were made before a restart.
@@ -159,7 +161,7 @@ class Planner:
 
     @property
     def made(self) -> tuple[Made, ...]:
-        """The latest starts that were made, to be written down."""
+        """The latest starts that were made, to be saved."""
         if self._latest is None:
             self._latest = tuple(self._made)[-WRITTEN:]
         return self._latest
@@ -167,7 +169,7 @@ class Planner:
     def due(
         self, entries: Sequence[Entry], now: Now, catch_up_s: float, *, is_enabled: bool
     ) -> tuple[Due | Missed, ...]:
-        """What did not start, and last what starts now: at most one `Due`.
+        """The missed starts, and last the one that starts now: at most one `Due`.
 
         Of several that are due the one planned last wins; the others count as made and are told as missed. A start
         missed by less than ``catch_up_s`` is due, an older one missed, and told once. An entry that is new, or has a
@@ -240,12 +242,12 @@ class Planner:
 
 
 def _plan(entry: Entry) -> _Plan:
-    """What an entry plans; one that plans something else begins to count anew."""
+    """What an entry plans; an entry with another plan counts as new."""
     return entry.name, entry.at, entry.days, entry.own_times, entry.leave_out, entry.only_on
 
 
 def _is_new(memory: dict[Made, None], key: Made) -> bool:
-    """Whether a key was not in the memory yet; it is now, and the oldest one is dropped where there are too many."""
+    """Whether a key is new; it is added to the memory, which drops its oldest key when it is full."""
     if key in memory:
         return False
     memory[key] = None

@@ -1,6 +1,6 @@
 """What the schedule will start next, of all entries and of each. Main thread, standard library, pure.
 
-It is asked at every turn, and working it out means looking through days of entries; so it is remembered until the next
+It is asked at every turn, and computing it means looking through days of entries; so it is remembered until the next
 start has come, or until clock, zone, entries or a skipped night have moved.
 """
 
@@ -28,7 +28,7 @@ from player.session.schedule.planner import next_start
 from player.session.schedule.rest_nights import rests_at
 
 LOOK_AGAIN_S: Final = 24 * 3600.0
-"""Where nothing starts within the horizon it is looked for again after a day."""
+"""Seconds after which the search is repeated where nothing starts within the horizon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Coming:
     each: Mapping[str, datetime | None]
 
     def holds(self, key: tuple[object, ...], wall: datetime) -> bool:
-        """Whether it is still so, for what it was asked with and at this instant."""
+        """Whether the result is still valid for these arguments at this time."""
         return wall.tzinfo is self.zone and self.from_s <= wall.timestamp() < self.until_s and key == self.key
 
 
@@ -56,7 +56,7 @@ class Preview:
         self._found: Coming | None = None
 
     def look(self, entries: tuple[Entry, ...], skipped: date | None, settings: Settings, wall: datetime) -> Coming:
-        """What comes after an aware local time, of the entries that are switched on."""
+        """The next starts after an aware local time, of the entries that are switched on."""
         key = (entries, skipped, settings.rest_nights)
         if self._found is None or not self._found.holds(key, wall):
 
@@ -78,7 +78,7 @@ class Preview:
 def why_not(entry: Entry, planned: datetime, skipped: date | None, settings: Settings) -> str | None:
     """Why an entry does not start at a local time of its own; None where it does.
 
-    What was planned by hand does, and so does a morning: who wants no noise at night wants to get up all the same.
+    Starts by `tonight` and mornings are exempt: a person who skips a night still wants to get up.
     """
     if entry.name == ONCE or entry.is_morning:
         return None
@@ -89,13 +89,13 @@ def why_not(entry: Entry, planned: datetime, skipped: date | None, settings: Set
 
 
 def playlist_of(entry: Entry, planned: datetime, settings: Settings) -> str | None:
-    """The name of what an entry plays at a local time of its own; None for nothing, in a rest night."""
+    """The playlist of an entry's start at a local time; None for nothing, in a rest night."""
     rests = _resting(entry, planned, settings)
     return entry.playlist or settings.first_playlist if rests is None else rests.playlist
 
 
 def fade_in_of(entry: Entry, settings: Settings) -> float:
-    """How long the fade-in of an entry takes, in seconds."""
+    """Length of the fade-in of an entry in seconds."""
     if entry.fade_in_s is not None:
         return entry.fade_in_s
     return MORNING_FADE_IN_S if entry.is_morning else settings.fades.fade_in_s
@@ -110,14 +110,14 @@ def timer_of(entry: Entry, settings: Settings) -> TimerSetting:
 
 
 def then_of(entry: Entry, playlist: Playlist | None) -> tuple[Phase, ...]:
-    """What follows an entry that begins with a playlist; a morning takes nothing of what follows that in a night."""
+    """The phases after an entry that begins with a playlist; a morning does not use the playlist's own."""
     if entry.then is not None or entry.is_morning or playlist is None:
         return entry.then or ()
     return playlist.then
 
 
 def _resting(entry: Entry, planned: datetime, settings: Settings) -> RestNights | None:
-    """What a rest night asks for, where the start lies in one."""
+    """The setting of the rest nights, if the start lies in one."""
     is_resting = entry.name != ONCE and not entry.is_morning and rests_at(planned, settings.rest_nights)
     return settings.rest_nights if is_resting else None
 

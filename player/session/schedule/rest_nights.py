@@ -1,4 +1,4 @@
-"""Rest nights: the same sounds every night wear off, so a night of every week may do without. Main thread; pure.
+"""Rest nights: the effect of the same sounds every night wears off, so some nights of a week can do without. Pure.
 
 Which nights they are is drawn from the week itself, so it is the same after a restart and differs from week to week.
 """
@@ -13,7 +13,7 @@ from player.core.settings.safety import RestNights
 from player.session.memory.memory import night_of, tonight
 
 TOLD_FROM: Final = 18
-"""From this hour on it is said that the night after this one is a rest night."""
+"""Hour from which a rest night is announced for the coming night."""
 
 
 def is_rest(night: date, rests: RestNights | None) -> bool:
@@ -31,13 +31,13 @@ def rests_at(planned: datetime, rests: RestNights | None) -> bool:
 
 
 class RestNightNotice:
-    """Says the evening before that a rest night is coming, once for each."""
+    """Announces each rest night once, on the evening before."""
 
     def __init__(self) -> None:
         self._told: date | None = None
 
     def coming(self, wall: datetime, rests: RestNights | None) -> date | None:
-        """The rest night that is to be announced now; None where there is none, or it has been."""
+        """The rest night to announce now; None without one, or when it was announced."""
         if rests is None or wall.hour < TOLD_FROM:
             return None
         night = tonight(wall) + timedelta(days=1)

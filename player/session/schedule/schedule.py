@@ -1,7 +1,7 @@
-"""The schedule: its entries with all that a person changed by hand, what it starts now and next. Main thread, pure.
+"""The schedule: its entries with their changes by command, what starts now and next. Main thread, pure.
 
-It obeys the commands that change it. What cannot be done is refused before anything has changed. It does not start
-anything itself: the controller asks `due` and answers with what came of it.
+It carries out the commands that change it; a refusal changes nothing. It does not start
+anything itself: the controller asks `due` and reports the result.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ ScheduleCommand: TypeAlias = SetSchedule | SetStartTime | ChangeEntry | Tonight 
 
 
 def planned_entries(settings: Settings, switches: Switches) -> tuple[Entry, ...]:
-    """The schedule with what was changed by hand: entries switched off, moved to another time, and one for once.
+    """The entries with the changes by command: switched off, moved to another time, and a single start.
 
-    With the whole schedule switched off, what was planned by hand.
+    With the whole schedule switched off, only the single start.
     """
     once = () if switches.once is None else (switches.once,)
     if not switches.is_enabled:
         return once
     entries = settings.planned()
     if not (switches.off or switches.times or switches.changes or once):
-        return entries  # as on most nights, and asked several times at every turn
+        return entries  # the usual case, and asked several times at every turn
     on = [changed_entry(entry, switches, settings) for entry in entries if entry.name not in switches.off]
     return (*on, *once)
 
 
 def changed_entry(entry: Entry, switches: Switches, settings: Settings) -> Entry:
-    """The entry as a person changed it; each change holds as long as the config says what it said then.
+    """The entry with its changes; each change is valid until the config's value changes.
 
-    A playlist that is gone is not taken.
+    A playlist that does not exist any more is ignored.
     """
     found, change = entry, dict(switches.changes).get(entry.name, EntryChange())
     moved = dict(switches.times).get(entry.name)
@@ -64,7 +64,7 @@ def changed_entry(entry: Entry, switches: Switches, settings: Settings) -> Entry
 
 
 def _changes(entry: Entry, to: Entry) -> tuple[str, ...]:
-    """What a person changed in an entry."""
+    """The changes of an entry."""
     pairs = {"at": (entry.at, entry.own_times) != (to.at, to.own_times)} if entry.days == to.days else {
         "at": entry.at != to.at
     }  # fmt: skip
@@ -73,14 +73,14 @@ def _changes(entry: Entry, to: Entry) -> tuple[str, ...]:
 
 
 class Schedule:
-    """What starts by itself.
+    """The schedule with its state.
 
     Args:
         settings: the entries.
-        switches: what a person had changed before a restart.
+        switches: the changes that were saved before a restart.
 
     Attributes:
-        switches: what a person changed; replaced here alone.
+        switches: the changes by command; replaced only here.
     """
 
     def __init__(self, settings: Settings, switches: Switches) -> None:
@@ -97,7 +97,7 @@ class Schedule:
 
     @property
     def waits_for_the_clock(self) -> bool:
-        """Whether there is anything that only a clock that is set can start."""
+        """Whether there is an entry that needs a set clock to start."""
         return bool(self._settings.schedule) and self.is_enabled
 
     @property
@@ -105,17 +105,17 @@ class Schedule:
         return planned_entries(self._settings, self.switches)
 
     def recall(self, switches: Switches) -> None:
-        """What a person had changed could be read only now."""
+        """Take saved changes that became readable late."""
         self.switches = replace(switches, made=self._planner.made)
 
     def change_settings(self, settings: Settings) -> None:
-        """Other entries; those that are new begin to count now."""
+        """Take other entries; new ones count from now on."""
         self._settings = settings
 
     # What starts.
 
     def coming(self, wall: datetime) -> Coming | None:
-        """What starts next; None while it is switched off."""
+        """The next start; None while the schedule is switched off."""
         entries = self._entries
         return self._preview.look(entries, self.switches.skipped, self._settings, wall) if entries else None
 
@@ -137,17 +137,17 @@ class Schedule:
         return why_not(due.entry, due.planned, self.switches.skipped, self._settings)
 
     def playlist_of(self, due: Due) -> str | None:
-        """The name of what it plays, another one in a rest night."""
+        """The playlist of an entry, another one in a rest night."""
         return playlist_of(due.entry, due.planned, self._settings)
 
     def _forget_the_past(self, now: Now) -> None:
-        """A start that was planned by hand for a night that is long over, while the speaker was off."""
+        """Drop a start by `tonight` whose night passed while the speaker was off."""
         once = self.switches.once
         if now.trusted and once is not None and once.only_on is not None and (now.wall.date() - once.only_on).days > 1:
             self.switches = replace(self.switches, once=None)
 
     def announce_rest_night(self, now: Now, out: Outcome) -> None:
-        """Once, on the evening before."""
+        """Announce a rest night, once, on the evening before."""
         rests = self._settings.rest_nights
         night = self._rest_notice.coming(now.wall, rests) if now.trusted and self.is_enabled else None
         if rests is not None and night is not None:
@@ -158,7 +158,7 @@ class Schedule:
     # What is shown.
 
     def is_skipped(self, wall: datetime) -> bool:
-        """Whether it leaves this night out."""
+        """Whether this night is skipped."""
         return self.switches.skipped == tonight(wall)
 
     def is_rest_night(self, wall: datetime) -> bool:
@@ -309,5 +309,5 @@ def _sorted(by_name: Mapping[str, T]) -> tuple[tuple[str, T], ...]:
 
 
 def _lies_in(once: Entry, night: date) -> bool:
-    """Whether a start that was planned by hand lies in a night."""
+    """Whether a start by `tonight` lies in a night."""
     return once.only_on is not None and night_of(datetime.combine(once.only_on, once.at)) == night
