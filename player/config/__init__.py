@@ -1,9 +1,9 @@
 """The config file: YAML in, one frozen `Config` out, or every fault at once with file, line, key and what is allowed.
 
-Runs on the main thread, at start and at each reload. `tree` reads YAML and remembers lines, `values` reads single
-values as they were written, `fill` turns tables into settings, `sections` says which keys there are. There is no schema
-library in between: those check plain Python values, and by then the lines and the spelling (``22:30``, ``off``) are
-gone, while the ranges live in the settings classes anyway.
+Runs on the main thread, at start and at each reload. `yaml_tree` reads YAML and keeps the lines, `readers` reads single
+values as they were written, `binding` turns tables into settings, `schema` has the keys. There is no schema
+library: those check plain Python values, and by then the lines and the spelling (``22:30``, ``off``) are
+lost, while the ranges are in the settings classes anyway.
 
 No secret is ever in a Config: the broker's password is in a file of its own, and only that file's name is here.
 """
@@ -40,25 +40,25 @@ _IN_SETTINGS: Final = {key.word: attribute for attribute, (key, _) in keys_of(Se
 """Top-level keys of the file and the attributes of `Settings` that they fill."""
 HOW_TO_BEGIN: Final = "; docs/config.md explains how to write one, and `lull night` plays without one"
 LEVELS: Final = " levels"
-"""What was found of volumes in dB(A), beside the keys of the file."""
+"""Settings that are derived from volumes in dB(A), besides the keys of the file."""
 CONTACT: Final = frozenset({"mqtt", "device"})
-"""The keys by which a speaker is talked to."""
+"""The keys that are needed to send commands to a speaker."""
 MEMORY: Final = frozenset({"state_dir"})
-"""The key by which its memory is found."""
+"""The key of the folder of its memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All that a file says.
+    """The content of a file.
 
     Attributes:
         settings: for the session.
         audio: the output.
         mqtt: the broker; None means no MQTT at all.
-        triggers: what other people's topics are answered with.
-        state_dir: where memory across restarts belongs.
-        path: the file that this came from, to be read again; None where there is none.
-        speaker: which of the speakers of that file it is; None where the file is about one alone.
+        triggers: the rules for messages of other devices.
+        state_dir: the folder of the memory across restarts.
+        path: the file that it was read from, for reloads; None without a file.
+        speaker: its name among the speakers of that file; None where the file has only one.
     """
 
     settings: Settings
@@ -75,8 +75,8 @@ def load(path: Path, calibration_in: CalibrationIn | None = None, speaker: str |
 
     Args:
         path: the file.
-        calibration_in: finds out what volumes in dB(A) mean, which are guessed without it.
-        speaker: which of several; None is that of this machine, see `player.config.speakers.CHOSEN_BY`.
+        calibration_in: reads the calibration for volumes in dB(A), which are estimated without it.
+        speaker: one of several; None is that of this machine, see `player.config.speakers.CHOSEN_BY`.
 
     Raises:
         ConfigError: it cannot be read, or has faults; all of them are listed.
@@ -85,9 +85,9 @@ def load(path: Path, calibration_in: CalibrationIn | None = None, speaker: str |
 
 
 def load_all(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[Config, ...]:
-    """Read the config of each speaker of a file, in file order; one where the file is about one alone.
+    """Read the config of each speaker of a file, in file order; a single one where the file has no ``speakers``.
 
-    What volumes in dB(A) mean is known of this machine's own speaker only.
+    Only for this machine's own speaker is the calibration for volumes in dB(A) known.
 
     Raises:
         ConfigError: the file cannot be read, or the config of a speaker has faults; all of them are listed.
@@ -110,7 +110,7 @@ def load_all(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[C
 def salvage(
     path: Path, calibration_in: CalibrationIn | None = None, speaker: str | None = None
 ) -> tuple[Config, tuple[str, ...]]:
-    """As much of a config as can be read, and every fault: for somebody who looks at it, never to play with."""
+    """As much of a config as can be read, and every fault: for display only, never for playing."""
     try:
         text = _text(path)
     except ConfigError as error:
@@ -121,13 +121,13 @@ def salvage(
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where a speaker and its memory are found, for somebody who only wants to talk to it or to look.
+    """The broker, name and memory folder of a speaker, for programs that only send commands or show its state.
 
     Attributes:
         mqtt: the broker; None means no MQTT at all.
-        device: the speaker's name; None where the file has several and nothing says which is meant.
-        state_dir: where its memory lies.
-        faults: what is wrong elsewhere in the file, a line each.
+        device: the speaker's name; None where the file has several and none is chosen.
+        state_dir: the folder of its memory.
+        faults: the faults elsewhere in the file, a line each.
         speakers: the names of all speakers of the file, where it has several.
     """
 
@@ -139,12 +139,12 @@ class Whereabouts:
 
 
 def load_whereabouts(path: Path, keys: frozenset[str] = CONTACT, speaker: str | None = None) -> Whereabouts:
-    """Read only what some ``keys`` say: a fault elsewhere in the file must not keep anybody from saying stop.
+    """Read only some ``keys``, so that a fault elsewhere in the file does not prevent a stop.
 
-    ``speaker`` is one of several; another name, or none where no speaker is this machine's, means what all share.
+    ``speaker`` is one of several; with an unknown name, or without one of this machine, only the shared part is used.
 
     Raises:
-        ConfigError: the file cannot be read, is no YAML, or is wrong about one of the keys.
+        ConfigError: the file cannot be read, is not YAML, or has a fault in one of the keys.
     """
     tree = read_tree(_text(path))
     speakers = speakers_of(tree[0])
@@ -167,7 +167,7 @@ def load_whereabouts(path: Path, keys: frozenset[str] = CONTACT, speaker: str | 
 
 
 def _top(fault: Fault) -> str:
-    """The top-level key that a fault is about, of the file or of a speaker of it."""
+    """The top-level key that a fault belongs to, of the file or of one of its speakers."""
     path = re.sub(rf"^{SPEAKERS}\.[^.]*\.", "", fault.path)
     return path.partition(".")[0].partition("[")[0]
 
@@ -192,7 +192,7 @@ def _text(path: Path) -> str:
 def _bounded(path: Path) -> bytes:
     """The first bytes of a file, one more than a config has, within `READ_S`. Raises OSError, ValueError.
 
-    A share that is away holds up whoever opens a file on it, so another thread does, and is left behind in the end.
+    Opening a file on an absent share can block, so another thread does it, and is abandoned after the timeout.
     """
     answers: queue.SimpleQueue[bytes | OSError | ValueError] = queue.SimpleQueue()
 
@@ -252,7 +252,7 @@ def _read(
     calibration_in: CalibrationIn | None = None,
     speaker: str | None = None,
 ) -> tuple[dict[str, Any], list[Fault]]:
-    """What the file says of one speaker, by top-level key as far as it is right, and what is wrong with it."""
+    """The valid settings of one speaker by top-level key, and the faults."""
     node, tree_faults = tree
     speakers = speakers_of(node)
     if speakers is not None:
@@ -282,7 +282,7 @@ def _read_one_of(
     calibration_in: CalibrationIn | None,
     speaker: str | None,
 ) -> tuple[dict[str, Any], list[Fault]]:
-    """The same of a file with several, of the speaker that is named or is this machine's."""
+    """The same for a file with several: for the named speaker, or that of this machine."""
     name = speakers.here(speaker)
     faults = [*tree_faults, *speakers.faults_for(name)]
     if not speakers.faults and (name is None or name not in speakers.own):
@@ -294,7 +294,7 @@ def _read_one_of(
 
 
 def differences(old: Config, new: Config) -> frozenset[str]:
-    """Which top-level keys of the file mean something else now; a reload touches only those."""
+    """The top-level keys whose values differ; a reload changes only those."""
     before, after = _by_key(old), _by_key(new)
     return frozenset(key for key, value in after.items() if value != before[key])
 
@@ -322,7 +322,7 @@ def _build(found: dict[str, Any], path: Path | None) -> Config:
 
 
 def _name(path: Path | None) -> str:
-    """The file's name as it can be printed anywhere; a name may hold bytes that are no text."""
+    """The file's name in a printable form; a name may contain bytes that are not text."""
     return "config" if path is None else str(path).encode("utf-8", "backslashreplace").decode()
 
 
@@ -337,7 +337,7 @@ def _lines(path: Path | None, faults: Iterable[Fault]) -> list[str]:
 
 
 def _why_unread(path: Path, error: OSError | ValueError) -> str:
-    """Why a file cannot be read, and what may have been meant."""
+    """Why a file cannot be read, with a suggestion."""
     if isinstance(error, IsADirectoryError):
         inside = _configs_in(path)
         return "is a folder, not a file" + (f"; it contains {', '.join(inside[:3])}" if inside else "")
@@ -352,7 +352,7 @@ def _why_unread(path: Path, error: OSError | ValueError) -> str:
 
 
 def _configs_in(folder: Path) -> list[str]:
-    """Names of the YAML files in a folder, none where it cannot be read."""
+    """Names of the YAML files in a folder; none where it cannot be read."""
     try:
         return sorted(name for name in os.listdir(folder) if name.endswith((".yaml", ".yml")))
     except OSError:

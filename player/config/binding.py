@@ -1,8 +1,8 @@
-"""How a table of the file becomes a settings object: known keys read, unknown ones named, ranges checked one by one.
+"""Turns a table of the file into a settings object: reads known keys, reports unknown ones, and checks each range.
 
-Runs on the main thread; pure. The settings classes check their own ranges; here every key is tried on its own, so that
-one look at the file shows all of its faults, each at its line. A faulty value leaves the default (or a placeholder) in
-place only so that the rest can be looked at: with a single fault nothing of it is used.
+Runs on the main thread; pure. The settings classes check their own ranges; here every key is tried separately, so that
+all faults are reported at once, each with its line. A faulty value leaves the default (or a placeholder) in
+place only so that the rest can be checked: with a single fault nothing of it is used.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one table; ``needs`` are those without a default, ``hints`` explain words that are no key."""
+    """The keys of one table; ``needs`` are those without a default, ``hints`` explain words that are not keys."""
 
     keys: tuple[Key, ...]
     needs: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Keys:
 
 
 def reader_of(key: ConfigKey, kind: Any, special: Reader | None = None) -> Reader:
-    """A reader for the type of a key, which checks its bounds and knows ``off``."""
+    """The reader for the type of a key, which checks its bounds and handles ``off``."""
     plain = special or _reader_for(next(part for part in get_args(kind) or (kind,) if part is not NoneType), key.unit)
 
     def read(spot: ConfigValue) -> Any:
@@ -108,19 +108,19 @@ def _reader_for(kind: type, unit: str) -> Callable[[ConfigValue], Any]:
 
 
 def fill(spot: ConfigValue, keys: Keys, start: S) -> S:
-    """The start value with all that the table says put into it.
+    """The start value with the values of the table put into it.
 
     Raises:
-        Told: the spot holds no table.
+        ValueReported: the value is not a table.
     """
     return put(spot, keys, start, read(spot, keys))
 
 
 def read(spot: ConfigValue, keys: Keys) -> dict[str, Any]:
-    """By its word, the value of each key that is there, is not empty, and can be read.
+    """The value of each key that is present, not empty and readable, by its word.
 
     Raises:
-        Told: the spot holds no table.
+        ValueReported: the value is not a table.
     """
     if not isinstance(spot.node, Table) and not spot.is_empty:
         spot.blame(f"must be a table with these keys: {', '.join(keys.words)}")
@@ -140,7 +140,7 @@ def read(spot: ConfigValue, keys: Keys) -> dict[str, Any]:
 
 
 def put(spot: ConfigValue, keys: Keys, start: S, found: dict[str, Any]) -> S:
-    """The start value with what was found put into it; values that its class refuses are blamed and left out."""
+    """The start value with the found values put into it; values that its class refuses are reported and left out."""
     values = {key.attribute: found[key.word] for key in keys.keys if key.word in found}
     try:
         return replace(start, **values)
@@ -149,7 +149,7 @@ def put(spot: ConfigValue, keys: Keys, start: S, found: dict[str, Any]) -> S:
 
 
 def _put_one_by_one(spot: ConfigValue, keys: Keys, start: S, values: dict[str, Any]) -> S:
-    """Put in what can be; a value that fails beside a default is tried again once the other values are in."""
+    """Put in each valid value; one that fails beside a default is tried again after the others."""
     faults: dict[str, str] = {}
     is_moving = True
     while is_moving:
@@ -177,7 +177,7 @@ def _read_one(row: ConfigValue, key: Key) -> dict[str, Any]:
 
 
 def _hint(row: ConfigValue, name: str, keys: Keys) -> str:
-    """What helps with a word that is no key: why there is none, the nearest one, or what may have happened."""
+    """A hint for an unknown key: why it does not exist, the nearest one, or a likely mistake."""
     known: Iterable[str] = keys.words
     if name in dict(keys.hints):
         return f" ({dict(keys.hints)[name]})"

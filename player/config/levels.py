@@ -1,8 +1,8 @@
-"""Volumes in dB(A) in the config: ``35 dBA`` becomes the volume at which noise is so loud at the pillow.
+"""Volumes in dB(A) in the config: ``35 dBA`` becomes the volume at which noise has this level at the pillow.
 
-Runs on the main thread. What `lull calibrate` found out lies in the memory of the state directory; it is read when the
-first such volume comes, and never changed here. Without it, or after another output was chosen, a level is taken for
-what it would be with a loud speaker, so that it comes out softer than asked for; and that is told.
+Runs on the main thread. The result of `lull calibrate` is in the memory of the state directory; it is read when the
+first such volume comes, and never changed here. Without it, or after another output was chosen, a level is converted
+for a loud speaker, so that it comes out softer than asked for, with a note about it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GUESSED: Final = "volumes in dB(A) are guesses, softer than asked for, until `lu
 
 
 CalibrationIn: TypeAlias = Callable[[Path], Calibration | None]
-"""What the memory of a state directory knows; None where there is none."""
+"""Reads the calibration in the memory of a state directory; None without one."""
 
 
 @dataclass(slots=True)
@@ -27,11 +27,11 @@ class PillowLevels:
     """Turns levels into volumes.
 
     Attributes:
-        calibration_in: reads the memory of a state directory; None: levels are guessed.
-        state_dir: where the calibration lies.
-        output: the output that it has to be for.
+        calibration_in: reads the memory of a state directory; None: levels are estimated.
+        state_dir: the folder of the calibration.
+        output: the output that the calibration must be for.
         target_lufs: the target of every track.
-        fault: what is wrong with the levels that were read; None where nothing is.
+        fault: the fault of the levels that were read; None without one.
     """
 
     calibration_in: CalibrationIn | None = None

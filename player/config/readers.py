@@ -1,7 +1,7 @@
-"""How single values are read: durations, times, days, names, paths and the like, each from the text as it was written.
+"""Readers of single values: durations, times, days, names, paths and the like, each from the text as it was written.
 
 Runs on the main thread; pure but for the home folder that ``~`` asks for. A reader takes a `ConfigValue` and returns
-a value, or raises ValueError with a sentence that names the offender and what is allowed; whoever called adds line
+a value, or raises ValueError with a sentence that says what is wrong and what is allowed; the caller adds line
 and path.
 """
 
@@ -42,7 +42,7 @@ _CHOICES_SHOWN: Final = 12
 
 
 class ValueReported(Exception):
-    """A value cannot be used, and all that is wrong with it has been written down."""
+    """A value cannot be used, and all of its faults have been recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class ConfigValue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the key is there but holds nothing: that is as if it were absent."""
+        """Whether the key is present without a value, which counts as absent."""
         return isinstance(self.node, Leaf) and self.node.is_empty
 
     def rows(self) -> dict[str, ConfigValue]:
-        """The keys below a table, in file order; none for anything else."""
+        """The keys of a table, in file order; none for anything else."""
         rows = self.node.rows if isinstance(self.node, Table) else ()
         return {
             row.key: ConfigValue(row.value, join(self.path, row.key), self.base, self.faults, row.place, self.levels)
@@ -88,7 +88,7 @@ Reader = Callable[[ConfigValue], Any]
 
 
 def _without_key(path: str, text: str) -> str:
-    """A message about a key without the name of the key, which the path in front of it ends with."""
+    """A message about a key without the name of the key, which is the end of the path in front of it."""
     key = re.escape(path.rpartition(".")[2])
     if found := re.fullmatch(rf"{key}(?: in (per cent|dB))? is (\S+); allowed is (.+)", text):
         return f"{found[2]} is out of range; use {found[3]}{f' {found[1]}' if found[1] else ''}"
@@ -107,7 +107,9 @@ def text(spot: ConfigValue) -> str:
 
 
 def word(spot: ConfigValue) -> str:
-    """A text that names something; an unquoted YAML truth value is refused, because other readers see no text in it."""
+    """A text that names something; an unquoted YAML truth value is refused, because other YAML readers do not read it
+    as text.
+    """
     value = text(spot)
     if isinstance(spot.node, Leaf) and spot.node.is_plain and value.lower() in ON | OFF:
         raise ValueError(f'{value} without quotes means yes or no in YAML; for the name, write "{value}"')
@@ -117,14 +119,14 @@ def word(spot: ConfigValue) -> str:
 
 
 def group(spot: ConfigValue) -> str:
-    """A group of speakers; each is judged by itself, so that all that cannot be used are named."""
+    """A group of speakers; each is checked separately, so that every invalid one is reported."""
     name = word(spot)
     check_group(name)
     return name
 
 
 def choices(words: Sequence[str]) -> str:
-    """Words as a message lists them, the first dozen."""
+    """Words as a message lists them, at most a dozen."""
     more = len(words) - _CHOICES_SHOWN
     return ", ".join(words[:_CHOICES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
@@ -173,7 +175,7 @@ def switch(spot: ConfigValue) -> bool:
 
 
 def duration_s(spot: ConfigValue) -> float:
-    """Seconds of a duration; a bare number other than 0 is refused, because nobody can know its unit."""
+    """Seconds of a duration; a bare number other than 0 is refused, because its unit is unknown."""
     value = text(spot)
     if _NUMBER.fullmatch(value):
         if float(value) == 0:
@@ -293,7 +295,7 @@ def file_path(spot: ConfigValue) -> str:
 
 
 def secret_path(spot: ConfigValue) -> str:
-    """A file that holds a secret, or ``credential:NAME`` for one that the service manager hands over."""
+    """A file that contains a secret, or ``credential:NAME`` for one that the service manager provides."""
     value = text(spot)
     if not value.startswith(CREDENTIAL):
         return file_path(spot)
@@ -336,7 +338,7 @@ def several(reader: Callable[[ConfigValue], T]) -> Callable[[ConfigValue], tuple
 
 
 def each(spots: Sequence[ConfigValue], reader: Callable[[ConfigValue], T]) -> list[T]:
-    """What the reader makes of every spot. Raises Told when one was faulty, after all have been looked at."""
+    """The values of all places. Raises ValueReported when one was faulty, after all were read."""
     found = list(_good(spots, reader))
     if len(found) < len(spots):
         raise ValueReported

@@ -53,7 +53,7 @@ TABLES: Final[dict[str, type]] = {
     "mixes.<name>": Mix,
     "rest_nights": RestNights,
 }
-"""The tables of the file below the top, and the settings that they fill."""
+"""The tables of the file below the top level, and the settings that they fill."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The sections of the config: which keys each has, how they are read, and what must agree between them.
+"""The sections of the config: their keys, the readers of these, and the checks between sections.
 
 Runs on the main thread; pure. Each section is a table of keys beside the settings class that it fills.
 """
@@ -63,7 +63,7 @@ _KEPT_OUT: Final = "do not write passwords here: put it into a separate file and
 
 
 def _volume(spot: ConfigValue) -> VolumeSettings:
-    """Volumes; a maximum below the built-in default volume, given alone, takes the default down with it."""
+    """Volumes; a maximum below the built-in default volume, given alone, lowers the default too."""
     found = read(spot, VOLUME)
     if "max" in found and found.get("default", 0) > found["max"]:
         rows = spot.rows()
@@ -72,14 +72,14 @@ def _volume(spot: ConfigValue) -> VolumeSettings:
     start = VolumeSettings()
     maximum = spot.rows().get("max")
     if maximum is not None and not maximum.is_empty:
-        # the default is judged beside the maximum that is given; where that is faulty, nothing is used
+        # the default is checked against the given maximum; where that is faulty, nothing is used
         default = start.default if "default" in found else max(0, min(start.default, found.get("max", 0)))
         start = VolumeSettings(default, VOLUME_MAX)
     return put(spot, VOLUME, start, found)
 
 
 def _timer(spot: ConfigValue) -> TimerSetting | None:
-    """``timer: {default: 45m}``, or the value alone: ``timer: off``. None where nothing is said."""
+    """``timer: {default: 45m}``, or the value alone: ``timer: off``. None where it is absent."""
     if isinstance(spot.node, Leaf):
         return timer(spot)
     found: TimerSetting | None = read(spot, TIMER).get("default")
@@ -119,7 +119,7 @@ def _playlists(spot: ConfigValue) -> tuple[Playlist, ...]:
 
 
 def _playlist(name: str, row: ConfigValue) -> Playlist:
-    """A playlist; where its name is faulty another one stands in for it while the rest is looked at."""
+    """A playlist; a faulty name is replaced by a placeholder while the rest is checked."""
     try:
         check_playlist_name("playlist", name)
     except ValueError as error:
@@ -139,7 +139,7 @@ def _schedule(spot: ConfigValue) -> tuple[Entry, ...]:
 
 
 def _entry(item: ConfigValue) -> Entry:
-    """An entry; a placeholder stands in for what is missing while the rest is looked at."""
+    """An entry; missing values are replaced by placeholders while the rest is checked."""
     start = Entry("entry", time(0))
     try:
         return fill(item, ENTRY, start)
@@ -219,7 +219,7 @@ BESIDE: Final[tuple[tuple[ConfigKey, Reader], ...]] = (
         file_path,
     ),
 )
-"""The keys at the top that the session does not see, with their readers."""
+"""The top-level keys that the session does not use, with their readers."""
 TOP: Final = Keys(
     (
         *Keys.of(
@@ -244,11 +244,11 @@ TOP: Final = Keys(
 
 
 def levels_of(root: ConfigValue, default_state_dir: Path, calibration_in: CalibrationIn | None) -> PillowLevels:
-    """What turns levels in dB(A) into volumes, from what the file says of output, target and memory."""
+    """The converter of levels in dB(A) into volumes, from the file's output, target and state directory."""
     rows = root.rows()
 
     def said(row: ConfigValue | None, reader: Reader, default: Any) -> Any:
-        """The value, or the default where there is none that is right; its faults are told when it is really read."""
+        """The value, or the default without a valid one; its faults are reported when the key itself is read."""
         quiet = None if row is None or row.is_empty else replace(row, faults=[])
         try:
             return default if quiet is None or (value := reader(quiet)) is None or quiet.faults else value
@@ -262,10 +262,10 @@ def levels_of(root: ConfigValue, default_state_dir: Path, calibration_in: Calibr
 
 
 def read_config(root: ConfigValue) -> dict[str, Any]:
-    """What the file says, by top-level key; nothing of it is to be used when ``root.faults`` is not empty after it.
+    """The settings by top-level key; they must not be used when ``root.faults`` is not empty afterwards.
 
     Raises:
-        Told: the file holds no table of keys.
+        ValueReported: the file is not a table of keys.
     """
     found = read(root, TOP)
     rows = root.rows()
@@ -303,9 +303,9 @@ def _playlist_rows(rows: dict[str, ConfigValue], found: dict[str, Any]) -> list[
 
 
 def _check_paths(root: ConfigValue, rows: dict[str, ConfigValue], found: dict[str, Any]) -> list[str]:
-    """Let playlists without paths play the folder of the library that has their name.
+    """Let playlists without paths play the library's folder of the same name.
 
-    Returns the names of all playlists; none where a library may have more of them, which only a look can tell.
+    Returns the names of all playlists; none where a library may have more of them, which only reading it can tell.
     """
     library = found.get("library")
     is_without = "library" not in rows or rows["library"].is_empty
@@ -328,7 +328,7 @@ def _check_paths(root: ConfigValue, rows: dict[str, ConfigValue], found: dict[st
 
 
 def _around(root: ConfigValue, found: dict[str, Any], names: Sequence[str]) -> TriggerContext:
-    """What triggers are checked against; where the broker's section is faulty, the default stands in for it."""
+    """The context of the checks of triggers; the default replaces a faulty broker section."""
     is_broker_faulty = any(fault.path.startswith("mqtt") for fault in root.faults)
     mqtt = MqttSettings() if is_broker_faulty else found.get("mqtt")
     device, volume = found.get("device", Settings().device), found.get("volume", VolumeSettings())
@@ -341,11 +341,11 @@ def _check_playlist(spot: ConfigValue, name: str, names: Sequence[str]) -> None:
 
 
 def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None:
-    """Names of entries occur once: the journal, the state and later commands speak of entries by name."""
+    """Check that names of entries occur once, because the journal, the state and commands use them."""
     lines: dict[str, int] = {}
     for item, entry in zip(items, entries, strict=True):
         row = item.rows().get("name")
-        # an entry whose name could not be read carries a placeholder, which proves nothing
+        # an entry whose name could not be read has a placeholder as its name
         if row is None or not isinstance(row.node, Leaf) or row.node.text.strip() != entry.name:
             continue
         if entry.name == ONCE:
@@ -356,7 +356,7 @@ def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None
 
 
 def _check_then(spot: ConfigValue, then: Sequence[Phase], names: Sequence[str], maximum: int) -> None:
-    """Playlists and volumes of phases."""
+    """Check the playlists and volumes of phases."""
     for item, phase in zip(spot.rows()["then"].items() if then else (), then, strict=True):
         if names and phase.playlist is not None:
             _check_playlist(item.rows()["playlist"], phase.playlist, names)
@@ -365,12 +365,12 @@ def _check_then(spot: ConfigValue, then: Sequence[Phase], names: Sequence[str], 
 
 
 def _check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, names: Sequence[str]) -> None:
-    """Playlists of a bed."""
+    """Check the playlists of a bed."""
     check_bed(spot, found, lambda item, name: _check_playlist(item, name, names) if names else None)
 
 
 def _check_mixes(rows: dict[str, ConfigValue], found: dict[str, Any], names: list[str]) -> None:
-    """Names and playlists of mixes; the names are used like those of playlists, so they are added to them."""
+    """Check the names and playlists of mixes; the names are used like those of playlists, so they are added to them."""
     spots = rows["mixes"].rows() if found.get("mixes") else {}
     own = list(names)
     for name, mix in found.get("mixes", {}).items():

@@ -1,4 +1,4 @@
-"""The part of the config that says what homes are told: ``mqtt: discovery:``. Runs on the main thread; pure."""
+"""The part of the config about discovery: ``mqtt: discovery:``. Runs on the main thread; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a night is made of, in the config: phases (``then``), beds, mixes, and dates and times of single days.
+"""The parts of a night in the config: phases (``then``), beds, mixes, and dates and times of single days.
 
 Runs on the main thread; pure.
 """
@@ -40,7 +40,7 @@ BED: Final = Keys.of(Bed)
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """A name for a playlist with something under its tracks."""
+    """A name for a playlist with a bed under its tracks."""
 
     playlist: Annotated[str, ConfigKey("playlist", "what plays", allowed="a playlist")]
     bed: Annotated[
@@ -96,7 +96,7 @@ def check_playlist_name(what: str, name: str) -> None:
 
 
 def check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, check: Callable[[ConfigValue, str], None]) -> None:
-    """Let each playlist of the ``bed`` of a table be checked, at its place in the file."""
+    """Check each playlist of the ``bed`` of a table, at its place in the file."""
     if not found:
         return
     row = spot.rows()["bed"]
@@ -107,7 +107,7 @@ def check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, check: Callable[
 def with_mixes(
     playlists: tuple[Playlist, ...], found: dict[str, Mix], folder_of: Callable[[str], str] | None
 ) -> tuple[Playlist, ...]:
-    """The playlists, and each mix as a playlist of its own: that of its tracks under another name, with its bed.
+    """The playlists, and each mix as a further playlist: that of its tracks under the mix's name, with its bed.
 
     ``folder_of`` is the folder in which a library has a playlist that the config does not name; None without a library.
     """
@@ -139,7 +139,7 @@ def phases(spot: ConfigValue) -> tuple[Phase, ...]:
 
 
 def _phase(item: ConfigValue) -> Phase:
-    """A phase; where it is no table another one stands in for it while the rest is looked at."""
+    """A phase; a placeholder replaces one that is not a table while the rest is checked."""
     try:
         found = read(item, PHASE)
     except ValueReported:
@@ -151,7 +151,7 @@ def _phase(item: ConfigValue) -> Phase:
 
 
 def dates(spot: ConfigValue) -> Dates:
-    """A date, ``2026-12-24``, or two with ``to`` between them; both are meant."""
+    """A date, ``2026-12-24``, or two with ``to`` between them, both included."""
     value = text(spot)
     parts = re.split(r"\s+to\s+", value.strip(), maxsplit=1)
     try:

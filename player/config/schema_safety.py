@@ -1,4 +1,4 @@
-"""The sections of the config that hold the sound down or end it: night cap, guard, hardware mixer, session.
+"""The sections of the config that limit the sound or end it: night cap, guard, hardware mixer, session.
 
 Runs on the main thread; pure.
 """
@@ -23,7 +23,7 @@ from player.core.settings.safety import (
 )
 
 GUARD_OFF: Final = OFF | {"none", "null", "disabled", "disable", "never", "0"}
-"""Ways to ask for what there is not."""
+"""Words that ask for a guard that is switched off, which does not exist."""
 
 
 def night_cap(spot: ConfigValue) -> NightCap:
@@ -50,7 +50,7 @@ def _guard_mode(spot: ConfigValue) -> GuardMode:
 
 
 def mixer(spot: ConfigValue) -> MixerSettings:
-    """The card's mixer; placeholders stand in for what is missing."""
+    """The card's mixer; placeholders replace missing values."""
     return fill(spot, MIXER, MixerSettings("control", MixerLevel(1)))
 
 
@@ -60,7 +60,7 @@ def session(spot: ConfigValue) -> SessionSettings:
 
 
 def taper(spot: ConfigValue) -> Taper:
-    """The tapering; a placeholder stands in for a rate that is missing."""
+    """The tapering; a placeholder replaces a missing rate."""
     return fill(spot, TAPER, Taper(1.0))
 
 

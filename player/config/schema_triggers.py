@@ -1,7 +1,7 @@
 """The triggers of the config: their keys, and what must agree between a trigger, its command and the rest of the file.
 
 Runs on the main thread; pure. What a trigger asks for is read by the same code that reads commands from the broker, so
-that whatever would be refused at night is a fault by day.
+that whatever would be refused at night is already a fault of the config.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CONDITIONS: Final = ("equals", "one_of", "glob", "above", "below")
 
 @dataclass(frozen=True, slots=True)
 class TriggerContext:
-    """What the rest of the file says; None and empty where it could not be read."""
+    """The other settings that triggers are checked against; None and empty where they could not be read."""
 
     mqtt: MqttSettings | None
     device: str
@@ -53,7 +53,7 @@ class TriggerContext:
 
 
 def triggers(spot: ConfigValue) -> tuple[Trigger | None, ...]:
-    """The list of triggers, each complete in itself, None for a faulty one; `check_triggers` looks around them."""
+    """The list of triggers, None for a faulty one; `check_triggers` checks them against the other settings."""
     if not isinstance(spot.node, Listing):
         raise ValueError(
             "must be a list, one trigger after each dash, such as - {topic: a/button, equals: single, do: toggle}"
@@ -72,7 +72,7 @@ def triggers(spot: ConfigValue) -> tuple[Trigger | None, ...]:
 
 
 def _trigger(item: ConfigValue, names: dict[str, int]) -> Trigger | None:
-    """A trigger, or None when something is wrong with it, which has been written down."""
+    """A trigger, or None when it has faults, which have been recorded."""
     before = len(item.faults)
     try:
         found = read(item, TRIGGER)
@@ -143,7 +143,7 @@ def _command(item: ConfigValue, found: dict[str, Any]) -> tuple[Command, str] | 
 
 
 def _free_name(topic: str, names: dict[str, int]) -> str:
-    """The topic itself; with a number where it has several triggers."""
+    """A default name: the topic, with a number where it has several triggers."""
     number_of = 2
     name = topic
     while name in names:
@@ -191,7 +191,7 @@ def _verb(spot: ConfigValue) -> str:
 
 
 def _value(spot: ConfigValue) -> Value:
-    """What goes with the command: one value, or keys with values."""
+    """The value of the command: a single one, or keys with values."""
     if isinstance(spot.node, Table):
         return {key: text(row) for key, row in spot.rows().items() if not row.is_empty}
     return text(spot)
@@ -223,7 +223,7 @@ TRIGGER: Final = Keys(
 
 
 def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: TriggerContext) -> None:
-    """Blame what does not agree with the rest of the file."""
+    """Report triggers that contradict the rest of the file."""
     if around.mqtt is None and any(trigger is not None and trigger.input is None for trigger in found):
         spot.blame("needs mqtt: without a broker no message arrives")
     for item, trigger in zip(spot.items(), found, strict=True):
@@ -236,7 +236,7 @@ def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: T
 
 
 def _check_loop(row: ConfigValue, topic: str, own: Topics) -> None:
-    """A trigger that hears what lull itself says or is told would answer itself, or obey everything twice."""
+    """Report a trigger on lull's own topics: it would react to itself, or carry out everything twice."""
     for whose, others in (
         ("the messages of this speaker", f"{own.root}/#"),
         ("commands of this and other speakers", f"{own.prefix}/+/cmd/#"),
@@ -247,7 +247,7 @@ def _check_loop(row: ConfigValue, topic: str, own: Topics) -> None:
 
 
 def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -> None:
-    """Names and volumes that the session would refuse."""
+    """Report names and volumes that the session would refuse."""
     playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight | ChangeEntry) else None
     if playlist is not None and around.playlists and playlist not in (*around.playlists, FAVOURITES.name):
         guess = did_you_mean(playlist, around.playlists)

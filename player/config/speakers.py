@@ -1,7 +1,7 @@
-"""Several speakers in one file: ``speakers`` has, by name, what each of them has of its own.
+"""Several speakers in one file: ``speakers`` has, by name, the own settings of each.
 
 Runs on the main thread. The rest of the file is shared. What a speaker has of its own is put over it before anything is
-read: tables key by key, everything else (a value, a list) in place of the shared one. So a speaker has exactly the
+read: tables key by key; everything else (a value, a list) replaces the shared one. So a speaker has exactly the
 config that its file alone would be, and a fault keeps the line in which it was written.
 """
 
@@ -22,7 +22,7 @@ DEVICE: Final = "device"
 NAMED_BY: Final = "LULL_DEVICE"
 """The environment variable that names the speaker of this machine."""
 CHOSEN_BY: Final = f"--device, then ${NAMED_BY}, then the name of this machine"
-"""Which speaker of a file is meant; what is said first counts."""
+"""What chooses a speaker of a file; the first that is given counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Speakers:
     """The speakers of a file.
 
     Attributes:
-        place: of the key.
-        common: what all of them share.
-        own: by name, the key and what the speaker has of its own.
-        faults: what is wrong with the names and their places.
+        place: the place of the key.
+        common: the settings that all of them share.
+        own: by name, the key and the speaker's own settings.
+        faults: the faults of the names and their places.
     """
 
     place: Position
@@ -54,15 +54,17 @@ class Speakers:
         return replace(whole, rows=(device, *whole.rows))
 
     def faults_for(self, name: str | None) -> list[Fault]:
-        """Those that keep a speaker from starting: of the file, and of its own name and table; all, if it is none."""
+        """The faults that prevent a speaker from starting: of the file, and of its own name and table; all for an
+        unknown one.
+        """
         others = [row for other, row in self.own.items() if other != name] if name in self.own else []
         places = {place for row in others for place in (row.place, *_places(row.value))}
         return [fault for fault in self.faults if fault.place not in places]
 
     def relocated(self, name: str, faults: Iterable[Fault]) -> list[Fault]:
-        """Faults of one speaker's config; a place that is its own has the path that it has in the file.
+        """The faults of one speaker's config, with the paths of its own settings as they are in the file.
 
-        The name itself was judged before.
+        The name itself was checked before.
         """
         own = set(_places(self.own[name].value)) | {self.own[name].place}
         path = join(SPEAKERS, name)
@@ -73,12 +75,12 @@ class Speakers:
         ]
 
     def unknown(self, name: str) -> Fault:
-        """What is wrong where a speaker is asked for that the file does not have."""
+        """The fault of a speaker name that the file does not have."""
         guess = did_you_mean(name, self.own)
         return Fault(self.place, SPEAKERS, f"has no {shown(name)}{guess}; choose one of {', '.join(self.own)}")
 
     def nobody(self) -> Fault:
-        """What is wrong where nothing says which speaker is meant."""
+        """The fault where no speaker is chosen."""
         text = (
             f"no speaker has the name of this machine, {shown(host_name())}; name one with --device or "
             f"${NAMED_BY}: {', '.join(self.own)}"
@@ -86,7 +88,7 @@ class Speakers:
         return Fault(self.place, SPEAKERS, text)
 
     def twins(self, ids: Iterable[tuple[str, str | None]]) -> Iterator[Fault]:
-        """What is wrong where two of them have one id in Home Assistant; ``ids`` are names with their ids."""
+        """The fault of two speakers with one id in Home Assistant; ``ids`` are names with their ids."""
         seen: dict[str, str] = {}
         for name, own_id in ids:
             if own_id in seen:
@@ -96,22 +98,22 @@ class Speakers:
                 seen[own_id] = name
 
     def here(self, named: str | None) -> str | None:
-        """The speaker that is named, or that of this machine by `CHOSEN_BY`; None where nothing says which.
+        """The given speaker, or that of this machine by `CHOSEN_BY`; None where none is chosen.
 
-        A name that was given comes back as it is, whether there is such a speaker or not.
+        A given name is returned unchanged, whether there is such a speaker or not.
         """
         given = named or os.environ.get(NAMED_BY)
         return given or next((name for name in self.own if is_here(name)), None)
 
 
 def is_here(name: str | None) -> bool:
-    """Whether a speaker is this machine's: as `NAMED_BY` says, otherwise as the machine is called."""
+    """Whether a speaker is this machine's: by `NAMED_BY`, otherwise by the machine's name."""
     said = os.environ.get(NAMED_BY)
     return name is not None and (name == said if said else name.lower() == host_name())
 
 
 def speakers_of(root: Node | None) -> Speakers | None:
-    """The speakers of a file; None where it is about one alone."""
+    """The speakers of a file; None where it has only one."""
     if not isinstance(root, Table):
         return None
     row = next((row for row in root.rows if row.key == SPEAKERS), None)
@@ -138,7 +140,7 @@ def speakers_of(root: Node | None) -> Speakers | None:
 
 
 def shared_out(faults: dict[str, list[Fault]]) -> list[Fault]:
-    """The faults of all speakers, by name, each once; one that only some of them have says which."""
+    """The faults of all speakers, by name, each once; a fault of only some of them names these."""
     by_fault: dict[Fault, list[str]] = {}
     for name, found in faults.items():
         for fault in found:
@@ -152,12 +154,12 @@ def shared_out(faults: dict[str, list[Fault]]) -> list[Fault]:
 
 
 def host_name() -> str:
-    """The name of this machine, without its domain, in small letters."""
+    """The name of this machine, without its domain, in lower case."""
     return socket.gethostname().partition(".")[0].lower()
 
 
 def check_device(name: str) -> None:
-    """Raise ValueError unless a speaker can be called so."""
+    """Raise ValueError unless it is a valid name of a speaker."""
     check_name("device", name)
     if name == "all":
         raise ValueError("'all' is reserved: every speaker listens to it; choose another name")
@@ -179,7 +181,7 @@ def _faults_of(speaker: KeyRow) -> Iterator[Fault]:
 
 
 def _over(common: Table, own: Table) -> Table:
-    """The common table with the speaker's own over it; a key that is left empty is as if it were absent."""
+    """The common table with the speaker's own over it; a key without a value counts as absent."""
     rows = {row.key: row for row in common.rows}
     for row in own.rows:
         if isinstance(row.value, Leaf) and row.value.is_empty:
@@ -193,7 +195,7 @@ def _over(common: Table, own: Table) -> Table:
 
 
 def _places(node: Node) -> Iterator[Position]:
-    """Where everything in it begins."""
+    """The places of all nodes of a tree."""
     yield node.place
     if isinstance(node, Table):
         for row in node.rows:

@@ -1,11 +1,11 @@
-"""The config file as a small tree of tables, lists and texts that remember their lines; the one door to PyYAML.
+"""The config file as a small tree of tables, lists and texts with their lines; the only module that imports PyYAML.
 
-Runs on the main thread. PyYAML is asked for its event stream alone: nothing is resolved to a type, so every scalar
-arrives as it was written. That ends the traps of YAML 1.1 at their root: ``22:30`` is never the sexagesimal 81000,
-``off`` never False, and whoever reads a key knows what kind of value belongs there. The event parser keeps its own
-stack instead of recursing, so a file of brackets meets the depth limit here and not Python's.
+Runs on the main thread. Only the event stream of PyYAML is used: nothing is resolved to a type, so every scalar
+arrives as it was written. That avoids the traps of YAML 1.1: ``22:30`` is never the sexagesimal 81000,
+``off`` never False, and the reader of a key knows what kind of value belongs there. The event parser keeps its own
+stack instead of recursing, so a file of brackets reaches the depth limit here and not Python's.
 
-Aliases and merge keys (``<<``) work. What they unfold to is counted against the limit of nodes, so that ten lines
+Aliases and merge keys (``<<``) work. Their expansion counts against the limit of nodes, so that ten lines
 cannot become a billion values.
 """
 
@@ -25,7 +25,7 @@ _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Position(NamedTuple):
-    """Where something begins; the line is counted from 1, the column orders what stands in one line."""
+    """The place where something begins; the line is counted from 1, the column orders what is on one line."""
 
     line: int
     column: int = 0
@@ -33,7 +33,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong: where, the key path (empty for the file as a whole), and a sentence."""
+    """A fault: its place, the key path (empty for the whole file), and a sentence."""
 
     place: Position
     path: str
@@ -83,7 +83,7 @@ Node: TypeAlias = Leaf | Listing | Table
 
 
 class _Unreadable(Exception):
-    """Reading cannot go on behind this fault."""
+    """Reading cannot continue after this fault."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.text)
@@ -91,7 +91,7 @@ class _Unreadable(Exception):
 
 
 def read_tree(text: str) -> tuple[Node | None, tuple[Fault, ...]]:
-    """The tree of a text, None when nothing is in it or it is no YAML, and the faults found on the way."""
+    """The tree of a text, None when it is empty or not YAML, and its faults."""
     builder: _Builder | None = None
     try:
         builder = _Builder(text)
@@ -130,7 +130,7 @@ def _code_point(character: str | int) -> str:
 
 
 def _syntax(problem: str, context: str) -> str:
-    """PyYAML's complaint, and what usually causes it."""
+    """PyYAML's message, and its usual cause."""
     if r"'\t'" in problem:
         return "contains a tab where YAML needs spaces"
     if "mapping values are not allowed" in problem:

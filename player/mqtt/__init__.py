@@ -1,1 +1,1 @@
-"""The wire: topics and payloads to commands and back, and the connection to the broker."""
+"""MQTT: converts topics and payloads to commands and back, and keeps the connection to the broker."""

@@ -1,4 +1,5 @@
-"""The broker connection, and the only door to paho. One thread, ``lull-mqtt``, connects, reads, writes and waits.
+"""The broker connection, and the only module that imports paho. One thread, ``lull-mqtt``, connects, reads, writes and
+waits.
 
 paho is used with as little of its own machinery as possible, because three parts of it fail quietly: its network
 thread dies of an exception in a callback, its queue of outgoing messages survives a lost connection and has no bound,
@@ -31,7 +32,7 @@ from player.mqtt.topics import OFFLINE
 
 
 class _NeverRaised(OSError):
-    """Without TLS no socket raises what ssl would."""
+    """Stands in for the exceptions of ssl, which no socket raises without TLS."""
 
 
 @contextmanager
@@ -333,7 +334,7 @@ def _set_up_tls(client: Client, settings: TlsSettings) -> None:
 
 
 def _failure(error: OSError) -> str:
-    """Why a connection with TLS did not come about."""
+    """Why a connection with TLS failed."""
     from player.mqtt.tls import tls_failure
 
     return tls_failure(error)

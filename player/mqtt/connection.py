@@ -1,4 +1,4 @@
-"""What one connection to the broker is: its plan, and what it does for the link. No paho.
+"""The interface of one connection to the broker, and its plan. No paho.
 
 A connection is used once, so nothing that was meant for an earlier one is ever sent late.
 """
@@ -15,11 +15,11 @@ from player.mqtt.incoming import Arrival, Incoming
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPlan:
-    """What one connection is for.
+    """The plan of one connection.
 
     Attributes:
-        commands: filters on which only what is sent now counts: nothing retained, nothing of our own.
-        others: filters on which everything is wanted.
+        commands: filters of which only new messages of others count: no retained ones and none of this speaker.
+        others: filters of which all messages count.
         will: topic whose retained payload becomes ``offline`` when the connection breaks.
         marks: MQTT 5: user properties of all that is published.
     """
@@ -64,7 +64,7 @@ class Connection(Protocol):
 
 
 Connect: TypeAlias = Callable[[ConnectionPlan, Callable[[], None], Callable[[Incoming], None]], Connection]
-"""Makes a connection from its plan, what to call when it is up, and what to call with each message."""
+"""Makes a connection from its plan, the callback when it is up, and the callback for each message."""
 
 
 class Link(Protocol):
@@ -84,7 +84,7 @@ class Link(Protocol):
         ...
 
     def listen(self, filters: tuple[str, ...]) -> None:
-        """Subscribe these topics of others now and after each connection, instead of those named before."""
+        """Subscribe these topics of others now and after each connection, instead of the earlier ones."""
         ...
 
     def publish(
@@ -95,5 +95,6 @@ class Link(Protocol):
 
 
 MakeLink: TypeAlias = Callable[[MqttSettings, str, Callable[[Arrival], None], tuple[str, ...], int], Link]
-"""Makes a link from its settings, the name of the device, who takes what it hears on its thread, what it subscribes
-beside the command topics, and its number: two links that follow each other have different client ids."""
+"""Makes a link from its settings, the name of the device, the callback for its messages on its thread, its
+subscriptions beside the command topics, and its number: two links that follow each other have different client ids.
+"""

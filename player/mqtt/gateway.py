@@ -1,7 +1,7 @@
-"""The gateway: what goes to the broker, and how it is kept current there. Main thread; nothing here waits.
+"""The gateway: publishes to the broker and keeps it up to date. Main thread; nothing here waits.
 
 When a reload changes the broker or how it is reached, a second link is made. Until that one is connected everything
-goes on over the first. Then the new link publishes, and both are heard until the new one has received a message of its
+is sent over the first. Then the new link publishes, and both are heard until the new one has received a message of its
 own: so no command is lost on the way, above all no stop. A new link that does not connect in time replaces the old one
 all the same.
 """
@@ -38,16 +38,16 @@ from player.mqtt.triggers.mailbox import MailboxFilled
 
 LINK_STOP_S: Final = 1.0
 REPLACE_WITHIN_S: Final = 30.0
-"""So long the old link is kept while the new one is not connected."""
+"""Maximum seconds that the old link is kept while the new one is not connected."""
 CONFIRM_S: Final = 3.0
-"""So long both links are heard where the new one does not receive its own message."""
+"""Seconds that both links are read if the new one does not receive its own message."""
 LINGER_S: Final = 0.5
-"""So long the old link is heard after that, for what was on its way."""
+"""Seconds that the old link is read after that, for messages under way."""
 
 
 @dataclass(slots=True)
 class _Line:
-    """A link and what belongs to it."""
+    """A link with its topics and state."""
 
     number: int
     settings: MqttSettings
@@ -59,7 +59,7 @@ class _Line:
 
     @property
     def broker(self) -> tuple[str, int]:
-        """Which broker it is."""
+        """The identity of a broker."""
         return self.settings.host, self.settings.port
 
     def publish(self, publications: tuple[Publication, ...]) -> None:
@@ -69,14 +69,14 @@ class _Line:
 
 
 class Gateway:
-    """All that is published and received; without a broker it does nothing. Main thread.
+    """Publishes and receives; does nothing without a broker. Main thread.
 
     Args:
         make_link: makes a link.
         identity: the id under which the speaker is announced.
-        clock: tells messages of two links apart.
+        clock: for telling messages of two links apart.
         intake: reads commands.
-        triggers: names the topics that the link subscribes for them.
+        triggers: has the topics that the link subscribes for them.
         deliver: the inbox of the main thread.
     """
 
@@ -141,7 +141,7 @@ class Gateway:
         return _Line(number, mqtt, names, link, announcer, SelfCheck(self._token, device, names.self_check))
 
     def _replace(self, old_until_s: float) -> None:
-        """From now on the new link publishes; the old one is only heard."""
+        """Let the new link publish from now on; the old one is only read."""
         assert self._line is not None, "there is a link to be replaced"
         assert self._next is not None, "there is a link that replaces it"
         self._old, self._line, self._next = self._line, self._next, None
@@ -160,7 +160,7 @@ class Gateway:
         self._duplicates.end()
 
     def _leave(self, mqtt: MqttSettings | None) -> None:
-        """Disconnect; a broker that the speaker does not come back to forgets what was announced there."""
+        """Disconnect; the announcements are removed from a broker that the speaker does not return to."""
         line = self._line
         if line is not None:
             if mqtt is None or line.broker != (mqtt.host, mqtt.port):
@@ -178,7 +178,7 @@ class Gateway:
         self._line = self._next = None
 
     def _advance(self, boot_s: float) -> None:
-        """End what has waited long enough."""
+        """End the waits that are over."""
         if self._next is not None and boot_s >= self._replace_by_s:
             self._replace(boot_s)
             self._triggers.connection_lost()
@@ -186,12 +186,12 @@ class Gateway:
             self._end_old()
 
     def _line_of(self, number: int) -> _Line | None:
-        """The line with this number; of one that has ended, the messages are still read as those of its successor."""
+        """The line with this number; for one that has ended, its successor."""
         lines = (line for line in (self._line, self._next, self._old) if line is not None)
         return next((line for line in lines if line.number == number), self._line)
 
     def wait_s(self, boot_s: float) -> float:
-        """How long nothing is due."""
+        """Seconds until something is due."""
         waits_s = [self._throttle.wait_s(boot_s)]
         if self._line is not None:
             waits_s += [self._line.announcer.wait_s(boot_s), self._line.check.wait_s(boot_s)]
@@ -201,10 +201,10 @@ class Gateway:
             waits_s.append(max(0.0, self._old_until_s - boot_s))
         return min(waits_s)
 
-    # What comes in.
+    # Incoming.
 
     def connected(self, up: LinkUp, boot_s: float) -> None:
-        """The broker is there (again). Brokers forget, so everything is published anew."""
+        """Note that the broker is connected (again). Brokers forget, so everything is published anew."""
         line = self._line_of(up.link)
         if line is None:
             return
@@ -217,7 +217,7 @@ class Gateway:
         self._tracks_throttle.forget()
 
     def disconnected(self, down: LinkDown, boot_s: float) -> None:
-        """The broker is not there."""
+        """Note that the broker is not connected."""
         line = self._line_of(down.link)
         if line is None:
             return
@@ -230,7 +230,7 @@ class Gateway:
             self._old_until_s = boot_s
 
     def findings(self, boot_s: float) -> tuple[ConnectionFinding, ...]:
-        """What is wrong with the connection, or right again, since the last call; the check is sent when it is due."""
+        """The changes in the problems of the connection since the last call; also sends the check when it is due."""
         self._advance(boot_s)
         withdrawn, self._withdrawn = tuple(self._withdrawn), []
         line = self._line
@@ -241,7 +241,7 @@ class Gateway:
         return (*withdrawn, *line.check.findings(boot_s, may_send=not line.link.has_refused))
 
     def take(self, message: Incoming | Refusal, boot_s: float) -> IntakeResult:
-        """What becomes of a message from the broker."""
+        """Handle a message from the broker."""
         if isinstance(message, Refusal):
             asked = message.message
             line = self._line_of(asked.link) if isinstance(asked, Incoming) else None
@@ -267,39 +267,39 @@ class Gateway:
         if line.check.heard(message.payload, boot_s) and line is self._line:
             self._old_until_s = min(self._old_until_s, boot_s + LINGER_S)
 
-    # What goes out.
+    # Outgoing.
 
     def publish_last(self, snapshot: Snapshot, now: Now) -> None:
-        """The state once more, whatever was published before."""
+        """Publish the state once more, whatever was published before."""
         self._forget_published()
         self.publish_state(snapshot, now)
 
     def _forget_published(self) -> None:
-        """The broker may have lost everything."""
+        """Forget what was published, because the broker may have lost it."""
         self._throttle.forget()
         self._night_throttle.forget()
         self._light_throttle.forget()
 
     def publish_night(self, report: NightReport, boot_s: float) -> None:
-        """The report of the night, when it is due."""
+        """Publish the report of the night, when it is due."""
         line = self._line
         if line is not None and self._night_throttle.is_due(report, boot_s):
             line.link.publish(line.topics.night, payloads.night(report), retain=True, qos=1)
 
     def publish_tracks(self, found: TrackList, boot_s: float) -> None:
-        """The list of tracks, when it is due."""
+        """Publish the list of tracks, when it is due."""
         line = self._line
         if line is not None and self._tracks_throttle.is_due(found, boot_s):
             line.link.publish(line.topics.tracks, payloads.tracks(found), retain=True, qos=1)
 
     def publish_state(self, snapshot: Snapshot, now: Now) -> None:
-        """The announcement and the state, each when it is due; in this order, because a home ignores a number above the
-        maximum that was announced.
+        """Publish the announcement and the state, each when it is due; in this order, because a home ignores a number
+        above the maximum that was announced.
         """
         line = self._line
         if line is None:
             return
-        # the name that the old link leaves is taken away only when it is known to be free
+        # the old link's name is removed only when it is known to be free
         announced = () if self._old is not None else line.announcer.announce(snapshot, now.boot_s)
         if announced:
             line.publish(announced)
@@ -311,12 +311,12 @@ class Gateway:
             line.link.publish(line.topics.light, f"{snapshot.light:g}".encode(), retain=True, qos=1)
 
     def publish_event(self, news: News, wall: datetime) -> None:
-        """An event."""
+        """Publish an event."""
         if self._line is not None:
             self._line.link.publish(self._line.topics.event, payloads.event(news, wall), qos=1)
 
     def reply(self, answer: Answer, snapshot: Snapshot) -> None:
-        """The answer to a request whose sender waits for one; at both brokers, where one replaces the other."""
+        """Publish the answer to a request that expects one; at both brokers, while one replaces the other."""
         if answer.reply_to is None:
             return
         for line in (self._line, self._old):

@@ -66,7 +66,7 @@ def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.enviro
 
 
 def _first_bytes(path: Path) -> bytes:
-    """What a file begins with; of a pipe, such as a shell's ``<(command)``, what comes soon. Raises OSError."""
+    """The first bytes of a file; of a pipe, such as a shell's ``<(command)``, those that come soon. Raises OSError."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         select.select([file], [], [], _PIPE_S)

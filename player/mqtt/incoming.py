@@ -1,4 +1,4 @@
-"""What comes over a link to the broker, and how the inbox is to treat it. Frozen."""
+"""Messages from a link to the broker, and how the inbox treats them. Frozen."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Incoming:
     """A message from the broker.
 
     Attributes:
-        retained: it was kept by the broker, or was sent to be kept.
+        retained: the broker kept it, or it was sent to be kept.
         response_topic: MQTT 5: where the sender wants the answer.
-        correlation: MQTT 5: what the sender wants to see again with it.
-        expires_s: MQTT 5: so many seconds after its arrival it is not valid any more; None: always valid.
+        correlation: MQTT 5: data that the answer repeats.
+        expires_s: MQTT 5: seconds after its arrival at which it becomes invalid; None: never.
         marks: MQTT 5: user properties, names and values.
         lane, link: how the inbox treats it, and over which link it came; see `player.mqtt.router`.
     """
@@ -69,7 +69,7 @@ class LinkDown:
 
 
 Arrival: TypeAlias = Incoming | LinkUp | LinkDown
-"""Everything that a link reports."""
+"""All kinds of reports of a link."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The intake: what comes from the broker becomes a request, or is refused with a reason. Main thread.
+"""The intake: turns messages from the broker into requests, or refuses them with a reason. Main thread.
 
 An id names one command. Senders that want to be sure send a command again when no answer came (QoS 1 does so by
 itself), so a second one with the same id, content and sender within five seconds gets the answer of the first and is
@@ -23,7 +23,7 @@ MAX_REMEMBERED: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What a message becomes: a request for the session, or events to publish; neither for other speakers."""
+    """The result of a message: a request for the session, or events to publish; neither for other speakers."""
 
     request: Request | None = None
     events: tuple[Event, ...] = ()
@@ -31,7 +31,7 @@ class IntakeResult:
 
 @dataclass(slots=True)
 class _Done:
-    """A command that was handed over, and its answer as soon as there is one."""
+    """A command that was passed on, and its answer once there is one."""
 
     command: Command
     at_s: float
@@ -45,7 +45,7 @@ class Intake:
         self._done: OrderedDict[ReplyTo, _Done] = OrderedDict()
 
     def take(self, message: Incoming, topics: Topics, now_s: float) -> IntakeResult:
-        """Read a message that came over a link with these topics, or say why it is not obeyed."""
+        """Read a message from a link with these topics, or say why it is refused."""
         try:
             request = parse(topics, message)
         except Refused as refusal:
@@ -54,16 +54,16 @@ class Intake:
 
     @staticmethod
     def refuse(refusal: Refusal, topics: Topics | None) -> IntakeResult:
-        """Answer what the inbox has refused; ``topics`` are those of the link that it came over."""
+        """Answer a message that the inbox has refused; ``topics`` are those of its link."""
         asked = refusal.message
         if isinstance(asked, Request):
             return _refused(asked.reply_to, refusal.reason, asked.origin, is_news=refusal.is_news)
         if asked.retained or topics is None:
-            return IntakeResult()  # nobody sent it at this moment, so nobody waits for an answer
+            return IntakeResult()  # it was not sent at this moment, so no answer is expected
         return _refused(reply_to(topics, asked), refusal.reason, "mqtt", is_news=refusal.is_news)
 
     def note(self, answer: Answer) -> None:
-        """Remember an answer, for when its command comes again."""
+        """Remember an answer, in case its command is sent again."""
         done = None if answer.reply_to is None else self._done.get(answer.reply_to)
         if done is not None:
             done.answer = answer

@@ -39,7 +39,7 @@ class MqttLink:
         deliver: takes `Incoming`, `LinkUp` and `LinkDown` on the link's thread; must not block.
         connect: makes a connection.
         backoff: how long to wait between attempts.
-        others: filters on which everything is wanted, what is retained included.
+        others: filters of which all messages count, including retained ones.
     """
 
     def __init__(
@@ -90,13 +90,13 @@ class MqttLink:
             self._thread.join(timeout_s / 2)
 
     def listen(self, filters: tuple[str, ...]) -> None:
-        """Subscribe these topics of others now and after each connection, instead of those named before."""
+        """Subscribe these topics of others now and after each connection, instead of the earlier ones."""
         with self._lock:
             self._wanted = tuple(name for name in filters if name not in self._plan.others)
             self._update_subscriptions()
 
     def _update_subscriptions(self) -> None:
-        """Subscribe what is new and unsubscribe what is gone; the lock is held."""
+        """Subscribe new topics and unsubscribe old ones; the lock is held."""
         connection = self._connection
         if connection is None or not self._is_up:
             return
@@ -126,7 +126,7 @@ class MqttLink:
             self._quit.wait(self._backoff.next_s(clock.now().boot_s - began_s))
 
     def _serve(self) -> str:
-        """One connection, to its end."""
+        """Serve one connection to its end."""
         try:
             self._connection = self._connect(self._plan, self._on_up, self._on_message)
             return self._connection.serve()
@@ -187,9 +187,9 @@ def make_link(
         settings: the broker.
         device: the name of the speaker.
         deliver: takes what the link reports, on its thread; must not block.
-        others: filters on which everything is wanted, what is retained included.
+        others: filters of which all messages count, including retained ones.
         number: of the link, see `client_id_of`.
-        password: reads it for each attempt anew, so that a file may be corrected meanwhile. Shown nowhere.
+        password: reads it again for each attempt, so that a file can be corrected meanwhile. Never shown.
     """
 
     def connect(

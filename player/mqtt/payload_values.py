@@ -1,4 +1,4 @@
-"""Payloads as they come from a broker: bytes in, a value out. Pure functions, any thread.
+"""Reads payloads from a broker: bytes in, a value out. Pure functions, any thread.
 
 Nothing here raises anything but `Refused`, whatever bytes come in: length, nesting and numbers are bounded before they
 are read (1e999, four thousand digits), and a key that appears twice is refused, because nobody can say which one was
@@ -23,10 +23,11 @@ _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[{]|[\]}]', re.DOTAL
 
 
 def read(payload: bytes) -> Value:
-    """What a payload says: None when empty, an object when it is JSON, otherwise its text without outer spaces.
+    """The value of a payload: None when empty, an object when it is JSON, otherwise its text without outer spaces.
 
     Raises:
-        Refused: longer than 4 KiB, not UTF-8, with control characters, or JSON that is broken, ambiguous or a bomb.
+        Refused: longer than 4 KiB, not UTF-8, with control characters, or JSON that is broken, ambiguous or nested too
+            deeply.
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise Refused(f"the payload is longer than the {MAX_PAYLOAD_BYTES} bytes that are allowed")

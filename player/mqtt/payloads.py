@@ -70,7 +70,7 @@ def reply(answer: Answer, snapshot: Snapshot, device: str) -> bytes:
 
 
 def public_text(text: str) -> str:
-    """A text as it goes out: no passwords of addresses, no control characters, at most `MAX_TEXT_OUT` long."""
+    """A text as it is published: no passwords of addresses, no control characters, at most `MAX_TEXT_OUT` long."""
     shown = without_secrets(text[: 4 * MAX_TEXT_OUT])
     shown = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", shown)
     return shown if len(shown) <= MAX_TEXT_OUT else shown[: MAX_TEXT_OUT - 1] + "…"

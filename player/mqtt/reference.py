@@ -151,7 +151,7 @@ SECTIONS: Final = {
     "night": night_table,
     "tracks": tracks_table,
 }
-"""What stands in docs/mqtt.md between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
+"""The text in docs/mqtt.md between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``."""
 
 
 def filled_in(document: str, sections: Mapping[str, Callable[[], str]] = SECTIONS) -> str:

@@ -1,6 +1,6 @@
-"""From a link to the main thread: what it hears goes to the inbox, to the mailbox of the triggers, or to both.
+"""Passes messages from a link to the main thread: to the inbox, to the mailbox of the triggers, or to both.
 
-While one link replaces another, both hear the same messages; a command is passed on once.
+While one link replaces another, both receive the same messages; a command is passed on once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from player.mqtt.triggers.filters import matches
 from player.mqtt.triggers.mailbox import ConnectionBreak, Mailbox, MailboxFilled
 
 SAME_WITHIN_S: Final = 1.0
-"""Two links hear one message within this time of each other."""
+"""Maximum seconds between the arrivals of one message on two links."""
 MAX_COMPARED: Final = 256
 
 _Content: TypeAlias = tuple[str, bytes, bool, str | None, bytes | None, tuple[tuple[str, str], ...]]
@@ -42,18 +42,18 @@ class DuplicateFilter:
         self._unmatched: deque[tuple[float, int, _Content]] = deque(maxlen=MAX_COMPARED)
 
     def begin(self) -> None:
-        """From now on two links hear the same."""
+        """From now on two links receive the same messages."""
         with self._lock:
             self._until_s = math.inf
             self._unmatched.clear()
 
     def end(self) -> None:
-        """Only one is left; it may still be about to pass on what the other one has heard."""
+        """Only one link is left; it may still pass on what the other one has received."""
         with self._lock:
             self._until_s = min(self._until_s, self._clock.now().boot_s + SAME_WITHIN_S)
 
     def is_new(self, message: Incoming) -> bool:
-        """False when the other link has heard this message and it has not been matched yet."""
+        """False when the other link has received this message and it has not been matched yet."""
         answer = (message.response_topic, message.correlation)
         content = (message.topic, message.payload, message.retained, *answer, message.marks)
         with self._lock:
@@ -72,13 +72,13 @@ class DuplicateFilter:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What the router of one link has to know.
+    """The data of the router of one link.
 
     Attributes:
-        number: of the link; what is passed on carries it.
+        number: of the link; messages that are passed on carry it.
         topics: the names of the speaker's topics, as this link has subscribed them.
         for_discovery: filters whose messages go to the inbox, even where a trigger waits for them too.
-        is_successor: it replaces a link that hears the same until this one is connected; so its first connection
+        is_successor: it replaces a link that receives the same until this one is connected; so its first connection
             interrupts nothing that triggers wait for.
     """
 
@@ -89,7 +89,7 @@ class Route:
 
 
 class MessageRouter:
-    """Takes what one link hears. Runs on the thread of that link, never blocks.
+    """Passes on the messages of one link. Runs on the thread of that link, never blocks.
 
     Args:
         mailbox: of the triggers.
@@ -111,13 +111,13 @@ class MessageRouter:
         self._is_seamless = own.is_successor
 
     def route(self, arrival: Arrival) -> None:
-        """Pass it on."""
+        """Pass a message on."""
         arrival = replace(arrival, link=self._own.number)
         if isinstance(arrival, LinkUp | LinkDown):
             if not self._is_seamless:
                 self._post(ConnectionBreak())
             elif isinstance(arrival, LinkUp):
-                self._duplicates.begin()  # what the other link has heard before is not heard here
+                self._duplicates.begin()  # what the other link received before does not arrive here
                 self._is_seamless = False
             self._deliver(arrival)
             return
@@ -138,7 +138,7 @@ class MessageRouter:
 
 
 def lane_of(topics: Topics, message: Incoming) -> Lane:
-    """How the inbox is to treat a message; quick for what is not a stop."""
+    """How the inbox treats a message; quick for what is not a stop."""
     if message.topic == media.volume_set(topics):
         return Lane.COMMAND
     if topics.verb_of(message.topic) is None or message.topic == topics.self_check:

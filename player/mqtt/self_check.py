@@ -1,8 +1,8 @@
-"""Whether commands reach this speaker, and whether it is the only one of its name. Pure, main thread; `now` is given.
+"""Checks whether commands reach this speaker, and whether its name is unique. Pure, main thread; `now` is an argument.
 
 A broker may let a speaker publish and silently withhold every command from it (mosquitto 2.0 grants the subscription
 all the same), and two speakers with the same name both obey. So the speaker publishes a message of its own on
-``cmd/self_check``: it has to come back, and whoever else is heard there has the same name. Two machines with the same
+``cmd/self_check``: it has to come back, and any other sender there has the same name. Two machines with the same
 machine id, as after copying a card, have the same client id: each connection of one ends that of the other.
 """
 
@@ -17,7 +17,7 @@ BACK_WITHIN_S: Final = 8.0
 EVERY_S: Final = 300.0
 TWIN_GONE_S: Final = 2.5 * EVERY_S
 ANSWER_EVERY_S: Final = 5.0
-"""Another speaker of this name is answered at most this often, so that it notices as well."""
+"""Minimum seconds between two answers to another speaker of this name, so that it notices as well."""
 SHORT_S: Final = 60.0
 LOSSES: Final = 3
 LOSSES_WITHIN_S: Final = 300.0
@@ -31,7 +31,7 @@ QUARREL: Final = "quarrel"
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFinding:
-    """Something is wrong with the connection (``text``), or right again (None)."""
+    """A problem of the connection (``text``), or its end (None)."""
 
     key: str
     text: str | None
@@ -41,8 +41,8 @@ class SelfCheck:
     """One speaker's check of its own connection. Main thread.
 
     Args:
-        token: names this process; no other speaker has it.
-        device, topic: its name, and where the check goes.
+        token: identifies this process; no other speaker has it.
+        device, topic: its name, and the topic of the check.
     """
 
     def __init__(self, token: bytes, device: str, topic: str) -> None:
@@ -56,12 +56,12 @@ class SelfCheck:
         self._new: list[ConnectionFinding] = []
 
     def connected(self, now_s: float) -> None:
-        """The broker is there (again): check at once."""
+        """Note that the broker is connected (again): check at once."""
         self._up_s = self._next_s = now_s
         self._back_by_s = math.inf
 
     def disconnected(self, now_s: float, reason: str) -> None:
-        """The connection is gone, or could not be made."""
+        """Note that the connection is lost, or could not be made."""
         self._next_s = self._back_by_s = math.inf
         lasted_s, self._up_s = now_s - self._up_s, -math.inf
         if lasted_s < SHORT_S:
@@ -76,7 +76,7 @@ class SelfCheck:
                 )
 
     def heard(self, payload: bytes, now_s: float) -> bool:
-        """A check has come, this speaker's own or another's; whether it is its own, so that commands arrive."""
+        """Take a check, this speaker's own or another's; True for its own, which proves that commands arrive."""
         if payload == self._token:
             self._back_by_s = math.inf
             self._clear(DEAF)
@@ -102,7 +102,7 @@ class SelfCheck:
 
     @property
     def token(self) -> bytes:
-        """What is published."""
+        """The payload of the check."""
         return self._token
 
     def wait_s(self, now_s: float) -> float:
@@ -110,7 +110,7 @@ class SelfCheck:
         return max(0.0, min(self._next_s, self._back_by_s) - now_s)
 
     def findings(self, now_s: float, *, may_send: bool) -> tuple[ConnectionFinding, ...]:
-        """What has changed since the last call.
+        """The findings that have changed since the last call.
 
         Without ``may_send``, because the broker has refused something on this connection, a check that does not come
         back may never have been sent, and says nothing.
@@ -131,7 +131,7 @@ class SelfCheck:
         return new
 
     def withdrawn(self) -> tuple[ConnectionFinding, ...]:
-        """What ends every finding, for a connection that is given up."""
+        """The ends of all findings, for a connection that is given up."""
         for key in tuple(self._findings):
             self._clear(key)
         new, self._new = tuple(self._new), []

@@ -1,10 +1,10 @@
-"""When a changed snapshot is published. Pure, main thread.
+"""Decides when a changed snapshot is published. Pure, main thread.
 
-What people wait for is published at once, at most four times a second: state, track, volume, timer, problems. Values
-that change all the time by themselves (position, remaining time, level, counts of surprises and dropouts) are published
-at most every ten seconds: a home automation writes each message to its disk, and the rest follows from the end of the
-timer and the last position. The report of the night is read in the morning, and is published seldom; the list of
-tracks is long.
+Changes that people wait for are published at once, at most four times a second: state, track, volume, timer, problems.
+Values that change all the time by themselves (position, remaining time, level, counts of surprises and dropouts) are
+published at most every ten seconds: a home automation writes each message to its disk, and the rest follows from the
+end of the timer and the last position. The report of the night is read in the morning, and is published seldom; the
+list of tracks is long.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ _SAME_MOMENT: Final = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What was published last, and when."""
+    """The last publication, and its time."""
 
     snapshot: Snapshot
     boot_s: float
 
 
 class StateThrottle:
-    """Remembers what was published last; `is_due` says whether to publish this snapshot now. Main thread."""
+    """Compares with the last publication; `is_due` says whether to publish this snapshot now. Main thread."""
 
     def __init__(self) -> None:
         self._sent: _Sent | None = None
         self._is_waiting = False
 
     def forget(self) -> None:
-        """Nothing has been published: the broker may have lost it all. The next snapshot is due."""
+        """Forget the last publication, because the broker may have lost it. The next snapshot is due."""
         self._sent = None
         self._is_waiting = False
 
@@ -71,18 +71,18 @@ class StateThrottle:
         return True
 
     def wait_s(self, boot_s: float) -> float:
-        """How long until a change that was held back is due; infinite when there is none."""
+        """Seconds until a delayed change is due; infinite without one."""
         if self._sent is None or not self._is_waiting:
             return math.inf
         return max(0.0, self._sent.boot_s + MIN_GAP_S - boot_s)
 
 
 class DocumentThrottle(Generic[T]):
-    """When a changed document beside the state is published. Main thread.
+    """Decides when a changed document other than the state is published. Main thread.
 
     Args:
         gap_s: no two publications are closer than this.
-        is_urgent: whether one document may follow another at once.
+        is_urgent: whether a document is published at once after another.
     """
 
     def __init__(self, gap_s: float, is_urgent: Callable[[T, T], bool] = lambda _sent, _new: False) -> None:
@@ -91,7 +91,7 @@ class DocumentThrottle(Generic[T]):
         self._sent: tuple[T, float] | None = None
 
     def forget(self) -> None:
-        """The broker may have lost it."""
+        """Forget the last publication, because the broker may have lost it."""
         self._sent = None
 
     def is_due(self, document: T, boot_s: float) -> bool:
@@ -120,7 +120,7 @@ def light_throttle() -> DocumentThrottle[float]:
 
 
 def _has_changed(old: Snapshot, new: Snapshot, elapsed_s: float) -> bool:
-    """Whether anything differs that people wait for."""
+    """Whether anything that people wait for has changed."""
     if _without_running(old) != _without_running(new) or not _is_same_moment(old.timer_ends, new.timer_ends):
         return True
     if old.position_s is None or new.position_s is None:

@@ -1,4 +1,4 @@
-"""TLS: what the broker's certificate is checked against, and why a connection failed. The thread of the link; no paho.
+"""TLS: checks the broker's certificate, and says why a connection failed. The thread of the link; no paho.
 
 The certificate must come from the given authority (or the system's) and carry the host name of the config. There is no
 option to skip this check: a speaker that accepts any broker obeys anybody.
@@ -27,7 +27,7 @@ class _ClosingSocket(ssl.SSLSocket):
 
 
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:
-    """What the connection is checked against.
+    """The TLS context that checks the connection.
 
     Raises:
         ValueError: a file cannot be read or used; the message names the keys of the config, and shows no content.

@@ -66,12 +66,12 @@ class Topics:
 
     @property
     def light(self) -> str:
-        """Retained, how bright the lamp of a morning is to be: ``0.35``."""
+        """Retained brightness for the lamp of a morning: ``0.35``."""
         return f"{self.root}/light"
 
     @property
     def event(self) -> str:
-        """What happened."""
+        """Events."""
         return f"{self.root}/event"
 
     @property
@@ -81,7 +81,7 @@ class Topics:
 
     @property
     def self_check(self) -> str:
-        """Where this speaker hears whether commands reach it; see `player.mqtt.self_check`."""
+        """The topic of the check whether commands reach this speaker; see `player.mqtt.self_check`."""
         return f"{self.root}/cmd/self_check"
 
     def command(self, verb: str = "") -> str:
@@ -90,7 +90,7 @@ class Topics:
 
     @property
     def command_roots(self) -> tuple[str, ...]:
-        """The ``cmd`` topics that this speaker listens to: its own, everybody's, its groups'."""
+        """The ``cmd`` topics of this speaker: its own, that of all speakers, and its groups'."""
         names = dict.fromkeys((self.device, ALL, *self.groups))
         return tuple(f"{self.prefix}/{name}/cmd" for name in names)
 
@@ -112,7 +112,7 @@ class Topics:
         """Whether an answer may be published there.
 
         A name without wildcards on which nobody takes commands, publishes a state, or announces devices: not even
-        other speakers, so that they cannot be made to command each other. Below the prefix only ``reply`` is left.
+        other speakers, so that they cannot be made to command each other. Below the prefix only ``reply`` is allowed.
         """
         levels = topic.split("/")
         is_name = 0 < len(topic.encode("utf-8", "replace")) <= 1024 and topic.isprintable() and topic[0] != "$"
@@ -168,7 +168,7 @@ def _request(topics: Topics, verb: str, value: Value, common: Mapping[str, Any],
 
 
 def reply_to(topics: Topics, incoming: Incoming) -> ReplyTo | None:
-    """Where the refusal of a message goes, as far as it can be read; None when nobody waits for it."""
+    """Where the refusal of a message goes, as far as it can be read; None when no answer is expected."""
     sender_id = None
     try:
         sender_id = _sender_id(dict(incoming.marks))

@@ -1,1 +1,1 @@
-"""How Home Assistant, openHAB and others find the speaker."""
+"""Discovery: announces the speaker to Home Assistant, openHAB and others."""

@@ -49,7 +49,7 @@ class Announcer:
     """The announcements of one speaker at one broker. Main thread.
 
     Args:
-        speaker: who is announced, and where.
+        speaker: the announced speaker and its topics.
         rng: for the wait.
     """
 
@@ -69,7 +69,7 @@ class Announcer:
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """What has to be subscribed for this, beside the command topics."""
+        """The filters to subscribe for discovery, beside the command topics."""
         speaker = self._speaker
         player = (media.volume_set(speaker.topics),) if speaker.has_media_player else ()
         neighbours = f"{speaker.topics.prefix}/+/availability"
@@ -81,17 +81,17 @@ class Announcer:
             self._old_roots.add(earlier._speaker.topics.root)
         self._known |= {topic: b"?" for topic in earlier._known if not self._speaker.is_own(topic)}
 
-    # What comes in.
+    # Incoming.
 
     def connected(self, boot_s: float) -> None:
-        """Connected (again); the broker sends what it has retained."""
+        """Note that the link is connected (again); the broker sends its retained messages."""
         self._known = {topic: payload for topic, payload in self._known.items() if not self._speaker.is_own(topic)}
         self._values = {}
         self._is_announced = False
         self._schedule(boot_s)
 
     def disconnected(self) -> None:
-        """Nothing can be published any more."""
+        """Note that nothing can be published any more."""
         self._due_s = None
         self._is_announced = False
 
@@ -120,14 +120,14 @@ class Announcer:
     def _schedule(self, boot_s: float) -> None:
         self._due_s = boot_s + self._rng.uniform(SHORTEST_WAIT_S, LONGEST_WAIT_S)
 
-    # What goes out.
+    # Outgoing.
 
     def wait_s(self, boot_s: float) -> float:
         """Time until an announcement is due."""
         return math.inf if self._due_s is None else max(0.0, self._due_s - boot_s)
 
     def announce(self, snapshot: Snapshot, boot_s: float) -> tuple[Publication, ...]:
-        """What is to be published now; after it the whole state has to be published, unless it is empty."""
+        """The messages to publish now; unless there are none, the whole state has to follow."""
         self._volume_max = snapshot.volume_max
         tracks = tuple(title for title in snapshot.track_choices if public_text(title) == title)
         entries = tuple(name for name in snapshot.entries if name != ONCE)

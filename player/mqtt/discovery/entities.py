@@ -26,9 +26,9 @@ STATE_WORDS: Final = {
     "fading_out": "Fading out",
     "stopping": "Stopping",
 }
-"""What people read for each state."""
+"""The text for each state."""
 WHY_WORDS: Final = {"mqtt": "By hand over MQTT", "cli": "By hand on the command line"}
-"""What people read for a plain reason of a start; others are shown as they are."""
+"""The text for the plain reasons of a start; others are shown as they are."""
 NOTHING: Final = "Nothing is playing"
 NO_DEVICE: Final = "No sound device"
 END_WORDS: Final = {
@@ -37,22 +37,22 @@ END_WORDS: Final = {
     "end-of-track": "After this track",
     "end-of-playlist": "After the playlist",
 }
-"""What people read for a sleep timer that has no moment."""
+"""The text for a sleep timer without a moment."""
 _SILENT: Final = f"('{NOTHING}' if value_json.state == 'idle' else '')"
 _LOST: Final = f"value_json.state in ('playing', 'fading_out') and '{MISSING}' in (value_json.problem or '')"
 _LONGEST_STATE: Final = 255
-"""Home Assistant refuses longer states."""
+"""Maximum length of a state in Home Assistant."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntityOptions:
-    """What entities depend on beside the topics.
+    """The values that entities depend on, besides the topics.
 
     Attributes:
         volume_max: the cap in force.
         playlists, entries: names, in the order of the config.
-        session_max_min: the longest that a session lasts, in minutes.
-        tracks: titles to choose from; without any there is nothing to choose.
+        session_max_min: maximum length of a session in minutes.
+        tracks: titles to choose from; without any the choice is not announced.
     """
 
     volume_max: int
@@ -78,7 +78,7 @@ def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
 
 
 def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
-    """What is set to a value."""
+    """The entities that set a value."""
     minutes = {"p": "number", "min": 0, "mode": "box", "unit_of_meas": "min", "ent_cat": "config"}
     longest = shown.session_max_min
     timer = f"[1, [(value_json.timer.set / 60) | round | int, {longest}] | min] | max if value_json.timer.set else "
@@ -112,7 +112,7 @@ def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
 
 
 def _bed(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
-    """What plays under the tracks."""
+    """The entities of the bed under the tracks."""
     return {
         "bed": {
             "p": "select", "name": "Bed", "ic": "mdi:layers-outline", "ops": ["off", *shown.playlists],
@@ -214,7 +214,7 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
 
 
 def _ends(topics: Topics) -> dict[str, Fields]:
-    """When what plays is over, in words while it is open."""
+    """The end of the session, in words while it is undecided."""
     ends = "(value_json.timer.ends or '')[11:16]"
     return {
         "timer_ends": {
@@ -287,7 +287,7 @@ def _diagnostics(topics: Topics) -> dict[str, Fields]:
 
 
 def _answer() -> str:
-    """What became of the last command: what was done, or why it was refused."""
+    """The result of the last command: what was done, or why it was refused."""
     return (
         "{% set asked, refused = value_json.asked, value_json.refused %}"
         "{% if refused %}{{ ('Refused: ' ~ refused.reason)[:255] }}"
@@ -301,7 +301,7 @@ def _value(topics: Topics, template: str) -> Fields:
 
 
 def _on_off(topics: Topics, is_on: str) -> Fields:
-    """A switch's place; what it reads differs from what it sends."""
+    """The position of a switch, whose state differs from its command."""
     return {**_value(topics, _either(is_on)), "stat_on": "ON", "stat_off": "OFF"}
 
 
@@ -314,7 +314,7 @@ def _command(topics: Topics, verb: str = "") -> Fields:
 
 
 def _why() -> str:
-    """Why it started, in words: ``schedule:weeknights`` is "Schedule: weeknights"."""
+    """The reason of the start, in words: ``schedule:weeknights`` is "Schedule: weeknights"."""
     parts = [
         "{% set why = value_json.why %}",
         f"{{% if not why %}}{NOTHING}",

@@ -19,16 +19,16 @@ from player.mqtt.topics import Topics
 Fields: TypeAlias = dict[str, Any]
 
 TIME: Final = "(value | string)[:5]"
-"""Expression of a time that is asked for: a time entity hands over a time, and a text entity a text."""
+"""Template of the sent time: a time entity passes a time, and a text entity a text."""
 _TIME_PATTERN: Final = "^(([01]?[0-9]|2[0-3]):[0-5][0-9])?$"
-"""Of a text; it is empty where there is no time."""
+"""Template of the state of a text entity; empty without a time."""
 _CONFIG: Final = {"ent_cat": "config"}
 
 
 def entry_entities(
     topics: Topics, entries: Sequence[str], playlists: Sequence[str], volume_max: int
 ) -> dict[str, Fields]:
-    """Those of every entry by name, and those of the start for once."""
+    """The entities of every entry by name, and those of the single start."""
     found = _once(topics)
     for name in entries:
         found |= _of_entry(topics, name, playlists, volume_max)

@@ -23,12 +23,12 @@ _STATES: Final = {"playing": "playing", "fading_out": "playing", "paused": "paus
 
 
 def topic(topics: Topics, name: str) -> str:
-    """Where one value is published."""
+    """The topic of one value."""
     return f"{topics.root}/media/{name}"
 
 
 def volume_set(topics: Topics) -> str:
-    """Where the player sets the volume; not a command topic, because 1 means something else there."""
+    """The topic on which the player sets the volume; not a command topic, because 1 means something else there."""
     return f"{topics.root}/media/volume/set"
 
 

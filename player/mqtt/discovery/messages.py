@@ -31,7 +31,7 @@ message of a device makes an older version refuse the device, so these have a me
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who is announced, and where.
+    """The announced speaker and its topics.
 
     Attributes:
         topics: its own topics, from its present name.
@@ -48,12 +48,12 @@ class Speaker:
 
     @property
     def device_topic(self) -> str:
-        """Where the whole device is announced."""
+        """The topic on which the whole device is announced."""
         return f"{self.settings.prefix}/device/{self.id}/config"
 
     @property
     def media_topic(self) -> str:
-        """Where the community's media player is announced; it reads no other prefix."""
+        """The topic on which the community's media player is announced; it reads no other prefix."""
         return f"{DEFAULT_PREFIX}/media_player/{self.id}/config"
 
     @property
@@ -63,11 +63,11 @@ class Speaker:
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """What finds every announcement of this speaker, whatever its mode and name were."""
+        """Filters that match every announcement of this speaker in any mode and under any name."""
         return (self.device_topic, f"{self.settings.prefix}/+/{self.id}/+/config", self.media_topic)
 
     def is_own(self, topic: str) -> bool:
-        """Whether an announcement of this speaker belongs there."""
+        """Whether a topic is one of this speaker's announcements."""
         if topic in {self.device_topic, self.media_topic}:
             return True
         levels = topic.removeprefix(f"{self.settings.prefix}/").split("/")
@@ -75,7 +75,7 @@ class Speaker:
 
 
 def announcement(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:
-    """Everything that is to stand at the broker about this speaker, by topic; nothing where it is switched off."""
+    """All retained announcements of this speaker, by topic; none where discovery is off."""
     settings = speaker.settings
     if settings.mode is DiscoveryMode.OFF:
         return {}
@@ -102,7 +102,7 @@ def without_vanished(before: bytes, after: bytes) -> bytes | None:
 
 
 def root_of(payload: bytes) -> str | None:
-    """The beginning of the topics that an announcement of ours leads to; None for what is none."""
+    """The root of the topics in an announcement of ours; None for other messages."""
     fields = as_object(payload)
     topic = fields.get("avty_t")
     if topic is None and isinstance(fields.get("availability"), Mapping):
@@ -134,7 +134,7 @@ def _single(speaker: Speaker, components: Mapping[str, Fields]) -> dict[str, byt
 
 
 def _device_name(speaker: Speaker) -> str:
-    """The speaker's name; where it is that of its area, a home would say everything twice."""
+    """The speaker's name; a name equal to its area's is changed, because homes show both."""
     name, area = speaker.topics.device, speaker.settings.area
     return f"{name} speaker" if area is not None and slug(area) == slug(name) else name
 
@@ -142,7 +142,7 @@ def _device_name(speaker: Speaker) -> str:
 def _with_ids(speaker: Speaker, key: str, fields: Fields) -> Fields:
     """The entity with its unique id, which never changes, and the entity id that a home may begin with.
 
-    That is the one which Home Assistant before 2025.10 made of the names by itself.
+    It is the one that Home Assistant before 2025.10 derived from the names.
     """
     name = f"{slug(speaker.topics.device) or speaker.id}_{slug(fields['name']) or key}"
     return {**fields, "uniq_id": f"{speaker.id}_{key}", "def_ent_id": f"{fields['p']}.{name}"}
@@ -168,7 +168,7 @@ def _common(speaker: Speaker) -> Fields:
 
 
 def _long_device(speaker: Speaker) -> Fields:
-    """The device in whole words, which is all that the community's media player reads."""
+    """The device with unabbreviated keys, the only ones that the community's media player reads."""
     return {
         "identifiers": [speaker.id],
         "name": speaker.topics.device,

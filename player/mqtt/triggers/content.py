@@ -34,7 +34,7 @@ def read_path(text: str) -> tuple[Step, ...]:
     """The steps of a path such as ``action``, ``update.state``, ``sensors[0].value``, ``["a.b"]``.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a valid path.
     """
     steps: list[Step] = []
     place = 0
@@ -55,7 +55,8 @@ def read_path(text: str) -> tuple[Step, ...]:
 def value_in(payload: bytes, path: tuple[Step, ...]) -> Scalar | Nothing:
     """The value that a message carries for a trigger: its whole text without a path, otherwise the part of its JSON.
 
-    An empty message, an empty text and a null are no values: zigbee2mqtt sends them after each press of a button.
+    An empty message, an empty text and null do not count as values: zigbee2mqtt sends them after each press of a
+    button.
     """
     if len(payload) > MAX_BYTES:
         return Nothing(f"the message has {len(payload)} bytes; at most {MAX_BYTES} are read")
@@ -107,11 +108,11 @@ def _has(found: Any, step: Step) -> bool:
 
 
 def _json(text: str) -> Any:
-    """The value, or `Nothing` where the text is no JSON."""
+    """The value, or `Nothing` where the text is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        # also numbers of thousands of digits, and nesting beyond what the reader descends into
+        # also numbers of thousands of digits, and nesting too deep for the reader
         return Nothing("the message is not JSON")
 
 

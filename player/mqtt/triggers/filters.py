@@ -14,7 +14,7 @@ from typing import Final
 
 LONGEST: Final = 256
 INPUT: Final = "input:"
-"""What the topic of an input device begins with; its name or path follows."""
+"""Prefix of the topic of an input device; its name or path follows."""
 
 
 def check_filter(text: str) -> None:

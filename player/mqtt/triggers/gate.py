@@ -3,7 +3,7 @@
 Main thread. A `player.mqtt.router.MessageRouter` puts messages into the mailbox, on the thread of its link.
 
 Two rules about sound apply before a trigger's command reaches the session, because no person asked for the sound: in
-the quiet hours no trigger starts sound or makes it louder, and a trigger that starts it again and again (a switch that
+the quiet hours no trigger starts sound or makes it louder, and a trigger that starts it repeatedly (a switch that
 bounces, a loop in an automation) is suspended for a time. Whether a command would start sound depends on what the
 speaker does at the moment: a toggle that would pause is always passed on, and so is every stop.
 """
@@ -44,7 +44,7 @@ from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
 from player.mqtt.triggers.rules import DayPart, Trigger, TriggerSettings
 
 news = logging.getLogger("lull")
-"""Each line of it is written; repeated lines of the logger below are only counted."""
+"""Logger of which each line is written; repeated lines of the logger below are only counted."""
 log = logging.getLogger("lull.triggers")
 
 STARTS: Final = 6
@@ -57,16 +57,16 @@ _SOUNDLESS: Final[dict[type, frozenset[State]]] = {
     Resume: frozenset({State.PAUSED, State.FADING_OUT}),
     Calibrate: frozenset({State.IDLE}),
 }
-"""Where a command begins sound, or brings back what is about to be silent."""
+"""States in which a command begins sound, or brings back what is about to be silent."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerStatus:
-    """What the speaker does at the moment, and the person's level: of this session, or for the next one.
+    """What the speaker does at the moment, and its volume: of this session, or for the next one.
 
     Attributes:
         volume_at: the volume of a level in dB(A); None where that is not known.
-        is_bed_alone: the tracks have ended, and a bed goes on without them.
+        is_bed_alone: the tracks have ended, and a bed continues without them.
     """
 
     state: State
@@ -81,12 +81,12 @@ def would_start(command: Command, state: State) -> bool:
 
 
 def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
-    """Whether the command makes what sounds louder, or what sounds next.
+    """Whether the command makes the present or the next sound louder.
 
-    In the final fade that is whatever takes the fade back, for it brings the person's level up again: a timer, its
+    In the final fade that is everything that cancels the fade, because it restores the set volume: a timer, its
     extension, even a lower volume, unless that is 0; the fade of tracks under a bed that outlasts them counts as one.
-    A bed is more sound, whatever plays, and so are tracks where only a bed is left; and so is a level in dB(A) of which
-    nobody knows the volume.
+    A bed counts as louder, whatever plays, and so do tracks where only a bed is left, and a level in dB(A) whose
+    volume is unknown.
     """
     is_fading = standing.state is State.FADING_OUT
     match command:
@@ -105,7 +105,7 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
             return bool(beds)
         case MoveBed(by_db):
             return by_db > 0.0
-        case SetBedGain():  # how loud it is now is not known here
+        case SetBedGain():  # its present level is not known here
             return True
         case SetTimer() | ExtendTimer():
             return is_fading
@@ -137,7 +137,7 @@ class StartLimiter:
         self._is_suspended = False
 
     def refusal(self, now_s: float) -> tuple[str | None, bool]:
-        """Why it may not start sound now, or None; and whether that is new. The asking itself is counted."""
+        """Why it may not start sound now, or None; and whether that is new. Each call is counted."""
         if self._is_suspended and now_s - self._asked_s[-1] < PER_S:
             self._asked_s.append(now_s)
             return "it is suspended", False
@@ -153,7 +153,7 @@ class TriggerGate:
     """The triggers of a running daemon. Main thread.
 
     Attributes:
-        mailbox: where the messages for triggers come in.
+        mailbox: the incoming messages for triggers.
     """
 
     def __init__(self, settings: TriggerSettings) -> None:
@@ -166,20 +166,20 @@ class TriggerGate:
         self.change(settings)
 
     def attach(self, listen: Callable[[tuple[str, ...]], None]) -> None:
-        """From now on this link is told which topics to subscribe."""
+        """Tell this link from now on which topics to subscribe."""
         self._listen = listen
         listen(self._rules.filters)
 
     def connection_lost(self) -> None:
-        """What was published meanwhile is not known, so what triggers wait for begins anew."""
+        """Restart what triggers wait for, because messages may have been missed."""
         self._rules.connection_lost()
 
     def press(self, device: str, word: str) -> bool:
-        """An input device says a word; True when the inbox has to be told. On the thread of the devices."""
+        """Take a word from an input device; True when the inbox has to be told. On the thread of the devices."""
         return self.mailbox.put(Incoming(f"{INPUT}{device}", word.encode()))
 
     def change(self, settings: TriggerSettings) -> None:
-        """Other rules; those that are unchanged keep their state."""
+        """Use other rules; unchanged ones keep their state."""
         self._quiet_hours = settings.quiet_hours
         self._rules.change(settings.rules)
         self.mailbox.accept(self._rules.filters)
@@ -189,11 +189,11 @@ class TriggerGate:
         self._refused_s = {rule: at_s for rule, at_s in self._refused_s.items() if rule in settings.rules}
 
     def wait_s(self, now_s: float) -> float:
-        """How long no ``for`` ends; infinite while none runs."""
+        """Seconds until a ``for`` ends; infinite while none runs."""
         return self._rules.wait_s(now_s)
 
     def take(self, now: Now, standing: Callable[[], SpeakerStatus]) -> Iterator[Request | News]:
-        """What the triggers ask for now.
+        """The requests of the triggers that are due now.
 
         Carry each request out before the next one is asked for, because that depends on ``standing``. A refusal is
         news; one that is repeated is not.
@@ -211,7 +211,7 @@ class TriggerGate:
     def _judge(self, ruled: RuleOutcome, now: Now, standing: SpeakerStatus, reason: str) -> Iterator[Request | News]:
         trigger = ruled.trigger
         if not ruled.fires:
-            if trigger.input is None:  # what is typed on a keyboard is not for a log
+            if trigger.input is None:  # what is typed on a keyboard must not be logged
                 log.debug("%s: %s", trigger.origin, ruled.verdict.why)
             return
         refusal, is_news = self._refusal(trigger, now, standing)
@@ -227,7 +227,7 @@ class TriggerGate:
             yield News("command_rejected", text, {"reason": text, "origin": trigger.origin})
 
     def _refusal(self, trigger: Trigger, now: Now, standing: SpeakerStatus) -> tuple[str | None, bool]:
-        """Why it may not be asked for, or None; and whether that is worth telling."""
+        """Why it is refused, or None; and whether the refusal is announced."""
         is_start = would_start(trigger.command, standing.state)
         if is_start:
             refusal, is_news = self._limiters[trigger].refusal(now.boot_s)
@@ -237,14 +237,14 @@ class TriggerGate:
         return refusal, is_start or (refusal is not None and self._is_new(trigger, now.boot_s))
 
     def _is_new(self, trigger: Trigger, now_s: float) -> bool:
-        """Whether this trigger's last such refusal was told long ago: a knob that is turned at night is told once."""
+        """Whether this trigger's last such refusal was long ago: a knob that is turned at night is reported once."""
         is_new = now_s - self._refused_s.get(trigger, -math.inf) >= PER_S
         if is_new:
             self._refused_s[trigger] = now_s
         return is_new
 
     def _log_dropped(self) -> None:
-        """The first one is logged, and then every thousandth."""
+        """Log the first dropped message, and then every thousandth."""
         dropped = self.mailbox.dropped
         if dropped // 1000 > self._dropped // 1000 or (dropped and not self._dropped):
             log.warning("triggers: too many messages at once; %d were dropped since the start", dropped)

@@ -29,7 +29,7 @@ MAX_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class MailboxFilled:
-    """There is something in the mailbox."""
+    """Tells the inbox that there is something in the mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Mailbox:
         self.dropped = 0
 
     def accept(self, filters: tuple[str, ...]) -> None:
-        """From now on messages that come through these filters are for triggers."""
+        """Accept messages that match these filters from now on."""
         with self._lock:
             self._filters = filters
 
@@ -111,7 +111,7 @@ class Mailbox:
         self.dropped += 1
 
     def _join_breaks(self, place: int) -> None:
-        """Two breaks that have become neighbours are one."""
+        """Merge neighbouring breaks."""
         around = [self._queue[at] for at in (place - 1, place) if 0 <= at < len(self._queue)]
         if len(around) == 2 and all(isinstance(item, ConnectionBreak) for item in around):
             del self._queue[place]

@@ -36,7 +36,7 @@ BURST_PER_S: Final = 5.0
 
 
 class Ruling(StrEnum):
-    """What a message did to a trigger."""
+    """The effect of a message on a trigger."""
 
     FIRES = "fires"
     WAITS = "waits"
@@ -48,7 +48,7 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a trigger makes of a message, and why, in words for a person."""
+    """The effect of a message on a trigger, and why, in words for a person."""
 
     ruling: Ruling
     why: str
@@ -73,12 +73,12 @@ class ConditionWatch:
         return self._held_since_s + self.trigger.hold_s
 
     def connection_lost(self) -> None:
-        """The connection is gone or new: what has held until now is not known to hold."""
+        """End the condition of a trigger, because the connection was lost or made anew."""
         if not self._has_fired:
             self._held_since_s = None
 
     def take(self, incoming: Incoming, now: Now) -> Verdict:
-        """A message on a topic of this trigger."""
+        """Take a message on a topic of this trigger."""
         if incoming.retained and not self.trigger.allow_retained:
             return _no("the message is retained: it may be old, and arrives again at each connection")
         value = value_in(incoming.payload, self.trigger.path)
@@ -99,7 +99,7 @@ class ConditionWatch:
         return self._fire(self._met(value), now)
 
     def fall_due(self, now: Now) -> Verdict:
-        """What happens when `due_s` has come."""
+        """Handle the time `due_s`."""
         assert self.trigger.hold_s is not None, "only triggers with `for` fall due"
         self._has_fired = True
         return self._fire(f"it has been true for {format_duration(self.trigger.hold_s)}", now)
@@ -149,7 +149,7 @@ class ConditionWatch:
 
 
 def _hint(condition: Condition, value: Scalar) -> str:
-    """What may have been overlooked in a comparison."""
+    """A hint at a likely mistake in a comparison."""
     if not isinstance(condition, OneOf):
         return ""
     if isinstance(value, bool):
@@ -166,7 +166,7 @@ def _no(why: str) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """What one trigger made of one message, or of the end of its ``for``; ``topic`` is that of its last message."""
+    """The result of one message for one trigger, or of the end of its ``for``; ``topic``: of its last message."""
 
     trigger: Trigger
     verdict: Verdict
@@ -174,7 +174,7 @@ class RuleOutcome:
 
     @property
     def fires(self) -> bool:
-        """Whether its command is asked for now."""
+        """Whether its command is requested now."""
         return self.verdict.ruling is Ruling.FIRES
 
 
@@ -187,18 +187,18 @@ class RuleEngine:
         self.change(rules)
 
     def change(self, rules: tuple[Trigger, ...]) -> None:
-        """Other rules; one that is there as before goes on with what it remembers."""
+        """Use other rules; an unchanged one keeps its state."""
         before = {watch.trigger: watch for watch in self.watches}
         self.watches = tuple(before.get(rule) or ConditionWatch(rule) for rule in rules)
         self._topics = {rule: topic for rule, topic in self._topics.items() if rule in rules}
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """What has to be subscribed."""
+        """The filters to subscribe."""
         return fewest(watch.trigger.topic for watch in self.watches if watch.trigger.input is None)
 
     def take(self, incoming: Incoming, now: Now) -> Iterator[RuleOutcome]:
-        """What each trigger on that topic makes of a message."""
+        """The result of a message for each trigger on its topic."""
         for watch in self.watches:
             if matches(watch.trigger.topic, incoming.topic):
                 self._topics[watch.trigger] = incoming.topic
@@ -212,11 +212,11 @@ class RuleEngine:
                 yield RuleOutcome(watch.trigger, watch.fall_due(now), topic)
 
     def wait_s(self, now_s: float) -> float:
-        """How long no trigger falls due; infinite while none is waited for."""
+        """Seconds until a trigger is due; infinite without one."""
         due_s = min((watch.due_s for watch in self.watches), default=math.inf)
         return max(0.0, due_s - now_s)
 
     def connection_lost(self) -> None:
-        """The connection is gone or new."""
+        """Tell all triggers that the connection was lost or made anew."""
         for watch in self.watches:
             watch.connection_lost()

@@ -1,4 +1,4 @@
-"""What a trigger is: frozen values, valid once built, on the standard library alone.
+"""The rules of triggers: frozen values, valid once built, on the standard library alone.
 
 `player.config.schema_triggers` reads it from a config.
 
@@ -28,7 +28,7 @@ from player.system.input_reader import InputWish
 MAX_FOR_S: Final = 24 * 3600.0
 MAX_DEBOUNCE_S: Final = 3600.0
 DEBOUNCE_S: Final = 0.3
-"""A radio may repeat a message within this time; nobody presses a button twice that fast."""
+"""Seconds within which a radio may repeat a message; nobody presses a button twice that fast."""
 STARTERS: Final = (Play, Toggle, Resume, Tonight, Calibrate)
 """Commands that can make a silent speaker sound, at once or later."""
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,2})?")
@@ -113,7 +113,7 @@ def is_same(word: str, value: Scalar) -> bool:
 
     A JSON boolean is the word ``true`` or ``false`` in any case and nothing else; a number is a word that means the
     same number (``1`` and ``1.0``); texts are the same letter by letter, unless both are numbers. ``ON`` is not ``on``,
-    and neither is ``true`` or ``1``: who sends ``ON`` today does not send ``1`` tomorrow.
+    and neither is ``true`` or ``1``: a device always sends the same form.
     """
     if isinstance(value, bool):
         return word.lower() == as_text(value)
@@ -169,15 +169,15 @@ class Trigger:
     """One rule.
 
     Attributes:
-        name: as it is shown behind ``trigger:``.
+        name: as it is shown after ``trigger:``.
         topic: a filter.
         path: the part of the JSON; empty for the whole text.
-        command: what is asked for, and ``asks``, the same as it was written.
+        command: what is requested, and ``asks``, the same as it was written.
         hold_s: how long the condition has to hold; None asks at once.
         only_changes: only the message with which the condition begins to hold counts.
-        debounce_s: how soon it may not fire again; None is the default of its command.
-        only_between: it fires at these times alone.
-        is_grabbed: nobody else gets what its input device says.
+        debounce_s: minimum seconds before it fires again; None is the default of its command.
+        only_between: it fires only at these times.
+        is_grabbed: no other program gets the events of its input device.
     """
 
     name: str
@@ -214,7 +214,7 @@ class Trigger:
             )
 
     def _check_input(self) -> None:
-        """An input device says words; what is only for messages does not apply to it, and the other way round."""
+        """Raise ValueError for a key that does not apply to an input device, or only to one."""
         if self.input is None:
             if self.is_grabbed:
                 raise ValueError(f"grab applies only to a topic that begins with {INPUT}; omit it")
@@ -239,7 +239,7 @@ class Trigger:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The values that it waits for, where it waits for certain ones."""
+        """The values that it waits for, if it waits for certain ones."""
         return self.condition.words if isinstance(self.condition, OneOf) else ()
 
     @property
@@ -249,7 +249,7 @@ class Trigger:
 
     @property
     def is_stop(self) -> bool:
-        """Whether it asks for silence, which is always obeyed."""
+        """Whether its command is a stop, which is always carried out."""
         return isinstance(self.command, Stop)
 
     @property
@@ -266,7 +266,7 @@ class Trigger:
 
     @property
     def origin(self) -> str:
-        """Who asks, as it is shown."""
+        """The origin of its requests, as it is shown."""
         return f"trigger:{self.name}"
 
 
@@ -308,5 +308,5 @@ def notes_on(rules: Iterable[Trigger], devices: list[InputDevice]) -> Iterator[s
 
 
 def listed(devices: Iterable[InputDevice]) -> str:
-    """The names of those that have keys or turns."""
+    """The names of the devices that have keys or turns."""
     return ", ".join(sorted({device.name for device in devices if device.keys})) or "none"
