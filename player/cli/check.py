@@ -1,4 +1,4 @@
-"""``lull check``: every fault of a config, or on one screen what it means. Nothing is played or connected."""
+"""``lull check``: prints every fault of a config, or on one screen what it means. Nothing is played or connected."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ first. With --device it is about one alone.
 exit codes: 0 good, 1 faults, 2 wrong usage"""
 
 LISTED: Final = 8
-"""So many playlists, paths and entries are listed; one screen is enough."""
+"""Maximum number of playlists, paths and entries that are listed, so that all fits on one screen."""
 
 
 def add_parser(commands: Any) -> None:
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(configs: Sequence[Config], *, is_alone: bool) -> None:
-    """What the first config means, how the others differ from it, and what is to be noted of them."""
+    """Print what the first config means, how the others differ from it, and the notes on them."""
     from player.config.speakers import is_here
 
     first: dict[str, list[str]] = {}
@@ -101,7 +101,7 @@ def _show(configs: Sequence[Config], *, is_alone: bool) -> None:
 
 
 def _meaning(config: Config, *, is_known: bool) -> tuple[dict[str, list[str]], list[str]]:
-    """What a config means, lines by title, and what is to be noted; ``is_known``: its memory is here."""
+    """What a config means, lines by title, and the notes on it; ``is_known``: its memory is on this machine."""
     from player.cli.check_notes import level_notes, level_row, notes
     from player.core.clock import SystemClock
     from player.library.folders import with_library
@@ -171,7 +171,7 @@ def _output(audio: AudioSettings) -> str:
 
 
 def _ears(audio: AudioSettings) -> Iterator[str]:
-    """Nothing where both speakers get their channel as it is."""
+    """The line about channels; none for ordinary stereo."""
     channels = {
         Channels.MONO: "mono: both speakers get both channels",
         Channels.LEFT: "only the left speaker, with both channels",
@@ -241,13 +241,13 @@ def _session(session: SessionSettings) -> Iterator[str]:
 
 
 def _away(settings: Settings) -> list[str]:
-    """Nothing where nobody is."""
+    """The line about ``away``; none where it is off."""
     named = ", ".join([*map(str, settings.away[:LISTED]), *_more(len(settings.away))])
     return [f"{named}: the schedule starts nothing"] if named else []
 
 
 def _rest(rests: RestNights | None, wall: datetime) -> list[str]:
-    """Nothing where every night is the same."""
+    """The line about rest nights; none without them."""
     if rests is None:
         return []
     ahead = (tonight(wall) + timedelta(days=days) for days in range(14))
@@ -305,7 +305,7 @@ def _entry(entry: Entry, settings: Settings) -> str:
 
 
 def _beds(found: tuple[Bed, ...] | None) -> Iterator[str]:
-    """What plays under the tracks; nothing where the config does not name any."""
+    """The lines about beds; none where the config has none."""
     if found is not None:
         outlasts = [bed for bed in found if bed.outlasts_s]
         after = "".join(
@@ -327,7 +327,7 @@ def _next(settings: Settings, wall: datetime) -> str:
 
 
 def _triggers(triggers: TriggerSettings) -> list[str]:
-    """Nothing where there are none: they are for homes with other devices."""
+    """The lines about triggers; none without triggers."""
     lines = [f"{rule.name}: {_when(rule)}: {rule.asks}" for rule in triggers.rules[:LISTED]]
     quiet = triggers.quiet_hours
     told = [] if quiet is None else [f"in the quiet hours, {quiet}, none of them starts sound"]
@@ -335,7 +335,7 @@ def _triggers(triggers: TriggerSettings) -> list[str]:
 
 
 def _when(rule: Trigger) -> str:
-    """What it waits for."""
+    """What a trigger waits for."""
     where = "" if rule.name.startswith(rule.topic) else f" on {rule.topic}"
     what = f"{show_path(rule.path) or 'the message'}{where} is {rule.condition}"
     held = "" if rule.hold_s is None else f" for {format_duration(rule.hold_s)}"

@@ -1,6 +1,6 @@
-"""What is no fault of a config and still worth knowing: a line each for `lull check`. Nothing is played or changed.
+"""Notes on a config without faults, a line each for `lull check`. Nothing is played or changed.
 
-To it belongs how loud a night is at the pillow, and whether that is too loud; `lull doctor` says that as well.
+They include the level of a night at the pillow, and whether that is too loud; `lull doctor` shows that as well.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from player.config import Config
 
 NIGHT: Final = date(2026, 1, 15)
-"""Any date on which no clock changes."""
+"""Any date on which the clocks do not change."""
 
 
 def notes(config: Config) -> Iterator[str]:
-    """What is no fault and still worth knowing: what is missing now, and wishes that are not fulfilled as written."""
+    """All notes: what is missing at present, and settings that do not take effect as written."""
     library = config.settings.library
     if library is not None and not os.path.isdir(library):
         yield f"library: {library} does not exist"
@@ -64,7 +64,7 @@ def notes(config: Config) -> Iterator[str]:
 
 
 def _output_notes(audio: AudioSettings) -> Iterator[str]:
-    """No sound at all; a pipe that others will not find, and something else that lies where it should be."""
+    """Notes on an output without sound, a pipe that others will not find, or another file in its place."""
     only = {Channels.LEFT: 1, Channels.RIGHT: -1}.get(audio.channels)
     if only is not None and audio.balance == 100 * only:
         yield f"audio: channels {audio.channels.value} with balance {audio.balance} gives silence"
@@ -78,7 +78,7 @@ def _output_notes(audio: AudioSettings) -> Iterator[str]:
 
 
 def _path_notes(path: Path, *, is_pipe: bool) -> Iterator[str]:
-    """An output file or pipe that cannot be written."""
+    """Notes on an output file or pipe that cannot be written."""
     if is_pipe and (path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp")):  # noqa: S108 - what is warned of
         yield f"audio.path: the service has a private /tmp, where no other program finds {path}; use /run/lull"
     is_there = os.path.exists(path)
@@ -104,7 +104,7 @@ def _file_notes(mqtt: MqttSettings | None) -> Iterator[str]:
 
 
 def _state_notes(folder: Path) -> Iterator[str]:
-    """A state directory in which nothing could be remembered."""
+    """Notes on a state directory that cannot be written."""
     first = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not os.path.isdir(first):
         yield f"state_dir: {first} is not a folder; nothing can be saved"
@@ -123,7 +123,7 @@ def _cap_notes(settings: Settings) -> Iterator[str]:
 
 
 def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
-    """Filters that share topics, so that a message may be sent twice; input devices that are not there."""
+    """Notes on filters that share topics, so that a message may arrive twice, and on missing input devices."""
     filters = RuleEngine(triggers.rules).filters
     for place, one in enumerate(filters):
         for other in filters[place + 1 :]:
@@ -146,14 +146,14 @@ def _timer_notes(where: str, timer: TimerSetting, fade_out_s: float) -> Iterator
 
 
 def _longest_notes(where: str, ends_s: float | None, settings: Settings) -> Iterator[str]:
-    """A session that is to last longer than any session may."""
+    """Notes on timers longer than the maximum length of a session."""
     longest_s = settings.session.max_s
     if ends_s is not None and ends_s > longest_s:
         yield f"{where} is longer than session.max: the session ends after {format_duration(longest_s)}"
 
 
 def _same_minute_notes(schedule: Sequence[Entry]) -> Iterator[str]:
-    """Entries that start at the same time: the first one plays, unless the later one takes over."""
+    """Notes on entries that start at the same time: the first one plays, unless the later one takes over."""
     for place, entry in enumerate(schedule):
         for other in schedule[:place]:
             days = [day for day in sorted(entry.days & other.days) if _time_on(entry, day) == _time_on(other, day)]
@@ -170,7 +170,7 @@ def _time_on(entry: Entry, day: int) -> time:
 
 
 def _playlist_phase_notes(playlist: Playlist, settings: Settings) -> Iterator[str]:
-    """Phases of a playlist that never come, whenever it is started."""
+    """Notes on phases of a playlist that are never reached, whenever it is started."""
     begins = datetime.combine(NIGHT, time(22, 30), UTC)
     for number, planned in enumerate(planned_night(settings.timer, playlist.then, settings.timer, begins), 1):
         if planned.never is not None and planned.timer.until is None:
@@ -178,7 +178,7 @@ def _playlist_phase_notes(playlist: Playlist, settings: Settings) -> Iterator[st
 
 
 def _endless_notes(entry: Entry, settings: Settings) -> Iterator[str]:
-    """Timers to the end of a track, where only sound without an end plays."""
+    """Notes on timers to the end of a track where only endless sound plays."""
     name = entry.playlist or settings.first_playlist
     for planned in night_of_entry(entry, datetime.combine(NIGHT, entry.at, UTC), settings):
         name = name if planned.phase is None or planned.phase.playlist is None else planned.phase.playlist
@@ -189,7 +189,7 @@ def _endless_notes(entry: Entry, settings: Settings) -> Iterator[str]:
 
 
 def _phase_notes(entry: Entry, settings: Settings) -> Iterator[str]:
-    """Phases that never come, or that the longest session ends."""
+    """Notes on phases that are never reached, or that the maximum length of a session ends."""
     begins = datetime.combine(NIGHT, entry.at, UTC)
     longest_s = settings.session.max_s
     for number, planned in enumerate(night_of_entry(entry, begins, settings), 1):
@@ -216,7 +216,7 @@ def _entry_notes(entry: Entry, settings: Settings) -> Iterator[str]:
 
 
 def level_row(settings: Settings, calibration: Calibration | None) -> str | None:
-    """What the volumes are in dB(A); None where nobody has measured it."""
+    """The volumes in dB(A); None without a calibration."""
     if calibration is None:
         return None
     if for_output(calibration, settings.output) is None:
@@ -227,7 +227,7 @@ def level_row(settings: Settings, calibration: Calibration | None) -> str | None
 
 
 def level_notes(settings: Settings, calibration: Calibration | None) -> Iterator[str]:
-    """What is too loud for a night, and levels that are guesses."""
+    """Notes on levels that are too loud for a night, and on estimated levels."""
     if settings.level_fault is not None:
         yield settings.level_fault
     known = for_output(calibration, settings.output)
@@ -242,7 +242,7 @@ def level_notes(settings: Settings, calibration: Calibration | None) -> Iterator
 
 
 def _nights(settings: Settings) -> Iterator[tuple[str, int]]:
-    """What plays while people are asleep, and at what volume."""
+    """What plays while people are asleep, with its volume."""
     cap = settings.volume.night_cap
     most = settings.volume.max if cap is None else cap.max
     if cap is not None and cap.max > settings.volume.default:

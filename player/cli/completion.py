@@ -1,6 +1,6 @@
-"""``lull completion SHELL``: what bash, zsh and fish need to complete commands, options and files.
+"""``lull completion SHELL``: prints the completion script of bash, zsh or fish for commands, options and files.
 
-Made from what the command line declares. The scripts never run lull, so that a press of Tab costs nothing.
+Made from the declared command line. The scripts never run lull, so that completion is fast.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _bash(commands: tuple[DeclaredCommand, ...], shared: tuple[DeclaredOption, .
 
 
 def _bash_values(command: DeclaredCommand) -> Iterator[str]:
-    """What may follow an option that takes a value, and arguments that are files."""
+    """The values of options, and arguments that are files."""
     own = [option for option in command.options if option.metavar]
     if own:
         yield '            case "$before" in'

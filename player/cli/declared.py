@@ -1,8 +1,8 @@
-"""What the command line declares, read from its parsers: for ``lull --help``, the completions and the man page.
+"""The declarations of the command line, read from its parsers: for ``lull --help``, the completions and the man page.
 
 The page of ``lull --help`` and ``lull help`` is made here: every command by groups, and what all of them share.
 
-argparse has no public way to ask a parser what it takes; this is the only place that looks inside.
+argparse has no public interface to the arguments of a parser; only this module uses its internals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GROUPS: Final = {
     "the library": ("scan", "starter", "tracks", "like", "unlike", "never_again", "bans"),
     "care": ("run", "check", "doctor", "calibrate", "triggers", "remote", "completion", "help"),
 }  # fmt: skip
-"""Groups of commands; one that is in none of them is about what plays."""
+"""Groups of commands; a command that is in none of them belongs to the group about playing."""
 REST: Final = "what plays"
 FILES: Final = frozenset({"FILE", "FILE.json", "FILE.png", "OUT.wav", "PATH", "FOLDER", "DIR"})
 """How the value of an option or an argument is shown where it is a file or a folder."""
@@ -40,7 +40,7 @@ class DeclaredOption:
         names: as they are typed.
         metavar: how its value is shown; empty for a switch.
         about: what it is, without a full stop.
-        choices: all values, where there are only a few.
+        choices: all values, where they are few.
     """
 
     names: tuple[str, ...]
@@ -50,7 +50,7 @@ class DeclaredOption:
 
     @property
     def takes_file(self) -> bool:
-        """Whether its value is a file or a folder."""
+        """Whether the value of an option is a file or a folder."""
         return self.metavar.strip("[]. ") in FILES
 
 
@@ -140,7 +140,7 @@ _WIDTHS = (60, 100)
 
 
 def overview(parser: argparse.ArgumentParser) -> str:
-    """What ``lull --help`` shows of the whole command line."""
+    """The page of ``lull --help``."""
     columns = min(max(shutil.get_terminal_size().columns, _WIDTHS[0]), _WIDTHS[1])
     return "\n".join(_overview(declared_commands(parser), columns))
 
@@ -167,7 +167,7 @@ def typed(option: DeclaredOption) -> str:
 
 
 def _rows(rows: Iterable[tuple[str, str]], columns: int) -> Iterator[str]:
-    """A name and what it is, a line each, or more where it is long."""
+    """Rows of a name and its description, folded where they are long."""
     for name, about in rows:
         head = f"  {name:{_MARGIN - 4}}  "
         if len(head) > _MARGIN:

@@ -1,6 +1,6 @@
 """``lull run --forget``: remove the retained messages of this speaker from its broker, when it is no longer used.
 
-The broker is asked what is retained: announcements to Home Assistant by the speaker's identity, whatever its name was,
+The retained messages are read from the broker: announcements by the speaker's identity, whatever its name was,
 and everything below its present name.
 """
 
@@ -22,7 +22,7 @@ DONE: Final = 0
 NO_ANSWER: Final = 3
 CONNECT_S: Final = 6.0
 CLEARED_S: Final = 5.0
-"""A broker that takes longer to acknowledge is stuck."""
+"""Maximum seconds for the broker to acknowledge."""
 
 
 def forget(config: Config) -> int:
@@ -54,7 +54,7 @@ def forget(config: Config) -> int:
 
 
 def _look_around(visit: MqttSession) -> dict[str, bytes] | LinkDown:
-    """What is retained, by topic; or why the broker does not answer."""
+    """The retained messages by topic; or why the broker does not answer."""
     visit.start()
     arrival = visit.next_by(time.monotonic() + CONNECT_S)
     if not isinstance(arrival, LinkUp):
@@ -72,7 +72,7 @@ def _look_around(visit: MqttSession) -> dict[str, bytes] | LinkDown:
 def _clear(visit: MqttSession, found: dict[str, bytes]) -> bool:
     """Publish an empty retained message on each topic; False when the broker did not tell of all of them in time.
 
-    The broker sends what is published to whoever listens there, which is this connection too.
+    The broker sends the published messages back, because this connection subscribes to these topics.
     """
     waiting = set(found)
     for topic in found:

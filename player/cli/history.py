@@ -1,4 +1,4 @@
-"""``lull history``: what was heard in the last nights. Reads the memory's file; nobody is asked."""
+"""``lull history``: what was heard in the last nights. Reads the memory's file; no running speaker is needed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENDED_WORDS: Final = {
     "shutdown": "ended because lull stopped",
     "interrupted": "interrupted",
 }
-"""What ended a session, for people; other reasons stand there as they are."""
+"""The text for each end of a session; other reasons are shown as they are."""
 DESCRIPTION = """\
 Show the last nights that had a session: when each session began, who started
 it, how long it lasted and what ended it, and the tracks that were heard. A
@@ -46,7 +46,7 @@ not have been written yet."""
 
 @dataclass(frozen=True, slots=True)
 class HeardTrack:
-    """A track that was heard, from its beginning on or until somebody skipped it."""
+    """A track that was heard, or skipped."""
 
     began: HeardEntry
     is_skipped: bool
@@ -115,7 +115,7 @@ def nights(ended: Sequence[EndedSession], heard: Sequence[HeardEntry]) -> list[N
 
 
 def _tracks(heard: Sequence[HeardEntry]) -> list[HeardTrack]:
-    """Each track once: the log has an entry for the beginning of a track, and another one where it was skipped."""
+    """Each track once: the log has an entry for the beginning of a track, and another if it was skipped."""
     found: list[HeardTrack] = []
     for entry in heard:
         is_skipped, last = entry.how is HeardHow.SKIPPED, found[-1] if found else None

@@ -1,4 +1,4 @@
-"""``lull``: the command line. Each command is a file, and only the one that is named is imported: it starts soon."""
+"""``lull``: the command line. Each command is a file, and only the named one is imported, for a quick start."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _PACKAGES: Final = {
 _INSTEAD: Final = {
     "✓": "+", "✗": "x", "→": "->", "…": "...", "–": "-", "−": "-", "—": "-", "×": "x", "\N{NO-BREAK SPACE}": " ",
 }  # fmt: skip
-"""How the characters that lull itself writes look in plain ASCII."""
+"""ASCII replacements of the characters that lull itself writes."""
 _HANDLER: Final = "lull.plain"
 
 
 def build_parser(named: str | None = None) -> argparse.ArgumentParser:
-    """The command line; only with the command that is named, where there is one: to read the others takes seconds.
+    """The command line, with only the named command if there is one, because importing the others takes seconds.
 
     (On a Zero 2 W, most of them for numpy, which no command to a running speaker needs.)
     """
@@ -68,7 +68,7 @@ _SWITCHES: Final = frozenset({"--all", "--json"})
 def _command_first(words: list[str]) -> list[str]:
     """``lull --device kitchen stop`` is ``lull stop --device kitchen``; likewise ``triggers --json test``.
 
-    ``--all`` is moved only to a command that asks speakers: of others it may have a meaning of its own.
+    ``--all`` is moved only to a command that asks speakers; in others it may have another meaning.
     """
     place = 0
     while place < len(words) and words[place].partition("=")[0] in _VALUED | _SWITCHES:
@@ -83,10 +83,10 @@ def _command_first(words: list[str]) -> list[str]:
 
 
 def _canonical(words: list[str]) -> list[str]:
-    """The words with the command as it is called here: ``vol`` and ``skip-tonight`` are taken too.
+    """The words with the canonical command: ``vol`` and ``skip-tonight`` are accepted too.
 
     Raises:
-        Refused: there is no such command.
+        Refused: the command does not exist.
     """
     if not words or words[0].startswith("-") or words[0] in COMMANDS:
         return words
@@ -99,7 +99,7 @@ def _canonical(words: list[str]) -> list[str]:
 
 
 def _missing_library(error: ImportError) -> str:
-    """What to install. The loader's message begins with the C library's name; a Python module has a name of its own."""
+    """What to install. The loader's message begins with the C library's name; a missing Python module is named."""
     library = str(error).partition(":")[0]
     if library in _PACKAGES:
         return f"the library {library} is missing; install the Debian package {_PACKAGES[library]}"
@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lull: {_missing_library(error)}", file=sys.stderr)
         return REFUSED
     except BrokenPipeError:
-        # whoever read our output has gone; what is left of it must not complain at exit
+        # the reader of our output has gone; flushing at exit must not fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except KeyboardInterrupt:
@@ -151,14 +151,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What is written in place of characters that the encoding does not have."""
+    """The replacement for characters that the encoding does not have."""
     assert isinstance(error, UnicodeEncodeError), "it is registered for encoding"
     lost = error.object[error.start : error.end]
     return "".join(_INSTEAD.get(character, "?") for character in lost), error.end
 
 
 def write_anything() -> None:
-    """From now on stdout and stderr take any text, also where the locale is C and a name is no UTF-8."""
+    """Let stdout and stderr take any text, also where the locale is C or a name is not UTF-8."""
     codecs.register_error(_HANDLER, _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -115,6 +115,6 @@ def _head(title: str, section: int, name: str, brief: str) -> tuple[str, ...]:
 
 
 def _text(text: str) -> str:
-    """For roff, which takes points and quotes at the beginning of a line for requests, and hyphens for dashes."""
+    """Text for roff, which reads points and quotes at the beginning of a line as requests, and hyphens as dashes."""
     plain = text.replace("\\", "\\e").replace("-", "\\-").replace("\n", " ")
     return f"\\&{plain}" if plain.startswith((".", "'")) else plain

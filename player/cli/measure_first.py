@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def open_store(folder: Path) -> Store:
-    """The store in a folder; one that forgets, and a note, where that cannot be used."""
+    """The store in a folder; if that cannot be used, one in memory, with a note."""
     from player.storage.measurements_db import MeasurementsDb
 
     try:
@@ -33,7 +33,7 @@ def open_store(folder: Path) -> Store:
 
 
 def cores() -> int:
-    """How many processes can really work at once."""
+    """Number of processes that can run at once."""
     return max(1, len(os.sched_getaffinity(0)))
 
 
@@ -41,8 +41,8 @@ class MeasureRun:
     """Files being measured, one scan.
 
     Attributes:
-        results: what came of each path so far.
-        took_s: how long it took.
+        results: the results so far, by path.
+        took_s: seconds that it took.
     """
 
     def __init__(self, paths: Iterable[str], store: Store, *, jobs: int = 0, is_anew: bool = False) -> None:
@@ -56,7 +56,7 @@ class MeasureRun:
 
     @property
     def tally(self) -> ScanCounts:
-        """How far it is."""
+        """The progress."""
         return self._scan.tally
 
     def run(self, longest_s: float = float("inf")) -> None:
@@ -75,10 +75,10 @@ class MeasureRun:
 
 
 class MeasuredLibrary:
-    """`player.library.ports.Library` that measures what nobody has measured before it answers: for rehearsals.
+    """`player.library.ports.Library` that measures unmeasured tracks before it answers: for rehearsals.
 
     Args:
-        folder: where measurements are kept; None keeps them as long as this lives.
+        folder: where measurements are stored; None keeps them in memory.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -100,7 +100,7 @@ class MeasuredLibrary:
         return self._library.read(playlist)
 
     def lowered(self, uri: str) -> tuple[Lowered, ...]:
-        """What will be lowered in a file, by its plan; nothing of what has none."""
+        """The places that a file's plan lowers; none without a plan."""
         from player.analysis.lowered import lowered_stretches
         from player.library.file_id import look_at
 
@@ -113,7 +113,7 @@ class MeasuredLibrary:
 
 
 def measure_first(paths: Iterable[str], store: Store, longest_s: float = float("inf")) -> None:
-    """Measure before playing; what cannot be measured or kept is told and played as if it were loud (C6)."""
+    """Measure before playing; what cannot be measured or stored is reported and played as if it were loud (C6)."""
     try:
         MeasureRun(paths, store).run(longest_s)
     except LullError as fault:
@@ -128,6 +128,6 @@ def progress_line(tally: ScanCounts, took_s: float) -> str:
         parts.append(f"{tally.measured_s / took_s:.0f} x real time")
     if tally.bytes_done:
         left_s = took_s * (tally.bytes - tally.bytes_done) / tally.bytes_done
-        # minutes are enough for what takes hours
+        # minutes are precise enough for hours
         parts.append(f"{format_duration(max(1, round(left_s / 60) * 60 if left_s > 3600 else round(left_s)))} left")
     return ", ".join(parts)

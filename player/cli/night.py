@@ -71,7 +71,7 @@ class PrivateBroker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the player, which still has to say goodbye to the broker
+            start_new_session=True,  # Ctrl-C is for the player, which still has to disconnect from the broker
         )
         return self
 
@@ -105,9 +105,9 @@ if the configured one does not answer, and a WAV file, written in real time, if
 there is no sound device. Ctrl-C fades out and exits."""
 
 FIRST_VOLUME: Final = VolumeSettings(default=50, max=80)
-"""A first try is by day, at a desk: 10 dB above the default for a night."""
+"""Volume of a first try, usually by day at a desk: 10 dB above the default for a night."""
 FIRST_FADES: Final = FadeSettings(fade_in_s=10.0)
-"""The shortest rise from silence: somebody is waiting for the first sound."""
+"""The shortest rise from silence, because somebody waits for the first sound."""
 MEASURE_S: Final = 20.0
 """Maximum time that people wait for tracks to be measured; the rest is measured in the background."""
 STARTER: Final = "starter"
@@ -115,7 +115,7 @@ NEXT: Final = """\
 next: `{lull} night ~/Music` plays your own files, `{lull} night --config FILE` a config.
 For every night at a set time: sudo scripts/install (docs/install.md)."""
 KEPT_RECORDINGS: Final = 1
-"""Recordings of earlier runs that are kept; each minute is 23 MB."""
+"""Number of recordings of earlier runs that are kept; each minute is 23 MB."""
 
 
 def add_parser(commands: Any) -> None:
@@ -139,7 +139,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find out what is there, say so, and play until Ctrl-C or the end of the session's timer."""
+    """Find what can be used, print it, and play until Ctrl-C or the end of the session's timer."""
     if args.config is not None and args.paths:
         raise LullError("give PATHs or --config, not both")
     home: Path = own_home() if args.home is None else args.home.expanduser()
@@ -182,7 +182,7 @@ def _serve(config: Config, live: LiveLine, *, is_trial: bool) -> None:
 
 
 def _tell_others(config: Config, stack: contextlib.ExitStack) -> None:
-    """Write down what plays and where it is controlled, for `player.cli.paths.config_file`; removed at the end."""
+    """Write a file with what plays and how to control it, for `player.cli.paths.config_file`; removed at the end."""
     mqtt, audio = config.mqtt, config.audio
     playlists = config.settings.playlists
     told = {
@@ -207,7 +207,7 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
 
     if args.config is not None:
         config = load(args.config, calibration_in, args.device)
-        # without its path: a reload would bring back the broker and the device that were replaced here
+        # without its path, because a reload would restore the broker and the device that were replaced here
         return replace(config, settings=with_library(config.settings)[0], path=None)
     for path in args.paths:
         if has_file(path) and not Path(path).expanduser().exists():
@@ -310,7 +310,7 @@ def _usable_broker(mqtt: MqttSettings | None, stack: contextlib.ExitStack) -> Mq
 
 
 def _clear_broker(config: Config) -> None:
-    """A trial leaves no speaker behind in Home Assistant."""
+    """Remove the speaker from Home Assistant after a trial."""
     from player.cli.forget import forget
 
     try:
@@ -333,5 +333,5 @@ def _say_how_to_control(config: Config, *, is_trial: bool) -> None:
 
 
 def _program() -> str:
-    """How this program is called from the present folder."""
+    """The command for this program in the present folder."""
     return min(sys.argv[0], os.path.relpath(sys.argv[0]), key=len)

@@ -11,9 +11,9 @@ from player.core.errors import LullError
 
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
 CONFIG_ORDER: Final = f"--config, then $LULL_CONFIG, then ~/.config/lull/lull.yaml, then {DEFAULT_CONFIG}"
-"""Where each command looks for the config; what is found first counts."""
+"""Where each command looks for the config; the first that exists is used."""
 HOME: Final = "~/.local/share/lull"
-"""How `own_home` is called in texts."""
+"""The name of `own_home` in texts."""
 RUNNING: Final = "running.yaml"
 """In `own_home` while `lull night` plays without a config: what it plays, and where it can be controlled."""
 
@@ -37,7 +37,7 @@ def chosen_config(named: Path | None) -> Path | None:
 
 
 def _may_be_there(path: Path) -> bool:
-    """Yes as well where the folder may not be entered: whoever reads the file then says why it cannot be read."""
+    """Whether a file exists, or is in a folder without access, where reading it then says what is wrong."""
     try:
         return path.exists()
     except OSError:
@@ -58,12 +58,12 @@ def config_file(named: Path | None) -> Path | None:
 
 
 def own_config() -> Path:
-    """Where a user keeps a config of their own, by the XDG base directories."""
+    """The path of a user's own config, by the XDG base directories."""
     return _base_directory("XDG_CONFIG_HOME", "~/.config") / "lull" / "lull.yaml"
 
 
 def own_home() -> Path:
-    """Where `lull night` and a scan without a config keep what they know, by the XDG base directories."""
+    """The folder of `lull night` and of scans without a config, by the XDG base directories."""
     return _base_directory("XDG_DATA_HOME", "~/.local/share") / "lull"
 
 
@@ -74,11 +74,11 @@ def _base_directory(variable: str, default: str) -> Path:
 
 
 def state_dir(named: Path | None, speaker: str | None) -> Path:
-    """The state directory of the config, whatever else is wrong in it; that of ``lull night`` where there is no config.
+    """The state directory of the config, whatever other faults that has; without a config, that of ``lull night``.
 
     Raises:
-        ConfigError: the file cannot be read, or is wrong about it.
-        LullError: another speaker is asked for, whose memory is not on this machine.
+        ConfigError: the file cannot be read, or has a fault in this key.
+        LullError: the memory of the named speaker is on another machine.
     """
     from player.config import MEMORY, load_whereabouts
 

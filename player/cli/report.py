@@ -1,4 +1,4 @@
-"""``lull report``: how the last night went, from the memory's file or from the broker; a picture of its level."""
+"""``lull report``: prints the report of the last night, from the memory or from the broker, and draws its level."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the report, of this machine's memory or over MQTT; returns the exit code.
 
     Raises:
-        LullError: nothing is recorded, or the picture cannot be written.
+        LullError: there is no report, or the picture cannot be written.
     """
     if args.group is not None or (args.all and args.picture is not None):
         what = (
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_over_mqtt(args: argparse.Namespace) -> int:
-    """Print what speakers have left at the broker; returns the exit code."""
+    """Print the reports that speakers have published; returns the exit code."""
     from player.cli.client.commands import find_speaker, listed_speakers
     from player.cli.client.nights import NightReports
     from player.cli.client.request import NoAnswer
@@ -201,7 +201,7 @@ def _range(curve: tuple[LevelPoint, ...]) -> tuple[float, float]:
 
 
 def _thinned(curve: tuple[LevelPoint, ...], most: int) -> list[LevelPoint]:
-    """As many points as there is room for; each stands for the loudest of those around it."""
+    """As many points as fit; each is the loudest of those around it."""
     step = -(-len(curve) // most)
     pieces = [curve[at : at + step] for at in range(0, len(curve), step)]
     return [

@@ -75,7 +75,7 @@ def serve(
 
     Args:
         config: of the speaker.
-        watchers: are shown each snapshot.
+        watchers: called with each snapshot.
         autoplay: start the first playlist at once.
 
     Raises:

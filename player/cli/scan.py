@@ -1,4 +1,4 @@
-"""``lull scan``: measures tracks, remembers it, and shows what is in them."""
+"""``lull scan``: measures tracks, stores the results, and shows them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _jobs(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What is to be scanned: files with the gain of the first playlist that has them, and what was left out."""
+    """What to scan: files with the gain of the first playlist that has them, and what was left out."""
 
     tracks: tuple[tuple[Track, float], ...]
     streams: int
@@ -120,7 +120,7 @@ def _config(args: argparse.Namespace) -> Config | None:
 
 
 def find_material(paths: list[str], config: Config | None) -> Material:
-    """The tracks of the paths, or of all playlists, the one that plays first in front."""
+    """The tracks of the paths, or of all playlists, with the one that plays first in front."""
     from player.core.events import is_web
     from player.library.files import FileLibrary
 

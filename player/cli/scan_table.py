@@ -1,4 +1,4 @@
-"""What a scan shows: a table for people, an object for programs. Pure functions."""
+"""The output of a scan: a table for people, an object for programs. Pure functions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _level(level: float) -> str:
 
 
 def verdict(finding: MeasureResult) -> str:
-    """What is worth knowing about a track, in a few words."""
+    """The verdict on a track, in a few words."""
     measured = finding.measured
     if measured is None:
         return f"unplayable: {finding.fault}"
@@ -94,7 +94,7 @@ def verdict(finding: MeasureResult) -> str:
 
 
 def _surprises(measured: Measured) -> str:
-    """What will be lowered; of a track without a plan, what the guard will hold down."""
+    """The places that will be lowered; for a track without a plan, those that the guard will lower."""
     found = _lowered(measured)
     if found:
         worst = max(found, key=lambda one: one.lowered_db)
@@ -134,7 +134,7 @@ def summary(found: tuple[TrackRow, ...], measuring: MeasureRun) -> str:
 def as_json(
     found: tuple[TrackRow, ...], streams: int, measuring: MeasureRun, *, is_interrupted: bool
 ) -> dict[str, Any]:
-    """The same for programs; what is not finite is null."""
+    """The same for programs; non-finite numbers become null."""
     return {
         "tracks": [_track(row) for row in found],
         "streams_left_out": streams,

@@ -1,4 +1,4 @@
-"""Lists in the width of a terminal, and one line of it that is drawn over: progress, or the state of the speaker.
+"""Lists in the width of a terminal, and one line that is redrawn: progress, or the state of the speaker.
 
 Where the output is not a terminal, plain lines are written instead, less often.
 """
@@ -28,7 +28,7 @@ _PLAIN_PROGRESS_EVERY_S: Final = 10.0
 
 
 class Progress:
-    """A line about long work; ``with`` it, so that the line is ended whatever happens."""
+    """A progress line; a context manager, so that the line is always ended."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
@@ -67,7 +67,7 @@ class Progress:
         self._stream.flush()
 
     def end(self) -> None:
-        """Draw what was told last, which was perhaps too soon after the line before, and leave it."""
+        """Draw the last state, which may have come too soon after the line before, and keep it."""
         if self._left_out is not None:
             self._draw(*self._left_out)
         if self._is_open:
@@ -77,7 +77,7 @@ class Progress:
 
 
 def line(snapshot: Snapshot) -> str:
-    """One line: state, track, level, timer, volume, and what is wrong."""
+    """One line: state, track, level, timer, volume, and problems."""
     parts = [snapshot.state.replace("_", " ").ljust(10)]
     if snapshot.track is not None:
         parts.append(f"{snapshot.track} {_position(snapshot)}".strip())
@@ -113,7 +113,7 @@ def _position(snapshot: Snapshot) -> str:
 
 
 class LiveLine:
-    """Watches the snapshots and draws; where nobody watches, a plain line when the state changes or now and then."""
+    """Draws each snapshot; without a terminal, a plain line when the state changes and from time to time."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
@@ -122,7 +122,7 @@ class LiveLine:
         self._last_key: tuple[object, ...] = ()
 
     def __call__(self, snapshot: Snapshot) -> None:
-        """Draw when it is time."""
+        """Draw when it is due."""
         now_s = time.monotonic()
         key = (snapshot.state, snapshot.track, snapshot.volume, snapshot.problems)
         has_changed = key != self._last_key
@@ -136,7 +136,7 @@ class LiveLine:
         self._stream.flush()
 
     def end(self) -> None:
-        """Leave the last line as it is."""
+        """Keep the last line."""
         if self._is_terminal:
             self._stream.write("\n")
             self._stream.flush()
@@ -150,7 +150,7 @@ def clip_to_terminal(text: str) -> str:
 NARROW: Final = 60
 WIDE: Final = 120
 _SECOND_COLUMN: Final = re.compile(r" *\S+(?: \S+)*  +")
-"""What stands before the second column: words, and two spaces or more."""
+"""The first column of a line: words, and two spaces or more."""
 
 
 def show(text: str, margin: int | None = None) -> None:
@@ -158,7 +158,7 @@ def show(text: str, margin: int | None = None) -> None:
 
     Args:
         text: its lines.
-        margin: where what does not fit on a line goes on; the second column of that line, if not given.
+        margin: indentation of continued lines; the second column of the line, if not given.
     """
     if not sys.stdout.isatty():
         print(text)
@@ -170,7 +170,7 @@ def show(text: str, margin: int | None = None) -> None:
 
 
 def folded(lines: Iterable[str], columns: int, margin: int | None = None) -> Iterator[str]:
-    """The lines, each folded where it is longer than so many columns."""
+    """The lines, each folded at a number of columns."""
     import textwrap
 
     for line in lines:

@@ -1,7 +1,7 @@
-"""``lull triggers``: what the triggers of a config make of a message, invented (``test``) or live (``watch``); and what
-buttons are called (``keys``).
+"""``lull triggers``: shows the effect of a message on the triggers of a config, given (``test``) or live (``watch``);
+and what buttons are called (``keys``).
 
-Neither acts: the triggers' own code judges, and what they would ask for is only told. The main thread prints; for
+Nothing is carried out: the triggers' own code evaluates, and the result is only shown. The main thread prints; for
 ``watch`` others serve the connection and the input devices, and only put what arrives into a queue.
 
 Exit codes: 0 something would be done, 1 nothing would (or the config is faulty), 2 wrong usage, 3 no broker.
@@ -99,10 +99,10 @@ def add_parser(commands: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TriggerReport:
-    """What is told about one trigger and one message.
+    """The result of one message for one trigger.
 
     Attributes:
-        outcome: what the speaker would do; empty where nothing is asked for.
+        outcome: what the speaker would do; empty without a request.
         is_done: whether something would be done.
     """
 
@@ -131,7 +131,7 @@ class TriggerReport:
 
 
 def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standing: SpeakerStatus) -> tuple[str, bool]:
-    """What the speaker does with what a trigger asks for, and whether it does anything."""
+    """What the speaker would do with the request of a trigger, and whether it would do anything."""
     command, state = trigger.command, standing.state
     if type(command) not in OBEYED[state]:
         return f"refused, because the speaker is {_word(state)}", False
@@ -146,7 +146,7 @@ def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standin
 def judge(
     trigger: Trigger, incoming: Incoming, now: Now, standing: SpeakerStatus, quiet_hours: DayPart | None
 ) -> TriggerReport:
-    """What a trigger that knows of nothing else makes of one message."""
+    """The result of one message for a trigger without earlier messages."""
     if not matches(trigger.topic, incoming.topic):
         return TriggerReport(trigger, Verdict(Ruling.NOT, f"it listens to {trigger.topic}"))
     watch = ConditionWatch(trigger)
@@ -168,7 +168,7 @@ def judge(
 
 
 def run_test(args: argparse.Namespace) -> int:
-    """Judge the message and tell; returns the exit code."""
+    """Evaluate the message and print the result; returns the exit code."""
     try:
         check_topic(args.topic)
     except ValueError as error:
@@ -253,7 +253,7 @@ def _shortened(keys: tuple[str, ...]) -> str:
 
 
 class Watcher:
-    """Turns what arrives into text, and follows what the speaker does by the state that it publishes."""
+    """Turns messages into text, and follows the speaker by the state that it publishes."""
 
     def __init__(
         self,
@@ -273,7 +273,7 @@ class Watcher:
         self._standing = SpeakerStatus(State.IDLE, 0, volumes)
 
     def turn(self, arrivals: Arrivals) -> str | LinkDown:
-        """Wait for one message, or for a ``for`` that ends; empty text where nothing is to be told."""
+        """Wait for one message, or for the end of a ``for``; empty text where there is nothing to show."""
         wait_s = min(LONGEST_WAIT_S, self._desk.wait_s(self._clock.now().boot_s))
         try:
             arrival = arrivals.get(timeout=wait_s)
@@ -291,7 +291,7 @@ class Watcher:
         return self._text(arrival, now, self._desk.take(arrival, now))
 
     def _follow(self, published: dict[str, Any]) -> None:
-        """What the speaker says of itself, as far as it can be understood."""
+        """Take the published state of the speaker, as far as it can be read."""
         word, volume = published.get("state"), published.get("volume")
         self._standing = SpeakerStatus(
             State(word) if word in set(State) else self._standing.state,
@@ -345,7 +345,7 @@ def _load(named: Path | None, speaker: str | None) -> Config:
 
 
 def _volumes(config: Config) -> Callable[[float], int | None]:
-    """The volume of a level in dB(A), as the speaker knows it from its calibration."""
+    """The volume of a level in dB(A), by the speaker's calibration."""
     from player.core.pillow import for_output, volume_for
     from player.storage.memory_db import calibration_in
 
@@ -357,7 +357,7 @@ def _volumes(config: Config) -> Callable[[float], int | None]:
 
 
 def _at(wanted: time | None, now: Now) -> Now:
-    """The next moment at which the clock shows the wanted time."""
+    """The next moment at which the clock shows the given time."""
     if wanted is None:
         return now
     wall = datetime.combine(now.wall.date(), wanted, now.wall.tzinfo)

@@ -1,6 +1,6 @@
-"""``lull bans``: the tracks that are not played, as a person wished or because lull died of them; and taking one back.
+"""``lull bans``: lists the tracks that are not played, banned or left out because of crashes; and lifts a ban.
 
-The list is read from the memory's file. Taking one back is a command to the running speaker, which alone writes there.
+The list is read from the memory's file. Lifting a ban is a command to the running speaker, which alone writes there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the list, or have one taken back; returns the exit code."""
+    """Print the list, or have a ban lifted; returns the exit code."""
     if args.undo is not None:
         return client.send(args, VERBS[NEVER_AGAIN], {"track": args.undo, "undo": True})
     refused = client.refuse_audience(args, "bans without --undo")
@@ -75,7 +75,7 @@ class BannedTrack:
 
 
 def _left_out(recalled: RecalledMemory) -> list[BannedTrack]:
-    """What was banned, then what lull died of; the title of the latter is the one under which it was last heard."""
+    """The banned tracks, then those left out because of crashes; these with the title last heard."""
     kept = recalled.documents
     memory = Memory()
     kept.recall(memory)

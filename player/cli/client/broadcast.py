@@ -1,6 +1,6 @@
 """Many speakers over MQTT: one command to all of them or to a group, and the answers of each. Threads as in `request`.
 
-It is known who is online, so for all speakers a missing answer is noticed. Only the speakers know which groups they
+The online speakers are known, so for all speakers a missing answer is noticed. Only the speakers know which groups they
 belong to: the members of a group are those that answer.
 """
 
@@ -19,12 +19,12 @@ from player.mqtt.payload_values import as_object
 from player.mqtt.topics import ALL, OFFLINE
 
 GROUP_QUIET_S: Final = 1.0
-"""After this time without a further answer all members of a group are taken to have answered."""
+"""Seconds without a further answer after which all members of a group are assumed to have answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers by speaker, the speakers that are online and did not answer, and those that should be and are not."""
+    """The answers by speaker, the online speakers without an answer, and the listed ones that are not online."""
 
     given: dict[str, dict[str, Any]]
     silent: tuple[str, ...]
@@ -36,7 +36,7 @@ class Broadcast(SpeakerClient):
 
     Args:
         audience: ``all``, or the name of a group.
-        listed: the speakers that the config has; ``all`` means these too.
+        listed: the speakers of the config; ``all`` includes them.
 
     Raises:
         NoAnswer: on entering, when the broker cannot be reached or no speaker is online.

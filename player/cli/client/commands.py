@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from player.cli.client.request import SpeakerClient
 
 QUERIED: Final = {"status": "state", "tracks": "data"}
-"""What an answer to a query is asked for, by verb."""
+"""The part of an answer that a query shows, by verb."""
 WITHOUT_CONFIG: Final = "with --host no config is needed: try again with --host localhost, or the address of the broker"
 
 
@@ -74,7 +74,7 @@ def send(args: argparse.Namespace, verb: Verb | None, fields: dict[str, Any]) ->
 
 
 def refuse_audience(args: argparse.Namespace, what: str) -> int:
-    """Exit code 2 with a reason where ``--all`` or ``--group`` stands before what reads files; otherwise 0."""
+    """Exit code 2 with a reason where ``--all`` or ``--group`` is given to a command that reads files; otherwise 0."""
     if not args.all and args.group is None:
         return DONE
     option = "--all" if args.all else "--group"
@@ -84,10 +84,10 @@ def refuse_audience(args: argparse.Namespace, what: str) -> int:
 def find_speaker(args: argparse.Namespace) -> tuple[MqttSettings, str | None]:
     """Broker and device from options and config.
 
-    A host on the command line is taken alone: the config's password is for the config's broker and for no other.
+    A host on the command line is used without the config's password, which is only for the config's broker.
 
     Raises:
-        ConfigError: the config cannot be read, or is wrong about broker or device.
+        ConfigError: the config cannot be read, or has a fault in broker or device.
         LullError: the config switches MQTT off.
         ValueError: an option is out of range.
     """
@@ -134,7 +134,7 @@ def listed_speakers(args: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _state(args: argparse.Namespace) -> dict[str, Any] | None:
-    """The state that the speaker tells; None, and a line that says so, where it does not answer."""
+    """The state of the speaker; None, with a line that says so, where it does not answer."""
     from player.cli.client.request import SpeakerClient
 
     try:
@@ -163,7 +163,7 @@ def _ask(speaker: SpeakerClient, verb: Verb, fields: dict[str, Any], args: argpa
 
 
 def _text_of(verb: Verb, device: str, answer: dict[str, Any]) -> str:
-    """An answer for people."""
+    """An answer as text for people."""
     if verb.name == "status":
         return shown.status(device, answer.get("state") or {})
     if verb.name == "tracks":
@@ -174,7 +174,7 @@ def _text_of(verb: Verb, device: str, answer: dict[str, Any]) -> str:
 def _ask_all(
     settings: MqttSettings, audience: str, verb: Verb, fields: dict[str, Any], args: argparse.Namespace
 ) -> int:
-    """Ask many, and show the answer of each; who is online and says nothing is named."""
+    """Ask many speakers, and show each answer; those that are online and do not answer are named."""
     from player.cli.client.broadcast import Broadcast
 
     with Broadcast(settings, audience, args.timeout, listed_speakers(args)) as speakers:

@@ -12,13 +12,13 @@ from player.core.units import format_duration
 
 
 def printable(text: object) -> str:
-    """The text without anything that a terminal would obey, and without passwords: titles come from anywhere."""
+    """The text without control characters and passwords, because titles come from any source."""
     shown = without_secrets(str(text))
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown)
 
 
 def status(device: str, state: Mapping[str, Any]) -> str:
-    """The whole state, a line for each thing worth knowing."""
+    """The whole state, one fact a line."""
     rows = [
         ("", _headline(state)),
         ("started by", state.get("why")),
@@ -59,7 +59,7 @@ def line(state: Mapping[str, Any]) -> str:
 
 
 def event(fields: Mapping[str, Any]) -> str:
-    """What happened, with its time of day."""
+    """An event with its time of day."""
     time_of_day = _moment(fields.get("time"), "%H:%M:%S") or "--:--:--"
     return printable(f"{time_of_day} {fields.get('text') or fields.get('event_type', '?')}")
 
@@ -106,7 +106,7 @@ def _next_start(state: Mapping[str, Any]) -> str | None:
 
 
 def _schedule(state: Mapping[str, Any]) -> str:
-    """Whether it is on, and what was changed in it by hand."""
+    """Whether the schedule is on, and its changes by command."""
     words = ["on" if state["schedule"] else "off"]
     if state.get("skip_tonight"):
         words.append("tonight is skipped")

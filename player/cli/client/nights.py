@@ -1,6 +1,6 @@
 """The reports of the night that speakers have left at the broker, for ``lull report --all`` and ``--device``.
 
-They are retained, so a speaker that is switched off tells of its last night too. Threads as in `request`.
+They are retained, so the last night of a speaker that is switched off is available too. Threads as in `request`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class NightReports(SpeakerClient):
     """``with NightReports(settings, None, timeout_s) as speakers: speakers.reports``.
 
     Args:
-        device: the speaker; None is every one.
+        device: the speaker; None is all of them.
 
     Attributes:
-        reports: by speaker; None where none is known of it.
+        reports: by speaker; None where it has none.
 
     Raises:
         NoAnswer: on entering, when the broker cannot be reached or knows no speaker.
@@ -50,7 +50,7 @@ class NightReports(SpeakerClient):
             raise self._nobody() if self._device is None else NoAnswer(self._why_silent())
 
     def is_offline(self, device: str) -> bool:
-        """Whether it has said so, or the broker has."""
+        """Whether the retained availability is offline."""
         return self._availability.get(device) == OFFLINE
 
 

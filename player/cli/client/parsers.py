@@ -31,14 +31,15 @@ SPEAKER_OPTIONS: Final = (
     ("--config", "FILE", "take broker and speaker from this config"),
     ("--timeout", "S", "seconds to wait for an answer (5)"),
 )
-"""Options of every command to a running speaker: option, metavar, and what it is. They are told once, by ``--help``."""
+"""Options of every command to a running speaker: option, metavar, and what it is. They are listed once, by ``--help``.
+"""
 
 NAMES: Final = frozenset({"bans", "report", "watch", *VERBS})
 """All client commands."""
 
 
 def add_parsers(commands: Any, named: str | None = None) -> None:
-    """Add the client command that is named to the command line, or all of them where none of them is."""
+    """Add the named client command to the command line, or all of them without a name."""
     common = _common_options()
     wanted = {named} & NAMES or NAMES
     for verb in (verb for name, verb in VERBS.items() if name in wanted):

@@ -1,8 +1,8 @@
-"""A conversation with one speaker over the broker: find it, ask, wait for the answer. For the client commands.
+"""Requests to one speaker over the broker: find it, ask, wait for the answer. For the client commands.
 
 The caller's thread asks and waits; a second thread serves the connection and only puts what arrives into a queue.
 
-What arrives is first that the connection is up, then messages, then its end.
+The queue first has the established connection, then messages, then the end of the connection.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from player.mqtt.payload_values import as_object
 from player.mqtt.topics import OFFLINE, Topics
 
 LOOK_AROUND_S: Final = 0.7
-"""Within this time after the subscription all retained messages have arrived."""
+"""Seconds after the subscription within which all retained messages arrive."""
 _CLOSE_S: Final = 1.0
 
 Arrival: TypeAlias = Incoming | LinkUp | LinkDown
@@ -36,10 +36,10 @@ class MqttSession:
     """A connection with a random client id.
 
     Args:
-        others: filters on which everything is wanted.
+        others: filters of which all messages count.
 
     Attributes:
-        arrivals: what has come and was not taken yet.
+        arrivals: what has arrived and was not taken yet.
     """
 
     def __init__(self, settings: MqttSettings, others: Iterable[str]) -> None:
@@ -57,7 +57,7 @@ class MqttSession:
         self._broker.publish(topic, payload, retain=retain, qos=1)
 
     def next_by(self, deadline_s: float) -> Arrival | None:
-        """What comes next, None when nothing comes in time (`time.monotonic`)."""
+        """The next arrival, None when nothing arrives by that time (`time.monotonic`)."""
         try:
             return self.arrivals.get(timeout=max(0.0, deadline_s - time.monotonic()))
         except queue.Empty:
@@ -78,7 +78,7 @@ class MqttSession:
 
 
 OFFLINE_S: Final = 1.0
-"""A speaker whose availability is offline gets this long to answer all the same."""
+"""Seconds that a speaker whose availability is offline gets to answer anyway."""
 
 
 class NoAnswer(LullError):
@@ -86,7 +86,7 @@ class NoAnswer(LullError):
 
 
 class Ambiguous(LullError):
-    """Several speakers are there and none was named."""
+    """Several speakers are online and none was named."""
 
 
 class SpeakerClient:
@@ -97,7 +97,7 @@ class SpeakerClient:
         timeout_s: how long to wait for the broker, and then for each answer.
 
     Attributes:
-        LISTENS_TO: what is wanted of it, by the names in `Topics`.
+        LISTENS_TO: the topics to subscribe, by their names in `Topics`.
 
     Raises:
         NoAnswer: on entering, when the broker cannot be reached or no speaker is online.
@@ -156,7 +156,7 @@ class SpeakerClient:
         raise NoAnswer(self._why_silent())
 
     def arrivals(self) -> Iterator[Incoming]:
-        """Everything that the speaker publishes from now on, what it has retained first. Raises NoAnswer at the end."""
+        """Everything that the speaker publishes from now on, retained messages first. Raises NoAnswer at the end."""
         while True:
             incoming = self._next_by(time.monotonic() + 3600)
             if incoming is not None and incoming.topic.startswith(f"{self.topics.root}/"):
@@ -165,7 +165,7 @@ class SpeakerClient:
     # Waiting.
 
     def _next_by(self, deadline_s: float) -> Incoming | None:
-        """The next message, None when none comes in time. Raises NoAnswer when the connection ends."""
+        """The next message, None when none arrives in time. Raises NoAnswer when the connection ends."""
         arrival = self._session.next_by(deadline_s)
         if arrival is None:
             return None
@@ -176,7 +176,7 @@ class SpeakerClient:
         return arrival
 
     def _wait_until_up(self) -> None:
-        """The first arrival is either the connection or the reason why there is none."""
+        """Wait for the first arrival, which is the connection or the reason of its failure."""
         arrival = self._session.next_by(time.monotonic() + self._timeout_s)
         if arrival is None:
             raise _no_connection(f"{self.where}: no answer in {self._timeout_s:g} s")
@@ -185,7 +185,7 @@ class SpeakerClient:
         assert isinstance(arrival, LinkUp), "nothing comes before the connection"
 
     def _choose(self) -> None:
-        """Decide whom to ask."""
+        """Choose the speaker to ask."""
         if self._device is None:
             self._device = self._only_device()
 
@@ -212,7 +212,7 @@ class SpeakerClient:
         )
 
     def _note(self, incoming: Incoming) -> None:
-        """Remember who is there, by the name in the topic; an empty payload means forgotten."""
+        """Note the availability of the speaker in the topic; an empty payload removes it."""
         prefix, suffix = f"{self._settings.prefix}/", "/availability"
         if incoming.topic.startswith(prefix) and incoming.topic.endswith(suffix):
             device = incoming.topic[len(prefix) : -len(suffix)]

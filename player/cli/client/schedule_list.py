@@ -1,4 +1,6 @@
-"""``lull schedule`` without a value: each start of the coming days, as the config plans it and a person changed it."""
+"""``lull schedule`` without a value: lists the starts of the coming days, as planned by the config and changed by
+command.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
 
 
 def _without_config(args: argparse.Namespace, state: Mapping[str, Any] | None, since: datetime) -> int:
-    """Print the next start of each entry, which is all that the speaker tells; returns the exit code."""
+    """Print the next start of each entry, which the speaker publishes; returns the exit code."""
     if state is None:
         return NO_ANSWER
     told = {name: entry["next"] for name, entry in state.get("entries", {}).items() if entry["next"] is not None}
@@ -89,7 +91,7 @@ def _without_config(args: argparse.Namespace, state: Mapping[str, Any] | None, s
 
 
 def _bare(planned: datetime, name: str) -> dict[str, Any]:
-    """A start for programs of which nothing else is known."""
+    """A start for programs, with only its time known."""
     return {"start": planned.isoformat(timespec="seconds"), "entry": name, **dict.fromkeys(_UNTOLD)}
 
 
@@ -97,7 +99,7 @@ def moment(text: str | None, now: datetime) -> datetime:
     """An ISO time; without an offset it is local, and it is shown in the local zone in any case.
 
     Raises:
-        LullError: it is no time.
+        LullError: the text is not a time.
     """
     if text is None:
         return now
@@ -111,7 +113,7 @@ def moment(text: str | None, now: datetime) -> datetime:
 
 
 def switches_of(state: Mapping[str, Any], settings: Settings, now: datetime) -> Switches:
-    """What a person changed by hand, from the state of the speaker (docs/mqtt.md)."""
+    """The changes by command, from the state of the speaker (docs/mqtt.md)."""
     told = state.get("entries", {})
     listed = [(entry, told[entry.name]) for entry in settings.schedule if entry.name in told]
     moved = tuple(
@@ -132,7 +134,7 @@ def switches_of(state: Mapping[str, Any], settings: Settings, now: datetime) -> 
 
 
 def _change_of(entry: Entry, told: Mapping[str, Any]) -> EntryChange:
-    """What a person changed in an entry, from its state."""
+    """The changes of an entry, from its state."""
     changed = told["changed"]
     days = frozenset(DAY_NAMES.index(day) for day in told["days"])
     return EntryChange(
@@ -156,7 +158,7 @@ def starts(settings: Settings, since: datetime, days: int, switches: Switches) -
 
 
 def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, Any]:
-    """One start for programs; the speaker does not tell what one that was planned by hand plays."""
+    """One start for programs; the playlist of a start by `tonight` is not published."""
     if entry.name == ONCE:
         return _bare(planned, ONCE)
     ends_s = [one.ends_s for one in night_of_entry(entry, planned, settings) if one.never is None][-1]

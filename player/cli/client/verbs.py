@@ -11,7 +11,7 @@ from player.core.verb import Argument, Verb
 from player.core.verbs import VERBS
 
 JSON_HELP: Final = {"status": "the state", "tracks": "the list"}
-"""What the answers to queries can be printed as, by verb."""
+"""The formats of the answers to queries, by verb."""
 _WIDTH: Final = 80
 _LIST: Final = (
     "Without a value list every start of the next two weeks: local time with its offset from UTC, entry, playlist, "
@@ -21,7 +21,7 @@ _LIST: Final = (
 
 
 def description(verb: Verb) -> str:
-    """What the verb's own help says above its options."""
+    """The text of the verb's help above its options."""
     paragraphs = [textwrap.fill(verb.about, _WIDTH)]
     if verb.name == "schedule":
         paragraphs.insert(0, textwrap.fill(_LIST, _WIDTH))
@@ -31,7 +31,7 @@ def description(verb: Verb) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser, verb: Verb) -> None:
-    """The options of a verb, and what only the command line knows."""
+    """Add the options of a verb, and those that exist only on the command line."""
     for argument in verb.arguments:
         _add(parser, argument, is_plain=argument.key == verb.plain)
     if verb.name == "schedule":
@@ -59,14 +59,14 @@ def _add(parser: argparse.ArgumentParser, argument: Argument, *, is_plain: bool)
 
 
 def asks_for_list(args: argparse.Namespace) -> bool:
-    """Whether ``lull schedule`` is to list the starts: nothing is to be changed, and ``--days`` is a number."""
+    """Whether ``lull schedule`` lists the starts: nothing is changed, and ``--days`` is a number."""
     changes = [getattr(args, argument.key) for argument in VERBS["schedule"].arguments if argument.key != "days"]
     is_number = args.days is None or args.days.lstrip("-").isdecimal()
     return is_number and not any(changes)
 
 
 def fields(verb: Verb, args: argparse.Namespace) -> dict[str, Any]:
-    """What the options say in a JSON command. Raises Refused for a word that does nothing."""
+    """The options as fields of a JSON command. Raises Refused for a word without effect."""
     found: dict[str, Any] = {}
     for argument in verb.arguments:
         value = getattr(args, argument.key)

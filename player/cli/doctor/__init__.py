@@ -1,5 +1,5 @@
-"""What `lull doctor` thinks of a machine: facts in, findings out. Pure, on the standard library alone.
+"""The checks of `lull doctor`: facts in, findings out. Pure, on the standard library alone.
 
-`facts` says what is known, `player.audio` finds it out, the other files judge it. So each judgement can be tried
-without the fault that it is about, and nothing here can hang.
+`facts` has the data classes, `probes` fills them, the `judge` files evaluate them. So each judgement can be tested
+without the fault that it is about.
 """

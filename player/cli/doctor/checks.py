@@ -1,7 +1,7 @@
-"""The doctor's rounds: gathers facts through the adapters, each check on a thread of its own and with its time limit.
+"""Runs the doctor's checks: gathers facts through the probes, each check on its own thread and with a time limit.
 
-A check that hangs (a dead share, a name server, a sound server) is left behind with a finding that says so; the
-process ends over it. What several checks need (config, unit, memory) is found out first.
+A check that hangs (a dead share, a name server, a sound server) is abandoned with a finding that says so; the
+process does not wait for it. What several checks need (config, unit, memory) is read first.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ from player.system.identity import hardware
 from player.system.input_devices import InputSystem
 
 FIRST_S: Final = 3.0
-"""For what the other checks need; systemd answers in milliseconds, or not at all."""
+"""Seconds for what the other checks need; systemd answers in milliseconds, or not at all."""
 CHECK_S: Final = 10.0
-"""For each of the others; they run side by side, so this is also how long all of them take at most."""
+"""Seconds for each other check; they run in parallel, so all of them take at most this long."""
 ASK_S: Final = 8.0
-"""For what a check asks of others, so that its own words about their silence are still heard."""
+"""Seconds for a question within a check, so that the check itself can still report a missing answer."""
 BACK: Final = timedelta(hours=36)
 _INTERRUPTED: Final = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing to look at: its name on the screen, what finds out and judges, and what may hang it."""
+    """One check: its name on the screen, its function, and what may block it."""
 
     name: str
     look: Callable[[], Iterable[Finding]]
@@ -69,13 +69,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What several checks need.
+    """The data that several checks need.
 
     Attributes:
-        path: the config's, whether it is there or not.
-        account: the user that the service runs as, or who asks where there is no service; None: there is no such user.
+        path: the path of the config, whether it exists or not.
+        account: the user of the service, or the present user without a service; None: the user does not exist.
         daemon_pid: the process of the daemon, 0 where none runs.
-        memory_fault: why nothing is remembered.
+        memory_fault: why the memory cannot be used.
     """
 
     path: Path
@@ -95,7 +95,7 @@ class Setup:
 
     @property
     def memory(self) -> Memory:
-        """A memory with all that is kept."""
+        """The memory with everything that is saved."""
         memory = Memory()
         self.recalled.documents.recall(memory)
         return memory
@@ -113,7 +113,7 @@ def examine(named: Path | None, speaker: str | None = None, clock: Clock | None 
 
 
 def _without_config() -> Config:
-    """What `lull night` would take."""
+    """The settings that `lull night` would use."""
     return Config(settings=Settings(), audio=AudioSettings(), mqtt=None, state_dir=own_home())
 
 
@@ -128,7 +128,7 @@ def _admit(config: Config, faults: tuple[str, ...], path: Path) -> Setup:
 
 
 def _remembered(state_dir: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...], str | None]:
-    """What the memory holds, and why it cannot be read."""
+    """The content of the memory, and why it cannot be read."""
     try:
         return (*look_into(state_dir), None)
     except StoreError as fault:
@@ -141,7 +141,7 @@ def _levels(patient: Setup) -> list[Finding]:
 
 
 def checks_of(patient: Setup, clock: Clock) -> list[Check]:
-    """What there is to look at for this config, in the order of the screen."""
+    """The checks for this config, in the order of the screen."""
     config, audio = patient.config, patient.config.audio
     found = [
         Check(
@@ -182,7 +182,7 @@ def checks_of(patient: Setup, clock: Clock) -> list[Check]:
 
 
 def in_time(checks: Iterable[Check], limit_s: float) -> list[Finding]:
-    """The findings of all checks, side by side; one that has not answered by then has a finding of its own."""
+    """The findings of all checks, run in parallel; a check without an answer in time has its own finding."""
     clock = SystemClock()
     end_s = clock.now().boot_s + limit_s
     begun = [(check, _begin(check)) for check in checks]
@@ -193,7 +193,7 @@ def _begin(check: Check) -> queue.SimpleQueue[list[Finding]]:
     answer: queue.SimpleQueue[list[Finding]] = queue.SimpleQueue()
 
     def run() -> None:
-        """The life of the check's thread."""
+        """The main function of the check's thread."""
         try:
             answer.put(list(check.look()))
         except Exception as fault:  # noqa: BLE001 - the thread ends here, and the other checks are wanted all the same
@@ -211,7 +211,7 @@ def _answer(check: Check, answer: queue.SimpleQueue[list[Finding]], left_s: floa
         return [wrong(check.name, "no result in time", f"{check.hung_by} does not respond; check it")]
 
 
-# What each check looks at.
+# The checks.
 
 
 def _device(patient: Setup) -> Finding:
@@ -253,7 +253,7 @@ def _playlist(patient: Setup, playlist: Playlist) -> Iterator[Finding]:
 
 
 def _measuring(patient: Setup) -> str:
-    """The command that measures all playlists, as the user whose measurements they are."""
+    """The command that measures all playlists, as the user who owns the measurements."""
     scan = f"lull scan --config {shlex.quote(str(patient.path.absolute()))}"
     is_service = patient.service is not None and patient.service.is_loaded
     return f"sudo -u {patient.account.name} {scan}" if is_service and patient.account is not None else scan

@@ -1,4 +1,4 @@
-"""``lull doctor``: one screen that says what is right, what is wrong, and how to mend it."""
+"""``lull doctor``: prints on one screen what is right, what is wrong, and how to repair it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examine, print, and say by the exit code whether nothing is wrong."""
+    """Examine and print; the exit code says whether something is wrong."""
     from player.cli.doctor.checks import examine
 
     findings = examine(args.config, args.device)
@@ -72,7 +72,7 @@ def screen(findings: Iterable[Finding], columns: int) -> Iterator[str]:
 
 
 def _wrapped(head: str, text: str, columns: int) -> list[str]:
-    """The text behind its head, on as many lines as it takes."""
+    """The text after its head, wrapped."""
     return textwrap.wrap(
         printable(text), columns, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
     )

@@ -1,4 +1,4 @@
-"""What the doctor knows of a machine before it judges. Frozen, standard library; None means that it cannot be told."""
+"""The facts about a machine that the doctor evaluates. Frozen, standard library; None means unknown."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """What came of opening the device as lull does, and closing it at once.
+    """The result of opening the device as lull does, and closing it at once.
 
     Attributes:
         fault: why it cannot be used; None when it can.
         granted: what it was opened with.
-        formats, rates_hz, channels: what else it would take; rates are the lowest and the highest.
+        formats, rates_hz, channels: what it supports; rates are the lowest and the highest.
     """
 
     fault: str | None = None
@@ -71,7 +71,7 @@ class Control:
 
     @property
     def per_cent(self) -> int:
-        """Where it stands in its range."""
+        """The position of a control in its range, in per cent."""
         return round(100 * (self.step - self.lowest) / max(1, self.highest - self.lowest))
 
 
@@ -86,20 +86,20 @@ class MixerState:
 
 @dataclass(frozen=True, slots=True)
 class MixerPinFacts:
-    """Where the config wants a control."""
+    """The control and level that the config asks for."""
 
     control: str
     level: MixerLevel
 
 
 class BrokerAnswer(StrEnum):
-    """How far a connection to the broker came."""
+    """The step that a connection to the broker reached."""
 
     UP = "up"
     NO_NAME = "no name"
     """The name has no address."""
     REFUSED = "refused"
-    """Nobody listens at that port."""
+    """No server listens at that port."""
     SILENT = "silent"
     """Nothing answers."""
     TLS = "tls"
@@ -109,14 +109,14 @@ class BrokerAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrokerState:
-    """What came of connecting to the broker.
+    """The result of connecting to the broker.
 
     Attributes:
         address: host and port.
-        reason: the words of whoever refused.
-        password_fault: why the password could not be read here; then nobody has logged in.
-        availability: what is retained of this speaker, None where nothing is.
-        problems: what the running speaker says is wrong.
+        reason: the text of the refusal.
+        password_fault: why the password could not be read here; then no login was tried.
+        availability: the retained availability of this speaker, None without one.
+        problems: the problems that the running speaker publishes.
     """
 
     reached: BrokerAnswer
@@ -133,7 +133,7 @@ class Service:
 
     Attributes:
         is_loaded: there is such a unit.
-        user: whom it runs as.
+        user: the user that it runs as.
         watchdog_s: its period, 0 without one.
         result: how it ended last, ``success`` when it did not.
         groups: those that the unit adds to the user's own.
@@ -152,7 +152,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class UserAccount:
-    """A user of this machine, with the ids and names of all his groups."""
+    """A user of this machine, with the ids and names of all of the user's groups."""
 
     name: str
     uid: int
@@ -165,14 +165,14 @@ class PlaylistState:
     """A playlist as the library finds it now.
 
     Attributes:
-        tracks: how many there are, streams among them.
-        left_out: a sentence for each thing that was.
-        unmeasured: how many no scan has looked at.
+        tracks: number of tracks, including streams.
+        left_out: a sentence for each thing that was left out.
+        unmeasured: number of tracks that no scan has tried.
         faulty: files that cannot be played, with the reason.
-        set_aside: files of which the daemon died.
-        banned: how many are never played again.
-        closed: paths that the service's user may not read, with the place where it ends.
-        is_store_read: whether this user may read what was measured.
+        set_aside: files that are left out because of crashes.
+        banned: number of banned tracks.
+        closed: paths that the service's user cannot read, with the place that prevents it.
+        is_store_read: whether this user can read the measurements.
     """
 
     name: str
@@ -193,9 +193,9 @@ class StateDir:
 
     Attributes:
         fault: why it cannot be checked.
-        barrier: the path at which the service's user is kept from writing.
-        is_read_only: its file system is mounted so.
-        in_memory: the kind of file system, where it is one that each boot forgets.
+        barrier: the path that prevents the service's user from writing.
+        is_read_only: its file system is mounted read-only.
+        in_memory: the type of the file system, if its content is lost at each boot.
     """
 
     path: str
@@ -208,7 +208,7 @@ class StateDir:
 
 @dataclass(frozen=True, slots=True)
 class PasswordFile:
-    """The broker's password file; ``barrier`` is where the service's user is kept from reading it."""
+    """The broker's password file; ``barrier`` is the path that prevents the service's user from reading it."""
 
     path: str
     is_there: bool
@@ -218,7 +218,7 @@ class PasswordFile:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """The schedule as it stands, with what was changed by hand."""
+    """The present schedule, with its changes by command."""
 
     entries: int
     is_on: bool = True
@@ -229,7 +229,7 @@ class Plans:
 
 @dataclass(frozen=True, slots=True)
 class JournalEvent:
-    """Something that went wrong, and when."""
+    """A problem in the journal, and its time."""
 
     at: datetime
     text: str
@@ -237,15 +237,15 @@ class JournalEvent:
 
 @dataclass(frozen=True, slots=True)
 class LastNight:
-    """What is remembered of the last day and night.
+    """The records of the last day and night.
 
     Attributes:
         fault: why the memory cannot be read.
-        sessions: how many there were.
-        broken_off: sessions that a crash or a power cut ended.
-        troubled: sessions in which problems were told.
-        problems: what the journal has of problems and missed starts.
-        is_journal_read: whether this user may read it at all.
+        sessions: number of sessions.
+        broken_off: number of sessions that a crash or a power cut ended.
+        troubled: number of sessions with problems.
+        problems: the problems and missed starts in the journal.
+        is_journal_read: whether this user can read the journal.
     """
 
     sessions: int = 0
@@ -257,7 +257,7 @@ class LastNight:
 
 
 class Installed(Enum):
-    """How lull came to this machine, and the way to what is missing: a unit, a user, a first config."""
+    """How lull was installed, and how to get what is missing: a unit, a user, a first config."""
 
     PACKAGE = "sudo apt install --reinstall lull"
     CHECKOUT = "sudo scripts/install"
@@ -266,7 +266,7 @@ class Installed(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What runs here, by name; a version that cannot be told is None. ``has_kernel``: the native kernel is used."""
+    """The versions of what runs here, by name; an unknown one is None. ``has_kernel``: the native kernel is used."""
 
     system: str
     model: str

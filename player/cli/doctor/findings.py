@@ -1,4 +1,4 @@
-"""A finding: one thing that is right, doubtful or wrong, in plain words, and how to mend it. Frozen; pure."""
+"""A finding: one thing that is right, doubtful or wrong, in plain words, and how to repair it. Frozen; pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FORMAT: Final = 1
 
 
 class Level(StrEnum):
-    """How it stands: a warning can wait and leaves the exit code at 0, what is wrong can cost a night."""
+    """The severity: a warning leaves the exit code at 0; WRONG means that a night may fail."""
 
     RIGHT = "right"
     WARNING = "warning"
@@ -24,9 +24,9 @@ class Finding:
     """One line of the screen.
 
     Attributes:
-        check: what was looked at.
-        what: how it is.
-        mend: what to do; None where there is nothing to be done.
+        check: what was checked.
+        what: what was found.
+        mend: what to do; None where nothing has to be done.
     """
 
     check: str
@@ -39,17 +39,17 @@ class Finding:
 
 
 def right(check: str, what: str) -> Finding:
-    """All is well."""
+    """A finding that all is well."""
     return Finding(check, Level.RIGHT, what)
 
 
 def warning(check: str, what: str, mend: str | None = None) -> Finding:
-    """Worth knowing; it can wait."""
+    """A finding that can wait."""
     return Finding(check, Level.WARNING, what, mend)
 
 
 def wrong(check: str, what: str, mend: str) -> Finding:
-    """It can cost a night."""
+    """A finding that may make a night fail."""
     return Finding(check, Level.WRONG, what, mend)
 
 

@@ -1,4 +1,4 @@
-"""Clock, service, power, versions and last night: the machine itself. Pure."""
+"""Judges clock, service, power, versions and last night. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from player.core.units import counted
 
 MANY_RESTARTS: Final = 3
 _POWER: Final = {0: "too little voltage", 1: "the processor is slowed down", 2: "throttled", 3: "too hot"}
-"""The low bits of `vcgencmd get_throttled` are about now, the same ones 16 higher about the time since the start."""
+"""The low bits of `vcgencmd get_throttled` about now; the same ones 16 higher are about the time since the start."""
 
 _PACKAGES: Final = {
     "libVLC": "libvlc5 libvlc-bin vlc-plugin-base",
@@ -24,7 +24,7 @@ _BRING: Final = {
     Installed.CHECKOUT: "scripts/run installs it",
     Installed.PIP: "pip install --force-reinstall lull-player",
 }
-"""What brings a Python library that is missing, in the environment that lull runs in."""
+"""How to install a missing Python library in lull's environment."""
 _BUILD_KERNEL: Final = {
     Installed.PACKAGE: Installed.PACKAGE.value,
     Installed.CHECKOUT: "sudo apt install gcc, remove .venv, and scripts/run again",
@@ -33,7 +33,7 @@ _BUILD_KERNEL: Final = {
 
 
 def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock: bool) -> Finding:
-    """Whether the schedule may believe the wall clock."""
+    """Whether the schedule can trust the wall clock."""
     if witness is not None:
         return right("clock", f"trusted: {witness}")
     if is_trusted_by_config:
@@ -78,7 +78,7 @@ def _result(service: Service) -> str:
 
 
 def judge_power(throttled: int | None, model: str) -> Iterator[Finding]:
-    """Voltage and heat of a Raspberry Pi; nothing where nobody measures it."""
+    """Voltage and heat of a Raspberry Pi; nothing on other machines."""
     if throttled is None:
         return
     now = [words for bit, words in _POWER.items() if throttled >> bit & 1]
@@ -115,7 +115,7 @@ def judge_last_night(night: LastNight) -> Iterator[Finding]:
 
 
 def judge_versions(machine: Machine) -> Iterator[Finding]:
-    """What runs here; a library that is missing is wrong."""
+    """The versions in use; a missing library is wrong."""
     missing = [name for name, version in machine.versions if version is None]
     listed = ", ".join(f"{name} {version}" for name, version in machine.versions if version is not None)
     yield right("versions", f"{listed}; {machine.system}; {machine.model}")

@@ -1,4 +1,4 @@
-"""Broker, library, schedule, state directory and rights: what the config leads to. Pure."""
+"""Judges broker, library, schedule, state directory and rights. Pure."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _WORDS: Final = {
 
 
 def judge_levels(known: str | None, notes: Sequence[str]) -> list[Finding]:
-    """How loud it is at the pillow; nothing where nobody has measured it."""
+    """The level at the pillow; nothing without a calibration."""
     if notes or known is None:
         return [warning("pillow", note, "lull calibrate, or lower volumes") for note in notes]
     return [right("pillow", known)]
 
 
 def judge_broker(state: BrokerState) -> Finding:
-    """Whether the broker lets this speaker in."""
+    """Whether the broker accepts this speaker."""
     if state.reached is not BrokerAnswer.UP:
         said = f" ({state.reason})" if state.reason else ""
         return wrong("broker", f"{state.address}: {_WORDS[state.reached]}{said}", _MENDS[state.reached])
@@ -60,7 +60,7 @@ def judge_broker(state: BrokerState) -> Finding:
 
 
 def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Iterator[Finding]:
-    """Whether the daemon is on the broker, and what it complains of."""
+    """Whether the daemon is connected to the broker, and the problems that it reports."""
     if state.reached is not BrokerAnswer.UP or state.password_fault is not None:
         return
     if state.availability != "online":
@@ -109,7 +109,7 @@ def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Fin
 
 
 def judge_plans(plans: Plans, path: str) -> Finding:
-    """What starts by itself next; ``path`` is the config's."""
+    """The next start of the schedule; ``path`` is the config's."""
     if plans.entry is not None and plans.at is not None:
         skipped = "; tonight is skipped" if plans.is_tonight_skipped else ""
         return right("next start", f"{plans.entry}, {plans.at:%a} {plans.at.isoformat(' ', 'minutes')}{skipped}")
@@ -125,7 +125,7 @@ def judge_plans(plans: Plans, path: str) -> Finding:
 
 
 def judge_place(place: StateDir, account: str, *, is_service: bool) -> Iterator[Finding]:
-    """Whether what is remembered can be written, and will be there tomorrow."""
+    """Whether the memory can be written, and survives a reboot."""
     check = "state_dir"
     if place.fault is not None:
         yield wrong(
@@ -155,7 +155,7 @@ def judge_place(place: StateDir, account: str, *, is_service: bool) -> Iterator[
 def judge_rights(
     account: UserAccount | None, password: PasswordFile | None, *, is_service: bool, plays_to_card: bool
 ) -> Iterator[Finding]:
-    """Whether the user that lull runs as gets at the sound card and the password, and nobody else at the latter."""
+    """Whether lull's user can access the sound card and the password, and no other user the password."""
     check = "permissions"
     if account is None:
         mend = f"{Installed.PACKAGE.value} creates it; or set an existing User= in the unit"
@@ -188,7 +188,7 @@ def _judge_password(password: PasswordFile, name: str) -> Finding:
 def judge_inputs(
     devices: list[InputDevice], rules: Sequence[Trigger], closed: Sequence[InputDevice], account: str
 ) -> Iterator[Finding]:
-    """The buttons and knobs of this machine, and whether triggers get at theirs; ``closed`` may not be read."""
+    """The input devices of this machine, and whether triggers can read theirs; ``closed`` cannot be read."""
     check = "inputs"
     for device in closed:
         mend = f"sudo usermod -aG {GROUP} {account}, then start lull again"

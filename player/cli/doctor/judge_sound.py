@@ -1,4 +1,4 @@
-"""Sound cards, the device that is configured, and its mixer. Pure."""
+"""Judges sound cards, the configured device, and its mixer. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
 _STEP_DB: Final = 0.01
 """ALSA's own grain of decibels."""
 _ALWAYS_IN_THE_WAY: Final = frozenset({"Master", "PCM", "Digital"})
-"""Names of controls that all sound of a card goes through."""
+"""Names of the controls that all sound of a card passes."""
 
 
 def card_named_by(device: str) -> str | None:
@@ -22,7 +22,7 @@ def card_named_by(device: str) -> str | None:
 
 
 def judge_cards(cards: Sequence[Card], device: str) -> Finding:
-    """Whether there are cards at all, and the one that is configured among them."""
+    """Whether there are cards, and the configured one among them."""
     ids = ", ".join(f"{card.id} ({card.name})" for card in cards)
     wanted = card_named_by(device)
     if wanted is not None and wanted not in [card.id for card in cards]:
@@ -39,7 +39,7 @@ def judge_cards(cards: Sequence[Card], device: str) -> Finding:
 
 
 def holder_of(cards: Sequence[Card], device: str) -> Output | None:
-    """The output of the configured card that somebody has open; of all cards where none is named."""
+    """The open output of the configured card, or of any card where none is named."""
     wanted = card_named_by(device)
     number = re.search(r"DEV=(\d+)", device) or re.match(r"(?:plug)?hw:[^,]+,(\d+)", device)
     for card in cards:
@@ -82,7 +82,7 @@ def _also(trial: OpenAttempt) -> str:
 
 
 def judge_mixer(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Finding]:
-    """Where the controls stand, and whether the pinned one keeps to its pin."""
+    """The levels of the controls, and whether the pinned one is at its level."""
     if pin is not None:
         yield _judge_pin(state, pin)
     elif state.fault is not None:
@@ -96,7 +96,7 @@ def judge_mixer(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Findin
 
 
 def _judge_silent(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Finding]:
-    """Controls that let nothing through; those that the sound need not go through can wait.
+    """Controls that are muted; those that the sound may not pass are only warnings.
 
     The microphone and the beeper of an ordinary sound card are muted, and so is the speaker beside its headphones.
     """
@@ -147,7 +147,7 @@ def _judge_pin(state: MixerState, pin: MixerPinFacts) -> Finding:
 
 
 def _is_above(control: Control, pin: MixerPinFacts) -> bool | None:
-    """Whether it stands above the pin; None where they cannot be compared."""
+    """Whether a control is above its configured level; None where they cannot be compared."""
     if pin.level.is_db:
         return None if control.level_db is None else control.level_db > pin.level.value + _STEP_DB
     return control.step > control.lowest + (control.highest - control.lowest) * pin.level.value // 100

@@ -19,7 +19,7 @@ from player.storage.measurements_db import StoreReader
 
 
 def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: UserAccount | None) -> PlaylistState:
-    """The playlist as the library finds it now, seen with the eyes of the service's user."""
+    """The playlist as the library finds it now, as the service's user would."""
     read = FileLibrary().read(playlist)
     tracks = list(dict.fromkeys((*read.opening, *read.tracks)))
     files = [track for track in tracks if not track.is_stream]
@@ -44,7 +44,7 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
 
 
 def _measured(files: list[Track], state_dir: Path) -> tuple[dict[str, MeasureResult | None], bool]:
-    """What is known of each file, and whether that can be told; without a store nothing is."""
+    """The measurements of each file, and whether the store can be read; without a store none."""
     try:
         store = StoreReader(state_dir)
     except StoreError as fault:

@@ -1,6 +1,6 @@
-"""``lull rehearse``: a night rendered into a file and held against the contract."""
+"""``lull rehearse``: renders a night into a file and checks it against the contract."""
 
 from typing import Final
 
 DEMO: Final = "rehearsal"
-"""The name of the playlist that files of the command line are put into."""
+"""The name of the playlist for files of the command line."""

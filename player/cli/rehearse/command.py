@@ -1,4 +1,4 @@
-"""``lull rehearse``: a night on a virtual clock into a WAV, through the real chain, as fast as the CPU allows."""
+"""``lull rehearse``: renders a night on a virtual clock into a WAV, through the real chain, at full speed."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ What was rendered is checked against the never-startle contract
 files are written in any case."""
 
 ENDLESS_S: Final = 12 * 3600.0
-"""A rehearsal without a timer ends here at the latest."""
+"""Maximum seconds of a rehearsal without a timer."""
 SILENT_LIMIT_S: Final = 60.0
-"""With no track that plays in so long, there is nothing to rehearse."""
+"""Seconds without a playable track after which a rehearsal is given up."""
 REASONS_SHOWN: Final = 5
 
 
@@ -88,7 +88,7 @@ def _duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """What is rehearsed: settings, how it starts, how long it may take at most, and where measurements are kept.
+    """The plan of a rehearsal: settings, start, maximum length, and the folder of measurements.
 
     Without a start the schedule of the settings makes it, at the moment ``begins``.
     """
@@ -102,7 +102,7 @@ class RehearsalPlan:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render, write report and picture, say what was done; a broken clause of the contract is a failure."""
+    """Render, write report and picture, print the result; a broken clause of the contract is a failure."""
     from player.cli.rehearse.report import Examination
 
     plan = make_plan(args)
@@ -172,7 +172,7 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
 
 
 def _morning_plan(settings: Settings, entry: Entry, state_dir: Path | None) -> RehearsalPlan:
-    """A morning is no command: the schedule starts it."""
+    """The plan of a morning, which only the schedule can start."""
     begins = _next_start(entry)
     ends_s = [one.ends_s for one in night_of_entry(entry, begins, settings) if one.never is None][-1]
     alone = replace(settings, schedule=(entry,), away=(), trusts_clock=True)
@@ -180,7 +180,7 @@ def _morning_plan(settings: Settings, entry: Entry, state_dir: Path | None) -> R
 
 
 def _next_start(entry: Entry) -> datetime:
-    """When the entry starts next: a phase until a time of day is as long as it will be then."""
+    """The next start of the entry, which determines the length of phases until a time of day."""
     now = SystemClock().now().wall
     coming = next_start([entry], now)
     return now if coming is None else coming[1]
@@ -196,7 +196,7 @@ def _night(settings: Settings, start: Play, begins: datetime | None) -> list[Pla
 
 
 def _shortened(settings: Settings, start: Play, begins: datetime | None, length_s: float) -> Play:
-    """The same night so that it ends after ``length_s``: the phase that is reached by then is the last one."""
+    """The same night, ended after ``length_s``: the phase that is reached by then is the last one."""
     night = _night(settings, start, begins)
     reached = [one for one in night if one.never is None and one.begins_s is not None]
     reached = [one for one in reached if (one.begins_s or 0.0) + SHORTEST_S <= length_s]
@@ -209,13 +209,13 @@ def _shortened(settings: Settings, start: Play, begins: datetime | None, length_
 
 
 def _expected_s(settings: Settings, start: Play, begins: datetime | None) -> float | None:
-    """How long the night lasts, all of its phases together; None where nobody knows."""
+    """Length of the night with all its phases in seconds; None where it is unknown."""
     ends_s = [planned.ends_s for planned in _night(settings, start, begins) if planned.never is None][-1]
     return None if ends_s is None else min(ends_s, settings.session.max_s)
 
 
 def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
-    """The settings and the state directory; without a config nothing is left behind."""
+    """The settings and the state directory; without a config, temporary ones."""
     path = args.config if args.paths else chosen_config(args.config)
     if path is None:
         if not args.paths:
@@ -230,7 +230,7 @@ def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
 
 
 def _with_favourites(settings: Settings, state_dir: Path | None) -> Settings:
-    """The settings with what is liked as a playlist of files, where anything is."""
+    """The settings with the liked tracks as a playlist of files, if there are any."""
     from player.storage.memory_db import look_into
 
     liked: tuple[str, ...] = ()
@@ -259,7 +259,7 @@ def _path_playlist(paths: list[str]) -> Playlist:
 
 @dataclass(slots=True)
 class Report:
-    """What happened, with seconds from the start."""
+    """The events of a rehearsal, with seconds from the start."""
 
     tracks: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)

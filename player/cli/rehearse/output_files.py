@@ -1,5 +1,5 @@
-"""What a rehearsal is about to write, checked before it is rendered: hours of work must not fail at the last step, and
-nothing is written over but what an earlier rehearsal wrote.
+"""Checks the output files of a rehearsal before it is rendered, so that hours of work do not fail at the last step, and
+only files of an earlier rehearsal are overwritten.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from player.core.errors import LullError
 
 RENDER_MARK_AT: Final = slice(8, 16)
 RENDER_MARKS: Final = (b"WAVEJUNK", b"WAVEds64")
-"""What a WAV of our own has in its first bytes, and hardly any other."""
+"""Bytes at the beginning of a WAV that lull wrote, which hardly any other has."""
 PICTURE_MARK: Final = b"lull rehearsal"
 REPORT_MARK: Final = b'{\n  "tracks": ['
 PICTURE_SUFFIXES: Final = (".png", ".svg")
@@ -21,7 +21,7 @@ _HEAD_BYTES: Final = 4096
 
 
 def check_out(out: Path, paths: list[str]) -> None:
-    """Refuse to write over anything but an earlier rehearsal: OUT comes first, and music is easily lost."""
+    """Refuse to overwrite anything but an earlier rehearsal: OUT is the first argument, so music is easily lost."""
     if out.suffix.lower() != ".wav":
         raise LullError(f"OUT is {out}; it must come before the PATHs and end in .wav")
     if os.path.exists(out) and any(os.path.exists(path) and out.samefile(path) for path in paths):
@@ -57,7 +57,7 @@ def check_picture(picture: Path) -> None:
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes of a file; nothing of what is no file."""
+    """The first bytes of a file; empty for anything else."""
     if not os.path.isfile(path):
         return b""
     try:
@@ -68,7 +68,7 @@ def _head(path: Path) -> bytes:
 
 
 def _check_writable(path: Path) -> None:
-    """Find out now what would go wrong later."""
+    """Raise LullError if the file cannot be written."""
     folder = path.parent
     if not os.path.isdir(folder):
         raise LullError(f"cannot write {path}: the folder {folder} does not exist")

@@ -1,4 +1,4 @@
-"""A night as a picture: how loud it would have been, how loud it is, what the guard did. The only user of matplotlib.
+"""A night as a picture: its loudness with and without the guard, and the volume. The only user of matplotlib.
 
 Runs on the main thread, after a rehearsal. Three panels over one axis of time: loudness relative to calm sound at the
 night's volume, by how much the guard lowered it, and the volume. The colours (Okabe and Ito) differ in lightness too,
@@ -32,13 +32,13 @@ from player.core.units import SILENCE_DB, VOLUME_MAX, VOLUME_SPAN_DB, format_dur
 SIZE_IN: Final = (16.0, 9.0)
 DPI: Final = 100
 MARK: Final = "lull rehearsal"
-"""Stands in each picture, so that it is known again and nothing else is written over."""
+"""A mark in each picture by which it is recognised, so that no other file is overwritten."""
 BEFORE, AFTER, HELD, VOLUME = "#E69F00", "#0072B2", "#A8327D", "#007A5A"
 INK, FAINT = "#333333", "#8A8A8A"
 HALO: Final = (withStroke(linewidth=3.0, foreground="white"),)
 LOWEST_DB: Final = -40.0
 DIFFERENT_DB: Final = 0.5
-"""Less is not seen, and not drawn."""
+"""Smaller reductions in dB are not visible, and not drawn."""
 LABEL_SHARE: Final = 0.045
 """Labels of surprises that are nearer to each other would overlap: the larger one is shown."""
 HOUR_S: Final = 3600.0
@@ -47,7 +47,7 @@ _TICKS_S: Final = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is drawn.
+    """The data of the picture.
 
     Attributes:
         calm_lufs: what counts as 0 dB: the programme target at the night's volume.
@@ -102,12 +102,12 @@ def _edges(scene: Scene) -> Values:
 
 
 def _steps(values: Values) -> Values:
-    """The values with the last one twice, as drawing by steps between borders wants it."""
+    """The values with the last one twice, as drawing steps between borders needs."""
     return np.append(values, values[-1:])
 
 
 def _draw_loudness(axes: Axes, scene: Scene) -> None:
-    """What is heard stands on the ground; what the guard took away stands on top of it."""
+    """Draw what is heard, and on top of it what the guard took away."""
     columns, edges = scene.columns, _edges(scene)
     heard_least, heard, recorded = (
         np.maximum(_steps(values) - scene.calm_lufs, LOWEST_DB)
@@ -129,7 +129,7 @@ def _draw_loudness(axes: Axes, scene: Scene) -> None:
 
 
 def _draw_tracks(panels: Sequence[Axes], scene: Scene) -> None:
-    """A line where a track begins, and its name where there is room for it."""
+    """Draw a line where a track begins, and its name where there is room."""
     begins = [at_s for at_s, _ in scene.tracks]
     ends = [*begins[1:], scene.duration_s]
     for axes in panels:
@@ -153,7 +153,7 @@ def _shortened(name: str, letters: int) -> str:
 
 
 def _draw_surprises(axes: Axes, scene: Scene) -> None:
-    """From how loud it would have been down to what was left of it, with the difference beside the largest."""
+    """Draw each surprise from its unguarded loudness down to the result, with the difference beside the largest."""
     columns = scene.columns
     marks = []
     for at_s, reduction_db in scene.surprises:
@@ -177,7 +177,7 @@ def _draw_surprises(axes: Axes, scene: Scene) -> None:
 
 
 def _is_in_the_way(mark: tuple[float, float, float], label: tuple[float, float], duration_s: float) -> bool:
-    """Whether a mark lies where a label would be written."""
+    """Whether a mark is where a label would be written."""
     apart_s = abs(mark[0] - label[0])
     return 0.0 < apart_s < LABEL_SHARE / 2.0 * duration_s and label[1] - 1.0 < mark[1] < label[1] + 6.0
 

@@ -1,4 +1,4 @@
-"""A rehearsed night against the contract: listening while it is rendered, then the verdict for people and programs."""
+"""Examines a rehearsed night against the contract while it is rendered; then reports to people and programs."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ PROMISES: Final = {
 """The clauses in a few words; C7 cannot be heard."""
 PLACES_SHOWN: Final = 5
 TOLD_S: Final = APART_HOPS * HOP_S
-"""The guard tells of what it held down so long after it was over."""
+"""Seconds after a reduction at which the guard reports it."""
 
 
 class Examination:
-    """Listens to a night that is rendered."""
+    """Examines a night while it is rendered."""
 
     def __init__(self, settings: Settings) -> None:
         limits = Limits(settings.limits.target_lufs, settings.limits.ceiling_dbtp, volume_to_db(settings.volume.max))
@@ -54,7 +54,7 @@ class Examination:
         self._plans: Callable[[str], Sequence[Lowered]] = lambda _uri: ()
 
     def ask(self, plans: Callable[[str], Sequence[Lowered]]) -> None:
-        """What the plan of a file lowers is to be asked of ``plans``."""
+        """Use ``plans`` for what the plan of a file lowers."""
         self._plans = plans
 
     def note(self, now: Now, report: EngineReport) -> None:
@@ -91,12 +91,12 @@ class Examination:
         ]
 
     def lowered(self, track: TrackHeard) -> list[Lowered]:
-        """What the plan lowered in what was heard of the track."""
+        """The places that the plan lowered in the heard part of the track."""
         end_s = track.start_s + track.heard_s
         return [one for one in self._plans(track.uri) if track.start_s <= one.at_s < end_s]
 
     def marks(self) -> list[tuple[float, float]]:
-        """What stood out and was lowered, by the guard or by a plan: when in the night, and by how many dB."""
+        """The times in the night at which the guard or a plan lowered something, and by how many dB."""
         planned = [
             (track.began_s + one.at_s - track.start_s, one.lowered_db)
             for track in self.findings.tracks
@@ -124,7 +124,7 @@ class Examination:
         }
 
     def lines(self) -> list[str]:
-        """For people: a line for each clause, what was held down, and the verdict."""
+        """Text for people: a line for each clause, the reductions, and the verdict."""
         found, marks = self.findings, _marks()
         lines = []
         for clause, promise in PROMISES.items():
@@ -135,7 +135,7 @@ class Examination:
         return [*lines, *self._planned(), *self._held_down(), self.verdict()]
 
     def _planned(self) -> list[str]:
-        """What is lowered because the scan found that it stands out, the worst first."""
+        """The places that are lowered because the scan found that they stand out, the worst first."""
         found = [(track.title, one) for track in self.findings.tracks for one in self.lowered(track)]
         if not found:
             return []
@@ -170,7 +170,7 @@ class Examination:
         return f"Nothing in this night startles: it keeps the contract.{recorded}"
 
     def complaint(self) -> str:
-        """What is broken, with its first time, as the reason of an exit code."""
+        """The broken clauses with their first times, as the reason of an exit code."""
         figures = [figure for figure in self.findings.figures if not figure.holds]
         parts = [f"{figure.clause}: {_said(figure)}{_at(figure)}" for figure in figures]
         return "the night breaks the never-startle contract: " + "; ".join(parts)
@@ -180,7 +180,7 @@ _SURPRISE_KEYS: Final = ("position", "reduction_db", "duration_s")
 
 
 def _described(track: TrackHeard) -> dict[str, Any]:
-    """What JSON is told of a track; -inf is null there."""
+    """A track for JSON; -inf becomes null."""
     before, after = map(_finite, track.integrated_lufs)
     return {
         "gain_db": round(track.gain_db, 2),
@@ -201,7 +201,7 @@ def _finite(level: float) -> float | None:
 
 
 def _said(figure: Figure) -> str:
-    """A figure as people read it."""
+    """A figure as text for people."""
     if figure.value is None:
         return f"{figure.text} none"
     if not figure.unit:
@@ -214,7 +214,7 @@ def _at(figure: Figure) -> str:
 
 
 def place_text(one: Lowered) -> str:
-    """Where in a track, for how long, by how much and in what."""
+    """A lowered place as text: where in a track, for how long, by how much and in which part."""
     return f"{clock_text(one.at_s)} for {max(0.1, one.duration_s):.1f} s by {one.lowered_db:.0f} dB{one.where}"
 
 
@@ -231,7 +231,7 @@ def _listed(clauses: tuple[str, ...]) -> str:
 
 
 def _marks() -> tuple[str, str]:
-    """Cross and tick, or words where the terminal has none."""
+    """Cross and tick, or words where the terminal cannot show them."""
     try:
         "\u2717\u2713".encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:

@@ -1,1 +1,1 @@
-"""What the doctor looks at: devices, broker, service, access rights."""
+"""The probes of the doctor: devices, broker, service, access rights."""

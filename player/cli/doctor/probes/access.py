@@ -1,6 +1,6 @@
-"""Who may read or write what: asked of mode bits on behalf of another user, without becoming him. Any thread.
+"""Access rights of another user, computed from mode bits without becoming that user. Any thread.
 
-Access lists beyond the mode bits are not looked at; where they are used, this may say no and be wrong.
+Access control lists are ignored; where they are used, access may be reported as missing although it is granted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FORGETFUL: Final = frozenset({"tmpfs", "ramfs"})
 
 
 def account_of(name: str | None, more_groups: Iterable[str] = ()) -> UserAccount | None:
-    """A user by name, or the one that asks; None where there is no such user."""
+    """A user by name, or the present user; None for an unknown name."""
     try:
         known = pwd.getpwuid(os.geteuid()) if name is None else pwd.getpwnam(name)
     except KeyError:
@@ -49,7 +49,7 @@ def _group_names(gids: Iterable[int]) -> Iterator[str]:
 
 
 def barrier(path: Path, account: UserAccount, wanted: int) -> str | None:
-    """The place on the way to a path that keeps the user out, the path itself included; None where nothing does."""
+    """The first place on the way to a path, itself included, that denies the user access; None without one."""
     if account.uid == _ROOT:
         return None
     real = Path(_real(path))
@@ -61,7 +61,7 @@ def barrier(path: Path, account: UserAccount, wanted: int) -> str | None:
 
 
 def _real(path: Path) -> str:
-    """Where a path leads, as far as this user may read the links in it."""
+    """The real path, as far as this user can read the links in it."""
     try:
         return os.path.realpath(path)
     except OSError:
@@ -69,7 +69,7 @@ def _real(path: Path) -> str:
 
 
 def _grants(path: Path, account: UserAccount, wanted: int) -> bool:
-    """Whether the mode bits of one place allow it; a place that cannot be checked is left to the others."""
+    """Whether the mode bits of one place allow the access; a place that cannot be checked counts as open."""
     try:
         facts = path.stat()
     except OSError:
@@ -84,7 +84,7 @@ def _grants(path: Path, account: UserAccount, wanted: int) -> bool:
 
 
 def read_place(folder: Path, account: UserAccount | None, mounts: Path = MOUNTS) -> StateDir:
-    """The state directory, as far as this user may look; where it is missing, the folder that it would be made in."""
+    """The state directory, as far as this user can see it; if it is missing, the folder that it would be made in."""
     there = next(one for one in (folder, *folder.parents) if _is_there(one))
     try:
         room = os.statvfs(there)
@@ -108,9 +108,9 @@ def _is_there(path: Path) -> bool:
 
 
 def _in_memory(path: Path, mounts: Path) -> str | None:
-    """The kind of file system that a path lies on, where each boot forgets it; None where it lasts.
+    """The type of the file system of a path, if its content is lost at each boot; otherwise None.
 
-    An overlay forgets what its upper layer forgets: that of overlayroot is in memory, that of a container is not.
+    An overlay loses what its upper layer loses: that of overlayroot is in memory, that of a container is not.
     """
     kind, options = _file_system(path, mounts)
     if kind in _FORGETFUL:
@@ -136,7 +136,7 @@ def _file_system(path: Path, mounts: Path) -> tuple[str, str]:
 
 
 def read_password_file(path: Path, account: UserAccount) -> PasswordFile:
-    """How the broker's password file lies there."""
+    """The access rights of the broker's password file."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

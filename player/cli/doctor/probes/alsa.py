@@ -1,8 +1,8 @@
-"""Looks at a sound device or a mixer, in a process of its own: ``python -m player.cli.doctor.probes.alsa``.
+"""Examines a sound device or a mixer, in a separate process: ``python -m player.cli.doctor.probes.alsa``.
 
 pyalsaaudio holds the interpreter's lock while it opens, and a sound server that is frozen keeps it for half a minute;
-so whoever must not hang asks another process and stops waiting. `try_device` and `look_at_mixer` are that question;
-`main` is the other side: one line of JSON on stdout. The device is opened as lull opens it, and closed without a sound.
+so a caller that must not block asks another process with a time limit. `try_device` and `look_at_mixer` ask;
+`main` answers with one line of JSON on stdout. The device is opened as lull opens it, and closed without a sound.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMMAND: Final = (sys.executable, "-P", "-m", "player.cli.doctor.probes.alsa")
 _RAW: Final = alsaaudio.VOLUME_UNITS_RAW
 _DB: Final = alsaaudio.VOLUME_UNITS_DB
 _ODD_DB: Final = 9999_00
-"""ALSA says so much below zero for a mute at the lower end of a scale."""
+"""ALSA's value for a mute at the lower end of a scale."""
 
 
 def try_device(device: str, buffer_s: float, limit_s: float, command: tuple[str, ...] = COMMAND) -> OpenAttempt:
@@ -43,7 +43,7 @@ def try_device(device: str, buffer_s: float, limit_s: float, command: tuple[str,
 
 
 def look_at_mixer(device: str, limit_s: float, command: tuple[str, ...] = COMMAND) -> MixerState:
-    """Where the controls of the device's mixer stand; nothing is set."""
+    """The levels of the controls of the device's mixer; nothing is set."""
     said = _ask(command, ["mixer", device], limit_s)
     if isinstance(said, str):
         return MixerState(mixer_name(device), fault=said)
@@ -52,7 +52,7 @@ def look_at_mixer(device: str, limit_s: float, command: tuple[str, ...] = COMMAN
 
 def _ask(command: tuple[str, ...], words: list[str], limit_s: float) -> Any:
     """The answer of the other process, or a sentence about why there is none."""
-    # it must find the same lull, wherever that lies
+    # it must import the same lull
     paths = [str(Path(player.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths + [path for path in sys.path if path])}
     try:

@@ -1,6 +1,7 @@
-"""Tries the broker as lull would, step by step, so that name, port, TLS and login are told apart. Any thread.
+"""Tries the broker as lull would, step by step, so that faults of name, port, TLS and login are distinguished. Any
+thread.
 
-It says nothing on the broker and leaves nothing there; what is retained of this speaker is read on the way.
+It publishes nothing; the retained messages of this speaker are read on the way.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from player.mqtt.topics import Topics
 
 CREDSTORES: Final = (Path("/etc/credstore"), Path("/run/credstore"))
 RETAINED_S: Final = 1.0
-"""What is retained comes at once; a speaker that has nothing there is waited for no longer."""
+"""Maximum seconds to wait for retained messages, which arrive at once."""
 _LOGIN: Final = ("bad user name", "not authorized", "bad authentication", "banned")
 
 
 def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
-    """Connect, look and leave, within about so many seconds; a name server that hangs may take longer."""
+    """Connect, read and disconnect, within about a number of seconds; a name server that hangs may take longer."""
     address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     failure = _reach(settings, limit_s / 2)
     if failure is not None:
@@ -39,7 +40,7 @@ def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
 
 
 def _reach(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] | None:
-    """Why there is nobody to talk to; None where somebody listens."""
+    """Why no server can be reached; None where one listens."""
     try:
         socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as fault:
@@ -54,7 +55,7 @@ def _reach(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] |
 
 
 def password_of(settings: MqttSettings, stores: tuple[Path, ...] = CREDSTORES) -> tuple[str | None, str | None]:
-    """The password, or why it cannot be read here; two times None where there is none."""
+    """The password, or why it cannot be read here; both None without one."""
     named = settings.password_file
     if named is None:
         return None, None
@@ -72,7 +73,7 @@ def password_of(settings: MqttSettings, stores: tuple[Path, ...] = CREDSTORES) -
 
 
 class _TrialConnection:
-    """One connection, on a thread of its own that may be left behind."""
+    """One connection, on a thread of its own that may be abandoned."""
 
     def __init__(self, settings: MqttSettings, device: str, password: str | None) -> None:
         self._settings = settings
@@ -88,7 +89,7 @@ class _TrialConnection:
         self._broker = PahoConnection(settings, password, plan, self._is_up.set, self._on_message)
 
     def run(self, address: str, limit_s: float) -> BrokerState:
-        """How it went."""
+        """The result of the connection."""
         threading.Thread(target=self._serve, name="lull-doctor-mqtt", daemon=True).start()
         self._has_ended.wait(limit_s) if not self._wait_up(limit_s) else self._is_complete.wait(RETAINED_S)
         is_up, has_ended, reason = self._is_up.is_set(), self._has_ended.is_set(), self._reason
@@ -102,7 +103,7 @@ class _TrialConnection:
         return BrokerState(self._kind(reason), address, reason)
 
     def _wait_up(self, limit_s: float) -> bool:
-        """Whether it came up; the end of the connection ends the wait as well."""
+        """Whether the connection was established; its end ends the wait as well."""
         steps = max(1, round(limit_s / 0.05))
         return any(self._is_up.wait(0.05) for _ in range(steps) if not self._has_ended.is_set())
 

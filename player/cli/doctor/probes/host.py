@@ -30,7 +30,7 @@ _PACKAGES: Final = {"numpy": "numpy", "paho": "paho-mqtt", "pyalsaaudio": "pyals
 
 
 def read_machine(os_release: Path = OS_RELEASE) -> Machine:
-    """Names and versions of what runs here."""
+    """Names and versions of the software here."""
     versions: list[tuple[str, str | None]] = [("lull", __version__), ("Python", platform.python_version())]
     versions += [
         ("libVLC", _library_says("libvlc.so.5", "libvlc_get_version")),
@@ -43,7 +43,7 @@ def read_machine(os_release: Path = OS_RELEASE) -> Machine:
 
 
 def how_installed(folder: Path = Path(player.__file__).parent.parent) -> Installed:
-    """Who put the package `player` into its folder: apt, a checkout, or pip."""
+    """How the package `player` was installed: by apt, from a checkout, or by pip."""
     if folder == _DEBIAN:
         return Installed.PACKAGE
     return Installed.CHECKOUT if (folder / "scripts" / "install").exists() else Installed.PIP
@@ -59,7 +59,7 @@ def _system(os_release: Path) -> str:
 
 
 def _library_says(name: str, function: str) -> str | None:
-    """The version that a C library tells of itself, None where it is not installed."""
+    """The version that a C library reports, None where it is not installed."""
     try:
         asked = getattr(ctypes.CDLL(name), function)
     except (OSError, AttributeError):
@@ -89,7 +89,8 @@ def _package(name: str) -> str | None:
 def read_throttled(
     limit_s: float, *, sysfs: Path = THROTTLED, hwmon: Path = HWMON, command: tuple[str, ...] = ("vcgencmd",)
 ) -> int | None:
-    """The bits of voltage and heat, from the first that tells: vcgencmd, the firmware's file, the voltage sensor.
+    """The bits of voltage and heat, from the first source that has them: vcgencmd, the firmware's file, the voltage
+    sensor.
 
     The sensor knows one bit, too little voltage now. None on other machines.
     """
@@ -113,7 +114,7 @@ def read_throttled(
 
 
 def _text(path: Path) -> str:
-    """The file's text; none where it is not there, or its process has just ended."""
+    """The file's text; empty where it does not exist, or its process has just ended."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

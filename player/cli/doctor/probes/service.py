@@ -40,14 +40,14 @@ def ask_service(limit_s: float, command: tuple[str, ...] = ("systemctl",)) -> Se
 
 
 def seconds_of(text: str) -> float:
-    """Seconds of systemd's way to write a time, as in ``1min 30s``; 0 for ``infinity``, which is no watchdog."""
+    """Seconds of a time as systemd writes it, as in ``1min 30s``; 0 for ``infinity``, which means no watchdog."""
     return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"([\d.]+)(us|ms|min|s|h|d)\b", text))
 
 
 def read_journal(
     zone: tzinfo, limit_s: float, command: tuple[str, ...] = ("journalctl",)
 ) -> tuple[tuple[JournalEvent, ...], bool]:
-    """What the journal has of problems in the last day and a half, and whether this user may read all of it."""
+    """The problems in the journal of the last day and a half, and whether this user can read all of it."""
     words = [*command, f"--unit={UNIT}", "--since=-36h", "--output=json", "--no-pager"]
     said = _run([*words, *(f"LULL_EVENT={name}" for name in _TOLD)], limit_s)
     if said is None:
@@ -57,7 +57,7 @@ def read_journal(
 
 
 def _happened(line: str, zone: tzinfo) -> JournalEvent | None:
-    """One entry; None for a line that is none."""
+    """One entry; None for a line that is not one."""
     try:
         fields = json.loads(line)
         since = timedelta(microseconds=int(fields["__REALTIME_TIMESTAMP"]))
