@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import random
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +29,7 @@ from player.mqtt.discovery.messages import Speaker
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake, IntakeResult
 from player.mqtt.router import DuplicateFilter, MessageRouter, Route
-from player.mqtt.self_check import ConnectionFinding, SelfCheck
+from player.mqtt.self_check import ConnectionFinding, SelfCheck, is_token, new_token
 from player.mqtt.state_throttle import StateThrottle, light_throttle, night_throttle, tracks_throttle
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import TriggerGate
@@ -94,7 +93,7 @@ class Gateway:
         self._intake = intake
         self._triggers = triggers
         self._deliver = deliver
-        self._token = secrets.token_hex(8).encode()
+        self._token = new_token()
         self._duplicates = DuplicateFilter(clock)
         self._throttle = StateThrottle()
         self._night_throttle = night_throttle()
@@ -230,7 +229,10 @@ class Gateway:
             self._old_until_s = boot_s
 
     def findings(self, boot_s: float) -> tuple[ConnectionFinding, ...]:
-        """The changes in the problems of the connection since the last call; also sends the check when it is due."""
+        """The changes in the problems of the connection since the last call; also sends the check when it is due.
+
+        With it goes what is retained, because others can overwrite or clear it at the broker.
+        """
         self._advance(boot_s)
         withdrawn, self._withdrawn = tuple(self._withdrawn), []
         line = self._line
@@ -238,6 +240,9 @@ class Gateway:
             return withdrawn
         if line.check.is_due(boot_s):
             line.link.publish(line.topics.self_check, line.check.token, qos=1)
+            if not line.check.has_twin:
+                self._forget_published()
+                self._tracks_throttle.forget()
         return (*withdrawn, *line.check.findings(boot_s, may_send=not line.link.has_refused))
 
     def take(self, message: Incoming | Refusal, boot_s: float) -> IntakeResult:
@@ -262,7 +267,7 @@ class Gateway:
         return IntakeResult() if command is None else IntakeResult(Request(command, "mqtt"))
 
     def _hear_check(self, line: _Line, message: Incoming, boot_s: float) -> None:
-        if message.retained or line.number != message.link:
+        if message.retained or line.number != message.link or not is_token(message.payload):
             return
         if line.check.heard(message.payload, boot_s) and line is self._line:
             self._old_until_s = min(self._old_until_s, boot_s + LINGER_S)

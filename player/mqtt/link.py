@@ -155,8 +155,8 @@ class MqttLink:
 
     def _on_message(self, incoming: Incoming) -> None:
         if incoming.topic == self._topics.availability:
-            if incoming.payload == OFFLINE and not self._quit.is_set():
-                # the will of a connection that this one has replaced, or another speaker of this name
+            if incoming.payload != ONLINE and not self._quit.is_set():
+                # the will of a connection that this one has replaced, another speaker of this name, or a stranger
                 self.publish(incoming.topic, ONLINE, retain=True, qos=1)
         elif incoming.topic == self._topics.self_check or self._topics.verb_of(incoming.topic) is None:
             self._deliver(replace(incoming, payload=incoming.payload[:MAX_OTHER_BYTES]))

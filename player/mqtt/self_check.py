@@ -9,13 +9,17 @@ machine id, as after copying a card, have the same client id: each connection of
 from __future__ import annotations
 
 import math
+import re
+import secrets
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
 BACK_WITHIN_S: Final = 8.0
 EVERY_S: Final = 300.0
-TWIN_GONE_S: Final = 2.5 * EVERY_S
+TWIN_EVERY_S: Final = 20.0
+"""While there is another speaker of this name: it answers each check, so its end is noticed soon."""
+TWIN_GONE_S: Final = 2.5 * TWIN_EVERY_S
 ANSWER_EVERY_S: Final = 5.0
 """Minimum seconds between two answers to another speaker of this name, so that it notices as well."""
 SHORT_S: Final = 60.0
@@ -27,6 +31,19 @@ QUIET_S: Final = 600.0
 DEAF: Final = "deaf"
 TWIN: Final = "twin"
 QUARREL: Final = "quarrel"
+
+
+_TOKEN: Final = re.compile(rb"[0-9a-f]{16}")
+
+
+def new_token() -> bytes:
+    """What one process publishes as its check."""
+    return secrets.token_hex(8).encode()
+
+
+def is_token(payload: bytes) -> bool:
+    """Whether a speaker has published that; anything else on the topic says nothing about speakers."""
+    return _TOKEN.fullmatch(payload) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +112,15 @@ class SelfCheck:
         """Whether a check is to be published now; True also notes it as sent."""
         if now_s < self._next_s:
             return False
-        self._next_s, self._sent_s = now_s + EVERY_S, now_s
+        self._next_s, self._sent_s = now_s + (TWIN_EVERY_S if self.has_twin else EVERY_S), now_s
         if math.isinf(self._back_by_s):
             self._back_by_s = now_s + BACK_WITHIN_S
         return True
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether another speaker of this name was heard a moment ago."""
+        return TWIN in self._findings
 
     @property
     def token(self) -> bytes:

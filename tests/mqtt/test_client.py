@@ -115,11 +115,14 @@ def test_a_flood_of_retained_topics_does_not_fill_the_memory_or_the_journal(
     assert len(caplog.records) == 100
 
 
+@pytest.mark.parametrize("said", [b"offline", b"", b"nonsense"])
 @pytest.mark.parametrize("retained", [True, False])
-def test_its_own_offline_is_contradicted(house: House, retained: bool) -> None:
-    """The will of the connection that this one replaced arrives late, and would hide the speaker for ever."""
+def test_its_own_offline_is_contradicted(house: House, said: bytes, retained: bool) -> None:
+    """The will of the connection that this one replaced arrives late, and would hide the speaker for ever; so would
+    what a stranger puts there, or takes away.
+    """
     connection = house.up()
-    connection.message(Incoming(AVAILABILITY, b"offline", retained=retained))
+    connection.message(Incoming(AVAILABILITY, said, retained=retained))
     assert connection.published.get(timeout=WAIT_S) == (AVAILABILITY, b"online", True, 1, None)
     connection.message(Incoming(AVAILABILITY, b"online", retained=retained))
     connection.message(PLAY)

@@ -206,7 +206,7 @@ def test_a_command_over_the_old_link_is_read_with_its_names_and_answered_where_i
 
 def test_what_was_wrong_with_a_connection_ends_with_it(bench: Bench) -> None:
     """Another speaker had this name; under the new name there is none, and the problem is cleared."""
-    bench.gateway.take(Incoming("lull/bedroom/cmd/self_check", b"somebody else"), bench.now_s)
+    bench.gateway.take(Incoming("lull/bedroom/cmd/self_check", b"0123456789abcdef"), bench.now_s)
     (twin,) = bench.turn()
     assert twin.key == TWIN
     bench.open(HOME, "kitchen")
@@ -214,6 +214,25 @@ def test_what_was_wrong_with_a_connection_ends_with_it(bench: Bench) -> None:
     bench.turn()
     bench.confirm(1)
     assert bench.advance(LINGER_S + 0.1) == (ConnectionFinding(TWIN, None),)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"1", b"somebody else", b"0123456789ABCDEF", b"0123456789abcdef0"])
+def test_what_no_speaker_publishes_is_no_other_speaker(bench: Bench, garbage: bytes) -> None:
+    """Whatever somebody puts on the topic of the check."""
+    bench.gateway.take(Incoming("lull/bedroom/cmd/self_check", garbage), bench.now_s)
+    assert bench.turn() == ()
+
+
+def test_what_others_overwrote_at_the_broker_is_published_again(bench: Bench) -> None:
+    """Every five minutes, though nothing has changed."""
+    topics = {"lull/bedroom/state", "lull/bedroom/light"}
+    bench.confirm(0)
+    bench.advance(60.0)
+    bench.links[0].sent.clear()
+    bench.advance(239.0)
+    assert not topics & set(bench.links[0].sent)
+    bench.advance(1.0)
+    assert topics <= set(bench.links[0].sent)
 
 
 def test_the_light_of_a_morning_has_a_topic_of_its_own(bench: Bench) -> None:

@@ -62,8 +62,14 @@ def test_another_speaker_of_this_name_is_named_and_answered() -> None:
     one.heard(b"you", 101.0)
     assert not one.is_due(101.0)
     one.heard(b"me", 101.0)
-    assert found(one, 850.0) == []
-    assert found(one, 852.0) == [(TWIN, False)]
+    assert one.is_due(120.0), "whether it is still there is asked every 20 s"
+    one.heard(b"me", 120.1)
+    one.heard(b"you", 120.1)
+    assert found(one, 170.0) == []
+    assert found(one, 171.0) == [(TWIN, False)]
+    assert one.is_due(171.0)
+    one.heard(b"me", 171.0)
+    assert one.wait_s(171.0) == 300.0
 
 
 def test_two_of_one_name_tell_each_other_and_come_to_rest() -> None:
