@@ -161,6 +161,7 @@ class Daemon:
                 controller.volume,
                 controller.volume_at,
                 controller.tracks_layer.is_gone,
+                controller.is_next_phase_louder(now),
             ),
         ):
             if isinstance(found, Request) and isinstance(found.command, Stop):

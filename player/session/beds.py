@@ -163,7 +163,9 @@ class Beds:
         if held_at_s is None and self._held_at_s is not None:
             for layer in self._layers:
                 layer.ends_s += now_s - self._held_at_s
-        self._held_at_s = held_at_s
+            self._held_at_s = None
+        elif self._held_at_s is None:  # a timer that is set in the pause is held anew, the beds are held already
+            self._held_at_s = held_at_s
         for layer in list(self._layers):
             if now_s >= layer.ends_s and held_at_s is None:
                 self._end(layer, fade_out_s, out)

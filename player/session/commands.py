@@ -256,7 +256,7 @@ def _advance(playback: Playback, now: Now, out: Outcome) -> str:
     session = playback.running
     if session.phases.following is None:
         raise Refused("advance: no phase follows")
-    playback.advance(now, out)
+    playback.advance(now, out, is_by_hand=True)
     number, count = session.phases.number, session.phases.count
     return f"phase {number} of {count}: {session.queue.playlist.name} at volume {session.volume}"
 

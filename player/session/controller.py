@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from player.core.clock import Now, elapsed_s
@@ -75,7 +74,7 @@ from player.session.outcome import Outcome
 from player.session.playback import Playback
 from player.session.schedule.planner import Due, Missed
 from player.session.schedule.schedule import Schedule
-from player.session.snapshot import LastAsked, problems_of, snapshot_of
+from player.session.snapshot import LastAsked, SteadyEnd, problems_of, snapshot_of
 from player.session.track_list import TrackLister, favourites_of
 
 REMEMBERED: Final = (
@@ -85,8 +84,6 @@ REMEMBERED: Final = (
 """Commands with an effect on later nights: they are answered once the change is on the disk."""
 WAKE_S: Final = 10.0
 """Maximum seconds of a wait, so that a step of the wall clock is noticed within this time."""
-STEADY_S: Final = 2.0
-"""The shown end of the sleep timer changes only when it has moved by more seconds than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +147,7 @@ class Controller:
         self._external_problems = {f"recalled {fault}": fault for fault in recalled.faults}
         self._announced_problems: tuple[str, ...] = ()
         self._announced_at: Now | None = None
-        self._shown_end: datetime | None = None
+        self._shown_end = SteadyEnd()
         self._is_closing = False
 
     @property
@@ -171,6 +168,11 @@ class Controller:
     def tracks_layer(self) -> TracksLayer:
         """Whether the tracks sound, or only the bed that outlasts them."""
         return TracksLayer() if self._playback.session is None else self._playback.session.tracks
+
+    def is_next_phase_louder(self, now: Now) -> bool:
+        """Whether `advance` would raise the volume, or lay a bed under the tracks."""
+        session = self._playback.session
+        return session is not None and session.phases.is_next_louder(session.volume, now.boot_s, self._settings.timer)
 
     @property
     def is_output_lost(self) -> bool:
@@ -248,19 +250,9 @@ class Controller:
     def snapshot(self, now: Now) -> Snapshot:
         """The whole state, for people and homes."""
         shown = snapshot_of(self._playback, self._schedule, self._memory, self.asked, self.problems(now), now)
-        ends = self._steady_end(shown.timer_ends)
+        ends = self._shown_end.show(shown.timer_ends)
         is_last = shown.phase is None or shown.phase == shown.phases
         return replace(shown, timer_ends=ends, next_phase=None if is_last else ends, track_choices=self.tracks.choices)
-
-    def _steady_end(self, ends: datetime | None) -> datetime | None:
-        """The end of the sleep timer to the second, unchanged by the jitter between the two clocks."""
-        before = self._shown_end
-        if ends is None or (before is not None and abs(elapsed_s(before, ends)) <= STEADY_S):
-            ends = None if ends is None or before is None else before.astimezone(ends.tzinfo)
-        else:
-            ends = (ends + timedelta(seconds=0.5)).replace(microsecond=0)
-        self._shown_end = ends
-        return ends
 
     # Messages.
 

@@ -264,16 +264,27 @@ def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, n
     written = record.volume if record.phase_volume is None else record.phase_volume
     plan = PhasePlan(record.then, began, written, record.phase)
     ended_s = now.boot_s - gone_s + record.planned_left_s
-    found = plan.enter_what_is_due(ended_s, now.boot_s, settings.timer, record.volume)
+    may_rise = record.asleep_s is None
+    found = plan.enter_what_is_due(ended_s, now.boot_s, settings.timer, record.volume, may_rise=may_rise)
     if found is None:
         return _with_bed_alone(record, gone_s)
-    phase, timer, began_s, volume = found
+    begun, timer, began_s, volume = found
     ends_in_s = None if timer.duration_s is None else began_s + timer.duration_s - (now.boot_s - gone_s)
-    playlist = phase.playlist if phase.playlist and settings.playlist(phase.playlist) else record.playlist
+    for phase in begun:
+        record = _in_phase(record, phase, settings)
     return replace(
-        record, playlist=playlist, volume=volume, timer=timer, mode=timer.mode, left_s=ends_in_s, phase=plan.number,
+        record, volume=volume, timer=timer, mode=timer.mode, left_s=ends_in_s, phase=plan.number,
         phase_volume=plan.volume, track=None, position_s=0.0, track_left_s=None, following=None, sounded_s=0.0,
     )  # fmt: skip
+
+
+def _in_phase(record: SessionRecord, phase: Phase, settings: Settings) -> SessionRecord:
+    """What a phase that began meanwhile plays, and under it; a bed that outlasts the phase before is not taken up."""
+    playlist = None if phase.playlist is None else settings.playlist(phase.playlist)
+    if playlist is not None and playlist.name != record.playlist:
+        beds = (playlist.bed or ()) if record.is_bed_of_playlist else record.beds
+        record = replace(record, playlist=playlist.name, beds=beds)
+    return record if phase.bed is None else replace(record, beds=phase.bed, is_bed_of_playlist=False)
 
 
 def _with_bed_alone(record: SessionRecord, gone_s: float) -> SessionRecord:

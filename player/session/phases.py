@@ -7,6 +7,7 @@ a phase that would begin too late for that is left out, and never lasts until th
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -68,33 +69,40 @@ class PhasePlan:
         return None
 
     def enter_what_is_due(
-        self, ended_s: float, now_s: float, default: TimerSetting, volume: int
-    ) -> tuple[Phase, TimerSetting, float, int] | None:
+        self, ended_s: float, now_s: float, default: TimerSetting, volume: int, *, may_rise: bool
+    ) -> tuple[list[Phase], TimerSetting, float, int] | None:
         """Go to the phase that runs now, where the present one ended at ``ended_s`` at a volume; None: none.
 
         Returns:
-            the phase, its sleep timer, when it began, and its volume.
+            the phases that have begun since then, of which the last one runs; its sleep timer, when it began, and its
+            volume.
         """
-        began_s = ended_s
+        began_s, begun = ended_s, list[Phase]()
         while (found := self.enter(began_s, default)) is not None:
             phase, timer = found
-            volume = self.level(volume)
+            begun.append(phase)
+            volume = self.level(volume, may_rise=may_rise)
             if timer.duration_s is None or began_s + timer.duration_s > now_s:
-                return phase, timer, began_s, volume
+                return begun, timer, began_s, volume
             began_s += timer.duration_s
         return None
 
-    def level(self, present: int) -> int:
+    def level(self, present: int, *, may_rise: bool = True) -> int:
         """The volume for the phase that was just entered.
 
-        It is above the present one only where it was written above the phase before: what a person has turned down, or
-        It rises only where it was configured above the previous phase's: a volume that was turned down, or has sunk,
-        stays down.
+        It rises only with ``may_rise``, and where it was configured above the previous phase's: a volume that was
+        turned down, or has sunk, stays down.
         """
         phase = self.current
         if phase is None or phase.volume is None:
             return present
-        return self.volume if self.volume > self._volume_before else min(self.volume, present)
+        return self.volume if may_rise and self.volume > self._volume_before else min(self.volume, present)
+
+    def is_next_louder(self, present: int, now_s: float, default: TimerSetting) -> bool:
+        """Whether `advance` would raise the volume, or lay a bed under the tracks."""
+        ahead = copy.copy(self)
+        found = ahead.enter(now_s, default)
+        return found is not None and (ahead.level(present) > present or bool(found[0].bed))
 
     def _timer_from(self, now_s: float, setting: TimerSetting) -> TimerSetting | None:
         """The sleep timer of a phase that begins at that time; None for a time of day that has passed."""

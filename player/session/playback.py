@@ -324,8 +324,11 @@ class Playback:
         is_ending = left_s is not None and left_s <= self.settings.fades.crossfade_s + OPENING_S
         return session.end_plan.is_phase_due(now_s) or queue.is_over or is_ending
 
-    def advance(self, now: Now, out: Outcome) -> None:
-        """Blend into the next phase of the night; without one the session fades out."""
+    def advance(self, now: Now, out: Outcome, *, is_by_hand: bool = False) -> None:
+        """Blend into the next phase of the night; without one the session fades out.
+
+        While somebody is known to be asleep, only an `advance` by hand makes it louder.
+        """
         session = self.running
         found = session.phases.enter(now.boot_s, self.settings.timer)
         if found is None:
@@ -333,7 +336,8 @@ class Playback:
             session.end_plan.set(fade, now.boot_s, is_last_phase=True)
             return
         phase, timer = found
-        session.enter_phase(phase, timer, now.boot_s, out)
+        may_rise = is_by_hand or not session.night_mode.is_asleep
+        session.enter_phase(phase, timer, now.boot_s, out, may_rise=may_rise)
         playlist = self._playlist_of(phase, session)
         if playlist != session.queue.playlist or session.queue.is_over:
             self.change_playlist(playlist, now, out, is_phase=True)

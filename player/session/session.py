@@ -245,12 +245,14 @@ class Session:
             self.take_back(now_s, out, over_s)  # a fade of hours would stay above the cap for long
             self.end_plan.fade_from(now_s + over_s)
 
-    def enter_phase(self, phase: Phase, timer: TimerSetting, now_s: float, out: Outcome) -> None:
+    def enter_phase(
+        self, phase: Phase, timer: TimerSetting, now_s: float, out: Outcome, *, may_rise: bool = True
+    ) -> None:
         """Enter the next phase of the night: start its timer, and move slowly to its level."""
         self.end_plan.set(timer, now_s, is_last_phase=self.phases.following is None)
         self.taper_progress.phase = phase
         self.taper_progress.restart(now_s)
-        volume = min(self.phases.level(self.volume), self.night_mode.volume_max(now_s))
+        volume = min(self.phases.level(self.volume, may_rise=may_rise), self.night_mode.volume_max(now_s))
         if volume == self.volume:
             return
         over_s = self.ramp.lower(volume, now_s) if volume < self.volume else self.ramp.lift(volume)

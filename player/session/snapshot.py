@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
-from player.core.clock import Now, moved
+from player.core.clock import Now, elapsed_s, moved
 from player.core.events import News
 from player.core.settings.bed import Bed
 from player.core.settings.session import FAVOURITES, Settings
@@ -23,6 +23,9 @@ from player.session.playback import Playback
 from player.session.queue_item import chapter_title
 from player.session.schedule.schedule import Schedule
 from player.session.session import Session
+
+STEADY_S: Final = 2.0
+"""The end of the sleep timer is shown as before until it has moved by more."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,23 @@ class LastAsked:
         """Note a refusal from the events of a turn."""
         if news.type == "command_rejected":
             self.refuse(news.text, str(news.data["origin"]), wall)
+
+
+class SteadyEnd:
+    """The end of the sleep timer to the second, unchanged by the jitter between the two clocks."""
+
+    def __init__(self) -> None:
+        self._shown: datetime | None = None
+
+    def show(self, ends: datetime | None) -> datetime | None:
+        """What the state says of it: as before, until it has moved by more than `STEADY_S`."""
+        if ends is None:
+            self._shown = None
+        elif self._shown is not None and abs(elapsed_s(self._shown, ends)) <= STEADY_S:
+            self._shown = self._shown.astimezone(ends.tzinfo)
+        else:
+            self._shown = (ends + timedelta(seconds=0.5)).replace(microsecond=0)
+        return self._shown
 
 
 def snapshot_of(

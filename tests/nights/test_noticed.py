@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import pytest
 from hypothesis import example, given, settings
@@ -27,11 +27,13 @@ from player.core.commands import (
     Toggle,
 )
 from player.core.engine_orders import SetGuard
+from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
+    Phase,
     Playlist,
     Settings,
     TimerSetting,
@@ -319,6 +321,63 @@ def test_asleep_and_awake_in_any_order_never_lengthen_or_raise(
                 assert nights.engine.level_db() <= loudest_db + 1e-6
             if is_noticed and not pause_holds and nights.state not in {State.IDLE, State.STOPPING}:
                 assert nights.now.boot_s + left_s(nights) <= latest_s + 1e-6
+
+
+PHASES = st.lists(
+    st.builds(
+        Phase,
+        st.sampled_from([None, "rain"]),
+        st.sampled_from([None, 10, 25, 40]),
+        st.sampled_from([None, TimerSetting.clock(900.0), TIMER_END_OF_TRACK, TimerSetting.at(time(23, 0))]),
+        when_asleep=st.booleans(),
+        bed=st.sampled_from([None, (), (Bed("rain"),)]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@example([Phase("rain", 40, TimerSetting.clock(900.0), when_asleep=True)], 60.0, [Asleep()], False)
+@settings(max_examples=effort.examples(6, 60), deadline=None)
+@given(
+    PHASES,
+    st.sampled_from([30.0, 300.0, 1000.0]),
+    st.lists(st.sampled_from([Asleep(), Awake()]), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_in_a_night_of_phases_asleep_and_awake_never_lengthen_or_raise(
+    then: list[Phase], at_s: float, words: list[Command], has_crashed: bool
+) -> None:
+    """Against the same night without a word: it ends no later; and as long as somebody sleeps nothing rises."""
+    own = replace(
+        SETTINGS,
+        playlists=(*SETTINGS.playlists, Playlist("rain", ("/r",))),
+        volume=VolumeSettings(default=20, max=60),
+        session=SessionSettings(max_s=7200.0, asleep_timer_s=600.0),
+        timer=TimerSetting.clock(1800.0),
+    )
+    both = nights, without = Remembering(own, EVENING), Remembering(own, EVENING)
+    for one in both:
+        one.command(Play("whispers", then=tuple(then)))
+        one.run_for(at_s)
+    for word in words:
+        loudest_db = max(nights.engine.level_db(), _target_db(nights))
+        nights.command(word)
+        for one in both:
+            if has_crashed:
+                one.die(2.0)
+        for _ in range(30):
+            nights.run_for(40.0)
+            without.run_for(40.0)
+            # what is written down of a level that sinks may be a point, half a decibel, older than a crash
+            assert not isinstance(word, Asleep) or nights.engine.level_db() <= loudest_db + 0.51 * has_crashed + 1e-6
+    nights.run_for(0.5)  # a resumed session may end so much later
+    for _ in range(300):
+        if without.state is State.IDLE:
+            break
+        nights.run_for(30.0)
+        without.run_for(30.0)
+    assert nights.state is without.state is State.IDLE
 
 
 def _asked_end_s(command: Command, was: State, latest_s: float, nights: Nights) -> float:

@@ -25,6 +25,7 @@ from player.core.commands import (
 )
 from player.core.engine_orders import Crossfade, PlayItem, RampTo
 from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.settings.bed import Bed
 from player.core.settings.safety import SessionSettings, Taper
 from player.core.settings.session import (
     TIMER_END_OF_TRACK,
@@ -226,6 +227,66 @@ def test_asleep_begins_a_phase_that_waits_for_it_and_otherwise_shortens_this_one
     assert other.command(Asleep()).text == "asleep: next phase in 20m"
     other.run_for(1201.0)
     assert shown(other) == (2, 2, "brown", 15)
+
+
+def test_asleep_makes_nothing_louder_even_where_the_next_phase_was_written_louder() -> None:
+    """From 20 to a phase at 30 that waits for sleep: it begins at 20; `advance` by hand goes to 30."""
+    for command, volume in ((Asleep(), 20), (Advance(), 30)):
+        nights = Nights(SETTINGS, EVENING)
+        nights.command(Play("rain", volume=20, then=(Phase("brown", 30, MORNING, when_asleep=True),)))
+        nights.run_for(300.0)
+        assert nights.session.is_next_phase_louder(nights.now)
+        nights.command(command)
+        nights.run_for(900.0)
+        shown = nights.session.snapshot(nights.now)
+        assert (shown.playlist, shown.phase, shown.volume) == ("brown", 2, volume)
+        assert nights.engine.level_db() == volume_to_db(volume)
+
+
+def test_while_somebody_sleeps_no_phase_raises_the_volume_after_a_crash_neither() -> None:
+    """From 20 to a phase at 30 that follows within 20 min of asleep; once awake, the one after it is at its 40."""
+    twenty = TimerSetting.clock(1200.0)
+    for is_off in (False, True):
+        nights = Remembering(SETTINGS, EVENING)
+        nights.command(Play("rain", volume=20, then=(Phase("brown", 30, twenty), Phase("rain", 40))))
+        nights.run_for(300.0)
+        nights.command(Asleep())
+        nights.run_for(1100.0)
+        if is_off:
+            nights.die(300.0)
+        else:
+            nights.run_for(300.0)
+        nights.run_for(300.0)
+        shown = nights.session.snapshot(nights.now)
+        assert (shown.phase, shown.volume) == (2, 20)
+        nights.command(Awake())
+        nights.run_for(1200.0)
+        shown = nights.session.snapshot(nights.now)
+        assert (shown.phase, shown.volume) == (3, 40)
+
+
+@pytest.mark.parametrize(
+    ("then", "is_louder"),
+    [
+        ((), False),
+        ((Phase("brown"),), False),
+        ((Phase("brown", 20),), False),
+        ((Phase("brown", 21),), True),
+        ((Phase("brown", 15, bed=(Bed("rain"),)),), True),
+        ((Phase("brown", 15, bed=()),), False),
+        ((Phase("brown", 30, TimerSetting.at(time(22, 31))), Phase("rain", 10)), False),
+        ((Phase("brown", 10, TimerSetting.at(time(22, 31))), Phase("rain", 25)), True),
+    ],
+)
+def test_whether_the_next_phase_is_louder(then: tuple[Phase, ...], is_louder: bool) -> None:
+    """By its own volume or bed; one whose end has passed is left out, as `advance` leaves it out.
+
+    The last one is above what was written for the phase that is left out, so it is raised to what was written for it.
+    """
+    nights = Nights(SETTINGS, EVENING)
+    nights.command(Play("rain", volume=20, then=then))
+    nights.run_for(300.0)
+    assert nights.session.is_next_phase_louder(nights.now) == is_louder
 
 
 @pytest.mark.parametrize(

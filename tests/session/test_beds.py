@@ -354,6 +354,23 @@ def test_a_bed_that_ends_before_another_one_is_held_by_a_pause_like_the_timer(ho
     assert nights.state is (State.PLAYING if holds else State.IDLE)
 
 
+@pytest.mark.parametrize("command", [c.ExtendTimer(5 * MINUTE), c.SetTimer(TimerSetting.clock(40 * MINUTE))])
+def test_a_timer_that_is_set_in_a_pause_takes_nothing_from_the_beds(command: c.Command) -> None:
+    """Brown has 6 of its 10 min left: a pause of 8 min, with the timer set after 7 of them, holds all 6."""
+    chosen = (Bed("brown", outlasts_s=600.0), Bed("rain", outlasts_s=1200.0))
+    nights = started(chosen, session=SessionSettings(pause_holds_timer=True))
+    nights.run_for(33 * MINUTE)
+    nights.command(c.Pause())
+    nights.run_for(7 * MINUTE)
+    assert nights.command(command).is_done
+    nights.run_for(MINUTE)
+    nights.command(c.Resume())
+    nights.run_for(5 * MINUTE)
+    assert level(nights, BED) == -12.0
+    nights.run_for(4 * MINUTE)
+    assert (level(nights, BED), level(nights, OTHER)) == (SILENCE_DB, -12.0)
+
+
 def test_nothing_is_laid_under_the_noise_of_a_calibration() -> None:
     """It would change what the meter reads; no bed is always true."""
     nights = Nights(settings(), EVENING)
@@ -447,6 +464,44 @@ def test_tracks_that_would_have_ended_meanwhile_leave_the_bed_alone() -> None:
     assert nights.state is State.FADING_OUT
     nights.run_for(2.0)
     assert nights.state is State.IDLE
+
+
+@pytest.mark.parametrize("off_s", [5.0, 3 * MINUTE])
+@pytest.mark.parametrize("at_min", [10, 28, 35, 48, 55, 69, 75])
+def test_after_a_crash_each_phase_has_the_bed_that_it_would_have(at_min: float, off_s: float) -> None:
+    """Phases from 30 min (its own bed), 50 (none named, another playlist) and 70 min on (the bed is off)."""
+    then = (
+        Phase("brown", 20, TimerSetting.clock(20 * MINUTE), bed=(Bed("rain", -20.0),)),
+        Phase("rain", 15, TimerSetting.clock(20 * MINUTE)),
+        Phase("brown", 10, TimerSetting.clock(20 * MINUTE), bed=()),
+    )
+    shown = []
+    for has_crashed in (False, True):
+        nights = Remembering(settings((RAIN,)), EVENING)
+        nights.command(c.Play("whispers", then=then))
+        nights.run_for(at_min * MINUTE)
+        if has_crashed:
+            nights.die(off_s)
+        else:
+            nights.run_for(off_s)
+        nights.run_for(40.0)
+        state = nights.session.snapshot(nights.now)
+        shown.append((state.playlist, state.phase, state.volume, beds(nights)))
+        assert [level(nights, BED)] == [bed.gain_db for bed in state.beds] or not state.beds
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("at_min", [10, 28])
+def test_after_a_crash_the_bed_of_a_playlist_is_that_of_the_playlist_that_plays(at_min: float) -> None:
+    """Whispers with rain under them for 30 min, then fan with brown under it."""
+    fan = Playlist("fan", ("/f",), bed=(Bed("brown", -20.0),))
+    both = settings((RAIN,))
+    nights = Remembering(replace(both, playlists=(*both.playlists, fan)), EVENING)
+    nights.command(c.Play("whispers", then=(Phase("fan"),)))
+    nights.run_for(at_min * MINUTE)
+    nights.die(5 * MINUTE)
+    nights.run_for(40.0)
+    assert beds(nights) == ([("rain", -12.0)] if at_min == 10 else [("brown", -20.0)])
 
 
 def test_generated_sound_has_no_length_that_could_be_written_down() -> None:

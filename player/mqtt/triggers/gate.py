@@ -19,6 +19,7 @@ from typing import Final
 
 from player.core.clock import Now
 from player.core.commands import (
+    Advance,
     Command,
     ExtendTimer,
     Next,
@@ -67,12 +68,14 @@ class SpeakerStatus:
     Attributes:
         volume_at: the volume of a level in dB(A); None where that is not known.
         is_bed_alone: the tracks have ended, and a bed continues without them.
+        is_next_phase_louder: the next phase of the night has a higher volume, or a bed.
     """
 
     state: State
     volume: int
     volume_at: Callable[[float], int | None] = lambda _level_dba: None
     is_bed_alone: bool = False
+    is_next_phase_louder: bool = False
 
 
 def would_start(command: Command, state: State) -> bool:
@@ -111,6 +114,8 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
             return is_fading
         case Next() | Previous() | SetPlaylist():
             return standing.is_bed_alone
+        case Advance():
+            return standing.is_next_phase_louder
         case _:
             return False
 

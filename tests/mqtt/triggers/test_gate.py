@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import (
+    Advance,
     Command,
     ExtendTimer,
     Next,
@@ -185,6 +186,12 @@ def test_what_makes_it_louder_depends_on_the_state_and_the_level(command: Comman
     """
     volumes = {40.0: 30, 41.0: 31}
     assert {state for state in State if would_be_louder(command, SpeakerStatus(state, 30, volumes.get))} == louder
+
+
+def test_the_next_phase_is_louder_where_its_config_says_so() -> None:
+    """In the quiet hours a trigger may not go on to it; to one at the same level or below it may."""
+    assert would_be_louder(Advance(), SpeakerStatus(State.PLAYING, 30, is_next_phase_louder=True))
+    assert not would_be_louder(Advance(), SpeakerStatus(State.PLAYING, 30))
 
 
 @pytest.mark.parametrize("command", [Play(), Next(), Previous(), SetPlaylist("rain")])
