@@ -15,7 +15,7 @@ from typing import Final
 from bench import contestants, growth, latency, players, report, scan, stages
 from bench.contestants import Stage
 
-PARTS: Final = ("players", "stages", "latency", "scan", "growth")
+PARTS: Final = ("players", "stages", "layers", "latency", "scan", "growth")
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def measured(stage: Stage, args: argparse.Namespace) -> Iterator[report.Part]:
     wanted = args.only.split(",")
     chosen = [one for one in contestants.contestants() if one.name.startswith(tuple(args.names.split(",")))]
     files = [path.resolve() for path in args.files]
-    if "players" in wanted or "stages" in wanted:
+    if {"players", "stages", "layers"}.intersection(wanted):
         duration_s = 2 * players.WARM_UP_S + players.MEASURING_S + args.seconds
         noise = contestants.make_noise(stage.folder / "noise.mp3", duration_s)
         for track in (noise, *files):
@@ -61,6 +61,8 @@ def measured(stage: Stage, args: argparse.Namespace) -> Iterator[report.Part]:
                 yield players.part(playing, chosen, args.seconds, track.stem)
             if "stages" in wanted:
                 yield stages.part(playing, args.seconds, track.stem)
+            if "layers" in wanted:
+                yield stages.layers_part(playing, args.seconds, track.stem)
     if "latency" in wanted:
         yield latency.part(stage, args.times)
     if "scan" in wanted:

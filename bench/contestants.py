@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,24 +256,33 @@ def lull_unguarded(stage: Stage) -> Iterator[Running]:
         yield running
 
 
-@contextmanager
-def lull_timed(stage: Stage) -> Iterator[Running]:
-    """The daemon without a broker, its stages timed by bench/stages.py."""
-    with daemon(stage, ["-c", _TIMED + _AUTOPLAY], "off") as running:
-        yield running
+def lull_timed(*beds: str) -> Callable[[Stage], AbstractContextManager[Running]]:
+    """The daemon without a broker, its stages timed by bench/stages.py, with these paths as beds."""
+
+    @contextmanager
+    def start(stage: Stage) -> Iterator[Running]:
+        with daemon(stage, ["-c", _TIMED + _AUTOPLAY], "off", beds=beds) as running:
+            yield running
+
+    return start
 
 
 @contextmanager
-def daemon(stage: Stage, arguments: list[str], broker: str, folder: Path | None = None) -> Iterator[Running]:
+def daemon(
+    stage: Stage, arguments: list[str], broker: str, folder: Path | None = None, beds: Sequence[str] = ()
+) -> Iterator[Running]:
     """The daemon as a unit of the service manager's would run it: readiness, watchdog, compiled modules.
 
-    It plays ``folder``, or the stage's track, which was measured before, as on every night but the first.
+    It plays ``folder``, or the stage's track, which was measured before, as on every night but the first, over beds of
+    these paths.
     """
+    under = {f"bed {number}": f"paths: ['{path}']" for number, path in enumerate(beds)}
+    playlists = {"bench": f"paths: ['{folder or stage.track}'], bed: [{', '.join(under)}]", **under}
+    listed = ", ".join(f"{name}: {{{keys}}}" for name, keys in playlists.items())
     config = stage.folder / "lull.yaml"
     config.write_text(
         f"device: bench\naudio: {{output: alsa, device: default, hold: 0s}}\nmqtt: {broker}\ntimer: off\n"
-        f"fades: {{fade_in: 10s}}\nplaylists: {{bench: {{paths: ['{folder or stage.track}']}}}}\n"
-        f"state_dir: {stage.folder}\n"
+        f"fades: {{fade_in: 10s}}\nplaylists: {{{listed}}}\nstate_dir: {stage.folder}\n"
     )
     manager = stage.folder / "notify"
     manager.unlink(missing_ok=True)

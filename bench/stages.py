@@ -87,10 +87,35 @@ def _timed(name: str, real: Any, spent_s: dict[str, float], calls: dict[str, int
 def part(stage: Stage, duration_s: float, material: str) -> report.Part:
     """A line for each stage, and what the rest of the process took."""
     print(f"stages, {material} ...", flush=True)
-    row = measured(Contestant("lull", "python3", contestants.lull_timed), stage, duration_s)
+    stages, process_percent = _run(stage, duration_s)
     lines = [report.line("", ("calls/s", "µs a call", "% of a core"), 14)]
-    for name, per_s, share in json.loads((stage.folder / FILE).read_text(encoding="ascii")):
+    for name, (per_s, share) in stages.items():
         took = 1e6 * share / per_s if per_s else 0.0
         lines.append(report.line(name, (f"{per_s:.1f}", f"{took:.0f}", f"{100 * share:.3f}"), 14))
-    lines.append(report.line("the whole process", ("", "", f"{row.usage.cpu_percent:.3f}"), 14))
+    lines.append(report.line("the whole process", ("", "", f"{process_percent:.3f}"), 14))
     return report.Part(f"Stages in the running daemon, {material}", "\n".join(lines))
+
+
+def layers_part(stage: Stage, duration_s: float, material: str) -> report.Part:
+    """What one and two beds cost: the file itself as a bed, which is decoded once more, and generated noise."""
+    lines = [report.line("% of a core", ("decks", "engine", "process"), 14)]
+    for name, beds in (
+        ("no bed", ()),
+        ("one bed, the same file", (str(stage.track),)),
+        ("one bed, noise:brown", ("noise:brown",)),
+        ("two beds, both of them", (str(stage.track), "noise:brown")),
+    ):
+        print(f"{name}, {material} ...", flush=True)
+        stages, process_percent = _run(stage, duration_s, *beds)
+        decks = sum(share for stage_name, (_, share) in stages.items() if stage_name.strip().endswith("the decks"))
+        engine = stages["a turn of the engine"][1]
+        cells = (f"{100 * decks:.3f}", f"{100 * engine:.3f}", f"{process_percent:.2f}")
+        lines.append(report.line(name, cells, 14))
+    return report.Part(f"Beds under the tracks, {material}", "\n".join(lines))
+
+
+def _run(stage: Stage, duration_s: float, *beds: str) -> tuple[dict[str, tuple[float, float]], float]:
+    """Calls a second and share of a core of each stage, and per cent of a core of the whole process."""
+    row = measured(Contestant("lull", "python3", contestants.lull_timed(*beds)), stage, duration_s)
+    found = json.loads((stage.folder / FILE).read_text(encoding="ascii"))
+    return {name: (per_s, share) for name, per_s, share in found}, row.usage.cpu_percent
