@@ -66,13 +66,34 @@ def test_what_is_not_about_the_speaker_is_left_to_others(said: str) -> None:
 @pytest.mark.parametrize(("said", "intent", "slots", "command"), SAID, ids=[row[0] for row in SAID])
 def test_what_is_understood_is_obeyed(said: str, intent: str, slots: dict[str, Any], command: Command) -> None:
     """The message that the intent sends, by the speaker that is named or the one in the file."""
-    (action,) = document("intents.yaml")["intent_script"][intent]["action"]
+    action, _pause = document("intents.yaml")["intent_script"][intent]["action"]
     topic, payload = (rendered(action["data"][key], slots) for key in ("topic", "payload"))
     device = slots.get("speaker", "bedroom")
     assert topic.startswith(f"lull/{device}/cmd/")
     request = parse(Topics("lull", "bedroom" if device == "all" else device), Incoming(topic, payload.encode()))
     assert request is not None
     assert (request.command, request.origin) == (command, "voice")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [("silent in 44m58s", "15 more minutes"), ("unknown", "15 more minutes"), ("Refused: extend: nothing is playing",) * 2],
+)
+def test_what_was_refused_is_said(answer: str, said: str) -> None:
+    """By the speaker's sensor, which is asked by its id; minutes are a number with a comma in Home Assistant."""
+    text = document("intents.yaml")["intent_script"]["LullMore"]["speech"]["text"]
+    shown = {"sensor.child_last_command": answer}
+    slots = {"speaker": "child", "minutes": 15.0, "states": lambda name: shown[name]}
+    assert rendered(text, slots).strip() == said
+
+
+@pytest.mark.parametrize("intent", document("intents.yaml")["intent_script"])
+def test_every_intent_waits_for_the_answer_and_says_something(intent: str) -> None:
+    """Half a second is enough: a command is answered within 100 ms."""
+    script = document("intents.yaml")["intent_script"][intent]
+    assert script["action"][1] == {"delay": {"milliseconds": 500}}
+    told = {"states": {"sensor.bedroom_last_command": "Refused: no"}.__getitem__, "minutes": 1}
+    assert rendered(script["speech"]["text"], told).strip() == "Refused: no"
 
 
 def test_every_intent_has_sentences_and_something_to_do() -> None:
