@@ -157,7 +157,9 @@ def lines(report: NightReport) -> Iterator[str]:
     end = "still going on" if report.end is None else f"to {report.end_face:%H:%M}"
     how = "" if report.ended_by is None else f", {ENDED_WORDS.get(report.ended_by, report.ended_by)}"
     yield f"  time        {report.start:%H:%M} {end}{how}; started by {report.why}"
-    yield f"  played      {format_duration(60.0 * round(report.minutes))}, {counted(report.sessions, 'session')}"
+    played_s = 60.0 * round(report.minutes) if report.minutes >= 1.0 else round(60.0 * report.minutes)
+    so_far = " so far" if report.end is None else ""
+    yield f"  played      {format_duration(played_s)}{so_far}, {counted(report.sessions, 'session')}"
     yield f"  phases      {'; '.join(f'{one.at:%H:%M} {one.playlist} at {one.volume}' for one in report.phases)}"
     titles = ", ".join(track.title for track in report.tracks[-8:])
     yield f"  tracks      {report.track_count}{': ' if titles else ''}{'… ' if report.track_count > 8 else ''}{titles}"

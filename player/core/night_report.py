@@ -61,7 +61,6 @@ class NightReport:
 
     Attributes:
         seen: the last time that it was brought up to date.
-        since: when the running session began.
         levels: how many seconds sounded at each level below full volume, by whole dB from 0 down.
         peak: the loudest second, at the level that it would have at full volume.
     """
@@ -86,7 +85,7 @@ class NightReport:
             "cut from which it did not come back",
         ),
     ] = None
-    minutes: Annotated[float, PublishedKey("minutes", _MINUTES, "how long its sessions lasted, without gaps")] = 0.0
+    minutes: Annotated[float, PublishedKey("minutes", _MINUTES, "how long its sessions lasted so far")] = 0.0
     sessions: Annotated[int, PublishedKey("sessions", whole("number"), "how many sessions were started")] = 0
     interruptions: Annotated[
         int,
@@ -139,7 +138,6 @@ class NightReport:
         ),
     ] = ()
     seen: datetime | None = None
-    since: datetime | None = None
     levels: tuple[int, ...] = ()
     peak: ReportedMoment | None = None
 

@@ -105,8 +105,10 @@ class DocumentThrottle(Generic[T]):
 
 
 def night_throttle() -> DocumentThrottle[NightReport]:
-    """A report that is over, or that of another night, is published at once."""
-    return DocumentThrottle(NIGHT_GAP_S, lambda sent, new: new.end is not None or new.start != sent.start)
+    """A report that is over, one that goes on after an end, and that of another night are published at once."""
+    return DocumentThrottle(
+        NIGHT_GAP_S, lambda sent, new: (sent.end, new.end) != (None, None) or new.start != sent.start
+    )
 
 
 def tracks_throttle() -> DocumentThrottle[TrackList]:

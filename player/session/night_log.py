@@ -87,6 +87,7 @@ class NightLog:
         self._folded_s = -math.inf
         self._point_s: float | None = None
         self._point = _Point()
+        self._counted_s: float | None = None
 
     def recall(self, report: NightReport) -> None:
         """Take a report that became readable late, unless a session of this start is in the report already."""
@@ -129,7 +130,7 @@ class NightLog:
         if report.start is None or (report.end is not None and report is before):
             return
         if report.end is None and session is None and not is_waiting:
-            self._change(end=report.seen or now.wall, ended_by=INTERRUPTED, **self._lost_minutes())
+            self._change(end=report.seen or now.wall, ended_by=INTERRUPTED)
         if self.report is not before or now.boot_s - self._folded_s >= FOLD_S:
             self._fold(memory, now)
 
@@ -149,6 +150,7 @@ class NightLog:
     def _fold(self, memory: Memory, now: Now) -> None:
         """Add the measured levels, and set the time of the report."""
         self._folded_s = now.boot_s
+        self._count_minutes(now)
         if self._point_s is None:
             self._point_s = now.boot_s
         elif now.boot_s - self._point_s >= POINT_S or self.report.end is not None:
@@ -180,7 +182,9 @@ class NightLog:
                 self._session_started(data, now)
             case "session_ended":
                 end = {"end": now.wall, "ended_by": str(data["reason"])} if data["reason"] != TAKEN_OVER else {}
-                self._change(minutes=self.report.minutes + data["minutes"], since=None, **end)
+                self._count_minutes(now)
+                self._counted_s = None
+                self._change(**end)
             case "phase_started":
                 self._phase_started(data, now)
             case "track_started":
@@ -193,21 +197,21 @@ class NightLog:
                 self._problem(str(data["problem"]))
 
     def _session_started(self, data: Mapping[str, Any], now: Now) -> None:
-        is_resumed = data["why"] == RESUMED and self.report.start is not None
-        if is_resumed:
-            self._change(interruptions=self.report.interruptions + 1, **self._lost_minutes())
+        if data["why"] == RESUMED and self.report.start is not None:
+            self._change(interruptions=self.report.interruptions + 1)
         else:
             if self.report.night != night_of(now.wall):
                 self._begin(NightReport(night=night_of(now.wall), start=now.wall, why=str(data["why"])))
             self._change(sessions=self.report.sessions + 1)
-        self._change(end=None, ended_by=None, since=now.wall)
+        self._change(end=None, ended_by=None)
+        self._counted_s = now.boot_s
         self._phase_started(data, now)
 
-    def _lost_minutes(self) -> dict[str, Any]:
-        """What an interrupted session had lasted, as far as that is known."""
-        since, seen = self.report.since, self.report.seen
-        lasted_s = 0.0 if since is None or seen is None else max(0.0, elapsed_s(since, seen))
-        return {"minutes": self.report.minutes + lasted_s / 60.0, "since": None}
+    def _count_minutes(self, now: Now) -> None:
+        """Add what the running session lasted since it was counted last."""
+        if self._counted_s is not None:
+            self._change(minutes=self.report.minutes + (now.boot_s - self._counted_s) / 60.0)
+            self._counted_s = now.boot_s
 
     def _phase_started(self, data: Mapping[str, Any], now: Now) -> None:
         phase = ReportedPhase(now.wall, str(data["playlist"]), int(data["volume"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_the_night_is_told_in_lines(config: Path, capsys: pytest.CaptureFixture[
     assert "The night of Saturday 31 January 2026" in shown
     assert "22:30 to 06:30, ended by the sleep timer; started by schedule:weeknights" in shown
     assert "3 surprises, by 9 dB at most (at 00:30 in Drops)" in shown
+
+
+@pytest.mark.parametrize(("minutes", "played"), [(0.4, "24s so far, 1 session"), (71.6, "1h12m so far, 1 session")])
+def test_a_night_that_goes_on_is_told_as_it_is(minutes: float, played: str) -> None:
+    """The first minute in seconds."""
+    told = list(report.lines(replace(NIGHT, end=None, ended_by=None, minutes=minutes, sessions=1)))
+    assert "22:30 still going on" in told[1]
+    assert told[2].endswith(f"played      {played}")
 
 
 def test_the_json_is_what_is_published(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

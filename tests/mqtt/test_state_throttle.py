@@ -137,7 +137,7 @@ def test_the_light_is_published_once_for_each_value_and_at_most_every_two_second
 
 
 def test_the_report_of_a_night_is_published_every_five_minutes_and_at_its_end_at_once() -> None:
-    """What began another night as well; the same report is not published twice."""
+    """What goes on after an end and another night as well; the same report is not published twice."""
     throttle, report = night_throttle(), NightReport(start=ENDS)
     assert throttle.is_due(report, 100.0)
     assert not throttle.is_due(report, 1000.0)
@@ -145,4 +145,6 @@ def test_the_report_of_a_night_is_published_every_five_minutes_and_at_its_end_at
     assert not throttle.is_due(replace(report, rises=2), 1299.0)
     assert throttle.is_due(replace(report, rises=2), 1300.0)
     assert throttle.is_due(replace(report, rises=2, end=ENDS), 1301.0)
+    assert throttle.is_due(replace(report, rises=3), 1301.5)
+    assert not throttle.is_due(replace(report, rises=4), 1302.0)
     assert throttle.is_due(NightReport(start=ENDS + timedelta(days=1)), 1302.0)

@@ -79,6 +79,22 @@ def test_the_sessions_of_one_night_are_one_report_and_the_next_night_begins_anot
     assert nights.session.night.end is None
 
 
+def test_the_session_that_runs_counts_as_played(nights: Nights) -> None:
+    """From minute to minute, beside those that have ended; the clock on the wall may jump meanwhile."""
+    nights.command(Play())
+    nights.run_for(600.0)
+    assert nights.session.night.minutes == pytest.approx(10.0, abs=1.1)
+    nights.command(Stop())
+    nights.run_for(600.0)
+    ended = nights.session.night.minutes
+    assert ended == pytest.approx(10.0, abs=0.2)
+    nights.command(Play())
+    nights.run_for(300.0)
+    nights.clock.jump_wall(7200.0)
+    nights.run_for(300.0)
+    assert nights.session.night.minutes - ended == pytest.approx(10.0, abs=1.1)
+
+
 def test_a_volume_that_rises_is_counted_and_one_that_falls_is_not(nights: Nights) -> None:
     """The start, and a louder volume."""
     nights.command(Play())

@@ -94,6 +94,11 @@ class Setup:
         return self.daemon_pid > 0
 
     @property
+    def is_service(self) -> bool:
+        """Whether it is installed as a service; then the journal has what it tells."""
+        return self.service is not None and self.service.is_loaded
+
+    @property
     def memory(self) -> Memory:
         """The memory with everything that is saved."""
         memory = Memory()
@@ -176,7 +181,9 @@ def checks_of(patient: Setup, clock: Clock) -> list[Check]:
         Check("permissions", lambda: _rights(patient)),
         Check("inputs", lambda: _inputs(patient)),
         Check("power", lambda: machine.judge_power(read_throttled(ASK_S), hardware())),
-        Check("last night", lambda: machine.judge_last_night(_last_night(patient, clock))),
+        Check(
+            "last night", lambda: machine.judge_last_night(_last_night(patient, clock), is_service=patient.is_service)
+        ),
         Check("versions", lambda: machine.judge_versions(read_machine())),
     ]
 
@@ -232,7 +239,7 @@ def _broker(patient: Setup) -> Iterator[Finding]:
     assert mqtt is not None, "not checked without a broker"
     state = probe(mqtt, device, ASK_S)
     yield house.judge_broker(state)
-    yield from house.judge_speaker(state, device, is_running=patient.is_running)
+    yield from house.judge_speaker(state, device, is_running=patient.is_running, is_service=patient.is_service)
 
 
 def _clock(patient: Setup, clock: Clock) -> Finding:
@@ -255,8 +262,7 @@ def _playlist(patient: Setup, playlist: Playlist) -> Iterator[Finding]:
 def _measuring(patient: Setup) -> str:
     """The command that measures all playlists, as the user who owns the measurements."""
     scan = f"lull scan --config {shlex.quote(str(patient.path.absolute()))}"
-    is_service = patient.service is not None and patient.service.is_loaded
-    return f"sudo -u {patient.account.name} {scan}" if is_service and patient.account is not None else scan
+    return f"sudo -u {patient.account.name} {scan}" if patient.is_service and patient.account is not None else scan
 
 
 def _plans(patient: Setup, clock: Clock) -> Plans:
@@ -273,8 +279,7 @@ def _plans(patient: Setup, clock: Clock) -> Plans:
 
 def _place(patient: Setup) -> Iterator[Finding]:
     name = "this user" if patient.account is None else patient.account.name
-    is_service = patient.service is not None and patient.service.is_loaded
-    return house.judge_place(read_place(patient.config.state_dir, patient.account), name, is_service=is_service)
+    return house.judge_place(read_place(patient.config.state_dir, patient.account), name, is_service=patient.is_service)
 
 
 def _rights(patient: Setup) -> Iterator[Finding]:
@@ -282,9 +287,8 @@ def _rights(patient: Setup) -> Iterator[Finding]:
     named = None if mqtt is None else mqtt.password_file
     if named is not None and not named.startswith(CREDENTIAL) and patient.account is not None:
         password = read_password_file(Path(named), patient.account)
-    is_service = patient.service is not None and patient.service.is_loaded
-    plays_to_card = is_service and patient.config.audio.output is OutputKind.ALSA
-    return house.judge_rights(patient.account, password, is_service=is_service, plays_to_card=plays_to_card)
+    plays_to_card = patient.is_service and patient.config.audio.output is OutputKind.ALSA
+    return house.judge_rights(patient.account, password, is_service=patient.is_service, plays_to_card=plays_to_card)
 
 
 def _inputs(patient: Setup) -> Iterator[Finding]:

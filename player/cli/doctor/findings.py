@@ -76,3 +76,8 @@ def shortened(items: Iterable[str], most: int = 3) -> str:
     listed = list(items)
     more = len(listed) - most
     return "; ".join(listed[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+def log(more: str = "", *, is_service: bool) -> str:
+    """Where lull tells what happens: the journal of the service, or the terminal that it was started in."""
+    return f"journalctl -u lull{more}" if is_service else "what lull printed in its terminal"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from player.cli.doctor.facts import Installed, LastNight, Machine, Service
-from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
+from player.cli.doctor.findings import Finding, log, right, shortened, warning, wrong
 from player.core.units import counted
 
 MANY_RESTARTS: Final = 3
@@ -94,23 +94,23 @@ def judge_power(throttled: int | None, model: str) -> Iterator[Finding]:
         yield right("power", f"{voltage}; not slowed down by heat since the machine was started")
 
 
-def judge_last_night(night: LastNight) -> Iterator[Finding]:
+def judge_last_night(night: LastNight, *, is_service: bool) -> Iterator[Finding]:
     """What went wrong in the last day and night."""
     check = "last night"
     if night.fault is not None:
         yield warning(check, f"unknown: {night.fault}", "sudo lull doctor, if only lull may read it")
         return
     for one in night.broken_off:
-        mend = "a power cut, or see journalctl -u lull"
+        mend = f"a power cut, or see {log(is_service=is_service)}"
         yield warning(check, f"the session of {one.at:%a %H:%M} ended unexpectedly: {one.text}", mend)
     if night.troubled and not night.problems:  # the journal is gone, or closed to this user; the memory only counts
         told = shortened(f"the session of {one.at:%a %H:%M} had {one.text}" for one in night.troubled)
-        yield warning(check, told, "sudo journalctl -u lull LULL_EVENT=problem")
+        yield warning(check, told, ("sudo " if is_service else "") + log(" LULL_EVENT=problem", is_service=is_service))
     if night.problems:
         told = shortened(f"{one.at:%H:%M} {one.text}" for one in night.problems)
-        yield warning(check, told, "journalctl -u lull LULL_EVENT=problem")
+        yield warning(check, told, log(" LULL_EVENT=problem", is_service=is_service))
     if not night.broken_off and not night.troubled and not night.problems:
-        unread = "" if night.is_journal_read else "; the journal may not be read by this user"
+        unread = "" if night.is_journal_read or not is_service else "; the journal may not be read by this user"
         yield right(check, f"{counted(night.sessions, 'session')}, no problem{unread}")
 
 

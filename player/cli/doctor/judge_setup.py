@@ -15,7 +15,7 @@ from player.cli.doctor.facts import (
     StateDir,
     UserAccount,
 )
-from player.cli.doctor.findings import Finding, right, shortened, warning, wrong
+from player.cli.doctor.findings import Finding, log, right, shortened, warning, wrong
 from player.core.units import counted, format_bytes
 from player.mqtt.triggers.rules import Trigger, listed, notes_on
 from player.system.input_devices import GROUP, InputDevice
@@ -59,16 +59,18 @@ def judge_broker(state: BrokerState) -> Finding:
     return right("broker", f"{state.address} accepts the login")
 
 
-def judge_speaker(state: BrokerState, device: str, *, is_running: bool) -> Iterator[Finding]:
+def judge_speaker(state: BrokerState, device: str, *, is_running: bool, is_service: bool) -> Iterator[Finding]:
     """Whether the daemon is connected to the broker, and the problems that it reports."""
     if state.reached is not BrokerAnswer.UP or state.password_fault is not None:
         return
     if state.availability != "online":
         if is_running:
-            yield wrong("speaker", f"lull runs, but {device} is not online at the broker", "journalctl -u lull -n 50")
+            yield wrong(
+                "speaker", f"lull runs, but {device} is not online at the broker", log(" -n 50", is_service=is_service)
+            )
         return
     for problem in state.problems:
-        yield wrong("speaker", f"{device} reports: {problem}", "journalctl -u lull shows since when")
+        yield wrong("speaker", f"{device} reports: {problem}", f"{log(is_service=is_service)} shows since when")
     if not state.problems:
         yield right("speaker", f"{device} is online and has no problem")
 

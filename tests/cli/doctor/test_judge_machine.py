@@ -91,16 +91,27 @@ def test_last_night_is_told() -> None:
     broken = LastNight(
         1, (JournalEvent(EVENING, "rain, after 20 min"),), problems=(JournalEvent(EVENING, "no sound device"),)
     )
-    found = list(machine.judge_last_night(broken))
+    found = list(machine.judge_last_night(broken, is_service=True))
     assert levels(found) == [Level.WARNING, Level.WARNING]
     assert "Sun 22:30" in found[0].what
     assert "22:30 no sound device" in found[1].what
     counted = LastNight(1, troubled=(JournalEvent(EVENING, "2 problems"),), is_journal_read=False)
-    (found,) = machine.judge_last_night(counted)
+    (found,) = machine.judge_last_night(counted, is_service=True)
     assert (found.level, found.what) == (Level.WARNING, "the session of Sun 22:30 had 2 problems")
-    (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False))
+    (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False), is_service=True)
     assert (quiet.level, quiet.what) == (Level.RIGHT, "1 session, no problem; the journal may not be read by this user")
-    assert levels(list(machine.judge_last_night(LastNight(fault="closed")))) == [Level.WARNING]
+    assert levels(list(machine.judge_last_night(LastNight(fault="closed"), is_service=True))) == [Level.WARNING]
+
+
+def test_without_a_service_nobody_is_sent_to_the_journal() -> None:
+    """What lull tells stands in the terminal that it was started in."""
+    night = LastNight(
+        1, (JournalEvent(EVENING, "rain"),), (JournalEvent(EVENING, "2 problems"),), is_journal_read=False
+    )
+    mends = [one.mend or "" for one in machine.judge_last_night(night, is_service=False)]
+    assert mends == ["a power cut, or see what lull printed in its terminal", "what lull printed in its terminal"]
+    (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False), is_service=False)
+    assert quiet.what == "1 session, no problem"
 
 
 def test_a_missing_library_is_wrong() -> None:

@@ -77,7 +77,11 @@ def test_what_is_understood_is_obeyed(said: str, intent: str, slots: dict[str, A
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [("silent in 44m58s", "15 more minutes"), ("unknown", "15 more minutes"), ("Refused: extend: nothing is playing",) * 2],
+    [
+        ("silent in 44m58s", "15 more minutes"),
+        ("unknown", "15 more minutes"),
+        ("Refused: extend: nothing is playing",) * 2,
+    ],
 )
 def test_what_was_refused_is_said(answer: str, said: str) -> None:
     """By the speaker's sensor, which is asked by its id; minutes are a number with a comma in Home Assistant."""
