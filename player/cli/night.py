@@ -111,6 +111,7 @@ FIRST_FADES: Final = FadeSettings(fade_in_s=10.0)
 MEASURE_S: Final = 20.0
 """Maximum time that people wait for tracks to be measured; the rest is measured in the background."""
 STARTER: Final = "starter"
+GENERATED: Final = ("rain", "sea", "brown")
 NEXT: Final = """\
 next: `{lull} night ~/Music` plays your own files, `{lull} night --config FILE` a config.
 For every night at a set time: sudo scripts/install (docs/install.md)."""
@@ -183,15 +184,19 @@ def _serve(config: Config, live: LiveLine, *, is_trial: bool) -> None:
 
 def _tell_others(config: Config, stack: contextlib.ExitStack) -> None:
     """Write a file with what plays and how to control it, for `player.cli.paths.config_file`; removed at the end."""
-    mqtt, audio = config.mqtt, config.audio
-    playlists = config.settings.playlists
+    mqtt, audio, settings = config.mqtt, config.audio, config.settings
     told = {
-        "device": config.settings.device,
+        "device": settings.device,
         "mqtt": "off" if mqtt is None else {"host": mqtt.host, "port": mqtt.port},
         "audio": {"output": audio.output.value} | ({"path": audio.path} if audio.path else {}),
+        "volume": {"default": settings.volume.default, "max": settings.volume.max},
+        "fades": {"fade_in": f"{settings.fades.fade_in_s:g}s"},
         "playlists": {
-            one.name: {"paths": [os.path.abspath(path) if has_file(path) else path for path in one.paths]}
-            for one in playlists
+            one.name: {
+                "paths": [os.path.abspath(path) if has_file(path) else path for path in one.paths],
+                "order": one.order.value,
+            }
+            for one in settings.playlists
         },
         "state_dir": str(config.state_dir),
     }
@@ -218,10 +223,16 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
 
 
 def _first_playlists(home: Path) -> tuple[Playlist, ...]:
-    """Generated sound, and the starter tracks, which the first run writes."""
+    """Generated sound, rain first, and the starter tracks, which the first run writes.
+
+    The first playlist has all of the generated sound, so that `next` and `never_again` lead to another one.
+    """
     from player.library.starter.writer import StarterError, make_starter_library
 
-    found = [Playlist(kind, (f"noise:{kind}",)) for kind in ("rain", "sea", "brown")]
+    found = [
+        Playlist("generated", tuple(f"noise:{kind}" for kind in GENERATED), Order.IN_ORDER),
+        *(Playlist(kind, (f"noise:{kind}",)) for kind in GENERATED),
+    ]
     folder = home / STARTER
     try:
         with Progress() as progress:
@@ -323,7 +334,7 @@ def _say_how_to_control(config: Config, *, is_trial: bool) -> None:
     settings = config.settings
     if config.mqtt is not None:
         broker = "" if is_trial else f" --host {config.mqtt.host} --port {config.mqtt.port}"
-        names = [playlist.name for playlist in settings.playlists[1:2]]
+        names = [playlist.name for playlist in settings.playlists[1:][-1:]]
         examples = ["volume +5", "next", *(f"playlist {name}" for name in names)]
         print(f"control it from another terminal: {', '.join(f'{_program()} {words}{broker}' for words in examples)}")
     timer = settings.timer

@@ -119,7 +119,8 @@ def test_without_a_sound_device_it_writes_a_wav_at_real_time_and_ctrl_c_fades_ou
 @pytest.mark.slow
 def test_the_first_run_is_heard_soon_and_other_commands_find_it(tmp_path: Path) -> None:
     """Without paths and without a config it plays generated rain. Within 12 s of the recording it is as loud as later.
-    A command without options controls it meanwhile; at the end it says where the recording is and what to do next.
+    Commands without options find it meanwhile, and a banned track is followed by another; at the end it says where the
+    recording is and what to do next.
     """
     environment = {
         **{key: value for key, value in os.environ.items() if key != "LULL_CONFIG"},
@@ -136,13 +137,19 @@ def test_the_first_run_is_heard_soon_and_other_commands_find_it(tmp_path: Path) 
     )  # fmt: skip
     try:
         wav = wait_for_seconds(home, 14.0)
-        told = subprocess.run(
-            [*lull, "timer", "30m"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        told, checked, banned = (
+            subprocess.run(
+                [*lull, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+            )
+            for words in (("timer", "30m"), ("check",), ("never_again",))
         )
     finally:
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=30)
     assert (process.returncode, told.returncode) == (0, 0), output + told.stderr
+    assert banned.stdout.strip() == "never again: Rain"
+    assert "50 at a start, never above 80" in checked.stdout
+    assert "in 10s, out 10m" in checked.stdout
     assert f"what would have been heard: {wav}" in output
     assert "next: " in output
     assert not (home / paths.RUNNING).exists()

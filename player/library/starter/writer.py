@@ -56,8 +56,6 @@ def make_starter_library(folder: Path, progress: Progress, duration_s: float = D
             for bed, path in zip(BEDS, paths, strict=True):
                 if bed in missing:
                     _write_whole(bed, path, place, to_frames(duration_s), progress)
-                else:
-                    progress(bed.title, 1.0)
     except OSError as fault:
         if isinstance(fault, StarterError):
             raise
