@@ -10,6 +10,7 @@ import argparse
 import html
 import json
 import re
+import socket
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,8 @@ steps are printed at the end.
     lull remote /var/www/html/lull --broker ws://192.168.1.5:9001"""
 
 PORT: Final = 9001
+ELSEWHERE: Final = "192.0.2.1"
+"""An address that no machine has (RFC 5737), so it is reached like the rest of the network."""
 PAGE: Final = ("index.html", "remote.css", "remote.js", "sw.js", "manifest.webmanifest")
 AS_THEY_ARE: Final = ("icon.png", "mqtt.min.js", "mqtt.LICENSE.txt")
 
@@ -75,9 +78,20 @@ def run(args: argparse.Namespace) -> int:
     mqtt, device = _speaker(args.config, args.device)
     prefix = args.prefix or mqtt.prefix
     write_remote(args.folder, prefix, args.device or device, args.broker)
-    host = "localhost" if mqtt.host in {"localhost", "127.0.0.1", "::1"} else mqtt.host
+    host = _own_address() if mqtt.host in {"localhost", "127.0.0.1", "::1"} else mqtt.host
     print(HOW.format(folder=args.folder.absolute(), port=PORT, host=host, prefix=prefix))
     return 0
+
+
+def _own_address() -> str:
+    """Where other machines find this one: the address from which it would reach them, or its name without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((ELSEWHERE, 9))  # sends nothing
+            address: str = probe.getsockname()[0]
+        except OSError:
+            return socket.gethostname()
+    return address
 
 
 def write_remote(folder: Path, prefix: str, device: str | None, broker: str | None) -> None:

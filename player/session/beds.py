@@ -95,6 +95,11 @@ class Beds:
         return max((bed.outlasts_s for bed in self.now), default=0.0)
 
     @property
+    def queues(self) -> list[PlayQueue]:
+        """Those of the layers."""
+        return [layer.queue for layer in self._layers]
+
+    @property
     def problems(self) -> list[str]:
         """What is wrong with them."""
         return [f"bed: {layer.queue.problem}" for layer in self._layers if layer.queue.problem is not None]

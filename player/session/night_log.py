@@ -121,7 +121,7 @@ class NightLog:
         before = self.report
         for event in out.events:
             if isinstance(event, News) and event.data.get("problem") not in private and not self._is_noise(event):
-                self._take(event, now)
+                self._take(event, session, now)
         if self._is_calibrating:
             return
         if session is not None and any(isinstance(order, RampTo) and _rises(order, session) for order in out.orders):
@@ -175,7 +175,7 @@ class NightLog:
 
     # What events say.
 
-    def _take(self, event: News, now: Now) -> None:
+    def _take(self, event: News, session: Session | None, now: Now) -> None:
         data = event.data
         match event.type:
             case "session_started":
@@ -194,7 +194,7 @@ class NightLog:
             case "dropout":
                 self._change(dropouts=self.report.dropouts + data["times"])
             case "problem":
-                self._problem(str(data["problem"]))
+                self._problem(_without_streams(str(data["problem"]), session))
 
     def _session_started(self, data: Mapping[str, Any], now: Now) -> None:
         if data["why"] == RESUMED and self.report.start is not None:
@@ -243,6 +243,14 @@ def public_title(title: str, uri: str) -> str:
         if not host or host.lower() in title.lower():
             return "web stream"
     return clean_text(without_places(title), LONGEST_TITLE)
+
+
+def _without_streams(problem: str, session: Session | None) -> str:
+    """The problem of a stream that is called by its address, `nas/live`, which looks like any other words."""
+    queues = [] if session is None else [session.queue, *session.beds.queues]
+    for track in (track for queue in queues for track in queue.selection.tracks or () if is_web(track.uri)):
+        problem = problem.replace(track.title, public_title(track.title, track.uri))
+    return problem
 
 
 def _over_calm(levels: list[int], peak: ReportedMoment | None) -> ReportedMoment | None:

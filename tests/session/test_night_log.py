@@ -9,7 +9,7 @@ import pytest
 
 from player.core.commands import Next, Play, SetVolume, Stop
 from player.core.commands_level import Calibrate, MoveBed, SetBed
-from player.core.events import GuardReported, OutputLost, OutputUnderran, Progressed
+from player.core.events import GuardReported, LibraryRead, OutputLost, OutputUnderran, Progressed, Track
 from player.core.settings.bed import Bed
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
 from player.core.text import without_places
@@ -258,6 +258,20 @@ def test_what_a_night_reports_names_no_place() -> None:
     assert nights.session.night.problems
     for private in ("secret", "example", "/var", "/dev", "nas"):
         assert private not in payload, payload
+
+
+def test_a_stream_that_breaks_off_is_not_called_by_the_name_of_its_server() -> None:
+    """A bare host name looks like any other word; of the queue it is known that it is an address."""
+    nights = Nights(SETTINGS, EVENING)
+    nights.engine.durations["http://nas/live"] = 70.0
+    tracks = (Track("http://nas/live", "nas/live", is_stream=True),)
+    nights.library["rain"] = tracks
+    nights.tell(LibraryRead("rain", tracks))
+    nights.command(Play())
+    for _ in range(360):
+        nights.run_for(10.0)
+    assert any("web stream breaks off repeatedly" in text for text in nights.session.night.problems)
+    assert not any("nas" in text for text in nights.session.night.problems)
 
 
 def test_a_stream_keeps_a_name_that_is_not_its_address() -> None:
