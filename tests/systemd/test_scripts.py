@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -124,6 +125,19 @@ def _released(folder: Path, version: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([folder / "scripts/release", version], capture_output=True, text=True, check=False)
 
 
+GIT = ["git", "-c", "user.name=somebody", "-c", "user.email=somebody@lull.example"]
+
+
+def _tag(folder: Path, version: str, refused: str = "") -> None:
+    """Make the tag of a version, or see it refused."""
+    who = {f"GIT_COMMITTER_{what}": "somebody@lull.example" for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        [folder / "scripts/release", "--tag", version],
+        env={**os.environ, **who, "GIT_CONFIG_GLOBAL": "/dev/null"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode == 0, refused in done.stderr) == (not refused, True), done.stderr
+
+
 @pytest.mark.slow
 def test_a_release_numbers_every_place_and_its_notes_are_the_section(tmp_path: Path) -> None:
     """The version, the Debian changelog, the app and the changelog; a second time nothing is left to release."""
@@ -145,6 +159,14 @@ def test_a_release_numbers_every_place_and_its_notes_are_the_section(tmp_path: P
     )
     assert notes.stdout == "- New.\n"
     assert "nothing is under ## Unreleased" in _released(tmp_path, "7.0.2").stderr
+    _tag(tmp_path, "7.0.1", "something is not committed")
+    for words in (["add", "-A"], ["commit", "-qm", "release: 7.0.1"]):
+        subprocess.run([*GIT, *words], cwd=tmp_path, check=True)
+    _tag(tmp_path, "7.0.1")
+    tag = subprocess.run([*GIT, "cat-file", "-p", "v7.0.1"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert tag.stdout.startswith("object ")
+    assert tag.stdout.endswith("\n\nlull 7.0.1\n\n- New.\n")
+    _tag(tmp_path, "0.1.0", "this checkout is not 0.1.0")
 
 
 @pytest.mark.parametrize("version", ["", "1.0", "v1.0.0", "0.1.0"])
