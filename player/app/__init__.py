@@ -1,1 +1,1 @@
-"""The composition root: puts the daemon together from its parts and turns its inbox."""
+"""The composition root: builds the daemon from its parts and processes its inbox."""

@@ -1,11 +1,11 @@
-"""The app: the only module that knows session, engine and adapters. It wires them, and turns the one inbox.
+"""The daemon: connects session, engine and adapters, and processes the one inbox.
 
 Threads: the main thread waits in the inbox, hands each message to the session and carries the outcome out, orders
-first; the engine thread renders; the librarian's threads look into folders, because a share may hang; paho and libVLC
+first; the engine thread renders; the library's threads read folders, because a share may hang; paho and libVLC
 have their own, and so have the input devices that triggers listen to. Everything that crosses goes through the inbox
 or the queue of orders of the engine.
 
-Parts start in order (signals, engine, librarian, broker, READY) and stop in reverse. The daemon never waits for the
+Parts start in order (signals, engine, library, broker, READY) and stop in reverse. The daemon never waits for the
 broker, the network or the clock.
 """
 
@@ -52,7 +52,7 @@ from player.system.systemd import Heartbeat
 log = logging.getLogger("lull")
 
 QUIT_MARGIN_S: Final = 0.5
-"""So long after its fade the daemon ends, even where the engine does not say that it is silent."""
+"""Seconds after its fade at which the daemon ends, even if the engine does not report silence."""
 MEMORY_STOP_S: Final = 0.5
 
 
@@ -60,9 +60,9 @@ class Daemon:
     """The daemon.
 
     Args:
-        config: what to do.
-        parts: what to do it with.
-        watchers: told the snapshot after each turn of the inbox; must be quick.
+        config: the settings.
+        parts: the parts that touch the world.
+        watchers: called with the snapshot after each turn of the inbox; must be quick.
     """
 
     def __init__(self, config: Config, parts: Parts, watchers: Iterable[Callable[[Snapshot], None]] = ()) -> None:
@@ -100,7 +100,7 @@ class Daemon:
         self._has_calibrated = False
 
     def run(self) -> None:
-        """Start, turn until told to quit, stop."""
+        """Start, process messages until told to quit, stop."""
         self._start()
         try:
             while not self._is_done():
@@ -248,12 +248,12 @@ class Daemon:
 
     def _on_written(self, written: AnswerWritten, now: Now) -> None:
         self._publish_event(written.final, now)
-        if self._has_calibrated:  # volumes in dB(A) mean something else from now on
+        if self._has_calibrated:  # volumes in dB(A) have changed
             self._has_calibrated = False
             self._reload(now)
 
     def _put_written(self, answer: Answer, fault: str | None) -> None:
-        """On the writer's thread."""
+        """Callback on the writer's thread."""
         self.inbox.put(AnswerWritten(answer, fault))
 
     def _look_at_all(self, folder: str = "") -> None:
@@ -263,7 +263,7 @@ class Daemon:
                 self._library_reader.look(playlist, self._controller.watched)
 
     def _change_folders(self, found: LibraryFolders, now: Now) -> None:
-        """The library has other playlists: they can be played and chosen from now on, and the others cannot."""
+        """Take the library's new playlists, which replace its earlier ones."""
         if found.roots[:1] != (self._config.settings.library,):
             return  # of a library that a reload has replaced
         before, self._folders = self._settings, found
@@ -276,14 +276,14 @@ class Daemon:
             self._handle(NewSettings(self._settings, text), now)
 
     def _tell_notes(self, notes: tuple[str, ...], now: Now) -> None:
-        """What of the library cannot be a playlist, once."""
+        """Log, once, what in the library cannot be a playlist."""
         for note in notes:
             if note not in self._notes:
                 self._publish_event(News("settings_changed", note, {}), now)
         self._notes = notes
 
     def _measure(self, now: Now) -> None:
-        """Let the background scan look at what nobody has measured, the playlist that plays next first."""
+        """Let the background scan measure unmeasured tracks, those of the next playlist first."""
         files = self._scan_queue.next_files(self._controller.snapshot(now).playlist)
         if files and self._quit_by_s is None:
             self._scan.start(files)
@@ -298,12 +298,12 @@ class Daemon:
             self._handle(taken.request, now)
 
     def _press(self, device: str, word: str) -> None:
-        """On the thread of the input devices."""
+        """Callback on the thread of the input devices."""
         if self._trigger_gate.press(device, word):
             self.inbox.put(MailboxFilled())
 
     def _on_connected(self, up: LinkUp, now: Now) -> None:
-        """Connected (again): brokers forget, so the whole state is published."""
+        """Publish the whole state after each connection, because brokers forget."""
         log.log(logging.INFO if up.fell_back_to is None else logging.WARNING, "broker: %s", up.line)
         self._gateway.connected(up, now.boot_s)
 
@@ -335,16 +335,16 @@ class Daemon:
     # Reload.
 
     def _reload(self, now: Now) -> None:
-        """Touch only what changed; a bad file leaves the old config in use and says so."""
+        """Change only what differs; a bad file leaves the old config in use and is reported."""
         self._parts.notifier.reloading()
         path = self._config.path
         if path is None:
             self._finish_reload(ConfigLoaded(self._config), now)
-        else:  # the disk may not answer, and a stop has to be obeyed meanwhile
+        else:  # the disk may not answer, and a stop must work meanwhile
             threading.Thread(target=self._load, args=(path,), name="lull-reload", daemon=True).start()
 
     def _load(self, path: Path) -> None:
-        """On a thread of its own."""
+        """Read the config; on a thread of its own."""
         try:
             fresh = load(path, calibration_in, self._config.speaker)
         except ConfigError as error:

@@ -1,4 +1,4 @@
-"""The inbox: everything that reaches the main thread waits here. Any thread puts, the main thread gets.
+"""The inbox: the queue of everything for the main thread. Any thread puts, the main thread gets.
 
 There are three kinds of messages. Those of the daemon itself (reports of the engine, the library, signals) are never
 lost and keep their order. Commands are bounded: the inbox holds a limited number and takes a limited number a second;
@@ -55,7 +55,7 @@ class Inbox(Generic[T]):
     """``put`` from any thread; ``get`` on one. The daemon's own messages may be put from a signal handler too.
 
     Args:
-        clock: when a command came.
+        clock: for the arrival times of commands.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -130,7 +130,7 @@ class Inbox(Generic[T]):
         return True
 
     def _refuse(self, surplus: _Waiting, reason: str) -> bool:
-        """Answer some of them, publish an event for one now and then, and drop the others unread."""
+        """Answer some of them, publish an event from time to time, and drop the others unread."""
         is_news = self._last_event_s is None or surplus.at_s - self._last_event_s >= EVENT_EVERY_S
         if is_news:
             self._last_event_s = surplus.at_s

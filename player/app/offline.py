@@ -24,24 +24,24 @@ REHEARSAL_BEGINS: Final = datetime(2026, 1, 1, 22, 30, tzinfo=UTC)
 
 
 class VirtualClock:
-    """A clock whose hands are moved by whoever plays; starts at a given aware local time."""
+    """A clock that is advanced by rendering; starts at a given aware local time."""
 
     def __init__(self, wall: datetime) -> None:
         self._start = wall
         self._passed_s = 0.0
 
     def now(self) -> Now:
-        """The virtual instant; the wall time counts real seconds, also through changes of the clocks."""
+        """The virtual time; the wall time counts real seconds, also through changes of the clocks."""
         wall = (self._start.astimezone(UTC) + timedelta(seconds=self._passed_s)).astimezone(self._start.tzinfo)
         return Now(boot_s=self._passed_s, wall=wall)
 
     def sleep(self, duration_s: float) -> None:
-        """Move the hands."""
+        """Advance the time."""
         self._passed_s += duration_s
 
 
 class Stepper(Protocol):
-    """What renders: the engine, one block at a time."""
+    """The engine, rendering one block at a time."""
 
     def order(self, order: EngineOrder) -> None:
         """Take an order."""
@@ -57,7 +57,7 @@ class Stepper(Protocol):
 
 
 class Rehearsal:
-    """Session and engine in one thread; ``on_event`` is told each event with its virtual instant."""
+    """Session and engine in one thread; ``on_event`` is called with each event and its virtual time."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What the app is put together from: the parts that touch the world, and the messages that its inbox holds. Frozen."""
+"""The parts of the daemon that touch the world, and the messages of its inbox. Frozen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from player.system.input_reader import Hear, InputReader, Tell
 from player.system.ports import Notifier
 
 TERM_FADE_S: Final = 1.2
-"""SIGTERM: silent well within two seconds."""
+"""Seconds of the fade after SIGTERM: silence well within two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class ConfigLoaded:
-    """The config that a reload read, or what is wrong with it; and what is in its library, if that has changed."""
+    """The config that a reload read, or its faults; and the content of its library, if that has changed."""
 
     found: Config | ConfigError
     folders: LibraryFolders | None = None
@@ -52,14 +52,14 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class AnswerWritten:
-    """The memory's answer about what an answer promises: written, or ``fault`` says why not."""
+    """The memory's confirmation for a delayed answer: written, or ``fault`` says why not."""
 
     answer: Answer
     fault: str | None
 
     @property
     def final(self) -> Answer:
-        """What is answered."""
+        """The answer to send."""
         if self.fault is None:
             return self.answer
         text = f"{self.answer.text}, but only until lull is restarted: it could not be saved: {self.fault}"
@@ -85,7 +85,7 @@ Inbound: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that touches the world; real ones from `player.app.wiring`, fakes in tests."""
+    """The parts that touch the world; real ones from `player.app.wiring`, fakes in tests."""
 
     clock: Clock
     make_sink: Callable[[AudioSettings, Callable[[Inbound], None]], Sink]
@@ -102,4 +102,4 @@ class Parts:
     is_time_trusted: Callable[[], bool]
     make_power_meter: MakePowerMeter
     has_crashed: bool = False
-    """The daemon before this one crashed, see `player.session.memory.records.RecalledMemory`."""
+    """Whether the daemon before this one crashed, see `player.session.memory.records.RecalledMemory`."""

@@ -1,4 +1,4 @@
-"""The real parts of the daemon and of a rehearsal, put together; imported late: libVLC and paho take time to load."""
+"""Builds the real parts of the daemon and of a rehearsal. Imported late, because libVLC and paho take time to load."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def real_rehearsal(
         settings: of the session.
         library: answers with the tracks of a playlist.
         clock: stands at the aware local time at which it begins.
-        monitor: is shown each block as it is written, with what the tap saw of it.
-        listener: is told what the session tells, with its virtual instant; and what the engine reports, before the
+        monitor: called with each written block and what the tap saw of it.
+        listener: called with the session's events and their virtual time, and with the engine's reports, before the
             session is.
     """
     on_event, on_report = listener

@@ -1,10 +1,10 @@
-"""The daemon's own scan: one worker process that runs only when nobody else wants to, so that playing never notices.
+"""The daemon's own scan: one worker process at idle priority, so that it never disturbs playing.
 
-`start` and `stop` are called on the main thread. A thread of its own waits for the worker, keeps what it finds in the
-store and tells how far it is; it does nothing itself that costs time.
+`start` and `stop` are called on the main thread. A thread of its own waits for the worker, saves the results in the
+store and reports the progress; it does no heavy work itself.
 
-What the background scan should do next: pure, on the main thread, standard library. It is told what the library found
-and how the scan gets on, and says which files to begin with. A file is handed to a scan once, and again only after
+`ScanQueue` decides what the background scan does next: pure, on the main thread. It is told what the library found
+and how the scan progresses, and says which files to begin with. A file is handed to a scan once, and again only after
 `retry_failed`: a file that cannot be measured or saved must not keep a scan running indefinitely.
 """
 
@@ -26,21 +26,21 @@ log = logging.getLogger("lull")
 
 TELL_EVERY_S: Final = 60.0
 STALL_S: Final = 900.0
-"""On a busy machine an idle process may wait for its turn for minutes, and nothing has hung."""
+"""Seconds without progress before a worker counts as hung: an idle process may wait minutes on a busy machine."""
 STOP_S: Final = 1.5
 RETRY_S: Final = 300.0
-"""What is measured cannot be saved, because the disk is full, or gone: it is tried again after so long."""
+"""Seconds after which a scan is tried again whose results could not be saved, on a full or absent disk."""
 
 
 class BackgroundScanner:
     """`player.library.ports.BackgroundScan` with worker processes.
 
     Args:
-        store: where findings are kept.
-        clock: tells when to speak again.
+        store: where results are saved.
+        clock: paces the reports of progress.
         deliver: takes progress from any thread; must not block.
         command: what starts a worker.
-        retry_s: how long to wait before a scan that could not go on is tried again.
+        retry_s: seconds before a failed scan is tried again.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class BackgroundScanner:
         self._thread: threading.Thread | None = None
 
     def start(self, paths: tuple[str, ...]) -> None:
-        """Measure these files, in this order, instead of what is under way."""
+        """Measure these files, in this order, instead of a running scan."""
         self.stop()
         scan = self._scan = Scan(paths, self._store, self._clock, self._settings)
         self._thread = threading.Thread(target=self._run, args=(scan,), name="lull-scan", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the worker; nothing is told of that scan any more."""
+        """End the worker; nothing more is reported about that scan."""
         if self._scan is not None and self._thread is not None:
             scan, self._scan = self._scan, None
             scan.stop()
@@ -83,7 +83,7 @@ class BackgroundScanner:
             self._tell(scan, ScanMoved(0, is_over=True))
 
     def _attempt(self, scan: Scan) -> str | None:
-        """Measure what nobody has measured yet; returns why that cannot go on."""
+        """Measure the unmeasured files; returns why that failed, or None."""
         found = 0
         told_s = float("-inf")
         try:
@@ -106,7 +106,7 @@ class BackgroundScanner:
 
 
 class ScanQueue:
-    """Which files of the library nobody has measured, and which of them a scan has been given."""
+    """The unmeasured files of the library, and those of them that were given to a scan."""
 
     def __init__(self) -> None:
         self._unmeasured: dict[str, tuple[str, ...]] = {}
@@ -115,23 +115,23 @@ class ScanQueue:
         self._first: str | None = None
 
     def on_library_read(self, read: LibraryRead) -> None:
-        """The library looked at a playlist."""
+        """Take the files of a playlist that was read."""
         known = set(self._unmeasured.get(read.playlist, ())) - set(read.unmeasured)
-        self._tried -= known  # should one of them become unknown again, it has changed
+        self._tried -= known  # a file that becomes unknown again has changed
         self._unmeasured[read.playlist] = read.unmeasured
 
     def on_progress(self, moved: ScanMoved) -> None:
-        """The scan has got on, or is over."""
+        """Take the progress of the scan, or its end."""
         if moved.is_over:
             self._tried.update(self._under_way)
             self._under_way = ()
 
     def retry_failed(self) -> None:
-        """What could not be measured is tried once more: a night begins, or a person asked for the config again."""
+        """Try failed files once more, when a night begins or the config is reloaded."""
         self._tried.clear()
 
     def next_files(self, first: str | None) -> tuple[str, ...]:
-        """What a scan should begin with now, in order, replacing the one that may be under way; mostly nothing.
+        """The files of a new scan, in order, which replaces a running one; usually none.
 
         Args:
             first: the playlist that is played, or will be next: its tracks come first.

@@ -1,8 +1,8 @@
-"""The chapters of a file: where each begins, and its title. Runs in the process that measures, never in the daemon.
+"""Reads the chapters of a file with their starts and titles. Runs in the process that measures, never in the daemon.
 
 Three places are read: the chapter track and the Nero list of MP4 (m4b, m4a), and the chapters of Matroska. The readers
 follow sizes that the file names, so each step is bounded: how many boxes are visited, how much is read of one, how many
-chapters are kept. Whatever a damaged file does to them, it has no chapters then.
+chapters are kept. A damaged file counts as one without chapters.
 
 The chapters of MP4: a text track that the sound's track names (``tref/chap``), or Nero's list (``udta/chpl``).
 Sources: ISO/IEC 14496-12 for boxes and sample tables; Apple's QuickTime File Format for chapter tracks, whose samples
@@ -21,17 +21,17 @@ from typing import BinaryIO, Final
 from player.core.measurement import MAX_CHAPTERS, Chapter
 
 MAX_BOXES: Final = 20_000
-"""So many boxes are looked at in one file."""
+"""Maximum number of boxes that are visited in one file."""
 MAX_TABLE_BYTES: Final = 1 << 20
-"""Of a table so much is read: a chapter track has a few thousand entries at most."""
+"""Maximum bytes that are read of a table: a chapter track has a few thousand entries at most."""
 MAX_TEXT_BYTES: Final = 1000
 MAX_READ_BYTES: Final = 16 << 20
-"""So much is read of one file altogether."""
+"""Maximum bytes that are read of one file in total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What lies between two offsets in the file, under a name of four bytes."""
+    """A part of the file between two offsets, with a name of four bytes."""
 
     kind: bytes
     begin: int
@@ -73,13 +73,13 @@ class BoxReader:
         return box
 
     def table(self, box: Box | None) -> bytes:
-        """What a box holds, behind its version and flags; empty where there is none or it is too long."""
+        """The content of a box after its version and flags; empty without a box or where it is too long."""
         if box is None or not 4 <= box.end - box.begin <= MAX_TABLE_BYTES:
             return b""
         return self.read(box.begin + 4, box.end - box.begin - 4)
 
     def read(self, offset: int, size: int) -> bytes:
-        """Exactly so many bytes. Raises ValueError where the file ends before, or too much was read of it."""
+        """A number of bytes. Raises ValueError where the file ends before, or too much was read of it."""
         self._left_bytes -= size
         if self._left_bytes < 0:
             raise ValueError("too much to be read")
@@ -149,7 +149,7 @@ def _starts(boxes: BoxReader, tables: Box) -> list[int]:
 
 
 def _offsets(boxes: BoxReader, tables: Box) -> Iterator[int]:
-    """Where each sample lies: chunks (``stco``), how many samples each has (``stsc``), and their sizes (``stsz``)."""
+    """The offset of each sample: chunks (``stco``), samples in each chunk (``stsc``), and their sizes (``stsz``)."""
     wide = boxes.child(tables, b"co64")
     kind, width = (">Q", 8) if wide is not None else (">I", 4)
     data = boxes.table(wide or boxes.child(tables, b"stco"))
@@ -200,11 +200,11 @@ SEEK_HEAD, SEEK, SEEK_ID, SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
 CHAPTERS, EDITION, EDITION_HIDDEN, ATOM = 0x1043A770, 0x45B9, 0x45BD, 0xB6
 START, HIDDEN, ENABLED, DISPLAY, STRING = 0x91, 0x98, 0x4598, 0x80, 0x85
 MAX_ELEMENTS: Final = 100_000
-"""So many elements of a file are looked at; one of ten hours has some ten thousand clusters."""
+"""Maximum number of elements that are visited in a file; one of ten hours has some ten thousand clusters."""
 MAX_BYTES: Final = 1 << 20
-"""Chapters that take more are not read."""
+"""Maximum size of the chapters in bytes."""
 MAX_PARTS: Final = 20_000
-"""An element with more parts is not read."""
+"""Maximum number of parts of an element."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +281,7 @@ def _content(file: BinaryIO, element: Element) -> bytes:
 
 
 def _place_of_chapters(data: bytes) -> int | None:
-    """Where the chapters begin, counted from the beginning of the segment's content."""
+    """The offset of the chapters from the beginning of the segment's content."""
     for seek in (one for one in _elements_in(data) if one.id == SEEK):
         parts = {part.id: data[part.begin : part.end] for part in _elements_in(data, seek.begin, seek.end)}
         if int.from_bytes(parts.get(SEEK_ID, b""), "big") == CHAPTERS:
@@ -299,7 +299,7 @@ def _editions(data: bytes) -> list[Chapter]:
 
 
 def _chapter(data: bytes, atom: Element) -> Chapter | None:
-    """An atom's chapter; None of one that is hidden or switched off."""
+    """An atom's chapter; None for one that is hidden or disabled."""
     start_ns, title = 0, ""
     for part in _elements_in(data, atom.begin, atom.end):
         if (part.id == HIDDEN and _value(data, part)) or (part.id == ENABLED and not _value(data, part)):
@@ -317,13 +317,13 @@ def _value(data: bytes, part: Element) -> int:
 
 
 SHORTEST_S: Final = 1.0
-"""What is shorter, or begins so near to the end of the file, is not a chapter."""
+"""Minimum seconds of a chapter, and between its start and the end of the file."""
 _FAULTS: Final = (OSError, ValueError, IndexError, OverflowError, struct.error)
-"""What the readers meet in a damaged file."""
+"""Exceptions of the readers for a damaged file."""
 
 
 def read_chapters(path: str, length_s: float) -> tuple[Chapter, ...]:
-    """The chapters of a file that lasts so long, in their order; empty where it has none, or one alone."""
+    """The chapters of a file of this length, in order; empty where it has none, or only one."""
     try:
         with open(path, "rb") as file:
             begin = file.read(8)

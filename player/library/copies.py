@@ -1,9 +1,9 @@
-"""Whether a file in the library has been copied completely. Any thread.
+"""Tells whether a file in the library has been copied completely. Any thread.
 
-Nothing says so, so it is concluded: nobody on this machine is writing to it (inotify), and its size and times have
-stayed the same for `SETTLE_S` while it was looked at. The clock of the wall is not asked after that: the server of a
-share, or a Raspberry Pi that has just started, may have another one. Only what is found while lull starts, and was not
-changed in the last minute, counts at once.
+There is no direct sign, so it is concluded: nothing on this machine is writing to it (inotify), and its size and times
+have stayed the same for `SETTLE_S` between checks. The wall clock is not used for that: the server of a share, or a
+Raspberry Pi that has just started, may have another one. Only what is found while lull starts, and was not changed in
+the last minute, counts at once.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Final
 from player.core.clock import Clock
 
 SETTLE_S: Final = 5.0
-"""So long size and times of a file must have stayed the same."""
+"""Seconds for which size and times of a file must have stayed the same."""
 STARTING_S: Final = 20.0
 OLD_S: Final = 60.0
 WRITTEN_S: Final = 6 * 3600.0
-"""So long a file that was written to, and not closed, may be written to again; truncate(2) closes nothing."""
+"""Seconds for which a file that was written to, and not closed, counts as in use; truncate(2) closes nothing."""
 MAX_FILES: Final = 100_000
-"""More are forgotten and looked at anew."""
+"""Maximum number of remembered files; others are checked again."""
 
 
 class CopyWatch:
-    """What is known of files in the library.
+    """The state of files in the library.
 
     Args:
         clock: measures how long a file has stayed the same.
@@ -47,12 +47,12 @@ class CopyWatch:
         return self._clock.now().boot_s
 
     def cover(self, folders: tuple[str, ...]) -> None:
-        """From now on files below these folders are watched; others count as they are found."""
+        """Watch files below these folders from now on; others count as they are found."""
         with self._lock:
             self._folders = tuple(f"{folder.rstrip('/')}/" for folder in folders)
 
     def is_complete(self, path: str) -> bool:
-        """Whether a file may be played. Looks at it."""
+        """Whether a file may be played; checks the file."""
         if not path.startswith(self._folders):
             return True
         try:
@@ -78,29 +78,29 @@ class CopyWatch:
             return is_complete
 
     def is_written(self, path: str) -> None:
-        """Somebody is writing to a file."""
+        """Note that a file is being written."""
         with self._lock:
             self._written[path] = self.now_s
 
     def was_closed(self, path: str) -> None:
-        """Nobody is writing to it any more, or it is gone."""
+        """Note that a file is no longer being written, or is gone."""
         with self._lock:
             self._written.pop(path, None)
 
     def lost_track(self) -> None:
-        """Events were lost: who writes is not known."""
+        """Note that events were lost, so that the writers are unknown."""
         with self._lock:
             self._written.clear()
 
     @property
     def is_settling(self) -> bool:
-        """Whether a file is waited for that nobody writes to."""
+        """Whether there is a file that is waited for although nothing writes to it."""
         now_s = self.now_s
         with self._lock:
             return any(self._is_settling(path, now_s) for path in self._waiting)
 
     def take_due(self) -> set[str]:
-        """Folders of files that may have become complete, to be looked at again."""
+        """Folders of files that may have become complete, to be read again."""
         now_s = self.now_s
         with self._lock:
             due = {path for path in self._waiting if self._is_settling(path, now_s)}

@@ -1,4 +1,4 @@
-"""Where an entry of a playlist file leads, although programs write names in many ways. Runs on the librarian's thread.
+"""Finds the file of a playlist's entry, although programs write names in many ways. Runs on the library's thread.
 
 Tried in this order, and the first that exists is taken: as it is written; without quotes around it; with percent signs
 decoded, as UTF-8 and as Latin-1. Then each of them once more folder by folder, with names compared without regard to
@@ -17,13 +17,13 @@ from urllib.parse import unquote
 
 
 class EntryPaths:
-    """Finds what entries mean; remembers the folders that it had to list, so one object serves one reading."""
+    """Resolves entries; remembers the folders that it listed, so one object serves one reading."""
 
     def __init__(self) -> None:
         self._listed: dict[str, dict[str, str]] = {}
 
     def resolve(self, location: str, playlist: Path) -> Path | None:
-        """The absolute path of an entry, existing or not; None for an address that is not of a file."""
+        """The absolute path of an entry, existing or not; None for an address that is not that of a file."""
         is_address = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", location) and not location.lower().startswith("file:")
         if is_address or "\0" in location or re.fullmatch(r"file:(//[^/]*)?", location, re.IGNORECASE):
             return None
@@ -59,7 +59,7 @@ class EntryPaths:
 
 
 def _spellings(location: str, folder: Path) -> Iterator[str]:
-    """Paths that an entry may mean, the most literal first; relative ones lie beside the playlist."""
+    """Paths that an entry may mean, the most literal first; relative ones are relative to the playlist."""
     if location.lower().startswith("file:"):
         rest = re.sub(r"^file:(//[^/]*)?", "", location, flags=re.IGNORECASE)
         yield from (_placed(unquote(rest), folder), _placed(unquote(rest, "cp1252", "replace"), folder))

@@ -1,6 +1,6 @@
-"""The mark of a file: which one it is, and that it is still the same. Any thread; may wait for a slow share.
+"""The mark of a file, by which a changed file is recognised. Any thread; may wait for a slow share.
 
-Files known by their content: a banned track stays banned under another name. Runs on the librarian's thread. A key is
+Files known by their content: a banned track stays banned under another name. Runs on the library's thread. A key is
 a file's size and a hash of its first 64 KiB, which hold headers, tags and the first seconds of sound. To read that of
 every file at each look would cost minutes on a share; so it is read of files that somebody asks about, and of those
 that have exactly the size of a content that is looked for. All others cost one `stat`, and that only where contents

@@ -1,4 +1,4 @@
-"""The library: what the paths of a playlist hold, as tracks. Runs on the librarian's thread, since a share may hang.
+"""The library: the tracks in the paths of a playlist. Runs on the library's thread, since a share may hang.
 
 Folders are read with everything below them, in the order people count (``track 2`` before ``track 10``); a file or
 address that is named is taken as it is; a playlist file that is named is read, but not one that merely lies in a
@@ -41,7 +41,7 @@ BINS: Final = frozenset({
 })  # fmt: skip
 """Names, in small letters, of folders of deleted files, thumbnails and repairs on NAS, Windows, macOS and ext4."""
 KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
-"""What a link inside a music folder never leads to: no music lies there, and reading may have side effects."""
+"""Where links inside a music folder are not followed to: no music is there, and reading may have side effects."""
 
 MAX_TRACKS: Final = 20_000
 MAX_WARNINGS: Final = 20
@@ -79,7 +79,7 @@ class FileLibrary:
 
 
 class _MeasurementLookup:
-    """Adds what is known of tracks; leaves out those that crashed the decoder of a scan: they would crash this one."""
+    """Adds the measurements to tracks; leaves out those that crashed the decoder of a scan."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -116,7 +116,7 @@ class _MeasurementLookup:
 
 
 class _PlaylistRead:
-    """One reading of one playlist: the tracks by where they lead, and what was left out."""
+    """One reading of one playlist: the tracks by real path, and what was left out."""
 
     def __init__(self, is_complete: Callable[[str], bool], *, is_flat: bool) -> None:
         self.tracks: dict[str, Track] = {}
@@ -145,7 +145,7 @@ class _PlaylistRead:
             self._keep(Track(str(path), path.stem))
 
     def _add_noise(self, named: str, title: str) -> None:
-        """A generated sound; how loud it is, is known."""
+        """Add a generated sound, whose loudness is known."""
         try:
             path = parse_noise(named)
         except ValueError as fault:
@@ -213,7 +213,7 @@ class _PlaylistRead:
             self._add_entry(entry, (*above, path))
 
     def _add_entry(self, entry: PlaylistEntry, above: tuple[Path, ...]) -> None:
-        """The first place of an entry that can be used; why the first one cannot where none can."""
+        """Add the first usable place of an entry; without one, report why the first cannot be used."""
         problems = []
         for location in (entry.location, *entry.others):
             if is_web(location):
@@ -232,7 +232,7 @@ class _PlaylistRead:
             self.warnings.append(problems[0])
 
     def _add_found(self, path: Path, title: str | None, above: tuple[Path, ...]) -> None:
-        """What a playlist's entry leads to."""
+        """Add the target of a playlist's entry."""
         if holds(path.is_dir):
             self._add_folder(path)
         elif path.suffix.lower() not in SUFFIXES:
@@ -250,7 +250,7 @@ def within_bounds(warnings: list[str]) -> list[str]:
 
 
 def holds(question: Callable[[], bool]) -> bool:
-    """The answer about a path, no for one that may not be looked at (a folder without the right to enter it)."""
+    """The answer of a test of a path, False for one without access (a folder without the right to enter it)."""
     try:
         return question()
     except OSError:
@@ -264,7 +264,7 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def _problem(path: Path) -> str | None:
-    """Why there is nothing to be read at a path, None if there is something."""
+    """Why nothing can be read at a path, None if something can."""
     try:
         kind = path.stat().st_mode
     except FileNotFoundError:
@@ -274,7 +274,7 @@ def _problem(path: Path) -> str | None:
     except ValueError:
         return "is not a path"
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        return "is neither a file nor a folder"  # whoever opens a pipe may wait indefinitely
+        return "is neither a file nor a folder"  # opening a pipe may block indefinitely
     return "lies in a folder of the kernel" if _leads_to_kernel(path) else None
 
 

@@ -1,8 +1,8 @@
 """Watches the library while the daemon runs, so that what is copied there is played within a minute.
 
 One thread: it waits for events of inotify, and every `LOOK_S` compares the folders with what they were, because of
-shares, of which inotify knows nothing, of machines without inotify, and of sticks that come and go. It reads no
-playlist itself; it says which folder has changed, and `player.library.files` looks.
+shares, for which inotify has no events, of machines without inotify, and of sticks that come and go. It reads no
+playlist itself; it reports which folder has changed, and `player.library.files` reads it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ log = logging.getLogger("lull")
 
 LOOK_S: Final = 25.0
 QUIET_S: Final = 2.0
-"""A folder is read once nothing has happened in it for so long,"""
+"""A folder is read once nothing has happened in it for this many seconds,"""
 LONGEST_S: Final = 10.0
-"""or after so long: a large copy reads it now and then."""
+"""or after this many seconds, so that it is read from time to time during a large copy."""
 REST_S: Final = 1.0
-"""Between two looks at all folders."""
+"""Minimum seconds between two comparisons of all folders."""
 FIRST_LOOK_S: Final = 2.0
-"""A start waits no longer for the first look."""
+"""Maximum seconds that a start waits for the first result."""
 MAX_FOLDERS: Final = 5_000
 
 Deliver: TypeAlias = Callable[[LibraryFolders | FolderChanged], None]
@@ -40,8 +40,8 @@ class FolderWatch:
     """Watches one library at a time. `open` and `close` are called on the main thread.
 
     Args:
-        copies: knows which files are complete.
-        deliver: takes what was found on any thread; must not block.
+        copies: tells which files are complete.
+        deliver: takes the results on any thread; must not block.
         look: finds the playlists of a library.
     """
 
@@ -57,7 +57,7 @@ class FolderWatch:
         self._run: _Watching | None = None
 
     def look_within(self, library: str | None) -> LibraryFolders:
-        """What there is in a library, as far as it can be seen in `FIRST_LOOK_S`. Any thread."""
+        """The content of a library, as far as it can be read in `FIRST_LOOK_S`. Any thread."""
         found: list[LibraryFolders] = []
         looking = threading.Thread(target=lambda: found.append(self._look(library)), name="lull-look", daemon=True)
         looking.start()
@@ -65,9 +65,9 @@ class FolderWatch:
         return found[0] if found else LibraryFolders()
 
     def open(self, library: str | None, *, waits: bool = True) -> LibraryFolders:
-        """Watch this library instead of the one before; what there is now, as far as it can be seen in `FIRST_LOOK_S`.
+        """Watch this library instead of the one before; returns its content as far as it can be read in `FIRST_LOOK_S`.
 
-        What is seen later, or changes, is delivered; all of it if nobody ``waits``.
+        Later results and changes are delivered; without ``waits`` all of them.
         """
         self.close()
         if library is None:
@@ -78,14 +78,14 @@ class FolderWatch:
         return run.first(FIRST_LOOK_S if waits else 0.0)
 
     def close(self) -> None:
-        """Watch nothing."""
+        """Stop watching."""
         if self._run is not None:
             self._run.stop()
             self._run = None
 
 
 class _Mark(NamedTuple):
-    """What a folder was at a look."""
+    """The state of a folder at a comparison."""
 
     place: tuple[int, int]
     mtime_ns: int
@@ -93,7 +93,7 @@ class _Mark(NamedTuple):
 
 
 class _Watching:
-    """The thread, and all that it knows of the folders."""
+    """The thread, and its state of the folders."""
 
     def __init__(
         self, library: str, copies: CopyWatch, deliver: Deliver, look: Callable[[str | None], LibraryFolders]
@@ -115,7 +115,7 @@ class _Watching:
         self._has_compared = False
 
     def first(self, within_s: float) -> LibraryFolders:
-        """The first look, where it is over in time; otherwise it will be delivered."""
+        """The first result, if it comes in time; otherwise it will be delivered."""
         self._has_looked.wait(within_s)
         with self._lock:
             self._is_waited_for = False
@@ -213,7 +213,7 @@ class _Watching:
         return max(0.0, min(waits_s))
 
     def _wait(self, timeout_s: float) -> bool:
-        """Hear what happens; True where folders came or went, so that all must be looked at."""
+        """Wait for events; True where folders were added or removed, so that all must be compared."""
         if self._inotify is None:
             select.select([self._wake], [], [], timeout_s)
             return False
@@ -242,7 +242,7 @@ class _Watching:
         self._changed.setdefault(folder, self._copies.now_s)
 
     def _due_s(self) -> float:
-        """When the folders that have changed are told of."""
+        """When changed folders are reported."""
         return min(self._last_event_s + QUIET_S, min(self._changed.values()) + LONGEST_S)
 
     def _tell_of_changes(self) -> None:

@@ -33,7 +33,7 @@ _OTHER: Final = re.compile(r"[^\w .-]+")
 
 @dataclass(frozen=True, slots=True)
 class LibraryFolders:
-    """What a look found.
+    """The content of the library.
 
     Attributes:
         playlists: one for each folder, and for loose files.
@@ -48,7 +48,7 @@ class LibraryFolders:
 
 @dataclass(frozen=True, slots=True)
 class FolderChanged:
-    """Something in a folder of the library is new, gone, or complete now."""
+    """A file in a folder of the library is new, gone, or complete now."""
 
     folder: str
 
@@ -74,7 +74,7 @@ def look_at_library(library: str | None, labels: Path = LABELS, mounts: Path = M
 
 
 def _folders_of(root: str) -> Iterator[tuple[str, str, bool]]:
-    """Name, path, and whether it is flat, of each playlist of a library; nothing of one that cannot be read."""
+    """Name, path, and whether it is flat, of each playlist of a library; none where it cannot be read."""
     try:
         with os.scandir(root) as listing:
             entries = sorted(listing, key=lambda entry: natural_key(entry.name))
@@ -91,7 +91,7 @@ def _folders_of(root: str) -> Iterator[tuple[str, str, bool]]:
 def playlist_name(folder: str) -> str:
     """The name of a folder as that of a playlist: what is not allowed there becomes ``-``.
 
-    What commands would take for something else has a word before it: ``folder off``.
+    A name with another meaning in commands gets a word before it: ``folder off``.
     """
     text = os.fsencode(folder).decode("utf-8", "replace")
     name = _OTHER.sub("-", text).strip()[:MAX_NAME].strip()
@@ -99,10 +99,10 @@ def playlist_name(folder: str) -> str:
 
 
 def with_folders(settings: Settings, found: LibraryFolders) -> tuple[Settings, tuple[str, ...]]:
-    """The settings with the playlists of the library, and a note on each that has no place in them.
+    """The settings with the playlists of the library, and a note on each that is left out.
 
     What the schedule and the rest name, and the library does not have (yet), is there as an empty playlist: a share
-    that comes late still makes a night.
+    that is mounted late is used as soon as it is there.
     """
     if settings.library is None:
         return settings, ()
@@ -128,7 +128,7 @@ def _in_folder(playlist: Playlist, folders: Mapping[str, Playlist]) -> Playlist:
 
 
 def with_library(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
-    """The same after a look that takes `ANSWER_S` at most: for commands that look once."""
+    """The same after reading the library for at most `ANSWER_S`: for commands that read it once."""
     answers: queue.SimpleQueue[LibraryFolders] = queue.SimpleQueue()
     threading.Thread(target=lambda: answers.put(look_at_library(settings.library)), daemon=True).start()
     try:
@@ -139,7 +139,7 @@ def with_library(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
 
 
 def _named(settings: Settings) -> Iterator[str]:
-    """Names of playlists that the settings speak of."""
+    """Names of playlists in the settings."""
     named = [settings.default_playlist, *(entry.playlist for entry in settings.schedule)]
     named += [None if settings.rest_nights is None else settings.rest_nights.playlist]
     thens = [playlist.then for playlist in settings.playlists]

@@ -1,4 +1,4 @@
-"""Contracts of this package, in prose; tests/contracts runs each against the real class and its fake."""
+"""The interfaces of this package; tests/contracts runs each against the real class and its fake."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Library(Protocol):
 class Store(Protocol):
     """Remembers across restarts. Any thread may call; a power cut loses at most the last seconds.
 
-    A store that cannot be read knows nothing, which is safe: an unmeasured track counts as loud.
+    A store that cannot be read returns nothing, which is safe: an unmeasured track counts as loud.
     """
 
     def find(self, mark: FileMark) -> MeasureResult | None:
-        """What was found out about exactly this file by this version of the measuring, None where nothing was."""
+        """The result for exactly this file by this version of the measuring, None without one."""
         ...
 
     def keep(self, mark: FileMark, finding: MeasureResult) -> None:
-        """Remember; what was known of that path is replaced. Raises StoreError, and then nothing has changed."""
+        """Save a result in place of an earlier one of that path. Raises StoreError, and then nothing has changed."""
         ...
 
     def close(self) -> None:
@@ -37,12 +37,12 @@ class Store(Protocol):
 
 
 class BackgroundScan(Protocol):
-    """Measures files while the daemon runs, and never gets in the way of playing; tells of it as `ScanMoved`."""
+    """Measures files while the daemon runs, without disturbing playing; reports the progress as `ScanMoved`."""
 
     def start(self, paths: tuple[str, ...]) -> None:
-        """Measure these files, in this order, instead of what is under way; returns soon."""
+        """Measure these files, in this order, instead of a running scan; returns soon."""
         ...
 
     def stop(self) -> None:
-        """End what is under way, within two seconds; nothing is told of it any more. May be called at any time."""
+        """End the running scan within two seconds; nothing more is reported about it. May be called at any time."""
         ...

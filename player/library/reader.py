@@ -18,11 +18,11 @@ from player.session.memory.memory import WatchList
 log = logging.getLogger("lull")
 
 Recognise: TypeAlias = Callable[[LibraryRead, WatchList], LibraryRead]
-"""Adds the keys of contents that are watched to what the library found; may take as long as reading does."""
+"""Adds the keys of watched contents to the library's result; may take as long as reading does."""
 
 
 class LibraryReader:
-    """Hands the result of each read to ``deliver``, from the thread that read.
+    """Passes the result of each read to ``deliver``, from the thread that read.
 
     Args:
         library: reads the playlist; may hang.
@@ -38,7 +38,7 @@ class LibraryReader:
         self._again: dict[str, tuple[Playlist, WatchList]] = {}
 
     def look(self, playlist: Playlist, watched: WatchList) -> None:
-        """Read a playlist soon; while it is being read, once more after that."""
+        """Read a playlist soon; if it is being read, once more after that."""
         if playlist.name in self._busy:
             self._again[playlist.name] = playlist, watched
             return
@@ -55,7 +55,7 @@ class LibraryReader:
     def _read(self, playlist: Playlist, watched: WatchList) -> None:
         try:
             read = self._recognise(self._library.read(playlist), watched)
-        except Exception as fault:  # the thread ends here: whatever it met, the playlist stays usable later
+        except Exception as fault:  # the thread ends here: the playlist can be read again later
             log.exception("the library could not read %s", playlist.name)
             read = LibraryRead(playlist.name, (), (f"playlist {playlist.name!r} cannot be read: {fault}",))
         self._deliver(read)

@@ -1,6 +1,6 @@
 """The worker processes of a scan: each measures one file at a time; one that dies or hangs is replaced by another.
 
-Runs on the thread that scans. See `player.library.scan_worker` for what is said over the pipes.
+Runs on the thread that scans. See `player.library.scan_worker` for the messages in the pipes.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ LOOK_S: Final = 0.25
 _END_S: Final = 5.0
 _READ_BYTES: Final = 1 << 16
 _CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
-"""Signals that a file is to blame for; others come from somebody who wanted the memory back or the process gone."""
+"""Signals that are caused by a file; others come from the kernel's memory limit or from people."""
 
 
 class ScanError(LullError):
-    """Nothing can be measured on this machine as it is."""
+    """Nothing can be measured on this machine in its present state."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSettings:
-    """How a scan works.
+    """The settings of a scan.
 
     Attributes:
         jobs: processes at once.
-        is_background: they only run when nobody else wants to.
-        is_anew: files that are known are measured again.
-        stall_s: a worker without a sign of life for so long has hung.
+        is_background: they run at idle priority.
+        is_anew: measured files are measured again.
+        stall_s: seconds without a sign of life after which a worker counts as hung.
         command: what starts a worker.
     """
 
@@ -58,7 +58,7 @@ class ScanSettings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one file; ``is_lasting`` unless another try may well go better."""
+    """The result of one file; ``is_lasting`` unless another attempt may succeed."""
 
     path: str
     finding: MeasureResult
@@ -67,7 +67,7 @@ class Result:
 
 @dataclass(slots=True)
 class _Worker:
-    """A process, the file it is at, how far it is, and when it last gave a sign of life."""
+    """A process, its file and progress, and its last sign of life."""
 
     process: subprocess.Popen[bytes]
     path: str | None = None
@@ -97,7 +97,7 @@ class WorkerPool:
 
     @property
     def under_way(self) -> dict[str, float]:
-        """The files that are being measured, and how many seconds of each are done."""
+        """The files that are being measured, with the measured seconds of each."""
         return {worker.path: worker.at_s for worker in self._workers if worker.path is not None}
 
     def give(self, path: str) -> None:
@@ -105,11 +105,11 @@ class WorkerPool:
         worker = next((worker for worker in self._workers if worker.path is None), None) or self._start()
         worker.path, worker.at_s, worker.heard_s = path, 0.0, self._clock.now().boot_s
         assert worker.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has died; that is seen where its answer is read
+        with contextlib.suppress(BrokenPipeError):  # it has ended; that is noticed where its answer is read
             worker.process.stdin.write(json.dumps(path).encode("ascii") + b"\n")
 
     def collect(self) -> list[Result]:
-        """What has been done meanwhile; waits for at most `LOOK_S`. Raises ScanError."""
+        """The results since the last call; waits for at most `LOOK_S`. Raises ScanError."""
         found: list[Result] = []
         for key, _ in self._selector.select(LOOK_S):
             worker: _Worker = key.data
@@ -122,7 +122,7 @@ class WorkerPool:
         return found + self._end_hung()
 
     def close(self) -> None:
-        """End all processes, whatever they are at."""
+        """End all processes."""
         for worker in list(self._workers):
             worker.process.kill()
         for worker in list(self._workers):
@@ -150,7 +150,7 @@ class WorkerPool:
         return worker
 
     def _take(self, worker: _Worker, data: bytes) -> list[Result]:
-        """Read what a worker says, in whole lines."""
+        """Read the messages of a worker, in whole lines."""
         *lines, worker.unread = (worker.unread + data).split(b"\n")
         found = []
         for line in lines:
@@ -165,7 +165,7 @@ class WorkerPool:
         return found
 
     def _bury(self, worker: _Worker) -> list[Result]:
-        """A worker has died; the file it was at is to blame."""
+        """A worker has ended unexpectedly, which counts against its file."""
         path = worker.path
         code = self._forget(worker)
         if path is None:
@@ -199,11 +199,11 @@ class WorkerPool:
         try:
             return process.wait(_END_S)
         except subprocess.TimeoutExpired:
-            return -signal.SIGKILL  # stuck in the kernel, on a dead share; it ends when that lets go
+            return -signal.SIGKILL  # blocked in the kernel by a dead share; it ends when that call returns
 
 
 def _result(path: str, said: dict[str, Any]) -> Result:
-    """What a worker found out about a file; a measurement that cannot be right costs this file and not the scan."""
+    """The result of a worker for a file; an impossible measurement fails this file and not the scan."""
     try:
         measured = None if said["measured"] is None else from_json(said["measured"])
     except ValueError as error:

@@ -39,7 +39,7 @@ _READ_S: Final = 1.0
 _WAIT_S: Final = 5.0
 _TELL_EVERY_S: Final = 10.0
 _KILL_FIRST: Final = "800"
-"""When the memory is used up the kernel ends this process before any other."""
+"""Makes the kernel end this process before any other when memory is short."""
 _MOST_MEMORY_BYTES: Final = 512 << 20
 """Private memory, the stacks of threads included (8 MB each, hardly used): 160 MB for a usual file, 300 MB for an M4A
 of ten hours, 410 MB for a FLAC with 96 MB of pictures in it."""
@@ -60,7 +60,7 @@ _IOPRIO_IDLE: Final = 3 << 13
 
 
 def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> MeasureResult:
-    """Decode a file to its end and measure it; ``tell`` hears now and then how far it is."""
+    """Decode a file to its end and measure it; ``tell`` is called with the progress from time to time."""
     source = decoder.open(path)
     measurer = Measurer()
     told_frames = 0
@@ -85,9 +85,9 @@ def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> 
 
 
 def step_back() -> None:
-    """Run only when nobody else wants to: idle scheduling, lowest priority, idle disk, first to go for memory.
+    """Run at idle priority: idle scheduling, lowest priority, idle disk, first to be ended when memory is short.
 
-    Whatever of it a sandbox forbids is left out.
+    What a sandbox forbids is left out.
     """
     with contextlib.suppress(OSError):
         os.nice(19)
@@ -101,7 +101,7 @@ def step_back() -> None:
 
 
 def limit_rights() -> None:
-    """What a file can make this process do at worst: it writes no file, and takes no more memory than it ever needs."""
+    """Limit what a malicious file can do to this process: it cannot write files, nor use more memory than needed."""
     for limit, most in (
         (resource.RLIMIT_DATA, _MOST_MEMORY_BYTES),
         (resource.RLIMIT_FSIZE, 0),
@@ -120,7 +120,7 @@ def _work_in_bursts() -> None:
 def _keep_memory() -> None:
     """Let freed blocks stay with the process: fresh pages for each block of sound cost a tenth of a scan.
 
-    Nor is there anything to collect: no cycles are made here.
+    Garbage collection is switched off, because no cycles are made here.
     """
     gc.disable()
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -136,7 +136,7 @@ def _answer(finding: MeasureResult) -> dict[str, Any]:
 
 def main() -> int:
     """Serve until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if BACKGROUND in sys.argv[1:]:
         step_back()
@@ -144,7 +144,7 @@ def main() -> int:
         _work_in_bursts()
     _keep_memory()
     limit_rights()
-    # libraries print; what is ours goes another way
+    # libraries print to stdout; the answers use another descriptor
     out = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

@@ -1,7 +1,7 @@
-"""The scanner: has files measured by processes of their own, and keeps what they find in the store as it comes.
+"""The scanner: lets processes measure files, and saves each result in the store as it arrives.
 
 Runs on the thread that iterates over `Scan.run`; `Scan.stop` may be called by any. A file is looked at once, however
-many links and playlists lead to it, and not at all while the store knows it. Where the scan is interrupted, what it has
+many links and playlists lead to it, and not at all while the store has it. When the scan is interrupted, what it has
 done is kept.
 """
 
@@ -32,7 +32,7 @@ class Scanned:
 
 @dataclass(slots=True)
 class ScanCounts:
-    """How far a scan is.
+    """The progress of a scan.
 
     Attributes:
         files: names to report on, of which ``done`` are.
@@ -60,10 +60,10 @@ class Scan:
     """One scan.
 
     Args:
-        paths: files; addresses are left out without a word.
+        paths: files; addresses are ignored.
 
     Attributes:
-        tally: how far it is; read it between the steps of `run`.
+        tally: the progress; read it between the steps of `run`.
     """
 
     def __init__(self, paths: Iterable[str], store: Store, clock: Clock, settings: ScanSettings) -> None:
@@ -81,11 +81,11 @@ class Scan:
         self._stop.set()
 
     def wait_stopped(self, timeout_s: float) -> bool:
-        """Wait so long for somebody to stop it; whether somebody did."""
+        """Wait for a number of seconds for a stop; True when it came."""
         return self._stop.wait(timeout_s)
 
     def run(self) -> Iterator[Scanned | None]:
-        """Results as they come, and None now and then, so that progress can be shown; again, for what was not kept.
+        """Results as they arrive, and None from time to time for showing progress; call again for what was not saved.
 
         Raises:
             ScanError: no file can be measured: a library is missing.
@@ -108,7 +108,7 @@ class Scan:
             pool.close()
 
     def _sort_out(self) -> Generator[Scanned | None, None, dict[str, _Job]]:
-        """Report what is known or cannot be read; returns what has to be measured, by its path."""
+        """Report files that are measured or unreadable; returns what has to be measured, by its path."""
         jobs: dict[str, _Job] = {}
         by_place: dict[tuple[int, int], _Job] = {}
         folders: dict[str, str] = {}
@@ -131,7 +131,7 @@ class Scan:
         return jobs
 
     def _keep(self, job: _Job, result: Result) -> Iterator[Scanned]:
-        """Remember a result under every name, unless the file changed meanwhile or another try may go better."""
+        """Save a result under every name, unless the file changed meanwhile or another attempt may succeed."""
         finding = result.finding
         if finding.measured is not None:
             self._done_s += finding.measured.duration_s

@@ -1,1 +1,1 @@
-"""What is written down: SQLite files and their writer thread."""
+"""Storage: SQLite files and their writer thread."""

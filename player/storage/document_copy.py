@@ -1,4 +1,4 @@
-"""A second copy of what nobody can make again: bans, excluded tracks, settings and switches, as JSON.
+"""A second copy of what cannot be made again: bans, excluded tracks, settings and switches, as JSON.
 
 A database of a few pages is lost when its header or the root page of a table is hit. This copy is another file in
 another format: ``memory.json``, an object with ``documents`` (JSON texts by name) and their ``checksum``. It is written
@@ -25,7 +25,7 @@ from player.system.privileges import give_to_owner
 
 FILE_NAME: Final = "memory.json"
 COPIED: Final = tuple(name for name in NAMES if name not in {RECORD, TRIES})
-"""All but the running session, which is written too often and is worthless the next day."""
+"""All documents but the running session, which is written too often and has no value the next day."""
 _MAX_BYTES: Final = 32 << 20
 _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 

@@ -1,7 +1,7 @@
 """One daemon for one state directory: a lock that the kernel releases when its holder ends, in whatever way.
 
 Taken on the main thread before the memory is read and held until the end. Two daemons on one memory would both go on
-with the session that one of them plays, and each would write over what the other remembers.
+with the session that one of them plays, and each would overwrite the other's memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from player.system.privileges import give_to_owner
 log = logging.getLogger("lull")
 
 FILE_NAME: Final = "daemon.lock"
-"""Stays when the daemon ends: a lock on a file that others may delete locks nobody out."""
+"""The name of the lock file. It stays when the daemon ends: a lock on a deleted file excludes nobody."""
 
 
 class InUse(LullError):
@@ -29,10 +29,10 @@ class InUse(LullError):
 
 @contextlib.contextmanager
 def only_daemon(folder: Path) -> Iterator[None]:
-    """Hold the directory's lock meanwhile.
+    """Hold the directory's lock within the context.
 
-    Where it cannot be written, or its file system knows no locks, there is none and a warning says so: without
-    writing nothing can be resumed either, and a night without memory is better than no night.
+    Where it cannot be written, or its file system has no locks, there is no lock, with a warning: without
+    writing nothing can be resumed either, and a night without memory is better than none.
 
     Raises:
         InUse: another process holds it.

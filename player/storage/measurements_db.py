@@ -3,8 +3,8 @@
 Any thread may call. All that is in it can be measured again, so a power cut may cost the last seconds. Paths are kept
 as bytes, because a file's name need not be text.
 
-What is read is checked before anybody computes with it: a number that is not one, or that no measurement can have,
-would be a gain that silences a night or breaks it off. Such a row counts as none, so the track counts as loud.
+Values are checked when they are read: a number that is not one, or that no measurement can have,
+would be a gain that silences a night or ends it. Such a row is ignored, so the track counts as loud.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _KEEP: Final = "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class MeasurementsDb:
-    """`player.library.ports.Store` in a file, or with None in memory, which forgets.
+    """`player.library.ports.Store` in a file, or with None in memory only.
 
     Args:
         folder: the state directory.
@@ -70,7 +70,7 @@ class MeasurementsDb:
         self._base = Database(None if folder is None else folder / FILE_NAME, _LAYOUT, is_patient=is_patient)
 
     def find(self, mark: FileMark) -> MeasureResult | None:
-        """What is known of exactly this file."""
+        """The result for exactly this file."""
         try:
             return _finding(self._base.ask(lambda base: base.execute(_FIND, (*_key(mark), MEASURING)).fetchone()))
         except _UNREADABLE as fault:
@@ -80,7 +80,7 @@ class MeasurementsDb:
             return None
 
     def keep(self, mark: FileMark, finding: MeasureResult) -> None:
-        """Remember a finding."""
+        """Save a result."""
         measured = None if finding.measured is None else json.dumps(as_json(finding.measured))
         self._base.ask(lambda base: _keep(base, mark, measured, finding.fault))
 
@@ -90,7 +90,7 @@ class MeasurementsDb:
 
 
 class StoreReader:
-    """What was measured, for somebody who only looks, and who may not be allowed to write.
+    """The measurements, read-only, for users who may lack the right to write.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
@@ -100,7 +100,7 @@ class StoreReader:
         self._base = open_to_read(folder / FILE_NAME)
 
     def find(self, mark: FileMark) -> MeasureResult | None:
-        """What is known of exactly this file. Raises StoreError."""
+        """The result for exactly this file. Raises StoreError."""
         try:
             return _finding(self._base.execute(_FIND, (*_key(mark), MEASURING)).fetchone())
         except (*READ_FAULTS, *_UNREADABLE) as fault:
@@ -118,7 +118,7 @@ def _keep(base: sqlite3.Connection, mark: FileMark, measured: str | None, fault:
 
 
 def _finding(row: tuple[object, object] | None) -> MeasureResult | None:
-    """A row of the table; None for none. Raises one of `_UNREADABLE` for a row that nobody wrote."""
+    """A row of the table; None for none. Raises one of `_UNREADABLE` for an invalid row."""
     if row is None:
         return None
     text, fault = row

@@ -1,9 +1,9 @@
 """The memory's file: one SQLite database under the state directory, apart from that of the measurements.
 
-Apart, because the two are unlike: measurements are many, written by several processes, and can be made again; bans and
-history are few, written by the daemon alone, and cannot. A damaged file of the one must not cost the other. And what is
-written here is on the disk when `write` returns (synchronous = FULL): a session that was stopped must not
-resume after the plug is pulled. That is one flush for each of fewer than a hundred writes a night.
+They are separate because they differ: measurements are many, written by several processes, and can be made again; bans
+and history are few, written by the daemon alone, and cannot. A damaged file of one must not cost the other. And what is
+written here is on the disk when `write` returns (synchronous = FULL): a session that was stopped must not resume after
+the plug is pulled. That is one flush for each of fewer than a hundred writes a night.
 
 Documents are JSON texts by name, see `player.session.memory.records`. Names of files are kept as bytes: they need not
 be text.
@@ -42,7 +42,7 @@ from player.storage.sqlite import READ_FAULTS, DamagedDatabase, Database, Schema
 FILE_NAME: Final = "memory.db"
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 KEPT_HEARD: Final = 10_000
-"""About a hundred nights of short tracks; what was heard before counts as never heard."""
+"""Maximum entries of the log: about a hundred nights of short tracks; older ones count as never heard."""
 KEPT_SESSIONS: Final = 2_000
 _LONGEST_MIN: Final = 1e6
 _STEPS: Final = (
@@ -77,7 +77,7 @@ _SESSION_COLUMNS: Final = "started, why, playlist, minutes, reason, problems, dr
 
 
 def this_boot() -> str:
-    """What names the time since the machine was switched on; empty where it cannot be told."""
+    """The id of the present boot; empty where it is unknown."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -85,7 +85,7 @@ def this_boot() -> str:
 
 
 def _rescue(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    """Copy each document and each entry of the log that can still be read; a page that cannot costs what is on it."""
+    """Copy each document and each entry of the log that can still be read; unreadable pages are lost."""
     for name in NAMES:
         with contextlib.suppress(*READ_FAULTS):
             for row in old.execute("SELECT name, value FROM documents WHERE name = ?", (name,)).fetchall():
@@ -106,11 +106,11 @@ LAYOUT: Final = SchemaLayout(
 
 
 class MemoryDb:
-    """`player.session.memory.ports.MemoryStore` in a file, or with None in memory, which forgets.
+    """`player.session.memory.ports.MemoryStore` in a file, or with None in memory only.
 
     Args:
         folder: the state directory.
-        boot: what names this boot.
+        boot: the id of this boot.
 
     Raises:
         StoreError: the folder cannot be written, or a newer lull wrote the file.
@@ -133,7 +133,7 @@ class MemoryDb:
         return self._base.check()
 
     def recall(self) -> RecalledMemory:
-        """All that was written; a record that is handed out has been counted."""
+        """Everything that was saved; a record of a session that is returned has been counted."""
         self._copied = self._read_copy()
         recalled = self._base.ask(self._recall)
         self._copy(texts(recalled.documents))
@@ -157,7 +157,7 @@ class MemoryDb:
         return RecalledMemory(kept, heard, self._boot, (*faults, *_lost(unreadable)))
 
     def write(self, batch: Batch) -> None:
-        """All of it, or nothing; of the documents a copy is written before, where that can be."""
+        """Write all of it or nothing; a copy of the documents is written before, if possible."""
         self._base.check()
         self._copy(batch.documents)
         self._base.ask(lambda base: self._write(base, batch))
@@ -166,7 +166,7 @@ class MemoryDb:
         return {} if self._folder is None else read_copy(self._folder)
 
     def _copy(self, documents: Mapping[str, str]) -> None:
-        """Bring the copy up to date; where that cannot be, the database is written all the same."""
+        """Bring the copy up to date; if that fails, the database is written anyway."""
         before = {**_DEFAULTS, **self._copied}
         fresh = {**before, **{name: text for name, text in documents.items() if name in COPIED}}
         if self._folder is not None and (fresh != before or self.copy_fault is not None):
@@ -194,10 +194,10 @@ class MemoryDb:
 
 
 def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
-    """What the file holds, for somebody who only looks: nothing is counted, and no record is handed out.
+    """The content of the file, read-only: nothing is counted, and no record of a session is returned.
 
     Raises:
-        StoreError: there is none, or neither it nor the copy of the documents can be read.
+        StoreError: there is no file, or neither it nor the copy of the documents can be read.
     """
     copy = read_copy(folder)
     documents: dict[str, str] = {}
@@ -221,7 +221,7 @@ def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
 
 
 def calibration_in(folder: Path) -> Calibration | None:
-    """How loud it is at the pillow, where that was measured and can be read."""
+    """The calibration, if there is one that can be read."""
     try:
         return look_into(folder)[0].documents.calibration
     except StoreError:
@@ -234,7 +234,7 @@ def _documents(base: sqlite3.Connection) -> dict[str, str]:
 
 
 def _heard_log(base: sqlite3.Connection) -> tuple[tuple[HeardEntry, ...], tuple[int, ...]]:
-    """What was heard, oldest first, and the ids of rows that nobody can read."""
+    """The heard tracks, oldest first, and the ids of unreadable rows."""
     rows = base.execute(f"SELECT id, {_HEARD_COLUMNS} FROM heard ORDER BY id").fetchall()  # noqa: S608 - as above
     found = [(row_id, _heard(*row)) for row_id, *row in rows]
     heard = tuple(entry for _, entry in found if entry is not None)
@@ -247,7 +247,7 @@ def _lost(unreadable: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> HeardEntry | None:
-    """One row of the log; None for one that nobody can read."""
+    """One row of the log; None for an unreadable one."""
     try:
         return HeardEntry(aware(at), str(playlist), os.fsdecode(uri), os.fsdecode(title), HeardHow(how))
     except (ValueError, TypeError):
@@ -255,7 +255,7 @@ def _heard(at: str, playlist: str, uri: bytes, title: bytes, how: str) -> HeardE
 
 
 def _sessions(base: sqlite3.Connection) -> Iterator[EndedSession]:
-    """How sessions ended, as far as it can be read; an older file may lack the last columns."""
+    """The ended sessions that can be read; an older file may lack the last columns."""
     columns = _columns_of(base, "sessions", _SESSION_COLUMNS)
     question = f"SELECT {columns} FROM sessions ORDER BY id"  # noqa: S608 - no foreign word in it
     for started, why, playlist, minutes, reason, *counts in base.execute(question).fetchall():

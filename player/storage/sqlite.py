@@ -2,11 +2,11 @@
 
 Any thread may ask; a lock lets one in at a time. The database is in WAL mode, so others can read while one writes, and
 a power cut leaves what was there before. A damaged file is set aside under another name with a warning, a new one is
-begun, and what can still be read of the old one is copied into it: nobody is awake to repair it.
+begun, and what can still be read of the old one is copied into it, because nobody is awake to repair it.
 
-The file is looked at before each question. SQLite goes on writing into a file that somebody has removed, and says that
-all is well; so a file that is no longer the one that was opened is opened anew. One that cannot be opened is tried
-again at the next question, so a disk that comes back is used again.
+The file is checked before each query. SQLite continues to write into a removed file, and reports that
+all is well; so a file that is no longer the one that was opened is opened again. One that cannot be opened is tried
+again at the next query, so a disk that comes back is used again.
 
 Damage is everything that SQLite reports of the content: corrupt pages, a schema that is not ours, text that is not
 UTF-8. Text in values is decoded leniently, so one bad byte costs one value.
@@ -34,7 +34,7 @@ log = logging.getLogger("lull")
 BUSY_MS: Final = 5000
 """Maximum wait for another process that is writing."""
 ROOM: Final = 16
-"""A reserve is made where so many times its size is free."""
+"""A reserve is made if this many times its size is free."""
 READ_FAULTS: Final = (sqlite3.Error, UnicodeError, OverflowError)
 """What a damaged file makes Python's sqlite3 raise: UnicodeError for a schema that is not UTF-8, OverflowError for a
 number that SQLite cannot hold."""
@@ -49,19 +49,19 @@ T = TypeVar("T")
 
 
 class DamagedDatabase(sqlite3.DatabaseError):
-    """What SQLite reads without complaint and nobody wrote; raised within `Database.ask`, the file is set aside."""
+    """Content that SQLite can read but lull never wrote; raised within `Database.ask`, it sets the file aside."""
 
     sqlite_errorname = "SQLITE_CORRUPT"
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaLayout:
-    """What a database holds.
+    """The layout of a database.
 
     Attributes:
         steps: what makes each version of the schema from the one before it.
-        synchronous: NORMAL: a power cut may cost the last seconds; FULL: nothing that was said to be written.
-        loss: what a damaged file costs, as the end of a sentence.
+        synchronous: NORMAL: a power cut may cost the last seconds; FULL: nothing that was confirmed.
+        loss: what is lost with a damaged file, as the end of a sentence.
         rescue: copies what can be read of a damaged database (first) into a new one (second).
         reserve: bytes of the database and of its journal that are kept free, so that a disk that becomes full does not
             keep small changes from being written.
@@ -75,15 +75,15 @@ class SchemaLayout:
 
 
 class Database:
-    """One database, or with None one in memory, which forgets.
+    """One database, or with None one in memory only.
 
     Args:
         path: the file.
-        layout: what it holds.
+        layout: its tables.
         is_patient: a file that cannot be opened is not an error: opening is tried again at each question.
 
     Attributes:
-        losses: a sentence for each time that a new file had to be begun in the place of one that was there.
+        losses: a sentence for each time that a new file replaced an existing one.
         generation: counts the files that were opened.
 
     Raises:
@@ -116,12 +116,12 @@ class Database:
             self._let_go()
 
     def check(self) -> int:
-        """Open the file where it is not open or is another one by now; returns `generation`. Raises StoreError."""
+        """Open the file if it is not open or was replaced; returns `generation`. Raises StoreError."""
         self.ask(lambda base: None)
         return self.generation
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """Ask the database; a damaged one is replaced by a new one and asked again. Raises StoreError."""
+        """Query the database; a damaged one is replaced by a new one and queried again. Raises StoreError."""
         with self._lock:
             if self._is_closed:
                 raise StoreError("the store is closed")
@@ -163,7 +163,7 @@ class Database:
         return self._base
 
     def _missing(self, path: Path, facts: os.stat_result | None) -> str | None:
-        """What is lost where there is no file, or an empty one."""
+        """Log what is lost where there is no file, or an empty one."""
         if facts is None and self.generation:
             return f"{path} was removed while lull was running; a new one was created"
         if facts is not None and facts.st_size == 0 and not os.path.exists(f"{path}-wal"):
@@ -189,7 +189,7 @@ class Database:
                     raise StoreError(f"{self._path} is a link that somebody else made; root does not follow it")
             except OSError as fault:
                 raise StoreError(f"{self._path.parent} cannot be made: {fault.strerror}") from fault
-        # no transaction is opened by itself: each statement stands alone and is on the disk when it is done
+        # no implicit transactions: each statement is separate and is on the disk when it is done
         base = sqlite3.connect(name, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         base.text_factory = _lenient
         try:
@@ -234,7 +234,7 @@ class Database:
 
 @contextlib.contextmanager
 def transaction(base: sqlite3.Connection) -> Iterator[None]:
-    """All that is done within is done together, or not at all."""
+    """A transaction: everything within is done together, or not at all."""
     base.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -246,20 +246,20 @@ def transaction(base: sqlite3.Connection) -> Iterator[None]:
 
 
 def _must_be_a_file(path: Path) -> None:
-    """SQLite waits for the other end of a pipe. Raises StoreError, or OSError where it cannot be told."""
+    """Raise StoreError for anything but a file, because SQLite would block at a pipe; OSError where it is unknown."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise StoreError(f"{path} cannot be used: it is not a regular file")
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """The database as it is, for somebody who may not write it, or on a disk that cannot be written.
+    """The database read-only, for users without the right to write it, or on a read-only disk.
 
-    In WAL mode even a reader writes, into an index beside the file; where it cannot, the file alone is read, without
+    In WAL mode even a reader writes, into an index beside the file; where it cannot, only the file is read, without
     what has not yet been brought into it.
 
     Raises:
-        StoreError: there is none, or it cannot be read.
+        StoreError: there is no file, or it cannot be read.
     """
     try:
         path.stat()
@@ -283,7 +283,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _share(path: Path | None) -> None:
-    """Through the open file and never through a link, which could name any file of the machine."""
+    """Give the file to the folder's owner, through the open file and never through a link to another file."""
     if path is not None and os.geteuid() == 0:
         with contextlib.suppress(OSError):
             file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -307,9 +307,9 @@ def _bring_up_to_date(base: sqlite3.Connection, name: str, steps: tuple[str, ...
 
 
 def _reserve(base: sqlite3.Connection, path: Path | None, size: int) -> None:
-    """Make the file and its journal larger by so many bytes, which stay theirs; nothing where little room is left.
+    """Enlarge the file and its journal by a number of bytes as a reserve; does nothing where little room is left.
 
-    What is written later takes free pages of the file, and begins the journal again before it grows.
+    Later writes use the free pages of the file, and restart the journal before it grows.
     """
     if not size or path is None:
         return
@@ -344,13 +344,13 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file lies there now; None where there is none."""
+    """The identity of the file at the path now; None without one."""
     facts = _stat(path)
     return None if facts is None else (facts.st_dev, facts.st_ino)
 
 
 def _remove_empty(path: Path) -> None:
-    """Remove what a failed attempt to make a file left behind: next time it would count as one that was lost."""
+    """Remove what a failed attempt to make a file left, which would later count as a lost file."""
     facts = _stat(path)
     if facts is not None and facts.st_size == 0:
         with contextlib.suppress(OSError):

@@ -1,11 +1,11 @@
-"""Writes the memory in a thread of its own, because a card may take seconds and nobody may wait for it.
+"""Writes the memory in a thread of its own, because a card may take seconds and the main thread must not wait.
 
 `recall`, `write` and `close` are called on the main thread; the thread alone writes. What cannot be written is kept and
-tried again, together with what comes after it, so a disk that is full for an hour costs nothing. A memory that cannot
+tried again, together with later changes, so a disk that is full for an hour costs nothing. A memory that cannot
 be opened at the start is opened later, as soon as that works: with the next thing to write, and each `RETRY_S`.
 
-A file that was not read at the start, or that lies there in the place of the one that was, may hold bans and switches
-that nobody knows of yet: it is read first, ``found`` is told, and what both know is written.
+A file that was not read at the start, or that has replaced the earlier one, may have bans and switches
+that are not known yet: it is read first, ``found`` is called, and the union of both is written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger("lull")
 
 RETRY_S: Final = 30.0
 MOST_ENTRIES: Final = 5_000
-"""Maximum number of log entries that wait; then the oldest is dropped."""
+"""Maximum number of waiting log entries; then the oldest is dropped."""
 _NOTHING: Final = Batch({})
 _UNCHANGED: Final = texts(Documents())
 Done = Callable[[str | None], None]
@@ -39,7 +39,7 @@ class WriterThread:
         look: reads it where it cannot be written; may raise StoreError.
         tell: takes a problem, or None when it is resolved, on any thread; must not block.
         found: takes the documents of a file that could not be read at the start; likewise.
-        retry_s: how long to wait before what could not be written is tried again.
+        retry_s: seconds before a failed write is tried again.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class WriterThread:
             return RecalledMemory()
 
     def write(self, batch: Batch, done: Done | None = None) -> None:
-        """Write it soon."""
+        """Write the batch soon."""
         self._batches.put((batch, done))
 
     def close(self, timeout_s: float) -> None:
-        """Write what is left and end the thread, waiting no longer than that."""
+        """Write what is left and end the thread, within a number of seconds."""
         if self._thread is None:
             return
         self._batches.put(None)
@@ -105,7 +105,7 @@ class WriterThread:
         """The life of the thread."""
         try:
             self._write_until_closed()
-        except Exception:  # the thread ends here: a bug in remembering must not end a night
+        except Exception:  # the thread ends here: a bug in the memory must not end a night
             log.exception("writing the memory failed; nothing is remembered from now on")
             self._say("nothing is remembered any more: writing the memory failed")
             self._refuse_all()
@@ -114,7 +114,7 @@ class WriterThread:
                 self._store.close()
 
     def _refuse_all(self) -> None:
-        """Answer each request with the reason, until the daemon ends: nobody waits for an answer that never comes."""
+        """Answer each request with the reason, until the daemon ends, so that no caller waits in vain."""
         while (asked := self._batches.get()) is not None:
             if asked[1] is not None:
                 asked[1]("writing the memory failed")
@@ -143,7 +143,7 @@ class WriterThread:
         return self._fault is not None or (self._store is not None and self._store.copy_fault is not None)
 
     def _attempt(self, batch: Batch) -> str | None:
-        """Write it; returns the reason where that fails."""
+        """Write a batch; returns the reason where that fails."""
         self._documents |= batch.documents
         try:
             if self._store is None:
@@ -170,7 +170,7 @@ class WriterThread:
         both = replace(
             ours, bans=tuple(bans.values()), deaths=tuple(deaths.values()), nights=ours.nights | theirs.nights
         )
-        for name in ("switches", "choices"):  # what nobody has touched since the start
+        for name in ("switches", "choices"):  # values that have not changed since the start
             if self._documents.get(name, _UNCHANGED[name]) == _UNCHANGED[name]:
                 both = replace(both, **{name: getattr(theirs, name)})
         self._found(replace(both, record=None))
@@ -179,7 +179,7 @@ class WriterThread:
 
     @property
     def _finding(self) -> str | None:
-        """What is to be said though all was written."""
+        """The problem to report although everything was written."""
         if self._store is None:
             return None
         if self._store.copy_fault is not None:
