@@ -36,7 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked as thorough, unless all is wanted."""
+    """Begin with long tests, so that none runs alone at the end; leave out the thorough ones unless all are wanted."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if effort.is_thorough():
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]

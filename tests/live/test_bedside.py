@@ -49,6 +49,7 @@ def daemon(tmp_path: Path, sound_server: SoundServer, broker: RealBroker) -> Ite
     running.kill()
 
 
+@pytest.mark.long
 def test_an_evening_with_everything_that_can_happen_startles_nobody(
     daemon: Daemon, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:

@@ -46,6 +46,7 @@ def daemon(tmp_path: Path, broker: RealBroker, sound_server: SoundServer) -> Ite
     made.kill()
 
 
+@pytest.mark.long
 def test_after_a_crash_another_track_rises_from_silence_within_ten_seconds(
     daemon: Daemon, listener: Listener, sound_server: SoundServer
 ) -> None:

@@ -45,6 +45,7 @@ def daemon(tmp_path: Path, sound_server: SoundServer, broker: RealBroker) -> Ite
     running.kill()
 
 
+@pytest.mark.long
 def test_two_minutes_of_the_worst_startle_nobody(daemon: Daemon, sound_server: SoundServer, listener: Listener) -> None:
     """What the device was given, the volume moved and a pause in between: the contract."""
     listener.wait_state("idle", lambda fields: fields["state"] == "idle")

@@ -116,6 +116,7 @@ def first_change(samples: Samples, by_db: float = 0.2) -> float:
     return float(curve.at_s[moved[0]])
 
 
+@pytest.mark.long
 def test_a_scheduled_night_through_every_format(
     tmp_path: Path, make: Make, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_scheduled_night_through_every_format(
     assert middle.max() < TONE_DB + 1.5
 
 
+@pytest.mark.long
 def test_commands_are_heard_at_once(
     tmp_path: Path, make: Make, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:
@@ -184,6 +186,7 @@ def test_commands_are_heard_at_once(
     assert sound.ending(heard, PEAK_OUT).last_db <= -60.0
 
 
+@pytest.mark.long
 def test_the_broker_absent_then_there_then_killed_is_not_heard(
     tmp_path: Path, make: Make, sound_server: SoundServer
 ) -> None:
@@ -210,6 +213,7 @@ def test_the_broker_absent_then_there_then_killed_is_not_heard(
         broker.close()
 
 
+@pytest.mark.long
 def test_the_sound_server_killed_and_back(
     tmp_path: Path, make: Make, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:
@@ -231,6 +235,7 @@ def test_the_sound_server_killed_and_back(
     assert abs(float(tail.mean()) - TONE_DB) < 0.5
 
 
+@pytest.mark.long
 def test_twenty_broken_files_are_named_and_passed_over(
     tmp_path: Path, make: Make, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:

@@ -40,6 +40,7 @@ def tone_hz(recording: Recording, at_s: float) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(heard * np.hanning(len(heard))))) * RATE_HZ / len(heard))
 
 
+@pytest.mark.long
 def test_three_phases_are_driven_by_mqtt_and_heard(
     tmp_path: Path, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:

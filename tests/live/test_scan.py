@@ -44,6 +44,7 @@ def idle_processes() -> list[int]:
     return found
 
 
+@pytest.mark.long
 def test_playing_does_not_notice_the_scan(
     tmp_path: Path, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_share_that_hangs_holds_up_neither_the_start_nor_another_playlist_nor_
     assert daemon.wait_end() == 0
 
 
+@pytest.mark.long
 def test_a_share_that_hangs_in_the_middle_is_followed_by_another_track(
     tmp_path: Path, share: Share, daemon: Daemon, broker: RealBroker, listener: Listener, sound_server: SoundServer
 ) -> None:

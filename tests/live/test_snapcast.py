@@ -71,6 +71,7 @@ def daemon(tmp_path: Path, snapcast: Snapcast, broker: RealBroker) -> Iterator[D
     running.kill()
 
 
+@pytest.mark.long
 def test_a_night_through_snapcast_with_a_server_that_dies(
     daemon: Daemon, snapcast: Snapcast, listener: Listener
 ) -> None:

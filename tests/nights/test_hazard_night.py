@@ -137,6 +137,7 @@ def check(found: Figures, faults: Sequence[str]) -> None:
 
 
 class TestWholeNight:
+    @pytest.mark.long
     def test_there_is_much_to_be_tamed(self, whole: Whole, hazards: Night) -> None:
         """Twelve minutes and more; without leveller and guard it startles, clicks, and exceeds C3 and C4."""
         assert whole.duration_s > 12 * 60
@@ -208,6 +209,7 @@ class Meddler:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.long
 def test_whatever_is_pressed_nobody_is_startled(hazards: Night, seed: int) -> None:
     """Volume, pauses, skips and seeks at random moments of the same night: the contract holds all the same."""
     played = play(hazards, meddle=Meddler(seed))

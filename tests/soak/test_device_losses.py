@@ -15,6 +15,7 @@ LOSSES = 3
 MORE_KB = 8_000
 
 
+@pytest.mark.long
 def test_a_device_that_is_lost_again_and_again_comes_back_and_leaves_nothing(tmp_path: Path) -> None:
     """``python -m tests.soak.device_losses 50`` loses it more often."""
     lost = lose_often(tmp_path, LOSSES)

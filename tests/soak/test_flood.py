@@ -77,6 +77,7 @@ def memory_kb(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
+@pytest.mark.long
 def test_a_flood_moves_nothing_beyond_the_contract_and_delays_no_stop(
     daemon: Daemon, sound_server: SoundServer, broker: RealBroker, listener: Listener, asker: Listener
 ) -> None:

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 DEATHS = 4
 
 
+@pytest.mark.long
 def test_killed_at_random_moments_it_goes_on_or_rests_as_it_should(tmp_path: Path) -> None:
     """``python -m tests.soak.kills`` does so more often."""
     killed = kill_often(tmp_path, DEATHS, seed=3)

@@ -16,6 +16,7 @@ MOST_MB = 200
 """What a worker took for ten thousand of them was 130; numpy, libVLC and this test's own tools take 85 of it."""
 
 
+@pytest.mark.long
 def test_broken_files_neither_crash_nor_hang_the_decoder_and_startle_nobody(tmp_path: Path) -> None:
     """Flipped bits, lost and strange stretches, headers that lie, numbers that are none: the contract holds."""
     tally = hunt(MUTANTS, tmp_path, first=20_000)

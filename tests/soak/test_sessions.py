@@ -16,6 +16,7 @@ MORE_KB = 12_000
 """A ring that leaked would be 2.4 MB for each track; ``python -m tests.soak.sessions 1000`` looks more closely."""
 
 
+@pytest.mark.long
 def test_after_some_sessions_the_daemon_holds_what_it_held_before(tmp_path: Path) -> None:
     """Tracks of six formats opened and closed: memory, file descriptors and threads."""
     before, after = (held for _, held in held_over(tmp_path, SESSIONS, (SESSIONS,), WARM_UP))
