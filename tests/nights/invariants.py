@@ -21,7 +21,7 @@ from player.session.library_findings import FALLBACK
 from player.session.memory.write_policy import SOON_S
 from player.session.schedule.planner import moment_of
 from tests.nights.remembered_nights import Died, Remembering
-from tests.nights.stories import DEATH, Happening, Story
+from tests.nights.stories import BOOK_S, BOOKS, DEATH, Happening, Story
 
 LONGEST_STEP_S = 60.0
 """Once what has happened is dealt with, what is due wakes the session by itself; the daemon's ten seconds would only
@@ -267,6 +267,9 @@ def _near(wall: datetime, moment: datetime) -> bool:
 def play(story: Story, lasts_s: float) -> None:
     """Play a story to its end. Raises Broken."""
     nights = Remembering(story.settings, story.evening, longest_idle_s=600.0)
+    nights.library["book"] = BOOKS
+    nights.engine.durations.update({track.uri: BOOK_S for track in BOOKS})
+    nights.look()
     watcher = Watcher(story, nights)
     nights.on_step = watcher.look
     began_s = nights.now.boot_s

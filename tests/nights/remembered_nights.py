@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from player.core.events import Track
 from player.core.settings.session import Settings
 from player.session.controller import Controller, NewSettings, Shutdown
 from player.session.memory.records import Batch
@@ -53,7 +54,9 @@ class Remembering(Nights):
         if boot is not None:
             self.store.boot = boot
             self.clock.is_trusted = is_trusted
+        durations = self.engine.durations
         self.engine = FakeEngine(self.engine.duration_s)
+        self.engine.durations = durations
         self.engine.advance(self.now.boot_s)
         recalled = replace(self.store.recall(), has_crashed=has_crashed)
         self.session = Controller(self.settings, random.Random(self.deaths), recalled)
@@ -69,6 +72,16 @@ class Remembering(Nights):
         """The library looks at all playlists."""
         for name in self.library:
             self.tell(self.read(name))
+
+    def rename(self, name: str, settings: Settings) -> None:
+        """A folder that is a playlist gets another name, as in these settings."""
+        self.library[f"{name} 2"] = self.library[name]
+        self.reload(settings)
+
+    def find(self, name: str, uris: Iterable[str]) -> None:
+        """The library finds other tracks in a playlist."""
+        self.library[name] = tuple(Track(uri, uri) for uri in uris)
+        self.tell(self.read(name))
 
     def switch_off(self) -> None:
         """A clean end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,7 +17,8 @@ from player.core import commands as c
 from player.core import commands_level as p
 from player.core.commands import Command
 from player.core.commands_level import MoveBed, SetBed, SetBedGain
-from player.core.events import ClauseBroken, EngineFaulted
+from player.core.events import ClauseBroken, EngineFaulted, Track
+from player.core.measurement import Chapter, Measured
 from player.core.pillow import AskedLevel
 from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
@@ -32,6 +33,7 @@ from player.core.settings.session import (
     Playlist,
     Settings,
     TimerSetting,
+    TrackStart,
     VolumeSettings,
 )
 from tests.nights.remembered_nights import Remembering
@@ -45,6 +47,13 @@ DEATH: Final = "death"
 RELOAD: Final = "the config is read again"
 LASTS_S: Final = 15 * 3600.0
 """From seven in the evening to ten in the morning."""
+BOOK_S: Final = 5400.0
+_CHAPTERS: Final = tuple(Chapter(part * BOOK_S / 6, f"chapter {part}") for part in range(6))
+BOOKS: Final = tuple(
+    Track(uri, uri, measured=Measured(BOOK_S, -20.0, -20.0, 5.0, -15.0, -16.0, -16.0, -3.0, -18.0, chapters=_CHAPTERS))
+    for uri in ("book", "tale")
+)
+"""Two readings of an hour and a half with chapters, the tracks of the playlist book."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,7 @@ def _settings(rng: random.Random) -> Settings:
         playlists=(
             Playlist("whispers", ("/w",), then=_then(rng, highest), bed=_bed(rng)),
             Playlist("rain", ("/r",), rng.choice(tuple(Order)), bed=_bed(rng)),
+            Playlist("book", ("/b",), start=rng.choice(tuple(TrackStart)), skip_first_s=rng.choice((0.0, 45.0))),
         ),
         schedule=(
             *(_entry(rng, name, highest) for name in ("early", "late", "third")[: rng.randint(0, 3)]),
@@ -139,7 +149,7 @@ def _entry(rng: random.Random, name: str, highest: int) -> Entry:
     return Entry(
         name,
         time(rng.choice((20, 22, 23, 0, 1, 2, 3)), rng.randrange(60)),
-        playlist=rng.choice((None, "rain")),
+        playlist=rng.choice((None, "rain", "book")),
         volume=rng.choice((None, rng.randint(0, highest))),
         timer=rng.choice((None, _timer(rng))),
         fade_in_s=rng.choice((None, 0.0, 60.0)),
@@ -179,7 +189,7 @@ def _then(rng: random.Random, highest: int) -> tuple[Phase, ...]:
     """Mostly no phase; up to three."""
     return tuple(
         Phase(
-            rng.choice((None, "rain", "whispers")),
+            rng.choice((None, "rain", "whispers", "book")),
             rng.choice((None, rng.randint(0, highest))),
             rng.choice((None, _timer(rng))),
             Taper(6.0, 5) if rng.random() < 0.2 else None,
@@ -210,9 +220,14 @@ def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Ha
     if rng.random() < 0.7:
         command = _command(rng, settings)
         return Happening(at_s, str(command), lambda nights: nights.command(command))
-    other = _settings(rng)
+    other, name = _settings(rng), rng.choice(("whispers", "rain", "book"))
+    renamed = replace(settings, playlists=tuple(_renamed(one, name) for one in settings.playlists))
     kinds = [
         (f"{RELOAD}: {other}", lambda nights: nights.reload(other)),
+        (f"{RELOAD}: the folder {name} has another name", lambda nights: nights.rename(name, renamed)),
+        (f"files come into {name}", lambda nights: nights.find(name, "abcdef")),
+        (f"{name} is left with one file", lambda nights: nights.find(name, "b")),
+        (f"{name} is empty", lambda nights: nights.find(name, "")),
         ("the device is gone", lambda nights: nights.engine.is_lost or nights.engine.lose_output()),
         ("the device is back", lambda nights: nights.engine.is_lost and nights.engine.find_output()),
         ("the engine fails", lambda nights: nights.engine.mute(EngineFaulted("it was broken on purpose"))),
@@ -231,6 +246,11 @@ def _happening(rng: random.Random, settings: Settings, *, is_steady: bool) -> Ha
         ]
     words, do = rng.choice(kinds)
     return Happening(at_s, words, do)
+
+
+def _renamed(playlist: Playlist, name: str) -> Playlist:
+    """Another name for the playlist of that name."""
+    return replace(playlist, name=f"{name} 2") if playlist.name == name else playlist
 
 
 def _death(rng: random.Random, at_s: float, *, is_steady: bool) -> Happening:
@@ -260,7 +280,8 @@ def _command(rng: random.Random, settings: Settings) -> Command:
     common: list[Command] = [c.Play(), c.Stop(), c.SetVolume(volume), c.Toggle()]
     rare: list[Command] = [
         c.Play("rain", volume, _timer(rng)), c.Stop(now=True), c.Pause(), c.Resume(), c.Next(),
-        c.Seek(rng.uniform(0, 300)),
+        c.Seek(rng.uniform(0, 300)), c.Seek(rng.uniform(-300, 600), is_relative=True), c.Play("book"),
+        c.SetPlaylist("book"), c.Play(track="tale"), c.NeverAgain(), c.GetStatus(),
         c.SetVolume(rng.randint(-10, 10), is_relative=True), c.SetTimer(_timer(rng)),
         c.SetFade(rng.choice((0.0, 300.0))),
         c.ExtendTimer(rng.choice((-600.0, 900.0, 36_000.0))), c.SetPlaylist("rain"), c.SetPlaylist("whispers"),
@@ -270,7 +291,7 @@ def _command(rng: random.Random, settings: Settings) -> Command:
         c.ChangeEntry(rng.choice(names), frozenset({rng.randrange(7)}), "rain", rng.randint(0, 60)),
         c.ChangeEntry(rng.choice(names), back=frozenset({"at", "days", "playlist", "volume"})),
         p.Calibrate(), p.NoteReading(rng.choice((30.0, 45.0))), p.SetLevel(35.0), c.Play(volume=AskedLevel(40.0)),
-        c.Asleep(), c.Awake(), c.Snooze(rng.choice((60.0, 540.0, 3600.0))),
+        c.Asleep(), c.Awake(), c.Asleep(), c.Awake(), c.Advance(), c.Snooze(rng.choice((60.0, 540.0, 3600.0))),
         c.ShortenTimer(rng.choice((30.0, 600.0))), c.Advance(), c.Previous(),
         c.Play(track=rng.choice("abcd")), c.Like(), c.Like(rng.choice("abcd")), c.Unlike(rng.choice("abcd")),
         c.Play("favourites"), c.SetPlaylist("favourites"), c.GetTracks(),
