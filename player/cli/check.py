@@ -330,7 +330,7 @@ def _triggers(triggers: TriggerSettings) -> list[str]:
     """The lines about triggers; none without triggers."""
     lines = [f"{rule.name}: {_when(rule)}: {rule.asks}" for rule in triggers.rules[:LISTED]]
     quiet = triggers.quiet_hours
-    told = [] if quiet is None else [f"in the quiet hours, {quiet}, none of them starts sound"]
+    told = [] if quiet is None else [f"in the quiet hours, {quiet}, none of them starts sound or makes it louder"]
     return [*lines, *_more(len(triggers.rules)), *told] if lines else []
 
 

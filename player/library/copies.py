@@ -39,6 +39,8 @@ class CopyWatch:
         self._folders: tuple[str, ...] = ()
         self._seen: dict[str, tuple[int, float]] = {}
         self._waiting: set[str] = set()
+        self._completed: set[str] = set()
+        """Folders of files that one reader found complete; the playlists of others have them too."""
         self._written: dict[str, float] = {}
 
     @property
@@ -74,7 +76,11 @@ class CopyWatch:
                 self._seen[path] = known
             is_settled = now.boot_s - known[1] >= SETTLE_S
             is_complete = facts.st_size > 0 and is_settled and not self._is_written(path, now.boot_s)
-            (self._waiting.discard if is_complete else self._waiting.add)(path)
+            if not is_complete:
+                self._waiting.add(path)
+            elif path in self._waiting:
+                self._waiting.discard(path)
+                self._completed.add(os.path.dirname(path))
             return is_complete
 
     def is_written(self, path: str) -> None:
@@ -97,7 +103,7 @@ class CopyWatch:
         """Whether there is a file that is waited for although nothing writes to it."""
         now_s = self.now_s
         with self._lock:
-            return any(self._is_settling(path, now_s) for path in self._waiting)
+            return bool(self._completed) or any(self._is_settling(path, now_s) for path in self._waiting)
 
     def take_due(self) -> set[str]:
         """Folders of files that may have become complete, to be read again."""
@@ -106,7 +112,8 @@ class CopyWatch:
             due = {path for path in self._waiting if self._is_settling(path, now_s)}
             due = {path for path in due if self._seen[path][1] + SETTLE_S <= now_s}
             self._waiting -= due
-        return {os.path.dirname(path) for path in due}
+            completed, self._completed = self._completed, set()
+        return completed | {os.path.dirname(path) for path in due}
 
     def _is_settling(self, path: str, now_s: float) -> bool:
         return path in self._seen and not self._is_written(path, now_s)

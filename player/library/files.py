@@ -161,15 +161,17 @@ class _PlaylistRead:
             self.warnings.append(f"only the first {MAX_TRACKS} tracks are used")
 
     def _add_folder(self, folder: Path) -> None:
-        is_empty = True
+        is_empty = are_copied = True
         for path in self._walk(folder):
             is_empty = False
             if self._is_complete(path):
+                are_copied = False
                 self._keep(Track(path, os.path.splitext(os.path.basename(path))[0]))
             if self._is_full:
                 break
-        if is_empty and not any(str(folder) in warning for warning in self.warnings):
-            self.warnings.append(f"{folder} has no audio in it")
+        if not are_copied or any(str(folder) in warning for warning in self.warnings):
+            return
+        self.warnings.append(f"{folder} has no audio in it" if is_empty else f"{folder} is still being copied")
 
     def _walk(self, folder: Path) -> Iterator[str]:
         """Audio files below the folder in natural order, a folder's own files before those of the folders in it.

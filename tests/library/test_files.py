@@ -213,6 +213,14 @@ def test_a_broken_playlist_is_a_warning(tmp_path: Path) -> None:
     assert str(tmp_path / "x.xspf") in read(tmp_path / "x.xspf").warnings[0]
 
 
+def test_a_folder_whose_files_are_being_copied_says_so(tmp_path: Path) -> None:
+    """Whoever plays it meanwhile is told why it has nothing to play."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/a.mp3").touch()
+    found = FileLibrary(is_complete=lambda _path: False).read(Playlist("p", (str(tmp_path / "new"),)))
+    assert (found.tracks, found.warnings) == ((), (f"{tmp_path / 'new'} is still being copied",))
+
+
 def test_very_many_warnings_are_counted_instead(tmp_path: Path) -> None:
     """A playlist from another machine may miss thousands; 20 are shown."""
     (tmp_path / "l.m3u").write_text("\n".join(f"{number}.mp3" for number in range(1000)))

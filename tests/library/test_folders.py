@@ -163,6 +163,22 @@ def test_a_file_counts_once_it_has_stayed_the_same(tmp_path: Path) -> None:
     assert copies.is_complete(str(path))
 
 
+def test_a_folder_is_told_of_although_one_of_its_playlists_has_been_read_since(tmp_path: Path) -> None:
+    """Somebody's command read one playlist just when the file was complete; others have the same folder."""
+    clock, path = HandClock(), tmp_path / "a.mp3"
+    copies = covered(clock, tmp_path)
+    clock.passed_s = STARTING_S
+    make(path)
+    assert not copies.is_complete(str(path))
+    clock.passed_s += SETTLE_S
+    assert copies.is_complete(str(path))
+    assert copies.is_settling
+    assert copies.take_due() == {str(tmp_path)}
+    assert copies.is_complete(str(path))
+    assert copies.take_due() == set()
+    assert not copies.is_settling
+
+
 def test_a_stalled_copy_never_counts_while_it_is_written(tmp_path: Path) -> None:
     """Somebody has it open: it does not count however long it stays the same, nor does an empty file."""
     clock, path, empty = HandClock(), tmp_path / "a.mp3", tmp_path / "b.mp3"
