@@ -166,7 +166,7 @@ def test_check_tells_of_triggers_and_of_filters_that_share_topics(
     assert main(["check", "--config", str(path)]) == 0
     out = capsys.readouterr().out
     assert "triggers   n: the message on a/+ is any value: stop\n           +/b: the message is 'x': play rain\n" in out
-    assert "in the quiet hours, 23:00-06:30, none of them starts sound\n" in out
+    assert "in the quiet hours, 23:00-06:30, none of them starts sound or makes it louder\n" in out
     assert "note: triggers: a/+ and +/b overlap; a message that matches both may arrive twice\n" in out
 
 
