@@ -20,9 +20,11 @@ from player.core.clock import moved
 from player.core.errors import LullError
 from player.core.night_report import LevelPoint, NightReport, ReportedMoment
 from player.core.units import counted, format_duration
+from player.core.validation import check_name
 
 if TYPE_CHECKING:
     from player.cli.client.nights import NightReports
+    from player.core.settings.mqtt import MqttSettings
 
 BRIEF: Final = "show how the last night went"
 DESCRIPTION: Final = """\
@@ -34,8 +36,9 @@ be shown to anybody. Over MQTT the same is retained on <prefix>/<device>/night.
 Reads the memory in the config's state_dir, whether the speaker runs or not; the
 last minutes of a night that goes on may not have been written yet.
 
-With --device, --all or --host it reads what the speakers have left at the
-broker: with --all a line for each, also for those that are switched off.
+With --device, --all, --group or --host it reads what the speakers have left at
+the broker: with --all a line for each, also for those that are switched off,
+with --group a line for each member that is switched on.
 
     lull report --picture
     lull --all report"""
@@ -64,21 +67,19 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         LullError: there is no report, or the picture cannot be written.
     """
-    if args.group is not None or (args.all and args.picture is not None):
-        what = (
-            "--group: only the speakers know who is in it; use --all" if args.group else "--picture shows one speaker"
-        )
-        print(f"lull: report {what}", file=sys.stderr)
+    is_of_many = args.all or args.group is not None
+    if is_of_many and args.picture is not None:
+        print("lull: report --picture shows one speaker", file=sys.stderr)
         return USAGE
-    if args.all or args.device is not None or args.host is not None:
-        return _run_over_mqtt(args)
+    if is_of_many or args.device is not None or args.host is not None:
+        return _run_over_mqtt(args, is_of_many=is_of_many)
     from player.storage.memory_db import look_into
 
     _show(look_into(state_dir(args.config, None))[0].documents.night, args)
     return DONE
 
 
-def _run_over_mqtt(args: argparse.Namespace) -> int:
+def _run_over_mqtt(args: argparse.Namespace, *, is_of_many: bool) -> int:
     """Print the reports that speakers have published; returns the exit code."""
     from player.cli.client.commands import find_speaker, listed_speakers
     from player.cli.client.nights import NightReports
@@ -86,9 +87,12 @@ def _run_over_mqtt(args: argparse.Namespace) -> int:
 
     try:
         settings, device = find_speaker(args)
-        with NightReports(settings, None if args.all else device, args.timeout) as found:
-            if args.all:
-                return _show_all(found, listed_speakers(args), is_json=args.json)
+        members = None if args.group is None else _members(settings, args)
+        with NightReports(settings, None if is_of_many else device, args.timeout) as found:
+            if members is not None:
+                found.reports = {name: found.reports.get(name) for name in members}
+            if is_of_many:
+                return _show_all(found, () if members is not None else listed_speakers(args), is_json=args.json)
     except ValueError as error:
         print(f"lull: {printable(error)}", file=sys.stderr)
         return USAGE
@@ -100,6 +104,15 @@ def _run_over_mqtt(args: argparse.Namespace) -> int:
         return USAGE
     _show(next(iter(found.reports.values())) or NightReport(), args)
     return DONE
+
+
+def _members(settings: MqttSettings, args: argparse.Namespace) -> list[str]:
+    """The speakers of a group: those that answer, because only they know that they belong to it."""
+    from player.cli.client.broadcast import Broadcast
+
+    check_name("group", args.group)
+    with Broadcast(settings, args.group, args.timeout) as speakers:
+        return sorted(speakers.ask_all("status", {}).given)
 
 
 def _show_all(found: NightReports, listed: Sequence[str], *, is_json: bool) -> int:

@@ -168,7 +168,8 @@ def test_the_manual_pages_are_read_without_a_warning(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
         done = subprocess.run(
-            ["groff", "-man", "-Tutf8", "-P-cbou", "-Kutf8", "-wmac", str(path)], capture_output=True, text=True, check=True,
+            ["groff", "-man", "-Tutf8", "-P-cbou", "-Kutf8", "-wmac", str(path)],
+            capture_output=True, text=True, check=True,
             timeout=60, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         )  # fmt: skip
         assert done.stderr == ""

@@ -27,7 +27,7 @@ playlists:
   rain: {{paths: [{folder}]}}
 speakers:
   bedroom: {{state_dir: {folder}/../bedroom}}
-  child: {{state_dir: {folder}/../child, volume: {{default: 10, max: 20}}}}
+  child: {{state_dir: {folder}/../child, volume: {{default: 10, max: 20}}, mqtt: {{groups: [small]}}}}
   garage: {{state_dir: {folder}/../garage}}
 """
 PLAYED_S = 3.0
@@ -81,6 +81,10 @@ def test_one_command_reaches_all_of_the_file_and_names_who_is_missing(
     assert main(["report", "--all", "--json", *config]) == 3
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(one["device"], one["night"]["track_count"]) for one in told] == [("bedroom", 1), ("child", 1)]
+    assert main(["--group", "small", "report", *config]) == 0
+    assert capsys.readouterr().out.startswith("child: ")
+    assert main(["report", "--group", "nobody", "--timeout", "1", *config]) == 3
+    assert "no speaker of the group 'nobody' answered" in capsys.readouterr().err
 
 
 def test_the_report_of_one_speaker_over_mqtt_is_that_of_its_memory(
