@@ -189,6 +189,8 @@ class Database:
                     raise StoreError(f"{self._path} is a link that somebody else made; root does not follow it")
             except OSError as fault:
                 raise StoreError(f"{self._path.parent} cannot be made: {fault.strerror}") from fault
+            if not self._path.exists():
+                _make(self._path, self._layout.steps)
         # no implicit transactions: each statement is separate and is on the disk when it is done
         base = sqlite3.connect(name, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         base.text_factory = _lenient
@@ -304,6 +306,26 @@ def _bring_up_to_date(base: sqlite3.Connection, name: str, steps: tuple[str, ...
             base.execute(step)
         if version < len(steps):
             base.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+def _make(path: Path, steps: tuple[str, ...]) -> None:
+    """Put a new database there in one step: whoever is killed meanwhile leaves none, and no empty file.
+
+    An empty file counts as one that was lost. Nothing where the file system cannot do that: SQLite makes the file then.
+    """
+    with contextlib.suppress(OSError), contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as base:
+        _bring_up_to_date(base, str(path), steps)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with open(os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o644), "wb") as file:
+                file.write(base.serialize())
+                file.flush()
+                os.fsync(file.fileno())
+                # with a folder, because Python follows the link of /proc only then
+                os.link(f"/proc/self/fd/{file.fileno()}", path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _reserve(base: sqlite3.Connection, path: Path | None, size: int) -> None:

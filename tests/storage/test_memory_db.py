@@ -34,6 +34,38 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+BEGINNER = """\
+import os, signal, sys
+from pathlib import Path
+from player.storage.memory_db import MemoryDb
+left = int(sys.argv[2])
+def die(event, _arguments):
+    global left
+    if event in {"open", "os.link", "sqlite3.connect"}:
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(die)
+MemoryDb(Path(sys.argv[1]), "this")
+"""
+
+
+def test_whoever_is_killed_at_the_very_first_start_has_lost_nothing(tmp_path: Path) -> None:
+    """At each file that is opened on the way: an empty memory.db would be told as one that was lost."""
+    for step in range(1, 20):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        ended = subprocess.run([sys.executable, "-c", BEGINNER, str(folder), str(step)], cwd=ROOT, check=False)
+        facts = [path.stat().st_size for path in folder.glob(FILE_NAME)]
+        assert 0 not in facts
+        store = MemoryDb(folder)
+        assert store.losses == ()
+        store.close()
+        if ended.returncode == 0:
+            break
+    assert step > 4, "it was killed at some of them"
+
+
 def test_a_file_of_an_older_lull_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
     """Without the counts of problems and dropouts a session had none; the daemon adds the columns, nothing is lost."""
     base = sqlite3.connect(tmp_path / FILE_NAME)
