@@ -162,3 +162,16 @@ def test_every_exception_of_the_sandbox_has_its_reason() -> None:
     text = UNIT.read_text(encoding="utf-8")
     for key in ("PrivateDevices", "PrivateNetwork", "IPAddressDeny", "ProcSubset", "RemoveIPC", "PrivateIPC"):
         assert re.search(rf"^# not .*{key}", text, re.MULTILINE), key
+
+
+def test_two_speakers_on_one_machine_get_a_service_each() -> None:
+    """By the command of docs/recipes.md: the name of the service is that of the speaker and of its memory."""
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    found = re.search(r'^    sed "(.+)"', page, re.MULTILINE)
+    assert found
+    made = subprocess.run(["sed", found[1], str(UNIT)], capture_output=True, text=True, check=True).stdout.splitlines()
+    changed = set(made) - set(UNIT.read_text(encoding="utf-8").splitlines())
+    assert changed == {f"ExecStart={single('ExecStart')} --device %i", "StateDirectory=lull lull-%i"}
+    for speaker in ("left", "right"):
+        assert f"  {speaker}: {{state_dir: /var/lib/lull-{speaker}," in page
+        assert f"lull@{speaker}" in page
