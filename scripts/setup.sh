@@ -98,7 +98,7 @@ need_venv() {
         shared=(--system-site-packages)
     fi
     stamp="$venv/.lull-$extra"
-    wanted="$(version_of "$python") $(cat "$here/pyproject.toml" "$here/setup.py" "$here"/player/audio/dsp/kernel.c | cksum) $here"
+    wanted="$(version_of "$python") $(cat "$here/pyproject.toml" "$here/setup.py" "$here"/player/audio/dsp/*.c | cksum) $here"
     if [ -f "$stamp" ] && [ "$(cat -- "$stamp")" = "$wanted" ]; then return 0; fi
     if [ "$(version_of "$venv/bin/python")" != "$(version_of "$python")" ]; then
         rm -rf -- "$venv"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from player.analysis.ebur128 import HopMeter
 from player.audio.dsp.chain import Chain
+from player.audio.dsp.hearing import HOP_FRAMES
 from player.audio.dsp.native import power_meters
 from player.audio.dsp.tap import Rendered
 from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
@@ -35,7 +36,8 @@ def constant(duration_s: float = 600.0, level: float = LEVEL) -> Script:
 
 
 def let_dc_through(chain: Chain) -> Chain:
-    """The chain without its high-pass, so that a constant shows all gains."""
+    """The chain without its high-pass, so that a constant shows all gains; a calm block goes through it in calm.c."""
+    chain._highpass.curves = (np.zeros(HOP_FRAMES, np.float32), np.zeros(HOP_FRAMES, np.float32))
     chain._highpass.process = lambda hops: hops  # type: ignore[method-assign]
     return chain
 

@@ -35,6 +35,10 @@ class VirtualClock:
         wall = (self._start.astimezone(UTC) + timedelta(seconds=self._passed_s)).astimezone(self._start.tzinfo)
         return Now(boot_s=self._passed_s, wall=wall)
 
+    def boot_s(self) -> float:
+        """Seconds that have passed."""
+        return self._passed_s
+
     def sleep(self, duration_s: float) -> None:
         """Advance the time."""
         self._passed_s += duration_s

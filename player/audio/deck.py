@@ -16,6 +16,7 @@ from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
 from player.audio.dsp.leveller import PlannedGain
 from player.audio.dsp.live_plan import BEGIN_FRAMES, LOOK_FRAMES, LivePlan
+from player.audio.dsp.native import kernel
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
 from player.audio.dsp.types import Block, Gains
@@ -91,7 +92,7 @@ class Deck:
         self.decoded: Block = np.zeros((0, CHANNELS), np.float32)
         self.own_gains: float | Gains = 1.0
         self._faults_at_end: int | None = None
-        self._sanitiser = Sanitiser()
+        self._sanitiser = Sanitiser(kernel())
         self._flush_frames = self._sanitiser.latency_frames
         self._item_gain = np.float32(db_to_gain(item.gain_db))
         self._planned = PlannedGain(item.plan or b"")
@@ -290,6 +291,8 @@ class Deck:
             block = self._planned.apply(block, self._track_frame)
         self.played_frames += len(block)
         self._track_frame += len(block)
+        if self._live is None and len(block) == frames and (calm := self._calm(block)) is not None:
+            return calm
         self.muted_frames = self.muted_frames + len(block) if self._sanitiser.is_muted else 0
         if len(block) < frames:
             if self._faults_at_end is None:
@@ -297,8 +300,24 @@ class Deck:
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
         shaped = self._shape(self._sanitiser.process(block), trims, may_rise=may_rise)
-        self._power += (_power(shaped) - self._power) * min(1.0, frames / HEARD_FRAMES)
+        self._follow(_power(shaped), frames)
         return shaped
+
+    def _calm(self, block: Block) -> Block | None:
+        """The block of a deck that goes on as it is, where nothing in it may be broken; otherwise None."""
+        if self._seam is not None or not self.gain.is_full:
+            return None
+        calm = self._sanitiser.process_calm(block, float(self._item_gain))
+        if calm is None:
+            return None
+        shaped, energy = calm
+        self.own_gains, self.muted_frames = 1.0, 0
+        self._follow(energy / shaped.size, len(block))
+        return shaped
+
+    def _follow(self, power: float, frames: int) -> None:
+        """So loud was what it gave last."""
+        self._power += (power - self._power) * min(1.0, frames / HEARD_FRAMES)
 
     def _shape(self, block: Block, trims: float | Gains, *, may_rise: bool) -> Block:
         gains = self.gain.gains(len(block), may_rise=may_rise and not self.is_recovering) * trims

@@ -33,6 +33,7 @@ import numpy as np
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.ears import STEREO, Ears
 from player.audio.dsp.native import kernel
+from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.audio.layers import LEAST_RISE_DB_PER_S, Layers
@@ -169,7 +170,7 @@ class Engine:
                 self._outlet.close()
                 self._first_order = self._orders.get()
                 self._chain.forget()
-            self.turn_began_s = self._clock.now().boot_s
+            self.turn_began_s = self._clock.boot_s()
             self.step()
             self._wait_for_orders()
         self._fade_out()
@@ -306,25 +307,31 @@ class Engine:
         self._layers.prepare(frames, is_output_silent=ramp.level_db == SILENCE_DB)
         if ramp.is_rising and not self._layers.is_sounding:
             return self._rest(frames)  # the rise waits for the sound that it is for
-        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._layers.is_recovering
-        is_ramp_first = is_ramp_first and self._layers.is_rising_alone
-        left_db_per_s = MAX_RISE_DB_PER_S - (0.0 if is_ramp_first else self._layers.decks_rise_db_per_s)
-        was_recovering = self._layers.is_recovering
-        is_ramp_free = left_db_per_s >= LEAST_RISE_DB_PER_S and not was_recovering
-        if is_ramp_free:
-            ramp.hold_back(left_db_per_s)
-        output_rise_db_per_s = ramp.rise_db_per_s if is_ramp_free and ramp.is_rising else 0.0
-        mixed = self._layers.mix(frames, output_rise_db_per_s, may_rise=not is_ramp_first)
-        is_ramp_free = is_ramp_free and not self._layers.is_recovering
+        if not ramp.is_moving and self._layers.is_steady:
+            mixed, may_rise = self._layers.mix(frames, 0.0, may_rise=True), True
+        else:
+            mixed, may_rise = self._mix_while_moving(ramp, frames)
         faults = self._chain.faults
         self._chain.set_target(self._target_lufs, self._layers.habitual_lufs, self._layers.reached_lufs(frames))
-        block = self._chain.process(self._ears.share_out(mixed), may_rise=is_ramp_free)
+        block = self._chain.process(self._ears.share_out(mixed), may_rise=may_rise)
         if self._chain.faults != faults:
             raise AssertionError("a stage produced an invalid block; the output check stopped it")
         self._tell_of_the_chain()
         if self._tap is not None:
             self._tap(Rendered(ramp.level_db, ramp.target_db, *self._layers.sounding()))
         return block
+
+    def _mix_while_moving(self, ramp: Ramp, frames: int) -> tuple[Block, bool]:
+        """The mixture, and whether the ramp may rise: ramp and decks share what they may rise by."""
+        is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._layers.is_recovering
+        is_ramp_first = is_ramp_first and self._layers.is_rising_alone
+        left_db_per_s = MAX_RISE_DB_PER_S - (0.0 if is_ramp_first else self._layers.decks_rise_db_per_s)
+        is_ramp_free = left_db_per_s >= LEAST_RISE_DB_PER_S and not self._layers.is_recovering
+        if is_ramp_free:
+            ramp.hold_back(left_db_per_s)
+        output_rise_db_per_s = ramp.rise_db_per_s if is_ramp_free and ramp.is_rising else 0.0
+        mixed = self._layers.mix(frames, output_rise_db_per_s, may_rise=not is_ramp_first)
+        return mixed, is_ramp_free and not self._layers.is_recovering
 
     def _rest(self, frames: int) -> Block:
         """Silence; the chain has to know, because what was heard before it is forgotten in time."""

@@ -86,7 +86,7 @@ class AudioOutput:
         A sound server has room in steps, and says nothing between them. So a block is never due later than its own
         length after the one before it was.
         """
-        now_s = self._clock.now().boot_s
+        now_s = self._clock.boot_s()
         missing_s = self._sink.delay_s - max(self._sink.buffer_s - block_s, LEAST_HELD_S)
         self._due_s = min(now_s + missing_s, self._due_s + block_s) if missing_s > 0.0 else now_s
         return max(0.0, self._due_s - now_s)
@@ -99,7 +99,7 @@ class AudioOutput:
 
     def write(self, block: Block) -> Written:
         """Hand the block over; blocks while the device has no room."""
-        began_s, block_s = self._clock.now().boot_s, to_seconds(len(block))
+        began_s, block_s = self._clock.boot_s(), to_seconds(len(block))
         try:
             self._sink.write(block)
         except Underrun:
@@ -107,7 +107,7 @@ class AudioOutput:
         except Exception as fault:  # noqa: BLE001 - whatever a device does, the thread goes on looking for it
             self._lose(fault)
             return Written.LOST
-        self._written_at_s = self._clock.now().boot_s
+        self._written_at_s = self._clock.boot_s()
         stalled_s = self._written_at_s - began_s - block_s - self._held_s
         self._held_s = min(self._held_s + block_s, self._sink.delay_s)
         if self._written_at_s - began_s >= WAITED_S:
@@ -120,7 +120,7 @@ class AudioOutput:
 
     def _after_a_gap(self, gap_s: float) -> Written:
         """Note the gap; where they go on, the device is opened anew with twice the buffer."""
-        now_s = self._clock.now().boot_s
+        now_s = self._clock.boot_s()
         self.gap = OutputUnderran(gap_s)
         self._written_at_s, self._held_s = now_s, 0.0
         self._gaps_at_s.append(now_s)
@@ -135,12 +135,12 @@ class AudioOutput:
         except Exception as fault:  # noqa: BLE001 - as in write
             self._lose(fault)
             return Written.LOST
-        self.gap = OutputUnderran(self.gap.gap_s + self._clock.now().boot_s - now_s, self._buffer_times)
+        self.gap = OutputUnderran(self.gap.gap_s + self._clock.boot_s() - now_s, self._buffer_times)
         return Written.AFTER_A_GAP
 
     def open_or_wait(self) -> bool:
         """Open the device when an attempt is due, otherwise wait a moment; whether it has just been opened."""
-        if self._clock.now().boot_s < self._retry_at_s:
+        if self._clock.boot_s() < self._retry_at_s:
             self._clock.sleep(RETRY_POLL_S)
             return False
         try:
@@ -150,7 +150,7 @@ class AudioOutput:
             self._clock.sleep(RETRY_POLL_S)
             return False
         self.is_open = True
-        self._written_at_s = self._due_s = self._clock.now().boot_s
+        self._written_at_s = self._due_s = self._clock.boot_s()
         self._held_s = 0.0
         self._retry_s = FIRST_RETRY_S
         if self._is_lost:
@@ -166,7 +166,7 @@ class AudioOutput:
             self._report(OutputLost(str(fault)))
         with contextlib.suppress(Exception):  # it is lost already; letting go of it may fail as well
             self._sink.close()
-        self._retry_at_s = self._clock.now().boot_s + self._retry_s
+        self._retry_at_s = self._clock.boot_s() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
 
     def close(self) -> None:

@@ -51,6 +51,10 @@ class Clock(Protocol):
         """The present instant."""
         ...
 
+    def boot_s(self) -> float:
+        """`Now.boot_s` alone, for whoever asks often: a tenth of the work."""
+        ...
+
     def sleep(self, duration_s: float) -> None:
         """Let a duration pass."""
         ...
@@ -158,6 +162,10 @@ class SystemClock:
             self._zone = system_zone()
             self._zone_read_s = boot_s
         return Now(boot_s=boot_s, wall=datetime.now(UTC).astimezone(self._zone))
+
+    def boot_s(self) -> float:
+        """Seconds on the boot clock."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def sleep(self, duration_s: float) -> None:
         """Block the calling thread."""

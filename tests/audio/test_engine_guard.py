@@ -51,9 +51,11 @@ def test_without_the_guard_the_output_meter_mutes_and_a_ramp_brings_the_sound_ba
     rig = Rig({"a": script(with_part(whispers(90.0), 40.0, slam()))})
     rig.play("a", plan=AS_IT_IS)
     rig.engine.order(RampTo(0.0, 30.0))
+    calm, rig.engine._chain._calm = rig.engine._chain._calm, None
     rig.engine._chain.guard.process = lambda hops, _volumes: hops  # type: ignore[method-assign]
     rig.run(45.0)
     del rig.engine._chain.guard.process
+    rig.engine._chain._calm = calm
     assert [report.clause for report in rig.reported(ClauseBroken)] == ["C1"]
     assert not rig.heard(4.0).any()
     assert not startles(rig.heard())

@@ -42,6 +42,10 @@ class FakeClock:
             self._seen = Now(boot_s=self._boot_s + self._moved_s, wall=wall, trusted=self.is_trusted)
         return self._seen
 
+    def boot_s(self) -> float:
+        """The hand of the boot clock."""
+        return self._boot_s + self._moved_s
+
     def sleep(self, duration_s: float) -> None:
         """Move both hands; as with `time.sleep`, never back."""
         assert duration_s >= 0.0, duration_s

@@ -78,6 +78,7 @@ class UnguardedChain(Chain):
         super().__init__(ceiling_dbtp, target_lufs, make_power_meter, native)
         self.guard = OpenGuard(make_power_meter, target_lufs)
         self._output_meter = DeafMeter(make_power_meter, target_lufs)
+        self._calm = None
 
 
 class OpenChain(UnguardedChain):

@@ -19,9 +19,11 @@ from typing import Final
 
 import numpy as np
 
+from player.audio.dsp.calm import CalmChain, Stages, StandingVolume
 from player.audio.dsp.declick import Declick
 from player.audio.dsp.gain import applied, let_down
-from player.audio.dsp.guard import FREE_RISE, Guard, Volumes
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.guard_bounds import FREE_RISE, Volumes
 from player.audio.dsp.hearing import CHUNK_FRAMES, FAST_S, HOP_FRAMES
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.level_meter import LevelMeter
@@ -78,6 +80,8 @@ class Chain:
         self._room = 0.0
         self._sets_in = False
         self._left = _STANDS
+        stages = Stages(self._highpass, self.declick, self.guard, self.limiter, self._output_meter)
+        self._calm = None if native is None else CalmChain(native, stages, MOST)
 
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
@@ -98,14 +102,16 @@ class Chain:
         if len(mixed) % CHUNK_FRAMES:
             raise ValueError(f"a block has whole chunks of {CHUNK_FRAMES} frames, not {len(mixed)}")
         self.broken = None
+        if self._calm is not None and (calm := self._while_calm(self._calm, mixed)) is not None:
+            return calm
         if len(mixed) == 0 or not self._is_fit(mixed, MOST):
             return np.zeros_like(mixed)
-        former = self.guard.licence
+        former = self.guard.licence.value
         guarded, full = self._guarded(mixed, moves=may_rise or not self.ramp.is_rising)
         out = self.limiter.process(guarded)
         if not self._is_fit(out, self.limiter.bound):
             return np.zeros_like(out)
-        self._output_meter.known = max(former, self.guard.licence)
+        self._output_meter.known = max(former, self.guard.licence.value)
         self.broken = self._output_meter.measure(out, full, self._room)
         if self.broken is not None:
             out = _let_go(out)
@@ -114,14 +120,33 @@ class Chain:
         self.meter.measure(out)
         return out
 
+    def _while_calm(self, calm: CalmChain, mixed: Block) -> Block | None:
+        """The block in one call, where nothing moves and nothing stands out; otherwise None."""
+        ramp = self.ramp
+        if ramp.is_moving or ramp.target_db == SILENCE_DB or self._sets_in or self._left != _STANDS:
+            calm.take_back()
+            return None
+        full = _power(ramp.target_db)
+        self._room = min(self._room or full, full)
+        out = calm.process(mixed, StandingVolume(ramp.target_gain, full, self._room))
+        if out is not None:
+            self.meter.add(out, calm.energy, calm.peak)
+        return out
+
+    def _take_back(self) -> None:
+        if self._calm is not None:
+            self._calm.take_back()
+
     def rest(self, frames: int) -> None:
         """So many frames of silence are played that do not come through here."""
+        self._take_back()
         self.guard.rest(frames // HOP_FRAMES)
         self._output_meter.rest(frames // HOP_FRAMES)
         self.meter.rest(frames)
 
     def forget(self) -> None:
         """Nothing was heard for nobody knows how long: nothing is familiar."""
+        self._take_back()
         self.guard.forget()
         self._output_meter.forget()
 
@@ -152,6 +177,7 @@ class Chain:
         return fall_db
 
     def _reset(self) -> None:
+        self._take_back()
         self._highpass.reset()
         self.declick.reset()
         self.guard.reset()

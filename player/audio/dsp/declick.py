@@ -59,7 +59,7 @@ SELDOM_HOPS: Final = round(15.0 / HOP_S)
 TEXTURE_CLICKS: Final = 10
 TEXTURE_HOPS: Final = round(10.0 / HOP_S)
 """So many in so many hops do it for what is narrow."""
-_SMALL: Final = 1e-5
+SMALL: Final = 1e-5
 """-100 dBFS: nothing below is looked at."""
 _FIRST: Final = 2
 _AHEAD: Final = 3
@@ -92,6 +92,15 @@ class Declick:
         """Forget the audio that is held back."""
         self._late: Block = np.zeros((_CONTEXT * HOP_FRAMES, CHANNELS), np.float32)
 
+    def lend(self) -> Block:
+        """The audio that is held back, for calm.c: where nothing is sharp it stands in for `process`."""
+        self._late = self._late.copy()
+        return self._late
+
+    def take_back(self, hops: int) -> None:
+        """It is our own again, so many hops later."""
+        self._hops += hops
+
     def process(self, hops: Block) -> Block:
         """Whole hops, shape (n * 240, 2), five hops later; finite in, finite out."""
         frames = np.concatenate((self._late, hops))
@@ -99,7 +108,7 @@ class Declick:
         curve, sharpest, calmest, first = self._looked_at(frames, every)
         for hop in every[first - _FIRST :]:
             here, behind = 2 * hop, 2 * (hop + 1 + _AHEAD)
-            calm = max(sharpest[here - 1], min(calmest[here + 2 : behind]), _SMALL)
+            calm = max(sharpest[here - 1], min(calmest[here + 2 : behind]), SMALL)
             if max(sharpest[here : behind - 2]) <= ALONE * calm:
                 continue
             part = slice((hop - _FIRST) * HOP_FRAMES, (hop + 1 + _AHEAD) * HOP_FRAMES)
@@ -116,14 +125,14 @@ class Declick:
             curve = _sharpness(frames)
             return curve, *_by_half_hops(curve), hops.start
         curve, *halves = self._kernel.sharpness(frames, SIDE_FRAMES)
-        first = self._kernel.first_sharp((halves[0], halves[1]), hops, _AHEAD, alone=ALONE, small=_SMALL)
+        first = self._kernel.first_sharp((halves[0], halves[1]), hops, _AHEAD, alone=ALONE, small=SMALL)
         if first == hops.stop:
             return curve, [], [], first
         return curve, halves[0].tolist(), halves[1].tolist(), first
 
     def _mend(self, wave: Block, sharpness: Curve, hop: int) -> bool:
         """Draw the clicks anew that begin in the third of these six hops; were there any?"""
-        limit = SHARP * max(_SMALL, float(np.median(sharpness[1:-1])))
+        limit = SHARP * max(SMALL, _median(sharpness[1:-1]))
         before = self.clicks
         for begin, end, behind in _places(sharpness, limit):
             is_here = _FIRST * HOP_FRAMES <= begin < (_FIRST + 1) * HOP_FRAMES
@@ -143,6 +152,12 @@ class Declick:
             return hop - self._narrow[0] >= TEXTURE_HOPS
         last, self._last_wide = self._last_wide, hop
         return hop - last >= SELDOM_HOPS
+
+
+def _median(curve: Curve) -> float:
+    """That of numpy, which loads numpy.ma for it: 1 MB and 20 ms, on the engine thread."""
+    middle = (len(curve) - 1) // 2, len(curve) // 2
+    return float(np.partition(curve, middle)[list(middle)].mean())
 
 
 def _places(sharpness: Curve, limit: float) -> list[tuple[int, int, int]]:
@@ -167,14 +182,14 @@ def _beside(sharpness: Curve, begin: int, end: int, behind: int) -> tuple[Curve,
 def _stands_alone(sharpness: Curve, begin: int, end: int, behind: int) -> bool:
     """Whether it is eight times as sharp as what is beside it, or twelve times where it is longer."""
     past, tail = _beside(sharpness, begin, end, behind)
-    calm = max(float(past.max(initial=0.0)), float(tail.max(initial=0.0)), _SMALL)
+    calm = max(float(past.max(initial=0.0)), float(tail.max(initial=0.0)), SMALL)
     least = ALONE if end - begin <= NARROW_FRAMES else WIDE_ALONE
     return bool(sharpness[begin:end].max() > least * calm)
 
 
 def _ends_at_once(sharpness: Curve, begin: int, end: int, behind: int) -> bool:
     """Whether what is behind it is no sharper than what was before it: a knock rings, a fire hisses on."""
-    past, tail = (_SMALL + np.sqrt(np.square(part).mean()) for part in _beside(sharpness, begin, end, behind))
+    past, tail = (SMALL + np.sqrt(np.square(part).mean()) for part in _beside(sharpness, begin, end, behind))
     return bool(tail < TAIL * past or tail * FAR_ABOVE < sharpness[begin:end].max())
 
 

@@ -70,6 +70,15 @@ class DropoutFinder:
         self._over: list[int] = []  # the frames behind cuts that are over, and whose other side was not seen yet
         self._holes: deque[int] = deque([-HABIT_FRAMES] * HABIT, HABIT)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run of zeros goes on, and nothing waits for its other side."""
+        return self._run is None and not self._over
+
+    def pass_over(self, frames: int) -> None:
+        """So many frames have no zero on the left."""
+        self._at += frames
+
     def find(self, before: Block, block: Block) -> Cuts | None:
         """The cuts and holes of a block; None when there are none.
 

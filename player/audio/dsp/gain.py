@@ -90,3 +90,14 @@ def applied(block: Block, gains: Gains) -> Block:
     np.multiply(block[:, 0], gains, out=out[:, 0])
     np.multiply(block[:, 1], gains, out=out[:, 1])
     return out
+
+
+def applied_between(hops: Block, borders: list[float]) -> Block:
+    """Hops under gains that are straight in dB between their borders, given as power gains, one more."""
+    if min(borders) == 1.0:
+        return hops
+    frames = len(hops) // (len(borders) - 1)
+    levels = 0.5 * np.log(np.array(borders))
+    slopes = np.diff(levels)[:, np.newaxis] * (np.arange(1, frames + 1) / frames)
+    gains = np.exp(levels[:-1, np.newaxis] + slopes).astype(np.float32)
+    return applied(hops, gains.reshape(-1))

@@ -39,82 +39,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from player.audio.dsp.gain import applied
+from player.audio.dsp.gain import applied_between
+from player.audio.dsp.guard_bounds import (
+    APPROACH_KEEP,
+    BOX_OVER_FAST,
+    BURST_ROOM,
+    C3_MARGIN_LU,
+    CREST,
+    FAMILIAR_ROOM,
+    FLOOR,
+    FREE_RISE,
+    GENTLE,
+    GENTLE_RATE,
+    HABITUAL,
+    HOP_OVER_FAST,
+    LET_DOWN,
+    LET_DOWN_CHUNK,
+    LET_IN,
+    NOTICED,
+    PEAK_OVER_FAST,
+    RETURN,
+    STRICT,
+    STRICT_RATE,
+    UNHEARD,
+    Volumes,
+)
 from player.audio.dsp.guard_episodes import Episodes
-from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, HOP_S, Familiar, Hearing, to_power
+from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, Familiar, Hearing, to_power
 from player.audio.dsp.licence import Licence
 from player.audio.dsp.loudness_budget import LoudnessBudget
-from player.audio.dsp.native import Kernel
+from player.audio.dsp.native import Kernel, KernelMeter
 from player.audio.dsp.types import Block, MakePowerMeter
-from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 from player.core.units import CHANNELS
 
-FAMILIAR_ROOM: Final[float] = 10.0**0.27
-"""2.7 dB over what is familiar passes at once; 3 dB would be the limit of the contract."""
-NOTICED: Final[float] = 10.0**0.3
-"""3 dB."""
-GENTLE: Final[float] = 10.0**0.8
-STRICT: Final[float] = 10.0**0.6
-GENTLE_RATE: Final[float] = 10.0 ** (5.0 * HOP_S / 10.0)
-STRICT_RATE: Final[float] = 10.0 ** (3.0 * HOP_S / 10.0)
-"""5 dB/s, 3 when strict: how fast a level may emerge, and H is followed, or it would come in steps of 2.7 dB."""
-FREE_RISE: Final[float] = 10.0 ** (MAX_RISE_DB_PER_S * HOP_S / 10.0)
-"""What a ramp that does not rise leaves of the rise rate."""
-BURST_ROOM: Final[float] = 10.0**1.4
-CREST: Final[float] = 10.0**1.5
-APPROACH_KEEP: Final = FAST_KEEP ** round(0.125 / HOP_S)
-"""A power that nobody knows yet may bring E to its bound in 125 ms; at once, it would be steeper than it came."""
-LET_DOWN: Final[float] = 10.0 ** (-20.0 * HOP_S / 10.0)
-_LET_DOWN_CHUNK: Final[float] = LET_DOWN**CHUNK_HOPS
-RETURN: Final = 1.0 - math.exp(-HOP_S / 0.040)
-UNHEARD: Final = 0.8
-"""1 dB below E: less would let a steady tone dip and come back."""
-LET_IN: Final = 1.4
-"""1.5 dB. With 1.15 dB whispers behind a word that was held down are held down for over 1 % of the time, C9's limit."""
-FLOOR: Final[float] = 10.0**-1.8
-"""18 dB under calm, 6 dB below the floor of the contract, because calm material may lie below the target."""
-HABITUAL: Final[float] = 10.0**-0.6
-"""Words and taps reach 6 dB over the calm level of their sound."""
-C3_MARGIN_LU: Final = 0.3
-"""M and S are kept in steps of 50 ms; whoever measures at other instants may find so much more."""
-BOX_OVER_FAST: Final[float] = 10.0**0.6
-HOP_OVER_FAST: Final[float] = 10.0**1.6
-PEAK_OVER_FAST: Final[float] = 10.0**3.0
-"""Of a tap of a few milliseconds the 50 ms mean stands up to 6 dB over the fast level, a hop 16 dB, a sample 30."""
 _NEARLY_ONE: Final = 0.9999
 _TINY: Final = 1e-15
 _SHARE: Final = 0.1
 """Of what M and S have left a calm chunk asks for no more."""
 _LOWEST: Final = 1e-9
 """-90 dB, so that a gain has a logarithm; silence under full scale."""
-_STEPS: Final = np.arange(1, HOP_FRAMES + 1) / HOP_FRAMES
-
-
-@dataclass(frozen=True, slots=True)
-class Volumes:
-    """What the guard is told of the volume: power gains, one a hop.
-
-    Attributes:
-        full: what C3 counts as full level: the ramp's, or its target's if higher.
-        low: the lowest since silence; the floor hangs on it.
-        left: by how much the guard's own gain may rise, as a factor: what the ramp leaves of 6 dB/s.
-    """
-
-    full: Sequence[float]
-    low: Sequence[float]
-    left: Sequence[float]
-
-    def are_steady_from(self, at: int) -> bool:
-        """Whether the volume and its lowest stay what they are from a hop on."""
-        full, low = self.full[at:], self.low[at:]
-        return full.count(full[0]) == len(full) and low.count(low[0]) == len(low)
 
 
 class Guard:
@@ -129,6 +98,7 @@ class Guard:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
         is_strict: hold the emergence to 6 dB instead of 8, and let it come at 3 dB/s instead of 5.
         episodes: what was held down.
+        licence: up to which fast level what is planned counts as familiar.
         reduction_db: the most by which a hop of the last call was lowered, 0 or more.
     """
 
@@ -150,11 +120,12 @@ class Guard:
         self._used_to = 0.0
         self._came = 0.0  # the fast level of what comes in, up to the hop that is held back
         self._came_most = 0.0
-        self._licence = Licence()
+        self.licence = Licence()
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = LoudnessBudget(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
         self._short_term = LoudnessBudget(3.0, (0.2, 1.0), SHORT_TERM_ROOM_LU - C3_MARGIN_LU)
+        self._lent_parts = (self._hearing, self._hop_powers, self._peaks, self._momentary, self._short_term)
 
     def _forget_audio(self) -> None:
         self._meter = self._make_power_meter(HOP_FRAMES)
@@ -164,10 +135,9 @@ class Guard:
         self._fast_bound = self._box_bound = 0.0
         self.episodes.reset()
 
-    @property
-    def licence(self) -> float:
-        """The fast level, as a power, up to which what is planned counts as familiar."""
-        return self._licence.value
+    def reached(self, low: float) -> float:
+        """What is reached by plan at a volume, as a power; 0 where not all is planned."""
+        return self._known * low
 
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
@@ -194,7 +164,7 @@ class Guard:
 
     def rest(self, hops: int) -> None:
         """So many hops of silence were heard that did not come through here; the licence begins anew."""
-        self._licence.forget()
+        self.licence.forget()
         self._hear([0.0] * hops, [0.0] * hops)
 
     def process(self, hops: Block, volumes: Volumes) -> Block:
@@ -227,12 +197,11 @@ class Guard:
         self.reduction_db = -10.0 * math.log10(min(borders))
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]
-        return _applied(window[: len(hops)], borders)
+        return applied_between(window[: len(hops)], borders)
 
     def _know(self, came: float, used_to: float, low: float, left: float) -> None:
         """Tell the licence of a chunk."""
-        known = self._known * low
-        self._licence.push(came, used_to * FAMILIAR_ROOM, known, is_volume_rising=left < FREE_RISE)
+        self.licence.push(came, used_to * FAMILIAR_ROOM, self.reached(low), is_volume_rising=left < FREE_RISE)
 
     def _calm_chunks(
         self, powers: list[float], peaks: npt.NDArray[np.float32], volumes: Volumes, at: int
@@ -241,36 +210,76 @@ class Guard:
 
         None where the volume moves, or where not all that remembers stands at the border of a chunk.
         """
-        full = self._target * volumes.full[at]
+        is_lent = self._kernel is not None and volumes.are_steady_from(at)
+        states = self._lend(self._target * volumes.full[at], volumes.low[at]) if is_lent else None
+        if self._kernel is None or states is None:
+            return []
+        came, used_to = self._kernel.guard_calm(states, self._lent, powers, peaks)
+        self._take_back(has_moved=bool(came))
+        return list(zip(came, used_to, strict=True))
+
+    def _lend(self, full: float, low: float) -> list[npt.NDArray[np.float64]] | None:
+        """What the kernel moves on, and `_lent` besides; None where not all of it stands between two chunks."""
         may_be_calm = (
-            self._kernel is not None
-            and self._gain == 1.0
+            self._gain == 1.0
             and self._late_full == full
             and not self.episodes.is_open
             and self._chunk_hops == 0
             and self._hearing.hops_left == CHUNK_HOPS
             and self._momentary.is_at_a_border
             and self._short_term.is_at_a_border
-            and volumes.are_steady_from(at)
         )
-        if self._kernel is None or not may_be_calm:
-            return []
-        parts = (self._hearing, self._hop_powers, self._peaks, self._momentary, self._short_term)
-        for part in parts:
+        if not may_be_calm:
+            return None
+        for part in self._lent_parts:
             part.save()
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
-        mine = np.array((
+        self._lent = np.array((
             self._late_power, self._late_peak, self._used_to, self._fast_bound, self._box_bound, full, rate**CHUNK_HOPS,
-            self._calm * volumes.low[at] * FLOOR, FAMILIAR_ROOM, BURST_ROOM, _SHARE, _LET_DOWN_CHUNK,
+            self._calm * low * FLOOR, FAMILIAR_ROOM, BURST_ROOM, _SHARE, LET_DOWN_CHUNK,
         ))  # fmt: skip
-        states = (self._hearing.state, self._hearing.familiar_state, *(part.state for part in parts[1:]))
-        came, used_to = self._kernel.guard_calm(states, mine, powers, peaks)
-        if came:
-            for part in parts:
+        return [self._hearing.state, self._hearing.familiar_state, *(part.state for part in self._lent_parts[1:])]
+
+    def _take_back(self, *, has_moved: bool) -> None:
+        if has_moved:
+            for part in self._lent_parts:
                 part.load()
-            self._late_power, self._late_peak, self._used_to, self._fast_bound, self._box_bound = mine[:5].tolist()
+            self._late_power, self._late_peak, self._used_to, *bounds = self._lent[:5].tolist()
+            self._fast_bound, self._box_bound = bounds
             self._came = FAST_KEEP * self._hearing.fast + FAST_TAKE * self._late_power
-        return list(zip(came, used_to, strict=True))
+            self._border = 1.0
+
+    @property
+    def terms(self) -> tuple[float, float, float, bool, bool]:
+        """All that `set_target` and others have told it."""
+        return self._target, self._known, self._calm, self.is_strict, self._momentary.is_planned
+
+    def lend(self, volume: float, low: float) -> dict[str, Any] | None:
+        """What calm.c moves on in the place of `process` until `take_back`, by its names there; None where it cannot.
+
+        Args:
+            volume: the volume, as in `Volumes`.
+            low: as in `Volumes`.
+        """
+        is_licence_over = self._known * low == 0.0 < self.licence.value
+        if self._border < 1.0 or is_licence_over or not isinstance(self._meter, KernelMeter):
+            return None
+        states = self._lend(self._target * volume, low)
+        if states is None:
+            return None
+        self.reduction_db = 0.0
+        self._late = self._late.copy()
+        self.licence.came.save()
+        names = ("heard", "familiar", "hop_powers", "peaks", "momentary", "short_term")
+        return dict(zip(names, states, strict=True)) | {
+            "guard": self._lent, "guard_meter": self._meter.state, "guard_late": self._late,
+            "licence": self.licence.came.state,
+        }  # fmt: skip
+
+    def take_back(self, hops: int) -> None:
+        """It is our own again, so many hops later."""
+        self._take_back(has_moved=hops > 0)
+        self.licence.came.load()
 
     def _peaks_of(self, hops: Block) -> npt.NDArray[np.float32]:
         if self._kernel is not None:
@@ -319,10 +328,11 @@ class Guard:
         self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
         self._came = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power
+        self._border = 1.0
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
-        self._fast_bound *= _LET_DOWN_CHUNK
-        self._box_bound *= _LET_DOWN_CHUNK
+        self._fast_bound *= LET_DOWN_CHUNK
+        self._box_bound *= LET_DOWN_CHUNK
         return True
 
     def _get_used(self, rise: float, floor: float) -> None:
@@ -338,7 +348,7 @@ class Guard:
         emergence, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
         emerging = min(background * emergence, max(background * NOTICED, fast * rate))
         self._get_used(rate, floor)
-        planned = self._licence.value
+        planned = self.licence.value
         bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN, planned)
         self._fast_bound = bound
         known = max(self._hop_powers.value * FAMILIAR_ROOM, planned * HOP_OVER_FAST)
@@ -388,13 +398,3 @@ class Guard:
             self._hop_powers.push(self._chunk_power)
             self._peaks.push(self._chunk_peak)
             self._chunk_power, self._chunk_peak, self._chunk_hops = 0.0, 0.0, 0
-
-
-def _applied(hops: Block, borders: list[float]) -> Block:
-    """The hops under gains that are straight in dB between their borders, given as power gains."""
-    if min(borders) == 1.0:
-        return hops
-    levels = 0.5 * np.log(np.array(borders))
-    slopes = np.diff(levels)[:, np.newaxis] * _STEPS
-    gains = np.exp(levels[:-1, np.newaxis] + slopes).astype(np.float32)
-    return applied(hops, gains.reshape(-1))

@@ -25,8 +25,8 @@ _FALLING: Final = (_KEEP ** np.arange(1.0, HOP_FRAMES + 1.0)).astype(np.complex6
 """What is left of m after so many frames."""
 _WEIGHTS: Final = ((1.0 - _KEEP) * _KEEP ** -np.arange(1.0, HOP_FRAMES + 1.0)).astype(np.complex64)
 _CURVES: Final = (_WEIGHTS.real.copy(), _FALLING.real.copy())
-_HOP_KEEP: Final = _KEEP**HOP_FRAMES
-_STILL: Final = 1e-9
+HOP_KEEP: Final = _KEEP**HOP_FRAMES
+STILL: Final = 1e-9
 """-180 dB: a mean below it is none, and must not linger as a subnormal number."""
 
 
@@ -35,17 +35,22 @@ class HighPass:
 
     Args:
         native: does it in C.
+
+    Attributes:
+        means: what the kernel remembers, left and right.
+        curves: for the kernel: what each frame of a hop adds to the mean of it, and what is left of the mean there.
     """
 
     def __init__(self, native: Kernel | None = None) -> None:
         self._kernel = native
         self._mean = 0j
-        self._means = np.zeros(CHANNELS)  # of the kernel
+        self.means = np.zeros(CHANNELS)
+        self.curves = _CURVES
 
     def process(self, hops: Block) -> Block:
         """Whole hops, shape (n * 240, 2), without their DC; finite in, finite out."""
         if self._kernel is not None:
-            return self._kernel.high_pass(self._means, hops, _CURVES, _HOP_KEEP, _STILL)
+            return self._kernel.high_pass(self.means, hops, self.curves, HOP_KEEP, STILL)
         frames = np.ascontiguousarray(hops).view(np.complex64).reshape(-1, HOP_FRAMES)
         sums = np.cumsum(frames * _WEIGHTS, axis=1)
         sums += np.array(self._follow(sums[:, -1].tolist()), np.complex64)[:, np.newaxis]
@@ -58,12 +63,12 @@ class HighPass:
         before = []
         for hop in sums:
             before.append(self._mean)
-            self._mean = _HOP_KEEP * (self._mean + hop)
-            if abs(self._mean) < _STILL:
+            self._mean = HOP_KEEP * (self._mean + hop)
+            if abs(self._mean) < STILL:
                 self._mean = 0j
         return before
 
     def reset(self) -> None:
         """Forget the DC."""
         self._mean = 0j
-        self._means[:] = 0.0
+        self.means[:] = 0.0

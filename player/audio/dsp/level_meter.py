@@ -54,10 +54,14 @@ class LevelMeter:
         """Take the finite block, shape (frames, 2), into account."""
         if len(block) == 0:
             return
-        self._a_weighted.measure(block)
         samples = block.reshape(-1)
-        self._energy += float(np.dot(samples, samples))
-        self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
+        self.add(block, float(np.dot(samples, samples)), max(float(samples.max()), -float(samples.min())))
+
+    def add(self, block: Block, energy: float, peak: float) -> None:
+        """The same, where the sum of its squares and its largest sample are known."""
+        self._a_weighted.measure(block)
+        self._energy += energy
+        self._peak = max(self._peak, peak)
         self.rest(len(block))
 
     def rest(self, frames: int) -> None:

@@ -247,9 +247,13 @@ class PlannedGain:
 
         A hop's gain holds in its middle; between the middles stands a straight line in dB.
         """
+        if not len(self._steps):
+            return block
         first, last = _hops_of(block, at_frame)
-        steps = self._steps[max(first, 0) : max(last + 1, 0)].astype(np.float64)
-        return interpolated(block, at_frame, steps * -_STEP_DB, max(first, 0)) if steps.any() else block
+        steps = self._steps[max(first, 0) : max(last + 1, 0)]
+        if not steps.any():
+            return block
+        return interpolated(block, at_frame, steps.astype(np.float64) * -_STEP_DB, max(first, 0))
 
 
 def interpolated(block: Block, at_frame: int, gains_db: Levels, first_hop: int) -> Block:

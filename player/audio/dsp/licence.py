@@ -21,8 +21,8 @@ MEMORY_S: Final = 80.0
 RISE_DB_PER_S: Final = 1.5
 STEADY_S: Final = 4.5
 """The volume has to be steady for so long before the licence rises."""
-_STEADY_CHUNKS: Final = round(STEADY_S / CHUNK_S)
-_RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
+STEADY_CHUNKS: Final = round(STEADY_S / CHUNK_S)
+RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
 
 
 class Licence:
@@ -30,6 +30,8 @@ class Licence:
 
     Attributes:
         value: the fast level, as a power, up to which nothing is new; 0 while not all that sounds is planned.
+        steady_chunks: so long the volume has stood.
+        came: the fast level of what came in.
     """
 
     def __init__(self) -> None:
@@ -38,8 +40,8 @@ class Licence:
     def forget(self) -> None:
         """Nothing has come in yet."""
         self.value = 0.0
-        self._steady_chunks = 0
-        self._came = Familiar(round(MEMORY_S / CHUNK_S))
+        self.steady_chunks = 0
+        self.came = Familiar(round(MEMORY_S / CHUNK_S))
 
     def push(self, came: float, heard: float, reached: float, *, is_volume_rising: bool = False) -> None:
         """One more chunk.
@@ -54,7 +56,7 @@ class Licence:
             if self.value > 0.0:
                 self.forget()
             return
-        self._came.push(came)
-        self._steady_chunks = 0 if is_volume_rising else self._steady_chunks + 1
-        rise = _RISE if self._steady_chunks > _STEADY_CHUNKS else 1.0
-        self.value = min(reached, self._came.value, max(self.value * rise, heard))
+        self.came.push(came)
+        self.steady_chunks = 0 if is_volume_rising else self.steady_chunks + 1
+        rise = RISE if self.steady_chunks > STEADY_CHUNKS else 1.0
+        self.value = min(reached, self.came.value, max(self.value * rise, heard))

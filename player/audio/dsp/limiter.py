@@ -84,6 +84,7 @@ class Limiter:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
         reduction_db: the most by which a frame of the last block was lowered, 0 or more.
         bound: no sample of the last block may exceed this magnitude.
+        late_peak: the largest sample of what is held back, or of more.
     """
 
     latency_frames: Final = LATENCY_FRAMES
@@ -99,9 +100,35 @@ class Limiter:
         """Forget the audio that is held back, and any reduction; the ceiling stays."""
         self.reduction_db = 0.0
         self._late: Block = np.zeros((LATENCY_FRAMES, CHANNELS), np.float32)
-        self._late_peak = 0.0
+        self.late_peak = 0.0
         self._levels: Units = np.zeros(_MEMORY_FRAMES, np.int64)
         self._is_limiting = False
+
+    @property
+    def terms(self) -> tuple[int, int]:
+        """The ceiling as it is and as it will be."""
+        return self._ceiling, self._target
+
+    @property
+    def clear_up_to(self) -> float:
+        """Up to this sample peak no wave can reach the ceiling."""
+        return _amplitude(self._ceiling) * _CLEAR / LARGEST_NORM
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it lowers nothing of what it holds back, and its ceiling stands."""
+        is_standing = self._ceiling == self._target and self._former_frames == 0
+        return is_standing and not self._is_limiting and self.late_peak <= self.clear_up_to
+
+    def lend(self) -> Block:
+        """The audio that is held back, for calm.c, which moves it on in the place of `process` up to `clear_up_to`."""
+        self._late = self._late.copy()
+        self.reduction_db = 0.0
+        return self._late
+
+    def take_back(self, late_peak: float) -> None:
+        """It is our own again."""
+        self.late_peak = late_peak
 
     def set_ceiling(self, ceiling_dbtp: float) -> None:
         """A lower ceiling holds for all that comes in from now on, a higher one is approached at 6 dB/s."""
@@ -121,14 +148,14 @@ class Limiter:
         window = np.concatenate((self._late, block))
         peak = max(float(block.max()), -float(block.min()))
         still = _amplitude(lowest) * _CLEAR / LARGEST_NORM
-        if peak <= still and self._late_peak <= still and not self._is_limiting:
+        if peak <= still and self.late_peak <= still and not self._is_limiting:
             out = window[: len(block)]
             self.reduction_db = 0.0
         else:
             ceilings = np.minimum(lowest + np.arange(1, len(block) + 1), self._ceiling)
             out = self._limit(window, ceilings, still)
         self._late = window[len(block) :]
-        self._late_peak = peak if len(block) >= TAPS else float(np.abs(window[-TAPS:]).max())
+        self.late_peak = peak if len(block) >= TAPS else float(np.abs(window[-TAPS:]).max())
         return out
 
     def _set_bound(self, frames: int) -> None:

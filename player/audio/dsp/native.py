@@ -20,7 +20,7 @@ import numpy.typing as npt
 from player.audio.dsp.hearing import CHUNK_HOPS
 from player.audio.dsp.types import Block
 
-VERSION: Final = 3
+VERSION: Final = 4
 """What `lull_kernel_version` of kernel.c says."""
 _PLACE: Final[Any] = ctypes.c_char * 0
 _FOLDER: Final = Path(__file__).resolve().parent
@@ -32,6 +32,8 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "lull_sharpness": (None, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p]),
     "lull_guard_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, *[c_void_p] * 2]),
     "lull_judge_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, c_void_p]),
+    "lull_calm_deck": (c_size_t, [c_void_p, c_size_t, c_void_p, c_size_t, c_double, c_double, c_void_p, c_void_p]),
+    "lull_calm_chain": (c_size_t, [c_void_p, c_void_p, c_size_t, c_void_p]),
     "lull_first_sharp": (c_size_t, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_double, c_double]),
 }
 
@@ -133,6 +135,26 @@ class Kernel:
         found: list[float] = boxes[: calm * CHUNK_HOPS].tolist()
         return found
 
+    def calm_deck(self, block: Block, late: Block, gain: float, most: float) -> tuple[Block, float] | None:
+        """See `player.audio.dsp.sanitise`: the block under a gain, the sum of its squares; None where not calm.
+
+        ``late``, what was held back, is moved on.
+        """
+        samples = _floats(block)
+        out = np.empty_like(samples)
+        power = c_double()
+        taken = self._library.lull_calm_deck(
+            _at(samples), len(samples), _at(late), len(late), gain, most, _at(out), ctypes.addressof(power)
+        )
+        return (out, power.value) if taken else None
+
+    def calm_chain(self, lent: ctypes.Structure, block: Block) -> Block | None:
+        """See `player.audio.dsp.calm`; None where the block is not calm, and then nothing was moved on."""
+        samples = _floats(block)
+        out = np.empty_like(samples)
+        taken = self._library.lull_calm_chain(ctypes.addressof(lent), _at(samples), len(samples), _at(out))
+        return out if taken else None
+
 
 def _floats(block: Block) -> Block:
     """The same samples as C reads them: 32 bits, one beside the other. Mostly the block itself."""
@@ -142,6 +164,13 @@ def _floats(block: Block) -> Block:
 def _at(array: npt.NDArray[Any]) -> Any:
     """Where its numbers lie, as ctypes takes it, in a tenth of the time of ``array.ctypes``."""
     return _PLACE.from_buffer(array) if array.flags.writeable else array.ctypes.data
+
+
+def place_of(array: npt.NDArray[Any]) -> int:
+    """The address of its numbers, which lie one beside the other; valid while the array lives."""
+    assert array.flags.c_contiguous, "C reads one number beside the other"
+    place: int = array.ctypes.data
+    return place
 
 
 @cache
@@ -160,16 +189,19 @@ class KernelMeter:
 
     Args:
         hop_frames: length of a hop.
+
+    Attributes:
+        state: the memory of the filter.
     """
 
     def __init__(self, hop_frames: int, native: Kernel) -> None:
         self._hop_frames = hop_frames
         self._kernel = native
-        self._state = np.zeros(8)
+        self.state = np.zeros(8)
 
     def powers(self, block: Block) -> list[float]:
         """Power of each hop of the block, shape (n * hop_frames, 2), finite."""
-        return self._kernel.hop_powers(self._state, block, self._hop_frames)
+        return self._kernel.hop_powers(self.state, block, self._hop_frames)
 
 
 def power_meters(otherwise: Callable[[int], Any]) -> Callable[[int], Any]:

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S, HOP_FRAMES, to_lufs, to_power
-from player.audio.dsp.native import Kernel
+from player.audio.dsp.native import Kernel, KernelMeter
 from player.audio.dsp.rises import MEMORY, NO_RISE_DB, RISE_DB, RiseMeter, rises_db
 from player.audio.dsp.startle import NOTICED_DB, ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.types import Block, MakePowerMeter
@@ -76,6 +76,41 @@ class OutputMeter:
         self._past: deque[list[float]] = deque()
         self._kept = 0
 
+    @property
+    def target(self) -> float:
+        """The programme target as a power."""
+        return to_power(self.target_lufs)
+
+    def lend(self, room: float) -> dict[str, Any] | None:
+        """What calm.c moves on in the place of `measure` until `take_back`, by its names there; None where it cannot.
+
+        Args:
+            room: that of `measure`.
+        """
+        self._move_floor(room)
+        if not isinstance(self._meter, KernelMeter) or self._hops > 0 or len(self._rest):
+            return None
+        judge = self._judge.lend()
+        if judge is None:
+            return None
+        self._lent = np.array(self._chunks), np.array(self._full)
+        return judge | {
+            "output_meter": self._meter.state, "clause_powers": self._lent[0], "clause_full": self._lent[1],
+        }  # fmt: skip
+
+    def take_back(self, powers: list[float], boxes: list[float]) -> None:
+        """It is our own again; that is what left meanwhile, and the judge's boxes."""
+        self._judge.take_back(boxes)
+        self._chunks.extend(self._lent[0].tolist())
+        self._full.extend(self._lent[1].tolist())
+        for at in range(0, len(powers), CHUNK_HOPS):
+            self._past.append(powers[at : at + CHUNK_HOPS])
+            self._kept += CHUNK_HOPS
+
+    def _move_floor(self, room: float) -> None:
+        if room > 0.0:
+            self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
+
     def measure(self, block: Block, full: float, room: float) -> BrokenClause | None:
         """Judge the block, shape (frames, 2), finite; the first clause that it breaks, after which `forget` is due.
 
@@ -88,8 +123,7 @@ class OutputMeter:
         whole = len(frames) // HOP_FRAMES * HOP_FRAMES
         self._rest = frames[whole:].copy()
         self._judge.known = self.known
-        if room > 0.0:
-            self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
+        self._move_floor(room)
         powers, former = self._meter.powers(frames[:whole]), self._judge.hearing.fast
         known = self.known * max(1.0, full / max(room, 1e-12))
         return self._judged(powers, full) or self._rise(powers, known, former)
@@ -135,7 +169,7 @@ class OutputMeter:
         self._kept += len(hops)
         while self._kept - len(self._past[0]) >= 2 * (MEMORY + _PIECE_HOPS) + len(hops):
             self._kept -= len(self._past.popleft())
-        least = known * _NOTICED
+        least = known * NOTICED
         if known == 0.0 or max(hops, default=0.0) <= least >= former:
             return None
         powers = np.array([hop for part in self._past for hop in part])
@@ -158,13 +192,13 @@ class OutputMeter:
             return None
         short_term = sum(self._chunks) / SHORT_TERM_CHUNKS
         momentary = sum(list(self._chunks)[-MOMENTARY_CHUNKS:]) / MOMENTARY_CHUNKS
-        if momentary > limit * _MOMENTARY_ROOM:
+        if momentary > limit * MOMENTARY_ROOM:
             return BrokenClause("C3", f"M {to_lufs(momentary):.1f} LUFS")
-        if short_term > limit * _SHORT_TERM_ROOM:
+        if short_term > limit * SHORT_TERM_ROOM:
             return BrokenClause("C3", f"S {to_lufs(short_term):.1f} LUFS")
         return None
 
 
-_MOMENTARY_ROOM: Final[float] = 10.0 ** (MOMENTARY_ROOM_LU / 10.0)
-_SHORT_TERM_ROOM: Final[float] = 10.0 ** (SHORT_TERM_ROOM_LU / 10.0)
-_NOTICED: Final[float] = 10.0 ** (NOTICED_DB / 10.0)
+MOMENTARY_ROOM: Final[float] = 10.0 ** (MOMENTARY_ROOM_LU / 10.0)
+SHORT_TERM_ROOM: Final[float] = 10.0 ** (SHORT_TERM_ROOM_LU / 10.0)
+NOTICED: Final[float] = 10.0 ** (NOTICED_DB / 10.0)

@@ -76,6 +76,11 @@ class Ramp:
         return self._level_db
 
     @property
+    def target_gain(self) -> float:
+        """What each sample is multiplied with where it stands at its target, a float32."""
+        return float(self._steady)
+
+    @property
     def target_db(self) -> float:
         """Where it goes or stands, -inf for silence."""
         return self._target_db

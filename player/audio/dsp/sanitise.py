@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from player.audio.dsp.dropouts import Cuts, DropoutFinder
 from player.audio.dsp.gain import DbLine, applied, rise_frames
+from player.audio.dsp.native import Kernel
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL
 from player.core.units import CHANNELS, to_frames
@@ -46,6 +47,9 @@ _RISE: Final = DbLine(-FADE_DEPTH_DB, FADE_DEPTH_DB / RISE_FRAMES)
 class Sanitiser:
     """Passes good frames on, 240 frames late, and turns bad ones into a soft silence.
 
+    Args:
+        native: passes good frames on in C.
+
     Attributes:
         faults: how many stretches of bad frames there were; those within 50 ms of each other count as one.
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
@@ -53,7 +57,8 @@ class Sanitiser:
 
     latency_frames: Final = LOOK_AHEAD_FRAMES
 
-    def __init__(self) -> None:
+    def __init__(self, native: Kernel | None = None) -> None:
+        self._kernel = native
         self.faults = 0
         self._late: Block = np.zeros((LOOK_AHEAD_FRAMES, CHANNELS), np.float32)
         self._late_is_bad = np.zeros(LOOK_AHEAD_FRAMES, np.bool_)
@@ -72,6 +77,17 @@ class Sanitiser:
     def is_muted(self) -> bool:
         """Whether it gives silence, because of bad frames that go on or have just ended."""
         return self._since_bad <= HOLD_FRAMES
+
+    def process_calm(self, block: Block, gain: float) -> tuple[Block, float] | None:
+        """`process` and then a gain, in one call: that, and the sum of its squares; None where a frame may be bad."""
+        if self._kernel is None or not (self._is_clean and self._dropouts.is_idle):
+            return None
+        if not self._late.flags.owndata:
+            self._late = self._late.copy()
+        calm = self._kernel.calm_deck(block, self._late, gain, FAULT_LEVEL)
+        if calm is not None:
+            self._dropouts.pass_over(len(block))
+        return calm
 
     def process(self, block: Block) -> Block:
         """The block, shape (frames, 2), delayed; finite and within the fault level whatever comes in."""

@@ -18,7 +18,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def impulse_adjustment(ld_db: float, or_db_per_s: float) -> float:
     return max(0.0, 1.8 * (prominence(ld_db, or_db_per_s) - 5.0)) if or_db_per_s > GRADIENT_DB_PER_S else 0.0
 
 
-_BOX_OVER_FAST: Final = 10.0**0.6
+BOX_OVER_FAST: Final = 10.0**0.6
 """A tap of a few milliseconds: its 50 ms mean over its fast level."""
 
 
@@ -171,22 +171,33 @@ class Judge:
 
     def push_calm(self, powers: list[float]) -> int:
         """Hear whole chunks up to the first in which anything climbs, which is left to `push_many`; how many hops."""
-        hearing = self.hearing
-        if self._kernel is None or self._open is not None or hearing.hops_left < CHUNK_HOPS or len(powers) < CHUNK_HOPS:
+        lent = self.lend() if len(powers) >= CHUNK_HOPS else None
+        if self._kernel is None or lent is None:
             return 0
+        boxes = self._kernel.judge_calm((lent["judge_heard"], lent["judge_familiar"]), lent["judge"], powers)
+        self.take_back(boxes)
+        return len(boxes)
+
+    def lend(self) -> dict[str, Any] | None:
+        """What the kernel moves on until `take_back`, by its names in calm.c; None while anything climbs."""
+        hearing = self.hearing
+        if self._open is not None or hearing.hops_left < CHUNK_HOPS:
+            return None
         hearing.save()
-        mine = np.array((to_power(self._before), self._floor, self.known * _BOX_OVER_FAST, _BURST, _LEVEL))
-        boxes = self._kernel.judge_calm((hearing.state, hearing.familiar_state), mine, powers)
-        hearing.load()
+        self._lent = np.array((to_power(self._before), self._floor, self.known * BOX_OVER_FAST, _BURST, _LEVEL))
+        return {"judge_heard": hearing.state, "judge_familiar": hearing.familiar_state, "judge": self._lent}
+
+    def take_back(self, boxes: list[float]) -> None:
+        """It is our own again; R after each hop that the kernel has heard."""
+        self.hearing.load()
         if boxes:
-            before = mine.item(0)
+            before = self._lent.item(0)
             self._before = to_lufs(before) if before > self._floor else self.floor_lufs
             self._boxes.extend(boxes)
             self._hops += len(boxes)
             self._is_burst = False
         for at in range(0, len(boxes), CHUNK_HOPS):
             self._familiar_box.push(max(boxes[at : at + CHUNK_HOPS]))
-        return len(boxes)
 
     @property
     def is_startling(self) -> bool:
@@ -206,7 +217,7 @@ class Judge:
         if not boxes:
             return []
         largest = max(boxes)
-        if largest <= max(max(self._floor, self.hearing.usual) * _BURST, self.known * _BOX_OVER_FAST):
+        if largest <= max(max(self._floor, self.hearing.usual) * _BURST, self.known * BOX_OVER_FAST):
             self._boxes.extend(boxes)
             self._largest_box = max(self._largest_box, largest)
             self._is_burst = False
@@ -223,7 +234,7 @@ class Judge:
         hearing = self.hearing
         self._boxes.append(box)
         self._largest_box = max(self._largest_box, box)
-        if box <= max(self._floor, hearing.usual) * _BURST or box <= self.known * _BOX_OVER_FAST:
+        if box <= max(self._floor, hearing.usual) * _BURST or box <= self.known * BOX_OVER_FAST:
             self._is_burst = False
             return []
         was_burst, self._is_burst = self._is_burst, box > min(self._boxes) * _BURST

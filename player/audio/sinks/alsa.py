@@ -126,7 +126,7 @@ class AlsaSink:
         self._pcm = self._opened(self._asked_frames * buffer_times)
         self._silent_frames = SILENT_FRAMES + to_frames(self._buffer_s)
         if self._pin is not None:
-            self._pin.opened(self._clock.now().boot_s)
+            self._pin.opened(self._clock.boot_s())
 
     def _opened(self, buffer_frames: int) -> AlsaPcm:
         """The device in the first format that it grants."""
@@ -157,7 +157,7 @@ class AlsaSink:
         if self._pin is not None:
             self._silent_frames = 0 if block.any() else self._silent_frames + len(block)
             is_silent = self._silent_frames >= SILENT_FRAMES + to_frames(self._buffer_s)
-            self._pin.look(self._clock.now().boot_s, is_silent=is_silent)
+            self._pin.look(self._clock.boot_s(), is_silent=is_silent)
 
     def drain(self) -> None:
         """Play silence until all that was written before it has left the buffer; a lost device ends it at once."""
@@ -224,9 +224,9 @@ class AlsaSink:
             return False  # a resampler waits for more
         had_gap = False
         rest = memoryview(data)
-        give_up_s = self._clock.now().boot_s + patience_s
+        give_up_s = self._clock.boot_s() + patience_s
         wait_s = self._wait_s(rest)
-        while (missing_s := self._missing_s(pcm, len(data))) > 0.0 and self._clock.now().boot_s < give_up_s:
+        while (missing_s := self._missing_s(pcm, len(data))) > 0.0 and self._clock.boot_s() < give_up_s:
             # so that one call hands over all of it; a sound server has room in steps, so it is asked again
             self._clock.sleep(min(missing_s + SLACK_S, RETRY_S))
         while True:
@@ -238,8 +238,8 @@ class AlsaSink:
             if is_gap:
                 rest, wait_s = memoryview(bytes(len(rest))), RETRY_S
             if taken_frames > 0:
-                give_up_s, wait_s = self._clock.now().boot_s + patience_s, self._wait_s(rest)
-            if self._clock.now().boot_s >= give_up_s:
+                give_up_s, wait_s = self._clock.boot_s() + patience_s, self._wait_s(rest)
+            if self._clock.boot_s() >= give_up_s:
                 raise SinkError(f"{self._device} has accepted no sound for {patience_s:g} s")
             self._clock.sleep(wait_s)
             wait_s = RETRY_S

@@ -18,16 +18,16 @@ class Pacing:
     def __init__(self, clock: Clock, buffer_s: float) -> None:
         self._clock = clock
         self.buffer_s = buffer_s
-        self._empty_at_s = clock.now().boot_s
+        self._empty_at_s = clock.boot_s()
 
     @property
     def delay_s(self) -> float:
         """Seconds until all that was admitted has been played."""
-        return max(0.0, self._empty_at_s - self._clock.now().boot_s)
+        return max(0.0, self._empty_at_s - self._clock.boot_s())
 
     def admit(self, frames: int) -> None:
         """Take so many frames and wait until they fit into the buffer."""
-        now_s = self._clock.now().boot_s
+        now_s = self._clock.boot_s()
         self._empty_at_s = max(self._empty_at_s, now_s) + to_seconds(frames)
         over_s = self._empty_at_s - self.buffer_s - now_s
         if over_s > 0.0:

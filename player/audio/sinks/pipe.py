@@ -144,7 +144,7 @@ class PipeSink:
         with suppress(SinkError):  # nothing of it will be heard any more; the next write or open says why
             self._push(self._pipe, self._encoder.ending(0))
             self._wait_until_empty(self._pipe)
-            self._clock.sleep(max(0.0, self._played_at_s - self._clock.now().boot_s))
+            self._clock.sleep(max(0.0, self._played_at_s - self._clock.boot_s()))
 
     def close(self) -> None:
         """Let go of the pipe; what is in it is still read."""
@@ -182,12 +182,12 @@ class PipeSink:
     def _push(self, pipe: int, data: bytes) -> None:
         """Put all of it in, whole frames at a time."""
         rest = memoryview(data)
-        give_up_s = self._clock.now().boot_s + STALL_S
+        give_up_s = self._clock.boot_s() + STALL_S
         while rest:
             self._wait_for_turn(len(rest))
             room = self._room_bytes - self._waiting_bytes(pipe)
             count = self._put(pipe, rest[: max(0, room // self._encoder.frame_bytes) * self._encoder.frame_bytes])
-            now_s = self._clock.now().boot_s
+            now_s = self._clock.boot_s()
             if count > 0:
                 rest, give_up_s = rest[count:], now_s + STALL_S
                 self._played_at_s = max(self._played_at_s, now_s) + self._seconds(count) / AHEAD
@@ -217,24 +217,24 @@ class PipeSink:
 
     def _wait_for_turn(self, count: int) -> None:
         """Until our own clock has played so much that the rest is no more than a buffer ahead of it."""
-        ahead_s = self._played_at_s - self._clock.now().boot_s
+        ahead_s = self._played_at_s - self._clock.boot_s()
         over_s = ahead_s + min(self._seconds(count), self._buffer_s) - self._buffer_s
         if over_s > 0.0:
             self._clock.sleep(over_s)
 
     def _has_run_dry(self, pipe: int) -> bool:
-        late_s = self._clock.now().boot_s - max(self._played_at_s, self._read_at_s)
+        late_s = self._clock.boot_s() - max(self._played_at_s, self._read_at_s)
         return self._is_begun and late_s > LATE_S and self._waiting_bytes(pipe) == 0
 
     def _wait_until_empty(self, pipe: int) -> None:
         """Raises SinkError when nobody takes it in the time that it lasts, and half a second more."""
-        give_up_s = self._clock.now().boot_s + self.delay_s + DRAIN_STALL_S
+        give_up_s = self._clock.boot_s() + self.delay_s + DRAIN_STALL_S
         while waiting_bytes := self._waiting_bytes(pipe):
             if self._is_left(pipe):
                 raise self._gone()
-            if self._clock.now().boot_s >= give_up_s:
+            if self._clock.boot_s() >= give_up_s:
                 raise SinkError(f"the reader of {self._path} reads nothing")
-            self._clock.sleep(max(RETRY_S, min(self._seconds(waiting_bytes), give_up_s - self._clock.now().boot_s)))
+            self._clock.sleep(max(RETRY_S, min(self._seconds(waiting_bytes), give_up_s - self._clock.boot_s())))
 
     def _gone(self) -> SinkError:
         return SinkError(f"no program reads {self._path} any more")

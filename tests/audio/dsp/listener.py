@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from player.analysis.ebur128 import HopMeter, ProgrammeMeter
 from player.audio.dsp.chain import Chain
-from player.audio.dsp.guard import Guard, Volumes
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.guard_bounds import Volumes
 from player.audio.dsp.hearing import HOP_FRAMES, HOP_S, Hearing, to_lufs
 from player.audio.dsp.startle import Judge, Onset
 from tests.engine_rig import POWER_METER

@@ -15,7 +15,8 @@ from player.analysis.ebur128 import HopMeter
 from player.audio.dsp import native
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.declick import Declick
-from player.audio.dsp.guard import FREE_RISE, Guard, Volumes
+from player.audio.dsp.guard import Guard
+from player.audio.dsp.guard_bounds import FREE_RISE, Volumes
 from player.audio.dsp.hearing import CHUNK_FRAMES, CHUNK_HOPS, HOP_FRAMES, added, to_power
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.native import Kernel, KernelMeter
@@ -172,7 +173,7 @@ def memory_of(guard: Guard) -> tuple[object, ...]:
     return (
         hearing.fast, hearing.background, hearing.usual, hearing.familiar, hearing.chunk_fast, hearing.box,
         guard._momentary.left, guard._short_term.left, guard._peaks.value, guard._hop_powers.value, guard._used_to,
-        guard._came, guard._fast_bound, guard._box_bound, guard.licence, guard._late_power, guard._late_peak,
+        guard._came, guard._fast_bound, guard._box_bound, guard.licence.value, guard._late_power, guard._late_peak,
     )  # fmt: skip
 
 
@@ -245,7 +246,7 @@ def test_silence_gets_exactly_silent_and_costs_no_subnormal_numbers(kernel: Kern
     high_pass.process(sound)
     assert meter.powers(silence)[-1] == 0.0
     assert not high_pass.process(silence)[-RATE_HZ:].any()
-    assert not meter._state.any()
+    assert not meter.state.any()
 
 
 def test_a_block_of_another_layout_is_read_as_the_samples_that_it_has(kernel: Kernel) -> None:
