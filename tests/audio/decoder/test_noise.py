@@ -62,7 +62,7 @@ def test_the_loudness_is_known_without_measuring(kind: NoiseKind) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kind", effort.first(1, [NoiseKind.BROWN, NoiseKind.FAN]))
+@pytest.mark.parametrize("kind", NoiseKind)
 def test_nothing_repeats_and_there_is_no_seam(kind: NoiseKind) -> None:
     """No later second is like an earlier one (autocorrelation below 0.05), and no 50 ms stand out by 6 dB."""
     sound = made(NoisePath(kind, None), 30.0)[:, 0]
