@@ -85,7 +85,7 @@ def _show(configs: Sequence[Config], *, is_alone: bool) -> None:
     first: dict[str, list[str]] = {}
     noted: dict[str, list[str]] = {}
     for config in configs:
-        rows, notes = _meaning(config, is_known=is_alone or is_here(config.speaker))
+        rows, notes = _meaning(config, is_here=is_alone or is_here(config.speaker))
         if first:
             print()
         for title in [*rows, *(title for title in first if title not in rows)]:
@@ -100,8 +100,8 @@ def _show(configs: Sequence[Config], *, is_alone: bool) -> None:
         show(f"note: {whose}{note}", margin=6)
 
 
-def _meaning(config: Config, *, is_known: bool) -> tuple[dict[str, list[str]], list[str]]:
-    """What a config means, lines by title, and the notes on it; ``is_known``: its memory is on this machine."""
+def _meaning(config: Config, *, is_here: bool) -> tuple[dict[str, list[str]], list[str]]:
+    """What a config means, lines by title, and the notes on it; ``is_here``: the speaker is on this machine."""
     from player.cli.check_notes import level_notes, level_row, notes
     from player.core.clock import SystemClock
     from player.library.folders import with_library
@@ -112,8 +112,8 @@ def _meaning(config: Config, *, is_known: bool) -> tuple[dict[str, list[str]], l
     rows: dict[str, list[str]] = {}
     for line in summary(config, SystemClock().now().wall):
         rows.setdefault(line[:11].strip() or next(reversed(rows)), []).append(line[11:])
-    if not is_known:
-        return rows, [*of_library, *notes(config)]
+    if not is_here:
+        return rows, list(notes(config, is_here=False))
     known = calibration_in(config.state_dir)
     row = level_row(settings, known)
     if row is not None:

@@ -38,19 +38,18 @@ NIGHT: Final = date(2026, 1, 15)
 """Any date on which the clocks do not change."""
 
 
-def notes(config: Config) -> Iterator[str]:
-    """All notes: what is missing at present, and settings that do not take effect as written."""
-    library = config.settings.library
-    if library is not None and not os.path.isdir(library):
-        yield f"library: {library} does not exist"
-    elif library is not None and not config.settings.playlists:
-        yield f"library: {library} has no folders yet"
+def notes(config: Config, *, is_here: bool = True) -> Iterator[str]:
+    """All notes: what is missing at present, and settings that do not take effect as written.
+
+    Of a speaker that is not on this machine nothing can be missing here; one note says so instead.
+    """
+    if is_here:
+        yield from _machine_notes(config)
+    else:
+        yield "not on this machine, so its folders, files and devices were not looked for"
     for playlist in config.settings.playlists:
-        yield from (f"playlist {playlist.name}: {warning}" for warning in FileLibrary().read(playlist).warnings)
         yield from _playlist_phase_notes(playlist, config.settings)
-    yield from _output_notes(config.audio)
-    yield from _state_notes(config.state_dir)
-    yield from _file_notes(config.mqtt)
+    yield from _ear_notes(config.audio)
     yield from _cap_notes(config.settings)
     yield from _trigger_notes(config.triggers)
     yield from _fade_notes("fades", config.settings.fades.fade_in_s)
@@ -63,11 +62,31 @@ def notes(config: Config) -> Iterator[str]:
         yield from _phase_notes(entry, config.settings)
 
 
-def _output_notes(audio: AudioSettings) -> Iterator[str]:
-    """Notes on an output without sound, a pipe that others will not find, or another file in its place."""
+def _machine_notes(config: Config) -> Iterator[str]:
+    """Notes on folders, files, sound cards and input devices that are not there."""
+    library = config.settings.library
+    if library is not None and not os.path.isdir(library):
+        yield f"library: {library} does not exist"
+    elif library is not None and not config.settings.playlists:
+        yield f"library: {library} has no folders yet"
+    for playlist in config.settings.playlists:
+        yield from (f"playlist {playlist.name}: {warning}" for warning in FileLibrary().read(playlist).warnings)
+    yield from _output_notes(config.audio)
+    yield from _state_notes(config.state_dir)
+    yield from _file_notes(config.mqtt)
+    if wishes_of(config.triggers.rules):
+        yield from (f"triggers: {note}" for note in notes_on(config.triggers.rules, InputSystem().devices()))
+
+
+def _ear_notes(audio: AudioSettings) -> Iterator[str]:
+    """Notes on an output without sound."""
     only = {Channels.LEFT: 1, Channels.RIGHT: -1}.get(audio.channels)
     if only is not None and audio.balance == 100 * only:
         yield f"audio: channels {audio.channels.value} with balance {audio.balance} gives silence"
+
+
+def _output_notes(audio: AudioSettings) -> Iterator[str]:
+    """Notes on a card that is not there, a pipe that others will not find, or another file in its place."""
     if audio.output is OutputKind.ALSA:
         cards, wanted = read_cards(), card_named_by(audio.device)
         if wanted is not None and wanted not in [card.id for card in cards]:
@@ -123,15 +142,12 @@ def _cap_notes(settings: Settings) -> Iterator[str]:
 
 
 def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
-    """Notes on filters that share topics, so that a message may arrive twice, and on missing input devices."""
+    """Notes on filters that share topics, so that a message may arrive twice."""
     filters = RuleEngine(triggers.rules).filters
     for place, one in enumerate(filters):
         for other in filters[place + 1 :]:
             if overlaps(one, other):
                 yield f"triggers: {one} and {other} overlap; a message that matches both may arrive twice"
-    if wishes_of(triggers.rules):
-        for note in notes_on(triggers.rules, InputSystem().devices()):
-            yield f"triggers: {note}"
 
 
 def _fade_notes(where: str, fade_in_s: float | None) -> Iterator[str]:

@@ -32,6 +32,8 @@ from player.system.privileges import become_owner_of
 
 if TYPE_CHECKING:
     from player.config import Config
+    from player.core.events import LibraryRead
+    from player.library.ports import Store
 
 _SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 
@@ -110,6 +112,8 @@ FIRST_FADES: Final = FadeSettings(fade_in_s=10.0)
 """The shortest rise from silence, because somebody waits for the first sound."""
 MEASURE_S: Final = 20.0
 """Maximum time that people wait for tracks to be measured; the rest is measured in the background."""
+MOST_REASONS: Final = 3
+"""Maximum number of files that are named where none of them can be played."""
 STARTER: Final = "starter"
 GENERATED: Final = ("rain", "sea", "brown")
 NEXT: Final = """\
@@ -154,8 +158,10 @@ def run(args: argparse.Namespace) -> int:
     state_dir = _usable_state_dir(config.state_dir, home)
     if holder := holder_of(state_dir):
         raise LullError(f"another lull (process {holder}) already plays with {state_dir}; stop that one first")
-    config = replace(config, audio=_usable_audio(config.audio, home), state_dir=state_dir)
+    config = replace(config, state_dir=state_dir)
     is_trial = args.config is None
+    _measure_first_playlist(config, is_trial=is_trial)
+    config = replace(config, audio=_usable_audio(config.audio, home))
     with contextlib.ExitStack() as stack:
         broker = _usable_broker(config.mqtt, stack)
         if is_trial and broker is not None and broker is config.mqtt:
@@ -166,7 +172,6 @@ def run(args: argparse.Namespace) -> int:
             _tell_others(config, stack)
         if config.audio.output is OutputKind.WAV:
             stack.callback(_say_where, Path(config.audio.path or ""))
-        _measure_first_playlist(config)
         _say_how_to_control(config, is_trial=is_trial)
         live = LiveLine()
         stack.callback(live.end)
@@ -256,8 +261,12 @@ def _usable_state_dir(state_dir: Path, home: Path) -> Path:
     return state_dir
 
 
-def _measure_first_playlist(config: Config) -> None:
-    """Measure the playlist that plays first, for `MEASURE_S` at most: unmeasured tracks are played quietly."""
+def _measure_first_playlist(config: Config, *, is_trial: bool) -> None:
+    """Measure the playlist that plays first, for `MEASURE_S` at most: unmeasured tracks are played quietly.
+
+    Raises:
+        LullError: nothing in it can be played, in a trial, which somebody watches.
+    """
     from player.library.files import FileLibrary
 
     settings = config.settings
@@ -266,12 +275,31 @@ def _measure_first_playlist(config: Config) -> None:
         return
     store = open_store(config.state_dir)
     try:
-        new = FileLibrary(store).read(playlist).unmeasured
-        if new:
-            print(f"measuring {counted(len(new), 'new track')}, so that all have the same loudness")
-            measure_first(new, store, MEASURE_S)
+        read = FileLibrary(store).read(playlist)
+        if read.unmeasured:
+            print(f"measuring {counted(len(read.unmeasured), 'new track')}, so that all have the same loudness")
+            measure_first(read.unmeasured, store, MEASURE_S)
+            read = FileLibrary(store).read(playlist)
+        if is_trial and (reasons := _why_unplayable(read, store)):
+            raise LullError("; ".join(("nothing to play", *reasons)))
     finally:
         store.close()
+
+
+def _why_unplayable(read: LibraryRead, store: Store) -> tuple[str, ...]:
+    """The first reasons why nothing of a playlist can be played; none where something may be."""
+    from player.library.file_id import look_at
+
+    reasons = list(read.warnings)
+    for track in read.tracks:
+        try:
+            finding = None if track.is_stream or track.measured else store.find(look_at(track.uri, {})[1])
+        except OSError:
+            finding = None
+        if finding is None or finding.fault is None:
+            return ()
+        reasons.append(f"{track.uri} {finding.fault}")
+    return tuple(reasons[:MOST_REASONS])
 
 
 def _usable_audio(audio: AudioSettings, home: Path) -> AudioSettings:

@@ -97,13 +97,16 @@ def load_all(path: Path, calibration_in: CalibrationIn | None = None) -> tuple[C
     if speakers is None:
         return (_parsed(tree, path, calibration_in),)
     here = speakers.here(None)
-    if speakers.faults:
-        raise ConfigError(_lines(path, {*speakers.faults, *_read(tree, path, None, here)[1]}))
+    strangers = [speakers.unknown(here)] if here is not None and here not in speakers.own and speakers.own else []
     read = {name: _read(tree, path, calibration_in if name == here else None, name) for name in speakers.own}
+    told = {name: [one for one in faults if one not in speakers.faults] for name, (_, faults) in read.items()}
+    found = shared_out(told) if told else _read((speakers.common, tree[1]), path)[1]
+    if faults := [*speakers.faults, *strangers, *found]:
+        raise ConfigError(_lines(path, faults))
     configs = tuple(_build(found, path) for found, _ in read.values())
     ids = [(config.settings.device, config.mqtt.discovery.id) for config in configs if config.mqtt is not None]
-    if faults := [*shared_out({name: faults for name, (_, faults) in read.items()}), *speakers.twins(ids)]:
-        raise ConfigError(_lines(path, faults))
+    if twins := [*speakers.twins(ids)]:
+        raise ConfigError(_lines(path, twins))
     return configs
 
 

@@ -82,6 +82,8 @@ def _timer(spot: ConfigValue) -> TimerSetting | None:
     """``timer: {default: 45m}``, or the value alone: ``timer: off``. None where it is absent."""
     if isinstance(spot.node, Leaf):
         return timer(spot)
+    if isinstance(spot.node, Listing):
+        raise ValueError("must be one timer, such as 45m, until 06:30 or off, or a table with the key default")
     found: TimerSetting | None = read(spot, TIMER).get("default")
     return found
 

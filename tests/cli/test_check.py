@@ -422,6 +422,27 @@ def test_a_timer_to_the_end_of_what_has_no_end_is_a_note() -> None:
     ]
 
 
+def test_what_is_missing_is_noted_only_for_the_speaker_of_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders, cards, files and input devices of the others are on other machines."""
+    file = tmp_path / "lull.yaml"
+    file.write_text(
+        f"state_dir: {tmp_path}\nspeakers:\n  here: {{playlists: {{a: {{paths: [/nowhere/a]}}}}}}\n"
+        "  there: {playlists: {b: {paths: [/nowhere/b]}}, audio: {device: 'hw:CARD=Nope'}, fades: {fade_in: 1s}}\n"
+    )
+    monkeypatch.setenv("LULL_DEVICE", "here")
+    assert lull("check", str(file)) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: here: playlist a: /nowhere/a does not exist",
+        "note: there: not on this machine, so its folders, files and devices were not looked for",
+        "note: there: fades: a fade-in from silence takes at least 10s",
+    ]
+    assert lull("check", str(file), "--device", "there") == 0
+    assert "/nowhere/b does not exist" in capsys.readouterr().out
+
+
 def test_every_speaker_of_a_file_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first in full, then how the others differ; with --device one alone; a fault says whose it is."""
     file = tmp_path / "lull.yaml"

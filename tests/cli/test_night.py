@@ -69,6 +69,20 @@ def test_a_home_that_cannot_be_made_and_a_path_that_is_missing_are_named(
     assert f"{missing} does not exist" in capsys.readouterr().err
 
 
+def test_paths_without_anything_to_play_are_told_instead_of_a_silent_night(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file without sound, and a folder with nothing in it; nothing is opened for them."""
+    (tmp_path / "text.txt").write_text("no sound\n" * 100)
+    (tmp_path / "empty").mkdir()
+    home = str(tmp_path / "home")
+    for name, why in (("text.txt", "has no sound in it"), ("empty", "has no audio in it")):
+        assert main(["night", "--home", home, str(tmp_path / name)]) == 1
+        said = capsys.readouterr()
+        assert f"nothing to play; {tmp_path / name} {why}" in said.err
+        assert "broker" not in said.out
+
+
 def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:
     """Twelve steps over 72 dB."""
     assert meter(float("-inf")) == "[............] silent"

@@ -33,6 +33,7 @@ def fault(more: str) -> str:
         ("fades: {fade-in: 3s}", "2: fades.fade-in: unknown key (did you mean 'fade_in'?); valid keys: fade_in,"),
         ("fades: {fade_out: 3h}", "2: fades.fade_out: 3h is out of range; use 0s to 2h"),
         ("fades: {volume_rate: 6.1}", "2: fades.volume_rate: 6.1 is out of range; use 0.5 to 6 dB/s"),
+        ("timer: [1, 2]", "2: timer: must be one timer, such as 45m, until 06:30 or off, or a table"),
         ("fades: 30s", "2: fades: must be a table with these keys: fade_in, fade_out,"),
         ("limits: {ceiling: -0.9}", "2: limits.ceiling: -0.9 is out of range; use -40 to -1 dBTP"),
         ("volume: {max: 101}", "2: volume.max: 101 is out of range; use 1 to 100"),

@@ -140,6 +140,24 @@ def test_a_fault_names_the_speaker_the_line_and_what_is_allowed(
     assert any(line.partition(":")[2].startswith(said) for line in caught.value.faults)
 
 
+def test_a_fault_of_the_speakers_hides_no_other_one(tmp_path: Path) -> None:
+    """Those of the file, and those of each speaker, are told together."""
+    for there in ("speakers: [kitchen]\n", "speakers:\n  kitchen: 5\n  bedroom: {timer: soon}\n"):
+        with pytest.raises(ConfigError) as caught:
+            all_of(tmp_path, f"volume: {{max: 200}}\nplaylists: {{rain: {{paths: [/rain]}}}}\n{there}")
+        told = " ".join(caught.value.faults)
+        assert "volume.max: 200 is out of range" in told
+        assert "speakers" in told
+        assert "bedroom" not in there or "speakers.bedroom.timer: 'soon'" in told
+
+
+def test_a_name_in_the_environment_that_no_speaker_has_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lull run` would not start with it."""
+    monkeypatch.setenv("LULL_DEVICE", "kitchn")
+    with pytest.raises(ConfigError, match=r"has no 'kitchn'.*kitchen.*choose one of kitchen, bedroom, child"):
+        all_of(tmp_path, HOME)
+
+
 def test_speakers_without_a_name_are_no_speakers() -> None:
     """A list, or nothing in it."""
     for there in ("[kitchen]", "{}", "5"):
