@@ -8,6 +8,9 @@ instructions, by whoever naps, wakes the other or ends it; never while samples a
 A full ring does not let the writer go on for each block that is read: it naps until half of the ring is free. So the
 decoder works in bursts and then sleeps for seconds, which costs far fewer wake-ups and lets the core rest.
 
+With the native kernel libVLC's two calls end in C (ring.c) while nobody waits and nothing is to be dropped: they need
+no lock, neither ours nor the interpreter's. `front` is what both sides look at then. All else is done here.
+
 The writer's samples land in the ring itself (`reserve` hands out an address in it), so each sample is copied once in
 and once out. For that the store is a little longer than its capacity: a block may run over the end, and that overhang
 is then moved to the front.
@@ -15,14 +18,17 @@ is then moved to the front.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import threading
+from collections import deque
 from typing import Final
 
 import numpy as np
 
+from player.audio.dsp.native import RingFront, kernel
 from player.audio.dsp.types import Block
-from player.core.units import CHANNELS, to_frames
+from player.core.units import CHANNELS, RATE_HZ, to_frames
 
 FRAME_BYTES: Final = 4 * CHANNELS
 
@@ -30,11 +36,18 @@ OVERHANG_FRAMES: Final = 16_384
 """The largest block that is written in place: 128 KB. An MP3 gives 1 254 frames, FLAC 4 459, a WAV 2 640."""
 
 
+_FRONTS: Final[deque[RingFront]] = deque()
+"""Those of rings that are gone: libVLC has known their addresses, so they are used again and never freed."""
+
+
 class Ring:
     """Frames in order, each once.
 
     Args:
         capacity_frames: how many frames fit; at least four times `OVERHANG_FRAMES`, so that a block fits after a nap.
+
+    Attributes:
+        front: the counts, and what ring.c has to know.
     """
 
     def __init__(self, capacity_frames: int) -> None:
@@ -44,8 +57,11 @@ class Ring:
         pages = mmap.mmap(-1, (capacity_frames + OVERHANG_FRAMES) * FRAME_BYTES)
         self._store: Block = np.frombuffer(pages, dtype=np.float32).reshape(-1, CHANNELS)
         self._address = self._store.ctypes.data
-        self._written = 0
-        self._taken = 0
+        self._kernel = kernel()
+        self.front = _FRONTS.pop() if _FRONTS else RingFront()
+        ctypes.memset(ctypes.addressof(self.front), 0, ctypes.sizeof(self.front))
+        self.front.store, self.front.capacity, self.front.overhang = self._address, capacity_frames, OVERHANG_FRAMES
+        self.front.rate_hz = RATE_HZ
         self._wanted = 0  # set by the reader: this much is waited for, so the writer may not nap below it
         self._left_to_drop = 0  # the writer's, once it writes
         self._dropped = 0
@@ -55,16 +71,28 @@ class Ring:
         self._room = threading.Condition(self._lock)
         self._news = threading.Condition(self._lock)
         self.is_writer_waiting = False
+        self._look()
+
+    def __del__(self) -> None:
+        if hasattr(self, "front"):
+            self.front.is_plain = 0
+            _FRONTS.append(self.front)
+
+    def _look(self) -> None:
+        """Whether ring.c may go on without us; the lock is held, or nobody else knows this ring."""
+        is_plain = not (self._is_finished or self._wanted or self._left_to_drop)
+        self.front.is_plain = is_plain and self._kernel is not None
 
     @property
     def written_frames(self) -> int:
         """All frames that ever came in."""
-        return self._written
+        written: int = self.front.written
+        return written
 
     @property
     def received_frames(self) -> int:
         """All frames that ever came, those that were dropped included."""
-        return self._written + self._dropped
+        return self.written_frames + self._dropped
 
     @property
     def is_finished(self) -> bool:
@@ -73,18 +101,21 @@ class Ring:
 
     def frames_ready(self) -> int:
         """Frames that `read` would hand over now."""
-        return self._written - self._taken
+        ready: int = self.front.written - self.front.taken
+        return ready
 
     # The writer's side.
 
     def drop(self, frames: int) -> None:
         """Drop so many frames that come first; asked for before anything is written."""
-        self._left_to_drop = frames
+        with self._lock:
+            self._left_to_drop = frames
+            self._look()
 
     def reserve(self, frames: int) -> int:
         """Address of room for ``frames`` frames, waited for; once finished, of room that nobody reads."""
         if frames <= OVERHANG_FRAMES and self._wait_for_room(frames):
-            return self._address + (self._written % self._capacity) * FRAME_BYTES
+            return self._address + (self.written_frames % self._capacity) * FRAME_BYTES
         self._spill = np.empty((frames, CHANNELS), dtype=np.float32)
         return self._spill.ctypes.data
 
@@ -96,7 +127,7 @@ class Ring:
         self._dropped += dropped
         if spill is None:
             if dropped:
-                place = self._written % self._capacity
+                place = self.front.written % self._capacity
                 self._store[place : place + frames - dropped] = self._store[place + dropped : place + frames].copy()
             self._publish(frames - dropped)
             return
@@ -104,17 +135,18 @@ class Ring:
             piece = spill[start : start + OVERHANG_FRAMES]
             if not self._wait_for_room(len(piece)):
                 return
-            place = self._written % self._capacity
+            place = self.front.written % self._capacity
             self._store[place : place + len(piece)] = piece
             self._publish(len(piece))
 
     def _publish(self, frames: int) -> None:
-        over = self._written % self._capacity + frames - self._capacity
+        over = self.front.written % self._capacity + frames - self._capacity
         if over > 0:
             self._store[:over] = self._store[self._capacity : self._capacity + over]
         with self._lock:
             if not self._is_finished:
-                self._written += frames
+                self.front.written += frames
+            self._look()
             self._news.notify_all()
 
     def _wait_for_room(self, frames: int) -> bool:
@@ -122,6 +154,7 @@ class Ring:
         if self._capacity - self.frames_ready() < frames:
             with self._lock:
                 self.is_writer_waiting = True
+                self._news.notify_all()
                 self._room.wait_for(lambda: self._may_write(frames))
                 self.is_writer_waiting = False
         return not self._is_finished
@@ -136,8 +169,11 @@ class Ring:
 
     def read(self, frames: int) -> Block:
         """Up to ``frames`` frames, fewer where fewer are ready; a new array."""
-        block = self.peek(frames)
-        self._taken += len(block)
+        if self._kernel is not None:
+            block = self._kernel.ring_read(self.front, frames, is_to_stay=False)
+        else:
+            block = self.peek(frames)
+            self.front.taken += len(block)
         if self.is_writer_waiting and self.frames_ready() <= self._capacity // 2:
             with self._lock:
                 self._room.notify_all()
@@ -145,9 +181,11 @@ class Ring:
 
     def peek(self, frames: int) -> Block:
         """What `read` would hand over, without taking it."""
+        if self._kernel is not None:
+            return self._kernel.ring_read(self.front, frames, is_to_stay=True)
         count = max(0, min(frames, self.frames_ready()))
         block: Block = np.empty((count, CHANNELS), dtype=np.float32)
-        place = self._taken % self._capacity
+        place = self.front.taken % self._capacity
         head = min(count, self._capacity - place)
         block[:head] = self._store[place : place + head]
         block[head:] = self._store[: count - head]
@@ -155,11 +193,13 @@ class Ring:
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
         """Block until ``frames``, or all the ring can promise, are ready or nothing more comes; False on timeout."""
-        self._wanted = min(frames, self._capacity - OVERHANG_FRAMES)
         with self._lock:
+            self._wanted = min(frames, self._capacity - OVERHANG_FRAMES)
+            self._look()
             self._room.notify_all()
             is_ready = self._news.wait_for(lambda: self._is_finished or self.frames_ready() >= self._wanted, timeout_s)
-        self._wanted = 0
+            self._wanted = 0
+            self._look()
         return is_ready
 
     # Anybody's.
@@ -168,6 +208,7 @@ class Ring:
         """Nothing more comes in: a waiting writer is let go, what it still writes is dropped; the rest can be read."""
         with self._lock:
             self._is_finished = True
+            self._look()
             self._room.notify_all()
             self._news.notify_all()
 

@@ -46,6 +46,7 @@ from player.audio.decoder.pipe_ring import PipeRing
 from player.audio.decoder.ring import FRAME_BYTES, Ring, ring_of
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.starts import start_of
+from player.audio.dsp.native import kernel
 from player.core.clock import monotonic_us
 from player.core.errors import SourceError
 from player.core.events import DELIVERED_NOTHING, TOO_SLOW, is_web
@@ -344,9 +345,15 @@ class _Keeper:
         if isinstance(self._source.ring, PipeRing):
             return f"std{{access=fd,mux=dummy,dst={self._source.ring.write_fd}}}"
         before, after = (ctypes.cast(function, ctypes.c_void_p).value for function in (_PRERENDER, _POSTRENDER))
+        data, native = self._number, kernel()
+        if native is not None:
+            front = self._source.ring.front
+            front.number, front.reserve, front.commit = self._number, before, after
+            before, after = native.ring_callbacks()
+            data = ctypes.addressof(front)
         callbacks = f"audio-prerender-callback={before},audio-postrender-callback={after}"
         # smem takes the first block of a chain and drops the others; duplicate hands over one block at a time
-        return f"duplicate{{dst=smem{{{callbacks},audio-data={self._number},no-time-sync}}}}"
+        return f"duplicate{{dst=smem{{{callbacks},audio-data={data},no-time-sync}}}}"
 
     def _watch(self, *, is_web: bool) -> None:
         """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may.

@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from player.audio.dsp.hearing import CHUNK_HOPS
 from player.audio.dsp.types import Block
+from player.core.units import CHANNELS
 
-VERSION: Final = 4
+VERSION: Final = 5
 """What `lull_kernel_version` of kernel.c says."""
 _PLACE: Final[Any] = ctypes.c_char * 0
 _FOLDER: Final = Path(__file__).resolve().parent
@@ -34,11 +35,24 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "lull_judge_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, c_void_p]),
     "lull_calm_deck": (c_size_t, [c_void_p, c_size_t, c_void_p, c_size_t, c_double, c_double, c_void_p, c_void_p]),
     "lull_calm_chain": (c_size_t, [c_void_p, c_void_p, c_size_t, c_void_p]),
+    "lull_ring_read": (c_size_t, [c_void_p, c_void_p, c_size_t, c_size_t]),
     "lull_first_sharp": (c_size_t, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_double, c_double]),
 }
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+
+
+class RingFront(ctypes.Structure):
+    """`struct ring` of ring.c."""
+
+    _fields_ = (
+        ("store", c_void_p),
+        *((name, c_size_t) for name in ("capacity", "overhang", "written", "taken", "is_plain", "reserved")),
+        *((name, c_size_t) for name in ("number", "rate_hz")),
+        ("reserve", c_void_p),
+        ("commit", c_void_p),
+    )
 
 
 class Kernel:
@@ -147,6 +161,18 @@ class Kernel:
             _at(samples), len(samples), _at(late), len(late), gain, most, _at(out), ctypes.addressof(power)
         )
         return (out, power.value) if taken else None
+
+    def ring_read(self, front: RingFront, frames: int, *, is_to_stay: bool) -> Block:
+        """Up to so many frames of a ring, the oldest first; they are taken out of it unless they are to stay."""
+        out: Block = np.empty((max(0, frames), CHANNELS), np.float32)
+        count = self._library.lull_ring_read(ctypes.addressof(front), _at(out), len(out), is_to_stay)
+        return out if count == len(out) else out[:count].copy()
+
+    def ring_callbacks(self) -> tuple[int, int]:
+        """The addresses of what libVLC is to call before and after each block, with that of a `RingFront`."""
+        functions = self._library.lull_ring_prerender, self._library.lull_ring_postrender
+        before, after = (ctypes.cast(function, c_void_p).value or 0 for function in functions)
+        return before, after
 
     def calm_chain(self, lent: ctypes.Structure, block: Block) -> Block | None:
         """See `player.audio.dsp.calm`; None where the block is not calm, and then nothing was moved on."""

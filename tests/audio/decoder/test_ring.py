@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from player.audio.decoder.ring import OVERHANG_FRAMES, Ring
+from player.audio.decoder.ring import FRAME_BYTES, OVERHANG_FRAMES, Ring
+from player.audio.dsp.native import kernel
 from player.audio.dsp.types import Block
+from player.core.units import RATE_HZ
 
 CAPACITY = 4 * OVERHANG_FRAMES
 
@@ -28,7 +31,49 @@ def put(ring: Ring, block: Block) -> None:
     ring.commit(len(block))
 
 
-def writing(ring: Ring, sizes: list[int]) -> threading.Thread:
+Put = Callable[[Ring, Block], None]
+PRERENDER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_size_t)
+POSTRENDER = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint] * 4, ctypes.c_size_t, ctypes.c_int64
+)
+
+
+class Native:
+    """Writes through ring.c as libVLC does; counts what is handed on to Python."""
+
+    def __init__(self, rate_hz: int = RATE_HZ) -> None:
+        installed = kernel()
+        if installed is None:
+            pytest.skip("no kernel is installed")
+        self.handed_on = 0
+        self._rate_hz = rate_hz
+        self._prerender, self._postrender = (
+            kind(address) for kind, address in zip((PRERENDER, POSTRENDER), installed.ring_callbacks(), strict=True)
+        )
+        self._ring: Ring | None = None
+        self._reserve, self._commit = PRERENDER(self._handed_on), POSTRENDER(self._committed)
+
+    def _handed_on(self, number: int, place: Any, size: int) -> None:
+        assert self._ring is not None
+        self.handed_on += 1
+        assert number == 7
+        place[0] = self._ring.reserve(size // FRAME_BYTES)
+
+    def _committed(self, _number: int, _place: int, *block: int) -> None:
+        assert self._ring is not None
+        self.handed_on += 1
+        self._ring.commit(block[4] // FRAME_BYTES)
+
+    def __call__(self, ring: Ring, block: Block) -> None:
+        self._ring, front, place = ring, ring.front, ctypes.c_void_p()
+        front.number = 7
+        front.reserve, front.commit = (ctypes.cast(one, ctypes.c_void_p).value for one in (self._reserve, self._commit))
+        self._prerender(ctypes.addressof(front), ctypes.byref(place), block.nbytes)
+        ctypes.memmove(place.value, block.ctypes.data, block.nbytes)
+        self._postrender(ctypes.addressof(front), place, 2, self._rate_hz, len(block), 32, block.nbytes, 0)
+
+
+def writing(ring: Ring, sizes: list[int], put: Put = put) -> threading.Thread:
     """A thread that writes counted blocks of these sizes and finishes the ring."""
 
     def run() -> None:
@@ -68,6 +113,56 @@ def test_every_frame_comes_once_and_in_order_for_any_block_size(size: int) -> No
         at += len(block)
     thread.join(5.0)
     assert at == size * count
+
+
+@pytest.mark.parametrize("size", [1, 1254, OVERHANG_FRAMES, OVERHANG_FRAMES + 1, 3 * CAPACITY + 7])
+def test_through_c_every_frame_comes_once_and_in_order(size: int) -> None:
+    """The same; the reader asks for as much as there is, and waits without end for more where there is nothing."""
+    native, ring = Native(), Ring(CAPACITY)
+    count = -(-max(6 * CAPACITY // 7, 4 * size) // size) if size > 1 else 3000
+    thread = writing(ring, [size] * count, native)
+    at = 0
+    while not (ring.is_finished and not ring.frames_ready()):
+        assert ring.wait_ready(1, 20.0)
+        block = ring.peek(500)
+        assert np.array_equal(block, counted(at, len(block)))
+        block = ring.read(777)
+        assert np.array_equal(block, counted(at, len(block)))
+        at += len(block)
+    thread.join(5.0)
+    assert at == size * count
+
+
+def test_through_c_nothing_is_handed_on_while_there_is_room() -> None:
+    """Neither call reaches Python; what does not fit does, and what is dropped, and another rate, and the end."""
+    native, ring = Native(), Ring(CAPACITY)
+    for at in range(0, CAPACITY - 1254, 1254):
+        native(ring, counted(at, 1254))
+    assert native.handed_on == 0
+    at = ring.frames_ready()
+    assert np.array_equal(ring.read(CAPACITY), counted(0, at))
+    native(ring, counted(at, OVERHANG_FRAMES + 1))
+    assert native.handed_on == 2
+    assert np.array_equal(ring.read(CAPACITY), counted(at, OVERHANG_FRAMES + 1))
+    odd = Native(rate_hz=44_100)
+    odd(ring, counted(0, 10))
+    assert odd.handed_on == 1
+    ring.finish()
+    native(ring, counted(0, 10))
+    assert native.handed_on == 4
+    assert np.array_equal(ring.read(100), counted(0, 10))
+    assert ring.frames_ready() == 0
+
+
+def test_through_c_what_comes_first_can_be_dropped() -> None:
+    """So many frames, in the middle of a block; from then on nothing is handed on."""
+    native, ring = Native(), Ring(CAPACITY)
+    ring.drop(1_500)
+    for at in range(0, 5_000, 1_000):
+        native(ring, counted(at, 1_000))
+    assert native.handed_on == 4
+    assert np.array_equal(ring.read(9_999), counted(1_500, 3_500))
+    assert ring.received_frames == 5_000
 
 
 def test_a_block_of_no_frames_is_nothing() -> None:
