@@ -139,7 +139,6 @@ class Manager:
             "NOTIFY_SOCKET": str(path),
             "WATCHDOG_USEC": str(int(WATCHDOG_S * 1e6)),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "OPENBLAS_NUM_THREADS": "1",
         }
         self._environment.pop("SUPERVISOR_TOKEN", None)
         self._ends = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,13 @@ def test_a_command_to_a_running_speaker_reads_no_sound_library(words: str) -> No
         [sys.executable, "-c", PROGRAM, *words.split()], capture_output=True, text=True, check=True, timeout=60
     )
     assert not HEAVY & set(done.stderr.splitlines()[-1].split())
+
+
+def test_numpy_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenBLAS would start one for each core, and they would keep the processor busy."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    assert main(["no such command"]) == 2
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
 
 
 NEEDLESS = (

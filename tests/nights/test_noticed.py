@@ -280,7 +280,7 @@ LOWER = SetVolume(-4, is_relative=True)
     120.0,
     False,
 )
-@settings(max_examples=effort.examples(12, 250), deadline=None)
+@settings(max_examples=effort.examples(12, 100), deadline=None)
 @given(
     st.lists(STEPS, min_size=1, max_size=12),
     st.sampled_from([None, 60.0, 1200.0]),

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 def test_bans_hold_and_nothing_dies() -> None:
     """At most one ban in a hundred damages is lost, whatever was damaged in memory.db; the copy beside it is whole."""
-    counts, wrong = hunt(memory_db.FILE_NAME, 600, first=10_000)
+    counts, wrong = hunt(memory_db.FILE_NAME, 300, first=10_000)
     print(f"\n{dict(+counts)}")
     assert not wrong
     assert counts["kept"] >= 0.99 * counts["tried"] > 0
@@ -20,7 +20,7 @@ def test_bans_hold_and_nothing_dies() -> None:
 
 def test_damaged_measurements_cost_no_night() -> None:
     """Nothing raises, and each gain is a number."""
-    counts, wrong = hunt(measurements_db.FILE_NAME, 600, first=10_000)
+    counts, wrong = hunt(measurements_db.FILE_NAME, 300, first=10_000)
     print(f"\n{dict(+counts)}")
     assert not wrong
     assert counts["tried"] > 0
