@@ -10,7 +10,7 @@ from player.core.limits import MAX_GAIN_DB
 from player.core.text import clean_text
 from player.core.validation import check_range
 
-MEASURING: Final = 4
+MEASURING: Final = 5
 """Version of the measuring; results of an older version are measured again."""
 MAX_CHAPTERS: Final = 1000
 MAX_UNPLANNED_GAIN_DB: Final = 6.0
@@ -74,7 +74,7 @@ class Measured:
         lowered_in: the octave or ear in which each stretch that the plan lowers stands out most (a name of
             `player.audio.dsp.octaves.STREAMS`), in order; empty where that was not measured yet.
         calm_lufs: loudness without the parts that the plan lowers; -inf where no plan was made.
-        reached_lufs: what the fast level reaches with the plan; -inf where no plan was made.
+        reached_lufs: what the fast level of all that the plan does not lower reaches; -inf where no plan was made.
         planned_peak_dbtp: largest peak with the plan; -inf where no plan was made.
         planned_momentary_lufs, planned_short_lufs: largest M and S with the plan; -inf where no plan was made.
         chapters: in the order of their beginnings; none, or more than one.

@@ -11,8 +11,10 @@ track's gain. Whether it rises is asked where earlier strangers are already lowe
 next.
 
 A stranger is brought to habit + 2 dB (octaves + 4 dB); one that stands barely over the bound is lowered barely. Then
-the levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`), and what still rises too
-far near a stranger, or is louder than calm + 8 LU over 400 ms or + 5 LU over 3 s, is lowered further.
+the levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`). What still rises too far
+near a prominent stranger is lowered further, but not below what can be heard; an octave 20 dB over its habit shows one
+that is too soft to count, such as a bark no louder than the voice around it. Within 0.8 s of a stranger, what is louder
+than calm + 8 LU over 400 ms or + 5 LU over 3 s is lowered too. Calm is measured more than a second from any stranger.
 
 A file is planned in sections of ten minutes with a minute and a half of context on either side, so memory stays
 bounded.
@@ -26,7 +28,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -54,9 +56,18 @@ _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
 """A stranger that stands so far over the habit is one whose rises are judged in all streams."""
 _SUDDEN_DB: Final = 4.0
 """What never rises so far within 250 ms is a swell, and no stranger, however far it goes."""
+_SHOWN_DB: Final = 20.0
+_SHOWN_BELOW_CALM_DB: Final = 30.0
+"""An octave so far over its habit, and no further below calm, shows a stranger."""
 _NEAR: Final = round(0.3 / BAND_S)
-_EARLIER: Final = round(0.2 / BAND_S)
+_BEFORE: Final = round(0.6 / BAND_S)
+"""So long before a prominent stranger its rise may begin."""
+_LOUD_NEAR: Final = round(0.8 / BAND_S)
+_CALM_NEAR: Final = round(1.0 / BAND_S)
+_EARLIER: Final = round(0.08 / BAND_S)
 """What rises at a moment began so much earlier."""
+_HEARD_DB: Final = np.array([-3.0, *[-20.0] * _EARS, *[-21.5] * _OCTAVES])
+"""A rise that ends no higher over calm than so breaks no clause, however far it goes."""
 _RISE_DB: Final = 9.2
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
@@ -81,7 +92,7 @@ class Section:
     Attributes:
         gain_db: one each 10 ms, at most 0.
         calm_lufs: its loudness without the strangers; -inf for silence.
-        reached_lufs: what the fast level reaches with the plan; -inf for silence.
+        reached_lufs: what the fast level of all that is not lowered reaches; -inf for silence.
         momentary_lufs, short_term_lufs: the largest M and S with the plan; -inf for silence.
         peak_dbfs: the largest sample with the plan; -inf for silence.
     """
@@ -153,20 +164,24 @@ class GainPlanner:
         part, planned = slice(self._context, until), plan(powers)
         gains = 10.0 ** (planned.gain_db[part] / 20.0)
         levelled = np.maximum(powers[part, 0], _TINY) * gains**2
+        kept = np.where(planned.gain_db[part] > -_STEP_DB, levelled, 0.0)
         peak = float((peaks[part] * gains).max(initial=0.0))
         self._sections.append(
             Section(
                 planned.gain_db[part],
                 planned.calm_lufs,
-                _largest(fast_levels(levelled[:, np.newaxis], np.zeros(1))),
+                _largest(fast_levels(kept[:, np.newaxis], np.zeros(1))),
                 20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
                 _largest(_trailing(levelled, MOMENTARY)),
                 loudest(levelled, SHORT_TERM),
             )
         )
         first = max(0, until - _CONTEXT)
-        kept = powers[first:].astype(np.float32)
-        self._waiting, self._peaks, self._count = [kept], [peaks[first:]], len(kept)
+        self._waiting, self._peaks, self._count = (
+            [powers[first:].astype(np.float32)],
+            [peaks[first:]],
+            len(powers) - first,
+        )
         self._context = min(until, _CONTEXT)
 
 
@@ -186,20 +201,29 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
             found = is_sudden | _sudden(strangers, _rises(_lowered(powers, smoothed(gain)), calm) > _SUDDEN_DB)
         strangers &= found[:, np.newaxis]
         has_more, is_sudden = not np.array_equal(found, is_sudden), found
-        calm = calm_level(powers[:, 0], strangers.any(axis=1)) if usual is None else usual.calm_lufs
+        if usual is None:
+            calm = calm_level(powers[:, 0], _widened(strangers.any(axis=1), _CALM_NEAR))
         gain = np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0).min(axis=1)
         if not has_more:
             break
-    if not strangers.any():
+    loud, near = _widened(strangers.any(axis=1), _LOUD_NEAR), _prominent(strangers, levels, habit, calm)
+    if not (loud | near).any():
         return Section(np.zeros(len(powers)), calm)
-    is_prominent = strangers & (levels > habit + _PROMINENT_DB)
-    near = _widened(is_prominent.any(axis=1), _NEAR)
+    lowest = np.minimum(gain, -np.maximum(levels - (calm + _HEARD_DB), 0.0).max(axis=1))
     for _ in range(_ROUNDS):
-        more = _broken(powers, smoothed(gain), calm, near)
+        more = _broken(powers, smoothed(gain), calm, near, loud)
         if not more.any():
             break
-        gain = gain - more
+        gain = np.maximum(gain - more, lowest)
     return Section(smoothed(gain), calm)
+
+
+def _prominent(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Marks:
+    """The hops near what is so prominent that the rises of all streams are judged there."""
+    is_shown = levels[:, -_OCTAVES:] > np.maximum(habit[:, -_OCTAVES:] + _SHOWN_DB, calm - _SHOWN_BELOW_CALM_DB)
+    is_prominent = (strangers & (levels > habit + _PROMINENT_DB)).any(axis=1) | is_shown.any(axis=1)
+    found: Marks = _moving(is_prominent, _NEAR, _BEFORE).max(axis=-1)
+    return found
 
 
 def _wanted(levels: Levels, habit: Levels, calm: float) -> Levels:
@@ -277,17 +301,16 @@ def _hops_of(block: Block, at_frame: int) -> tuple[int, int]:
     return (at_frame - _MIDDLE) // BAND_FRAMES, (at_frame + len(block) - _MIDDLE) // BAND_FRAMES + 1
 
 
-def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks) -> Levels:
-    """By how much more each hop is to be lowered because near a stranger a clause would still be broken, dB."""
+def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks, loud: Marks) -> Levels:
+    """By how many dB each hop breaks a clause: rises where ``near`` something prominent, M and S where ``loud``."""
     left = _lowered(powers, gain_db)
     is_rising = _mean(left, _BOX) > RiseMeter(calm).heights(left)[0]  # what has begun before is not helped here
     rises = np.where(is_rising, _rises(left, calm), NO_RISE_DB).max(axis=1)
     momentary = _decibels(_trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
     short_term = _decibels(_trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
-    over = np.where(near, np.maximum(0.0, np.maximum(rises - _RISE_DB, np.maximum(momentary, short_term))), 0.0)
-    if over.max() < 0.1:
-        return np.zeros(len(over))
-    return np.where(near, _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
+    too_loud = np.where(loud, np.maximum(momentary, short_term), 0.0)
+    over = np.maximum(np.where(near, rises - _RISE_DB, 0.0), too_loud).clip(0.0)
+    return np.where((near | loud) & (over.max() >= 0.1), _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
 
 
 def _lowered(powers: BandPowers, gain_db: Levels) -> BandPowers:
@@ -367,7 +390,7 @@ def _between(powers: Levels, first: npt.NDArray[np.int64], end: npt.NDArray[np.i
     return means
 
 
-def _moving(values: Levels, back: int, ahead: int) -> Levels:
+def _moving(values: npt.NDArray[Any], back: int, ahead: int) -> npt.NDArray[Any]:
     """Each value with those before and behind it, shape (values, back + 1 + ahead)."""
     return np.lib.stride_tricks.sliding_window_view(np.pad(values, (back, ahead), mode="edge"), back + 1 + ahead)
 
@@ -377,5 +400,5 @@ def _moving_any(marks: Marks, reach: int) -> Marks:
 
 
 def _widened(marks: npt.NDArray[np.bool_], reach: int) -> Marks:
-    wide: Marks = _moving(marks.astype(np.float64), reach, reach).max(axis=-1) > 0.0
+    wide: Marks = _moving(marks, reach, reach).max(axis=-1)
     return wide

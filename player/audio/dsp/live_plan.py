@@ -175,7 +175,7 @@ class LivePlan:
 
     @property
     def reached_lufs(self) -> float | None:
-        """What its fast level reached in the last 80 s, and will within what is planned; None like that."""
+        """What its fast level reached in the last 80 s where it was not lowered, and will; None like that."""
         return max(self._reached) if self.habitual_lufs is not None and self._reached else None
 
     @property
@@ -298,15 +298,13 @@ class LivePlan:
         return found
 
     def _remember(self, at: int) -> None:
-        """What is reached with these gains; and forget what is too old."""
+        """What is reached of what is not lowered; and forget what is too old."""
         first = max(0, at - STEP)
         powers = self._heard.powers[first : at + STEP, 0]
         if len(powers):
             gains = self._gains[len(self._gains) - STEP - (at - first) :][: len(powers)]
-            with_gains = powers * 10.0 ** (gains / 10.0)
-            self._reached.append(
-                to_lufs(max(float(fast_levels(with_gains[:, np.newaxis], np.zeros(1))[-STEP:].max()), 1e-12))
-            )
+            kept = np.where(gains > -_SAME_DB, powers, 0.0)[:, np.newaxis]
+            self._reached.append(to_lufs(max(float(fast_levels(kept, np.zeros(1))[-STEP:].max()), 1e-12)))
         old = max(0, at + STEP - _MEMORY)
         self._heard.forget(old)
         self._first += old
