@@ -85,7 +85,8 @@ def verdict(finding: MeasureResult) -> str:
     measured = finding.measured
     if measured is None:
         return f"unplayable: {finding.fault}"
-    parts = [_surprises(measured) if math.isfinite(measured.programme_lufs) else "silent"]
+    calm = "calm" if math.isfinite(measured.programme_lufs) else "silent"
+    parts = [what_is_lowered(measured) or calm]
     if measured.faults:
         parts.append(f"damaged in {_count(measured.faults, 'place')}: silenced")
     if finding.fault:
@@ -93,15 +94,15 @@ def verdict(finding: MeasureResult) -> str:
     return "; ".join(parts)
 
 
-def _surprises(measured: Measured) -> str:
-    """The places that will be lowered; for a track without a plan, those that the guard will lower."""
+def what_is_lowered(measured: Measured) -> str | None:
+    """The places that will be lowered; for a track without a plan, those that the guard will lower; None for none."""
     found = _lowered(measured)
     if found:
         worst = max(found, key=lambda one: one.lowered_db)
         what = f"{_clock(worst.at_s)} for {max(0.1, worst.duration_s):.1f} s by {worst.lowered_db:.0f} dB{worst.where}"
         return f"lowered at {what}" if len(found) == 1 else f"lowered {len(found)} times, most at {what}"
     if measured.is_planned or not measured.surprises:
-        return "calm"
+        return None
     worst_one = max(measured.surprises, key=lambda surprise: surprise.ld_db)
     where = f"at {_clock(worst_one.at_s)} {worst_one.ld_db:+.0f} dB: lowered"
     count = len(measured.surprises)

@@ -13,6 +13,8 @@ from player.core.validation import check_range
 MEASURING: Final = 5
 """Version of the measuring; results of an older version are measured again."""
 MAX_CHAPTERS: Final = 1000
+PEAKS_COST_DB: Final = 3.0
+"""By so much at most peaks take a planned track below its own level; otherwise the limiter lowers them one by one."""
 MAX_UNPLANNED_GAIN_DB: Final = 6.0
 """C6: the largest peak after the gain of a track without a plan."""
 UNMEASURED_LUFS: Final = -8.0
@@ -111,11 +113,14 @@ class Measured:
         With a plan it is bound by what the plan leaves of M, S and peaks, so that the stages behind have nothing to do.
         """
         if self.is_planned:
+            peaks_db = ceiling_dbtp - self.planned_peak_dbtp
+            if peaks_db < 0.0:  # samples; the limiter looks between them
+                peaks_db = max(-PEAKS_COST_DB, ceiling_dbtp - max(self.planned_peak_dbtp, self.true_peak_dbtp))
             return min(
                 target_lufs - self.calm_lufs,
                 target_lufs + MOMENTARY_ROOM_LU - BELOW_LIMIT_LU - self.planned_momentary_lufs,
                 target_lufs + SHORT_TERM_ROOM_LU - BELOW_LIMIT_LU - self.planned_short_lufs,
-                max(0.0, ceiling_dbtp - self.planned_peak_dbtp),
+                peaks_db,
                 MAX_GAIN_DB,
             )
         return min(

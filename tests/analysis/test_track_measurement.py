@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,19 @@ def test_a_scream_does_not_make_the_whispers_inaudible() -> None:
     assert found.calm_short_lufs == pytest.approx(alone.calm_short_lufs, abs=0.5)
     assert found.gain_db(TARGET_LUFS, CEILING_DBTP) >= 0.0
     assert len(found.surprises) == 1
+
+
+@pytest.mark.parametrize(
+    ("sample_peak", "true_peak", "gain_db"),
+    [(-5.0, -4.9, 4.0), (-0.4, 0.3, -1.3), (-0.1, 4.0, -3.0), (-0.1, -0.5, -0.9)],
+)
+def test_peaks_take_a_planned_track_below_its_own_level_by_3_db_at_most(
+    sample_peak: float, true_peak: float, gain_db: float
+) -> None:
+    """Calm 20 dB below the target, ceiling -1: what comes over it otherwise is lowered one by one."""
+    found = replace(measured(signals.pink(1.0)), calm_lufs=TARGET_LUFS - 20.0, planned_peak_dbtp=sample_peak)
+    found = replace(found, true_peak_dbtp=true_peak, planned_momentary_lufs=-50.0, planned_short_lufs=-50.0)
+    assert found.gain_db(TARGET_LUFS, -1.0) == pytest.approx(gain_db)
 
 
 def test_a_file_without_an_end_is_measured_on_its_first_hours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,13 @@ from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, BandPowers, OctaveMet
 from player.audio.dsp.rises import fast_levels
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import CEILING_DBTP, FAULT_LEVEL, MAX_GAIN_DB, MAX_RISE_DB_PER_S
-from player.core.measurement import BELOW_LIMIT_LU, MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU, UNMEASURED_LUFS
+from player.core.measurement import (
+    BELOW_LIMIT_LU,
+    MOMENTARY_ROOM_LU,
+    PEAKS_COST_DB,
+    SHORT_TERM_ROOM_LU,
+    UNMEASURED_LUFS,
+)
 from player.core.units import CHANNELS, RATE_HZ, db_to_gain, gain_to_db
 
 STEP: Final = RATE_HZ // BAND_FRAMES
@@ -265,7 +271,7 @@ class LivePlan:
             UNMEASURED_LUFS - 10.0 * math.log10(self._calm),
             room + MOMENTARY_ROOM_LU - loudest(powers, MOMENTARY),
             room + SHORT_TERM_ROOM_LU - loudest(powers, SHORT_TERM),
-            max(0.0, CEILING_DBTP - gain_to_db(peak)) - self._gain_db,
+            max(-PEAKS_COST_DB, CEILING_DBTP - gain_to_db(peak)) - self._gain_db,
             MAX_GAIN_DB - self._gain_db,
         )
 

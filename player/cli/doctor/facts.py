@@ -169,6 +169,7 @@ class PlaylistState:
         left_out: a sentence for each thing that was left out.
         unmeasured: number of tracks that no scan has tried.
         faulty: files that cannot be played, with the reason.
+        lowered: files in which something stands out, with where it is and how far it will be lowered.
         set_aside: files that are left out because of crashes.
         banned: number of banned tracks.
         closed: paths that the service's user cannot read, with the place that prevents it.
@@ -181,6 +182,7 @@ class PlaylistState:
     left_out: tuple[str, ...] = ()
     unmeasured: int = 0
     faulty: tuple[str, ...] = ()
+    lowered: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()
     banned: int = 0
     closed: tuple[str, ...] = ()

@@ -93,6 +93,8 @@ def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Fin
         streams = f", {playlist.streams} of them streams" if playlist.streams else ""
         banned = f", {playlist.banned} banned" if playlist.banned else ""
         yield right(check, f"{counted(playlist.tracks, 'track')}{streams}{banned}")
+        if playlist.lowered:
+            yield right(check, f"will be lowered in parts: {shortened(playlist.lowered)}")
         if playlist.left_out:
             yield warning(check, shortened(playlist.left_out), "check its paths")
         if playlist.closed:

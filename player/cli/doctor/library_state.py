@@ -7,6 +7,7 @@ from pathlib import Path
 
 from player.cli.doctor.facts import PlaylistState, UserAccount
 from player.cli.doctor.probes.access import READ, barrier
+from player.cli.scan_table import what_is_lowered
 from player.core.errors import StoreError
 from player.core.events import Track
 from player.core.measurement import MeasureResult
@@ -35,6 +36,11 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
             f"{Path(uri).name} {found.fault}"
             for uri, found in measured.items()
             if found is not None and found.measured is None
+        ),
+        lowered=tuple(
+            f"{Path(uri).name} {what}"
+            for uri, found in measured.items()
+            if found is not None and found.measured is not None and (what := what_is_lowered(found.measured))
         ),
         set_aside=tuple(Path(track.uri).name for track in files if track.uri in fatal),
         banned=len(tracks) - len(memory.allowed(tracks)),

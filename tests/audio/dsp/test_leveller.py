@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from player.audio.dsp.leveller import GainPlanner, PlannedGain, encode, plan
-from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
+from player.audio.dsp.octaves import BAND_FRAMES, BandPowers, OctaveMeter
 from player.audio.dsp.types import Block
 from player.core.units import RATE_HZ
 from tests import effort
@@ -154,6 +154,67 @@ def test_a_long_loud_part_sinks_as_a_whole() -> None:
     sound = with_bursts(rain(80.0), [40.0], -20.0, 8.0)
     out = levelled(sound, gains_of(sound))
     assert max(level_db(out, 40.0 + second, 1.0) for second in range(8)) < -40.0 + 5.0
+
+
+def taps_in_rain() -> BandPowers:
+    """Powers of the octaves of a minute of rain (-70.7 LUFS, 8 kHz -95.7); each 2.5 s a tap at -40.7 at 500 Hz."""
+    octaves = np.full((6000, 7), 1e-7)
+    octaves[:, 6] = 10.0**-9.5
+    for at in range(100, 6000, 250):
+        octaves[at : at + 10, 2] = 1e-4
+    return octaves
+
+
+def streams_of(octaves: BandPowers) -> BandPowers:
+    """The same in both ears."""
+    whole = octaves.sum(axis=1, keepdims=True)
+    return np.concatenate((whole, whole / 2.0, whole / 2.0, octaves), axis=1)
+
+
+@pytest.mark.parametrize(("over_db", "is_lowered"), [(15.0, False), (22.0, True)])
+def test_an_octave_shows_a_stranger_that_is_no_louder_than_what_is_usual(over_db: float, is_lowered: bool) -> None:
+    """A tap as loud as all others that has 8 kHz as well, far below what can be heard: it may not rise by 11 dB."""
+    octaves = taps_in_rain()
+    octaves[3600:3610, 6] *= 10.0 ** (over_db / 10.0)
+    gains = plan(streams_of(octaves)).gain_db
+    assert (gains[3600:3610].min() < -1.5) == is_lowered
+    assert not gains[:3500].any()
+    assert not gains[3700:].any()
+
+
+def test_what_is_loud_beside_a_stranger_keeps_m_too() -> None:
+    """A hum of a second, 4 dB over the taps: alone it passes, right behind a stranger it stays within calm + 8 LU."""
+    octaves = taps_in_rain()
+    octaves[2000:2100, 2] = octaves[4310:4410, 2] = 2.5e-4
+    octaves[4010:4310, 3] = 1e-2
+    powers = streams_of(octaves)
+    planned = plan(powers)
+    assert not planned.gain_db[:3900].any()
+    momentary = np.convolve(powers[:, 0] * 10.0 ** (planned.gain_db / 10.0), np.ones(40) / 40.0)[4350:4385]
+    assert 10.0 * np.log10(momentary.max()) - 0.691 < planned.calm_lufs + 8.0
+
+
+def test_nothing_is_lowered_below_what_can_be_heard() -> None:
+    """10 s of silence, and 7 dB more than a tap: in an octave 21.5 dB below calm no clause asks for more."""
+    octaves = taps_in_rain()
+    octaves[3000:4000] = 1e-13
+    octaves[4000:4050, 2] = 5e-4
+    octaves[4000:4050, :2] = 2e-5
+    planned = plan(streams_of(octaves))
+    most_db = 10.0 * np.log10(5e-4) - 0.691 - (planned.calm_lufs - 21.5)
+    assert -most_db - 0.1 < planned.gain_db.min() < -20.0
+
+
+def test_what_is_reached_is_what_is_not_lowered() -> None:
+    """So what is lowered is no licence for itself: taps in rain reach the same with a bang between them."""
+    taps = with_bursts(rain(60.0, -60.0), [1.0 + 3.0 * number for number in range(20)], -20.0, 0.05)
+    reached = []
+    for sound in (taps, with_bursts(taps, [32.0], -5.0)):
+        planner = GainPlanner()
+        powers = OctaveMeter().powers(sound)
+        planner.add(powers, np.ones(len(powers), np.float32))
+        reached.append(planner.finish().reached_lufs)
+    assert reached[1] == pytest.approx(reached[0], abs=0.1)
 
 
 def test_a_planned_track_is_the_same_in_whatever_blocks() -> None:

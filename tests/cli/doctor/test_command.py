@@ -7,11 +7,14 @@ import json
 import re
 import shlex
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from player.audio.dsp.leveller import encode
 from player.cli.doctor import checks as doctoring
 from player.cli.doctor import command as doctor
 from player.cli.doctor import judge_machine as machine
@@ -21,6 +24,9 @@ from player.cli.doctor.findings import Finding, Level, right, warning, wrong
 from player.cli.doctor.probes.access import account_of
 from player.cli.main import main
 from player.config import parse, salvage
+from player.core.measurement import Measured, MeasureResult
+from player.library.file_id import mark_of
+from player.storage.measurements_db import MeasurementsDb
 from tests import schema_check as schemas
 from tests.paths import ROOT
 
@@ -60,6 +66,25 @@ def test_a_good_machine_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "✓ broker          none" in out
     assert out.splitlines()[-1].startswith("Nothing is wrong; ")
     assert max(map(len, out.splitlines())) <= 120
+
+
+@pytest.mark.usefixtures("quiet")
+def test_it_tells_what_of_a_measured_track_will_be_lowered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bang 12 dB over its habit at 0:30, as `lull scan` says it; a calm track is not named."""
+    path = config(tmp_path)
+    calm, bang = tmp_path / "music" / "rain.mp3", tmp_path / "music" / "thunder.mp3"
+    bang.write_bytes(b"x")
+    gains = np.zeros(6000)
+    gains[3000:3080] = -12.0
+    store = MeasurementsDb(tmp_path / "state")
+    measured = Measured(60.0, -25.0, -25.0, 2.0, -22.0, -24.0, -24.0, -10.0, -24.0, calm_lufs=-25.0)
+    store.keep(mark_of(str(calm)), MeasureResult(measured))
+    store.keep(mark_of(str(bang)), MeasureResult(replace(measured, plan=encode(gains), lowered_in=("left",))))
+    store.close()
+    lull("doctor", "--config", str(path))
+    told = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "will be lowered in parts: thunder.mp3 lowered at 0:30 for 0.8 s by 12 dB in the left ear" in told
+    assert "rain.mp3" not in told
 
 
 @pytest.mark.usefixtures("quiet")

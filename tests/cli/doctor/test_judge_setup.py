@@ -101,6 +101,13 @@ def test_a_playlist_that_is_banned_whole_says_so() -> None:
     assert "lull bans --undo" in str(found.mend)
 
 
+def test_what_will_be_lowered_is_told_and_nothing_is_wrong_with_it() -> None:
+    """Three of them by name."""
+    found = list(house.judge_playlist(replace(RAIN, lowered=("a.mp3 lowered at 0:30", "b", "c", "d")), None))
+    assert levels(found) == [Level.RIGHT, Level.RIGHT]
+    assert found[1].what == "will be lowered in parts: a.mp3 lowered at 0:30; b; c; and 1 more"
+
+
 def test_what_is_lost_of_a_playlist_is_a_warning_each() -> None:
     """Left out, closed, faulty, set aside, unmeasured: the rest plays."""
     playlist = replace(
