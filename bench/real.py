@@ -193,6 +193,9 @@ def main() -> int:
     kept.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lull-real-state-") as made:
         found = collect(list(tasks(args, real, kept, Path(made))), args.jobs)
+    if not found:
+        print(f"nothing was measured: no recording or kind of hazard is called {args.names}", file=sys.stderr)
+        return 2
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     print(tables(found, is_named=args.each))

@@ -119,6 +119,7 @@ class HazardRow:
         own_rise_db, own_band_rise_db: the same of what is the hazard's: not of what a track beside it does in a blend,
             and not where the calm recording itself rises as far in that stream; -99 if there is none.
         momentary_lu: loudest 400 ms over heard calm.
+        own_momentary_lu: the same of those 400 ms of which no track beside it makes up half.
         short_lu: loudest 3 s over heard calm.
         climb_db: by how much a repetition is louder than one within the 10 s before it; None if it is not repeated.
         clicks: that were not recorded.
@@ -138,6 +139,7 @@ class HazardRow:
     own_rise_db: float
     own_band_rise_db: float
     momentary_lu: float
+    own_momentary_lu: float
     short_lu: float
     climb_db: float | None
     clicks: int
@@ -236,6 +238,8 @@ def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: t
     is_calm = [_is_calm(len(octaves), BAND_S, zones, span) for span in pairwise([*starts_s, len(out) / RATE_HZ])]
     others = [fast_levels(_octaves(one), np.zeros(len(STREAMS))) for one in beside] or [np.zeros((1, 1))] * len(chapter)
     left = fast_levels(octaves, np.zeros(len(STREAMS)))
+    mixed = [np.where(hop_powers(one)[: len(powers)] * 2.0 < powers, powers, 1e-14) for one in beside]
+    alone = mixed or [powers] * len(chapter)
     rows = []
     for number, (track, own, calm_lufs) in enumerate(zip(chapter, zones, calm, strict=True)):
         rises = RiseMeter(calm_lufs).push(octaves)
@@ -255,6 +259,7 @@ def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: t
             own_rise_db=max(float(part[:, 0].max()) for part in of_its_own),
             own_band_rise_db=max(float(part[:, 1:].max()) for part in of_its_own),
             momentary_lu=max(momentary) - calm_lufs,
+            own_momentary_lu=max(_loudest(alone[number], *zone, _MOMENTARY) for zone in own) - calm_lufs,
             short_lu=max(_loudest(powers, at_s, until_s, _SHORT) for at_s, until_s in own) - calm_lufs,
             climb_db=_climb(own, momentary),
             clicks=sum(_is_in(own, at_s) for at_s in clicks_s),

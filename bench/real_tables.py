@@ -67,8 +67,8 @@ def _mean_abs(rows: Rows, key: str) -> float:
 
 def hazard_table(found: Found) -> str:
     """What hazards do: each kind of lull's, then each player, and lull by level and way."""
-    head = ("count", "startles", "mutes", "C1b >10", "> 15", "C1d >10", "> 15", "own >10", "> 15", "M over", "S over",
-            "climb", "rep. over", "clicks")  # fmt: skip
+    head = ("count", "startles", "mutes", "C1b >10", "> 15", "C1d >10", "> 15", "own >10", "> 15", "M over", "own M",
+            "S over", "climb", "rep. over", "clicks")  # fmt: skip
     lines = [f"{'hazards in calm':26}" + "".join(f"{name:>10}" for name in head)]
     own = found["lull"]["hazards"]
     for key in ("kind", "way", "level_db", "format"):
@@ -88,7 +88,7 @@ def _hazard_line(name: str, rows: Rows) -> str:
     counts += [_over(rows, key, limit) for key in ("rise_db", "band_rise_db") for limit in (RISE_DB, HIGH_RISE_DB)]
     worst = [{"own": max(row["own_rise_db"], row["own_band_rise_db"])} for row in rows]
     counts += [_over(worst, "own", limit) for limit in (RISE_DB, HIGH_RISE_DB)]
-    levels = [max(row["momentary_lu"] for row in rows), max(row["short_lu"] for row in rows)]
+    levels = [max(row[key] for row in rows) for key in ("momentary_lu", "own_momentary_lu", "short_lu")]
     texts = [f"{value:+10.1f}" for value in levels] + [_most(climbs), _most(repeated)]
     clicks = sum(row["clicks"] for row in rows)
     return f"{name:26}" + "".join(f"{count:10}" for count in counts) + "".join(texts) + f"{clicks:10}"

@@ -19,7 +19,9 @@ from player.analysis.lowered import Prominent
 from player.analysis.startle_search import Calm, find_surprises
 from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
+from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.leveller import GainPlanner, Section, encode
+from player.audio.dsp.native import kernel
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
 from player.audio.dsp.types import Block
@@ -46,6 +48,7 @@ class Measurer:
         self._meter = HopMeter(HOP_FRAMES)
         self._peak = TruePeak()
         self._powers = array("f")
+        self._high_pass = HighPass(kernel())  # a constant is not heard, and would be all that a spectrum shows
         self._octaves = OctaveMeter()
         self._planner = GainPlanner()
         self._prominent = Prominent()
@@ -78,8 +81,9 @@ class Measurer:
         whole = len(sound) // BAND_FRAMES * BAND_FRAMES
         self._planned_rest = sound[whole:]
         if whole:
-            peaks = np.abs(sound[:whole].reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1)
-            powers = self._octaves.powers(sound[:whole])
+            heard = self._high_pass.process(sound[:whole])
+            peaks = np.abs(heard.reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1)
+            powers = self._octaves.powers(heard)
             self._planner.add(powers, peaks)
             self._prominent.add(powers)
 

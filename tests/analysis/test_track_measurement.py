@@ -74,6 +74,14 @@ def test_a_track_of_hardly_anything_can_be_measured(frames: int) -> None:
     assert found.range_lu == 0.0
 
 
+def test_a_constant_is_not_measured() -> None:
+    """An offset of 0.1, which is 14 dB over the sound, changes the calm level and the gain by less than 0.1 dB."""
+    found = [measured(signals.pink(30.0, rms=0.02) + np.float32(offset)) for offset in (0.0, 0.1)]
+    assert found[1].calm_lufs == pytest.approx(found[0].calm_lufs, abs=0.1)
+    gains = [one.gain_db(TARGET_LUFS, CEILING_DBTP) for one in found]
+    assert gains[1] == pytest.approx(gains[0], abs=0.1)
+
+
 def test_a_scream_does_not_make_the_whispers_inaudible() -> None:
     """A second of full-scale noise in a minute of whispers: the gain is held by the true peak alone, not by I."""
     whisper = signals.pink(60.0, rms=0.005)

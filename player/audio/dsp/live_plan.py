@@ -18,7 +18,7 @@ Cost: the spectra of one second, and while a stranger is near a plan of 18 s of 
 
 Where it falls short: of a stream nothing is known in the first ten seconds, so only the guard is there, and one that
 begins more quietly than it goes on begins too loud. A sound that comes anew and stays is lowered until it has been
-there for 60 % of 80 s.
+there for 55 % of 80 s.
 """
 
 from __future__ import annotations
