@@ -164,24 +164,21 @@ class GainPlanner:
         part, planned = slice(self._context, until), plan(powers)
         gains = 10.0 ** (planned.gain_db[part] / 20.0)
         levelled = np.maximum(powers[part, 0], _TINY) * gains**2
-        kept = np.where(planned.gain_db[part] > -_STEP_DB, levelled, 0.0)
+        untouched = np.where(planned.gain_db[part] > -_STEP_DB, levelled, 0.0)
         peak = float((peaks[part] * gains).max(initial=0.0))
         self._sections.append(
             Section(
                 planned.gain_db[part],
                 planned.calm_lufs,
-                _largest(fast_levels(kept[:, np.newaxis], np.zeros(1))),
+                _largest(fast_levels(untouched[:, np.newaxis], np.zeros(1))),
                 20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
                 _largest(_trailing(levelled, MOMENTARY)),
                 loudest(levelled, SHORT_TERM),
             )
         )
         first = max(0, until - _CONTEXT)
-        self._waiting, self._peaks, self._count = (
-            [powers[first:].astype(np.float32)],
-            [peaks[first:]],
-            len(powers) - first,
-        )
+        kept = powers[first:].astype(np.float32)
+        self._waiting, self._peaks, self._count = [kept], [peaks[first:]], len(kept)
         self._context = min(until, _CONTEXT)
 
 
