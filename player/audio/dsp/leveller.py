@@ -16,8 +16,7 @@ near a prominent stranger is lowered further, but not below what can be heard; a
 that is too soft to count, such as a bark no louder than the voice around it. Within 0.8 s of a stranger, what is louder
 than calm + 8 LU over 400 ms or + 5 LU over 3 s is lowered too. Calm is measured more than a second from any stranger.
 
-A file is planned in sections of ten minutes with a minute and a half of context on either side, so memory stays
-bounded.
+A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
 Where it falls short: there is one gain for all octaves, so a tone in rain takes the rain down with it while it
 sounds. What is rare and natural (thunder, a branch that breaks) is a stranger and is lowered.
@@ -56,14 +55,11 @@ _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
 """A stranger that stands so far over the habit is one whose rises are judged in all streams."""
 _SUDDEN_DB: Final = 4.0
 """What never rises so far within 250 ms is a swell, and no stranger, however far it goes."""
-_SHOWN_DB: Final = 20.0
-_SHOWN_BELOW_CALM_DB: Final = 30.0
+_SHOWN_DB, _SHOWN_BELOW_CALM_DB = 20.0, 30.0
 """An octave so far over its habit, and no further below calm, shows a stranger."""
-_NEAR: Final = round(0.3 / BAND_S)
-_BEFORE: Final = round(0.6 / BAND_S)
-"""So long before a prominent stranger its rise may begin."""
-_LOUD_NEAR: Final = round(0.8 / BAND_S)
-_CALM_NEAR: Final = round(1.0 / BAND_S)
+_NEAR, _BEFORE = round(0.3 / BAND_S), round(0.6 / BAND_S)
+"""So long behind a prominent stranger its rise may end, so long before it begin."""
+_LOUD_NEAR, _CALM_NEAR = round(0.8 / BAND_S), round(1.0 / BAND_S)
 _EARLIER: Final = round(0.08 / BAND_S)
 """What rises at a moment began so much earlier."""
 _HEARD_DB: Final = np.array([-3.0, *[-20.0] * _EARS, *[-21.5] * _OCTAVES])
@@ -204,23 +200,27 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
         if not has_more:
             break
     loud, near = _widened(strangers.any(axis=1), _LOUD_NEAR), _prominent(strangers, levels, habit, calm)
+    return Section(_within_bounds(powers, gain, levels, calm, near, loud), calm)
+
+
+def _within_bounds(powers: BandPowers, gain: Levels, levels: Levels, calm: float, near: Marks, loud: Marks) -> Levels:
+    """The gains with what still breaks a clause lowered further, as `_broken` finds it, smoothed; dB."""
     if not (loud | near).any():
-        return Section(np.zeros(len(powers)), calm)
+        return np.zeros(len(powers))
     lowest = np.minimum(gain, -np.maximum(levels - (calm + _HEARD_DB), 0.0).max(axis=1))
     for _ in range(_ROUNDS):
         more = _broken(powers, smoothed(gain), calm, near, loud)
         if not more.any():
             break
         gain = np.maximum(gain - more, lowest)
-    return Section(smoothed(gain), calm)
+    return smoothed(gain)
 
 
 def _prominent(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Marks:
     """The hops near what is so prominent that the rises of all streams are judged there."""
-    is_shown = levels[:, -_OCTAVES:] > np.maximum(habit[:, -_OCTAVES:] + _SHOWN_DB, calm - _SHOWN_BELOW_CALM_DB)
+    is_shown = (levels > np.maximum(habit + _SHOWN_DB, calm - _SHOWN_BELOW_CALM_DB))[:, -_OCTAVES:]
     is_prominent = (strangers & (levels > habit + _PROMINENT_DB)).any(axis=1) | is_shown.any(axis=1)
-    found: Marks = _moving(is_prominent, _NEAR, _BEFORE).max(axis=-1)
-    return found
+    return np.asarray(_moving(is_prominent, _NEAR, _BEFORE).max(axis=-1))
 
 
 def _wanted(levels: Levels, habit: Levels, calm: float) -> Levels:
@@ -397,5 +397,4 @@ def _moving_any(marks: Marks, reach: int) -> Marks:
 
 
 def _widened(marks: npt.NDArray[np.bool_], reach: int) -> Marks:
-    wide: Marks = _moving(marks, reach, reach).max(axis=-1)
-    return wide
+    return np.asarray(_moving(marks, reach, reach).max(axis=-1))
