@@ -364,6 +364,7 @@ def test_in_a_night_of_phases_asleep_and_awake_never_lengthen_or_raise(
         loudest_db = max(nights.engine.level_db(), _target_db(nights))
         nights.command(word)
         for one in both:
+            one.run_for(10.0)  # within this time it is written down
             if has_crashed:
                 one.die(2.0)
         for _ in range(30):
