@@ -43,6 +43,7 @@ def tones_db(recording: Recording, at_s: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+@pytest.mark.long
 def test_a_bed_is_heard_under_a_track_moves_and_outlasts_it(
     tmp_path: Path, sound_server: SoundServer, broker: RealBroker, listener: Listener
 ) -> None:

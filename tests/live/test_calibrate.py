@@ -28,6 +28,7 @@ playlists: {{rain: {{paths: ["noise:rain"]}}}}
 READING_DBA = 42.0
 
 
+@pytest.mark.long
 def test_a_reading_is_kept_across_a_restart_and_not_used_for_another_output(
     tmp_path: Path, broker: RealBroker, listener: Listener
 ) -> None:

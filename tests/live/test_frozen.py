@@ -73,7 +73,6 @@ def test_a_frozen_sound_server_is_told_within_three_seconds_and_a_stop_is_obeyed
     listener.wait_state("sound", lambda fields: (fields["level"] or -200.0) > -120.0)
 
 
-@pytest.mark.long
 def test_play_while_the_sound_server_is_frozen_is_answered_and_plays_when_it_goes_on(
     daemon: Daemon, sound_server: SoundServer, listener: Listener
 ) -> None:

@@ -35,6 +35,7 @@ def daemon(tmp_path: Path, broker: RealBroker) -> Iterator[Daemon]:
     made.kill()
 
 
+@pytest.mark.long
 def test_what_is_copied_can_be_played_within_a_minute(tmp_path: Path, daemon: Daemon, listener: Listener) -> None:
     """A folder with an odd name becomes a playlist; its file is refused while it is copied, the copier stalling for
     longer than a file must stay the same, and plays soon after. Deleted in the middle it plays on.
@@ -74,6 +75,7 @@ def test_what_is_copied_can_be_played_within_a_minute(tmp_path: Path, daemon: Da
     assert all(text.startswith(str(folder)) for text in gone), "only a look at the playlist between the two deletions"
 
 
+@pytest.mark.long
 def test_the_chapters_of_a_book_are_places(tmp_path: Path, daemon: Daemon, listener: Listener) -> None:
     """Found by the background scan; next and previous go through them, and what is heard is said in the state."""
     (tmp_path / "music" / "books").mkdir()

@@ -103,6 +103,7 @@ def test_a_night_through_snapcast_with_a_server_that_dies(
     assert not heard[-RATE_HZ:].any()
 
 
+@pytest.mark.long
 def test_two_rooms_hear_the_same_in_step(tmp_path: Path, broker: RealBroker, listener: Listener) -> None:
     """A start, a change of volume and a stop, in two rooms: nothing startles in either, and both play it together.
 

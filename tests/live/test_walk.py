@@ -77,6 +77,7 @@ def walk(tmp_path: Path, broker: RealBroker) -> Iterator[Walk]:
     made.listener.close()
 
 
+@pytest.mark.long
 def test_a_week_without_a_terminal(walk: Walk) -> None:
     """A track is added, Friday is set to 23:15, a track is banned, and the report is read in the morning."""
     panel, listener = walk.panel, walk.listener

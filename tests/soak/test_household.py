@@ -111,6 +111,7 @@ def test_a_slam_and_a_file_that_is_blamed_for_a_kill_are_found(tmp_path: Path) -
 @pytest.mark.live
 @pytest.mark.slow
 @pytest.mark.thorough
+@pytest.mark.long
 def test_a_minute_of_everything(tmp_path: Path) -> None:
     """``python -m tests.soak.household 60`` is the hour."""
     verdict = live_through(tmp_path, 1.0, seed=5)
