@@ -1,0 +1,117 @@
+"""Whether a file holds a second recording behind the end of the first, as after ``cat one.wav two.wav > both.wav``.
+
+libVLC ends such a WAV, AIFF, Matroska, TTA or WavPack with the first one, as their headers say. Only headers are read.
+
+Layouts: RIFF and AIFF (IFF), RFC 8794 and RFC 9559 (EBML, Matroska), TTA1 by the True Audio project, WavPack 5, APEv2.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import BinaryIO, Final
+
+JOINED: Final = "holds another recording behind its end, which is not played; make two files of it"
+_EBML: Final = b"\x1a\x45\xdf\xa3"
+_SEGMENT: Final = b"\x18\x53\x80\x67"
+_WAVPACK: Final = struct.Struct("<4sIHBBII")
+_MOST_BLOCKS: Final = 100_000
+"""Maximum number of blocks or frames that are looked at: half a day of them."""
+
+
+def joined(path: str) -> str | None:
+    """Why less is heard than the file holds; None for other files, and for those that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return JOINED if _is_joined(file) else None
+    except (OSError, struct.error):
+        return None
+
+
+def _is_joined(file: BinaryIO) -> bool:
+    head = file.read(22)
+    magic, form = head[:4], head[8:12]
+    match magic:
+        case b"RIFF" if form == b"WAVE":
+            return _has_at(file, _after(int.from_bytes(head[4:8], "little")), magic)
+        case b"FORM" if form in {b"AIFF", b"AIFC"}:
+            return _has_at(file, _after(int.from_bytes(head[4:8], "big")), magic)
+        case b"TTA1":
+            return _has_at(file, _end_of_tta(file, head), magic)
+        case b"wvpk":
+            return _begins_again(file)
+        case _:
+            return magic == _EBML and _has_at(file, _end_of_matroska(file), magic)
+
+
+def _after(length: int) -> int:
+    """The end of an IFF file of that length, which is padded to an even number of bytes."""
+    return 8 + length + length % 2
+
+
+def _has_at(file: BinaryIO, end: int | None, magic: bytes) -> bool:
+    if end is None:
+        return False
+    file.seek(_past_tags(file, end))
+    return file.read(len(magic)) == magic
+
+
+def _past_tags(file: BinaryIO, at: int) -> int:
+    """The place behind an APEv2 tag and an ID3v1 tag, which may stand at the end of a recording."""
+    file.seek(at)
+    head = file.read(16)
+    if head[:8] == b"APETAGEX":
+        at += 32 + int.from_bytes(head[12:], "little")
+        file.seek(at)
+        head = file.read(3)
+    return at + 128 if head[:3] == b"TAG" else at
+
+
+def _end_of_tta(file: BinaryIO, head: bytes) -> int | None:
+    """Behind the header, the table of the frames' lengths, and the frames."""
+    rate, samples = int.from_bytes(head[10:14], "little"), int.from_bytes(head[14:18], "little")
+    frames = -(-samples // (256 * rate // 245)) if rate else _MOST_BLOCKS
+    if frames >= _MOST_BLOCKS:
+        return None
+    lengths: tuple[int, ...] = struct.unpack(f"<{frames}I", file.read(4 * frames))
+    return 22 + 4 * frames + 4 + sum(lengths)
+
+
+def _end_of_matroska(file: BinaryIO) -> int | None:
+    """Behind the segment; None where its length is not known."""
+    file.seek(4)
+    length = _number(file)
+    if length is None:
+        return None
+    file.seek(length, os.SEEK_CUR)
+    if file.read(4) != _SEGMENT:
+        return None
+    length = _number(file)
+    return None if length is None else file.tell() + length
+
+
+def _number(file: BinaryIO) -> int | None:
+    """A number of EBML: its first byte has as many leading zeros as bytes follow; all ones are an unknown length."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    more = 8 - first[0].bit_length()
+    value = int.from_bytes(bytes([first[0] & (0x7F >> more)]) + file.read(more), "big")
+    return None if value == (1 << 7 * (more + 1)) - 1 else value
+
+
+def _begins_again(file: BinaryIO) -> bool:
+    """Whether a block of a WavPack is a first one again, after others."""
+    at, last = 0, 0
+    for _ in range(_MOST_BLOCKS):
+        file.seek(at)
+        head = file.read(_WAVPACK.size)
+        if len(head) < _WAVPACK.size:
+            return False
+        magic, length, *_, index = _WAVPACK.unpack(head)
+        if magic != b"wvpk" or length < _WAVPACK.size - 8:
+            return _has_at(file, at, b"wvpk")
+        if index < last:
+            return not index
+        at, last = at + 8 + length, index
+    return False
