@@ -37,14 +37,14 @@ STOP_S: Final = 6.0
 """From a stop to the next play: lull has faded out and closed the device."""
 
 Send = Callable[[str], None]
-"""Sends a command: ``softer``, ``louder``, ``pause``, ``go on``, ``stop`` or ``play``."""
+"""Sends a command: ``softer``, ``louder``, ``pause``, ``go on``, ``next``, ``seek``, ``stop`` or ``play``."""
 Samples = npt.NDArray[np.float32]
 
 
 @contextmanager
 def lull(stage: Stage) -> Iterator[Send]:
     """The daemon, told over MQTT; its volume goes down and up again by 2 dB."""
-    words = {"softer": ("volume", 26), "louder": ("volume", 30), "go on": ("play", "")}
+    words = {"softer": ("volume", 26), "louder": ("volume", 30), "go on": ("play", ""), "seek": ("seek", 600)}
     with contestants.remote(stage) as (_, say):
         yield lambda command: say(*words.get(command, (command, "")))
 
@@ -79,25 +79,38 @@ def _connected(address: Path) -> Iterator[socket.socket]:
 
 Player = Callable[[Stage], AbstractContextManager[Send]]
 PLAYERS: Final[dict[str, Player]] = {OURS: lull, "mpv": mpv, "mpd": mpd}
-COMMANDS: Final = {"volume": ("softer", "louder"), "pause, go on": ("pause", "go on"), "play from idle": ("play",)}
+COMMANDS: Final = {
+    "volume": ("softer", "louder"), "pause, go on": ("pause", "go on"), "next": ("next",), "seek": ("seek",),
+    "play from idle": ("play",),
+}  # fmt: skip
+MOVE_S: Final = 12.0
+"""From a `next` or a `seek` to the next one: what comes rises from silence by 6 dB/s."""
 
 
-def measured(stage: Stage, player: Player, times: int, *, has_volume: bool) -> dict[str, list[float]]:
-    """Milliseconds from each command until it is heard."""
+MOVES: Final = ("next", "seek")
+LACKS: Final = {"mpv": MOVES, "mpd": (*MOVES, "volume")}
+"""They jump within a steady tone without a change of its level; mpd has no volume here."""
+
+
+def measured(stage: Stage, player: Player, times: int, kinds: Sequence[str]) -> dict[str, list[float]]:
+    """Milliseconds from each command of these kinds until it is heard, and from the stop before each play from idle."""
     chance, sent = random.Random(1), []
     with player(stage) as send, stage.server.record() as recording:
         send("play")
         time.sleep(WARM_UP_S)
-        for kind, words in COMMANDS.items():
-            for number in range(times if kind != "volume" or has_volume else 0):
+        for kind in kinds:
+            for number in range(times):
+                words = COMMANDS[kind]
                 if kind == "play from idle":
+                    sent.append(("stop", time.clock_gettime(time.CLOCK_BOOTTIME)))
                     send("stop")
                     time.sleep(STOP_S)
-                time.sleep(PAUSE_S + chance.random() / 2)
+                time.sleep(MOVE_S if kind in MOVES else PAUSE_S + chance.random() / 2)
                 sent.append((kind, time.clock_gettime(time.CLOCK_BOOTTIME)))
                 send(words[number % len(words)])
         time.sleep(PAUSE_S)
-    return {kind: _delays_ms(recording, [at_s for one, at_s in sent if one == kind]) for kind in COMMANDS}
+    heard = (*kinds, "stop")
+    return {kind: _delays_ms(recording, [at_s for one, at_s in sent if one == kind]) for kind in heard}
 
 
 def _delays_ms(recording: Recording, sent_s: Sequence[float]) -> list[float]:
@@ -124,7 +137,7 @@ def part(stage: Stage, times: int) -> report.Part:
             print(f"{name}: is not installed", flush=True)
             continue
         print(f"{name}, latency ...", flush=True)
-        delays = measured(stage, player, times, has_volume=name != "mpd")
+        delays = measured(stage, player, times, [kind for kind in COMMANDS if kind not in LACKS.get(name, ())])
         medians[name] = {f"{kind}, ms": statistics.median(found) for kind, found in delays.items() if found}
         for kind, found in delays.items():
             if found:

@@ -24,6 +24,7 @@ FILE: Final = "stages.json"
 
 def _stages() -> dict[str, tuple[type, str]]:
     """Each stage by the name of its line; imported in the daemon only."""
+    from player.audio.dsp.calm import CalmChain  # noqa: PLC0415
     from player.audio.dsp.chain import Chain  # noqa: PLC0415
     from player.audio.dsp.declick import Declick  # noqa: PLC0415
     from player.audio.dsp.guard import Guard  # noqa: PLC0415
@@ -42,6 +43,7 @@ def _stages() -> dict[str, tuple[type, str]]:
         "  prepare the decks": (Layers, "prepare"),
         "  mix the decks": (Layers, "mix"),
         "  the chain": (Chain, "process"),
+        "    all of it while calm": (CalmChain, "process"),
         "    high-pass": (HighPass, "process"),
         "    ramp": (Ramp, "process"),
         "    declick": (Declick, "process"),

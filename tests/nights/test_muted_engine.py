@@ -21,7 +21,9 @@ pytestmark = pytest.mark.slow
 def trip(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The meter objects to the next block."""
     engine: Any = house.rehearsal._engine
+    engine._chain._take_back()
     with monkeypatch.context() as patched:
+        patched.setattr(engine._chain, "_calm", None)  # a calm block does not come through the meter's `measure`
         patched.setattr(engine._chain._output_meter, "measure", lambda *_: BrokenClause("C1", "a burst"))
         house.run(0.1)
     assert engine._chain.ramp.is_silent

@@ -15,7 +15,7 @@ measured.
 from __future__ import annotations
 
 import functools
-import secrets
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -306,7 +306,7 @@ class NoiseDecoder:
 
     def __init__(self, files: Decoder, seeds: Iterator[int] | None = None) -> None:
         self._files = files
-        self._seeds = seeds or iter(lambda: secrets.randbits(32), None)
+        self._seeds = seeds or iter(lambda: int.from_bytes(os.urandom(4), "little"), None)
 
     def open(self, uri: str, start_s: float = 0.0) -> Source:
         """A source; each opening of a generated sound has a seed of its own and begins anywhere."""
