@@ -42,7 +42,7 @@ trust_clock: true
 playlists:
   rain: {paths: [/music]}
 """
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 @dataclass

@@ -211,14 +211,20 @@ def test_removed_while_it_runs_all_is_written_again(tmp_path: Path, is_link: boo
 
 def test_replaced_by_a_file_it_is_not_done(tmp_path: Path) -> None:
     """Nothing can be kept below a file; once the folder is back, all of it is."""
-    folder = tmp_path / "state"
+    folder, there, file = tmp_path / "state", tmp_path / "there", tmp_path / "file"
+    there.mkdir()
+    file.touch()
+
+    def lead_to(target: Path) -> None:
+        (tmp_path / "link").symlink_to(target)
+        (tmp_path / "link").replace(folder)  # at once: the writer tries again at any moment
+
+    lead_to(there)
     keeper = Keeper(folder)
     assert keeper.ban("/music/a") is None
-    folder.rename(tmp_path / "away")
-    folder.write_text("", encoding="ascii")
+    lead_to(file)
     assert keeper.ban("/music/b") is not None
-    folder.unlink()
-    (tmp_path / "away").rename(folder)
+    lead_to(there)
     keeper.wait(lambda: keeper.said[-1] is None)
     assert keeper.end() == {"/music/a", "/music/b"}
 

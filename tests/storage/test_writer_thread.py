@@ -18,7 +18,7 @@ from player.storage.writer_thread import WriterThread
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
 from tests.fakes.memory import FakeMemoryStore
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 BANS = Batch(texts(replace(KEPT, record=None), replace(KEPT, bans=(), record=None)))
 
 
