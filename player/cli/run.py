@@ -85,9 +85,9 @@ def serve(
     from player.app.wiring import real_parts
     from player.core.commands import Play, Request
     from player.storage.lock import only_daemon
-    from player.system.crash_marker import taken_down
+    from player.system.crash_marker import crash_recorded
 
-    with only_daemon(config.state_dir), taken_down(config.state_dir) as has_crashed:
+    with only_daemon(config.state_dir), crash_recorded(config.state_dir) as has_crashed:
         app = Daemon(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
         _handle_signals(app)
         if autoplay:

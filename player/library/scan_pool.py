@@ -118,7 +118,7 @@ class WorkerPool:
                 worker.heard_s = self._clock.now().boot_s
                 found += self._take(worker, data)
             else:
-                found += self._bury(worker)
+                found += self._end_crashed(worker)
         return found + self._end_hung()
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class WorkerPool:
                 worker.path = None
         return found
 
-    def _bury(self, worker: _Worker) -> list[Result]:
+    def _end_crashed(self, worker: _Worker) -> list[Result]:
         """A worker has ended unexpectedly, which counts against its file."""
         path = worker.path
         code = self._forget(worker)

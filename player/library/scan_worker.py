@@ -85,7 +85,7 @@ def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> 
     return MeasureResult(replace(measured, chapters=read_chapters(path, measured.duration_s)), fault or joined(path))
 
 
-def step_back() -> None:
+def run_at_idle_priority() -> None:
     """Run at idle priority: idle scheduling, lowest priority, idle disk, first to be ended when memory is short.
 
     What a sandbox forbids is left out.
@@ -140,7 +140,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if BACKGROUND in sys.argv[1:]:
-        step_back()
+        run_at_idle_priority()
     else:
         _work_in_bursts()
     _keep_memory()

@@ -151,7 +151,7 @@ def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Ou
         session.set_timer(resolve(timer, now.wall, is_trusted=now.trusted), now.boot_s, out)
         announce_timer(session, now, out)
     if play.bed is not None:
-        playback.lay(play.bed, now, out, is_of_playlist=False)
+        playback.set_beds(play.bed, now, out, is_of_playlist=False)
     _bring_tracks(playback, session, now, out)
     if session.state is State.PAUSED:
         session.resume(now.boot_s, out)
@@ -322,7 +322,7 @@ def _set_bed(playback: Playback, beds: tuple[Bed, ...], now: Now, out: Outcome) 
     elif session.tracks.is_gone and not beds:
         session.stop(playback.settings.fades.stop_s, "stop", out)
     else:
-        playback.lay(beds, now, out, is_of_playlist=False)
+        playback.set_beds(beds, now, out, is_of_playlist=False)
     return text
 
 

@@ -168,7 +168,9 @@ class Playback:
         session = self._open(Session(start, queue, self.settings, now, beds), now, out)
         if before is not None:
             session.take_over_from(before, now.boot_s, out)
-        self.lay(playlist.bed or () if start.bed is None else start.bed, now, out, is_of_playlist=start.bed is None)
+        self.set_beds(
+            playlist.bed or () if start.bed is None else start.bed, now, out, is_of_playlist=start.bed is None
+        )
 
     def resume_interrupted(
         self, start: StartParams, record: SessionRecord, point: ResumePoint | None, now: Now, out: Outcome
@@ -183,10 +185,10 @@ class Playback:
             session.tracks.go(record.timer)
             queue.rest()
         self._open(session, now, out)
-        self.lay(record.beds, now, out, is_of_playlist=record.is_bed_of_playlist)
+        self.set_beds(record.beds, now, out, is_of_playlist=record.is_bed_of_playlist)
         return session
 
-    def lay(
+    def set_beds(
         self, beds: tuple[Bed, ...], now: Now, out: Outcome, *, is_of_playlist: bool, outlasts: bool = False
     ) -> None:
         """Play these beds under the tracks, and no others; see `player.session.beds`."""
@@ -234,7 +236,7 @@ class Playback:
         queue.wanted = track
         self.running.change_queue(queue, now.boot_s, out)
         if self.running.beds.is_of_playlist:
-            self.lay(playlist.bed or (), now, out, is_of_playlist=True, outlasts=is_phase)
+            self.set_beds(playlist.bed or (), now, out, is_of_playlist=True, outlasts=is_phase)
 
     def _queue(self, playlist: Playlist, *, has_opening: bool = True, layer: int = TRACKS) -> PlayQueue:
         places = self.memory.places
@@ -344,7 +346,7 @@ class Playback:
         else:
             session.queue.end_with(timer.mode, out)
         if phase.bed is not None:
-            self.lay(phase.bed, now, out, is_of_playlist=False, outlasts=True)
+            self.set_beds(phase.bed, now, out, is_of_playlist=False, outlasts=True)
         session.playlists.append(playlist.name)
         number, count = session.phases.number, session.phases.count
         text = f"phase {number} of {count}: {playlist.name} at volume {session.volume}"

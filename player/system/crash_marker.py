@@ -29,7 +29,7 @@ _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
-def taken_down(folder: Path) -> Iterator[bool]:
+def crash_recorded(folder: Path) -> Iterator[bool]:
     """Within the context a crash of this process is recorded; yields whether the process before it crashed.
 
     Where the directory cannot be written nothing is recorded, and no crash is reported.
@@ -45,12 +45,12 @@ def taken_down(folder: Path) -> Iterator[bool]:
             log.info("a crash cannot be recorded in %s: %s", folder, fault.strerror)
         else:
             faulthandler.enable(file)
-            stack.callback(_let_go, is_wanted=before)
+            stack.callback(_disable, is_wanted=before)
         yield has_crashed
 
 
-def _let_go(*, is_wanted: bool) -> None:
-    """The file is about to be closed, and its number may soon mean another one."""
+def _disable(*, is_wanted: bool) -> None:
+    """Stop writing into the file, which is about to be closed, because its number may soon mean another one."""
     faulthandler.disable()
     if is_wanted:
         faulthandler.enable()

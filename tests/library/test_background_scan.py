@@ -137,7 +137,7 @@ def wait_for(what: Callable[[], object]) -> None:
 
 def test_the_disk_is_everybody_elses_first() -> None:
     """The worker's I/O class is idle; the number of the system call is another on each architecture."""
-    code = "import os; from player.library.scan_worker import step_back as s; s(); os.execlp('ionice', 'ionice')"
+    code = "import os, player.library.scan_worker as w; w.run_at_idle_priority(); os.execlp('ionice', 'ionice')"
     said = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=PATIENCE_S)
     assert said == "idle\n"
 

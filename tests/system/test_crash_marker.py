@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from player.system.crash_marker import FILE_NAME, KEPT_NAME, taken_down
+from player.system.crash_marker import FILE_NAME, KEPT_NAME, crash_recorded
 from tests.paths import ROOT
 
 PROGRAM = """\
 import ctypes, os, signal, sys, threading
 from pathlib import Path
-from player.system.crash_marker import taken_down
-with taken_down(Path(sys.argv[1])):
+from player.system.crash_marker import crash_recorded
+with crash_recorded(Path(sys.argv[1])):
     kind = sys.argv[2]
     if kind == "thread":
         crash = threading.Thread(target=ctypes.string_at, args=(1,))
@@ -69,7 +69,7 @@ def test_the_next_start_knows_a_crash_from_any_other_end(
     assert ended(tmp_path, kind) == -number
     for has_crashed in (is_crash, False):
         caplog.clear()
-        with taken_down(tmp_path) as found:
+        with crash_recorded(tmp_path) as found:
             assert found is has_crashed
         assert ("lull crashed: Fatal Python error" in caplog.text) is has_crashed
     assert (tmp_path / KEPT_NAME).exists() is (is_crash or kind == "SIGABRT")
@@ -78,7 +78,7 @@ def test_the_next_start_knows_a_crash_from_any_other_end(
 def test_whoever_had_a_handler_before_has_it_again(tmp_path: Path) -> None:
     """Tests have one, and the file is closed by then."""
     before = faulthandler.is_enabled()
-    with taken_down(tmp_path):
+    with crash_recorded(tmp_path):
         assert faulthandler.is_enabled()
     assert faulthandler.is_enabled() is before
     assert (tmp_path / FILE_NAME).read_bytes() == b""
@@ -86,7 +86,7 @@ def test_whoever_had_a_handler_before_has_it_again(tmp_path: Path) -> None:
 
 def test_without_a_directory_nothing_is_known_and_nothing_fails(tmp_path: Path) -> None:
     """The night is played all the same."""
-    with taken_down(tmp_path / "nowhere") as has_crashed:
+    with crash_recorded(tmp_path / "nowhere") as has_crashed:
         assert has_crashed is False
     assert os.listdir(tmp_path) == []
 
@@ -94,5 +94,5 @@ def test_without_a_directory_nothing_is_known_and_nothing_fails(tmp_path: Path) 
 def test_a_pipe_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
     """Opening it to write would wait for a reader."""
     os.mkfifo(tmp_path / FILE_NAME)
-    with taken_down(tmp_path) as has_crashed:
+    with crash_recorded(tmp_path) as has_crashed:
         assert has_crashed is False

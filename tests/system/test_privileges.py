@@ -15,7 +15,7 @@ from player.session.memory.records import Batch, texts
 from player.storage.lock import only_daemon
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb
-from player.system.crash_marker import taken_down
+from player.system.crash_marker import crash_recorded
 from player.system.privileges import foreign_part
 from tests.audio_files import write_wav
 from tests.calm_material import whisper
@@ -88,7 +88,7 @@ def test_the_first_part_of_a_path_that_is_not_roots_is_found(home: Path) -> None
 def test_what_root_makes_in_the_state_directory_belongs_to_its_owner(home: Path) -> None:
     """`sudo lull run` by hand: the service can open lock, crash notes, database and copy afterwards."""
     state = speaker(home)
-    with only_daemon(state), taken_down(state):
+    with only_daemon(state), crash_recorded(state):
         store = MemoryDb(state, "this")
         store.write(Batch(texts(KEPT)))
         store.close()

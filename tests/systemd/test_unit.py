@@ -151,7 +151,7 @@ def test_nothing_in_here_can_set_the_clock() -> None:
 
 
 def test_the_scan_may_step_back_to_idle_priority() -> None:
-    """What `scan_worker.step_back` needs is put back behind @resources; a better priority would need CAP_SYS_NICE."""
+    """What `run_at_idle_priority` needs is put back behind @resources; a better priority would need CAP_SYS_NICE."""
     assert allowed_again() >= {"nice", "setpriority", "sched_setscheduler", "sched_setaffinity", "ioprio_set"}
     assert single("CapabilityBoundingSet") == ""
     assert single("RestrictRealtime") == "yes"

@@ -22,7 +22,7 @@ from player.core.settings.session import ONCE
 from player.core.snapshot import Snapshot
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions
-from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
+from player.mqtt.discovery.messages import Speaker, announcement, root_of, with_removals
 from player.mqtt.incoming import Incoming
 from player.mqtt.payloads import public_text
 from player.mqtt.topics import ONLINE, RETAINED
@@ -170,7 +170,7 @@ class Announcer:
                 if topic == self._speaker.media_topic:
                     out += _cleared(self._speaker.topics.root)
             elif topic == self._speaker.device_topic:
-                parting = without_vanished(payload, self._wanted[topic])
+                parting = with_removals(payload, self._wanted[topic])
                 out += [] if parting is None else [Publication(topic, parting)]
         return out
 

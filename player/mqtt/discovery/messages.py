@@ -85,7 +85,7 @@ def announcement(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:
     return found
 
 
-def without_vanished(before: bytes, after: bytes) -> bytes | None:
+def with_removals(before: bytes, after: bytes) -> bytes | None:
     """A device's message that also names, with nothing but its platform, each entity of an earlier message that is
     gone, which removes it; None when none is gone.
     """

@@ -298,7 +298,7 @@ class Schedule:
         skips = self.switches.skipped != night if is_skipped is None else is_skipped
         self.switches = replace(self.switches, skipped=night if skips else None)
         text = "the schedule skips tonight" if skips else "the schedule does not skip tonight"
-        if skips and once is not None and _lies_in(once, night):
+        if skips and once is not None and _is_in_night(once, night):
             text += f", except the start planned by hand at {once.at:%H:%M}: `tonight off` cancels it"
         out.announce("skip_tonight_set", text, skipped=skips)
         return text
@@ -308,6 +308,6 @@ def _sorted(by_name: Mapping[str, T]) -> tuple[tuple[str, T], ...]:
     return tuple(sorted(by_name.items(), key=lambda pair: pair[0]))
 
 
-def _lies_in(once: Entry, night: date) -> bool:
+def _is_in_night(once: Entry, night: date) -> bool:
     """Whether a start by `tonight` lies in a night."""
     return once.only_on is not None and night_of(datetime.combine(once.only_on, once.at)) == night

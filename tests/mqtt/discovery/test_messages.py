@@ -53,7 +53,7 @@ from player.mqtt import payloads
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import STATE_WORDS, EntityOptions
 from player.mqtt.discovery.entry_entities import entry_key, slug
-from player.mqtt.discovery.messages import Speaker, announcement, root_of, without_vanished
+from player.mqtt.discovery.messages import Speaker, announcement, root_of, with_removals
 from player.mqtt.incoming import Incoming
 from player.mqtt.topics import Topics, parse
 from tests import effort
@@ -484,7 +484,7 @@ def test_an_entity_that_is_gone_is_named_once_with_its_platform_alone() -> None:
     topic = speaker().device_topic
     before = announcement(speaker(), SHOWN)[topic]
     after = announcement(speaker(), replace(SHOWN, entries=("weeknights",)))[topic]
-    parting = without_vanished(before, after)
+    parting = with_removals(before, after)
     assert parting is not None
     components = json.loads(parting)["cmps"]
     for name in ("week-end", "Ruhe für später"):
@@ -492,10 +492,10 @@ def test_an_entity_that_is_gone_is_named_once_with_its_platform_alone() -> None:
         for part, platform in (parts | {"_reset": "button"}).items():
             assert components.pop(entry_key(name) + part) == {"p": platform}
     assert components == json.loads(after)["cmps"]
-    assert without_vanished(parting, after) is None
-    assert without_vanished(after, before) is None
+    assert with_removals(parting, after) is None
+    assert with_removals(after, before) is None
     for odd in (b"", b"no JSON", b"[]", b'{"cmps": 7}', b'{"cmps": {"a": 7, "b": {"name": "x", "y": 1}}}'):
-        assert without_vanished(odd, after) is None
+        assert with_removals(odd, after) is None
 
 
 def test_an_announcement_leads_to_the_name_that_the_speaker_had() -> None:
