@@ -4,14 +4,13 @@ Runs on the engine thread, hop by hop of 5 ms, behind the output ramp: what star
 volume command, a fade and a resume are part of what is judged. (In front of the ramp, taps under a rise of 6 dB/s would
 each stand 6 dB over the last one, and the guard would never know.)
 
-Theory. For each hop there are five bounds on the power that may leave; the K-weighted power p that came in is known, so
-the largest gain that obeys a bound has a closed form, and nothing is estimated:
+Theory. Five bounds limit the power of each hop; its K-weighted power p is known, so each gain has a closed form:
 
 - *emergence*: the fast level E <= max(H + 2.7 dB, X, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
   level, X the licence of what is planned (`player.audio.dsp.licence`), B the background and e is 8 dB, or 6 dB when
   strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A power that is not familiar itself may bring E to its bound
   in 125 ms; at once would be steeper than it came;
-- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; what is left is spread over three hops;
+- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; a familiar hop may use it up, others a third;
 - *click*: a sample stands at most 15 dB over E or B, or 2.7 dB over the familiar peak;
 - *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take a
   quarter of what is left, so a bound is approached and never hit like a wall.
@@ -30,9 +29,8 @@ A hop's gain holds for each of its samples: at the border of two hops stands the
 straight line in dB. That is why the stage is one hop late. The gains as they were applied, not as they were asked for,
 are what H, B and Q are made of.
 
-Where it falls short: what is held down for long is flattened. A sound that comes back after over 30 s is new again; a
-bell each minute is tamed each minute. What is also far over C3 ends its rise more sharply than it came: its KI can be
-3 dB higher than before, at a level that is 20 dB lower.
+Where it falls short: what is held down for long is flattened. A sound that comes back after over 30 s is new again.
+What is also far over C3 ends its rise more sharply than it came: KI can be 3 dB higher, at a level 20 dB lower.
 """
 
 from __future__ import annotations
@@ -51,6 +49,7 @@ from player.audio.dsp.guard_bounds import (
     BURST_ROOM,
     C3_MARGIN_LU,
     CREST,
+    FAMILIAR_HOP,
     FAMILIAR_ROOM,
     FLOOR,
     FREE_RISE,
@@ -368,9 +367,10 @@ class Guard:
         return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
 
     def _box_room(self, free: float, least: float) -> float:
-        """What the 50 ms box leaves for a hop if as much is to come twice more; never nothing, which would chop."""
-        after = self._hearing.box_after(4)
-        return max(min(free - after[1], (free - after[2]) / 2.0, (free - after[3]) / 3.0), 0.3 * least)
+        """What the 50 ms box leaves for a hop if as much is to come twice more; for a familiar one, alone."""
+        _, *after = self._hearing.box_after(4)
+        familiar = min(free - after[0], self._hop_powers.value * FAMILIAR_HOP)
+        return max(min(free - after[0], (free - after[1]) / 2.0, (free - after[2]) / 3.0), familiar, 0.3 * least)
 
     def _settle(self, border: float) -> None:
         """The hop that was held back is now known to the last sample: it is what was heard."""

@@ -7,7 +7,7 @@ looks for habit in the same 80 s), and never more than the plans say is reached.
 passes anyway, so the second hoot of an owl is not 17 dB louder than the first. A track that becomes 30 dB louder in its
 second minute, for good, has no licence for that until it was heard: it comes up at the guard's 5 dB/s.
 
-While the volume rises, and for 3 s after that, it stays where it is: what came in at a lower volume says little of
+While the volume rises, and for 4.5 s after that, it stays where it is: what came in at a lower volume says little of
 what is about to come.
 """
 
@@ -19,7 +19,7 @@ from player.audio.dsp.hearing import CHUNK_S, Familiar
 
 MEMORY_S: Final = 80.0
 RISE_DB_PER_S: Final = 1.5
-STEADY_S: Final = 3.0
+STEADY_S: Final = 4.5
 """The volume has to be steady for so long before the licence rises."""
 STEADY_CHUNKS: Final = round(STEADY_S / CHUNK_S)
 RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
