@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     effort.choose(thorough=config.getoption("--thorough"))
-    settings.register_profile("slow machines", suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("slow machines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("slow machines")
 
 
