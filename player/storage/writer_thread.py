@@ -10,10 +10,12 @@ that are not known yet: it is read first, ``found`` is called, and the union of 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -24,11 +26,26 @@ from player.session.memory.records import Batch, Documents, RecalledMemory, read
 log = logging.getLogger("lull")
 
 RETRY_S: Final = 30.0
+HANGS_S: Final = 10.0
+"""A write that has not returned after so many seconds hangs: a card that fails, or a share that is away."""
+HANGS: Final = "the state directory does not answer"
 MOST_ENTRIES: Final = 5_000
 """Maximum number of waiting log entries; then the oldest is dropped."""
 _NOTHING: Final = Batch({})
 _UNCHANGED: Final = texts(Documents())
 Done = Callable[[str | None], None]
+
+
+class _Waiting:
+    """Somebody who waits for the end of a write, and is answered once."""
+
+    def __init__(self, done: Done) -> None:
+        self._done: list[Done] = [done]
+
+    def answer(self, fault: str | None) -> None:
+        """Say why it is not written, None for written; nothing the second time. Any thread."""
+        with contextlib.suppress(IndexError):
+            self._done.pop()(fault)
 
 
 class WriterThread:
@@ -40,6 +57,7 @@ class WriterThread:
         tell: takes a problem, or None when it is resolved, on any thread; must not block.
         found: takes the documents of a file that could not be read at the start; likewise.
         retry_s: seconds before a failed write is tried again.
+        hangs_s: seconds after which a write that does not return is a problem.
     """
 
     def __init__(
@@ -49,13 +67,17 @@ class WriterThread:
         tell: Callable[[str | None], None],
         found: Callable[[Documents], None] = lambda _: None,
         retry_s: float = RETRY_S,
+        hangs_s: float = HANGS_S,
     ) -> None:
         self._open_store = open_store
         self._look = look
         self._tell = tell
         self._found = found
         self._retry_s = retry_s
-        self._batches: queue.SimpleQueue[tuple[Batch, Done | None] | None] = queue.SimpleQueue()
+        self._hangs_s = hangs_s
+        self._hangs = False
+        self._waiting: deque[_Waiting] = deque()
+        self._batches: queue.SimpleQueue[tuple[Batch, _Waiting | None] | None] = queue.SimpleQueue()
         self._store: MemoryStore | None = None
         self._generation: int | None = None
         self._documents: dict[str, str] = {}
@@ -90,7 +112,12 @@ class WriterThread:
 
     def write(self, batch: Batch, done: Done | None = None) -> None:
         """Write the batch soon."""
-        self._batches.put((batch, done))
+        waits = None if done is None else _Waiting(done)
+        if waits is not None:
+            self._waiting.append(waits)
+            if self._hangs:
+                waits.answer(HANGS)
+        self._batches.put((batch, waits))
 
     def close(self, timeout_s: float) -> None:
         """Write what is left and end the thread, within a number of seconds."""
@@ -99,7 +126,7 @@ class WriterThread:
         self._batches.put(None)
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            log.warning("the state directory does not answer; the latest changes are not saved")
+            log.warning("%s; the latest changes are not saved", HANGS)
 
     def _run(self) -> None:
         """The life of the thread."""
@@ -117,7 +144,7 @@ class WriterThread:
         """Answer each request with the reason, until the daemon ends, so that no caller waits in vain."""
         while (asked := self._batches.get()) is not None:
             if asked[1] is not None:
-                asked[1]("writing the memory failed")
+                asked[1].answer("writing the memory failed")
 
     def _write_until_closed(self) -> None:
         waiting = _NOTHING
@@ -129,13 +156,34 @@ class WriterThread:
             except queue.Empty:
                 asked = (_NOTHING, None)
             is_closed = asked is None
-            batch, done = asked or (_NOTHING, None)
+            batch, waits = asked or (_NOTHING, None)
             waiting = _joined(waiting, batch)
             if waiting != _NOTHING or self._must_retry:
-                self._fault = self._attempt(waiting)
+                with self._watched():
+                    self._fault = self._attempt(waiting)
                 waiting = _NOTHING if self._fault is None else waiting
-            if done is not None:
-                done(self._fault)
+            if waits is not None:
+                waits.answer(self._fault)
+                self._waiting.remove(waits)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Where what is done within does not return, that is told, and those who wait are answered."""
+        watch = threading.Timer(self._hangs_s, self._say_that_it_hangs)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+            self._hangs = False
+
+    def _say_that_it_hangs(self) -> None:
+        """On the thread of the timer."""
+        self._hangs = True
+        self._say(f"nothing that happens is saved: {HANGS}")
+        for waits in tuple(self._waiting):
+            waits.answer(HANGS)
 
     @property
     def _must_retry(self) -> bool:

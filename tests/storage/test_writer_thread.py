@@ -14,7 +14,7 @@ from player.core.errors import StoreError
 from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, RecalledMemory, texts
 from player.storage.memory_db import MemoryDb
-from player.storage.writer_thread import WriterThread
+from player.storage.writer_thread import HANGS, WriterThread
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
 from tests.fakes.memory import FakeMemoryStore
 
@@ -111,6 +111,32 @@ def test_nobody_waits_for_a_slow_card() -> None:
     assert isinstance(desk.store, SlowStore)
     desk.store.may_write.set()
     desk.wait(lambda: desk.store.is_closed)
+
+
+def test_a_disk_that_does_not_answer_is_a_problem_and_nobody_waits_for_it() -> None:
+    """Neither who waited when it began to hang, nor who asks meanwhile; all of it is written once it answers."""
+    store, said, answers = SlowStore(), list[str | None](), list[str | None]()
+    writer = WriterThread(lambda: store, RecalledMemory, said.append, hangs_s=0.05)
+    writer.recall()
+    writer.write(BANS)
+    writer.write(Batch({}), answers.append)
+    wait_for(lambda: answers == [HANGS])
+    assert said == [f"nothing that happens is saved: {HANGS}"]
+    writer.write(Batch({}, HEARD), answers.append)
+    assert answers == [HANGS, HANGS]
+    store.may_write.set()
+    wait_for(lambda: said[-1] is None)
+    writer.write(Batch({}), answers.append)
+    wait_for(lambda: answers == [HANGS, HANGS, None])
+    assert (tuple(store.heard), store.recall().documents.bans) == (HEARD, KEPT.bans)
+    writer.close(PATIENCE_S)
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    give_up_s = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
 
 
 def test_a_full_disk_is_a_problem_and_costs_nothing_once_there_is_room(desk: Desk) -> None:
