@@ -109,8 +109,12 @@ def test_a_reload_while_playing_goes_on_and_lowers_a_level_above_the_new_maximum
     house.tell(Reload())
     house.wait(lambda: house.state()["volume"] == 40)
     assert house.state()["state"] == "playing"
-    events = [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
-    assert events.count("session_started") == events.count("track_started") == 1
+
+    def told() -> list[str]:
+        return [fields["event_type"] for fields in house.link.fields("lull/bedroom/event")]
+
+    house.wait(lambda: "track_started" in told())
+    assert told().count("session_started") == told().count("track_started") == 1
 
 
 @pytest.mark.slow

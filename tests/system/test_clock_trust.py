@@ -162,7 +162,7 @@ def mute() -> None:
     """A kernel that a sandbox keeps from telling."""
 
 
-def said(timedated: Timedated, within_s: float = 5.0) -> bool:
+def said(timedated: Timedated, within_s: float = 20.0) -> bool:
     """Its answer, once there is one."""
     deadline_s = time.monotonic() + within_s
     while time.monotonic() < deadline_s and not (is_synchronised := timedated.is_synchronised()):
@@ -173,11 +173,11 @@ def said(timedated: Timedated, within_s: float = 5.0) -> bool:
 @pytest.mark.slow
 def test_where_the_kernel_may_not_be_asked_timedated_is(machine: Machine) -> None:
     """A yes is enough; the question is never waited for."""
-    timedated = Timedated(machine.clock, ("sh", "-c", "sleep 0.2; echo b true"))
+    timedated = Timedated(machine.clock, ("sh", "-c", "sleep 1.5; echo b true"))
     time_sync = ClockTrust(machine.witnesses, mute, machine.clock, timedated)
     began_s = time.monotonic()
     assert not time_sync.is_trusted()
-    assert time.monotonic() - began_s < 0.2
+    assert time.monotonic() - began_s < 1.5
     assert said(timedated)
 
 
