@@ -189,7 +189,7 @@ class Database:
                     raise StoreError(f"{self._path} is a link that somebody else made; root does not follow it")
             except OSError as fault:
                 raise StoreError(f"{self._path.parent} cannot be made: {fault.strerror}") from fault
-            if not self._path.exists():
+            if not self._path.exists() and not os.path.lexists(f"{self._path}-wal"):
                 _make(self._path, self._layout.steps)
         # no implicit transactions: each statement is separate and is on the disk when it is done
         base = sqlite3.connect(name, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
@@ -312,6 +312,8 @@ def _make(path: Path, steps: tuple[str, ...]) -> None:
     """Put a new database there in one step: whoever is killed meanwhile leaves none, and no empty file.
 
     An empty file counts as one that was lost. Nothing where the file system cannot do that: SQLite makes the file then.
+    It also makes the one beside the journal of a file that was removed: it discards that journal where it begins with
+    an empty file, and would take parts of the removed one over into any other.
     """
     with contextlib.suppress(OSError), contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as base:
         _bring_up_to_date(base, str(path), steps)
@@ -339,8 +341,8 @@ def _reserve(base: sqlite3.Connection, path: Path | None, size: int) -> None:
         disk = os.statvfs(path.parent)
         if disk.f_bavail * disk.f_frsize < ROOM * size:
             return
-        with transaction(base):
-            base.execute("CREATE TABLE reserve (bytes BLOB)")
+        with transaction(base):  # the table is there if lull was killed before it was dropped
+            base.execute("CREATE TABLE IF NOT EXISTS reserve (bytes BLOB)")
             base.execute("INSERT INTO reserve VALUES (zeroblob(?))", (size,))
         with transaction(base):
             base.execute("DROP TABLE reserve")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from player.core.errors import StoreError
-from player.session.memory.records import Batch, HeardEntry, HeardHow, texts
+from player.session.memory.records import Batch, HeardEntry, HeardHow, RecalledMemory, texts
 from player.storage import memory_db as memory_file
 from player.storage.memory_db import FILE_NAME, MemoryDb, look_into, this_boot
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
@@ -64,6 +65,32 @@ def test_whoever_is_killed_at_the_very_first_start_has_lost_nothing(tmp_path: Pa
         if ended.returncode == 0:
             break
     assert step > 4, "it was killed at some of them"
+
+
+@pytest.mark.slow
+def test_a_new_file_takes_nothing_from_the_journal_of_one_that_was_removed(tmp_path: Path) -> None:
+    """Killed, so the journal is still there, and then only the file removed: the new one is empty and not damaged."""
+    ended = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path)], cwd=ROOT, check=False, timeout=60)
+    assert ended.returncode == -9
+    (tmp_path / FILE_NAME).unlink()
+    (tmp_path / "memory.json").unlink()
+    assert (tmp_path / f"{FILE_NAME}-wal").stat().st_size > 0
+    store = MemoryDb(tmp_path)
+    assert store.recall() == RecalledMemory()
+    assert not list(tmp_path.glob("*.damaged"))
+    store.close()
+
+
+def test_the_reserve_is_made_again_after_a_kill_in_the_middle_of_it(tmp_path: Path) -> None:
+    """The table of the reserve is left then; the next start makes pages of the file free again."""
+    MemoryDb(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as base:
+        base.execute("CREATE TABLE reserve (bytes BLOB)")
+        base.commit()
+    MemoryDb(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as base:
+        assert base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'reserve'").fetchone() == (0,)
+        assert base.execute("PRAGMA freelist_count").fetchone() > (10,)
 
 
 def test_a_file_of_an_older_lull_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
