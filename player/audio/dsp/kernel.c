@@ -36,36 +36,34 @@ static float largest(const float *in, size_t count)
 
 static double settled(double value) { return value < TINY && value > -TINY ? 0.0 : value; }
 
+/* Left and right at once, where the processor can; the same operations for each. */
+typedef double pair __attribute__((vector_size(2 * sizeof(double))));
+
 /* K-weighted mean square, summed over the channels, of each hop.
  * state: 8 numbers, 0 at first; in: hops * hop_frames frames; powers: a number a hop. */
 void lull_hop_powers(double *state, const float *in, size_t hops, size_t hop_frames, double *powers)
 {
-    double s[8];
-    for (int i = 0; i < 8; i++)
-        s[i] = state[i];
+    pair s[4];
+    for (int i = 0; i < 4; i++)
+        s[i] = (pair){state[2 * i], state[2 * i + 1]};
     for (size_t hop = 0; hop < hops; hop++) {
-        double left = 0.0, right = 0.0;
+        pair total = {0.0, 0.0};
         for (size_t frame = 0; frame < hop_frames; frame++, in += CHANNELS) {
-            const double l = in[0], r = in[1];
-            const double shelf_l = SHELF_B[0] * l + s[0], shelf_r = SHELF_B[0] * r + s[1];
-            s[0] = SHELF_B[1] * l - SHELF_A[1] * shelf_l + s[2];
-            s[1] = SHELF_B[1] * r - SHELF_A[1] * shelf_r + s[3];
-            s[2] = SHELF_B[2] * l - SHELF_A[2] * shelf_l;
-            s[3] = SHELF_B[2] * r - SHELF_A[2] * shelf_r;
-            const double high_l = shelf_l + s[4], high_r = shelf_r + s[5];
-            s[4] = -2.0 * shelf_l - HIGH_A[1] * high_l + s[6];
-            s[5] = -2.0 * shelf_r - HIGH_A[1] * high_r + s[7];
-            s[6] = shelf_l - HIGH_A[2] * high_l;
-            s[7] = shelf_r - HIGH_A[2] * high_r;
-            left += high_l * high_l;
-            right += high_r * high_r;
+            const pair sample = {in[0], in[1]};
+            const pair shelf = SHELF_B[0] * sample + s[0];
+            s[0] = SHELF_B[1] * sample - SHELF_A[1] * shelf + s[1];
+            s[1] = SHELF_B[2] * sample - SHELF_A[2] * shelf;
+            const pair high = shelf + s[2];
+            s[2] = -2.0 * shelf - HIGH_A[1] * high + s[3];
+            s[3] = shelf - HIGH_A[2] * high;
+            total += high * high;
         }
-        for (int i = 0; i < 8; i++)
-            s[i] = settled(s[i]);
-        powers[hop] = (left + right) / (double)hop_frames;
+        for (int i = 0; i < 4; i++)
+            s[i] = (pair){settled(s[i][0]), settled(s[i][1])};
+        powers[hop] = (total[0] + total[1]) / (double)hop_frames;
     }
     for (int i = 0; i < 8; i++)
-        state[i] = s[i];
+        state[i] = s[i / 2][i % 2];
 }
 
 /* The largest magnitude in each hop. */
