@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -263,3 +264,72 @@ def test_an_upgrade_that_cannot_ask_yet_goes_on(tmp_path: Path) -> None:
     (player / "config.py").write_text("import no_such_library_yet\n", encoding="ascii")
     script = functions("scripts/install", "can_read").replace("/usr/bin/python3", sys.executable)
     subprocess.run(["bash", "-c", f"config=none\n{script}can_read {tmp_path}"], check=True)
+
+
+STUB_SETUP = """\
+here=$PWD venv=$PWD run_packages=()
+say() { echo "$*"; }
+fail() { say "$*"; exit 1; }
+need_packages() { :; }
+need_venv() { :; }
+"""
+
+STUB_TOOL = """\
+#!/bin/sh
+case "$0 $*" in
+    */ruff*) exit 0 ;;
+    */mypy*) exit "$MYPY" ;;
+    *"not live"*)
+        if [ "$BESIDE" = waits ]; then echo $$ >pid.new && mv pid.new pid && exec sleep 60; fi
+        exit "$BESIDE"
+        ;;
+    *--last-failed*) echo once more; exit "$AGAIN" ;;
+esac
+while [ "$BESIDE" = waits ] && [ ! -e pid ]; do sleep 0.05; done
+exit "$LIVE"
+"""
+
+
+def _tested(folder: Path, **codes: str) -> tuple[int, bool]:
+    """Run `scripts/test` over programs that only end with these exit codes; its own, and whether it tried once more."""
+    for name in ("ruff", "mypy", "python"):
+        tool = folder / "bin" / name
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(STUB_TOOL, encoding="utf-8")
+        tool.chmod(0o755)
+    (folder / "scripts").mkdir(exist_ok=True)
+    (folder / "scripts/setup.sh").write_text(STUB_SETUP, encoding="utf-8")
+    shutil.copy(ROOT / "scripts/test", folder / "scripts")
+    names = {"MYPY": "0", "BESIDE": "0", "LIVE": "0", "AGAIN": "0"} | codes
+    done = subprocess.run(
+        [folder / "scripts/test"],
+        cwd=folder,
+        env={**os.environ, **names},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, "once more\n" in done.stdout
+
+
+@pytest.mark.slow
+def test_no_failure_of_what_runs_beside_other_things_is_hidden(tmp_path: Path) -> None:
+    """Only live tests that failed, and not a run that broke off, are tried once more alone."""
+    assert _tested(tmp_path) == (0, False)
+    assert _tested(tmp_path, MYPY="1") == (1, False)
+    assert _tested(tmp_path, BESIDE="1") == (1, False)
+    assert _tested(tmp_path, LIVE="1") == (0, True)
+    assert _tested(tmp_path, LIVE="1", AGAIN="5") == (5, True)
+    for broken_off in ("2", "3", "5", "137"):
+        assert _tested(tmp_path, LIVE=broken_off) == (1, False)
+
+
+@pytest.mark.slow
+def test_a_test_run_that_breaks_off_leaves_nothing_running(tmp_path: Path) -> None:
+    """What runs beside the live tests ends with them."""
+    assert _tested(tmp_path, LIVE="137", BESIDE="waits") == (1, False)
+    pid = int((tmp_path / "pid").read_text(encoding="ascii"))
+    ends_s = time.monotonic() + 20.0
+    while (status := Path(f"/proc/{pid}/stat")).exists() and " Z " not in status.read_text(encoding="utf-8"):
+        assert time.monotonic() < ends_s
+        time.sleep(0.02)
