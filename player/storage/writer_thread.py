@@ -142,6 +142,8 @@ class WriterThread:
 
     def _refuse_all(self) -> None:
         """Answer each request with the reason, until the daemon ends, so that no caller waits in vain."""
+        for waits in tuple(self._waiting):  # of the write that failed
+            waits.answer("writing the memory failed")
         while (asked := self._batches.get()) is not None:
             if asked[1] is not None:
                 asked[1].answer("writing the memory failed")

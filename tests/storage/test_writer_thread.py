@@ -238,9 +238,13 @@ def test_a_memory_that_was_damaged_gets_all_documents_again(desk: Desk) -> None:
 
 
 def test_a_bug_in_writing_ends_the_diary_and_not_the_night(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged with its trace and becomes a problem."""
+    """It is logged with its trace and becomes a problem; whoever waited for that write, or for a later one, is told."""
     desk.writer.recall()
     desk.store.write = None  # type: ignore[assignment, method-assign]
-    desk.writer.write(BANS)
+    answers = list[str | None]()
+    desk.writer.write(BANS, answers.append)
+    desk.wait(lambda: len(answers) == 1)
+    desk.writer.write(BANS, answers.append)
+    desk.wait(lambda: answers == ["writing the memory failed"] * 2)
     desk.wait(lambda: bool(desk.said) and "writing the memory failed" in str(desk.said[-1]))
     assert "Traceback" in caplog.text
