@@ -82,16 +82,9 @@ def habit_of_stretches(reached: BandPowers) -> BandPowers:
 def habit_so_far(reached: BandPowers, excerpts: int) -> BandPowers:
     """What each stream habitually reaches in all of these stretches together, shape (10,).
 
-    The first ``excerpts`` are from elsewhere in the file: when they come back nobody knows. The whole and each ear are
-    at most 9 dB over what was habitually heard; until 80 s were heard, half of what is missing counts as quiet.
+    The first ``excerpts`` are from elsewhere in the file: when they come back nobody knows.
     """
     habit: BandPowers = _habit_of(reached.T, reached[excerpts:].T)
-    heard = reached[excerpts:, _WHOLE]
-    heard = np.sort(heard[heard[:, 0] > SILENT_LUFS], axis=0)
-    if len(heard) > _INTRODUCED:
-        rank = int((1.0 - HABITUAL_SHARE) * (len(heard) - 1))
-        rank = min(rank, int((1.0 - HABITUAL_SHARE) * (STRETCHES - 1)) - (STRETCHES - len(heard)) // 2)
-        habit[_WHOLE] = np.minimum(habit[_WHOLE], heard[rank] + _NEW_DB)
     return habit
 
 

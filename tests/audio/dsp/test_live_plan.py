@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from player.analysis.track_measurement import Measurer
-from player.audio.dsp.habit import habit_so_far
 from player.audio.dsp.live_plan import BEGIN_FRAMES, LOOK_FRAMES, LivePlan
-from player.audio.dsp.octaves import STREAMS
 from player.audio.dsp.types import Block
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.measurement import programme_gain_db
@@ -95,18 +93,20 @@ def test_what_came_back_over_more_than_45_s_is_habit_up_to_a_bound() -> None:
     assert level_db(out, 106.0, 0.5) < 12.0
 
 
-@pytest.mark.parametrize(
-    ("excerpts", "heard", "habit"),
-    [
-        ([-20.0] * 4, [-50.0] * 3 + [-20.0] * 2, -41.0),  # mostly loud elsewhere: new when it comes
-        ([], [-50.0] * 4 + [-20.0] * 6, -41.0),  # as long as 80 s were not heard, six of ten are too few
-        ([], [-50.0] * 6 + [-20.0] * 10, -20.0),  # of 80 s ten stretches are
-    ],
-)
-def test_what_is_habit_so_far(excerpts: list[float], heard: list[float], habit: float) -> None:
-    """Stretches of 5 s: at most 9 dB over what was habitually heard."""
-    reached = np.repeat(np.array([*excerpts, *heard])[:, np.newaxis], len(STREAMS), axis=1)
-    assert habit_so_far(reached, len(excerpts))[:3] == pytest.approx(habit)
+def test_what_is_lowered_waits_until_the_trim_has_sunk() -> None:
+    """What becomes habit while it is 30 dB louder: its gain does not rise as long as the trim is on its way down."""
+    sound = louder(noise(120.0), 30.0, 90.0, 30.0)
+    live, trims, gains = LivePlan(), [], []
+    for at in range(0, len(sound), RATE_HZ):
+        ring = sound[at : at + max(RATE_HZ + LOOK_FRAMES, BEGIN_FRAMES)]
+        live.look(lambda frames, ring=ring: ring[:frames].copy(), at, RATE_HZ)
+        one = np.ones((RATE_HZ, 2), np.float32)
+        gains.append(float(live.apply(one, at).min()))
+        trims.append(live.trim_db)
+    sinks = np.flatnonzero(np.diff(trims) < -2.9)
+    assert len(sinks) > 5
+    assert max(gains[at] for at in sinks[:-2]) < 0.1
+    assert gains[-1] > 0.9
 
 
 @pytest.mark.thorough
