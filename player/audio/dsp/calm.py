@@ -117,7 +117,7 @@ class CalmChain:
             self._terms = terms
         out = self._kernel.calm_chain(self._lent, mixed)
         if out is None:
-            is_log_full = self._lent.logged + len(mixed) // HOP_FRAMES > _MOST_LOGGED
+            is_log_full = self._lent.logged > max(0, _MOST_LOGGED - len(mixed) // HOP_FRAMES)
             self.take_back()
             if is_log_full:
                 return self.process(mixed, volume)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from ctypes import c_double, c_int, c_size_t, c_void_p
+from ctypes import c_double, c_int, c_size_t, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -48,8 +48,11 @@ class RingFront(ctypes.Structure):
 
     _fields_ = (
         ("store", c_void_p),
-        *((name, c_size_t) for name in ("capacity", "overhang", "written", "taken", "is_plain", "reserved")),
-        *((name, c_size_t) for name in ("number", "rate_hz")),
+        ("capacity", c_size_t),
+        ("overhang", c_size_t),
+        ("written", c_uint64),
+        ("taken", c_uint64),
+        *((name, c_size_t) for name in ("is_plain", "reserved", "number", "rate_hz")),
         ("reserve", c_void_p),
         ("commit", c_void_p),
     )

@@ -6,11 +6,12 @@
  */
 #include <stdint.h>
 
-/* ring.py has the same fields in the same order. One thread writes `written`, another one `taken`; both only grow. */
+/* native.py has the same fields in the same order. One thread writes `written`, another one `taken`; both only grow.
+ * In 32 bits they would begin again after 25 hours of a stream, at another place of the store. */
 struct ring {
     float *store; /* capacity + overhang frames */
     size_t capacity, overhang;
-    size_t written, taken;
+    uint64_t written, taken;
     size_t is_plain; /* nobody waits, nothing is to be dropped, it is not finished */
     size_t reserved; /* frames that were asked for in place */
     size_t number, rate_hz;
@@ -24,7 +25,7 @@ struct ring {
 void lull_ring_prerender(struct ring *ring, uint8_t **place, size_t size)
 {
     const size_t frames = size / FRAME_BYTES + (size % FRAME_BYTES != 0);
-    const size_t ready = ring->written - __atomic_load_n(&ring->taken, __ATOMIC_ACQUIRE);
+    const uint64_t ready = ring->written - __atomic_load_n(&ring->taken, __ATOMIC_ACQUIRE);
     ring->reserved = 0;
     if (!__atomic_load_n(&ring->is_plain, __ATOMIC_ACQUIRE) || frames > ring->overhang || ready > ring->capacity
         || frames > ring->capacity - ready) {
@@ -55,7 +56,7 @@ void lull_ring_postrender(struct ring *ring, uint8_t *place, unsigned channels, 
 /* Frames that can be read, and up to which everything is in place. */
 size_t lull_ring_ready(const struct ring *ring)
 {
-    return __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE) - ring->taken;
+    return (size_t)(__atomic_load_n(&ring->written, __ATOMIC_ACQUIRE) - ring->taken);
 }
 
 /* Copy up to `frames` frames that are ready, beginning with the oldest, and take them unless they are to stay. */

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from player.audio.decoder.ring import FRAME_BYTES, OVERHANG_FRAMES, Ring
-from player.audio.dsp.native import kernel
+from player.audio.dsp.native import RingFront, kernel
 from player.audio.dsp.types import Block
 from player.core.units import RATE_HZ
 
@@ -152,6 +152,18 @@ def test_through_c_nothing_is_handed_on_while_there_is_room() -> None:
     assert native.handed_on == 4
     assert np.array_equal(ring.read(100), counted(0, 10))
     assert ring.frames_ready() == 0
+
+
+def test_a_stream_of_more_than_a_day_goes_on_as_it_was() -> None:
+    """At 2**32 frames, after 24.9 hours, also where `size_t` has 32 bits: counts have 64 in C and in Python."""
+    native, ring = Native(), Ring(CAPACITY)
+    assert RingFront.written.size == RingFront.taken.size == 8
+    ring.front.written = ring.front.taken = 2**32 - 1_900
+    for at in range(0, 6_000, 1_000):
+        (native if at < 3_000 else put)(ring, counted(at, 1_000))
+        assert ring.frames_ready() == 1_000
+        assert np.array_equal(ring.read(1_000), counted(at, 1_000))
+    assert ring.received_frames == 2**32 + 4_100
 
 
 def test_through_c_what_comes_first_can_be_dropped() -> None:
