@@ -281,9 +281,8 @@ class LivePlan:
         before = self._gains[-1] if len(self._gains) else np.float64(0.0)
         off_db = self._aim_db - self.trim_db
         gains = _joined(before, wanted)
-        gains = (
-            np.minimum(gains, before) if off_db < -_OFF_DB else gains
-        )  # what is lowered waits until the trim has sunk
+        if off_db < -_OFF_DB:  # what is lowered waits until the trim has sunk
+            gains = np.minimum(gains, before)
         self._gains = np.concatenate((self._gains, gains))[-4 * STEP :]
         self._is_aiming = abs(off_db) > (0.0 if self._is_aiming else _OFF_DB)
         most = (CREEP_DB_PER_S if off_db > 0.0 else _SINK_DB_PER_S) / STEP * np.arange(1, STEP + 1)
