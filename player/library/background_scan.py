@@ -5,7 +5,8 @@ store and reports the progress; it does no heavy work itself.
 
 `ScanQueue` decides what the background scan does next: pure, on the main thread. It is told what the library found
 and how the scan progresses, and says which files to begin with. A file is handed to a scan once, and again only after
-`retry_failed`: a file that cannot be measured or saved must not keep a scan running indefinitely.
+`retry_failed`: a file that cannot be measured must not keep a scan running. What cannot be saved is measured again
+after `RETRY_S`.
 """
 
 from __future__ import annotations

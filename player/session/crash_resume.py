@@ -9,9 +9,8 @@ level that it had or lower; but only under these conditions:
   silence, until the clock is trusted, and no longer than ``resume_within``; guessing could start sound hours late.
 - What is left is long enough: at least twice the shortest rise.
 - It has not crashed repeatedly. The first time it is resumed at once, then after half a minute, then after two
-  minutes, and then it stays silent and says so: a loop of restarts must not become a loop of sounds. The store counts,
-      and
-  hands out no record that it could not count, so this holds on a card that has become read-only as well.
+  minutes, and then it stays silent and says so: a loop of restarts must not become a loop of sounds. The store
+  counts, and hands out no record that it could not count, so this holds on a card that has become read-only as well.
 
 While it waits, it is announced and takes commands: `stop` gives it up, `pause` holds it until `resume`.
 

@@ -1,8 +1,8 @@
 """The lamp and the snooze of a morning, besides its session.
 
 Main thread, standard library, pure. A morning is a session like any other, and whatever changes its level is a ramp of
-`player.session.session`. The light rises along with the fade-in, by time and not by what is heard: a speaker that has
-a speaker without an output device still wakes by its lamp.
+`player.session.session`. The light rises along with the fade-in, by time and not by what is heard: a speaker
+without an output device still wakes by its lamp.
 """
 
 from __future__ import annotations

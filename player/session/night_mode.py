@@ -5,8 +5,8 @@ moment, and a reload takes effect at once; and they come sooner when sleep was d
 session that started late counts from its planned start: the sleeper did not wait for it.
 
 Tapering: the level sinks slowly while somebody sleeps. It begins when the sleeper is assumed to be asleep and goes by
-single points of the volume, half a decibel each, so that each step is an ordinary change of level. Whoever sets a
-A level that is set by command is where it continues.
+single points of the volume, half a decibel each, so that each step is an ordinary change of level. From a level
+that is set by command it continues.
 """
 
 from __future__ import annotations

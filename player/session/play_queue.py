@@ -1,11 +1,12 @@
 """The queue: which track a session plays, which one follows, and what to do when one cannot be played.
 
-Main thread, standard library, pure: time comes in, orders and news go out through an `Outcome`. It knows nothing of
-Volume, timers and states belong to the session.
+Main thread, standard library, pure: time comes in, orders and news go out through an `Outcome`. Volume,
+timers and states belong to the session.
 
 A file that fails is set aside and another one is taken at once, ahead of time where possible. A stream that drops is
-tried again after 2, 5 and 15 seconds before another track is taken. When nothing at all can be played there is one
-When nothing can be played there is one problem and silence, and everything is retried after a pause that grows to five
+tried again after 2, 5 and 15 seconds before another track is taken. When nothing can be played there is one problem
+and silence, and everything is retried after a pause that grows to five minutes: a share that is late still makes a
+night.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ when it is needed:
   tracks that are set aside, and a calibration.
   A session that was stopped must not resume after the plug is pulled, and one that was resumed must not end later.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
-A knob that is turned is written when it has come to rest.
+  come to rest.
 - Within a quota: another track, what was heard, and every 400 s a sign of life. The quota is a bucket of 10 writes that
   gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
 
