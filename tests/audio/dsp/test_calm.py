@@ -12,6 +12,7 @@ from player.audio.dsp.calm import MOST_FRAMES
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.hearing import CHUNK_FRAMES
 from player.audio.dsp.native import Kernel, KernelMeter
+from player.audio.dsp.sanitise import Sanitiser
 from player.core.units import RATE_HZ, SILENCE_DB
 from tests import effort
 from tests.audio.dsp.test_native import KINDS, cut, memory_of, signal
@@ -137,3 +138,34 @@ def test_broken_and_long_blocks_are_left_to_the_stages(kernel: Kernel) -> None:
         faults = chain.faults
         assert not chain.process(piece).any()
         assert chain.faults == faults + 1
+
+
+@settings(max_examples=effort.examples(10, 60), deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([0.5, 1.0, 3.0]))
+def test_a_deck_gives_the_same_bits_and_remembers_the_same(kernel: Kernel, seed: int, gain: float) -> None:
+    """Blocks of any length with broken samples, holes and zeros of one side: in one call where that can be, or not."""
+    chance, in_one, by_stages = np.random.default_rng(seed), Sanitiser(kernel), Sanitiser()
+    calm = []
+    for number in range(60):
+        frames = 12 * RATE_HZ if number == 40 else int(chance.choice([1, 239, 240, 241, 4_800]))  # it has recovered
+        block = 0.1 * signal("noise", int(chance.integers(2**31)), frames)
+        place = int(chance.integers(frames))
+        match chance.integers(8 if number < 20 or number >= 40 else 12):
+            case 0:
+                block[place, 0] = 0.0
+            case 1:
+                block[:, 0] = 0.0
+            case 8 | 9:
+                block[place, chance.integers(2)] = chance.choice([np.nan, np.inf, -5.0])
+            case 10 | 11:
+                block[place : place + int(chance.choice([1, 16, 900]))] = 0.0
+        wanted = by_stages.process(block) * np.float32(gain)
+        taken = in_one.process_calm(block, gain)
+        calm.append(taken is not None)
+        found = in_one.process(block) * np.float32(gain) if taken is None else taken[0]
+        assert np.array_equal(found, wanted)
+        assert taken is None or taken[1] == pytest.approx(float(np.square(wanted.astype(np.float64)).sum()))
+        assert (in_one.faults, in_one.is_muted) == (by_stages.faults, by_stages.is_muted)
+        assert in_one.is_recovering == by_stages.is_recovering
+    assert any(calm[:20])
+    assert any(calm[41:])
