@@ -113,10 +113,11 @@ def test_nobody_waits_for_a_slow_card() -> None:
     desk.wait(lambda: desk.store.is_closed)
 
 
+@pytest.mark.slow
 def test_a_disk_that_does_not_answer_is_a_problem_and_nobody_waits_for_it() -> None:
     """Neither who waited when it began to hang, nor who asks meanwhile; all of it is written once it answers."""
     store, said, answers = SlowStore(), list[str | None](), list[str | None]()
-    writer = WriterThread(lambda: store, RecalledMemory, said.append, hangs_s=0.05)
+    writer = WriterThread(lambda: store, RecalledMemory, said.append, hangs_s=0.3)
     writer.recall()
     writer.write(BANS)
     writer.write(Batch({}), answers.append)
