@@ -23,7 +23,7 @@ from typing import Final
 
 from player.app.engine_watch import EngineWatch
 from player.app.inbox import Inbox
-from player.app.parts import AnswerWritten, ConfigLoaded, Inbound, Parts, Reload, Terminate
+from player.app.parts import AnswerWritten, ConfigLoaded, EngineEnded, Inbound, Parts, Reload, Terminate
 from player.audio.dsp.ears import Ears
 from player.audio.engine import Engine, EngineSettings
 from player.config import Config, differences, load
@@ -84,7 +84,7 @@ class Daemon:
             EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s), ears=_ears(config)
         )
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
-        self._engine_thread = threading.Thread(target=self._engine.run, name="lull-engine", daemon=True)
+        self._engine_thread = threading.Thread(target=self._run_engine, name="lull-engine", daemon=True)
         self._engine_watch = EngineWatch()
         self._library_reader = LibraryReader(parts.library, self.inbox.put, parts.recognise)
         self._scan = parts.make_scan(self.inbox.put)
@@ -176,8 +176,8 @@ class Daemon:
     def _wait(self) -> Inbound | None:
         now = self._now()
         own_s = (self._heartbeat.wait_s(), self._gateway.wait_s(now.boot_s), self._trigger_gate.wait_s(now.boot_s))
-        longest_s = min(self._controller.wait_s(now), *own_s)
-        longest_s = min(longest_s, self._engine_watch.wait_s(self._engine.turn_began_s, now.boot_s))
+        engine_s = self._engine_watch.wait_s(self._engine.turn_began_s, now.boot_s)
+        longest_s = min(self._controller.wait_s(now), engine_s, *own_s)
         if self._quit_by_s is not None:
             longest_s = min(longest_s, max(0.0, self._quit_by_s - now.boot_s))
         try:
@@ -187,8 +187,7 @@ class Daemon:
 
     def _expects_silence(self) -> bool:
         is_without_device = self._controller.is_output_lost and not self._engine_watch.is_stuck
-        is_silent = self._controller.state is State.IDLE or is_without_device
-        return self._engine_thread.is_alive() and is_silent
+        return self._controller.state is State.IDLE or is_without_device
 
     def _dispatch(self, message: Inbound | None, now: Now) -> None:
         match message:
@@ -223,10 +222,10 @@ class Daemon:
                 self._finish_reload(message, now)
             case AnswerWritten():
                 self._on_written(message, now)
-            case MailboxFilled():
-                self._handle(None, now)
+            case EngineEnded():
+                raise RuntimeError("the engine's thread has ended, so that nothing can sound any more")
             case _:
-                self._handle(message, now)
+                self._handle(None if isinstance(message, MailboxFilled) else message, now)
 
     def _handle(self, message: Message | None, now: Now) -> None:
         self._carry_out(self._controller.handle(message, now), now)
@@ -252,8 +251,13 @@ class Daemon:
             self._has_calibrated = False
             self._reload(now)
 
-    def _put_written(self, answer: Answer, fault: str | None) -> None:
-        """Callback on the writer's thread."""
+    def _run_engine(self) -> None:  # on the engine's thread
+        try:
+            self._engine.run()
+        finally:
+            self.inbox.put(EngineEnded())
+
+    def _put_written(self, answer: Answer, fault: str | None) -> None:  # on the writer's thread
         self.inbox.put(AnswerWritten(answer, fault))
 
     def _look_at_all(self, folder: str = "") -> None:
@@ -277,9 +281,8 @@ class Daemon:
 
     def _tell_notes(self, notes: tuple[str, ...], now: Now) -> None:
         """Log, once, what in the library cannot be a playlist."""
-        for note in notes:
-            if note not in self._notes:
-                self._publish_event(News("settings_changed", note, {}), now)
+        for note in (note for note in notes if note not in self._notes):
+            self._publish_event(News("settings_changed", note, {}), now)
         self._notes = notes
 
     def _measure(self, now: Now) -> None:
@@ -311,10 +314,9 @@ class Daemon:
         snapshot = self._controller.snapshot(now)
         for watcher in self._watchers:
             watcher(snapshot)
-        status = snapshot.line
-        if status != self._status:
-            self._status = status
-            self._parts.notifier.status(status)
+        if snapshot.line != self._status:
+            self._status = snapshot.line
+            self._parts.notifier.status(self._status)
         self._gateway.publish_state(snapshot, now)
         self._gateway.publish_night(self._controller.night, now.boot_s)
         self._gateway.publish_tracks(self._controller.tracks, now.boot_s)
@@ -386,8 +388,7 @@ class Daemon:
             text += f"{self._state_dir}. Nothing is moved there"
             self._publish_event(News("settings_changed", text, {}), now)
         if "audio" in changed:
-            text = "the new audio settings take effect as soon as nothing plays"
-            self._publish_event(News("settings_changed", text, {}), now)
+            self._publish_event(News("settings_changed", "the new audio settings wait until nothing plays", {}), now)
             self._handle(ExternalProblem("mixer", None), now)
             sink = self._parts.make_sink(fresh.audio, self.inbox.put)
             self._engine.replace_sink(sink, fresh.audio.hold_s, _ears(fresh))

@@ -51,6 +51,11 @@ class Terminate:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineEnded:
+    """The engine's thread has ended; if nobody asked for that, the daemon fails, to be started again."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerWritten:
     """The memory's confirmation for a delayed answer: written, or ``fault`` says why not."""
 
@@ -69,6 +74,7 @@ class AnswerWritten:
 Inbound: TypeAlias = (
     AnswerWritten
     | ConfigLoaded
+    | EngineEnded
     | Message
     | Incoming
     | LinkUp

@@ -38,7 +38,7 @@ def play_noise(playback: Playback, now: Now, out: Outcome) -> str:
         playback.begin(start, CALIBRATION, now, out)
     return (
         f"noise at volume {playback.volume} for {format_duration(LASTS_S)}: hold a meter for dB(A), set to slow, at "
-        "the pillow, and after half a minute say what it reads, as in: lull calibrate 41.5"
+        "the pillow, and after half a minute say what it reads, as in: lull calibrate 41.5; stop ends it"
     )
 
 
