@@ -163,6 +163,7 @@ class WriterThread:
             if waiting != _NOTHING or self._must_retry:
                 with self._watched():
                     self._fault = self._attempt(waiting)
+                self._say(self._finding if self._fault is None else f"nothing that happens is saved: {self._fault}")
                 waiting = _NOTHING if self._fault is None else waiting
             if waits is not None:
                 waits.answer(self._fault)
@@ -178,6 +179,7 @@ class WriterThread:
             yield
         finally:
             watch.cancel()
+            watch.join()  # what it has begun to say comes before what is said next
             self._hangs = False
 
     def _say_that_it_hangs(self) -> None:
@@ -206,9 +208,7 @@ class WriterThread:
                 self._store.write(Batch(self._documents))
             self._generation = self._store.check()
         except StoreError as fault:
-            self._say(f"nothing that happens is saved: {fault}")
             return str(fault)
-        self._say(self._finding)
         return None
 
     def _merged(self, store: MemoryStore) -> dict[str, str]:

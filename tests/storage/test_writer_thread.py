@@ -133,6 +133,28 @@ def test_a_disk_that_does_not_answer_is_a_problem_and_nobody_waits_for_it() -> N
     writer.close(PATIENCE_S)
 
 
+@pytest.mark.slow
+def test_a_disk_that_answers_while_it_is_told_that_it_hangs_is_no_problem_in_the_end() -> None:
+    """The problem is told on a thread of its own, and its end must not come before it."""
+    store, said, may_tell = SlowStore(), list[str | None](), threading.Event()
+
+    def tell(text: str | None) -> None:
+        if text is not None:
+            store.may_write.set()
+            assert may_tell.wait(PATIENCE_S)
+        said.append(text)
+
+    writer = WriterThread(lambda: store, RecalledMemory, tell, hangs_s=0.3)
+    writer.recall()
+    writer.write(BANS)
+    wait_for(lambda: store.recall().documents.bans == KEPT.bans)
+    time.sleep(0.05)  # time in which the end could be told too early
+    may_tell.set()
+    wait_for(lambda: len(said) == 2)
+    assert said == [f"nothing that happens is saved: {HANGS}", None]
+    writer.close(PATIENCE_S)
+
+
 def wait_for(what: Callable[[], bool]) -> None:
     give_up_s = time.monotonic() + PATIENCE_S
     while not what():
