@@ -108,12 +108,13 @@ class Beds:
         """Play these and no others; with ``outlasts`` those that end do so when they have outlasted their tracks."""
         wanted = {bed.playlist: bed for bed in beds if self._playlist_of(bed.playlist) is not None}
         leaving, outlasting = [], []
+        from_s = now_s if self._held_at_s is None else self._held_at_s
         for layer in self._layers:
             if layer.queue.playlist.name in wanted:
                 layer.ends_s = math.inf
                 self._move(layer, wanted.pop(layer.queue.playlist.name), out)
             elif outlasts and layer.bed.outlasts_s > 0.0:
-                layer.ends_s = min(layer.ends_s, now_s + layer.bed.outlasts_s)
+                layer.ends_s = min(layer.ends_s, from_s + layer.bed.outlasts_s)
                 outlasting.append(layer)
             else:
                 leaving.append(layer)

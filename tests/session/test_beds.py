@@ -371,6 +371,21 @@ def test_a_timer_that_is_set_in_a_pause_takes_nothing_from_the_beds(command: c.C
     assert (level(nights, BED), level(nights, OTHER)) == (SILENCE_DB, -12.0)
 
 
+def test_a_bed_of_the_phase_before_that_goes_on_in_a_pause_outlasts_it_no_longer_than_it_should() -> None:
+    """By 10 min after a pause that held it, although the next phase was entered 7 min into the pause."""
+    play = c.Play("whispers", bed=(Bed("brown", outlasts_s=600.0),), then=(Phase("rain", bed=()),))
+    nights = started((), play, session=SessionSettings(pause_holds_timer=True))
+    nights.command(c.Pause())
+    nights.run_for(7 * MINUTE)
+    assert nights.command(c.Advance()).is_done
+    nights.run_for(MINUTE)
+    nights.command(c.Resume())
+    nights.run_for(9 * MINUTE)
+    assert level(nights, BED) == -12.0
+    nights.run_for(4 * MINUTE)
+    assert level(nights, BED) == SILENCE_DB
+
+
 def test_nothing_is_laid_under_the_noise_of_a_calibration() -> None:
     """It would change what the meter reads; no bed is always true."""
     nights = Nights(settings(), EVENING)
