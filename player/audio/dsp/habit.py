@@ -12,7 +12,7 @@ habitually reached, and rises from there by 3 dB/s. Without that, the third of a
 
 What comes back at least four times over more than 45 s (the call of a bird, a strike of a bowl, a louder reader) is
 habit too, but by no more than 9 dB over the other figure, 18 dB in an octave: a bark every ten seconds is still
-lowered.
+lowered. A sound across the border of two stretches comes once.
 
 Found on 43 calm recordings and 99 hazards in them, levels alone: with a share of 60 % eight recordings were lowered for
 more than 1 % of their time, with 50 % five, but then hazards of five times in half a minute passed. With what comes
@@ -37,6 +37,9 @@ _AGAIN_DB: Final = np.array([9.0] * 3 + [18.0] * (len(STREAMS) - 3))
 """By so much at most what comes back lifts the habit: the whole and each ear, the octaves."""
 _WHOLE: Final = slice(0, 3)
 """The whole and each ear."""
+_EDGE: Final = round(1.0 / BAND_S)
+_SAME_DB: Final = 3.0
+"""What is as loud in the second before a border as in the one behind it goes on there, and does not come back."""
 _LATELY: Final = 8
 _INTRODUCED: Final = 3
 """Of the last 8 stretches so many have to be heard before anything is new."""
@@ -55,7 +58,7 @@ def habitual(levels: BandPowers) -> BandPowers:
     count = max(1, round(len(levels) / STRETCH))  # a rest of less than half a stretch belongs to the last one
     if count < 2:
         return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
-    usual = habit_of_stretches(np.maximum.reduceat(levels, np.arange(count) * STRETCH, axis=0))
+    usual = habit_of_stretches(*_reached(levels, count))
     before = np.minimum(usual, np.concatenate((usual[:1], usual[:-1])))
     at = np.arange(len(levels))
     stretch = np.minimum(at // STRETCH, count - 1)
@@ -64,12 +67,31 @@ def habitual(levels: BandPowers) -> BandPowers:
     return around
 
 
-def habit_of_stretches(reached: BandPowers) -> BandPowers:
-    """What each stream habitually reaches in each stretch of 5 s; ``reached``: the largest level of each."""
+def _reached(levels: BandPowers, count: int) -> tuple[BandPowers, BandPowers]:
+    """The largest level of each stretch, and the same without what only goes on from the stretch before."""
+    borders = np.arange(count)[:, np.newaxis] * STRETCH + (0, _EDGE, STRETCH - _EDGE)
+    parts = np.maximum.reduceat(levels, np.minimum(borders, len(levels) - 1).ravel(), axis=0).reshape(count, 3, -1)
+    reached = parts.max(axis=1)
+    anew = reached.copy()
+    goes_on = parts[1:, 0] <= parts[:-1, 2] + _SAME_DB
+    anew[1:] = np.where(goes_on, parts[1:, 1:].max(axis=1), reached[1:])
+    return reached, anew
+
+
+def habit_of_stretches(reached: BandPowers, anew: BandPowers | None = None) -> BandPowers:
+    """What each stream habitually reaches in each stretch of 5 s.
+
+    Args:
+        reached: the largest level of each.
+        anew: the same without what only goes on from the stretch before; None where nobody looked at that.
+    """
     count = len(reached)
     width = min(STRETCHES, count)
-    windows = np.lib.stride_tricks.sliding_window_view(reached, width, axis=0)
-    usual = _habit_of(windows, windows)
+    windows, in_order = (
+        np.lib.stride_tricks.sliding_window_view(one, width, axis=0)
+        for one in (reached, reached if anew is None else anew)
+    )
+    usual = _habit_of(windows, in_order)
     at = np.arange(count)
     views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
     best: BandPowers = np.maximum.reduce(views)
