@@ -8,6 +8,9 @@ venv="$here/.venv"
 say() { printf 'lull: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
+# apt lets a Ctrl-C pass and completes its work; without this the script would go on too, and begin to play.
+trap 'say "ended by Ctrl-C; run it again to go on"; exit 130' INT
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; return; fi
     command -v sudo >/dev/null 2>&1 || fail "this needs root: install sudo, or run as root: $*"

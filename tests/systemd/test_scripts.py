@@ -50,6 +50,15 @@ def test_shellcheck_has_nothing_to_say() -> None:
     assert (verdict.returncode, verdict.stdout, verdict.stderr) == (0, "", "")
 
 
+def test_ctrl_c_ends_a_script_whose_step_lets_it_pass() -> None:
+    """A step that completes its work after a Ctrl-C and ends with 0, as apt does, is the last one."""
+    deaf = "trap : INT; kill -INT $PPID; sleep 0.1"
+    script = f". scripts/setup.sh; step installing bash -c '{deaf}'; echo it went on"
+    ended = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert "ended by Ctrl-C" in ended.stderr
+
+
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
 def test_dpkg_can_run_it(script: str) -> None:
     """They are plain sh, ready to run."""
