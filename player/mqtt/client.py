@@ -163,7 +163,7 @@ class PahoConnection:
         finally:
             self._release()
         if self._reason is None and not self._was_answered:
-            tls = "; check cert and key" if self._settings.tls is not None else "; does this port expect TLS?"
+            tls = "; check cert and key" if self._settings.tls is not None else "; this port may expect TLS"
             return f"the broker closed the connection without an answer{tls}"
         return self._reason or "the connection was lost"
 

@@ -84,7 +84,7 @@ def test_a_client_certificate_opens_the_door_and_nothing_else_does(house: House,
 def test_tls_on_one_side_only_says_so(house: House, keys: Path) -> None:
     """The commonest fault of all, in both directions."""
     start(house, keys)
-    assert "does this port expect TLS?" in refused(house, house.settings())
+    assert "this port may expect TLS" in refused(house, house.settings())
     house.broker.kill()
     house.broker.start(("allow_anonymous true",))
     reason = refused(house, house.settings(tls=TlsSettings(ca=f"{keys}/ca.crt")))
