@@ -110,6 +110,7 @@ class SpeakerClient:
         self._settings = settings
         self._timeout_s = timeout_s
         self._availability: dict[str, bytes] = {}
+        self._came_online: set[str] = set()
         self._device = device
         wanted = Topics(settings.prefix, device or "+")
         self._session = MqttSession(settings, tuple(getattr(wanted, name) for name in self.LISTENS_TO))
@@ -217,6 +218,8 @@ class SpeakerClient:
         if incoming.topic.startswith(prefix) and incoming.topic.endswith(suffix):
             device = incoming.topic[len(prefix) : -len(suffix)]
             if incoming.payload:
+                if incoming.payload != OFFLINE and self._availability.get(device) == OFFLINE:
+                    self._came_online.add(device)
                 self._availability[device] = incoming.payload
             else:
                 self._availability.pop(device, None)
@@ -227,6 +230,8 @@ class SpeakerClient:
             reason = "the broker knows no speaker of that name; check --device and --prefix"
         elif known == OFFLINE:
             reason = "the speaker is offline; check that lull runs there (systemctl status lull)"
+        elif self.topics.device in self._came_online:
+            reason = "it has only just come online; ask again"
         else:
             reason = f"it is online but said nothing within {self._timeout_s:g} s; see its journal (journalctl -u lull)"
         return f"no answer from {self.topics.root} at {self.where}: {reason}"

@@ -415,3 +415,32 @@ def test_waiting_for_the_broker_has_an_end(monkeypatch: pytest.MonkeyPatch) -> N
     silent = remote.SpeakerClient(MqttSettings("broker.lan"), "bedroom", 0.01)
     with pytest.raises(remote.NoAnswer, match=r"broker.lan:1883: no answer in 0.01 s"), silent:
         pass
+
+
+def test_a_speaker_that_comes_online_after_the_command_is_to_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker keeps no command for a speaker that is still starting, so the answer does not blame its journal."""
+
+    class Starting:
+        def __init__(self, *args: Any) -> None:
+            *_, self.on_up, self.tell = args
+            self.is_over = threading.Event()
+
+        def serve(self) -> str:
+            self.on_up()
+            assert self.is_over.wait(10.0)
+            return "closed"
+
+        def publish(self, *_args: object, **_how: object) -> None:
+            self.tell(Incoming("lull/bedroom/availability", b"offline", retained=True))
+            self.tell(Incoming("lull/bedroom/availability", b"online"))
+
+        def close(self) -> None:
+            self.is_over.set()
+
+    monkeypatch.setattr(remote, "PahoConnection", Starting)
+    monkeypatch.setattr(remote, "OFFLINE_S", 0.01)
+    with (
+        remote.SpeakerClient(MqttSettings("broker.lan"), "bedroom", 5.0) as speaker,
+        pytest.raises(remote.NoAnswer, match=r"it has only just come online; ask again$"),
+    ):
+        speaker.ask("pause", {})
