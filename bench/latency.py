@@ -84,7 +84,7 @@ COMMANDS: Final = {
     "play from idle": ("play",),
 }  # fmt: skip
 MOVE_S: Final = 12.0
-"""From a `next` or a `seek` to the next one: what comes rises from silence by 6 dB/s."""
+"""From a `next`, a `seek` or a `play` to the next command: what comes rises from silence by 6 dB/s."""
 
 
 MOVES: Final = ("next", "seek")
@@ -102,6 +102,7 @@ def measured(stage: Stage, player: Player, times: int, kinds: Sequence[str]) -> 
             for number in range(times):
                 words = COMMANDS[kind]
                 if kind == "play from idle":
+                    time.sleep(MOVE_S)
                     sent.append(("stop", time.clock_gettime(time.CLOCK_BOOTTIME)))
                     send("stop")
                     time.sleep(STOP_S)
