@@ -31,6 +31,7 @@ COMMANDS: Final = {
 """Commands with a module of their own in `player.cli`; all others are in `player.cli.client.parsers`."""
 _PACKAGES: Final = {
     "libasound.so.2": "libasound2t64 (libasound2 before Debian 13)",
+    "libvlc.so.5": "libvlc5",
 }
 """Debian's package of each C library that a Python library of lull needs when it is imported."""
 _INSTEAD: Final = {
@@ -102,7 +103,7 @@ def _missing_library(error: ImportError) -> str:
     """What to install. The loader's message begins with the C library's name; a missing Python module is named."""
     library = str(error).partition(":")[0]
     if library in _PACKAGES:
-        return f"the library {library} is missing; install the Debian package {_PACKAGES[library]}"
+        return f"the library {library} is missing or damaged; install the Debian package {_PACKAGES[library]}"
     return f"the Python module {error.name or 'needed'} cannot be imported ({error}); see docs/install.md"
 
 

@@ -111,7 +111,7 @@ sys.exit(main(["run", "--config", {config!r}]))
             (
                 "alsaaudio",
                 "libasound.so.2: cannot open shared object file: No such file or directory",
-                "the library libasound.so.2 is missing; "
+                "the library libasound.so.2 is missing or damaged; "
                 "install the Debian package libasound2t64 (libasound2 before Debian 13)",
             ),
             (
@@ -129,3 +129,18 @@ def test_a_missing_library_is_a_sentence(module: str, message: str, words: str, 
     program = MISSING.format(module=module, message=message, config=str(config))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"lull: {words}\n")
+
+
+@pytest.mark.slow
+def test_a_damaged_libvlc_is_a_sentence(tmp_path: Path) -> None:
+    """A file of that name that cannot be loaded: python-vlc says so by an exception of its own."""
+    (tmp_path / "libvlc.so.5").write_bytes(b"garbage")
+    config = tmp_path / "lull.yaml"
+    config.write_text(f"state_dir: {tmp_path}\nplaylists: {{a: {{paths: ['noise:rain']}}}}\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "player", "run", "--config", str(config)],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PATH": "/nonexistent"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "lull: the library libvlc.so.5 is missing or damaged; install the Debian package libvlc5\n"

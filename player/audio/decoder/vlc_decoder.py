@@ -35,7 +35,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import vlc
+try:
+    import vlc
+except NotImplementedError as error:  # python-vlc found a library that it cannot load
+    raise ImportError("libvlc.so.5: it cannot be loaded") from error
 
 from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
