@@ -88,6 +88,8 @@ MOVE_S: Final = 12.0
 
 
 MOVES: Final = ("next", "seek")
+RISING: Final = (*MOVES, "pause, go on")
+"""The level still moves for some seconds after these."""
 LACKS: Final = {"mpv": MOVES, "mpd": (*MOVES, "volume")}
 """They jump within a steady tone without a change of its level; mpd has no volume here."""
 
@@ -106,7 +108,7 @@ def measured(stage: Stage, player: Player, times: int, kinds: Sequence[str]) -> 
                     sent.append(("stop", time.clock_gettime(time.CLOCK_BOOTTIME)))
                     send("stop")
                     time.sleep(STOP_S)
-                time.sleep(MOVE_S if kind in MOVES else PAUSE_S + chance.random() / 2)
+                time.sleep(MOVE_S if kind in RISING else PAUSE_S + chance.random() / 2)
                 sent.append((kind, time.clock_gettime(time.CLOCK_BOOTTIME)))
                 send(words[number % len(words)])
         time.sleep(PAUSE_S)
