@@ -1,8 +1,8 @@
 """A deck: one opened track with its sanitiser, its own gain, and a count of what was heard of it.
 
 Runs on the engine thread alone. The deck looks after its own end: the last seconds of a track that nothing follows
-fade, and where data stops coming it fades within what the ring still holds and comes back by a rise from silence.
-Where another track goes on with the same sound, a seam (`player.audio.dsp.seam`) stands between the two.
+fade. If data stops coming, it fades out within what the ring still holds, and later rises again from silence.
+Where another track continues the same sound, a seam (`player.audio.dsp.seam`) joins the two.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ from player.core.limits import FAULT_LEVEL
 from player.core.units import CHANNELS, db_to_gain, gain_to_db, to_frames, to_seconds
 
 PREFILL_S: Final = 1.0
-"""A track starts once so much of it is decoded."""
+"""A track starts once this much of it is decoded."""
 STREAM_PREFILL_S: Final = 3.0
-"""A stream has hiccups, so it starts later."""
+"""The same for a stream: data may arrive irregularly, so more is decoded before it starts."""
 TAIL_S: Final = 2.0
-"""The last seconds of a track that nothing follows, or that ends before it was due, fade."""
+"""Length of the fade at the end of a track that nothing follows, or that ends earlier than expected."""
 TAIL_SHARE: Final = 4.0
-"""Of a track of less than 8 s that is its last quarter: a loop of 2 s must not end where it begins."""
+"""The fade takes at most a quarter of the track (1 / TAIL_SHARE): a loop of 2 s must not be one long fade."""
 LAST_TAIL_S: Final = 0.2
-"""A track that goes out anyway is left to do so until then: a longer tail would make a hole in a blend."""
+"""Length of that fade for a track that is fading out already: a longer one would make a dip in a blend."""
 NEAR_END_S: Final = 2.0
-"""A track that ends no more than so long before its measured end is whole."""
+"""A track that ends at most this long before its measured end counts as complete."""
 OPEN_S: Final = 15.0
-"""A file that has not begun by then has failed: the decoder gives up sooner, but where even looking at a file hangs, on
-a dead share, nothing would ever be said."""
+"""A file that has not begun by then has failed. The decoder usually gives up sooner, but when even reading the file's
+head hangs (on a dead network share), it would never report a fault."""
 STREAM_OPEN_S: Final = 45.0
-"""The same for a stream, which libVLC may connect to again, and which may drip for ever without becoming a start."""
+"""The same for a stream: libVLC may reconnect, and a slow server may send data indefinitely without enough to start."""
 STALL_S: Final = 0.4
-"""With less than this in the ring and no end in sight, the track fades out on what is left."""
+"""If the ring holds less than this and the track is not finished, the track fades out on what is left."""
 
 STEADY_FRAMES: Final = LOOK_FRAMES + to_frames(0.4)
-"""With so much in the ring a block may be long, and what is planned live still sees all that it looks at."""
+"""With this much in the ring a block may be long, and the live plan can still look ahead as far as it needs."""
 
 LOOKED_INTO_S: Final = 5.0
-"""A track that nobody has measured waits no longer than this for what excerpts say."""
+"""A track that has not been measured waits at most this long for its excerpts."""
 
 HEARD_FRAMES: Final = to_frames(2.0)
-"""Time constant of what a deck lately gave."""
+"""Time constant of the recent level of a deck's output."""
 
 LIVE_INTRODUCED_S: Final = 40.0
-"""So long a track that is planned while it plays is new: little is known of its habit."""
+"""A track that is planned while it plays counts as new for this long: little is known about its habitual level."""
 
 MOST_POWER: Final = FAULT_LEVEL**2
-"""More is a fault."""
+"""Mean square of a block; more is a fault."""
 
 
 class Deck:
@@ -69,11 +69,11 @@ class Deck:
     Attributes:
         gain: the deck's own gain; the mixer gives it targets.
         played_frames: frames consumed so far.
-        waited_frames: so long it was waited for, in frames of the output.
+        waited_frames: how long it was waited for, in frames of the output.
         is_stalled: its ring ran dry and it waits for data.
-        decoded: what it played last, as it was decoded, for a tap.
-        own_gains: what it was multiplied with, but for the item's gain, for a tap.
-        muted_frames: frames in a row that were broken, and silenced.
+        decoded: its last block as it was decoded, for a tap.
+        own_gains: the gains of its last block, without the item's gain, for a tap.
+        muted_frames: number of consecutive frames that were broken and silenced.
         is_leaving: another track has taken its place; it goes to silence and never comes back.
     """
 
@@ -111,7 +111,7 @@ class Deck:
 
     @property
     def reached_lufs(self) -> float | None:
-        """What its fast level reaches under its plan and its gain; None where nobody knows (yet)."""
+        """What its fast level reaches under its plan and its gain; None while that is not known."""
         live = self._live
         if live is None:
             return self.item.reached_lufs
@@ -126,7 +126,7 @@ class Deck:
         return self.gain.rise_db_per_s + (0.0 if self._live is None else self._live.rise_db_per_s)
 
     def look_into(self, decoder: Decoder) -> None:
-        """Have excerpts of it heard before it begins, where it is a file that nobody has measured."""
+        """Have excerpts of it analysed before it begins, if it is a file that has not been measured."""
         if self._live is not None and not self.item.is_stream:
             self._excerpts = Excerpts(decoder, self.item.uri, self._live.look_into)
 
@@ -145,7 +145,7 @@ class Deck:
         return self._is_looked_into and (ready >= wanted or (ready > 0 and self.source.is_finished()))
 
     def wait_for_decoder(self, frames: int, timeout_s: float) -> None:
-        """Rehearsals: until all is there that ``frames`` frames depend on; what it took in vain counts as waiting."""
+        """Rehearsals: wait until all that the next ``frames`` frames need is decoded; a timeout counts as waiting."""
         if self._excerpts is not None and self.played_frames == 0:
             self._excerpts.wait(self.source, timeout_s)
         wanted = frames + LOOK_FRAMES if self.played_frames else BEGIN_FRAMES
@@ -154,13 +154,13 @@ class Deck:
 
     @property
     def is_broken(self) -> bool:
-        """Whether it ended before its first sample, or does not begin in time."""
+        """Whether it ended before its first sample, or did not begin in time."""
         is_empty = self.source.is_finished() and self.source.frames_ready() == 0
         return self.played_frames == 0 and (is_empty or (self._is_late and not self.is_ready))
 
     @property
     def why_broken(self) -> str:
-        """What is wrong with a broken one, to be read after its name."""
+        """What is wrong with a broken deck: a phrase that follows the track's name."""
         if self.source.fault is None and self._is_late:
             return f"{NOT_BEGUN} {self._patience_s:.0f} s"
         return self.source.fault or "has no sound in it"
@@ -180,7 +180,7 @@ class Deck:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether another deck can go on with its sound: nothing is wrong with it, and its end is in the ring."""
+        """Whether another deck can continue its sound: nothing is wrong with it, and its end is in the ring."""
         is_well = not (self.is_leaving or self.is_stalled or self._is_ending or self.is_recovering)
         return is_well and not self.gain.is_falling and self.source.is_finished()
 
@@ -204,7 +204,7 @@ class Deck:
 
     @property
     def is_steady(self) -> bool:
-        """Whether it goes on as it is: at its full gain, well, and with more in the ring than the next blocks need."""
+        """Whether it plays unchanged: at full gain, without a fault, with enough in the ring for the next blocks."""
         is_well = not (self.is_leaving or self.is_stalled or self._is_ending or self.is_recovering)
         has_enough = self.source.frames_ready() >= STEADY_FRAMES and not self.source.is_finished()
         return is_well and has_enough and self.gain.is_full and self._seam is None
@@ -219,11 +219,11 @@ class Deck:
 
     @property
     def heard_db(self) -> float:
-        """Level of what it lately gave, under all its gains, in dBFS; -inf for silence."""
+        """Recent level of its output, after all its gains, in dBFS; -inf for silence."""
         return gain_to_db(self._power**0.5)
 
     def level_at_start_db(self) -> float:
-        """Level of what is ready of a deck that has not begun, under the item's gain, in dBFS; -inf for silence."""
+        """Level of the frames that are ready before it begins, after the item's gain, in dBFS; -inf for silence."""
         if self._start_db is None:
             self._start_db = gain_to_db(_power(self.source.peek(to_frames(PREFILL_S))) ** 0.5) + self.item.gain_db
             if self._live is not None:
@@ -233,23 +233,23 @@ class Deck:
 
     @property
     def duration_s(self) -> float | None:
-        """The whole track as it was measured, or as its container tells it; None where nobody knows."""
+        """Length of the whole track as measured, otherwise as its container states it; None if neither is known."""
         return self.source.duration_s if self.item.length_s is None else self.item.length_s
 
     @property
     def fault(self) -> str | None:
-        """Why it ended early; None where it did not, or has reached the end that was measured."""
+        """Why it ended early; None if it did not, or if it has reached its measured end."""
         measured_s = self.item.length_s
         return None if measured_s is not None and self.position_s > measured_s - NEAR_END_S else self.source.fault
 
     @property
     def length_s(self) -> float | None:
-        """How long it is, None where nobody knows."""
+        """Its length, None while it is not known."""
         left_s = self.left_s()
         return None if left_s is None else self.position_s + left_s
 
     def go_on_with(self, former: Deck, longest_frames: int) -> None:
-        """Join this track to the end of another, over what is left of that one, and at its gain."""
+        """Join this track to the end of ``former``, over what is left of that track, and at its gain."""
         frames = min(longest_frames, former.source.frames_ready(), self.source.frames_ready())
         tail = former.source.peek(frames)
         if self._live is not None and former._live is not None and self.item.uri == former.item.uri:
@@ -265,7 +265,7 @@ class Deck:
         former.is_leaving = True
 
     def wait(self, frames: int) -> None:
-        """So much time has passed, and it does not sound yet."""
+        """Count ``frames`` of time that passed before it sounds."""
         if self._excerpts is not None:
             self._excerpts.step(self.source, frames)
         if not self.is_ready:
@@ -278,7 +278,7 @@ class Deck:
             self.decoded = self.decoded[:0]
             return np.zeros((frames, CHANNELS), np.float32)
         if self._excerpts is not None and self.played_frames == 0:
-            self._excerpts.close()  # one may still be open, and nothing is learnt from it any more
+            self._excerpts.close()  # one may still be open; its result is no longer needed
         live_frame = self._shift_frames + self.played_frames
         if self._live is not None:
             self._live.look(self.source.peek, live_frame, frames)
@@ -296,7 +296,7 @@ class Deck:
         self.muted_frames = self.muted_frames + len(block) if self._sanitiser.is_muted else 0
         if len(block) < frames:
             if self._faults_at_end is None:
-                self._faults_at_end = self._sanitiser.faults  # the zeros behind the end are ours, and no hole
+                self._faults_at_end = self._sanitiser.faults  # zeros after the end are not a fault
             self._flush_frames -= frames - len(block)
             block = np.concatenate([block, np.zeros((frames - len(block), CHANNELS), np.float32)])
         shaped = self._shape(self._sanitiser.process(block), trims, may_rise=may_rise)
@@ -304,7 +304,7 @@ class Deck:
         return shaped
 
     def _calm(self, block: Block) -> Block | None:
-        """The block of a deck that goes on as it is, where nothing in it may be broken; otherwise None."""
+        """The shaped block, if the deck plays unchanged and every sample of the block is good; otherwise None."""
         if self._seam is not None or not self.gain.is_full:
             return None
         calm = self._sanitiser.process_calm(block, float(self._item_gain))
@@ -316,7 +316,7 @@ class Deck:
         return shaped
 
     def _follow(self, power: float, frames: int) -> None:
-        """So loud was what it gave last."""
+        """Update the recent level with the mean square of the last block."""
         self._power += (power - self._power) * min(1.0, frames / HEARD_FRAMES)
 
     def _shape(self, block: Block, trims: float | Gains, *, may_rise: bool) -> Block:
@@ -338,7 +338,7 @@ class Deck:
         """Fade on what is left when the end is near, or when the ring runs dry; rise again when it has filled.
 
         Args:
-            waits_s: another track is to go on with the sound: the fade waits for that until so little is left.
+            waits_s: another track is expected to continue the sound: the fade begins only when this little is left.
         """
         if self._seam is not None and self.is_leaving:
             return
@@ -358,13 +358,13 @@ class Deck:
             self.gain.tail(ready)
 
     def close(self) -> None:
-        """Let go of the decoder."""
+        """Release the decoder."""
         if self._excerpts is not None:
             self._excerpts.close()
         self.source.close()
 
 
 def _power(block: Block) -> float:
-    """Mean square, 0 for nothing and for what is no number."""
+    """Mean square; 0 for an empty block and where the result is not a number."""
     power = float(np.vdot(block, block)) / block.size if block.size else 0.0
     return power if power < MOST_POWER else 0.0

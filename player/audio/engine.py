@@ -3,21 +3,21 @@
 Theory. `step` is one turn: take the orders that have come, render a block, write it. `Sink.write` blocks until the
 device has room, and that paces the thread. Between two turns `run` waits for orders until the device nearly has room
 for the next block, so that it is rendered as late as possible, and an order is heard after what is in the device.
-A block has 100 ms while anything moves or is about to, and up to 400 ms, as the device's buffer allows, while nothing
-does: each block costs the same overhead and wake-ups, whatever its length. Nothing else touches decks or chain, so
-there are no locks here. What goes out are reports (through ``report``, which must not block) and two numbers,
-`blocks_rendered` and `turn_began_s`, written by this thread alone and read by the main thread, which sees from them
-whether it goes on.
+A block lasts 100 ms while anything changes or is about to change. Otherwise it lasts up to 400 ms, if the device's
+buffer allows it: each block costs the same overhead and wake-ups, whatever its length. No other thread touches decks
+or chain, so there are no locks here. The outputs are reports (through ``report``, which must not block) and two
+numbers, `blocks_rendered` and `turn_began_s`. This thread alone writes them; the main thread reads them to see whether
+the engine is still running.
 
-Whatever goes wrong ends in silence: a lost device, a long gap, an exception in the audio path. After each of them the
-chain stands at silence and stays there until the session, told by a report, orders a ramp; a ramp from silence rises at
-no more than 6 dB/s. After a short gap it comes back by itself, see `Chain.come_back`. The device is retried
-indefinitely, and never another one in its place.
+Every fault ends in silence: a lost device, a long gap, an exception in the audio path. After each of them the chain
+is silent and stays silent until the session, informed by a report, orders a ramp; a ramp from silence rises at
+no more than 6 dB/s. After a short gap the sound returns by itself, see `Chain.come_back`. The device is retried
+indefinitely, and no other device is ever used instead.
 
-The device is opened at start for a moment, so that a missing one is known before the night, and is held open with
+The device is opened briefly at start, so that a missing one is known before the night, and is held open with
 silence for ``hold_s`` after a session, because DACs pop when they are opened and closed.
 
-Where it falls short: a gap in the device is known only after it was heard.
+Limitation: a gap in the device is known only after it was heard.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ from player.core.settings.session import Settings
 from player.core.units import CHANNELS, SILENCE_DB, to_frames, to_seconds
 
 BLOCK_FRAMES: Final = 4_800
-"""100 ms: so long is a block while something moves."""
+"""100 ms: the length of a block while something changes."""
 LONGEST_S: Final = 0.4
-"""While nothing moves, a block has no more than this, where the device's buffer is long enough."""
+"""Maximum length of a block while nothing changes, if the device's buffer is long enough."""
 BUFFER_SHARE: Final = 1.0 / 3.0
-"""A block takes no more of the buffer; the rest is the time that the thread has to render the next one."""
+"""A block takes at most this share of the buffer; the rest is the time for rendering the next one."""
 _ROUNDED: Final = 0.1
-"""Buffers are whole numbers of samples, periods or pages."""
+"""Tolerance, in blocks: buffers are whole numbers of samples, periods or pages, so they may be slightly short."""
 PROGRESS_FRAMES: Final = to_frames(1.0)
-"""A progress report a second."""
+"""One progress report per second."""
 SOON_FRAMES: Final = to_frames(4.0)
-"""Two rises would add up to 12 dB/s, so they share 6 dB/s: a track that comes up from silence waits for a volume
-command that is done so soon, otherwise the output's ramp takes what the tracks leave of it."""
+"""Two rises would add up to 12 dB/s, so they share 6 dB/s: a track that rises from silence waits for a volume ramp that
+ends within this time; otherwise the output's ramp uses what the tracks leave."""
 LAST_BLOCKS: Final = 10
 
 
@@ -69,8 +69,8 @@ class EngineSettings:
     Attributes:
         hold_s: how long silence is played after a session before the device is closed.
         is_offline: a rehearsal: decoders are waited for, so that the output is the same each time.
-        longest_s: how long a block may be while nothing moves.
-        tap: is shown each block that went through the chain; None in the daemon.
+        longest_s: maximum length of a block while nothing changes.
+        tap: receives a `Rendered` for each block that went through the chain; None in the daemon.
         ears: what the two speakers get.
     """
 
@@ -86,14 +86,14 @@ class EngineSettings:
 
     @classmethod
     def of(cls, settings: Settings, make_power_meter: MakePowerMeter, hold_s: float) -> EngineSettings:
-        """What a config's settings mean for the engine."""
+        """The engine's parameters from the settings of a config."""
         limits = settings.limits
         return cls(settings.fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, make_power_meter, hold_s)
 
 
 @dataclass(frozen=True, slots=True)
 class _UseSink:
-    """A reload named another output, or another way with it; taken when nothing sounds."""
+    """A reload changed the output or its parameters; applied when nothing sounds."""
 
     sink: Sink
     hold_s: float
@@ -107,11 +107,11 @@ class Engine:
         sink: where the sound goes; opened, closed and retried here.
         decoder: opens tracks.
         clock: paces the retries of a missing device.
-        report: takes each report on the engine thread; must not block.
+        report: receives each report on the engine thread; must not block.
 
     Attributes:
         blocks_rendered: how many blocks the device has taken.
-        turn_began_s: when the turn under way began, on the boot clock; None while the thread waits for orders.
+        turn_began_s: when the current turn began, on the boot clock; None while the thread waits for orders.
     """
 
     def __init__(
@@ -145,21 +145,21 @@ class Engine:
         self._has_quit = False
 
     def order(self, order: EngineOrder) -> None:
-        """Hand over an order; from any thread, never blocks."""
+        """Submit an order; from any thread, never blocks."""
         self._orders.put(order)
 
     def replace_sink(self, sink: Sink, hold_s: float, ears: Ears = STEREO) -> None:
-        """Use another output, held open so long, once nothing sounds; from any thread, never blocks."""
+        """Use another output once nothing sounds, and its ``hold_s``; from any thread, never blocks."""
         self._orders.put(_UseSink(sink, hold_s, ears))
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to play and the output stands at silence."""
+        """Whether there is nothing to play and the output is silent."""
         return self._layers.is_empty and self._chain.ramp.is_silent and self._chain.ramp.target_db == SILENCE_DB
 
     @property
     def _is_held(self) -> bool:
-        """Whether a pause has reached silence, and no order has led up since: the tracks keep their places."""
+        """Whether a pause has reached silence and no ramp has begun since: the tracks keep their positions."""
         return self._last_end is Then.HOLD and self._chain.ramp.target_db == SILENCE_DB
 
     def run(self) -> None:
@@ -177,10 +177,10 @@ class Engine:
         self.finish()
 
     def _wait_for_orders(self) -> None:
-        """As long as the device has enough without the next block, or until an order comes."""
+        """Wait until the device needs the next block, or until an order comes."""
         try:
             wait_s = self._outlet.spare_s(to_seconds(self._block_frames()))
-        except Exception:  # noqa: BLE001 - as in `_next_block_or_silence`, which meets it at once and tells of it
+        except Exception:  # noqa: BLE001 - `_next_block_or_silence` raises it again at once and reports it
             return
         if wait_s > 0.0 and not self._has_quit and self._first_order is None:
             self.turn_began_s = None
@@ -188,7 +188,7 @@ class Engine:
                 self._first_order = self._orders.get(timeout=wait_s)
 
     def _fade_out(self) -> None:
-        """Whoever told us to quit should have faded out before; if not, the end is still no cut."""
+        """Fade out before the end, in case whoever ordered the end has not faded out already."""
         self._chain.ramp.to(SILENCE_DB, STOP_NOW_S)
         for _ in range(LAST_BLOCKS):
             if not self._outlet.is_open or self._chain.ramp.is_silent:
@@ -196,7 +196,7 @@ class Engine:
             self._write(self._next_block_or_silence())
 
     def finish(self) -> None:
-        """Let go of tracks and device, once what was written has been heard."""
+        """Release tracks and device, once what was written has been heard."""
         self._layers.clear()
         self._outlet.close()
 
@@ -212,7 +212,7 @@ class Engine:
             self._write(block)
 
     def _next_block_or_silence(self) -> Block:
-        """Obey, then render; on any exception an emptied chain, silence, and a report."""
+        """Carry out orders, then render; on any exception drop all layers, return silence, and report it."""
         try:
             self._take_orders()
             self._do_what_then()
@@ -225,7 +225,7 @@ class Engine:
             return _silence(BLOCK_FRAMES)
 
     def _is_resting(self) -> bool:
-        """Nothing to do until an order comes; a missing device is looked for even then."""
+        """Whether there is nothing to do until an order comes; never while the device is missing."""
         was_held = self._idle_frames >= to_frames(self._hold_s)
         has_order = self._first_order is not None or not self._orders.empty()
         return self.is_idle and self._outlet.is_open and was_held and not has_order
@@ -264,10 +264,10 @@ class Engine:
                 self._has_quit = True
 
     def _do_what_then(self) -> None:
-        """The ramp has arrived: do what was to follow, and say so.
+        """If the ramp has arrived: carry out what follows it, and report that.
 
-        `_last_end` is what followed the last ramp, and is valid while it stands at silence. Each new ramp begins with
-        NOTHING: a way up from a pause that turns round before it has arrived leads down, and is not held.
+        `_last_end` is what followed the last ramp, and is valid while the ramp is at silence. Each new ramp sets it to
+        NOTHING: a resume that is reversed before it has arrived fades out again, and is not held on its way.
         """
         ramp = self._chain.ramp
         if self._then is None or ramp.is_moving:
@@ -279,7 +279,7 @@ class Engine:
         self._report(RampArrived(ramp.target_db, then))
 
     def _hush(self) -> None:
-        """Silence at once, because the listener has lost the sound already; what was to follow a ramp is forgotten."""
+        """Be silent at once, because the listener has lost the sound already; cancels what was to follow a ramp."""
         self._chain.hush()
         self._then = None
 
@@ -291,7 +291,7 @@ class Engine:
             self._new_sink = None
 
     def _block_frames(self) -> int:
-        """How long the next block is, if no order comes."""
+        """Length of the next block in frames, if no order comes."""
         is_quiet = self.is_idle or self._is_held or (not self._chain.ramp.is_moving and self._layers.is_steady)
         longest_s = min(self._longest_s, self._outlet.buffer_s * BUFFER_SHARE)
         return BLOCK_FRAMES * max(1, int(longest_s / to_seconds(BLOCK_FRAMES) + _ROUNDED) if is_quiet else 1)
@@ -306,7 +306,7 @@ class Engine:
         ramp = self._chain.ramp
         self._layers.prepare(frames, is_output_silent=ramp.level_db == SILENCE_DB)
         if ramp.is_rising and not self._layers.is_sounding:
-            return self._rest(frames)  # the rise waits for the sound that it is for
+            return self._rest(frames)  # the ramp rises only once there is sound
         if not ramp.is_moving and self._layers.is_steady:
             mixed, may_rise = self._layers.mix(frames, 0.0, may_rise=True), True
         else:
@@ -322,7 +322,7 @@ class Engine:
         return block
 
     def _mix_while_moving(self, ramp: Ramp, frames: int) -> tuple[Block, bool]:
-        """The mixture, and whether the ramp may rise: ramp and decks share what they may rise by."""
+        """The mixed block, and whether the ramp may rise: ramp and decks share one maximum rise."""
         is_ramp_first = ramp.is_rising and ramp.frames_left <= SOON_FRAMES and not self._layers.is_recovering
         is_ramp_first = is_ramp_first and self._layers.is_rising_alone
         left_db_per_s = MAX_RISE_DB_PER_S - (0.0 if is_ramp_first else self._layers.decks_rise_db_per_s)
@@ -334,12 +334,12 @@ class Engine:
         return mixed, is_ramp_free and not self._layers.is_recovering
 
     def _rest(self, frames: int) -> Block:
-        """Silence; the chain has to know, because what was heard before it is forgotten in time."""
+        """A block of silence; the chain is told, because its memory of what was heard before fades with time."""
         self._chain.rest(frames)
         return _silence(frames)
 
     def _tell_of_the_chain(self) -> None:
-        """What the guard held down, and what the output meter did not let through."""
+        """Report what the guard attenuated, and what the output meter blocked."""
         self._held_db = max(self._held_db, self._chain.guard.reduction_db)
         deck = self._layers.current
         for episode in self._chain.guard.episodes.take():
@@ -357,7 +357,7 @@ class Engine:
             self._report(ClauseBroken(broken.clause, broken.reason))
 
     def _write(self, block: Block) -> None:
-        """One block to the device; after a gap the chain comes back by itself, after a loss it stands at silence."""
+        """Write one block to the device; after a gap the sound returns by itself, after a loss the chain is silent."""
         written = self._outlet.write(block)
         if written is Written.AFTER_A_GAP:
             self._come_back()
@@ -373,7 +373,7 @@ class Engine:
                 self._report_progress()
 
     def _come_back(self) -> None:
-        """After a short gap what was to follow a ramp is kept; after a long one the session orders it again."""
+        """Resume after a gap. A short one keeps what follows a ramp; after a long one the session orders it again."""
         gap = self._outlet.gap
         is_hushed = self._chain.come_back(gap.gap_s) >= FADE_DEPTH_DB
         if is_hushed:

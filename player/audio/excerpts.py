@@ -1,8 +1,8 @@
-"""Looks into a file that nobody has measured, before it sounds: five seconds at four places.
+"""Analyses a file that has not been measured, before it sounds: five seconds at four places.
 
-Runs on the engine thread and never blocks: one excerpt at a time is opened as any track is, and its decoder works on
-threads of its own. So a new file begins with about the gain that its measurement will give it, and with what is
-habitual in it (`player.audio.dsp.live_plan`). That takes a few tenths of a second; the next track is opened 20 s ahead.
+Runs on the engine thread and never blocks: one excerpt at a time is opened like any track, and its decoder works on
+threads of its own. So a new file begins with about the gain that its measurement will give it, and its habitual level
+is known (`player.audio.dsp.live_plan`). That takes a few tenths of a second; the next track is opened 20 s ahead.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from player.core.units import to_frames
 PLACES: Final = (0.2, 0.4, 0.6, 0.8)
 EXCERPT_S: Final = 5.0
 SHORTEST_S: Final = 30.0
-"""Of a shorter file its beginning is enough."""
+"""For a shorter file its beginning is enough."""
 PATIENCE_S: Final = 3.0
-"""An excerpt that takes longer is left out with those behind it: the place may lie on a slow share."""
+"""An excerpt that takes longer is left out, and so are those after it: the file may be on a slow share."""
 
 
 class Excerpts:
@@ -28,7 +28,7 @@ class Excerpts:
     Args:
         decoder: opens them.
         uri: the file.
-        take: is given each of them, shape (frames, 2).
+        take: receives each excerpt, shape (frames, 2).
 
     Attributes:
         is_done: nothing more will come.
@@ -44,7 +44,7 @@ class Excerpts:
         self._waited_frames = 0
 
     def step(self, track: Source, frames: int) -> None:
-        """One turn, ``frames`` after the last one; ``track`` is the opened file, which knows its length."""
+        """One step, ``frames`` after the last one; ``track`` is the opened file, whose length is known."""
         if self.is_done or not track.frames_ready():
             return
         if self._places_s is None:
@@ -77,7 +77,7 @@ class Excerpts:
                 return
 
     def close(self) -> None:
-        """Let go of what is open; nothing more comes."""
+        """Close what is open; no more excerpts follow."""
         if self._source is not None:
             self._source.close()
             self._source = None

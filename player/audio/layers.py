@@ -1,13 +1,13 @@
 """The layers: the tracks, and up to two beds under them; each has a mixer and a level of its own, and they are summed.
 
-Runs on the engine thread alone. Everything behind the sum (volume, guard, limiter, meter) knows the sum alone, so that
-it obeys the contract whatever it is made of. A layer that holds nothing costs nothing.
+Runs on the engine thread alone. Everything after the sum (volume, guard, limiter, meter) works on the sum alone, so
+the contract holds whatever the sum consists of. An empty layer costs nothing.
 
-What lull itself does to the sound of one layer may rise by 6 dB/s in all. A deck comes first, then the output's ramp,
-and the level of the layer gets what these two leave. Where the output stands at silence, a layer is at its level at
-once: the output makes the rise.
+The gains that lull applies to one layer may together rise by at most 6 dB/s. Decks have priority, then the output's
+ramp; the level of the layer may use what these two leave. While the output is silent, a layer takes its level at once:
+the output makes the rise.
 
-What is planned reaches the sum of what its layers reach; where one of them is not planned nothing is known of the sum.
+The planned level of the sum is the sum of the layers' planned levels; it is unknown while one of them is not planned.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.units import CHANNELS, SILENCE_DB, db_to_gain
 
 LEAST_RISE_DB_PER_S: Final = 0.1
-"""Where less is left for a ramp, it waits."""
+"""A ramp waits while less than this is left for it."""
 
 
 class SoundLayer:
-    """One mixer and its level; the level's ``then`` is done and reported by `Layers`."""
+    """One mixer and its level; `Layers` carries out and reports ``then``, which follows a ramp of the level."""
 
     def __init__(self, number: int, mixer: Mixer) -> None:
         self.number = number
@@ -47,7 +47,7 @@ class SoundLayer:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it is silent, or on its way there."""
+        """Whether it is silent, or fading to silence."""
         return self.level.target_db == SILENCE_DB
 
     @property
@@ -63,7 +63,7 @@ class SoundLayer:
             self.level.open()
 
     def mix(self, frames: int, left_db_per_s: float, *, may_rise: bool) -> Block:
-        """The next frames under its level, whose rise is no faster than what is left for it."""
+        """The next frames at its level, whose rise uses at most what the decks leave of ``left_db_per_s``."""
         rising = self.level.is_rising
         left_db_per_s -= self.mixer.rise_db_per_s
         is_sounding = self.mixer.is_sounding
@@ -76,7 +76,7 @@ class SoundLayer:
         return self.level.process(block)
 
     def under_level(self, lufs: float | None, frames: int = 0) -> float | None:
-        """A loudness in its mixer as it leaves the layer, at most within so many frames; None stays None."""
+        """A loudness in its mixer as it leaves the layer: the maximum within ``frames`` frames; None stays None."""
         level_db = max(self.level.level_db, self.level.level_ahead_db(frames))
         return None if lufs is None else lufs + level_db
 
@@ -122,7 +122,7 @@ class Layers:
 
     @property
     def current(self) -> Deck | None:
-        """The deck of the track that people would call what plays."""
+        """The deck of the track that is now playing."""
         return self._layers[TRACKS].mixer.current
 
     @property
@@ -132,45 +132,45 @@ class Layers:
 
     @property
     def is_sounding(self) -> bool:
-        """Whether there is a deck to be heard."""
+        """Whether any deck sounds."""
         return any(mixer.is_sounding for mixer in self._mixers)
 
     @property
     def is_steady(self) -> bool:
-        """Whether each layer that is not empty goes on as it is, and nothing is to be decided soon."""
+        """Whether each layer that is not empty plays unchanged, and no change is due soon."""
         layers = [layer for layer in self._layers.values() if layer.level.is_moving or not layer.mixer.is_empty]
         return all(layer.mixer.is_steady and not layer.level.is_moving for layer in layers)
 
     @property
     def is_rising_alone(self) -> bool:
-        """Whether a deck comes up from silence, and no other makes room for it."""
+        """Whether a deck rises from silence while no other deck fades out for it."""
         return any(mixer.is_rising_alone for mixer in self._mixers)
 
     @property
     def decks_rise_db_per_s(self) -> float:
-        """How fast the deck that rises most rises; 0 where none does."""
+        """The fastest rise of any deck; 0 if none rises."""
         return max(mixer.rise_db_per_s for mixer in self._mixers)
 
     @property
     def is_recovering(self) -> bool:
-        """Whether a deck comes back from bad samples; that cannot be put off."""
+        """Whether a deck recovers from bad samples; its rise cannot be delayed."""
         return any(mixer.is_recovering for mixer in self._mixers)
 
     @property
     def habitual_lufs(self) -> float | None:
-        """What the fast level of the sum habitually reaches at least, None where nobody measured any."""
+        """What the fast level of the sum habitually reaches at least; None if nothing in it was measured."""
         levels = [layer.under_level(layer.mixer.habitual_lufs) for layer in self._sounding]
         return _sum_lufs([level for level in levels if level is not None])
 
     def reached_lufs(self, frames: int) -> float | None:
-        """What the fast level of the sum reaches within so many frames; None while not all that sounds is planned."""
+        """What the fast level of the sum reaches within ``frames``; None while any sounding deck is not planned."""
         layers = [layer for layer in self._sounding if layer.level.level_db > SILENCE_DB or layer.level.is_rising]
         levels = [layer.under_level(layer.mixer.reached_lufs, frames) for layer in layers]
         known = [level for level in levels if level is not None]
         return _sum_lufs(known) if len(known) == len(levels) else None
 
     def set_crossfade(self, crossfade_s: float) -> None:
-        """Another length of blends."""
+        """Change the length of blends."""
         for mixer in self._mixers:
             mixer.crossfade_s = crossfade_s
 
@@ -198,15 +198,15 @@ class Layers:
             layer.level.open()
 
     def prepare(self, frames: int, *, is_output_silent: bool) -> None:
-        """Before a block of so many frames: do what follows levels that have arrived; then as `Mixer.prepare`."""
+        """Before a block of ``frames``: carry out what follows the finished level ramps; then as `Mixer.prepare`."""
         for layer in self._layers.values():
             self._do_what_then(layer)
             layer.prepare(frames, is_output_silent=is_output_silent)
 
     def mix(self, frames: int, output_rise_db_per_s: float, *, may_rise: bool) -> Block:
-        """The sum of all layers, shape (frames, 2), where the output rises so fast.
+        """The sum of all layers, shape (frames, 2), while the output rises by ``output_rise_db_per_s``.
 
-        Without ``may_rise`` decks and levels on their way up stand still.
+        Without ``may_rise``, rising decks and levels are held.
         """
         left_db_per_s = MAX_RISE_DB_PER_S - output_rise_db_per_s
         mixed: Block | None = None
@@ -221,7 +221,7 @@ class Layers:
         return np.zeros((frames, CHANNELS), np.float32) if mixed is None else mixed
 
     def sounding(self) -> tuple[tuple[Sounding, ...], tuple[Sounding, ...]]:
-        """All decks of the tracks and of the beds, and where they stand, for a tap."""
+        """The state of all decks of the tracks and of the beds, for a tap."""
         beds = tuple(one for number in BEDS for one in self._layers[number].sounding())
         return self._layers[TRACKS].sounding(), beds
 
@@ -235,6 +235,6 @@ class Layers:
 
 
 def _sum_lufs(levels: list[float]) -> float | None:
-    """The level of unrelated sounds together; None of none."""
+    """The level of uncorrelated sounds together; None if there are none."""
     power = sum(10.0 ** (level / 10.0) for level in levels)
     return 10.0 * math.log10(power) if power > 0.0 else None

@@ -1,12 +1,12 @@
 """The mixer of one layer: which decks sound, and how one takes over from another.
 
-Runs on the engine thread alone. One deck is the current one; others are on their way out. What comes next is opened
-ahead of time, so that a broken file is noticed while the one before still plays and no gap is heard.
+Runs on the engine thread alone. One deck is the current one; others are fading out. The next track is opened
+ahead of time, so that a broken file is noticed while the current one still plays and no gap is heard.
 
-A track ends in one of five ways, each without a cut: the next one is blended in over its end (equal power); it follows
-itself, or one of the two is too short for a blend, and a seam joins them; a person skips and it falls at once while the
-next rises; nothing follows and its last seconds fade; or its data stops coming, and it fades within what the ring still
-holds, and comes back by a rise from silence when there is enough again.
+A track ends in one of five ways, each without a cut: the next one is blended in over its end (equal power); it repeats,
+or one of the two is too short for a blend, and a seam joins them; a person skips, and it fades out at once while the
+next rises; nothing follows, and its last seconds fade; or its data stops coming, and it fades out within what the ring
+still holds, and rises again from silence when enough is decoded.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from player.core.events import EngineReport, ItemEnded, ItemFailed, ItemStarted,
 from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames, to_seconds
 
 STALL_LIMIT_S: Final = 15.0
-"""Silence from a track that does not recover; then it has failed."""
+"""A track that is silent for this long because its data stopped coming has failed."""
 OPEN_AHEAD_S: Final = 20.0
-"""The next track is opened so long before its blend begins."""
+"""The next track is opened this long before its blend begins."""
 SKIP_FALL_S: Final = 3.0
-"""A person skipped: what sounds falls by 60 dB in this time, 20 dB/s, heard at once and no cut."""
+"""After a skip the current sound falls by 60 dB in this time, at 20 dB/s: heard at once, but not as a cut."""
 OFFLINE_WAIT_S: Final = 30.0
-"""A rehearsal waits so long for a decoder, in the time of the world; it counts as waiting in that of the night."""
+"""A rehearsal waits this long in real time for a decoder; the wait also counts in the rehearsed time."""
 MAX_DECKS: Final = 3
-"""More than this never sound together, however fast a person skips."""
+"""Maximum number of decks that sound together, however fast a person skips."""
 
 
 JOIN_AHEAD_S: Final = 0.1
-"""A block: a seam begins with one, and so up to this much before its time."""
+"""One block: a seam begins with a block, so it may begin up to this much early."""
 BLEND_MARGIN_S: Final = 0.3
-"""A blend is over so long before the track's end: decoders lose the last 100 ms, and lengths are rounded."""
+"""A blend ends this long before the track's end: decoders lose the last 100 ms, and lengths are rounded."""
 
 
 def _room_s(left_s: float) -> float:
-    """What a blend may use of what is left of a track."""
+    """How much of the rest of a track a blend may use."""
     return max(0.0, left_s - BLEND_MARGIN_S)
 
 
@@ -84,7 +84,7 @@ class Mixer:
 
     @property
     def current(self) -> Deck | None:
-        """The deck that people would call what plays."""
+        """The deck of the track that is now playing."""
         return self._current
 
     @property
@@ -93,7 +93,7 @@ class Mixer:
         return not self._decks and self._pending is None and self._queued is None
 
     def play(self, item: Item, crossing: Crossfade) -> None:
-        """Make this item the current one as soon as it is ready; forgets what was queued."""
+        """Make this item the current one as soon as it is ready; drops what was queued."""
         self.queue(None)
         if self._pending is not None:
             self._pending.close()
@@ -109,7 +109,7 @@ class Mixer:
         return deck
 
     def queue(self, item: Item | None) -> None:
-        """Say what follows the current item, or that nothing does."""
+        """Set what follows the current item; None for nothing."""
         if self._next is not None:
             self._next.close()
             self._next = None
@@ -129,7 +129,7 @@ class Mixer:
         self._is_dry = True
 
     def sounding(self) -> tuple[Sounding, ...]:
-        """All decks and where they stand, for a tap."""
+        """The state of all decks, for a tap."""
         return tuple(
             Sounding(deck.item, deck.gain.level_db, deck is self._current, deck.is_joined, deck.decoded, deck.own_gains)
             for deck in self._decks
@@ -137,44 +137,44 @@ class Mixer:
 
     @property
     def is_sounding(self) -> bool:
-        """Whether there is a deck to be heard."""
+        """Whether any deck sounds."""
         return bool(self._decks)
 
     @property
     def is_steady(self) -> bool:
-        """Whether one deck alone sounds, in the middle of its track, and nothing is to be decided soon."""
+        """Whether a single deck sounds, in the middle of its track, and no change is due soon."""
         is_alone = self._pending is None and self._next is None and len(self._decks) == 1
         return is_alone and self._decks[0].is_steady
 
     @property
     def habitual_lufs(self) -> float | None:
-        """What the fast level of the quietest deck habitually reaches, None where nobody measured any."""
+        """What the fast level of the quietest deck habitually reaches; None if no deck was measured."""
         known = [deck.item.habitual_lufs for deck in self._decks if deck.item.habitual_lufs is not None]
         return min(known, default=None)
 
     @property
     def reached_lufs(self) -> float | None:
-        """What the fast level of the loudest deck reaches; None while not all that sounds is planned."""
+        """What the fast level of the loudest deck reaches; None while any sounding deck is not planned."""
         reached = [deck.reached_lufs for deck in self._decks]
         return None if None in reached else max((level for level in reached if level is not None), default=None)
 
     @property
     def is_rising_alone(self) -> bool:
-        """Whether a deck comes up from silence, and no other makes room for it."""
+        """Whether a deck rises from silence while no other deck fades out for it."""
         return any(deck.gain.is_rising_alone for deck in self._decks)
 
     @property
     def rise_db_per_s(self) -> float:
-        """How fast what rises most rises; 0 where nothing does."""
+        """The fastest rise of any deck; 0 if none rises."""
         return max((deck.rise_db_per_s for deck in self._decks), default=0.0)
 
     @property
     def is_recovering(self) -> bool:
-        """Whether a deck comes back from bad samples; that cannot be put off."""
+        """Whether a deck recovers from bad samples; its rise cannot be delayed."""
         return any(deck.is_recovering for deck in self._decks)
 
     def prepare(self, frames: int, *, is_output_silent: bool) -> None:
-        """Before a block of so many frames: start what is ready, fade what ends or runs dry.
+        """Before a block of ``frames`` frames: start what is ready, fade out what ends or runs out of data.
 
         ``is_output_silent`` lets a first track begin at its full gain, because the output makes the rise.
         """
@@ -190,7 +190,7 @@ class Mixer:
             deck.watch_the_end(waits_s=self._seam_s(deck) / 2 if is_followed else TAIL_S)
 
     def mix(self, frames: int, *, may_rise: bool = True) -> Block:
-        """The sum of all decks, shape (frames, 2); without ``may_rise`` decks on their way up stand still."""
+        """The sum of all decks, shape (frames, 2); without ``may_rise``, rising decks are held."""
         mixed = np.zeros((frames, CHANNELS), np.float32)
         for deck in self._decks:
             block = deck.render(frames, may_rise=may_rise)
@@ -217,7 +217,7 @@ class Mixer:
             self._make_current(deck)
 
     def _drop_silently(self) -> None:
-        """The output stands at silence: what sounded before the pause ends here, unheard."""
+        """End the decks that sounded before the pause; the output is silent, so nothing of this is heard."""
         for deck in self._decks:
             self._report(ItemEnded(deck.item.id, to_seconds(deck.played_frames)))
             deck.close()
@@ -229,7 +229,7 @@ class Mixer:
         self._report(ItemStarted(deck.item.id, deck.duration_s))
 
     def _blend_into(self, deck: Deck) -> None:
-        """Let the current deck make room for this one; a shorter crossfade where the current one ends too soon."""
+        """Fade the current deck out for this one, with a shorter crossfade if the current one ends too soon."""
         left_s, hidden_db = self._current.left_s() if self._current is not None else None, self._hidden_db(deck)
         crossfade_s = self.crossfade_s
         if left_s is not None:
@@ -248,7 +248,7 @@ class Mixer:
             deck.gain.fall(SKIP_FALL_S)
 
     def _prepare_next(self) -> None:
-        """Open the queued item ahead of time, and blend into it where the current one nears its end."""
+        """Open the queued item ahead of time, and blend into it when the current one nears its end."""
         current, item = self._current, self._queued
         if item is None or self._pending is not None:
             return
@@ -264,7 +264,7 @@ class Mixer:
             self._follow_with(self._next, left_s)
 
     def _follow_with(self, deck: Deck, left_s: float) -> None:
-        """Let the next deck take over from the current one, which lasts so much longer, if it is time for that."""
+        """Let the next deck take over if it is time; the current deck lasts ``left_s`` longer."""
         current = self._current
         if current is None:
             deck.gain.rise(0.0)
@@ -281,21 +281,21 @@ class Mixer:
         self._make_current(deck)
 
     def _is_joined_to(self, deck: Deck, current: Deck) -> bool:
-        """Whether a seam joins the two, because they are one file or a blend has no room in one of them."""
+        """Whether a seam joins the two, because they are the same file or one of them is too short for a blend."""
         lengths_s = [length_s for length_s in (current.length_s, deck.duration_s) if length_s is not None]
         shortest_s = 2 * overlap_s(0.0, self._hidden_db(deck)) + BLEND_MARGIN_S
         return deck.item.uri == current.item.uri or min(lengths_s, default=shortest_s) < shortest_s
 
     def _seam_s(self, current: Deck) -> float:
-        """How long a seam behind this deck is: an eighth of the shorter of the two tracks."""
+        """Length of a seam after this deck: `seam_s` of the shorter of the two tracks."""
         following = self._next.duration_s if self._next is not None else None
         lengths_s = [length_s for length_s in (current.length_s, following) if length_s is not None]
         return seam_s(min(lengths_s, default=0.0))
 
     def _hidden_db(self, deck: Deck) -> float:
-        """Up to this gain a deck is hidden behind what sounds; -inf where nothing does.
+        """The highest gain at which a deck is masked by what sounds; -inf if nothing sounds.
 
-        What sounds is what was lately heard, and where both tracks are measured not more than what they habitually are.
+        The masking level is the recently heard one; if both tracks are measured, at most their habitual level.
         """
         current = self._current
         if current is None or current.heard_db == SILENCE_DB:
@@ -340,7 +340,7 @@ class Mixer:
             self._report(QueueRanDry(self._layer))
 
     def _wait_for_decoders(self, frames: int) -> None:
-        """Rehearsals: the decoder's pace must not show, so whatever is open is waited for, a while each."""
+        """Rehearsals: wait for each open decoder (bounded), so that the output does not depend on its speed."""
         for deck in (*self._decks, self._pending, self._next):
             if deck is not None:
                 deck.wait_for_decoder(frames, OFFLINE_WAIT_S)

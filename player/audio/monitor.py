@@ -1,6 +1,6 @@
 """A sink that lets an examiner listen: for rehearsals, where the night is examined while it is rendered.
 
-Runs on the engine thread. Everything is handed on as it is.
+Runs on the engine thread. Everything is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from player.audio.ports import Sink
 
 
 class Monitor(Protocol):
-    """Who listens: `player.analysis.contract.examiner.Examiner`."""
+    """What examines the sound: `player.analysis.contract.examiner.Examiner`."""
 
     def push(self, out: Block, rendered: Rendered | None) -> None:
-        """A block as it leaves."""
+        """Examine a block as it goes to the output."""
         ...
 
 
 class MonitoredSink:
-    """A `Sink` of which each block is shown before it is written, with what `tap` was told of it."""
+    """A `Sink` that shows each block to a monitor before it is written, with what `tap` received for it."""
 
     def __init__(self, sink: Sink, listener: Monitor) -> None:
         self._sink = sink
@@ -29,7 +29,7 @@ class MonitoredSink:
         self._rendered: Rendered | None = None
 
     def tap(self, rendered: Rendered) -> None:
-        """The engine's tap: belongs to the block that is written next."""
+        """The engine's tap: ``rendered`` belongs to the block that is written next."""
         self._rendered = rendered
 
     @property

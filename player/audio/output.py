@@ -1,7 +1,7 @@
 """The audio output: the one sound device, opened, retried indefinitely, and closed. Runs on the engine thread.
 
-What a device does wrong never leaves here as an exception: `write` says what became of the block. No other device is
-ever taken in its place.
+Faults of a device never leave this class as exceptions: `write` returns what happened to the block. No other device is
+ever used instead.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ LAST_RETRY_S: Final = 5.0
 """Pauses between attempts to open the device, doubling from the first to the last."""
 RETRY_POLL_S: Final = 0.1
 STALL_S: Final = 0.2
-"""A write that takes so much longer than the device has sound for is a gap that was heard."""
+"""A write that takes this much longer than the device has sound for counts as a gap that was heard."""
 WAITED_S: Final = 0.004
-"""A write that takes so long had to wait for room."""
+"""A write that takes this long had to wait for room."""
 LEAST_HELD_S: Final = 0.1
-"""So much is in the device when the next block is rendered, however short its buffer is."""
+"""At least this much is in the device when the next block is rendered, however short its buffer is."""
 LONG_STALL_S: Final = 2.5
-"""After so much longer the sound has to come back from silence."""
+"""After a stall that is longer than this, the sound has to start again from silence."""
 OFTEN: Final = 3
 OFTEN_WITHIN_S: Final = 600.0
-"""So many gaps within such a time, and the device gets twice the buffer."""
+"""After this many gaps within this time the device gets twice the buffer."""
 MAX_BUFFER_TIMES: Final = 4
 """The largest buffer, as a factor of the usual one; it is also how much later a command is heard."""
 
 
 class Written(Enum):
-    """What became of a block."""
+    """What happened to a block."""
 
     HEARD = auto()
     AFTER_A_GAP = auto()
-    """The device had run dry; `AudioOutput.gap` says for how long, and the block was not heard."""
+    """The device had run out of sound; `AudioOutput.gap` tells for how long; the block was not heard."""
     LOST = auto()
     """The device is gone."""
 
 
 class AudioOutput:
-    """The device and the attempts to have it.
+    """The device and the attempts to open it.
 
     Args:
         sink: the device; another one may be put in its place with `replace`.
@@ -81,10 +81,10 @@ class AudioOutput:
         return self._sink.buffer_s
 
     def spare_s(self, block_s: float) -> float:
-        """How long the next block of so many seconds may be put off: until the device has room for it.
+        """How long the next block, ``block_s`` long, may be delayed: until the device has room for it.
 
-        A sound server has room in steps, and says nothing between them. So a block is never due later than its own
-        length after the one before it was.
+        A sound server updates its free room in steps. So a block is due at the latest its own length after the block
+        before it was due.
         """
         now_s = self._clock.boot_s()
         missing_s = self._sink.delay_s - max(self._sink.buffer_s - block_s, LEAST_HELD_S)
@@ -92,7 +92,7 @@ class AudioOutput:
         return max(0.0, self._due_s - now_s)
 
     def replace(self, sink: Sink) -> None:
-        """Let go of the device and use another from now on."""
+        """Release the device and use another from now on."""
         self.close()
         self._sink = sink
         self._retry_at_s = 0.0
@@ -104,7 +104,7 @@ class AudioOutput:
             self._sink.write(block)
         except Underrun:
             return self._after_a_gap(max(0.0, began_s - self._written_at_s - self._held_s) + block_s)
-        except Exception as fault:  # noqa: BLE001 - whatever a device does, the thread goes on looking for it
+        except Exception as fault:  # noqa: BLE001 - whatever the device raises, the thread keeps retrying it
             self._lose(fault)
             return Written.LOST
         self._written_at_s = self._clock.boot_s()
@@ -114,12 +114,12 @@ class AudioOutput:
             self._due_s = self._written_at_s
         if stalled_s > LONG_STALL_S:
             return self._after_a_gap(stalled_s)
-        if stalled_s > STALL_S:  # a sound server that stood still says nothing of it
+        if stalled_s > STALL_S:  # a sound server does not report that it was frozen
             self._report(OutputUnderran(stalled_s))
         return Written.HEARD
 
     def _after_a_gap(self, gap_s: float) -> Written:
-        """Note the gap; where they go on, the device is opened anew with twice the buffer."""
+        """Record the gap; after repeated gaps the device is reopened with twice the buffer."""
         now_s = self._clock.boot_s()
         self.gap = OutputUnderran(gap_s)
         self._written_at_s, self._held_s = now_s, 0.0
@@ -139,7 +139,7 @@ class AudioOutput:
         return Written.AFTER_A_GAP
 
     def open_or_wait(self) -> bool:
-        """Open the device when an attempt is due, otherwise wait a moment; whether it has just been opened."""
+        """Open the device if an attempt is due, otherwise wait a moment; returns whether it was just opened."""
         if self._clock.boot_s() < self._retry_at_s:
             self._clock.sleep(RETRY_POLL_S)
             return False
@@ -159,22 +159,22 @@ class AudioOutput:
         return True
 
     def _lose(self, fault: Exception) -> None:
-        """The device is gone: another attempt after a growing pause."""
+        """Close the lost device and schedule another attempt, after a pause that grows."""
         self.is_open = False
         if not self._is_lost:
             self._is_lost = True
             self._report(OutputLost(str(fault)))
-        with contextlib.suppress(Exception):  # it is lost already; letting go of it may fail as well
+        with contextlib.suppress(Exception):  # it is lost already; closing it may fail as well
             self._sink.close()
         self._retry_at_s = self._clock.boot_s() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
 
     def close(self) -> None:
-        """Let go of the device once all that it holds has been heard; the next time its buffer is the usual one."""
+        """Release the device once all that it holds has been heard; its buffer has the usual size the next time."""
         self._gaps_at_s.clear()
         self._buffer_times = 1
         if self.is_open:
             self.is_open = False
-            with contextlib.suppress(Exception):  # silence was written; a device that fails now is looked for again
+            with contextlib.suppress(Exception):  # silence was written; a device that fails now is retried
                 self._sink.drain()
                 self._sink.close()

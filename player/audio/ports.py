@@ -16,12 +16,12 @@ class Source(Protocol):
 
     @property
     def duration_s(self) -> float | None:
-        """Whole length of the track in seconds as its container tells it (it may lie), None if unknown."""
+        """Length of the whole track in seconds as its container states it (may be wrong), None if unknown."""
         ...
 
     @property
     def fault(self) -> str | None:
-        """Why the track ended before its end or never began, as a sentence; None while all is well."""
+        """Why the track ended early or never began, as a sentence; None while there is no fault."""
         ...
 
     def frames_ready(self) -> int:
@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
     def skip(self, frames: int) -> None:
-        """Take up to ``frames`` frames that nobody wants."""
+        """Take up to ``frames`` frames and drop them."""
         ...
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
@@ -49,7 +49,7 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the decoder; returns soon, may be called twice, and at any moment."""
+        """Release the decoder; returns soon; may be called twice and at any time."""
         ...
 
 
@@ -57,7 +57,7 @@ class Decoder(Protocol):
     """Opens tracks."""
 
     def open(self, uri: str, start_s: float = 0.0) -> Source:
-        """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
+        """Begin to decode a file path or http(s) address at ``start_s``; returns at once, the source reports faults."""
         ...
 
 
@@ -74,11 +74,11 @@ class Sink(Protocol):
 
     @property
     def delay_s(self) -> float:
-        """How much sound it holds now, as far as it knows: about how long a sample that is written now takes."""
+        """How much sound it holds now, as far as it knows: about the delay of a sample that is written now."""
         ...
 
     def open(self, buffer_times: int = 1) -> None:
-        """Take the device, with so many times the usual buffer where it can have that.
+        """Open the device, with ``buffer_times`` times the usual buffer if the device allows it.
 
         Raises SinkError, and then nothing is held; may be called again.
         """
@@ -88,7 +88,7 @@ class Sink(Protocol):
         """Play the block after all that was written before, blocking while there is no room.
 
         Raises:
-            Underrun: a gap was heard before this block; the block was taken, the sink goes on.
+            Underrun: a gap was heard before this block; the block was taken, and the sink can still be used.
             SinkError: the device is gone; `close` and `open` again.
         """
         ...
@@ -98,5 +98,5 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the device; may be called twice."""
+        """Release the device; may be called twice."""
         ...
