@@ -1,1 +1,1 @@
-"""The stages of the audio path, one a file, and their order, in chain. numpy, no I/O."""
+"""The stages of the audio path, one per file, and their order (`chain`). numpy, no I/O."""

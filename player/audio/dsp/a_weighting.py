@@ -2,10 +2,10 @@
 
 Runs on the engine thread; numpy only. Once a second one window of 85 ms is weighted in the frequency domain, where the
 weighting is exact by construction: it is the formula of the standard. The level is the mean of the latest ten windows.
-It measures, and changes nothing.
+The meter only measures; it does not change the sound.
 
-Where it falls short: it looks at one part in twelve of the sound. For noise that is enough to 0.3 dB; of speech it
-shows the mean of some syllables.
+Limitation: it measures one twelfth of the sound. For noise that is accurate to 0.3 dB; for speech the result is the
+mean of a few syllables.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _AT_1_KHZ_DB: Final = 2.0
 
 
 def a_weighting_db(hz: Curve) -> Curve:
-    """What the weighting adds at each frequency above 0, in dB; 0 at 1 kHz."""
+    """The gain of the weighting at each frequency (above 0 Hz), in dB; 0 at 1 kHz."""
     squared = np.square(hz)
     ratio = (_HIGH_HZ**2 * squared**2) / (
         (squared + _LOW_HZ**2) * np.sqrt((squared + _LOW2_HZ**2) * (squared + _HIGH2_HZ**2)) * (squared + _HIGH_HZ**2)
@@ -43,17 +43,17 @@ _HZ: Final[Curve] = np.fft.rfftfreq(WINDOW_FRAMES, 1 / RATE_HZ)[1:].astype(np.fl
 _GAINS: Final[Curve] = (
     10 ** (a_weighting_db(_HZ) / 10) * 2.0 / (WINDOW_FRAMES * float(np.sum(np.square(_HANN))) * CHANNELS)
 )
-"""From the squared magnitudes of both channels to the mean square of one."""
+"""Factors from the squared magnitudes of both channels to the mean square of one channel."""
 
 
 class AWeightedMeter:
-    """The A-weighted mean square of the latest ten seconds, both channels together."""
+    """The A-weighted mean square of the last ten seconds, both channels together."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Forget all earlier sound."""
         self._powers: deque[float] = deque(maxlen=WINDOWS)
         self._parts: list[Block] = []
         self._held = 0
@@ -66,7 +66,7 @@ class AWeightedMeter:
         return 10.0 * float(np.log10(power)) if power > 0.0 else SILENCE_DB
 
     def measure(self, block: Block) -> None:
-        """Take the finite block, shape (frames, 2), into account."""
+        """Measure a block: finite, shape (frames, 2)."""
         if self._skip >= len(block):
             self._skip -= len(block)
             return

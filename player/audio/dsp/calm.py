@@ -1,11 +1,12 @@
-"""A calm block behind the mixer in one call: what the chain does where nothing moves and nothing stands out.
+"""The fast path of the chain: processes a calm block in one call into C.
 
-Runs on the engine thread. Most of a night is such: the volume stands, nothing is to be held down, no peak is near the
-ceiling. Then the stages are Python around some loops in C, and with cold caches the Python costs several times as much.
-So while it lasts they lend what they remember to the kernel (calm.c), which takes whole blocks; what is not calm it
-leaves as it was, the stages take back what they lent, and do the block as always.
+Runs on the engine thread. A block is calm when the volume is constant, no sound has to be lowered and no peak is near
+the ceiling; most blocks of a night are. For such blocks the stages are Python around a few loops in C, and with cold
+caches the Python costs several times as much as the C. Therefore the stages lend their state to the kernel (calm.c),
+which processes whole blocks. If a block is not calm, the kernel changes nothing; the stages take their state back and
+process the block in the normal way.
 
-What they lent must not be looked at before `take_back`.
+Lent state must not be read before `take_back`.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from player.audio.dsp.startle import BOX_OVER_FAST
 from player.audio.dsp.types import Block
 
 MOST_FRAMES: Final = 8 * CHUNK_FRAMES
-"""Longer blocks are left to the stages; as in calm.c."""
+"""Longer blocks are processed by the stages; the same limit as in calm.c."""
 _MOST_LOGGED: Final = 2_000
-"""Hops: after 10 s the stages take back what they lent, and lend it again."""
+"""Hops: after 10 s the stages take their state back and lend it again."""
 _MOST_SKIPPED: Final = 15
-"""Where blocks are not calm one after the other, so many at most are not even tried."""
+"""Maximum number of blocks for which the fast path is not tried after blocks that were not calm."""
 _POINTERS: Final = (
     "mean", "weights", "falling", "declick_late", "guard_late", "limiter_late", "window", "curve", "guard_meter",
     "output_meter", "heard", "familiar", "hop_powers", "peaks", "momentary", "short_term", "guard", "licence",
@@ -59,7 +60,7 @@ class _Lent(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What lends."""
+    """The stages that lend their state."""
 
     highpass: HighPass
     declick: Declick
@@ -70,7 +71,7 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class StandingVolume:
-    """A volume that stands: as a gain, as the power gain of it, and the lowest power gain since silence (above 0)."""
+    """A constant volume: its gain, its power gain, and the lowest power gain since silence (above 0)."""
 
     gain: float
     full: float
@@ -78,14 +79,14 @@ class StandingVolume:
 
 
 class CalmChain:
-    """Lends and takes back.
+    """Runs the fast path: lends the state of the stages to the kernel and takes it back.
 
     Args:
-        most: no sample that comes in is larger.
+        most: largest magnitude that an input sample may have.
 
     Attributes:
-        energy: the sum of the squares of what the last block gave.
-        peak: its largest sample.
+        energy: the sum of the squares of the last output block.
+        peak: the largest magnitude in it.
     """
 
     def __init__(self, kernel: Kernel, stages: Stages, most: float) -> None:
@@ -103,7 +104,7 @@ class CalmChain:
         self._curve = np.zeros(behind + MOST_FRAMES, np.float32)
 
     def process(self, mixed: Block, volume: StandingVolume) -> Block | None:
-        """The block as `Chain.process` gives it, where it is calm; otherwise None, and nothing is lent."""
+        """The same output as `Chain.process` if the block is calm; otherwise None, and then no state is lent."""
         stages = self._stages
         if self._skip > 0:
             self._skip -= 1
@@ -128,12 +129,12 @@ class CalmChain:
         return out
 
     def _wait_longer(self) -> None:
-        """To try costs as much as a stage."""
+        """Skip more blocks before the next attempt, because an attempt costs as much as a stage."""
         self._skip = self._skipped
         self._skipped = min(2 * self._skipped + 1, _MOST_SKIPPED)
 
     def take_back(self) -> None:
-        """All that was lent is the stages' again."""
+        """Give all lent state back to the stages."""
         if self._terms is None:
             return
         self._terms = None
@@ -146,7 +147,7 @@ class CalmChain:
         stages.output_meter.take_back(powers, boxes)
 
     def _lend(self, volume: StandingVolume) -> bool:
-        """Whether all of them have something to lend that is calm so far."""
+        """Lend the state of all stages; False if one of them is not calm."""
         stages, lent = self._stages, self._lent
         loans = (stages.guard.lend(volume.full, volume.low), stages.output_meter.lend(volume.low))
         if not stages.limiter.is_clear or None in loans:
@@ -156,7 +157,7 @@ class CalmChain:
         arrays |= {"falling": stages.highpass.curves[1]}
         arrays |= {"declick_late": stages.declick.lend(), "limiter_late": stages.limiter.lend()}
         arrays |= {"window": self._window, "curve": self._curve, "powers": self._log[0], "boxes": self._log[1]}
-        self._kept = arrays  # a stage that is reset meanwhile makes others; these are written until `take_back`
+        self._kept = arrays  # a stage that is reset creates new arrays; these are written until `take_back`
         for name in _POINTERS:
             setattr(lent, name, place_of(arrays[name]))
         lent.hop_keep, lent.still, lent.most, lent.volume = HOP_KEEP, STILL, self._most, volume.gain

@@ -1,15 +1,16 @@
-"""The stages behind the mixer, in their order, written once.
+"""The stages after the mixer and their order.
 
-Runs on the engine thread. The order, and why:
+Runs on the engine thread. The stages, in order, with the reason for each:
 
-1. the *high-pass*: a constant is no sound, but its steps are;
-2. the *ramp*, the volume. In front of the guard, because the guard judges what is heard, and a rising volume is heard;
-3. *declick*: samples that stand out alone are drawn anew;
-4. the *guard*: nothing that newly stands out passes;
-5. the *limiter*, behind which nothing can raise a level: no peak above the ceiling;
-6. the *check* and the *output meter*: they know nothing of the stages but the promise, and trust none of them.
+1. the *high-pass* removes DC: a constant is not audible, but its steps are;
+2. the *ramp* applies the volume. It comes before the guard, because the guard judges what is heard, and that includes
+   a rising volume;
+3. *declick* replaces single samples that stand out;
+4. the *guard* lowers sounds that newly stand out;
+5. the *limiter* keeps peaks below the ceiling; no later stage can raise a level;
+6. the *check* and the *output meter* verify the result independently of the stages.
 
-The first four work in hops of 5 ms and chunks of ten hops; a block has whole chunks.
+The first four work in hops of 5 ms and chunks of ten hops; a block consists of whole chunks.
 """
 
 from __future__ import annotations
@@ -36,31 +37,31 @@ from player.core.limits import FADE_DEPTH_DB, FAULT_LEVEL
 from player.core.units import SILENCE_DB, db_to_gain, to_frames, to_seconds
 
 MOST: Final = 96 * FAULT_LEVEL
-"""No mixture of three sanitised decks in each of three layers, under gains of at most +20 dB, gets so far."""
+"""A mixture of three sanitised decks in each of three layers, with gains of at most +20 dB, stays below this."""
 _LATE_HOPS: Final = Declick.latency_frames // HOP_FRAMES
-"""So many hops after the ramp the guard hears them."""
+"""Hops by which the guard receives the sound later than the ramp."""
 _STANDS: Final = [FREE_RISE] * _LATE_HOPS
-"""Of a volume that has stood for so long."""
+"""`Volumes.left` of these hops when the volume has been constant."""
 _LET_GO: Final = let_down(HOP_FRAMES)
 _SET_IN: Final = _LET_GO[::-1].copy()
-"""5 ms from what sounds to silence, and back: neither is a click."""
+"""Fades of 5 ms to silence and from silence; neither is heard as a click."""
 FAST_FALL_DB_PER_S: Final = 10.0 * math.log10(math.e) / FAST_S
 """How fast the F-weighted level falls in silence: 34.7 dB/s."""
 
 
 class Chain:
-    """At silence until the ramp is given a target.
+    """The stages in order; silent until the ramp is given a target.
 
     Args:
         ceiling_dbtp: no true peak above this leaves; at most -1.
-        target_lufs: the programme target, which C3 and the floor of the guard hang on.
+        target_lufs: the programme target; C3 and the floor of the guard depend on it.
         make_power_meter: makes meters of K-weighted power, one for the guard, one for the output meter.
-        native: the stages use it where they can.
+        native: the native kernel, which the stages use where they can.
 
     Attributes:
         latency_frames: frames by which the output is later than the input.
-        faults: how often the check found a block unfit; more than 0 is a bug in a stage or its input.
-        broken: what the output meter found in the last block; the block was muted, and the chain stands at silence.
+        faults: how often the check rejected a block; more than 0 means a bug in a stage or in its input.
+        broken: the clause that the last block would have broken; that block was muted, and the chain is now silent.
     """
 
     def __init__(
@@ -86,18 +87,18 @@ class Chain:
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
     ) -> None:
-        """From the next block on: the target, and what the level of what sounds reaches habitually, and at most."""
+        """Set, from the next block on: the target, and the habitual and the highest level of the current sound."""
         self.guard.set_target(target_lufs, habitual_lufs, known_lufs)
         self._output_meter.target_lufs = target_lufs
 
     def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
         """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling.
 
-        It has whole chunks, so that the same sound gives the same bits however it is cut into blocks. Without
-        ``may_rise`` a ramp on its way up stands still for this block, because a deck rises in it.
+        It must consist of whole chunks, so that the output does not depend on how the sound is cut into blocks. Without
+        ``may_rise`` a rising ramp pauses for this block, because a deck rises in it.
 
         Raises:
-            ValueError: a chunk is not whole.
+            ValueError: the block does not consist of whole chunks.
         """
         if len(mixed) % CHUNK_FRAMES:
             raise ValueError(f"a block has whole chunks of {CHUNK_FRAMES} frames, not {len(mixed)}")
@@ -121,7 +122,7 @@ class Chain:
         return out
 
     def _while_calm(self, calm: CalmChain, mixed: Block) -> Block | None:
-        """The block in one call, where nothing moves and nothing stands out; otherwise None."""
+        """The block from the fast path, if it is calm; otherwise None."""
         ramp = self.ramp
         if ramp.is_moving or ramp.target_db == SILENCE_DB or self._sets_in or self._left != _STANDS:
             calm.take_back()
@@ -138,33 +139,33 @@ class Chain:
             self._calm.take_back()
 
     def rest(self, frames: int) -> None:
-        """So many frames of silence are played that do not come through here."""
+        """Account for frames of silence that are played without passing through the chain."""
         self._take_back()
         self.guard.rest(frames // HOP_FRAMES)
         self._output_meter.rest(frames // HOP_FRAMES)
         self.meter.rest(frames)
 
     def forget(self) -> None:
-        """Nothing was heard for nobody knows how long: nothing is familiar."""
+        """Forget all earlier sound, after a silence of unknown length: nothing is familiar any more."""
         self._take_back()
         self.guard.forget()
         self._output_meter.forget()
 
     def hush(self) -> None:
-        """Silence from the next frame on, and nothing held back that could come out later.
+        """Be silent from the next frame on, and drop the audio that is held back.
 
-        Only after the device lost samples or a stage failed. The way back is a ramp.
+        Only after the device lost samples or a stage failed. Sound returns by a ramp.
         """
         self._reset()
         self.meter.reset()
         self.ramp.hush()
 
     def come_back(self, gap_s: float) -> float:
-        """The device had a gap of so many seconds: go on from where the ear's fast level has fallen to in it.
+        """Continue after a gap of ``gap_s`` seconds at the device, at the level to which the fast level has fallen.
 
-        That level falls by 35 dB a second in silence. A sound that sets in where it stands does not raise it, so it is
-        not an onset. From there the ramp rises as usual. Returns by how many dB the ramp was lowered; where that is its
-        whole depth, it stands at silence and waits for a target.
+        The fast level falls by 35 dB a second in silence. A sound that starts at that level does not raise it, so it is
+        not an onset. From there the ramp rises as usual. Returns by how many dB the ramp was lowered; if that is its
+        whole depth, the ramp is at silence and waits for a target.
         """
         fall_db = (gap_s + to_seconds(self.latency_frames)) * FAST_FALL_DB_PER_S
         if fall_db >= FADE_DEPTH_DB:
@@ -184,7 +185,7 @@ class Chain:
         self.limiter.reset()
 
     def _guarded(self, hops: Block, *, moves: bool) -> tuple[Block, float]:
-        """Whole chunks behind the guard, and the volume that counts as full."""
+        """Whole chunks after the guard, and the volume that counts as full (power gain)."""
         clean = self._highpass.process(hops)
         volumes = self._volumes(len(hops) // HOP_FRAMES, moves=moves)
         loud = self.ramp.process(clean) if moves else self.ramp.wait(clean)
@@ -194,7 +195,7 @@ class Chain:
         return self.guard.process(self.declick.process(loud), volumes), max(volumes.full)
 
     def _volumes(self, hops: int, *, moves: bool) -> Volumes:
-        """What the guard is to know of the coming hops."""
+        """The volumes of the next hops, for the guard."""
         ramp, full, low, left = self.ramp, [], [], self._left.copy()
         target, former = _power(ramp.target_db), _power(ramp.level_db)
         if left == _STANDS and not (moves and ramp.is_moving):
@@ -217,7 +218,7 @@ class Chain:
         return Volumes(full, low, [min(left[hop : hop + _LATE_HOPS + 1]) for hop in range(hops)])
 
     def _is_fit(self, block: Block, most: float) -> bool:
-        """Whether each sample is a number and no larger; if not, all is hushed (C5). NaN fails both comparisons."""
+        """Whether all samples are finite and at most ``most``; if not, go silent (C5). NaN fails both comparisons."""
         if len(block) == 0 or (block.max() <= most and block.min() >= -most):
             return True
         self.faults += 1
@@ -230,7 +231,7 @@ def _power(level_db: float) -> float:
 
 
 def _let_go(block: Block) -> Block:
-    """The block from what sounds to silence."""
+    """The block with its first 5 ms faded out, and silence after that."""
     out = np.zeros_like(block)
     frames = min(len(block), HOP_FRAMES)
     out[:frames] = applied(block[:frames], _LET_GO[:frames])

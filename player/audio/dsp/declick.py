@@ -1,21 +1,23 @@
-"""Takes clicks out: what stands out alone for 11 ms at most is drawn anew from what is around it.
+"""Removes clicks: an isolated disturbance of at most 11 ms is replaced by what is around it.
 
-Runs on the engine thread, hop by hop, five hops late. A click carries too little power for any loudness meter, and
-lowering a whole hop for it would leave a hole. What is sharp (its largest second difference exceeds ten times the
-median around) is a click if three more things are true. White noise has second differences of up to seven times their
-median, a tone of 1.4 times.
+Runs on the engine thread, hop by hop, with a delay of five hops. A click carries too little power for any loudness
+meter, and lowering a whole hop because of it would leave a hole. A place is sharp if its largest second difference
+exceeds ten times the median around it. (White noise has second differences of up to seven times their median, a tone of
+1.4 times.) A sharp place is a click if three conditions hold:
 
-- It stands alone: it is eight times as sharp as the 5 ms before it and the 5 ms behind it, twelve times where it is
-  longer than four samples.
-- It ends at once, where it is longer: behind it the sound is as it was before. A real knock, a key, a tick rings on.
-- It is seldom: nothing longer than four samples was like it for 15 s. Fire crackles, paper rustles, a mouth smacks
-  again and again; those stay. What is shorter is never recorded, so it goes unless it comes as often as once a second.
+- It is isolated: it is eight times as sharp as the 5 ms before it and the 5 ms after it; twelve times if it is longer
+  than four samples.
+- If it is longer than four samples, it ends at once: after it the sound is as it was before. A real knock, key or tick
+  decays slowly.
+- It is rare: there was no similar place longer than four samples in the last 15 s. Crackling fire, rustling paper and
+  mouth noises come again and again and are kept. Shorter places do not occur in recordings made with a microphone, so
+  they are removed unless they come as often as once a second.
 
-Up to 2 ms are replaced by a cubic that leaves on one side and arrives on the other with the slopes found there, longer
-ones by the sound beside them, mirrored; or, where the two sides do not fit together, by a dip to zero and back.
+A click of up to 2 ms is replaced by a cubic with the values and slopes of both sides, a longer one by the mirrored
+sound beside it. If the two sides do not fit together, the sound is faded to zero and back.
 
-On 43 real calm recordings of 75 s six lose one such place each, and none more. What lasts longer is no click and
-belongs to the guard.
+On 43 real calm recordings of 75 s, six lose one such place each, and none loses more. Disturbances longer than 11 ms
+are not clicks; they are handled by the guard.
 """
 
 from __future__ import annotations
@@ -39,43 +41,43 @@ ALONE: Final = 8.0
 SHARP: Final = 10.0
 LONGEST_FRAMES: Final = to_frames(0.011)
 NARROW_FRAMES: Final = 4
-"""What is no longer than this was recorded by no microphone."""
+"""A place of at most this length was not recorded by a microphone."""
 WIDE_ALONE: Final = 12.0
-"""What is longer stands out so far, or it may be part of the sound."""
+"""Factor by which a longer place must stand out; with less it may be part of the sound."""
 APART_FRAMES: Final = to_frames(0.005)
 """Sharp places closer than this are one click."""
 TAIL: Final = 1.25
-"""2 dB: what rings on is no click; a real knock rings."""
+"""2 dB: a place after which the sound is sharper by more than this is not a click; a real knock decays slowly."""
 CUBIC_FRAMES: Final = to_frames(0.002)
 _STEEPEST: Final = 4.0
-"""A cubic that leaves with this slope times a height over its span goes 4/27 of that beyond."""
+"""A cubic that starts with a slope of this times a height, over its span, overshoots by 4/27 of that product."""
 FAR_ABOVE: Final = 100.0
-"""40 dB: so far above what is behind it nothing rings."""
+"""40 dB: a place this far above the sound after it does not ring."""
 SIDE_FRAMES: Final = HOP_FRAMES // 2
 _GAP_FRAMES: Final = to_frames(0.0005)
-"""So much beside a click is neither its past nor its tail."""
+"""Frames directly beside a click that are not compared with it."""
 SELDOM_HOPS: Final = round(15.0 / HOP_S)
-"""A place like a click in so many hops before makes it the sound."""
+"""A place like a click is kept if there was another one within this many hops before it."""
 TEXTURE_CLICKS: Final = 10
 TEXTURE_HOPS: Final = round(10.0 / HOP_S)
-"""So many in so many hops do it for what is narrow."""
+"""Narrow places are kept if there were `TEXTURE_CLICKS` of them within this many hops."""
 SMALL: Final = 1e-5
-"""-100 dBFS: nothing below is looked at."""
+"""-100 dBFS: lower second differences count as this."""
 _FIRST: Final = 2
 _AHEAD: Final = 3
-"""A click begins in the third of six hops: two before it and three behind it are looked at."""
+"""A click begins in the third of six hops: the two hops before it and the three after it are examined as well."""
 _CONTEXT: Final = _FIRST + _AHEAD
-"""Hops that wait."""
+"""Hops that are held back."""
 
 
 class Declick:
-    """Passes whole hops, 1200 frames late.
+    """Removes clicks from whole hops, with a delay of 1200 frames.
 
     Args:
-        native: looks for sharp places in C.
+        native: the native kernel, which finds sharp places; None to find them in Python.
 
     Attributes:
-        clicks: how many were taken out.
+        clicks: how many were removed.
     """
 
     latency_frames: Final = _CONTEXT * HOP_FRAMES
@@ -93,16 +95,16 @@ class Declick:
         self._late: Block = np.zeros((_CONTEXT * HOP_FRAMES, CHANNELS), np.float32)
 
     def lend(self) -> Block:
-        """The audio that is held back, for calm.c: where nothing is sharp it stands in for `process`."""
+        """The audio that is held back, for calm.c, which replaces `process` where nothing is sharp."""
         self._late = self._late.copy()
         return self._late
 
     def take_back(self, hops: int) -> None:
-        """It is our own again, so many hops later."""
+        """Take the audio back; the kernel has processed this many hops."""
         self._hops += hops
 
     def process(self, hops: Block) -> Block:
-        """Whole hops, shape (n * 240, 2), five hops later; finite in, finite out."""
+        """Whole hops, shape (n * 240, 2), delayed by five hops; finite in, finite out."""
         frames = np.concatenate((self._late, hops))
         every = range(_FIRST, len(frames) // HOP_FRAMES - _AHEAD)
         curve, sharpest, calmest, first = self._looked_at(frames, every)
@@ -113,14 +115,14 @@ class Declick:
                 continue
             part = slice((hop - _FIRST) * HOP_FRAMES, (hop + 1 + _AHEAD) * HOP_FRAMES)
             if self._mend(frames[part], curve[part], self._hops + hop):
-                curve = _sharpness(frames)  # beside what was mended, the next place stands alone as well
+                curve = _sharpness(frames)  # next to a place that was replaced, another place may be isolated now
                 sharpest, calmest = _by_half_hops(curve)
         self._hops += len(hops) // HOP_FRAMES
         self._late = frames[len(hops) :].copy()
         return frames[: len(hops)]
 
     def _looked_at(self, frames: Block, hops: range) -> tuple[Curve, list[float], list[float], int]:
-        """How sharp the frames are, the largest by half hops, and the first of the hops that may have a click."""
+        """The sharpness of the frames, its maxima per half hop, and the first hop that may have a click."""
         if self._kernel is None:
             curve = _sharpness(frames)
             return curve, *_by_half_hops(curve), hops.start
@@ -131,7 +133,7 @@ class Declick:
         return curve, halves[0].tolist(), halves[1].tolist(), first
 
     def _mend(self, wave: Block, sharpness: Curve, hop: int) -> bool:
-        """Draw the clicks anew that begin in the third of these six hops; were there any?"""
+        """Replace the clicks that begin in the third of these six hops; whether there were any."""
         limit = SHARP * max(SMALL, _median(sharpness[1:-1]))
         before = self.clicks
         for begin, end, behind in _places(sharpness, limit):
@@ -146,7 +148,7 @@ class Declick:
         return self.clicks > before
 
     def _is_seldom(self, hop: int, *, is_narrow: bool) -> bool:
-        """Whether there were few places like this one before it; it counts for the next ones."""
+        """Whether there were few similar places before this one; remembers this one."""
         if is_narrow:
             self._narrow.append(hop)
             return hop - self._narrow[0] >= TEXTURE_HOPS
@@ -155,13 +157,13 @@ class Declick:
 
 
 def _median(curve: Curve) -> float:
-    """That of numpy, which loads numpy.ma for it: 1 MB and 20 ms, on the engine thread."""
+    """The same as `numpy.median`, which would load numpy.ma: 1 MB and 20 ms, on the engine thread."""
     middle = (len(curve) - 1) // 2, len(curve) // 2
     return float(np.partition(curve, middle)[list(middle)].mean())
 
 
 def _places(sharpness: Curve, limit: float) -> list[tuple[int, int, int]]:
-    """Each place that is far sharper than the wave: its first frame, the one behind its last, the first of the next."""
+    """Each sharp place: its first frame, the frame after its last, and the first frame of the next place."""
     sharp = np.flatnonzero(sharpness > limit)
     if sharp.size == 0:
         return []
@@ -174,13 +176,13 @@ def _places(sharpness: Curve, limit: float) -> list[tuple[int, int, int]]:
 
 
 def _beside(sharpness: Curve, begin: int, end: int, behind: int) -> tuple[Curve, Curve]:
-    """The 5 ms before and behind a place, as far as the next one."""
+    """The sharpness in the 5 ms before a place and in the 5 ms after it, at most up to the next place."""
     first, last = begin - _GAP_FRAMES, end + _GAP_FRAMES
     return sharpness[first - HOP_FRAMES : first], sharpness[last : min(last + HOP_FRAMES, behind - _GAP_FRAMES)]
 
 
 def _stands_alone(sharpness: Curve, begin: int, end: int, behind: int) -> bool:
-    """Whether it is eight times as sharp as what is beside it, or twelve times where it is longer."""
+    """Whether the place is eight times as sharp as the sound beside it, or twelve times if it is longer."""
     past, tail = _beside(sharpness, begin, end, behind)
     calm = max(float(past.max(initial=0.0)), float(tail.max(initial=0.0)), SMALL)
     least = ALONE if end - begin <= NARROW_FRAMES else WIDE_ALONE
@@ -188,13 +190,13 @@ def _stands_alone(sharpness: Curve, begin: int, end: int, behind: int) -> bool:
 
 
 def _ends_at_once(sharpness: Curve, begin: int, end: int, behind: int) -> bool:
-    """Whether what is behind it is no sharper than what was before it: a knock rings, a fire hisses on."""
+    """Whether the sound after the place is at most as sharp as before it; after a real knock it is sharper."""
     past, tail = (SMALL + np.sqrt(np.square(part).mean()) for part in _beside(sharpness, begin, end, behind))
     return bool(tail < TAIL * past or tail * FAR_ABOVE < sharpness[begin:end].max())
 
 
 def _sharpness(wave: Block) -> Curve:
-    """Magnitude of the second difference of each frame, on the louder side; 0 for the first and the last."""
+    """Magnitude of the second difference of each frame, of the louder channel; 0 for the first and the last frame."""
     second = wave[2:] - wave[1:-1]
     second -= wave[1:-1] - wave[:-2]
     np.abs(second, out=second)
@@ -204,14 +206,14 @@ def _sharpness(wave: Block) -> Curve:
 
 
 def _by_half_hops(sharpness: Curve) -> tuple[list[float], list[float]]:
-    """The largest in each half of a hop, with its last frame and without: that of the newest hop is not known yet."""
+    """The maximum of each half hop, with its last frame and without it: in the newest hop that is not known yet."""
     halves = sharpness.reshape(-1, SIDE_FRAMES)
     calmest = halves[:, :-1].max(axis=1)
     return np.maximum(calmest, halves[:, -1]).tolist(), calmest.tolist()
 
 
 def _replace(wave: Block, begin: int, end: int, limit: float) -> None:
-    """Replace the frames by what is least sharp: the sound beside a long click, a cubic, or a dip."""
+    """Replace a long click by the sound beside it, others by a cubic; by a dip if the result is too sharp."""
     changed = slice(begin - 3, end + 3)
     if end - begin > CUBIC_FRAMES:
         _mirror(wave, begin, end)
@@ -225,13 +227,13 @@ def _replace(wave: Block, begin: int, end: int, limit: float) -> None:
 def _redraw(wave: Block, begin: int, end: int) -> None:
     """Replace the frames by the cubic through its neighbours' values and slopes.
 
-    A slope counts as no more than what bends the cubic by 0.6 of what is around: over some milliseconds the slope of
-    one frame would carry it to a multiple of that.
+    Slopes are limited so that the cubic overshoots by at most 0.6 of the largest sample around: over a few
+    milliseconds the slope of one frame would lead to a multiple of that.
     """
     before, behind = wave[begin - 1].astype(np.float64), wave[end].astype(np.float64)
     span = end - begin + 1
     beside = np.concatenate((wave[begin - SIDE_FRAMES : begin], wave[end : end + SIDE_FRAMES]))
-    steepest = _STEEPEST * np.abs(beside).max(axis=0)  # each ear has its own
+    steepest = _STEEPEST * np.abs(beside).max(axis=0)  # for each channel
     leaving = np.clip((before - wave[begin - 2]) * span, -steepest, steepest)
     arriving = np.clip((wave[end + 1] - behind) * span, -steepest, steepest)
     t: npt.NDArray[np.float64] = (np.arange(1, span) / span)[:, np.newaxis]
@@ -244,7 +246,7 @@ def _redraw(wave: Block, begin: int, end: int) -> None:
 
 
 def _mirror(wave: Block, begin: int, end: int) -> None:
-    """Replace the frames by those before them, mirrored, which at last give way to those behind them."""
+    """Replace the frames by the mirrored frames before them, blended at the end into the mirrored frames after them."""
     drawn = wave[np.abs(np.arange(begin - 2, 2 * begin - 2 - end, -1))]
     blended = min(SIDE_FRAMES, (end - begin) // 2)
     t = 0.5 * np.pi * np.arange(1, blended + 1)[:, np.newaxis] / (blended + 1)
@@ -253,9 +255,9 @@ def _mirror(wave: Block, begin: int, end: int) -> None:
 
 
 def _dip(wave: Block, begin: int, end: int, before: int) -> None:
-    """Go to zero in ``before`` frames, 2.5 ms at most, and back: the two sides do not fit together.
+    """Fade to zero in ``before`` frames, 2.5 ms at most, and back, because the two sides do not fit together.
 
-    As where a constant sets in.
+    An example is the place where a constant begins.
     """
     wave[begin - before : begin] *= let_down(before)[:, np.newaxis]
     wave[begin:end] = 0.0

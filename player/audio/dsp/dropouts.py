@@ -1,13 +1,13 @@
-"""Holes: digital silence that was cut out of sound, as where a decoder had nothing to give. One for each deck.
+"""Finds holes: digital silence inside sound, as where a decoder had no samples. One finder for each deck.
 
-Runs on the engine thread. libVLC turns NaN and infinity in float files into zeros before anybody can see them, and a
-damaged frame of an MP3 becomes 576 or 1152 zeros. Zeros as such are no fault: editors silence pauses, files end in
-silence, and recordings of 8 bits are full of them. A hole is told by four facts together: it is shorter than 0.1 s; the
-millisecond before it and the one behind it are loud; both have many different values, so that they are no few steps of
-a coarse recording; and there are not many like it. So it is known for one when it is over. Until then it is a *cut*:
-its edges are softened, and that is all that becomes of a pause that an editor cut in.
+Runs on the engine thread. libVLC replaces NaN and infinity in float files by zeros before lull can see them, and a
+damaged frame of an MP3 becomes 576 or 1152 zeros. Zeros alone are not a fault: editors silence pauses, files end in
+silence, and 8-bit recordings contain many zeros. A hole is recognised by four conditions together: it is at most 0.1 s
+long; the millisecond before it and the one after it are loud; both have many different values, so they are not a few
+steps of a coarse recording; and there are few like it. So a hole can be recognised only when it is over. Until then it
+is a *cut*, and only its edges are softened. A pause that an editor cut in remains a cut.
 
-Where it falls short: broken samples that libVLC made 0.1 s of zeros or more are taken for a pause.
+Limitation: if libVLC replaces broken samples by more than 0.1 s of zeros, these count as a pause.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from player.core.limits import FAULT_LEVEL
 from player.core.units import CHANNELS, to_frames
 
 SHORTEST: Final = 16
-"""Frames: a low tone in 16 bit passes through a few exact zeros at each crossing."""
+"""Frames; shorter runs are ignored, because a low tone in 16 bits has a few exact zeros at each zero crossing."""
 LONGEST: Final = to_frames(0.1)
-"""A pause that somebody cut in is longer."""
+"""Frames; a pause that an editor cut in is longer."""
 SIDE: Final = 48
-"""Frames: a run of zeros is judged by the millisecond before it and the one behind it."""
+"""Frames before and after a run of zeros by which it is judged: 1 ms."""
 LOUD: Final = 2e-3
-"""-54 dBFS; a cut from less than that is not heard as one."""
+"""-54 dBFS; a cut in quieter sound is not audible."""
 VALUES: Final = 8
-"""Fewer different levels in a millisecond are steps of a coarse recording."""
+"""With fewer different levels in a millisecond the sound is a coarse recording."""
 HABIT: Final = 4
 HABIT_FRAMES: Final = to_frames(10.0)
-"""So many holes in so many frames are how the recording is."""
+"""`HABIT` holes within this many frames are a property of the recording, not faults."""
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """What was found in a block.
+    """Cuts and holes in a block.
 
     Attributes:
         soft: for each frame whether it lies in a cut, from its 16th frame on; None where none does.
-        holes: last frames of the holes that are over, counted from the start of the block; the earliest is -`SIDE`.
+        holes: last frames of the holes that are over, relative to the start of the block; the earliest is -`SIDE`.
     """
 
     soft: Mask | None
@@ -55,28 +55,28 @@ class Cuts:
 
 @dataclass(slots=True)
 class _Run:
-    """Zeros that go on: where they began, counted from the first frame of all, and whether sound was cut there."""
+    """A run of zeros that is not over: its first frame since the start, and whether sound was cut there."""
 
     start: int
     is_cut: bool
 
 
 class DropoutFinder:
-    """Says which frames lie in cuts, and where a hole was; the same for every block size."""
+    """Finds frames in cuts, and holes; the result does not depend on the block size."""
 
     def __init__(self) -> None:
         self._at = 0
         self._run: _Run | None = None
-        self._over: list[int] = []  # the frames behind cuts that are over, and whose other side was not seen yet
+        self._over: list[int] = []  # first frames after cuts that are over, while the sound after them is not known yet
         self._holes: deque[int] = deque([-HABIT_FRAMES] * HABIT, HABIT)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no run of zeros goes on, and nothing waits for its other side."""
+        """Whether there is no unfinished run of zeros and no cut that is still to be judged."""
         return self._run is None and not self._over
 
     def pass_over(self, frames: int) -> None:
-        """So many frames have no zero on the left."""
+        """Count frames that have no zero in the left channel, without examining them."""
         self._at += frames
 
     def find(self, before: Block, block: Block) -> Cuts | None:
@@ -95,7 +95,7 @@ class DropoutFinder:
         return Cuts(soft, holes) if soft is not None or holes else None
 
     def _may_matter(self, frames: Block) -> bool:
-        """Whether a cut may begin or go on here; keeps the run of zeros where that is all there is to do."""
+        """Whether a cut may begin or continue here; if not, only the run of zeros is updated."""
         block = frames[SIDE:]
         if self._run is None and np.count_nonzero(block[:, 0]) == len(block):
             return False
@@ -110,7 +110,7 @@ class DropoutFinder:
         return False
 
     def _cuts(self, frames: Block) -> Mask | None:
-        """Follow the runs of zeros; which frames lie in cuts."""
+        """Update the runs of zeros; returns which frames are in cuts."""
         count = len(frames) - SIDE
         is_zero = (frames[SIDE:, 0] == 0.0) & (frames[SIDE:, 1] == 0.0)
         edges = np.flatnonzero(np.diff(is_zero, prepend=False, append=False))
@@ -133,7 +133,7 @@ class DropoutFinder:
     def _candidates(
         self, frames: Block, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], run: _Run | None
     ) -> list[tuple[int, int, bool]]:
-        """The runs that can matter: those that are long enough or are not over, and whether sound was cut there."""
+        """The runs that are long enough or not over yet, each with whether sound was cut there."""
         is_old = (starts == 0) if run is not None else np.zeros(len(starts), np.bool_)
         matters = (ends - starts >= SHORTEST) | (ends == len(frames) - SIDE) | is_old
         starts, ends, is_old = starts[matters], ends[matters], is_old[matters]
@@ -143,7 +143,7 @@ class DropoutFinder:
         return list(zip(starts.tolist(), ends.tolist(), is_cut.tolist(), strict=True))
 
     def _judge(self, frames: Block) -> list[int]:
-        """Of the cuts that are over and have been seen from behind, the holes; the block has been counted already."""
+        """The holes among the cuts whose following sound is known; the block must have been counted already."""
         first = self._at - len(frames)
         holes = []
         for end in [end for end in self._over if self._at - end >= SIDE]:
@@ -158,9 +158,9 @@ class DropoutFinder:
 
 
 def _are_loud(sides: Block) -> Mask:
-    """Which of these pieces of sound, shape (n, frames, 2), are loud and no few steps of a coarse recording.
+    """Which of these pieces of sound, shape (n, frames, 2), are loud and have enough different levels.
 
-    A broken frame is no sound, and is the sanitiser's business anyway. NaN fails both comparisons.
+    Broken samples count as silence; the sanitiser handles them. NaN fails the comparison.
     """
     levels = np.abs(sides.reshape(len(sides), SIDE * CHANNELS))
     levels = np.where(levels <= FAULT_LEVEL, levels, 0.0)

@@ -1,12 +1,12 @@
-"""Which sound goes to which of the two channels: `audio.channels` and `audio.balance`. Runs on the engine thread.
+"""Distribution of the sound to the two channels: `audio.channels` and `audio.balance`. Runs on the engine thread.
 
-A matrix of two by two, applied to the mixture of the decks, in front of all stages that judge levels, so that they hear
-what the ear hears. The gain of a deck is the same in both channels, so it makes no difference whether the mixture or
-each deck is shared out.
+A 2 x 2 matrix is applied to the mixture of the decks, before all stages that judge levels, so that these judge what is
+heard. The gain of a deck is the same in both channels, so the matrix gives the same result for the mixture as for each
+deck.
 
-Neither peaks nor loudness can rise by it: each row of the matrix sums to at most 1, and the squares of what comes out
-sum to at most those of what goes in, because ((L + R) / 2)² is at most (L² + R²) / 2. So what a plan allows still
-holds. Stereo without balance changes no bit.
+It cannot raise peaks or loudness: each row of the matrix sums to at most 1, and the sum of the squares of the output is
+at most that of the input, because ((L + R) / 2)² is at most (L² + R²) / 2. So what a plan allows remains valid. Stereo
+without balance is bit-exact.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _SHARES: Final = {
     Channels.RIGHT: ((0.0, 0.0), (0.5, 0.5)),
     Channels.SWAP: ((0.0, 1.0), (1.0, 0.0)),
 }
-"""For the left and the right speaker, the share of the recording's left and right channel."""
+"""For the left and the right speaker: the factors of the left and the right channel of the recording."""
 
 
 class Ears:
-    """One way to share out.
+    """One distribution of the channels.
 
     Args:
         channels: which channel goes where.
-        balance: -100 (only the left speaker) to 100 (only the right one): the other one is attenuated, as an amplitude.
+        balance: -100 (only the left speaker) to 100 (only the right one); the other one is attenuated, as an amplitude.
     """
 
     def __init__(self, channels: Channels = Channels.STEREO, balance: int = 0) -> None:
@@ -42,7 +42,7 @@ class Ears:
         self._is_plain = channels is Channels.STEREO and balance == 0
 
     def share_out(self, block: Block) -> Block:
-        """The block as the two speakers get it; shape (frames, 2)."""
+        """The block for the two speakers; shape (frames, 2)."""
         if self._is_plain:
             return block
         left, right = block[:, :1], block[:, 1:]
@@ -51,4 +51,4 @@ class Ears:
 
 
 STEREO: Final = Ears()
-"""Each speaker gets its channel as it is."""
+"""Each speaker gets its own channel, unchanged."""

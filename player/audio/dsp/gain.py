@@ -1,8 +1,8 @@
-"""Lines that are straight in dB, and applying gains to a block: the arithmetic that every moving gain shares.
+"""Gains that are linear in dB, and applying gains to a block: shared by all moving gains.
 
-Runs on the engine thread. Theory: a gain that is straight in dB is an exponential, and an exponential of a sum is a
-product, so frame k = 256 i + j costs one multiplication of two small tables instead of one exponential a frame. The
-tables hang on k alone, which counts from the start of the line, so the same frame has the same bits however the audio
+Runs on the engine thread. Theory: a gain that is linear in dB is an exponential, and an exponential of a sum is a
+product, so frame k = 256 i + j costs one multiplication of two small tables instead of one exponential per frame. The
+tables depend only on k, which counts from the start of the line, so the same frame has the same bits however the audio
 is cut into blocks. Nothing is accumulated from block to block.
 """
 
@@ -24,7 +24,7 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 
 RISE_DB_PER_FRAME: Final = MAX_RISE_DB_PER_S / RATE_HZ
 SHORTEST_FALL_FRAMES: Final = to_frames(0.005)
-"""A fall in less than 5 ms is a click."""
+"""5 ms; a faster fall is heard as a click."""
 
 _CELL_BITS: Final = 8
 _CELL_FRAMES: Final = 1 << _CELL_BITS
@@ -33,7 +33,7 @@ _NEPERS_PER_DB: Final = math.log(10.0) / 20.0
 
 @dataclass(frozen=True, slots=True)
 class DbLine:
-    """A gain that is straight in dB: frame k stands at ``start_db + k * step_db``."""
+    """A gain that is linear in dB: its level at frame k is ``start_db + k * step_db``."""
 
     start_db: float
     step_db: float
@@ -62,14 +62,14 @@ class DbLine:
         return exact.astype(np.float32)
 
     def _tables(self, first_cell: int, end_cell: int) -> tuple[Doubles, Doubles]:
-        """Gains at the starts of these cells, and relative to them within a cell."""
+        """Gains at the starts of these cells, and the gains within a cell relative to its start."""
         cells = np.arange(first_cell, end_cell)
         coarse = np.exp((self.start_db + cells * (_CELL_FRAMES * self.step_db)) * _NEPERS_PER_DB)
         return coarse, np.exp(np.arange(_CELL_FRAMES) * (self.step_db * _NEPERS_PER_DB))
 
 
 def rise_frames(depth_db: float, over_s: float = 0.0) -> int:
-    """Frames of a rise by ``depth_db`` in ``over_s`` seconds, or as many more as 6 dB/s asks for; at least 1."""
+    """Frames of a rise by ``depth_db`` in ``over_s`` seconds, more where 6 dB/s would be exceeded; at least 1."""
     return max(1, math.ceil(max(over_s * RATE_HZ, depth_db / RISE_DB_PER_FRAME)))
 
 
@@ -79,13 +79,13 @@ def fall_frames(over_s: float) -> int:
 
 
 def let_down(frames: int) -> Gains:
-    """From full to silence along half a cosine, which is no click even within some milliseconds."""
+    """Gains from 1 to 0 along half a cosine, which is not heard as a click even if it lasts a few milliseconds."""
     gains: Gains = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, frames + 1) / frames)).astype(np.float32)
     return gains
 
 
 def applied(block: Block, gains: Gains) -> Block:
-    """A new block: each frame times its gain. Two strided products take a third of the time of one that broadcasts."""
+    """A new block: each frame times its gain. Two strided products take a third of the time of a broadcast one."""
     out = np.empty_like(block)
     np.multiply(block[:, 0], gains, out=out[:, 0])
     np.multiply(block[:, 1], gains, out=out[:, 1])
@@ -93,7 +93,7 @@ def applied(block: Block, gains: Gains) -> Block:
 
 
 def applied_between(hops: Block, borders: list[float]) -> Block:
-    """Hops under gains that are straight in dB between their borders, given as power gains, one more."""
+    """Hops with gains that are linear in dB between the borders of hops; ``borders``: their power gains, n + 1."""
     if min(borders) == 1.0:
         return hops
     frames = len(hops) // (len(borders) - 1)

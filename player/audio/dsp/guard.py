@@ -1,36 +1,36 @@
-"""The emergence guard: whatever newly stands out of what was heard before is held down until it is familiar.
+"""The emergence guard: lowers sound that newly stands out of what was heard before, until it is familiar.
 
-Runs on the engine thread, hop by hop of 5 ms, behind the output ramp: what startles is what leaves the speaker, so a
-volume command, a fade and a resume are part of what is judged. (In front of the ramp, taps under a rise of 6 dB/s would
-each stand 6 dB over the last one, and the guard would never know.)
+Runs on the engine thread, in hops of 5 ms, after the output ramp: the output of the speaker is what startles, so
+volume commands, fades and resumes are judged as well. (Before the ramp the guard could not notice that, for example,
+taps once a second during a rise of 6 dB/s are each 6 dB louder than the last one.)
 
 Theory. Five bounds limit the power of each hop; its K-weighted power p is known, so each gain has a closed form:
 
 - *emergence*: the fast level E <= max(H + 2.7 dB, X, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
-  level, X the licence of what is planned (`player.audio.dsp.licence`), B the background and e is 8 dB, or 6 dB when
-  strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A power that is not familiar itself may bring E to its bound
-  in 125 ms; at once would be steeper than it came;
-- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; a familiar hop may use it up, others a third;
-- *click*: a sample stands at most 15 dB over E or B, or 2.7 dB over the familiar peak;
-- *momentary* and *short-term* (C3): what M and S have left under the target + 8 and + 5 LU. Each hop may take a
-  quarter of what is left, so a bound is approached and never hit like a wall.
+  level, X the licence of planned sound (`player.audio.dsp.licence`), B the background and e is 8 dB, or 6 dB when
+  strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A power that is not familiar may bring E to its bound in
+  125 ms; if it did so at once, E would rise more steeply than in the input;
+- *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; a familiar hop may use all of it, others a third;
+- *click*: a sample is at most 15 dB over E or B, or 2.7 dB over the familiar peak;
+- *momentary* and *short-term* (C3): what M and S have left below the target + 8 and + 5 LU. Each hop may take a
+  quarter of what is left, so a bound is approached gradually.
 
-B and Q count as no less than the floor: what the room hides anyway. A bound on E or R falls by no more than 20 dB/s, so
-that a level that stops being familiar while it sounds is let down, not cut. H is followed at no more than 5 dB/s, so a
-rise of the ramp passes nearly as it is, and anything steeper is made so.
+B and Q are limited from below by the floor: what the room masks anyway. A bound on E or R falls by at most 20 dB/s, so
+that a level that stops being familiar while it sounds is faded and not cut. H is followed at no more than 5 dB/s, so a
+rise of the ramp passes almost unchanged, and steeper rises are slowed down to that.
 
-The gain falls at once. It returns with a time constant of 40 ms where that is not heard, in the pauses behind what was
-held down: as long as the hop stays 1 dB below the fast level E. Otherwise its return is a rise like any other: 6 dB/s,
-less what the ramp takes of them and what comes in rises by, so that the guard holds still while a ramp or a deck rises
-at 6 dB/s. (A return of 40 ms on top of a ramp was measured at 10 dB/s.) What comes in as an onset is not let in by more
-than 1.5 dB over what became of the sound before it, or its KI would be raised by as much.
+The gain falls at once. In the pauses after a lowered sound it returns with a time constant of 40 ms, which is not heard
+as long as the hop stays 1 dB below the fast level E. Otherwise it returns at 6 dB/s less the rate of the ramp and the
+rate at which the input rises, so that the guard does not raise its gain while a ramp or a deck rises at 6 dB/s. (A
+return of 40 ms during a ramp was measured at 10 dB/s.) For an onset in the input the gain is limited to 1.5 dB over
+that of the sound before it, because otherwise its KI would grow by the same amount.
 
-A hop's gain holds for each of its samples: at the border of two hops stands the lower gain, and between borders a
-straight line in dB. That is why the stage is one hop late. The gains as they were applied, not as they were asked for,
-are what H, B and Q are made of.
+The gain of a hop holds for each of its samples: at the border of two hops the lower gain applies, and between borders
+the gain is linear in dB. Therefore the stage is one hop late. H, B and Q are computed with the gains that were applied,
+not with those that were computed first.
 
-Where it falls short: what is held down for long is flattened. A sound that comes back after over 30 s is new again.
-What is also far over C3 ends its rise more sharply than it came: KI can be 3 dB higher, at a level 20 dB lower.
+Limitations: sound that is lowered for a long time is flattened. A sound that returns after more than 30 s is new again.
+Sound far above C3 ends its rise more sharply than in the input: KI can be 3 dB higher, at a level 20 dB lower.
 """
 
 from __future__ import annotations
@@ -80,24 +80,24 @@ from player.core.units import CHANNELS
 _NEARLY_ONE: Final = 0.9999
 _TINY: Final = 1e-15
 _SHARE: Final = 0.1
-"""Of what M and S have left a calm chunk asks for no more."""
+"""Share of what M and S have left that a calm chunk may take."""
 _LOWEST: Final = 1e-9
-"""-90 dB, so that a gain has a logarithm; silence under full scale."""
+"""-90 dB: the lowest power gain, so that its logarithm exists; with it even full scale is inaudible."""
 
 
 class Guard:
-    """Lowers what stands out, 240 frames late; never raises anything.
+    """Lowers sound that stands out, with a delay of 240 frames; its gain is at most 1.
 
     Args:
-        make_power_meter: makes the meter of what comes in.
+        make_power_meter: makes the meter of the input.
         target_lufs: the programme target, at full volume.
-        native: looks for peaks in C.
+        native: the native kernel; None to work in Python.
 
     Attributes:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
-        is_strict: hold the emergence to 6 dB instead of 8, and let it come at 3 dB/s instead of 5.
-        episodes: what was held down.
-        licence: up to which fast level what is planned counts as familiar.
+        is_strict: limit the emergence to 6 dB instead of 8, at 3 dB/s instead of 5.
+        episodes: the sounds that were lowered.
+        licence: the fast level up to which planned sound counts as familiar.
         reduction_db: the most by which a hop of the last call was lowered, 0 or more.
     """
 
@@ -117,7 +117,7 @@ class Guard:
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
         self._used_to = 0.0
-        self._came = 0.0  # the fast level of what comes in, up to the hop that is held back
+        self._came = 0.0  # the fast level of the input, up to the hop that is held back
         self._came_most = 0.0
         self.licence = Licence()
         self._peaks, self._hop_powers = Familiar(), Familiar()
@@ -135,17 +135,17 @@ class Guard:
         self.episodes.reset()
 
     def reached(self, low: float) -> float:
-        """What is reached by plan at a volume, as a power; 0 where not all is planned."""
+        """The highest fast level of the planned sound at a volume, as a power; 0 if not all of it is planned."""
         return self._known * low
 
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
     ) -> None:
-        """From the next call on: the programme target, and what the fast level of what sounds habitually reaches.
+        """Set, from the next call on: the programme target, and the habitual fast level of the current sound.
 
-        ``known_lufs`` is what it reaches at most where all that sounds is planned: the limit of the licence.
+        ``known_lufs`` is the highest fast level of the current sound if all of it is planned: the limit of the licence.
 
-        The floor lies under the calm level of the sound where that is known and below the target.
+        The floor depends on the calm level of the sound if that is known and below the target.
         """
         self._target = to_power(target_lufs)
         self._known = 0.0 if known_lufs is None else to_power(known_lufs)
@@ -153,21 +153,21 @@ class Guard:
         self._calm = self._target if habitual_lufs is None else min(self._target, to_power(habitual_lufs) * HABITUAL)
 
     def reset(self) -> None:
-        """Forget the audio that is held back; what was heard stays heard."""
+        """Drop the audio that is held back; the levels heard so far are kept."""
         self._forget_audio()
         self.reduction_db = 0.0
 
     def forget(self) -> None:
-        """Forget what was heard as well: nobody knows how long the silence was."""
+        """Forget the levels heard so far, after a silence of unknown length."""
         self._forget_hearing()
 
     def rest(self, hops: int) -> None:
-        """So many hops of silence were heard that did not come through here; the licence begins anew."""
+        """Account for hops of silence that did not pass through the guard; the licence starts again from 0."""
         self.licence.forget()
         self._hear([0.0] * hops, [0.0] * hops)
 
     def process(self, hops: Block, volumes: Volumes) -> Block:
-        """Whole chunks of ten hops as the ramp gave them, shape (n * 2400, 2), one hop later."""
+        """Process whole chunks of ten hops, shape (n * 2400, 2); the output is one hop later."""
         full, low, left = volumes.full, volumes.low, volumes.left
         count = len(hops) // HOP_FRAMES
         powers = self._meter.powers(hops)
@@ -199,15 +199,15 @@ class Guard:
         return applied_between(window[: len(hops)], borders)
 
     def _know(self, came: float, used_to: float, low: float, left: float) -> None:
-        """Tell the licence of a chunk."""
+        """Update the licence with one chunk."""
         self.licence.push(came, used_to * FAMILIAR_ROOM, self.reached(low), is_volume_rising=left < FREE_RISE)
 
     def _calm_chunks(
         self, powers: list[float], peaks: npt.NDArray[np.float32], volumes: Volumes, at: int
     ) -> list[tuple[float, float]]:
-        """Take chunks as `_are_calm` does, up to the first that is not calm, in C: of each the largest E, and H.
+        """Process chunks in C as `_are_calm` does, up to the first that is not calm: for each the largest E, and H.
 
-        None where the volume moves, or where not all that remembers stands at the border of a chunk.
+        Empty if the volume moves, or if one of the parts with a state is not at the border of a chunk.
         """
         is_lent = self._kernel is not None and volumes.are_steady_from(at)
         states = self._lend(self._target * volumes.full[at], volumes.low[at]) if is_lent else None
@@ -218,7 +218,7 @@ class Guard:
         return list(zip(came, used_to, strict=True))
 
     def _lend(self, full: float, low: float) -> list[npt.NDArray[np.float64]] | None:
-        """What the kernel moves on, and `_lent` besides; None where not all of it stands between two chunks."""
+        """The arrays that the kernel updates, besides `_lent`; None if not calm or not at the border of a chunk."""
         may_be_calm = (
             self._gain == 1.0
             and self._late_full == full
@@ -250,11 +250,11 @@ class Guard:
 
     @property
     def terms(self) -> tuple[float, float, float, bool, bool]:
-        """All that `set_target` and others have told it."""
+        """All settings that were made with `set_target` and with attributes."""
         return self._target, self._known, self._calm, self.is_strict, self._momentary.is_planned
 
     def lend(self, volume: float, low: float) -> dict[str, Any] | None:
-        """What calm.c moves on in the place of `process` until `take_back`, by its names there; None where it cannot.
+        """The state that calm.c updates instead of `process` until `take_back`, by its names there; None if impossible.
 
         Args:
             volume: the volume, as in `Volumes`.
@@ -276,7 +276,7 @@ class Guard:
         }  # fmt: skip
 
     def take_back(self, hops: int) -> None:
-        """It is our own again, so many hops later."""
+        """Take the state back; the kernel has processed this many hops."""
         self._take_back(has_moved=hops > 0)
         self.licence.came.load()
 
@@ -287,7 +287,7 @@ class Guard:
         return peaks
 
     def _step(self, power: float, peak: float, full: float, low: float, left: float) -> float:
-        """Decide about one hop; the power gain at its start, which settles the hop before."""
+        """Compute the gain of one hop; returns the power gain at its start, which completes the hop before."""
         gain, former, came = 1.0, self._gain, self._came
         if power > _TINY or peak > _TINY:
             gain = min(1.0, self._bound(power, peak, full, low))
@@ -306,10 +306,10 @@ class Guard:
         return border
 
     def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float], low: float) -> bool:
-        """Take a chunk in one go if it is so far within all bounds that these need not be computed.
+        """Process a chunk at once if it is so far within all bounds that they need not be computed; whether it was.
 
-        That is so nearly always, and takes a fifth of the time. A power below the bound of E cannot lift E over it; the
-        other comparisons leave out what would help; of what is left for M and S a tenth is asked for at most.
+        Nearly all chunks are, and this takes a fifth of the time. A power below the bound of E cannot raise E above it;
+        the other comparisons are stricter than the bounds; the chunk may use a tenth of what M and S have left.
         """
         hearing, full = self._hearing, self._target * volume[0]
         total = sum(powers) + self._late_power
@@ -335,11 +335,11 @@ class Guard:
         return True
 
     def _get_used(self, rise: float, floor: float) -> None:
-        """Follow H: down at once, up by no more than a factor."""
+        """Follow H: down at once, up by at most the factor ``rise``."""
         self._used_to = min(self._hearing.familiar, max(self._used_to * rise, floor))
 
     def _bound(self, power: float, peak: float, full: float, low: float) -> float:
-        """The largest power gain that obeys all bounds."""
+        """The largest power gain within all bounds."""
         hearing, late = self._hearing, self._late_power * self._gain
         floor = self._calm * low * FLOOR
         fast = FAST_KEEP * hearing.fast + FAST_TAKE * late
@@ -367,19 +367,19 @@ class Guard:
         return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
 
     def _box_room(self, free: float, least: float) -> float:
-        """What the 50 ms box leaves for a hop if as much is to come twice more; for a familiar one, alone."""
+        """Power that the 50 ms box leaves for a hop if two equal ones follow; for a familiar hop, if none follows."""
         _, *after = self._hearing.box_after(4)
         familiar = min(free - after[0], self._hop_powers.value * FAMILIAR_HOP)
         return max(min(free - after[0], (free - after[1]) / 2.0, (free - after[2]) / 3.0), familiar, 0.3 * least)
 
     def _settle(self, border: float) -> None:
-        """The hop that was held back is now known to the last sample: it is what was heard."""
+        """Add the hop that was held back to what was heard; its gain is now final."""
         start = self._border
         mean = start if border == start else (border - start) / math.log(border / start)
         self._hear([self._late_power * mean], [self._late_peak * max(start, border)])
 
     def _hear(self, powers: Sequence[float], peaks: Sequence[float]) -> None:
-        """Hops as they left, into all that remembers; no more at once than until H, B and Q change."""
+        """Add hops as they left to all parts with a state, in pieces that end where H, B and Q change."""
         share = 1.0 / self._late_full if self._late_full > 0.0 else 0.0
         at = 0
         while at < len(powers):

@@ -1,4 +1,4 @@
-"""Episodes: what the guard held down, for people to be told. Runs on the engine thread."""
+"""Episodes: sounds that the guard lowered, for reports to the user. Runs on the engine thread."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Final
 from player.audio.dsp.hearing import HOP_S
 
 TAMED: Final[float] = 10.0**-0.3
-"""A reduction by more than 3 dB is worth telling."""
+"""A reduction by more than 3 dB is reported."""
 APART_HOPS: Final = round(1.0 / HOP_S)
-"""Reductions less than a second apart are one."""
+"""Reductions less than a second apart are one episode."""
 MOST: Final = 64
-"""More are not kept for whoever does not ask."""
+"""Number of ended episodes that are kept until `Episodes.take`, beside the newest one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Something that was held down.
+    """A sound that was lowered.
 
     Attributes:
         began_s: how long ago it began.
         duration_s: how long it lasted.
-        reduction_db: the most by which it was lowered.
+        reduction_db: largest reduction.
     """
 
     began_s: float
@@ -32,29 +32,29 @@ class Episode:
 
 
 class Episodes:
-    """Follows the gain hop by hop."""
+    """Finds episodes in the gain of the guard, hop by hop."""
 
     def __init__(self) -> None:
         self._ended: list[Episode] = []
         self.reset()
 
     def reset(self) -> None:
-        """Forget what is under way."""
+        """Forget the current episode."""
         self._held_hops = self._quiet_hops = 0
         self._deepest = 1.0
 
     @property
     def is_open(self) -> bool:
-        """Whether one is under way."""
+        """Whether there is a current episode."""
         return self._held_hops > 0
 
     def take(self) -> list[Episode]:
-        """What has ended since the last call."""
+        """The episodes that ended since the last call."""
         ended, self._ended = self._ended, []
         return ended
 
     def watch(self, gain: float, *, is_loud: bool) -> None:
-        """One hop's power gain. What would not even have been as loud as calm sound is no surprise."""
+        """Add the power gain of one hop; an episode begins only where the sound would have been loud (``is_loud``)."""
         if gain < TAMED and (is_loud or self._held_hops):
             self._held_hops += 1 + self._quiet_hops
             self._quiet_hops = 0

@@ -1,22 +1,23 @@
-"""What a sound habitually reaches: the level that is no surprise in it.
+"""The habitual level of a sound: the level that is not a surprise in it.
 
-Pure, on any thread; levels in LUFS, one each 10 ms and for each stream of `player.audio.dsp.octaves`.
+Pure, on any thread; levels in LUFS, every 10 ms for each stream of `player.audio.dsp.octaves`.
 
 A stream habitually reaches what it reaches in at least 55 % of the stretches of 5 s around: the 45th percentile of
-their maxima, over the 80 s before, around or behind, whichever is highest. Waves, breaths, words, ticks and taps come
-back within seconds, so they are habit however sparse they are; what happens once, or five times in half a minute, is
-not, however loud it is.
+their maxima, over the 80 s before, around or after, whichever is highest. Waves, breaths, words, ticks and taps come
+back within seconds, so they are habitual even if sparse; an event that happens once, or five times in half a
+minute, is not habitual, however loud it is.
 
-What will be habit is new when it comes: where the last 40 s were heard, the habit is no more than 9 dB over what they
-habitually reached, and rises from there by 3 dB/s. Without that, the third of a file that is loud was let in at once.
+A sound that becomes habitual is new at first: where the last 40 s were heard, the habit is at most 9 dB over what they
+habitually reached, and rises from there by 3 dB/s. Without that rule, a loud third of a file was let in at once.
 
-What comes back at least four times over more than 45 s (the call of a bird, a strike of a bowl, a louder reader) is
-habit too, but by no more than 9 dB over the other figure, 18 dB in an octave: a bark every ten seconds is still
-lowered. A sound across the border of two stretches comes once.
+A sound that comes back at least four times over more than 45 s (the call of a bird, a strike of a bowl, a louder
+reader) is habitual too, but it raises the habit by at most 9 dB (18 dB in an octave): a bark every ten seconds is still
+lowered. A sound across the border of two stretches counts once.
 
-Found on 43 calm recordings and 99 hazards in them, levels alone: with a share of 60 % eight recordings were lowered for
-more than 1 % of their time, with 50 % five, but then hazards of five times in half a minute passed. With what comes
-back it is three, thunder, a slide projector and a campfire, and hazards are lowered as with 55 %.
+Determined with 43 calm recordings and 99 hazards in them, levels alone: with a share of 60 %, eight recordings were
+lowered for more than 1 % of their time; with 50 %, five, but hazards that come five times in half a minute passed.
+With the rule for sounds that come back, it is three (thunder, a slide projector and a campfire), and hazards are
+lowered as with 55 %.
 """
 
 from __future__ import annotations
@@ -32,30 +33,30 @@ STRETCHES: Final = 16
 HABITUAL_SHARE: Final = 0.55
 _TIMES: Final = 4
 _SPAN: Final = 9
-"""What comes back so often over so many stretches is habit."""
+"""A level that comes back `_TIMES` times over this many stretches is habitual."""
 _AGAIN_DB: Final = np.array([9.0] * 3 + [18.0] * (len(STREAMS) - 3))
-"""By so much at most what comes back lifts the habit: the whole and each ear, the octaves."""
+"""Maximum by which sounds that come back raise the habit: the whole and each ear, then the octaves."""
 _WHOLE: Final = slice(0, 3)
 """The whole and each ear."""
 _EDGE: Final = round(1.0 / BAND_S)
 _SAME_DB: Final = 3.0
-"""What is as loud in the second before a border as in the one behind it goes on there, and does not come back."""
+"""A sound at most this much louder in the second after a border than in the one before continues, and is not new."""
 _LATELY: Final = 8
 _INTRODUCED: Final = 3
-"""Of the last 8 stretches so many have to be heard before anything is new."""
+"""More than this many of the last 8 stretches must have been heard before a sound can count as new."""
 _NEW_DB: Final = 9.0
 _FARTHEST_DB: Final = 15.0
-"""By so much at most what is new is below what will be habit."""
+"""Maximum by which the habit of a new sound is below its later habit."""
 SILENT_LUFS: Final = -70.0
 _FAINT_DB: Final = 30.0
-"""So far below the habit nothing was heard: a voice behind the noise of an empty room is nothing new."""
+"""A stretch this far below the habit counts as not heard: a voice after the noise of an empty room is not new."""
 _FOLLOW_DB: Final = 15.0
-"""The habit rises by no more in a stretch: half of C2's 6 dB/s."""
+"""Maximum rise of the habit per stretch: 3 dB/s, half of the 6 dB/s of C2."""
 
 
 def habitual(levels: BandPowers) -> BandPowers:
     """What each stream habitually reaches around each hop, shape and unit as ``levels``; it rises without a step."""
-    count = max(1, round(len(levels) / STRETCH))  # a rest of less than half a stretch belongs to the last one
+    count = max(1, round(len(levels) / STRETCH))  # a remainder of less than half a stretch belongs to the last one
     if count < 2:
         return np.repeat(levels.max(axis=0)[np.newaxis], len(levels), axis=0)
     usual = habit_of_stretches(*_reached(levels, count))
@@ -68,7 +69,7 @@ def habitual(levels: BandPowers) -> BandPowers:
 
 
 def _reached(levels: BandPowers, count: int) -> tuple[BandPowers, BandPowers]:
-    """The largest level of each stretch, and the same without what only goes on from the stretch before."""
+    """The largest level of each stretch, and the same without sound that continues from the stretch before."""
     borders = np.arange(count)[:, np.newaxis] * STRETCH + (0, _EDGE, STRETCH - _EDGE)
     parts = np.maximum.reduceat(levels, np.minimum(borders, len(levels) - 1).ravel(), axis=0).reshape(count, 3, -1)
     reached = parts.max(axis=1)
@@ -82,8 +83,8 @@ def habit_of_stretches(reached: BandPowers, anew: BandPowers | None = None) -> B
     """What each stream habitually reaches in each stretch of 5 s.
 
     Args:
-        reached: the largest level of each.
-        anew: the same without what only goes on from the stretch before; None where nobody looked at that.
+        reached: the largest level of each stretch.
+        anew: the same without sound that continues from the stretch before; None if that is not known.
     """
     count = len(reached)
     width = min(STRETCHES, count)
@@ -104,21 +105,21 @@ def habit_of_stretches(reached: BandPowers, anew: BandPowers | None = None) -> B
 def habit_so_far(reached: BandPowers, excerpts: int) -> BandPowers:
     """What each stream habitually reaches in all of these stretches together, shape (10,).
 
-    The first ``excerpts`` are from elsewhere in the file: when they come back nobody knows.
+    The first ``excerpts`` stretches are from elsewhere in the file, so they do not count for sounds that come back.
     """
     habit: BandPowers = _habit_of(reached.T, reached[excerpts:].T)
     return habit
 
 
 def _habit_of(windows: BandPowers, in_order: BandPowers) -> BandPowers:
-    """What is reached in most of the stretches, which are the last axis, or comes back in those that are in order."""
+    """The level that most stretches (the last axis) reach, or that comes back in the stretches that are in order."""
     often = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
     habit: BandPowers = np.maximum(often, np.minimum(_come_back(in_order), often + _AGAIN_DB))
     return habit
 
 
 def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
-    """What will be habit, and at first no more than 9 dB over what was habit in the last 40 s, where that is heard."""
+    """The habit, limited at first to 9 dB over the habit of the last 40 s, where these were heard."""
     is_heard = reached[:, :1] > np.maximum(SILENT_LUFS, usual[:, :1] - _FAINT_DB)
     nothing = np.full((_LATELY - 1, reached.shape[1]), np.inf)
     heard = np.concatenate((nothing, np.where(is_heard, reached, np.inf)))

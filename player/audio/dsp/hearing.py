@@ -1,16 +1,17 @@
-"""What a listener hears and has got used to, followed hop by hop: the quantities of docs/never-startle.md.
+"""What a listener hears and is used to, computed hop by hop: the quantities of docs/never-startle.md.
 
-Runs on whatever thread owns the object. It is fed K-weighted powers of 5 ms hops and keeps, all as powers:
+Runs on the thread that owns the object. The input is K-weighted powers of 5 ms hops; it keeps, all as powers:
 
 - ``fast``, E: the F-weighted level of ISO/PAS 1996-3, an exponential mean of 125 ms;
 - ``box``, R: the plain mean of the last 50 ms, in which a short burst cannot hide;
 - ``background``, B: the mean over 10 s of min(E, B + 10 dB); time without sound counts as silence;
 - ``familiar``, H: the largest E of the last 30 s without the last half second;
-- ``usual``, Q: what R exceeded for a tenth of the last 5 s. The ear is used to the peaks of taps, not to the pauses;
+- ``usual``, Q: the level that R exceeded for a tenth of the last 5 s. The ear is used to the peaks of taps, not to the
+  pauses;
 - ``chunk_fast``: the largest E of the last whole chunk of 50 ms.
 
-B, H and Q are brought up to date every 50 ms. H leaves out up to 50 ms more than half a second for that: it is never
-more than the definition allows.
+B, H and Q are updated every 50 ms. For that reason H leaves out up to 50 ms more than half a second, so it is never
+higher than by the definition.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ RECENT_CHUNKS: Final = round(0.5 / CHUNK_S)
 USUAL_HOPS: Final = round(5.0 / HOP_S)
 USUAL_RANK: Final = USUAL_HOPS - USUAL_HOPS // 10 - 1
 BACKGROUND_ROOM: Final = 10.0
-"""10 dB: more than so far above the background counts as so far."""
+"""10 dB: for B, a level further above the background counts as this."""
 _FAMILIAR_HEAD: Final = 3
 _HEARING_HEAD: Final = 9
 _TINY: Final = 1e-12
@@ -50,26 +51,26 @@ _TINY: Final = 1e-12
 
 
 def to_lufs(power: float) -> float:
-    """Level in LUFS of a K-weighted power that is summed over the channels; 0 is -inf."""
+    """Level in LUFS of a K-weighted power that is summed over the channels; -inf for 0."""
     return 10.0 * math.log10(power) - 0.691 if power > 0.0 else SILENCE_DB
 
 
 def to_power(level_lufs: float) -> float:
-    """The power of a level in LUFS; -inf is 0."""
+    """The power of a level in LUFS; 0 for -inf."""
     return math.pow(10.0, (level_lufs + 0.691) / 10.0)
 
 
 def added(powers: Iterable[float]) -> float:
-    """Their sum, added one after the other as in kernel.c: since Python 3.12 `sum` makes up for what rounding loses."""
+    """The sum, added one by one as in kernel.c: since Python 3.12 the built-in `sum` compensates for rounding."""
     return reduce(add, powers, 0.0)
 
 
 class Familiar:
-    """The largest value of the last 30 s, or of so many chunks, without the last half second; by chunks of 50 ms.
+    """The largest value of the last 30 s, or of ``chunks`` chunks of 50 ms, without the last half second.
 
     Attributes:
         value: that value.
-        state: float64, for kernel.c, which may push in the place of `push`: `value` and the count of chunks (valid
+        state: float64, for kernel.c, which may update it instead of `push`: `value` and the count of chunks (valid
             between `save` and `load`), the number of maxima, the last half second, the maxima.
     """
 
@@ -82,7 +83,7 @@ class Familiar:
         self._chunks = 0
 
     def push(self, largest: float) -> None:
-        """The largest value of one more chunk."""
+        """Add the largest value of one more chunk."""
         at, recent_at = self._chunks % len(self._maxima), self._chunks % RECENT_CHUNKS
         left, came = self._maxima.item(at), self._recent.item(recent_at)
         self._maxima[at], self._recent[recent_at] = came, largest
@@ -93,11 +94,11 @@ class Familiar:
             self.value = float(self._maxima.max())
 
     def save(self) -> None:
-        """Put what stands beside `state` into it."""
+        """Copy the other attributes into `state`."""
         self.state[0], self.state[1] = self.value, self._chunks
 
     def load(self) -> None:
-        """Take it from there."""
+        """Copy them back from `state`."""
         self.value, self._chunks = self.state.item(0), int(self.state[1])
 
 
@@ -105,9 +106,9 @@ class Hearing:
     """The quantities after the last hop that was pushed; all 0 at first, as after a long silence.
 
     Attributes:
-        state: float64, for kernel.c, which may hear whole chunks in the place of `push_many`: scalars and the last
-            chunk (valid between `save` and `load`), the sums that B is made of, the boxes that Q is made of.
-        familiar_state: that of H.
+        state: float64, for kernel.c, which may process whole chunks instead of `push_many`: scalars and the last
+            chunk (valid between `save` and `load`), the sums for B, the boxes for Q.
+        familiar_state: the same for H.
     """
 
     def __init__(self) -> None:
@@ -130,11 +131,11 @@ class Hearing:
 
     @property
     def familiar_state(self) -> npt.NDArray[np.float64]:
-        """See `Familiar`."""
+        """The state of H, see `Familiar`."""
         return self._familiar.state
 
     def save(self) -> None:
-        """Put what stands beside `state` into it; only where `hops_left` is a whole chunk."""
+        """Copy the other attributes into `state`; only where `hops_left` is a whole chunk."""
         self._familiar.save()
         self.state[: _HEARING_HEAD + CHUNK_HOPS] = (
             self.fast, self._box_sum, self._most, self.background, self.usual, self.chunk_fast, self._chunks,
@@ -142,7 +143,7 @@ class Hearing:
         )  # fmt: skip
 
     def load(self) -> None:
-        """Take it from there."""
+        """Copy them back from `state`."""
         self._familiar.load()
         fast, box_sum, most, background, usual, chunk_fast, chunks, _, _, *former = self.state[
             : _HEARING_HEAD + CHUNK_HOPS
@@ -161,7 +162,7 @@ class Hearing:
         return self._familiar.value
 
     def box_after(self, hops: int) -> list[float]:
-        """Sum of the powers that are still in the box when one more hop has come, when two have, and so on."""
+        """Sums of the present powers that are still in the box after one more hop, after two, and so on."""
         at, left, sums = len(self._hops), self._box_sum, []
         for power in (self._former + self._hops)[at : at + hops]:
             left -= power
@@ -174,15 +175,15 @@ class Hearing:
         return CHUNK_HOPS - len(self._hops)
 
     def push(self, power: float) -> None:
-        """Hear one more hop."""
+        """Add the power of one more hop."""
         self.push_many((power,))
 
     def boxes(self, hops: int) -> list[float]:
-        """R after each of the last hops, at most as many as were heard since B, H and Q changed."""
+        """R after each of the last ``hops`` hops; at most those since the last change of B, H and Q."""
         return [total / CHUNK_HOPS for total in self._box_sums[len(self._box_sums) - hops :]]
 
     def push_many(self, powers: Sequence[float]) -> list[float]:
-        """Hear at most `hops_left` more hops; E after each of them."""
+        """Add at most `hops_left` more hops; returns E after each of them."""
         fast, box_sum, most, fasts = self.fast, self._box_sum, self._most, []
         hops, sums, former = self._hops, self._box_sums, self._former
         chunk_sum, chunk_max = self._chunk_sum, self._chunk_max
@@ -212,5 +213,5 @@ class Hearing:
         self._boxes[first : first + CHUNK_HOPS] = self._box_sums
         self.usual = float(np.partition(self._boxes, USUAL_RANK)[USUAL_RANK]) / CHUNK_HOPS
         self._former, self._hops, self._box_sums = self._hops, [], []
-        self._box_sum = added(self._former)  # what rounding has gathered goes with each chunk
+        self._box_sum = added(self._former)  # each chunk starts without the rounding errors of the last one
         self._chunk_sum = self._chunk_max = 0.0

@@ -1,10 +1,10 @@
-"""Removes DC and rumble nobody hears: a one-pole high-pass at 4 Hz, whole hops at a time.
+"""Removes DC and inaudible rumble: a one-pole high-pass at 4 Hz, in whole hops.
 
-Runs on the engine thread. A constant in a recording costs headroom, and its steps are thumps; at 20 Hz, where hearing
-begins, this takes 0.2 dB away. y = x - m, where m follows x with a time constant of 40 ms. Within a hop m has a closed
-form, a running sum of x weighted by rising powers, so there is no loop over samples; hops are always cut at the same
-frames, so the cutting into blocks cannot show. A frame is one complex number here, left + i right: half the steps.
-The native kernel, where there is one, does the same step by step.
+Runs on the engine thread. A constant in a recording costs headroom, and its steps are heard as thumps; at 20 Hz, where
+hearing begins, the filter attenuates by 0.2 dB. y = x - m, where m follows x with a time constant of 40 ms. Within a
+hop m has a closed form, a running sum of x weighted by rising powers, so there is no loop over samples; hops always
+begin at the same frames, so the result does not depend on how the sound is cut into blocks. Here a frame is one complex
+number, left + i right, which halves the number of operations. The native kernel does the same sample by sample.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from player.core.units import CHANNELS, RATE_HZ
 CORNER_HZ: Final = 4.0
 _KEEP: Final = math.exp(-2.0 * math.pi * CORNER_HZ / RATE_HZ)
 _FALLING: Final = (_KEEP ** np.arange(1.0, HOP_FRAMES + 1.0)).astype(np.complex64)
-"""What is left of m after so many frames."""
+"""The share of m that is left after each frame of a hop."""
 _WEIGHTS: Final = ((1.0 - _KEEP) * _KEEP ** -np.arange(1.0, HOP_FRAMES + 1.0)).astype(np.complex64)
 _CURVES: Final = (_WEIGHTS.real.copy(), _FALLING.real.copy())
 HOP_KEEP: Final = _KEEP**HOP_FRAMES
 STILL: Final = 1e-9
-"""-180 dB: a mean below it is none, and must not linger as a subnormal number."""
+"""-180 dB: a smaller mean is set to 0, so that it does not become a subnormal number."""
 
 
 class HighPass:
-    """Starts with no DC.
+    """The filter; its mean is 0 at first.
 
     Args:
-        native: does it in C.
+        native: the native kernel; None to filter in Python.
 
     Attributes:
-        means: what the kernel remembers, left and right.
-        curves: for the kernel: what each frame of a hop adds to the mean of it, and what is left of the mean there.
+        means: the state of the kernel: the means of left and right.
+        curves: for the kernel: the weight of each frame of a hop in the mean, and the share of the mean left there.
     """
 
     def __init__(self, native: Kernel | None = None) -> None:
@@ -59,7 +59,7 @@ class HighPass:
         return out
 
     def _follow(self, sums: list[complex]) -> list[complex]:
-        """The mean before each hop; moves it on."""
+        """The mean before each hop; updates the mean."""
         before = []
         for hop in sums:
             before.append(self._mean)
@@ -69,6 +69,6 @@ class HighPass:
         return before
 
     def reset(self) -> None:
-        """Forget the DC."""
+        """Set the mean to 0."""
         self._mean = 0j
         self.means[:] = 0.0

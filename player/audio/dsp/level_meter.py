@@ -1,7 +1,8 @@
 """The level of what leaves the chain over the last second, for the status line.
 
-Runs on the engine thread; the engine reads it there and reports it. It measures, and changes nothing. The second is
-kept in ten parts of a tenth or, where that is no multiple of the block size, of the next multiple.
+Runs on the engine thread; the engine reads it there and reports it. The meter only measures; it does not change the
+sound. The second is kept in ten parts of 0.1 s; if 0.1 s is not a multiple of the block size, parts are longer, by the
+next multiple.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class LevelMeter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was heard: nothing is any more."""
+        """Forget all earlier sound."""
         self._a_weighted = AWeightedMeter()
         self._tenths: deque[tuple[int, float, float]] = deque(maxlen=TENTHS)
         self._frames = 0
@@ -51,21 +52,21 @@ class LevelMeter:
         return gain_to_db(max(self._peak, max((peak for _, _, peak in self._tenths), default=0.0)))
 
     def measure(self, block: Block) -> None:
-        """Take the finite block, shape (frames, 2), into account."""
+        """Measure a block: finite, shape (frames, 2)."""
         if len(block) == 0:
             return
         samples = block.reshape(-1)
         self.add(block, float(np.dot(samples, samples)), max(float(samples.max()), -float(samples.min())))
 
     def add(self, block: Block, energy: float, peak: float) -> None:
-        """The same, where the sum of its squares and its largest sample are known."""
+        """Like `measure`, for a block whose sum of squares and largest sample are known."""
         self._a_weighted.measure(block)
         self._energy += energy
         self._peak = max(self._peak, peak)
         self.rest(len(block))
 
     def rest(self, frames: int) -> None:
-        """Take so many frames into account; they are silent but for what `measure` has added."""
+        """Count frames; apart from the energy that `add` has added they are silent."""
         self._frames += frames
         if self._frames >= _TENTH_FRAMES:
             self._tenths.append((self._frames, self._energy, self._peak))

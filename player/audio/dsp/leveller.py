@@ -1,25 +1,25 @@
-"""The look-ahead leveller: by how much each moment of a track is lowered, planned from what the track habitually does.
+"""The look-ahead leveller: plans by how much each moment of a track is lowered, from the habitual levels of the track.
 
 `GainPlanner` runs where a track is measured, on powers every 10 ms of the whole, of each ear and of each octave
 (`player.audio.dsp.octaves`); `PlannedGain` runs on the engine thread and applies the plan to a deck, before mix, ramp
 and guard, without any delay. All levels are dB, those of sound in LUFS.
 
-Theory. `player.audio.dsp.habit` tells what each stream habitually reaches. A *stranger* stands 6.5 dB over the habit
-(7.5 dB in an ear, 12 dB in an octave, which varies more), is not below what can be heard beside the calm level, and
-rises by more than 4 dB within 250 ms somewhere: a swell of 20 s is music, however far it goes, and C3 bounds its
-track's gain. Whether it rises is asked where earlier strangers are already lowered, or each would be the licence of the
-next.
+Theory. `player.audio.dsp.habit` computes what each stream habitually reaches. A *stranger* is 6.5 dB over the habit
+(7.5 dB in an ear, 12 dB in an octave, which varies more), is audible beside the calm level, and somewhere rises by more
+than 4 dB within 250 ms. (A swell of 20 s is music, however high it is; C3 limits the gain of its track.) Rises are
+measured after earlier strangers were lowered, because otherwise each stranger would make the next one acceptable.
 
-A stranger is brought to habit + 2 dB (octaves + 4 dB); one that stands barely over the bound is lowered barely. Then
-the levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`). What still rises too far
-near a prominent stranger is lowered further, but not below what can be heard; an octave 20 dB over its habit shows one
-that is too soft to count, such as a bark no louder than the voice around it. Within 0.8 s of a stranger, what is louder
-than calm + 8 LU over 400 ms or + 5 LU over 3 s is lowered too. Calm is measured more than a second from any stranger.
+A stranger is lowered to habit + 2 dB (octaves + 4 dB); one just above the bound is lowered only slightly. Then the
+levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`). Sound near a prominent
+stranger that still rises too far is lowered further, but not below the audible level. An octave 20 dB over its habit
+marks a stranger that is itself too soft to count, such as a bark not louder than the voice around it. Within 0.8 s of a
+stranger, sound louder than calm + 8 LU over 400 ms or + 5 LU over 3 s is lowered too. Calm is measured more than one
+second away from any stranger.
 
 A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
-Where it falls short: there is one gain for all octaves, so a tone in rain takes the rain down with it while it
-sounds. What is rare and natural (thunder, a branch that breaks) is a stranger and is lowered.
+Limitations: there is one gain for all octaves, so during a tone in rain the rain is lowered too. Rare natural sounds
+(thunder, a branch that breaks) are strangers and are lowered.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ _OCTAVES: Final = len(STREAMS) - 1 - _EARS
 STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
-"""Without its strangers a track is calmer, and where one is lowered the next one rises: more is a stranger."""
+"""Each pass finds more strangers: without those found a track is calmer, and the next one rises further."""
 _AUDIBLE_DB: Final = np.array([12.0, *[20.0] * _EARS, *[21.5] * _OCTAVES])
-"""So far below calm a stream does not count; an octave at 20 dB, and what is brought there stays within C1d."""
+"""A stream this far below calm does not count (C1d: 20 dB in an octave; the margin keeps what is lowered within it)."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
-"""A stranger that stands so far over the habit is one whose rises are judged in all streams."""
+"""A stranger this far over the habit is prominent: near it rises are judged in all streams."""
 _SUDDEN_DB: Final = 4.0
-"""What never rises so far within 250 ms is a swell, and no stranger, however far it goes."""
+"""A sound that never rises by this within 250 ms is a swell and not a stranger, however high it is."""
 _SHOWN_DB, _SHOWN_BELOW_CALM_DB = 20.0, 30.0
-"""An octave so far over its habit, and no further below calm, shows a stranger."""
+"""An octave this far over its habit, and at most this far below calm, marks a prominent stranger."""
 _NEAR, _BEFORE = round(0.3 / BAND_S), round(0.6 / BAND_S)
-"""So long behind a prominent stranger its rise may end, so long before it begin."""
+"""Hops after and before a prominent stranger in which a rise may belong to it."""
 _LOUD_NEAR, _CALM_NEAR = round(0.8 / BAND_S), round(1.0 / BAND_S)
 _EARLIER: Final = round(0.08 / BAND_S)
-"""What rises at a moment began so much earlier."""
+"""Hops by which a rise begins before it is found."""
 _HEARD_DB: Final = np.array([-3.0, *[-20.0] * _EARS, *[-21.5] * _OCTAVES])
-"""A rise that ends no higher over calm than so breaks no clause, however far it goes."""
+"""A rise that ends at most this far over calm breaks no clause, however high it is."""
 _RISE_DB: Final = 9.2
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
@@ -76,19 +76,19 @@ _LEAD: Final = round(10.3 / BAND_S)
 _TINY: Final = 1e-12
 _STEP_DB: Final = 0.25
 _MIDDLE: Final = BAND_FRAMES - 512
-"""The frame that a hop's powers are about, counted from its first: the middle of a window of 1024 that ends with it."""
+"""The frame, counted from the first of a hop, in the middle of the 1024 frames whose powers count for that hop."""
 _LOWEST_STEP: Final = 255
-"""A plan is kept in steps of 0.25 dB, so the deepest is 63.75 dB."""
+"""Plans are kept in steps of 0.25 dB, so the largest reduction is 63.75 dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What was planned for a part of a track.
+    """The plan of a part of a track.
 
     Attributes:
-        gain_db: one each 10 ms, at most 0.
+        gain_db: the gain of each 10 ms, at most 0.
         calm_lufs: its loudness without the strangers; -inf for silence.
-        reached_lufs: what the fast level of all that is not lowered reaches; -inf for silence.
+        reached_lufs: the highest fast level of the sound that is not lowered; -inf for silence.
         momentary_lufs, short_term_lufs: the largest M and S with the plan; -inf for silence.
         peak_dbfs: the largest sample with the plan; -inf for silence.
     """
@@ -103,7 +103,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is known of a track from more of it than is planned at once.
+    """Figures of a track that were found from more of it than the part that is planned.
 
     Attributes:
         habit: what each stream habitually reaches, shape (10,), dB.
@@ -115,7 +115,7 @@ class Usual:
 
 
 class GainPlanner:
-    """Plans a track whose powers come piece by piece."""
+    """Plans a track from its powers, which are added in pieces."""
 
     def __init__(self) -> None:
         self._waiting: list[npt.NDArray[np.float32]] = []
@@ -125,7 +125,7 @@ class GainPlanner:
         self._sections: list[Section] = []
 
     def add(self, powers: BandPowers, peaks: npt.NDArray[np.float32]) -> None:
-        """More of the track: powers of shape (hops, 10), and the largest sample of each hop, shape (hops,)."""
+        """Add more of the track: powers of shape (hops, 10), and the largest sample of each hop, shape (hops,)."""
         self._waiting.append(powers.astype(np.float32))
         self._peaks.append(peaks)
         self._count += len(powers)
@@ -154,7 +154,7 @@ class GainPlanner:
         )
 
     def _plan(self, until: int) -> None:
-        """Plan what waits from the context up to a hop, and keep the end of it as the next context."""
+        """Plan the waiting hops from the context up to hop ``until``, and keep their end as the next context."""
         powers = np.concatenate(self._waiting).astype(np.float64)
         peaks = np.concatenate(self._peaks)
         part, planned = slice(self._context, until), plan(powers)
@@ -179,7 +179,7 @@ class GainPlanner:
 
 
 def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
-    """The plan for powers, shape (hops, 10), that are the whole track, or a part of one of which more is known."""
+    """The plan for powers, shape (hops, 10): of a whole track, or of a part if ``usual`` is known."""
     powers = np.maximum(powers, _TINY)
     levels = box_levels(powers)
     habit = habitual(levels) if usual is None else np.broadcast_to(usual.habit, levels.shape)
@@ -190,7 +190,7 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     for _ in range(_PASSES):
         strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
         found = is_sudden
-        if strangers.any():  # the rises of a section cost as much as all the rest of its plan
+        if strangers.any():  # computing the rises costs as much as the rest of the plan
             found = is_sudden | _sudden(strangers, _rises(_lowered(powers, smoothed(gain)), calm) > _SUDDEN_DB)
         strangers &= found[:, np.newaxis]
         has_more, is_sudden = not np.array_equal(found, is_sudden), found
@@ -204,7 +204,7 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
 
 
 def _within_bounds(powers: BandPowers, gain: Levels, levels: Levels, calm: float, near: Marks, loud: Marks) -> Levels:
-    """The gains with what still breaks a clause lowered further, as `_broken` finds it, smoothed; dB."""
+    """The gains in dB, smoothed, after lowering further what still breaks a clause (see `_broken`)."""
     if not (loud | near).any():
         return np.zeros(len(powers))
     lowest = np.minimum(gain, -np.maximum(levels - (calm + _HEARD_DB), 0.0).max(axis=1))
@@ -217,14 +217,14 @@ def _within_bounds(powers: BandPowers, gain: Levels, levels: Levels, calm: float
 
 
 def _prominent(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Marks:
-    """The hops near what is so prominent that the rises of all streams are judged there."""
+    """The hops near prominent strangers, where the rises of all streams are judged."""
     is_shown = (levels > np.maximum(habit + _SHOWN_DB, calm - _SHOWN_BELOW_CALM_DB))[:, -_OCTAVES:]
     is_prominent = (strangers & (levels > habit + _PROMINENT_DB)).any(axis=1) | is_shown.any(axis=1)
     return np.asarray(_moving(is_prominent, _NEAR, _BEFORE).max(axis=-1))
 
 
 def _wanted(levels: Levels, habit: Levels, calm: float) -> Levels:
-    """The level to which a stranger is brought: the further below its bound, the further it stands over it."""
+    """The level to which a stranger is lowered: the further it is over its bound, the further below the bound."""
     over = levels - habit - STRANGER_DB
     wanted: Levels = habit + np.maximum(_BROUGHT_TO_DB, STRANGER_DB - over)
     wanted[:, 1:] = np.maximum(wanted[:, 1:], calm - _AUDIBLE_DB[1:])
@@ -232,14 +232,14 @@ def _wanted(levels: Levels, habit: Levels, calm: float) -> Levels:
 
 
 def smoothed(gain_db: Levels) -> Levels:
-    """Edges of 50 ms, and no moment less lowered than it asks for."""
+    """The gains with edges of 50 ms; no moment is lowered less than in ``gain_db``."""
     least = _moving(gain_db, 3, 3).min(axis=-1)
     soft: Levels = _moving(least, 2, 2) @ (np.hanning(7)[1:-1] / np.hanning(7).sum())
     return soft
 
 
 def encode(gain_db: Levels) -> bytes:
-    """A plan as compact bytes; empty where nothing is lowered by a step of 0.25 dB or more."""
+    """A plan as compact bytes; empty if no gain rounds to a step of 0.25 dB or more."""
     steps = np.minimum(np.ceil(-gain_db / _STEP_DB - 0.5), _LOWEST_STEP).clip(0).astype(np.uint8)
     return zlib.compress(np.diff(steps, prepend=np.uint8(0)).tobytes(), 9) if steps.any() else b""
 
@@ -248,7 +248,7 @@ class PlannedGain:
     """Applies a plan to a track as it is read.
 
     Args:
-        encoded: what `encode` made; of a damaged one nothing is lowered, and the guard is left.
+        encoded: the result of `encode`; a damaged one lowers nothing, so that only the guard protects.
     """
 
     def __init__(self, encoded: bytes) -> None:
@@ -260,13 +260,13 @@ class PlannedGain:
 
     @property
     def lowered_db(self) -> Levels:
-        """By how much each 10 ms of the track are lowered; nothing behind the end."""
+        """The reduction of each 10 ms of the track; empty without a plan."""
         return self._steps.astype(np.float64) * _STEP_DB
 
     def apply(self, block: Block, at_frame: int) -> Block:
-        """The block, shape (frames, 2), whose first frame is that of the track; the same object where nothing changes.
+        """The levelled block, shape (frames, 2), whose first frame is ``at_frame``; the same object if nothing changes.
 
-        A hop's gain holds in its middle; between the middles stands a straight line in dB.
+        The gain of a hop applies to its middle; between the middles the gain is linear in dB.
         """
         if not len(self._steps):
             return block
@@ -278,9 +278,9 @@ class PlannedGain:
 
 
 def interpolated(block: Block, at_frame: int, gains_db: Levels, first_hop: int) -> Block:
-    """A block that begins with ``at_frame`` of its track, under gains of a hop each from ``first_hop`` on.
+    """A block that begins at frame ``at_frame`` of its track, with one gain per hop from ``first_hop`` on.
 
-    Elsewhere they are 0 dB; where all are, it is the same object.
+    The gains of other hops are 0 dB; if all are 0 dB, the result is the same object.
     """
     first, last = _hops_of(block, at_frame)
     hops = np.arange(first, last + 1)
@@ -294,14 +294,14 @@ def interpolated(block: Block, at_frame: int, gains_db: Levels, first_hop: int) 
 
 
 def _hops_of(block: Block, at_frame: int) -> tuple[int, int]:
-    """The hops before and behind the middles of which a block lies."""
+    """The first and the last hop whose gains a block needs."""
     return (at_frame - _MIDDLE) // BAND_FRAMES, (at_frame + len(block) - _MIDDLE) // BAND_FRAMES + 1
 
 
 def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks, loud: Marks) -> Levels:
     """By how many dB each hop breaks a clause: rises where ``near`` something prominent, M and S where ``loud``."""
     left = _lowered(powers, gain_db)
-    is_rising = _mean(left, _BOX) > RiseMeter(calm).heights(left)[0]  # what has begun before is not helped here
+    is_rising = _mean(left, _BOX) > RiseMeter(calm).heights(left)[0]  # a gain here does not affect earlier rises
     rises = np.where(is_rising, _rises(left, calm), NO_RISE_DB).max(axis=1)
     momentary = _decibels(_trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
     short_term = _decibels(_trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
@@ -315,13 +315,13 @@ def _lowered(powers: BandPowers, gain_db: Levels) -> BandPowers:
 
 
 def _rises(powers: BandPowers, calm: float) -> BandPowers:
-    """How far each stream rises at each hop, as if it had always sounded like its beginning."""
+    """The rise of each stream at each hop; before the powers their mirrored beginning is assumed."""
     lead = np.resize(powers[:_LEAD][::-1], (_LEAD, powers.shape[1]))
     return RiseMeter(calm).push(np.concatenate((lead, powers)))[_LEAD:]
 
 
 def _sudden(strangers: Marks, rises: Marks) -> Marks:
-    """Which hops belong to a stretch of strangers in which one of these streams rises fast; a swell does nowhere."""
+    """The hops of those stretches of strangers in which one of these streams rises fast."""
     stretch = _widened(np.any(strangers, axis=1), _NEAR)
     number = np.cumsum(np.diff(stretch, prepend=False) & stretch)
     is_strange = _moving_any(strangers, _NEAR)
@@ -359,7 +359,7 @@ def _decibels(powers: Levels) -> Levels:
 
 
 def loudest(powers: Levels, width: int) -> float:
-    """The largest level over so many whole hops, in LUFS; -inf for silence or less than that."""
+    """The largest level over ``width`` whole hops, in LUFS; -inf for silence or fewer hops."""
     return _largest(_trailing(powers, width)[width - 1 :])
 
 
@@ -370,13 +370,13 @@ def _largest(powers: Levels) -> float:
 
 
 def _mean(powers: Levels, width: int) -> Levels:
-    """Mean of ``width`` hops around each, of those that there are at the ends."""
+    """Mean of ``width`` hops around each; of fewer at the ends."""
     at = np.arange(len(powers))
     return _between(powers, np.maximum(at - (width - 1) // 2, 0), np.minimum(at + width // 2 + 1, len(powers)))
 
 
 def _trailing(powers: Levels, width: int) -> Levels:
-    """Mean of the last ``width`` hops at each."""
+    """Mean of the last ``width`` hops up to each."""
     end = np.arange(1, len(powers) + 1)
     return _between(powers, np.maximum(end - width, 0), end)
 
@@ -388,7 +388,7 @@ def _between(powers: Levels, first: npt.NDArray[np.int64], end: npt.NDArray[np.i
 
 
 def _moving(values: npt.NDArray[Any], back: int, ahead: int) -> npt.NDArray[Any]:
-    """Each value with those before and behind it, shape (values, back + 1 + ahead)."""
+    """Each value with those before and after it, shape (values, back + 1 + ahead)."""
     return np.lib.stride_tricks.sliding_window_view(np.pad(values, (back, ahead), mode="edge"), back + 1 + ahead)
 
 

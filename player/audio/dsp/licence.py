@@ -1,14 +1,15 @@
-"""Up to which level planned sound counts as familiar, although it did not leave at that level lately.
+"""The licence: the level up to which planned sound counts as familiar although it was not played that loud recently.
 
-Runs on the engine thread, chunk by chunk of 50 ms, as a part of the guard. The leveller leaves no strangers in the
-sound that it has planned, so what came in is what its tracks habitually do, even where the guard let less of it out.
-The licence is the largest fast level of what came in during the last 80 s without the last half second (the leveller
-looks for habit in the same 80 s), and never more than the plans say is reached. It rises by at most 1.5 dB/s from what
-passes anyway, so the second hoot of an owl is not 17 dB louder than the first. A track that becomes 30 dB louder in its
-second minute, for good, has no licence for that until it was heard: it comes up at the guard's 5 dB/s.
+Runs on the engine thread, in chunks of 50 ms, as a part of the guard. The leveller leaves no strangers in planned
+sound, so the input shows what its tracks habitually do, even where the guard lowered it. The licence is the largest
+fast level of the input during the last 80 s without the last half second (the leveller uses the same 80 s for the
+habit), and never more than the highest level of the plans. It rises by at most 1.5 dB/s, starting from the level that
+passes without it, so that the second hoot of an owl is not 17 dB louder than the first. A track that becomes 30 dB
+louder in its second minute, and stays so, has no licence for that until it was heard: it rises at the 5 dB/s of the
+guard.
 
-While the volume rises, and for 4.5 s after that, it stays where it is: what came in at a lower volume says little of
-what is about to come.
+While the volume rises, and for 4.5 s after that, the licence does not rise at that rate, because the input at a lower
+volume says little about the next input.
 """
 
 from __future__ import annotations
@@ -20,37 +21,37 @@ from player.audio.dsp.hearing import CHUNK_S, Familiar
 MEMORY_S: Final = 80.0
 RISE_DB_PER_S: Final = 1.5
 STEADY_S: Final = 4.5
-"""The volume has to be steady for so long before the licence rises."""
+"""Time for which the volume must be steady before the licence rises."""
 STEADY_CHUNKS: Final = round(STEADY_S / CHUNK_S)
 RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
 
 
 class Licence:
-    """Follows what comes in.
+    """Computes the licence from the input.
 
     Attributes:
-        value: the fast level, as a power, up to which nothing is new; 0 while not all that sounds is planned.
-        steady_chunks: so long the volume has stood.
-        came: the fast level of what came in.
+        value: the fast level, as a power, up to which sound is familiar; 0 unless all current sound is planned.
+        steady_chunks: number of chunks since the volume last rose.
+        came: the fast level of the input.
     """
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Nothing has come in yet."""
+        """Start again, without any input."""
         self.value = 0.0
         self.steady_chunks = 0
         self.came = Familiar(round(MEMORY_S / CHUNK_S))
 
     def push(self, came: float, heard: float, reached: float, *, is_volume_rising: bool = False) -> None:
-        """One more chunk.
+        """Add one more chunk.
 
         Args:
-            came: the largest fast level in it of what came in.
-            heard: the fast level that passes anyway.
-            reached: what the plans of all that sounds reach at this volume; 0 where one of it has no plan.
-            is_volume_rising: a ramp lifts what comes in.
+            came: the largest fast level of the input in it.
+            heard: the fast level that passes without the licence.
+            reached: the highest level of the plans of all current sound at this volume; 0 if a part has no plan.
+            is_volume_rising: whether a ramp raises the input.
         """
         if reached == 0.0:
             if self.value > 0.0:

@@ -1,31 +1,31 @@
-"""The limiter: no sample, and no wave between samples, above the ceiling.
+"""The limiter: keeps samples, and the wave between samples, at or below the ceiling.
 
-Runs on the engine thread, last of the stages that shape sound. It is for what should not happen; in a normal night it
-only delays, by 5 ms, bit by bit.
+Runs on the engine thread, as the last stage that changes the sound. Normally no peak reaches the ceiling, and the
+limiter only delays the sound by 5 ms, without changing a bit.
 
 Theory. For each frame n let p[n] be the peak of its samples and of the wave interpolated between frames n-8 and n-7,
 both channels, from the 16 frames up to n. The need is ceiling / p[n] where that is below 1. Then, in dB,
 
-    release:  r[n] = min(need[n], r[n-1] + 6 dB/s)      a level change of our own never rises faster
+    release:  r[n] = min(need[n], r[n-1] + 6 dB/s)      a gain of lull never rises faster
     hold:     m[n] = min of r over the last 241 frames
     attack:   g[n] = mean of m over the last 226 frames
 
-and the output is the input of 240 frames ago times g[n]. Every term of that mean covers all p that this input frame has
-a part in, so each term is at most what the frame needs, and so is their mean: the bound is exact, not approached.
-For the interpolated wave it is exact where g stands and close where it moves, as 16 frames are short against 226.
+and the output is the input of 240 frames ago times g[n]. Every term of that mean covers all p to which this input frame
+contributes, so each term is at most what the frame needs, and so is their mean: the bound is exact. For the
+interpolated wave it is exact where g is constant and close where g changes, as 16 frames are short compared with 226.
 
-Levels are whole numbers of 1/48000 of 6 dB, the release of one frame: sums and minima are exact, so the same frame gets
-the same bits however the audio is cut into blocks. Needs are rounded down by at least one such unit, 1.4e-5, which is
-two hundred times the rounding of float32.
+Levels are integers in units of 1/48000 of 6 dB, the release of one frame: sums and minima are exact, so the same frame
+gets the same bits however the audio is cut into blocks. Needs are rounded down by at least one such unit, 1.4e-5, which
+is two hundred times the rounding of float32.
 
-The interpolation is 8 times, 16 taps a phase, a sinc in a Kaiser window: what is louder between its points than at
-them is at most 0.2 dB louder, for noise up to 22 kHz; with 4 times and 12 taps it is 0.7 dB. Phases f and 1-f mirror
-each other, so with the sums and the differences of mirrored samples their larger magnitude is |even| + |odd|: half the
-work. While the sample peak is below the ceiling divided by the largest sum of magnitudes of a phase's taps, no wave can
-reach the ceiling, and all of it is skipped.
+The wave is oversampled 8 times with 16 taps per phase, a sinc in a Kaiser window: between the interpolated points it
+is at most 0.2 dB louder than at them, for noise up to 22 kHz; with 4 times and 12 taps this would be 0.7 dB. Phases f
+and 1-f mirror each other, so with the sums and the differences of mirrored samples their larger magnitude is
+|even| + |odd|, which halves the work. While the sample peak is below the ceiling divided by the largest sum of
+magnitudes of a phase's taps, the wave cannot reach the ceiling, and the interpolation is skipped.
 
-Where it falls short: noise right up to 24 kHz, which no converter passes whole, leaves with waves 1.2 dB above the
-ceiling; sines near 20 kHz are held 0.3 dB below it.
+Limitations: the wave of noise up to 24 kHz, which no converter passes completely, may be 1.2 dB above the ceiling;
+sines near 20 kHz are kept 0.3 dB below it.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _MEMORY_FRAMES: Final = ATTACK_FRAMES + HOLD_FRAMES - 2
 _KAISER_BETA: Final = 3.0
 _NEPERS_PER_SUM: Final = RISE_DB_PER_FRAME * math.log(10.0) / 20.0 / ATTACK_FRAMES
 _WAVE_LIMIT: Final = 1e30
-"""Beyond this a sample counts as this much in the interpolation, which would overflow."""
+"""Larger samples count as this in the interpolation, which would overflow otherwise."""
 _CLEAR: Final = 1.0 - 1e-4
-"""A peak below the ceiling by more than this needs nothing, whatever the rounding."""
+"""A peak below the ceiling times this needs no reduction, whatever the rounding."""
 
 
 def _phase(fraction: float) -> npt.NDArray[np.float64]:
@@ -78,13 +78,13 @@ LARGEST_NORM: Final = max(float(np.abs(taps).sum()) for taps in _PHASES)
 class Limiter:
     """Keeps the output at or below a ceiling in dBTP, at most -1; both channels get the same gain.
 
-    Finite in, finite out. A sample that is not finite stays so, for the check behind to see.
+    Finite in, finite out. A sample that is not finite stays so; the check after the limiter finds it.
 
     Attributes:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
         reduction_db: the most by which a frame of the last block was lowered, 0 or more.
         bound: no sample of the last block may exceed this magnitude.
-        late_peak: the largest sample of what is held back, or of more.
+        late_peak: the largest sample of the audio that is held back, or a larger value.
     """
 
     latency_frames: Final = LATENCY_FRAMES
@@ -97,7 +97,7 @@ class Limiter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the audio that is held back, and any reduction; the ceiling stays."""
+        """Drop the audio that is held back, and any reduction; the ceiling is kept."""
         self.reduction_db = 0.0
         self._late: Block = np.zeros((LATENCY_FRAMES, CHANNELS), np.float32)
         self.late_peak = 0.0
@@ -106,32 +106,32 @@ class Limiter:
 
     @property
     def terms(self) -> tuple[int, int]:
-        """The ceiling as it is and as it will be."""
+        """The present ceiling and the one that it approaches, in units."""
         return self._ceiling, self._target
 
     @property
     def clear_up_to(self) -> float:
-        """Up to this sample peak no wave can reach the ceiling."""
+        """Sample peak up to which the wave cannot reach the ceiling."""
         return _amplitude(self._ceiling) * _CLEAR / LARGEST_NORM
 
     @property
     def is_clear(self) -> bool:
-        """Whether it lowers nothing of what it holds back, and its ceiling stands."""
+        """Whether nothing that is held back needs a reduction, and the ceiling is constant."""
         is_standing = self._ceiling == self._target and self._former_frames == 0
         return is_standing and not self._is_limiting and self.late_peak <= self.clear_up_to
 
     def lend(self) -> Block:
-        """The audio that is held back, for calm.c, which moves it on in the place of `process` up to `clear_up_to`."""
+        """The audio that is held back, for calm.c, which replaces `process` for peaks up to `clear_up_to`."""
         self._late = self._late.copy()
         self.reduction_db = 0.0
         return self._late
 
     def take_back(self, late_peak: float) -> None:
-        """It is our own again."""
+        """Take the audio back, with its largest sample."""
         self.late_peak = late_peak
 
     def set_ceiling(self, ceiling_dbtp: float) -> None:
-        """A lower ceiling holds for all that comes in from now on, a higher one is approached at 6 dB/s."""
+        """Set the ceiling: a lower one applies to all input from now on, a higher one is approached at 6 dB/s."""
         self._target = _in_units(ceiling_dbtp)
         if self._target < self._ceiling:
             self._former = max(self._ceiling, self._former if self._former_frames else self._ceiling)
@@ -159,12 +159,12 @@ class Limiter:
         return out
 
     def _set_bound(self, frames: int) -> None:
-        """After a lower ceiling was set, what was held back then may still leave under the former one."""
+        """Set `bound`: audio held back when the ceiling was lowered may still leave under the former ceiling."""
         self.bound = _amplitude(max(self._ceiling, self._former) if self._former_frames else self._ceiling)
         self._former_frames = max(0, self._former_frames - frames)
 
     def _limit(self, window: Block, ceilings: Units, still: float) -> Block:
-        """The earlier part of the window under the gain that the whole of it asks for."""
+        """The earlier part of the window, times the gain that the whole window needs."""
         frames = len(ceilings)
         levels = np.concatenate((self._levels, self._released(_needs(window, ceilings, still))))
         self._levels = levels[frames:]
@@ -217,7 +217,7 @@ def _peaks(frames: Block) -> Floats:
 
 
 def _wave_peaks(samples: Floats) -> Floats:
-    """Largest magnitude among the seven interpolated points of each stretch of 16 frames; channels interleaved.
+    """Largest magnitude of the seven interpolated points of each stretch of 16 frames; channels interleaved.
 
     Sums are taken tap by tap over the whole array, not with a matrix product, whose order of summation may depend on
     the length.
@@ -227,7 +227,7 @@ def _wave_peaks(samples: Floats) -> Floats:
     newer = [samples[(TAPS - 1 - i) * CHANNELS :][:size] for i in range(TAPS // 2)]
     sums = [a + b for a, b in zip(older, newer, strict=True)]
     differences = [a - b for a, b in zip(older, newer, strict=True)]
-    peaks = np.abs(_weighted(sums, _EVEN[-1]))  # the phase in the middle mirrors itself: nothing is odd in it
+    peaks = np.abs(_weighted(sums, _EVEN[-1]))  # the middle phase is its own mirror: its odd part is 0
     for even, odd in zip(_EVEN[:-1], _ODD[:-1], strict=True):
         larger = np.abs(_weighted(sums, even))
         larger += np.abs(_weighted(differences, odd))
