@@ -1,12 +1,12 @@
-"""How long a WAV with ADPCM in it is, and where libVLC must be told to start so that it starts where it was asked to.
+"""The length of a WAV with ADPCM, and the start time that libVLC must be given so that it starts at the right place.
 
 Runs on the keeper thread of a source, once for each WAV.
 
-Why: libVLC takes the bytes per second that the header names. They are what the encoder was asked for and not what it
-wrote (ffmpeg: 16,000 for what takes 44,360), so 100 s count as 278 s, and a start at 60 s lands at 22 s. How many
-samples a block of so many bytes holds is true, because nobody could decode it otherwise.
+Why: libVLC uses the bytes per second from the header. They are what the encoder was asked for and not what it
+wrote (ffmpeg: 16,000 instead of 44,360), so 100 s count as 278 s, and a start at 60 s lands at 22 s. The number of
+bytes and samples per block is reliable, because the file could not be decoded otherwise.
 
-Layout: Microsoft, Multimedia Data Standards Update 3.0 (1994): behind the usual 16 bytes of the format, the length of
+Layout: Microsoft, Multimedia Data Standards Update 3.0 (1994): after the usual 16 bytes of the format, the length of
 what follows and the samples per block, for MS ADPCM (tag 2), IMA ADPCM (tag 0x11) and GSM 6.10 (tag 0x31).
 """
 
@@ -22,7 +22,7 @@ _BLOCKS: Final = frozenset({0x0002, 0x0011, 0x0031})
 
 
 def adpcm_length(path: Path) -> tuple[float, float] | None:
-    """Length in seconds, and libVLC's idea of a position divided by the true one; None for other contents.
+    """Length in seconds, and libVLC's value of a position divided by the true one; None for other contents.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,8 +1,8 @@
-"""What the first bytes of a file or stream say that it is, before libVLC is allowed to look into it.
+"""The kind of a file or stream according to its first bytes, checked before libVLC is allowed to open it.
 
 libVLC opens whatever a list names: an HLS or DASH manifest that is called ``rain.mp3`` makes web requests. So lists,
-manifests, web pages and what is packed (a packed list would be unpacked) never reach it. libVLC skips ID3 and APE tags
-before it looks; so do these functions. Pure, but for `look_into`, which reads the head of a file.
+manifests, web pages and compressed data (libVLC would unpack a compressed list) never reach it. libVLC skips ID3 and
+APE tags before it looks; so do these functions. Pure, except `look_into`, which reads the head of a file.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _MOST_METADATA_BYTES: Final = 32 << 20
 
 
 def is_list(head: bytes) -> bool:
-    """Whether text begins here that names other places: a playlist, a manifest or a web page; UTF-16 included."""
+    """Whether ``head`` begins a text that names other addresses: a playlist, manifest or web page; also in UTF-16."""
     text = head[:HEAD_BYTES].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe")
     text = text.removeprefix(b"\xfe\xff").lstrip().lower()
     return text.startswith(_TEXTS) or (text.startswith(b"<") and b"<mpd" in text)
 
 
 def is_packed(head: bytes) -> bool:
-    """Whether packed data begins here (gzip, bzip2, xz, zstd, compress)."""
+    """Whether ``head`` begins compressed data (gzip, bzip2, xz, zstd, compress)."""
     return head.startswith(_PACKED)
 
 
 def tag_bytes(head: bytes) -> int:
-    """Length of the ID3v2 or APEv2 tag that begins here, 0 for none (ID3v2.4 section 3.1, APEv2 header)."""
+    """Length of the ID3v2 or APEv2 tag that ``head`` begins with, 0 for none (ID3v2.4 section 3.1, APEv2 header)."""
     if head[:3] == b"ID3" and len(head) >= 10 and head[3] < 0xFF and head[4] < 0xFF:
         size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         return size + (20 if head[5] & 0x10 else 10)
@@ -59,7 +59,7 @@ class FileContent:
     """What the head of a file says.
 
     Attributes:
-        refusal: why it must not be given to libVLC, to be read after its name; None if it may.
+        refusal: why it must not be given to libVLC, a phrase that follows its name; None if it may be given.
         may_be_double: it may hold 64-bit float. The soxr resampler of libVLC 3 corrupts the heap with it.
     """
 
@@ -88,7 +88,7 @@ def look_into(path: str) -> FileContent:
 
 
 def _flac_metadata_bytes(file: BinaryIO) -> int:
-    """Length of what stands before the sound of a FLAC (RFC 9639 section 8.1), as far as it matters."""
+    """Length of what precedes the sound of a FLAC (RFC 9639 section 8.1); beyond eight times the limit it stops."""
     at = 4
     while at <= _MOST_METADATA_BYTES * 8:
         file.seek(at)
@@ -102,7 +102,7 @@ def _flac_metadata_bytes(file: BinaryIO) -> int:
 
 
 def _may_be_double(file: BinaryIO, head: bytes) -> bool:
-    """By what stands behind tags; of what is not known here, and of what the head does not tell, yes."""
+    """Whether the content after the tags may be 64-bit float; True for unknown kinds and if the head is unclear."""
     if head[4:8] in _MP4_BOXES:
         return sample_kind(file) in {b"", b"fl64", b"lpcm"}
     if head.startswith((b"RIFF", b"RF64", b"riff")):

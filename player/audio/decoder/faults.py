@@ -1,6 +1,6 @@
-"""Why a track cannot be played, or ended early: the sentences people read, and only where they are certain.
+"""Why a track cannot be played, or ended early: messages for people, given only if the cause is certain.
 
-Runs on the keeper thread of a source. A sentence follows the track's name: "rain.flac" + "lacks 12s of its 5m".
+Runs on the keeper thread of a source. A message follows the track's name: "rain.flac" + "lacks 12s of its 5m".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from player.core.events import is_web
 from player.core.units import format_duration, to_seconds
 
 CRASHES: Final = "crashes the decoder"
-"""What the scan's lasting verdict on a file begins with that killed the process that measured it."""
+"""Beginning of the permanent fault that the scan stores for a file that crashed the measuring process."""
 
 MISSING_S: Final = 2.0
 """A shortfall below this is not worth a fault: decoders skip a damaged frame, encoders round the length."""
@@ -25,7 +25,7 @@ EXACT_LENGTHS: Final = frozenset({".wav", ".flac", ".m4a", ".m4b", ".mp4", ".aif
 
 
 def unreadable(path: str) -> str | None:
-    """Why a file cannot be played, before anything looks into it; None if it may be."""
+    """Why a file cannot be played, checked before it is opened; None if it can."""
     try:
         facts = os.stat(path)
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def unreadable(path: str) -> str | None:
 
 
 def why_over(source: RingSource, uri: str, start_s: float) -> str | None:
-    """What is wrong with a track that is over, None if nothing is known to be."""
+    """What is wrong with a track that is over; None if no fault is known."""
     played_s = to_seconds(source.ring.written_frames)
     if source.is_alien:
         return "was decoded into an unexpected format"

@@ -1,6 +1,7 @@
-"""Whether a file holds a second recording behind the end of the first, as after ``cat one.wav two.wav > both.wav``.
+"""Whether a file holds a second recording after the end of the first, as after ``cat one.wav two.wav > both.wav``.
 
-libVLC ends such a WAV, AIFF, Matroska, TTA or WavPack with the first one, as their headers say. Only headers are read.
+libVLC plays only the first one of such a WAV, AIFF, Matroska, TTA or WavPack, as their headers say. Only headers are
+read.
 
 Layouts: RIFF and AIFF (IFF), RFC 8794 and RFC 9559 (EBML, Matroska), TTA1 by the True Audio project, WavPack 5, APEv2.
 """
@@ -16,11 +17,11 @@ _EBML: Final = b"\x1a\x45\xdf\xa3"
 _SEGMENT: Final = b"\x18\x53\x80\x67"
 _WAVPACK: Final = struct.Struct("<4sIHBBII")
 _MOST_BLOCKS: Final = 100_000
-"""Maximum number of blocks or frames that are looked at: half a day of them."""
+"""Maximum number of blocks or frames that are read: half a day of sound."""
 
 
 def joined(path: str) -> str | None:
-    """Why less is heard than the file holds; None for other files, and for those that cannot be read."""
+    """`JOINED` for a file with a second recording; None for other files, and for those that cannot be read."""
     try:
         with open(path, "rb") as file:
             return JOINED if _is_joined(file) else None
@@ -57,7 +58,7 @@ def _has_at(file: BinaryIO, end: int | None, magic: bytes) -> bool:
 
 
 def _past_tags(file: BinaryIO, at: int) -> int:
-    """The place behind an APEv2 tag and an ID3v1 tag, which may stand at the end of a recording."""
+    """The offset after an APEv2 tag and an ID3v1 tag, which may follow a recording."""
     file.seek(at)
     head = file.read(16)
     if head[:8] == b"APETAGEX":
@@ -68,7 +69,7 @@ def _past_tags(file: BinaryIO, at: int) -> int:
 
 
 def _end_of_tta(file: BinaryIO, head: bytes) -> int | None:
-    """Behind the header, the table of the frames' lengths, and the frames."""
+    """The offset after the header, the table of the frames' lengths, and the frames."""
     rate, samples = int.from_bytes(head[10:14], "little"), int.from_bytes(head[14:18], "little")
     frames = -(-samples // (256 * rate // 245)) if rate else _MOST_BLOCKS
     if frames >= _MOST_BLOCKS:
@@ -78,7 +79,7 @@ def _end_of_tta(file: BinaryIO, head: bytes) -> int | None:
 
 
 def _end_of_matroska(file: BinaryIO) -> int | None:
-    """Behind the segment; None where its length is not known."""
+    """The offset after the segment; None if its length is unknown."""
     file.seek(4)
     length = _number(file)
     if length is None:
@@ -91,7 +92,7 @@ def _end_of_matroska(file: BinaryIO) -> int | None:
 
 
 def _number(file: BinaryIO) -> int | None:
-    """A number of EBML: its first byte has as many leading zeros as bytes follow; all ones are an unknown length."""
+    """An EBML number: its first byte has as many leading zeros as bytes follow; all ones mean an unknown length."""
     first = file.read(1)
     if not first or not first[0]:
         return None
@@ -101,7 +102,7 @@ def _number(file: BinaryIO) -> int | None:
 
 
 def _begins_again(file: BinaryIO) -> bool:
-    """Whether a block of a WavPack is a first one again, after others."""
+    """Whether a WavPack file contains another first block after later ones."""
     at, last = 0, 0
     for _ in range(_MOST_BLOCKS):
         file.seek(at)

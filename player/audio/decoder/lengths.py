@@ -1,9 +1,9 @@
-"""How long a file is where libVLC often gets it wrong: MP3, Ogg, ADTS, and ADPCM in WAV.
+"""The length of files for which libVLC is often wrong: MP3, Ogg, ADTS, and ADPCM in WAV.
 
 Runs on the keeper thread of a source, once for each file.
 
-How long an Ogg file is, says the time stamp of its last page. Why: libVLC 3 is off by up to a page or more (7.1 s for
-9 s of Vorbis, 65.2 s for 60 s of Opus); what follows a track would blend in before its end.
+The length of an Ogg file is the time stamp of its last page. Why: libVLC 3 is wrong by up to a page or more (7.1 s for
+9 s of Vorbis, 65.2 s for 60 s of Opus), so the next track would blend in at the wrong time.
 
 Page layout: RFC 3533 section 6; the time stamp counts samples for Vorbis (rate in its first header, Vorbis I section
 4.2.2), and samples at 48 kHz for Opus, those skipped at the start included (RFC 7845 sections 4 and 5.1).
@@ -20,7 +20,7 @@ from player.audio.decoder.mp3_length import mp3_length
 from player.core.events import is_web
 
 _PAGE_BYTES: Final = 65_307
-"""The longest page."""
+"""Size of the longest page."""
 
 
 def ogg_length_s(path: Path) -> float | None:
@@ -42,7 +42,7 @@ def ogg_length_s(path: Path) -> float | None:
 
 
 def _timing(head: bytes) -> tuple[int, int] | None:
-    """Samples a second and samples skipped at the start, from the first header; None where it is neither codec's."""
+    """Samples per second and samples skipped at the start, from the first header; None for other codecs."""
     if head[:4] != b"OggS" or len(head) < 64:
         return None
     first = head[27 + head[26] :]
@@ -58,7 +58,7 @@ def _last_stamp(tail: bytes, serial: bytes) -> int | None:
     while (at := tail.rfind(b"OggS", 0, at)) >= 0:
         stamp = int.from_bytes(tail[at + 6 : at + 14], "little", signed=True)
         if tail[at + 4 : at + 5] != b"\0" or len(tail) < at + 27 or stamp < 0:
-            continue  # these four bytes inside a packet, a page cut off, or one on which no packet ends
+            continue  # these four bytes within a packet, a truncated page, or a page on which no packet ends
         return stamp if tail[at + 14 : at + 18] == serial else None
     return None
 
@@ -70,12 +70,12 @@ ADTS: Final = frozenset({".aac", ".adts"})
 
 @dataclass(frozen=True, slots=True)
 class TrackLength:
-    """What we know better than libVLC.
+    """The length of a file, for formats where libVLC's own value is not reliable.
 
     Attributes:
-        duration_s: whole length, None where nothing tells it: libVLC means half of an MP3, the first part of a chained
-            Ogg, and 104 s of an ADTS file of 100 s.
-        start_scale: libVLC's idea of a position divided by the true one; `start-time` must be multiplied by it.
+        duration_s: length of the whole file, None if unknown. libVLC takes half of an MP3, the first part of a
+            chained Ogg, and 104 s for an ADTS file of 100 s.
+        start_scale: libVLC's value of a position divided by the true one; `start-time` must be multiplied by it.
     """
 
     duration_s: float | None
@@ -83,12 +83,12 @@ class TrackLength:
 
 
 def suffix_of(uri: str) -> str:
-    """The ending of a file's name in small letters; empty for addresses."""
+    """The extension of a file's name in lower case; empty for addresses."""
     return "" if is_web(uri) else Path(uri).suffix.lower()
 
 
 def length_of(uri: str) -> TrackLength | None:
-    """The length of a file; None where libVLC's own idea of it is good.
+    """The length of a file; None if libVLC's own value is good.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,7 +1,7 @@
 """A WAV of more than 4 GiB, whose 32-bit size has wrapped, as the RF64 (EBU Tech 3306) that it should have been.
 
-libVLC plays as much as the header says: 70 s of a night of six hours. Of a Sony Wave64 it plays nothing. It reads such
-a file through this instead: a new header with 64-bit sizes, and then the samples as they lie in the file. Called by
+libVLC plays as much as the header says: 70 s of six hours, and nothing of a Sony Wave64. Such files are given to it
+through this class instead: a new header with 64-bit sizes, and then the samples as they are in the file. Called by
 libVLC's input thread.
 """
 
@@ -18,7 +18,7 @@ _UNKNOWN: Final = 0xFFFFFFFF
 
 
 class LongWav:
-    """The bytes of the file behind a header that is true.
+    """The file's samples after a header with correct sizes.
 
     Attributes:
         size: bytes in all.
@@ -34,7 +34,7 @@ class LongWav:
         self._at = 0
 
     def read(self, most: int) -> bytes:
-        """Up to so many bytes; none at the end."""
+        """Up to ``most`` bytes; none at the end."""
         data = self._head[self._at : self._at + most]
         if not data:
             self._file.seek(self._begin + self._at - len(self._head))
@@ -43,16 +43,16 @@ class LongWav:
         return data
 
     def seek(self, at: int) -> bool:
-        """Go on at another place."""
+        """Continue at another byte."""
         self._at = at
         return True
 
     def close(self) -> None:
-        """Nothing waits here; the file is closed with the object that opened it."""
+        """Does nothing: no call blocks, and whoever opened the file closes it."""
 
 
 def long_wav(file: BinaryIO) -> LongWav | None:
-    """The same file with a header that libVLC plays by; None where it plays by its own, and where it is not a WAV."""
+    """The file with a corrected header; None if libVLC plays it correctly as it is, and for files that are not WAVs."""
     size = os.fstat(file.fileno()).st_size
     wave64 = wave64_chunks(file)
     if wave64 is not None:

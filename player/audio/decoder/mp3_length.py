@@ -1,15 +1,15 @@
-"""How long an MP3 file is, and where libVLC must be told to start so that it starts where it was asked to.
+"""The length of an MP3 file, and the start time that libVLC must be given so that it starts at the right place.
 
-Runs on the keeper thread of a source, once for each MP3; reads at most 64 KB behind the ID3 tag, and 256 KB more of a
+Runs on the keeper thread of a source, once for each MP3; reads at most 64 KB after the ID3 tag, and 256 KB more of a
 file without a length header whose bit rate varies.
 
-Why: libVLC's own MP3 reader understands the length header of encoders only when it is called ``Xing`` (VBR). Where it
+Why: libVLC's own MP3 reader understands the length header of encoders only when it is called ``Xing`` (VBR). If it
 is called ``Info`` (CBR: LAME, ffmpeg) libVLC takes the bit rate of the header's own frame for that of the file, so a
-20 s file of ffmpeg's at 128 kbit/s counts as 40 s, and a start at 10 s lands at 5 s. Without any header a VBR file is
-off as well (8.8 s for 19.5 s), and a start at 60 s of 100 s finds nothing. libVLC's other reader (avformat) tells the
-truth but costs 13 MB of memory.
+20 s file by ffmpeg at 128 kbit/s counts as 40 s, and a start at 10 s lands at 5 s. Without any header a VBR file is
+wrong as well (8.8 s for 19.5 s), and a start at 60 s of 100 s finds nothing. libVLC's other reader (avformat) is
+correct but costs 13 MB of memory.
 
-Layout of the frame header: ISO/IEC 11172-3 section 2.4.2.3; of the Xing header: behind the side information, a tag,
+Layout of the frame header: ISO/IEC 11172-3 section 2.4.2.3; of the Xing header: after the side information, a tag,
 flags, then the numbers of frames (flag 1) and bytes (flag 2), all big-endian 32 bit.
 """
 
@@ -23,7 +23,7 @@ from typing import Final
 _LOOK_BYTES: Final = 65_536
 _LOOKS: Final = 32
 _MOST_TAG_BYTES: Final = 16_384
-"""So much more at the end of a file are tags, and not a second file."""
+"""Up to this many bytes after the stated end count as tags, and more as a second file."""
 _KBITS: Final = {
     True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -34,11 +34,11 @@ _RATES_HZ: Final = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0:
 
 @dataclass(frozen=True, slots=True)
 class Mp3Length:
-    """What is known of an MP3 file.
+    """What is known about an MP3 file.
 
     Attributes:
-        duration_s: whole length, None where nothing tells it.
-        start_scale: libVLC's idea of a position divided by the true one; `start-time` must be multiplied by it.
+        duration_s: length of the whole file, None if unknown.
+        start_scale: libVLC's value of a position divided by the true one; `start-time` must be multiplied by it.
     """
 
     duration_s: float | None
@@ -78,10 +78,10 @@ def mp3_length(path: Path) -> Mp3Length:
 
 
 def _mean_bits_per_s(path: Path, begin: int, stream_bytes: int) -> float:
-    """About the bit rate of a file without a length header, from places all over it: within some per cent.
+    """Approximate bit rate of a file without a length header, from samples across the file: accurate to a few per cent.
 
-    That is too coarse for a length, at which the next track would begin, and good enough for a place to start at.
-    libVLC takes the bit rate of the first frame, often the highest of all, and would look behind the file's end.
+    That is too coarse for a length, at which the next track would begin, but good enough for a start position.
+    libVLC takes the bit rate of the first frame, often the highest of all, and would seek beyond the file's end.
     """
     seen_bits, seen_s = 0, 0.0
     with path.open("rb") as file:
@@ -94,7 +94,7 @@ def _mean_bits_per_s(path: Path, begin: int, stream_bytes: int) -> float:
 
 
 def _told(head: bytes, first: _Frame, stream_bytes: int) -> Mp3Length | None:
-    """What the Xing or Info header in the first frame says, None without one."""
+    """The length from the Xing or Info header in the first frame, None without one."""
     place = 4 + first.side_bytes
     tag, flags = head[place : place + 4], int.from_bytes(head[place + 4 : place + 8], "big")
     count = int.from_bytes(head[place + 8 : place + 12], "big")
@@ -102,7 +102,7 @@ def _told(head: bytes, first: _Frame, stream_bytes: int) -> Mp3Length | None:
         return None
     duration_s = count * first.samples / first.rate_hz
     told_bytes = int.from_bytes(head[place + 12 : place + 16], "big") if flags & 2 else 0
-    if told_bytes and stream_bytes > 1.02 * told_bytes + _MOST_TAG_BYTES:  # several files, one behind the other
+    if told_bytes and stream_bytes > 1.02 * told_bytes + _MOST_TAG_BYTES:  # several files, one after the other
         return Mp3Length(duration_s * stream_bytes / told_bytes)
     if tag == b"Xing" and flags & 2:
         return Mp3Length(duration_s)
@@ -117,7 +117,7 @@ def _tag_bytes(head: bytes) -> int:
 
 
 def _frames(data: bytes) -> Iterator[tuple[int, _Frame]]:
-    """Layer III frames and their places; the first is one that another follows where it ends."""
+    """Layer III frames and their offsets; the first one is a frame that is directly followed by another."""
     at, is_synced = 0, False
     while at + 4 <= len(data):
         frame = _frame(data[at : at + 4])
@@ -132,7 +132,7 @@ def _frames(data: bytes) -> Iterator[tuple[int, _Frame]]:
 
 
 def _frame(head: bytes) -> _Frame | None:
-    """A Layer III frame header, None where these four bytes are none."""
+    """A Layer III frame header, None if these four bytes are not one."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return None
     version, kbit, rate = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3

@@ -1,6 +1,6 @@
-"""What the boxes of an MP4, M4A or MOV tell of its sound. Reads heads of boxes only.
+"""What the boxes of an MP4, M4A or MOV state about its sound. Reads only the heads of boxes.
 
-Layout: ISO/IEC 14496-12; in a sample description (``stsd``) the kind of the samples stands at byte 12.
+Layout: ISO/IEC 14496-12; in a sample description (``stsd``) the format of the samples is at byte 12.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _BOX_BYTES: Final = 32
 
 
 def number(data: bytes, at: int) -> int:
-    """32 bits, big-endian."""
+    """The 32-bit big-endian number at an offset."""
     return int.from_bytes(data[at : at + 4], "big")
 
 
 def sound_track(file: BinaryIO) -> dict[bytes, bytes]:
-    """The first bytes of the boxes of the first track with sound, by name; none without one."""
+    """The first bytes of the boxes of the first track with sound, by name; empty without such a track."""
     boxes: dict[bytes, bytes] = {}
     for name, data in _boxes(file, os.fstat(file.fileno()).st_size):
         if name == b"trak":
@@ -34,7 +34,7 @@ _CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"e
 
 
 def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """All boxes in order, those in containers included: the name, and the first bytes behind the head."""
+    """All boxes in order, including those in containers: the name, and the first bytes after the head."""
     at = 0
     for _ in range(_MOST_BOXES):
         if at >= end:
@@ -54,5 +54,5 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def sample_kind(file: BinaryIO) -> bytes:
-    """The four letters of what the samples are, such as ``mp4a``; empty where nothing tells it."""
+    """The four-letter code of the samples' format, such as ``mp4a``; empty if it is not stated."""
     return sound_track(file).get(b"stsd", b"")[12:16]

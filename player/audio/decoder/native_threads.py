@@ -1,15 +1,16 @@
-"""What libVLC's threads may use: few arenas of memory, and one core for the two that a track has.
+"""Limits for libVLC's threads: few memory arenas, and one core for the reader and the decoder of a track.
 
-Each function changes the process or the calling thread, and does nothing where the system does not allow it.
+`limit_malloc` and `stay_on_one_core` change the process or the calling thread; they do nothing if the system does not
+allow it.
 
-`DecoderSlots` bounds how many tracks may be open at once, so that those that hang become faults and not a pile of
-threads. Pure but for a lock; `take` is called by the engine thread, `give_back` by the thread that kept the track.
+`DecoderSlots` bounds how many tracks may be open at once, so that tracks that hang become faults and their threads do
+not accumulate. Pure except for a lock; `take` is called by the engine thread, `give_back` by the track's keeper thread.
 
-What hangs, hangs together: a share that is gone, a server that does not answer. So only a part of all places is for
-tracks that lie in one *quarter*: below the first three folders of a path (``/mnt/nas/asmr``), or on one host. Tracks
-from elsewhere still open when a quarter hangs. It goes by names alone, since asking the file system would hang as well.
+Tracks usually hang together: a share is gone, or a server does not answer. So tracks from one *quarter* may use only a
+part of all slots. A quarter is what is below the first three folders of a path (``/mnt/nas/asmr``), or one host. Tracks
+from elsewhere can still be opened when a quarter hangs. Names alone decide, since a file system call could hang too.
 
-Where it falls short: a share that is mounted deeper than that hangs together with what lies beside it.
+Limitation: a share that is mounted deeper counts together with its neighbouring folders.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ _M_ARENA_MAX: Final = -8
 _M_MMAP_THRESHOLD: Final = -3
 """The numbers of those parameters in glibc's malloc.h."""
 _LARGE_BYTES: Final = 256 << 10
-"""Blocks of this size are the kernel's again when they are freed."""
+"""Blocks of at least this size go back to the kernel when they are freed."""
 
 
 def limit_malloc(*, keeps_memory: bool) -> None:
-    """Let all threads allocate from few arenas; where the C library has no such choice, nothing happens.
+    """Let all threads allocate from two arenas; does nothing if the C library has no such setting.
 
     glibc gives each new thread an arena of its own, and libVLC starts four threads for each track: measured over 600
-    tracks, 60 MB of private memory, mostly holes, against 38 MB with two arenas. And it keeps large blocks once some
-    were freed: seeks in an M4A of 10 h left 23 MB behind, with a fixed limit 4. A scan keeps what it will need again.
+    tracks, 60 MB of private memory, mostly unused gaps, but 38 MB with two arenas. It also keeps large blocks once
+    some were freed: seeks in an M4A of 10 h left 23 MB, with a fixed limit 4 MB. With ``keeps_memory`` (a scan, which
+    needs the memory again) that limit is not set.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -50,9 +52,9 @@ def stay_on_one_core(number: int) -> None:
     """Keep the calling thread, and those that it starts, on one core, where they do not interrupt each other.
 
     libVLC's reader hands one packet at a time to its decoder. On two cores each packet that the decoder takes wakes the
-    reader up: 50 times a second for an MP3. On one core, as batches, they seldom do. The reader is not made nicer than
-    the decoder: with nice 15 it got so little of a busy machine that a file was decoded hardly faster than it sounds
-    (24 files of 5 s in 74 s instead of 7, beside two busy processes).
+    reader up: 50 times a second for an MP3. On one core, as batch tasks, this is rare. The reader has the same priority
+    as the decoder: with nice 15 it got so little time on a busy machine that files were decoded hardly faster than they
+    play (24 files of 5 s in 74 s instead of 7, beside two busy processes).
     """
     with contextlib.suppress(OSError):
         cores = sorted(os.sched_getaffinity(0))
@@ -63,19 +65,19 @@ def stay_on_one_core(number: int) -> None:
 
 MOST: Final = 16
 MOST_OF_A_QUARTER: Final = 10
-"""Two that sound, one that follows, and what a person skipped through and is being closed."""
+"""Enough for two tracks that sound, one that follows, and skipped ones that are still being closed."""
 _FOLDERS: Final = 3
 
 
 class DecoderSlots:
-    """Counts what is open."""
+    """Counts the open tracks."""
 
     def __init__(self) -> None:
         self._taken: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def take(self, uri: str) -> str | None:
-        """Take a place; or why there is none, to be read after the track's name."""
+        """Take a slot. Returns None, or why there is none: a phrase that follows the track's name."""
         quarter = quarter_of(uri)
         with self._lock:
             if self._taken.total() >= MOST:
@@ -86,7 +88,7 @@ class DecoderSlots:
             return None
 
     def give_back(self, uri: str) -> None:
-        """A track that had a place is closed for good."""
+        """Release the slot of a track that is completely closed."""
         quarter = quarter_of(uri)
         with self._lock:
             self._taken[quarter] -= 1
@@ -95,10 +97,10 @@ class DecoderSlots:
 
 
 def quarter_of(uri: str) -> str:
-    """What hangs together with a path or an http(s) address."""
+    """The quarter of a path or an http(s) address."""
     if is_web(uri):
         try:
             return urlsplit(uri).hostname or uri
         except ValueError:
-            return uri  # a malformed address; the decoder will say so
+            return uri  # a malformed address; the decoder will report it
     return str(PurePath(*PurePath(uri).parent.parts[: _FOLDERS + 1]))

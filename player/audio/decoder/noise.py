@@ -1,14 +1,14 @@
-"""Generated sound: noise of a colour, rain, the sea, a fan. It has no end, no seam and no two seconds that are alike.
+"""Generated sound: coloured noise, rain, the sea, a fan. It never ends, has no seams and never repeats.
 
 Runs on the thread that reads (the engine); numpy only. The sound is made in pieces in the frequency domain: the
 magnitudes of a layer are given, the phases are random, and one inverse FFT makes 0.34 s of it. Each piece fades into
-the next at equal power, which keeps the level because their phases have nothing in common. So there is no filter
+the next at equal power, which keeps the level because their phases are independent. So there is no filter
 state, a slope is exact by construction, and nothing repeats. Layers of rain, sea and fan move slowly: their gains are
-sums of cosines whose periods have no common multiple within a night, and waves that follow each other at random
-distances.
+sums of cosines whose periods have no common multiple within a night, and waves at random
+intervals.
 
-Loudness is known by construction as well: the spectrum is K-weighted (ITU-R BS.1770-4, the two filters at 48 kHz) and
-brought to `LOUDNESS_LUFS`, the default target, less where the peaks would come near full scale. Nothing needs to be
+The loudness is known by construction, too: the spectrum is K-weighted (ITU-R BS.1770-4, the two filters at 48 kHz) and
+scaled to `LOUDNESS_LUFS`, the default target, or lower if the peaks would come near full scale. Nothing needs to be
 measured.
 """
 
@@ -35,12 +35,12 @@ PIECE_FRAMES: Final = 1 << 14
 FADE_FRAMES: Final = 1 << 12
 STEP_FRAMES: Final = PIECE_FRAMES - FADE_FRAMES
 AHEAD_S: Final = 6.0
-"""What is said to be ready: as much as the ring of a decoded track holds."""
+"""How much is reported as ready: as much as the ring of a decoded track holds."""
 LOUDNESS_LUFS: Final = -23.0
 RMS_MAX_DBFS: Final = -17.0
-"""At most so loud in one ear: peaks of noise lie 12 to 14 dB above its RMS and stay below -3 dBFS."""
+"""Maximum level in one ear: peaks of noise are 12 to 14 dB above its RMS and stay below -3 dBFS."""
 LOWEST_HZ: Final = 30.0
-"""Below lies nothing that a bedside speaker plays, and most of the power of brown noise."""
+"""Lower cut: a bedside speaker plays nothing below it, and most of the power of brown noise would be there."""
 _FADE_IN: Final = np.sin(np.pi / 2 * (np.arange(FADE_FRAMES) + 0.5) / FADE_FRAMES)[:, np.newaxis].astype(np.float32)
 _FADE_OUT: Final = np.ascontiguousarray(_FADE_IN[::-1])
 _HZ: Final[Curve] = np.fft.rfftfreq(PIECE_FRAMES, 1 / RATE_HZ).astype(np.float64)
@@ -51,13 +51,13 @@ class NoiseLayer:
     """Noise of one spectrum, of unit power before its gain.
 
     Attributes:
-        low_hz, high_hz: where it is cut off, softly, by 12 dB per octave.
-        slope_db: of its power density per octave in between: 0 is white, -3 pink, -6 brown.
+        low_hz, high_hz: its cut-off frequencies, at 12 dB per octave.
+        slope_db: slope of its power density between them, in dB per octave: 0 is white, -3 pink, -6 brown.
         level_db: relative to the other layers.
-        drift_db: how far its level wanders, up and down.
-        lean_db: how far its balance wanders.
-        swell_db: how far a wave lifts it; 0: waves do not touch it.
-        delay_s: how much later a wave reaches it.
+        drift_db: how far its level varies, up and down.
+        lean_db: how far its balance varies.
+        swell_db: how far a wave raises it; 0: waves do not affect it.
+        delay_s: how much later a wave affects it.
     """
 
     low_hz: float
@@ -91,11 +91,11 @@ LAYERS: Final[dict[NoiseKind, tuple[NoiseLayer, ...]]] = {
         NoiseLayer(1500, 7000, -4.0, -14.0, 0.8),
     ),
 }
-"""What each kind is made of."""
+"""The layers of each kind."""
 
 
 def spectrum_of(layer: NoiseLayer, cut_hz: float | None = None) -> Curve:
-    """Magnitudes of one piece at each frequency of its FFT, unit power without the cut."""
+    """Magnitudes of one piece at each frequency of its FFT; the power is 1 before the cut at ``cut_hz``."""
     hz = np.maximum(_HZ, 1.0)
     shape = hz ** (layer.slope_db / 6.0206) / np.sqrt((1 + (layer.low_hz / hz) ** 4) * (1 + (hz / layer.high_hz) ** 4))
     shape[0] = shape[-1] = 0.0
@@ -117,7 +117,7 @@ def k_weighting(hz: Curve) -> Curve:
 
 
 class Movement:
-    """The slow movement of a sound: wanders and waves, as functions of time that never come round again."""
+    """The slow variation of a sound: drifts and waves, as functions of time that do not repeat."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -127,13 +127,13 @@ class Movement:
         self._next_s = 0.0
 
     def wander(self, number: int, at_s: Curve) -> Curve:
-        """A value around 0 that is within -1 and 1 at each time; ``number`` is one of 16 that are independent."""
+        """A value around 0, from -1 to 1, at each time; ``number`` selects one of 16 independent curves."""
         angles = np.outer(at_s, self._rates[number]) + self._turns[number]
         wander: Curve = np.cos(angles).sum(axis=1) / 5.0
         return wander
 
     def wave(self, at_s: Curve) -> Curve:
-        """How far a wave has risen at each time, 0 to 1; ``at_s`` may go back by some seconds at most."""
+        """How far a wave has risen at each time, 0 to 1; ``at_s`` may go back by a few seconds at most."""
         while self._next_s <= at_s[-1]:
             self._waves.append(
                 (self._next_s, self._rng.uniform(0.6, 1.0), self._rng.uniform(4.6, 5.6), self._rng.uniform(4.5, 6.5))
@@ -150,11 +150,11 @@ class Movement:
 
 
 class NoiseGenerator:
-    """Generates one sound without an end.
+    """Generates one sound indefinitely.
 
     Args:
         path: which sound.
-        seed: the same seed and numpy give the same samples, in whatever sizes they are read.
+        seed: the same seed and version of numpy give the same samples, whatever the block sizes.
     """
 
     def __init__(self, path: NoisePath, seed: int = 0) -> None:
@@ -194,7 +194,7 @@ class NoiseGenerator:
         return piece[:STEP_FRAMES]
 
     def _piece(self) -> Block:
-        """One piece of all layers, each moved; shape (PIECE_FRAMES, 2)."""
+        """One piece: all layers with their varying gains, summed; shape (PIECE_FRAMES, 2)."""
         at_s = np.array([0.0, PIECE_FRAMES]) / RATE_HZ + self._made * STEP_FRAMES / RATE_HZ
         self._made += 1
         sound = np.zeros((PIECE_FRAMES, CHANNELS), np.float32)
@@ -217,7 +217,7 @@ class NoiseGenerator:
 
     @staticmethod
     def _mean_gain(layer: NoiseLayer) -> float:
-        """Mean power gain of a layer's movement, from an hour of a movement like it."""
+        """Mean power gain of a layer's variation, estimated from one hour of such a variation."""
         if not (layer.drift_db or layer.swell_db):
             return 1.0
         movement, powers = Movement(np.random.default_rng(7)), []
@@ -229,7 +229,7 @@ class NoiseGenerator:
 
 @functools.cache
 def measured_noise(path: NoisePath) -> Measured:
-    """What a scan would find in a generated sound, from its construction: calm, even, and of known loudness."""
+    """What a scan would measure in a generated sound, known from its construction."""
     lufs = NoiseGenerator(path).loudness_lufs
     is_moved = any(layer.swell_db for layer in LAYERS[path.kind])
     above_lu = 3.0 if is_moved else 1.0
@@ -261,11 +261,11 @@ class NoiseSource:
         self._seen: Block = np.zeros((0, CHANNELS), np.float32)
 
     def frames_ready(self) -> int:
-        """As much as the ring of a decoded track would hold; none once it is closed."""
+        """As much as the ring of a decoded track would hold; 0 once it is closed."""
         return 0 if self._is_closed else to_frames(AHEAD_S)
 
     def is_finished(self) -> bool:
-        """Only once it is closed."""
+        """True only once it is closed."""
         return self._is_closed
 
     def read(self, frames: int) -> Block:
@@ -282,11 +282,11 @@ class NoiseSource:
         return self._seen[:count].copy()
 
     def skip(self, frames: int) -> None:
-        """Take frames that nobody wants."""
+        """Take frames and drop them."""
         self.read(frames)
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
-        """There is always more."""
+        """Returns at once: there is always more."""
         assert frames >= 0
         assert timeout_s >= 0
         return True
@@ -301,7 +301,7 @@ class NoiseDecoder:
 
     Args:
         files: the decoder of everything else.
-        seeds: one for each opening; None: random ones, so that no two nights sound alike.
+        seeds: one for each opening; None: random ones, so that no two nights sound the same.
     """
 
     def __init__(self, files: Decoder, seeds: Iterator[int] | None = None) -> None:
@@ -309,7 +309,7 @@ class NoiseDecoder:
         self._seeds = seeds or iter(lambda: int.from_bytes(os.urandom(4), "little"), None)
 
     def open(self, uri: str, start_s: float = 0.0) -> Source:
-        """A source; each opening of a generated sound has a seed of its own and begins anywhere."""
+        """A source; each opening of a generated sound has a seed of its own, and ``start_s`` has no effect on it."""
         if not is_noise(uri):
             return self._files.open(uri, start_s)
         return NoiseSource(NoiseGenerator(parse_noise(uri), next(self._seeds)))

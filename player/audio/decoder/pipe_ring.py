@@ -1,14 +1,13 @@
-"""A ring that is a pipe: libVLC writes raw frames into it by itself, without a call into Python for each packet.
+"""A ring in the form of a pipe: libVLC writes raw frames into it, without a call into Python for each packet.
 
 For the scan, which reads as fast as it can. The two callbacks of `player.audio.decoder.ring` cost up to 5 ms of a
-second of sound, half as much again as decoding it; they give exact control over when the decoder naps, which playing
+second of sound, half as much again as decoding it; they give exact control over when the decoder sleeps, which playing
 needs and scanning does not. Threads: libVLC's decoder thread writes, one reader calls `read` and `wait_ready`; any
-thread may ask for counts and call `finish`. The lock is held while the pipe is looked at or emptied, never while
-anybody waits.
+thread may ask for counts and call `finish`. The lock is held while the pipe is inspected or read, never while
+a thread waits.
 
-The writer's end stays open as long as this object lives: libVLC finds it by its number, which must not mean another
-file meanwhile.
-
+The writer's end stays open as long as this object lives: libVLC uses its file descriptor's number, which must not be
+reused for another file in that time.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from player.audio.dsp.types import Block
 from player.core.units import CHANNELS
 
 PIPE_BYTES: Final = 1 << 20
-"""2.7 s; the most that Linux allows everybody."""
+"""2.7 s; the most that Linux allows unprivileged users by default."""
 NAP_S: Final = 0.002
-"""A reader that waits looks so often: a wake-up for each packet would cost more than decoding it."""
+"""Interval at which a waiting reader polls: a wake-up for each packet would cost more than decoding it."""
 
 
 class PipeRing:
@@ -39,7 +38,7 @@ class PipeRing:
     Attributes:
         written_frames: all frames that ever came in.
         is_finished: whether nothing more will come in.
-        write_fd: where raw float32 stereo frames belong.
+        write_fd: the file descriptor that raw float32 stereo frames are written to.
     """
 
     def __init__(self) -> None:
@@ -67,12 +66,12 @@ class PipeRing:
 
     @property
     def received_frames(self) -> int:
-        """All frames that ever came, those that were dropped included."""
+        """All frames that ever came, including those that were dropped."""
         with self._lock:
             return self._taken + self._ready() + self._dropped
 
     def drop(self, frames: int) -> None:
-        """Drop so many frames that come first; asked for before anything is written."""
+        """Drop the first ``frames`` frames; called before anything is written."""
         self._left_to_drop = frames
 
     @property
@@ -82,12 +81,12 @@ class PipeRing:
 
     @property
     def is_writer_waiting(self) -> bool:
-        """Whether the pipe is so full that the writer may have to wait; packets do not fill its pages to the last."""
+        """Whether the pipe is so full that the writer may have to wait; packets do not fill its pages completely."""
         with self._lock:
             return self._waiting_bytes() >= self._capacity_bytes // 4
 
     def frames_ready(self) -> int:
-        """Frames that `read` would hand over now."""
+        """Frames that `read` would return now."""
         with self._lock:
             return self._ready()
 
@@ -103,7 +102,7 @@ class PipeRing:
         return block
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
-        """Block until ``frames``, or all the pipe can promise, are ready or nothing more comes; False on timeout."""
+        """Block until ``frames`` (at most what the pipe can hold) are ready or nothing more comes; False on timeout."""
         wanted = min(frames, self._capacity_bytes // 4 // FRAME_BYTES)
         for _ in range(max(1, round(timeout_s / NAP_S))):
             if self.is_finished or self.frames_ready() >= wanted:
@@ -112,18 +111,18 @@ class PipeRing:
         return self.is_finished or self.frames_ready() >= wanted
 
     def finish(self) -> None:
-        """Nothing more comes in; what is there can be read."""
+        """Nothing more comes in; what is in the pipe can still be read."""
         self._finished.set()
 
     def shut(self) -> None:
-        """The reader wants no more: a writer that waits is let go with an error."""
+        """The reader needs no more: a waiting writer is released with an error."""
         with self._lock:
             if self._read_fd >= 0:
                 os.close(self._read_fd)
                 self._read_fd = -1
 
     def _ready(self) -> int:
-        """Frames that wait and are wanted; the lock is held."""
+        """Frames that are ready, without those to be dropped; the lock is held."""
         while count := min(self._left_to_drop, self._waiting_bytes() // FRAME_BYTES):
             os.read(self._read_fd, count * FRAME_BYTES)
             self._left_to_drop -= count

@@ -2,18 +2,19 @@
 
 Threads: one writer (a libVLC decoder thread) calls `reserve` and `commit`, one reader calls `read` and `wait_ready`;
 any thread may call `finish`. ``_written`` is set by the writer alone and ``_taken`` by the reader alone; both only
-grow, so either side may look at the other's number at any time and is at worst too careful. The lock is held for a few
-instructions, by whoever naps, wakes the other or ends it; never while samples are copied.
+grow, so either side may read the other's number at any time; an old value only makes it too careful. The lock is held
+for a few instructions, by a thread that begins to wait, wakes the other one or finishes the ring; never while samples
+are copied.
 
-A full ring does not let the writer go on for each block that is read: it naps until half of the ring is free. So the
-decoder works in bursts and then sleeps for seconds, which costs far fewer wake-ups and lets the core rest.
+The writer of a full ring is not woken for each block that is read: it sleeps until half of the ring is free. So the
+decoder works in bursts and then sleeps for seconds, which costs far fewer wake-ups and lets the core idle.
 
-With the native kernel libVLC's two calls end in C (ring.c) while nobody waits and nothing is to be dropped: they need
-no lock, neither ours nor the interpreter's. `front` is what both sides look at then. All else is done here.
+With the native kernel libVLC's two calls end in C (ring.c) while no thread waits and nothing is to be dropped: they
+need neither this lock nor the interpreter's. Both sides then share the counts in `front`. All else is done here.
 
-The writer's samples land in the ring itself (`reserve` hands out an address in it), so each sample is copied once in
-and once out. For that the store is a little longer than its capacity: a block may run over the end, and that overhang
-is then moved to the front.
+The writer's samples are written into the ring itself (`reserve` returns an address in it), so each sample is copied
+once in and once out. For that the store is a little longer than its capacity: a block may run over the end, and that
+overhang is then moved to the beginning.
 """
 
 from __future__ import annotations
@@ -37,23 +38,23 @@ OVERHANG_FRAMES: Final = 16_384
 
 
 _FRONTS: Final[deque[RingFront]] = deque()
-"""Those of rings that are gone: libVLC has known their addresses, so they are used again and never freed."""
+"""The fronts of deleted rings: libVLC has seen their addresses, so they are reused and never freed."""
 
 
 class Ring:
     """Frames in order, each once.
 
     Args:
-        capacity_frames: how many frames fit; at least four times `OVERHANG_FRAMES`, so that a block fits after a nap.
+        capacity_frames: how many frames fit; at least four times `OVERHANG_FRAMES`, so that a block fits after a wait.
 
     Attributes:
-        front: the counts, and what ring.c has to know.
+        front: the counts, and the other fields that ring.c needs.
     """
 
     def __init__(self, capacity_frames: int) -> None:
         assert capacity_frames >= 4 * OVERHANG_FRAMES, "the ring is too short for its blocks"
         self._capacity = capacity_frames
-        # pages of its own: they go back to the system with the ring; from malloc they would stay and fragment the heap
+        # own pages go back to the system with the ring; memory from malloc would stay and fragment the heap
         pages = mmap.mmap(-1, (capacity_frames + OVERHANG_FRAMES) * FRAME_BYTES)
         self._store: Block = np.frombuffer(pages, dtype=np.float32).reshape(-1, CHANNELS)
         self._address = self._store.ctypes.data
@@ -62,10 +63,10 @@ class Ring:
         ctypes.memset(ctypes.addressof(self.front), 0, ctypes.sizeof(self.front))
         self.front.store, self.front.capacity, self.front.overhang = self._address, capacity_frames, OVERHANG_FRAMES
         self.front.rate_hz = RATE_HZ
-        self._wanted = 0  # set by the reader: this much is waited for, so the writer may not nap below it
-        self._left_to_drop = 0  # the writer's, once it writes
+        self._wanted = 0  # set by the reader: it waits for this many frames, so the writer may not sleep with fewer
+        self._left_to_drop = 0  # used by the writer alone, once it writes
         self._dropped = 0
-        self._spill: Block | None = None  # the writer's: a block too long to be written in place
+        self._spill: Block | None = None  # used by the writer: a block too long to be written in place
         self._is_finished = False
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
@@ -79,7 +80,7 @@ class Ring:
             _FRONTS.append(self.front)
 
     def _look(self) -> None:
-        """Whether ring.c may go on without us; the lock is held, or nobody else knows this ring."""
+        """Update whether ring.c may work without Python; the lock is held, or no other thread knows this ring."""
         is_plain = not (self._is_finished or self._wanted or self._left_to_drop)
         self.front.is_plain = is_plain and self._kernel is not None
 
@@ -91,7 +92,7 @@ class Ring:
 
     @property
     def received_frames(self) -> int:
-        """All frames that ever came, those that were dropped included."""
+        """All frames that ever came, including those that were dropped."""
         return self.written_frames + self._dropped
 
     @property
@@ -100,27 +101,27 @@ class Ring:
         return self._is_finished
 
     def frames_ready(self) -> int:
-        """Frames that `read` would hand over now."""
+        """Frames that `read` would return now."""
         ready: int = self.front.written - self.front.taken
         return ready
 
     # The writer's side.
 
     def drop(self, frames: int) -> None:
-        """Drop so many frames that come first; asked for before anything is written."""
+        """Drop the first ``frames`` frames; called before anything is written."""
         with self._lock:
             self._left_to_drop = frames
             self._look()
 
     def reserve(self, frames: int) -> int:
-        """Address of room for ``frames`` frames, waited for; once finished, of room that nobody reads."""
+        """Wait for room for ``frames`` frames and return its address; once finished, of memory that is not read."""
         if frames <= OVERHANG_FRAMES and self._wait_for_room(frames):
             return self._address + (self.written_frames % self._capacity) * FRAME_BYTES
         self._spill = np.empty((frames, CHANNELS), dtype=np.float32)
         return self._spill.ctypes.data
 
     def commit(self, frames: int) -> None:
-        """The frames that were asked for are in place; a block that did not fit in place is copied, in pieces."""
+        """Publish the reserved frames, now written; a block that did not fit in place is copied, in pieces."""
         spill, self._spill = self._spill, None
         dropped = min(frames, self._left_to_drop)
         self._left_to_drop -= dropped
@@ -150,7 +151,7 @@ class Ring:
             self._news.notify_all()
 
     def _wait_for_room(self, frames: int) -> bool:
-        """Nap while there is no room; False once the ring is finished."""
+        """Sleep while there is no room; False once the ring is finished."""
         if self._capacity - self.frames_ready() < frames:
             with self._lock:
                 self.is_writer_waiting = True
@@ -160,7 +161,7 @@ class Ring:
         return not self._is_finished
 
     def _may_write(self, frames: int) -> bool:
-        """Whether a napping writer goes on: half of the ring is free, or the reader waits for more than is there."""
+        """Whether a sleeping writer resumes: half of the ring is free, or the reader waits for more than is ready."""
         ready = self.frames_ready()
         is_wanted = ready < self._wanted and self._capacity - ready >= frames
         return self._is_finished or is_wanted or ready <= self._capacity // 2
@@ -180,7 +181,7 @@ class Ring:
         return block
 
     def peek(self, frames: int) -> Block:
-        """What `read` would hand over, without taking it."""
+        """What `read` would return, without taking it."""
         if self._kernel is not None:
             return self._kernel.ring_read(self.front, frames, is_to_stay=True)
         count = max(0, min(frames, self.frames_ready()))
@@ -192,7 +193,7 @@ class Ring:
         return block
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
-        """Block until ``frames``, or all the ring can promise, are ready or nothing more comes; False on timeout."""
+        """Block until ``frames`` (at most what the ring can hold) are ready or nothing more comes; False on timeout."""
         with self._lock:
             self._wanted = min(frames, self._capacity - OVERHANG_FRAMES)
             self._look()
@@ -202,10 +203,10 @@ class Ring:
             self._look()
         return is_ready
 
-    # Anybody's.
+    # For any thread.
 
     def finish(self) -> None:
-        """Nothing more comes in: a waiting writer is let go, what it still writes is dropped; the rest can be read."""
+        """Nothing more comes in: a waiting writer is released, what it still writes is dropped; reading goes on."""
         with self._lock:
             self._is_finished = True
             self._look()
@@ -214,5 +215,5 @@ class Ring:
 
 
 def ring_of(duration_s: float) -> Ring:
-    """A ring for so many seconds, or the shortest that works."""
+    """A ring for ``duration_s`` seconds, or the shortest one that works."""
     return Ring(max(to_frames(duration_s), 4 * OVERHANG_FRAMES))

@@ -1,8 +1,7 @@
-"""One open track as the reader sees it: `player.audio.ports.Source` over a ring, and the notes its other threads leave
-on it.
+"""One open track as the reader sees it: `player.audio.ports.Source` over a ring, and the flags that other threads set.
 
-Threads: the methods are called by the reader alone (the engine), touch no decoder and so cannot hang. The attributes
-say who writes them; each is one plain value, written whole, so that nobody needs a lock to look.
+Threads: the methods are called by the reader alone (the engine) and do not use the decoder, so they cannot hang. Each
+attribute states which thread writes it; it is one plain value, written atomically, so reading needs no lock.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from player.audio.dsp.types import Block
 
 
 class RingSource:
-    """A source whose ring somebody else fills.
+    """A source whose ring another thread fills.
 
     Attributes:
         ring: filled by the decoder's thread.
-        wake: set by whoever has news for the keeper: the reader on `close`, libVLC at the end.
-        is_closed: the reader writes it.
-        is_error: libVLC's input thread writes it: the track ended in an error.
-        is_alien: libVLC's decoder thread: a block came in a format that was not asked for.
-        length_s: the keeper, before anything is decoded, or libVLC's input thread where ``is_length_ours`` is not set.
-        on_close: the keeper, before anything is decoded: ends what it waits for; must be quick.
-        is_length_ours: the keeper, before anything is decoded: libVLC's own idea of the length is not wanted.
+        wake: wakes the keeper; set by the reader on `close` and by libVLC at the end.
+        is_closed: written by the reader.
+        is_error: written by libVLC's input thread: the track ended in an error.
+        is_alien: written by libVLC's decoder thread: a block came in a format that was not requested.
+        length_s: written by the keeper before decoding, or by libVLC's input thread unless ``is_length_ours``.
+        on_close: written by the keeper before decoding: interrupts what the keeper waits for; must be quick.
+        is_length_ours: written by the keeper before decoding: libVLC's own value of the length is ignored.
     """
 
     def __init__(self, ring: Ring | PipeRing) -> None:
@@ -42,16 +41,16 @@ class RingSource:
 
     @property
     def duration_s(self) -> float | None:
-        """Whole length in seconds as the file tells it, None while unknown and for streams."""
+        """Length of the whole file in seconds, None while unknown and for streams."""
         return self.length_s
 
     @property
     def fault(self) -> str | None:
-        """Why the track never began or ended early, to be read after its name; None while all is well."""
+        """Why the track never began or ended early, a phrase that follows its name; None without a fault."""
         return self._fault
 
     def frames_ready(self) -> int:
-        """Frames that `read` would hand over now."""
+        """Frames that `read` would return now."""
         return self.ring.frames_ready()
 
     def is_finished(self) -> bool:
@@ -63,20 +62,20 @@ class RingSource:
         return self.ring.read(frames)
 
     def peek(self, frames: int) -> Block:
-        """What `read` would hand over, without taking it; not of a pipe, which nobody plays from."""
+        """What `read` would return, without taking it; not available for a pipe, which is never used for playing."""
         assert isinstance(self.ring, Ring), "a pipe cannot be looked into"
         return self.ring.peek(frames)
 
     def skip(self, frames: int) -> None:
-        """Take up to ``frames`` frames that nobody wants."""
+        """Take up to ``frames`` frames and drop them."""
         self.ring.read(frames)
 
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
-        """Block until ``frames`` are ready or nothing more comes; asks for at most what the ring holds."""
+        """Block until ``frames`` (at most what the ring can hold) are ready or nothing more comes; False on timeout."""
         return self.ring.wait_ready(frames, timeout_s)
 
     def close(self) -> None:
-        """Let go: a blocked decoder is released, and the keeper takes it down."""
+        """Close the source: a blocked decoder is released, and the keeper stops it."""
         self.is_closed = True
         self.ring.finish()
         if self.on_close is not None:
@@ -86,7 +85,7 @@ class RingSource:
         self.wake.set()
 
     def end(self, fault: str | None) -> None:
-        """The keeper's: nothing more comes. The fault is in place before the end shows; the first one stays."""
+        """Called by the keeper: nothing more comes. The fault is set before the end is visible; the first one stays."""
         if self._fault is None and not self.is_closed:
             self._fault = fault
         self.ring.finish()

@@ -1,21 +1,21 @@
-"""Where libVLC must begin so that a track is heard from exactly the place that was asked for.
+"""Where libVLC must begin so that a track is heard from exactly the requested position.
 
 Runs on the keeper thread of a source, once for each start in the middle of a file; reads headers only.
 
-Why: libVLC is exact in WAV, AIFF and CAF with PCM. Elsewhere it lands early or late: up to 1 s early in Ogg, 0.1 s late
-in FLAC, 33 s early in an M4A of 100 s, and at the beginning of an ADTS file, whatever it was asked for. The planned
-gain belongs to the frames of the track, so a wrong place is a wrong gain. So libVLC is let begin before the place, at
-a frame that is known, and what lies between is decoded and dropped:
+Why: libVLC is exact in WAV, AIFF and CAF with PCM. In other formats it lands early or late: up to 1 s early in Ogg,
+0.1 s late in FLAC, 33 s early in an M4A of 100 s, and always at the beginning of an ADTS file. The planned
+gain belongs to the frames of the track, so a wrong position means a wrong gain. So libVLC begins before the position,
+at a known frame, and the frames in between are decoded and dropped:
 
-* where packets have one length and the container tells it (MP4, FLAC, ADTS), one packet before the one with the place.
-  For that the reader of libavformat is used, which finds packets exactly, and costs 13 MB;
-* elsewhere at the beginning of the file, for places within `DROPPED_S`;
-* at the beginning for any place where libVLC 3 crashes when it seeks: Speex in any container (its decoder resets what
-  it has not made yet), and AVI and FLV (Vorbis or FLAC in AVI divides by zero), or where it finds no sound behind a
-  seek: VOC, RealAudio, and Opus in CAF. It took 0.3 s of a PC for 100 s.
+* if packets have one length and the container states it (MP4, FLAC, ADTS): one packet before the one that contains the
+  position. This needs the reader of libavformat, which finds packets exactly and costs 13 MB;
+* otherwise at the beginning of the file, for positions up to `DROPPED_S`;
+* at the beginning for any position if libVLC 3 crashes when it seeks: Speex in any container (its decoder resets what
+  it has not created yet), and AVI and FLV (Vorbis or FLAC in AVI divides by zero), or if it finds no sound after a
+  seek: VOC, RealAudio, and Opus in CAF. This took 0.3 s on a PC for 100 s.
 
-Where it falls short: behind `DROPPED_S` of other formats libVLC's own landing remains: MP3 within 0.1 s (with a varying
-bit rate and no header 0.4 s), Matroska and WMA 0.2 s, WavPack 0.5 s, Ogg, TTA and MPEG-TS up to 1.4 s.
+Limitation: beyond `DROPPED_S` of other formats libVLC's own error remains: MP3 within 0.1 s (0.4 s with a variable
+bit rate and no header), Matroska and WMA 0.2 s, WavPack 0.5 s, Ogg, TTA and MPEG-TS up to 1.4 s.
 
 Layouts: ISO/IEC 14496-12 (MP4 boxes), RFC 9639 section 8.2 (FLAC), ISO/IEC 13818-7 section 6.2 (ADTS).
 """
@@ -33,7 +33,7 @@ from player.core.events import is_web
 from player.core.units import RATE_HZ, to_frames
 
 DROPPED_S: Final = 60.0
-"""So much is decoded and dropped at most: 0.1 to 0.5 s of work for a core of a PC."""
+"""Maximum that is decoded and dropped: 0.1 to 0.5 s of work for one core of a PC."""
 _AVFORMAT: Final = "avformat,any"
 _EXACT: Final = WAV | {".aif", ".aiff", ".aifc", ".au", ".snd"}
 _HEAD_BYTES: Final = 1 << 16
@@ -44,9 +44,9 @@ class Start:
     """How to begin.
 
     Attributes:
-        time_s: what libVLC is asked for.
-        dropped_frames: frames at 48 kHz that are decoded and not heard.
-        demux: which reader libVLC should take.
+        time_s: the start time for libVLC.
+        dropped_frames: frames at 48 kHz that are decoded and dropped.
+        demux: which reader libVLC should use.
     """
 
     time_s: float
@@ -56,7 +56,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class _Packets:
-    """Packets of one length: ``frames`` at ``rate_hz``; the first sample heard lies ``ahead`` frames into the media."""
+    """Packets of one length: ``frames`` at ``rate_hz``; the first sample heard is ``ahead`` frames into the media."""
 
     frames: int
     rate_hz: int
@@ -68,9 +68,9 @@ def start_of(uri: str, start_s: float, length: TrackLength | None, web_head: byt
 
     Args:
         uri: the file or address.
-        start_s: the place.
-        length: what `length_of` tells of it.
-        web_head: the first bytes of what an address delivers.
+        start_s: the position, in seconds.
+        length: the result of `length_of` for it.
+        web_head: the first bytes that an address delivers.
 
     Raises:
         OSError: the file cannot be read.
@@ -91,8 +91,8 @@ def start_of(uri: str, start_s: float, length: TrackLength | None, web_head: byt
     if start_s <= DROPPED_S:
         return Start(0.0, to_frames(start_s))
     scale = 1.0 if length is None else length.start_scale
-    # libVLC's own Ogg reader looks for a place by the average bit rate: 8 s off after 250 s of Vorbis, and behind the
-    # end of a quiet file
+    # libVLC's own Ogg reader seeks by the average bit rate: 8 s wrong after 250 s of Vorbis, and beyond the end of a
+    # quiet file
     return Start(start_s * scale, demux=_AVFORMAT if head.startswith(b"OggS") else "any")
 
 
@@ -109,7 +109,7 @@ def _cannot_seek(head: bytes) -> bool:
 
 
 def _at_a_packet(packets: _Packets, start_s: float) -> Start:
-    """The middle of the packet before the one with the place: no rounding can lead to another one."""
+    """Start in the middle of the packet before the one with ``start_s``: rounding cannot lead to another packet."""
     # the whole packets before the first sample heard are never decoded; libVLC counts from the end of a part of one
     skipped, part = divmod(packets.ahead, packets.frames)
     counted_from = part - packets.frames if part else 0
@@ -123,7 +123,7 @@ def _at_a_packet(packets: _Packets, start_s: float) -> Start:
 
 
 def _packets(path: Path, suffix: str) -> _Packets | None:
-    """The packets of a file; None where it does not tell, or they differ."""
+    """The packets of a file; None if it does not state them, or if their lengths differ."""
     reader = _READERS.get(suffix)
     if reader is None:
         return None
@@ -152,7 +152,7 @@ def _adts(file: BinaryIO) -> _Packets | None:
 
 
 def _mp4(file: BinaryIO) -> _Packets | None:
-    """Of the first track with sound; None where its table is empty (fragments) or its packets differ in length."""
+    """The packets of the first track with sound; None if its table is empty (fragments) or their lengths differ."""
     track = sound_track(file)
     header, table, edits = (track.get(name, b"") for name in (b"mdhd", b"stts", b"elst"))
     rate_hz = number(header, 20 if header[:1] == b"\1" else 12)

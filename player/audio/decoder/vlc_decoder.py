@@ -1,26 +1,26 @@
-"""The decoder: libVLC's stream output hands float32 blocks at 48 kHz stereo to a ring. The only file that imports vlc.
+"""The decoder: libVLC's stream output writes float32 blocks at 48 kHz stereo to a ring. The only file that imports vlc.
 
-libVLC has no output, no volume and no clock here: ``transcode`` makes every format the same, ``smem`` calls back with
-each block, and a callback that blocks holds the decoder back. (The public audio callbacks of VLC 3 give 16 bit only and
-are paced by VLC's own clock, which drifts from the sound card's.)
+libVLC has no output, no volume and no clock here: ``transcode`` converts every format to this one, ``smem`` calls back
+with each block, and a callback that blocks makes the decoder wait. (The public audio callbacks of VLC 3 give 16 bit
+only and are paced by VLC's own clock, which drifts from the sound card's.)
 
 Threads, for each source:
 
-* the *reader* (the engine) calls the methods of `RingSource`; none touches libVLC, so none can hang;
+* the *reader* (the engine) calls the methods of `RingSource`; none of them calls libVLC, so none can hang;
 * the *keeper*, one Python thread per open source, makes every libVLC call: it starts the player, sleeps until something
-  happened, stops it. A stop that hangs (a dead network share) hangs the keeper and nobody else; the number of keepers
-  is bounded, so stuck ones end in a fault, not in a pile of threads;
+  happens, and stops it. A stop that hangs (a dead network share) blocks only the keeper; the number of keepers
+  is bounded, so that stuck ones become a fault of new tracks and do not accumulate;
 * *libVLC's own threads* call `_prerender`, `_postrender` and `_on_event`, which never call libVLC.
 
-The three callbacks are made once for the process and never freed, and libVLC hands them a number instead of an object:
-`_OPEN` says which source it stands for. So no late callback can reach freed memory, and opening costs no closures.
+The three callbacks are made once for the process and never freed, and libVLC passes them a number instead of an object:
+`_OPEN` maps it to its source. So no late callback can reach freed memory, and opening a track creates no closures.
 
 The ring is finished only after ``stop`` has joined libVLC's threads, which is done once libVLC says ``Stopped``.
 ``EndReached`` comes earlier, while the decoder is still flushed. So the same file gives the same samples every time.
 
-Where it falls short: the last 7 to 100 ms of a track are lost. VLC's copy packetizer keeps one packet back and drops it
+Limitation: the last 7 to 100 ms of a track are lost. VLC's copy packetizer keeps one packet back and drops it
 at the end (modules/packetizer/copy.c: WAV, AIFF, Opus), and the transcoder never drains its resampler. No option helps.
-How exact a start in the middle is stands in `player.audio.decoder.starts`.
+`player.audio.decoder.starts` describes how exact a start in the middle is.
 """
 
 from __future__ import annotations
@@ -69,21 +69,21 @@ INSTANCE_OPTIONS: Final = (
 )  # fmt: skip
 
 _MEDIA_OPTIONS: Final = (":no-mkv-preload-local-dir",)
-"""A Matroska file opens no others. libVLC cannot be given a list of modules: `look_into` refuses what names others."""
+"""A Matroska file must not open others. libVLC's modules cannot be restricted: `look_into` refuses lists of files."""
 
 SLOW_WINDOW_S: Final = 40.0
 SLOW_SHARE: Final = 0.9
-"""A stream that gives less than this share of its time within the window cannot be listened to."""
+"""A stream that delivers less sound than this share of the window's length is too slow to be played."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderSettings:
-    """Sizes and patience.
+    """Sizes and time limits.
 
     Attributes:
-        ring_s: how much decoded audio waits; 8 bytes a frame, so 6 s are 2.3 MB.
-        is_piped: for reading as fast as can be: the same samples come through a pipe of 2.7 s, with fewer wake-ups.
-        file_stall_s: a file that gives nothing for so long, though there is room, has failed.
+        ring_s: how much decoded audio the ring holds; 8 bytes a frame, so 6 s are 2.3 MB.
+        is_piped: for reading as fast as possible: the same samples come through a pipe of 2.7 s, with fewer wake-ups.
+        file_stall_s: a file that delivers nothing for so long, although there is room, has failed.
         web_stall_s: the same for an address; longer, since libVLC reconnects by itself.
     """
 
@@ -99,20 +99,20 @@ _numbers: Final[Iterator[int]] = itertools.count(1)
 
 
 def _ring(number: int) -> Ring:
-    """The ring that the callbacks fill; nobody calls them for a pipe."""
+    """The ring that the callbacks fill; they are not used for a pipe."""
     ring = _OPEN[number].ring
     assert isinstance(ring, Ring)
     return ring
 
 
 def _prerender(number: int, place: Any, size: int) -> None:
-    """LibVLC wants room for ``size`` bytes; zero occurs. Blocks while the ring is full."""
+    """LibVLC asks for room for ``size`` bytes, which may be 0. Blocks while the ring is full."""
     # an unknown number would be a bug: a keeper removes its own only after libVLC's threads are gone
     place[0] = _ring(number).reserve(-(-size // FRAME_BYTES))
 
 
 def _postrender(number: int, _place: int, *block: int) -> None:
-    """The block lies where `_prerender` said; it is (channels, rate in Hz, frames, bits, bytes, time stamp)."""
+    """The block is where `_prerender` said; ``block`` is channels, rate in Hz, frames, bits, bytes, time stamp."""
     channels, rate_hz, _, bits, size, _ = block
     source = _OPEN[number]
     if (channels, rate_hz, bits) != (CHANNELS, RATE_HZ, 32):
@@ -122,7 +122,7 @@ def _postrender(number: int, _place: int, *block: int) -> None:
 
 
 def _on_event(event: Any, number: int) -> None:
-    """Something happened to a player; only flags are set here."""
+    """An event of a player; only sets flags."""
     source = _OPEN[number]
     kind = event.contents.type.value
     if kind == vlc.EventType.MediaPlayerLengthChanged.value:
@@ -152,7 +152,7 @@ def _on_open(number: int, data: Any, size: Any) -> int:
 
 
 def _on_read(number: int, place: Any, most: int) -> int:
-    """The next bytes; 0 is the end. Blocks until some come, and not after `WebStream.close`."""
+    """The next bytes; 0 is the end. Blocks until some come, but not after `WebStream.close`."""
     try:
         data = _STREAMS[number].read(most)
     except Exception:  # noqa: BLE001 - an exception cannot pass through libVLC; the stream ends, and is tried again
@@ -162,7 +162,7 @@ def _on_read(number: int, place: Any, most: int) -> int:
 
 
 def _on_seek(number: int, at: int) -> int:
-    """Go on at another byte; anything but 0 says that it cannot be done."""
+    """Continue at another byte; any result except 0 means that this is not possible."""
     try:
         return 0 if _STREAMS[number].seek(at) else -1
     except Exception:  # noqa: BLE001 - as above
@@ -209,7 +209,7 @@ class VlcDecoder:
         return instance
 
     def _instance_for(self, *, may_be_double: bool) -> Any:
-        """The instance for a track: one that never resamples by soxr for what may be 64-bit float."""
+        """The instance for a track: for possible 64-bit float, one that does not resample with soxr."""
         if not may_be_double:
             return self._instance
         if self._instance_without_soxr is None:
@@ -217,14 +217,14 @@ class VlcDecoder:
         return self._instance_without_soxr
 
     def open(self, uri: str, start_s: float = 0.0) -> RingSource:
-        """Begin to decode a file path or http(s) address at ``start_s``; returns at once, faults come in the source."""
+        """Begin to decode a file path or http(s) address at ``start_s``; returns at once, the source reports faults."""
         source = RingSource(PipeRing() if self._settings.is_piped else ring_of(self._settings.ring_s))
         reason = self._places.take(uri)
         if reason is None:
             thread = threading.Thread(target=self._keep, args=(source, uri, start_s), name="lull-decoder", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the service's limit of tasks: this track fails, and its place is not lost for good
+            except RuntimeError:  # the service's limit of tasks: this track fails, and its slot is released
                 self._places.give_back(uri)
                 reason = "cannot be opened: there are too many threads"
         if reason is not None:
@@ -232,7 +232,7 @@ class VlcDecoder:
         return source
 
     def _keep(self, source: RingSource, uri: str, start_s: float) -> None:
-        """The life of a keeper thread."""
+        """The body of a keeper thread."""
         try:
             _Keeper(self._instance_for, source, self._settings).run(uri, start_s)
         finally:
@@ -247,10 +247,10 @@ class _Keeper:
         self._source = source
         self._settings = settings
         self._number = next(_numbers)
-        self._may_be_double = True  # a stream is not looked into before it is opened
+        self._may_be_double = True  # the content of a stream is not checked before it is opened
 
     def run(self, uri: str, start_s: float) -> None:
-        """Play to the end, whatever happens."""
+        """Play to the end; every fault becomes a fault of the source."""
         if not self._settings.is_piped:
             stay_on_one_core(self._number)
         _OPEN[self._number] = self._source
@@ -262,7 +262,7 @@ class _Keeper:
             del _OPEN[self._number]
 
     def _follow(self, uri: str, start_s: float) -> str | None:
-        """Play a file or an address; what went wrong, if anything."""
+        """Play a file or an address; returns the fault, None without one."""
         if not is_web(uri):
             if (reason := unreadable(uri)) is not None:
                 return reason
@@ -272,13 +272,13 @@ class _Keeper:
             self._may_be_double = content.may_be_double
             self._play_file(uri, start_s)
             return why_over(self._source, uri, start_s)
-        from player.audio.decoder.web_stream import WebStream  # only now: with http and ssl it takes 2 MB
+        from player.audio.decoder.web_stream import WebStream  # imported late: with http and ssl it takes 2 MB
 
         stream = WebStream(uri, self._settings.web_stall_s)
         _STREAMS[self._number] = stream
         self._source.on_close = stream.close
         try:
-            if not self._source.is_closed:  # asked behind the line above, so that no close is missed
+            if not self._source.is_closed:  # checked after the line above, so that no close is missed
                 stream.open()
             self._play(uri, start_s)
         except SourceError as fault:
@@ -289,7 +289,7 @@ class _Keeper:
         return why_over(self._source, uri, start_s)
 
     def _play_file(self, path: str, start_s: float) -> None:
-        """Play a file: libVLC opens it by itself, unless its header must be put right."""
+        """Play a file: libVLC opens it by itself, unless its header must be corrected."""
         if suffix_of(path) not in WAV:
             self._play(path, start_s)
             return
@@ -306,7 +306,7 @@ class _Keeper:
         """Play until it is over."""
         self._source.is_error = False
         self._source.wake.clear()
-        if self._source.is_closed:  # asked behind the clear, so that no close is missed
+        if self._source.is_closed:  # checked after the clear, so that no close is missed
             return
         media = self._media(uri, start_s)
         player = vlc.libvlc_media_player_new_from_media(media)
@@ -318,13 +318,13 @@ class _Keeper:
             self._watch(is_web=is_web(uri))
             if self._number in _STREAMS:
                 _STREAMS[self._number].close()  # its input thread may wait for bytes
-            player.stop()  # joins libVLC's threads: behind this line no callback comes
+            player.stop()  # joins libVLC's threads: no callback comes after this line
         finally:
             player.release()
             media.release()
 
     def _media(self, uri: str, start_s: float) -> Any:
-        """The libVLC media with its options; releases are the caller's."""
+        """The libVLC media with its options; the caller must release it."""
         instance = self._instance_for(may_be_double=self._may_be_double)
         if self._number in _STREAMS:
             seek = _NO_SEEK if _STREAMS[self._number].size is None else _STREAMS_SEEK
@@ -344,7 +344,7 @@ class _Keeper:
         return media
 
     def _outlet(self) -> str:
-        """Where libVLC hands its blocks to."""
+        """The part of the stream output chain that receives libVLC's blocks."""
         if isinstance(self._source.ring, PipeRing):
             return f"std{{access=fd,mux=dummy,dst={self._source.ring.write_fd}}}"
         before, after = (ctypes.cast(function, ctypes.c_void_p).value for function in (_PRERENDER, _POSTRENDER))
@@ -359,9 +359,9 @@ class _Keeper:
         return f"duplicate{{dst=smem{{{callbacks},audio-data={data},no-time-sync}}}}"
 
     def _watch(self, *, is_web: bool) -> None:
-        """Sleep until libVLC is done or the reader closed; give up on a decoder that gives nothing though it may.
+        """Sleep until libVLC is done or the reader closed; give up if nothing is decoded although there is room.
 
-        A stream is given up as well when it comes more slowly than it plays, with a ring that is never full.
+        Also gives up on a stream that arrives more slowly than it plays, if the ring is never full.
         """
         ring, stall_s = self._source.ring, self._settings.web_stall_s if is_web else self._settings.file_stall_s
         seen, quiet_s, began = -1, 0.0, monotonic_us() / 1e6

@@ -1,4 +1,4 @@
-"""The chunks of a WAV that say what is in it and where. Pure, but for reading the first 64 KB.
+"""The chunks of a WAV that describe its format and where its samples are. Pure, except for reading the first 64 KB.
 
 Layouts: IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0 (1991); Sony Pictures Digital,
 Sony Wave64 (names of 16 bytes, and sizes of 64 bits that count the 24 bytes of name and size).
@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 _LOOK_BYTES: Final = 65_536
 _WAVE64: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _GUID: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")
-"""The end of the name of each chunk in Wave64; what stands before it is the name in a WAV."""
+"""The last bytes of each chunk's name in Wave64; the four bytes before them are the name in a WAV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class WavChunks:
 
 
 def wav_chunks(file: BinaryIO) -> WavChunks | None:
-    """Of a file that stands at its beginning; None for other files, and where the samples begin behind 64 KB."""
+    """The chunks of a file, read from its beginning; None for other files, and if the samples begin after 64 KB."""
     head = file.read(_LOOK_BYTES)
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
@@ -41,7 +41,7 @@ def wav_chunks(file: BinaryIO) -> WavChunks | None:
 
 
 def wave64_chunks(file: BinaryIO) -> WavChunks | None:
-    """The same of a Sony Wave64."""
+    """The same for a Sony Wave64."""
     head = file.read(_LOOK_BYTES)
     if head[:16] != _WAVE64 or head[24:40] != b"wave" + _GUID:
         return None

@@ -1,11 +1,11 @@
-"""One http(s) address as a stream of bytes, for libVLC, which gets no access to the network of its own.
+"""One http(s) address as a stream of bytes for libVLC, which never accesses the network itself.
 
-libVLC follows a redirect to file:, ftp:, rtsp: and sound cards, waits minutes for a server that gives nothing, and
-reads a playlist of any size into memory. Here redirects and playlists are followed in http(s) alone and bounded in
+libVLC follows a redirect to file:, ftp:, rtsp: and sound cards, waits minutes for a server that sends nothing, and
+reads a playlist of any size into memory. Here redirects and playlists are followed only to http(s) and are bounded in
 number, size and time, each entry of a playlist is tried until one answers, and an answer that is not sound is a fault.
 
-Threads: the keeper calls `open` and `seek_to`; libVLC's input thread calls `read` and `seek`; any thread may `close`,
-which ends a read that waits. One request at a time.
+Threads: the keeper calls `open`; libVLC's input thread calls `read` and `seek`; any thread may call `close`,
+which interrupts a waiting read. One request at a time.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from player.core.playlist_files import SUFFIXES, PlaylistEntry, parse_playlist
 from player.core.text import clean_text
 
 CONNECT_S: Final = 8.0
-"""At most for the connection and the first line of an answer, and again for the first byte of its body."""
+"""Time limit for the connection and the first line of an answer, and again for the first byte of its body."""
 OPEN_S: Final = 35.0
-"""For everything until sound begins: redirects, playlists and mirrors; a track that fails is left within a minute."""
+"""Time limit for redirects, playlists and mirrors until sound begins; so a bad track is left within a minute."""
 READ_S: Final = 20.0
 MAX_REDIRECTS: Final = 5
 MAX_LISTS: Final = 3
@@ -50,7 +50,7 @@ _LIST_TYPES: Final = {
     "application/xspf+xml": ".xspf",
 }  # fmt: skip
 _FAULTS: Final = (OSError, http.client.HTTPException, ValueError, AttributeError)
-"""AttributeError: an answer that another thread has hung up on has no file any more."""
+"""AttributeError: after another thread has closed the connection, the answer has no file any more."""
 
 
 class _Response(http.client.HTTPResponse):
@@ -73,8 +73,8 @@ class WebStream:
         read_s: a server that sends nothing for so long has failed.
 
     Attributes:
-        size: bytes of sound, None where the server does not say: then nothing can be sought.
-        head: the first bytes of the sound, 64 or more where there are so many.
+        size: bytes of sound, None if the server does not state it: then seeking is not possible.
+        head: the first bytes of the sound, at least 64 if the sound has so many.
     """
 
     def __init__(self, uri: str, read_s: float = READ_S) -> None:
@@ -94,12 +94,12 @@ class WebStream:
         self._give_up_s = 0.0
 
     def open(self) -> None:
-        """Connect, and follow redirects and playlists until sound begins. Raises SourceError with a sentence."""
+        """Connect, and follow redirects and playlists until sound begins. Raises SourceError with a message."""
         with self._within(self._open_s):
             self._follow(self._uri, 0)
 
     def read(self, most: int) -> bytes:
-        """Up to so many bytes; none at the end, and where the server went away for good."""
+        """Up to ``most`` bytes; none at the end, and when the connection is lost and cannot be restored."""
         if not self._ahead:
             self._ahead = self._receive()
         data, self._ahead = self._ahead[:most], self._ahead[most:]
@@ -107,7 +107,7 @@ class WebStream:
         return data
 
     def seek(self, at: int) -> bool:
-        """Go on at another place; False where the server cannot."""
+        """Continue at another byte; False if the server does not support that."""
         if self.size is None or not 0 <= at <= self.size:
             return False
         if at == self._at:
@@ -116,13 +116,13 @@ class WebStream:
         return self._resume(at)
 
     def close(self) -> None:
-        """Let go; a read that waits returns."""
+        """Close the connection; a waiting read returns."""
         self._closed.set()
         self._hang_up()
 
     @contextlib.contextmanager
     def _within(self, limit_s: float) -> Iterator[None]:
-        """Hang up when it takes longer: a server that sends a byte now and then ends no wait by itself."""
+        """Close the connection after ``limit_s``: a server that sends a byte now and then never causes a timeout."""
         self._give_up_s = monotonic_us() / 1e6 + limit_s
         alarm = threading.Timer(limit_s, self._hang_up)
         alarm.daemon = True
@@ -148,7 +148,7 @@ class WebStream:
         self._try_mirrors(_entries(suffix, head[:MAX_LIST_BYTES]), lists)
 
     def _try_mirrors(self, entries: list[PlaylistEntry], lists: int) -> None:
-        """Open the first entry that gives sound."""
+        """Open the first entry that delivers sound."""
         base, first_fault = self._sound_uri, None
         for entry in entries[:MAX_MIRRORS]:
             address = urljoin(base, entry.location)
@@ -164,7 +164,7 @@ class WebStream:
         raise first_fault or SourceError("is a playlist without entries")
 
     def _begin(self, answer: http.client.HTTPResponse, head: bytes) -> None:
-        """Sound it seems to be: skip the tags before it, and look once more."""
+        """Begin an answer that seems to be sound: skip the tags before it, and check the content again."""
         base = 0
         while skipped := tag_bytes(head):
             base += skipped
@@ -187,7 +187,7 @@ class WebStream:
             head += more
         return head
 
-    # Asking.
+    # Requests.
 
     def _ask(self, uri: str, at: int = 0) -> http.client.HTTPResponse:
         """The answer with sound or a list, redirects followed. Raises SourceError."""
@@ -215,7 +215,7 @@ class WebStream:
         parts = urlsplit(uri)
         connection = _connection(parts, patience_s)
         connection.response_class = _Response
-        connection._create_connection = self._dial  # type: ignore[attr-defined]  # the one place where it dials
+        connection._create_connection = self._dial  # type: ignore[attr-defined]  # the only place that connects
         connection.connect()
         self._socket = connection.sock
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -246,7 +246,7 @@ class WebStream:
         raise fault
 
     def _take(self, answer: http.client.HTTPResponse, most: int) -> bytes:
-        """Some bytes while it is being found out what they are. Raises SourceError."""
+        """Some bytes for finding out what the content is. Raises SourceError."""
         if monotonic_us() / 1e6 > self._give_up_s:
             raise SourceError(f"delivered no sound within {self._open_s:g} s")
         try:
@@ -254,10 +254,10 @@ class WebStream:
         except _FAULTS as fault:
             raise SourceError(f"cannot be opened: {_why(fault)}") from fault
 
-    # Going on.
+    # Reading on.
 
     def _receive(self) -> bytes:
-        """The next bytes; a connection that breaks is made anew a few times."""
+        """The next bytes; a broken connection is restored up to `RECONNECTS` times."""
         for _ in range(RECONNECTS + 1):
             data = b""
             with contextlib.suppress(*_FAULTS):
@@ -275,7 +275,7 @@ class WebStream:
         return b""
 
     def _resume(self, at: int) -> bool:
-        """A new connection: at this place of what has a size, and with what comes now of what has none."""
+        """Connect again: at byte ``at`` if the size is known, otherwise with what the server sends now."""
         try:
             with self._within(self._connect_s):
                 answer = self._ask(self._sound_uri, self._base + at if self.size is not None else 0)
@@ -289,7 +289,7 @@ class WebStream:
         return True
 
     def _hang_up(self) -> None:
-        """End the connection; the shutdown comes first, since it ends a read that another thread waits in."""
+        """Close the connection; the shutdown comes first, because it interrupts a read in another thread."""
         held, answer, self._socket, self._answer = self._socket, self._answer, None, None
         if held is not None:
             with contextlib.suppress(OSError):
@@ -317,7 +317,7 @@ def _login(parts: SplitResult) -> dict[str, str]:
 
 
 def _list_suffix(answer: http.client.HTTPResponse, uri: str, head: bytes) -> str | None:
-    """Which kind of playlist an answer is, None for sound and anything else."""
+    """The kind of playlist of an answer, None for sound and anything else."""
     kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
     named = next((suffix for suffix in SUFFIXES if urlsplit(uri).path.lower().endswith(suffix)), None)
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
