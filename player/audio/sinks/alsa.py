@@ -2,25 +2,25 @@
 
 Runs on the engine thread. Theory: the handle is non-blocking, because a blocking one waits indefinitely for a busy card
 and for a sound server that hangs. `write` offers what is left of the block, sleeps as long as the device needs to play
-that much, and offers again; a device that takes nothing for `STALL_S` is lost. There is no wait on poll descriptors:
-those of dmix must be translated by a further call for each wake-up.
+that much, and offers again; a device that takes nothing for `STALL_S` is lost. Poll descriptors are not used:
+those of dmix need a further call for each wake-up.
 
 Opening and closing wait for a sound server's answer, up to 30 s where it is frozen (libpulse's own timeout). Both run
-on a thread of their own, and are waited for `ANSWER_S`. A handle that is opened later than that is closed again; until
-an earlier call has returned, opening is refused.
+on a thread of their own; the wait for opening is limited to `ANSWER_S`, for closing to `CLOSE_S`. A handle that is
+opened later is closed again; until an earlier call has returned, opening is refused.
 
-The nearest rate, channels and buffer are granted by the device, so they are compared with what was asked. A card that
-has only another rate gets the sound at that rate, resampled here and nowhere else. ALSA's plug devices resample as
-well, but by straight lines between samples where no better converter is installed, and never tell.
+The device grants the nearest rate, channels and buffer that it has, so they are compared with the requested ones. A
+card that has only another rate gets the sound at that rate, resampled here and nowhere else. ALSA's plug devices
+resample as well, but by linear interpolation if no better converter is installed, and do not report it.
 
-A block that follows a gap is replaced by silence of the same length: sound that sets in at full level after a gap is
-what startles. Silence is also what `drain` writes, a buffer full of it: no call into ALSA that could block.
+A block that follows a gap is replaced by silence of the same length: sound that begins at full level after a gap would
+startle. `drain` writes silence as well, one full buffer, because ALSA's own drain call could block.
 
-Where it falls short: what a frozen sound server has taken and not played, at most one buffer of it, is dropped by a
-request that the server reads when it goes on; a server that does not take back what it has handed on plays it first.
-The mixer (`pin`) goes through pyalsaaudio, which holds the interpreter's lock: a mixer that belongs to a sound server
-and not to a card holds the process up where the server freezes at that moment. What ALSA's name ``default`` means is
-decided by ALSA's configuration when it is opened; Debian's may choose the bare card while PulseAudio is not running.
+Limitations: what a frozen sound server has taken and not played, at most one buffer, is dropped by a request that the
+server reads when it resumes; a server that cannot take back what it has passed on plays it first.
+The mixer (`pin`) uses pyalsaaudio, which holds the interpreter's lock: if a mixer belongs to a sound server and not to
+a card, the whole process waits when the server freezes at that moment. ALSA's configuration decides what ``default``
+means when it is opened; Debian's may choose the bare card while PulseAudio is not running.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ from player.core.units import CHANNELS, RATE_HZ, to_frames, to_seconds
 
 PERIOD_FRAMES: Final = 4_800
 STALL_S: Final = 2.0
-"""A device that takes no sample for so long is lost."""
+"""A device that takes no sample for this long is lost."""
 ANSWER_S: Final = 2.0
-"""So long a device may take to be opened."""
+"""Maximum time for opening a device."""
 CLOSE_S: Final = 0.3
-"""So long a device may take to be closed; where it needs more, it is left to its thread."""
+"""Maximum wait for closing a device; if it needs longer, its thread continues alone."""
 DRAIN_STALL_S: Final = 0.5
 SLACK_S: Final = 0.003
 """Slept in addition, so that the device has room for all the rest and one wake-up serves a block."""
 RETRY_S: Final = 0.010
 SILENT_FRAMES: Final = to_frames(1.0)
-"""So much silence behind a buffer full of it, and nothing is heard any more, whatever a sound server holds back."""
+"""After a full buffer of silence and this much more, nothing earlier is still heard, even from a sound server."""
 BUFFER_TOLERANCE: Final = (0.25, 1.5)
-"""The buffer that a device grants, as a factor of the one that was asked: dmix has its own idea of it."""
+"""Accepted range of the granted buffer, as a factor of the requested one: dmix uses a size of its own."""
 _FORMATS: Final = (
     (SampleFormat.FLOAT_LE, AlsaFormat.FLOAT_LE),
     (SampleFormat.S32_LE, AlsaFormat.S32_LE),
@@ -79,10 +79,10 @@ class AlsaSink:
     """A `Sink` into one ALSA device, and no other.
 
     Args:
-        device: ALSA's name of it: ``default``, ``plughw:CARD=Headphones``, …
+        device: its ALSA name: ``default``, ``plughw:CARD=Headphones``, …
         buffer_s: the device buffer to ask for, in periods of about 100 ms.
         clock: measures and sleeps the waits of `write`.
-        pin: keeps a control of the card's mixer where it belongs.
+        pin: keeps a control of the card's mixer at its set level.
     """
 
     def __init__(self, device: str, buffer_s: float, clock: Clock, pin: MixerPin | None = None) -> None:
@@ -98,12 +98,12 @@ class AlsaSink:
 
     @property
     def buffer_s(self) -> float:
-        """The length of the device's buffer; what was asked for while it is closed."""
+        """The length of the device's buffer; while it is closed, the requested length."""
         return self._buffer_s
 
     @property
     def delay_s(self) -> float:
-        """What is in the device's buffer; a sound server tells it in steps, and its own delay comes on top."""
+        """What is in the device's buffer; a sound server updates it in steps, and its own delay is not included."""
         if self._pcm is None or self._pcm.has_run_dry or (room_frames := self._pcm.room_frames) < 0:
             return 0.0
         return max(0.0, self._buffer_s - room_frames / self._encoder.rate_hz)
@@ -114,11 +114,11 @@ class AlsaSink:
         return None if self._pcm is None else self._pcm.granted
 
     def open(self, buffer_times: int = 1) -> None:
-        """Take the device in the first of FLOAT, S32, S24, S16 that it grants; in stereo, or mono if that is all.
+        """Open the device in the first of FLOAT, S32, S24, S16 that it grants; in stereo, or mono if it has no stereo.
 
         Raises:
-            SinkError: the device is missing, busy, not ours, does not answer, has no rate or format of ours, or its
-                mixer stands too high; nothing is held.
+            SinkError: the device is missing, busy, not permitted, does not answer, has no supported rate or format,
+                or its mixer level is too high; nothing is held.
         """
         self.close()
         if self._pin is not None:
@@ -144,11 +144,11 @@ class AlsaSink:
         raise SinkError(f"{self._device} accepts none of {formats} ({refusal}); {self._advice()}")
 
     def write(self, block: Block) -> None:
-        """Play the block after all before; waits until the device has taken it.
+        """Play the block after all earlier ones; waits until the device has taken it.
 
         Raises:
-            Underrun: a gap was heard; silence was played in the place of this block, or of what was left of it.
-            SinkError: the sink is closed, the device is gone, it took nothing for 2 s, or its mixer stands too high.
+            Underrun: a gap was heard; silence was played instead of this block, or of what was left of it.
+            SinkError: the sink is closed, the device is gone, it took nothing for 2 s, or its mixer level is too high.
         """
         had_gap = self._push(self._encoder.encode(block), STALL_S)
         if had_gap:
@@ -166,16 +166,16 @@ class AlsaSink:
         try:
             self._push(self._encoder.ending(to_frames(self._buffer_s)), DRAIN_STALL_S)
         except SinkError:
-            return  # nothing of it will be heard any more; the next write or open says why
+            return  # nothing of it will be heard any more; the next write or open reports why
 
     def close(self) -> None:
-        """Let go of the device; what it has not played yet is dropped."""
+        """Release the device; what it has not played yet is dropped."""
         pcm, self._pcm = self._pcm, None
         if pcm is not None:
             self._close(pcm)
 
     def _close(self, pcm: AlsaPcm) -> None:
-        with suppress(TimeoutError):  # it goes on closing, and nothing is opened before it has
+        with suppress(TimeoutError):  # closing continues, and nothing is opened until it is done
             self._device_calls.call(pcm.close, CLOSE_S)
 
     def _take(self, alsa_format: AlsaFormat, buffer_frames: int) -> AlsaPcm:
@@ -187,7 +187,7 @@ class AlsaSink:
             raise SinkError(f"{self._device} does not answer; is its sound server frozen?") from None
 
     def _use(self, pcm: AlsaPcm, sample_format: SampleFormat, buffer_frames: int) -> None:
-        """Set all for what was granted; where no conversion of ours can serve it, the device is closed again."""
+        """Set up for what was granted; if lull cannot convert to it, the device is closed again."""
         granted = pcm.granted
         try:
             self._check(granted, buffer_frames)
@@ -198,7 +198,7 @@ class AlsaSink:
         self._buffer_s = granted.buffer_frames / granted.rate_hz
 
     def _check(self, granted: Granted, buffer_frames: int) -> None:
-        """Refuse what no conversion of ours can serve. A larger buffer than that of the settings is a wish only."""
+        """Refuse what lull cannot convert to. A larger buffer than that of the settings is optional."""
         if granted.rate_hz not in RATES_HZ:
             rates = ", ".join(str(rate_hz) for rate_hz in RATES_HZ)
             raise SinkError(f"{self._device} plays at {granted.rate_hz} Hz; allowed are {rates}; {self._advice()}")
@@ -216,7 +216,7 @@ class AlsaSink:
         return f"use plughw:{plain} or default" if plain != self._device else "use a plughw: device or default"
 
     def _push(self, data: bytes, patience_s: float) -> bool:
-        """Hand over all of it, or silence of the same length from the first gap on; True when there was a gap."""
+        """Write all of ``data``, or silence of the same length from the first gap on; True if there was a gap."""
         pcm = self._pcm
         if pcm is None:
             raise SinkError(f"{self._device} is not open")
@@ -227,7 +227,7 @@ class AlsaSink:
         give_up_s = self._clock.boot_s() + patience_s
         wait_s = self._wait_s(rest)
         while (missing_s := self._missing_s(pcm, len(data))) > 0.0 and self._clock.boot_s() < give_up_s:
-            # so that one call hands over all of it; a sound server has room in steps, so it is asked again
+            # so that one call takes all of it; a sound server updates its room in steps, so it is asked again
             self._clock.sleep(min(missing_s + SLACK_S, RETRY_S))
         while True:
             taken_frames, is_gap = self._offer(pcm, rest)
@@ -247,7 +247,7 @@ class AlsaSink:
     def _missing_s(self, pcm: AlsaPcm, data_bytes: int) -> float:
         """How long until there is room for all of it.
 
-        0 where a wait would not help: the device stands or has an error, or it has no room for all of it before more
+        0 if waiting does not help: the device has stopped or has an error, or it has no room for all of it before more
         than half of its buffer is empty.
         """
         data_s = data_bytes / self._encoder.frame_bytes / self._encoder.rate_hz
@@ -256,7 +256,7 @@ class AlsaSink:
         return data_s - room_frames / self._encoder.rate_hz
 
     def _offer(self, pcm: AlsaPcm, data: memoryview) -> tuple[int, bool]:
-        """Frames that the device took at once, and whether there was a gap before them; then they were silence."""
+        """Frames that the device took at once, and whether there was a gap before them; if so, they were silence."""
         has_gap = pcm.has_run_dry
         try:
             return pcm.write(bytes(len(data)) if has_gap else bytes(data)), has_gap
@@ -266,12 +266,12 @@ class AlsaSink:
             raise self._error("lost", fault) from fault
 
     def _wait_s(self, rest: memoryview) -> float:
-        """Until a full device has room for the rest, but never until it could have run dry."""
+        """How long until a full device has room for the rest, but never so long that it could run out of sound."""
         rest_s = len(rest) / self._encoder.frame_bytes / self._encoder.rate_hz
         return min(rest_s + SLACK_S, self._buffer_s / 2)
 
     def _error(self, what: str, fault: AlsaError) -> SinkError:
-        """The system's text, and what to do about it where that is known."""
+        """The system's text, and advice if the cause is known."""
         is_missing = fault.number in {errno.ENOENT, errno.ENODEV}
         number = (_refusal() if is_missing else None) or fault.number
         hint = _HINTS.get(number)
@@ -280,9 +280,9 @@ class AlsaSink:
 
 
 def _refusal() -> int | None:
-    """EPERM (a sandbox) or EACCES (no rights) where a card is there and this process may not open it; otherwise None.
+    """EPERM (a sandbox) or EACCES (no rights) if a card exists and this process may not open it; otherwise None.
 
-    ALSA looks for a card's name by opening each card, passes over those that it may not open, and says ENODEV.
+    ALSA searches for a card's name by opening each card, skips those that it may not open, and reports ENODEV.
     """
     for control in sorted(CARDS.glob("controlC*")):
         try:

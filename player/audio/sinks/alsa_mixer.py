@@ -1,24 +1,23 @@
-"""A control of the sound card's own mixer, pinned: set before the device is opened, read back, and looked at again.
+"""A control of the sound card's own mixer, pinned: set before the device is opened, read back, and checked regularly.
 
-Runs on the engine thread. A volume that lull does not own is a danger from two sides: a DAC that is plugged in again
-comes back at 100 %, and somebody may turn it up at any time. So a control that stands above its pin is lowered at once,
+Runs on the engine thread. A volume that lull does not control has two dangers: a DAC that is plugged in again starts
+at 100 %, and another program may raise it at any time. So a control above its pin is lowered at once,
 and one that cannot be lowered is an error: silence is safer. A control below its pin is raised only while nothing
 sounds, because that, too, is a sudden rise.
 
-Theory. Levels are compared in the card's own steps: ALSA's per cents and decibels are rounded, and up as well as down.
-A pin in per cent is the highest step that is not above it. A pin in decibels is tried out while nothing sounds, because
-pyalsaaudio cannot ask what a step amounts to. A mixer handle of ALSA shows what it saw when it was opened, and believes
-its own writes even when the sound server is dead: what is read back is read through a new one.
+Theory. Levels are compared in the card's own steps: ALSA rounds per cents and decibels, up as well as down.
+A pin in per cent is the highest step that is not above it. A pin in decibels is found by trying while nothing sounds,
+because pyalsaaudio cannot tell the level of a step. An ALSA mixer handle shows the state at the time it was opened, and
+its own writes even when the sound server is dead: so levels are read back through a new handle.
 
-A mute switch counts as a control that stands too low: it is opened when the device is, or when nothing sounds. A mixer
-that is not there yet when its card is (both have files of their own in /dev, and udev hands them out one by one) is
-looked for every second, and lowered as soon as it is found: a DAC that comes back stands at 100 %.
+A muted switch counts as a control that is too low: it is unmuted when the device is opened, or when nothing sounds. If
+the card appears before its mixer (both have files of their own in /dev, and udev creates them one by one), the mixer is
+checked every second, and lowered as soon as it is found: a DAC that is plugged in again is at 100 %.
 
-A look takes well under a millisecond on a card and about ten through a sound server; it comes right after a block was
+A check takes well under a millisecond on a card and about ten through a sound server; it comes right after a block was
 written, when the device has a buffer full of sound.
 
-Where it falls short: a sound server that is frozen holds this thread up as long as it does when the device itself is
-opened.
+Limitation: a frozen sound server blocks this thread as long as when the device itself is opened.
 """
 
 from __future__ import annotations
@@ -35,37 +34,37 @@ from player.core.settings.safety import MixerSettings
 
 LOOK_EVERY_S: Final = 60.0
 LOOK_SOON_S: Final = 1.0
-"""While the control has not been found yet."""
+"""Interval of the checks while the control has not been found yet."""
 SOON_FOR_S: Final = 30.0
-"""A control that is still missing then is one that is not there at all."""
+"""A control that is still missing after this time is taken as not existing."""
 _STEPS_TRIED: Final = 32
-"""So many steps may lie between what ALSA makes of a decibel value and the value."""
+"""Maximum steps between the step that ALSA chooses for a decibel value and the right one."""
 _LOWEST_DB: Final = -100_000.0
-"""ALSA says -99999.99 dB for a mute at the lower end of a scale."""
+"""ALSA returns -99999.99 dB for a mute at the lower end of a scale."""
 _HIGHEST_DB: Final = 100.0
 _RAW: Final = alsaaudio.VOLUME_UNITS_RAW
 _DB: Final = alsaaudio.VOLUME_UNITS_DB
 
 
 class _Unusable(Exception):
-    """There is nothing to pin, for a reason that people should know."""
+    """There is no control to pin; the message tells the user why."""
 
 
 def mixer_name(device: str) -> str:
-    """ALSA's name of the mixer that belongs to a device: of its card, or of the same name where no card is named."""
+    """ALSA's name of a device's mixer: that of its card, or the device's own name if it names no card."""
     if speaker := re.match(r"bluealsa:.*?DEV=([0-9A-Fa-f:]{17})", device):
-        return f"bluealsa:DEV={speaker[1]}"  # the mixer knows none of the device's other parameters
+        return f"bluealsa:DEV={speaker[1]}"  # the mixer does not accept the device's other parameters
     card = re.search(r"CARD=([^,]+)", device) or re.match(r"(?:plug)?hw:([^,=]+)", device)
     return f"hw:{card[1]}" if card else device
 
 
 class MixerPin:
-    """Keeps one control where it belongs.
+    """Keeps one control at its set level.
 
     Args:
-        settings: which control, and where.
+        settings: which control, and its level.
         device: ALSA's name of the sound device.
-        tell: hears what is wrong, a sentence, and None when all is well again; must not block.
+        tell: receives a message for each problem, and None when it is resolved; must not block.
     """
 
     def __init__(self, settings: MixerSettings, device: str, tell: Callable[[str | None], None]) -> None:
@@ -86,12 +85,12 @@ class MixerPin:
         self._look_at_s = 0.0
 
     def set(self) -> None:
-        """Before the device is opened, and nothing can sound: set the control and read it back.
+        """Set the control and read it back; called before the device is opened, while nothing can sound.
 
         Raises:
-            SinkError: it stands above its pin and cannot be lowered.
+            SinkError: it is above its pin and cannot be lowered.
         """
-        self._step, self._is_low, self._is_muted = None, False, False  # until it is known to be there
+        self._step, self._is_low, self._is_muted = None, False, False  # until it is known to exist
         try:
             self._step = self._wanted_step()
             self._adjust(self._step, may_rise=True)
@@ -101,16 +100,16 @@ class MixerPin:
             self._problem = self._complaint()
 
     def opened(self, now_s: float) -> None:
-        """The device has been opened: what was wrong with the mixer is worth telling only now."""
+        """Called after the device was opened: only now is a problem with the mixer reported."""
         self._soon_until_s = now_s + SOON_FOR_S
         self._plan(now_s)
         self._say(self._problem)
 
     def look(self, now_s: float, *, is_silent: bool) -> None:
-        """Once a minute, and as soon as nothing sounds where it has to be raised: set it back if it has moved.
+        """Set the control back if it has changed: once a minute, and at once when it must rise and nothing sounds.
 
         Raises:
-            SinkError: it stands above its pin and cannot be lowered.
+            SinkError: it is above its pin and cannot be lowered.
         """
         has_reason = self._is_low or self._step is None
         is_chance, self._was_silent = has_reason and is_silent and not self._was_silent, is_silent
@@ -135,7 +134,7 @@ class MixerPin:
         self._say(self._complaint() or moved)
 
     def _plan(self, now_s: float) -> None:
-        """When to look again."""
+        """Set the time of the next check."""
         is_soon = self._step is None and now_s < self._soon_until_s
         self._look_at_s = now_s + (LOOK_SOON_S if is_soon else LOOK_EVERY_S)
 
@@ -157,14 +156,14 @@ class MixerPin:
             self._tell(problem)
 
     def _adjust(self, step: int, *, may_rise: bool) -> bool:
-        """Set back what has moved; whether anything had. ``_is_low`` tells whether something is still below."""
+        """Set back what has changed; returns whether anything had. Sets ``_is_low`` if something is still below."""
         with self._mixer() as mixer:
             found, is_muted = _steps(mixer), _is_muted(mixer)
             has_moved = max(found) > step or (may_rise and (min(found) < step or is_muted))
             if has_moved:
                 _set(mixer, [step if may_rise else min(step, one) for one in found])
             if may_rise and is_muted:
-                mixer.setmute(0)  # after the level: what was muted may have stood anywhere
+                mixer.setmute(0)  # after the level: a muted control may have had any level
         if has_moved:
             with self._mixer() as mixer:
                 found, is_muted = _steps(mixer), _is_muted(mixer)
@@ -178,7 +177,7 @@ class MixerPin:
         return SinkError(f"{self._label} is above {self._level} and cannot be lowered")
 
     def _wanted_step(self, *, may_try: bool = True) -> int:
-        """The highest step that is not above the pin; while something sounds, no level above the present is tried."""
+        """The highest step that is not above the pin; while something sounds, no higher level than now is tried."""
         with self._mixer() as mixer:
             lowest, highest = self._range = tuple(mixer.getrange(units=_RAW))
             if not self._level.is_db:
@@ -192,9 +191,9 @@ class MixerPin:
             return self._step_of_db(mixer, lowest, hundredths)
 
     def _step_of_db(self, mixer: Any, lowest: int, hundredths: int) -> int:
-        """Let ALSA find the step, then go down until it is not above the pin; on the loudest channel alone.
+        """Let ALSA choose the step, then go down until it is not above the pin; on the loudest channel only.
 
-        The others may stand below the pin, and must not come up while something sounds.
+        The others may be below the pin, and must not rise while something sounds.
         """
         steps = _steps(mixer)
         channel = steps.index(max(steps))
@@ -207,7 +206,7 @@ class MixerPin:
         raise self._too_high()
 
     def _mixer(self) -> closing[Any]:
-        """A new handle. Raises _Unusable when there is no such control, naming those that there are."""
+        """A new handle. Raises _Unusable if the control does not exist; the message lists the existing ones."""
         try:
             return closing(alsaaudio.Mixer(control=self._control, id=self._index, device=self._mixer_name))
         except alsaaudio.ALSAAudioError as fault:
@@ -221,8 +220,8 @@ class MixerPin:
 def db_range(mixer: Any) -> tuple[float, float] | None:
     """The lowest and highest level of a control in dB; None for one without such a scale.
 
-    A control without decibels leaves the answer unset in pyalsaaudio, so any number may come: +1399122475846 dB was
-    seen. What no sound card has is taken for that.
+    For a control without decibels pyalsaaudio leaves the result unset, so it may be any number: +1399122475846 dB was
+    seen. Values that no sound card has count as no scale.
     """
     try:
         lowest, highest = (bound / 100 for bound in mixer.getrange(units=_DB))
@@ -232,7 +231,7 @@ def db_range(mixer: Any) -> tuple[float, float] | None:
 
 
 def _steps(mixer: Any) -> list[int]:
-    """Where the channels stand. Without a volume for playing, pyalsaaudio would return that for recording."""
+    """The channels' steps. Without a playback volume, pyalsaaudio would return the recording volume."""
     steps: list[int] = mixer.getvolume(units=_RAW)
     if not steps or all("Capture" in capability for capability in mixer.volumecap()):
         raise _Unusable("it has no volume for playing")
@@ -240,7 +239,7 @@ def _steps(mixer: Any) -> list[int]:
 
 
 def _is_muted(mixer: Any) -> bool:
-    """Whether a switch for playing is off; a control without one is never muted."""
+    """Whether a playback switch is off; a control without one is never muted."""
     try:
         return any(mixer.getmute())
     except alsaaudio.ALSAAudioError:

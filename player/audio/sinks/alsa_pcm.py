@@ -1,10 +1,10 @@
 """The door to ALSA's PCM: libasound through ctypes, which lets other Python threads run during each call.
 
 Runs on the calling thread. pyalsaaudio is not used for this, because it holds the interpreter's lock while it
-opens and closes: a sound server that is frozen answers after 30 s, and until then no thread of the daemon would run.
+opens and closes: a frozen sound server answers after 30 s, and until then no thread of the daemon would run.
 
-A handle is opened without blocking, which holds for its samples alone: opening, preparing, dropping and closing wait
-for a sound server's answer all the same. `player.audio.sinks.bounded_call` bounds the wait.
+A handle is opened in non-blocking mode, which applies only to its samples: opening, preparing, dropping and closing
+still wait for a sound server's answer. `player.audio.sinks.bounded_call` bounds the wait.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 
 class AlsaFormat(IntEnum):
-    """Formats of a sample, by ALSA's numbers (pcm.h)."""
+    """Sample formats, with ALSA's numbers (pcm.h)."""
 
     U8 = 1
     S16_LE = 2
@@ -38,7 +38,7 @@ _ERROR_HANDLER = ctypes.CFUNCTYPE(None, c_char_p, c_int, c_char_p, c_int, c_char
 
 
 class AlsaError(Exception):
-    """A call into ALSA failed: ``number`` is the errno; the text is the system's, with the device."""
+    """A call into ALSA failed: ``number`` is the errno; the message is the system's, with the device."""
 
     def __init__(self, number: int, device: str) -> None:
         super().__init__(f"{os.strerror(number)} [{device}]")
@@ -47,7 +47,7 @@ class AlsaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a device granted of what was asked for; ``buffer_frames`` at its own rate."""
+    """The parameters that a device granted; ``buffer_frames`` at its own rate."""
 
     sample_format: int
     channels: int
@@ -59,8 +59,8 @@ class AlsaPcm:
     """One open handle for playing.
 
     Args:
-        device: ALSA's name of it.
-        sample_format: is granted, or opening fails with EINVAL.
+        device: its ALSA name.
+        sample_format: if it is not granted, opening fails with EINVAL.
         rate_hz, channels, period_frames, periods: the nearest that the device has is granted.
 
     Raises:
@@ -83,14 +83,14 @@ class AlsaPcm:
 
     @property
     def has_run_dry(self) -> bool:
-        """Whether the device has played all that it had, and stands since then."""
+        """Whether the device has played all that it had and has stopped."""
         return bool(self._lib.snd_pcm_state(self._handle) == XRUN)
 
     @property
     def room_frames(self) -> int:
         """How many frames it would take at once, as far as it knows without asking the hardware.
 
-        Below 0 in an error, which `write` tells.
+        Below 0 after an error, which `write` raises.
         """
         room: int = self._lib.snd_pcm_avail_update(self._handle)
         return room
@@ -110,7 +110,7 @@ class AlsaPcm:
         return taken
 
     def close(self) -> None:
-        """Drop what has not been played and let go of the device; not to be used any more."""
+        """Drop what has not been played and release the device; must not be used afterwards."""
         self._lib.snd_pcm_drop(self._handle)
         self._lib.snd_pcm_close(self._handle)
 
@@ -139,16 +139,16 @@ class AlsaPcm:
 
 
 def _say_nothing(*_: object) -> None:
-    """ALSA's own messages go to stderr, several for each attempt, all night; the exception says enough."""
+    """Suppress ALSA's own messages: several to stderr for each attempt, all night; the exception is enough."""
 
 
 _SILENT_HANDLER = _ERROR_HANDLER(_say_nothing)
-"""Kept here because ALSA keeps only the address."""
+"""Kept alive here because ALSA stores only the address."""
 
 
 @cache
 def _library() -> Any:
-    """The library with the types of its functions, its own messages silenced in this process."""
+    """The library with the types of its functions; its own messages are suppressed in this process."""
     lib = ctypes.CDLL("libasound.so.2")
     lib.snd_lib_error_set_handler(_SILENT_HANDLER)
     pointers = {

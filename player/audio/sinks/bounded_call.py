@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class BoundedCaller:
-    """Runs calls that a frozen sound server can keep for half a minute; used by one thread."""
+    """Runs calls that a frozen sound server can block for half a minute; used by one thread."""
 
     def __init__(self) -> None:
         self._last: _Call[object] | None = None
@@ -20,8 +20,8 @@ class BoundedCaller:
 
         Args:
             work: is run on a thread of its own.
-            patience_s: how long it is waited for, and before that for an earlier one.
-            undo: takes the result when it comes too late; on the thread of the call.
+            patience_s: maximum wait for its result, and before that for an earlier call.
+            undo: receives a result that comes too late; runs on the thread of the call.
 
         Raises:
             TimeoutError: it did not return in time, or an earlier one has still not returned.

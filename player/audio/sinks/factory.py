@@ -1,4 +1,4 @@
-"""Which sink the settings ask for. Runs on the main thread, once at start."""
+"""Makes the sink that the settings name. Runs on the main thread, once at start."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from player.core.settings.audio import AudioSettings, OutputKind
 
 
 def make_sink(audio: AudioSettings, clock: Clock, tell: Callable[[str | None], None] = lambda _: None) -> Sink:
-    """The sink of the settings, not opened yet; a WAV file is written at real time.
+    """The sink of the settings, not opened yet; a WAV file is written in real time.
 
-    ``tell`` hears what is wrong with the card's mixer, and None when it is well again; on the engine thread.
+    ``tell`` receives problems with the card's mixer, and None when they are resolved; on the engine thread.
     """
     match audio.output:
         case OutputKind.ALSA:

@@ -1,4 +1,4 @@
-"""The sink that is heard by nobody: paced like a device, writes nothing. For a dry run of the daemon.
+"""The sink without output: paced like a device, writes nothing. For a dry run of the daemon.
 
 Runs on the engine thread.
 """
@@ -12,7 +12,7 @@ from player.core.errors import SinkError
 
 
 class SilentSink:
-    """A `Sink` that swallows sound at the rate at which a sound card would play it."""
+    """A `Sink` that discards sound at the rate at which a sound card would play it."""
 
     def __init__(self, clock: Clock, buffer_s: float) -> None:
         self._clock = clock
@@ -21,20 +21,20 @@ class SilentSink:
 
     @property
     def buffer_s(self) -> float:
-        """The imagined buffer, in seconds; 0 when closed."""
+        """The simulated buffer, in seconds; 0 when closed."""
         return self._pace.buffer_s if self._pace else 0.0
 
     @property
     def delay_s(self) -> float:
-        """What is in the imagined buffer, in seconds; 0 when closed."""
+        """What is in the simulated buffer, in seconds; 0 when closed."""
         return self._pace.delay_s if self._pace else 0.0
 
     def open(self, buffer_times: int = 1) -> None:
-        """Always works."""
+        """Always succeeds."""
         self._pace = Pacing(self._clock, self._buffer_s * buffer_times)
 
     def write(self, block: Block) -> None:
-        """Let as much time pass as a full device would.
+        """Wait as long as a full device would.
 
         Raises:
             SinkError: the sink is closed.
@@ -44,10 +44,10 @@ class SilentSink:
         self._pace.admit(len(block))
 
     def drain(self) -> None:
-        """Wait until the imagined buffer is empty."""
+        """Wait until the simulated buffer is empty."""
         if self._pace:
             self._pace.drain()
 
     def close(self) -> None:
-        """Forget what was in the buffer."""
+        """Discard what was in the buffer."""
         self._pace = None

@@ -1,4 +1,4 @@
-"""The pace of an ideal sound card, for sinks that have none: so much buffer, emptied at 48 kHz of the injected clock.
+"""The pace of an ideal sound card, for sinks without one: a buffer that is emptied at 48 kHz of the injected clock.
 
 Runs on the thread that writes to the sink.
 """
@@ -10,9 +10,9 @@ from player.core.units import to_seconds
 
 
 class Pacing:
-    """An imagined device buffer of ``buffer_s`` seconds.
+    """A simulated device buffer of ``buffer_s`` seconds.
 
-    An ideal device does not underrun: when the writer was late, its buffer is empty and counts from now.
+    There are no underruns: when the writer is late, the buffer is empty and time counts from then on.
     """
 
     def __init__(self, clock: Clock, buffer_s: float) -> None:
@@ -26,7 +26,7 @@ class Pacing:
         return max(0.0, self._empty_at_s - self._clock.boot_s())
 
     def admit(self, frames: int) -> None:
-        """Take so many frames and wait until they fit into the buffer."""
+        """Take ``frames`` frames and wait until they fit into the buffer."""
         now_s = self._clock.boot_s()
         self._empty_at_s = max(self._empty_at_s, now_s) + to_seconds(frames)
         over_s = self._empty_at_s - self.buffer_s - now_s

@@ -1,9 +1,9 @@
-"""Blocks as the bytes that a device takes: float, 32 or 24 bit, or 16 bit with dither; stereo or mixed down to one
-channel; at 48 kHz, or at the device's own rate.
+"""Converts blocks to the bytes that a device takes: float, 32 or 24 bit, or 16 bit with dither; stereo or mixed down to
+one channel; at 48 kHz, or at the device's own rate.
 
 Runs on the engine thread. This is the last thing that touches a sample, so it is also the last place where a sample can
 do harm: a block with a NaN or an infinity in it becomes silence (converted to integers a NaN is full scale on some
-machines and nothing on others), and nothing exceeds full scale. Digital silence stays digital silence, dither or not,
+machines and zero on others), and nothing exceeds full scale. Digital silence stays digital silence, even with dither,
 so a paused speaker does not hiss.
 """
 
@@ -24,7 +24,7 @@ _S32_SCALE: Final = 2.0**31
 _S24_SCALE: Final = 2.0**23
 _S16_SCALE: Final = 2.0**15
 _CEILING: Final = np.float32(db_to_gain(CEILING_DBTP))
-"""Noise up to 24 kHz loses what kept its peaks below the limiter's ceiling, and would stand up to 0.8 dB above it."""
+"""Bound after resampling: noise up to 24 kHz loses its highest part, and its peaks may exceed the limiter's ceiling."""
 
 
 class SampleFormat(Enum):
@@ -52,7 +52,7 @@ class PcmEncoder:
         sample_format: what the device takes.
         channels: 2, or 1 for the mean of left and right.
         rate_hz: the device's rate; frames of the device are counted at it.
-        seed: of the dither.
+        seed: seed of the dither.
     """
 
     def __init__(
@@ -68,18 +68,18 @@ class PcmEncoder:
         self._random = np.random.default_rng(seed) if sample_format is SampleFormat.S16_LE else None
 
     def encode(self, block: Block) -> bytes:
-        """The block's bytes, always whole frames; at another rate some may come with the next block."""
+        """The block's bytes, always whole frames; after resampling some frames may come with the next block."""
         assert block.dtype == np.float32, block.dtype
         assert block.ndim == 2, block.shape
         assert block.shape[1] == CHANNELS, block.shape
         if self._resampler is None:
             return self._encode(block)
-        # one broken number would spread over a whole stretch of the resampler
+        # one NaN would spread over a whole stretch of the resampler
         sound = self._resampler.process(block if np.isfinite(block).all() else np.zeros_like(block))
         return self._encode(np.clip(sound, -_CEILING, _CEILING))
 
     def forget(self) -> None:
-        """There was a gap: what was heard last is silence."""
+        """After a gap: drop the earlier sound, since silence was heard last."""
         if self._resampler is not None:
             self._resampler.forget()
 
@@ -107,11 +107,11 @@ class PcmEncoder:
                 return self._as_s16(bounded)
 
     def silence(self, frames: int) -> bytes:
-        """So many frames of the device's rate as silence; zero in every format."""
+        """``frames`` frames of silence at the device's rate; zero in every format."""
         return bytes(frames * self.frame_bytes)
 
     def ending(self, frames: int) -> bytes:
-        """Silence for so many frames of ours, and before it all that had not come out yet."""
+        """What the resampler still holds, then silence for ``frames`` frames at 48 kHz."""
         return self.encode(np.zeros((frames + (0 if self._resampler is None else LAG_FRAMES), CHANNELS), np.float32))
 
     def _as_s32(self, samples: Block) -> bytes:

@@ -1,25 +1,25 @@
 """The sink that writes into a named pipe: raw PCM for Snapcast's server, or any other reader.
 
-Runs on the engine thread. Nothing here blocks: the pipe is opened and written without waiting, and what waiting there
-is goes through the clock, for a bounded time.
+Runs on the engine thread. No system call blocks here: the pipe is opened and written in non-blocking mode, and all
+waits go through the clock and are bounded.
 
-Theory. Whoever reads sets the pace: no more than ``buffer_s`` of sound waits in the pipe, and `write` returns when its
-block is in. A reader that takes everything at once (snapserver never does, a recorder may) would let a night run
-through in minutes, so a block also waits until a clock of our own has played what was written before. That clock runs
-0.1 % fast: a crystal that runs fast itself never finds the pipe empty because of it.
+Theory. The reader sets the pace: at most ``buffer_s`` of sound waits in the pipe, and `write` returns when its
+block is in. A reader that takes everything at once (snapserver never does, a recorder may) would let a whole night run
+in minutes, so a block also waits until the sink's own clock has played what was written before. That clock runs
+0.1 % fast, so a reader whose crystal runs slightly fast does not find the pipe empty because of it.
 
-A pipe tells nobody that it ran dry. It did when nothing is in it although neither the reader nor our clock could have
-played all of it, had the writer been in time; the block that comes then is silence, as with every sink.
+A pipe does not report that it ran empty. It did if nothing is in it although neither the reader nor the sink's clock
+could have played all of it, had the writer been in time; the block that comes then is silence, as with every sink.
 
-Snapserver opens its end without waiting, and where nobody writes it finds the end of the file, closes, and comes again
-100 to 200 ms later. So `open` holds both ends for a moment: then it stays. When all readers have left, the next write
-says so. What they had not taken stays in the pipe until we let go of it as well; then the kernel forgets it, nothing
-old is heard by the next reader, and it begins at a whole frame: only whole frames are ever written.
+Snapserver opens its end without waiting; if nobody writes, it finds the end of the file, closes, and opens it again
+100 to 200 ms later. So `open` holds both ends for a moment, and the reader stays. When all readers have left, the next
+write raises an error. What they had not taken stays in the pipe until the sink closes it as well; then the kernel drops
+it. So the next reader hears nothing old and begins at a whole frame, because only whole frames are ever written.
 
-Where it falls short: what is in the pipe when a reader freezes is heard when it goes on, up to ``buffer_s`` of it. A
-reader that comes within a block of the one before it leaving is not told from that one: it is handed the sound as it
-stands, without a rise, and from the middle of a frame on where the other one had read half of it. What a server holds
-back behind the pipe (Snapcast: a second) is not in `delay_s`.
+Limitations: what is in the pipe when a reader freezes is heard when it resumes, up to ``buffer_s`` of it. If a new
+reader opens the pipe within one block after the previous one left, the two cannot be told apart: the new one receives
+the sound without a rise, and from the middle of a frame if the previous one had read half of it. What a server buffers
+after the pipe (Snapcast: a second) is not in `delay_s`.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ from player.core.errors import SinkError, Underrun
 from player.core.settings.audio import PipeFormat
 
 MODE: Final = 0o660
-"""Of a pipe that is made here: its owner and its group; the reader is made a member of the group."""
+"""Permissions of a new pipe: for its owner and its group; the reader must be a member of the group."""
 READER_S: Final = 0.3
-"""How long a reader is waited for; it comes by every 100 to 200 ms."""
+"""Maximum wait for a reader, which tries to open the pipe every 100 to 200 ms."""
 STALL_S: Final = 2.0
-"""A reader that takes nothing for so long is lost."""
+"""A reader that takes nothing for this long is lost."""
 DRAIN_STALL_S: Final = 0.5
 SLACK_S: Final = 0.003
 RETRY_S: Final = 0.010
 LATE_S: Final = 0.010
-"""So late a block may be without having been missed; a reader takes 20 ms at a time."""
+"""A block may be this late without a gap; a reader takes 20 ms at a time."""
 AHEAD: Final = 1.001
 _FORMATS: Final = {
     PipeFormat.S16: (SampleFormat.S16_LE, 48_000),
@@ -62,13 +62,13 @@ _FORMATS: Final = {
 
 
 class PipeSink:
-    """A `Sink` into one named pipe, made where it is missing.
+    """A `Sink` into one named pipe, which is created if it is missing.
 
     Args:
         path: the pipe; its folder must exist.
         pipe_format: what the reader expects.
         clock: measures and sleeps the waits.
-        buffer_s: how much sound waits in the pipe.
+        buffer_s: maximum sound in the pipe.
     """
 
     def __init__(self, path: Path, pipe_format: PipeFormat, clock: Clock, buffer_s: float) -> None:
@@ -94,18 +94,18 @@ class PipeSink:
         return 0.0 if self._pipe is None else self._seconds(self._waiting_bytes(self._pipe))
 
     def open(self, buffer_times: int = 1) -> None:
-        """Make the pipe where it is missing, and wait a moment for somebody who reads.
+        """Create the pipe if it is missing, and wait a moment for a reader.
 
         Raises:
-            SinkError: nobody reads, or what was written before is still in it; it cannot be made or written, or
-                something else is there. Nothing is held.
+            SinkError: there is no reader, or earlier data is still in the pipe; it cannot be created or written, or
+                the path is not a pipe. Nothing is held.
         """
         self.close()
         self._buffer_s = self._usual_s * buffer_times
         try:
             self._make()
             self._pipe = self._with_reader()
-            with suppress(OSError):  # a limit of this user's; then the buffer is smaller
+            with suppress(OSError):  # a limit for this user; then the buffer is smaller
                 # twice as much as is used: the kernel counts pages, and blocks do not end where pages do
                 fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, 2 * self._bytes(self._buffer_s))
             size = fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ)
@@ -124,8 +124,8 @@ class PipeSink:
         """Put the block into the pipe; waits until there is room.
 
         Raises:
-            Underrun: the pipe had run dry; silence went in, in the place of this block.
-            SinkError: the sink is closed, nobody reads any more, or the reader took nothing for 2 s.
+            Underrun: the pipe had run empty; silence was written instead of this block.
+            SinkError: the sink is closed, there is no reader any more, or the reader took nothing for 2 s.
         """
         if self._pipe is None:
             raise SinkError(f"{self._path} is not open")
@@ -138,22 +138,22 @@ class PipeSink:
             raise Underrun(f"{self._path} ran out of data")
 
     def drain(self) -> None:
-        """Wait until all has been read, and our own clock has played it too; a reader that is gone ends it at once."""
+        """Wait until all has been read and the sink's clock has played it; ends at once if the reader is gone."""
         if self._pipe is None:
             return
-        with suppress(SinkError):  # nothing of it will be heard any more; the next write or open says why
+        with suppress(SinkError):  # nothing of it will be heard any more; the next write or open reports why
             self._push(self._pipe, self._encoder.ending(0))
             self._wait_until_empty(self._pipe)
             self._clock.sleep(max(0.0, self._played_at_s - self._clock.boot_s()))
 
     def close(self) -> None:
-        """Let go of the pipe; what is in it is still read."""
+        """Release the pipe; what is in it can still be read."""
         if self._pipe is not None:
             os.close(self._pipe)
         self._pipe = None
 
     def _make(self) -> None:
-        """The pipe, with its permissions whatever the process's mask; what is there already is left as it is."""
+        """Create the pipe with `MODE`, whatever the process's umask; an existing file is left as it is."""
         with suppress(FileExistsError):
             os.mkfifo(self._path, MODE)
             os.chmod(self._path, MODE)
@@ -161,7 +161,7 @@ class PipeSink:
             raise SinkError(f"{self._path} is not a pipe; remove it or choose another path")
 
     def _with_reader(self) -> int:
-        """The end to write to, with somebody at the other end."""
+        """The end to write to, once a reader has the other end."""
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             return os.open(self._path, flags)
@@ -180,7 +180,7 @@ class PipeSink:
         return pipe
 
     def _push(self, pipe: int, data: bytes) -> None:
-        """Put all of it in, whole frames at a time."""
+        """Write all of ``data``, whole frames at a time."""
         rest = memoryview(data)
         give_up_s = self._clock.boot_s() + STALL_S
         while rest:
@@ -199,7 +199,7 @@ class PipeSink:
                 self._clock.sleep(max(RETRY_S, min(self._seconds(missing_bytes) + SLACK_S, self._buffer_s / 2)))
 
     def _put(self, pipe: int, data: memoryview) -> int:
-        """Bytes that went in at once, none where there is no room."""
+        """Bytes that were written at once; 0 if there is no room."""
         try:
             return os.write(pipe, data) if data else self._nothing(pipe)
         except BlockingIOError:
@@ -210,13 +210,13 @@ class PipeSink:
             raise SinkError(f"cannot write into {self._path}: {fault.strerror}") from fault
 
     def _nothing(self, pipe: int) -> int:
-        """A full pipe is not written to, so somebody has to ask whether it is still read."""
+        """Returns 0 for a full pipe; checks the reader here, because no write would report that it is gone."""
         if self._is_left(pipe):
             raise self._gone()
         return 0
 
     def _wait_for_turn(self, count: int) -> None:
-        """Until our own clock has played so much that the rest is no more than a buffer ahead of it."""
+        """Wait until ``count`` more bytes are at most one buffer ahead of the sink's clock."""
         ahead_s = self._played_at_s - self._clock.boot_s()
         over_s = ahead_s + min(self._seconds(count), self._buffer_s) - self._buffer_s
         if over_s > 0.0:
@@ -227,7 +227,7 @@ class PipeSink:
         return self._is_begun and late_s > LATE_S and self._waiting_bytes(pipe) == 0
 
     def _wait_until_empty(self, pipe: int) -> None:
-        """Raises SinkError when nobody takes it in the time that it lasts, and half a second more."""
+        """Raises SinkError if it is not read within its duration plus half a second."""
         give_up_s = self._clock.boot_s() + self.delay_s + DRAIN_STALL_S
         while waiting_bytes := self._waiting_bytes(pipe):
             if self._is_left(pipe):
@@ -247,13 +247,13 @@ class PipeSink:
 
     @staticmethod
     def _waiting_bytes(pipe: int) -> int:
-        """What has been written and not read."""
+        """Bytes that have been written and not read."""
         answer = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
         return int(struct.unpack("i", answer)[0])
 
     @staticmethod
     def _is_left(pipe: int) -> bool:
-        """Whether nobody holds the other end."""
+        """Whether no process holds the other end."""
         poll = select.poll()
         poll.register(pipe, 0)
         return any(what & select.POLLERR for _, what in poll.poll(0))

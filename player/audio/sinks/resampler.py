@@ -1,16 +1,16 @@
-"""A block at another rate than ours, for devices that have only theirs: 44.1 kHz cards, 96 kHz converters.
+"""Converts blocks to another rate, for devices that do not support 48 kHz: 44.1 kHz cards, 96 kHz converters.
 
 Runs on the engine thread. Theory: 48 000 to 44 100 is 160 frames to 147. A stretch of 1600 frames, with 160 more on
-both sides, is taken to its spectrum, low-passed there, and taken back with as many frames as the other rate has in that
-time; the middle is what is said. The low-pass is a sinc of 201 frames under a Kaiser window, so all that it could
-smear around the ends of a stretch stays in those 160 frames. It passes 20 kHz and stops 22.05 kHz by 120 dB: what would
-fold back is gone before it could, and so are the images. The stretches lie on a fixed grid, hence the sizes of the
-blocks make no difference. The true peaks of what lies below 20 kHz stay as they are. Noise that reaches beyond loses
-what kept its peaks low: at the limiter's ceiling it came out 0.8 dB above, so the encoder bounds it once more.
+both sides, is transformed to its spectrum, low-passed there, and transformed back with as many frames as the other rate
+has in that time; the middle part is the output. The low-pass is a sinc of 201 frames with a Kaiser window, so its
+effects at the ends of a stretch stay within those 160 frames. It passes 20 kHz and attenuates 22.05 kHz by 120 dB,
+which removes aliases and images. The stretches lie on a fixed grid, so the sizes of the
+blocks make no difference. The true peaks of sound below 20 kHz do not change. The peaks of noise above that may rise:
+noise at the limiter's ceiling came out 0.8 dB above it, so the encoder bounds it once more.
 
-A product with a matrix of weights is the other way to do it. It costs the same with a fast BLAS on one thread, but was
-seen to take seventy times as long where the threads of BLAS wait for each other on a busy machine. Output comes 3.3 ms
-late. Where it falls short: rates whose ratio to 48 kHz has no small numbers.
+The alternative is a product with a matrix of weights. It costs the same with a fast BLAS on one thread, but was
+seen to take seventy times as long when the threads of BLAS wait for each other on a busy machine. The output is delayed
+by 3.3 ms. Limitation: rates whose ratio to 48 kHz does not consist of small numbers.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from player.audio.dsp.types import Block
 from player.core.units import CHANNELS, RATE_HZ
 
 RATES_HZ: Final = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
-"""The rates at which a device can be fed."""
+"""The supported rates of a device."""
 MIDDLE: Final = 1_600
 ASIDE: Final = 160
 LAG_FRAMES: Final = MIDDLE + 2 * ASIDE
-"""At most so many frames are waiting."""
+"""Maximum number of waiting frames."""
 CUTOFF_HZ: Final = 21_025
 HALF: Final = 100
 _KAISER_BETA: Final = 12.3
@@ -36,7 +36,7 @@ _KAISER_BETA: Final = 12.3
 
 
 def _response() -> npt.NDArray[np.float32]:
-    """What the low-pass does to each bin of a stretch; its delay is zero, so it is real."""
+    """The gain of the low-pass at each bin of a stretch; its delay is zero, so it is real."""
     away = np.arange(-HALF, HALF + 1)
     taps = np.sinc(2 * CUTOFF_HZ / RATE_HZ * away) * np.kaiser(2 * HALF + 1, _KAISER_BETA)
     whole = np.zeros(LAG_FRAMES)
@@ -62,7 +62,7 @@ class Resampler:
         self._waiting: Block = np.zeros((2 * ASIDE, CHANNELS), np.float32)
 
     def process(self, block: Block) -> Block:
-        """What can be said at the other rate by now; what is left over waits for the next block."""
+        """The frames that are complete at the other rate; the rest waits for the next block."""
         whole = np.concatenate([self._waiting, block])
         count = (len(whole) - 2 * ASIDE) // MIDDLE
         self._waiting = whole[count * MIDDLE :]
@@ -75,5 +75,5 @@ class Resampler:
         return middles.reshape(-1, CHANNELS).astype(np.float32)
 
     def forget(self) -> None:
-        """There was a gap: what was heard last is silence."""
+        """After a gap: drop the earlier sound, since silence was heard last."""
         self._waiting = np.zeros((2 * ASIDE, CHANNELS), np.float32)

@@ -1,9 +1,9 @@
 """The sink that writes a WAV file: float32, 48 kHz, stereo; for rehearsals, recordings and tests.
 
-Runs on the engine thread. The file is whole at every moment: each block is appended first and the header that counts it
-is written after, so whatever kills the process, the file on disk is a valid WAV that lacks at most the last block.
-(A power cut may lose what the kernel had not written yet.) Beyond 4 GiB, about three hours, the header turns into RF64
-with the real length in a ds64 chunk, for which a JUNK chunk of the same size keeps the place from the start.
+Runs on the engine thread. The file is valid at every moment: each block is appended first and the header that counts
+it is written afterwards, so if the process is killed, the file on disk is a valid WAV without at most the last block.
+(A power cut may lose what the kernel had not written yet.) Beyond 4 GiB, about three hours, the header becomes RF64
+with the real length in a ds64 chunk, for which a JUNK chunk of the same size reserves the space from the start.
 Sources: EBU Tech 3306 (RF64), Microsoft's Multimedia Programming Interface (RIFF WAVE, IEEE float, fact chunk).
 """
 
@@ -28,12 +28,12 @@ _IEEE_FLOAT: Final = 3
 _MAX_U32: Final = 0xFFFFFFFF
 _DS64_BYTES: Final = 28
 _MARK: Final = b"written by lull".ljust(_DS64_BYTES, b"\0")
-"""In the spare chunk: tells a file of ours from somebody else's, which is never overwritten."""
+"""Content of the JUNK chunk: identifies files that lull wrote; other files are never overwritten."""
 HEADER_BYTES: Final = 12 + (8 + _DS64_BYTES) + (8 + 18) + (8 + 4) + 8
 
 
 def wav_header(data_bytes: int) -> bytes:
-    """The first `HEADER_BYTES` bytes of a file with so many bytes of samples: WAVE, or RF64 where 32 bits are few."""
+    """The first `HEADER_BYTES` bytes of a file with ``data_bytes`` of samples: WAVE, or RF64 if 32 bits are too few."""
     riff_bytes = HEADER_BYTES - 8 + data_bytes
     frames = data_bytes // FRAME_BYTES
     fmt = struct.pack("<HHIIHHH", _IEEE_FLOAT, CHANNELS, RATE_HZ, RATE_HZ * FRAME_BYTES, FRAME_BYTES, 32, 0)
@@ -49,7 +49,7 @@ def wav_header(data_bytes: int) -> bytes:
 
 
 def is_ours(header: bytes) -> bool:
-    """Whether a file that begins so was written here; beyond 4 GiB there is no room for the mark."""
+    """Whether lull wrote a file with this header; an RF64 file (beyond 4 GiB) has no room for the mark."""
     known = wav_header(0 if header.startswith(b"RIFF") else _MAX_U32)
     spare = 20 + (_DS64_BYTES if header.startswith(b"RF64") else 0)
     fmt = 20 + _DS64_BYTES
@@ -65,7 +65,7 @@ class WavSink:
     Args:
         path: the file; its folder must exist.
         clock: paces the writing like a sound card; None writes as fast as blocks come.
-        buffer_s: the imagined device buffer when paced.
+        buffer_s: the simulated device buffer when paced.
     """
 
     def __init__(self, path: Path, clock: Clock | None = None, buffer_s: float = 0.3) -> None:
@@ -79,16 +79,16 @@ class WavSink:
 
     @property
     def buffer_s(self) -> float:
-        """The imagined buffer, in seconds; 0 when unpaced or closed."""
+        """The simulated buffer, in seconds; 0 when unpaced or closed."""
         return self._pace.buffer_s if self._pace else 0.0
 
     @property
     def delay_s(self) -> float:
-        """What is in the imagined buffer, in seconds; 0 when unpaced or closed."""
+        """What is in the simulated buffer, in seconds; 0 when unpaced or closed."""
         return self._pace.delay_s if self._pace else 0.0
 
     def open(self, buffer_times: int = 1) -> None:
-        """Create the file, or continue it after a `close`, leaving out what a failed write may have left half done.
+        """Create the file, or continue it after a `close`, without the incomplete rest of a failed write.
 
         Raises:
             SinkError: the file cannot be written.
@@ -126,19 +126,19 @@ class WavSink:
             self._pace.admit(len(block))
 
     def drain(self) -> None:
-        """Wait until the imagined buffer is empty; the file needs no waiting for."""
+        """Wait until the simulated buffer is empty; the file itself needs no wait."""
         if self._pace:
             self._pace.drain()
 
     def close(self) -> None:
-        """Close the file, which is whole already."""
+        """Close the file, which is complete already."""
         if self._file is not None:
             os.close(self._file)
         self._file = None
         self._pace = None
 
     def _check_whose(self) -> None:
-        """Raises SinkError for anything but a new file, or one that lull wrote."""
+        """Raises SinkError unless the file is new or was written by lull."""
         assert self._file is not None
         facts = os.fstat(self._file)
         if stat.S_ISREG(facts.st_mode) and (facts.st_size == 0 or is_ours(os.pread(self._file, HEADER_BYTES, 0))):
