@@ -1,24 +1,24 @@
-"""The leveller for what nobody has measured, a stream or a new file: planned a second at a time while it plays.
+"""The leveller for tracks without a measurement (streams, new files): plans one second at a time while they play.
 
 Runs on the engine thread. Each second of the track is planned shortly before it is read, from what was heard of the
-track and from what the decoder's ring holds behind it; so a stranger is lowered from its first sample on, and nothing
-is late. The law is that of `player.audio.dsp.leveller`, with two differences: what is habitual follows from the past
-alone, and the rises are judged over the last 15 s. A plan may turn out to be another one a second later. Where the
-newer one lowers less, the gain goes up by 6 dB/s at most (C2).
+track and from the sound that follows in the decoder's ring; so a stranger is lowered from its first sample on, without
+any delay. The rules are those of `player.audio.dsp.leveller`, with two differences: the habit is computed from the past
+alone, and rises are judged over the last 15 s. A second later the plan may be a different one. Where the newer plan
+lowers less, the gain rises by at most 6 dB/s (C2).
 
-The programme gain is found likewise. The item's gain is that of a track as loud as C6 supposes; the *trim* on top of it
-brings what is calm in it to the target, within the same bounds as that of a measured track. It is known from the first
-five seconds and from excerpts of the file (`player.audio.excerpts`) before the first sample sounds; later it follows
-what is heard where that is more than 2 dB off, up by 0.5 dB/s and down by 3 dB/s.
+The programme gain is found in the same way. The item's gain is that of a track of the loudness that C6 assumes; the
+additional *trim* brings the calm part of the track to the target, within the same bounds as for a measured track. The
+trim is found from the first five seconds and from excerpts of the file (`player.audio.excerpts`) before the first
+sample is played; later it follows the sound if it is more than 2 dB off, up by 0.5 dB/s and down by 3 dB/s.
 
 Gains depend on the track's frames alone, not on how it is cut into blocks, as long as the ring holds `LOOK_FRAMES` more
 than what is read, and `BEGIN_FRAMES` before the first block.
 
-Cost: the spectra of one second, and while a stranger is near a plan of 18 s of powers.
+Cost: the spectra of one second; and, while a stranger is near, a plan of 18 s of powers.
 
-Where it falls short: of a stream nothing is known in the first ten seconds, so only the guard is there, and one that
-begins more quietly than it goes on begins too loud. A sound that comes anew and stays is lowered until it has been
-there for 55 % of 80 s.
+Limitations: in the first ten seconds of a stream nothing is known of it, so only the guard protects, and a stream whose
+beginning is quieter than the rest begins too loud. A new sound that stays is lowered until it has been there for 55 %
+of 80 s.
 """
 
 from __future__ import annotations
@@ -61,23 +61,23 @@ from player.core.units import CHANNELS, RATE_HZ, db_to_gain, gain_to_db
 STEP: Final = RATE_HZ // BAND_FRAMES
 """Hops of 10 ms that are planned together: a second."""
 AHEAD: Final = 2 * STEP
-"""Hops behind them that are looked at as well."""
+"""Hops after them that are examined as well."""
 _EDGE: Final = 3
-"""A block needs the gains of so many hops behind its end, because gains are straight lines between hops."""
+"""Hops after the end of a block whose gains it needs, because gains are interpolated between hops."""
 LOOK_FRAMES: Final = (STEP + AHEAD + _EDGE) * BAND_FRAMES
-"""What the ring has to hold behind a block, so that nothing that may be looked at is missing."""
+"""Frames after a block that the ring must contain, so that the plan does not lack any."""
 BEGIN_FRAMES: Final = 5 * RATE_HZ
-"""What the ring has to hold before the first block."""
+"""Frames that the ring must contain before the first block is read."""
 CREEP_DB_PER_S: Final = 0.5
 """How fast a trim rises."""
 _SINK_DB_PER_S: Final = 3.0
 _OFF_DB: Final = 2.0
 _LEVELS_KEPT: Final = 120
-"""Ten minutes: older levels of a track count no more than so."""
+"""Number of stretches over which the calm level is averaged: ten minutes."""
 _WELL_KNOWN: Final = 5
 """Stretches: the beginning of a file and four excerpts."""
 _WARM_UP: Final = 5
-"""Hops of an excerpt that are left out, until meter and decoder have begun."""
+"""Hops at the beginning of an excerpt that are left out, while meter and decoder settle."""
 _MEMORY: Final = 80 * STEP
 _PAST: Final = 15 * STEP
 _NEAR: Final = STEP // 2
@@ -87,7 +87,7 @@ _RISE: Final = MAX_RISE_DB_PER_S / STEP
 
 
 class _Heard:
-    """What was measured: a row each hop."""
+    """Measurements, one row per hop."""
 
     def __init__(self) -> None:
         self.powers: BandPowers = np.zeros((0, len(STREAMS)))
@@ -95,7 +95,7 @@ class _Heard:
         self.peaks: Levels = np.zeros(0)
 
     def add(self, powers: BandPowers, peaks: Levels) -> None:
-        """More of the same sound; the last levels over 50 ms are renewed, for they reach beyond the last hop."""
+        """Add more of the same sound; the last levels over 50 ms are recomputed, because they need later hops."""
         self.powers = np.concatenate((self.powers, powers))
         self.peaks = np.concatenate((self.peaks, peaks))
         fresh = max(0, len(self.levels) - _SOFT)
@@ -103,11 +103,11 @@ class _Heard:
         self.levels = np.concatenate((self.levels[:fresh], levels[min(fresh, _SOFT) :]))
 
     def forget(self, hops: int) -> None:
-        """Drop the oldest ones."""
+        """Drop the oldest hops."""
         self.powers, self.levels, self.peaks = self.powers[hops:], self.levels[hops:], self.peaks[hops:]
 
     def followed_by(self, other: _Heard) -> _Heard:
-        """Both, one behind the other."""
+        """Both, one after the other."""
         both = _Heard()
         both.powers = np.concatenate((self.powers, other.powers))
         both.levels = np.concatenate((self.levels, other.levels))
@@ -116,7 +116,7 @@ class _Heard:
 
 
 class LivePlan:
-    """The gains of one track that is read from its beginning on.
+    """The gains of one track that is read from its beginning.
 
     Args:
         gain_db: the item's gain.
@@ -127,12 +127,12 @@ class LivePlan:
         self._meter = OctaveMeter()
         self._excerpts = _Heard()
         self._heard = _Heard()
-        self._first = 0  # the hop of the first of what was heard
+        self._first = 0  # the first hop in ``_heard``
         self._maxima: deque[Levels] = deque(maxlen=STRETCHES)
         self._from_excerpts = 0  # of the maxima, the first ones
         self._counted = 0  # hops that are in the maxima
         self._habit: Levels | None = None
-        self._gains: Levels = np.zeros(0)  # of the last hops before ``_planned``, and none before them
+        self._gains: Levels = np.zeros(0)  # of the last hops before ``_planned``
         self._trims: Levels = np.zeros(0)
         self._planned = 0
         self._reached: deque[float] = deque(maxlen=_MEMORY // STEP)
@@ -143,7 +143,7 @@ class LivePlan:
         self._has_begun = False
 
     def follow(self, former: LivePlan) -> None:
-        """The same file begins again: what is known of it stays known, and the trim stays where it is."""
+        """Take over the figures and the trim of a plan of the same file, which begins again."""
         self._excerpts = former._heard
         self._maxima, self._habit = former._maxima.copy(), former._habit
         self._from_excerpts = former._from_excerpts
@@ -152,7 +152,7 @@ class LivePlan:
         self._has_begun = len(self._trims) > 0
 
     def look_into(self, excerpt: Block) -> None:
-        """A part of the file from elsewhere, shape (frames, 2); before the first block alone."""
+        """Measure an excerpt from elsewhere in the file, shape (frames, 2); only before the first block."""
         powers, peaks = _measured(OctaveMeter(), excerpt)
         if len(powers) > STRETCH // 2:
             part = _Heard()
@@ -162,7 +162,7 @@ class LivePlan:
             self._count(part.levels)
 
     def begin(self, peek: Callable[[int], Block], at_frame: int = 0) -> None:
-        """Find the trim from what is ready, if that has not been done."""
+        """Find the trim from the frames that are ready, if that has not been done yet."""
         if not self._has_begun:
             self._has_begun = True
             self._measure(peek, at_frame, BEGIN_FRAMES // BAND_FRAMES)
@@ -171,22 +171,22 @@ class LivePlan:
 
     @property
     def is_known(self) -> bool:
-        """Whether enough was heard of it to tell what is habitual."""
+        """Whether enough of the track was heard to know what is habitual."""
         return len(self._maxima) >= _WELL_KNOWN
 
     @property
     def habitual_lufs(self) -> float | None:
-        """What its level habitually reaches; None while too little is known, and of silence."""
+        """The level that the track habitually reaches; None while too little is known, and for silence."""
         return float(self._habit[0]) if self._habit is not None and self._habit[0] > SILENT_LUFS else None
 
     @property
     def reached_lufs(self) -> float | None:
-        """What its fast level reached in the last 80 s where it was not lowered, and will; None like that."""
+        """The highest fast level in the last 80 s where it was not lowered, planned frames included; None as above."""
         return max(self._reached) if self.habitual_lufs is not None and self._reached else None
 
     @property
     def trim_db(self) -> float:
-        """What it adds to the item's gain where it is planned to."""
+        """The trim at the end of what is planned, in addition to the item's gain."""
         return float(self._trims[-1]) if len(self._trims) else 0.0
 
     @property
@@ -195,9 +195,9 @@ class LivePlan:
         return CREEP_DB_PER_S if self._is_aiming and self._aim_db > self.trim_db else 0.0
 
     def look(self, peek: Callable[[int], Block], at_frame: int, frames: int) -> None:
-        """Plan what is needed for the next ``frames`` frames behind the ``at_frame`` that were read or skipped before.
+        """Plan what is needed for the next ``frames`` frames after the ``at_frame`` that were read or skipped before.
 
-        ``peek`` gives up to so many of the frames that come next.
+        ``peek`` returns up to the given number of the next frames.
         """
         self.begin(peek, at_frame)
         while self._planned < (at_frame + frames) // BAND_FRAMES + _EDGE:
@@ -205,11 +205,11 @@ class LivePlan:
             self._plan_a_second()
 
     def apply(self, block: Block, at_frame: int) -> Block:
-        """The block, shape (frames, 2), with what is lowered in it; the same object where nothing is."""
+        """The levelled block, shape (frames, 2); the same object if nothing is lowered."""
         return interpolated(block, at_frame, self._gains, self._planned - len(self._gains))
 
     def trims(self, at_frame: int, frames: int) -> float | Gains:
-        """The trim as a gain: one number where it stands, otherwise one a frame, float32."""
+        """The trim as a gain: one number if it is constant, otherwise one per frame, float32."""
         first_hop = self._planned - len(self._trims)
         until = (at_frame + frames) // BAND_FRAMES + 2 - first_hop
         part = self._trims[max(0, at_frame // BAND_FRAMES - 1 - first_hop) : until]
@@ -226,7 +226,7 @@ class LivePlan:
         if until <= seen:
             return
         unseen = -(-at_frame // BAND_FRAMES) - seen
-        if unseen > 0:  # the ring was almost empty for a while, and they were read before anybody looked
+        if unseen > 0:  # they were read before they were measured, because the ring was almost empty
             self._heard.add(np.zeros((unseen, len(STREAMS))), np.zeros(unseen))
             seen += unseen
         sound = peek(until * BAND_FRAMES - at_frame)[max(0, seen * BAND_FRAMES - at_frame) :]
@@ -241,7 +241,7 @@ class LivePlan:
                 self._aim()
 
     def _count(self, levels: Levels) -> None:
-        """A stretch of 5 s adds to what is habitual."""
+        """Add a stretch of 5 s to the habit."""
         if len(self._maxima) == STRETCHES:
             self._from_excerpts = max(0, self._from_excerpts - 1)
         self._maxima.append(levels.max(axis=0))
@@ -255,7 +255,7 @@ class LivePlan:
         return strange
 
     def _aim(self) -> None:
-        """Where the trim should be: as `player.core.measurement.Measured.gain_db`, of what is no stranger."""
+        """Compute the wanted trim like `player.core.measurement.Measured.gain_db`, without the strangers."""
         known = self._excerpts.followed_by(self._heard)
         strange = self._strangers(known.levels)
         calm = calm_level(known.powers[:, 0], strange)
@@ -281,7 +281,7 @@ class LivePlan:
         before = self._gains[-1] if len(self._gains) else np.float64(0.0)
         off_db = self._aim_db - self.trim_db
         gains = _joined(before, wanted)
-        if off_db < -_OFF_DB:  # what is lowered waits until the trim has sunk
+        if off_db < -_OFF_DB:  # reductions stay until the trim has fallen
             gains = np.minimum(gains, before)
         self._gains = np.concatenate((self._gains, gains))[-4 * STEP :]
         self._is_aiming = abs(off_db) > (0.0 if self._is_aiming else _OFF_DB)
@@ -292,7 +292,7 @@ class LivePlan:
         self._remember(at)
 
     def _wanted(self, at: int) -> Levels:
-        """What the law asks for from the hop before ``at`` on, shape (STEP + 1,)."""
+        """The wanted gains in dB from the hop before ``at`` on, shape (STEP + 1,)."""
         found = np.zeros(STEP + 1)
         strange = self._strangers(self._heard.levels)
         if self._habit is None or not strange[max(0, at - _NEAR) :].any():
@@ -307,7 +307,7 @@ class LivePlan:
         return found
 
     def _remember(self, at: int) -> None:
-        """What is reached of what is not lowered; and forget what is too old."""
+        """Keep the highest fast level of what is not lowered, and drop hops that are too old."""
         first = max(0, at - STEP)
         powers = self._heard.powers[first : at + STEP, 0]
         if len(powers):
@@ -320,7 +320,7 @@ class LivePlan:
 
 
 def _measured(meter: OctaveMeter, sound: Block) -> tuple[BandPowers, Levels]:
-    """Powers and largest samples of the whole hops in it; a constant is no sound."""
+    """Powers and largest samples of the whole hops in it, without the mean of the sound."""
     whole = sound[: len(sound) // BAND_FRAMES * BAND_FRAMES]
     if not len(whole):
         return np.zeros((0, len(STREAMS))), np.zeros(0)
@@ -331,16 +331,16 @@ def _measured(meter: OctaveMeter, sound: Block) -> tuple[BandPowers, Levels]:
 
 
 def _run_began(strange: Marks, at: int) -> int:
-    """Where the stranger that goes on at a hop began; the hop where none does."""
+    """The hop at which the stranger around hop ``at`` began; ``at`` if there is none."""
     while at > _NEAR and strange[at - _NEAR : at].any():
         at -= _NEAR
     return at
 
 
 def _joined(before: np.float64, wanted: Levels) -> Levels:
-    """The gains behind one that stands, in dB: what is wanted, reached by no step.
+    """The gains in dB after the gain ``before``: the wanted gains, reached without a step.
 
-    ``wanted`` begins with what is wanted where ``before`` stands.
+    ``wanted`` begins with the wanted gain of the hop of ``before``.
     """
     off, gains = wanted[0] - before, wanted[1:]
     hops = np.arange(1, len(gains) + 1)

@@ -1,10 +1,10 @@
-"""How much power a loudness limit over a window still allows: M over 400 ms, S over 3 s.
+"""The power that a loudness limit over a window still allows: M over 400 ms, S over 3 s.
 
 Runs on the engine thread. What was heard is kept in chunks of 50 ms. Before each chunk the allowance is the largest
-power that could go on for any time up to a horizon without breaking the limit on the way: the least, over j chunks up
-to the horizon, of what the window has left once the j - 1 oldest have gone, divided by j. One chunk alone (j = 1) is
-the exact limit; the longer ones spread what is left, so that a level that stays at the limit is held there and not
-chopped. The horizon is short while the window is not yet 70 % full, so that the peaks of calm sound pass.
+power that could last for any time up to a horizon without breaking the limit: the minimum, over j chunks up to the
+horizon, of what the window has left without the j - 1 oldest chunks, divided by j. One chunk alone (j = 1) is the exact
+limit; the longer times spread what is left, so that a level that stays at the limit is kept there without being cut
+off. The horizon is short while the window is not yet 70 % full, so that the peaks of calm sound pass.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S, added
 
 _HEAD: Final = 7
 _FREE: Final = 0.7
-"""So much of the window may be spent within the short horizon."""
+"""Share of the window up to which the short horizon applies."""
 _TRANSIENT: Final = 0.5
 """While the fast level is 3 dB below the limit, a single hop may take a quarter of what is left for a chunk."""
 _LEAST: Final = 0.05
-"""13 dB below the limit is always allowed: it moves the limit by 0.2 dB at most, and nothing is cut out."""
+"""13 dB below the limit is always allowed: it exceeds the limit by 0.2 dB at most, and no sound is cut off."""
 
 
 class LoudnessBudget:
@@ -35,8 +35,8 @@ class LoudnessBudget:
         room_lu: the limit.
 
     Attributes:
-        left: what is left for this chunk, in hops' powers.
-        is_planned: what comes was planned to stay within the limit, so that nothing is spread: the limit itself holds.
+        left: power that is left for this chunk, as a sum over hops.
+        is_planned: the sound was planned to stay within the limit, so only the limit itself applies (j = 1).
         state: float64, for kernel.c, which may take whole chunks in the place of `take_many`: scalars (valid between
             `save` and `load`) and the chunks.
     """
@@ -54,7 +54,7 @@ class LoudnessBudget:
         self.left = self._next_chunk()
 
     def _next_chunk(self) -> float:
-        """What the coming chunk may take, in hops' powers."""
+        """The power that the next chunk may take, as a sum over hops."""
         chunks: list[float] = self._chunks.tolist()
         total = added(chunks)
         least = self._limit - total
@@ -71,11 +71,11 @@ class LoudnessBudget:
         return self._hops == CHUNK_HOPS
 
     def save(self) -> None:
-        """Put what stands beside `state` into it; only at a border."""
+        """Copy the other attributes into `state`; only at a border."""
         self.state[:_HEAD] = self.left, self._limit, self.is_planned, self._short, self._long, _FREE, len(self._chunks)
 
     def load(self) -> None:
-        """Take it from there."""
+        """Copy `left` back from `state`."""
         self.left = self.state.item(0)
 
     def bound(self, fast: float, late: float) -> float:

@@ -1,9 +1,9 @@
-"""K-weighted power of each octave and of each ear, every 10 ms: what C1d is judged on.
+"""K-weighted power of each octave and of each ear, every 10 ms: the input for judging C1d.
 
-Runs on whatever thread owns the object. A Hann window of 1024 frames (21 ms) moves on by 480; each bin of its spectrum
+Runs on the thread that owns the object. A Hann window of 1024 frames (21 ms) moves on by 480; each bin of its spectrum
 is weighted as ITU-R BS.1770 weights its frequency and belongs to one octave. A level is therefore 11 ms late, and an
-octave is as sharp as that window: a tone 60 Hz outside it is 20 dB lower in it. The fast level that is taken of these
-powers is an average of 125 ms, so neither is noticed.
+octave is as selective as that window: a tone 60 Hz outside it is 20 dB lower in it. The fast level of these powers is
+an average of 125 ms, so neither matters.
 """
 
 from __future__ import annotations

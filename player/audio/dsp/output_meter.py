@@ -1,18 +1,18 @@
-"""The output meter: the last that sees a block, and the first that would hear a broken promise.
+"""The output meter: checks each block against the contract before it is played.
 
-Runs on the engine thread, on what is about to be handed to the device. It knows nothing of the stages: it has a meter
-and a judge of its own, and the clauses. A block with which a clause breaks is not played; the chain mutes, the engine
-reports, and the way back is a rise from silence. It costs as much as what it watches, and with the stages in order it
-never has anything to say; that is what it is for.
+Runs on the engine thread, on the block that is about to be handed to the device. It is independent of the stages: it
+has its own meter and judge. A block that would break a clause is not played; the chain mutes, the engine reports it,
+and sound returns by a rise from silence. The check costs as much as the stages that it watches, and finds nothing as
+long as these are correct.
 
-C1b, a sudden rise whatever was loud before, is asked of what is planned, where it leads 3 dB over the licence
-(`player.audio.dsp.licence`): what is habitual in a track that nobody has planned rises like that all the time. The rise
-itself (`player.audio.dsp.rises`, as in a rehearsal) is looked at only then. Octaves and ears (C1d) are not judged here:
-their spectra would cost three quarters of what the whole chain does, and what of a rise is habit in an octave is known
-where the track is planned and where a night is rehearsed, which judge with the same code.
+C1b, a sudden rise whatever was loud before, is checked for planned sound that is more than 3 dB over the licence
+(`player.audio.dsp.licence`), because in tracks without a plan habitual sounds rise like that all the time. Only then
+the rise itself is computed (`player.audio.dsp.rises`, as in a rehearsal). Octaves and ears (C1d) are not judged here:
+their spectra would cost three quarters of the whole chain, and whether a rise in an octave is habitual is known where
+the track is planned and where a night is rehearsed, which judge with the same code.
 
-Where it falls short: it works in whole hops, so of a block whose length is no multiple of 5 ms the rest is judged with
-the next one.
+Limitation: it works in whole hops; if the length of a block is not a multiple of 5 ms, the remainder is judged with the
+next block.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from player.core.units import CHANNELS, gain_to_db
 MOMENTARY_CHUNKS: Final = round(0.4 / CHUNK_S)
 SHORT_TERM_CHUNKS: Final = round(3.0 / CHUNK_S)
 _PIECE_HOPS: Final = 50
-"""So much more is kept than a rise is judged by: half a second, in which the fast level settles."""
+"""Hops of the past that are kept in addition to those that a rise needs, so that the fast level settles."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenClause:
-    """A clause that would have been broken, and how."""
+    """A clause that a block would have broken, with the reason."""
 
     clause: str
     reason: str
 
 
 class OutputMeter:
-    """Judges what leaves.
+    """Judges the output.
 
     Args:
         make_power_meter: makes its own meter.
         target_lufs: the programme target at full volume.
-        native: hears in C what is calm.
+        native: the native kernel, which processes calm chunks; None to work in Python.
 
     Attributes:
         known: the power that the fast level reaches at full volume as the leveller has planned it; 0: no plan.
@@ -65,7 +65,7 @@ class OutputMeter:
         self.forget()
 
     def forget(self) -> None:
-        """Forget what was heard."""
+        """Forget all earlier sound."""
         self._meter = self._make_power_meter(HOP_FRAMES)
         self._judge = Judge(self.target_lufs - ROOM_BELOW_CALM_DB, self._kernel)
         self._rest: Block = np.zeros((0, CHANNELS), np.float32)
@@ -82,10 +82,10 @@ class OutputMeter:
         return to_power(self.target_lufs)
 
     def lend(self, room: float) -> dict[str, Any] | None:
-        """What calm.c moves on in the place of `measure` until `take_back`, by its names there; None where it cannot.
+        """The state that calm.c updates instead of `measure` until `take_back`, by its names there; None if impossible.
 
         Args:
-            room: that of `measure`.
+            room: as in `measure`.
         """
         self._move_floor(room)
         if not isinstance(self._meter, KernelMeter) or self._hops > 0 or len(self._rest):
@@ -99,7 +99,7 @@ class OutputMeter:
         }  # fmt: skip
 
     def take_back(self, powers: list[float], boxes: list[float]) -> None:
-        """It is our own again; that is what left meanwhile, and the judge's boxes."""
+        """Take the state back, with the powers of the hops that left meanwhile and the boxes of the judge."""
         self._judge.take_back(boxes)
         self._chunks.extend(self._lent[0].tolist())
         self._full.extend(self._lent[1].tolist())
@@ -112,12 +112,12 @@ class OutputMeter:
             self._judge.move_floor(self.target_lufs - ROOM_BELOW_CALM_DB + gain_to_db(room) / 2.0)
 
     def measure(self, block: Block, full: float, room: float) -> BrokenClause | None:
-        """Judge the block, shape (frames, 2), finite; the first clause that it breaks, after which `forget` is due.
+        """Judge the block, shape (frames, 2), finite; returns the first broken clause, after which call `forget`.
 
         Args:
             block: what is about to be played.
-            full: power gain of the volume: the target's or, on the way down, the present one.
-            room: power gain of the lowest volume since silence; what the room hides hangs on it.
+            full: power gain of the volume: that of the target or, while it falls, the present one.
+            room: power gain of the lowest volume since silence; what the room masks depends on it.
         """
         frames = np.concatenate((self._rest, block)) if len(self._rest) else block
         whole = len(frames) // HOP_FRAMES * HOP_FRAMES

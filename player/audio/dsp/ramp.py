@@ -1,12 +1,11 @@
-"""A ramp: the one way by which the volume of what is heard changes, the output's or that of one layer.
+"""The ramp: the only way in which the volume of the output, or of one layer, changes.
 
-Runs on the engine thread. It is given targets and moves toward them along straight lines in dB, because only such a
-line has a bounded rate: a rise takes at least a second for each 6 dB, and comes from 60 dB below its target when it
-begins in silence; a fall may be fast, yet is never a cut; silence is reached through 66 dB below the present level and
-is exactly zero from there on. A long fade from or to silence is two lines, so that it is heard for most of its time
-(`player.core.limits`). A new target at any moment continues from the present level. There is no way to set a
-gain at once other than to silence, and that one is for a moment at which the listener has lost the sound already; and
-to open a layer while the output is silent.
+Runs on the engine thread. It gets targets and moves towards them linearly in dB, because only such a line has a bounded
+rate: a rise takes at least one second per 6 dB, and starts 60 dB below its target when it begins in silence; a fall may
+be fast, but takes at least 5 ms; a fall to silence goes 66 dB below the present level and is exactly zero after that. A
+long fade from or to silence consists of two lines, so that it is audible for most of its time (`player.core.limits`). A
+new target continues from the present level. A gain can be set at once only to silence or lower, after the listener has
+already lost the sound, and to open a layer while the output is silent.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from player.core.units import RATE_HZ, SILENCE_DB, db_to_gain, to_seconds
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A line of so many frames; ``step_db`` is its step a frame as it was ordered, before anything held it back."""
+    """A line of ``frames`` frames; ``step_db`` is the step per frame that was ordered, before `held_back`."""
 
     line: DbLine
     frames: int
@@ -41,24 +40,24 @@ class Leg:
 
     @classmethod
     def between(cls, start_db: float, end_db: float, over_s: float) -> Leg:
-        """From one level to another in so many seconds, or slower where a rise would exceed 6 dB/s."""
+        """From one level to another in ``over_s`` seconds, or slower where a rise would exceed 6 dB/s."""
         depth_db = end_db - start_db
         frames = rise_frames(depth_db, over_s) if depth_db > 0 else fall_frames(over_s)
         return cls(DbLine(start_db, depth_db / frames), frames, end_db, depth_db / frames)
 
     def held_back(self, level_db: float, step_db: float) -> Leg:
-        """The rest of it, from a level on, with another step."""
+        """The rest of the line, from this level on, with another step."""
         depth_db = self.end_db - level_db
         frames = max(1, math.ceil(depth_db / step_db))
         return Leg(DbLine(level_db, depth_db / frames), frames, self.end_db, self.step_db)
 
 
 class Ramp:
-    """Starts at silence and stays there until it is given a target.
+    """Starts silent and stays silent until it gets a target.
 
     Args:
-        settle_frames: zeros that are sent after a fall to silence before it counts as silence, so that what the stages
-            behind hold back has left them by then.
+        settle_frames: zeros that are sent after a fall to silence before it counts as silence, so that the audio that
+            later stages hold back has left them by then.
     """
 
     def __init__(self, settle_frames: int = 0) -> None:
@@ -77,28 +76,28 @@ class Ramp:
 
     @property
     def target_gain(self) -> float:
-        """What each sample is multiplied with where it stands at its target, a float32."""
+        """The factor of each sample at the target, a float32."""
         return float(self._steady)
 
     @property
     def target_db(self) -> float:
-        """Where it goes or stands, -inf for silence."""
+        """The target level, -inf for silence."""
         return self._target_db
 
     @property
     def frames_left(self) -> int:
-        """Frames until it has arrived; 0 when it stands."""
+        """Frames until the target is reached; 0 at the target."""
         settling = self._settle_frames - self._settled if self._target_db == SILENCE_DB else 0
         return sum(leg.frames for leg in self._legs) - self._at + settling
 
     @property
     def is_moving(self) -> bool:
-        """Whether it has not arrived at its target."""
+        """Whether the target is not reached yet."""
         return self.frames_left > 0
 
     @property
     def is_silent(self) -> bool:
-        """Whether it stands at silence, and no target says otherwise."""
+        """Whether it is silent and its target is silence."""
         return self._target_db == SILENCE_DB and not self.is_moving
 
     def to(self, target_db: float, over_s: float) -> None:
@@ -116,7 +115,7 @@ class Ramp:
             self._legs = _legs(now_db, target_db, over_s)
 
     def hold_back(self, db_per_s: float) -> None:
-        """A rise goes on at no more than so many dB/s, more than 0, and at no more than it was ordered to."""
+        """Limit the present rise to ``db_per_s`` (above 0), and to the rate that was ordered."""
         if not (self.is_rising and self._legs and self._level_db > SILENCE_DB):
             return
         leg = self._legs[0]
@@ -125,15 +124,15 @@ class Ramp:
             self._legs[0], self._at = leg.held_back(self._level_db, step_db), 0
 
     def open(self) -> None:
-        """Be at the target from the next frame on: only while what it leads to is silent further on."""
+        """Be at the target from the next frame on; only while a later stage is silent."""
         self._level_db = self._target_db
         self._legs, self._at = [], 0
 
     def hush(self) -> None:
-        """Silence from the next frame on, without a fade, and stay there.
+        """Be silent from the next frame on, without a fade.
 
-        Only after the device lost samples or a stage failed: the listener has heard a gap already, and what would
-        follow it is a sudden return.
+        Only after the device lost samples or a stage failed: the listener has heard a gap already, and sound after it
+        would return suddenly.
         """
         self._target_db = self._level_db = SILENCE_DB
         self._steady = np.float32(0.0)
@@ -141,9 +140,9 @@ class Ramp:
         self._settled = self._settle_frames
 
     def fall_back(self, by_db: float) -> None:
-        """Stand so much lower from the next frame on, and go on to the same target in what was left of the way's time.
+        """Be lower by ``by_db`` from the next frame on, and continue to the same target in the time that was left.
 
-        Only after a gap in the sound: what is heard has fallen already.
+        Only after a gap in the sound: the level that is heard has fallen already.
         """
         left_s = to_seconds(sum(leg.frames for leg in self._legs) - self._at)
         self._level_db -= by_db
@@ -151,16 +150,16 @@ class Ramp:
 
     @property
     def is_rising(self) -> bool:
-        """Whether it is on its way up, or about to be."""
+        """Whether it is rising, or will rise from the next frame on."""
         return self.is_moving and self._target_db > self._level_db
 
     @property
     def rise_db_per_s(self) -> float:
-        """How fast it rises from the next frame on; 0 while it stands or falls."""
+        """How fast it rises from the next frame on; 0 while it is constant or falling."""
         return max(0.0, self._legs[0].line.step_db * RATE_HZ) if self._legs else 0.0
 
     def level_ahead_db(self, frames: int) -> float:
-        """Where it will stand so many frames from now, if no other target comes."""
+        """The level in ``frames`` frames, if the target does not change."""
         at = self._at + frames
         for leg in self._legs:
             if at < leg.frames:
@@ -169,7 +168,7 @@ class Ramp:
         return self._target_db
 
     def wait(self, block: Block) -> Block:
-        """The block times the present gain, without moving: something else rises, and two rises would add up."""
+        """The block times the present gain, which stays constant: another gain rises, and two rises would add up."""
         return block * np.float32(db_to_gain(self._level_db))
 
     def process(self, block: Block) -> Block:
@@ -204,7 +203,7 @@ class Ramp:
 
 
 def _legs(now_db: float, target_db: float, over_s: float) -> list[Leg]:
-    """The way from one level to another."""
+    """The lines from one level to another."""
     if now_db == SILENCE_DB:
         heard_db = target_db - HEARD_DB
         if over_s <= SHORTEST_RISE_S:

@@ -1,6 +1,6 @@
-"""How far sound rises, and over what: C1b and C1d of docs/never-startle.md.
+"""How far sound rises over its past: C1b and C1d of docs/never-startle.md.
 
-Runs on whatever thread owns the object. It is fed powers every 10 ms, several streams at once (the whole, each ear,
+Runs on the thread that owns the object. The input is powers every 10 ms, several streams at once (the whole, each ear,
 each octave: `player.audio.dsp.octaves`), each of which is judged against its own past. L is the fast level of
 ISO/PAS 1996-3, an exponential mean of 125 ms. The *rise* at a moment is the smaller of two heights:
 
@@ -30,9 +30,9 @@ _KEEP: Final = float(np.exp(-BAND_S / 0.125))
 _QUICK: Final = round(0.25 / BAND_S)
 _MEAN: Final = round(10.0 / BAND_S)
 MEMORY: Final = _MEAN + _QUICK
-"""So many hops are heard before the first rise is judged."""
+"""Number of hops that are heard before the first rise is judged."""
 _PIECE: Final = 50
-"""The recursion of the fast level is unrolled over so many hops; 0.9 ** -50 is a harmless factor."""
+"""Hops over which the recursion of the fast level is unrolled; the largest factor, 0.9 ** -50, is harmless."""
 _TINY: Final = 1e-14
 
 
@@ -79,9 +79,9 @@ class RiseMeter:
         return rises_db(*self.heights(powers), self._calm_lufs)
 
     def heights(self, powers: BandPowers) -> tuple[BandPowers, BandPowers]:
-        """The fast level, and what it is held against: the larger of the lowest and the mean. As powers.
+        """The fast level, and what it is compared with: the larger of the lowest and the mean. As powers.
 
-        Before 10 s were heard it is held against infinity.
+        Before 10 s were heard it is compared with infinity.
         """
         hops = len(powers)
         window = np.concatenate((self._past, fast_levels(powers, self._past[-1])))

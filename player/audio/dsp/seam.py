@@ -1,14 +1,14 @@
 """A seam: how a track that is too short for a blend, or that follows itself, is joined to the one before it.
 
 Runs on the engine thread. A seam keeps the level: the end of one track and the beginning of the next overlap for an
-eighth of the track, 1.5 s at most, and their powers add to one at every frame. That is no rise, whatever its length, so
-a file of two seconds can sound all night.
+eighth of the track, 1.5 s at most, and their powers add to one at every frame. So the level does not rise, whatever the
+length of the seam, and a file of two seconds can be played all night.
 
-The end of a loop may resemble its beginning: a tone goes on, a hum goes on. Then powers do not add up, amplitudes do,
-and an equal-power seam would swell by 3 dB, or vanish where the two are out of phase. So the beginning is shifted by up
-to 25 ms to where it fits the end best, and both gains are divided by sqrt(1 + 2 r g h), r being how alike they are.
+The end of a loop may resemble its beginning, such as in a continuous tone or hum. Then amplitudes add up instead of
+powers, and an equal-power seam would be 3 dB louder, or silent if the two are out of phase. So the beginning is shifted
+by up to 25 ms to where it fits the end best, and both gains are divided by sqrt(1 + 2 r g h), r being the correlation.
 
-Where it falls short: of several unrelated tones in one file no shift fits all.
+Limitation: if a file has several unrelated tones, no shift fits all of them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _COMPARED_FRAMES: Final = to_frames(0.25)
 _COARSE: Final = 4
 """Frames of one step of the first search."""
 _LEAST_ALIKE: Final = -0.5
-"""Tracks that cancel each other out for more than this are not raised any further."""
+"""A lower correlation counts as this, so that the gains are not raised any further."""
 _TINY: Final = 1e-12
 
 
 def seam_s(duration_s: float) -> float:
-    """How long a seam behind a track of so many seconds is."""
+    """Length of a seam after a track of ``duration_s`` seconds."""
     return max(SHORTEST_S, min(LONGEST_S, duration_s / SHARE))
 
 
@@ -50,13 +50,13 @@ class Fit:
 
 
 def _good(frames: Block) -> Doubles:
-    """The frames; what is no number is silence."""
+    """The frames within the fault level, with zeros for samples that are not finite."""
     good: Doubles = np.nan_to_num(frames, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
     return np.clip(good, -FAULT_LEVEL, FAULT_LEVEL)
 
 
 def _mono(frames: Block) -> Doubles:
-    """Both sides together."""
+    """The mean of both channels."""
     mono: Doubles = _good(frames).mean(axis=1)
     return mono
 
@@ -75,7 +75,7 @@ def fit(tail: Block, head: Block) -> Fit:
     rough = _best(_coarse(old), _coarse(new), 0) * _COARSE
     near = max(0, rough - 2 * _COARSE)
     shift = _best(old, new[near : rough + 2 * _COARSE + len(old)], near)
-    # over all of the seam: where the best of a thousand shifts was looked for, any two noises are a little alike
+    # over all of the seam: in the part where the best of a thousand shifts was chosen, any two noises correlate
     return Fit(shift, _alike(_good(tail), _good(head[shift : shift + len(tail)])))
 
 
@@ -96,13 +96,13 @@ def _best(old: Doubles, new: Doubles, first: int) -> int:
 
 
 def _alike(old: Doubles, new: Doubles) -> float:
-    """Their correlation, that of both ears together; 0 for silence."""
+    """The correlation of both channels together; 0 for silence."""
     powers = float(np.sqrt(np.square(old).sum() * np.square(new).sum()))
     return float(np.vdot(old, new)) / powers if powers > _TINY else 0.0
 
 
 class Seam:
-    """The gains of one side of a seam of so many frames; a straight one where it is over.
+    """The gains of one side of a seam, and constant gains after it.
 
     Args:
         frames: length of the seam.
@@ -118,11 +118,11 @@ class Seam:
 
     @property
     def is_over(self) -> bool:
-        """Whether the other side has gone."""
+        """Whether the seam is over."""
         return self._at >= self._frames
 
     def gains(self, frames: int) -> Gains:
-        """Gains of the next frames, float32: 1 behind the seam on the side that begins, 0 on the one that ends."""
+        """Gains of the next frames, float32: after the seam 1 on the side that begins, 0 on the side that ends."""
         k = np.minimum(np.arange(self._at + 1, self._at + frames + 1), self._frames)
         self._at += frames
         angle = 0.5 * np.pi * np.square(np.sin(0.5 * np.pi * k / self._frames))
