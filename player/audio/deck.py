@@ -175,7 +175,7 @@ class Deck:
 
     @property
     def is_joined(self) -> bool:
-        """Whether a seam stands between it and another deck."""
+        """Whether a seam joins it to another deck."""
         return self._seam is not None
 
     @property

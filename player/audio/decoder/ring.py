@@ -206,7 +206,7 @@ class Ring:
     # For any thread.
 
     def finish(self) -> None:
-        """Nothing more comes in: a waiting writer is released, what it still writes is dropped; reading goes on."""
+        """Nothing more comes: a waiting writer is released, what it still writes is dropped; the rest is readable."""
         with self._lock:
             self._is_finished = True
             self._look()

@@ -66,7 +66,7 @@ class _Response(http.client.HTTPResponse):
 
 
 class WebStream:
-    """The sound behind an address.
+    """The sound at an address.
 
     Args:
         uri: http or https.

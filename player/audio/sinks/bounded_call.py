@@ -47,7 +47,7 @@ class _Call(Generic[T]):
         threading.Thread(target=self._run, name="lull-device", daemon=True).start()
 
     def has_ended(self, patience_s: float) -> bool:
-        """Whether it returned within so many seconds."""
+        """Whether it returns within ``patience_s`` seconds."""
         return self._has_ended.wait(patience_s)
 
     def result(self, patience_s: float) -> T:
