@@ -1,1 +1,1 @@
-"""What measures: loudness, true peak and startle events of whole tracks, and the examiner of a rendered night."""
+"""Measurements: loudness, true peak and startle events of whole tracks, and the examiner of a rendered night."""

@@ -29,9 +29,9 @@ STEP_HOPS: Final = round(0.1 / HOP_S)
 MOMENTARY_HOPS: Final = round(0.4 / HOP_S)
 SHORT_HOPS: Final = round(3.0 / HOP_S)
 PIECE_HOPS: Final = round(600.0 / HOP_S)
-"""So much is worked on at once."""
+"""Hops that are processed at once."""
 EVENT_SHARE: Final = 0.25
-"""What is rarer than this is an event, what is not belongs to the programme."""
+"""Sound that takes a smaller share of a track is an event; otherwise it belongs to the programme."""
 _ABSOLUTE: Final = to_power(-70.0)
 _EVENT: Final = 10.0**0.8
 """8 LU."""

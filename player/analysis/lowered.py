@@ -1,4 +1,4 @@
-"""What a plan lowers, for people to be told: where, for how long, by how much, and which octave or ear stands out.
+"""What a plan lowers, for reports: where, for how long, by how much, and which octave or ear stands out.
 
 Pure, on any thread. What stands out is found where the track is measured, from the largest 50 ms of each half-second in
 each stream: the stream that is furthest over what the leveller lets pass of it.
@@ -19,9 +19,9 @@ from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import AUDIBLE_BELOW_CALM_DB
 
 TOLD_DB: Final = 1.0
-"""Less is not heard, and not told."""
+"""A smaller reduction is not heard, and not reported."""
 APART_S: Final = 1.0
-"""What is lowered so soon after something else belongs to it."""
+"""A reduction this soon after another one belongs to it."""
 _BOX: Final = round(0.05 / BAND_S)
 _HALF: Final = round(0.5 / BAND_S)
 _STRETCH_HALVES: Final = STRETCH // _HALF
@@ -53,7 +53,7 @@ class Lowered:
 
 
 class Prominent:
-    """Keeps what of a track is needed to say what stands out in it: 40 bytes for each half-second."""
+    """Keeps the data by which `streams` finds what stands out in a track: 40 bytes for each half-second."""
 
     def __init__(self) -> None:
         self._halves: list[npt.NDArray[np.float32]] = [np.zeros((0, len(STREAMS)), np.float32)]

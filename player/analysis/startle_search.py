@@ -61,7 +61,7 @@ Marks: TypeAlias = npt.NDArray[np.bool_]
 MAX_SURPRISES: Final = 500
 """The worst ones are kept."""
 APART_S: Final = 1.0
-"""What begins so soon after the last one belongs to it."""
+"""An event that begins this soon after the last one belongs to it."""
 LEAD_HOPS: Final = round(45.0 / HOP_S)
 PRIME_HOPS: Final = round(35.0 / HOP_S)
 _FAMILIAR_HOPS: Final = (FAMILIAR_CHUNKS + 1) * CHUNK_HOPS
@@ -95,7 +95,7 @@ class Calm:
 
 
 def find_surprises(powers: Powers, loudness: Loudness) -> Calm:
-    """All that startles in a track, and its calm part."""
+    """All surprises in a track, and its calm part."""
     if loudness.programme <= 0.0:
         return Calm((), loudness.max_short, 0.0)
     nothing = np.zeros(len(loudness.steps), np.bool_)

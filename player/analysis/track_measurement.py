@@ -38,7 +38,7 @@ class Measurer:
     """One track.
 
     Attributes:
-        frames: so many were added.
+        frames: number of frames that were added.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Measurer:
             self._prominent.add(powers)
 
     def finish(self) -> Measured:
-        """What was found out."""
+        """The measurement of the whole track."""
         self._peak.finish()
         powers = np.frombuffer(self._powers, np.float32)[1:]
         loudness = measure_loudness(powers)

@@ -3,8 +3,8 @@
 Runs on the thread that measures. The wave between two frames is interpolated by 12 taps a phase, the library's own kind
 (a sinc in a Hann window). Most of it need not be looked at: with a the larger of the two samples beside a gap, P the
 largest sample around and T the largest peak so far, a value in the gap is at most NEAR * a + FAR * P, where NEAR is the
-sum of magnitudes of the two middle taps and FAR that of the others. Only gaps where that exceeds T can raise T. What is
-left out is therefore certain, not likely. T is raised first where the samples are largest, so that little stays.
+sum of magnitudes of the two middle taps and FAR that of the others. Only gaps where that exceeds T can raise T. So
+only gaps that cannot raise T are left out. T is raised first where the samples are largest, so that little stays.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 OVERSAMPLING: Final = 4
 TAPS: Final = 12
 _BEFORE: Final = TAPS // 2
-"""So many samples before a gap have a part in it, and so many behind."""
+"""Number of samples before a gap that contribute to it; the same number after it does."""
 _EDGE: Final = CHANNELS * _BEFORE
 _STEP: Final = CHANNELS * HOP_FRAMES
 _NOTHING: Final[Floats] = np.zeros(1, np.float32)

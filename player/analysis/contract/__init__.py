@@ -1,1 +1,1 @@
-"""The examiner: holds a rendered night against each clause of docs/never-startle.md."""
+"""The examiner: checks a rendered night against each clause of docs/never-startle.md."""

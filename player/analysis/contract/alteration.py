@@ -1,4 +1,4 @@
-"""C9 and C12 of one track: what became of it between two places of the path, hop beside hop.
+"""C9 and C12 of one track: how it changed between two places of the path, hop by hop.
 
 Pure, on any thread. Levels go into histograms, so that memory does not grow with the night and what is *audible*,
 within 20 dB of the gated level, can be decided when the track is over. Hops are 5 ms, K-weighted; the two sides must
@@ -18,7 +18,7 @@ from player.audio.dsp.hearing import CHUNK_HOPS, HOP_S
 from player.core.units import SILENCE_DB
 
 AUDIBLE_DB: Final = 20.0
-"""What lies further below the gated level is not heard beside the rest."""
+"""Sound further below the gated level is not heard beside the rest."""
 NOTICEABLE_DB: Final = 0.5
 MOST_DB: Final = 99.0
 _LOWEST_DB: Final = -120.0
@@ -88,12 +88,12 @@ class Alteration:
 
     @property
     def heard_s(self) -> float:
-        """So much was pushed."""
+        """Duration of what was pushed."""
         return self._heard * HOP_S
 
     @property
     def audible_s(self) -> float:
-        """So long it was audible."""
+        """Duration for which it was audible."""
         return float(self._hops[self._audible()].sum()) * HOP_S
 
     @property
@@ -109,19 +109,19 @@ class Alteration:
 
     @property
     def loudness_change_lu(self) -> float:
-        """What I gained."""
+        """Change of I."""
         before, after = (programme.integrated_lufs for programme in self.programmes)
         return after - before if before > SILENCE_DB and after > SILENCE_DB else 0.0
 
     @property
     def range_change_lu(self) -> float:
-        """What LRA gained."""
+        """Change of LRA."""
         before, after = self.programmes
         return after.range_lu - before.range_lu
 
     @property
     def spread_change_db(self) -> float:
-        """What the spread of the 50 ms level gained: its 95th less its 10th percentile, over what is audible before."""
+        """Change of the spread of the 50 ms level: 95th minus 10th percentile, where it was audible before."""
         before, after = (_spread_db(boxes[self._audible()].sum(axis=0)) for boxes in self._boxes)
         return after - before
 

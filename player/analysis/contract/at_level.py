@@ -1,9 +1,9 @@
 """C11 on a night: how long what plays is not at its level.
 
-Runs on the thread that renders. lull's own gain on the current track (the volume ramp against its target, and the fade
-of the deck) and what the stages took from it make up by how much it is short of its level. The time for which it is
-more than 3 dB short, on and on, may not be more than 15 s, whatever begins, blends and ends meanwhile. Time in which
-the volume is on its way to its target does not count, nor does silence that was ordered, nor a bed that goes on alone.
+Runs on the thread that renders. The shortfall of the current track is lull's own gain on it (the volume ramp relative
+to its target, and the fade of the deck) plus the reduction by the stages. It may be more than 3 dB for at most 15 s
+without a break, even if tracks begin, blend and end meanwhile. Time in which the volume moves to its target does not
+count, nor does silence that was ordered, nor a bed that plays alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHORT_DB: Final = 3.0
 LIMIT_S: Final = 15.0
 ARRIVED_DB: Final = 0.05
 FAINT_LUFS: Final = -70.0
-"""What is quieter in the recording shows nothing of what was taken from it."""
+"""Where the recording is quieter, the reduction is not measured."""
 
 
 class AtLevel:

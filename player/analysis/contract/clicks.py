@@ -7,9 +7,9 @@ longer, and noise is never so even, so neither is one. In a tone of 440 Hz a ste
 Anything that kinks by less than 40 dB below the programme is not heard.
 
 Whether a click was recorded is looked up in what was decoded, under lull's own gains (`decoded`), as much earlier as
-lull is late: where the same cells stand out there, it is none of lull's.
+lull is late: if the same cells stand out there, lull did not make it.
 
-Where it falls short: two clicks within 11 ms hide each other, and one may hide in a recorded one.
+Limitation: two clicks within 11 ms hide each other, and one may hide in a recorded one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What would have been heard if decoders and gains were all there is: the recordings under lull's own gains.
+"""The recordings under lull's own gains: what would have been heard without the other stages.
 
 Runs on the thread that renders. Each deck's frames, as they were decoded, times the programme gain, the deck's own
 gains and the volume ramp; then late by as much as the chain is. What left lies beside it, and every difference was made
@@ -21,7 +21,7 @@ from player.core.units import CHANNELS, SILENCE_DB, db_to_gain
 
 _LOWEST_DB: Final = -150.0
 _MOST_RISE_DB: Final = 1.0
-"""A rise from silence begins so little below where its first block ends."""
+"""A rise from silence is assumed to begin this far below the level at the end of its first block."""
 
 
 class DecodedMix:

@@ -1,4 +1,4 @@
-"""C1, C1b to C1d and a part of C3 on a night: what rises in the whole, an ear or an octave and is no habit of a track.
+"""C1, C1b to C1d and a part of C3 on a night: rises in the whole, an ear or an octave that are not habitual.
 
 Runs on the thread that renders. A startle event, or a rise of more than 10 dB (`player.audio.dsp.rises`), is excused
 where both of this holds:
@@ -52,14 +52,14 @@ _HEARD_HALVES: Final = STRETCHES * _STRETCH_HALVES
 _INTRODUCED_HALVES: Final = 50
 """25 s: a blend, and what a track needs to be known."""
 _KNOWN_DB: Final = np.array([3.0, 3.0, 3.0, *STRANGER_DB[3:]])
-"""What stands so little over what was heard lately is not new; octaves vary more."""
+"""A level at most this far over what was heard recently is not new; octaves vary more."""
 _OTHER_CUT: Final = _STRETCH_HALVES // 2
 """Stretches are cut at two places, and the larger habit counts: the plan cuts them elsewhere."""
 _BEGAN_S: Final = 0.25
-"""A rise began so long before it is highest."""
+"""Time by which a rise begins before its highest moment."""
 _BOX: Final = round(0.05 / BAND_S)
 _VOLUME_BLOCKS: Final = 3
-"""The chain is late by less than so many."""
+"""The delay of the chain is shorter than this many blocks."""
 _NEARLY: Final = 10 ** (RISE_DB / 10.0)
 _SUDDEN: Final = 10**0.4
 _OVER_DB: Final = 6.5

@@ -11,16 +11,16 @@ gains (`decoded`), measured in the same way.
   next; and how loud the last hop was before a silence that lull made.
 - C3: M and S, every 10 ms, less the volume, against the target and against heard calm (`tracks`).
 - C4: the largest sample, and the true peak wherever a sample comes within 6 dB of the ceiling.
-- C5: samples that are no numbers, or beyond full scale.
+- C5: samples that are not numbers, or beyond full scale.
 - C6: the largest gain that a track got.  C8: the highest volume.
 - C9: on tracks whose recordings break none of C1 to C3: how long they were lowered, and what they lost (`alteration`).
 - C10: clicks that the recordings do not have under lull's own gains (`clicks`).
 - C11: how long what plays is not at its level (`at_level`).
 - C12: how far apart the tracks are.
 
-C7 is a property of the code and shows in no recording.
+C7 is a property of the code and cannot be seen in a recording.
 
-Where it falls short: a gain is looked at 10 times a second, so a step within a block shows as a click or not at all; a
+Limitations: a gain is examined 10 times a second, so a step within a block shows as a click or not at all; a
 gain that comes back from silenced faults counts as the recording's.
 """
 
@@ -48,7 +48,7 @@ from player.core.units import SILENCE_DB, to_seconds
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the night is held against.
+    """The limits for the night.
 
     Attributes:
         target_lufs: the programme target at full volume.
@@ -71,7 +71,7 @@ class Instruments:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the night was like.
+    """The result of an examination.
 
     Attributes:
         figures: all that was measured, in the order of the clauses.

@@ -1,4 +1,4 @@
-"""What an examination yields: a figure with its limit, and when it was broken. Frozen, on any thread."""
+"""Results of an examination: figures with their limits, and when these were exceeded. Frozen, on any thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from player.core.units import SILENCE_DB
 Powers: TypeAlias = npt.NDArray[np.float64]
 
 MOST_TIMES: Final = 20
-"""So many offences are listed; they are counted all."""
+"""Maximum number of times that are listed; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Volume:
     Attributes:
         level_db: the ramp at its end, -inf for silence.
         full_db: the highest of the ramp at both ends and its target: what C3 counts as the volume.
-        room_db: the lowest target since silence; what the room hides hangs on it. 0 before the first sound.
+        room_db: the lowest target since silence; what the room masks depends on it. 0 before the first sound.
     """
 
     level_db: float

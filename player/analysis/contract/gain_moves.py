@@ -1,9 +1,9 @@
 """C2, C6 and C8 on a night: what lull itself did with levels.
 
-Runs on the thread that renders. lull's own gain on a track is its ramp plus the deck's gain. It is looked at at the end
-of each block, and nothing more than 60 dB below the ramp's target counts: there a rise begins, and below it lies
-silence. A *silence of lull's own* is a block of zeros while the ramp stands at silence or no deck sounds; a recording
-may fall silent as abruptly as it likes.
+Runs on the thread that renders. lull's own gain on a track is its ramp plus the deck's gain. It is examined at the end
+of each block, and levels more than 60 dB below the ramp's target do not count: a rise begins there, and lower levels
+are silence. A *silence of lull's own* is a block of zeros while the ramp stands at silence or no deck sounds; a
+recording may end as abruptly as it likes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class GainMoves:
         return volume
 
     def _see_rises(self, own_db: dict[int, float], joined: set[int], frames: int, at_s: float) -> None:
-        """What is 24 dB below another track is hidden; the two sides of a seam keep the level together."""
+        """Find rises; a track 24 dB below another is hidden, and the two sides of a seam keep the level together."""
         floor_db = self._target_db - FADE_DEPTH_DB
         for item_id, now_db in own_db.items():
             others_db = max((db for other_id, db in own_db.items() if other_id != item_id), default=SILENCE_DB)

@@ -25,7 +25,7 @@ MOMENTARY_HOPS: Final = round(0.4 / HOP_S)
 SHORT_TERM_HOPS: Final = round(3.0 / HOP_S)
 EVERY_HOPS: Final = 2
 LATE_HOPS: Final = LATE_FRAMES // HOP_FRAMES
-"""The volume is known so much earlier than it is heard."""
+"""Hops by which the volume is known earlier than it is heard."""
 _EMPTY: Final = 1e-20
 
 

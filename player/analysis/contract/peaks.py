@@ -17,7 +17,7 @@ from player.core.units import CHANNELS, db_to_gain, gain_to_db, to_seconds
 
 NEAR_DB: Final = 6.0
 LEAD_FRAMES: Final = 64
-"""So much of the block before is measured along, because a wave does not begin with a block."""
+"""Frames of the block before that are measured as well, because a wave does not begin with a block."""
 METER_TOLERANCE_DB: Final = 0.2
 """Of a true-peak meter that oversamples by 4; the sample peak has none."""
 _ROUNDING_DB: Final = 1e-6

@@ -26,11 +26,11 @@ _MEANS = ("before_mean", "after_mean")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns; levels are M in LUFS as it left, volume included, -200 for silence.
+    """The columns; levels are M in LUFS, volume included, -200 for silence.
 
     Attributes:
         starts_s: where each begins.
-        before_least, before_mean, before_most: in front of the guard.
+        before_least, before_mean, before_most: as decoded, under lull's own gains.
         after_least, after_mean, after_most: as it left.
         lowered_db: by how much a hop was lowered at most.
         volume_db: where the ramp stood at the highest.

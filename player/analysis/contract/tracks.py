@@ -30,7 +30,7 @@ from player.core.units import SILENCE_DB
 JUDGED_FROM_S: Final = 60.0
 SETTLED_S: Final = 10.0
 ENOUGH_S: Final = 10.0
-"""So much of a track must have been settled before its calm is known."""
+"""Time that a track must have been heard alone at its level before its calm level is known."""
 MEDIAN_FROM_S: Final = 20.0
 MEDIAN_TRACKS: Final = 4
 SHARE_LIMIT_PERCENT: Final = 1.0
@@ -38,7 +38,7 @@ LOUDNESS_LIMIT_LU: Final = 0.5
 SPREAD_LIMIT_DB: Final = 1.0
 APART_LIMIT_LU: Final = 8.0
 FAINT_DB: Final = 40.0
-"""So far below calm nobody hears what is taken away, and a meter's own ringing is measured."""
+"""This far below the target a reduction is not heard, and the ringing of the meter itself is measured."""
 FULL_DB: Final = -0.05
 """A deck that is no further below its level is at it."""
 OF_TENTHS: Final = 10

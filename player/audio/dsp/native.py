@@ -1,8 +1,8 @@
 """The door to the native kernel (kernel.c): loops over samples in C, where a compiled kernel was installed.
 
-Runs on whatever thread owns the object. The Python of each stage is the reference, and the way where no kernel was
+Runs on the thread that owns the object. The Python of each stage is the reference, and is used where no kernel was
 built: `pip` builds it where there is a compiler (setup.py), and the Debian package has it (debian/rules). Both ways
-give the same bits, but for powers, which are the same to 1e-6.
+give the same bits, except for powers, which are equal to 1e-6.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a decoder hands over, made fit to be heard: a broken sample becomes a short silence, entered and left softly.
+"""The sanitiser: replaces broken samples of a decoder by a short silence with soft edges.
 
 Runs on the engine thread, one for each deck, before its gain. A frame is bad when a sample of it is not finite or lies
 beyond the fault level (legitimate overs stay far below that), or when it is the last one of a hole in the sound
@@ -10,9 +10,10 @@ content, of which the edges are softened. Each frame's gain is a product of thre
 - after the last bad frame, zero for 50 ms, then a straight line in dB from -60 dB at 6 dB/s;
 - after the last frame of a cut, the same cosine upward.
 
-All depend only on the distance to a bad frame, so the cutting into blocks cannot show. Good audio passes bit by bit.
+All depend only on the distance to a bad frame, so the result does not depend on how the sound is cut into blocks. Good
+audio passes unchanged.
 
-Where it falls short: garbage within the fault level, at most +12 dBFS, is music to this stage; the limiter bounds it.
+Limitation: garbage within the fault level, at most +12 dBFS, is not recognised; the limiter limits it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ LOOK_AHEAD_FRAMES: Final = to_frames(0.005)
 HOLD_FRAMES: Final = to_frames(0.050)
 RISE_FRAMES: Final = rise_frames(FADE_DEPTH_DB)
 _WELL: Final = HOLD_FRAMES + RISE_FRAMES
-"""So far behind a bad frame the gain is 1 again."""
+"""Frames after a bad frame from which on the gain is 1 again."""
 
 _FALL: Final[Gains] = (0.5 - 0.5 * np.cos(np.pi * np.arange(LOOK_AHEAD_FRAMES + 1) / LOOK_AHEAD_FRAMES)).astype(
     np.float32
@@ -48,7 +49,7 @@ class Sanitiser:
     """Passes good frames on, 240 frames late, and turns bad ones into a soft silence.
 
     Args:
-        native: passes good frames on in C.
+        native: the native kernel, which processes good frames; None to work in Python.
 
     Attributes:
         faults: how many stretches of bad frames there were; those within 50 ms of each other count as one.
@@ -70,12 +71,12 @@ class Sanitiser:
 
     @property
     def is_recovering(self) -> bool:
-        """Whether it comes back from a fault, or has one coming: its gain rises, so nothing else may."""
+        """Whether its gain rises after a fault, or will after one that is held back; no other gain may rise then."""
         return self._since_bad < _WELL or bool(self._late_is_bad.any())
 
     @property
     def is_muted(self) -> bool:
-        """Whether it gives silence, because of bad frames that go on or have just ended."""
+        """Whether its output is silent because of bad frames, present ones or ones that have just ended."""
         return self._since_bad <= HOLD_FRAMES
 
     def process_calm(self, block: Block, gain: float) -> tuple[Block, float] | None:

@@ -1,7 +1,7 @@
 """Onsets and startle events by the definitions of docs/never-startle.md, found in a stream of powers.
 
-Runs on whatever thread owns the object. Fed with 5 ms hops; the fast level L is looked at every 10 ms, as ISO/PAS
-1996-3:2022 (NT ACOU 112) has it. An *onset* is a stretch in which L gains more than 10 dB/s; one that begins within
+Runs on the thread that owns the object. The input is 5 ms hops; the fast level L is sampled every 10 ms, as in ISO/PAS
+1996-3:2022 (NT ACOU 112). An *onset* is a stretch in which L gains more than 10 dB/s; one that begins within
 50 ms of the end of another is part of it where both the ends and the starts are that steep. LD is its height, OR the
 least-squares slope; P = 3 lg OR + 2 lg LD, and KI = 1.8 (P - 5) where P > 5 and OR > 10, otherwise 0.
 
@@ -33,13 +33,13 @@ BURST_DB: Final = 15.0
 ROOM_BELOW_CALM_DB: Final = 12.0
 """A bedroom of 28 dB(A) under sound that is heard at 40 dB(A)."""
 LOWEST_LUFS: Final = -100.0
-"""Levels below count as this; no bedroom is so quiet."""
+"""Lower levels count as this; every bedroom is louder."""
 
 _BURST: Final = 10.0 ** (BURST_DB / 10.0)
 _SAMPLE_S: Final = 2 * HOP_S
 _GRADIENT_DB: Final = GRADIENT_DB_PER_S * _SAMPLE_S
 _LEVEL: Final[float] = 10.0 ** (_GRADIENT_DB / 10.0) * (1.0 - 1e-9)
-"""A power that is no larger by this factor does not climb, whatever rounding does."""
+"""A power that grows by at most this factor is not an onset, whatever the rounding."""
 _MERGE_SAMPLES: Final = round(0.050 / _SAMPLE_S)
 _BURST_HOPS: Final = round(1.0 / HOP_S)
 
@@ -113,7 +113,7 @@ class Judge:
 
     Args:
         floor_lufs: what the room hides, 12 dB below calm: no level counts as less.
-        native: hears chunks in C in which nothing climbs.
+        native: the native kernel, which processes chunks without an onset; None to work in Python.
 
     Attributes:
         known: power up to which a fast level is familiar, whether it was heard lately or not; 0: nothing is known.
@@ -188,7 +188,7 @@ class Judge:
         return {"judge_heard": hearing.state, "judge_familiar": hearing.familiar_state, "judge": self._lent}
 
     def take_back(self, boxes: list[float]) -> None:
-        """It is our own again; R after each hop that the kernel has heard."""
+        """Take the state back; ``boxes``: R after each hop that the kernel has processed."""
         self.hearing.load()
         if boxes:
             before = self._lent.item(0)
@@ -208,7 +208,7 @@ class Judge:
         return climb.onset().is_startle
 
     def finish(self) -> list[Onset]:
-        """What was still under way at the end."""
+        """The onset that was not over at the end."""
         climb, self._open = self._open, None
         return [] if climb is None else [climb.onset()]
 

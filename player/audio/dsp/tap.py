@@ -1,6 +1,6 @@
-"""What a rehearsal may see of the inside of the audio path, block by block; the daemon has no tap and pays nothing.
+"""The data of the audio path that a rehearsal gets for each block; the daemon has no tap and no cost.
 
-Runs on the engine thread. Frozen; a tap only looks.
+Runs on the engine thread. The objects are frozen; a tap changes nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from player.core.engine_orders import Item
 from player.core.units import CHANNELS
 
 LATE_FRAMES: Final = Declick.latency_frames + Guard.latency_frames + Limiter.latency_frames
-"""By so much what leaves the chain is later than what the ramp was given."""
+"""Frames by which the output of the chain is later than the input of the ramp."""
 SOURCE_LATE_FRAMES: Final = Sanitiser.latency_frames + LATE_FRAMES
-"""By so much what leaves the chain is later than what was decoded for it."""
+"""Frames by which the output of the chain is later than the decoded frames."""
 
 
 @dataclass(frozen=True, slots=True)
