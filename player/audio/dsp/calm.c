@@ -151,42 +151,26 @@ static int is_calm(struct calm *c, struct undo *undo, const float *came, size_t 
 #define GUARD_FIGURES 12
 #define JUDGE_FIGURES 5
 
-/* What does not go through `undo`. */
-struct figures {
-    double mean[2], guard_meter[8], output_meter[8], guard[GUARD_FIGURES], judge[JUDGE_FIGURES];
-    double powers[CLAUSE_CHUNKS], full[CLAUSE_CHUNKS], licence[2], late_peak;
+/* What does not go through `undo`: parts of `struct calm` that are kept, and put back where a block is left to the stages. */
+struct part {
+    double *at;
+    size_t count;
 };
+#define PARTS 10
+#define MOST_KEPT (2 + 8 + 8 + GUARD_FIGURES + JUDGE_FIGURES + 2 * CLAUSE_CHUNKS + 2 + 1)
 
-static void copy(double *to, const double *from, size_t count)
+static void keep(const struct part parts[PARTS], double kept[MOST_KEPT])
 {
-    for (size_t i = 0; i < count; i++)
-        to[i] = from[i];
+    for (size_t i = 0; i < PARTS; i++)
+        for (size_t k = 0; k < parts[i].count; k++)
+            *kept++ = parts[i].at[k];
 }
 
-static void keep_figures(struct figures *f, const struct calm *c)
+static void put_back(const struct part parts[PARTS], const double kept[MOST_KEPT])
 {
-    copy(f->mean, c->mean, 2);
-    copy(f->guard_meter, c->guard_meter, 8);
-    copy(f->output_meter, c->output_meter, 8);
-    copy(f->guard, c->guard, GUARD_FIGURES);
-    copy(f->judge, c->judge, JUDGE_FIGURES);
-    copy(f->powers, c->clause_powers, CLAUSE_CHUNKS);
-    copy(f->full, c->clause_full, CLAUSE_CHUNKS);
-    copy(f->licence, &c->is_steady_for, 2);
-    f->late_peak = c->late_peak;
-}
-
-static void restore_figures(const struct figures *f, struct calm *c)
-{
-    copy(c->mean, f->mean, 2);
-    copy(c->guard_meter, f->guard_meter, 8);
-    copy(c->output_meter, f->output_meter, 8);
-    copy(c->guard, f->guard, GUARD_FIGURES);
-    copy(c->judge, f->judge, JUDGE_FIGURES);
-    copy(c->clause_powers, f->powers, CLAUSE_CHUNKS);
-    copy(c->clause_full, f->full, CLAUSE_CHUNKS);
-    copy(&c->is_steady_for, f->licence, 2);
-    c->late_peak = f->late_peak;
+    for (size_t i = 0; i < PARTS; i++)
+        for (size_t k = 0; k < parts[i].count; k++)
+            parts[i].at[k] = *kept++;
 }
 
 /* `Chain.process` of whole chunks at a volume that stands. */
@@ -197,7 +181,12 @@ size_t lull_calm_chain(struct calm *c, const float *in, size_t frames, float *ou
     double sharpest[PIECES * MOST_CHUNKS + 10], calmest[PIECES * MOST_CHUNKS + 10];
     float *const window = c->window, *const loud = window + behind;
     const float volume = (float)c->volume, most = (float)c->most;
-    struct figures before;
+    const struct part parts[PARTS] = {
+        {c->mean, 2}, {c->guard_meter, 8}, {c->output_meter, 8}, {c->guard, GUARD_FIGURES}, {c->judge, JUDGE_FIGURES},
+        {c->clause_powers, CLAUSE_CHUNKS}, {c->clause_full, CLAUSE_CHUNKS},
+        {&c->is_steady_for, 1}, {&c->licence_value, 1}, {&c->late_peak, 1},
+    };
+    double kept[MOST_KEPT];
     struct undo undo;
     int is_bad = 0;
     if (chunks == 0 || chunks > MOST_CHUNKS || frames != chunks * HOPS * HOP || c->logged + hops > c->most_logged)
@@ -206,7 +195,7 @@ size_t lull_calm_chain(struct calm *c, const float *in, size_t frames, float *ou
         is_bad |= !(__builtin_fabsf(in[i]) <= most);
     if (is_bad)
         return 0;
-    keep_figures(&before, c);
+    keep(parts, kept);
     undo.count = 0;
     for (size_t i = 0; i < behind; i++)
         window[i] = c->declick_late[i];
@@ -217,7 +206,7 @@ size_t lull_calm_chain(struct calm *c, const float *in, size_t frames, float *ou
     if (lull_first_sharp(sharpest, calmest, 2, halves / 2 - 3, 3, c->alone, c->small) < halves / 2 - 3
         || !is_calm(c, &undo, window, chunks, out)) {
         undo_all(&undo);
-        restore_figures(&before, c);
+        put_back(parts, kept);
         return 0;
     }
     for (size_t i = 0; i < behind; i++)
