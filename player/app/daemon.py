@@ -161,7 +161,8 @@ class Daemon:
                 controller.volume,
                 controller.volume_at,
                 controller.tracks_layer.is_gone,
-                controller.is_next_phase_louder(now),
+                controller.louder.is_next_phase(now.boot_s),
+                controller.louder.brings_bed,
             ),
         ):
             if isinstance(found, Request) and isinstance(found.command, Stop):
@@ -200,9 +201,9 @@ class Daemon:
                 log.warning("broker: %s; playing continues; trying again", message.reason)
             case Reload():
                 self._reload(now)
-            case Terminate(over_s):
+            case Terminate(over_s, is_restart):
                 self._quit_by_s = now.boot_s + over_s + QUIT_MARGIN_S
-                self._handle(Shutdown(over_s), now)
+                self._handle(Shutdown(over_s, is_restart), now)
             case LibraryRead():
                 self._library_reader.has_delivered(message)
                 self._scan_queue.on_library_read(message)

@@ -45,9 +45,10 @@ class ConfigLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """SIGTERM, SIGINT: fade out and end."""
+    """SIGTERM, SIGINT: fade out and end. With ``is_restart`` the next start resumes what plays."""
 
     over_s: float = TERM_FADE_S
+    is_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

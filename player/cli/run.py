@@ -21,7 +21,8 @@ Run the daemon: follow the schedule, take commands over MQTT, play. It starts an
 works without a broker and without a sound device (it keeps trying to reach
 both), and without a correct clock (the schedule waits for it).
 
-SIGHUP reads the config again; SIGTERM fades out and ends within two seconds.
+SIGHUP reads the config again; SIGTERM fades out and ends within two seconds. Under
+systemd SIGINT does the same before a restart: the next start resumes what played.
 
 With --forget it does not run: it removes the announcements, state and
 availability of this speaker from the broker, so that Home Assistant forgets it.
@@ -96,9 +97,14 @@ def serve(
 
 
 def _handle_signals(app: Daemon) -> None:
-    """Signals only put a message into the inbox, whose put may be called from a signal handler."""
-    from player.app.parts import Reload, Terminate
+    """Signals only put a message into the inbox, whose put may be called from a signal handler.
 
+    SIGINT is Ctrl-C at a terminal, and from the service manager that of a restart (RestartKillSignal= in the unit).
+    """
+    from player.app.parts import Reload, Terminate
+    from player.system.systemd import is_service
+
+    interrupted = Terminate(is_restart=True) if is_service() else Terminate(over_s=2.5)
     signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Terminate()))
-    signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(Terminate(over_s=2.5)))
+    signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(interrupted))
     signal.signal(signal.SIGHUP, lambda _number, _frame: app.inbox.put(Reload()))

@@ -15,7 +15,7 @@ import os
 import queue
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -24,6 +24,7 @@ from player.cli.client.format import printable
 from player.cli.exit_codes import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.paths import DEFAULT_CONFIG, add_config, config_file
 from player.core.clock import Clock, Now, SystemClock, moved
+from player.core.commands import Advance
 from player.core.errors import LullError
 from player.core.states import OBEYED, State
 from player.core.units import VOLUME_MAX, parse_time_of_day
@@ -139,7 +140,13 @@ def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standin
     if refusal is not None:
         return f"refused: {refusal}", False
     if not would_start(command, state):
-        return f"accepted (the speaker is {_word(state)}; this starts no sound)", True
+        text = f"accepted (the speaker is {_word(state)}; this starts no sound)"
+        # what comes next, and whether tracks play, is not known here
+        louder = replace(standing, is_next_phase_louder=True, is_bed_alone=state is not State.IDLE)
+        if (refusal := quiet_refusal(command, louder, quiet_hours, now)) is not None:
+            where = "the next phase is louder" if isinstance(command, Advance) else "only a bed plays"
+            text += f"; refused where {where}: {refusal}"
+        return text, True
     return f"sound starts at {now.wall:%H:%M} (the speaker is {_word(state)})", True
 
 
@@ -179,7 +186,7 @@ def run_test(args: argparse.Namespace) -> int:
     incoming = Incoming(args.topic, payload, args.retained)
     quiet_hours = config.triggers.quiet_hours
     volume = config.settings.volume.default if args.volume is None else args.volume
-    standing = SpeakerStatus(args.state, volume, _volumes(config))
+    standing = SpeakerStatus(args.state, volume, _volumes(config), brings_bed=_bringers(config))
     told = [judge(rule, incoming, now, standing, quiet_hours) for rule in config.triggers.rules]
     if args.json:
         print(json.dumps(_fields(incoming, now, args.state, told), indent=2))
@@ -203,7 +210,8 @@ def run_watch(args: argparse.Namespace) -> int:
         visit.start()
     reader = _reader(lambda device, word: arrivals.put(Incoming(f"{INPUT}{device}", word.encode())), clock)
     reader.listen(wishes_of(config.triggers.rules))
-    watcher = Watcher(desk, config.triggers.quiet_hours, state_topic, clock, _volumes(config), is_json=args.json)
+    standing = SpeakerStatus(State.IDLE, 0, _volumes(config), brings_bed=_bringers(config))
+    watcher = Watcher(desk, config.triggers.quiet_hours, state_topic, clock, standing, is_json=args.json)
     try:
         while True:
             line = watcher.turn(arrivals)
@@ -261,7 +269,7 @@ class Watcher:
         quiet_hours: DayPart | None,
         state_topic: str,
         clock: Clock,
-        volumes: Callable[[float], int | None] = lambda _level_dba: None,
+        standing: SpeakerStatus,
         *,
         is_json: bool,
     ) -> None:
@@ -270,7 +278,7 @@ class Watcher:
         self._state_topic = state_topic
         self._clock = clock
         self._is_json = is_json
-        self._standing = SpeakerStatus(State.IDLE, 0, volumes)
+        self._standing = standing
 
     def turn(self, arrivals: Arrivals) -> str | LinkDown:
         """Wait for one message, or for the end of a ``for``; empty text where there is nothing to show."""
@@ -293,10 +301,10 @@ class Watcher:
     def _follow(self, published: dict[str, Any]) -> None:
         """Take the published state of the speaker, as far as it can be read."""
         word, volume = published.get("state"), published.get("volume")
-        self._standing = SpeakerStatus(
-            State(word) if word in set(State) else self._standing.state,
-            volume if isinstance(volume, int) else self._standing.volume,
-            self._standing.volume_at,
+        self._standing = replace(
+            self._standing,
+            state=State(word) if word in set(State) else self._standing.state,
+            volume=volume if isinstance(volume, int) else self._standing.volume,
         )
 
     def _text(self, incoming: Incoming | None, now: Now, found: Iterable[RuleOutcome]) -> str:
@@ -354,6 +362,11 @@ def _volumes(config: Config) -> Callable[[float], int | None]:
     if known is None:
         return lambda _level_dba: None
     return lambda level_dba: volume_for(level_dba, known.offset_db, settings.limits.target_lufs)
+
+
+def _bringers(config: Config) -> Callable[[str], bool]:
+    """Whether a playlist of the config brings a bed."""
+    return lambda name: any(one.name == name and bool(one.bed) for one in config.settings.playlists)
 
 
 def _at(wanted: time | None, now: Now) -> Now:

@@ -41,7 +41,7 @@ def go_on(session: Session, now_s: float, out: Outcome) -> None:
     alone_s = session.beds.outlasts_s
     session.beds.outlast(now_s)
     early_s = min(plan.phase_left_s(now_s) or 0.0, OUTPUT_LATENCY_S)
-    plan.set(TimerSetting.clock(min(early_s + alone_s + plan.fade_out_s, MAX_TIMER_S)), now_s, is_last_phase=True)
+    plan.set(TimerSetting.clock(min(early_s + alone_s + plan.fade_out_s, MAX_TIMER_S)), now_s)
     out.announce(
         "bed_alone", f"the tracks have ended; the bed goes on for {format_duration(alone_s)}", seconds=round(alone_s)
     )

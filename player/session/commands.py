@@ -142,7 +142,6 @@ def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Ou
         session.end_plan.fade_out_s = play.fade_out_s
     if play.then is not None:
         session.phases.replace_following(play.then)
-        session.end_plan.is_last_phase = not play.then
     if play.volume is not None:
         session.set_volume(play.volume, now.boot_s, out)
     was_ending = session.state in {State.FADING_OUT, State.STOPPING} or session.tracks.is_leaving

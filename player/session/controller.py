@@ -17,6 +17,7 @@ whole before anything is changed: a refusal names what is wrong and the choices,
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -61,10 +62,11 @@ from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import Snapshot, TrackList
 from player.core.states import OBEYED, State
 from player.core.units import counted
-from player.session import calibrate, commands, commands_memory, commands_timer
+from player.session import calibrate, commands, commands_memory, commands_timer, recovery
 from player.session.beds import TracksLayer
 from player.session.crash_resume import CrashResume
 from player.session.library_findings import LibraryFindings
+from player.session.louder import Louder
 from player.session.memory.memory import Memory, WatchList
 from player.session.memory.records import Documents, RecalledMemory
 from player.session.memory.rotation import Rotation
@@ -88,9 +90,10 @@ WAKE_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """The daemon is asked to end: fade out within a number of seconds."""
+    """The daemon is asked to end: fade out within a number of seconds. With ``is_restart`` the next start resumes."""
 
     over_s: float
+    is_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ class Controller:
         self._rotation.recall(recalled.heard)
         self._findings = LibraryFindings()
         self._playback = Playback(settings, rng, self._rotation, self._memory, self._findings, documents)
+        self.louder = Louder(self._playback)
         self._tracks = TrackLister(self._findings, self._memory, self._rotation)
         self._schedule = Schedule(settings, documents.switches)
         self._crash_resume = CrashResume(recalled, self._memory)
@@ -168,11 +172,6 @@ class Controller:
     def tracks_layer(self) -> TracksLayer:
         """Whether the tracks sound, or only the bed that outlasts them."""
         return TracksLayer() if self._playback.session is None else self._playback.session.tracks
-
-    def is_next_phase_louder(self, now: Now) -> bool:
-        """Whether `advance` would raise the volume, or lay a bed under the tracks."""
-        session = self._playback.session
-        return session is not None and session.phases.is_next_louder(session.volume, now.boot_s, self._settings.timer)
 
     @property
     def is_output_lost(self) -> bool:
@@ -251,8 +250,8 @@ class Controller:
         """The whole state, for people and homes."""
         shown = snapshot_of(self._playback, self._schedule, self._memory, self.asked, self.problems(now), now)
         ends = self._shown_end.show(shown.timer_ends)
-        is_last = shown.phase is None or shown.phase == shown.phases
-        return replace(shown, timer_ends=ends, next_phase=None if is_last else ends, track_choices=self.tracks.choices)
+        next_phase = None if shown.next_phase is None else ends
+        return replace(shown, timer_ends=ends, next_phase=next_phase, track_choices=self.tracks.choices)
 
     # Messages.
 
@@ -315,10 +314,9 @@ class Controller:
                 self._memory.learn_keys((*message.opening, *message.tracks))
                 self._playback.update_tracks(message, now, out)
                 self._update_favourites(now, out)
-            case Shutdown(over_s):
+            case Shutdown():
                 self._is_closing = True
-                self._playback.interrupted.give_up("the speaker is shutting down", out)
-                self._playback.stop(over_s, "shutdown", out)
+                self._close_session(message, now, out)
             case NewSettings(settings, text):
                 self._change_settings(settings, text, now, out)
             case ExternalProblem(key, text):
@@ -336,6 +334,16 @@ class Controller:
                 if isinstance(message, Progressed):
                     self._night.on_progress(message, self._playback.session, now)
                 self._playback.on_report(message, now, out)
+
+    def _close_session(self, shutdown: Shutdown, now: Now, out: Outcome) -> None:
+        """End the session, or before a restart fall silent in it, so that the next start resumes it."""
+        session = self._playback.session
+        if not shutdown.is_restart or self._documents(now).record is None:
+            self._playback.interrupted.give_up("the speaker is shutting down", out)
+            self._playback.stop(shutdown.over_s, "shutdown", out)
+        elif session is not None:
+            self._crash_resume.tries = 0  # nothing crashed
+            recovery.stay_silent(session, math.inf, now.boot_s, out, shutdown.over_s)
 
     def _update_favourites(self, now: Now, out: Outcome) -> None:
         """Liked tracks, or the library, have changed."""

@@ -4,9 +4,10 @@ A record that is still there at the start means that the daemon died while it pl
 takes the record away, and so does a clean end. The session is resumed with what is left of it, from silence, at the
 level that it had or lower; but only under these conditions:
 
-- The last sign of life lies at most ``resume_within`` back. On the same boot the boot clock says how long ago that was.
-  After a power cut only the wall clock can, and most Pis have none that runs without power: so it is waited for, in
-  silence, until the clock is trusted, and no longer than ``resume_within``; guessing could start sound hours late.
+- It was interrupted at most ``resume_within`` ago. What is known is the last sign of life, and it may have lived for
+  `SIGN_OF_LIFE_S` after that. On the same boot the boot clock says how long ago the sign was. After a power cut only
+  the wall clock can, and most Pis have none that runs without power: so it is waited for, in silence, until the clock
+  is trusted, and no longer than ``resume_within``; guessing could start sound hours late.
 - What is left is long enough: at least twice the shortest rise.
 - It has not crashed repeatedly. The first time it is resumed at once, then after half a minute, then after two
   minutes, and then it stays silent and says so: a loop of restarts must not become a loop of sounds. The store
@@ -40,6 +41,7 @@ from player.core.units import format_duration
 from player.session.interrupted import InterruptedSession
 from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S, Memory
 from player.session.memory.records import RecalledMemory, SessionRecord
+from player.session.memory.write_policy import SIGN_OF_LIFE_S
 from player.session.next_session import StartParams
 from player.session.night_mode import sunk, taper_of
 from player.session.outcome import Outcome
@@ -166,7 +168,7 @@ class CrashResume:
             assert self._since_s is not None
             is_late = not record.is_trusted or now.boot_s - self._since_s > within_s
             return "how long ago it was is not known: the clock is not set" if is_late else None
-        if not -STEP_BACK_S <= gone_s <= within_s:
+        if not -STEP_BACK_S <= gone_s <= within_s + SIGN_OF_LIFE_S:
             return f"it was last active {format_duration(abs(gone_s))} ago, longer than resume_within allows"
         longest_s = settings.session.max_s - record.age_s - record.passed_s(gone_s)
         is_over = _is_over(record, gone_s) or longest_s < 2 * SHORTEST_RISE_S
@@ -261,10 +263,10 @@ def _moved_on(record: SessionRecord, gone_s: float | None, settings: Settings, n
     age_s = record.age_s + gone_s
     began = Now(now.boot_s - age_s, moved(now.wall, -age_s), now.trusted)
     written = record.volume if record.phase_volume is None else record.phase_volume
-    plan = PhasePlan(record.then, began, written, record.phase)
+    plan = PhasePlan(record.then, began, written, settings.timer, record.phase)
     ended_s = now.boot_s - gone_s + record.planned_left_s
     may_rise = record.asleep_s is None
-    found = plan.enter_what_is_due(ended_s, now.boot_s, settings.timer, record.volume, may_rise=may_rise)
+    found = plan.enter_what_is_due(ended_s, now.boot_s, record.volume, may_rise=may_rise)
     if found is None:
         return _with_bed_alone(record, gone_s)
     begun, timer, began_s, volume = found

@@ -6,6 +6,7 @@ Main thread, standard library, pure. It decides when; `player.session.session.Se
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +18,8 @@ from player.session.next_session import StartParams
 from player.session.queue_item import PlayingItem
 from player.session.sleep_timer import SleepTimer
 
+SHORTEST_AGAIN_S: Final = 60.0
+"""Minimum seconds of a timer that `play` starts again."""
 OUTPUT_LATENCY_S: Final = 0.4
 """Seconds by which a fade ends before its deadline, because the device still holds rendered sound."""
 
@@ -24,15 +27,23 @@ OUTPUT_LATENCY_S: Final = 0.4
 class EndPlan:
     """When a session fades and when it is silent.
 
+    Args:
+        start: the start values.
+        settings: the limits of any session.
+        is_followed: whether another phase begins where this one ends at a time on the boot clock, or at one that nobody
+            knows (None).
+        now_s: the start, on the boot clock.
+
     Attributes:
         setting: the sleep timer as it was asked for.
         timer: the sleep timer as it runs.
-        is_last_phase: no other phase follows when the timer ends.
         fade_out_s: how long the final fade is meant to be.
         fade_started_s: planned length of the present or latest final fade; 0 before the first.
     """
 
-    def __init__(self, start: StartParams, settings: SessionSettings, now_s: float) -> None:
+    def __init__(
+        self, start: StartParams, settings: SessionSettings, is_followed: Callable[[float | None], bool], now_s: float
+    ) -> None:
         began_s = now_s - start.late_s
         self.setting = start.timer
         self.timer = SleepTimer.start(start.timer, began_s, began_s + settings.max_s)
@@ -42,7 +53,12 @@ class EndPlan:
         self._latest_s = began_s + settings.max_s
         self._holds_in_pauses = settings.pause_holds_timer
         self._last_part_s = math.inf
-        self.is_last_phase = not start.then[start.phase - 1 :]
+        self._is_followed = is_followed
+
+    @property
+    def is_last_phase(self) -> bool:
+        """Whether no other phase follows when the timer ends, also because it would begin after its own end."""
+        return not self._is_followed(self.timer.own_end_s)
 
     @property
     def _end(self) -> SleepTimer:
@@ -53,8 +69,13 @@ class EndPlan:
 
     @property
     def setting_again(self) -> TimerSetting | None:
-        """The setting, to restart it; None for a timer until a time of day, which would come only tomorrow."""
-        return self.setting if self.setting.until is None else None
+        """The setting, to restart it; None: the default is meant.
+
+        That is so for a timer until a time of day, which would come only tomorrow, and for a very short one, by which
+        somebody ended the sound.
+        """
+        is_short = self.setting.duration_s is not None and self.setting.duration_s < SHORTEST_AGAIN_S
+        return None if is_short or self.setting.until is not None else self.setting
 
     def restore(self, mode: TimerMode, left_s: float | None, now_s: float) -> None:
         """An interrupted session ends when it would have."""
@@ -80,10 +101,8 @@ class EndPlan:
             return ""
         return f"; session.max has changed, so it is silent in {format_duration(left_s)}"
 
-    def set(self, setting: TimerSetting, now_s: float, *, is_last_phase: bool | None = None) -> None:
+    def set(self, setting: TimerSetting, now_s: float) -> None:
         """Start a new sleep timer now, in this phase or a new one; a held timer stays held."""
-        if is_last_phase is not None:
-            self.is_last_phase = is_last_phase
         is_held = self.timer.held_at_s is not None
         timer = SleepTimer.start(setting, now_s, self._latest_s)
         self.setting = setting

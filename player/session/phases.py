@@ -24,11 +24,15 @@ class PhasePlan:
         then: all phases after the first.
         began: planned start of the session, on both clocks.
         volume: the configured volume of the present phase.
+        default: the sleep timer of phases without one.
         number: of the present phase, from 1.
     """
 
-    def __init__(self, then: tuple[Phase, ...], began: Now, volume: int, number: int = 1) -> None:
+    def __init__(
+        self, then: tuple[Phase, ...], began: Now, volume: int, default: TimerSetting, number: int = 1
+    ) -> None:
         self.then = then
+        self.default = default
         self.number = number
         self.volume = volume
         self._volume_before = volume
@@ -53,7 +57,16 @@ class PhasePlan:
         """Replace the phases after the present one."""
         self.then = self.then[: self.number - 1] + then
 
-    def enter(self, now_s: float, default: TimerSetting) -> tuple[Phase, TimerSetting] | None:
+    def is_followed(self, ends_s: float | None) -> bool:
+        """Whether another phase begins where the present one ends at that time; None: nobody knows when it ends.
+
+        Not where the end of each that follows has passed by then.
+        """
+        if self.following is None or ends_s is None:
+            return self.following is not None
+        return copy.copy(self).enter(ends_s) is not None
+
+    def enter(self, now_s: float) -> tuple[Phase, TimerSetting] | None:
         """Go to the next phase whose end has not passed; None, and the last phase is over, where there is none.
 
         Returns:
@@ -63,13 +76,13 @@ class PhasePlan:
             self.number += 1
             if phase.volume is not None:
                 self._volume_before, self.volume = self.volume, phase.volume
-            timer = self._timer_from(now_s, phase.timer or default)
+            timer = self._timer_from(now_s, phase.timer or self.default)
             if timer is not None:
                 return phase, timer
         return None
 
     def enter_what_is_due(
-        self, ended_s: float, now_s: float, default: TimerSetting, volume: int, *, may_rise: bool
+        self, ended_s: float, now_s: float, volume: int, *, may_rise: bool
     ) -> tuple[list[Phase], TimerSetting, float, int] | None:
         """Go to the phase that runs now, where the present one ended at ``ended_s`` at a volume; None: none.
 
@@ -78,7 +91,7 @@ class PhasePlan:
             volume.
         """
         began_s, begun = ended_s, list[Phase]()
-        while (found := self.enter(began_s, default)) is not None:
+        while (found := self.enter(began_s)) is not None:
             phase, timer = found
             begun.append(phase)
             volume = self.level(volume, may_rise=may_rise)
@@ -98,11 +111,11 @@ class PhasePlan:
             return present
         return self.volume if may_rise and self.volume > self._volume_before else min(self.volume, present)
 
-    def is_next_louder(self, present: int, now_s: float, default: TimerSetting) -> bool:
-        """Whether `advance` would raise the volume, or lay a bed under the tracks."""
+    def next_by_hand(self, present: int, now_s: float) -> tuple[Phase, int] | None:
+        """The phase that `advance` would enter now, and its volume; None where there is none."""
         ahead = copy.copy(self)
-        found = ahead.enter(now_s, default)
-        return found is not None and (ahead.level(present) > present or bool(found[0].bed))
+        found = ahead.enter(now_s)
+        return None if found is None else (found[0], ahead.level(present))
 
     def _timer_from(self, now_s: float, setting: TimerSetting) -> TimerSetting | None:
         """The sleep timer of a phase that begins at that time; None for a time of day that has passed."""

@@ -332,15 +332,15 @@ class Playback:
         While somebody is known to be asleep, only an `advance` by hand makes it louder.
         """
         session = self.running
-        found = session.phases.enter(now.boot_s, self.settings.timer)
+        found = session.phases.enter(now.boot_s)
         if found is None:
             fade = TimerSetting.clock(max(session.end_plan.fade_out_s, SHORTEST_S))
-            session.end_plan.set(fade, now.boot_s, is_last_phase=True)
+            session.end_plan.set(fade, now.boot_s)
             return
         phase, timer = found
         may_rise = is_by_hand or not session.night_mode.is_asleep
         session.enter_phase(phase, timer, now.boot_s, out, may_rise=may_rise)
-        playlist = self._playlist_of(phase, session)
+        playlist = self.playlist_of(phase, session)
         if playlist != session.queue.playlist or session.queue.is_over:
             self.change_playlist(playlist, now, out, is_phase=True)
         else:
@@ -352,7 +352,7 @@ class Playback:
         text = f"phase {number} of {count}: {playlist.name} at volume {session.volume}"
         out.announce("phase_started", text, phase=number, phases=count, playlist=playlist.name, volume=session.volume)
 
-    def _playlist_of(self, phase: Phase, session: Session) -> Playlist:
+    def playlist_of(self, phase: Phase, session: Session) -> Playlist:
         """The playlist of a phase, or the present one where that cannot be played."""
         present = session.queue.playlist
         if phase.playlist is None:

@@ -54,12 +54,12 @@ def rise_again(session: Session, now_s: float, out: Outcome) -> None:
         _settle(session, out)
 
 
-def stay_silent(session: Session, for_s: float, now_s: float, out: Outcome) -> None:
-    """The engine went to silence too often: keep the place, and come back later, or sooner by command."""
+def stay_silent(session: Session, for_s: float, now_s: float, out: Outcome, over_s: float = STOP_NOW_S) -> None:
+    """Fall silent, keep the place, and come back later, or sooner by command: the engine went to silence too often."""
     if for_s > 0.0 and session.state in _SOUNDING:
         session.muted_until_s = now_s + for_s
         session.ramp.going_to = None
-        out.order(RampTo(SILENCE_DB, STOP_NOW_S, Then.HOLD))
+        out.order(RampTo(SILENCE_DB, over_s, Then.HOLD))
 
 
 def bring_up(session: Session, now_s: float, out: Outcome) -> None:

@@ -69,9 +69,9 @@ class Session:
         self.ramp = VolumeRamp(start.volume, settings.fades)
         began = Now(now.boot_s - start.late_s, moved_wall(now.wall, -start.late_s), now.trusted)
         written = start.volume if start.phase_volume is None else start.phase_volume
-        self.phases = PhasePlan(start.then, began, written, start.phase)
+        self.phases = PhasePlan(start.then, began, written, settings.timer, start.phase)
         self.playlists = [queue.playlist.name]
-        self.end_plan = EndPlan(start, settings.session, now.boot_s)
+        self.end_plan = EndPlan(start, settings.session, self.phases.is_followed, now.boot_s)
         self.fade_in_s = start.fade_in_s
         self.morning = None if start.morning is None else Morning(start.morning, now.boot_s)
         self.night_mode = NightMode(settings, now.boot_s - start.late_s, is_morning=start.morning is not None)
@@ -196,7 +196,7 @@ class Session:
         text = ""
         self.ramp.fades = settings.fades
         self.night_mode.settings = self.taper_progress.settings = settings
-        self.queue.limits = settings.limits
+        self.queue.limits, self.phases.default = settings.limits, settings.timer
         if settings.session != old.session:
             text = self.end_plan.limit(settings.session, now_s)
         if settings.session.taper != old.session.taper:
@@ -249,7 +249,7 @@ class Session:
         self, phase: Phase, timer: TimerSetting, now_s: float, out: Outcome, *, may_rise: bool = True
     ) -> None:
         """Enter the next phase of the night: start its timer, and move slowly to its level."""
-        self.end_plan.set(timer, now_s, is_last_phase=self.phases.following is None)
+        self.end_plan.set(timer, now_s)
         self.taper_progress.phase = phase
         self.taper_progress.restart(now_s)
         volume = min(self.phases.level(self.volume, may_rise=may_rise), self.night_mode.volume_max(now_s))

@@ -72,7 +72,7 @@ class SleepTimer:
         Without a deadline (off, end of track) an extension sets one, counted from now; there is nothing to shorten, so
         a negative one changes nothing. A level that is being kept (see `refade`) is kept for half of what then remains.
         """
-        if self._own_end_s is None and by_s <= 0.0:
+        if self.own_end_s is None and by_s <= 0.0:
             return self
         left_s = (self._own_left_s(now_s) or 0.0) + by_s
         left_s = min(left_s, MAX_TIMER_S) if left_s >= SHORTEST_S else 0.0
@@ -106,7 +106,7 @@ class SleepTimer:
 
     def hold(self, now_s: float) -> SleepTimer:
         """Hold the timer, except its latest moment."""
-        return self if self._own_end_s is None or self.held_at_s is not None else replace(self, held_at_s=now_s)
+        return self if self.own_end_s is None or self.held_at_s is not None else replace(self, held_at_s=now_s)
 
     def release(self, now_s: float) -> SleepTimer:
         """Let the timer continue with what was left."""
@@ -123,7 +123,7 @@ class SleepTimer:
         )
 
     @property
-    def _own_end_s(self) -> float | None:
+    def own_end_s(self) -> float | None:
         """The end without the latest moment and without a hold; None without one."""
         own_s = math.inf if self.deadline_boot_s is None else self.deadline_boot_s
         end_s = min(own_s, self.at_most_boot_s, self.asleep_boot_s)
@@ -132,19 +132,19 @@ class SleepTimer:
     @property
     def has_end(self) -> bool:
         """Whether a command or detected sleep has set a moment at which it ends."""
-        return self._own_end_s is not None
+        return self.own_end_s is not None
 
     @property
     def is_last_moment(self) -> bool:
         """Whether the maximum length of a session ends it, and not the timer."""
-        return self._own_end_s is None or self.latest_boot_s < self._own_end_s
+        return self.own_end_s is None or self.latest_boot_s < self.own_end_s
 
     def fade_starts_at(self, fade_out_s: float, now_s: float) -> float | None:
         """When a fade of this length begins, on the boot clock; None where nothing sets an end.
 
         A fade longer than the timer is clamped to it: it then begins with the timer.
         """
-        own_s = math.inf if self._own_end_s is None else self._own_end_s
+        own_s = math.inf if self.own_end_s is None else self.own_end_s
         if self.held_at_s is not None:
             own_s += now_s - self.held_at_s
         end_s = min(own_s, self.latest_boot_s)
@@ -167,5 +167,5 @@ class SleepTimer:
 
     def _own_left_s(self, now_s: float) -> float | None:
         """What is left of the time that was set."""
-        end_s = self._own_end_s
+        end_s = self.own_end_s
         return None if end_s is None else max(0.0, end_s - (now_s if self.held_at_s is None else self.held_at_s))

@@ -80,7 +80,8 @@ def snapshot_of(
     """The snapshot of the session, the schedule and their problems."""
     session, following, settings = playback.session, playback.next_session, playback.settings
     playing = None if session is None else session.queue.current
-    left_s = None if session is None else _timer_left_s(session, now)
+    left_s = None if session is None else session.end_plan.phase_left_s(now.boot_s)
+    ends = None if left_s is None else moved(now.wall, left_s)
     return Snapshot(
         state=playback.state.value,
         why=None if session is None else session.why,
@@ -104,7 +105,8 @@ def snapshot_of(
         timer_mode="off" if session is None else session.end_plan.timer.mode.value,
         timer_set_s=(following.timer if session is None else session.end_plan.setting).duration_s,
         session_max_s=settings.session.max_s,
-        timer_ends=None if left_s is None else moved(now.wall, left_s),
+        timer_ends=ends,
+        next_phase=None if session is None or _is_last_part(session) else ends,
         timer_remaining_s=left_s,
         **_night_of(session, now.boot_s),
         fade_out_s=following.fade_out_s if session is None else session.end_plan.fade_out_s,
@@ -123,9 +125,9 @@ def _playlists(settings: Settings, memory: Memory) -> tuple[str, ...]:
     return (*names, FAVOURITES.name) if memory.likes and FAVOURITES.name not in names else names
 
 
-def _timer_left_s(session: Session, now: Now) -> float | None:
-    """What is left of a timer with a moment. The maximum length of a session is not a timer."""
-    return session.end_plan.phase_left_s(now.boot_s)
+def _is_last_part(session: Session) -> bool:
+    """Whether silence comes when the sleep timer ends: no other phase, and no bed that continues alone."""
+    return session.tracks.is_gone or (session.end_plan.is_last_phase and session.beds.outlasts_s == 0.0)
 
 
 def _schedule_of(schedule: Schedule, now: Now) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
 
     A bed that continues alone counts as a phase of its own.
     """
-    found: dict[str, Any] = {"phase": None, "phases": None, "next_phase": None, "is_asleep": False}
+    found: dict[str, Any] = {"phase": None, "phases": None, "is_asleep": False}
     found |= {"is_morning": False, "snooze_left_s": None, "light": 0.0}
     if session is None:
         return found
@@ -194,6 +196,6 @@ def _problems_of_session(session: Session, now_s: float) -> list[str]:
     found += session.beds.problems
     if (dropouts := session.dropouts.problem(now_s)) is not None:
         found.append(dropouts)
-    if session.is_muted:
+    if session.muted_until_s not in {None, math.inf}:  # before a restart it is silent until it ends
         found.append("silent for a while: the sound was interrupted too often")
     return found

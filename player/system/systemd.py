@@ -44,6 +44,11 @@ def read_watchdog_s() -> float | None:
     return int(period_us) / 1e6
 
 
+def is_service() -> bool:
+    """Whether a service manager has started this process and is told about it."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 class SystemdNotifier:
     """Talks to the service manager that started the daemon, if one did.
 

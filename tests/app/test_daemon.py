@@ -137,6 +137,20 @@ def test_quit_fades_out_says_offline_and_ends_within_two_seconds(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_before_a_restart_it_falls_silent_and_keeps_the_session(tmp_path: Path) -> None:
+    """In the same time, without an end of the session."""
+    house = House(tmp_path)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    began_s = time.monotonic()
+    house.tell(Terminate(is_restart=True))
+    house.thread.join(PATIENCE_S)
+    assert not house.thread.is_alive()
+    assert time.monotonic() - began_s < 2.0
+    assert not [fields for fields in house.link.fields("lull/bedroom/event") if "minutes" in fields]
+
+
+@pytest.mark.slow
 def test_everything_is_published_again_when_the_broker_comes_back(house: House) -> None:
     """A broker forgets: after each connect the whole state goes out, changed or not."""
     before = len(house.link.fields("lull/bedroom/state"))

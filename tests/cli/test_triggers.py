@@ -16,6 +16,7 @@ from player.config import load
 from player.core.pillow import Calibration, level_of
 from player.core.states import State
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
+from player.mqtt.triggers.gate import SpeakerStatus
 from player.mqtt.triggers.rule_engine import RuleEngine
 from player.session.memory.records import Batch, Documents, texts
 from player.storage.memory_db import MemoryDb
@@ -174,7 +175,8 @@ def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
     """A line for the message, one for each trigger on its topic; the state is the one that the speaker publishes."""
     clock = FakeClock(wall=datetime(2026, 1, 15, 22, 0, tzinfo=UTC))
     found = settings_of("name: t, topic: a, equals: x, do: extend", "name: p, topic: b, equals: e, for: 10m, do: stop")
-    watcher = Watcher(RuleEngine(found.rules), None, "lull/bedroom/state", clock, is_json=False)
+    standing = SpeakerStatus(State.IDLE, 0)
+    watcher = Watcher(RuleEngine(found.rules), None, "lull/bedroom/state", clock, standing, is_json=False)
     arrivals: queue.SimpleQueue[Incoming | LinkUp | LinkDown] = queue.SimpleQueue()
 
     def hear(arrival: Incoming | LinkUp | LinkDown) -> str | LinkDown:
@@ -213,6 +215,30 @@ def test_what_would_be_louder_in_the_quiet_hours_is_refused(config: str, capsys:
     with pytest.raises(SystemExit):
         main(["triggers", "test", *scene, "101"])
     assert "is not a volume" in capsys.readouterr().err
+
+
+def test_what_depends_on_the_night_is_said_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the quiet hours: nobody knows here whether the next phase is louder or only a bed plays."""
+    asked = {"a": "advance", "b": "next", "c": "playlist, with: story", "d": "playlist, with: rain"}
+    rules = "\n".join(f"  - {{topic: {topic}, equals: x, do: {verb}}}" for topic, verb in asked.items())
+    path = tmp_path / "lull.yaml"
+    path.write_text(
+        "device: bedroom\nmqtt: {host: localhost}\nquiet_hours: 23:00-6:30\n"
+        f"playlists:\n  rain: {{paths: [/r]}}\n  story: {{paths: [/s], bed: rain}}\ntriggers:\n{rules}\n",
+        encoding="utf-8",
+    )
+    rule = "in the quiet hours (23:00-06:30) no trigger makes it louder"
+    accepted = "accepted (the speaker is playing; this starts no sound)"
+    for topic, code, line in (
+        ("a", 0, f"  advance: {accepted}; refused where the next phase is louder: {rule}"),
+        ("b", 0, f"  next: {accepted}; refused where only a bed plays: {rule}"),
+        ("c", 1, f"  playlist story: refused: {rule}"),
+        ("d", 0, f"  playlist rain: {accepted}; refused where only a bed plays: {rule}"),
+    ):
+        words = (topic, "x", "--at", "23:10", "--state", "playing", "--config", str(path))
+        assert line in said(capsys, code, *words)
+    by_day = said(capsys, 0, "a", "x", "--at", "12:00", "--state", "playing", "--config", str(path))
+    assert f"  advance: {accepted}" in by_day
 
 
 def test_every_state_can_be_named(config: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,6 +97,25 @@ def test_a_daemon_that_was_killed_goes_on_and_one_that_was_stopped_does_not(hous
     assert sessions == ["interrupted", "stop", "shutdown"]
 
 
+@pytest.mark.parametrize(("number", "why"), [(signal.SIGINT, "resume"), (signal.SIGTERM, None)])
+def test_the_service_manager_restarts_or_stops_it(
+    house: House, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, why: str | None
+) -> None:
+    """SIGINT comes before a restart: the night goes on after it, at its level. After SIGTERM it stays silent."""
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/no-such-socket")
+    house.start()
+    house.listener.command("play", volume=35)
+    before = house.wait_playing()
+    house.daemon.send(number)
+    assert house.daemon.wait_end() == 0
+    state = house.start()
+    assert state["why"] == why
+    if why is not None:
+        after = house.wait_playing()
+        assert (after["volume"], after["track"], after["problems"]) == (35, before["track"], [])
+    assert house.daemon.stop() == 0
+
+
 def test_a_damaged_memory_is_set_aside_and_the_night_goes_on(house: House) -> None:
     """What was there is kept under another name, the state says so, and it plays."""
     house.memory.parent.mkdir()

@@ -89,6 +89,13 @@ class Remembering(Nights):
         self.run_for(3.0)
         self.write(self.session.close(self.now).writes)
 
+    def restart(self, off_s: float = 2.0) -> None:
+        """The service manager restarts it, as after an upgrade."""
+        self.tell(Shutdown(1.2, is_restart=True))
+        self.run_for(1.7)
+        self.write(self.session.close(self.now).writes)
+        self.die(off_s)
+
     @property
     def left_s(self) -> float | None:
         """What the state says is left of the session."""

@@ -142,6 +142,19 @@ def test_what_is_named_comes_first() -> None:
     assert (snapshot.playlist, snapshot.volume, snapshot.timer_set_s) == ("whispers", 12, 60.0)
 
 
+def test_a_timer_of_seconds_was_an_end_and_is_not_begun_again() -> None:
+    """`timer 30s` in a session of 45 minutes, and `play` in its fade or after it: 45 minutes again."""
+    for after_s in (20.0, 60.0):
+        room = nights()
+        room.command(Play("rain"))
+        room.run_for(600.0)
+        room.command(SetTimer(TimerSetting.clock(30.0)))
+        room.run_for(after_s)
+        room.command(Play())
+        snapshot = room.session.snapshot(room.now)
+        assert (snapshot.playlist, snapshot.timer_set_s) == ("rain", 2700.0)
+
+
 def test_a_maximum_that_was_lowered_meanwhile_holds() -> None:
     """The level of before is held under the cap of now, and is not refused."""
     room = expired()

@@ -198,15 +198,32 @@ def test_a_phase_ends_with_its_track_or_its_playlist() -> None:
         assert nights.state is State.PLAYING
 
 
-def test_a_phase_whose_end_has_passed_is_left_out_and_the_night_fades_out(nights: Nights) -> None:
-    """Whispers extended past 06:30: no noise until the next evening, but a soft end."""
+def test_a_phase_whose_end_has_passed_is_left_out_and_the_night_fades_out() -> None:
+    """Whispers until 06:45, and the noise after them until 06:30: a fade of ten minutes, silent at 06:45 as told."""
     nights = Nights(SETTINGS, datetime(2026, 1, 16, 6, 0, tzinfo=BERLIN))
     nights.command(Play())
-    nights.run_for(2701.0)  # 06:45
+    told = nights.session.snapshot(nights.now)
+    assert (told.next_phase, told.timer_ends) == (None, datetime(2026, 1, 16, 6, 45, tzinfo=BERLIN))
+    nights.run_for(2700.0 - 610.0)
+    assert nights.state is State.PLAYING
+    nights.run_for(20.0)
     assert nights.state is State.FADING_OUT
-    nights.run_for(601.0)
+    nights.run_for(591.0)  # 06:45:01
     assert nights.state is State.IDLE
     assert not nights.events("phase_started")
+
+
+def test_a_timer_decides_whether_the_next_phase_still_comes() -> None:
+    """Before a phase until 06:30: what ends at 06:45 is said to be silent then, what ends at 06:15 to go on."""
+    nights = Nights(SETTINGS, datetime(2026, 1, 16, 6, 0, tzinfo=BERLIN))
+    nights.command(Play())
+    assert nights.command(SetTimer(TimerSetting.clock(900.0))).text == "next phase in 15m"
+    assert nights.command(SetTimer(TimerSetting.clock(2700.0))).text == "silent in 45m"
+    assert nights.command(ExtendTimer(-1800.0)).text == "next phase in 15m"
+    assert nights.command(SetTimer(TIMER_END_OF_TRACK)).text == "next phase at the end of the track"
+    nights.command(SetTimer(TimerSetting.clock(900.0)))
+    nights.run_for(901.0)
+    assert shown(nights) == (2, 2, "brown", 15)
 
 
 def test_asleep_begins_a_phase_that_waits_for_it_and_otherwise_shortens_this_one() -> None:
@@ -235,7 +252,7 @@ def test_asleep_makes_nothing_louder_even_where_the_next_phase_was_written_loude
         nights = Nights(SETTINGS, EVENING)
         nights.command(Play("rain", volume=20, then=(Phase("brown", 30, MORNING, when_asleep=True),)))
         nights.run_for(300.0)
-        assert nights.session.is_next_phase_louder(nights.now)
+        assert nights.session.louder.is_next_phase(nights.now.boot_s)
         nights.command(command)
         nights.run_for(900.0)
         shown = nights.session.snapshot(nights.now)
@@ -286,7 +303,25 @@ def test_whether_the_next_phase_is_louder(then: tuple[Phase, ...], is_louder: bo
     nights = Nights(SETTINGS, EVENING)
     nights.command(Play("rain", volume=20, then=then))
     nights.run_for(300.0)
-    assert nights.session.is_next_phase_louder(nights.now) == is_louder
+    assert nights.session.louder.is_next_phase(nights.now.boot_s) == is_louder
+
+
+def test_a_phase_whose_playlist_brings_a_bed_is_louder() -> None:
+    """Not where that playlist plays already, nor where a bed was named, which stays."""
+    story = replace(SETTINGS.playlists[3], bed=(Bed("brown"),))
+    settings = replace(SETTINGS, playlists=(*SETTINGS.playlists[:3], story))
+    then = (Phase("story", 10),)
+    for play, is_louder in (
+        (Play("rain", volume=20, then=then), True),
+        (Play("rain", volume=20, then=then, bed=(Bed("brown"),)), False),
+        (Play("story", volume=20, then=then), False),
+    ):
+        nights = Nights(settings, EVENING)
+        nights.command(play)
+        nights.run_for(30.0)
+        assert nights.session.louder.is_next_phase(nights.now.boot_s) == is_louder, play
+        assert nights.session.louder.brings_bed("story") == is_louder
+    assert not nights.session.louder.brings_bed("rain")
 
 
 @pytest.mark.parametrize(

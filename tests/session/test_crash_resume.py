@@ -36,6 +36,7 @@ from player.core.settings.session import (
 )
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
+from player.session.controller import Shutdown
 from tests.nights.remembered_nights import Remembering
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -140,10 +141,76 @@ def test_after_a_clean_end_nothing_comes_back() -> None:
     assert nights.state is State.IDLE
 
 
-@pytest.mark.parametrize(("off_s", "is_back"), [(190.0, True), (620.0, False)])
-def test_only_within_the_configured_time(off_s: float, is_back: bool) -> None:
-    """The last sign of life is at most ten minutes old; it may be 400 s older than the death itself."""
+@pytest.mark.parametrize("at_s", [20.0, 900.0, 3300.0])
+def test_a_restart_goes_on_where_it_was(at_s: float) -> None:
+    """In the rise, in the middle, in the final fade: silent before it, then the same track, place and end."""
+    nights = playing(after_s=at_s)
+    before = nights.session.snapshot(nights.now)
+    nights.tell(Shutdown(1.2, is_restart=True))
+    nights.run_for(1.3)
+    assert nights.engine.level_db() == SILENCE_DB
+    assert not nights.events("session_ended")
+    assert not nights.session.problems(nights.now)
+    nights.restart(off_s=3.0)
+    after = nights.session.snapshot(nights.now)
+    assert (after.why, after.playlist, after.volume, after.problems) == ("resume", "rain", 40, ())
+    (order,) = [order for order in nights.engine.orders if isinstance(order, PlayItem)]
+    assert (order.item.uri, order.item.start_s) == (before.track, pytest.approx(before.position_s, abs=8.0))
+    assert before.timer_ends is not None
+    assert abs((after.timer_ends - before.timer_ends).total_seconds()) <= 2.0
+    nights.run_until(before.timer_ends)
+    nights.run_for(5.0)
+    assert nights.state is State.IDLE
+    assert [one.reason for one in nights.store.ended] == ["interrupted", "timer"]
+
+
+def test_restarts_do_not_count_as_crashes() -> None:
+    """Five in a minute: each time it goes on at once."""
     nights = playing()
+    for _ in range(5):
+        nights.restart()
+        assert nights.state is State.PLAYING
+        nights.run_for(8.0)
+    assert not nights.session.problems(nights.now)
+
+
+def test_a_restart_keeps_what_was_not_stopped_or_paused() -> None:
+    """A stop while it ends holds, as do a stop before it and a pause by hand; a session that waits goes on waiting."""
+    for command in (Stop(), Pause()):
+        nights = playing()
+        nights.command(command)
+        nights.run_for(0.5)
+        nights.restart()
+        nights.run_for(60.0)
+        assert nights.state is State.IDLE, command
+    nights = playing()
+    nights.tell(Shutdown(1.2, is_restart=True))
+    nights.run_for(0.5)
+    assert nights.command(Stop()).is_done
+    nights.run_for(1.2)
+    nights.write(nights.session.close(nights.now).writes)
+    nights.die()
+    nights.run_for(60.0)
+    assert nights.state is State.IDLE
+    nights = playing()
+    nights.die(off_s=120.0, boot="another boot", is_trusted=False)
+    nights.restart()
+    assert nights.state is State.IDLE
+    nights.clock.is_trusted = True
+    nights.run_for(130.0)
+    assert nights.state is State.PLAYING
+
+
+@pytest.mark.parametrize(("off_s", "is_back"), [(190.0, True), (599.0, True), (1001.0, False)])
+def test_only_within_the_configured_time(off_s: float, is_back: bool) -> None:
+    """Ten minutes count from the death, which may be 400 s later than the last sign of life.
+
+    The session plays the same track all the time, so nothing else is written.
+    """
+    nights = Remembering(SETTINGS, EVENING)
+    nights.engine.durations["a"] = 5000.0
+    nights.command(Play("rain", volume=40))
+    nights.run_for(399.0)
     nights.die(off_s=off_s)
     assert (nights.state is State.PLAYING) == is_back
     assert is_back or "resume_within" in reason(nights)

@@ -14,6 +14,7 @@ from player.core.events import LibraryRead, Track
 from player.core.measurement import Measured
 from player.core.settings.session import Order, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
+from player.session.memory.write_policy import SIGN_OF_LIFE_S
 from tests.nights.remembered_nights import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -167,7 +168,7 @@ def test_nothing_is_left_out_where_the_session_does_not_go_on() -> None:
     nights = Remembering(SETTINGS, EVENING)
     nights.command(Play("rain"))
     nights.run_for(100.0)
-    nights.die(off_s=SETTINGS.session.resume_s + 1.0, has_crashed=True)
+    nights.die(off_s=SETTINGS.session.resume_s + SIGN_OF_LIFE_S + 1.0, has_crashed=True)
     nights.run_for(5.0)
     assert nights.events("session_lost")
     assert not nights.events("track_skipped_over")

@@ -157,6 +157,12 @@ def test_the_scan_may_step_back_to_idle_priority() -> None:
     assert single("RestrictRealtime") == "yes"
 
 
+def test_a_restart_is_told_apart_from_a_stop() -> None:
+    """What plays goes on after it; the signal is one that versions before 0.3 end at by a fade as well."""
+    assert single("RestartKillSignal") == "SIGINT"
+    assert not values("KillSignal")  # SIGTERM ends the session
+
+
 def test_every_exception_of_the_sandbox_has_its_reason() -> None:
     """What a hardened unit would have and this one has not is named in a comment."""
     text = UNIT.read_text(encoding="utf-8")
@@ -165,11 +171,12 @@ def test_every_exception_of_the_sandbox_has_its_reason() -> None:
 
 
 def test_two_speakers_on_one_machine_get_a_service_each() -> None:
-    """By the command of docs/recipes.md: the name of the service is that of the speaker and of its memory."""
+    """By the template that debian/rules makes, as docs/recipes.md names it: the instance is the speaker's name."""
     page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
-    found = re.search(r'^    sed "(.+)"', page, re.MULTILINE)
+    found = re.search(r"^\tsed '(.+)' systemd/lull.service", (ROOT / "debian" / "rules").read_text(), re.MULTILINE)
     assert found
-    made = subprocess.run(["sed", found[1], str(UNIT)], capture_output=True, text=True, check=True).stdout.splitlines()
+    script = found[1].replace("$$", "$")
+    made = subprocess.run(["sed", script, str(UNIT)], capture_output=True, text=True, check=True).stdout.splitlines()
     changed = set(made) - set(UNIT.read_text(encoding="utf-8").splitlines())
     assert changed == {f"ExecStart={single('ExecStart')} --device %i", "StateDirectory=lull lull-%i"}
     for speaker in ("left", "right"):

@@ -69,6 +69,7 @@ class SpeakerStatus:
         volume_at: the volume of a level in dB(A); None where that is not known.
         is_bed_alone: the tracks have ended, and a bed continues without them.
         is_next_phase_louder: the next phase of the night has a higher volume, or a bed.
+        brings_bed: whether a change to that playlist would lay a bed under the tracks.
     """
 
     state: State
@@ -76,6 +77,7 @@ class SpeakerStatus:
     volume_at: Callable[[float], int | None] = lambda _level_dba: None
     is_bed_alone: bool = False
     is_next_phase_louder: bool = False
+    brings_bed: Callable[[str], bool] = lambda _playlist: False
 
 
 def would_start(command: Command, state: State) -> bool:
@@ -88,11 +90,15 @@ def would_be_louder(command: Command, standing: SpeakerStatus) -> bool:
 
     In the final fade that is everything that cancels the fade, because it restores the set volume: a timer, its
     extension, even a lower volume, unless that is 0; the fade of tracks under a bed that outlasts them counts as one.
-    A bed counts as louder, whatever plays, and so do tracks where only a bed is left, and a level in dB(A) whose
-    volume is unknown.
+    A bed counts as louder, whatever plays, also one that a playlist brings, and so do tracks where only a bed is left,
+    and a level in dB(A) whose volume is unknown.
     """
     is_fading = standing.state is State.FADING_OUT
     match command:
+        case Play(playlist=str(name)) | SetPlaylist(name) if standing.state is not State.IDLE and standing.brings_bed(
+            name
+        ):
+            return True
         case SetVolume(volume, is_relative):
             wanted = max(0, volume + (standing.volume if is_relative else 0))
             return wanted > standing.volume or (is_fading and wanted > 0)

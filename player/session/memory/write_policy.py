@@ -4,8 +4,8 @@ The state is on an SD card, which wears out by writes, and a night has thousands
 when it is needed:
 
 - At once: a session that begins, stops, pauses or ends, a phase that begins, a bed that goes on alone, generated noise
-  that takes the place of a morning's tracks, a start of the schedule, what a person changes in it, bans, liked tracks,
-  tracks that are set aside, and a calibration.
+  that takes the place of a morning's tracks, sleep that is detected or over, a start of the schedule, what a person
+  changes in it, bans, liked tracks, tracks that are set aside, and a calibration.
   A session that was stopped must not resume after the plug is pulled, and one that was resumed must not end later.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
@@ -198,11 +198,12 @@ def _changed(old: Documents, new: Documents) -> set[str]:
     return {name for name, before, now in pairs if before is not now and before != now}
 
 
-def _standing(record: SessionRecord | None) -> tuple[bool, int, bool, bool] | None:
+def _standing(record: SessionRecord | None) -> tuple[bool, int, bool, bool, bool] | None:
     """The state of the session that could be resumed, which rarely changes; None without one."""
     if record is None:
         return None
-    return record.is_waiting, record.phase, record.is_bed_alone, record.playlist == FALLBACK.name
+    is_asleep = record.asleep_s is not None
+    return record.is_waiting, record.phase, record.is_bed_alone, record.playlist == FALLBACK.name, is_asleep
 
 
 def _snoozes(record: SessionRecord) -> bool:

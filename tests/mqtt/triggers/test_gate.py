@@ -194,6 +194,15 @@ def test_the_next_phase_is_louder_where_its_config_says_so() -> None:
     assert not would_be_louder(Advance(), SpeakerStatus(State.PLAYING, 30))
 
 
+def test_a_playlist_that_brings_a_bed_is_louder() -> None:
+    """While something plays; chosen for the next session it is no sound yet."""
+    for command in (SetPlaylist("story"), Play("story")):
+        for state in (State.PLAYING, State.FADING_OUT):
+            assert would_be_louder(command, SpeakerStatus(state, 30, brings_bed="story".__eq__))
+    assert not would_be_louder(SetPlaylist("rain"), SpeakerStatus(State.PLAYING, 30, brings_bed="story".__eq__))
+    assert not would_be_louder(SetPlaylist("story"), SpeakerStatus(State.IDLE, 30, brings_bed="story".__eq__))
+
+
 @pytest.mark.parametrize("command", [Play(), Next(), Previous(), SetPlaylist("rain")])
 def test_where_only_a_bed_is_left_tracks_are_more_sound(command: Command) -> None:
     """In the quiet hours a trigger may not bring them back."""

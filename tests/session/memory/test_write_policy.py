@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from player.core.commands import Asleep, Command, ExtendTimer, Play, SetTimer, SetVolume, ShortenTimer, Stop
+from player.core.commands import Asleep, Awake, Command, ExtendTimer, Play, SetTimer, SetVolume, ShortenTimer, Stop
 from player.core.commands_level import Calibrate, NoteReading
 from player.core.events import Progressed
 from player.core.pillow import Calibration
@@ -23,6 +23,7 @@ from player.core.settings.session import (
     VolumeSettings,
 )
 from player.core.states import State
+from player.session.crash_resume import WELL_S
 from player.session.memory.records import SessionRecord
 from player.session.memory.write_policy import SOON_S
 from tests.nights.remembered_nights import Remembering
@@ -56,8 +57,16 @@ def due_s(nights: Remembering) -> float:
 
 WISHES: list[Command] = [
     SetVolume(10), SetTimer(TimerSetting.clock(600.0)), SetTimer(TIMER_OFF), ExtendTimer(900.0), ShortenTimer(60.0),
-    Asleep(),
 ]  # fmt: skip
+
+
+def test_that_somebody_sleeps_is_written_at_once(nights: Remembering) -> None:
+    """A death a second after `asleep` does not forget it, nor `awake`."""
+    for command, is_asleep in ((Asleep(), True), (Awake(), False)):
+        nights.command(command)
+        nights.die()
+        assert nights.session.snapshot(nights.now).is_asleep == is_asleep
+        nights.run_for(WELL_S)
 
 
 @pytest.mark.parametrize("wish", WISHES, ids=str)
