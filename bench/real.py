@@ -78,10 +78,10 @@ def chapter(tracks: list[HazardTrack], player: str, state: Path | None) -> list[
         raws = [decode(Path(track.path)) for track in tracks]
         starts = np.cumsum([0, *(len(raw) for raw in raws[:-1])]).tolist()
         raw = np.concatenate(raws)
-        rows = figures.hazard_rows(tracks, starts, (raw, filtered(raw, PEERS[player])), ())
+        rows = figures.hazard_rows(tracks, starts, ([raw], filtered(raw, PEERS[player])), ())
     else:
         played = _play([track.path for track in tracks], state)
-        sounds = (played.decoded(), played.out)
+        sounds = ([played.decoded(played.tracks[first::2]) for first in (0, 1)], played.out)
         beside = [played.beside(track.path) for track in tracks]
         rows = figures.hazard_rows(tracks, figures.starts_of(played, tracks), sounds, played.mutes_s, beside)
     return [asdict(row) for row in rows]

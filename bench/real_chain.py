@@ -87,14 +87,14 @@ class Played:
     short_s: float = 0.0
     surprises_s: list[float] = field(default_factory=list)
 
-    def decoded(self, *, is_gained: bool = True) -> Block:
-        """The sum of what was decoded, at its place in the output, without fades.
+    def decoded(self, tracks: Sequence[SourceHeard] | None = None) -> Block:
+        """The sum of what was decoded, of all tracks or of these, at its place in the output, without fades.
 
         Through the filter against DC, which moves what is below 20 Hz, and with it single hops by half a decibel.
         """
         sound = np.zeros_like(self.out)
-        for track in self.tracks:
-            gain = np.float32(db_to_gain(track.gain_db) if is_gained else 1.0)
+        for track in self.tracks if tracks is None else tracks:
+            gain = np.float32(db_to_gain(track.gain_db))
             for at, block in track.blocks:
                 part = block[: len(sound) - at]
                 sound[at : at + len(part)] += part * gain

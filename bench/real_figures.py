@@ -218,9 +218,11 @@ def phrase_row(track: PhraseTrack, before: Block, after: Block, start_s: float) 
     return PhraseRow(track.name, tuple(lowered))
 
 
-def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: tuple[Block, Block],
+def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: tuple[Sequence[Block], Block],
                 mutes_s: Sequence[float], beside: Sequence[Block] = ()) -> list[HazardRow]:  # fmt: skip
     """A chapter; ``starts``: where each track begins; ``sounds``: what was recorded, at its place, and what left.
+
+    What was recorded is one block, or two where tracks blend: every other track each.
 
     ``beside``: for each track what the others added to the mixture; nothing where no track blends with another.
     """
@@ -276,14 +278,15 @@ def starts_of(played: Played, chapter: Sequence[HazardTrack]) -> list[int]:
     return [first[track.path].first_frame for track in chapter]
 
 
-def own_clicks(recorded: Block, out: Block, calm_lufs: float) -> list[float]:
-    """Clicks that what was recorded does not have; in seconds."""
+def own_clicks(recorded: Sequence[Block], out: Block, calm_lufs: float) -> list[float]:
+    """Clicks that none of what was recorded has; in seconds."""
     clicks, piece = Clicks(), CELL_FRAMES * 200
-    early = np.concatenate((recorded[SOURCE_LATE_FRAMES:], np.zeros((SOURCE_LATE_FRAMES, 2), np.float32)))
+    late = np.zeros((SOURCE_LATE_FRAMES, 2), np.float32)
+    early = [np.concatenate((one[SOURCE_LATE_FRAMES:], late)) for one in recorded]
     found: list[float] = []
     for at in range(0, len(out) // piece * piece, piece):
         clicks.offences.at.clear()
-        clicks.push(out[at : at + piece], early[at : at + piece], calm_lufs)
+        clicks.push(out[at : at + piece], {number: one[at : at + piece] for number, one in enumerate(early)}, calm_lufs)
         found += clicks.offences.at
     return found
 

@@ -6,14 +6,16 @@ four times as large as each cell from 1 to 11 ms before and each from 1 to 11 ms
 longer, and noise is never so even, so neither is one. In a tone of 440 Hz a step of 0.11 dB is found, at 1 kHz 0.6 dB.
 Anything that kinks by less than 40 dB below the programme is not heard.
 
-Whether a click was recorded is looked up in what was decoded, under lull's own gains (`decoded`), as much earlier as
-lull is late: if the same cells stand out there, lull did not make it.
+Whether a click was recorded is looked up in each deck's frames as they were decoded, under lull's own gains
+(`decoded`), as much earlier as lull is late: if the same cells stand out in one of them, lull did not make it. In their
+sum a loud sound of one track, which the plan lowers, would hide the crackles of another.
 
 Limitation: two clicks within 11 ms hide each other, and one may hide in a recorded one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -50,15 +52,16 @@ class Clicks:
         self.recorded = 0
         self._frames = 0
         self._window: Block = np.zeros((_LEAD_FRAMES, CHANNELS), np.float32)
-        self._source: Block = np.zeros((_KEPT_FRAMES, CHANNELS), np.float32)
+        self._sources: dict[int, Block] = {}
 
-    def push(self, out: Block, decoded: Block, programme_db: float) -> None:
+    def push(self, out: Block, decoded: Mapping[int, Block], programme_db: float) -> None:
         """A block as it leaves, whole cells, and what was decoded for the block that leaves `SOURCE_LATE_FRAMES` later.
 
-        ``programme_db`` is the level of calm sound at the volume before fades.
+        ``decoded`` has as many frames of each track; ``programme_db`` is the level of calm sound at the volume before
+        fades.
         """
         assert len(out) % CELL_FRAMES == 0, len(out)
-        self._source = np.concatenate((self._source, decoded))[-_KEPT_FRAMES:]
+        self._keep(decoded, len(out))
         window = np.concatenate((self._window, out))
         self._window = window[len(out) :]
         self._frames += len(out)
@@ -70,6 +73,14 @@ class Clicks:
         for cell in np.flatnonzero((standing > STANDS_OUT) & (cells[FAR_CELLS:-FAR_CELLS] > smallest)):
             self._judge(self._frames - len(window) + 2 + (FAR_CELLS + int(cell)) * CELL_FRAMES)
 
+    def _keep(self, decoded: Mapping[int, Block], frames: int) -> None:
+        """Add the frames to the last ones of each track; tracks that have been silent since then are dropped."""
+        silence: Block = np.zeros((_KEPT_FRAMES, CHANNELS), np.float32)
+        for track in {**self._sources, **decoded}:
+            former, added = self._sources.get(track, silence), decoded.get(track, silence[:frames])
+            self._sources[track] = np.concatenate((former, added))[-_KEPT_FRAMES:]
+        self._sources = {track: source for track, source in self._sources.items() if source.any()}
+
     def _judge(self, frame: int) -> None:
         """A click in the cell that begins with this frame."""
         if self._was_recorded(frame):
@@ -78,13 +89,13 @@ class Clicks:
             self.offences.add(max(0.0, to_seconds(frame)))
 
     def _was_recorded(self, frame: int) -> bool:
-        at = frame - SOURCE_LATE_FRAMES - (self._frames - len(self._source))
+        at = frame - SOURCE_LATE_FRAMES - (self._frames - _KEPT_FRAMES)
         reach = (FAR_CELLS + SOURCE_SLACK_CELLS) * CELL_FRAMES
         first, end = at - reach, at + reach + CELL_FRAMES
-        if first < 2 or end > len(self._source):
+        if first < 2 or end > _KEPT_FRAMES:
             return False
-        cells = _sharpness(self._source[first - 2 : end])
-        return bool((_standing_out(cells) > STANDS_OUT / 2.0).any())
+        cells = (_sharpness(source[first - 2 : end]) for source in self._sources.values())
+        return any((_standing_out(one) > STANDS_OUT / 2.0).any() for one in cells)
 
 
 def _sharpness(frames: Block) -> Cells:

@@ -34,20 +34,24 @@ class DecodedMix:
         self._volume_db = SILENCE_DB
         self._high_pass = HighPass()
 
-    def push(self, rendered: Rendered | None, frames: int) -> tuple[Block, Block]:
-        """The block's mix as it goes into the chain, and the mix that belongs beside what leaves."""
+    def push(self, rendered: Rendered | None, frames: int) -> tuple[dict[int, Block], Block]:
+        """The block of each track under its gains, by the item's id, and the mix that belongs beside what leaves."""
+        tracks: dict[int, Block] = {}
         mix: Block = np.zeros((frames, CHANNELS), np.float32)
         if rendered is not None:
             for deck in (*rendered.decks, *rendered.beds):
                 part = _fit(deck.decoded[:frames])
                 gains = np.float32(db_to_gain(deck.item.gain_db)) * np.broadcast_to(deck.gains, (frames,))
-                mix[: len(part)] += part * gains[: len(part), np.newaxis]
+                track = tracks.setdefault(deck.item.id, np.zeros((frames, CHANNELS), np.float32))
+                track[: len(part)] += part * gains[: len(part), np.newaxis]
+            for track in tracks.values():
+                mix += track
             mix = self._high_pass.process(mix)
             mix *= self._ramp(rendered.volume_db, frames)
         self._volume_db = SILENCE_DB if rendered is None else rendered.volume_db
         window = np.concatenate((self._late, mix))
         self._late = window[frames:]
-        return mix, window[:frames]
+        return tracks, window[:frames]
 
     def _ramp(self, end_db: float, frames: int) -> Block:
         """The volume's factor for each frame, shape (frames, 1)."""
