@@ -25,7 +25,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench import usage
-from player.cli.night import PrivateBroker
+from player.cli.private_broker import PrivateBroker
 from tests.live.soundserver import SoundServer
 
 PATIENCE_S: Final = 20.0

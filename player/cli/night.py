@@ -6,19 +6,16 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
 from player.cli.paths import HOME, RUNNING, add_config, own_home
+from player.cli.private_broker import PrivateBroker, answers
 from player.cli.terminal import LiveLine, Progress
 from player.core.errors import LullError, SinkError, StoreError
 from player.core.events import has_file
@@ -33,69 +30,8 @@ from player.system.privileges import become_owner_of
 if TYPE_CHECKING:
     from player.config import Config
     from player.core.events import LibraryRead
+    from player.core.snapshot import Snapshot
     from player.library.ports import Store
-
-_SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
-
-
-def answers(host: str, port: int, timeout_s: float = 1.5) -> bool:
-    """Whether something accepts a connection there."""
-    try:
-        with socket.create_connection((host, port), timeout=timeout_s):
-            return True
-    except OSError:
-        return False
-
-
-class PrivateBroker:
-    """``with PrivateBroker() as broker:`` runs a mosquitto on a free port of 127.0.0.1.
-
-    Raises:
-        LullError: mosquitto is not installed or does not start.
-    """
-
-    def __init__(self) -> None:
-        self.port = 0
-        self._folder = tempfile.TemporaryDirectory(prefix="lull-broker-")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> PrivateBroker:
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SBIN)
-        if program is None:
-            raise LullError("mosquitto is not installed; install it, or set `mqtt` in the config")
-        self.port = _free_port()
-        config = Path(self._folder.name) / "mosquitto.conf"
-        config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8"
-        )
-        self._process = subprocess.Popen(
-            [program, "-c", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the player, which still has to disconnect from the broker
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=3)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._folder.cleanup()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
 
 DESCRIPTION = """\
 Play a night now. Without PATHs and without a config it plays generated sound
@@ -163,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     _measure_first_playlist(config, is_trial=is_trial)
     config = replace(config, audio=_usable_audio(config.audio, home))
     with contextlib.ExitStack() as stack:
-        broker = _usable_broker(config.mqtt, stack)
+        broker, private = _usable_broker(config.mqtt, stack)
         if is_trial and broker is not None and broker is config.mqtt:
             stack.callback(_clear_broker, config)
         config = replace(config, mqtt=broker)
@@ -175,16 +111,16 @@ def run(args: argparse.Namespace) -> int:
         _say_how_to_control(config, is_trial=is_trial)
         live = LiveLine()
         stack.callback(live.end)
-        _serve(config, live, is_trial=is_trial)
+        _serve(config, (live,) if private is None else (live, private.keep_up), is_trial=is_trial)
     return 0
 
 
-def _serve(config: Config, live: LiveLine, *, is_trial: bool) -> None:
+def _serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...], *, is_trial: bool) -> None:
     from player.cli.run import serve
     from player.system.logging_setup import set_up
 
     set_up(warnings_only=True)
-    serve(config, (live,), autoplay=is_trial)
+    serve(config, watchers, autoplay=is_trial)
 
 
 def _tell_others(config: Config, stack: contextlib.ExitStack) -> None:
@@ -335,17 +271,19 @@ def _say_where(recording: Path) -> None:
         print("aplay plays it where there is a sound device; the last two recordings are kept")
 
 
-def _usable_broker(mqtt: MqttSettings | None, stack: contextlib.ExitStack) -> MqttSettings | None:
+def _usable_broker(
+    mqtt: MqttSettings | None, stack: contextlib.ExitStack
+) -> tuple[MqttSettings | None, PrivateBroker | None]:
     """The configured broker, or a private one if it does not answer; None if that is impossible as well."""
     if mqtt is None or answers(mqtt.host, mqtt.port):
-        return mqtt
+        return mqtt, None
     try:
         broker = stack.enter_context(PrivateBroker())
     except LullError as error:
         print(f"broker: {mqtt.host}:{mqtt.port} does not answer, and {error}; playing without one")
-        return None
+        return None, None
     print(f"broker: {mqtt.host}:{mqtt.port} does not answer; using a private one on 127.0.0.1:{broker.port}")
-    return MqttSettings(host="127.0.0.1", port=broker.port, prefix=mqtt.prefix, groups=mqtt.groups)
+    return MqttSettings(host="127.0.0.1", port=broker.port, prefix=mqtt.prefix, groups=mqtt.groups), broker
 
 
 def _clear_broker(config: Config) -> None:

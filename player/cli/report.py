@@ -38,7 +38,8 @@ last minutes of a night that goes on may not have been written yet.
 
 With --device, --all, --group or --host it reads what the speakers have left at
 the broker: with --all a line for each, also for those that are switched off,
-with --group a line for each member that is switched on.
+with --group a line for each member that is switched on. While a night goes on,
+that is up to five minutes old.
 
     lull report --picture
     lull --all report"""
@@ -185,7 +186,8 @@ def lines(report: NightReport) -> Iterator[str]:
     yield f"  rises       {report.rises}, each of them slow"
     yield f"  gaps        {counted(report.dropouts, 'dropout')}, {counted(report.interruptions, 'interruption')}"
     yield f"  problems    {'; '.join(report.problems) or 'none'}"
-    yield f"  nights      {report.nights_used} of the last 30 were used"
+    used = "not counted while the clock is not set"
+    yield f"  nights      {f'{report.nights_used} of the last 30 were used' if report.nights_used else used}"
 
 
 def _moment(moment: ReportedMoment) -> str:

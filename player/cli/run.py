@@ -92,7 +92,7 @@ def serve(
         app = Daemon(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
         _handle_signals(app)
         if autoplay:
-            app.inbox.put(Request(Play(), "start"))
+            app.inbox.put(Request(Play(), "night"))
         app.run()
 
 

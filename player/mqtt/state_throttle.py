@@ -105,9 +105,12 @@ class DocumentThrottle(Generic[T]):
 
 
 def night_throttle() -> DocumentThrottle[NightReport]:
-    """A report that is over, one that goes on after an end, and that of another night are published at once."""
+    """Published at once: the first track, an end, what goes on after one, and another night."""
     return DocumentThrottle(
-        NIGHT_GAP_S, lambda sent, new: (sent.end, new.end) != (None, None) or new.start != sent.start
+        NIGHT_GAP_S,
+        lambda sent, new: (
+            (sent.end, new.end) != (None, None) or new.start != sent.start or sent.track_count == 0 < new.track_count
+        ),
     )
 
 

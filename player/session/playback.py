@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from player.core.clock import Now
+from player.core.clock import Now, moved
 from player.core.engine_orders import TRACKS
 from player.core.events import (
     ClauseBroken,
@@ -209,8 +209,7 @@ class Playback:
         self.session, start, playlist = session, session.start, session.queue.playlist
         session.is_output_lost = self.output_fault is not None
         self.interrupted.forget(out)
-        if now.trusted and playlist is not CALIBRATION:
-            self.memory.note_night(now.wall)
+        self._count_night(session, now)
         out.announce(
             "session_started",
             f"playing {playlist.name} at volume {start.volume} ({start.why})",
@@ -225,6 +224,12 @@ class Playback:
             out.reads.append(playlist.name)  # what is new since the last look is there for later tonight
         self._look_again_s = now.boot_s + LOOK_AGAIN_S
         return session
+
+    def _count_night(self, session: Session, now: Now) -> None:
+        """Count the night in which the session began as used, as soon as the clock is set."""
+        if now.trusted and not session.is_counted and session.queue.playlist is not CALIBRATION:
+            self.memory.note_night(moved(now.wall, session.started.boot_s - now.boot_s))
+            session.is_counted = True
 
     def change_playlist(
         self, playlist: Playlist, now: Now, out: Outcome, track: Track | None = None, *, is_phase: bool = False
@@ -304,6 +309,7 @@ class Playback:
         session = self.session
         if session is None:
             return
+        self._count_night(session, now)
         recovery.end_silence(session, now.boot_s, out)
         end_snooze(session, now.boot_s, out)
         bed_alone.tick(session, now.boot_s, out)

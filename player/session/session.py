@@ -41,6 +41,7 @@ class Session:
         state: where it stands in `player.core.states.MOVES`; IDLE once it is over.
         ramp: the level and the orders that move it.
         is_resumed: it was interrupted and resumed.
+        is_counted: its night is counted as used.
         phases: the parts of its night; ``playlists`` names what they played, in this order.
         end_reason: what ends or ended it: timer, stop, end-of-track, end-of-playlist, shutdown.
 
@@ -81,6 +82,7 @@ class Session:
         self.dropouts = DropoutReport()
         self.statistics = SessionStatistics()
         self.started = now
+        self.is_counted = False
         self.end_reason = "stop"
         self.level_db: float | None = None
         self.level_a_db: float | None = None

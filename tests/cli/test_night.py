@@ -15,7 +15,7 @@ import pytest
 
 from player.cli import paths
 from player.cli.main import main
-from player.cli.night import PrivateBroker, answers
+from player.cli.private_broker import AGAIN_S, PrivateBroker, answers
 from player.cli.terminal import line, meter
 from player.core.snapshot import Snapshot
 from player.library.starter.recipes import BEDS
@@ -90,15 +90,49 @@ def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:
     assert meter(-36.0).startswith("[######......]")
 
 
+def processes() -> str:
+    """The children of this process, a line each."""
+    return (
+        subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
+        )
+        .stdout.replace("\n ", "\n")
+        .strip()
+    )
+
+
+def wait_answering(port: int) -> None:
+    """Until something accepts a connection, at most 5 s."""
+    give_up_s = time.monotonic() + 5
+    while not answers("127.0.0.1", port) and time.monotonic() < give_up_s:
+        time.sleep(0.02)
+    assert answers("127.0.0.1", port)
+
+
 @pytest.mark.live
 @pytest.mark.slow
 def test_a_private_broker_runs_and_ends_with_its_block() -> None:
     """It accepts connections inside, and is gone afterwards."""
     with PrivateBroker() as broker:
-        give_up_s = time.monotonic() + 5
-        while not answers("127.0.0.1", broker.port) and time.monotonic() < give_up_s:
-            time.sleep(0.02)
-        assert answers("127.0.0.1", broker.port)
+        wait_answering(broker.port)
+    assert not answers("127.0.0.1", broker.port)
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_private_broker_that_was_killed_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    """On the same port, and it is said once; not again and again where it ends at once."""
+    with PrivateBroker() as broker:
+        wait_answering(broker.port)
+        broker.keep_up(None)
+        assert not caplog.messages
+        (found,) = re.findall(r"^(\d+) .*lull-broker", processes(), re.MULTILINE)
+        os.kill(int(found), signal.SIGKILL)
+        time.sleep(AGAIN_S)
+        broker.keep_up(None)
+        wait_answering(broker.port)
+        broker.keep_up(None)
+    assert caplog.messages == [f"broker: the private one has ended, and was started again on 127.0.0.1:{broker.port}"]
     assert not answers("127.0.0.1", broker.port)
 
 

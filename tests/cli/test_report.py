@@ -65,6 +65,12 @@ def test_the_picture_is_a_valid_svg(config: Path, tmp_path: Path) -> None:
     assert any(NIGHT.text == element.text for element in root)
 
 
+def test_without_a_clock_no_night_is_said_to_have_been_used() -> None:
+    """The night that is told was one, and nobody knows which."""
+    night = NightReport(night=NIGHT.night, start=NIGHT.start)
+    assert list(report.lines(night))[-1] == "  nights      not counted while the clock is not set"
+
+
 @pytest.mark.parametrize("columns", [20, 60, 80, 120, 300])
 def test_the_picture_in_the_terminal_fits_it(columns: int) -> None:
     """However wide it is."""

@@ -137,8 +137,12 @@ def test_the_light_is_published_once_for_each_value_and_at_most_every_two_second
 
 
 def test_the_report_of_a_night_is_published_every_five_minutes_and_at_its_end_at_once() -> None:
-    """What goes on after an end and another night as well; the same report is not published twice."""
+    """The first track, what goes on after an end and another night as well; the same report is not published twice."""
     throttle, report = night_throttle(), NightReport(start=ENDS)
+    assert throttle.is_due(report, 90.0)
+    assert throttle.is_due(replace(report, track_count=1), 91.0)
+    assert not throttle.is_due(replace(report, track_count=2), 92.0)
+    throttle.forget()
     assert throttle.is_due(report, 100.0)
     assert not throttle.is_due(report, 1000.0)
     assert throttle.is_due(replace(report, rises=1), 1000.0)

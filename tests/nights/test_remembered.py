@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from player.core.commands import ExtendTimer, NeverAgain, Next, Pause, Play, Resume, SetSchedule, SetVolume, Stop
-from player.core.settings.session import Entry, Order, Playlist, Settings, TimerSetting, VolumeSettings
+from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
 from player.core.units import volume_to_db
 from player.session.memory.records import HeardHow
@@ -117,6 +117,20 @@ def test_a_session_is_in_the_history_with_its_end() -> None:
     ended = [(end.why, end.reason) for end in nights.store.ended]
     assert ended == [("schedule:night", "interrupted"), ("resume", "timer")]
     assert abs((nights.store.ended[0].started - datetime(2026, 1, 15, 22, 30, tzinfo=BERLIN)).total_seconds()) < 11
+    assert nights.session.snapshot(nights.now).nights_used == 1
+
+
+def test_a_night_counts_as_used_once_the_clock_is_set() -> None:
+    """The night in which the session began, once, also after a crash."""
+    nights = Remembering(settings(), EVENING)
+    nights.clock.is_trusted = False
+    nights.command(Play("rain", timer=TIMER_OFF))
+    nights.run_for(60.0)
+    assert nights.session.snapshot(nights.now).nights_used == 0
+    nights.clock.is_trusted = True
+    nights.run_for(60.0)
+    nights.die()
+    nights.run_for(9 * HOURS)
     assert nights.session.snapshot(nights.now).nights_used == 1
 
 

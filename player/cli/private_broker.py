@@ -1,0 +1,100 @@
+"""A broker for ``lull night``, where the configured one does not answer: mosquitto on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from player.core.errors import LullError
+
+log = logging.getLogger("lull")
+
+AGAIN_S: Final = 5.0
+"""Minimum seconds between two starts."""
+_SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+
+
+def answers(host: str, port: int, timeout_s: float = 1.5) -> bool:
+    """Whether something accepts a connection there."""
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+class PrivateBroker:
+    """``with PrivateBroker() as broker:`` runs it.
+
+    Raises:
+        LullError: mosquitto is not installed or does not start.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="lull-broker-")
+        self._command: list[str] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_s = 0.0
+
+    def __enter__(self) -> PrivateBroker:
+        program = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SBIN)
+        if program is None:
+            raise LullError("mosquitto is not installed; install it, or set `mqtt` in the config")
+        self.port = _free_port()
+        config = Path(self._folder.name) / "mosquitto.conf"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8"
+        )
+        self._command = [program, "-c", str(config)]
+        self._start()
+        return self
+
+    def _start(self) -> None:
+        self._started_s = time.monotonic()
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the player, which still has to disconnect from the broker
+        )
+
+    def keep_up(self, _: object) -> None:
+        """Start it again where it has ended, and say so; called from time to time, with what does not matter here."""
+        if self._process is None or self._process.poll() is None or time.monotonic() - self._started_s < AGAIN_S:
+            return
+        try:
+            self._start()
+        except OSError as fault:
+            text = f"and cannot be started again: {fault.strerror}"
+            self._process = None
+        else:
+            text = f"and was started again on 127.0.0.1:{self.port}"
+        log.warning("broker: the private one has ended, %s", text)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=3)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._folder.cleanup()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
