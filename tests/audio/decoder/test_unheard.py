@@ -1,4 +1,4 @@
-"""Files that hold more than one recording."""
+"""Files of which libVLC leaves something out: a second recording, or channels."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from player.audio.decoder.joined import JOINED, joined
+from player.audio.decoder.unheard import CHANNELS, JOINED, unheard
 
 
-def wav(samples: int = 100) -> bytes:
-    form = struct.pack("<HHIIHH", 1, 1, 48_000, 96_000, 2, 16)
-    chunks = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 2 * samples) + bytes(2 * samples)
+def wav(samples: int = 100, channels: int = 1, kind: int = 1, before: bytes = b"") -> bytes:
+    form = struct.pack("<HHIIHH", kind, channels, 48_000, 96_000, 2, 16)
+    chunks = (
+        b"WAVE"
+        + before
+        + b"fmt "
+        + struct.pack("<I", 16)
+        + form
+        + b"data"
+        + struct.pack("<I", 2 * samples)
+        + bytes(2 * samples)
+    )
     return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
 
 
-def aiff() -> bytes:
-    chunks = b"AIFF" + b"SSND" + struct.pack(">I", 9) + bytes(10)
+def aiff(channels: int = 1) -> bytes:
+    chunks = (
+        b"AIFF" + b"COMM" + struct.pack(">IH", 18, channels) + bytes(16) + b"SSND" + struct.pack(">I", 9) + bytes(10)
+    )
     return b"FORM" + struct.pack(">I", len(chunks) - 1) + chunks
 
 
@@ -44,16 +55,37 @@ ID3 = b"TAG" + bytes(125)
 KINDS = {"wav": wav(), "odd.aiff": aiff(), "tta": tta(), "wv": wavpack(), "mka": matroska()}
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (wav(channels=16), 16),
+        (wav(channels=9, kind=0xFFFE), 9),
+        (wav(channels=5), 5),
+        (wav(channels=7, before=b"JUNK\x03\0\0\0abcd"), 7),
+        (aiff(10), 10),
+        (wav(channels=5, kind=0xFFFE), None),
+        (wav(channels=8), None),
+        (wav(channels=2), None),
+        (aiff(5), None),
+    ],
+)
+def test_channels_that_are_not_heard_are_told(tmp_path: Path, content: bytes, told: int | None) -> None:
+    """More than eight, and five or seven without a mask; a chunk before the format is passed over."""
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    assert unheard(str(file)) == (None if told is None else CHANNELS.format(told))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tags", [b"", APE, ID3, APE + ID3])
 def test_a_second_recording_behind_the_end_is_told(tmp_path: Path, kind: str, tags: bytes) -> None:
     """With tags between them or not; one recording alone, or cut short, holds no other."""
     whole, file = KINDS[kind], tmp_path / "file"
     file.write_bytes(whole + tags + whole)
-    assert joined(str(file)) == JOINED
+    assert unheard(str(file)) == JOINED
     for size in (*range(4, len(whole), 9), len(whole), len(whole + tags)):
         file.write_bytes((whole + tags)[:size])
-        assert joined(str(file)) is None, size
+        assert unheard(str(file)) is None, size
 
 
 def test_other_files_and_those_without_a_length_hold_no_other(tmp_path: Path) -> None:
@@ -69,6 +101,6 @@ def test_other_files_and_those_without_a_length_hold_no_other(tmp_path: Path) ->
         endless,
     ):
         file.write_bytes(content)
-        assert joined(str(file)) is None
-    assert joined(str(tmp_path)) is None
-    assert joined(str(tmp_path / "none")) is None
+        assert unheard(str(file)) is None
+    assert unheard(str(tmp_path)) is None
+    assert unheard(str(tmp_path / "none")) is None

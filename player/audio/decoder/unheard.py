@@ -1,7 +1,9 @@
-"""Whether a file holds a second recording after the end of the first, as after ``cat one.wav two.wav > both.wav``.
+"""What of a file libVLC leaves out: a second recording, or channels. Only headers are read.
 
-libVLC plays only the first one of such a WAV, AIFF, Matroska, TTA or WavPack, as their headers say. Only headers are
-read.
+A second recording comes after the end of the first, as after ``cat one.wav two.wav > both.wav``: libVLC plays only the
+first one of such a WAV, AIFF, Matroska, TTA or WavPack, as their headers say. Of a WAV whose channels it cannot place
+(more than eight, or five or seven without a mask that says where they belong) libVLC plays the first two, and of an
+AIFF with more than eight as well; so it is with third-order ambisonics. Seen with libVLC 3.0.
 
 Layouts: RIFF and AIFF (IFF), RFC 8794 and RFC 9559 (EBML, Matroska), TTA1 by the True Audio project, WavPack 5, APEv2.
 """
@@ -12,7 +14,12 @@ import os
 import struct
 from typing import BinaryIO, Final
 
-JOINED: Final = "holds another recording behind its end, which is not played; make two files of it"
+JOINED: Final = "holds another recording after its end, which is not played; make two files of it"
+CHANNELS: Final = "has {} channels, of which only the first two are heard; mix them down to two"
+_MOST_CHANNELS: Final = 8
+_UNPLACED: Final = frozenset({5, 7})
+_EXTENSIBLE: Final = 0xFFFE
+_MOST_CHUNKS: Final = 100
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 _SEGMENT: Final = b"\x18\x53\x80\x67"
 _WAVPACK: Final = struct.Struct("<4sIHBBII")
@@ -20,13 +27,36 @@ _MOST_BLOCKS: Final = 100_000
 """Maximum number of blocks or frames that are read: half a day of sound."""
 
 
-def joined(path: str) -> str | None:
-    """`JOINED` for a file with a second recording; None for other files, and for those that cannot be read."""
+def unheard(path: str) -> str | None:
+    """What is left out, for people; None for other files, and for those that cannot be read."""
     try:
         with open(path, "rb") as file:
-            return JOINED if _is_joined(file) else None
+            if _is_joined(file):
+                return JOINED
+            file.seek(0)
+            channels = _lost_channels(file)
+            return None if channels is None else CHANNELS.format(channels)
     except (OSError, struct.error):
         return None
+
+
+def _lost_channels(file: BinaryIO) -> int | None:
+    """The number of channels where not all of them are heard."""
+    head = file.read(12)
+    is_wav = head[:4] == b"RIFF" and head[8:] == b"WAVE"
+    if not is_wav and not (head[:4] == b"FORM" and head[8:] in {b"AIFF", b"AIFC"}):
+        return None
+    for _ in range(_MOST_CHUNKS):
+        name, length = struct.unpack("<4sI" if is_wav else ">4sI", file.read(8))
+        if name == b"fmt ":
+            form, channels = struct.unpack("<HH", file.read(4))
+            is_unplaced = form != _EXTENSIBLE and channels in _UNPLACED
+            return channels if channels > _MOST_CHANNELS or is_unplaced else None
+        if name == b"COMM":
+            (channels,) = struct.unpack(">H", file.read(2))
+            return channels if channels > _MOST_CHANNELS else None
+        file.seek(length + length % 2, os.SEEK_CUR)
+    return None
 
 
 def _is_joined(file: BinaryIO) -> bool:
