@@ -34,6 +34,13 @@ _PACKAGES: Final = {
     "libvlc.so.5": "libvlc5",
 }
 """Debian's package of each C library that a Python library of lull needs when it is imported."""
+MEANT: Final = {
+    "alarm": "schedule", "ban": "never_again", "config": "check", "down": "volume -5", "list": "tracks",
+    "log": "history", "louder": "volume +5", "mixes": "check", "morning": "schedule", "mute": "pause", "off": "stop",
+    "playlists": "status", "quieter": "volume -5", "skip": "next", "sleep": "timer 45m", "softer": "volume -5",
+    "start": "play", "until": "timer until 06:30", "up": "volume +5", "version": "--version",
+}  # fmt: skip
+"""Words that people try, and what serves instead."""
 _INSTEAD: Final = {
     "✓": "+", "✗": "x", "→": "->", "…": "...", "–": "-", "−": "-", "—": "-", "×": "x", "\N{NO-BREAK SPACE}": " ",
 }  # fmt: skip
@@ -94,8 +101,9 @@ def _canonical(words: list[str]) -> list[str]:
     names = importlib.import_module("player.cli.client.parsers").NAMES
     name = importlib.import_module("player.core.verbs").verb_named(words[0])
     if name not in names:
-        known = sorted({*COMMANDS, *names})
-        raise Refused(f"unknown command {words[0]!r}{did_you_mean(name, known)}; lull --help lists all of them")
+        hint = f" (did you mean `lull {MEANT[name]}`?)" if name in MEANT else ""
+        hint = hint or did_you_mean(name, sorted({*COMMANDS, *names}))
+        raise Refused(f"unknown command {words[0]!r}{hint}; lull --help lists all of them")
     return [name, *words[1:]]
 
 

@@ -33,6 +33,8 @@ _NEVER_TRUE: Final = frozenset({
     "unknown query 0x30e in demux_vaControlHelper",
 })  # fmt: skip
 """libVLC logs this for each stream and each track that does not begin at its start, although nothing is wrong."""
+_ADVICE: Final = re.compile(r"-caching|is called too late")
+"""libVLC's advice about its buffers: nobody who reads the log can follow it, and lull has buffers of its own."""
 _LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING}
 
 Sort: TypeAlias = Callable[[str], tuple[int, str] | None]
@@ -71,7 +73,8 @@ def sort_vlc(line: str) -> tuple[int, str] | None:
     found = _VLC_LINE.match(line)
     if found is None or found[3].strip() in _NEVER_TRUE:
         return None
-    return _LEVELS[found[2]], f"{found[1]}: {found[3]}"
+    level = logging.DEBUG if _ADVICE.search(found[3]) else _LEVELS[found[2]]
+    return level, f"{found[1]}: {found[3]}"
 
 
 def _run(read_fd: int, name: str, sort: Sort) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from player.cli.main import main
+from player.cli.client.parsers import NAMES
+from player.cli.main import COMMANDS, MEANT, main
 from tests import effort
 
 PROGRAM = """\
@@ -70,6 +71,7 @@ def test_stop_and_status_import_only_what_they_need(word: str) -> None:
         ("stat", "unknown command 'stat' (did you mean 'status'?); lull --help lists all of them"),
         ("skip-tonigt", "unknown command 'skip-tonigt' (did you mean 'skip_tonight'?);"),
         ("rehearsal", "unknown command 'rehearsal' (did you mean 'rehearse'?);"),
+        ("until", "unknown command 'until' (did you mean `lull timer until 06:30`?); lull --help lists all of them"),
         ("xyzzy", "unknown command 'xyzzy'; lull --help lists all of them"),
     ],
 )
@@ -77,6 +79,13 @@ def test_an_unknown_command_is_wrong_usage(word: str, said: str, capsys: pytest.
     """With the nearest one, where there is one, instead of a list of forty."""
     assert main([word, "--json"]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_is_named_instead_of_a_word_is_a_command() -> None:
+    """And the word itself is none."""
+    known = {*COMMANDS, *NAMES, "--version"}
+    assert {words.split()[0] for words in MEANT.values()} <= known
+    assert not known & set(MEANT)
 
 
 @pytest.mark.parametrize(("word", "name"), [("vol", "volume"), ("skip-tonight", "skip_tonight"), ("bans", "bans")])

@@ -61,13 +61,26 @@ def ear() -> Iterator[Ear]:
     [
         ("flac warning: discarding bytes", (logging.WARNING, "flac: discarding bytes")),
         ("avformat error: Could not open: /a: x", (logging.ERROR, "avformat: Could not open: /a: x")),
+        (
+            "main error: cannot add a new stream (unsupported while muxing to this format). You can try increasing "
+            "sout-mux-caching value",
+            (
+                logging.DEBUG,
+                "main: cannot add a new stream (unsupported while muxing to this format). You can try increasing "
+                "sout-mux-caching value",
+            ),
+        ),
+        (
+            "main warning: ES_OUT_SET_(GROUP_)PCR  is called too late (pts_delay increased to 1200 ms)",
+            (logging.DEBUG, "main: ES_OUT_SET_(GROUP_)PCR  is called too late (pts_delay increased to 1200 ms)"),
+        ),
         ("-- logger module started --", None),
         ("main debug: looking for access", None),
         ("main warning: invalid stop-time ignored", None),
     ],
 )
 def test_libvlcs_lines_keep_module_and_level(line: str, expected: tuple[int, str] | None) -> None:
-    """Warnings and errors are worth saying, its own announcements are not."""
+    """Warnings and errors are worth saying, its own announcements are not, nor its advice about its buffers."""
     assert overheard.sort_vlc(line) == expected
 
 

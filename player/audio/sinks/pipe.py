@@ -233,7 +233,7 @@ class PipeSink:
             if self._is_left(pipe):
                 raise self._gone()
             if self._clock.boot_s() >= give_up_s:
-                raise SinkError(f"the reader of {self._path} reads nothing")
+                raise SinkError(f"the program that reads {self._path} has stopped reading")
             self._clock.sleep(max(RETRY_S, min(self._seconds(waiting_bytes), give_up_s - self._clock.boot_s())))
 
     def _gone(self) -> SinkError:

@@ -296,7 +296,7 @@ class TestLoss:
             house.sink.write(BLOCK)
         assert house.clock.now().boot_s - start_s == pytest.approx(STALL_S, abs=0.2)
         house.sink.close()
-        with pytest.raises(SinkError, match=r"the reader of .* reads nothing"):
+        with pytest.raises(SinkError, match=r"the program that reads .* has stopped reading"):
             house.sink.open()
         house.reader.rate = 1.0
         house.clock.sleep(1.0)
