@@ -30,9 +30,11 @@ from player.library.folder_watch import FolderWatch
 from player.library.ports import Library
 from player.mqtt.link import make_link
 from player.session.controller import Controller, ExternalProblem, MemoryFound
+from player.storage.document_copy import read_copy
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into, this_boot
-from player.storage.writer_thread import WriterThread
+from player.storage.runtime_copy import RuntimeCopy, runtime_file
+from player.storage.writer_thread import MemorySources, WriterThread
 from player.system.clock_trust import ClockTrust
 from player.system.identity import identity_of
 from player.system.input_reader import InputReader
@@ -49,6 +51,7 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
     clock = SystemClock()
     decoder = NoiseDecoder(VlcDecoder(more_options=vlc_log_options()))
     copies = CopyWatch(clock)
+    identity = identity_of(state_dir)
     return Parts(
         clock=clock,
         make_sink=lambda audio, deliver: make_sink(audio, clock, lambda text: deliver(ExternalProblem("mixer", text))),
@@ -58,15 +61,19 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
         notifier=SystemdNotifier(),
         make_link=make_link,
         make_memory_writer=lambda deliver: WriterThread(
-            lambda: MemoryDb(state_dir, this_boot()),
-            lambda: look_into(state_dir)[0],
+            MemorySources(
+                lambda: MemoryDb(state_dir, this_boot()),
+                lambda: look_into(state_dir)[0],
+                lambda: read_copy(state_dir),
+                RuntimeCopy(runtime_file(identity.id), this_boot()),
+            ),
             lambda text: deliver(ExternalProblem("memory", text)),
             lambda documents: deliver(MemoryFound(documents)),
         ),
         make_inputs=lambda hear, tell: InputReader(hear, tell, clock),
         recognise=recognise,
         make_scan=lambda deliver: BackgroundScanner(store, clock, deliver),
-        identity=identity_of(state_dir),
+        identity=identity,
         is_time_trusted=ClockTrust().is_trusted,
         make_power_meter=power_meters(HopMeter),
         has_crashed=has_crashed,

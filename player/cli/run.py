@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.exit_codes import USAGE
 from player.cli.paths import CONFIG_ORDER, add_config, chosen_config
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from player.app.daemon import Daemon
     from player.config import Config
 
+HELD_S: Final = 5.0
+"""Maximum wait at the start for a state directory that hangs."""
 DESCRIPTION = """\
 Run the daemon: follow the schedule, take commands over MQTT, play. It starts and
 works without a broker and without a sound device (it keeps trying to reach
@@ -85,15 +90,40 @@ def serve(
     from player.app.daemon import Daemon
     from player.app.wiring import real_parts
     from player.core.commands import Play, Request
-    from player.storage.lock import only_daemon
-    from player.system.crash_marker import crash_recorded
 
-    with only_daemon(config.state_dir), crash_recorded(config.state_dir) as has_crashed:
+    with _held(config.state_dir) as has_crashed:
         app = Daemon(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
         _handle_signals(app)
         if autoplay:
             app.inbox.put(Request(Play(), "night"))
         app.run()
+
+
+@contextmanager
+def _held(state_dir: Path) -> Iterator[bool]:
+    """Hold the state directory's lock, and record a crash there; yields whether the process before it crashed.
+
+    A directory that hangs is not waited for longer than `HELD_S`; once it answers, both are done all the same.
+    """
+    from player.storage.lock import only_daemon
+    from player.system.bounded import BoundedCall, CallHangs
+    from player.system.crash_marker import crash_recorded
+
+    stack = ExitStack()
+
+    def hold() -> bool:
+        stack.enter_context(only_daemon(state_dir))
+        return stack.enter_context(crash_recorded(state_dir))
+
+    holding = BoundedCall(hold, "lull-state")
+    try:
+        has_crashed = holding.answer(HELD_S)
+    except CallHangs:
+        logging.getLogger("lull").warning("%s does not answer; lull starts without it", state_dir)
+        yield False
+    else:
+        with stack:
+            yield has_crashed
 
 
 def _handle_signals(app: Daemon) -> None:

@@ -53,7 +53,7 @@ class FileLibrary:
     """Looks into folders, files and playlist files: `player.library.ports.Library`.
 
     Args:
-        store: what was measured earlier; without one no track is known.
+        store: what was measured earlier; without one, and while it hangs, no track is known, and none is measured.
         is_complete: whether a file in a folder has been copied completely; one that has not is left out.
     """
 
@@ -70,7 +70,7 @@ class FileLibrary:
             rest.add(path)
         warnings = tuple(dict.fromkeys([*within_bounds(opening.warnings), *within_bounds(rest.warnings)]))
         first, tracks = tuple(opening.tracks.values()), tuple(rest.tracks.values())
-        if self._store is None:
+        if self._store is None or not self._store.answers():
             return LibraryRead(playlist.name, tracks, warnings, opening=first)
         recall = _MeasurementLookup(self._store)
         first, tracks = recall.tracks(first), recall.tracks(tracks)

@@ -23,6 +23,10 @@ class Store(Protocol):
     A store that cannot be read returns nothing, which is safe: an unmeasured track counts as loud.
     """
 
+    def answers(self) -> bool:
+        """Whether it can be asked: False where `find` would hang, found out within seconds."""
+        ...
+
     def find(self, mark: FileMark) -> MeasureResult | None:
         """The result for exactly this file by this version of the measuring, None without one."""
         ...

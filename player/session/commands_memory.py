@@ -59,6 +59,19 @@ def _never_again(name: str | None, memory: Memory, playback: Playback, now: Now,
     return f"{text}; there is no other track, so the session ends"
 
 
+def leave_banned(memory: Memory, playback: Playback, out: Outcome) -> None:
+    """Leave a track that plays or follows although it is banned, because the bans became known only now."""
+    queue = None if playback.session is None else playback.session.queue
+    if queue is None or found_in(queue.playlist) is not None:
+        return
+    playing = () if queue.current is None else (queue.current.track,)
+    following = () if queue.following is None else (queue.following,)
+    for track in (*following, *playing):
+        if not memory.allowed([track]) and not queue.leave_out(track.uri, out):
+            playback.stop(playback.settings.fades.stop_s, "never_again", out)
+            return
+
+
 def _playing(verb: str, playback: Playback) -> Track:
     """The current track. Raises Refused where there is none, or where generated noise replaces a playlist."""
     queue = None if playback.session is None else playback.session.queue

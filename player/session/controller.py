@@ -323,11 +323,17 @@ class Controller:
                 self._external_problems.pop(key, None)
                 if text is not None:
                     self._external_problems[key] = text
+                elif key == "memory":  # measurements were out of reach as well
+                    out.reads.extend(playlist.name for playlist in self._settings.playlists)
             case MemoryFound(documents):
                 documents.recall(self._memory)
                 self._update_favourites(now, out)
                 self._schedule.recall(documents.switches)
                 self._night.recall(documents.night)
+                self._playback.next_session.recall(documents.choices)
+                commands_memory.leave_banned(self._memory, self._playback, out)
+                if self.asked.obeyed is None:
+                    self._crash_resume.take_late(documents, self._playback)
             case Request():
                 raise AssertionError("requests are answered")
             case _:

@@ -40,7 +40,7 @@ from player.core.settings.session import MAX_TIMER_S, Phase, Settings, TimerMode
 from player.core.units import format_duration
 from player.session.interrupted import InterruptedSession
 from player.session.memory.memory import DIED_OF_IT, PEACEFUL_S, Memory
-from player.session.memory.records import RecalledMemory, SessionRecord
+from player.session.memory.records import Documents, RecalledMemory, SessionRecord
 from player.session.memory.write_policy import SIGN_OF_LIFE_S
 from player.session.next_session import StartParams
 from player.session.night_mode import sunk, taper_of
@@ -82,6 +82,8 @@ class CrashResume:
         self._boot = recalled.boot
         self._since_s: float | None = None
         """When lull started, on the boot clock; None before the first `tick`."""
+        self._is_untouched = True
+        """Nothing has played since lull started."""
         self._is_waiting = False
         """`problem` says what a record waits for; False as soon as there is none."""
 
@@ -92,6 +94,7 @@ class CrashResume:
             self._since_s = now.boot_s
             self._blame(interrupted, now, out)
         record = interrupted.record
+        self._is_untouched = self._is_untouched and playback.session is None
         if record is None:
             if self._is_waiting:
                 self._is_waiting, self.problem = False, None  # a person did something else meanwhile
@@ -110,6 +113,12 @@ class CrashResume:
         else:
             self._is_waiting = True
             self.problem = self._why_waiting(is_clock_set=gone_s is not None, is_paused=interrupted.is_paused)
+
+    def take_late(self, documents: Documents, playback: Playback) -> None:
+        """Take a record that became readable after the start, unless something has played since."""
+        if documents.record is not None and self._is_untouched and playback.interrupted.record is None:
+            self.tries = documents.tries
+            playback.interrupted.take_late(documents.record)
 
     def notice(self, command: Asleep | Awake, playback: Playback, now: Now, out: Outcome) -> str:
         """`asleep` or `awake` while nothing plays: a session that waits comes back that way. Returns what to answer."""

@@ -24,6 +24,10 @@ class InterruptedSession:
         self.record = record
         self.is_paused = False
 
+    def take_late(self, record: SessionRecord) -> None:
+        """Take a record that became readable only after the start."""
+        self.record = replace(record, is_waiting=True)
+
     def mark_waiting(self) -> None:
         """Note that the session waits to be resumed, and that nothing of it plays."""
         assert self.record is not None

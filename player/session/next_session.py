@@ -85,6 +85,12 @@ class NextSession:
         """Note a choice: fields of `Choices` by name."""
         self.choices = replace(self.choices, **choices)
 
+    def recall(self, choices: Choices) -> None:
+        """Take saved choices that became readable late, unless something was chosen since."""
+        if self.choices == Choices():
+            self.choices = choices
+            self._drop_what_is_gone()
+
     def has_started(self) -> None:
         """Forget the choices of a session that began, except the playlist."""
         self.choices = Choices(self.choices.playlist)

@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import sqlite3
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -24,11 +25,14 @@ from typing import Any, Final, TypeVar, cast
 from player.core.errors import StoreError
 from player.core.measurement import MAX_CHAPTERS, MEASURING, Chapter, FileMark, Measured, MeasureResult, Surprise
 from player.storage.sqlite import READ_FAULTS, DamagedDatabase, Database, SchemaLayout, open_to_read
+from player.system.bounded import BoundedCall, CallHangs
 
 log = logging.getLogger("lull")
 T = TypeVar("T")
 
 FILE_NAME: Final = "lull.db"
+ANSWER_S: Final = 5.0
+"""Maximum wait for the disk, before tracks are played as unmeasured ones."""
 _STEPS: Final = (
     """
     CREATE TABLE measurements (
@@ -59,7 +63,7 @@ class MeasurementsDb:
 
     Args:
         folder: the state directory.
-        is_patient: a file that cannot be opened is tried again at each question, instead of StoreError at once.
+        is_patient: the file is opened at the first question, and tried again at each, instead of StoreError at once.
 
     Raises:
         StoreError: the folder cannot be written, or a newer lull wrote the file.
@@ -67,7 +71,27 @@ class MeasurementsDb:
 
     def __init__(self, folder: Path | None, *, is_patient: bool = False) -> None:
         self._has_complained = False
+        self._lock = threading.Lock()
+        self._opening: BoundedCall[int] | None = None
         self._base = Database(None if folder is None else folder / FILE_NAME, _LAYOUT, is_patient=is_patient)
+
+    def answers(self) -> bool:
+        """Whether it can be asked: False where its disk hangs, after `ANSWER_S` the first time, and then at once."""
+        with self._lock:
+            opening, wait_s = self._opening, 0.0
+            if opening is None:
+                opening, wait_s = BoundedCall(self._base.check, "lull-measurements"), ANSWER_S
+            self._opening = None
+            try:
+                opening.answer(wait_s)
+            except CallHangs:
+                level = logging.WARNING if wait_s else logging.DEBUG
+                log.log(level, "measurements do not answer, so tracks count as loud")
+                self._opening = opening
+                return False
+            except StoreError:  # who asks is told
+                pass
+            return True
 
     def find(self, mark: FileMark) -> MeasureResult | None:
         """The result for exactly this file."""

@@ -38,9 +38,11 @@ from player.session.memory.records import (
 from player.storage.document_copy import COPIED, read_copy, write_copy
 from player.storage.document_copy import FILE_NAME as COPY_NAME
 from player.storage.sqlite import READ_FAULTS, DamagedDatabase, Database, SchemaLayout, open_to_read, transaction
+from player.system.bounded import BoundedCall, CallHangs
 
 FILE_NAME: Final = "memory.db"
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+CALIBRATION_S: Final = 3.0
 KEPT_HEARD: Final = 10_000
 """Maximum entries of the log: about a hundred nights of short tracks; older ones count as never heard."""
 KEPT_SESSIONS: Final = 2_000
@@ -221,10 +223,11 @@ def look_into(folder: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...]]:
 
 
 def calibration_in(folder: Path) -> Calibration | None:
-    """The calibration, if there is one that can be read."""
+    """The calibration, if there is one that can be read within `CALIBRATION_S`."""
     try:
-        return look_into(folder)[0].documents.calibration
-    except StoreError:
+        looking = BoundedCall(lambda: look_into(folder)[0].documents.calibration, "lull-calibration")
+        return looking.answer(CALIBRATION_S)
+    except (StoreError, CallHangs):
         return None
 
 

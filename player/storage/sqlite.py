@@ -80,7 +80,7 @@ class Database:
     Args:
         path: the file.
         layout: its tables.
-        is_patient: a file that cannot be opened is not an error: opening is tried again at each question.
+        is_patient: the file is opened at the first question, so that a disk that hangs does not keep the start.
 
     Attributes:
         losses: a sentence for each time that a new file replaced an existing one.
@@ -99,12 +99,8 @@ class Database:
         self._is_closed = False
         self._base: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        try:
+        if not is_patient:
             self.check()
-        except StoreError as fault:
-            if not is_patient:
-                raise
-            log.warning("%s; it is tried again", fault)
 
     def __del__(self) -> None:
         self._let_go()

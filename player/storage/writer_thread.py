@@ -5,7 +5,9 @@ tried again, together with later changes, so a disk that is full for an hour cos
 be opened at the start is opened later, as soon as that works: with the next thing to write, and each `RETRY_S`.
 
 A file that was not read at the start, or that has replaced the earlier one, may have bans and switches
-that are not known yet: it is read first, ``found`` is called, and the union of both is written.
+that are not known yet: it is read first, ``found`` is called, and the union of both is written. A disk that does not
+answer at the start is not waited for longer than `RECALL_S`: the night begins with what `RuntimeCopy` and the copy of
+the documents have, or with nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +17,23 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from player.core.errors import StoreError
 from player.session.memory.ports import MemoryStore
-from player.session.memory.records import Batch, Documents, RecalledMemory, read_texts, texts
+from player.session.memory.records import BY_URI, RECORD, Batch, Documents, RecalledMemory, read_texts, texts
+from player.storage.runtime_copy import RuntimeCopy
+from player.system.bounded import BoundedCall, CallHangs
 
 log = logging.getLogger("lull")
 
 RETRY_S: Final = 30.0
+RECALL_S: Final = 5.0
+"""Maximum wait for the memory at the start; slow cards answer within two seconds."""
+COPY_S: Final = 1.0
+"""Maximum wait for the copy of the documents, which is only read, and so answers on a disk where writing hangs."""
 HANGS_S: Final = 10.0
 """A write that has not returned after so many seconds hangs: a card that fails, or a share that is away."""
 HANGS: Final = "the state directory does not answer"
@@ -48,76 +56,118 @@ class _Waiting:
             self._done.pop()(fault)
 
 
+@dataclass(frozen=True, slots=True)
+class MemorySources:
+    """Where the memory is read from.
+
+    Attributes:
+        open_store: opens the store, to write it; may raise StoreError.
+        look: reads it where it cannot be written; may raise StoreError.
+        copy: reads the copy of the documents.
+        runtime: what is known without the disk, and what the disk lacks.
+    """
+
+    open_store: Callable[[], MemoryStore]
+    look: Callable[[], RecalledMemory]
+    copy: Callable[[], Mapping[str, str]] = dict
+    runtime: RuntimeCopy = field(default_factory=RuntimeCopy)
+
+
 class WriterThread:
     """`player.session.memory.ports.MemoryWriter` over a memory store.
 
     Args:
-        open_store: opens the store, to write it; may raise StoreError.
-        look: reads it where it cannot be written; may raise StoreError.
+        sources: the store, and what there is without it.
         tell: takes a problem, or None when it is resolved, on any thread; must not block.
         found: takes the documents of a file that could not be read at the start; likewise.
+        recall_s: seconds after which `recall` goes on without an answer.
         retry_s: seconds before a failed write is tried again.
         hangs_s: seconds after which a write that does not return is a problem.
     """
 
     def __init__(
         self,
-        open_store: Callable[[], MemoryStore],
-        look: Callable[[], RecalledMemory],
+        sources: MemorySources,
         tell: Callable[[str | None], None],
         found: Callable[[Documents], None] = lambda _: None,
+        recall_s: float = RECALL_S,
         retry_s: float = RETRY_S,
         hangs_s: float = HANGS_S,
     ) -> None:
-        self._open_store = open_store
-        self._look = look
+        self._sources = sources
+        self._runtime = sources.runtime
         self._tell = tell
         self._found = found
+        self._recall_s = recall_s
         self._retry_s = retry_s
         self._hangs_s = hangs_s
         self._hangs = False
         self._waiting: deque[_Waiting] = deque()
-        self._batches: queue.SimpleQueue[tuple[Batch, _Waiting | None] | None] = queue.SimpleQueue()
+        self._batches: queue.SimpleQueue[tuple[Batch, _Waiting | None, int] | None] = queue.SimpleQueue()
         self._store: MemoryStore | None = None
         self._generation: int | None = None
         self._documents: dict[str, str] = {}
+        self._is_record_known = False
         self._fault: str | None = None
         self._told: str | None = None
         self._thread: threading.Thread | None = None
 
     def recall(self) -> RecalledMemory:
-        """Open the store and read it; the thread starts."""
-        recalled = self._read()
+        """Open the store and read it; the thread starts. Where it does not answer in time, what is known without it."""
+        reading = BoundedCall(self._read, "lull-memory-reading")
+        try:
+            recalled = self._runtime.completed(reading.answer(self._recall_s))
+        except CallHangs:
+            self._hangs = True
+            self._say(f"nothing that happens is saved: {HANGS}")
+            recalled = self._recalled_without_disk()
+        else:
+            self._is_record_known = True
+            if self._fault is None:
+                self._say(self._finding)
+            if unsaved := self._runtime.unsaved:
+                self.write(Batch(unsaved))
         self._documents = texts(recalled.documents)
-        self._thread = threading.Thread(target=self._run, name="lull-memory", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(reading,), name="lull-memory", daemon=True)
         self._thread.start()
+        return recalled
+
+    def _recalled_without_disk(self) -> RecalledMemory:
+        recalled = self._runtime.recalled()
+        if recalled.documents != Documents():
+            self._is_record_known = True
+            return recalled
+        with contextlib.suppress(CallHangs):
+            documents, _ = read_texts({}, BoundedCall(self._sources.copy, "lull-memory-copy").answer(COPY_S))
+            return replace(recalled, documents=documents)
+        log.warning("nothing is known of earlier nights: %s", HANGS)
         return recalled
 
     def _read(self) -> RecalledMemory:
         try:
-            self._store = self._open_store()
+            self._store = self._sources.open_store()
             recalled = self._store.recall()
             self._generation = self._store.check()
         except StoreError as fault:
             self._fault = str(fault)
             self._say(f"nothing new is saved across restarts: {fault}")
         else:
-            self._say(self._finding)
             return recalled
         try:
-            return self._look()
+            return self._sources.look()
         except StoreError as fault:
             log.warning("nothing is known of earlier nights: %s", fault)
             return RecalledMemory()
 
     def write(self, batch: Batch, done: Done | None = None) -> None:
         """Write the batch soon."""
+        change = self._runtime.note(batch.documents)
         waits = None if done is None else _Waiting(done)
         if waits is not None:
             self._waiting.append(waits)
             if self._hangs:
                 waits.answer(HANGS)
-        self._batches.put((batch, waits))
+        self._batches.put((batch, waits, change))
 
     def close(self, timeout_s: float) -> None:
         """Write what is left and end the thread, within a number of seconds."""
@@ -128,9 +178,10 @@ class WriterThread:
         if self._thread.is_alive():
             log.warning("%s; the latest changes are not saved", HANGS)
 
-    def _run(self) -> None:
+    def _run(self, reading: BoundedCall[RecalledMemory]) -> None:
         """The life of the thread."""
         try:
+            self._finish(reading)
             self._write_until_closed()
         except Exception:  # the thread ends here: a bug in the memory must not end a night
             log.exception("writing the memory failed; nothing is remembered from now on")
@@ -139,6 +190,14 @@ class WriterThread:
         finally:
             if self._store is not None:
                 self._store.close()
+
+    def _finish(self, reading: BoundedCall[RecalledMemory]) -> None:
+        """Wait for the store that did not answer at the start; what it has counts as not read."""
+        reading.answer(threading.TIMEOUT_MAX)
+        if self._hangs:
+            self._hangs, self._generation = False, None
+            self._fault = self._fault or HANGS  # so that it is tried at once
+            self._batches.put((_NOTHING, None, 0))
 
     def _refuse_all(self) -> None:
         """Answer each request with the reason, until the daemon ends, so that no caller waits in vain."""
@@ -149,22 +208,25 @@ class WriterThread:
                 asked[1].answer("writing the memory failed")
 
     def _write_until_closed(self) -> None:
-        waiting = _NOTHING
+        waiting, latest = _NOTHING, 0
         is_closed = False
         while not is_closed:
             is_idle = waiting == _NOTHING and not self._must_retry
             try:
                 asked = self._batches.get(timeout=None if is_idle else self._retry_s)
             except queue.Empty:
-                asked = (_NOTHING, None)
+                asked = (_NOTHING, None, 0)
             is_closed = asked is None
-            batch, waits = asked or (_NOTHING, None)
+            batch, waits, change = asked or (_NOTHING, None, 0)
+            latest = max(latest, change)
             waiting = _joined(waiting, batch)
             if waiting != _NOTHING or self._must_retry:
                 with self._watched():
                     self._fault = self._attempt(waiting)
                 self._say(self._finding if self._fault is None else f"nothing that happens is saved: {self._fault}")
                 waiting = _NOTHING if self._fault is None else waiting
+            if self._fault is None:
+                self._runtime.confirm(latest)
             if waits is not None:
                 waits.answer(self._fault)
                 self._waiting.remove(waits)
@@ -197,9 +259,10 @@ class WriterThread:
     def _attempt(self, batch: Batch) -> str | None:
         """Write a batch; returns the reason where that fails."""
         self._documents |= batch.documents
+        self._is_record_known |= RECORD in batch.documents
         try:
             if self._store is None:
-                self._store = self._open_store()
+                self._store = self._sources.open_store()
             if self._store.check() != self._generation:
                 batch = replace(batch, documents=self._merged(self._store))
             losses = len(self._store.losses)
@@ -215,15 +278,19 @@ class WriterThread:
         """All documents, with those of a file that was not read before."""
         theirs = store.recall().documents
         ours, _ = read_texts(self._documents)
-        bans = {ban.uri: ban for ban in (*theirs.bans, *ours.bans)}
-        deaths = {death.uri: death for death in (*theirs.deaths, *ours.deaths)}
+        lists = {name: text for name, text in texts(theirs).items() if name in BY_URI}
+        kept, _ = read_texts({**self._documents, **lists}, self._documents)
         both = replace(
-            ours, bans=tuple(bans.values()), deaths=tuple(deaths.values()), nights=ours.nights | theirs.nights
+            kept,
+            nights=ours.nights | theirs.nights,
+            places=tuple({place.uri: place for place in (*theirs.places, *ours.places)}.values()),
+            calibration=ours.calibration or theirs.calibration,
         )
-        for name in ("switches", "choices"):  # values that have not changed since the start
+        for name in ("switches", "choices", "night"):  # values that have not changed since the start
             if self._documents.get(name, _UNCHANGED[name]) == _UNCHANGED[name]:
                 both = replace(both, **{name: getattr(theirs, name)})
-        self._found(replace(both, record=None))
+        is_news = not self._is_record_known
+        self._found(replace(both, record=theirs.record, tries=theirs.tries) if is_news else replace(both, record=None))
         self._documents = texts(both)
         return self._documents
 

@@ -137,6 +137,7 @@ class Manager:
         self._environment = {
             **os.environ,
             "NOTIFY_SOCKET": str(path),
+            "RUNTIME_DIRECTORY": str(RUN),
             "WATCHDOG_USEC": str(int(WATCHDOG_S * 1e6)),
             "PYTHONDONTWRITEBYTECODE": "1",
         }

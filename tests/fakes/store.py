@@ -12,11 +12,16 @@ class FakeStore:
     Attributes:
         kept: what was kept last for each path, with its mark.
         is_full: each `keep` fails.
+        hangs: nothing would answer.
     """
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[FileMark, MeasureResult]] = {}
         self.is_full = False
+        self.hangs = False
+
+    def answers(self) -> bool:
+        return not self.hangs
 
     def find(self, mark: FileMark) -> MeasureResult | None:
         known, finding = self.kept.get(mark.path, (None, None))

@@ -274,6 +274,16 @@ def test_without_a_store_nothing_is_known_and_nothing_is_asked_for(tmp_path: Pat
     assert (found.tracks[0].measured, found.unmeasured) == (None, ())
 
 
+def test_a_store_that_hangs_is_not_asked(tmp_path: Path) -> None:
+    """The tracks play as unmeasured ones, and are not measured again because of it."""
+    touch(tmp_path, "a.flac")
+    store = FakeStore()
+    store.keep(mark_of(str(tmp_path / "a.flac")), MeasureResult(MEASURED))
+    store.hangs = True
+    found = FileLibrary(store).read(Playlist("p", (str(tmp_path),)))
+    assert (found.tracks[0].measured, found.unmeasured) == (None, ())
+
+
 def test_an_opening_is_read_apart_and_recalled_like_all_tracks(tmp_path: Path) -> None:
     """Its tracks are measured as well, and what is missing of it is told."""
     touch(tmp_path, "rain/a.mp3", "hello.mp3")

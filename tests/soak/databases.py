@@ -42,7 +42,7 @@ from player.storage import measurements_db, memory_db
 from player.storage.document_copy import FILE_NAME as COPY_NAME
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into
-from player.storage.writer_thread import WriterThread
+from player.storage.writer_thread import MemorySources, WriterThread
 from tests.contracts.test_memory import AT, KEPT
 from tests.contracts.test_store import MEASURED
 from tests.nights.night_rig import Nights
@@ -87,9 +87,8 @@ def try_memory(folder: Path) -> tuple[list[str], bool, bool]:
     """
     wrong: list[str] = []
     said: list[str | None] = []
-    writer = WriterThread(
-        lambda: MemoryDb(folder, "this"), lambda: look_into(folder)[0], said.append, lambda _: None, retry_s=0.05
-    )
+    sources = MemorySources(lambda: MemoryDb(folder, "this"), lambda: look_into(folder)[0])
+    writer = WriterThread(sources, said.append, lambda _: None, retry_s=0.05)
     recalled = writer.recall()
     known = {ban.uri for ban in recalled.documents.bans}
     nights = Nights(Settings(playlists=(Playlist("rain", ("/rain",)),)), AT, (*BANNED, *TRACKS), recalled=recalled)

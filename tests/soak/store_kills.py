@@ -26,7 +26,7 @@ from player.session.memory.records import Batch, Documents, HeardEntry, HeardHow
 from player.storage import memory_db
 from player.storage.document_copy import FILE_NAME as COPY_NAME
 from player.storage.memory_db import MemoryDb, look_into
-from player.storage.writer_thread import WriterThread
+from player.storage.writer_thread import MemorySources, WriterThread
 from tests.contracts.test_memory import AT
 
 LONGEST_S: Final = 0.2
@@ -36,7 +36,9 @@ TORN: Final = ("nothing", memory_db.FILE_NAME, f"{memory_db.FILE_NAME}-wal", COP
 
 def _write_until_killed(folder: Path, first: int, answers: int) -> None:
     """The life of the child: one ban after the other, each number told when it is answered as done."""
-    writer = WriterThread(lambda: MemoryDb(folder, "this"), lambda: look_into(folder)[0], lambda _: None, retry_s=0.01)
+    writer = WriterThread(
+        MemorySources(lambda: MemoryDb(folder, "this"), lambda: look_into(folder)[0]), lambda _: None, retry_s=0.01
+    )
     documents = writer.recall().documents
     os.write(answers, b"ready\n")
     for number in range(first, first + 100_000):

@@ -8,6 +8,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from player.core.errors import StoreError
 from player.core.measurement import FileMark, MeasureResult
 from player.storage import measurements_db as store_module
 from player.storage.measurements_db import FILE_NAME, MeasurementsDb
+from player.storage.sqlite import Database
 from tests.contracts.test_store import MARK, MEASURED
 from tests.paths import ROOT
 
@@ -204,3 +207,33 @@ def test_root_follows_no_link_of_somebody_else(tmp_path: Path) -> None:
         MeasurementsDb(tmp_path)
     facts = (tmp_path / "precious").stat()
     assert (facts.st_size, facts.st_uid) == (0, 0)
+
+
+def test_a_disk_that_hangs_is_found_out_once_and_used_again_when_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it a second time; opening waits for the first question, so a start does not."""
+    may_open = threading.Event()
+    open_it = Database.check
+
+    def check(base: Database) -> int:
+        assert may_open.wait(20.0)
+        return open_it(base)
+
+    monkeypatch.setattr(Database, "check", check)
+    monkeypatch.setattr(store_module, "ANSWER_S", 0.05)
+    opened = MeasurementsDb(tmp_path, is_patient=True)
+    assert [opened.answers() for _ in range(2)] == [False, False]
+    may_open.set()
+    give_up_s = time.monotonic() + 20.0
+    while not opened.answers():
+        assert time.monotonic() < give_up_s
+    opened.keep(MARK, MeasureResult(MEASURED))
+    assert opened.find(MARK) == MeasureResult(MEASURED)
+    opened.close()
+
+
+def test_a_disk_that_cannot_be_written_answers(tmp_path: Path) -> None:
+    """That is a fault that `find` tells, not a disk that hangs."""
+    (tmp_path / "state").write_text("", encoding="ascii")
+    assert MeasurementsDb(tmp_path / "state", is_patient=True).answers()

@@ -22,7 +22,7 @@ from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, RecalledMemory, texts
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into
-from player.storage.writer_thread import WriterThread
+from player.storage.writer_thread import MemorySources, WriterThread
 from tests.contracts.test_memory import AT
 from tests.contracts.test_store import MARK, MEASURED
 
@@ -39,13 +39,8 @@ class Keeper:
     found: list[Documents] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.writer = WriterThread(
-            lambda: MemoryDb(self.folder, "this"),
-            lambda: look_into(self.folder)[0],
-            self.said.append,
-            self.found.append,
-            retry_s=0.02,
-        )
+        sources = MemorySources(lambda: MemoryDb(self.folder, "this"), lambda: look_into(self.folder)[0])
+        self.writer = WriterThread(sources, self.said.append, self.found.append, retry_s=0.02)
         self.recalled: RecalledMemory = self.writer.recall()
         self.documents: Documents = self.recalled.documents
 

@@ -14,8 +14,9 @@ from player.core.errors import StoreError
 from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Batch, Documents, RecalledMemory, texts
 from player.storage.memory_db import MemoryDb
-from player.storage.writer_thread import HANGS, WriterThread
-from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
+from player.storage.runtime_copy import RuntimeCopy
+from player.storage.writer_thread import HANGS, MemorySources, WriterThread
+from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT, RECORD
 from tests.fakes.memory import FakeMemoryStore
 
 PATIENCE_S = 20.0
@@ -34,6 +35,18 @@ class SlowStore(FakeMemoryStore):
         super().write(batch)
 
 
+class HangingStore(FakeMemoryStore):
+    """A share whose server is away at the start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = threading.Event()
+
+    def recall(self) -> RecalledMemory:
+        assert self.may_answer.wait(PATIENCE_S)
+        return super().recall()
+
+
 @dataclass
 class Desk:
     """A writer over a store, and what it says."""
@@ -45,7 +58,9 @@ class Desk:
     found: list[Documents] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.writer = WriterThread(self.open, self.look, self.said.append, self.found.append, retry_s=0.01)
+        self.writer = WriterThread(
+            MemorySources(self.open, self.look), self.said.append, self.found.append, retry_s=0.01
+        )
 
     def open(self) -> FakeMemoryStore:
         if not self.is_openable:
@@ -62,7 +77,7 @@ class Desk:
 def test_a_copy_that_cannot_be_written_is_told_of_while_it_is_so(tmp_path: Path) -> None:
     """Everything else is written, the running session too, and the answer is "done"."""
     said, done = list[str | None](), list[str | None]()
-    writer = WriterThread(lambda: MemoryDb(tmp_path, "this"), RecalledMemory, said.append)
+    writer = WriterThread(MemorySources(lambda: MemoryDb(tmp_path, "this"), RecalledMemory), said.append)
     (tmp_path / "memory.json.new").mkdir()
     writer.recall()
     written = threading.Event()
@@ -117,7 +132,7 @@ def test_nobody_waits_for_a_slow_card() -> None:
 def test_a_disk_that_does_not_answer_is_a_problem_and_nobody_waits_for_it() -> None:
     """Neither who waited when it began to hang, nor who asks meanwhile; all of it is written once it answers."""
     store, said, answers = SlowStore(), list[str | None](), list[str | None]()
-    writer = WriterThread(lambda: store, RecalledMemory, said.append, hangs_s=0.3)
+    writer = WriterThread(MemorySources(lambda: store, RecalledMemory), said.append, hangs_s=0.3)
     writer.recall()
     writer.write(BANS)
     writer.write(Batch({}), answers.append)
@@ -144,7 +159,7 @@ def test_a_disk_that_answers_while_it_is_told_that_it_hangs_is_no_problem_in_the
             assert may_tell.wait(PATIENCE_S)
         said.append(text)
 
-    writer = WriterThread(lambda: store, RecalledMemory, tell, hangs_s=0.3)
+    writer = WriterThread(MemorySources(lambda: store, RecalledMemory), tell, hangs_s=0.3)
     writer.recall()
     writer.write(BANS)
     wait_for(lambda: store.recall().documents.bans == KEPT.bans)
@@ -153,6 +168,89 @@ def test_a_disk_that_answers_while_it_is_told_that_it_hangs_is_no_problem_in_the
     wait_for(lambda: len(said) == 2)
     assert said == [f"nothing that happens is saved: {HANGS}", None]
     writer.close(PATIENCE_S)
+
+
+@dataclass
+class HangingStart:
+    """A start while the disk hangs, and what is known then and later."""
+
+    copy: dict[str, str] = field(default_factory=dict)
+    runtime: RuntimeCopy = field(default_factory=RuntimeCopy)
+    store: HangingStore = field(default_factory=HangingStore)
+    said: list[str | None] = field(default_factory=list)
+    found: list[Documents] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store.documents = texts(KEPT)
+        sources = MemorySources(lambda: self.store, RecalledMemory, lambda: self.copy, self.runtime)
+        self.writer = WriterThread(sources, self.said.append, self.found.append, recall_s=0.1, retry_s=0.01)
+        self.recalled = self.writer.recall()
+
+    def answer(self) -> None:
+        """The disk answers."""
+        self.store.may_answer.set()
+        wait_for(lambda: self.said[-1] is None)
+
+
+@pytest.mark.slow
+def test_a_disk_that_hangs_at_the_start_is_not_waited_for_and_taken_in_later() -> None:
+    """The problem is told, bans of tonight are answered at once; everything is known and written once it answers."""
+    start, answers = HangingStart(), list[str | None]()
+    assert start.recalled == RecalledMemory()
+    assert start.said == [f"nothing that happens is saved: {HANGS}"]
+    tonight = RememberedTrack("/music/tonight", "tonight", AT)
+    start.writer.write(Batch(texts(Documents(bans=(tonight,)), Documents())), answers.append)
+    assert answers == [HANGS]
+    start.answer()
+    (found,) = start.found
+    both = replace(KEPT, bans=(*KEPT.bans, tonight))
+    assert found == replace(both, tries=found.tries), "the session that was interrupted too"
+    assert found.tries > 0
+    assert start.store.recall().documents == replace(both, record=None), "the session's owner writes it"
+    start.writer.close(PATIENCE_S)
+
+
+@pytest.mark.slow
+def test_a_session_that_began_while_the_disk_hung_is_not_replaced_by_the_one_on_the_disk() -> None:
+    """What is known of the running one is newer."""
+    start = HangingStart()
+    record = replace(RECORD, playlist="sea")
+    start.writer.write(Batch(texts(Documents(record=record), Documents())))
+    start.answer()
+    wait_for(lambda: len(start.store.batches) > 0)
+    assert start.found[0].record is None
+    assert start.store.recall().documents.record == record
+    start.writer.close(PATIENCE_S)
+
+
+@pytest.mark.slow
+def test_bans_are_known_from_the_copies_where_the_disk_hangs_at_the_start(tmp_path: Path) -> None:
+    """The copy on the disk is only read, which works where writing hangs; the one in memory has the session too."""
+    start = HangingStart(copy=texts(replace(KEPT, record=None)))
+    assert start.recalled.documents == replace(KEPT, record=None)
+    start.answer()
+    assert start.found[0].record is not None
+    start.writer.close(PATIENCE_S)
+    RuntimeCopy(tmp_path / "copy", "this").note(texts(KEPT))
+    start = HangingStart(runtime=RuntimeCopy(tmp_path / "copy", "this"))
+    assert start.recalled.documents == replace(KEPT, tries=1)
+    start.answer()
+    start.writer.close(PATIENCE_S)
+    assert start.found[0].record is None, "it is known already"
+    assert RuntimeCopy(tmp_path / "copy", "this").unsaved == {}
+
+
+def test_what_the_disk_lacks_is_written_at_the_next_start(tmp_path: Path) -> None:
+    """A stop into a disk that hung until lull ended."""
+    runtime = RuntimeCopy(tmp_path / "copy", "this")
+    runtime.note({"record": "null"})
+    store = FakeMemoryStore()
+    store.documents = texts(KEPT)
+    writer = WriterThread(MemorySources(lambda: store, RecalledMemory, runtime=runtime), lambda _: None)
+    assert writer.recall().documents.record is None
+    writer.close(PATIENCE_S)
+    assert store.recall().documents.record is None
+    assert runtime.unsaved == {}
 
 
 def wait_for(what: Callable[[], bool]) -> None:
@@ -172,7 +270,7 @@ def test_a_full_disk_is_a_problem_and_costs_nothing_once_there_is_room(desk: Des
     desk.wait(lambda: bool(desk.said))
     assert desk.said == ["nothing that happens is saved: the disk is full"]
     desk.store.fault = None
-    desk.wait(lambda: desk.said[-1] is None)
+    desk.wait(lambda: desk.said[-1] is None and bool(desk.store.ended))
     assert len(desk.store.batches) <= 3
     assert (tuple(desk.store.heard), tuple(desk.store.ended)) == (HEARD, ENDED)
     assert desk.store.recall().documents.bans == KEPT.bans
@@ -206,7 +304,7 @@ def test_what_cannot_be_read_at_the_start_is_read_later_and_nothing_of_it_is_los
     desk.wait(lambda: desk.said[-1] is None)
     recalled = desk.store.recall().documents
     assert set(recalled.bans) == {*KEPT.bans, tonight}
-    assert recalled.switches == KEPT.switches
+    assert replace(recalled, bans=()) == replace(KEPT, bans=(), record=None)
     assert desk.found[0].bans == recalled.bans
     desk.writer.close(PATIENCE_S)
 

@@ -214,7 +214,7 @@ _LONGEST_S: Final = 1e8
 _SHOWN: Final = 200
 """Maximum number of characters of a fault that are shown: it may quote the damaged text."""
 NAMES: Final = tuple(one.name for one in fields(Documents))
-_BY_URI: Final = frozenset({"bans", "deaths", "likes"})
+BY_URI: Final = frozenset({"bans", "deaths", "likes"})
 """The documents that are lists of tracks."""
 
 
@@ -307,14 +307,14 @@ def read_texts(found: Mapping[str, str], copy: Mapping[str, str] | None = None) 
                 values[name] = _read(hints[name], found[name], name)
             except ValueError as fault:
                 text = f"what was remembered as {name!r} cannot be read and is left out: {str(fault)[:_SHOWN]}"
-                if name in _BY_URI:
+                if name in BY_URI:
                     values[name] = salvage(hints[name], found[name])
                     text = f"a part of what was remembered as {name!r} cannot be read; {len(values[name])} could be"
                 faults.append(f"{text}; the copy is used" if has_copy else text)
         if copy is not None and name in copy:
             with contextlib.suppress(ValueError):
                 saved = _read(hints[name], copy[name], name)
-                if name in _BY_URI:
+                if name in BY_URI:
                     saved = tuple({one.uri: one for one in (*values.get(name, ()), *saved)}.values())
                     values[name] = saved
                 values.setdefault(name, saved)
