@@ -18,6 +18,7 @@ from player.session.calibrate import play_noise, take_reading
 from player.session.checks import find_track
 from player.session.library_findings import found_in
 from player.session.memory.memory import Memory, RememberedTrack
+from player.session.memory.records import Documents
 from player.session.outcome import Outcome
 from player.session.playback import Playback
 
@@ -59,8 +60,10 @@ def _never_again(name: str | None, memory: Memory, playback: Playback, now: Now,
     return f"{text}; there is no other track, so the session ends"
 
 
-def leave_banned(memory: Memory, playback: Playback, out: Outcome) -> None:
-    """Leave a track that plays or follows although it is banned, because the bans became known only now."""
+def take_late(documents: Documents, memory: Memory, playback: Playback, out: Outcome) -> None:
+    """Take what became readable only after the start; a banned track that plays or follows is left."""
+    documents.recall(memory)
+    playback.next_session.recall(documents.choices)
     queue = None if playback.session is None else playback.session.queue
     if queue is None or found_in(queue.playlist) is not None:
         return

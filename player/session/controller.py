@@ -321,19 +321,15 @@ class Controller:
                 self._change_settings(settings, text, now, out)
             case ExternalProblem(key, text):
                 self._external_problems.pop(key, None)
-                if text is not None:
-                    self._external_problems[key] = text
-                elif key == "memory":  # measurements were out of reach as well
+                self._external_problems |= {} if text is None else {key: text}
+                if key == "memory" and text is None:  # measurements were out of reach as well
                     out.reads.extend(playlist.name for playlist in self._settings.playlists)
             case MemoryFound(documents):
-                documents.recall(self._memory)
+                commands_memory.take_late(documents, self._memory, self._playback, out)
                 self._update_favourites(now, out)
                 self._schedule.recall(documents.switches)
                 self._night.recall(documents.night)
-                self._playback.next_session.recall(documents.choices)
-                commands_memory.leave_banned(self._memory, self._playback, out)
-                if self.asked.obeyed is None:
-                    self._crash_resume.take_late(documents, self._playback)
+                self._crash_resume.take_late(documents, self._playback, is_asked=self.asked.obeyed is not None)
             case Request():
                 raise AssertionError("requests are answered")
             case _:

@@ -114,9 +114,10 @@ class CrashResume:
             self._is_waiting = True
             self.problem = self._why_waiting(is_clock_set=gone_s is not None, is_paused=interrupted.is_paused)
 
-    def take_late(self, documents: Documents, playback: Playback) -> None:
-        """Take a record that became readable after the start, unless something has played since."""
-        if documents.record is not None and self._is_untouched and playback.interrupted.record is None:
+    def take_late(self, documents: Documents, playback: Playback, *, is_asked: bool) -> None:
+        """Take a record that became readable after the start, unless something has played or been asked for since."""
+        is_free = self._is_untouched and not is_asked and playback.interrupted.record is None
+        if documents.record is not None and is_free:
             self.tries = documents.tries
             playback.interrupted.take_late(documents.record)
 
