@@ -2,12 +2,15 @@
 
 Runs on the engine thread. libVLC replaces NaN and infinity in float files by zeros before lull can see them, and a
 damaged frame of an MP3 becomes 576 or 1152 zeros. Zeros alone are not a fault: editors silence pauses, files end in
-silence, and 8-bit recordings contain many zeros. A hole is recognised by four conditions together: it is at most 0.1 s
-long; the millisecond before it and the one after it are loud; both have many different values, so they are not a few
-steps of a coarse recording; and there are few like it. So a hole can be recognised only when it is over. Until then it
-is a *cut*, and only its edges are softened. A pause that an editor cut in remains a cut.
+silence, 8-bit recordings contain many zeros, and a noise gate makes zeros of all that is soft. A hole is recognised by
+five conditions together: it is at most 0.1 s long; the millisecond before it and the one after it are loud; both have
+many different values, so they are not a few steps of a coarse recording; their peaks differ by at most 10 dB, so it is
+not the gap between the end of one tap and the beginning of the next; and sound was rarely cut lately, for however long.
+So a hole can be recognised only when it is over. Until then it is a *cut*, and only its edges are softened. A pause
+that an editor or a gate cut in remains a cut.
 
-Limitation: if libVLC replaces broken samples by more than 0.1 s of zeros, these count as a pause.
+Limitations: if libVLC replaces broken samples by more than 0.1 s of zeros, these count as a pause; the first short gap
+that a noise gate makes may count as a hole.
 """
 
 from __future__ import annotations
@@ -33,9 +36,11 @@ LOUD: Final = 2e-3
 """-54 dBFS; a cut in quieter sound is not audible."""
 VALUES: Final = 8
 """With fewer different levels in a millisecond the sound is a coarse recording."""
-HABIT: Final = 4
-HABIT_FRAMES: Final = to_frames(10.0)
-"""`HABIT` holes within this many frames are a property of the recording, not faults."""
+ALIKE: Final = 10.0**0.5
+"""Largest ratio of the peaks on both sides of a hole."""
+HABIT: Final = 2
+HABIT_FRAMES: Final = to_frames(30.0)
+"""`HABIT` cuts within this many frames are a property of the recording, not faults."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -55,10 +60,11 @@ class Cuts:
 
 @dataclass(slots=True)
 class _Run:
-    """A run of zeros that is not over: its first frame since the start, and whether sound was cut there."""
+    """A run of zeros: its first frame since the start, the peak of the sound cut there (0 if none), the frame after."""
 
     start: int
-    is_cut: bool
+    peak: float
+    end: int = 0
 
 
 class DropoutFinder:
@@ -67,8 +73,8 @@ class DropoutFinder:
     def __init__(self) -> None:
         self._at = 0
         self._run: _Run | None = None
-        self._over: list[int] = []  # first frames after cuts that are over, while the sound after them is not known yet
-        self._holes: deque[int] = deque([-HABIT_FRAMES] * HABIT, HABIT)
+        self._over: list[_Run] = []  # cuts that are over, while the sound after them is not known yet
+        self._ends: deque[int] = deque([-HABIT_FRAMES] * HABIT, HABIT)  # of the last cuts
 
     @property
     def is_idle(self) -> bool:
@@ -99,14 +105,14 @@ class DropoutFinder:
         block = frames[SIDE:]
         if self._run is None and np.count_nonzero(block[:, 0]) == len(block):
             return False
-        if self._run is not None and self._run.is_cut:
+        if self._run is not None and self._run.peak:
             return True
         if frames.max() > LOUD or frames.min() < -LOUD:
             return True
         if not block.any():
-            self._run = self._run or _Run(self._at, is_cut=False)
+            self._run = self._run or _Run(self._at, 0.0)
         else:
-            self._run = None if block[-1].any() else _Run(self._at + len(block) - 1, is_cut=False)
+            self._run = None if block[-1].any() else _Run(self._at + len(block) - 1, 0.0)
         return False
 
     def _cuts(self, frames: Block) -> Mask | None:
@@ -117,53 +123,54 @@ class DropoutFinder:
         starts, ends = edges[::2], edges[1::2]
         run, self._run = self._run, None
         soft: Mask | None = None
-        for start, end, is_cut in self._candidates(frames, starts, ends, run):
+        for start, end, peak in self._candidates(frames, starts, ends, run):
             first = run.start - self._at if run is not None and start == 0 else start
-            if is_cut and end - first >= SHORTEST:
+            is_cut = peak > 0.0 and end - first >= SHORTEST
+            if is_cut:
                 soft = np.zeros(count, np.bool_) if soft is None else soft
                 soft[max(0, first + SHORTEST - 1) : end] = True
             if end == count:
-                self._run = _Run(self._at + first, is_cut)
-            elif is_cut and SHORTEST <= end - first <= LONGEST:
-                self._over.append(self._at + end)
-        if run is not None and run.is_cut and not is_zero[0] and SHORTEST <= self._at - run.start <= LONGEST:
-            self._over.insert(0, self._at)
+                self._run = _Run(self._at + first, peak)
+            elif is_cut:
+                self._over.append(_Run(self._at + first, peak, self._at + end))
+        if run is not None and run.peak and not is_zero[0] and self._at - run.start >= SHORTEST:
+            self._over.insert(0, _Run(run.start, run.peak, self._at))
         return soft
 
     def _candidates(
         self, frames: Block, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], run: _Run | None
-    ) -> list[tuple[int, int, bool]]:
-        """The runs that are long enough or not over yet, each with whether sound was cut there."""
+    ) -> list[tuple[int, int, float]]:
+        """The runs that are long enough or not over yet, each with the peak of the sound that was cut there."""
         is_old = (starts == 0) if run is not None else np.zeros(len(starts), np.bool_)
         matters = (ends - starts >= SHORTEST) | (ends == len(frames) - SIDE) | is_old
         starts, ends, is_old = starts[matters], ends[matters], is_old[matters]
-        is_cut = _are_loud(frames[starts[:, np.newaxis] + np.arange(SIDE)])
+        peaks = _peaks(frames[starts[:, np.newaxis] + np.arange(SIDE)])
         if run is not None:
-            is_cut[is_old] = run.is_cut
-        return list(zip(starts.tolist(), ends.tolist(), is_cut.tolist(), strict=True))
+            peaks[is_old] = run.peak
+        return list(zip(starts.tolist(), ends.tolist(), peaks.tolist(), strict=True))
 
     def _judge(self, frames: Block) -> list[int]:
         """The holes among the cuts whose following sound is known; the block must have been counted already."""
         first = self._at - len(frames)
         holes = []
-        for end in [end for end in self._over if self._at - end >= SIDE]:
-            self._over.remove(end)
-            behind = frames[end - first : end - first + SIDE]
-            if bool(_are_loud(behind[np.newaxis])[0]):
-                is_habit = end - self._holes[0] < HABIT_FRAMES
-                self._holes.append(end)
-                if not is_habit:
-                    holes.append(end - 1 - first - SIDE)
+        for cut in [cut for cut in self._over if self._at - cut.end >= SIDE]:
+            self._over.remove(cut)
+            is_habit = cut.end - self._ends[0] < HABIT_FRAMES
+            self._ends.append(cut.end)
+            peak = float(_peaks(frames[cut.end - first : cut.end - first + SIDE][np.newaxis])[0])
+            is_alike = cut.peak <= peak * ALIKE and peak <= cut.peak * ALIKE
+            if is_alike and not is_habit and cut.end - cut.start <= LONGEST:
+                holes.append(cut.end - 1 - first - SIDE)
         return holes
 
 
-def _are_loud(sides: Block) -> Mask:
-    """Which of these pieces of sound, shape (n, frames, 2), are loud and have enough different levels.
+def _peaks(sides: Block) -> npt.NDArray[np.float32]:
+    """The peaks of these pieces of sound, shape (n, frames, 2); 0 where one is soft or has too few different levels.
 
     Broken samples count as silence; the sanitiser handles them. NaN fails the comparison.
     """
     levels = np.abs(sides.reshape(len(sides), SIDE * CHANNELS))
-    levels = np.where(levels <= FAULT_LEVEL, levels, 0.0)
+    levels = np.where(levels <= FAULT_LEVEL, levels, np.float32(0.0))
     values = np.count_nonzero(np.diff(np.sort(levels, axis=1), axis=1) > 0.0, axis=1) + 1
-    loud: Mask = (levels.max(axis=1, initial=0.0) > LOUD) & (values >= VALUES)
-    return loud
+    peaks = levels.max(axis=1, initial=0.0)
+    return np.where((peaks > LOUD) & (values >= VALUES), peaks, np.float32(0.0))

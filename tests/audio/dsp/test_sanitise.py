@@ -202,6 +202,28 @@ def test_a_recording_with_many_gaps_is_what_it_is() -> None:
     assert np.abs(out[-12 * 48_000 : -48_000]).max() > 0.2
 
 
+def test_the_gap_between_two_taps_is_content() -> None:
+    """A tap of 80 ms that is cut at -26 dB, 40 ms of zeros, the attack of the next: bit by bit but for the edges."""
+    t = np.arange(3_840) / 48_000
+    tap = 0.3 * np.minimum(t / 0.002, 1.0) * np.exp(-t * 38) * np.random.default_rng(6).normal(0, 1, len(t))
+    sound = np.zeros((12 * 48_000, 2), np.float32)
+    for at in (48_000, 48_000 + 5_760, 300_000, 300_000 + 5_760):
+        sound[at : at + len(tap)] = tap[:, np.newaxis]
+    out, sanitiser = sanitised(sound)
+    assert sanitiser.faults == 0
+    assert np.abs(out).max() == np.abs(sound).max()
+
+
+def test_a_gap_in_a_recording_that_is_often_cut_is_content() -> None:
+    """A noise gate: 0.3 s of zeros every 5 s, then 50 ms; the pauses are known to be its way before the gap comes."""
+    sound = holed(21.0, 0.05)
+    for second in (5, 10, 15):
+        sound[second * 48_000 : second * 48_000 + 14_400] = 0.0
+    out, sanitiser = sanitised(sound)
+    assert sanitiser.faults == 0
+    assert np.abs(out[22 * 48_000 : 23 * 48_000]).max() > 0.2
+
+
 def test_looking_for_holes_in_quiet_zeros_costs_little() -> None:
     """Ten thousand runs of zeros in a second below -54 dBFS are not looked at one by one: under 0.5 ms for 100 ms."""
     sound = coarse(4, 0.6 / 32_768, bits=16)
