@@ -1,4 +1,4 @@
-"""The decoder: libVLC's stream output writes float32 blocks at 48 kHz stereo to a ring. The only file that imports vlc.
+"""The decoder: libVLC's stream output writes float32 blocks at 48 kHz stereo to a ring.
 
 libVLC has no output, no volume and no clock here: ``transcode`` converts every format to this one, ``smem`` calls back
 with each block, and a callback that blocks makes the decoder wait. (The public audio callbacks of VLC 3 give 16 bit
@@ -35,11 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-try:
-    import vlc
-except NotImplementedError as error:  # python-vlc found a library that it cannot load
-    raise ImportError("libvlc.so.5: it cannot be loaded") from error
-
+from player.audio.decoder import libvlc
 from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.lengths import WAV, length_of, suffix_of
@@ -124,12 +120,12 @@ def _postrender(number: int, _place: int, *block: int) -> None:
 def _on_event(event: Any, number: int) -> None:
     """An event of a player; only sets flags."""
     source = _OPEN[number]
-    kind = event.contents.type.value
-    if kind == vlc.EventType.MediaPlayerLengthChanged.value:
+    kind = event.contents.type
+    if kind == libvlc.LENGTH_CHANGED:
         if not source.is_length_ours:
-            length_ms = event.contents.u.new_length
+            length_ms = event.contents.value
             source.length_s = length_ms / 1000 if length_ms > 0 else None
-    elif kind == vlc.EventType.MediaPlayerEncounteredError.value:
+    elif kind == libvlc.ENCOUNTERED_ERROR:
         source.is_error = True
     else:
         source.wake.set()
@@ -141,7 +137,7 @@ _PRERENDER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctype
 _POSTRENDER: Final = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint] * 4, ctypes.c_size_t, ctypes.c_int64
 )(_postrender)
-_ON_EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.POINTER(vlc.Event), ctypes.c_void_p)(_on_event)
+_ON_EVENT: Final = libvlc.EventCallback(_on_event)
 
 
 def _on_open(number: int, data: Any, size: Any) -> int:
@@ -169,15 +165,13 @@ def _on_seek(number: int, at: int) -> int:
         return -1
 
 
-_STREAMS_OPEN: Final = vlc.CallbackDecorators.MediaOpenCb(_on_open)
-_STREAMS_READ: Final = vlc.CallbackDecorators.MediaReadCb(_on_read)
-_STREAMS_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb(_on_seek)
-_NO_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb()
-_NO_CLOSE: Final = vlc.CallbackDecorators.MediaCloseCb()
+_STREAMS_OPEN: Final = libvlc.OpenCallback(_on_open)
+_STREAMS_READ: Final = libvlc.ReadCallback(_on_read)
+_STREAMS_SEEK: Final = libvlc.SeekCallback(_on_seek)
+_NO_SEEK: Final = libvlc.SeekCallback()
+_NO_CLOSE: Final = libvlc.CloseCallback()
 
-_EVENTS: Final = (
-    vlc.EventType.MediaPlayerLengthChanged, vlc.EventType.MediaPlayerEncounteredError, vlc.EventType.MediaPlayerStopped,
-)  # fmt: skip
+_EVENTS: Final = (libvlc.LENGTH_CHANGED, libvlc.ENCOUNTERED_ERROR, libvlc.STOPPED)
 
 
 class VlcDecoder:
@@ -195,20 +189,17 @@ class VlcDecoder:
         limit_malloc(keeps_memory=settings.is_piped)
         self._more_options = more_options
         self._instance = self._start()
-        self._instance_without_soxr: Any = None
+        self._instance_without_soxr: int | None = None
         self._places = DecoderSlots()
 
-    def _start(self, *options: str) -> Any:
+    def _start(self, *options: str) -> int:
         """An instance of libVLC."""
-        try:
-            instance = vlc.Instance(*INSTANCE_OPTIONS, *options, *self._more_options)
-        except NameError:  # python-vlc found no library to take the function from
-            instance = None
+        instance = libvlc.new_instance((*INSTANCE_OPTIONS, *options, *self._more_options))
         if instance is None:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
         return instance
 
-    def _instance_for(self, *, may_be_double: bool) -> Any:
+    def _instance_for(self, *, may_be_double: bool) -> int:
         """The instance for a track: for possible 64-bit float, one that does not resample with soxr."""
         if not may_be_double:
             return self._instance
@@ -242,7 +233,7 @@ class VlcDecoder:
 class _Keeper:
     """All libVLC calls for one source, on a thread of its own."""
 
-    def __init__(self, instance_for: Callable[..., Any], source: RingSource, settings: DecoderSettings) -> None:
+    def __init__(self, instance_for: Callable[..., int], source: RingSource, settings: DecoderSettings) -> None:
         self._instance_for = instance_for
         self._source = source
         self._settings = settings
@@ -309,29 +300,29 @@ class _Keeper:
         if self._source.is_closed:  # checked after the clear, so that no close is missed
             return
         media = self._media(uri, start_s)
-        player = vlc.libvlc_media_player_new_from_media(media)
-        manager = player.event_manager()
+        player = libvlc.player_new_from_media(media)
+        manager = libvlc.player_event_manager(player)
         for kind in _EVENTS:
-            vlc.libvlc_event_attach(manager, kind, _ON_EVENT, self._number)
+            libvlc.event_attach(manager, kind, _ON_EVENT, self._number)
         try:
-            player.play()
+            libvlc.player_play(player)
             self._watch(is_web=is_web(uri))
             if self._number in _STREAMS:
                 _STREAMS[self._number].close()  # its input thread may wait for bytes
-            player.stop()  # joins libVLC's threads: no callback comes after this line
+            libvlc.player_stop(player)  # joins libVLC's threads: no callback comes after this line
         finally:
-            player.release()
-            media.release()
+            libvlc.player_release(player)
+            libvlc.media_release(media)
 
-    def _media(self, uri: str, start_s: float) -> Any:
+    def _media(self, uri: str, start_s: float) -> int:
         """The libVLC media with its options; the caller must release it."""
         instance = self._instance_for(may_be_double=self._may_be_double)
         if self._number in _STREAMS:
             seek = _NO_SEEK if _STREAMS[self._number].size is None else _STREAMS_SEEK
             functions = (_STREAMS_OPEN, _STREAMS_READ, seek, _NO_CLOSE)
-            media = vlc.libvlc_media_new_callbacks(instance, *functions, ctypes.c_void_p(self._number))
+            media: int = libvlc.media_new_callbacks(instance, *functions, self._number)
         else:
-            media = vlc.libvlc_media_new_path(instance, os.fsencode(Path(uri).absolute()))
+            media = libvlc.media_new_path(instance, os.fsencode(Path(uri).absolute()))
         chain = f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}:{self._outlet()}"
         length = length_of(uri)
         if length is not None:
@@ -340,7 +331,7 @@ class _Keeper:
         self._source.ring.drop(start.dropped_frames)
         options = (f":sout={chain}", f":start-time={start.time_s:.4f}", f":demux={start.demux}", *_MEDIA_OPTIONS)
         for option in options:
-            vlc.libvlc_media_add_option(media, option.encode())
+            libvlc.media_add_option(media, option.encode())
         return media
 
     def _outlet(self) -> str:
