@@ -15,7 +15,7 @@ import os
 import queue
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -26,6 +26,7 @@ from player.cli.paths import DEFAULT_CONFIG, add_config, config_file
 from player.core.clock import Clock, Now, SystemClock, moved
 from player.core.commands import Advance
 from player.core.errors import LullError
+from player.core.record import dataclass
 from player.core.states import OBEYED, State
 from player.core.units import VOLUME_MAX, parse_time_of_day
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp

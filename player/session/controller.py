@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from player.core.clock import Now, elapsed_s
@@ -58,6 +58,7 @@ from player.core.errors import Refused
 from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
+from player.core.record import dataclass
 from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import Snapshot, TrackList
 from player.core.states import OBEYED, State

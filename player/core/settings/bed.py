@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Final
 
+from player.core.record import dataclass
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.validation import check_name
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Annotated, Final
 
+from player.core.record import dataclass
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.validation import check_name
 
