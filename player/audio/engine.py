@@ -36,7 +36,7 @@ from player.audio.dsp.native import kernel
 from player.audio.dsp.ramp import Ramp
 from player.audio.dsp.tap import Rendered, Tap
 from player.audio.dsp.types import Block, MakePowerMeter
-from player.audio.layers import LEAST_RISE_DB_PER_S, Layers
+from player.audio.layers import FIRST_SOUND_S, LEAST_RISE_DB_PER_S, Layers
 from player.audio.output import AudioOutput, Written
 from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
@@ -209,12 +209,15 @@ class Engine:
             self._write(block)
         elif self._outlet.open_or_wait():
             self._idle_frames = 0
-            self._write(block)
+            self._layers.await_opened(self._clock, FIRST_SOUND_S)
+            if self._layers.is_empty:
+                self._write(block)
 
     def _next_block_or_silence(self) -> Block:
         """Carry out orders, then render; on any exception drop all layers, return silence, and report it."""
         try:
             self._take_orders()
+            self._layers.await_opened(self._clock, self._outlet.due_in_s)
             self._do_what_then()
             self._change_sink_if_silent()
             return self._render() if self._outlet.is_open else _silence(BLOCK_FRAMES)
@@ -226,9 +229,8 @@ class Engine:
 
     def _is_resting(self) -> bool:
         """Whether there is nothing to do until an order comes; never while the device is missing."""
-        was_held = self._idle_frames >= to_frames(self._hold_s)
         has_order = self._first_order is not None or not self._orders.empty()
-        return self.is_idle and self._outlet.is_open and was_held and not has_order
+        return self.is_idle and self._outlet.is_open and self._idle_frames >= to_frames(self._hold_s) and not has_order
 
     def _take_orders(self) -> None:
         if self._first_order is not None:
@@ -300,8 +302,7 @@ class Engine:
         frames = self._block_frames()
         if self.is_idle:
             self._idle_frames += frames
-            return self._rest(frames)
-        if self._is_held:
+        if self.is_idle or self._is_held:
             return self._rest(frames)
         ramp = self._chain.ramp
         self._layers.prepare(frames, is_output_silent=ramp.level_db == SILENCE_DB)
@@ -351,8 +352,7 @@ class Engine:
                     duration_s=episode.duration_s,
                 )
             )
-        broken = self._chain.broken
-        if broken is not None:
+        if (broken := self._chain.broken) is not None:
             self._then = None
             self._report(ClauseBroken(broken.clause, broken.reason))
 

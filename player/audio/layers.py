@@ -24,6 +24,7 @@ from player.audio.dsp.tap import Sounding
 from player.audio.dsp.types import Block
 from player.audio.mixer import Mixer
 from player.audio.ports import Decoder
+from player.core.clock import Clock
 from player.core.engine_orders import BEDS, TRACKS, Crossfade, Item, RampTo, Then
 from player.core.events import EngineReport, RampArrived
 from player.core.limits import MAX_RISE_DB_PER_S
@@ -31,6 +32,10 @@ from player.core.units import CHANNELS, SILENCE_DB, db_to_gain
 
 LEAST_RISE_DB_PER_S: Final = 0.1
 """A ramp waits while less than this is left for it."""
+FIRST_SOUND_S: Final = 0.2
+"""A device that was just opened waits so long at most: its whole buffer would be silence before the sound."""
+LOOK_S: Final = 0.005
+"""Interval at which an opening track is looked at by `Layers.await_opened`."""
 
 
 class SoundLayer:
@@ -202,6 +207,12 @@ class Layers:
         for layer in self._layers.values():
             self._do_what_then(layer)
             layer.prepare(frames, is_output_silent=is_output_silent)
+
+    def await_opened(self, clock: Clock, most_s: float) -> None:
+        """Wait until what is being opened can begin, but no longer than ``most_s``."""
+        give_up_s = clock.boot_s() + most_s
+        while any(mixer.is_opening for mixer in self._mixers) and clock.boot_s() < give_up_s:
+            clock.sleep(LOOK_S)
 
     def mix(self, frames: int, output_rise_db_per_s: float, *, may_rise: bool) -> Block:
         """The sum of all layers, shape (frames, 2), while the output rises by ``output_rise_db_per_s``.

@@ -92,6 +92,11 @@ class Mixer:
         """Whether nothing sounds and nothing is being opened."""
         return not self._decks and self._pending is None and self._queued is None
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether a track was ordered that can neither begin yet nor is known as broken."""
+        return self._pending is not None and not (self._pending.is_ready or self._pending.is_broken)
+
     def play(self, item: Item, crossing: Crossfade) -> None:
         """Make this item the current one as soon as it is ready; drops what was queued."""
         self.queue(None)
