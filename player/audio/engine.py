@@ -210,14 +210,12 @@ class Engine:
         elif self._outlet.open_or_wait():
             self._idle_frames = 0
             self._layers.await_opened(self._clock, FIRST_SOUND_S)
-            if self._layers.is_empty:
-                self._write(block)
+            self._write(block if self._layers.is_empty else self._next_block_or_silence())
 
     def _next_block_or_silence(self) -> Block:
         """Carry out orders, then render; on any exception drop all layers, return silence, and report it."""
         try:
             self._take_orders()
-            self._layers.await_opened(self._clock, self._outlet.due_in_s)
             self._do_what_then()
             self._change_sink_if_silent()
             return self._render() if self._outlet.is_open else _silence(BLOCK_FRAMES)

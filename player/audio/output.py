@@ -91,11 +91,6 @@ class AudioOutput:
         self._due_s = min(now_s + missing_s, self._due_s + block_s) if missing_s > 0.0 else now_s
         return max(0.0, self._due_s - now_s)
 
-    @property
-    def due_in_s(self) -> float:
-        """What is left of the time that `spare_s` last told."""
-        return max(0.0, self._due_s - self._clock.boot_s())
-
     def replace(self, sink: Sink) -> None:
         """Release the device and use another from now on."""
         self.close()

@@ -513,3 +513,24 @@ def test_orders_change_the_guard_and_the_targets_at_once() -> None:
     rig.engine.order(SetGuard(is_strict=False))
     rig.run(0.1)
     assert not chain.guard.is_strict
+
+
+@pytest.mark.parametrize(("delay_s", "is_waited_for"), [(0.05, True), (0.5, False)])
+def test_a_device_that_was_just_opened_waits_for_the_first_sound(delay_s: float, is_waited_for: bool) -> None:
+    """Up to 0.2 s; a decoder that needs longer is heard after the silence that the device gets meanwhile."""
+    rig = Rig({"a": constant()})
+    begins_s = rig.clock.boot_s() + delay_s
+    opened = rig.decoder.open
+
+    def late(uri: str, start_s: float = 0.0) -> object:
+        source = opened(uri, start_s)
+        ready = source.frames_ready
+        source.frames_ready = lambda: ready() if rig.clock.boot_s() >= begins_s else 0
+        return source
+
+    rig.decoder.open = late  # type: ignore[assignment]
+    rig.play("a")
+    rig.engine.order(RampTo(0.0, 0.0))
+    rig.run(2.0)
+    first = np.flatnonzero(rig.heard().any(axis=1))[0] / 48_000
+    assert (first < 0.1) == is_waited_for
