@@ -3,7 +3,6 @@ and what buttons are called (``keys``).
 
 Nothing is carried out: the triggers' own code evaluates, and the result is only shown. The main thread prints; for
 ``watch`` others serve the connection and the input devices, and only put what arrives into a queue.
-
 Exit codes: 0 something would be done, 1 nothing would (or the config is faulty), 2 wrong usage, 3 no broker.
 """
 

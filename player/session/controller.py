@@ -2,7 +2,6 @@
 
 `Controller.handle(message, now)` takes a request, a report, or None for the passing of time alone, and returns an
 `Outcome`: orders for the engine and events for everyone. It reads no clock, starts no thread and touches no device.
-
 It passes each message to one of its owners, which handle it and are the only ones that change what they own:
 
     Playback          the running session, and through it level, timer and queue; what the next session begins with
