@@ -95,7 +95,8 @@ class DropoutReport:
         if now_s >= self._problem_until_s:
             return None
         often = f"{counted(MANY, 'time')} and more within {MANY_WITHIN_S / 60:.0f} minutes"
-        return f"the sound is interrupted too often: the sound device ran out of data {often}{self._larger_buffer}"
+        larger = "" if self._buffer_times == 1 else "; its buffer is larger until this session is over"
+        return f"the sound is interrupted too often: the sound device ran out of data {often}{larger}"
 
     @property
     def _larger_buffer(self) -> str:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from player.core.settings.session import Settings
 
 DAYS: Final = 14
-_UNTOLD: Final = ("playlist", "volume", "silent")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
         return USAGE
     file = args.config if args.host is not None else config_file(args.config)
     if file is None:
-        return _without_config(args, ask(), since)
+        return _without_config(ask(), since, days, is_json=args.json)
     config = load(file, calibration_in, args.device)
     settings = config.settings
     is_asked = config.mqtt is not None or args.host is not None
@@ -74,25 +73,33 @@ def run(args: argparse.Namespace, ask: Callable[[], Mapping[str, Any] | None]) -
     return 0
 
 
-def _without_config(args: argparse.Namespace, state: Mapping[str, Any] | None, since: datetime) -> int:
+def _without_config(state: Mapping[str, Any] | None, since: datetime, days: int, *, is_json: bool) -> int:
     """Print the next start of each entry, which the speaker publishes; returns the exit code."""
     if state is None:
         return NO_ANSWER
-    told = {name: entry["next"] for name, entry in state.get("entries", {}).items() if entry["next"] is not None}
+    entries: Mapping[str, Mapping[str, Any]] = state.get("entries", {})
+    told = {name: entry["next"] for name, entry in entries.items() if entry["next"] is not None}
     starts = sorted((datetime.fromisoformat(start).astimezone(since.tzinfo), name) for name, start in told.items())
-    found = [(at, name) for at, name in starts if 0 <= elapsed_s(since, at) < args.days * 24 * 3600]
-    if args.json:
-        print(json.dumps([_bare(at, name) for at, name in found], indent=2))
+    found = [(at, name) for at, name in starts if 0 <= elapsed_s(since, at) < days * 24 * 3600]
+    if is_json:
+        print(json.dumps([_told(at, name, entries[name]) for at, name in found], indent=2))
         return 0
     print("lull: without its config only the next start of each entry is known:", file=sys.stderr)
-    lines = [f"{at:%a} {at.isoformat(timespec='seconds')}  {name}" for at, name in found]
-    show("\n".join(lines) or f"no start is planned within {args.days} days")
+    width = max((len(name) for _, name in found), default=0)
+    lines = [f"{_when(at)}  {name:{width}}  {entries[name].get('playlist') or ''}".rstrip() for at, name in found]
+    show("\n".join(lines) or f"no start is planned within {days} days")
     return 0
 
 
-def _bare(planned: datetime, name: str) -> dict[str, Any]:
-    """A start for programs, with only its time known."""
-    return {"start": planned.isoformat(timespec="seconds"), "entry": name, **dict.fromkeys(_UNTOLD)}
+def _told(planned: datetime, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A start for programs, as the speaker tells it; its end is not published."""
+    start = {"start": planned.isoformat(timespec="seconds"), "entry": name}
+    return {**start, "playlist": entry.get("playlist"), "volume": entry.get("volume"), "silent": None}
+
+
+def _when(planned: datetime) -> str:
+    """A start for people, who know their zone."""
+    return f"{planned:%a %Y-%m-%d %H:%M}"
 
 
 def moment(text: str | None, now: datetime) -> datetime:
@@ -121,15 +128,19 @@ def switches_of(state: Mapping[str, Any], settings: Settings, now: datetime) -> 
         for entry, _ in listed
         if told[entry.name]["moved"]
     )
-    once = told.get(ONCE, {}).get("next")
-    by_hand = None if once is None else datetime.fromisoformat(once).astimezone(now.tzinfo)
+    once = told.get(ONCE, {})
+    by_hand = None if once.get("next") is None else datetime.fromisoformat(once["next"]).astimezone(now.tzinfo)
     return Switches(
         is_enabled=state.get("schedule", True),
         off=frozenset(name for name, entry in told.items() if not entry["enabled"]),
         skipped=tonight(now) if state.get("skip_tonight") else None,
         times=moved,
         changes=tuple((entry.name, _change_of(entry, fields)) for entry, fields in listed if fields.get("changed")),
-        once=None if by_hand is None else Entry(ONCE, by_hand.time(), only_on=by_hand.date()),
+        once=None
+        if by_hand is None
+        else Entry(
+            ONCE, by_hand.time(), only_on=by_hand.date(), playlist=once.get("playlist"), volume=once.get("volume")
+        ),
     )
 
 
@@ -158,9 +169,9 @@ def starts(settings: Settings, since: datetime, days: int, switches: Switches) -
 
 
 def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, Any]:
-    """One start for programs; the playlist of a start by `tonight` is not published."""
+    """One start for programs."""
     if entry.name == ONCE:
-        return _bare(planned, ONCE)
+        return _told(planned, ONCE, {"playlist": entry.playlist, "volume": entry.volume})
     ends_s = [one.ends_s for one in night_of_entry(entry, planned, settings) if one.never is None][-1]
     ends = None if ends_s is None else moved(planned, ends_s)
     return {
@@ -175,8 +186,16 @@ def _fields(entry: Entry, planned: datetime, settings: Settings) -> dict[str, An
 def _lines(found: Sequence[tuple[Entry, datetime]], settings: Settings) -> Iterator[str]:
     width = max((len(entry.name) for entry, _ in found), default=0)
     for entry, planned in found:
-        kind = "morning: " if entry.is_morning else ""
-        about = f"{kind}{playlist_of(entry, planned, settings)}, timer {timer_of(entry, settings)}"
-        if entry.name == ONCE:
-            about = "planned by hand"
-        yield f"{planned:%a} {planned.isoformat(timespec='seconds')}  {entry.name:{width}}  {about}"
+        yield f"{_when(planned)}  {entry.name:{width}}  {_about(entry, planned, settings)}"
+
+
+def _about(entry: Entry, planned: datetime, settings: Settings) -> str:
+    """What a start plays, and until when where phases follow; the timer of a start by `tonight` is not published."""
+    if entry.name == ONCE:
+        return "planned by hand" if entry.playlist is None else f"{entry.playlist}, planned by hand"
+    kind = "morning: " if entry.is_morning else ""
+    text = f"{kind}{playlist_of(entry, planned, settings)}, timer {timer_of(entry, settings)}"
+    phases = [one for one in night_of_entry(entry, planned, settings) if one.never is None]
+    text += "".join(f", then {one.phase.playlist or 'the same'}" for one in phases if one.phase is not None)
+    ends_s = phases[-1].ends_s
+    return text if len(phases) == 1 or ends_s is None else f"{text}, silent at {moved(planned, ends_s):%H:%M}"

@@ -37,17 +37,17 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_two_weeks_are_listed_with_their_offsets(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_weeks_are_listed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A skipped hour, days with a time of their own, dates left out by the entry and by all, and no end by a timer."""
     assert main(["schedule", "--from", "2026-03-22T12:00", "--config", str(config)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "Mon 2026-03-23T02:30:00+01:00  night  rain, timer 45m",
-        "Fri 2026-03-27T02:30:00+01:00  night  rain, timer 45m",
-        "Sat 2026-03-28T23:15:00+01:00  night  rain, timer 45m",
-        "Sun 2026-03-29T03:00:00+02:00  night  rain, timer 45m",
-        "Mon 2026-03-30T02:30:00+02:00  night  rain, timer 45m",
-        "Tue 2026-03-31T02:30:00+02:00  night  rain, timer 45m",
-        "Wed 2026-04-01T22:00:00+02:00  other  sea, timer off",
+        "Mon 2026-03-23 02:30  night  rain, timer 45m",
+        "Fri 2026-03-27 02:30  night  rain, timer 45m",
+        "Sat 2026-03-28 23:15  night  rain, timer 45m",
+        "Sun 2026-03-29 03:00  night  rain, timer 45m",
+        "Mon 2026-03-30 02:30  night  rain, timer 45m",
+        "Tue 2026-03-31 02:30  night  rain, timer 45m",
+        "Wed 2026-04-01 22:00  other  sea, timer off",
     ]
 
 
@@ -150,7 +150,7 @@ def test_a_speaker_that_does_not_answer_is_said(config: Path, capsys: pytest.Cap
     config.write_text(f"mqtt: {{host: 127.0.0.1, port: {free_port()}}}\n{CONFIG}", encoding="utf-8")
     assert main(["schedule", "--from", "2026-03-22T12:00", "--days", "1", "--config", str(config)]) == 0
     told = capsys.readouterr()
-    assert told.out == "Mon 2026-03-23T02:30:00+01:00  night  rain, timer 45m\n"
+    assert told.out == "Mon 2026-03-23 02:30  night  rain, timer 45m\n"
     assert told.err.splitlines()[-1] == "lull: so this is what the config plans, without what was changed by hand:"
 
 
@@ -163,16 +163,40 @@ def test_without_a_config_the_next_start_of_each_entry_is_listed(
     told = state()
     told["entries"]["other"]["next"], told["entries"]["night"]["next"] = late, soon
     asked = argparse.Namespace(
-        since="2026-05-04T12:00+00:00", days=14, json=False, host="broker", config=None, all=False, group=None
+        since="2026-05-04T12:00+00:00", days=None, json=False, host="broker", config=None, all=False, group=None
     )
     assert schedule_list.run(asked, lambda: told) == 0
     assert [line.split("  ")[-1] for line in capsys.readouterr().out.splitlines()] == ["night", "other"]
-    asked.json, asked.days = True, 1
+    asked.json, asked.days = True, "1"
     assert schedule_list.run(asked, lambda: told) == 0
     (only,) = json.loads(capsys.readouterr().out)
     assert datetime.fromisoformat(only["start"]) == datetime.fromisoformat(soon)
     assert (only["entry"], only["playlist"]) == ("night", None)
     assert schedule_list.run(asked, lambda: None) == 3
+
+
+def test_what_a_start_plays_is_listed_with_its_phases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A night in phases with its end; the start that was planned by hand as the speaker tells it."""
+    file = tmp_path / "lull.yaml"
+    file.write_text(
+        "playlists: {rain: {paths: [/r]}, sea: {paths: [/s]}}\n"
+        "schedule: [{name: night, at: '22:30', timer: 45m, then: [{playlist: sea, volume: 10, until: '06:30'}]}]\n",
+        encoding="utf-8",
+    )
+    assert main(["schedule", "--from", "2026-01-15", "--days", "1", "--config", str(file)]) == 0
+    assert capsys.readouterr().out == "Thu 2026-01-15 22:30  night  rain, timer 45m, then sea, silent at 06:30\n"
+    now = datetime(2026, 1, 15, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    once = {
+        "enabled": True,
+        "at": "23:15",
+        "moved": False,
+        "next": "2026-01-15T22:15:00Z",
+        "playlist": "sea",
+        "volume": 9,
+    }
+    settings = load(file).settings
+    *_, (entry, planned) = starts(settings, now, 1, switches_of(state(entries={"tonight": once}), settings, now))
+    assert (f"{planned:%H:%M}", entry.name, entry.playlist, entry.volume) == ("23:15", "tonight", "sea", 9)
 
 
 def test_a_morning_is_listed_with_its_own_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
