@@ -57,8 +57,12 @@ class EndPlan:
 
     @property
     def is_last_phase(self) -> bool:
-        """Whether no other phase follows when the timer ends, also because it would begin after its own end."""
-        return not self._is_followed(self.timer.own_end_s)
+        """Whether no other phase follows when the timer ends, also because that would be over by then.
+
+        The maximum length of a session ends the night in any phase.
+        """
+        ends_s = self.timer.own_end_s
+        return (ends_s is not None and ends_s >= self._latest_s) or not self._is_followed(ends_s)
 
     @property
     def _end(self) -> SleepTimer:

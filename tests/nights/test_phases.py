@@ -213,6 +213,19 @@ def test_a_phase_whose_end_has_passed_is_left_out_and_the_night_fades_out() -> N
     assert not nights.events("phase_started")
 
 
+def test_the_maximum_length_ends_the_night_before_a_phase_that_would_come_later() -> None:
+    """An hour for the whole night: what is set to two hours is said to be silent after one, and fades before that."""
+    nights = Nights(replace(SETTINGS, session=SessionSettings(max_s=3600.0)), EVENING)
+    nights.command(Play())
+    assert nights.command(SetTimer(TimerSetting.clock(7200.0))).text == "silent in 1h"
+    state = nights.session.snapshot(nights.now)
+    assert (state.phase, state.phases, state.next_phase) == (1, 2, None)
+    assert nights.command(SetTimer(TimerSetting.at(time(6, 30)))).text == "silent in 1h, Thu 23:30 (session.max)"
+    nights.run_for(3601.0)
+    assert nights.state is State.IDLE
+    assert not nights.events("phase_started")
+
+
 def test_a_timer_decides_whether_the_next_phase_still_comes() -> None:
     """Before a phase until 06:30: what ends at 06:45 is said to be silent then, what ends at 06:15 to go on."""
     nights = Nights(SETTINGS, datetime(2026, 1, 16, 6, 0, tzinfo=BERLIN))

@@ -27,6 +27,8 @@ def status(device: str, state: Mapping[str, Any]) -> str:
         ("lowered", _tamed(state)),
         ("dropouts", state.get("dropouts") or None),
         ("morning", _morning(state) if state.get("morning") else None),
+        ("phase", _phase(state)),
+        ("asleep", "yes" if state.get("asleep") else None),
         ("sleep timer", _timer(state) if state.get("state") != "idle" else None),
         ("next start", _next_start(state)),
         ("schedule", None if "schedule" not in state else _schedule(state)),
@@ -97,7 +99,14 @@ def _timer(state: Mapping[str, Any]) -> str:
     if timer.get("remaining") is None:
         return str(timer.get("mode", "off"))
     ends = _moment(timer.get("ends"), "%H:%M")
-    return f"silent in {format_duration(timer['remaining'])}" + (f", at {ends}" if ends else "")
+    what = "silent" if (state.get("phase") or {}).get("next") is None else "next phase"
+    return f"{what} in {format_duration(timer['remaining'])}" + (f", at {ends}" if ends else "")
+
+
+def _phase(state: Mapping[str, Any]) -> str | None:
+    """Which phase of a night that has several."""
+    phase = state.get("phase") or {}
+    return f"{phase['number']} of {phase['count']}" if (phase.get("count") or 1) > 1 else None
 
 
 def _next_start(state: Mapping[str, Any]) -> str | None:

@@ -295,6 +295,22 @@ def state_of(snapshot: Snapshot) -> dict[str, Any]:
     return found
 
 
+def test_the_status_in_a_phase_says_when_the_next_one_comes() -> None:
+    """Which of how many, and that somebody is known to be asleep; in the last one silence comes."""
+    ends = PLAYING.timer_ends
+    first = replace(PLAYING, phase=1, phases=2, next_phase=ends)
+    assert shown.status("bedroom", state_of(first)).splitlines()[4:6] == [
+        "  phase       1 of 2",
+        "  sleep timer next phase in 30m, at 23:15",
+    ]
+    last = replace(PLAYING, phase=2, phases=2, next_phase=None, is_asleep=True)
+    assert shown.status("bedroom", state_of(last)).splitlines()[4:7] == [
+        "  phase       2 of 2",
+        "  asleep      yes",
+        "  sleep timer silent in 30m, at 23:15",
+    ]
+
+
 def test_the_status_of_a_night() -> None:
     """A line for each thing worth knowing, in the speaker's own time."""
     snapshot = replace(PLAYING, ramping_to=20, problems=("no sound device",))
