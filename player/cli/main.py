@@ -96,6 +96,8 @@ def _canonical(words: list[str]) -> list[str]:
     Raises:
         Refused: the command does not exist.
     """
+    if words[:2] == ["stop", "now"]:  # as over MQTT: who wants silence does not look for hyphens
+        return ["stop", "--now", *words[2:]]
     if not words or words[0].startswith("-") or words[0] in COMMANDS:
         return words
     names = importlib.import_module("player.cli.client.parsers").NAMES
@@ -124,7 +126,10 @@ def _run(words: list[str]) -> int:
 
         print(overview(build_parser()))
         return DONE
-    args = build_parser(words[0]).parse_args(words)
+    args, rest = build_parser(words[0]).parse_known_args(words)
+    if rest:
+        print(f"lull {words[0]}: unknown: {' '.join(rest)}; see lull {words[0]} --help", file=sys.stderr)
+        return USAGE
     code: int = args.run(args)
     return code
 

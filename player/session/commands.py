@@ -34,7 +34,7 @@ from player.core.units import format_place
 from player.session import bed_alone
 from player.session.calibrate import volume_at
 from player.session.checks import check_then, check_timer, check_volume, find_playlist
-from player.session.commands_timer import announce_timer
+from player.session.commands_timer import announce_timer, ends_in
 from player.session.library_findings import CALIBRATION
 from player.session.outcome import Outcome
 from player.session.playback import Playback
@@ -113,13 +113,13 @@ def _play(playback: Playback, play: Play, origin: str, now: Now, out: Outcome) -
     playlist = _playable(playback, name or following.playlist, out)
     if session is None:
         playback.begin(following.start_params(origin, play, playlist, now), playlist, now, out, track)
-        return f"playing {playlist.name}"
+        return f"playing {playlist.name}" + _length_note(playback.running, play, now)
     if playlist.name != session.queue.playlist.name:
         playback.change_playlist(playlist, now, out, track)
     elif track is not None:
         session.queue.play(track, out)
     _play_on(playback, session, play, now, out)
-    return f"playing {playlist.name}" + _night_cap_note(playback, play.volume)
+    return f"playing {playlist.name}" + _night_cap_note(playback, play.volume) + _length_note(session, play, now)
 
 
 def _check_name(playback: Playback, name: str) -> None:
@@ -304,6 +304,14 @@ def _night_cap_note(playback: Playback, asked: int | None) -> str:
     if asked is None or asked <= playback.volume:
         return ""
     return f": {asked} is above the night cap of {playback.volume}"
+
+
+def _length_note(session: Session, play: Play, now: Now) -> str:
+    """What to add where the maximum length of a session is shorter than the timer that was asked for."""
+    timer = session.end_plan.timer
+    if play.timer is None or not (timer.has_end and timer.is_last_moment):
+        return ""
+    return f"; {ends_in(session, timer.remaining_s(now.boot_s) or 0.0, now)}"
 
 
 def _set_bed(playback: Playback, beds: tuple[Bed, ...], now: Now, out: Outcome) -> str:

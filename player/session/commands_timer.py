@@ -87,19 +87,19 @@ def announce_timer(session: Session, now: Now, out: Outcome) -> str:
         return text
     left_s = timer.remaining_s(now.boot_s) or 0.0
     text = "the sleep timer has no time left" + ("; stopping now" if session.end_plan.is_last_phase else "")
-    text = _ends_in(session, left_s, now) if left_s else text
+    text = ends_in(session, left_s, now) if left_s else text
     out.announce("timer_set", text, mode=timer.mode.value, seconds=round(left_s))
     return text
 
 
-def _ends_in(session: Session, left_s: float, now: Now) -> str:
+def ends_in(session: Session, left_s: float, now: Now) -> str:
     """When silence or the next phase comes: how soon and on which day; and what may end the session before that."""
     what = "silent" if session.end_plan.is_last_phase else "next phase"
     timer, text = session.end_plan.timer, f"{what} in {format_duration(left_s)}"
     if session.end_plan.setting.until is not None and now.trusted:
         text += f", {moved(now.wall, left_s + 0.5):%a %H:%M}"
-        if timer.is_last_moment:
-            text += " (session.max)"
+    if timer.is_last_moment:
+        text += " (session.max)"
     return text if timer.mode not in ENDS else f"{text}, or at {ENDS[timer.mode]}"
 
 
@@ -116,7 +116,7 @@ def _fall_asleep(playback: Playback, now: Now, out: Outcome) -> str:
     if is_next:
         playback.advance(now, out)
     left_s = session.end_plan.phase_left_s(now.boot_s)
-    text = "asleep" if left_s is None else f"asleep: {_ends_in(session, left_s, now)}"
+    text = "asleep" if left_s is None else f"asleep: {ends_in(session, left_s, now)}"
     out.announce("asleep", text, seconds=None if left_s is None else round(left_s))
     return text
 
@@ -132,6 +132,6 @@ def _wake_up(playback: Playback, now: Now, out: Outcome) -> str:
     session = playback.running
     session.wake_up()
     left_s = session.end_plan.phase_left_s(now.boot_s)
-    text = "awake" if left_s is None else f"awake: {_ends_in(session, left_s, now)}"
+    text = "awake" if left_s is None else f"awake: {ends_in(session, left_s, now)}"
     out.announce("awake", text, seconds=None if left_s is None else round(left_s))
     return text

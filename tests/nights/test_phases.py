@@ -217,7 +217,7 @@ def test_the_maximum_length_ends_the_night_before_a_phase_that_would_come_later(
     """An hour for the whole night: what is set to two hours is said to be silent after one, and fades before that."""
     nights = Nights(replace(SETTINGS, session=SessionSettings(max_s=3600.0)), EVENING)
     nights.command(Play())
-    assert nights.command(SetTimer(TimerSetting.clock(7200.0))).text == "silent in 1h"
+    assert nights.command(SetTimer(TimerSetting.clock(7200.0))).text == "silent in 1h (session.max)"
     state = nights.session.snapshot(nights.now)
     assert (state.phase, state.phases, state.next_phase) == (1, 2, None)
     assert nights.command(SetTimer(TimerSetting.at(time(6, 30)))).text == "silent in 1h, Thu 23:30 (session.max)"

@@ -77,6 +77,15 @@ def test_a_night_until_half_past_six_is_silent_at_half_past_six(day: int, hours:
     assert f"{told.now.wall:%H:%M}" in {"06:29", "06:30"}
 
 
+def test_a_play_until_after_the_maximum_length_says_when_it_is_silent() -> None:
+    """From 18:30 until 06:30: after ten hours, at a start and on what plays; with 45 minutes nothing is added."""
+    nights = Nights(SETTINGS, datetime(2026, 1, 15, 18, 30, tzinfo=BERLIN))
+    for _ in range(2):
+        answer = nights.command(Play("rain", timer=HALF_SIX))
+        assert answer.text == "playing rain; silent in 10h, Fri 04:30 (session.max)"
+    assert nights.command(Play("rain", timer=TimerSetting.clock(2700.0))).text == "playing rain"
+
+
 def test_an_entry_until_a_time_of_day_counts_from_its_planned_start() -> None:
     """Caught up with 10 minutes late it ends at the same time; one whose end has passed does not start."""
     entry = Entry("nap", time(14, 0), timer=TimerSetting.at(time(14, 15)))

@@ -14,9 +14,9 @@ JSON_HELP: Final = {"status": "the state", "tracks": "the list"}
 """The formats of the answers to queries, by verb."""
 _WIDTH: Final = 80
 _LIST: Final = (
-    "Without a value list every start of the next two weeks: local time with its offset from UTC, entry, playlist, "
-    "timer. The config says what is planned, and the running speaker is asked what was changed by hand: switched off, "
-    "skipped, changed, or planned for once. --days N lists so many days, 1 to 366."
+    "Without a value list every start of the next two weeks: local time, entry, playlist, timer, and with phases when "
+    "it is silent. The config says what is planned, and the running speaker is asked what was changed by hand: "
+    "switched off, skipped, changed, or planned for once. --days N lists so many days, 1 to 366."
 )
 
 
