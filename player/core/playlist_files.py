@@ -50,7 +50,8 @@ def parse_playlist(suffix: str, data: bytes) -> list[PlaylistEntry]:
     if suffix == ".xspf":
         return list(itertools.islice(_xspf(data), MAX_ENTRIES))
     lines = re.split(
-        r"\r\n|\r|\n", _decode(data)
+        r"\r\n|\r|\n",
+        _decode(data).replace("\ufeff", ""),  # lists that were joined have a mark in the middle
     )  # str.splitlines would also split at U+2028 and U+0085, parts of names
     return list(itertools.islice(_pls(lines) if suffix == ".pls" else _m3u(lines), MAX_ENTRIES))
 

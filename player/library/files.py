@@ -27,21 +27,25 @@ from player.library.file_id import look_at
 from player.library.ports import Store
 
 AUDIO_SUFFIXES: Final = frozenset({
-    ".3g2", ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".avi", ".caf", ".dff",
-    ".dsf", ".dts", ".eac3", ".ec3", ".flac", ".flv", ".it", ".m4a", ".m4b", ".m4r", ".m4v", ".mka", ".mkv", ".mod",
-    ".mov", ".mp+", ".mp1", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg", ".mpga", ".oga", ".ogg", ".ogm", ".ogv",
-    ".ogx", ".opus", ".ra", ".rm", ".s3m", ".snd", ".spx", ".ts", ".tta", ".voc", ".vob", ".w64", ".wav", ".wave",
-    ".weba", ".webm", ".wma", ".wmv", ".wv", ".xm",
+    ".3g2", ".3ga", ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".avi", ".awb",
+    ".caf", ".dff", ".dsf", ".dts", ".eac3", ".ec3", ".f4a", ".f4v", ".flac", ".flv", ".it", ".m2ts", ".m4a", ".m4b",
+    ".m4r", ".m4v", ".mka", ".mkv", ".mod", ".mov", ".mp+", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa", ".mpc", ".mpeg",
+    ".mpg", ".mpga", ".mts", ".oga", ".ogg", ".ogm", ".ogv", ".ogx", ".opus", ".ra", ".rm", ".s3m", ".snd", ".spx",
+    ".ts", ".tta", ".vob", ".voc", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wmv", ".wv", ".xm",
 })  # fmt: skip
 """What counts as a track inside a folder, containers of pictures with sound included; a named file is always taken."""
 
 BINS: Final = frozenset({
-    "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recycle", "@recycly", "@tmp", "__macosx", "lost+found",
-    "network trash folder", "recycle.bin", "recycled", "recycler", "system volume information", "temporary items",
+    "#recycle", "#snapshot", "$recycle.bin", "@__thumb", "@eadir", "@recently-snapshot", "@recycle", "@recycly",
+    "@sharebin", "@tmp", "__macosx", "found.000", "found.001", "found.002", "lost+found", "network trash folder",
+    "recycle bin", "recycle.bin", "recycled", "recycler", "system volume information", "temporary items",
 })  # fmt: skip
-"""Names, in small letters, of folders of deleted files, thumbnails and repairs on NAS, Windows, macOS and ext4."""
+"""Names, in small letters, of folders of deleted files, thumbnails and repairs on NAS, Windows, macOS, FAT and ext4."""
 KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev")
 """Where links inside a music folder are not followed to: no music is there, and reading may have side effects."""
+
+OTHER_LISTS: Final = frozenset({".asx", ".b4s", ".cue", ".jspf", ".smil", ".wax", ".wpl", ".wvx", ".zpl"})
+"""Lists of other programs, which are not read."""
 
 MAX_TRACKS: Final = 20_000
 MAX_WARNINGS: Final = 20
@@ -227,7 +231,7 @@ class _PlaylistRead:
             path = self._paths.resolve(location, above[-1])
             problem = "is not a file and not an http address" if path is None else _problem(path)
             if path is not None and problem is None:
-                self._add_found(path, entry.title, above)
+                self._add_found(path, self._paths.title(entry.title), above)
                 return
             problems.append(f"{path or location} {problem} (named in {above[-1]})")
         if not entry.may_be_comment:
@@ -277,6 +281,8 @@ def _problem(path: Path) -> str | None:
         return "is not a path"
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         return "is neither a file nor a folder"  # opening a pipe may block indefinitely
+    if stat.S_ISREG(kind) and path.suffix.lower() in OTHER_LISTS:
+        return "is a list of a kind that lull does not read; save it as .m3u8"
     return "lies in a folder of the kernel" if _leads_to_kernel(path) else None
 
 
