@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import errno
 import importlib
 import io
 import os
@@ -71,6 +72,9 @@ _VALUED: Final = frozenset(
     {"--device", "--group", "--host", "--port", "--username", "--password-file", "--prefix", "--config", "--timeout"}
 )
 _SWITCHES: Final = frozenset({"--all", "--json"})
+
+_NOT_WRITTEN: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Faults of our own output: its reader has gone, or its disk is full."""
 
 
 def _command_first(words: list[str]) -> list[str]:
@@ -151,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     try:
         code = _run(words)
+        sys.stdout.flush()
     except LullError as error:
         print(f"lull: {error}", file=sys.stderr)
         return REFUSED
@@ -159,10 +164,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"lull: {_missing_library(error)}", file=sys.stderr)
         return REFUSED
-    except BrokenPipeError:
-        # the reader of our output has gone; flushing at exit must not fail
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN:
+            raise
+        # flushing at exit must not fail as well
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLOSED_PIPE
+        if isinstance(error, BrokenPipeError):  # the reader of our output has gone
+            return CLOSED_PIPE
+        print(f"lull: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
     return code

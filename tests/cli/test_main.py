@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from player.cli.client.parsers import NAMES
+from player.cli.exit_codes import REFUSED
 from player.cli.main import COMMANDS, MEANT, main
 from tests import effort
+from tests.paths import ROOT
 
 PROGRAM = """\
 import sys
@@ -153,3 +155,13 @@ def test_a_damaged_libvlc_is_a_sentence(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "lull: the library libvlc.so.5 is missing or damaged; install the Debian package libvlc5\n"
+
+
+@pytest.mark.slow
+def test_output_onto_a_full_disk_is_a_sentence() -> None:
+    """As in ``lull check > report`` where the disk is full; of /dev/full every write fails so."""
+    with open("/dev/full", "wb") as full:
+        words = [sys.executable, "-m", "player", "--help"]
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.stderr == b"lull: the output cannot be written: No space left on device\n"
+    assert done.returncode == REFUSED
