@@ -25,6 +25,8 @@ _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[{]|[\]}]', re.DOTAL
 def read(payload: bytes) -> Value:
     """The value of a payload: None when empty, an object when it is JSON, otherwise its text without outer spaces.
 
+    A byte order mark before it (PowerShell) and NULs behind it (the end of a text in C) are dropped.
+
     Raises:
         Refused: longer than 4 KiB, not UTF-8, with control characters, or JSON that is broken, ambiguous or nested too
             deeply.
@@ -32,7 +34,7 @@ def read(payload: bytes) -> Value:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise Refused(f"the payload is longer than the {MAX_PAYLOAD_BYTES} bytes that are allowed")
     try:
-        text = payload.decode("utf-8").strip()
+        text = payload.decode("utf-8-sig").rstrip("\0").strip()
     except UnicodeDecodeError:
         raise Refused("the payload is not UTF-8 text") from None
     if text.startswith(("{", "[", '"')):
