@@ -6,6 +6,7 @@ A state is held against the recording where both are known: the daemon was there
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -150,6 +151,19 @@ def judge(
     verdict.found += stale_states(states, course)
     verdict.found += [f"blamed after a kill: {text}" for text in _blamed(heard)]
     return verdict
+
+
+def keep(folder: Path, course: Course, segments: Sequence[Segment], heard: Sequence[Heard]) -> None:
+    """Write down what `judge` needs, so that a fault can be looked into later."""
+    with (folder / "messages.jsonl").open("w", encoding="utf-8") as file:
+        for message in heard:
+            text = message.payload.decode("utf-8", "replace")
+            file.write(json.dumps([message.topic, text, message.retained, message.at_s]) + "\n")
+    told = {
+        "gone": course.gone, "losses": course.losses, "deaths": course.deaths, "end_s": course.end_s,
+        "segments": [[segment.path.name, segment.started_s, segment.frames] for segment in segments],
+    }  # fmt: skip
+    (folder / "course.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 def _startles(measured: Figures) -> Iterator[str]:
