@@ -31,6 +31,7 @@ ROOMS = {
 """The rooms of player/ and what each may import besides itself. Session, audio and mqtt are strangers to each other."""
 
 DOORS = {
+    "vlc": {"audio/decoder/vlc_decoder.py"},
     "paho": {"mqtt/client.py"},
     "alsaaudio": {"audio/sinks/alsa_mixer.py", "cli/doctor/probes/alsa.py"},
     "systemd": {"system/systemd.py", "system/logging_setup.py"},

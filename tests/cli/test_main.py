@@ -24,7 +24,7 @@ except SystemExit:
     pass
 print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
-HEAVY = {"numpy", "alsaaudio", "matplotlib", "yaml"}
+HEAVY = {"numpy", "vlc", "alsaaudio", "matplotlib", "yaml"}
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_a_missing_library_is_a_sentence(module: str, message: str, words: str, 
 
 @pytest.mark.slow
 def test_a_damaged_libvlc_is_a_sentence(tmp_path: Path) -> None:
-    """A file of that name that cannot be loaded is told like a missing one."""
+    """A file of that name that cannot be loaded: python-vlc says so by an exception of its own."""
     (tmp_path / "libvlc.so.5").write_bytes(b"garbage")
     config = tmp_path / "lull.yaml"
     config.write_text(f"state_dir: {tmp_path}\nplaylists: {{a: {{paths: ['noise:rain']}}}}\n", encoding="utf-8")

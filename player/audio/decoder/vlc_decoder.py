@@ -1,4 +1,4 @@
-"""The decoder: libVLC's stream output writes float32 blocks at 48 kHz stereo to a ring.
+"""The decoder: libVLC's stream output writes float32 blocks at 48 kHz stereo to a ring. The only file that imports vlc.
 
 libVLC has no output, no volume and no clock here: ``transcode`` converts every format to this one, ``smem`` calls back
 with each block, and a callback that blocks makes the decoder wait. (The public audio callbacks of VLC 3 give 16 bit
@@ -34,7 +34,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from player.audio.decoder import libvlc
+try:
+    import vlc
+except NotImplementedError as error:  # python-vlc found a library that it cannot load
+    raise ImportError("libvlc.so.5: it cannot be loaded") from error
+
 from player.audio.decoder.content_kind import look_into
 from player.audio.decoder.faults import unreadable, why_over
 from player.audio.decoder.lengths import WAV, length_of, suffix_of
@@ -120,12 +124,12 @@ def _postrender(number: int, _place: int, *block: int) -> None:
 def _on_event(event: Any, number: int) -> None:
     """An event of a player; only sets flags."""
     source = _OPEN[number]
-    kind = event.contents.type
-    if kind == libvlc.LENGTH_CHANGED:
+    kind = event.contents.type.value
+    if kind == vlc.EventType.MediaPlayerLengthChanged.value:
         if not source.is_length_ours:
-            length_ms = event.contents.value
+            length_ms = event.contents.u.new_length
             source.length_s = length_ms / 1000 if length_ms > 0 else None
-    elif kind == libvlc.ENCOUNTERED_ERROR:
+    elif kind == vlc.EventType.MediaPlayerEncounteredError.value:
         source.is_error = True
     else:
         source.wake.set()
@@ -137,7 +141,7 @@ _PRERENDER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctype
 _POSTRENDER: Final = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_uint] * 4, ctypes.c_size_t, ctypes.c_int64
 )(_postrender)
-_ON_EVENT: Final = libvlc.EventCallback(_on_event)
+_ON_EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.POINTER(vlc.Event), ctypes.c_void_p)(_on_event)
 
 
 def _on_open(number: int, data: Any, size: Any) -> int:
@@ -165,13 +169,15 @@ def _on_seek(number: int, at: int) -> int:
         return -1
 
 
-_STREAMS_OPEN: Final = libvlc.OpenCallback(_on_open)
-_STREAMS_READ: Final = libvlc.ReadCallback(_on_read)
-_STREAMS_SEEK: Final = libvlc.SeekCallback(_on_seek)
-_NO_SEEK: Final = libvlc.SeekCallback()
-_NO_CLOSE: Final = libvlc.CloseCallback()
+_STREAMS_OPEN: Final = vlc.CallbackDecorators.MediaOpenCb(_on_open)
+_STREAMS_READ: Final = vlc.CallbackDecorators.MediaReadCb(_on_read)
+_STREAMS_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb(_on_seek)
+_NO_SEEK: Final = vlc.CallbackDecorators.MediaSeekCb()
+_NO_CLOSE: Final = vlc.CallbackDecorators.MediaCloseCb()
 
-_EVENTS: Final = (libvlc.LENGTH_CHANGED, libvlc.ENCOUNTERED_ERROR, libvlc.STOPPED)
+_EVENTS: Final = (
+    vlc.EventType.MediaPlayerLengthChanged, vlc.EventType.MediaPlayerEncounteredError, vlc.EventType.MediaPlayerStopped,
+)  # fmt: skip
 
 
 class VlcDecoder:
@@ -193,17 +199,20 @@ class VlcDecoder:
         limit_malloc(keeps_memory=settings.is_piped)
         self._more_options = more_options
         self._instance = self._start()
-        self._instance_without_soxr: int | None = None
+        self._instance_without_soxr: Any = None
         self._places = DecoderSlots()
 
-    def _start(self, *options: str) -> int:
+    def _start(self, *options: str) -> Any:
         """An instance of libVLC."""
-        instance = libvlc.new_instance((*INSTANCE_OPTIONS, *options, *self._more_options))
+        try:
+            instance = vlc.Instance(*INSTANCE_OPTIONS, *options, *self._more_options)
+        except NameError:  # python-vlc found no library to take the function from
+            instance = None
         if instance is None:
             raise SourceError("libVLC cannot start; install the packages libvlc5 and vlc-plugin-base")
         return instance
 
-    def _instance_for(self, *, may_be_double: bool) -> int:
+    def _instance_for(self, *, may_be_double: bool) -> Any:
         """The instance for a track: for possible 64-bit float, one that does not resample with soxr."""
         if not may_be_double:
             return self._instance
@@ -237,7 +246,7 @@ class VlcDecoder:
 class _Keeper:
     """All libVLC calls for one source, on a thread of its own."""
 
-    def __init__(self, instance_for: Callable[..., int], source: RingSource, settings: DecoderSettings) -> None:
+    def __init__(self, instance_for: Callable[..., Any], source: RingSource, settings: DecoderSettings) -> None:
         self._instance_for = instance_for
         self._source = source
         self._settings = settings
@@ -304,29 +313,29 @@ class _Keeper:
         if self._source.is_closed:  # checked after the clear, so that no close is missed
             return
         media = self._media(uri, start_s)
-        player = libvlc.player_new_from_media(media)
-        manager = libvlc.player_event_manager(player)
+        player = vlc.libvlc_media_player_new_from_media(media)
+        manager = player.event_manager()
         for kind in _EVENTS:
-            libvlc.event_attach(manager, kind, _ON_EVENT, self._number)
+            vlc.libvlc_event_attach(manager, kind, _ON_EVENT, self._number)
         try:
-            libvlc.player_play(player)
+            player.play()
             self._watch(is_web=is_web(uri))
             if self._number in _STREAMS:
                 _STREAMS[self._number].close()  # its input thread may wait for bytes
-            libvlc.player_stop(player)  # joins libVLC's threads: no callback comes after this line
+            player.stop()  # joins libVLC's threads: no callback comes after this line
         finally:
-            libvlc.player_release(player)
-            libvlc.media_release(media)
+            player.release()
+            media.release()
 
-    def _media(self, uri: str, start_s: float) -> int:
+    def _media(self, uri: str, start_s: float) -> Any:
         """The libVLC media with its options; the caller must release it."""
         instance = self._instance_for(may_be_double=self._may_be_double)
         if self._number in _STREAMS:
             seek = _NO_SEEK if _STREAMS[self._number].size is None else _STREAMS_SEEK
             functions = (_STREAMS_OPEN, _STREAMS_READ, seek, _NO_CLOSE)
-            media: int = libvlc.media_new_callbacks(instance, *functions, self._number)
+            media = vlc.libvlc_media_new_callbacks(instance, *functions, ctypes.c_void_p(self._number))
         else:
-            media = libvlc.media_new_path(instance, os.fsencode(Path(uri).absolute()))
+            media = vlc.libvlc_media_new_path(instance, os.fsencode(Path(uri).absolute()))
         chain = f"#transcode{{acodec=f32l,aenc=araw,channels={CHANNELS},samplerate={RATE_HZ}}}:{self._outlet()}"
         length = length_of(uri)
         if length is not None:
@@ -335,7 +344,7 @@ class _Keeper:
         self._source.ring.drop(start.dropped_frames)
         options = (f":sout={chain}", f":start-time={start.time_s:.4f}", f":demux={start.demux}", *_MEDIA_OPTIONS)
         for option in options:
-            libvlc.media_add_option(media, option.encode())
+            vlc.libvlc_media_add_option(media, option.encode())
         return media
 
     def _outlet(self) -> str:

@@ -26,7 +26,7 @@ THROTTLED: Final = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """Hexadecimal, the number that `vcgencmd get_throttled` shows; older kernels have it."""
 _DEBIAN: Final = Path("/usr/lib/lull")
 HWMON: Final = Path("/sys/class/hwmon")
-_PACKAGES: Final = {"numpy": "numpy", "paho": "paho-mqtt", "pyalsaaudio": "pyalsaaudio"}
+_PACKAGES: Final = {"numpy": "numpy", "paho": "paho-mqtt", "pyalsaaudio": "pyalsaaudio", "python-vlc": "python-vlc"}
 
 
 def read_machine(os_release: Path = OS_RELEASE) -> Machine:
