@@ -140,11 +140,10 @@ def test_modules_form_no_circle() -> None:
 
 
 def test_each_foreign_library_has_one_door() -> None:
-    """paho, ALSA, systemd, YAML, matplotlib and `dataclass` come in through one module, numpy only where sound is."""
+    """libVLC, paho, ALSA, systemd, YAML and matplotlib come in through one module each, numpy only where sound is."""
     for name, path in modules().items():
         for imported in imports_of(path.read_text("utf-8")):
             top = imported.split(".")[0]
-            assert imported != "dataclasses.dataclass" or name == "core.record", f"{name}: take player.core.record's"
             if top in DOORS:
                 assert str(path.relative_to(ROOT)) in DOORS[top], f"{name} imports {top}"
             elif top == "numpy":

@@ -13,13 +13,13 @@ programme.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.hearing import HOP_S, to_lufs, to_power
-from player.core.record import dataclass
 
 Powers: TypeAlias = npt.NDArray[np.float32]
 """K-weighted powers of 5 ms hops, summed over the channels: shape (hops,)."""

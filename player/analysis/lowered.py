@@ -7,6 +7,7 @@ each stream: the stream that is furthest over what the leveller lets pass of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,6 @@ from player.audio.dsp.habit import STRETCH, habit_of_stretches
 from player.audio.dsp.leveller import STRANGER_DB, Levels, PlannedGain
 from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import AUDIBLE_BELOW_CALM_DB
-from player.core.record import dataclass
 
 TOLD_DB: Final = 1.0
 """A smaller reduction is not heard, and not reported."""

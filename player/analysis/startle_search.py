@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -54,7 +54,6 @@ from player.audio.dsp.startle import (
     Onset,
 )
 from player.core.measurement import Surprise
-from player.core.record import dataclass
 
 Places: TypeAlias = npt.NDArray[np.intp]
 Marks: TypeAlias = npt.NDArray[np.bool_]

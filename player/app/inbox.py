@@ -15,11 +15,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from player.core.clock import Clock
 from player.core.commands import Request, Stop
-from player.core.record import dataclass
 from player.core.token_bucket import Bucket
 from player.mqtt.incoming import Incoming, Lane, Refusal
 

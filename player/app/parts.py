@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from player.audio.dsp.types import MakePowerMeter
@@ -12,7 +12,6 @@ from player.config import Config
 from player.core.clock import Clock
 from player.core.errors import ConfigError
 from player.core.events import Answer, ScanMoved
-from player.core.record import dataclass
 from player.core.settings.audio import AudioSettings
 from player.core.settings.mqtt import Identity
 from player.library.folder_watch import FolderWatch

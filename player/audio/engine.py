@@ -25,7 +25,7 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -43,7 +43,6 @@ from player.core.clock import Clock
 from player.core.engine_orders import EngineOrder, PlayItem, QueueItem, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported, Progressed, RampArrived
 from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S, STOP_NOW_S
-from player.core.record import dataclass
 from player.core.settings.session import Settings
 from player.core.units import CHANNELS, SILENCE_DB, to_frames, to_seconds
 
@@ -58,7 +57,8 @@ _ROUNDED: Final = 0.1
 PROGRESS_FRAMES: Final = to_frames(1.0)
 """One progress report per second."""
 SOON_FRAMES: Final = to_frames(4.0)
-"""A rising track waits for a volume ramp that ends so soon; a longer one takes what tracks leave: 6 dB/s in all."""
+"""Two rises would add up to 12 dB/s, so they share 6 dB/s: a track that rises from silence waits for a volume ramp that
+ends within this time; otherwise the output's ramp uses what the tracks leave."""
 LAST_BLOCKS: Final = 10
 
 

@@ -11,12 +11,12 @@ import argparse
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from player.cli.client.parsers import NAMES, SPEAKER_OPTIONS
 from player.cli.exit_codes import EXIT_CODES
 from player.cli.paths import CONFIG_ORDER
-from player.core.record import dataclass
 
 GROUPS: Final = {
     "the night": (

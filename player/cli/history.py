@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -14,7 +15,6 @@ from player.cli.paths import add_config, state_dir
 from player.cli.terminal import show
 from player.core.clock import elapsed_s
 from player.core.errors import LullError
-from player.core.record import dataclass
 from player.core.text import without_secrets
 from player.core.units import counted, format_duration
 from player.session.memory.memory import night_of

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasureRun, cores, open_store
 from player.cli.paths import CONFIG_ORDER, add_config, chosen_config, own_home
 from player.cli.terminal import show
 from player.core.errors import LullError
-from player.core.record import dataclass
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist
 from player.system.privileges import become_owner_of

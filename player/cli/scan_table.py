@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from player.analysis.lowered import Lowered, lowered_stretches
 from player.cli.client.format import printable
 from player.core.measurement import Measured, MeasureResult, programme_gain_db
-from player.core.record import dataclass
 from player.core.settings.safety import LimitSettings
 from player.core.units import format_duration
 

@@ -3,6 +3,7 @@ and what buttons are called (``keys``).
 
 Nothing is carried out: the triggers' own code evaluates, and the result is only shown. The main thread prints; for
 ``watch`` others serve the connection and the input devices, and only put what arrives into a queue.
+
 Exit codes: 0 something would be done, 1 nothing would (or the config is faulty), 2 wrong usage, 3 no broker.
 """
 
@@ -14,7 +15,7 @@ import os
 import queue
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -25,7 +26,6 @@ from player.cli.paths import DEFAULT_CONFIG, add_config, config_file
 from player.core.clock import Clock, Now, SystemClock, moved
 from player.core.commands import Advance
 from player.core.errors import LullError
-from player.core.record import dataclass
 from player.core.states import OBEYED, State
 from player.core.units import VOLUME_MAX, parse_time_of_day
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp

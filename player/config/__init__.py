@@ -16,7 +16,7 @@ import re
 import stat
 import threading
 from collections.abc import Iterable
-from dataclasses import field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,6 @@ from player.config.schema import levels_of, read_config
 from player.config.speakers import SPEAKERS, Speakers, shared_out, speakers_of
 from player.config.yaml_tree import Fault, Leaf, Node, Position, read_tree
 from player.core.errors import ConfigError, did_you_mean
-from player.core.record import dataclass
 from player.core.settings.audio import AudioSettings
 from player.core.settings.key import keys_of
 from player.core.settings.mqtt import MqttSettings

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, Field, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from enum import StrEnum
 from types import NoneType
 from typing import Any, ClassVar, Protocol, TypeVar, get_args
@@ -31,7 +31,6 @@ from player.config.readers import (
 )
 from player.config.yaml_tree import Leaf, Table
 from player.core.errors import did_you_mean
-from player.core.record import dataclass
 from player.core.settings.key import SECONDS, ConfigKey, keys_of
 from player.core.validation import check_length, check_range
 

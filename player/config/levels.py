@@ -8,11 +8,11 @@ for a loud speaker, so that it comes out softer than asked for, with a note abou
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from player.core.pillow import ASSUMED_OFFSET_DB, Calibration, for_output, volume_for
-from player.core.record import dataclass
 from player.core.settings.safety import TARGET_LUFS
 
 GUESSED: Final = "volumes in dB(A) are guesses, softer than asked for, until `lull calibrate` has measured this output"

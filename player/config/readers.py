@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +24,6 @@ from player.core.days import DAYS
 from player.core.errors import did_you_mean
 from player.core.noise import is_noise, parse_noise
 from player.core.pillow import parse_level
-from player.core.record import dataclass
 from player.core.settings.mqtt import CREDENTIAL, check_group
 from player.core.settings.safety import MixerLevel
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting

@@ -6,7 +6,7 @@ A test holds the document against the declarations.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType
@@ -14,7 +14,6 @@ from typing import Any, Final, get_args
 
 from player.config.schema import BESIDE, TIMER_DEFAULT
 from player.config.schema_night import Mix
-from player.core.record import dataclass
 from player.core.settings.audio import AudioSettings
 from player.core.settings.bed import Bed
 from player.core.settings.key import SECONDS, ConfigKey, keys_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, time
 from typing import Annotated, Final
 
@@ -28,7 +28,6 @@ from player.config.readers import (
 from player.config.schema_safety import taper
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.days import DAYS, Dates
-from player.core.record import dataclass
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.key import ConfigKey
 from player.core.settings.session import Phase, Playlist, TimerSetting

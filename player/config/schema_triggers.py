@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from player.config.binding import Key, Keys, read
@@ -25,7 +26,6 @@ from player.config.readers import (
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.commands import ChangeEntry, Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
 from player.core.errors import Refused, did_you_mean
-from player.core.record import dataclass
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import FAVOURITES, Entry, VolumeSettings
 from player.core.validation import check_name

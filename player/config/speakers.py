@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from player.config.yaml_tree import Fault, KeyRow, Leaf, Listing, Node, Position, Table, join, shown
 from player.core.errors import did_you_mean
-from player.core.record import dataclass
 from player.core.validation import check_name
 
 SPEAKERS: Final = "speakers"

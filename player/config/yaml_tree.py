@@ -12,11 +12,10 @@ cannot become a billion values.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 import yaml
-
-from player.core.record import dataclass
 
 MAX_NODES: Final = 20_000
 MAX_DEPTH: Final = 16

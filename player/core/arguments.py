@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from player.core.days import day_of
 from player.core.errors import Refused
 from player.core.pillow import LOUDEST_DBA, QUIETEST_DBA, parse_level
-from player.core.record import dataclass
 from player.core.settings.bed import BED_DB, MAX_BED_DB, MAX_BEDS, MIN_BED_DB, Bed
 from player.core.settings.safety import MAX_FADE_OUT_S
 from player.core.settings.session import MAX_PHASES, MAX_TIMER_S, TimerSetting

@@ -16,12 +16,11 @@ import struct
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
-
-from player.core.record import dataclass
 
 ZONE_CHECK_S: Final = 5.0
 """Minimum seconds between two look-ups of the system's zone."""

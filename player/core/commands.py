@@ -6,14 +6,13 @@ A command asks, an order tells the engine, an event reports; the three are never
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import time
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, SNOOZE, TIMER_SHIFT, VOLUME
 from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetBedGain, SetLevel
 from player.core.obeyed import Obeyed
-from player.core.record import dataclass
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases
 from player.core.units import VOLUME_MAX

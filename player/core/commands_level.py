@@ -5,12 +5,12 @@ A part of `player.core.commands`, which is where others find them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from player.core.arguments import MAX_BED_STEP_DB, READING
 from player.core.obeyed import Obeyed
 from player.core.pillow import LOUDEST_DBA
-from player.core.record import dataclass
 from player.core.settings.bed import MAX_BED_DB, MIN_BED_DB, Bed, check_beds
 from player.core.validation import check_range
 

@@ -9,11 +9,11 @@ and the output's level is that of their sum.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
 from player.core.limits import MAX_GAIN_DB
-from player.core.record import dataclass
 from player.core.validation import check_range
 
 TRACKS: Final = 0

@@ -6,13 +6,13 @@ journal, and later to the store. Names are in the past tense.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from player.core.commands import ReplyTo
 from player.core.engine_orders import TRACKS, Then
 from player.core.measurement import Measured
 from player.core.noise import is_noise
-from player.core.record import dataclass
 from player.core.text import MAX_SENTENCE, clean_text
 from player.core.units import SILENCE_DB
 

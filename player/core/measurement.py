@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.limits import MAX_GAIN_DB
-from player.core.record import dataclass
 from player.core.text import clean_text
 from player.core.validation import check_range
 

@@ -7,13 +7,13 @@ comes from: every text went through `player.core.text.without_places`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Final
 
 from player.core import published as json
 from player.core.clock import moved
 from player.core.published import JsonType, PublishedKey, an_object, objects, or_null, whole
-from player.core.record import dataclass
 from player.core.units import counted
 
 _DAY: Final = JsonType("date", {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, lambda day: day.isoformat())

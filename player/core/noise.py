@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 from urllib.parse import parse_qsl
 
 from player.core.errors import did_you_mean
-from player.core.record import dataclass
 
 SCHEME: Final = "noise:"
 CUT_MIN_HZ: Final = 100

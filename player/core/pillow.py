@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from player.core.record import dataclass
 from player.core.settings.safety import TARGET_LUFS
 from player.core.units import VOLUME_MAX, VOLUME_SPAN_DB, volume_to_db
 from player.core.validation import check_range

@@ -13,10 +13,9 @@ import codecs
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
-
-from player.core.record import dataclass
 
 SUFFIXES: Final = frozenset({".m3u", ".m3u8", ".pls", ".xspf"})
 MAX_BYTES: Final = 4 * 1024 * 1024

@@ -7,6 +7,7 @@ are made from it: after a change run ``python -m player.mqtt.reference``. So is 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
 from typing import Annotated, Final
@@ -25,7 +26,6 @@ from player.core.published import (
     or_null,
     whole,
 )
-from player.core.record import dataclass
 from player.core.settings.session import ONCE, TimerMode
 from player.core.states import State
 from player.core.text import host_of

@@ -6,13 +6,12 @@ The parser of payloads, the command line, the JSON Schema and the tables in docs
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from player.core.arguments import Kind, seconds_in
 from player.core.commands import Command
 from player.core.errors import Refused
-from player.core.record import dataclass
 from player.core.values import NO, Value, check_keys, quoted
 
 IN_UNITS: Final = ("minutes", "seconds")

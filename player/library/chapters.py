@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO, Final
 
 from player.core.measurement import MAX_CHAPTERS, Chapter
-from player.core.record import dataclass
 
 MAX_BOXES: Final = 20_000
 """Maximum number of boxes that are visited in one file."""

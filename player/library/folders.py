@@ -14,11 +14,10 @@ import queue
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from player.core.record import dataclass
 from player.core.settings.session import FAVOURITES, Playlist, Settings
 from player.core.verbs import is_taken
 from player.library.files import BINS, has_audio_suffix, holds, natural_key

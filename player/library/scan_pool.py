@@ -12,6 +12,7 @@ import selectors
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,6 @@ from player.audio.decoder.faults import CRASHES
 from player.core.clock import Clock
 from player.core.errors import LullError
 from player.core.measurement import MeasureResult
-from player.core.record import dataclass
 from player.core.units import format_duration
 from player.library.scan_worker import BACKGROUND
 from player.storage.measurements_db import from_json

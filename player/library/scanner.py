@@ -10,12 +10,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
 
 from player.audio.decoder.faults import unreadable
 from player.core.clock import Clock
 from player.core.events import has_file
 from player.core.measurement import FileMark, MeasureResult
-from player.core.record import dataclass
 from player.library.file_id import look_at, mark_of
 from player.library.ports import Store
 from player.library.scan_pool import Result, ScanSettings, WorkerPool

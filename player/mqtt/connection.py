@@ -6,9 +6,9 @@ A connection is used once, so nothing that was meant for an earlier one is ever 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from player.core.record import dataclass
 from player.core.settings.mqtt import MqttSettings
 from player.mqtt.incoming import Arrival, Incoming
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +20,6 @@ from player.core.commands import Request
 from player.core.errors import Refused
 from player.core.events import Answer, News
 from player.core.night_report import NightReport
-from player.core.record import dataclass
 from player.core.settings.mqtt import Identity, MqttSettings
 from player.core.snapshot import Snapshot, TrackList
 from player.mqtt import payloads

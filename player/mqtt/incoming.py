@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
 from player.core.commands import Request
-from player.core.record import dataclass
 
 
 class Lane(Enum):

@@ -8,12 +8,12 @@ not obeyed again: two steps of the volume would be heard. A stop is obeyed each 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.commands import QUERIES, Command, ReplyTo, Request, Stop
 from player.core.errors import Refused
 from player.core.events import Answer, Event, News
-from player.core.record import dataclass
 from player.mqtt.incoming import Incoming, Refusal
 from player.mqtt.topics import Topics, parse, reply_to
 

@@ -9,13 +9,12 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from player.core.clock import Clock
 from player.core.commands import Stop
 from player.core.errors import Refused
-from player.core.record import dataclass
 from player.mqtt.discovery import media_player as media
 from player.mqtt.incoming import Arrival, Incoming, Lane, LinkDown, LinkUp
 from player.mqtt.topics import Topics, may_stop, parse

@@ -12,9 +12,8 @@ import math
 import os
 import re
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
-
-from player.core.record import dataclass
 
 BACK_WITHIN_S: Final = 8.0
 EVERY_S: Final = 300.0

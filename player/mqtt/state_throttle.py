@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 from player.core.night_report import NightReport
 from player.core.published import running_fields
-from player.core.record import dataclass
 from player.core.snapshot import Snapshot, TrackList
 
 T = TypeVar("T")

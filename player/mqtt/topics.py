@@ -8,11 +8,11 @@ dropped: a broker repeats them at every connection, whenever they were sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from player.core.commands import ReplyTo, Request, Stop
 from player.core.errors import Refused
-from player.core.record import dataclass
 from player.core.values import Value, quoted, text
 from player.core.verbs import to_command
 from player.mqtt.incoming import Incoming

@@ -2,6 +2,7 @@
 
 `Controller.handle(message, now)` takes a request, a report, or None for the passing of time alone, and returns an
 `Outcome`: orders for the engine and events for everyone. It reads no clock, starts no thread and touches no device.
+
 It passes each message to one of its owners, which handle it and are the only ones that change what they own:
 
     Playback          the running session, and through it level, timer and queue; what the next session begins with
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from player.core.clock import Now, elapsed_s
@@ -57,7 +58,6 @@ from player.core.errors import Refused
 from player.core.events import Answer, EngineReport, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
-from player.core.record import dataclass
 from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import Snapshot, TrackList
 from player.core.states import OBEYED, State

@@ -8,11 +8,10 @@ without an output device still wakes by its lamp.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from player.core.limits import SHORTEST_RISE_S
-from player.core.record import dataclass
 from player.core.validation import check_range
 
 SNOOZE_RISE_S: Final = 300.0

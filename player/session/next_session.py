@@ -6,12 +6,11 @@ screen: see `NextSession.like_the_last`.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from player.core.clock import Now, moved
 from player.core.commands import Play
-from player.core.record import dataclass
 from player.core.settings.bed import Bed
 from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting
 from player.session.memory.records import Choices

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from player.core.clock import Now, elapsed_s
 from player.core.engine_orders import RampTo
 from player.core.events import News, Progressed, is_web
 from player.core.night_report import LevelPoint, NightReport, ReportedMoment, ReportedPhase, ReportedTrack
-from player.core.record import dataclass
 from player.core.text import clean_text, host_of, without_places
 from player.session.library_findings import CALIBRATION
 from player.session.memory.memory import Memory, night_of

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from player.core.engine_orders import EngineOrder
 from player.core.events import Event, News
-from player.core.record import dataclass
 from player.session.memory.records import Batch, EndedSession
 
 LAST_PAUSE_S: Final = 300.0

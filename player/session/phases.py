@@ -8,11 +8,10 @@ a phase that would begin too late for that is left out, and never lasts until th
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from player.core.clock import Now, elapsed_s
-from player.core.record import dataclass
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerMode, TimerSetting
 from player.session.schedule.planner import next_moment
 from player.session.sleep_timer import SHORTEST_S, resolve

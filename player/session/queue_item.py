@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from player.core.engine_orders import Item
 from player.core.events import Track
 from player.core.measurement import Chapter, programme_gain_db
-from player.core.record import dataclass
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist
 

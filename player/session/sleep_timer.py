@@ -9,12 +9,11 @@ whoever switches the timer off and leaves does not get a week of rain.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from player.core.clock import elapsed_s
-from player.core.record import dataclass
 from player.core.settings.session import MAX_TIMER_S, TimerMode, TimerSetting
 from player.session.schedule.planner import next_moment
 

@@ -6,13 +6,13 @@ It includes the problems of the running session, in sentences, and the result of
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Final
 
 from player.core.clock import Now, elapsed_s, moved
 from player.core.events import News
-from player.core.record import dataclass
 from player.core.settings.bed import Bed
 from player.core.settings.session import FAVOURITES, Settings
 from player.core.snapshot import NO_DEVICE, BedState, LastCommand, LastRefusal, Snapshot

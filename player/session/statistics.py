@@ -7,10 +7,10 @@ together, as the worst of them and their number, and while they keep coming the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import GuardReported, News, Track
-from player.core.record import dataclass
 from player.core.units import counted, format_duration, format_place
 from player.session.outcome import EventPace, Outcome
 

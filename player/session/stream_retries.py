@@ -8,9 +8,8 @@ night, and from the third break on it is a problem that is told until ten minute
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
-
-from player.core.record import dataclass
 
 PAUSES_S: Final = (2.0, 5.0, 15.0, 30.0, 60.0)
 MOST_TRIES: Final = 3

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import LibraryRead, Track
-from player.core.record import dataclass
 from player.core.settings.session import Order, Playlist, TrackStart
 from player.session.memory.places import LONG_S, Places
 from player.session.memory.rotation import Rotation

@@ -21,12 +21,12 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from player.core.errors import StoreError
-from player.core.record import dataclass
 from player.system.privileges import give_to_owner
 
 log = logging.getLogger("lull")

@@ -18,11 +18,10 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from player.core.errors import StoreError
-from player.core.record import dataclass
 from player.session.memory.ports import MemoryStore
 from player.session.memory.records import BY_URI, RECORD, Batch, Documents, RecalledMemory, read_texts, texts
 from player.storage.runtime_copy import RuntimeCopy

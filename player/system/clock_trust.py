@@ -28,11 +28,11 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from player.core.clock import Clock, SystemClock
-from player.core.record import dataclass
 
 STA_UNSYNC: Final = 0x0040
 """<sys/timex.h>: the clock is not synchronised."""

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.input_codes import DOUBLE, LONG
-from player.core.record import dataclass
 
 BOUNCE_S: Final = 0.03
 LONG_S: Final = 0.6

@@ -10,9 +10,8 @@ import os
 import select
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
-
-from player.core.record import dataclass
 
 MODIFY: Final = 0x2
 ATTRIBUTES: Final = 0x4

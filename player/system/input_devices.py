@@ -12,12 +12,12 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
 from player.core.input_codes import AXES, key_name, key_of
-from player.core.record import dataclass
 
 NODES: Final = Path("/dev/input")
 SYSFS: Final = Path("/sys/class/input")

@@ -14,11 +14,11 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from player.core.clock import Clock
 from player.core.input_codes import key_name, turn_name
-from player.core.record import dataclass
 from player.system import inotify
 from player.system.gestures import Gestures
 from player.system.input_devices import (

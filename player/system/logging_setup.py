@@ -22,10 +22,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TextIO, TypeAlias
 
 from player.core.clock import Clock, SystemClock
-from player.core.record import dataclass
 from player.core.text import without_secrets
 from player.core.token_bucket import Bucket
 from player.core.units import format_duration

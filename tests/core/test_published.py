@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any
 
 from jsonschema import Draft202012Validator
 
 from player.core.published import SECONDS, TEXT, PublishedKey, fields_of, or_null
-from player.core.record import dataclass
 from player.core.snapshot import Snapshot
 from player.mqtt import payloads, reference
 from player.mqtt.state_throttle import StateThrottle

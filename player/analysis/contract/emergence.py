@@ -25,6 +25,7 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -38,7 +39,6 @@ from player.audio.dsp.rises import NO_RISE_DB, RISE_DB, RiseMeter, rises_db
 from player.audio.dsp.startle import Onset
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block
-from player.core.record import dataclass
 from player.core.units import SILENCE_DB, to_seconds
 
 MARGIN_DB: Final = 0.5

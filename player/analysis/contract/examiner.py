@@ -27,7 +27,7 @@ gain that comes back from silenced faults counts as the recording's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,7 +43,6 @@ from player.analysis.contract.tracks import Tracks
 from player.audio.dsp.hearing import HOP_FRAMES
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block, MakePowerMeter
-from player.core.record import dataclass
 from player.core.units import SILENCE_DB, to_seconds
 
 

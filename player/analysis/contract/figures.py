@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.startle import Onset
-from player.core.record import dataclass
 from player.core.units import SILENCE_DB
 
 Powers: TypeAlias = npt.NDArray[np.float64]

@@ -5,6 +5,7 @@ Runs on the thread that renders. A column keeps the least and the most, so nothi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -12,7 +13,6 @@ import numpy.typing as npt
 
 from player.analysis.contract.figures import Levels, Powers
 from player.audio.dsp.hearing import HOP_S
-from player.core.record import dataclass
 from player.core.units import SILENCE_DB
 
 Values: TypeAlias = npt.NDArray[np.float64]

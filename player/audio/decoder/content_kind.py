@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from player.audio.decoder.mp4_boxes import sample_kind
-from player.core.record import dataclass
 
 HEAD_BYTES: Final = 4096
 _PACKED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")

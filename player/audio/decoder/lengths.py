@@ -11,13 +11,13 @@ Page layout: RFC 3533 section 6; the time stamp counts samples for Vorbis (rate 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from player.audio.decoder.adpcm_wav import adpcm_length
 from player.audio.decoder.mp3_length import mp3_length
 from player.core.events import is_web
-from player.core.record import dataclass
 
 _PAGE_BYTES: Final = 65_307
 """Size of the longest page."""

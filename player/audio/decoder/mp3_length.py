@@ -16,10 +16,9 @@ flags, then the numbers of frames (flag 1) and bytes (flag 2), all big-endian 32
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from player.core.record import dataclass
 
 _LOOK_BYTES: Final = 65_536
 _LOOKS: Final = 32

@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -26,7 +27,6 @@ from player.audio.dsp.types import Block
 from player.audio.ports import Decoder, Source
 from player.core.measurement import Measured
 from player.core.noise import NoiseKind, NoisePath, is_noise, parse_noise
-from player.core.record import dataclass
 from player.core.units import CHANNELS, RATE_HZ, to_frames
 
 Curve: TypeAlias = npt.NDArray[np.float64]

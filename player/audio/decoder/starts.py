@@ -23,13 +23,13 @@ Layouts: ISO/IEC 14496-12 (MP4 boxes), RFC 9639 section 8.2 (FLAC), ISO/IEC 1381
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from player.audio.decoder.lengths import ADTS, WAV, TrackLength, suffix_of
 from player.audio.decoder.mp4_boxes import number, sound_track
 from player.core.events import is_web
-from player.core.record import dataclass
 from player.core.units import RATE_HZ, to_frames
 
 DROPPED_S: Final = 60.0

@@ -31,6 +31,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +53,6 @@ from player.audio.dsp.native import kernel
 from player.core.clock import monotonic_us
 from player.core.errors import SourceError
 from player.core.events import DELIVERED_NOTHING, TOO_SLOW, is_web
-from player.core.record import dataclass
 from player.core.units import CHANNELS, RATE_HZ, format_duration
 
 INSTANCE_OPTIONS: Final = (
@@ -190,11 +190,7 @@ class VlcDecoder:
         SourceError: libVLC cannot start, for example because its plugins are not installed.
     """
 
-    def __init__(
-        self,
-        settings: DecoderSettings = DecoderSettings(),  # noqa: B008 - frozen
-        more_options: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, settings: DecoderSettings = DecoderSettings(), more_options: tuple[str, ...] = ()) -> None:
         self._settings = settings
         limit_malloc(keeps_memory=settings.is_piped)
         self._more_options = more_options

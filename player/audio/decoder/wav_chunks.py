@@ -6,9 +6,8 @@ Sony Wave64 (names of 16 bytes, and sizes of 64 bits that count the 24 bytes of 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import BinaryIO, Final
-
-from player.core.record import dataclass
 
 _LOOK_BYTES: Final = 65_536
 _WAVE64: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")

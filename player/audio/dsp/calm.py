@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import c_double, c_size_t, c_void_p
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +28,6 @@ from player.audio.dsp.native import Kernel, place_of
 from player.audio.dsp.output_meter import MOMENTARY_ROOM, NOTICED, SHORT_TERM_ROOM, OutputMeter
 from player.audio.dsp.startle import BOX_OVER_FAST
 from player.audio.dsp.types import Block
-from player.core.record import dataclass
 
 MOST_FRAMES: Final = 8 * CHUNK_FRAMES
 """Longer blocks are processed by the stages; the same limit as in calm.c."""

@@ -23,6 +23,7 @@ by a seam instead (`player.audio.dsp.seam`).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 import numpy as np
@@ -30,7 +31,6 @@ import numpy as np
 from player.audio.dsp.gain import RISE_DB_PER_FRAME, DbLine, Doubles, fall_frames, rise_frames
 from player.audio.dsp.types import Gains
 from player.core.limits import FADE_DEPTH_DB, FALL_DEPTH_DB
-from player.core.record import dataclass
 from player.core.units import RATE_HZ, db_to_gain, gain_to_db, to_frames, to_seconds
 
 HIDDEN_DB: Final = -24.0

@@ -16,6 +16,7 @@ that a noise gate makes may count as a hole.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,6 @@ import numpy.typing as npt
 
 from player.audio.dsp.types import Block
 from player.core.limits import FAULT_LEVEL
-from player.core.record import dataclass
 from player.core.units import CHANNELS, to_frames
 
 SHORTEST: Final = 16

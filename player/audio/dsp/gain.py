@@ -9,6 +9,7 @@ is cut into blocks. Nothing is accumulated from block to block.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -16,7 +17,6 @@ import numpy.typing as npt
 
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import MAX_RISE_DB_PER_S
-from player.core.record import dataclass
 from player.core.units import RATE_HZ, to_frames
 
 Doubles: TypeAlias = npt.NDArray[np.float64]

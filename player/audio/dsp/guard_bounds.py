@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, HOP_S
 from player.core.limits import MAX_RISE_DB_PER_S
-from player.core.record import dataclass
 
 FAMILIAR_ROOM: Final[float] = 10.0**0.27
 """2.7 dB over the familiar level passes at once; the limit of the contract is 3 dB."""

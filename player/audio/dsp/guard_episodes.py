@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 from player.audio.dsp.hearing import HOP_S
-from player.core.record import dataclass
 
 TAMED: Final[float] = 10.0**-0.3
 """A reduction by more than 3 dB is reported."""

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -38,7 +39,6 @@ from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels
 from player.audio.dsp.types import Block
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
-from player.core.record import dataclass
 
 Levels: TypeAlias = npt.NDArray[np.float64]
 Marks: TypeAlias = npt.NDArray[np.bool_]

@@ -18,6 +18,7 @@ next block.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +29,6 @@ from player.audio.dsp.rises import MEMORY, NO_RISE_DB, RISE_DB, RiseMeter, rises
 from player.audio.dsp.startle import NOTICED_DB, ROOM_BELOW_CALM_DB, Judge, Onset
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
-from player.core.record import dataclass
 from player.core.units import CHANNELS, gain_to_db
 
 MOMENTARY_CHUNKS: Final = round(0.4 / CHUNK_S)

@@ -11,6 +11,7 @@ already lost the sound, and to open a layer while the output is silent.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,7 +26,6 @@ from player.core.limits import (
     SHORTEST_RISE_S,
     is_long_fall,
 )
-from player.core.record import dataclass
 from player.core.units import RATE_HZ, SILENCE_DB, db_to_gain, to_seconds
 
 

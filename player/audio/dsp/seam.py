@@ -13,6 +13,7 @@ Limitation: if a file has several unrelated tones, no shift fits all of them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,6 @@ import numpy as np
 from player.audio.dsp.gain import Doubles
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import FAULT_LEVEL
-from player.core.record import dataclass
 from player.core.units import to_frames
 
 LONGEST_S: Final = 1.5

@@ -17,13 +17,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from player.audio.dsp.hearing import CHUNK_HOPS, HOP_S, Familiar, Hearing, to_lufs, to_power
 from player.audio.dsp.native import Kernel
-from player.core.record import dataclass
 
 GRADIENT_DB_PER_S: Final = 10.0
 STARTLE_DB_PER_S: Final = 15.0

@@ -6,7 +6,7 @@ Runs on the engine thread. The objects are frozen; a tap changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,7 +17,6 @@ from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.types import Block, Gains
 from player.core.engine_orders import Item
-from player.core.record import dataclass
 from player.core.units import CHANNELS
 
 LATE_FRAMES: Final = Declick.latency_frames + Guard.latency_frames + Limiter.latency_frames

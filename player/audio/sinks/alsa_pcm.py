@@ -13,11 +13,10 @@ import ctypes
 import errno
 import os
 from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_uint, c_ulong, c_void_p
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from typing import Any, Final
-
-from player.core.record import dataclass
 
 
 class AlsaFormat(IntEnum):

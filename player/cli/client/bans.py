@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import PurePath
 from typing import Final
@@ -17,7 +17,6 @@ from player.cli.client import commands as client
 from player.cli.client.format import printable
 from player.cli.paths import state_dir
 from player.cli.terminal import show
-from player.core.record import dataclass
 from player.core.text import without_secrets
 from player.core.verbs import VERBS
 from player.session.memory.memory import DIED_OF_IT, Memory

@@ -10,10 +10,10 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from player.cli.client.request import LOOK_AROUND_S, NoAnswer, SpeakerClient
-from player.core.record import dataclass
 from player.core.settings.mqtt import MqttSettings
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import ALL, OFFLINE

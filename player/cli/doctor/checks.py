@@ -10,6 +10,7 @@ import queue
 import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,6 @@ from player.cli.paths import DEFAULT_CONFIG, config_file, own_home
 from player.config import Config, salvage
 from player.core.clock import Clock, SystemClock
 from player.core.errors import StoreError
-from player.core.record import dataclass
 from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import CREDENTIAL
 from player.core.settings.session import Playlist, Settings

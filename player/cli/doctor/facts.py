@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 
-from player.core.record import dataclass
 from player.core.settings.safety import MixerLevel
 
 

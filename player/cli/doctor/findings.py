@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-
-from player.core.record import dataclass
 
 FORMAT: Final = 1
 """Version of the JSON form, see player/mqtt/schema/doctor.v1.json."""

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import json
 import time
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,6 @@ from player.core.clock import Now, SystemClock
 from player.core.commands import Play, Request, Stop
 from player.core.errors import LullError, StoreError, did_you_mean
 from player.core.events import Event, News
-from player.core.record import dataclass
 from player.core.settings.session import FAVOURITES, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.units import format_duration, parse_duration_s
 from player.session.phases import PlannedPhase, planned_night

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,6 @@ from player.cli.rehearse import DEMO
 from player.cli.rehearse.report import Examination
 from player.core.errors import LullError
 from player.core.measurement import MOMENTARY_ROOM_LU
-from player.core.record import dataclass
 from player.core.units import SILENCE_DB, VOLUME_MAX, VOLUME_SPAN_DB, format_duration
 
 SIZE_IN: Final = (16.0, 9.0)

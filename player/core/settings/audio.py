@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from player.core.record import dataclass
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.settings.safety import MixerSettings
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
-from player.core.record import dataclass
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.validation import check_name
 

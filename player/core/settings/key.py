@@ -8,10 +8,10 @@ reader and the messages of `lull check` (`player.config.binding`), and the table
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
-from player.core.record import dataclass
 from player.core.validation import check_length, check_range
 
 SECONDS: Final = "s"

@@ -5,11 +5,11 @@ They can tighten the built-in limits but never loosen them, and the guard cannot
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
 
 from player.core.limits import CEILING_DBTP, MAX_RISE_DB_PER_S
-from player.core.record import dataclass
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_range

@@ -6,14 +6,13 @@ Frozen, on the standard library alone, and valid once built: each class checks i
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Final
 
 from player.core.days import DAYS, Dates
 from player.core.limits import MAX_PLAYLIST_GAIN_DB
-from player.core.record import dataclass
 from player.core.settings.audio import AudioSettings
 from player.core.settings.bed import BED_FORMS, Bed, check_beds
 from player.core.settings.key import SECONDS, ConfigKey, check_bounds
@@ -32,6 +31,7 @@ from player.core.validation import check_length, check_name
 
 ONCE: Final = "tonight"
 """What a start that was planned by hand is called; no entry of the config has that name."""
+
 MAX_TIMER_S: Final = 24 * 3600.0
 MIN_GAIN_DB: Final = -40.0
 

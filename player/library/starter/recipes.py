@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from player.audio.dsp.types import Block
-from player.core.record import dataclass
 from player.core.units import RATE_HZ
 from player.library.starter.synth import (
     CHUNK_FRAMES,

@@ -9,6 +9,7 @@ Each piece fades into the next, the last into the first, so there is no loop sea
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -16,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.types import Block
-from player.core.record import dataclass
 from player.core.units import RATE_HZ
 
 TICK_FRAMES: Final = 240

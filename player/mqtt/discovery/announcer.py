@@ -14,10 +14,10 @@ from __future__ import annotations
 import logging
 import math
 import random
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.commands import SetVolume
-from player.core.record import dataclass
 from player.core.settings.session import ONCE
 from player.core.snapshot import Snapshot
 from player.mqtt.discovery import media_player as media

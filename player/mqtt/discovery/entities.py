@@ -8,10 +8,10 @@ Assistant shows as unknown. The templates use only standard Jinja, no filters th
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import EVENT_TYPES
-from player.core.record import dataclass
 from player.core.settings.bed import MAX_BED_DB, MIN_BED_DB
 from player.core.snapshot import NO_DEVICE as MISSING
 from player.mqtt.discovery.entry_entities import TIME, Fields, entry_entities, times

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from player import __version__
-from player.core.record import dataclass
 from player.core.settings.mqtt import DEFAULT_PREFIX, DiscoveryMode, DiscoverySettings, Identity
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions, entities

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from player.core.record import dataclass
 from player.core.values import quoted
 
 MAX_BYTES: Final = 16 << 10

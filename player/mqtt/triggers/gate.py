@@ -14,6 +14,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.clock import Now
@@ -34,7 +35,6 @@ from player.core.commands import (
 from player.core.commands_level import Calibrate, MoveBed, SetBed, SetBedGain, SetLevel
 from player.core.events import News
 from player.core.pillow import AskedLevel
-from player.core.record import dataclass
 from player.core.states import State
 from player.core.units import format_duration
 from player.core.values import quoted

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from dataclasses import dataclass
 from typing import Final
 
-from player.core.record import dataclass
 from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.filters import matches
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from player.core.clock import Now
-from player.core.record import dataclass
 from player.core.token_bucket import Bucket
 from player.core.units import format_duration
 from player.core.values import quoted

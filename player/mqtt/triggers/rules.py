@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import time
 from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
@@ -17,7 +18,6 @@ from typing import Final, TypeAlias
 from player.core.commands import QUERIES, Command, Play, Resume, Stop, Toggle, Tonight
 from player.core.commands_level import Calibrate
 from player.core.input_codes import check_word, key_of
-from player.core.record import dataclass
 from player.core.validation import check_length, check_range
 from player.core.values import quoted
 from player.mqtt.triggers.content import Scalar, Step

@@ -9,13 +9,12 @@ morning does not mean the past hours.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from player.core.events import Track
 from player.core.pillow import Calibration
-from player.core.record import dataclass
 from player.session.memory.places import Places
 
 NIGHTS: Final = 30

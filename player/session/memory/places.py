@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from player.core.events import Track
-from player.core.record import dataclass
 from player.core.validation import check_range
 
 LONG_S: Final = 600.0

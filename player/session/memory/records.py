@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final, get_type_hints
@@ -21,7 +21,6 @@ from typing import Any, Final, get_type_hints
 from player.core.clock import moved
 from player.core.night_report import NightReport
 from player.core.pillow import Calibration
-from player.core.record import dataclass
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX

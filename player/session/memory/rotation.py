@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from player.core.events import Track
-from player.core.record import dataclass
 from player.core.settings.session import Order
 from player.session.memory.memory import Memory
 from player.session.memory.records import HeardEntry, HeardHow

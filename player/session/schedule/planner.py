@@ -19,11 +19,11 @@ are remembered, 50 of them across restarts, which is more than a day can bring.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final, TypeAlias
 
 from player.core.clock import Now, elapsed_s
-from player.core.record import dataclass
 from player.core.settings.session import Entry
 
 LOOK_BACK_S: Final = 24 * 3600.0

@@ -7,10 +7,10 @@ start has come, or until clock, zone, entries or a skipped night have moved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Final
 
-from player.core.record import dataclass
 from player.core.settings.safety import RestNights
 from player.core.settings.session import (
     MORNING_FADE_IN_S,
