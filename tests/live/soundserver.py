@@ -54,7 +54,6 @@ class Recording:
         self.samples: Samples = np.zeros((0, CHANNELS), np.float32)
         self.started_wall_s = 0.0
         self.started_boot_s = 0.0
-        self.arrivals: list[tuple[float, int]] = []
         self._data = bytearray()
         self._begun = threading.Event()
 
@@ -75,7 +74,6 @@ class Recording:
         while chunk := os.read(pipe.fileno(), 65_536):
             now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
             self._data += chunk
-            self.arrivals.append((now_s, len(self._data) // (4 * CHANNELS)))
             earliest_s = min(earliest_s, now_s - self.seconds())
             self.started_boot_s = float(earliest_s)
             self.started_wall_s = float(earliest_s) + time.time() - now_s

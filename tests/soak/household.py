@@ -118,7 +118,6 @@ class Ear:
         self._stack.close()
         path = self._folder / f"heard-{len(self.segments):04d}.npy"
         np.save(path, self._recording.samples)
-        np.save(path.with_suffix(".arrivals.npy"), np.array(self._recording.arrivals))
         self.segments.append(Segment(path, self._recording.started_boot_s, len(self._recording.samples)))
         self._recording = None
 
@@ -278,7 +277,7 @@ def live_through(folder: Path, minutes: float, seed: int, tell: Callable[[str], 
         house.ear.keep()
         assert house.daemon.stop() == 0
         counts["commands"] = sum(person.sent for person in people)
-        keep(folder, house.course, house.ear.segments, listener.heard)
+        keep(folder, house.course, house.ear.segments, listener.heard, LOUDEST)
         verdict = judge(house.course, house.ear.segments, listener.heard, LOUDEST, counts)
         tell(str(verdict))  # the listener may have something to say as well, which ends this by an exception
         return verdict

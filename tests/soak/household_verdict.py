@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,11 @@ from tests.signals import RATE_HZ
 
 WITHIN_S: Final = 3.0
 LEVEL_DB: Final = 3.0
-"""How far a level that is told may be from the nearest one that was heard."""
+"""How far a level that is told may be from the nearest one that was heard.
+
+Heard are the levels of the seconds that begin a tenth of a second apart, and all that lie between two neighbours: the
+fade of a stop passes 14 dB and more in a tenth of a second.
+"""
 SILENT_DB: Final = -100.0
 """Of a second in which no sample is larger than the smallest step of 16 bit."""
 RISEN_S: Final = 25.0
@@ -153,14 +158,15 @@ def judge(
     return verdict
 
 
-def keep(folder: Path, course: Course, segments: Sequence[Segment], heard: Sequence[Heard]) -> None:
-    """Write down what `judge` needs, so that a fault can be looked into later."""
+def keep(folder: Path, course: Course, segments: Sequence[Segment], heard: Sequence[Heard], loudest: int) -> None:
+    """Write down what `judge` needs; ``python -m tests.soak.household_verdict FOLDER`` judges it again."""
     with (folder / "messages.jsonl").open("w", encoding="utf-8") as file:
         for message in heard:
             text = message.payload.decode("utf-8", "replace")
             file.write(json.dumps([message.topic, text, message.retained, message.at_s]) + "\n")
     told = {
         "gone": course.gone, "losses": course.losses, "deaths": course.deaths, "end_s": course.end_s,
+        "loudest": loudest,
         "segments": [[segment.path.name, segment.started_s, segment.frames] for segment in segments],
     }  # fmt: skip
     (folder / "course.json").write_text(json.dumps(told), encoding="utf-8")
@@ -198,10 +204,12 @@ def _level_fault(fields: Mapping[str, Any], around: npt.NDArray[np.float64]) -> 
     if told_db is None or told_db < SILENT_DB:
         nearest = float(around.min())
         return f"no level is told, {nearest:.1f} dBFS is the least that is heard" if nearest > -90.0 else None
-    apart = np.abs(around - told_db)
+    lowest, highest = np.minimum(around[:-1], around[1:]), np.maximum(around[:-1], around[1:])
+    nearest_db = np.clip(told_db, lowest, highest)  # within the tenth of a second from one of them to the next
+    apart = np.abs(nearest_db - told_db)
     if apart.min() <= LEVEL_DB or (told_db < -90.0 and around.min() < SILENT_DB):
         return None
-    return f"{told_db} dBFS is told, {around[apart.argmin()]:.1f} dBFS is the nearest that is heard"
+    return f"{told_db} dBFS is told, {nearest_db[apart.argmin()]:.1f} dBFS is the nearest that is heard"
 
 
 def _lasting_fault(state: Heard, until_s: float, levels: Levels, course: Course) -> str | None:
@@ -237,3 +245,19 @@ def _blamed(heard: Sequence[Heard]) -> Iterator[str]:
             fields = message.fields
             if fields.get("reason") in {CRASHED, DIED_OF_IT}:
                 yield str(fields.get("text"))
+
+
+def kept(folder: Path) -> Verdict:
+    """The verdict on what `keep` wrote down."""
+    told = json.loads((folder / "course.json").read_text(encoding="utf-8"))
+    pairs = {name: [(began_s, ended_s) for began_s, ended_s in told[name]] for name in ("gone", "losses")}
+    course = Course(pairs["gone"], pairs["losses"], told["deaths"], told["end_s"])
+    segments = [Segment(folder / name, started_s, frames) for name, started_s, frames in told["segments"]]
+    lines = (folder / "messages.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    heard = [Heard(topic, text.encode("utf-8"), retained, at_s) for topic, text, retained, at_s in found]
+    return judge(course, segments, heard, told["loudest"], Counter())
+
+
+if __name__ == "__main__":
+    print(kept(Path(sys.argv[1])))

@@ -14,7 +14,7 @@ from player.session.crash_resume import CRASHED
 from tests.live.daemon import Heard
 from tests.signals import RATE_HZ, Sound, tone
 from tests.soak.household import live_through
-from tests.soak.household_verdict import Course, Segment, judge
+from tests.soak.household_verdict import Course, Levels, Segment, judge, keep, kept
 
 pytestmark = pytest.mark.thorough
 """They prove an instrument that only the soak uses."""
@@ -70,6 +70,36 @@ def judged(folder: Path, messages: tuple[Heard, ...], course: Course | None = No
     np.save(folder / "heard.npy", recorded())
     segment = Segment(folder / "heard.npy", 0.0, LENGTH_S * RATE_HZ)
     return judge(course or Course(), [segment], messages, 80, Counter())
+
+
+def test_a_level_between_two_neighbours_in_a_fast_fade_was_heard(tmp_path: Path) -> None:
+    """A stop passes 11 dB from one tenth of a second to the next; what is far above all of it was not heard."""
+    samples = recorded()
+    first = 20 * RATE_HZ
+    samples[first:] = 0.0
+    fade = 10.0 ** (np.linspace(0.0, -110.0, RATE_HZ, dtype=np.float32) / 20)
+    samples[first : first + RATE_HZ] = tone(1.0, 440.0, peak=0.0355) * fade[:, None]
+    levels = Levels(samples, 0.0).levels
+    drops = levels[:-1] - levels[1:]
+    at = int(np.argmax(np.where(levels[1:] > -100.0, drops, 0.0)))
+    assert drops[at] > 10.0
+    between_db = float(levels[at : at + 2].mean())
+    np.save(tmp_path / "fast.npy", samples)
+    segment = Segment(tmp_path / "fast.npy", 0.0, len(samples))
+    states = (*HEARD[:2], told(21.5, "stopping", between_db), told(23.4, "idle", -20.0))
+    found = judge(Course(), [segment], states, 80, Counter()).found
+    assert [fault for fault in found if f"{between_db} dBFS" in fault] == []
+    assert len([fault for fault in found if "-20.0 dBFS is told" in fault]) == 1
+
+
+def test_what_was_kept_is_judged_as_before(tmp_path: Path) -> None:
+    """With another judge perhaps, while the recording is there."""
+    course = Course([(1.0, 2.0)], [(35.0, 45.0)], ["exit code -11"], 39.0)
+    messages = (*HEARD[:2], told(20, "playing", -20.0), Heard("lull/bedroom/cmd/play", b"\xff", False, 3.0))
+    before = judged(tmp_path, messages, course)
+    keep(tmp_path, course, [Segment(tmp_path / "heard.npy", 0.0, LENGTH_S * RATE_HZ)], messages, 80)
+    assert before.found
+    assert kept(tmp_path).found == before.found
 
 
 def test_nothing_is_asked_of_a_daemon_that_is_away(tmp_path: Path) -> None:
