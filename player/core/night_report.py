@@ -89,7 +89,7 @@ class NightReport:
     sessions: Annotated[int, PublishedKey("sessions", whole("number"), "how many sessions were started")] = 0
     interruptions: Annotated[
         int,
-        PublishedKey("interruptions", whole("number"), "how often a crash or a power cut interrupted it"),
+        PublishedKey("interruptions", whole("number"), "how often a crash, a power cut or a restart interrupted it"),
     ] = 0
     phases: Annotated[
         tuple[ReportedPhase, ...],

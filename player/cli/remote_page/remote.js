@@ -61,7 +61,8 @@ function showSession(state, seen) {
   text($("state"), WORDS[state.state] || state.state);
   text($("left"), isIdle ? "" : left !== null ? spoken(left)
     : {"end-of-track": "Until the end of the track", "end-of-playlist": "Until the end of the playlist"}[state.timer.mode] || "No timer");
-  text($("ends"), state.timer.ends === null || isIdle ? "" : `until ${clock(state.timer.ends)}`);
+  text($("ends"), state.timer.ends === null || isIdle ? ""
+    : `until ${clock(state.timer.ends)}${state.phase.next === null ? "" : ", then the next phase"}`);
   text($("track"), isIdle ? "" : [state.track, state.chapter].filter(Boolean).join(" · "));
   text($("why"), isIdle ? "" : [state.playlist, state.why].filter(Boolean).join(" · "));
   const whole = Math.max(state.timer.set || 0, left || 0);
