@@ -94,7 +94,7 @@ class DropoutReport:
         """What is wrong, as a sentence; None while there are few of them."""
         if now_s >= self._problem_until_s:
             return None
-        often = f"{counted(MANY, 'time')} and more within {MANY_WITHIN_S / 60:.0f} minutes"
+        often = f"{counted(MANY, 'time')} or more within {MANY_WITHIN_S / 60:.0f} minutes"
         larger = "" if self._buffer_times == 1 else "; its buffer is larger until this session is over"
         return f"the sound is interrupted too often: the sound device ran out of data {often}{larger}"
 

@@ -47,7 +47,7 @@ def test_three_within_ten_minutes_are_a_problem_until_half_an_hour_is_quiet() ->
     report.add(OutputUnderran(0.1, buffer_times=2), 300.0, out)
     problem = report.problem(300.0)
     assert problem is not None
-    assert "3 times and more within 10 minutes" in problem
+    assert "3 times or more within 10 minutes" in problem
     assert "its buffer is larger until this session is over" in problem
     report.add(OutputUnderran(0.1, buffer_times=4), 1_500.0, out)
     assert report.problem(3_200.0) == problem  # the same one, which is not told again
