@@ -9,7 +9,6 @@ Powers here are K-weighted mean squares summed over the channels, so that a leve
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import math
 import weakref
 from functools import cache

@@ -9,12 +9,12 @@ are looked for at all.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import replace
 from typing import Final
 
+from player.core.digest import sha256_hex
 from player.core.events import LibraryRead, Track
 from player.core.measurement import FileMark
 from player.session.memory.memory import WatchList
@@ -73,4 +73,4 @@ def key_of(path: str) -> str:
     """The key of a file's content. Raises OSError where it cannot be read."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        return f"{size}-{hashlib.sha256(file.read(READ_BYTES)).hexdigest()[:32]}"
+        return f"{size}-{sha256_hex(file.read(READ_BYTES))[:32]}"

@@ -36,12 +36,13 @@ class _NeverRaised(OSError):
 
 
 @contextmanager
-def without_tls_and_proxies() -> Iterator[None]:
-    """While this lasts, an import of ssl or urllib.request finds an almost empty module, unless it was imported before.
+def without_openssl_and_proxies() -> Iterator[None]:
+    """While this lasts, an import of ssl, hashlib (both load OpenSSL) or urllib.request finds an almost empty module.
 
-    Where PySocks is installed, paho calls urllib.request for each connection and gets the real one.
+    Not where it was imported before. paho needs hashlib for websockets alone, which lull does not use. Where PySocks is
+    installed, paho calls urllib.request for each connection and gets the real one.
     """
-    names = ["ssl"] if importlib.util.find_spec("socks") else ["ssl", "urllib.request"]
+    names = ["ssl", "hashlib"] if importlib.util.find_spec("socks") else ["ssl", "hashlib", "urllib.request"]
     absent = [name for name in names if name not in sys.modules]
     for name in absent:
         stand_in = sys.modules[name] = ModuleType(name)
@@ -54,7 +55,7 @@ def without_tls_and_proxies() -> Iterator[None]:
             del sys.modules[name]
 
 
-with without_tls_and_proxies():
+with without_openssl_and_proxies():
     import paho.mqtt.client as paho
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion

@@ -5,7 +5,6 @@ The thread of the link; without paho.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import random
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from player.core.digest import sha256_hex
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.system.identity import machine_id
 
@@ -39,7 +39,7 @@ def client_id_of(prefix: str, device: str, number: int = 0) -> str:
     not be shown (machine-id(5)), so it is hashed.
     """
     seed = "\0".join((machine_id(), prefix, device, *(["1"] if number % 2 else [])))
-    return "lull-" + hashlib.sha256(seed.encode()).hexdigest()[:18]
+    return "lull-" + sha256_hex(seed.encode())[:18]
 
 
 def read_password(settings: MqttSettings, environ: Mapping[str, str] = os.environ) -> str | None:

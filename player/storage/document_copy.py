@@ -11,7 +11,6 @@ One thread at a time.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
@@ -19,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from player.core.digest import sha256_hex
 from player.core.errors import StoreError
 from player.session.memory.records import NAMES, RECORD, TRIES
 from player.system.privileges import give_to_owner
@@ -66,7 +66,7 @@ def write_copy(folder: Path, documents: Mapping[str, str]) -> None:
 
 
 def _checksum(documents: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(documents, sort_keys=True).encode("ascii")).hexdigest()
+    return sha256_hex(json.dumps(documents, sort_keys=True).encode("ascii"))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,12 +6,12 @@ speakers of one machine have two of them.
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import socket
 from pathlib import Path
 from typing import Final
 
+from player.core.digest import sha256_hex
 from player.core.settings.mqtt import Identity
 
 _MACHINE_ID: Final = Path("/etc/machine-id")
@@ -31,7 +31,7 @@ def machine_id() -> str:
 def identity_of(state_dir: Path) -> Identity:
     """The identity of the speaker whose memory is in this directory."""
     seed = "\0".join((machine_id(), str(state_dir)))
-    return Identity(f"lull_{hashlib.sha256(seed.encode()).hexdigest()[:12]}", hardware())
+    return Identity(f"lull_{sha256_hex(seed.encode())[:12]}", hardware())
 
 
 def hardware() -> str:

@@ -7,7 +7,7 @@ belong to: the members of a group are those that answer.
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Broadcast(SpeakerClient):
 
     def ask_all(self, verb: str, fields: Mapping[str, Any]) -> Answers:
         """Send a command once and wait for the answer of each. Raises NoAnswer when a group has no member."""
-        sender_id = secrets.token_hex(6)
+        sender_id = os.urandom(6).hex()
         message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
         self._session.publish(f"{self._settings.prefix}/{self._audience}/cmd", message.encode())
         given: dict[str, dict[str, Any]] = {}

@@ -8,8 +8,8 @@ The queue first has the established connection, then messages, then the end of t
 from __future__ import annotations
 
 import json
+import os
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +44,7 @@ class MqttSession:
 
     def __init__(self, settings: MqttSettings, others: Iterable[str]) -> None:
         self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
-        plan = ConnectionPlan(client_id=f"lull-cli-{secrets.token_hex(6)}", others=tuple(others))
+        plan = ConnectionPlan(client_id=f"lull-cli-{os.urandom(6).hex()}", others=tuple(others))
         self._broker = PahoConnection(settings, read_password(settings), plan, self._on_up, self.arrivals.put)
         self._thread = threading.Thread(target=self._serve, name="lull-cli-mqtt", daemon=True)
 
@@ -143,7 +143,7 @@ class SpeakerClient:
 
     def ask(self, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Send a command and wait for its answer, the object described in docs/mqtt.md. Raises NoAnswer."""
-        sender_id = secrets.token_hex(6)
+        sender_id = os.urandom(6).hex()
         message = json.dumps({**fields, "command": verb, "id": sender_id, "origin": "cli"})
         self._session.publish(self.topics.command(), message.encode())
         deadline_s = time.monotonic() + self._timeout_s

@@ -6,13 +6,13 @@ Pure data, any thread. A time of day is announced twice: as ``time``, which Home
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+from player.core.digest import sha256_hex
 from player.core.settings.session import ONCE
 from player.mqtt.topics import Topics
 
@@ -101,7 +101,7 @@ def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_max: i
 
 def entry_key(name: str) -> str:
     """The key of a schedule entry: its name as far as it goes, and a hash, so that no two names have the same."""
-    return f"entry_{slug(name)}_{hashlib.sha256(name.encode()).hexdigest()[:6]}".replace("__", "_")
+    return f"entry_{slug(name)}_{sha256_hex(name.encode())[:6]}".replace("__", "_")
 
 
 def slug(name: str) -> str:
