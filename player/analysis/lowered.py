@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from player.audio.dsp.habit import STRETCH, habit_of_stretches
+from player.audio.dsp.habit import HALF, HALVES, habit_of_stretches
 from player.audio.dsp.leveller import STRANGER_DB, Levels, PlannedGain
 from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import AUDIBLE_BELOW_CALM_DB
@@ -23,8 +23,6 @@ TOLD_DB: Final = 1.0
 APART_S: Final = 1.0
 """A reduction this soon after another one belongs to it."""
 _BOX: Final = round(0.05 / BAND_S)
-_HALF: Final = round(0.5 / BAND_S)
-_STRETCH_HALVES: Final = STRETCH // _HALF
 _TINY: Final = 1e-14
 
 
@@ -62,9 +60,9 @@ class Prominent:
     def add(self, powers: BandPowers) -> None:
         """More of it: powers of whole hops of 10 ms, shape (hops, 10)."""
         waiting = np.concatenate((self._rest, powers))
-        whole = len(waiting) // _HALF * _HALF
+        whole = len(waiting) // HALF * HALF
         self._rest = waiting[whole:]
-        boxes = waiting[:whole].reshape(-1, _HALF // _BOX, _BOX, len(STREAMS)).mean(axis=2)
+        boxes = waiting[:whole].reshape(-1, HALF // _BOX, _BOX, len(STREAMS)).mean(axis=2)
         self._halves.append(boxes.max(axis=1).astype(np.float32))
 
     def streams(self, plan: bytes, calm_lufs: float) -> tuple[str, ...]:
@@ -74,9 +72,8 @@ class Prominent:
         if not found or not len(halves):
             return ()
         levels: Levels = 10.0 * np.log10(np.maximum(halves, _TINY)) - 0.691
-        at = np.arange(max(1, round(len(levels) / _STRETCH_HALVES))) * _STRETCH_HALVES
-        habit = habit_of_stretches(np.maximum.reduceat(levels, at, axis=0))
-        over = levels - habit[np.minimum(np.arange(len(levels)) // _STRETCH_HALVES, len(habit) - 1)] - STRANGER_DB
+        habit = habit_of_stretches(levels)
+        over = levels - habit[np.minimum(np.arange(len(levels)) // HALVES, len(habit) - 1)] - STRANGER_DB
         over[levels < calm_lufs - AUDIBLE_BELOW_CALM_DB] = -np.inf
         spans = [(round(one.at_s / 0.5 - 0.5), round((one.at_s + one.duration_s) / 0.5 + 0.5)) for one in found]
         most = [over[max(0, first) : end].max(axis=0, initial=-np.inf) for first, end in spans]

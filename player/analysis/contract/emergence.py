@@ -32,7 +32,7 @@ import numpy as np
 
 from player.analysis.contract.figures import Figure, Violations, Worst
 from player.analysis.contract.figures import Levels as Heard
-from player.audio.dsp.habit import STRETCH, STRETCHES, habit_of_stretches
+from player.audio.dsp.habit import HALF, HALVES, STRETCHES, habit_of_stretches
 from player.audio.dsp.leveller import STRANGER_DB, Levels
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, OctaveMeter
 from player.audio.dsp.rises import NO_RISE_DB, RISE_DB, RiseMeter, rises_db
@@ -46,14 +46,13 @@ MARGIN_DB: Final = 0.5
 APART_S: Final = 1.0
 CLIMB_LIMIT_DB: Final = 3.0
 CLIMB_S: Final = 10.0
-_HALF_S: Final = 0.5
-_STRETCH_HALVES: Final = round(STRETCH * BAND_S / _HALF_S)
-_HEARD_HALVES: Final = STRETCHES * _STRETCH_HALVES
+_HALF_S: Final = HALF * BAND_S
+_HEARD_HALVES: Final = STRETCHES * HALVES
 _INTRODUCED_HALVES: Final = 50
 """25 s: a blend, and what a track needs to be known."""
 _KNOWN_DB: Final = np.array([3.0, 3.0, 3.0, *STRANGER_DB[3:]])
 """A level at most this far over what was heard recently is not new; octaves vary more."""
-_OTHER_CUT: Final = _STRETCH_HALVES // 2
+_OTHER_CUT: Final = HALVES // 2
 """Stretches are cut at two places, and the larger habit counts: the plan cuts them elsewhere."""
 _BEGAN_S: Final = 0.25
 """Time by which a rise begins before its highest moment."""
@@ -158,10 +157,9 @@ class Emergence:
         self._sudden.append(self._after.is_sudden)
         self._block_s = to_seconds(len(out))
         self._half = np.concatenate((self._half, levels))
-        whole = round(_HALF_S / BAND_S)
-        while len(self._half) >= whole:
-            self._halves.append(self._half[:whole].max(axis=0).astype(np.float32))
-            self._half = self._half[whole:]
+        while len(self._half) >= HALF:
+            self._halves.append(self._half[:HALF].max(axis=0).astype(np.float32))
+            self._half = self._half[HALF:]
 
     def end_track(self, calm_lufs: tuple[float, float], volume_db: float) -> bool:
         """The track is over; its calm level as decoded and as it left, at this volume. Whether it had strangers."""
@@ -267,7 +265,7 @@ class _Habit:
         """Whether a sound of this level, at full volume, is one that the leveller would let pass then."""
         half = self._half(at_s)
         places = zip(self._usual, (half, half - _OTHER_CUT), strict=True)
-        usual = [own[min(max(0, at) // _STRETCH_HALVES, len(own) - 1), stream] for own, at in places if len(own)]
+        usual = [own[min(max(0, at) // HALVES, len(own) - 1), stream] for own, at in places if len(own)]
         if self._is_new(half):
             usual.append(self._former[stream])
         return level_db <= float(max(usual, default=NO_RISE_DB) + STRANGER_DB[stream]) + MARGIN_DB
@@ -289,8 +287,5 @@ class _Habit:
 
 
 def _habit_of(halves: list[Levels]) -> Levels:
-    """What is habitual in each stretch of 5 s, shape (stretches, 10); a short rest belongs to the last one."""
-    if not halves:
-        return np.zeros((0, len(STREAMS)))
-    count = max(1, round(len(halves) / _STRETCH_HALVES))
-    return habit_of_stretches(np.maximum.reduceat(np.array(halves), np.arange(count) * _STRETCH_HALVES, axis=0))
+    """What is habitual in each stretch of 5 s, shape (stretches, 10)."""
+    return habit_of_stretches(np.array(halves)) if halves else np.zeros((0, len(STREAMS)))

@@ -30,7 +30,7 @@ from typing import Final
 
 import numpy as np
 
-from player.audio.dsp.habit import SILENT_LUFS, STRETCH, STRETCHES, habit_so_far
+from player.audio.dsp.habit import SILENT_LUFS, STRETCH, STRETCHES, habit_so_far, half_seconds
 from player.audio.dsp.hearing import to_lufs
 from player.audio.dsp.leveller import (
     MOMENTARY,
@@ -128,9 +128,9 @@ class LivePlan:
         self._excerpts = _Heard()
         self._heard = _Heard()
         self._first = 0  # the first hop in ``_heard``
-        self._maxima: deque[Levels] = deque(maxlen=STRETCHES)
-        self._from_excerpts = 0  # of the maxima, the first ones
-        self._counted = 0  # hops that are in the maxima
+        self._seen: list[Levels] = []  # the maxima of excerpts
+        self._stretches: deque[Levels] = deque(maxlen=STRETCHES)  # of the track, by half-seconds
+        self._counted = 0  # hops that are in the stretches
         self._habit: Levels | None = None
         self._gains: Levels = np.zeros(0)  # of the last hops before ``_planned``
         self._trims: Levels = np.zeros(0)
@@ -145,8 +145,7 @@ class LivePlan:
     def follow(self, former: LivePlan) -> None:
         """Take over the figures and the trim of a plan of the same file, which begins again."""
         self._excerpts = former._heard
-        self._maxima, self._habit = former._maxima.copy(), former._habit
-        self._from_excerpts = former._from_excerpts
+        self._seen, self._stretches, self._habit = former._seen.copy(), former._stretches.copy(), former._habit
         self._calm, self._calms, self._aim_db = former._calm, former._calms, former._aim_db
         self._trims = former._trims[-1:]
         self._has_begun = len(self._trims) > 0
@@ -158,8 +157,8 @@ class LivePlan:
             part = _Heard()
             part.add(powers[_WARM_UP:], peaks[_WARM_UP:])
             self._excerpts = self._excerpts.followed_by(part)
-            self._from_excerpts += 1
-            self._count(part.levels)
+            self._seen.append(part.levels.max(axis=0))
+            self._count()
 
     def begin(self, peek: Callable[[int], Block], at_frame: int = 0) -> None:
         """Find the trim from the frames that are ready, if that has not been done yet."""
@@ -172,7 +171,7 @@ class LivePlan:
     @property
     def is_known(self) -> bool:
         """Whether enough of the track was heard to know what is habitual."""
-        return len(self._maxima) >= _WELL_KNOWN
+        return len(self._seen) + len(self._stretches) >= _WELL_KNOWN
 
     @property
     def habitual_lufs(self) -> float | None:
@@ -235,18 +234,18 @@ class LivePlan:
             self._heard.add(powers, peaks)
         while self._counted + STRETCH <= self._first + len(self._heard.levels):
             at = self._counted - self._first
-            self._count(self._heard.levels[at : at + STRETCH])
+            self._stretches.append(half_seconds(self._heard.levels[at : at + STRETCH]))
             self._counted += STRETCH
+            self._count()
             if self._has_begun and self._planned:
                 self._aim()
 
-    def _count(self, levels: Levels) -> None:
-        """Add a stretch of 5 s to the habit."""
-        if len(self._maxima) == STRETCHES:
-            self._from_excerpts = max(0, self._from_excerpts - 1)
-        self._maxima.append(levels.max(axis=0))
-        if len(self._maxima) > 1:
-            self._habit = habit_so_far(np.array(self._maxima), self._from_excerpts)
+    def _count(self) -> None:
+        """A stretch of 5 s has been added: find the habit; after 80 s of the track no excerpt counts any more."""
+        seen = self._seen = self._seen[max(0, len(self._seen) + len(self._stretches) - STRETCHES) :]
+        if len(seen) + len(self._stretches) > 1:
+            excerpts = np.array(seen).reshape(-1, len(STREAMS))
+            self._habit = habit_so_far(excerpts, np.concatenate((excerpts[:0], *self._stretches)))
 
     def _strangers(self, levels: Levels) -> Marks:
         if self._habit is None:

@@ -113,6 +113,15 @@ def test_barks_every_two_seconds_are_accused() -> None:
     assert next(figure for figure in found.figures if figure.clause == "C1b").value >= 3.0
 
 
+@pytest.mark.thorough
+def test_a_sound_across_the_border_of_two_stretches_is_counted_once() -> None:
+    """Two shouts of 1 s, 50 s apart, each over a multiple of 5 s: both are accused, and none makes a habit."""
+    shout = at_lufs(pink(1.0, name="shout"), TARGET - 6.0)
+    out = with_part(with_part(bed(70.0), 14.5, shout), 64.5, shout)
+    accused = next(figure for figure in examined(Night(out)).figures if figure.clause == "C1b")
+    assert accused.at == pytest.approx([14.5, 64.5], abs=0.5)
+
+
 @pytest.mark.parametrize("name", effort.first(1, ["bark in whispers", "bark in a clock", "advert"]))
 def test_the_output_meter_and_the_examiner_hear_the_same(name: str) -> None:
     """Without a plan: the block that the meter stops is the one in which the examiner's clauses are first broken."""

@@ -1,0 +1,67 @@
+"""What is habitual, on levels by half-seconds whose habit is known by construction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from player.audio.dsp.habit import habit_of_stretches, habit_so_far
+from player.audio.dsp.octaves import STREAMS, BandPowers
+
+RAIN, SHOUT = -40.0, -25.0
+AGAIN = RAIN + 9.0
+"""What comes back raises the habit of the whole by at most 9 dB."""
+
+
+def levels(shouts: list[tuple[float, float]], duration_s: float = 80.0, level: float = SHOUT) -> BandPowers:
+    """Rain by half-seconds, with shouts: when each begins, and how long it lasts."""
+    found = np.full((round(duration_s * 2), len(STREAMS)), RAIN)
+    for at_s, lasts_s in shouts:
+        found[round(at_s * 2) : round((at_s + lasts_s) * 2)] = level
+    return found
+
+
+def habit(halves: BandPowers) -> set[float]:
+    """The habit of the whole, planned ahead and at the end of a track that is heard for the first time."""
+    nothing = np.zeros((0, len(STREAMS)))
+    return {float(habit_of_stretches(halves)[:, 0].max()), float(habit_so_far(nothing, halves)[0])}
+
+
+@pytest.mark.parametrize("lasts_s", [1.0, 2.0, 4.0, 8.0])
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_sound_across_a_border_counts_once(lasts_s: float, share: float) -> None:
+    """Two sounds 50 s apart, each in two stretches, count twice and not four times; two more are habitual."""
+    first_s = round(2 * (15.0 - share * lasts_s)) / 2
+    two = [(first_s, lasts_s), (first_s + 50.0, lasts_s)]
+    assert habit(levels(two)) == {RAIN}
+    if lasts_s < 5.0:  # four of 8 s are in most stretches
+        assert habit(levels([*two, (first_s + 15.0, lasts_s), (first_s + 30.0, lasts_s)])) == {AGAIN}
+
+
+def test_the_louder_part_of_a_sound_counts() -> None:
+    """It grows by 4 dB over the border: neither level is reached four times. Short pauses are part of it."""
+    halves = levels([(13.0, 2.0), (63.0, 2.0)])
+    for at_s in (15.0, 65.0):
+        halves[round(at_s * 2) : round(at_s * 2) + 3] = SHOUT + 4.0
+        halves[round(at_s * 2) + 1] = RAIN
+    assert habit(halves) == {RAIN}
+
+
+def test_sounds_on_either_side_of_a_border_count_each() -> None:
+    """Two shouts with a second of rain between them are two, so two such pairs come back four times."""
+    pairs = [(14.0, 0.5), (15.5, 0.5), (64.0, 0.5), (65.5, 0.5)]
+    assert habit(levels(pairs)) == {AGAIN}
+
+
+def test_what_lasts_longer_than_8_s_counts_in_each_stretch() -> None:
+    """Two rings of 9 s, 45 s apart, are reached in four stretches."""
+    assert habit(levels([(11.0, 9.0), (61.0, 9.0)])) == {AGAIN}
+
+
+def test_excerpts_count_for_what_most_stretches_reach_and_not_for_what_comes_back() -> None:
+    """Four excerpts with a shout and five stretches of rain: four of nine is not most; four of six is."""
+    excerpts = np.full((4, len(STREAMS)), SHOUT)
+    assert habit_so_far(excerpts, levels([], 25.0))[0] == RAIN
+    assert habit_so_far(excerpts, levels([], 10.0))[0] == SHOUT
+    assert habit_so_far(excerpts[:0], levels([], 15.0))[0] == RAIN
+    assert habit_so_far(excerpts, levels([], 0.0))[0] == SHOUT
