@@ -35,6 +35,9 @@ from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
 STRETCH: Final = round(5.0 / BAND_S)
 STRETCHES: Final = 16
 HABITUAL_SHARE: Final = 0.55
+_MOST_BELOW: Final = 4
+"""Stretches that may be below the habit of a track that is heard for the first time, until `_INTRODUCING` are known."""
+_INTRODUCING: Final = 13
 _TIMES: Final = 4
 _SPAN: Final = 9
 """A level that comes back `_TIMES` times over this many stretches is habitual."""
@@ -103,12 +106,16 @@ def habit_of_stretches(halves: BandPowers) -> BandPowers:
 def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
     """What each stream habitually reaches in excerpts from elsewhere and in the sound until now together, shape (10,).
 
+    Of up to 13 stretches at most four are below it: a loud half of the first minute is not habitual yet.
+
     Args:
         excerpts: the largest level of each excerpt, which do not count for sounds that come back.
         halves: the largest level of each half-second until now, as many as whole stretches have.
     """
     reached, anew = _reached(halves) if len(halves) else (halves, halves)
-    habit: BandPowers = _habit_of(np.concatenate((excerpts, reached)).T, anew.T)
+    known = np.concatenate((excerpts, reached))
+    most_below = _MOST_BELOW if len(known) <= _INTRODUCING else len(known)
+    habit: BandPowers = _habit_of(known.T, anew.T, most_below)
     return habit
 
 
@@ -148,9 +155,13 @@ def _counts_beside(inside: BandPowers) -> npt.NDArray[np.bool_]:
     return beside
 
 
-def _habit_of(windows: BandPowers, in_order: BandPowers) -> BandPowers:
-    """The level that most stretches (the last axis) reach, or that comes back in the stretches that are in order."""
-    often = np.quantile(windows, 1.0 - HABITUAL_SHARE, axis=-1, method="lower")
+def _habit_of(windows: BandPowers, in_order: BandPowers, most_below: int = STRETCHES) -> BandPowers:
+    """The level that most stretches (the last axis) reach, or that comes back in the stretches that are in order.
+
+    ``most_below``: at most this many stretches are below the level that most reach.
+    """
+    rank = min(int((1.0 - HABITUAL_SHARE) * (windows.shape[-1] - 1)), most_below)
+    often = np.sort(windows, axis=-1)[..., rank]
     habit: BandPowers = np.maximum(often, np.minimum(_come_back(in_order), often + _AGAIN_DB))
     return habit
 
