@@ -8,6 +8,7 @@ Where another track continues the same sound, a seam (`player.audio.dsp.seam`) j
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -129,6 +130,14 @@ class Deck:
         """Have excerpts of it analysed before it begins, if it is a file that has not been measured."""
         if self._live is not None and not self.item.is_stream:
             self._excerpts = Excerpts(decoder, self.item.uri, self._live.look_into)
+
+    def level(self, item: Item) -> None:
+        """It has been measured while it plays: from the next second on it follows its plan, and comes to its gain."""
+        if self._live is not None and item.plan is not None:
+            ahead = self._track_frame - self._shift_frames - self.played_frames
+            reached_lufs = None if item.reached_lufs is None else item.reached_lufs - item.gain_db
+            self._live.know(PlannedGain(item.plan), ahead, item.gain_db, reached_lufs)
+            self.item = replace(self.item, length_s=item.length_s)
 
     @property
     def _is_looked_into(self) -> bool:

@@ -40,7 +40,7 @@ from player.audio.layers import FIRST_SOUND_S, LEAST_RISE_DB_PER_S, Layers
 from player.audio.output import AudioOutput, Written
 from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
-from player.core.engine_orders import EngineOrder, PlayItem, QueueItem, QuitEngine, RampTo, Retune, SetGuard, Then
+from player.core.engine_orders import EngineOrder, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported, Progressed, RampArrived
 from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S, STOP_NOW_S
 from player.core.settings.session import Settings
@@ -243,13 +243,7 @@ class Engine:
     def _obey(self, order: EngineOrder | _UseSink) -> None:
         self._idle_frames = 0
         match order:
-            case PlayItem(item, crossing, layer):
-                self._layers.play(item, crossing, layer)
-            case QueueItem(item, layer):
-                self._layers.queue(item, layer)
-            case RampTo(layer=int()):
-                self._layers.ramp(order)
-            case RampTo(target_db, over_s, then):
+            case RampTo(target_db, over_s, then, layer=None):
                 self._chain.ramp.to(target_db, over_s)
                 self._then, self._last_end = then, Then.NOTHING
             case Retune(crossfade_s, ceiling_dbtp, target_lufs):
@@ -262,6 +256,8 @@ class Engine:
                 self._new_sink = order
             case QuitEngine():
                 self._has_quit = True
+            case _:
+                self._layers.obey(order)
 
     def _do_what_then(self) -> None:
         """If the ramp has arrived: carry out what follows it, and report that.

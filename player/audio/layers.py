@@ -25,7 +25,7 @@ from player.audio.dsp.types import Block
 from player.audio.mixer import Mixer
 from player.audio.ports import Decoder
 from player.core.clock import Clock
-from player.core.engine_orders import BEDS, TRACKS, Crossfade, Item, RampTo, Then
+from player.core.engine_orders import BEDS, TRACKS, LevelItem, PlayItem, QueueItem, RampTo, Then
 from player.core.events import EngineReport, RampArrived
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.units import CHANNELS, SILENCE_DB, db_to_gain
@@ -179,20 +179,20 @@ class Layers:
         for mixer in self._mixers:
             mixer.crossfade_s = crossfade_s
 
-    def play(self, item: Item, crossing: Crossfade, layer: int) -> None:
-        """As `Mixer.play`, in a layer."""
-        self._layers[layer].mixer.play(item, crossing)
-
-    def queue(self, item: Item | None, layer: int) -> None:
-        """As `Mixer.queue`, in a layer."""
-        self._layers[layer].mixer.queue(item)
-
-    def ramp(self, order: RampTo) -> None:
-        """Move the level of a layer."""
+    def obey(self, order: PlayItem | QueueItem | LevelItem | RampTo) -> None:
+        """As the methods of `Mixer`, in a layer; a ramp moves the level of its layer."""
         assert order.layer is not None
         layer = self._layers[order.layer]
-        layer.level.to(order.target_db, order.over_s)
-        layer.then = order.then
+        match order:
+            case PlayItem(item, crossing):
+                layer.mixer.play(item, crossing)
+            case QueueItem(item):
+                layer.mixer.queue(item)
+            case LevelItem(item):
+                layer.mixer.level(item)
+            case RampTo(target_db, over_s, then):
+                layer.level.to(target_db, over_s)
+                layer.then = then
 
     def clear(self) -> None:
         """Drop everything; only while the output is silent. The tracks are at full level again, the beds silent."""

@@ -120,6 +120,12 @@ class Mixer:
             self._next = None
         self._queued = item
 
+    def level(self, item: Item) -> None:
+        """Continue with the measurement of an item that sounds."""
+        for deck in self._decks:
+            if deck.item.id == item.id:
+                deck.level(item)
+
     def clear(self) -> None:
         """Drop everything; only while the output is silent."""
         for deck in self._decks:

@@ -91,6 +91,17 @@ class QueueItem:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelItem:
+    """An item that sounds, with what has been measured since it began: it continues with its plan and at its gain.
+
+    Nothing jumps: its gain rises by 0.5 dB/s at most, and falls by 3 dB/s. Another item is left as it is.
+    """
+
+    item: Item
+    layer: int = TRACKS
+
+
+@dataclass(frozen=True, slots=True)
 class RampTo:
     """Move a level to ``target_db`` in ``over_s`` seconds, linear in dB, or at a slower rate if C2 asks.
 
@@ -136,4 +147,4 @@ class QuitEngine:
     """End the engine thread; the session has faded out before."""
 
 
-EngineOrder: TypeAlias = PlayItem | QueueItem | RampTo | Retune | SetGuard | QuitEngine
+EngineOrder: TypeAlias = PlayItem | QueueItem | LevelItem | RampTo | Retune | SetGuard | QuitEngine

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from player.core.engine_orders import TRACKS, Crossfade, PlayItem, QueueItem
+from player.core.engine_orders import TRACKS, Crossfade, LevelItem, PlayItem, QueueItem
 from player.core.events import ItemEnded, ItemFailed, ItemStarted, LibraryRead, Progressed, Track
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Playlist, TimerMode
@@ -104,7 +104,7 @@ class PlayQueue:
         if self.current is None and self._retry_track is None and not self._is_resting:
             self._rotation.readmit_failed()
             self._play_first(now_s, out)
-        self._measure_queued(out)
+        self._take_measurements(out)
 
     def _play_first(self, now_s: float, out: Outcome) -> None:
         """Continue where the session was interrupted, or begin."""
@@ -117,13 +117,16 @@ class PlayQueue:
         else:
             self._play(point[0], out, Crossfade.BLEND, start_s=point[1])
 
-    def _measure_queued(self, out: Outcome) -> None:
-        """Update the gain of the queued track once it is measured, while there is time before it is opened."""
-        queued, left_s = self._queued, self.left_s
-        if queued is None or left_s is None or left_s < REQUEUE_S:
-            return
-        track = next((track for track in self.selection.tracks or () if track.uri == queued.track.uri), None)
-        if track is not None and track.measured != queued.track.measured:
+    def _take_measurements(self, out: Outcome) -> None:
+        """Level the current track once it is measured, and the queued one while there is time before it is opened."""
+        current, queued, left_s = self.current, self._queued, self.left_s
+        track = None if current is None else self.selection.measured_now(current.track)
+        if current is not None and track is not None and current.is_sounding and current.item.plan is None:
+            current.track = track
+            current.item = item_of(track, current.item.id, current.item.start_s, self.playlist, self.limits)
+            out.order(LevelItem(current.item, self._layer))
+        track = None if queued is None else self.selection.measured_now(queued.track)
+        if track is not None and left_s is not None and left_s >= REQUEUE_S:
             self._queued = self._playing(track)
             out.order(QueueItem(self._queued.item, self._layer))
 
@@ -246,6 +249,7 @@ class PlayQueue:
             playing.was_announced = True
         self._leave_out_if_too_short(playing, out)
         self._queue_another(out)
+        self._take_measurements(out)
 
     def _announce_start(self, track: Track, out: Outcome) -> None:
         if self._layer != TRACKS:

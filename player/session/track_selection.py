@@ -85,6 +85,11 @@ class TrackSelection:
         self.tracks = read.tracks
         self.opening = read.opening if self.has_opening else ()
 
+    def measured_now(self, track: Track) -> Track | None:
+        """The same track if its measurement is another one, or gone, since this was read; otherwise None."""
+        found = next((one for one in self.tracks or () if one.uri == track.uri), None)
+        return None if found is None or found.measured == track.measured else found
+
     def pop_resume_point(self) -> tuple[Track, float] | None:
         """The track and place to resume at, once; None where there is nothing to resume."""
         point, self.resume_point = self.resume_point, None

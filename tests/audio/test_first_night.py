@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from player.audio.deck import Deck
 from player.audio.excerpts import PATIENCE_S, PLACES, Excerpts
 from player.audio.mixer import Mixer
-from player.core.engine_orders import Crossfade, Item
+from player.core.engine_orders import Crossfade, Item, LevelItem, RampTo
 from player.core.events import EngineReport
-from tests.engine_rig import noise
+from tests.engine_rig import Rig, noise
 from tests.fakes.source import FakeDecoder, FakeSource, Script
 
 GAIN_DB = -15.0
@@ -95,6 +97,28 @@ def test_two_new_files_of_unlike_loudness_sound_equally_loud() -> None:
     for at in range(0, 4 * 48_000, 48_000):
         soft, loud = (level_db(heard[name][at : at + 48_000]) for name in ("soft", "loud"))
         assert soft == pytest.approx(loud, abs=1.0)
+
+
+def test_what_is_measured_while_it_plays_comes_to_its_gain_without_a_step() -> None:
+    """By an order of the engine: it ends at the gain of its measurement, and no second is 1 dB over the one before.
+
+    An order for another item changes nothing.
+    """
+    rig = Rig({"a": noise(4, 100.0, 0.02)})
+    item = rig.play("a", gain_db=GAIN_DB, plan=None)
+    rig.engine.order(RampTo(0.0, 0.0))
+    rig.run(30.0)
+    before_db = level_db(rig.heard(1.0))
+    known = replace(item, gain_db=0.0, plan=b"", reached_lufs=-30.0, length_s=100.0)
+    rig.engine.order(LevelItem(replace(known, id=item.id + 1, gain_db=6.0)))
+    rig.run(5.0)
+    assert level_db(rig.heard(1.0)) == pytest.approx(before_db, abs=0.1)
+    rig.engine.order(LevelItem(known))
+    rig.run(30.0)
+    seconds = [level_db(part) for part in np.array_split(rig.heard(30.0), 30)]
+    assert np.diff(seconds).max() < 1.0
+    assert seconds[-1] == pytest.approx(20.0 * np.log10(0.02), abs=0.3)
+    assert abs(seconds[-1] - before_db) > 1.0
 
 
 @pytest.mark.thorough

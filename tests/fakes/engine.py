@@ -14,6 +14,7 @@ from player.core.engine_orders import (
     TRACKS,
     EngineOrder,
     Item,
+    LevelItem,
     PlayItem,
     QueueItem,
     QuitEngine,
@@ -214,7 +215,7 @@ class FakeEngine:
                 self.layers[layer].ramp(target_db, over_s, then, self._now_s, at_once=is_silent)
             case RampTo(target_db, over_s, then):
                 self._ramp(target_db, over_s, then)
-            case Retune() | SetGuard() | QuitEngine():
+            case LevelItem() | Retune() | SetGuard() | QuitEngine():
                 pass
 
     def advance(self, now_s: float) -> list[EngineReport]:

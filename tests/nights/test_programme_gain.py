@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import Next, Play, Seek
-from player.core.engine_orders import Item, PlayItem, QueueItem
+from player.core.engine_orders import Item, LevelItem, PlayItem, QueueItem
 from player.core.events import LibraryRead, Track
 from player.core.measurement import MAX_UNPLANNED_GAIN_DB, Measured
 from player.core.settings.safety import LimitSettings
@@ -95,14 +95,18 @@ def test_the_target_is_the_configs() -> None:
     assert items(nights)[-1].gain_db == 0.0 - 3.0
 
 
-def test_a_track_that_is_measured_while_it_plays_keeps_its_gain() -> None:
-    """Also through a seek; its next playing has the new one."""
+def test_a_track_that_is_measured_while_it_plays_is_levelled_from_then_on() -> None:
+    """Told to the engine once, for the same item, and for no other; a seek and its next playing have the gain."""
     nights = night({"new": None, "other": measured(-23)})
     nights.run_for(60)
-    know(nights, {"new": measured(-23), "other": measured(-23)})
+    (first,) = (item for item in items(nights) if item.uri == "new")
+    for _ in range(2):
+        know(nights, {"new": measured(-23, plan=b"plan"), "other": measured(-22)})
+    (order,) = (order for order in nights.engine.orders if isinstance(order, LevelItem))
+    assert (order.item.id, order.item.gain_db, order.item.plan) == (first.id, -3.0, b"plan")
     before = len(items(nights))
     nights.command(Seek(300.0))
-    assert items(nights)[before].gain_db == -18.0
+    assert items(nights)[before].gain_db == -3.0
     nights.run_for(2 * LONG_S)
     assert [item.gain_db for item in items(nights) if item.uri == "new"][-1] == -3.0
 

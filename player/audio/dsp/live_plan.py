@@ -38,6 +38,7 @@ from player.audio.dsp.leveller import (
     STRANGER_DB,
     Levels,
     Marks,
+    PlannedGain,
     Usual,
     box_levels,
     calm_level,
@@ -141,6 +142,9 @@ class LivePlan:
         self._aim_db = 0.0
         self._is_aiming = False
         self._has_begun = False
+        self._known_db: Levels | None = None  # the reductions of a plan that was measured meanwhile
+        self._known_from = 0  # the hop of that plan at which this track began to play
+        self._known_reached: float | None = None
 
     def follow(self, former: LivePlan) -> None:
         """Take over the figures and the trim of a plan of the same file, which begins again."""
@@ -160,6 +164,20 @@ class LivePlan:
             self._seen.append(part.levels.max(axis=0))
             self._count()
 
+    def know(self, plan: PlannedGain, ahead_frames: int, gain_db: float, reached_lufs: float | None) -> None:
+        """Follow a plan of the whole file, which was measured while it plays, from the next second on.
+
+        Args:
+            plan: of the whole file.
+            ahead_frames: frames of the file before the first one that was played.
+            gain_db: the item's gain as it is now known; the trim goes there.
+            reached_lufs: what the file reaches with the plan, before any gain.
+        """
+        self._known_db, self._known_from = plan.lowered_db, round(ahead_frames / BAND_FRAMES)
+        self._known_reached = reached_lufs
+        self._aim_db, self._is_aiming = gain_db - self._gain_db, True
+        self._heard = self._excerpts = _Heard()
+
     def begin(self, peek: Callable[[int], Block], at_frame: int = 0) -> None:
         """Find the trim from the frames that are ready, if that has not been done yet."""
         if not self._has_begun:
@@ -171,7 +189,7 @@ class LivePlan:
     @property
     def is_known(self) -> bool:
         """Whether enough of the track was heard to know what is habitual."""
-        return len(self._seen) + len(self._stretches) >= _WELL_KNOWN
+        return self._known_db is not None or len(self._seen) + len(self._stretches) >= _WELL_KNOWN
 
     @property
     def habitual_lufs(self) -> float | None:
@@ -180,7 +198,12 @@ class LivePlan:
 
     @property
     def reached_lufs(self) -> float | None:
-        """The highest fast level in the last 80 s where it was not lowered, planned frames included; None as above."""
+        """The highest fast level in the last 80 s where it was not lowered, planned frames included; None as above.
+
+        After `know` that of the whole file.
+        """
+        if self._known_db is not None:
+            return self._known_reached
         return max(self._reached) if self.habitual_lufs is not None and self._reached else None
 
     @property
@@ -200,7 +223,8 @@ class LivePlan:
         """
         self.begin(peek, at_frame)
         while self._planned < (at_frame + frames) // BAND_FRAMES + _EDGE:
-            self._measure(peek, at_frame, self._planned + STEP + AHEAD)
+            if self._known_db is None:
+                self._measure(peek, at_frame, self._planned + STEP + AHEAD)
             self._plan_a_second()
 
     def apply(self, block: Block, at_frame: int) -> Block:
@@ -276,7 +300,7 @@ class LivePlan:
 
     def _plan_a_second(self) -> None:
         at = self._planned - self._first
-        wanted = self._wanted(at)
+        wanted = self._wanted(at) if self._known_db is None else self._known(self._known_db)
         before = self._gains[-1] if len(self._gains) else np.float64(0.0)
         off_db = self._aim_db - self.trim_db
         gains = _joined(before, wanted)
@@ -288,7 +312,16 @@ class LivePlan:
         moved = np.clip(off_db, -most, most) if self._is_aiming else np.zeros(STEP)
         self._trims = np.concatenate((self._trims, self.trim_db + moved))[-4 * STEP :]
         self._planned += STEP
-        self._remember(at)
+        if self._known_db is None:
+            self._remember(at)
+
+    def _known(self, lowered_db: Levels) -> Levels:
+        """The gains of a known plan from the hop before the planned second on, shape (STEP + 1,)."""
+        gains = np.zeros(STEP + 1)
+        first = self._planned + self._known_from - 1
+        part = -lowered_db[max(0, first) : first + STEP + 1]
+        gains[max(0, -first) : max(0, -first) + len(part)] = part
+        return gains
 
     def _wanted(self, at: int) -> Levels:
         """The wanted gains in dB from the hop before ``at`` on, shape (STEP + 1,)."""

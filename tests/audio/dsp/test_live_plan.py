@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from player.analysis.track_measurement import Measurer
+from player.audio.dsp.leveller import PlannedGain, encode
 from player.audio.dsp.live_plan import BEGIN_FRAMES, LOOK_FRAMES, LivePlan
 from player.audio.dsp.types import Block
 from player.core.limits import MAX_RISE_DB_PER_S
@@ -234,6 +235,49 @@ def test_excerpts_tell_what_is_habitual_and_how_loud_it_is() -> None:
     whole = LivePlan(-15.0)
     whole.begin(lambda frames: noise(5.0)[:frames])
     assert told.trim_db == pytest.approx(whole.trim_db, abs=0.5)
+
+
+@pytest.mark.parametrize("began_s", effort.first(1, [0.0, 12.345]))
+def test_a_file_that_is_measured_while_it_plays_follows_its_plan(began_s: float) -> None:
+    """A shout is let through by a plan that lowers nothing else than one second elsewhere; the gain moves by C2.
+
+    The measurement comes 10 s after the beginning, which may lie anywhere in the file, and is 2.5 dB louder.
+    """
+    sound = louder(noise(50.0), 40.0, 1.0)
+    reductions = np.zeros(5_000)
+    reductions[3_000:3_100] = 12.0
+    live, gains, trims = LivePlan(-15.0), [], []
+    began = round(began_s * RATE_HZ)
+    for at in range(0, len(sound) - began, 4_800):
+        if at == 10 * RATE_HZ:
+            trim_db = live.trim_db
+            live.know(PlannedGain(encode(-reductions)), began, -15.0 + trim_db + 2.5, -20.0)
+        live.look(lambda frames, at=at: sound[began + at : began + at + frames].copy(), at, 4_800)  # type: ignore[misc]
+        gains.append(live.apply(np.ones((4_800, 2), np.float32), at)[:, 0])
+        trims.append(np.broadcast_to(live.trims(at, 4_800), 4_800))
+    gain_db, trim_dbs = (20.0 * np.log10(np.concatenate(one)[: len(sound) - began]) for one in (gains, trims))
+    lowered = np.flatnonzero(gain_db < -11.0) + began
+    assert lowered[0] / RATE_HZ == pytest.approx(30.0, abs=0.02)
+    assert lowered[-1] / RATE_HZ == pytest.approx(31.0, abs=0.02)
+    assert not gain_db[32 * RATE_HZ - began :].any()
+    assert trim_dbs[-1] == pytest.approx(trim_db + 2.5, abs=0.01)
+    assert np.diff(trim_dbs[::480]).max() <= 0.5 / 100.0 + 1e-3
+    assert live.reached_lufs == -20.0
+
+
+def test_a_stranger_that_is_lowered_when_the_measurement_comes_rises_slowly() -> None:
+    """Its plan says that it is habitual: the gain comes up by at most 6 dB/s."""
+    sound = louder(noise(45.0), 20.0, 20.0)
+    live, gains = LivePlan(), []
+    for at in range(0, len(sound), 4_800):
+        if at == 25 * RATE_HZ:
+            live.know(PlannedGain(b""), 0, 0.0, -20.0)
+        live.look(lambda frames, at=at: sound[at : at + frames].copy(), at, 4_800)  # type: ignore[misc]
+        gains.append(live.apply(np.ones((4_800, 2), np.float32), at)[: len(sound) - at, 0])
+    gain_db = 20.0 * np.log10(np.concatenate(gains))
+    assert gain_db[25 * RATE_HZ] < -15.0
+    assert gain_db[40 * RATE_HZ] == 0.0
+    assert np.diff(gain_db[24 * RATE_HZ :: 480]).max() <= MAX_RISE_DB_PER_S / 100.0 + 1e-3
 
 
 def test_a_file_that_follows_itself_stays_known() -> None:
