@@ -21,6 +21,7 @@ from player.core.text import MAX_TITLE
 from player.core.units import VOLUME_MAX, format_duration, volume_step
 from player.core.validation import check_length, check_range
 from player.core.values import (
+    MAX_PATH,
     MAX_TEXT,
     beds,
     clock_time,
@@ -35,6 +36,7 @@ from player.core.values import (
     text,
     timer,
     title,
+    title_or_path,
     volume,
 )
 
@@ -182,6 +184,11 @@ TITLE: Final = Kind(
     title,
     f"up to {MAX_TITLE} characters",
     {**_TEXT, "maxLength": MAX_TITLE},
+)
+TITLE_OR_PATH: Final = Kind(
+    title_or_path,
+    f"up to {MAX_TITLE} characters, or a path of up to {MAX_PATH}",
+    {**_TEXT, "maxLength": MAX_PATH},
 )
 TEXT: Final = Kind(text, f"up to {MAX_TEXT} characters", _TEXT)
 SWITCH: Final = Kind(switch, "on or off", {"type": _SWITCH})

@@ -22,6 +22,7 @@ from player.core.text import MAX_TITLE, clean_text
 from player.core.units import parse_duration_s, parse_time_of_day
 
 MAX_TEXT: Final = 64
+MAX_PATH: Final = 1000
 """Maximum number of characters of a name, number or duration."""
 YES: Final = frozenset({"on", "true", "1", "yes"})
 NO: Final = frozenset({"off", "false", "0", "no"})
@@ -94,6 +95,15 @@ def title(name: str, value: object) -> str:
     if not found or len(found) > MAX_TITLE:
         raise Refused(f"{name} {quoted(value)} is not usable; write 1 to {MAX_TITLE} characters")
     return found
+
+
+def title_or_path(name: str, value: object) -> str:
+    """As `title`, or the path or address of a track as it is."""
+    if not isinstance(value, str) or "/" not in value:
+        return title(name, value)
+    if len(value) > MAX_PATH:
+        raise Refused(f"{name} {quoted(value)} is not usable; a path has at most {MAX_PATH} characters")
+    return value.strip()
 
 
 def switch(name: str, value: object) -> bool:

@@ -279,7 +279,7 @@ _DECLARED: Final = (
         about="Ban the track that plays, or the one that is named, and change to another; undo lifts the latest ban, "
         "or that of the track that is named.",
         arguments=(
-            Argument("track", kinds.TEXT, "its title or path; what plays if not given", "TRACK"),
+            Argument("track", kinds.TITLE_OR_PATH, "title, part of it, or path; what plays if not given", "TRACK"),
             Argument("undo", kinds.SWITCH, "allow it again; without a track the one banned last"),
         ),
         make=makers.never_again,

@@ -130,17 +130,17 @@ def _left_out(memory: Memory, known: Mapping[str, Track], now: Now) -> list[Reme
 
 
 def _find(what: str, name: str, among: Iterable[_Named]) -> _Named:
-    """The one with that uri or title.
+    """The one with that uri or title, or else with that part in its title.
 
     Raises:
-        Refused: there is none, or several have that title; the reason names what might be meant.
+        Refused: there is none, or there are several; the reason names what might be meant.
     """
-    choices = list(among)
-    found = [one for one in choices if one.uri == name] or [
-        one for one in choices if one.title.casefold() == name.casefold()
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    choices, wanted = list(among), name.casefold()
+    found = [one for one in choices if one.uri == name] or [one for one in choices if one.title.casefold() == wanted]
+    if len(found) > 1:
         raise Refused(f"{len(found)} tracks are called {name!r}; name one of {', '.join(one.uri for one in found)}")
+    if found:
+        return found[0]
+    if any(wanted in one.title.casefold() for one in choices):
+        return find_track(name, choices)
     raise Refused(f"no {what} {name!r}{did_you_mean(name, [one.title for one in choices])}")

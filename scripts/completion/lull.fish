@@ -105,7 +105,7 @@ complete -c lull -n '__fish_seen_subcommand_from starter' -F
 complete -c lull -n '__fish_seen_subcommand_from tracks' -l json -d 'print the list as JSON, as in docs/mqtt.md'
 complete -c lull -n '__fish_seen_subcommand_from never_again' -l undo -d 'allow it again; without a track the one banned last'
 complete -c lull -n '__fish_seen_subcommand_from bans' -l json -d 'print one JSON list, for programs'
-complete -c lull -n '__fish_seen_subcommand_from bans' -l undo -x -d 'allow it again: its title or path'
+complete -c lull -n '__fish_seen_subcommand_from bans' -l undo -x -d 'allow it again: its title, a part of it, or its path'
 complete -c lull -n '__fish_seen_subcommand_from run' -l config -r -F -d 'the config, see config/lull.yaml'
 complete -c lull -n '__fish_seen_subcommand_from run' -l device -x -d 'which speaker, where the config has several'
 complete -c lull -n '__fish_seen_subcommand_from run' -l verbose -d 'log more details'

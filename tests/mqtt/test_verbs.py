@@ -137,6 +137,8 @@ FORMS: list[tuple[str, bytes, Command]] = [
     ("never_again", b"", c.NeverAgain()),
     ("never_again", b"Drops", c.NeverAgain("Drops")),
     ("never_again", b'{"track": "Drops"}', c.NeverAgain("Drops")),
+    ("never_again", b"/srv/lull/" + 300 * b"x" + b".flac", c.NeverAgain("/srv/lull/" + 300 * "x" + ".flac")),
+    ("never_again", 150 * b"y", c.NeverAgain(150 * "y")),
     ("never_again", b"UNDO", c.AllowAgain()),
     ("never_again", b'{"track": "Drops", "undo": true}', c.AllowAgain("Drops")),
     ("like", b"", c.Like()),

@@ -6,6 +6,7 @@ The real session without an engine: what it orders is looked at, and it is told 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -55,7 +56,7 @@ SETTINGS = Settings(
 class Bedroom:
     """A session, the time, and what came of it all."""
 
-    def __init__(self, tracks: str = "abc", wall: datetime = EVENING) -> None:
+    def __init__(self, tracks: Iterable[str] = "abc", wall: datetime = EVENING) -> None:
         self.now = Now(1000.0, wall, trusted=True)
         self.session = Controller(SETTINGS, random.Random(1))
         self.news: list[News] = []
@@ -167,6 +168,16 @@ def test_a_ban_is_taken_back_by_name_or_the_latest_first() -> None:
     assert room.ask(AllowAgain()).text == "allowed again: C"
     room.play()
     assert room.shot.track in {"A", "C"}
+
+
+def test_a_part_of_a_title_is_enough_where_no_other_track_has_it() -> None:
+    """For a ban and for its end, as for a like; with several the reason names them, and nothing is banned."""
+    room = Bedroom(("drops", "droplets", "rain"))
+    answer = room.ask(NeverAgain("drop"))
+    assert (answer.is_done, answer.text) == (False, "2 tracks match 'drop': DROPLETS, DROPS")
+    assert room.ask(NeverAgain("let")).text == "never again: DROPLETS"
+    assert room.ask(NeverAgain("ain")).text == "never again: RAIN"
+    assert room.ask(AllowAgain("drop")).text == "allowed again: DROPLETS"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ UNKNOWN: Final = "unknown   "
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``bans``."""
     parser.add_argument("--json", action="store_true", help="print one JSON list, for programs")
-    parser.add_argument("--undo", metavar="TRACK", help="allow it again: its title or path")
+    parser.add_argument("--undo", metavar="TRACK", help="allow it again: its title, a part of it, or its path")
     parser.set_defaults(run=run, verb=None)
 
 
