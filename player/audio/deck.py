@@ -98,6 +98,7 @@ class Deck:
         self._item_gain = np.float32(db_to_gain(item.gain_db))
         self._planned = PlannedGain(item.plan or b"")
         self._live = LivePlan(item.gain_db) if item.plan is None else None
+        self._levelled: Item | None = None
         self._excerpts: Excerpts | None = None
         self._track_frame = to_frames(item.start_s)
         self._is_ending = False
@@ -136,7 +137,8 @@ class Deck:
         if self._live is not None and item.plan is not None:
             ahead = self._track_frame - self._shift_frames - self.played_frames
             reached_lufs = None if item.reached_lufs is None else item.reached_lufs - item.gain_db
-            self._live.know(PlannedGain(item.plan), ahead, item.gain_db, reached_lufs)
+            self._planned, self._levelled = PlannedGain(item.plan), item
+            self._live.know(self._planned, ahead, item.gain_db, reached_lufs)
             self.item = replace(self.item, length_s=item.length_s)
 
     @property
@@ -289,6 +291,9 @@ class Deck:
         if self._excerpts is not None and self.played_frames == 0:
             self._excerpts.close()  # one may still be open; its result is no longer needed
         live_frame = self._shift_frames + self.played_frames
+        if self._live is not None and self._levelled is not None and self._live.has_arrived(live_frame):
+            self.item, self._item_gain = self._levelled, np.float32(db_to_gain(self._levelled.gain_db))
+            self._live = None
         if self._live is not None:
             self._live.look(self.source.peek, live_frame, frames)
         self.decoded = block = self.source.read(frames)

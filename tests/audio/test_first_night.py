@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from player.audio.deck import Deck
+from player.audio.dsp.leveller import encode
 from player.audio.excerpts import PATIENCE_S, PLACES, Excerpts
 from player.audio.mixer import Mixer
 from player.core.engine_orders import Crossfade, Item, LevelItem, RampTo
@@ -102,14 +103,16 @@ def test_two_new_files_of_unlike_loudness_sound_equally_loud() -> None:
 def test_what_is_measured_while_it_plays_comes_to_its_gain_without_a_step() -> None:
     """By an order of the engine: it ends at the gain of its measurement, and no second is 1 dB over the one before.
 
-    An order for another item changes nothing.
+    A second that its plan lowers by 12 dB is lowered. An order for another item changes nothing.
     """
+    reductions = np.zeros(10_000)
+    reductions[8_000:8_100] = -12.0
     rig = Rig({"a": noise(4, 100.0, 0.02)})
     item = rig.play("a", gain_db=GAIN_DB, plan=None)
     rig.engine.order(RampTo(0.0, 0.0))
     rig.run(30.0)
     before_db = level_db(rig.heard(1.0))
-    known = replace(item, gain_db=0.0, plan=b"", reached_lufs=-30.0, length_s=100.0)
+    known = replace(item, gain_db=0.0, plan=encode(reductions), reached_lufs=-30.0, length_s=100.0)
     rig.engine.order(LevelItem(replace(known, id=item.id + 1, gain_db=6.0)))
     rig.run(5.0)
     assert level_db(rig.heard(1.0)) == pytest.approx(before_db, abs=0.1)
@@ -119,6 +122,10 @@ def test_what_is_measured_while_it_plays_comes_to_its_gain_without_a_step() -> N
     assert np.diff(seconds).max() < 1.0
     assert seconds[-1] == pytest.approx(20.0 * np.log10(0.02), abs=0.3)
     assert abs(seconds[-1] - before_db) > 1.0
+    rig.run(30.0)
+    tenths = np.array([level_db(part) for part in np.array_split(rig.heard(30.0), 300)]) - seconds[-1]
+    assert np.count_nonzero(tenths < -11.0) == pytest.approx(10, abs=1)
+    assert np.count_nonzero(np.abs(tenths) > 0.3) <= 12
 
 
 @pytest.mark.thorough

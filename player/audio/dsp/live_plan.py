@@ -84,6 +84,7 @@ _PAST: Final = 15 * STEP
 _NEAR: Final = STEP // 2
 _SOFT: Final = 5
 _SAME_DB: Final = 0.25
+_THERE_DB: Final = 1e-6
 _RISE: Final = MAX_RISE_DB_PER_S / STEP
 
 
@@ -145,6 +146,7 @@ class LivePlan:
         self._known_db: Levels | None = None  # the reductions of a plan that was measured meanwhile
         self._known_from = 0  # the hop of that plan at which this track began to play
         self._known_reached: float | None = None
+        self._arrived: int | None = None  # the hop from which on the gains are those of the plan
 
     def follow(self, former: LivePlan) -> None:
         """Take over the figures and the trim of a plan of the same file, which begins again."""
@@ -177,6 +179,10 @@ class LivePlan:
         self._known_reached = reached_lufs
         self._aim_db, self._is_aiming = gain_db - self._gain_db, True
         self._heard = self._excerpts = _Heard()
+
+    def has_arrived(self, at_frame: int) -> bool:
+        """Whether from this frame on the gains and the trim are those of the plan that was measured meanwhile."""
+        return self._arrived is not None and at_frame >= (self._arrived + 1) * BAND_FRAMES
 
     def begin(self, peek: Callable[[int], Block], at_frame: int = 0) -> None:
         """Find the trim from the frames that are ready, if that has not been done yet."""
@@ -307,6 +313,8 @@ class LivePlan:
         if off_db < -_OFF_DB:  # reductions stay until the trim has fallen
             gains = np.minimum(gains, before)
         self._gains = np.concatenate((self._gains, gains))[-4 * STEP :]
+        is_there = self._known_db is not None and abs(off_db) < _THERE_DB and np.array_equal(gains, wanted[1:])
+        self._arrived = (self._planned if self._arrived is None else self._arrived) if is_there else None
         self._is_aiming = abs(off_db) > (0.0 if self._is_aiming else _OFF_DB)
         most = (CREEP_DB_PER_S if off_db > 0.0 else _SINK_DB_PER_S) / STEP * np.arange(1, STEP + 1)
         moved = np.clip(off_db, -most, most) if self._is_aiming else np.zeros(STEP)
