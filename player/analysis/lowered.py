@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.habit import HALF, HALVES, habit_of_stretches
-from player.audio.dsp.leveller import STRANGER_DB, Levels, PlannedGain
+from player.audio.dsp.leveller import STRANGER_DB, PlannedGain
+from player.audio.dsp.loudness_windows import Levels
 from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import AUDIBLE_BELOW_CALM_DB
 

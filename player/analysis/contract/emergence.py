@@ -33,7 +33,8 @@ import numpy as np
 from player.analysis.contract.figures import Figure, Violations, Worst
 from player.analysis.contract.figures import Levels as Heard
 from player.audio.dsp.habit import HALF, HALVES, STRETCHES, habit_of_stretches
-from player.audio.dsp.leveller import STRANGER_DB, Levels
+from player.audio.dsp.leveller import STRANGER_DB
+from player.audio.dsp.loudness_windows import Levels
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, OctaveMeter
 from player.audio.dsp.rises import NO_RISE_DB, RISE_DB, RiseMeter, rises_db
 from player.audio.dsp.startle import Onset

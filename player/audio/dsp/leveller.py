@@ -13,8 +13,8 @@ A stranger is lowered to habit + 2 dB (octaves + 4 dB); one just above the bound
 levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`). Sound near a prominent
 stranger that still rises too far is lowered further, but not below the audible level. An octave 20 dB over its habit
 marks a stranger that is itself too soft to count, such as a bark not louder than the voice around it. Within 0.8 s of a
-stranger, sound louder than calm + 8 LU over 400 ms or + 5 LU over 3 s is lowered too. Calm is measured more than one
-second away from any stranger.
+stranger, sound louder than calm + 7.5 LU over 400 ms (a stranger: + 5.5) or + 4.5 LU over 3 s is lowered too. Calm is
+measured more than one second away from any stranger.
 
 A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
@@ -27,21 +27,32 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.gain import applied
 from player.audio.dsp.habit import habitual
-from player.audio.dsp.hearing import to_lufs
+from player.audio.dsp.loudness_windows import (
+    BOX,
+    MOMENTARY,
+    SHORT_TERM,
+    TINY,
+    Levels,
+    Marks,
+    box_levels,
+    calm_level,
+    decibels,
+    largest,
+    loudest,
+    mean,
+    trailing,
+)
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels
 from player.audio.dsp.types import Block
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
-
-Levels: TypeAlias = npt.NDArray[np.float64]
-Marks: TypeAlias = npt.NDArray[np.bool_]
 
 _EARS: Final = 2
 _OCTAVES: Final = len(STREAMS) - 1 - _EARS
@@ -49,31 +60,28 @@ STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
 """Each pass finds more strangers: without those found a track is calmer, and the next one rises further."""
-_AUDIBLE_DB: Final = np.array([12.0, *[20.0] * _EARS, *[21.5] * _OCTAVES])
-"""A stream this far below calm does not count (C1d: 20 dB in an octave; the margin keeps what is lowered within it)."""
+_UNSURE_LU: Final = 2.5
+"""Strangers stay within the limits also where a track is this much calmer than it is as a whole."""
+_AUDIBLE_DB: Final = np.array([12.0, *[20.0 + _UNSURE_LU] * _EARS, *[21.5 + _UNSURE_LU] * _OCTAVES])
+"""A stream this far below calm does not count (C1d: 20 dB)."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
 """A stranger this far over the habit is prominent: near it rises are judged in all streams."""
 _SUDDEN_DB: Final = 4.0
 """A sound that never rises by this within 250 ms is a swell and not a stranger, however high it is."""
 _SHOWN_DB, _SHOWN_BELOW_CALM_DB = 20.0, 30.0
 """An octave this far over its habit, and at most this far below calm, marks a prominent stranger."""
-_NEAR, _BEFORE = round(0.3 / BAND_S), round(0.6 / BAND_S)
+_NEAR, _BEFORE = round(0.3 / BAND_S), round(1.0 / BAND_S)
 """Hops after and before a prominent stranger in which a rise may belong to it."""
 _LOUD_NEAR, _CALM_NEAR = round(0.8 / BAND_S), round(1.0 / BAND_S)
 _EARLIER: Final = round(0.08 / BAND_S)
 """Hops by which a rise begins before it is found."""
-_HEARD_DB: Final = np.array([-3.0, *[-20.0] * _EARS, *[-21.5] * _OCTAVES])
+_HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
 """A rise that ends at most this far over calm breaks no clause, however high it is."""
 _RISE_DB: Final = 9.2
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
-_BOX: Final = round(0.05 / BAND_S)
-MOMENTARY: Final = round(0.4 / BAND_S)
-SHORT_TERM: Final = round(3.0 / BAND_S)
-_SECTION: Final = round(600.0 / BAND_S)
-_CONTEXT: Final = round(90.0 / BAND_S)
+_SECTION, _CONTEXT = round(600.0 / BAND_S), round(90.0 / BAND_S)
 _LEAD: Final = round(10.3 / BAND_S)
-_TINY: Final = 1e-12
 _STEP_DB: Final = 0.25
 _MIDDLE: Final = BAND_FRAMES - 512
 """The frame, counted from the first of a hop, in the middle of the 1024 frames whose powers count for that hop."""
@@ -138,12 +146,10 @@ class GainPlanner:
             self._plan(self._count)
         if not self._sections:
             return Section(np.zeros(0), float("-inf"))
-        lengths = np.array([len(section.gain_db) for section in self._sections])
-        calms = np.array([section.calm_lufs for section in self._sections])
-        is_heard = np.isfinite(calms)
-        calm = float("-inf")
-        if is_heard.any():
-            calm = float(10.0 * np.log10(np.average(10.0 ** (calms[is_heard] / 10.0), weights=lengths[is_heard])))
+        heard = [section for section in self._sections if math.isfinite(section.calm_lufs)]
+        calms, lengths = [section.calm_lufs for section in heard], [len(section.gain_db) for section in heard]
+        powers = 10.0 ** (np.array(calms) / 10.0)
+        calm = 10.0 * math.log10(np.average(powers, weights=lengths)) if heard else -math.inf
         return Section(
             np.concatenate([section.gain_db for section in self._sections]),
             calm,
@@ -159,16 +165,16 @@ class GainPlanner:
         peaks = np.concatenate(self._peaks)
         part, planned = slice(self._context, until), plan(powers)
         gains = 10.0 ** (planned.gain_db[part] / 20.0)
-        levelled = np.maximum(powers[part, 0], _TINY) * gains**2
+        levelled = np.maximum(powers[part, 0], TINY) * gains**2
         untouched = np.where(planned.gain_db[part] > -_STEP_DB, levelled, 0.0)
         peak = float((peaks[part] * gains).max(initial=0.0))
         self._sections.append(
             Section(
                 planned.gain_db[part],
                 planned.calm_lufs,
-                _largest(fast_levels(untouched[:, np.newaxis], np.zeros(1))),
+                largest(fast_levels(untouched[:, np.newaxis], np.zeros(1))),
                 20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
-                _largest(_trailing(levelled, MOMENTARY)),
+                largest(trailing(levelled, MOMENTARY)),
                 loudest(levelled, SHORT_TERM),
             )
         )
@@ -180,7 +186,7 @@ class GainPlanner:
 
 def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     """The plan for powers, shape (hops, 10): of a whole track, or of a part if ``usual`` is known."""
-    powers = np.maximum(powers, _TINY)
+    powers = np.maximum(powers, TINY)
     levels = box_levels(powers)
     habit = habitual(levels) if usual is None else np.broadcast_to(usual.habit, levels.shape)
     calm = calm_level(powers[:, 0], levels[:, 0] > habit[:, 0] + STRANGER_DB[0]) if usual is None else usual.calm_lufs
@@ -208,8 +214,9 @@ def _within_bounds(powers: BandPowers, gain: Levels, levels: Levels, calm: float
     if not (loud | near).any():
         return np.zeros(len(powers))
     lowest = np.minimum(gain, -np.maximum(levels - (calm + _HEARD_DB), 0.0).max(axis=1))
+    margin = np.where(loud, np.where(smoothed(gain) < 0.0, _UNSURE_LU, _MARGIN_LU), -np.inf)
     for _ in range(_ROUNDS):
-        more = _broken(powers, smoothed(gain), calm, near, loud)
+        more = _broken(powers, smoothed(gain), calm, near, margin)
         if not more.any():
             break
         gain = np.maximum(gain - more, lowest)
@@ -298,16 +305,17 @@ def _hops_of(block: Block, at_frame: int) -> tuple[int, int]:
     return (at_frame - _MIDDLE) // BAND_FRAMES, (at_frame + len(block) - _MIDDLE) // BAND_FRAMES + 1
 
 
-def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks, loud: Marks) -> Levels:
-    """By how many dB each hop breaks a clause: rises where ``near`` something prominent, M and S where ``loud``."""
+def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks, margin: Levels) -> Levels:
+    """By how many dB each hop breaks a clause: rises where ``near``, M and S where the margin is not -inf."""
     left = _lowered(powers, gain_db)
-    is_rising = _mean(left, _BOX) > RiseMeter(calm).heights(left)[0]  # a gain here does not affect earlier rises
+    is_rising = mean(left, BOX) > RiseMeter(calm).heights(left)[0]  # a gain here does not affect earlier rises
     rises = np.where(is_rising, _rises(left, calm), NO_RISE_DB).max(axis=1)
-    momentary = _decibels(_trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - _MARGIN_LU)
-    short_term = _decibels(_trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - _MARGIN_LU)
-    too_loud = np.where(loud, np.maximum(momentary, short_term), 0.0)
-    over = np.maximum(np.where(near, rises - _RISE_DB, 0.0), too_loud).clip(0.0)
-    return np.where((near | loud) & (over.max() >= 0.1), _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
+    momentary = decibels(trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - margin)
+    margin = np.minimum(margin, _MARGIN_LU)
+    short_term = decibels(trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - margin)
+    over = np.maximum.reduce((np.where(near, rises - _RISE_DB, 0.0), momentary, short_term)).clip(0.0)
+    is_bound = (near | np.isfinite(margin)) & (over.max() >= 0.1)
+    return np.where(is_bound, _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
 
 
 def _lowered(powers: BandPowers, gain_db: Levels) -> BandPowers:
@@ -329,62 +337,6 @@ def _sudden(strangers: Marks, rises: Marks) -> Marks:
     is_sudden[number[stretch & (is_strange & rises).any(axis=1)]] = True
     found: Marks = stretch & is_sudden[number]
     return found
-
-
-def calm_level(powers: Levels, strangers: Marks) -> float:
-    """Mean of M from 12 dB below to 3 dB over the 75th percentile of half-second maxima, strangers left out; LUFS."""
-    half = round(0.5 / BAND_S)
-    count = len(powers) // half
-    if count == 0:
-        return float("-inf")
-    boxes = _decibels(_mean(powers[:, np.newaxis], _BOX))[: count * half, 0].reshape(count, half).max(axis=1)
-    known = boxes[~strangers[: count * half].reshape(count, half).any(axis=1) & (boxes > -75.0)]
-    known = known if len(known) else boxes[boxes > -75.0]
-    if not len(known):
-        return float("-inf")
-    top = np.percentile(known, 75.0)
-    momentary = _decibels(_mean(powers[:, np.newaxis], MOMENTARY))[:, 0]
-    usual = momentary[~strangers & (momentary > top - 12.0) & (momentary < top + 3.0)]
-    return float(10.0 * np.log10(np.mean(10.0 ** (usual / 10.0)))) if len(usual) else float(top)
-
-
-def box_levels(powers: BandPowers) -> Levels:
-    """The level over 50 ms around each hop, dB."""
-    return _decibels(_mean(powers, _BOX))
-
-
-def _decibels(powers: Levels) -> Levels:
-    levels: Levels = 10.0 * np.log10(np.maximum(powers, _TINY)) - 0.691
-    return levels
-
-
-def loudest(powers: Levels, width: int) -> float:
-    """The largest level over ``width`` whole hops, in LUFS; -inf for silence or fewer hops."""
-    return _largest(_trailing(powers, width)[width - 1 :])
-
-
-def _largest(powers: Levels) -> float:
-    """The largest level in LUFS; -inf for silence or nothing."""
-    largest = float(powers.max(initial=0.0))
-    return to_lufs(largest) if largest > 2.0 * _TINY else -math.inf
-
-
-def _mean(powers: Levels, width: int) -> Levels:
-    """Mean of ``width`` hops around each; of fewer at the ends."""
-    at = np.arange(len(powers))
-    return _between(powers, np.maximum(at - (width - 1) // 2, 0), np.minimum(at + width // 2 + 1, len(powers)))
-
-
-def _trailing(powers: Levels, width: int) -> Levels:
-    """Mean of the last ``width`` hops up to each."""
-    end = np.arange(1, len(powers) + 1)
-    return _between(powers, np.maximum(end - width, 0), end)
-
-
-def _between(powers: Levels, first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> Levels:
-    sums = np.concatenate((np.zeros((1, *powers.shape[1:])), np.cumsum(powers, axis=0)))
-    means: Levels = np.maximum(sums[end] - sums[first], 0.0) / (end - first).reshape(-1, *[1] * (powers.ndim - 1))
-    return means
 
 
 def _moving(values: npt.NDArray[Any], back: int, ahead: int) -> npt.NDArray[Any]:

@@ -3,7 +3,7 @@
 Runs on the engine thread, in chunks of 50 ms, as a part of the guard. The leveller leaves no strangers in planned
 sound, so the input shows what its tracks habitually do, even where the guard lowered it. The licence is the largest
 fast level of the input during the last 80 s without the last half second (the leveller uses the same 80 s for the
-habit), and never more than the highest level of the plans. It rises by at most 1.5 dB/s, starting from the level that
+habit), and never more than the highest level of the plans. It rises by at most 1.75 dB/s, starting from the level that
 passes without it, so that the second hoot of an owl is not 17 dB louder than the first. A track that becomes 30 dB
 louder in its second minute, and stays so, has no licence for that until it was heard: it rises at the 5 dB/s of the
 guard.
@@ -19,7 +19,7 @@ from typing import Final
 from player.audio.dsp.hearing import CHUNK_S, Familiar
 
 MEMORY_S: Final = 80.0
-RISE_DB_PER_S: Final = 1.5
+RISE_DB_PER_S: Final = 1.75
 STEADY_S: Final = 4.5
 """Time for which the volume must be steady before the licence rises."""
 STEADY_CHUNKS: Final = round(STEADY_S / CHUNK_S)

@@ -32,19 +32,15 @@ import numpy as np
 
 from player.audio.dsp.habit import SILENT_LUFS, STRETCH, STRETCHES, habit_so_far, half_seconds
 from player.audio.dsp.hearing import to_lufs
-from player.audio.dsp.leveller import (
+from player.audio.dsp.leveller import STRANGER_DB, PlannedGain, Usual, interpolated, plan
+from player.audio.dsp.loudness_windows import (
     MOMENTARY,
     SHORT_TERM,
-    STRANGER_DB,
     Levels,
     Marks,
-    PlannedGain,
-    Usual,
     box_levels,
     calm_level,
-    interpolated,
     loudest,
-    plan,
 )
 from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, BandPowers, OctaveMeter
 from player.audio.dsp.rises import fast_levels
