@@ -43,6 +43,7 @@ from player.system.bounded import BoundedCall, CallHangs
 FILE_NAME: Final = "memory.db"
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 CALIBRATION_S: Final = 3.0
+TIME_OFFSETS: Final = Path("/proc/self/timens_offsets")
 KEPT_HEARD: Final = 10_000
 """Maximum entries of the log: about a hundred nights of short tracks; older ones count as never heard."""
 KEPT_SESSIONS: Final = 2_000
@@ -79,11 +80,17 @@ _SESSION_COLUMNS: Final = "started, why, playlist, minutes, reason, problems, dr
 
 
 def this_boot() -> str:
-    """The id of the present boot; empty where it is unknown."""
+    """The id of the present boot; empty where it is unknown.
+
+    In a time namespace of its own (a container may have one) the boot clock is another one: its offset is added.
+    """
     try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        boot = BOOT_ID.read_text(encoding="ascii").strip()
+        offsets = TIME_OFFSETS.read_text(encoding="ascii").splitlines() if TIME_OFFSETS.exists() else []
     except OSError:
         return ""
+    offset = next((words[1:] for words in map(str.split, offsets) if words[:1] == ["boottime"]), ["0", "0"])
+    return boot if offset == ["0", "0"] else f"{boot} {'.'.join(offset)}"
 
 
 def _rescue(old: sqlite3.Connection, new: sqlite3.Connection) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from player.core.errors import StoreError
 from player.session.memory.records import Batch, HeardEntry, HeardHow, RecalledMemory, texts
+from player.storage import memory_db
 from player.storage import memory_db as memory_file
 from player.storage.memory_db import FILE_NAME, MemoryDb, look_into, this_boot
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT
@@ -246,6 +247,18 @@ def test_this_boot_has_a_name() -> None:
     """The kernel's own, the same each time."""
     assert len(this_boot()) == 36
     assert this_boot() == this_boot()
+
+
+def test_another_time_namespace_is_another_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its boot clock says nothing about this one; without an offset, or without the file, it is the same boot."""
+    plain = this_boot()
+    offsets = tmp_path / "timens_offsets"
+    monkeypatch.setattr(memory_db, "TIME_OFFSETS", offsets)
+    assert this_boot() == plain
+    offsets.write_text("monotonic           0         0\nboottime         5000         0\n")
+    assert this_boot() == f"{plain} 5000.0"
+    offsets.write_text("monotonic           0         0\nboottime            0         0\n")
+    assert this_boot() == plain
 
 
 def test_a_byte_that_is_not_utf_8_costs_one_value(tmp_path: Path) -> None:
