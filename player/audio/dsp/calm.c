@@ -91,8 +91,11 @@ static int keeps_c3(struct calm *c, const double *powers)
 /* `Licence.push` while the volume stands. */
 static void push_licence(struct calm *c, struct undo *undo, double came, double heard)
 {
-    if (c->reached == 0.0)
+    if (c->reached == 0.0) {
+        c->is_steady_for = 0.0;
+        push_familiar(c->licence, came < heard ? came : heard, undo);
         return;
+    }
     push_familiar(c->licence, came, undo);
     c->is_steady_for += 1.0;
     double value = c->licence_value * (c->is_steady_for > c->steady_chunks ? c->licence_rise : 1.0);

@@ -163,7 +163,7 @@ class Guard:
 
     def rest(self, hops: int) -> None:
         """Account for hops of silence that did not pass through the guard; the licence starts again from 0."""
-        self.licence.forget()
+        self.licence.rest(hops // CHUNK_HOPS)
         self._hear([0.0] * hops, [0.0] * hops)
 
     def process(self, hops: Block, volumes: Volumes) -> Block:

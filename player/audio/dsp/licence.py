@@ -8,6 +8,10 @@ passes without it, so that the second hoot of an owl is not 17 dB louder than th
 louder in its second minute, and stays so, has no licence for that until it was heard: it rises at the 5 dB/s of the
 guard.
 
+In silence, and while a part of the sound has no plan, there is no licence, but the input is still heard, as far as it
+passed. (With that forgotten, the licence after a pause was far below the familiar level: the guard let the next phrase
+of a whisper pass, and the output meter, which judges by the licence, muted.)
+
 While the volume rises, and for 4.5 s after that, the licence does not rise at that rate, because the input at a lower
 volume says little about the next input.
 """
@@ -44,6 +48,11 @@ class Licence:
         self.steady_chunks = 0
         self.came = Familiar(round(MEMORY_S / CHUNK_S))
 
+    def rest(self, chunks: int) -> None:
+        """Account for so many chunks of silence."""
+        for _ in range(chunks):
+            self.push(0.0, 0.0, 0.0)
+
     def push(self, came: float, heard: float, reached: float, *, is_volume_rising: bool = False) -> None:
         """Add one more chunk.
 
@@ -54,8 +63,8 @@ class Licence:
             is_volume_rising: whether a ramp raises the input.
         """
         if reached == 0.0:
-            if self.value > 0.0:
-                self.forget()
+            self.value, self.steady_chunks = 0.0, 0
+            self.came.push(min(came, heard))
             return
         self.came.push(came)
         self.steady_chunks = 0 if is_volume_rising else self.steady_chunks + 1

@@ -11,9 +11,10 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.guard import Guard
 from player.audio.dsp.hearing import CHUNK_S, to_lufs, to_power
 from player.audio.dsp.licence import Licence
+from player.core.units import SILENCE_DB
 from tests.audio.dsp.listener import TARGET, at_full, at_lufs, powers
 from tests.engine_rig import POWER_METER
-from tests.signals import Sound, frames_of, pink, silence
+from tests.signals import Sound, frames_of, in_blocks, pink, silence
 
 
 def pushed(licence: Licence, levels_lufs: list[float], heard_lufs: float, reached_lufs: float) -> list[float]:
@@ -59,6 +60,38 @@ def test_it_lasts_for_80_s_and_ends_with_the_plan() -> None:
     assert found[-1] == pytest.approx(-50.0)
     licence.push(to_power(-20.0), to_power(-20.0), 0.0)
     assert licence.value == 0.0
+
+
+@pytest.mark.parametrize("rest_s", [3.0, 14.0])
+def test_a_phrase_after_a_pause_is_as_familiar_to_the_output_meter_as_to_the_guard(rest_s: float) -> None:
+    """Planned words, one every 1.8 s; a pause; during the rise of 10 s each is 11 dB louder than the one before."""
+    word = np.concatenate((at_lufs(pink(0.6), TARGET), silence(1.2)))
+    sound = np.concatenate([word] * 33)
+    chain = Chain(-1.0, TARGET, POWER_METER)
+    chain.set_target(TARGET, None, TARGET + 3.0)
+    chain.ramp.to(0.0, 0.0)
+    broken = []
+    for number, block in enumerate(in_blocks(sound, 4_800)):
+        if number == 400:
+            chain.ramp.to(SILENCE_DB, 1.0)
+        if number == 420:
+            for _ in range(round(rest_s * 10)):
+                chain.rest(4_800)
+            chain.ramp.to(0.0, 10.0)
+        chain.process(block)
+        broken.append(chain.broken)
+    assert set(broken) == {None}
+
+
+def test_what_came_in_silence_and_without_a_plan_is_known_as_far_as_it_passed() -> None:
+    """At -20 while -26 passes, without a plan; with one, -26 is licensed at once, and no more."""
+    licence = Licence()
+    for _ in range(40):
+        licence.push(to_power(-20.0), to_power(-26.0), 0.0)
+    assert licence.value == 0.0
+    licence.rest(round(20.0 / CHUNK_S))
+    licence.push(to_power(-50.0), to_power(-26.0), to_power(-10.0))
+    assert to_lufs(licence.value) == pytest.approx(-26.0)
 
 
 def steps_of(sound: Sound, known_lufs: float | None) -> list[float]:
