@@ -254,7 +254,9 @@ def _renamed(playlist: Playlist, name: str) -> Playlist:
 
 
 def _death(rng: random.Random, at_s: float, *, is_steady: bool) -> Happening:
-    """The process dies, now or just before one of the next writes; or the power is cut, perhaps the clock with it."""
+    """The process dies, now or just before one of the next writes, or is restarted; or the power is cut, perhaps the
+    clock with it.
+    """
     off_s = rng.choice((0.5, 5.0, 120.0, 1200.0))
     if rng.random() < 0.3:
         ahead = rng.randint(1, 6)
@@ -263,6 +265,8 @@ def _death(rng: random.Random, at_s: float, *, is_steady: bool) -> Happening:
             nights.dies_at_write = len(nights.store.batches) + ahead
 
         return Happening(at_s, f"{DEATH} before write {ahead} from now", plan)
+    if rng.random() < 0.2:
+        return Happening(at_s, f"{DEATH}: restarted, back after {off_s} s", lambda nights: nights.restart(off_s))
     is_cut = rng.random() < 0.4
     is_trusted = is_steady or rng.random() < 0.5
 
