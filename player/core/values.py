@@ -22,8 +22,9 @@ from player.core.text import MAX_TITLE, clean_text
 from player.core.units import parse_duration_s, parse_time_of_day
 
 MAX_TEXT: Final = 64
-MAX_PATH: Final = 1000
 """Maximum number of characters of a name, number or duration."""
+MAX_PATH: Final = 1000
+"""Maximum number of characters of a path or address."""
 YES: Final = frozenset({"on", "true", "1", "yes"})
 NO: Final = frozenset({"off", "false", "0", "no"})
 

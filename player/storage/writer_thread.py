@@ -286,7 +286,10 @@ class WriterThread:
             places=tuple({place.uri: place for place in (*theirs.places, *ours.places)}.values()),
             calibration=ours.calibration or theirs.calibration,
         )
-        for name in ("switches", "choices", "night"):  # values that have not changed since the start
+        if not ours.switches.is_changed:
+            made = dict.fromkeys((*theirs.switches.made, *ours.switches.made))
+            both = replace(both, switches=replace(theirs.switches, made=tuple(made)))
+        for name in ("choices", "night"):  # values that have not changed since the start
             if self._documents.get(name, _UNCHANGED[name]) == _UNCHANGED[name]:
                 both = replace(both, **{name: getattr(theirs, name)})
         is_news = not self._is_record_known

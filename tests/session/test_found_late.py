@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.core.commands import Play, SetVolume, Stop
+from player.core.commands import Play, SetVolume, SkipTonight, Stop
 from player.core.engine_orders import Crossfade, PlayItem
-from player.core.settings.session import Playlist, Settings, TimerSetting, VolumeSettings
+from player.core.settings.session import Entry, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
 from player.session.controller import ExternalProblem, MemoryFound
 from player.session.memory.memory import RememberedTrack
-from player.session.memory.records import Choices, Documents, RecalledMemory, SessionRecord
+from player.session.memory.records import Choices, Documents, RecalledMemory, SessionRecord, Switches
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 
@@ -105,6 +106,31 @@ def test_choices_for_the_next_session_hold_unless_others_were_made() -> None:
             nights.command(command)
         found(nights, Documents(choices=Choices(volume=25)))
         assert nights.session.volume == volume
+
+
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_switches_hold_unless_the_schedule_was_changed_meanwhile(is_changed: bool) -> None:
+    """What was said while the disk hung is newer, also where the writer had not seen it when it read the disk."""
+    nights = started()
+    if is_changed:
+        nights.command(SkipTonight())
+    found(nights, Documents(switches=Switches(is_enabled=False)))
+    snapshot = nights.session.snapshot(nights.now)
+    assert (snapshot.skip_tonight, snapshot.schedule_enabled) == (is_changed, is_changed)
+
+
+def test_a_start_that_was_made_before_is_not_made_again() -> None:
+    """It was stopped, lull was restarted while the disk hung, and the clock was set only after the disk answered."""
+    entry = Entry("night", EVENING.time())
+    settings = replace(SETTINGS, schedule=(entry,))
+    for made, state in (((), State.PLAYING), ((("night", EVENING.time(), EVENING.date()),), State.IDLE)):
+        nights = Nights(settings, EVENING - timedelta(minutes=1), recalled=RecalledMemory(boot="this"))
+        nights.clock.is_trusted = False
+        nights.run_for(120.0)
+        found(nights, Documents(switches=Switches(made=made)))
+        nights.clock.is_trusted = True
+        nights.run_for(30.0)
+        assert nights.state is state
 
 
 def test_playlists_are_read_again_when_the_memory_answers() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from player.core.errors import StoreError
 from player.session.memory.memory import RememberedTrack
-from player.session.memory.records import Batch, Documents, RecalledMemory, texts
+from player.session.memory.records import Batch, Documents, RecalledMemory, Switches, texts
 from player.storage.memory_db import MemoryDb
 from player.storage.runtime_copy import RuntimeCopy
 from player.storage.writer_thread import HANGS, MemorySources, WriterThread
@@ -208,6 +208,18 @@ def test_a_disk_that_hangs_at_the_start_is_not_waited_for_and_taken_in_later() -
     assert found.tries > 0
     assert start.store.recall().documents == replace(both, record=None), "the session's owner writes it"
     start.writer.close(PATIENCE_S)
+
+
+@pytest.mark.slow
+def test_a_start_that_was_made_while_the_disk_hung_does_not_undo_what_was_changed_before() -> None:
+    """An entry that is switched off stays so."""
+    start = HangingStart()
+    made = ("night", AT.time(), AT.date())
+    start.writer.write(Batch(texts(Documents(switches=Switches(made=(made,))), Documents())))
+    start.answer()
+    start.writer.close(PATIENCE_S)
+    switches = replace(KEPT.switches, made=(*KEPT.switches.made, made))
+    assert start.found[0].switches == start.store.recall().documents.switches == switches
 
 
 @pytest.mark.slow

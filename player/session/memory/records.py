@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final, get_type_hints
@@ -172,6 +172,11 @@ class Switches:
     made: tuple[Made, ...] = ()
     changed_at: datetime | None = None
     changes: tuple[tuple[str, EntryChange], ...] = ()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was changed by command; a start that was made is not a change."""
+        return replace(self, made=()) != Switches()
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,12 @@ class Planner:
         self._around: tuple[date, tzinfo] | None = None
         self._starts: list[_Start] = []
 
+    def recall(self, made: Iterable[Made], changed_at: datetime | None) -> None:
+        """Take what would have been known at the start, had it been readable."""
+        self._made = dict.fromkeys((*made, *self._made))
+        self._latest = None
+        self._changed_at = self._changed_at or changed_at
+
     @property
     def made(self) -> tuple[Made, ...]:
         """The latest starts that were made, to be saved."""

@@ -105,8 +105,10 @@ class Schedule:
         return planned_entries(self._settings, self.switches)
 
     def recall(self, switches: Switches) -> None:
-        """Take saved changes that became readable late."""
-        self.switches = replace(switches, made=self._planner.made)
+        """Take saved changes that became readable late, unless something was changed since, and the starts made."""
+        self._planner.recall(switches.made, switches.changed_at)
+        newest = self.switches if self.switches.is_changed else switches
+        self.switches = replace(newest, made=self._planner.made)
 
     def change_settings(self, settings: Settings) -> None:
         """Take other entries; new ones count from now on."""
