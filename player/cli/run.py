@@ -93,7 +93,7 @@ def serve(
 
     with _held(config.state_dir) as has_crashed:
         app = Daemon(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
-        _handle_signals(app)
+        _handle_signals(app, config)
         if autoplay:
             app.inbox.put(Request(Play(), "night"))
         app.run()
@@ -126,10 +126,12 @@ def _held(state_dir: Path) -> Iterator[bool]:
             yield has_crashed
 
 
-def _handle_signals(app: Daemon) -> None:
+def _handle_signals(app: Daemon, config: Config) -> None:
     """Signals only put a message into the inbox, whose put may be called from a signal handler.
 
     SIGINT is Ctrl-C at a terminal, and from the service manager that of a restart (RestartKillSignal= in the unit).
+    SIGHUP reads the config again; without one it ends like Ctrl-C, because then it means that the terminal was closed
+    (under nohup it is ignored).
     """
     from player.app.parts import Reload, Terminate
     from player.system.systemd import is_service
@@ -137,4 +139,6 @@ def _handle_signals(app: Daemon) -> None:
     interrupted = Terminate(is_restart=True) if is_service() else Terminate(over_s=2.5)
     signal.signal(signal.SIGTERM, lambda _number, _frame: app.inbox.put(Terminate()))
     signal.signal(signal.SIGINT, lambda _number, _frame: app.inbox.put(interrupted))
-    signal.signal(signal.SIGHUP, lambda _number, _frame: app.inbox.put(Reload()))
+    hung_up = interrupted if config.path is None else Reload()
+    if config.path is not None or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: app.inbox.put(hung_up))

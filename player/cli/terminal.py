@@ -118,6 +118,7 @@ class LiveLine:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
         self._is_terminal = self._stream.isatty()
+        self._is_lost = False
         self._last_s = float("-inf")
         self._last_key: tuple[object, ...] = ()
 
@@ -129,17 +130,22 @@ class LiveLine:
         if not has_changed and now_s - self._last_s < (_STATE_EVERY_S if self._is_terminal else _PLAIN_STATE_EVERY_S):
             return
         self._last_s, self._last_key = now_s, key
-        if self._is_terminal:
-            self._stream.write("\r\x1b[2K" + clip_to_terminal(line(snapshot)))
-        else:
-            self._stream.write(line(snapshot) + "\n")
-        self._stream.flush()
+        self._write("\r\x1b[2K" + clip_to_terminal(line(snapshot)) if self._is_terminal else line(snapshot) + "\n")
 
     def end(self) -> None:
         """Keep the last line."""
         if self._is_terminal:
-            self._stream.write("\n")
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        """Write it; nothing any more once that fails, because a terminal that was closed must not cut the sound off."""
+        if self._is_lost:
+            return
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except OSError:
+            self._is_lost = True
 
 
 def clip_to_terminal(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -146,17 +148,41 @@ def test_without_a_sound_device_it_writes_a_wav_at_real_time_and_ctrl_c_fades_ou
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
         env={**os.environ, "ALSA_CONFIG_PATH": "/nonexistent", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    time.sleep(9.0)
+    wav = wait_for_seconds(tmp_path / "home", 6.0)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=15)
+    output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output
     assert "no sound: cannot open the sound device" in output
     assert "control it from another terminal: " in output
     assert re.search(r"playing +\| tone", output)
-    wav = next((tmp_path / "home").glob("night-*.wav"))
     data = wav.read_bytes()
     samples = np.frombuffer(data[data.index(b"data") + 8 :], "<f4").reshape(-1, 2)
     assert 6.0 <= len(samples) / 48_000 <= 14.0
+    peak = float(np.abs(samples).max())
+    assert peak > 0
+    assert sound.ending(samples, peak).last_db <= -60.0
+    assert not np.any(samples[-480:])
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_it_fades_out_when_its_terminal_is_closed(tmp_path: Path) -> None:
+    """SIGHUP comes, and nothing can be written any more; the recording ends in silence, below -60 dB at the last."""
+    music = write_wav(tmp_path / "tone.wav", sine(440.0, 60.0))
+    home = tmp_path / "home"
+    terminal, other_end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "player", "night", "--home", str(home), str(music)],
+        cwd=ROOT, stdin=other_end, stdout=other_end, stderr=other_end,
+        env={**os.environ, "ALSA_CONFIG_PATH": "/nonexistent", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    os.close(other_end)
+    wav = wait_for_seconds(home, 9.0, terminal)
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)  # the kernel sends it for the terminal of a login
+    process.wait(timeout=30)
+    data = wav.read_bytes()
+    samples = np.frombuffer(data[data.index(b"data") + 8 :], "<f4").reshape(-1, 2)
     peak = float(np.abs(samples).max())
     assert peak > 0
     assert sound.ending(samples, peak).last_db <= -60.0
@@ -210,12 +236,17 @@ def test_the_first_run_is_heard_soon_and_other_commands_find_it(tmp_path: Path) 
     assert rms[0] > 10 ** (-60 / 20)
 
 
-def wait_for_seconds(home: Path, seconds: float) -> Path:
-    """The recording of this run once it is so long; a loaded machine may take its time to start."""
+def wait_for_seconds(home: Path, seconds: float, terminal: int | None = None) -> Path:
+    """The recording of this run once it is so long; a loaded machine may take its time to start.
+
+    What is written to ``terminal``, the file descriptor of our end, is read meanwhile, so that it does not fill up.
+    """
     give_up_s = time.monotonic() + 60
     while time.monotonic() < give_up_s:
         for wav in home.glob("night-*.wav"):
             if wav.stat().st_size > seconds * 48_000 * 8:
                 return wav
+        if terminal is not None and select.select([terminal], [], [], 0.0)[0]:
+            os.read(terminal, 65536)
         time.sleep(0.2)
     raise AssertionError(f"nothing is recorded in {home}")
