@@ -282,7 +282,7 @@ def _problem(path: Path) -> str | None:
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         return "is neither a file nor a folder"  # opening a pipe may block indefinitely
     if stat.S_ISREG(kind) and path.suffix.lower() in OTHER_LISTS:
-        return "is a list of a kind that lull does not read; save it as .m3u8"
+        return "is a playlist in a format that lull does not read; save it as .m3u8"
     return "lies in a folder of the kernel" if _leads_to_kernel(path) else None
 
 

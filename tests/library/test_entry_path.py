@@ -81,7 +81,7 @@ def test_lists_of_other_programs_are_named_and_do_not_play(tmp_path: Path) -> No
     found = FileLibrary().read(Playlist("p", (str(tmp_path / "a.wpl"), str(tmp_path / "l.m3u"))))
     assert found.tracks == ()
     assert [warning.rpartition("/")[2] for warning in found.warnings] == [
-        "a.wpl is a list of a kind that lull does not read; save it as .m3u8",
+        "a.wpl is a playlist in a format that lull does not read; save it as .m3u8",
         "l.m3u)",
     ]
     assert "b.asx is a list of a kind" in found.warnings[1]

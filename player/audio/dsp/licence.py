@@ -40,10 +40,6 @@ class Licence:
     """
 
     def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Start again, without any input."""
         self.value = 0.0
         self.steady_chunks = 0
         self.came = Familiar(round(MEMORY_S / CHUNK_S))
