@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
-from player.core.commands import Next, Play, Seek
+from player.core.commands import Next, Play, Request, Seek
 from player.core.engine_orders import Item, LevelItem, PlayItem, QueueItem
-from player.core.events import LibraryRead, Track
+from player.core.events import ItemStarted, LibraryRead, Track
 from player.core.measurement import MAX_UNPLANNED_GAIN_DB, Measured
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Order, Playlist, Settings
@@ -93,6 +94,18 @@ def test_the_target_is_the_configs() -> None:
     nights.tell(NewSettings(SETTINGS))
     nights.command(Next())
     assert items(nights)[-1].gain_db == 0.0 - 3.0
+
+
+def test_a_track_that_is_measured_while_it_is_opened_is_levelled_once_it_sounds() -> None:
+    """Before that the engine has no such item yet, and would leave the order out."""
+    nights = Nights(SETTINGS, EVENING, ["new"])
+    handle = partial(nights.session.handle, now=nights.now)
+    (play,) = (order for order in handle(Request(Play(), "test")).orders if isinstance(order, PlayItem))
+    track = Track("new", "new", measured=measured(-23, plan=b"plan"))
+    assert not [order for order in handle(LibraryRead("rain", (track,))).orders if isinstance(order, LevelItem)]
+    started = ItemStarted(play.item.id, LONG_S)
+    (order,) = (order for order in handle(started).orders if isinstance(order, LevelItem))
+    assert (order.item.id, order.item.plan) == (play.item.id, b"plan")
 
 
 def test_a_track_that_is_measured_while_it_plays_is_levelled_from_then_on() -> None:

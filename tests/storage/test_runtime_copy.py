@@ -22,9 +22,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "lull_1.json"
 
 
-def ended_with(path: Path, documents: Documents, *, is_saved: bool = False) -> None:
+def ended_with(path: Path, documents: Documents, *, is_saved: bool = False, boot: str = "this") -> None:
     """A run of lull that knew the disk's content, made a change, and ended."""
-    copy = RuntimeCopy(path, "this")
+    copy = RuntimeCopy(path, boot)
     copy.completed(SAVED)
     change = copy.note(texts(documents, SAVED.documents))
     if is_saved:
@@ -96,11 +96,11 @@ def test_a_damaged_copy_is_none(path: Path, damage: bytes) -> None:
     assert RuntimeCopy(path, "this").completed(SAVED) == SAVED
 
 
-@pytest.mark.parametrize("boot", ["other", ""])
-def test_a_copy_of_another_boot_is_none(path: Path, boot: str) -> None:
-    """A run-time directory that is no memory, as in some containers; and a machine that does not name its boots."""
-    ended_with(path, replace(SAVED.documents, record=None))
-    assert RuntimeCopy(path, boot).completed(SAVED) == SAVED
+@pytest.mark.parametrize(("boot", "later"), [("this", "other"), ("", "")])
+def test_a_copy_of_another_boot_is_none(path: Path, boot: str, later: str) -> None:
+    """A run-time directory that survives boots, as in some containers; and a machine that does not name its boots."""
+    ended_with(path, replace(SAVED.documents, record=None), boot=boot)
+    assert RuntimeCopy(path, later).completed(SAVED) == SAVED
 
 
 def test_without_a_run_time_directory_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
