@@ -84,7 +84,7 @@ def test_lists_of_other_programs_are_named_and_do_not_play(tmp_path: Path) -> No
         "a.wpl is a playlist in a format that lull does not read; save it as .m3u8",
         "l.m3u)",
     ]
-    assert "b.asx is a list of a kind" in found.warnings[1]
+    assert "b.asx is a playlist in a format" in found.warnings[1]
 
 
 def test_folders_on_the_way_may_differ_as_well(tmp_path: Path) -> None:
