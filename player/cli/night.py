@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
 from player.cli.paths import HOME, RUNNING, add_config, own_home
-from player.cli.private_broker import PrivateBroker, answers
+from player.cli.private_broker import PrivateBroker
 from player.cli.terminal import LiveLine, Progress
 from player.core.errors import LullError, SinkError, StoreError
 from player.core.events import has_file
@@ -39,7 +40,7 @@ Play a night now. Without PATHs and without a config it plays generated sound
 with PATHs it plays those; with --config it runs that config.
 
 Missing parts are replaced, and the output says so: a private broker on loopback
-if the configured one does not answer, and a WAV file, written in real time, if
+if the configured one cannot be used, and a WAV file, written in real time, if
 there is no sound device. Ctrl-C fades out and exits."""
 
 FIRST_VOLUME: Final = VolumeSettings(default=50, max=80)
@@ -48,6 +49,8 @@ FIRST_FADES: Final = FadeSettings(fade_in_s=10.0)
 """The shortest rise from silence, because somebody waits for the first sound."""
 MEASURE_S: Final = 20.0
 """Maximum time that people wait for tracks to be measured; the rest is measured in the background."""
+ANSWER_S: Final = 3.0
+"""Maximum time for the broker to accept the login."""
 MOST_REASONS: Final = 3
 """Maximum number of files that are named where none of them can be played."""
 STARTER: Final = "starter"
@@ -274,16 +277,33 @@ def _say_where(recording: Path) -> None:
 def _usable_broker(
     mqtt: MqttSettings | None, stack: contextlib.ExitStack
 ) -> tuple[MqttSettings | None, PrivateBroker | None]:
-    """The configured broker, or a private one if it does not answer; None if that is impossible as well."""
-    if mqtt is None or answers(mqtt.host, mqtt.port):
+    """The configured broker, or a private one if it cannot be used; None if that is impossible as well."""
+    if mqtt is None or (reason := _why_refused(mqtt)) is None:
         return mqtt, None
     try:
         broker = stack.enter_context(PrivateBroker())
     except LullError as error:
-        print(f"broker: {mqtt.host}:{mqtt.port} does not answer, and {error}; playing without one")
+        print(f"broker: {reason}, and {error}; playing without one")
         return None, None
-    print(f"broker: {mqtt.host}:{mqtt.port} does not answer; using a private one on 127.0.0.1:{broker.port}")
+    print(f"broker: {reason}; using a private one on 127.0.0.1:{broker.port}")
     return MqttSettings(host="127.0.0.1", port=broker.port, prefix=mqtt.prefix, groups=mqtt.groups), broker
+
+
+def _why_refused(mqtt: MqttSettings) -> str | None:
+    """Why the broker takes no connection, or not with this login; None if it does."""
+    from player.cli.client.request import MqttSession
+    from player.mqtt.incoming import LinkDown, LinkUp
+
+    try:
+        session = MqttSession(mqtt, ())
+    except LullError as fault:
+        return str(fault)
+    session.start()
+    arrival = session.next_by(time.monotonic() + ANSWER_S)
+    session.close()
+    if isinstance(arrival, LinkUp):
+        return None
+    return arrival.reason if isinstance(arrival, LinkDown) else f"{mqtt.host}:{mqtt.port}: no answer in {ANSWER_S:g} s"
 
 
 def _clear_broker(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""A broker for ``lull night``, where the configured one does not answer: mosquitto on a free port of 127.0.0.1."""
+"""A broker for ``lull night``, where the configured one cannot be used: mosquitto on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -19,15 +19,6 @@ log = logging.getLogger("lull")
 AGAIN_S: Final = 5.0
 """Minimum seconds between two starts."""
 _SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
-
-
-def answers(host: str, port: int, timeout_s: float = 1.5) -> bool:
-    """Whether something accepts a connection there."""
-    try:
-        with socket.create_connection((host, port), timeout=timeout_s):
-            return True
-    except OSError:
-        return False
 
 
 class PrivateBroker:

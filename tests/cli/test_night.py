@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,14 +17,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.cli import paths
+from player.cli import night, paths
 from player.cli.main import main
-from player.cli.private_broker import AGAIN_S, PrivateBroker, answers
+from player.cli.private_broker import AGAIN_S, PrivateBroker
 from player.cli.terminal import line, meter
+from player.core.settings.mqtt import MqttSettings
 from player.core.snapshot import Snapshot
 from player.library.starter.recipes import BEDS
 from tests import recording as sound
 from tests.audio_files import sine, write_wav
+from tests.live.broker import RealBroker
 from tests.live.daemon import ROOT
 
 
@@ -103,6 +107,12 @@ def processes() -> str:
     )
 
 
+def answers(host: str, port: int) -> bool:
+    """Whether something accepts a connection there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
 def wait_answering(port: int) -> None:
     """Until something accepts a connection, at most 5 s."""
     give_up_s = time.monotonic() + 5
@@ -136,6 +146,34 @@ def test_a_private_broker_that_was_killed_is_started_again(caplog: pytest.LogCap
         broker.keep_up(None)
     assert caplog.messages == [f"broker: the private one has ended, and was started again on 127.0.0.1:{broker.port}"]
     assert not answers("127.0.0.1", broker.port)
+
+
+@pytest.mark.live
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [("allow_anonymous true", None), ("allow_anonymous false", "Not authorized; check username and password")],
+)
+def test_a_broker_that_refuses_the_login_is_replaced(
+    lines: str, reason: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one that is not there is: other commands reach the trial. One that takes it is used."""
+    configured = RealBroker([lines])
+    configured.start()
+    mqtt = MqttSettings(host="127.0.0.1", port=configured.port)
+    try:
+        with contextlib.ExitStack() as stack:
+            used, private = night._usable_broker(mqtt, stack)
+            if reason is None:
+                assert (used, private) == (mqtt, None)
+            else:
+                assert used is not None
+                assert private is not None
+                assert used.port == private.port != configured.port
+    finally:
+        configured.close()
+    said = capsys.readouterr().out
+    assert said == "" if reason is None else f"{reason}; using a private one on 127.0.0.1:" in said
 
 
 @pytest.mark.live

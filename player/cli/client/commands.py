@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 QUERIED: Final = {"status": "state", "tracks": "data"}
 """The part of an answer that a query shows, by verb."""
+NOTHING_HERE: Final = "no `lull night` plays here, and no config was found: start one, or name the broker with --host"
 WITHOUT_CONFIG: Final = "with --host no config is needed: try again with --host localhost, or the address of the broker"
 
 
@@ -70,7 +71,10 @@ def send(args: argparse.Namespace, verb: Verb | None, fields: dict[str, Any]) ->
     except Ambiguous as error:
         return _fail(error, USAGE)
     except NoAnswer as error:
-        return _fail(error, NO_ANSWER)
+        _fail(error, NO_ANSWER)
+        if args.host is None and config_file(args.config) is None:
+            _fail(NOTHING_HERE, NO_ANSWER)
+        return NO_ANSWER
 
 
 def refuse_audience(args: argparse.Namespace, what: str) -> int:

@@ -183,6 +183,16 @@ def test_a_broker_that_is_not_there_is_3_and_named(capsys: pytest.CaptureFixture
     err = capsys.readouterr().err
     assert f"127.0.0.1:{port}" in err
     assert "--host, --port" in err
+    assert client.NOTHING_HERE not in err
+
+
+def test_without_a_config_and_a_night_it_is_told_that_nothing_plays(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The default broker was asked only because nothing else is known."""
+    monkeypatch.setattr(client, "config_file", lambda _: None)
+    assert client.run(parse("pause", "--port", str(free_port()))) == 3
+    assert client.NOTHING_HERE in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
