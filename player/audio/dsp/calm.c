@@ -151,7 +151,7 @@ static int is_calm(struct calm *c, struct undo *undo, const float *came, size_t 
     return 1;
 }
 
-#define GUARD_FIGURES 12
+#define GUARD_FIGURES 13
 #define JUDGE_FIGURES 5
 
 /* What does not go through `undo`: parts of `struct calm` that are kept, and put back where a block is left to the stages. */

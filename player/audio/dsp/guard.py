@@ -9,7 +9,8 @@ Theory. Five bounds limit the power of each hop; its K-weighted power p is known
 - *emergence*: the fast level E <= max(H + 2.7 dB, X, min(B + e, max(B + 3 dB, E + 5 dB/s))), where H is the familiar
   level, X the licence of planned sound (`player.audio.dsp.licence`), B the background and e is 8 dB, or 6 dB when
   strict. E is an exponential mean, so E' = kE + (1-k)pg^2. A power that is not familiar may bring E to its bound in
-  125 ms; if it did so at once, E would rise more steeply than in the input;
+  125 ms; at once would be steeper than in the input. Familiar sound that is 2.7 dB over what its plan reaches rises by
+  7 dB in 250 ms to 7 dB over B at most, because at 10 dB the output meter mutes (C1b);
 - *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; a familiar hop may use all of it, others a third;
 - *click*: a sample is at most 15 dB over E or B, or 2.7 dB over the familiar peak;
 - *momentary* and *short-term* (C3): what M and S have left below the target + 8 and + 5 LU. Each hop may take a
@@ -65,6 +66,7 @@ from player.audio.dsp.guard_bounds import (
     RETURN,
     STRICT,
     STRICT_RATE,
+    SUDDEN,
     UNHEARD,
     Volumes,
 )
@@ -106,19 +108,16 @@ class Guard:
     def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float, native: Kernel | None = None) -> None:
         self.is_strict = False
         self._kernel = native
-        self.reduction_db = 0.0
+        self.reduction_db = self._known = 0.0
         self._make_power_meter = make_power_meter
         self._target = self._calm = to_power(target_lufs)
-        self._known = 0.0
         self.episodes = Episodes()
         self._forget_audio()
         self._forget_hearing()
 
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
-        self._used_to = 0.0
-        self._came = 0.0  # the fast level of the input, up to the hop that is held back
-        self._came_most = 0.0
+        self._used_to = self._came = self._came_most = 0.0  # H; E of the input, up to the hop that is held back
         self.licence = Licence()
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
@@ -138,13 +137,16 @@ class Guard:
         """The highest fast level of the planned sound at a volume, as a power; 0 if not all of it is planned."""
         return self._known * low
 
+    def _reach(self, volume: float, low: float) -> float:
+        """The highest fast level that may be familiar: what planned sound reaches, as the output meter counts it."""
+        return self._known * max(volume, low) if self.reached(low) > 0.0 else math.inf
+
     def set_target(
         self, target_lufs: float, habitual_lufs: float | None = None, known_lufs: float | None = None
     ) -> None:
         """Set, from the next call on: the programme target, and the habitual fast level of the current sound.
 
         ``known_lufs`` is the highest fast level of the current sound if all of it is planned: the limit of the licence.
-
         The floor depends on the calm level of the sound if that is known and below the target.
         """
         self._target = to_power(target_lufs)
@@ -173,11 +175,9 @@ class Guard:
         powers = self._meter.powers(hops)
         squares = np.square(self._peaks_of(hops)) if count else np.zeros(0, np.float32)
         peaks = squares.tolist()
-        borders = [self._border]
-        at = 0
+        borders, at = [self._border], 0
         while at < count:
-            calm = self._calm_chunks(powers[at:], squares[at:], volumes, at)
-            for came, used_to in calm:
+            for came, used_to in self._calm_chunks(powers[at:], squares[at:], volumes, at):
                 self._know(came, used_to, low[at], left[at])
                 borders += [1.0] * CHUNK_HOPS
                 at += CHUNK_HOPS
@@ -210,15 +210,16 @@ class Guard:
         Empty if the volume moves, or if one of the parts with a state is not at the border of a chunk.
         """
         is_lent = self._kernel is not None and volumes.are_steady_from(at)
-        states = self._lend(self._target * volumes.full[at], volumes.low[at]) if is_lent else None
+        states = self._lend(volumes.full[at], volumes.low[at]) if is_lent else None
         if self._kernel is None or states is None:
             return []
         came, used_to = self._kernel.guard_calm(states, self._lent, powers, peaks)
         self._take_back(has_moved=bool(came))
         return list(zip(came, used_to, strict=True))
 
-    def _lend(self, full: float, low: float) -> list[npt.NDArray[np.float64]] | None:
+    def _lend(self, volume: float, low: float) -> list[npt.NDArray[np.float64]] | None:
         """The arrays that the kernel updates, besides `_lent`; None if not calm or not at the border of a chunk."""
+        full = self._target * volume
         may_be_calm = (
             self._gain == 1.0
             and self._late_full == full
@@ -235,7 +236,7 @@ class Guard:
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._lent = np.array((
             self._late_power, self._late_peak, self._used_to, self._fast_bound, self._box_bound, full, rate**CHUNK_HOPS,
-            self._calm * low * FLOOR, FAMILIAR_ROOM, BURST_ROOM, _SHARE, LET_DOWN_CHUNK,
+            self._calm * low * FLOOR, FAMILIAR_ROOM, BURST_ROOM, _SHARE, LET_DOWN_CHUNK, self._reach(volume, low),
         ))  # fmt: skip
         return [self._hearing.state, self._hearing.familiar_state, *(part.state for part in self._lent_parts[1:])]
 
@@ -245,8 +246,7 @@ class Guard:
                 part.load()
             self._late_power, self._late_peak, self._used_to, *bounds = self._lent[:5].tolist()
             self._fast_bound, self._box_bound = bounds
-            self._came = FAST_KEEP * self._hearing.fast + FAST_TAKE * self._late_power
-            self._border = 1.0
+            self._came, self._border = FAST_KEEP * self._hearing.fast + FAST_TAKE * self._late_power, 1.0
 
     @property
     def terms(self) -> tuple[float, float, float, bool, bool]:
@@ -263,7 +263,7 @@ class Guard:
         is_licence_over = self._known * low == 0.0 < self.licence.value
         if self._border < 1.0 or is_licence_over or not isinstance(self._meter, KernelMeter):
             return None
-        states = self._lend(self._target * volume, low)
+        states = self._lend(volume, low)
         if states is None:
             return None
         self.reduction_db = 0.0
@@ -318,7 +318,7 @@ class Guard:
             and not self.episodes.is_open
             and self._late_full == full
             and volume[0] == volume[-1]
-            and max(powers) <= min(self._used_to, hearing.familiar) * FAMILIAR_ROOM
+            and max(powers) <= min(self._used_to, hearing.familiar, self._reach(volume[0], low)) * FAMILIAR_ROOM
             and max(peaks) <= self._peaks.value * FAMILIAR_ROOM
             and hearing.box * CHUNK_HOPS + total <= hearing.usual * (CHUNK_HOPS * BURST_ROOM)
             and total <= full * _SHARE * min(self._momentary.left, self._short_term.left)
@@ -326,8 +326,7 @@ class Guard:
             return False
         self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
-        self._came = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power
-        self._border = 1.0
+        self._came, self._border = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power, 1.0
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
         self._fast_bound *= LET_DOWN_CHUNK
@@ -347,8 +346,10 @@ class Guard:
         emergence, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
         emerging = min(background * emergence, max(background * NOTICED, fast * rate))
         self._get_used(rate, floor)
-        planned = self.licence.value
-        bound = max(self._used_to * FAMILIAR_ROOM, emerging, self._fast_bound * LET_DOWN, planned)
+        planned, familiar, reach = self.licence.value, self._used_to * FAMILIAR_ROOM, self._reach(full, low)
+        if familiar > reach * FAMILIAR_ROOM:
+            familiar = min(familiar, max(reach * FAMILIAR_ROOM, max(background, hearing.lowest) * SUDDEN))
+        bound = max(familiar, emerging, self._fast_bound * LET_DOWN, planned)
         self._fast_bound = bound
         known = max(self._hop_powers.value * FAMILIAR_ROOM, planned * HOP_OVER_FAST)
         at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
@@ -380,8 +381,7 @@ class Guard:
 
     def _hear(self, powers: Sequence[float], peaks: Sequence[float]) -> None:
         """Add hops as they left to all parts with a state, in pieces that end where H, B and Q change."""
-        share = 1.0 / self._late_full if self._late_full > 0.0 else 0.0
-        at = 0
+        share, at = 1.0 / self._late_full if self._late_full > 0.0 else 0.0, 0
         while at < len(powers):
             part = slice(at, at + self._hearing.hops_left)
             heard, at = powers[part], part.stop

@@ -14,6 +14,8 @@ FAMILIAR_ROOM: Final[float] = 10.0**0.27
 """2.7 dB over the familiar level passes at once; the limit of the contract is 3 dB."""
 NOTICED: Final[float] = 10.0**0.3
 """3 dB."""
+SUDDEN: Final[float] = 10.0**0.7
+"""7 dB: more than that over B and over the last 250 ms is sudden; the limit of C1b is 10 dB."""
 GENTLE: Final[float] = 10.0**0.8
 STRICT: Final[float] = 10.0**0.6
 GENTLE_RATE: Final[float] = 10.0 ** (5.0 * HOP_S / 10.0)

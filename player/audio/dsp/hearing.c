@@ -157,7 +157,7 @@ static void take(double *budget, const double *powers, double share, struct undo
 }
 
 enum { LATE_POWER, LATE_PEAK, USED_TO, FAST_BOUND, BOX_BOUND, FULL, RISE, FLOOR, FAMILIAR_ROOM, BURST_ROOM, SHARE,
-       LET_DOWN_CHUNK };
+       LET_DOWN_CHUNK, REACHED };
 
 /* `Guard._are_calm`, chunk by chunk, up to the first that is not calm; returns how many were.
  * states: Hearing, its Familiar, the Familiar of hops and that of peaks, M, S; g: as above;
@@ -176,7 +176,8 @@ static size_t guard_calm(double *const *states, double *g, const double *powers,
             heard_peak = i && peaks[i - 1] > heard_peak ? peaks[i - 1] : heard_peak;
         }
         total += g[LATE_POWER];
-        const double known = g[USED_TO] < familiar[FAMILIAR_LEVEL] ? g[USED_TO] : familiar[FAMILIAR_LEVEL];
+        double known = g[USED_TO] < familiar[FAMILIAR_LEVEL] ? g[USED_TO] : familiar[FAMILIAR_LEVEL];
+        known = g[REACHED] < known ? g[REACHED] : known;
         const double left = momentary[LEFT] < short_term[LEFT] ? momentary[LEFT] : short_term[LEFT];
         if (!(most <= known * g[FAMILIAR_ROOM] && peak <= states[3][FAMILIAR_LEVEL] * g[FAMILIAR_ROOM]
               && h[BOX_SUM] / HOPS * HOPS + total <= h[USUAL_LEVEL] * (HOPS * g[BURST_ROOM])

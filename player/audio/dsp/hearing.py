@@ -161,6 +161,12 @@ class Hearing:
         """H."""
         return self._familiar.value
 
+    @property
+    def lowest(self) -> float:
+        """The lowest mean of E in the last five chunks of 50 ms (as in B, at most 10 dB over it)."""
+        last = [(self._chunks - number) % BACKGROUND_CHUNKS for number in range(1, 6)]
+        return float(self._sums[last].min()) / CHUNK_HOPS
+
     def box_after(self, hops: int) -> list[float]:
         """Sums of the present powers that are still in the box after one more hop, after two, and so on."""
         at, left, sums = len(self._hops), self._box_sum, []

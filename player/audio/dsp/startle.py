@@ -56,8 +56,8 @@ def impulse_adjustment(ld_db: float, or_db_per_s: float) -> float:
     return max(0.0, 1.8 * (prominence(ld_db, or_db_per_s) - 5.0)) if or_db_per_s > GRADIENT_DB_PER_S else 0.0
 
 
-BOX_OVER_FAST: Final = 10.0**0.6
-"""A tap of a few milliseconds: its 50 ms mean over its fast level."""
+BOX_OVER_FAST: Final = 10.0**0.63
+"""A tap of a few milliseconds: its 50 ms mean over its fast level, 0.3 dB more than the guard lets pass."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.guard import Guard
-from player.audio.dsp.hearing import CHUNK_S, to_lufs, to_power
+from player.audio.dsp.hearing import CHUNK_S, Hearing, to_lufs, to_power
 from player.audio.dsp.licence import Licence
 from player.core.units import SILENCE_DB
 from tests.audio.dsp.listener import TARGET, at_full, at_lufs, powers
@@ -81,6 +81,48 @@ def test_a_phrase_after_a_pause_is_as_familiar_to_the_output_meter_as_to_the_gua
         chain.process(block)
         broken.append(chain.broken)
     assert set(broken) == {None}
+
+
+def with_a_call(over_db: float, rises_in_s: float) -> Sound:
+    """A track of 20 s, a soft one of 13 s, and in it a call, which is that much louder than the target."""
+    sound = at_lufs(pink(34.0), TARGET - 15.0)
+    sound[: frames_of(20.0)] = at_lufs(pink(20.0), TARGET + 3.0)
+    call = at_lufs(pink(0.7, name="call"), TARGET + over_db)
+    call[: frames_of(rises_in_s)] *= np.linspace(0.0, 1.0, frames_of(rises_in_s))[:, np.newaxis]
+    sound[frames_of(33.0) : frames_of(33.7)] = call
+    return sound
+
+
+def fasts_of(sound: Sound, less_db: float) -> tuple[list[float], float]:
+    """E of each hop behind the chain, at full volume, and what the plan is said to reach; no block breaks a clause.
+
+    After 22 s the sound is planned, and its plan reaches ``less_db`` less than what was heard.
+    """
+    chain = Chain(-1.0, TARGET, POWER_METER)
+    chain.ramp.to(0.0, 0.0)
+    hearing, fasts, reached = Hearing(), list[float](), 0.0
+    for number, block in enumerate(in_blocks(sound, 4_800)):
+        if number == 220:
+            reached = to_lufs(max(fasts)) - less_db
+            chain.set_target(TARGET, None, reached)
+        for power in powers(chain.process(block)):
+            hearing.push(power)
+            fasts.append(hearing.fast)
+        assert chain.broken is None, number
+    return fasts, reached
+
+
+@pytest.mark.parametrize("less_db", [4.0, 8.0])
+def test_a_call_up_to_what_was_heard_before_the_plan_does_not_rise_by_10_db_at_once(less_db: float) -> None:
+    """It is more than the plan reaches. The familiar level let it rise by 14.8 dB, and the output meter muted (C1b)."""
+    fasts, reached = fasts_of(with_a_call(6.0, 0.2), less_db)
+    assert to_lufs(max(fasts[33 * 200 :])) > reached + 2.0
+
+
+def test_a_call_out_of_nothing_may_use_all_of_the_50_ms_that_the_guard_leaves_it() -> None:
+    """The guard holds the 50 ms mean at 6 dB over the licence, to 0.1 dB; for the output meter it is no burst."""
+    fasts, reached = fasts_of(with_a_call(12.0, 0.0), 0.5)
+    assert to_lufs(max(fasts[33 * 200 :])) <= reached + 2.9
 
 
 def test_what_came_in_silence_and_without_a_plan_is_known_as_far_as_it_passed() -> None:
