@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
-from player.cli.paths import HOME, RUNNING, add_config, own_home
+from player.cli.paths import HOME, RUNNING, add_config, chosen_config, own_home
 from player.cli.private_broker import PrivateBroker
 from player.cli.terminal import LiveLine, Progress
 from player.core.errors import LullError, SinkError, StoreError
@@ -53,6 +54,8 @@ ANSWER_S: Final = 3.0
 """Maximum time for the broker to accept the login."""
 MOST_REASONS: Final = 3
 """Maximum number of files that are named where none of them can be played."""
+TRIAL: Final = "trial"
+"""Name of the speaker without a config: another one than that of a service on the same broker."""
 STARTER: Final = "starter"
 GENERATED: Final = ("rain", "sea", "brown")
 NEXT: Final = """\
@@ -162,7 +165,7 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
         if has_file(path) and not Path(path).expanduser().exists():
             raise LullError(f"{path} does not exist")
     playlists = (Playlist("mine", tuple(args.paths), Order.ROTATE),) if args.paths else _first_playlists(home)
-    settings = Settings(playlists=playlists, volume=FIRST_VOLUME, fades=FIRST_FADES)
+    settings = Settings(device=TRIAL, playlists=playlists, volume=FIRST_VOLUME, fades=FIRST_FADES)
     return Config(settings=settings, audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)
 
 
@@ -319,10 +322,15 @@ def _clear_broker(config: Config) -> None:
 def _say_how_to_control(config: Config, *, is_trial: bool) -> None:
     settings = config.settings
     if config.mqtt is not None:
-        broker = "" if is_trial else f" --host {config.mqtt.host} --port {config.mqtt.port}"
+        if not is_trial:
+            options = f" --host {config.mqtt.host} --port {config.mqtt.port}"
+        elif chosen_config(None) is None and config.state_dir == own_home():
+            options = ""
+        else:  # without an option they go to the speaker of a config, or do not find another home
+            options = f" --config {shlex.quote(str(config.state_dir / RUNNING))}"
         names = [playlist.name for playlist in settings.playlists[1:][-1:]]
         examples = ["volume +5", "next", *(f"playlist {name}" for name in names)]
-        print(f"control it from another terminal: {', '.join(f'{_program()} {words}{broker}' for words in examples)}")
+        print(f"control it from another terminal: {', '.join(f'{_program()} {words}{options}' for words in examples)}")
     timer = settings.timer
     ends = "" if timer.duration_s is None and timer.until is None else f"; sleep timer: {timer}"
     volume = f"volume {settings.volume.default}; " if is_trial else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import pty
@@ -22,6 +23,7 @@ from player.cli.main import main
 from player.cli.private_broker import AGAIN_S, PrivateBroker
 from player.cli.terminal import line, meter
 from player.core.settings.mqtt import MqttSettings
+from player.core.settings.session import Settings
 from player.core.snapshot import Snapshot
 from player.library.starter.recipes import BEDS
 from tests import recording as sound
@@ -87,6 +89,27 @@ def test_paths_without_anything_to_play_are_told_instead_of_a_silent_night(
         said = capsys.readouterr()
         assert f"nothing to play; {tmp_path / name} {why}" in said.err
         assert "broker" not in said.out
+
+
+@pytest.mark.parametrize("has_config", [False, True])
+@pytest.mark.parametrize("is_usual", [False, True])
+def test_the_commands_that_are_shown_reach_the_trial(
+    has_config: bool,
+    is_usual: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beside a config, or with another home, they name its file. Its speaker is not the default one of a config."""
+    usual = tmp_path / "usual"
+    monkeypatch.setattr(night, "own_home", lambda: usual)
+    monkeypatch.setattr(night, "chosen_config", lambda _: Path("/etc/lull/lull.yaml") if has_config else None)
+    home = usual if is_usual else tmp_path / "other"
+    config = night._config(argparse.Namespace(config=None, paths=["noise:rain"], device=None), home)
+    assert config.settings.device != Settings(playlists=()).device
+    night._say_how_to_control(config, is_trial=True)
+    told = f" --config {home / paths.RUNNING}"
+    assert (f"volume +5{told}, " in capsys.readouterr().out) == (has_config or not is_usual)
 
 
 def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:
