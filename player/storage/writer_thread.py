@@ -19,7 +19,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from player.core.errors import StoreError
 from player.session.memory.ports import MemoryStore
@@ -107,6 +107,7 @@ class WriterThread:
         self._store: MemoryStore | None = None
         self._generation: int | None = None
         self._documents: dict[str, str] = {}
+        self._known = Documents()
         self._is_record_known = False
         self._fault: str | None = None
         self._told: str | None = None
@@ -127,7 +128,7 @@ class WriterThread:
                 self._say(self._finding)
             if unsaved := self._runtime.unsaved:
                 self.write(Batch(unsaved))
-        self._documents = texts(recalled.documents)
+        self._documents, self._known = texts(recalled.documents), recalled.documents
         self._thread = threading.Thread(target=self._run, args=(reading,), name="lull-memory", daemon=True)
         self._thread.start()
         return recalled
@@ -212,14 +213,12 @@ class WriterThread:
         is_closed = False
         while not is_closed:
             is_idle = waiting == _NOTHING and not self._must_retry
-            try:
-                asked = self._batches.get(timeout=None if is_idle else self._retry_s)
-            except queue.Empty:
-                asked = (_NOTHING, None, 0)
-            is_closed = asked is None
-            batch, waits, change = asked or (_NOTHING, None, 0)
-            latest = max(latest, change)
-            waiting = _joined(waiting, batch)
+            taken = self._taken(None if is_idle else self._retry_s)
+            asked = [one for one in taken if one is not None]
+            is_closed = len(asked) < len(taken)
+            for batch, _, change in asked:
+                latest = max(latest, change)
+                waiting = _joined(waiting, batch)
             if waiting != _NOTHING or self._must_retry:
                 with self._watched():
                     self._fault = self._attempt(waiting)
@@ -227,9 +226,18 @@ class WriterThread:
                 waiting = _NOTHING if self._fault is None else waiting
             if self._fault is None:
                 self._runtime.confirm(latest)
-            if waits is not None:
+            for waits in [waits for _, waits, _ in asked if waits is not None]:
                 waits.answer(self._fault)
                 self._waiting.remove(waits)
+
+    def _taken(self, timeout_s: float | None) -> list[tuple[Batch, _Waiting | None, int] | None]:
+        """All that was handed over since the last time; nothing where nothing comes within the time."""
+        taken = []
+        with contextlib.suppress(queue.Empty):
+            taken.append(self._batches.get(timeout=timeout_s))
+            while True:
+                taken.append(self._batches.get_nowait())
+        return taken
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -278,6 +286,11 @@ class WriterThread:
         """All documents, with those of a file that was not read before."""
         theirs = store.recall().documents
         ours, _ = read_texts(self._documents)
+        left: dict[str, Any] = {}
+        for name in BY_URI:  # what was known at the start and is gone was lifted since
+            lifted = _uris(self._known, name) - _uris(ours, name)
+            left[name] = tuple(one for one in getattr(theirs, name) if one.uri not in lifted)
+        theirs = replace(theirs, **left)
         lists = {name: text for name, text in texts(theirs).items() if name in BY_URI}
         kept, _ = read_texts({**self._documents, **lists}, self._documents)
         both = replace(
@@ -310,6 +323,10 @@ class WriterThread:
         if text != self._told:
             self._told = text
             self._tell(text)
+
+
+def _uris(documents: Documents, name: str) -> set[str]:
+    return {one.uri for one in getattr(documents, name)}
 
 
 def _joined(first: Batch, second: Batch) -> Batch:

@@ -104,12 +104,12 @@ def desk() -> Iterator[Desk]:
 
 
 def test_what_is_handed_over_is_written_before_it_closes(desk: Desk) -> None:
-    """Each batch, in order; then the store is closed."""
+    """All of it, in order; then the store is closed."""
     desk.writer.recall()
     desk.writer.write(BANS)
     desk.writer.write(Batch({}, HEARD, ENDED))
     desk.writer.close(PATIENCE_S)
-    assert [batch.heard for batch in desk.store.batches] == [(), HEARD]
+    assert [heard for batch in desk.store.batches for heard in batch.heard] == list(HEARD)
     assert desk.store.is_closed
     assert set(desk.said) <= {None}
 
@@ -220,6 +220,18 @@ def test_a_start_that_was_made_while_the_disk_hung_does_not_undo_what_was_change
     start.writer.close(PATIENCE_S)
     switches = replace(KEPT.switches, made=(*KEPT.switches.made, made))
     assert start.found[0].switches == start.store.recall().documents.switches == switches
+
+
+@pytest.mark.slow
+def test_a_ban_that_was_lifted_while_the_disk_hung_does_not_come_back() -> None:
+    """It is on the disk, but it was known from the copy; and it is not the first change that waits."""
+    start = HangingStart(copy=texts(replace(KEPT, record=None)))
+    start.writer.write(Batch(texts(replace(KEPT, record=None, nights=frozenset()), Documents())))
+    start.writer.write(Batch(texts(Documents(), Documents(bans=KEPT.bans))))
+    start.answer()
+    start.writer.close(PATIENCE_S)
+    assert start.found[0].bans == start.store.recall().documents.bans == ()
+    assert start.found[0].likes == KEPT.likes
 
 
 @pytest.mark.slow
