@@ -5,9 +5,9 @@ tried again, together with later changes, so a disk that is full for an hour cos
 be opened at the start is opened later, as soon as that works: with the next thing to write, and each `RETRY_S`.
 
 A file that was not read at the start, or that has replaced the earlier one, may have bans and switches
-that are not known yet: it is read first, ``found`` is called, and the union of both is written. A disk that does not
-answer at the start is not waited for longer than `RECALL_S`: the night begins with what `RuntimeCopy` and the copy of
-the documents have, or with nothing.
+that are not known yet: it is read first, ``found`` is called, and the union of both is written, without what was lifted
+since the start. A disk that does not answer at the start is not waited for longer than `RECALL_S`: the night begins
+with what `RuntimeCopy` and the copy of the documents have, or with nothing.
 """
 
 from __future__ import annotations
