@@ -27,6 +27,7 @@ from player.core.commands import (
     Toggle,
 )
 from player.core.engine_orders import SetGuard
+from player.core.limits import fallen_db
 from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
@@ -337,6 +338,12 @@ PHASES = st.lists(
 )
 
 
+@example(  # the last word and a crash fall into the final fade
+    [Phase(None, None, None), Phase(None, None, TIMER_END_OF_TRACK), Phase(None, None, TimerSetting.at(time(23, 0)))],
+    1000.0,
+    [Asleep()] * 3,
+    True,
+)
 @example([Phase("rain", 40, TimerSetting.clock(900.0), when_asleep=True)], 60.0, [Asleep()], False)
 @settings(max_examples=effort.examples(6, 60), deadline=None)
 @given(
@@ -400,6 +407,12 @@ def _asked_end_s(command: Command, was: State, latest_s: float, nights: Nights) 
 
 
 def _target_db(nights: Nights) -> float:
-    """The level that is due without any further word."""
+    """The level that is due without any further word.
+
+    In a final fade that of the real engine, to which a resumed session rises; the fake one falls in a straight line.
+    """
     shown = nights.session.snapshot(nights.now)
+    if shown.state == "fading_out" and shown.timer_remaining_s is not None:
+        part = 1.0 - min(shown.timer_remaining_s / shown.fade_out_s, 1.0)
+        return volume_to_db(shown.volume) - fallen_db(part, shown.fade_out_s)
     return volume_to_db(shown.volume) if shown.state == "playing" else SILENCE_DB
