@@ -40,6 +40,7 @@ MEANT: Final = {
     "log": "history", "louder": "volume +5", "mixes": "check", "morning": "schedule", "mute": "pause", "off": "stop",
     "playlists": "status", "quieter": "volume -5", "skip": "next", "sleep": "timer 45m", "softer": "volume -5",
     "start": "play", "until": "timer until 06:30", "up": "volume +5", "version": "--version",
+    "init": "check", "setup": "check",
 }  # fmt: skip
 """Words that people try, and what serves instead."""
 _INSTEAD: Final = {

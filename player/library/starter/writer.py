@@ -38,6 +38,9 @@ SPARE_BYTES: Final = 32 << 20
 class StarterError(LullError, OSError):
     """The starter tracks cannot be written; ``filename`` is the path that failed."""
 
+    def __str__(self) -> str:  # OSError's own begins with the number
+        return f"{self.strerror}: {self.filename}"
+
 
 def make_starter_library(folder: Path, progress: Progress, duration_s: float = DURATION_S) -> list[Path]:
     """Write the tracks that the folder lacks and return all of them, in the order of `BEDS`.
