@@ -142,7 +142,8 @@ class Deck:
             self.item = replace(self.item, length_s=item.length_s)
 
     @property
-    def _is_looked_into(self) -> bool:
+    def is_looked_into(self) -> bool:
+        """Whether it need not wait for excerpts any more."""
         is_over = self._excerpts is None or self._excerpts.is_done or self.played_frames > 0
         return is_over or self.waited_frames > to_frames(LOOKED_INTO_S)
 
@@ -153,7 +154,7 @@ class Deck:
         if self._live is not None and self.played_frames == 0:
             wanted = BEGIN_FRAMES
         ready = self.source.frames_ready()
-        return self._is_looked_into and (ready >= wanted or (ready > 0 and self.source.is_finished()))
+        return self.is_looked_into and (ready >= wanted or (ready > 0 and self.source.is_finished()))
 
     def wait_for_decoder(self, frames: int, timeout_s: float) -> None:
         """Rehearsals: wait until all that the next ``frames`` frames need is decoded; a timeout counts as waiting."""

@@ -94,8 +94,11 @@ class Mixer:
 
     @property
     def is_opening(self) -> bool:
-        """Whether a track was ordered that can neither begin yet nor is known as broken."""
-        return self._pending is not None and not (self._pending.is_ready or self._pending.is_broken)
+        """Whether a track that was ordered only waits for its decoder; a rehearsal waits for it before each block."""
+        opening = self._pending
+        if opening is None or self._is_offline:
+            return False
+        return opening.is_looked_into and not (opening.is_ready or opening.is_broken)
 
     def play(self, item: Item, crossing: Crossfade) -> None:
         """Make this item the current one as soon as it is ready; drops what was queued."""
