@@ -304,6 +304,7 @@ def _tested(folder: Path, **codes: str) -> tuple[int, bool]:
     for name in ("ruff", "mypy", "python"):
         tool = folder / "bin" / name
         tool.parent.mkdir(exist_ok=True)
+        tool.unlink(missing_ok=True)  # one that was ended may not be gone yet, and a file that runs cannot be written
         tool.write_text(STUB_TOOL, encoding="utf-8")
         tool.chmod(0o755)
     (folder / "scripts").mkdir(exist_ok=True)
