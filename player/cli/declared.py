@@ -161,6 +161,13 @@ def _overview(commands: tuple[DeclaredCommand, ...], columns: int) -> Iterator[s
     yield from ("", "`lull help COMMAND` says more about one; `lull --version`.")
 
 
+def usage_of(parser: argparse.ArgumentParser, name: str) -> str:
+    """What may follow the name of a command, in one line; the options that all commands share are left out."""
+    command = next(one for one in _commands_of(parser) if one.name == name)
+    options = [f"[{option.names[-1]} {option.metavar}".rstrip() + "]" for option in command.options]
+    return " ".join(filter(None, ("lull", name, *(one for one in options if one != "[--help]"), command.usage)))
+
+
 def typed(option: DeclaredOption) -> str:
     """An option as it is typed."""
     return f"{', '.join(option.names)} {option.metavar}".strip()

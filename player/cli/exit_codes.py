@@ -16,6 +16,6 @@ EXIT_CODES: Final = {
     REFUSED: "refused, faulty, or something is wrong; the reason is on stderr",
     USAGE: "wrong usage",
     NO_ANSWER: "no answer: the broker or the speaker is not there",
-    INTERRUPTED: "ended by Ctrl-C",
+    INTERRUPTED: "interrupted by Ctrl-C; night and run, which it ends as intended, give 0",
     CLOSED_PIPE: "the program that read the output has gone",
 }

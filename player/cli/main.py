@@ -131,9 +131,17 @@ def _run(words: list[str]) -> int:
 
         print(overview(build_parser()))
         return DONE
-    args, rest = build_parser(words[0]).parse_known_args(words)
+    parser = build_parser(words[0])
+    args, rest = parser.parse_known_args(words)
+    if hasattr(args, "paths") and not any(word.startswith("-") for word in rest):
+        args.paths, rest = [*args.paths, *rest], []  # argparse takes those behind an option for unknown words
     if rest:
-        print(f"lull {words[0]}: unknown: {' '.join(rest)}; see lull {words[0]} --help", file=sys.stderr)
+        from player.cli.declared import usage_of
+
+        usage = usage_of(parser, words[0])
+        print(
+            f"lull {words[0]}: unknown: {' '.join(rest)}\nusage: {usage}; see lull {words[0]} --help", file=sys.stderr
+        )
         return USAGE
     code: int = args.run(args)
     return code

@@ -18,6 +18,8 @@ log = logging.getLogger("lull")
 
 AGAIN_S: Final = 5.0
 """Minimum seconds between two starts."""
+_UNTIL_PIPE_CLOSES: Final = 'exec 3<&0 </dev/null; (read -r _ <&3; kill $$ 2>/dev/null) & exec 3<&-; exec "$@"'
+"""Shell program that runs a command, and ends it once nobody holds the other end of its input, even after kill -9."""
 _SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 
 
@@ -44,19 +46,25 @@ class PrivateBroker:
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8"
         )
-        self._command = [program, "-c", str(config)]
+        self._command = ["sh", "-c", _UNTIL_PIPE_CLOSES, "sh", program, "-c", str(config)]
         self._start()
         return self
 
     def _start(self) -> None:
+        self._let_go()
         self._started_s = time.monotonic()
         self._process = subprocess.Popen(
             self._command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the player, which still has to disconnect from the broker
         )
+
+    def _let_go(self) -> None:
+        """Close the pipe of the process, where there is one."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
 
     def keep_up(self, _: object) -> None:
         """Start it again where it has ended, and say so; called from time to time, with what does not matter here."""
@@ -76,6 +84,7 @@ class PrivateBroker:
     ) -> None:
         if self._process is not None:
             self._process.terminate()
+            self._let_go()
             try:
                 self._process.wait(timeout=3)
             except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from player.cli.exit_codes import DONE, INTERRUPTED, REFUSED
 from player.cli.measure_first import MeasureRun, cores, open_store
 from player.cli.paths import CONFIG_ORDER, add_config, chosen_config, own_home
 from player.cli.terminal import show
@@ -28,11 +29,10 @@ again. What is found is kept in the config's state_dir, otherwise in
 ~/.local/share/lull, and from then on each track plays at the same loudness; one
 that was not measured is treated as very loud, so it plays more quietly.
 
-Ctrl-C keeps what was done. exit codes: 0 done, also with files that cannot be
-played, 1 nothing could be measured, 2 wrong usage, 130 interrupted"""
+Ctrl-C keeps what was done. exit codes: 0 done, also where some files cannot be
+played, 1 none of them can, or nothing was found, 2 wrong usage, 130 interrupted"""
 
 _ANY: Final = "scan"
-INTERRUPTED: Final = 130
 
 
 def add_parser(commands: Any) -> None:
@@ -103,7 +103,11 @@ def run(args: argparse.Namespace) -> int:
             f"interrupted: {tally.done} of {tally.files} tracks done and saved; scan again to continue",
             file=sys.stderr,
         )
-    return INTERRUPTED if is_interrupted else 0
+        return INTERRUPTED
+    if not material.streams and all(row.finding.measured is None for row in rows):
+        print("lull: none of the tracks can be played", file=sys.stderr)
+        return REFUSED
+    return DONE
 
 
 def _config(args: argparse.Namespace) -> Config | None:

@@ -96,12 +96,12 @@ class AtMost:
 
 def _length(unit_s: float, lowest_s: float, highest_s: float) -> Kind:
     """A length of time; plain numbers count ``unit_s``."""
-    unit = "minutes" if unit_s == 60.0 else "seconds"
+    unit, other = ("minutes", "90s") if unit_s == 60.0 else ("seconds", "10m")
     limits = {"minimum": lowest_s / unit_s, "maximum": highest_s / unit_s}
     low, high = ("-" * (lowest_s < 0) + format_duration(abs(lowest_s))), format_duration(highest_s)
     return Kind(
         lambda name, value: duration_s(name, value, unit_s),
-        f"{low} to {high}; a number without a unit is {unit}",
+        f"{low} to {high}; a number without a unit is {unit}, otherwise as in {other}",
         {"anyOf": [{"type": "number", **limits}, _TEXT]},
         check=lambda name, value_s: check_length(name, value_s, lowest_s, highest_s),
         from_seconds=lambda value_s: value_s,

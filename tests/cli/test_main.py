@@ -165,3 +165,21 @@ def test_output_onto_a_full_disk_is_a_sentence() -> None:
         done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
     assert done.stderr == b"lull: the output cannot be written: No space left on device\n"
     assert done.returncode == REFUSED
+
+
+def test_a_word_that_a_command_does_not_take_is_answered_with_what_it_takes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The usage is named at once, without the options that all commands share."""
+    assert main(["stop", "foo"]) == 2
+    assert capsys.readouterr().err == "lull stop: unknown: foo\nusage: lull stop [--now]; see lull stop --help\n"
+
+
+def test_paths_may_stand_behind_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each path is read, wherever it stands: the one behind the option is not called unknown."""
+    assert main(["scan", str(tmp_path / "a.flac"), "--json", str(tmp_path / "b.flac")]) == 1
+    said = capsys.readouterr().err
+    assert "a.flac" in said
+    assert "b.flac" in said
+    assert main(["scan", str(tmp_path / "a.flac"), "--nosuch", str(tmp_path / "b.flac")]) == 2
+    assert "lull scan: unknown: --nosuch" in capsys.readouterr().err

@@ -171,6 +171,34 @@ def test_a_private_broker_that_was_killed_is_started_again(caplog: pytest.LogCap
     assert not answers("127.0.0.1", broker.port)
 
 
+KILLED = """\
+import os, signal
+from player.cli.private_broker import PrivateBroker
+with PrivateBroker() as broker:
+    print(broker.port, flush=True)
+    input()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_private_broker_ends_with_a_lull_that_is_killed() -> None:
+    """`kill -9` leaves no time to end it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        wait_answering(port)
+        process.communicate("\n", timeout=30)
+    assert process.returncode == -signal.SIGKILL
+    until = time.monotonic() + 30.0
+    while answers("127.0.0.1", port) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not answers("127.0.0.1", port)
+
+
 @pytest.mark.live
 @pytest.mark.slow
 @pytest.mark.parametrize(

@@ -219,3 +219,16 @@ def test_what_a_playlist_opens_with_is_measured_as_well(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     config = parse(f"playlists: {{rain: {{paths: [{tmp_path}/rain.wav], opening: {tmp_path}/first.wav}}}}\n")
     assert [track.title for track, _ in scan.find_material([], config).tracks] == ["first", "rain"]
+
+
+def test_where_nothing_can_be_played_the_exit_code_says_so(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files that are no music alone are a failure; beside one that plays, or a stream, they are not."""
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"this is no music\n" * 20)
+    whole = write_wav(tmp_path / "whole.wav", np.ascontiguousarray(signals.pink(2.0)))
+    assert main(["scan", str(broken)]) == 1
+    assert capsys.readouterr().err.endswith("lull: none of the tracks can be played\n")
+    assert main(["scan", str(broken), str(whole)]) == 0
+    assert main(["scan", str(broken), "http://127.0.0.1:9/radio"]) == 0

@@ -33,7 +33,7 @@ from player.config import Config, salvage
 from player.core.clock import Clock, SystemClock
 from player.core.errors import StoreError
 from player.core.settings.audio import AudioSettings, OutputKind
-from player.core.settings.mqtt import CREDENTIAL
+from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.core.settings.session import Playlist, Settings
 from player.core.units import counted
 from player.library.folders import with_library
@@ -72,13 +72,15 @@ class Setup:
     """The data that several checks need.
 
     Attributes:
-        path: the path of the config, whether it exists or not.
+        path: the path of the config.
+        is_there: whether it exists; without one the settings are those of `lull night`.
         account: the user of the service, or the present user without a service; None: the user does not exist.
         daemon_pid: the process of the daemon, 0 where none runs.
         memory_fault: why the memory cannot be used.
     """
 
     path: Path
+    is_there: bool
     config: Config
     faults: tuple[str, ...]
     service: Service | None
@@ -113,23 +115,23 @@ def examine(named: Path | None, speaker: str | None = None, clock: Clock | None 
     path, is_there = chosen or DEFAULT_CONFIG, chosen is not None
     config, faults = salvage(path, calibration_in, speaker) if is_there else (_without_config(), ())
     findings = list(house.judge_config(str(path), faults, how_installed(), is_there=is_there))
-    patient = _admit(config, faults, path)
+    patient = _admit(config, faults, path, is_there=is_there)
     return findings + in_time(checks_of(patient, clock), CHECK_S)
 
 
 def _without_config() -> Config:
     """The settings that `lull night` would use."""
-    return Config(settings=Settings(), audio=AudioSettings(), mqtt=None, state_dir=own_home())
+    return Config(settings=Settings(), audio=AudioSettings(), mqtt=MqttSettings(), state_dir=own_home())
 
 
-def _admit(config: Config, faults: tuple[str, ...], path: Path) -> Setup:
+def _admit(config: Config, faults: tuple[str, ...], path: Path, *, is_there: bool) -> Setup:
     service = ask_service(FIRST_S)
     is_loaded = service is not None and service.is_loaded
     account = account_of(service.user, service.groups) if service is not None and is_loaded else account_of(None)
     active_pid = service.pid if service is not None and service.active == "active" else 0
     recalled, ended, fault = _remembered(config.state_dir)
     pid = holder_of(config.state_dir) or active_pid
-    return Setup(path, config, faults, service, account, pid, recalled, ended, fault)
+    return Setup(path, is_there, config, faults, service, account, pid, recalled, ended, fault)
 
 
 def _remembered(state_dir: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...], str | None]:
@@ -238,7 +240,7 @@ def _broker(patient: Setup) -> Iterator[Finding]:
     mqtt, device = patient.config.mqtt, patient.config.settings.device
     assert mqtt is not None, "not checked without a broker"
     state = probe(mqtt, device, ASK_S)
-    yield house.judge_broker(state)
+    yield house.judge_broker(state, is_needed=patient.is_there)
     yield from house.judge_speaker(state, device, is_running=patient.is_running, is_service=patient.is_service)
 
 

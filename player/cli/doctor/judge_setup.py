@@ -47,8 +47,10 @@ def judge_levels(known: str | None, notes: Sequence[str]) -> list[Finding]:
     return [right("pillow", known)]
 
 
-def judge_broker(state: BrokerState) -> Finding:
-    """Whether the broker accepts this speaker."""
+def judge_broker(state: BrokerState, *, is_needed: bool = True) -> Finding:
+    """Whether the broker accepts this speaker; without a config `lull night` starts one where there is none."""
+    if state.reached is BrokerAnswer.REFUSED and not is_needed:
+        return right("broker", f"{state.address}: {_WORDS[state.reached]}; lull night starts one of its own")
     if state.reached is not BrokerAnswer.UP:
         said = f" ({state.reason})" if state.reason else ""
         return wrong("broker", f"{state.address}: {_WORDS[state.reached]}{said}", _MENDS[state.reached])

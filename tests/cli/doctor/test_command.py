@@ -28,6 +28,7 @@ from player.core.measurement import Measured, MeasureResult
 from player.library.file_id import mark_of
 from player.storage.measurements_db import MeasurementsDb
 from tests import schema_check as schemas
+from tests.audio_files import sine, write_wav
 from tests.paths import ROOT
 
 
@@ -96,6 +97,7 @@ def test_the_remedy_for_unmeasured_tracks_is_a_command_that_works(
     folder.mkdir()
     path = config(folder)
     (folder / "state").mkdir()
+    write_wav(folder / "music" / "sea.wav", sine(440.0, 2.0))
     lull("doctor", "--json", "--config", str(path))
     findings = json.loads(capsys.readouterr().out)["findings"]
     (mend,) = [found["mend"] for found in findings if "not measured" in found["what"]]

@@ -42,6 +42,14 @@ def test_each_way_to_fail_has_its_own_words_and_advice(reached: BrokerAnswer) ->
     assert found.mend not in [other.mend for other in others]
 
 
+def test_without_a_config_a_broker_that_is_not_there_is_right() -> None:
+    """`lull night` starts one of its own; one that is there and refuses the login is wrong all the same."""
+    found = house.judge_broker(BrokerState(BrokerAnswer.REFUSED, "localhost:1883"), is_needed=False)
+    assert found.level is Level.RIGHT
+    assert found.what == "localhost:1883: nothing listens there; lull night starts one of its own"
+    assert house.judge_broker(BrokerState(BrokerAnswer.TLS, "localhost:1883"), is_needed=False).level is Level.WRONG
+
+
 def test_a_broker_that_lets_lull_in_is_right() -> None:
     """Connected and logged in."""
     assert house.judge_broker(UP).level is Level.RIGHT
