@@ -4,12 +4,13 @@ The state is on an SD card, which wears out by writes, and a night has thousands
 when it is needed:
 
 - At once: a session that begins, stops, pauses or ends, a phase that begins, a bed that goes on alone, generated noise
-  that takes the place of a morning's tracks, sleep that is detected or over, a start of the schedule, what a person
-  changes in it, bans, liked tracks, tracks that are set aside, and a calibration.
+  that takes the place of a morning's tracks, a start of the schedule, what a person changes in it, bans, liked tracks,
+  tracks that are set aside, and a calibration.
   A session that was stopped must not resume after the plug is pulled, and one that was resumed must not end later.
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
-- Within a quota: another track, what was heard, and every 400 s a sign of life. The quota is a bucket of 10 writes that
+- Within a quota, but then at once: sleep that is detected or over. A sensor may change its mind every few seconds.
+- Within the same quota: another track, what was heard, and every 400 s a sign of life. The quota is a bucket of 10 writes that
   gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
 
 The record of a session is therefore older than the sound, by up to 400 s. What follows from the time that has passed
@@ -150,7 +151,8 @@ class WritePolicy:
         is_calm = now_s >= self._wrote_s + SOON_S
         changed = _changed(self._written, documents)
         is_other = _standing(documents.record) != _standing(self._written.record)
-        is_at_once = is_other or bool(self._ended or changed & _AT_ONCE)
+        has_turned = _has_turned_over(self._written.record, documents.record)
+        is_at_once = is_other or bool(self._ended or changed & _AT_ONCE) or (has_turned and self._room.take(now_s))
         is_soon = self._is_soon(changed, documents.record)
         if (
             is_at_once
@@ -179,7 +181,7 @@ class WritePolicy:
         if old is None or record is None:
             return False
         is_other = (old.track, old.following, old.volume) != (record.track, record.following, record.volume)
-        return is_other or now_s - self._wrote_s >= SIGN_OF_LIFE_S
+        return is_other or _has_turned_over(old, record) or now_s - self._wrote_s >= SIGN_OF_LIFE_S
 
     def _write(self, documents: Documents, now_s: float, out: Outcome) -> None:
         out.writes.append(Batch(texts(documents, self._written), tuple(self._heard), tuple(self._ended)))
@@ -198,12 +200,16 @@ def _changed(old: Documents, new: Documents) -> set[str]:
     return {name for name, before, now in pairs if before is not now and before != now}
 
 
-def _standing(record: SessionRecord | None) -> tuple[bool, int, bool, bool, bool] | None:
+def _has_turned_over(old: SessionRecord | None, new: SessionRecord | None) -> bool:
+    """Whether sleep was detected, or is over, since."""
+    return old is not None and new is not None and (old.asleep_s is None) != (new.asleep_s is None)
+
+
+def _standing(record: SessionRecord | None) -> tuple[bool, int, bool, bool] | None:
     """The state of the session that could be resumed, which rarely changes; None without one."""
     if record is None:
         return None
-    is_asleep = record.asleep_s is not None
-    return record.is_waiting, record.phase, record.is_bed_alone, record.playlist == FALLBACK.name, is_asleep
+    return record.is_waiting, record.phase, record.is_bed_alone, record.playlist == FALLBACK.name
 
 
 def _snoozes(record: SessionRecord) -> bool:
@@ -212,16 +218,20 @@ def _snoozes(record: SessionRecord) -> bool:
 
 def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
     """Whether something else was asked for since, or the night continues in another way."""
-    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.is_strict, old.beds) != (
-        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.is_strict, new.beds,
+    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.beds) != (
+        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.beds,
     ):  # fmt: skip
         return True
     if _snoozes(old) != _snoozes(new):
         return True
-    if abs(old.volume - new.volume) >= LARGE_STEP or (old.asleep_s is None) != (new.asleep_s is None):
+    if abs(old.volume - new.volume) >= LARGE_STEP:
         return True
     if old.track == new.track and abs(old.opened_at_s - new.opened_at_s) > 1.0:
         return True  # a seek; the place would otherwise be worked out from where it was
+    if _has_turned_over(old, new):
+        return False  # what sleep changes in the end and the guard is written with it
+    if old.is_strict != new.is_strict:
+        return True
     before_s, after_s = old.ends_boot_s, new.ends_boot_s
     if before_s is None or after_s is None:
         return before_s != after_s

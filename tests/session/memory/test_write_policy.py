@@ -25,7 +25,7 @@ from player.core.settings.session import (
 from player.core.states import State
 from player.session.crash_resume import WELL_S
 from player.session.memory.records import SessionRecord
-from player.session.memory.write_policy import SOON_S
+from player.session.memory.write_policy import SIGN_OF_LIFE_S, SOON_S
 from tests.nights.remembered_nights import Remembering
 
 SETTINGS = Settings(playlists=(Playlist("rain", ("/r",)),), volume=VolumeSettings(30, 60))
@@ -67,6 +67,25 @@ def test_that_somebody_sleeps_is_written_at_once(nights: Remembering) -> None:
         nights.die()
         assert nights.session.snapshot(nights.now).is_asleep == is_asleep
         nights.run_for(WELL_S)
+
+
+def test_a_sensor_that_flaps_writes_no_more_than_the_quota(nights: Remembering) -> None:
+    """A bed sensor that changes its mind every 20 s for an hour makes at most the 10 writes of a full bucket and one
+    each 400 s; once it rests, the last word is in the store.
+    """
+    nights.command(SetTimer(TIMER_OFF))
+    nights.run_for(WELL_S)
+    before = len(nights.store.batches)
+    for _ in range(90):
+        nights.command(Asleep())
+        nights.run_for(20.0)
+        nights.command(Awake())
+        nights.run_for(20.0)
+    assert len(nights.store.batches) - before <= 10 + 3600 / SIGN_OF_LIFE_S + 1
+    nights.command(Asleep())
+    nights.run_for(2 * SIGN_OF_LIFE_S)
+    assert record(nights).asleep_s is not None
+    assert record(nights).is_strict
 
 
 @pytest.mark.parametrize("wish", WISHES, ids=str)
