@@ -10,8 +10,8 @@ when it is needed:
 - Within five seconds: what a person set, a place in the track among it. A knob that is turned is written when it has
   come to rest.
 - Within a quota, but then at once: sleep that is detected or over. A sensor may change its mind every few seconds.
-- Within the same quota: another track, what was heard, and every 400 s a sign of life. The quota is a bucket of 10 writes that
-  gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever is played.
+- Within the same quota: another track, what was heard, and every 400 s a sign of life. The quota is a bucket of 10
+  writes that gains one each 400 s, so that a night of eight hours makes at most 82 of these whatever happens.
 
 The record of a session is therefore older than the sound, by up to 400 s. What follows from the time that has passed
 since, the place in the track among it, is worked out when it is read. The report of the night is never a reason to
