@@ -32,7 +32,8 @@ from player.core.measurement import Measured, MeasureResult
 from player.core.settings.session import Playlist, Settings
 from player.library.file_id import mark_of
 from player.library.files import FileLibrary
-from player.session.controller import Controller, Message
+from player.session.controller import Controller
+from player.session.messages import Message
 from player.session.outcome import Outcome
 from player.storage.measurements_db import MeasurementsDb
 

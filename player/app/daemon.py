@@ -11,6 +11,7 @@ broker, the network or the clock.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import random
@@ -23,28 +24,28 @@ from typing import Final
 
 from player.app.engine_watch import EngineWatch
 from player.app.inbox import Inbox
+from player.app.library_upkeep import LibraryUpkeep
 from player.app.parts import AnswerWritten, ConfigLoaded, EngineEnded, Inbound, Parts, Reload, Terminate
 from player.audio.dsp.ears import Ears
 from player.audio.engine import Engine, EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
 from player.core.clock import Now
-from player.core.commands import Request, Stop
+from player.core.commands import Pause, Request, Stop
 from player.core.errors import ConfigError
-from player.core.events import Answer, Event, LibraryRead, News, ScanMoved
+from player.core.events import Answer, Event, ItemStarted, LibraryRead, News, ScanMoved
 from player.core.snapshot import Snapshot
 from player.core.states import State
-from player.library.background_scan import ScanQueue
-from player.library.folders import FolderChanged, LibraryFolders, with_folders
-from player.library.reader import LibraryReader
+from player.library.folders import FolderChanged, LibraryFolders
 from player.mqtt.gateway import Gateway
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
 from player.mqtt.triggers.rules import wishes_of
-from player.session.controller import Controller, ExternalProblem, Message, NewSettings, Shutdown
+from player.session.controller import Controller
 from player.session.memory.records import Batch
+from player.session.messages import ExternalProblem, Message, NewSettings, Shutdown
 from player.session.outcome import Outcome
 from player.storage.memory_db import calibration_in
 from player.system.systemd import Heartbeat
@@ -69,16 +70,15 @@ class Daemon:
         self._intake = Intake()
         self.inbox: Inbox[Inbound] = Inbox(parts.clock)
         self._config = config
-        self._folder_watch = parts.make_folder_watch(self.inbox.put)
-        self._folders = self._folder_watch.open(config.settings.library)
-        self._settings, self._notes = with_folders(config.settings, self._folders)
+        self._library = LibraryUpkeep(config.settings, parts, self.inbox.put, lambda: self._controller.watched)
+        self._notes = self._library.notes
         self._state_dir = config.state_dir
         self._parts = parts
         self._watchers = tuple(watchers)
         self._memory_writer = parts.make_memory_writer(self.inbox.put)
         rng = random.Random()  # noqa: S311 - chooses tracks, not a secret
         recalled = replace(self._memory_writer.recall(), has_crashed=parts.has_crashed)
-        self._controller = Controller(self._settings, rng, recalled)
+        self._controller = Controller(self._library.settings, rng, recalled)
         sink = parts.make_sink(config.audio, self.inbox.put)
         engine_settings = replace(
             EngineSettings.of(config.settings, parts.make_power_meter, config.audio.hold_s), ears=_ears(config)
@@ -86,9 +86,6 @@ class Daemon:
         self._engine = Engine(sink, parts.decoder, parts.clock, self.inbox.put, engine_settings)
         self._engine_thread = threading.Thread(target=self._run_engine, name="lull-engine", daemon=True)
         self._engine_watch = EngineWatch()
-        self._library_reader = LibraryReader(parts.library, self.inbox.put, parts.recognise)
-        self._scan = parts.make_scan(self.inbox.put)
-        self._scan_queue = ScanQueue()
         self._trigger_gate = TriggerGate(config.triggers)
         self._inputs = parts.make_inputs(self._press, lambda text: self.inbox.put(ExternalProblem("input", text)))
         self._gateway = Gateway(
@@ -114,7 +111,7 @@ class Daemon:
         self._engine_thread.start()
         for note in self._notes:
             log.warning("%s", note)
-        self._look_at_all()
+        self._library.look_at_all()
         self._gateway.open(self._config.mqtt, self._config.settings.device, self._now().boot_s)
         self._inputs.listen(wishes_of(self._config.triggers.rules))
         self._parts.notifier.ready()
@@ -131,11 +128,21 @@ class Daemon:
         self._gateway.publish_night(self._controller.night, self._now().boot_s)
         self._engine.order(orders.QuitEngine())
         self._inputs.close()
-        self._scan.stop()
-        self._folder_watch.close()
+        self._library.close()
         self._gateway.close()
+        self._obey_last_stop()
         self._memory_writer.close(MEMORY_STOP_S)
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
+
+    def _obey_last_stop(self) -> None:
+        """Obey a stop that came since the last turn: what was stopped must not resume after a restart."""
+        now = self._now()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                message = self.inbox.get(timeout=0.0)
+                request = self._gateway.take(message, now.boot_s).request if isinstance(message, Incoming) else message
+                if isinstance(request, Request) and isinstance(request.command, Stop | Pause):
+                    self._handle(request, now)
 
     # The turn.
 
@@ -205,26 +212,26 @@ class Daemon:
                 self._quit_by_s = now.boot_s + over_s + QUIT_MARGIN_S
                 self._handle(Shutdown(over_s, is_restart), now)
             case LibraryRead():
-                self._library_reader.has_delivered(message)
-                self._scan_queue.on_library_read(message)
+                self._library.on_read(message)
                 self._handle(message, now)
                 self._measure(now)
-            case ScanMoved(found, _, fault):
-                self._scan_queue.on_progress(message)
-                self._handle(ExternalProblem("scan", fault), now)
-                if found:
-                    self._look_at_all()
+            case ScanMoved():
+                self._handle(ExternalProblem("scan", message.fault), now)
+                self._library.on_scan(message)
                 self._measure(now)
             case LibraryFolders():
                 self._change_folders(message, now)
             case FolderChanged(folder):
-                self._look_at_all(folder)
+                self._library.look_at_all(folder)
             case ConfigLoaded():
                 self._finish_reload(message, now)
             case AnswerWritten():
                 self._on_written(message, now)
             case EngineEnded():
                 raise RuntimeError("the engine's thread has ended, so that nothing can sound any more")
+            case ItemStarted():
+                self._handle(message, now)
+                self._measure(now)
             case _:
                 self._handle(None if isinstance(message, MailboxFilled) else message, now)
 
@@ -237,9 +244,7 @@ class Daemon:
         for batch in out.writes:
             self._memory_writer.write(batch)
         for name in out.reads:
-            playlist = self._settings.playlist(name)
-            if playlist is not None:
-                self._library_reader.look(playlist, self._controller.watched)
+            self._library.look(name)
         for event in out.events:
             if isinstance(event, Answer) and event.must_be_written:
                 self._memory_writer.write(Batch({}), partial(self._put_written, event))
@@ -261,36 +266,22 @@ class Daemon:
     def _put_written(self, answer: Answer, fault: str | None) -> None:  # on the writer's thread
         self.inbox.put(AnswerWritten(answer, fault))
 
-    def _look_at_all(self, folder: str = "") -> None:
-        """Read the playlists again: all of them, or those that a folder of the library belongs to."""
-        for playlist in self._settings.playlists:
-            if not folder or any(f"{folder}/".startswith(f"{path}/") for path in playlist.paths):
-                self._library_reader.look(playlist, self._controller.watched)
-
     def _change_folders(self, found: LibraryFolders, now: Now) -> None:
-        """Take the library's new playlists, which replace its earlier ones."""
-        if found.roots[:1] != (self._config.settings.library,):
-            return  # of a library that a reload has replaced
-        before, self._folders = self._settings, found
-        self._settings, notes = with_folders(self._config.settings, found)
-        self._tell_notes(notes, now)
-        if self._settings != before:
-            old, new = ({playlist.name for playlist in one.playlists} for one in (before, self._settings))
-            told = [f"added {name}" for name in sorted(new - old)] + [f"removed {name}" for name in sorted(old - new)]
-            text = "the library has changed" + (f": {', '.join(told)}" if told else "")
-            self._handle(NewSettings(self._settings, text), now)
+        text = self._library.take_folders(found)
+        self._tell_notes(now)
+        if text is not None:
+            self._handle(NewSettings(self._library.settings, text), now)
 
-    def _tell_notes(self, notes: tuple[str, ...], now: Now) -> None:
+    def _tell_notes(self, now: Now) -> None:
         """Log, once, what in the library cannot be a playlist."""
-        for note in (note for note in notes if note not in self._notes):
+        for note in (note for note in self._library.notes if note not in self._notes):
             self._publish_event(News("settings_changed", note, {}), now)
-        self._notes = notes
+        self._notes = self._library.notes
 
     def _measure(self, now: Now) -> None:
-        """Let the background scan measure unmeasured tracks, those of the next playlist first."""
-        files = self._scan_queue.next_files(self._controller.snapshot(now).playlist)
-        if files and self._quit_by_s is None:
-            self._scan.start(files)
+        """Let unmeasured tracks be measured, those that play and those of the next playlist first."""
+        if self._quit_by_s is None:
+            self._library.measure(self._controller.snapshot(now).playlist, self._controller.playing)
 
     # The wire.
 
@@ -328,7 +319,7 @@ class Daemon:
             self._gateway.reply(event, self._controller.snapshot(now))
             return
         if event.type == "session_started":
-            self._scan_queue.retry_failed()
+            self._library.retry_failed()
         self._controller.asked.note(event, now.wall)
         self._has_calibrated = self._has_calibrated or event.type == "calibrated"
         level = logging.WARNING if event.is_warning else logging.INFO
@@ -353,9 +344,7 @@ class Daemon:
         except ConfigError as error:
             self.inbox.put(ConfigLoaded(error))
         else:
-            library, folders = fresh.settings.library, None
-            if library not in {None, self._config.settings.library}:
-                folders = self._folder_watch.look_within(library)  # a share may not answer either
+            folders = self._library.look_within(fresh.settings.library)  # a share may not answer either
             self.inbox.put(ConfigLoaded(fresh, folders))
 
     def _finish_reload(self, loaded: ConfigLoaded, now: Now) -> None:
@@ -366,22 +355,19 @@ class Daemon:
             text = f"the new config was rejected; the old one is still in use: {fresh.faults[0]}"
             self._handle(ExternalProblem("config", text), now)
         else:
-            self._apply_config(fresh, loaded.folders or LibraryFolders(), now)
+            self._apply_config(fresh, loaded.folders, now)
         self._parts.notifier.ready()
 
-    def _apply_config(self, fresh: Config, folders: LibraryFolders, now: Now) -> None:
+    def _apply_config(self, fresh: Config, folders: LibraryFolders | None, now: Now) -> None:
         changed = differences(self._config, fresh)
-        self._scan_queue.retry_failed()
         self._config = fresh
-        if "library" in changed:
-            self._folder_watch.open(fresh.settings.library, waits=False)
-            self._folders = folders
-        self._settings, notes = with_folders(fresh.settings, self._folders)
-        self._tell_notes(notes, now)
+        self._library.retry_failed()
+        self._library.change_settings(fresh.settings, folders)
+        self._tell_notes(now)
         self._trigger_gate.change(fresh.triggers)
         self._inputs.listen(wishes_of(fresh.triggers.rules))
         self._handle(ExternalProblem("config", None), now)
-        self._handle(NewSettings(self._settings), now)
+        self._handle(NewSettings(self._library.settings), now)
         if "mqtt" in changed or "device" in changed:
             self._gateway.open(fresh.mqtt, fresh.settings.device, now.boot_s)
         if "state_dir" in changed and fresh.state_dir != self._state_dir:

@@ -18,7 +18,8 @@ from player.core.events import EngineReport, Event, OutputLost
 from player.core.settings.session import Settings
 from player.core.states import State
 from player.library.ports import Library
-from player.session.controller import Controller, Message
+from player.session.controller import Controller
+from player.session.messages import Message
 
 REHEARSAL_BEGINS: Final = datetime(2026, 1, 1, 22, 30, tzinfo=UTC)
 

@@ -21,8 +21,8 @@ from player.library.reader import Recognise
 from player.mqtt.connection import MakeLink
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.triggers.mailbox import MailboxFilled
-from player.session.controller import Message
 from player.session.memory.ports import MemoryWriter
+from player.session.messages import Message
 from player.system.input_reader import Hear, InputReader, Tell
 from player.system.ports import Notifier
 

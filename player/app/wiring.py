@@ -29,7 +29,8 @@ from player.library.files import FileLibrary
 from player.library.folder_watch import FolderWatch
 from player.library.ports import Library
 from player.mqtt.link import make_link
-from player.session.controller import Controller, ExternalProblem, MemoryFound
+from player.session.controller import Controller
+from player.session.messages import ExternalProblem, MemoryFound
 from player.storage.document_copy import read_copy
 from player.storage.measurements_db import MeasurementsDb
 from player.storage.memory_db import MemoryDb, look_into, this_boot

@@ -114,6 +114,8 @@ class ScanQueue:
         self._tried: set[str] = set()
         self._under_way: tuple[str, ...] = ()
         self._first: str | None = None
+        self._put_first: set[str] = set()
+        """Tracks for which a scan was begun because they play: each replaces a running one only once."""
 
     def on_library_read(self, read: LibraryRead) -> None:
         """Take the files of a playlist that was read."""
@@ -124,6 +126,7 @@ class ScanQueue:
     def on_progress(self, moved: ScanMoved) -> None:
         """Take the progress of the scan, or its end."""
         if moved.is_over:
+            self._put_first.clear()
             self._tried.update(self._under_way)
             self._under_way = ()
 
@@ -131,17 +134,22 @@ class ScanQueue:
         """Try failed files once more, when a night begins or the config is reloaded."""
         self._tried.clear()
 
-    def next_files(self, first: str | None) -> tuple[str, ...]:
+    def next_files(self, first: str | None, playing: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The files of a new scan, in order, which replaces a running one; usually none.
 
         Args:
             first: the playlist that is played, or will be next: its tracks come first.
+            playing: the track that plays and the next one: those come before all others.
         """
         is_other, self._first = first != self._first, first
         names = sorted(self._unmeasured, key=lambda name: name != first)
-        wanted = [path for name in names for path in self._unmeasured[name] if path not in self._tried]
-        files = tuple(dict.fromkeys(wanted))
-        if not files or (self._under_way and not (is_other and self._unmeasured.get(first or ""))):
+        found = [path for name in names for path in self._unmeasured[name] if path not in self._tried]
+        urgent = [path for path in playing if path in found]
+        files = tuple(dict.fromkeys([*urgent, *found]))
+        is_other = is_other and bool(self._unmeasured.get(first or ""))
+        is_late = bool(urgent) and urgent[0] not in {*self._put_first, *self._under_way[:1]}
+        if not files or (self._under_way and not is_other and not is_late):
             return ()
+        self._put_first.update(urgent[:1])
         self._under_way = files
         return files

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final
 
 from player.core.clock import Now, elapsed_s
 from player.core.commands import (
@@ -55,7 +55,7 @@ from player.core.commands import (
 from player.core.commands_level import Calibrate, NoteReading
 from player.core.engine_orders import Retune
 from player.core.errors import Refused
-from player.core.events import Answer, EngineReport, LibraryRead, Progressed
+from player.core.events import Answer, LibraryRead, Progressed
 from player.core.night_report import NightReport
 from player.core.published import fields_of
 from player.core.settings.session import FAVOURITES, Settings
@@ -71,6 +71,7 @@ from player.session.memory.memory import Memory, WatchList
 from player.session.memory.records import Documents, RecalledMemory
 from player.session.memory.rotation import Rotation
 from player.session.memory.write_policy import WritePolicy
+from player.session.messages import ExternalProblem, MemoryFound, Message, NewSettings, Shutdown
 from player.session.night_log import NightLog
 from player.session.outcome import Outcome
 from player.session.playback import Playback
@@ -86,40 +87,6 @@ REMEMBERED: Final = (
 """Commands with an effect on later nights: they are answered once the change is on the disk."""
 WAKE_S: Final = 10.0
 """Maximum seconds of a wait, so that a step of the wall clock is noticed within this time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shutdown:
-    """The daemon is asked to end: fade out within a number of seconds. With ``is_restart`` the next start resumes."""
-
-    over_s: float
-    is_restart: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NewSettings:
-    """New settings from now on: after a reload, or when the library has other playlists."""
-
-    settings: Settings
-    text: str = "the config was read again"
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalProblem:
-    """A problem outside the session (``text``), or its end (None); shown among the problems."""
-
-    key: str
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryFound:
-    """The memory became readable only after the start: its content, merged with what happened since."""
-
-    documents: Documents
-
-
-Message: TypeAlias = Request | EngineReport | LibraryRead | Shutdown | NewSettings | ExternalProblem | MemoryFound
 
 
 class Controller:
@@ -182,6 +149,15 @@ class Controller:
     def night(self) -> NightReport:
         """The report of this night, or of the last one."""
         return self._night.report
+
+    @property
+    def playing(self) -> tuple[str, ...]:
+        """What plays and what follows, as uris."""
+        if self._playback.session is None:
+            return ()
+        queue = self._playback.session.queue
+        current = None if queue.current is None else queue.current.track
+        return tuple(track.uri for track in (current, queue.following) if track is not None)
 
     @property
     def tracks(self) -> TrackList:
@@ -258,7 +234,7 @@ class Controller:
     def _answer(self, request: Request, now: Now, out: Outcome) -> None:
         """Carry out a request and answer it; a refusal is announced even when no answer is expected."""
         try:
-            if self._is_closing and not isinstance(request.command, (Stop, *QUERIES)):
+            if self._is_closing and not isinstance(request.command, (Stop, Pause, *QUERIES)):
                 raise Refused("the speaker is shutting down")
             self._check_state(request)
             command = calibrate.in_volumes(request.command, self._memory, self._settings)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from player.app.parts import Reload, Terminate
-from player.core.commands import Play, ReplyTo, Request, SetVolume
+from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop
 from player.mqtt import gateway, router
 from player.mqtt.incoming import Incoming, LinkUp
-from player.session.controller import ExternalProblem
 from player.session.memory.records import RECORD
+from player.session.messages import ExternalProblem
 from tests.daemon_rig import CONFIG, PATIENCE_S, House, NewTrack, lived_in
 
 
@@ -148,6 +148,22 @@ def test_before_a_restart_it_falls_silent_and_keeps_the_session(tmp_path: Path) 
     assert not house.thread.is_alive()
     assert time.monotonic() - began_s < 2.0
     assert not [fields for fields in house.link.fields("lull/bedroom/event") if "minutes" in fields]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [Stop(), Pause()], ids=["stop", "pause"])
+def test_a_stop_that_comes_after_the_last_turn_before_a_restart_holds(
+    tmp_path: Path, command: Stop | Pause, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parts are being closed when it arrives; the next start does not resume what was stopped."""
+    house = House(tmp_path)
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    monkeypatch.setattr(house.notifier, "stopping", lambda: house.tell(Request(command, "test")))
+    house.tell(Terminate(is_restart=True))
+    house.thread.join(PATIENCE_S)
+    assert not house.thread.is_alive()
+    assert house.memory.documents[RECORD] == "null"
 
 
 @pytest.mark.slow

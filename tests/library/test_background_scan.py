@@ -160,6 +160,17 @@ def test_the_playlist_that_plays_next_comes_first(measuring: ScanQueue) -> None:
     assert measuring.next_files("whispers") == ("/w1", "/both", "/r1")
 
 
+def test_the_track_that_plays_comes_before_all_others(measuring: ScanQueue) -> None:
+    """Then the next one, also of another playlist, as in a mix; each replaces a running scan once, and the file that
+    the scan began with does not.
+    """
+    assert measuring.next_files("rain", ("/w1", "/both")) == ("/w1", "/both", "/r1")
+    assert measuring.next_files("rain", ("/w1", "/both")) == ()
+    assert measuring.next_files("rain", ("/both", "/r1")) == ("/both", "/r1", "/w1")
+    assert measuring.next_files("rain", ("/w1", "/r1")) == ()
+    assert measuring.next_files("rain", ("/known", "/known too")) == ()
+
+
 def test_a_scan_that_is_under_way_is_left_alone(measuring: ScanQueue) -> None:
     """Until it is over nothing new is asked for, although its tracks are still unmeasured."""
     measuring.next_files("rain")

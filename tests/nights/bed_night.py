@@ -31,7 +31,8 @@ from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import CHANNELS, to_frames, to_seconds, volume_to_db
 from player.library.files import FileLibrary
-from player.session.controller import Controller, Message
+from player.session.controller import Controller
+from player.session.messages import Message
 from tests.engine_rig import POWER_METER
 from tests.fakes.memory import FakeMemoryStore
 from tests.fakes.source import FakeDecoder

@@ -12,8 +12,9 @@ from player.core.commands import Command, ReplyTo, Request
 from player.core.events import Answer, Event, LibraryRead, News, Track
 from player.core.settings.session import Settings
 from player.core.states import State
-from player.session.controller import WAKE_S, Controller, Message
+from player.session.controller import WAKE_S, Controller
 from player.session.memory.records import Batch, RecalledMemory
+from player.session.messages import Message
 from player.session.outcome import Outcome
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from player.core.events import Track
 from player.core.settings.session import Settings
-from player.session.controller import Controller, NewSettings, Shutdown
+from player.session.controller import Controller
 from player.session.memory.records import Batch
+from player.session.messages import NewSettings, Shutdown
 from tests.fakes.engine import FakeEngine
 from tests.fakes.memory import FakeMemoryStore
 from tests.nights.night_rig import Nights

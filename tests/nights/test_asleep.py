@@ -13,7 +13,7 @@ from player.core.settings.safety import GuardMode, GuardSettings, NightCap
 from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
 from player.core.units import volume_to_db
-from player.session.controller import NewSettings
+from player.session.messages import NewSettings
 from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

@@ -20,7 +20,7 @@ from player.core.settings.session import (
 )
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
-from player.session.controller import NewSettings
+from player.session.messages import NewSettings
 from tests import effort
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering

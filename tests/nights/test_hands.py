@@ -28,8 +28,8 @@ from player.core.settings.safety import FadeSettings, SessionSettings
 from player.core.settings.session import Entry, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
-from player.session.controller import NewSettings
 from player.session.dropouts import NO_SOUND_S, RECORDED_SILENCE_S
+from player.session.messages import NewSettings
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 

@@ -32,8 +32,8 @@ from player.core.settings.session import Entry, EntryKind, Playlist, Settings, T
 from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
-from player.session.controller import Message
 from player.session.library_findings import CALIBRATION, FALLBACK, found_in
+from player.session.messages import Message
 from player.session.outcome import Outcome
 from tests import effort
 from tests.nights.night_rig import Nights

@@ -26,7 +26,7 @@ from player.core.settings.safety import FadeSettings
 from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
-from player.session.controller import Shutdown
+from player.session.messages import Shutdown
 from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from player.core.events import ItemStarted, LibraryRead, Track
 from player.core.measurement import MAX_UNPLANNED_GAIN_DB, Measured
 from player.core.settings.safety import LimitSettings
 from player.core.settings.session import Order, Playlist, Settings
-from player.session.controller import NewSettings
+from player.session.messages import NewSettings
 from tests.nights.night_rig import Nights
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

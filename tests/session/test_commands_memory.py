@@ -40,9 +40,10 @@ from player.core.settings.safety import RestNights
 from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.snapshot import Snapshot
 from player.core.states import State
-from player.session.controller import Controller, NewSettings
+from player.session.controller import Controller
 from player.session.memory.memory import Memory, night_of, tonight
 from player.session.memory.records import RecalledMemory, read_texts
+from player.session.messages import NewSettings
 from player.session.schedule.rest_nights import is_rest
 
 BERLIN = ZoneInfo("Europe/Berlin")

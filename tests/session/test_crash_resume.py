@@ -36,7 +36,7 @@ from player.core.settings.session import (
 )
 from player.core.states import State
 from player.core.units import SILENCE_DB, volume_to_db
-from player.session.controller import Shutdown
+from player.session.messages import Shutdown
 from tests.nights.remembered_nights import Remembering
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -12,9 +12,9 @@ from player.core.commands import Play, SetVolume, SkipTonight, Stop
 from player.core.engine_orders import Crossfade, PlayItem
 from player.core.settings.session import Entry, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
-from player.session.controller import ExternalProblem, MemoryFound
 from player.session.memory.memory import RememberedTrack
 from player.session.memory.records import Choices, Documents, RecalledMemory, SessionRecord, Switches
+from player.session.messages import ExternalProblem, MemoryFound
 from tests.nights.night_rig import Nights
 from tests.nights.remembered_nights import Remembering
 

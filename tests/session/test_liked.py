@@ -23,9 +23,9 @@ from player.core.events import LibraryRead, Track
 from player.core.measurement import Measured
 from player.core.settings.session import FAVOURITES, TIMER_OFF, Order, Playlist, Settings
 from player.core.snapshot import MAX_RETAINED, ListedTrack, Snapshot
-from player.session.controller import NewSettings
 from player.session.memory.memory import Memory
 from player.session.memory.records import read_texts
+from player.session.messages import NewSettings
 from tests.nights.remembered_nights import Remembering
 
 EVENING = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from player.core.settings.bed import Bed
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
 from player.core.text import without_places
 from player.mqtt import payloads
-from player.session.controller import ExternalProblem
+from player.session.messages import ExternalProblem
 from player.session.night_log import MOST_TRACKS, NightLog, public_title
 from player.session.outcome import Outcome
 from tests import schema_check
