@@ -16,8 +16,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -62,11 +62,19 @@ stages.install(Path(sys.argv[1]).parent / stages.FILE)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What all share: a folder for their files, the sound server and its process, and the track."""
+    """What all share.
+
+    Attributes:
+        folder: for their files.
+        server_pid: the sound server's process; 0 where nobody measures it.
+        compiled: folder of Python's compiled modules; an installed daemon has them.
+        track: what is played.
+    """
 
     folder: Path
     server: SoundServer
     server_pid: int
+    compiled: str
     track: Path = Path()
 
 
@@ -80,12 +88,26 @@ def open_stage() -> Iterator[Stage]:
         try:
             server.start()
             Path(server.env()["HOME"]).chmod(0o755)  # the same
-            stage = Stage(folder, server, next(one for one in usage.tree(os.getpid()) if _name_of(one) == "pulseaudio"))
+            pid = next(one for one in usage.tree(os.getpid()) if _name_of(one) == "pulseaudio")
+            stage = Stage(folder, server, pid, server.env()["HOME"])
             with remote(stage):
                 pass  # counts for nothing: an installed daemon has its modules compiled, and the disk's cache is warm
             yield stage
         finally:
             server.close()
+
+
+@contextmanager
+def stage_beside(stage: Stage, name: str, track: Path) -> Iterator[Stage]:
+    """A stage with a sound server and a folder of its own, for a player that plays at the same time as others."""
+    server = SoundServer()
+    folder = stage.folder / name
+    folder.mkdir()
+    try:
+        server.start()
+        yield replace(stage, folder=folder, server=server, server_pid=0, track=track)
+    finally:
+        server.close()
 
 
 def _name_of(pid: int) -> str:
@@ -170,13 +192,13 @@ def mpv(output: str, *options: str) -> Callable[[Stage], AbstractContextManager[
 
 
 @contextmanager
-def mpd(stage: Stage) -> Iterator[Running]:
-    """``mpd`` without a database, told over its socket what to play."""
+def mpd(stage: Stage, mixer: str = "none") -> Iterator[Running]:
+    """``mpd`` without a database, told over its socket what to play; ``mixer`` is its mixer_type."""
     address = stage.folder / "mpd.socket"
     config = stage.folder / "mpd.conf"
     config.write_text(
         f'music_directory "{stage.track.parent}"\nbind_to_address "{address}"\n'
-        'audio_output {\n type "alsa"\n name "bench"\n device "default"\n mixer_type "none"\n}\n'
+        f'audio_output {{\n type "alsa"\n name "bench"\n device "default"\n mixer_type "{mixer}"\n}}\n'
     )
     with program(stage, ["mpd", "--no-daemon", "--stderr", str(config)]) as process:
         _tell_mpd(address, f'add "{stage.track}"', "play")
@@ -202,7 +224,7 @@ def connect(connection: socket.socket, address: Path) -> None:
         try:
             return connection.connect(str(address))
         except (FileNotFoundError, ConnectionRefusedError):
-            assert time.monotonic() < give_up_s, "mpd does not listen"
+            assert time.monotonic() < give_up_s, f"nobody listens at {address.name}"
             time.sleep(0.05)
 
 
@@ -213,18 +235,43 @@ Say = Callable[[str, object], None]
 @contextmanager
 def remote(stage: Stage, folder: Path | None = None) -> Iterator[tuple[Running, Say]]:
     """The daemon with a broker, and how it is told what to do."""
-    with (
-        PrivateBroker() as broker,
-        daemon(stage, RUN, f"{{host: 127.0.0.1, port: {broker.port}}}", folder) as running,
-    ):
+    with _broker() as port, daemon(stage, RUN, f"{{host: 127.0.0.1, port: {port}}}", folder) as running:
         time.sleep(2.0)  # it is ready before the broker has answered, and forgets what came before that
         link = mqtt.Client(CallbackAPIVersion.VERSION2)
-        link.connect("127.0.0.1", broker.port)
+        link.connect("127.0.0.1", port)
         link.loop_start()
+
+        def say(word: str, payload: object) -> None:
+            sent = link.publish(f"lull/bench/cmd/{word}", str(payload))
+            sent.wait_for_publish(PATIENCE_S)
+            if not sent.is_published():
+                raise TimeoutError(f"the broker has not taken {word} within {PATIENCE_S:g} s")
+
         try:
-            yield running, lambda word, payload: link.publish(f"lull/bench/cmd/{word}", str(payload)).wait_for_publish()
+            yield running, say
         finally:
             link.loop_stop()
+
+
+_ONE_BROKER_AT_A_TIME: Final = threading.Lock()
+"""A free port is free until somebody else takes it."""
+
+
+@contextmanager
+def _broker() -> Iterator[int]:
+    """The port of a private broker that listens."""
+    with ExitStack() as stack:
+        with _ONE_BROKER_AT_A_TIME:
+            port = stack.enter_context(PrivateBroker()).port
+            give_up_s = time.monotonic() + PATIENCE_S
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), PATIENCE_S).close()
+                    break
+                except ConnectionRefusedError:
+                    assert time.monotonic() < give_up_s, "mosquitto does not listen"
+                    time.sleep(0.02)
+        yield port
 
 
 @contextmanager
@@ -243,9 +290,9 @@ def lull_idle(stage: Stage) -> Iterator[Running]:
 
 
 @contextmanager
-def lull_alone(stage: Stage) -> Iterator[Running]:
+def lull_alone(stage: Stage, folder: Path | None = None) -> Iterator[Running]:
     """The daemon without a broker."""
-    with daemon(stage, ["-c", _AUTOPLAY], "off") as running:
+    with daemon(stage, ["-c", _AUTOPLAY], "off", folder) as running:
         yield running
 
 
@@ -287,11 +334,14 @@ def daemon(
     manager = stage.folder / "notify"
     manager.unlink(missing_ok=True)
     extra = {
-        "NOTIFY_SOCKET": str(manager), "WATCHDOG_USEC": "30000000", "PYTHONPYCACHEPREFIX": stage.server.env()["HOME"],
+        "NOTIFY_SOCKET": str(manager), "WATCHDOG_USEC": "30000000", "PYTHONPYCACHEPREFIX": stage.compiled,
     }  # fmt: skip
     if folder is None and stage.track.is_file():
         with program(stage, [sys.executable, "-m", "player", "scan", "--config", str(config)], extra) as scan:
-            scan.wait(SCAN_S)
+            try:
+                scan.wait(SCAN_S)
+            except subprocess.TimeoutExpired:
+                raise TimeoutError(f"lull scan did not end within {SCAN_S:g} s") from None
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(manager))
         heard.settimeout(PATIENCE_S)

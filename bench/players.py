@@ -17,6 +17,8 @@ from tests.live.soundserver import SoundServer
 
 WARM_UP_S: Final = 15.0
 """Left out: start, filling of buffers, and lull's fade, which takes 10 s."""
+RIVALS_WARM_UP_S: Final = 5.0
+"""The same for players that begin at their level."""
 LEAST_RMS: Final = 1e-5
 """-100 dBFS: lull plays the track at about -60 dBFS with its default volume, and a silent sink gives 0."""
 IDLE_S: Final = 3.0
@@ -37,12 +39,18 @@ class Row:
 def measured(contestant: Contestant, stage: Stage, duration_s: float) -> Row:
     """Start one, wait, make sure that it is heard, and watch it. Raises AssertionError when it is silent."""
     with contestant.start(stage) as running:
-        time.sleep(WARM_UP_S if contestant.plays else IDLE_S)
+        time.sleep(_warm_up_s(contestant))
         wait_until_alone(running.pid)
         if contestant.plays:
             rms = heard_rms(stage.server)
             assert rms > LEAST_RMS, f"{contestant.name} is not heard (RMS {rms:.2g}); see {stage.folder}/log"
         return watched(contestant.name, running, stage.server_pid, duration_s)
+
+
+def _warm_up_s(contestant: Contestant) -> float:
+    if not contestant.plays:
+        return IDLE_S
+    return WARM_UP_S if contestant.name.startswith(OURS) else RIVALS_WARM_UP_S
 
 
 def wait_until_alone(pid: int) -> None:
@@ -61,8 +69,8 @@ def watched(name: str, running: Running, server_pid: int, duration_s: float) -> 
     before = usage.sample(server_pid)
     figures = usage.measure(running.pid, duration_s)
     after = usage.sample(server_pid)
-    spent_s = after.cpu_s[server_pid] - before.cpu_s[server_pid]
-    return Row(name, figures, 100 * spent_s / (after.at_s - before.at_s), running.ready_s)
+    server_percent = 100 * usage.spent_s(before, after) / (after.at_s - before.at_s)
+    return Row(name, figures, server_percent, running.ready_s)
 
 
 def heard_rms(server: SoundServer) -> float:
@@ -86,7 +94,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def ratios(rows: Sequence[Row], material: str) -> tuple[report.Ratio, ...]:
-    """Lull as it is used, with a broker, over every rival. Memory is the same for each material and compared once."""
+    """Lull as it is used, with a broker, over every rival."""
     figures = {row.name: _figures(row, material) for row in rows}
     if OURS not in figures:
         return ()

@@ -24,7 +24,7 @@ class Sample:
 
     Attributes:
         at_s: time.monotonic.
-        cpu_s: user and system time of each living process, its ended threads and waited-for children included.
+        cpu_s: processor time of each living thread, and below minus its number that of a process's waited-for children.
         wakes: voluntary context switches of each living thread.
     """
 
@@ -39,7 +39,7 @@ class Usage:
 
     Attributes:
         cpu_percent: of one core.
-        wakes_per_s: voluntary context switches of all threads; those of threads that ended meanwhile are lost.
+        wakes_per_s: voluntary context switches of all threads. Of both, what a thread did that ended meanwhile is lost.
         threads: at the end.
         pss_mb: memory, each shared page divided by the number of processes that share it, in 10^6 bytes.
         own_mb: the part of it that is no file's: heaps, stacks, shared buffers.
@@ -73,7 +73,7 @@ def measure(pid: int, duration_s: float) -> Usage:
     elapsed_s = after.at_s - before.at_s
     memory = memory_bytes(pid)
     return Usage(
-        cpu_percent=100 * sum(value - before.cpu_s.get(one, 0.0) for one, value in after.cpu_s.items()) / elapsed_s,
+        cpu_percent=100 * spent_s(before, after) / elapsed_s,
         wakes_per_s=sum(value - before.wakes.get(one, 0) for one, value in after.wakes.items()) / elapsed_s,
         threads=len(after.wakes),
         pss_mb=memory.pss / 1e6,
@@ -89,9 +89,17 @@ def sample(pid: int) -> Sample:
     at_s = time.monotonic()
     for one in tree(pid):
         with suppress(FileNotFoundError, ProcessLookupError):
-            cpu_s[one] = _cpu_s(one)
-            wakes |= _wakes(one)
+            cpu_s[-one] = sum(map(int, _stat(one)[13:15])) / _TICKS_PER_S
+            for task in (_PROC / str(one) / "task").iterdir():
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    cpu_s[int(task.name)] = _cpu_s(task)
+                    wakes[int(task.name)] = int(_fields(task / "status")["voluntary_ctxt_switches"])
     return Sample(at_s, cpu_s, wakes)
+
+
+def spent_s(before: Sample, after: Sample) -> float:
+    """Processor time between two samples."""
+    return sum(value - before.cpu_s.get(one, 0.0) for one, value in after.cpu_s.items())
 
 
 def memory_bytes(pid: int) -> Memory:
@@ -120,21 +128,25 @@ def tree(pid: int) -> Iterator[int]:
         waiting += children.get(one, [])
 
 
+def is_running(pid: int) -> bool:
+    """Whether the process is there and has not ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return _stat(pid)[0] not in {"Z", "X"}
+    return False
+
+
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat behind the name, which may hold anything: proc_pid_stat(5), from field 3 on."""
     return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
-def _cpu_s(pid: int) -> float:
-    return sum(map(int, _stat(pid)[11:15])) / _TICKS_PER_S
-
-
-def _wakes(pid: int) -> dict[int, int]:
-    wakes = {}
-    for task in (_PROC / str(pid) / "task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):
-            wakes[int(task.name)] = int(_fields(task / "status")["voluntary_ctxt_switches"])
-    return wakes
+def _cpu_s(task: Path) -> float:
+    """Seconds that a thread ran: from the scheduler, in nanoseconds, or else in ticks of 10 ms."""
+    try:
+        return int((task / "schedstat").read_text().split()[0]) / 1e9
+    except FileNotFoundError:
+        fields = (task / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / _TICKS_PER_S
 
 
 def _fields(path: Path) -> dict[str, str]:

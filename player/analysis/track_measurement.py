@@ -12,6 +12,7 @@ from array import array
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from player.analysis.ebur128 import HopMeter
 from player.analysis.loudness import Loudness, measure_loudness
@@ -21,7 +22,7 @@ from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.leveller import GainPlanner, Section, encode
-from player.audio.dsp.native import kernel
+from player.audio.dsp.native import kernel, power_meters
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
 from player.audio.dsp.types import Block
@@ -45,7 +46,7 @@ class Measurer:
         assert LOOK_AHEAD_FRAMES == HOP_FRAMES, "the sanitiser is late by one hop, which is left out"
         self.frames = 0
         self._sanitiser = Sanitiser()
-        self._meter = HopMeter(HOP_FRAMES)
+        self._meter = power_meters(HopMeter)(HOP_FRAMES)
         self._peak = TruePeak()
         self._powers = array("f")
         self._high_pass = HighPass(kernel())  # a constant is not heard, and would be all that a spectrum shows
@@ -82,9 +83,8 @@ class Measurer:
         self._planned_rest = sound[whole:]
         if whole:
             heard = self._high_pass.process(sound[:whole])
-            peaks = np.abs(heard.reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1)
             powers = self._octaves.powers(heard)
-            self._planner.add(powers, peaks)
+            self._planner.add(powers, _peaks(heard))
             self._prominent.add(powers)
 
     def finish(self) -> Measured:
@@ -117,6 +117,14 @@ class Measurer:
             planned_momentary_lufs=_heard(planned.momentary_lufs),
             planned_short_lufs=_heard(planned.short_term_lufs),
         )
+
+
+def _peaks(sound: Block) -> npt.NDArray[np.float32]:
+    """The largest magnitude in each 10 ms."""
+    if (native := kernel()) is not None:
+        return native.hop_peaks(sound, BAND_FRAMES)
+    peaks: npt.NDArray[np.float32] = np.abs(sound.reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1)
+    return peaks
 
 
 def _heard(level_db: float) -> float:
