@@ -28,7 +28,7 @@ from bench import usage
 from player.cli.private_broker import PrivateBroker
 from tests.live.soundserver import SoundServer
 
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 40.0
 SCAN_S: Final = 120.0
 ROOT: Final = Path(__file__).resolve().parent.parent
 _NOBODY: Final = 65_534
@@ -347,8 +347,11 @@ def daemon(
         heard.settimeout(PATIENCE_S)
         began_s = time.monotonic()
         with program(stage, [sys.executable, *arguments, str(config)], extra) as process:
-            while b"READY=1" not in heard.recv(4096):
-                pass
+            try:
+                while b"READY=1" not in heard.recv(4096):
+                    pass
+            except TimeoutError:
+                raise TimeoutError(f"lull was not ready within {PATIENCE_S:g} s") from None
             ready_s = time.monotonic() - began_s
             threading.Thread(target=_listen, args=(heard,), daemon=True).start()
             yield Running(process.pid, ready_s)

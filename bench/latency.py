@@ -17,6 +17,7 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ import numpy.typing as npt
 from bench import contestants, report, usage
 from bench.contestants import Running, Stage
 from bench.players import OURS, WARM_UP_S
+from bench.scan import children_s
 from player.core.errors import LullError
 from player.core.units import RATE_HZ
 
@@ -40,6 +42,8 @@ HEARD_DB: Final = 0.3
 WITHIN_S: Final = 2.5
 """A command that is not heard within this time counts as not heard."""
 LEAST_MS: Final = 50.0
+ASKED: Final = ("status", "stop")
+COMMANDS: Final = 5
 SHORT_S: Final = 3.0
 """From a command to the next where the level has come to rest: a change of the volume is over within it."""
 CALM_S: Final = 12.0
@@ -121,7 +125,7 @@ def _connected(address: Path) -> Iterator[socket.socket]:
 Player = Callable[[Stage], AbstractContextManager[tuple[Running, Send]]]
 PLAYERS: Final[dict[str, Player]] = {OURS: lull, "mpv": mpv, "mpd": mpd}
 KINDS: Final = {
-    "softer": "volume", "louder": "volume", "pause": "pause", "resume": "resume", "next": "next", "forth": "seek",
+    "softer": "volume down", "louder": "volume up", "pause": "pause", "resume": "resume", "next": "next", "forth": "seek",
     "back": "seek", "stop": "stop", "play": "play from idle",
 }  # fmt: skip
 ROUNDS: Final = (
@@ -254,3 +258,22 @@ def _table(found: dict[str, dict[str, list[float]]], times: int) -> report.Part:
             lines.append(report.line(name, (kind, *figures, f"{len(values)}/{times}"), 16))
     ours = medians.pop(OURS, {})
     return report.Part("From a command to its sound", "\n".join(lines), report.compared(ours, medians))
+
+
+def commands_part(stage: Stage) -> report.Part:
+    """Processor time of the commands to a running speaker, with compiled modules and a config; the least of five."""
+    lines = [report.line("", ("CPU s",))]
+    extra = {"PYTHONPYCACHEPREFIX": stage.compiled}
+    with contestants.remote(stage):
+        for name, arguments in {
+            "python -c pass": ["-c", "pass"],
+            **{f"lull {word}": ["-m", "player", word, "--config", f"{stage.folder}/lull.yaml"] for word in ASKED},
+        }.items():
+            spent = []
+            for _ in range(COMMANDS):
+                before_s = children_s()
+                with contestants.program(stage, [sys.executable, *arguments], extra) as process:
+                    process.wait(contestants.PATIENCE_S)
+                spent.append(children_s() - before_s)
+            lines.append(report.line(name, (f"{min(spent):.3f}",)))
+    return report.Part("Commands to a running speaker", "\n".join(lines))

@@ -75,7 +75,8 @@ NEWS_EXPIRY_S: Final = 60
 """MQTT 5: message expiry of what is not retained."""
 _MARKS: Final = frozenset({"id", "origin"})
 """User properties that are read from a command."""
-_LOOP_S: Final = 1.0
+_LOOKS: Final = 5
+"""So often in a keep-alive interval the connection is looked after; each time wakes the processor."""
 _HEAD_BYTES: Final = 300
 """Upper bound of the header and the properties of a message of ours, without its topic."""
 
@@ -155,7 +156,7 @@ class PahoConnection:
         try:
             self._connect()
             self._has_connected = True
-            while self._client.loop(_LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            while self._client.loop(self._settings.keepalive_s / _LOOKS) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
         except OSError as error:
             self._reason = _failure(error) if self._settings.tls else error.strerror or str(error)
