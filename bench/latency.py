@@ -39,12 +39,12 @@ from player.core.units import RATE_HZ
 
 WINDOW: Final = RATE_HZ // 100
 HEARD_DB: Final = 0.3
-WITHIN_S: Final = 2.5
+WITHIN_S: Final = 1.5
 """A command that is not heard within this time counts as not heard."""
 LEAST_MS: Final = 50.0
 ASKED: Final = ("status", "stop")
 COMMANDS: Final = 5
-SHORT_S: Final = 3.0
+SHORT_S: Final = 2.0
 """From a command to the next where the level has come to rest: a change of the volume is over within it."""
 CALM_S: Final = 12.0
 """The same for lull where the sound rises from silence, by 6 dB/s."""
@@ -125,17 +125,19 @@ def _connected(address: Path) -> Iterator[socket.socket]:
 Player = Callable[[Stage], AbstractContextManager[tuple[Running, Send]]]
 PLAYERS: Final[dict[str, Player]] = {OURS: lull, "mpv": mpv, "mpd": mpd}
 KINDS: Final = {
-    "softer": "volume down", "louder": "volume up", "pause": "pause", "resume": "resume", "next": "next", "forth": "seek",
-    "back": "seek", "stop": "stop", "play": "play from idle",
+    "softer": "volume down", "louder": "volume up", "pause": "pause", "resume": "resume", "next": "next",
+    "forth": "seek", "back": "seek", "stop": "stop", "play": "play from idle",
 }  # fmt: skip
 ROUNDS: Final = (
-    (1, (("softer", SHORT_S), ("louder", SHORT_S))),
+    (2, (("softer", SHORT_S), ("louder", SHORT_S))),
     (4, (("pause", CALM_S), ("resume", SHORT_S))),
     (3, (("next", CALM_S),)),
     (3, (("forth", CALM_S), ("back", CALM_S))),
     (4, (("stop", CALM_S), ("play", CLOSED_S))),
 )
 """What is sent again and again, each after a wait in seconds, and how many lulls share it."""
+RIVALS_SHARE: Final = 2
+"""How many of each other player do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def rigs(name: str, times: int) -> list[Rig]:
     chance = random.Random(1)
     made: list[Rig] = []
     for shared_by, steps in ROUNDS:
-        counts = [0] * shared_by if name == OURS else [0]
+        counts = [0] * (shared_by if name == OURS else RIVALS_SHARE)
         per_round = sum(KINDS[word] == KINDS[steps[0][0]] for word, _ in steps)
         for number in range(-(-times // per_round)):
             counts[number % len(counts)] += 1
