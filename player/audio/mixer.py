@@ -42,6 +42,9 @@ JOIN_AHEAD_S: Final = 0.1
 """One block: a seam begins with a block, so it may begin up to this much early."""
 BLEND_MARGIN_S: Final = 0.3
 """A blend ends this long before the track's end: decoders lose the last 100 ms, and lengths are rounded."""
+SETTLED_S: Final = 3.0
+"""Between two blends a track sounds alone for this long: until then its recent level, which hides the next one, is too
+low, the second blend finds no room, and the sound would end and rise again from silence."""
 
 
 def _room_s(left_s: float) -> float:
@@ -297,7 +300,7 @@ class Mixer:
     def _is_joined_to(self, deck: Deck, current: Deck) -> bool:
         """Whether a seam joins the two, because they are the same file or one of them is too short for a blend."""
         lengths_s = [length_s for length_s in (current.length_s, deck.duration_s) if length_s is not None]
-        shortest_s = 2 * overlap_s(0.0, self._hidden_db(deck)) + BLEND_MARGIN_S
+        shortest_s = 2 * overlap_s(0.0, self._hidden_db(deck)) + BLEND_MARGIN_S + SETTLED_S
         return deck.item.uri == current.item.uri or min(lengths_s, default=shortest_s) < shortest_s
 
     def _seam_s(self, current: Deck) -> float:

@@ -84,7 +84,10 @@ def loop(rig: Rig, uris: list[str], duration_s: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "lengths_s", effort.first(1, ([15.0], [2.0], [4.0], [8.0], [25.0], [45.0], [2.0, 4.0, 8.0, 15.0, 25.0, 45.0]))
+    "lengths_s",
+    effort.first(
+        2, ([15.0], [12.0, 11.0, 13.0], [2.0], [4.0], [8.0], [25.0], [45.0], [2.0, 4.0, 8.0, 15.0, 25.0, 45.0])
+    ),
 )
 @pytest.mark.parametrize("fade_in_s", effort.first(1, (0.0, 40.0)))
 def test_short_files_loop_at_their_level(lengths_s: list[float], fade_in_s: float) -> None:
