@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from player.core.snapshot import Snapshot
 if TYPE_CHECKING:
     from player.app.daemon import Daemon
     from player.config import Config
+    from player.system.bounded import BoundedCall
 
 HELD_S: Final = 5.0
 """Maximum wait at the start for a state directory that hangs."""
@@ -103,7 +106,8 @@ def serve(
 def _held(state_dir: Path) -> Iterator[bool]:
     """Hold the state directory's lock, and record a crash there; yields whether the process before it crashed.
 
-    A directory that hangs is not waited for longer than `HELD_S`; once it answers, both are done all the same.
+    A directory that hangs is not waited for longer than `HELD_S`; once it answers, both are done all the same. If
+    another daemon turns out to hold the lock by then, this one ends.
     """
     from player.storage.lock import only_daemon
     from player.system.bounded import BoundedCall, CallHangs
@@ -120,10 +124,22 @@ def _held(state_dir: Path) -> Iterator[bool]:
         has_crashed = holding.answer(HELD_S)
     except CallHangs:
         logging.getLogger("lull").warning("%s does not answer; lull starts without it", state_dir)
+        threading.Thread(target=_end_if_in_use, args=(holding,), name="lull-state-late", daemon=True).start()
         yield False
     else:
         with stack:
             yield has_crashed
+
+
+def _end_if_in_use(holding: BoundedCall[bool]) -> None:
+    """Wait for a lock that came late, and end this daemon where another one holds it."""
+    from player.storage.lock import InUse
+
+    try:
+        holding.answer(threading.TIMEOUT_MAX)
+    except InUse as fault:
+        logging.getLogger("lull").error("%s", fault)
+        os.kill(os.getpid(), signal.SIGTERM)  # as from outside: it fades out
 
 
 def _handle_signals(app: Daemon, config: Config) -> None:

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -24,6 +22,7 @@ from typing import Any, Final
 from player.core.errors import StoreError
 from player.session.memory.ports import MemoryStore
 from player.session.memory.records import BY_URI, RECORD, Batch, Documents, RecalledMemory, read_texts, texts
+from player.storage.pending_batch import NOTHING, Done, PendingBatch, joined
 from player.storage.runtime_copy import RuntimeCopy
 from player.system.bounded import BoundedCall, CallHangs
 
@@ -37,23 +36,7 @@ COPY_S: Final = 1.0
 HANGS_S: Final = 10.0
 """A write that has not returned after so many seconds hangs: a card that fails, or a share that is away."""
 HANGS: Final = "the state directory does not answer"
-MOST_ENTRIES: Final = 5_000
-"""Maximum number of waiting log entries; then the oldest is dropped."""
-_NOTHING: Final = Batch({})
 _UNCHANGED: Final = texts(Documents())
-Done = Callable[[str | None], None]
-
-
-class _Waiting:
-    """Somebody who waits for the end of a write, and is answered once."""
-
-    def __init__(self, done: Done) -> None:
-        self._done: list[Done] = [done]
-
-    def answer(self, fault: str | None) -> None:
-        """Say why it is not written, None for written; nothing the second time. Any thread."""
-        with contextlib.suppress(IndexError):
-            self._done.pop()(fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +85,10 @@ class WriterThread:
         self._retry_s = retry_s
         self._hangs_s = hangs_s
         self._hangs = False
-        self._waiting: deque[_Waiting] = deque()
-        self._batches: queue.SimpleQueue[tuple[Batch, _Waiting | None, int] | None] = queue.SimpleQueue()
+        self._under_way: tuple[Done, ...] = ()
+        """Those who wait for the write that is being made; whoever answers them takes them out."""
+        self._answering = threading.Lock()
+        self._pending = PendingBatch()
         self._store: MemoryStore | None = None
         self._generation: int | None = None
         self._documents: dict[str, str] = {}
@@ -162,19 +147,15 @@ class WriterThread:
 
     def write(self, batch: Batch, done: Done | None = None) -> None:
         """Write the batch soon."""
-        change = self._runtime.note(batch.documents)
-        waits = None if done is None else _Waiting(done)
-        if waits is not None:
-            self._waiting.append(waits)
-            if self._hangs:
-                waits.answer(HANGS)
-        self._batches.put((batch, waits, change))
+        self._pending.put(batch, self._runtime.note(batch.documents), done)
+        if self._hangs:
+            self._answer(HANGS)
 
     def close(self, timeout_s: float) -> None:
         """Write what is left and end the thread, within a number of seconds."""
         if self._thread is None:
             return
-        self._batches.put(None)
+        self._pending.close()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             log.warning("%s; the latest changes are not saved", HANGS)
@@ -198,46 +179,43 @@ class WriterThread:
         if self._hangs:
             self._hangs, self._generation = False, None
             self._fault = self._fault or HANGS  # so that it is tried at once
-            self._batches.put((_NOTHING, None, 0))
+            self._pending.put()
 
     def _refuse_all(self) -> None:
         """Answer each request with the reason, until the daemon ends, so that no caller waits in vain."""
-        for waits in tuple(self._waiting):  # of the write that failed
-            waits.answer("writing the memory failed")
-        while (asked := self._batches.get()) is not None:
-            if asked[1] is not None:
-                asked[1].answer("writing the memory failed")
-
-    def _write_until_closed(self) -> None:
-        waiting, latest = _NOTHING, 0
+        self._answer("writing the memory failed")
         is_closed = False
         while not is_closed:
-            is_idle = waiting == _NOTHING and not self._must_retry
-            taken = self._taken(None if is_idle else self._retry_s)
-            asked = [one for one in taken if one is not None]
-            is_closed = len(asked) < len(taken)
-            for batch, _, change in asked:
-                latest = max(latest, change)
-                waiting = _joined(waiting, batch)
-            if waiting != _NOTHING or self._must_retry:
+            taken = self._pending.take(None)
+            is_closed = taken.is_closed
+            for done in taken.waits:
+                done("writing the memory failed")
+
+    def _answer(self, fault: str | None) -> None:
+        """Answer those who wait for the present write, once: None for written, or why not. Any thread.
+
+        While that write hangs, those who wait for a later one are answered too.
+        """
+        with self._answering:
+            waits, self._under_way = self._under_way, ()
+        for done in (*waits, *(self._pending.take_waits() if self._hangs else ())):
+            done(fault)
+
+    def _write_until_closed(self) -> None:
+        waiting, is_closed = NOTHING, False
+        while not is_closed:
+            is_idle = waiting == NOTHING and not self._must_retry
+            taken = self._pending.take(None if is_idle else self._retry_s)
+            is_closed, self._under_way = taken.is_closed, taken.waits
+            waiting = joined(waiting, taken.batch)
+            if waiting != NOTHING or self._must_retry:
                 with self._watched():
                     self._fault = self._attempt(waiting)
                 self._say(self._finding if self._fault is None else f"nothing that happens is saved: {self._fault}")
-                waiting = _NOTHING if self._fault is None else waiting
+                waiting = NOTHING if self._fault is None else waiting
             if self._fault is None:
-                self._runtime.confirm(latest)
-            for waits in [waits for _, waits, _ in asked if waits is not None]:
-                waits.answer(self._fault)
-                self._waiting.remove(waits)
-
-    def _taken(self, timeout_s: float | None) -> list[tuple[Batch, _Waiting | None, int] | None]:
-        """All that was handed over since the last time; nothing where nothing comes within the time."""
-        taken = []
-        with contextlib.suppress(queue.Empty):
-            taken.append(self._batches.get(timeout=timeout_s))
-            while True:
-                taken.append(self._batches.get_nowait())
-        return taken
+                self._runtime.confirm(taken.change)
+            self._answer(self._fault)
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -256,8 +234,7 @@ class WriterThread:
         """On the thread of the timer."""
         self._hangs = True
         self._say(f"nothing that happens is saved: {HANGS}")
-        for waits in tuple(self._waiting):
-            waits.answer(HANGS)
+        self._answer(HANGS)
 
     @property
     def _must_retry(self) -> bool:
@@ -327,8 +304,3 @@ class WriterThread:
 
 def _uris(documents: Documents, name: str) -> set[str]:
     return {one.uri for one in getattr(documents, name)}
-
-
-def _joined(first: Batch, second: Batch) -> Batch:
-    heard, ended = first.heard + second.heard, first.ended + second.ended
-    return Batch({**first.documents, **second.documents}, heard[-MOST_ENTRIES:], ended[-MOST_ENTRIES:])
