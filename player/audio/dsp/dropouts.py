@@ -3,9 +3,10 @@
 Runs on the engine thread. libVLC replaces NaN and infinity in float files by zeros before lull can see them, and a
 damaged frame of an MP3 becomes 576 or 1152 zeros. Zeros alone are not a fault: editors silence pauses, files end in
 silence, 8-bit recordings contain many zeros, and a noise gate makes zeros of all that is soft. A hole is recognised by
-five conditions together: it is at most 0.1 s long; the millisecond before it and the one after it are loud; both have
+six conditions together: it is at most 0.1 s long; the millisecond before it and the one after it are loud; both have
 many different values, so they are not a few steps of a coarse recording; their peaks differ by at most 10 dB, so it is
-not the gap between the end of one tap and the beginning of the next; and sound was rarely cut lately, for however long.
+not the gap between the end of one tap and the beginning of the next; neither has faded to the last bits beside the
+zeros, as no decoder fades; and sound was rarely cut lately, for however long.
 So a hole can be recognised only when it is over. Until then it is a *cut*, and only its edges are softened. A pause
 that an editor or a gate cut in remains a cut.
 
@@ -38,6 +39,10 @@ VALUES: Final = 8
 """With fewer different levels in a millisecond the sound is a coarse recording."""
 ALIKE: Final = 10.0**0.5
 """Largest ratio of the peaks on both sides of a hole."""
+EDGE: Final = 8
+FADED: Final = 1 / 40
+"""Where the `EDGE` frames beside the zeros have at most this share of the peak of that side, the sound ends by itself.
+A tone of 50 Hz that is cut where it crosses zero, or a frame of an MP3 that overlaps a lost one, has a sixth."""
 HABIT: Final = 2
 HABIT_FRAMES: Final = to_frames(30.0)
 """`HABIT` cuts within this many frames are a property of the recording, not faults."""
@@ -60,10 +65,18 @@ class Cuts:
 
 @dataclass(slots=True)
 class _Run:
-    """A run of zeros: its first frame since the start, the peak of the sound cut there (0 if none), the frame after."""
+    """A run of zeros.
+
+    Attributes:
+        start: its first frame since the start.
+        peak: of the sound cut there; 0 if none.
+        is_faded: whether that sound fades before the zeros.
+        end: the frame after the zeros.
+    """
 
     start: int
     peak: float
+    is_faded: bool = False
     end: int = 0
 
 
@@ -123,31 +136,32 @@ class DropoutFinder:
         starts, ends = edges[::2], edges[1::2]
         run, self._run = self._run, None
         soft: Mask | None = None
-        for start, end, peak in self._candidates(frames, starts, ends, run):
+        for start, end, peak, is_faded in self._candidates(frames, starts, ends, run):
             first = run.start - self._at if run is not None and start == 0 else start
             is_cut = peak > 0.0 and end - first >= SHORTEST
             if is_cut:
                 soft = np.zeros(count, np.bool_) if soft is None else soft
                 soft[max(0, first + SHORTEST - 1) : end] = True
             if end == count:
-                self._run = _Run(self._at + first, peak)
+                self._run = _Run(self._at + first, peak, is_faded)
             elif is_cut:
-                self._over.append(_Run(self._at + first, peak, self._at + end))
+                self._over.append(_Run(self._at + first, peak, is_faded, self._at + end))
         if run is not None and run.peak and not is_zero[0] and self._at - run.start >= SHORTEST:
-            self._over.insert(0, _Run(run.start, run.peak, self._at))
+            self._over.insert(0, _Run(run.start, run.peak, run.is_faded, self._at))
         return soft
 
     def _candidates(
         self, frames: Block, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], run: _Run | None
-    ) -> list[tuple[int, int, float]]:
-        """The runs that are long enough or not over yet, each with the peak of the sound that was cut there."""
+    ) -> list[tuple[int, int, float, bool]]:
+        """The runs that are long or not over, each with the peak of the sound that was cut, and whether it fades."""
         is_old = (starts == 0) if run is not None else np.zeros(len(starts), np.bool_)
         matters = (ends - starts >= SHORTEST) | (ends == len(frames) - SIDE) | is_old
         starts, ends, is_old = starts[matters], ends[matters], is_old[matters]
-        peaks = _peaks(frames[starts[:, np.newaxis] + np.arange(SIDE)])
+        sides = frames[starts[:, np.newaxis] + np.arange(SIDE)]
+        peaks, faded = _peaks(sides), _are_faded(sides[:, ::-1])
         if run is not None:
-            peaks[is_old] = run.peak
-        return list(zip(starts.tolist(), ends.tolist(), peaks.tolist(), strict=True))
+            peaks[is_old], faded[is_old] = run.peak, run.is_faded
+        return list(zip(starts.tolist(), ends.tolist(), peaks.tolist(), faded.tolist(), strict=True))
 
     def _judge(self, frames: Block) -> list[int]:
         """The holes among the cuts whose following sound is known; the block must have been counted already."""
@@ -157,8 +171,9 @@ class DropoutFinder:
             self._over.remove(cut)
             is_habit = cut.end - self._ends[0] < HABIT_FRAMES
             self._ends.append(cut.end)
-            peak = float(_peaks(frames[cut.end - first : cut.end - first + SIDE][np.newaxis])[0])
-            is_alike = cut.peak <= peak * ALIKE and peak <= cut.peak * ALIKE
+            after = frames[cut.end - first : cut.end - first + SIDE][np.newaxis]
+            peak, is_faded = float(_peaks(after)[0]), cut.is_faded or bool(_are_faded(after)[0])
+            is_alike = cut.peak <= peak * ALIKE and peak <= cut.peak * ALIKE and not is_faded
             if is_alike and not is_habit and cut.end - cut.start <= LONGEST:
                 holes.append(cut.end - 1 - first - SIDE)
         return holes
@@ -174,3 +189,9 @@ def _peaks(sides: Block) -> npt.NDArray[np.float32]:
     values = np.count_nonzero(np.diff(np.sort(levels, axis=1), axis=1) > 0.0, axis=1) + 1
     peaks = levels.max(axis=1, initial=0.0)
     return np.where((peaks > LOUD) & (values >= VALUES), peaks, np.float32(0.0))
+
+
+def _are_faded(sides: Block) -> Mask:
+    """Whether the first frames of these pieces of sound, shape (n, `SIDE`, 2), are nearly silent beside the rest."""
+    edges, peaks = (np.abs(part).max(axis=(1, 2), initial=0.0) for part in (sides[:, :EDGE], sides))
+    return np.asarray(edges <= peaks * FADED)

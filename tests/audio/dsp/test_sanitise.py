@@ -244,3 +244,14 @@ def test_silence_that_was_faded_into_is_no_hole() -> None:
     out = sanitiser.process(np.concatenate([sound, np.zeros((240, 2), np.float32)]))
     assert np.array_equal(out[240:], sound)
     assert sanitiser.faults == 0
+
+
+@pytest.mark.parametrize("is_turned", [False, True], ids=["before the zeros", "after the zeros"])
+@pytest.mark.parametrize("size", [240, 4_800])
+def test_a_short_gap_that_the_sound_fades_into_or_out_of_is_content(size: int, is_turned: bool) -> None:
+    """Noise that falls by 60 dB within 0.3 ms, 24 zeros, then noise at once: no silence of 12 s follows."""
+    sound = holed(1.0, 24 / 48_000)
+    sound[48_000 - 16 : 48_000] *= np.logspace(0, -3, 16, dtype=np.float32)[:, np.newaxis]
+    out, sanitiser = sanitised(sound[::-1] if is_turned else sound, size)
+    assert sanitiser.faults == 0
+    assert np.abs(out[-11 * 48_000 :]).max() > 0.2
