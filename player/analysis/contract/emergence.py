@@ -6,8 +6,10 @@ where both of this holds:
 - it is *habitual*: the level of its 50 ms is not further over what the track habitually reaches around it than the
   leveller lets pass (the same code: `habit_of_stretches`, `STRANGER_DB`; and 0.5 dB);
 - it is *known*: it is at most 3 dB, in an octave 12 dB (and 0.5 dB), louder than what was decoded in the 80 s before
-  it. A track that becomes louder for good is habitual from then on, and yet a startle. In the first 25 s of a track
-  that blends with another this is not asked, because its fade is still in what was decoded.
+  it; or it is in an octave or an ear, and the whole is at most 3 dB louder: a bass that plays for the first time at
+  the level that it has from then on is music. A track that becomes louder for good is habitual from then on, and yet
+  a startle. In the first 25 s of a track that blends with another this is not asked, because its fade is still in
+  what was decoded.
 
 Both are measured here, on the recording as it was decoded, under lull's own gains and with the volume divided out. So
 nothing that the stages do can make a habit, and no plan is believed. The memory for that is 80 bytes a second of the
@@ -275,8 +277,10 @@ class _Habit:
         """Whether a sound that begins then is habitual, and was heard before."""
         half = self._half(at_s)
         end = max(0, half + self._lead - 1)
-        heard = self._halves[max(0, end - _HEARD_HALVES) : end, stream].max(initial=NO_RISE_DB)
-        is_known = self._is_new(half) or level_db <= heard + _KNOWN_DB[stream] + MARGIN_DB
+        heard = self._halves[max(0, end - _HEARD_HALVES) : end].max(axis=0, initial=NO_RISE_DB)
+        known = heard + _KNOWN_DB + MARGIN_DB
+        whole = self._halves[end + 1 : end + 3, 0].max(initial=NO_RISE_DB) if stream else level_db
+        is_known = self._is_new(half) or level_db <= known[stream] or whole <= known[0]
         return bool(is_known and self.is_habitual(level_db, stream, at_s))
 
     def _half(self, at_s: float) -> int:

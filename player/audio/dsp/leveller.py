@@ -50,7 +50,7 @@ from player.audio.dsp.loudness_windows import (
     trailing,
 )
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
-from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels
+from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels, rises_db
 from player.audio.dsp.types import Block
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 
@@ -61,7 +61,8 @@ _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
 """Each pass finds more strangers: without those found a track is calmer, and the next one rises further."""
 _UNSURE_LU: Final = 2.5
-"""Strangers stay within the limits also where a track is this much calmer than it is as a whole."""
+"""Strangers stay within the limits also where a track is this much calmer than it is as a whole: M, S, and rises of an
+octave or an ear that is just too soft to be audible."""
 _AUDIBLE_DB: Final = np.array([12.0, *[20.0 + _UNSURE_LU] * _EARS, *[21.5 + _UNSURE_LU] * _OCTAVES])
 """A stream this far below calm does not count (C1d: 20 dB)."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
@@ -309,7 +310,7 @@ def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks, margi
     """By how many dB each hop breaks a clause: rises where ``near``, M and S where the margin is not -inf."""
     left = _lowered(powers, gain_db)
     is_rising = mean(left, BOX) > RiseMeter(calm).heights(left)[0]  # a gain here does not affect earlier rises
-    rises = np.where(is_rising, _rises(left, calm), NO_RISE_DB).max(axis=1)
+    rises = np.where(is_rising, _rises(left, calm, _UNSURE_LU), NO_RISE_DB).max(axis=1)
     momentary = decibels(trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - margin)
     margin = np.minimum(margin, _MARGIN_LU)
     short_term = decibels(trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - margin)
@@ -322,10 +323,15 @@ def _lowered(powers: BandPowers, gain_db: Levels) -> BandPowers:
     return powers * (10.0 ** (gain_db / 10.0))[:, np.newaxis]
 
 
-def _rises(powers: BandPowers, calm: float) -> BandPowers:
-    """The rise of each stream at each hop; before the powers their mirrored beginning is assumed."""
+def _rises(powers: BandPowers, calm: float, unsure_lu: float = 0.0) -> BandPowers:
+    """The rise of each stream at each hop; before the powers their mirrored beginning is assumed.
+
+    Octaves and ears are judged where they are audible beside a calm level that is ``unsure_lu`` lower.
+    """
     lead = np.resize(powers[:_LEAD][::-1], (_LEAD, powers.shape[1]))
-    return RiseMeter(calm).push(np.concatenate((lead, powers)))[_LEAD:]
+    now, past = (one[_LEAD:] for one in RiseMeter(calm).heights(np.concatenate((lead, powers))))
+    whole, parts = rises_db(now[:, :1], past[:, :1], calm), rises_db(now, past, calm - unsure_lu)
+    return np.concatenate((whole, parts[:, 1:]), axis=1)
 
 
 def _sudden(strangers: Marks, rises: Marks) -> Marks:

@@ -94,6 +94,16 @@ def test_what_comes_back_may_begin_12_db_over_what_was_heard(over_db: float, cou
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize(("over_db", "count"), [(-2.0, 0.0), (6.0, 1.0)])
+def test_an_octave_that_is_new_is_no_surprise_while_the_whole_is_not_louder(over_db: float, count: float) -> None:
+    """Calls at 4 kHz every 4 s from 24 s on, 2 dB below a hum of 250 Hz or 6 over it: the whole rises by 2 or 7 dB."""
+    sound = at_lufs(tone(64.0, 250.0), CALM)
+    for at_s in range(24, 62, 4):
+        sound = added(sound, float(at_s), at_lufs(tone(0.5, 4000.0), CALM + over_db))
+    assert one(Night(sound), "C1d").value == count
+
+
+@pytest.mark.thorough
 def test_one_ear_breaks_c1d() -> None:
     """A bark on the right, where the left hides it: both ears have noise, the left 20 dB louder."""
     bed = noise_at(CALM, 60.0)

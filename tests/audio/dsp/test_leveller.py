@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from player.audio.dsp.leveller import GainPlanner, PlannedGain, encode, plan
-from player.audio.dsp.octaves import BAND_FRAMES, BandPowers, OctaveMeter
+from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, BandPowers, OctaveMeter
+from player.audio.dsp.rises import RiseMeter
 from player.audio.dsp.types import Block
 from player.core.units import RATE_HZ
 from tests import effort
@@ -211,6 +212,19 @@ def test_nothing_is_lowered_below_what_can_be_heard() -> None:
     planned = plan(streams_of(octaves))
     most_db = 10.0 * np.log10(5e-4) - 0.691 - (planned.calm_lufs - 24.0)
     assert -most_db - 0.1 < planned.gain_db.min() < -20.0
+
+
+def test_an_octave_at_the_edge_of_what_can_be_heard_does_not_rise() -> None:
+    """A hum, and ticks and a beep in another octave: also where calm is heard 1 dB lower, it rises by at most 10 dB."""
+    at, ticks = STREAMS.index("1000 Hz"), np.arange(100, 6000, 500)[:, np.newaxis] + np.arange(6)
+    powers = np.full((6000, len(STREAMS)), 1e-9)
+    powers[:, [0, 1, 2, 4]] = 1e-3, 5e-4, 5e-4, 1e-3
+    powers[ticks, at] = 1e-3 * 10.0**-2.35
+    powers[4000:4100, at] = 1e-2
+    powers[4000:4100, :3] += 1e-2, 5e-3, 5e-3
+    planned = plan(powers)
+    left = powers * (10.0 ** (planned.gain_db / 10.0))[:, np.newaxis]
+    assert RiseMeter(planned.calm_lufs - 1.0).push(left)[:, at].max() < 10.0
 
 
 def test_a_stranger_stays_further_below_the_limit_than_what_is_beside_it() -> None:
