@@ -19,7 +19,7 @@ from player.core.settings.bed import Bed, named_beds
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.safety import FadeSettings, GuardMode, GuardSettings, RestNights, SessionSettings
 from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerSetting, TrackStart, VolumeSettings
-from player.core.text import without_secrets
+from player.core.text import without_controls, without_secrets
 from player.core.units import counted, format_duration
 from player.mqtt.triggers.content import show_path
 from player.mqtt.triggers.rules import Trigger, TriggerSettings
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         one = args.device is not None
         configs = (load(path, calibration_in, args.device),) if one else load_all(path, calibration_in)
     except ConfigError as error:
-        print("\n".join(error.faults), file=sys.stderr)
+        print(without_controls("\n".join(error.faults)), file=sys.stderr)
         return 1
     names = ", ".join(config.settings.device for config in configs)
     print(f"{path} is valid" + (f": {counted(len(configs), 'speaker')}, {names}" if len(configs) > 1 else ""))

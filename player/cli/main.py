@@ -139,12 +139,17 @@ def _run(words: list[str]) -> int:
         from player.cli.declared import usage_of
 
         usage = usage_of(parser, words[0])
-        print(
-            f"lull {words[0]}: unknown: {' '.join(rest)}\nusage: {usage}; see lull {words[0]} --help", file=sys.stderr
-        )
+        _complain(f"lull {words[0]}: unknown: {' '.join(rest)}\nusage: {usage}; see lull {words[0]} --help")
         return USAGE
     code: int = args.run(args)
     return code
+
+
+def _complain(text: str) -> None:
+    """Print an error; what it names (a path, a word) may have characters that a terminal would obey."""
+    from player.core.text import without_controls, without_secrets
+
+    print(without_controls(without_secrets(text)), file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -160,13 +165,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         words = _canonical(words)
     except Refused as refusal:
-        print(f"lull: {refusal}", file=sys.stderr)
+        _complain(f"lull: {refusal}")
         return USAGE
     try:
         code = _run(words)
         sys.stdout.flush()
     except LullError as error:
-        print(f"lull: {error}", file=sys.stderr)
+        _complain(f"lull: {error}")
         return REFUSED
     except ImportError as error:
         if (error.name or "").startswith("player"):

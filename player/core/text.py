@@ -40,6 +40,17 @@ def _is_shown(character: str) -> bool:
     return character in _JOINERS or unicodedata.category(character) not in _REMOVED
 
 
+def without_controls(text: str) -> str:
+    """Text of several lines without what a terminal would obey; it is replaced, line breaks and tabs stay."""
+    lines = text.split("\n")
+    if all(line.isprintable() for line in lines):
+        return text
+    return "\n".join(
+        "".join(one if one == "\t" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
+        for line in lines
+    )
+
+
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]{1,15}:/{2,})([^\s\"'<>|]+)", re.IGNORECASE)
 _PORT: Final = re.compile(r"[^:]*(:[0-9]{0,5})?|\[[0-9a-f:.%]*\](:[0-9]{0,5})?", re.IGNORECASE)
 HIDDEN: Final = "?…"

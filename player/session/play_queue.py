@@ -121,10 +121,9 @@ class PlayQueue:
         """Level the current track once it is measured, and the queued one while there is time before it is opened."""
         current, queued, left_s = self.current, self._queued, self.left_s
         track = None if current is None else self.selection.measured_now(current.track)
-        if current is not None and track is not None and current.is_sounding and current.item.plan is None:
-            current.track = track
-            current.item = item_of(track, current.item.id, current.item.start_s, self.playlist, self.limits)
-            out.order(LevelItem(current.item, self._layer))
+        item = None if current is None or track is None else current.level(track, self.playlist, self.limits)
+        if item is not None:
+            out.order(LevelItem(item, self._layer))
         track = None if queued is None else self.selection.measured_now(queued.track)
         if track is not None and left_s is not None and left_s >= REQUEUE_S:
             self._queued = self._playing(track)

@@ -18,6 +18,11 @@ def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:
     return programme_gain_db(track.measured, limits.target_lufs, limits.ceiling_dbtp, playlist.gain_db)
 
 
+SAME_S: Final = 2.0
+SAME_SHARE: Final = 0.02
+"""Containers state lengths that differ from the measured ones by so much, whichever is longer."""
+
+
 @dataclass(slots=True)
 class PlayingItem:
     """An item that the engine plays, and what is known about it."""
@@ -39,6 +44,25 @@ class PlayingItem:
     def can_seek(self) -> bool:
         """Whether it can be moved within: its length is known, also while a seek is under way."""
         return self.is_sounding or self.duration_s is not None
+
+    def level(self, track: Track, playlist: Playlist, limits: LimitSettings) -> Item | None:
+        """Take the measurement of the track that sounds; the new item, or None where it changes nothing.
+
+        A file that was replaced meanwhile has mostly another length: what was measured in it says nothing about what
+        sounds.
+        """
+        if self._is_other(track) or not self.is_sounding or self.item.plan is not None:
+            return None
+        self.track = track
+        self.item = item_of(track, self.item.id, self.item.start_s, playlist, limits)
+        return self.item
+
+    def _is_other(self, track: Track) -> bool:
+        """Whether the measured length is not that of what sounds."""
+        measured_s = math.inf if track.measured is None else track.measured.duration_s
+        if self.duration_s is None or math.isinf(measured_s):
+            return False
+        return abs(measured_s - self.duration_s) > max(SAME_S, SAME_SHARE * self.duration_s)
 
     @property
     def left_s(self) -> float | None:

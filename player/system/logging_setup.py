@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO, TypeAlias
 
 from player.core.clock import Clock, SystemClock
-from player.core.text import without_secrets
+from player.core.text import without_controls, without_secrets
 from player.core.token_bucket import Bucket
 from player.core.units import format_duration
 from player.system.systemd import send_to_journal
@@ -204,7 +204,7 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; logging never raises."""
         try:
-            message = self.format(record)
+            message = without_controls(self.format(record))
             self._send(message, fields_of(record))
         except OSError:
             self._write_line(record.levelno, message)
@@ -232,7 +232,8 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback where there is one."""
         level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        return f"{self._before}{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {level}{super().format(record)}"
+        text = without_controls(super().format(record))
+        return f"{self._before}{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {level}{text}"
 
 
 def _text_of(record: logging.LogRecord) -> str:

@@ -183,3 +183,14 @@ def test_paths_may_stand_behind_options(tmp_path: Path, capsys: pytest.CaptureFi
     assert "b.flac" in said
     assert main(["scan", str(tmp_path / "a.flac"), "--nosuch", str(tmp_path / "b.flac")]) == 2
     assert "lull scan: unknown: --nosuch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["stop", "\x1b[2J"], ["night", "/no\x1b]0;owned\x07"], ["\x9b5m"], ["check", "/\u202e"]]
+)
+def test_what_an_error_names_is_cleaned(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A terminal obeys neither a word nor a path in it; the error is on as many lines as before."""
+    assert main(words) in {1, 2}
+    said = capsys.readouterr().err
+    assert all(line.isprintable() for line in said.splitlines())
+    assert "\N{REPLACEMENT CHARACTER}" in said or "\\x9b" in said

@@ -24,7 +24,7 @@ LONG_S = 1200.0
 
 def measured(lufs: float, **parts: float) -> Measured:
     """A steady track of that loudness."""
-    start = Measured(600.0, lufs, lufs, 1.0, lufs, lufs, lufs, -20.0, lufs + 2.0)
+    start = Measured(LONG_S, lufs, lufs, 1.0, lufs, lufs, lufs, -20.0, lufs + 2.0)
     return replace(start, **parts)  # type: ignore[arg-type]
 
 
@@ -142,3 +142,16 @@ def test_in_the_last_minute_what_follows_stays_as_it_is() -> None:
     nights.run_for(LONG_S - 30)
     know(nights, {"new": measured(-23), "next": measured(-23)})
     assert [item.gain_db for item in items(nights) if item.uri == "next"] == [-18.0]
+
+
+def test_a_file_that_is_replaced_while_it_plays_does_not_level_what_sounds() -> None:
+    """Another length: it is another recording. The next playing opens the new file and has its gain."""
+    nights = night({"new": None, "other": measured(-23)})
+    nights.run_for(60)
+    replaced = measured(-40, plan=b"plan", duration_s=LONG_S + 60.0)
+    know(nights, {"new": replaced, "other": measured(-23)})
+    assert not [order for order in nights.engine.orders if isinstance(order, LevelItem)]
+    nights.run_for(3 * LONG_S)
+    assert [item.plan for item in items(nights) if item.uri == "new"][-1] == b"plan"
+    first = items(nights)[0]
+    assert (first.uri, first.plan) == ("new", None)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from player.core.commands import ExtendTimer, NeverAgain, Next, Pause, Play, Resume, SetSchedule, SetVolume, Stop
+from player.core.commands_level import Calibrate
 from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
 from player.core.units import volume_to_db
@@ -132,6 +133,29 @@ def test_a_night_counts_as_used_once_the_clock_is_set() -> None:
     nights.die()
     nights.run_for(9 * HOURS)
     assert nights.session.snapshot(nights.now).nights_used == 1
+
+
+def test_a_night_is_counted_once_whatever_the_clock_does_later() -> None:
+    """It is the night in which the session began: neither a step of the clock by two days nor the next noon counts."""
+    nights = Remembering(settings(), datetime(2026, 1, 15, 11, 59, tzinfo=BERLIN))
+    nights.clock.is_trusted = False
+    nights.command(Play("rain", timer=TIMER_OFF))
+    nights.run_for(120.0)
+    nights.clock.is_trusted = True
+    nights.run_for(60.0)
+    nights.clock.jump_wall(2 * 86_400.0)
+    nights.run_for(60.0)
+    nights.write(nights.session.close(nights.now).writes)
+    assert nights.store.recall().documents.nights == {date(2026, 1, 14)}
+
+
+def test_a_calibration_is_no_night() -> None:
+    """Its noise is a session like any other, but nobody sleeps by it."""
+    nights = Remembering(settings(), EVENING)
+    nights.command(Calibrate())
+    nights.run_for(60.0)
+    assert nights.state is State.PLAYING
+    assert nights.session.snapshot(nights.now).nights_used == 0
 
 
 @dataclass

@@ -377,3 +377,17 @@ def test_no_message_is_lost_and_memory_is_bounded(steps: list[tuple[int, float]]
         assert len(repeats._windows) <= 9
     counted += sum(count for _, count in repeats.take_counts(float("inf")))
     assert said + counted == len(steps)
+
+
+@pytest.mark.parametrize("is_journal", [False, True])
+def test_what_a_terminal_would_obey_is_replaced(*, is_journal: bool) -> None:
+    """In the name of a file, say; the lines of a traceback stay lines, and the journal shows text and no blob."""
+    stream, sent = io.StringIO(), list[str]()
+    handler: logging.Handler = journal.JournalHandler(stream, lambda message, _fields: sent.append(message))
+    if not is_journal:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(journal.PlainFormatter())
+    record = logging.LogRecord("lull", logging.INFO, "", 1, "left out a\x1b[2J\x9b\u202e.mp3\n\tas it is", None, None)
+    handler.handle(record)
+    (said,) = sent or [stream.getvalue().rstrip("\n")]
+    assert said.endswith("left out a\ufffd[2J\ufffd\ufffd.mp3\n\tas it is")
