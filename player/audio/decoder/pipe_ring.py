@@ -30,6 +30,8 @@ PIPE_BYTES: Final = 1 << 20
 """2.7 s; the most that Linux allows unprivileged users by default."""
 NAP_S: Final = 0.002
 """Interval at which a waiting reader polls: a wake-up for each packet would cost more than decoding it."""
+LONGEST_NAP_S: Final = 0.032
+"""The interval doubles up to this while nothing comes: libVLC takes 0.1 s to notice the end of a file."""
 
 
 class PipeRing:
@@ -104,10 +106,14 @@ class PipeRing:
     def wait_ready(self, frames: int, timeout_s: float) -> bool:
         """Block until ``frames`` (at most what the pipe can hold) are ready or nothing more comes; False on timeout."""
         wanted = min(frames, self._capacity_bytes // 4 // FRAME_BYTES)
-        for _ in range(max(1, round(timeout_s / NAP_S))):
-            if self.is_finished or self.frames_ready() >= wanted:
+        nap_s, waited_s, seen = NAP_S, 0.0, -1
+        while waited_s < timeout_s:
+            ready = self.frames_ready()
+            if self.is_finished or ready >= wanted:
                 return True
-            self._finished.wait(NAP_S)
+            nap_s = min(2 * nap_s, LONGEST_NAP_S) if ready == seen else NAP_S
+            self._finished.wait(nap_s)
+            waited_s, seen = waited_s + nap_s, ready
         return self.is_finished or self.frames_ready() >= wanted
 
     def finish(self) -> None:
