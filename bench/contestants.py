@@ -26,6 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from bench import usage
 from player.cli.private_broker import PrivateBroker
+from player.storage.measurements_db import FILE_NAME
 from tests.live.soundserver import SoundServer
 
 PATIENCE_S: Final = 40.0
@@ -99,10 +100,15 @@ def open_stage() -> Iterator[Stage]:
 
 @contextmanager
 def stage_beside(stage: Stage, name: str, track: Path) -> Iterator[Stage]:
-    """A stage with a sound server and a folder of its own, for a player that plays at the same time as others."""
+    """A stage with a sound server and a folder of its own, for a player that plays at the same time as others.
+
+    What was measured on the other stage is known there.
+    """
     server = SoundServer()
     folder = stage.folder / name
     folder.mkdir()
+    for base in stage.folder.glob(f"{FILE_NAME}*"):
+        shutil.copy(base, folder)
     try:
         server.start()
         yield replace(stage, folder=folder, server=server, server_pid=0, track=track)

@@ -220,6 +220,8 @@ def part(stage: Stage, times: int) -> report.Part:
     installed = [name for name in PLAYERS if name == OURS or shutil.which(name)]
     for name in set(PLAYERS).difference(installed):
         print(f"{name}: is not installed", flush=True)
+    with contestants.lull_idle(stage):
+        pass  # it has measured the tone
     found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in installed}
     for names in ([OURS], [name for name in installed if name != OURS]):
         together = [rig for name in names for rig in rigs(name, times)]
