@@ -138,6 +138,9 @@ ROUNDS: Final = (
 """What is sent again and again, each after a wait in seconds, and how many lulls share it."""
 RIVALS_SHARE: Final = 2
 """How many of each other player do."""
+APART_S: Final = 0.7
+"""They are started one after the other: a start takes half a second of processor time, and none may break off another's
+sound, which doubles its buffer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ def measured(stage: Stage, rig: Rig) -> dict[str, list[float]]:
         OSError, LullError, AssertionError, subprocess.SubprocessError: the player, its broker or server is lost.
     """
     sent = []
+    time.sleep(rig.number * APART_S)
     with (
         contestants.stage_beside(stage, f"{rig.name}-{rig.number}", stage.track) as own,
         PLAYERS[rig.name](own) as (running, send),
@@ -240,7 +244,7 @@ def _together(stage: Stage, together: Sequence[Rig]) -> Iterator[tuple[Rig, dict
     if not together:
         return
     names = ", ".join(dict.fromkeys(rig.name for rig in together))
-    lasts_s = WARM_UP_S + max(rig.lasts_s for rig in together)
+    lasts_s = WARM_UP_S + max(rig.number * APART_S + rig.lasts_s for rig in together)
     print(f"{names}, latency, {len(together)} at the same time, {lasts_s:.0f} s ...", flush=True)
     with ThreadPoolExecutor(len(together)) as pool:
         running = [(rig, pool.submit(measured, stage, rig)) for rig in together]
