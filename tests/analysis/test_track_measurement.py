@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from player.analysis import track_measurement as measure
 from player.analysis.ebur128 import ProgrammeMeter
 from player.analysis.track_measurement import Measurer
+from player.audio.dsp import native
 from player.audio.dsp.types import Block
 from player.core.measurement import Measured
 from player.storage.measurements_db import as_json, from_json
@@ -49,6 +51,22 @@ def test_the_size_of_the_blocks_does_not_matter(size: int) -> None:
     assert other.integrated_lufs == pytest.approx(one.integrated_lufs, abs=1e-4)
     assert other.true_peak_dbtp == pytest.approx(one.true_peak_dbtp, abs=1e-4)
     assert [s.at_s for s in other.surprises] == [s.at_s for s in one.surprises]
+
+
+def test_a_machine_without_a_kernel_measures_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Levels to a thousandth of a decibel; the plan, which is what is played by, to the last bit."""
+    sound = signals.with_part(signals.pink(6.0, rms=0.01), 3.0, signals.between_samples()[:4800])
+    native.kernel.cache_clear()
+    with_one = measured(sound)
+    monkeypatch.setattr(native, "_FOLDER", tmp_path)
+    native.kernel.cache_clear()
+    try:
+        without = measured(sound)
+    finally:
+        native.kernel.cache_clear()
+    assert (without.plan, without.planned_peak_dbtp) == (with_one.plan, with_one.planned_peak_dbtp)
+    levels = [(one.integrated_lufs, one.max_short_lufs, one.habitual_lufs) for one in (without, with_one)]
+    assert levels[0] == pytest.approx(levels[1], abs=1e-3)
 
 
 def test_broken_samples_are_counted_and_silenced_as_in_playing() -> None:
