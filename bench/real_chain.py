@@ -24,7 +24,8 @@ from player.audio.dsp.gain import applied
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.tap import SOURCE_LATE_FRAMES, Rendered
 from player.audio.dsp.types import Block, Gains
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.cli.measure_first import MeasuredLibrary
 from player.core.clock import Now
 from player.core.commands import Play, Request

@@ -14,7 +14,8 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.hearing import HOP_FRAMES
 from player.audio.dsp.native import power_meters
 from player.audio.dsp.tap import Rendered
-from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import BLOCK_FRAMES, EngineSettings
 from player.core.engine_orders import TRACKS, Crossfade, Item, PlayItem, QueueItem, RampTo
 from player.core.events import EngineReport
 from player.core.units import CHANNELS, RATE_HZ, SILENCE_DB, to_frames

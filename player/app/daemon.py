@@ -27,7 +27,8 @@ from player.app.inbox import Inbox
 from player.app.library_upkeep import LibraryUpkeep
 from player.app.parts import AnswerWritten, ConfigLoaded, EngineEnded, Inbound, Parts, Reload, Terminate
 from player.audio.dsp.ears import Ears
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
 from player.core.clock import Now

@@ -15,7 +15,8 @@ from player.app.parts import Parts
 from player.audio.decoder.noise import NoiseDecoder
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.dsp.native import power_meters
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.audio.monitor import Monitor, MonitoredSink
 from player.audio.sinks.factory import make_sink
 from player.audio.sinks.wav import WavSink

@@ -22,8 +22,6 @@ Limitation: a gap in the device is known only after it was heard.
 
 from __future__ import annotations
 
-import contextlib
-import queue
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -34,61 +32,25 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.ears import STEREO, Ears
 from player.audio.dsp.native import kernel
 from player.audio.dsp.ramp import Ramp
-from player.audio.dsp.tap import Rendered, Tap
-from player.audio.dsp.types import Block, MakePowerMeter
+from player.audio.dsp.tap import Rendered
+from player.audio.dsp.types import Block
+from player.audio.engine_settings import BLOCK_FRAMES, BUFFER_SHARE, ROUNDED_BLOCKS, EngineSettings
 from player.audio.layers import FIRST_SOUND_S, LEAST_RISE_DB_PER_S, Layers
+from player.audio.order_queue import OrderQueue
 from player.audio.output import AudioOutput, Written
 from player.audio.ports import Decoder, Sink
 from player.core.clock import Clock
 from player.core.engine_orders import EngineOrder, QuitEngine, RampTo, Retune, SetGuard, Then
 from player.core.events import ClauseBroken, EngineFaulted, EngineReport, GuardReported, Progressed, RampArrived
 from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S, STOP_NOW_S
-from player.core.settings.session import Settings
 from player.core.units import CHANNELS, SILENCE_DB, to_frames, to_seconds
 
-BLOCK_FRAMES: Final = 4_800
-"""100 ms: the length of a block while something changes."""
-LONGEST_S: Final = 0.4
-"""Maximum length of a block while nothing changes, if the device's buffer is long enough."""
-BUFFER_SHARE: Final = 1.0 / 3.0
-"""A block takes at most this share of the buffer; the rest is the time for rendering the next one."""
-_ROUNDED: Final = 0.1
-"""Tolerance, in blocks: buffers are whole numbers of samples, periods or pages, so they may be slightly short."""
 PROGRESS_FRAMES: Final = to_frames(1.0)
 """One progress report per second."""
 SOON_FRAMES: Final = to_frames(4.0)
 """Two rises would add up to 12 dB/s, so they share 6 dB/s: a track that rises from silence waits for a volume ramp that
 ends within this time; otherwise the output's ramp uses what the tracks leave."""
 LAST_BLOCKS: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """Parameters of the engine.
-
-    Attributes:
-        hold_s: how long silence is played after a session before the device is closed.
-        is_offline: a rehearsal: decoders are waited for, so that the output is the same each time.
-        longest_s: maximum length of a block while nothing changes.
-        tap: receives a `Rendered` for each block that went through the chain; None in the daemon.
-        ears: what the two speakers get.
-    """
-
-    crossfade_s: float
-    ceiling_dbtp: float
-    target_lufs: float
-    make_power_meter: MakePowerMeter
-    hold_s: float = 30.0
-    is_offline: bool = False
-    longest_s: float = LONGEST_S
-    tap: Tap | None = None
-    ears: Ears = STEREO
-
-    @classmethod
-    def of(cls, settings: Settings, make_power_meter: MakePowerMeter, hold_s: float) -> EngineSettings:
-        """The engine's parameters from the settings of a config."""
-        limits = settings.limits
-        return cls(settings.fades.crossfade_s, limits.ceiling_dbtp, limits.target_lufs, make_power_meter, hold_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +98,7 @@ class Engine:
         self._ears = settings.ears
         self._idle_frames = 0
         self._progress_frames = 0
-        self._orders: queue.SimpleQueue[EngineOrder | _UseSink] = queue.SimpleQueue()
-        self._first_order: EngineOrder | _UseSink | None = None
+        self._orders: OrderQueue[EngineOrder | _UseSink] = OrderQueue()
         self._then: Then | None = None
         self._held_db = 0.0
         self._new_sink: _UseSink | None = None
@@ -168,7 +129,7 @@ class Engine:
             if self._is_resting():
                 self.turn_began_s = None
                 self._outlet.close()
-                self._first_order = self._orders.get()
+                self._orders.wait()
                 self._chain.forget()
             self.turn_began_s = self._clock.boot_s()
             self.step()
@@ -182,10 +143,9 @@ class Engine:
             wait_s = self._outlet.spare_s(to_seconds(self._block_frames()))
         except Exception:  # noqa: BLE001 - `_next_block_or_silence` raises it again at once and reports it
             return
-        if wait_s > 0.0 and not self._has_quit and self._first_order is None:
+        if wait_s > 0.0 and not self._has_quit and not self._orders.was_woken:
             self.turn_began_s = None
-            with contextlib.suppress(queue.Empty):
-                self._first_order = self._orders.get(timeout=wait_s)
+            self._orders.wait(wait_s)
 
     def _fade_out(self) -> None:
         """Fade out before the end, in case whoever ordered the end has not faded out already."""
@@ -215,7 +175,8 @@ class Engine:
     def _next_block_or_silence(self) -> Block:
         """Carry out orders, then render; on any exception drop all layers, return silence, and report it."""
         try:
-            self._take_orders()
+            for order in self._orders.take_all():
+                self._obey(order)
             self._do_what_then()
             self._change_sink_if_silent()
             return self._render() if self._outlet.is_open else _silence(BLOCK_FRAMES)
@@ -227,18 +188,8 @@ class Engine:
 
     def _is_resting(self) -> bool:
         """Whether there is nothing to do until an order comes; never while the device is missing."""
-        has_order = self._first_order is not None or not self._orders.empty()
-        return self.is_idle and self._outlet.is_open and self._idle_frames >= to_frames(self._hold_s) and not has_order
-
-    def _take_orders(self) -> None:
-        if self._first_order is not None:
-            order, self._first_order = self._first_order, None
-            self._obey(order)
-        while True:
-            try:
-                self._obey(self._orders.get_nowait())
-            except queue.Empty:
-                return
+        is_held_open = self._idle_frames < to_frames(self._hold_s)
+        return self.is_idle and self._outlet.is_open and not is_held_open and not self._orders.has_order
 
     def _obey(self, order: EngineOrder | _UseSink) -> None:
         self._idle_frames = 0
@@ -290,7 +241,7 @@ class Engine:
         """Length of the next block in frames, if no order comes."""
         is_quiet = self.is_idle or self._is_held or (not self._chain.ramp.is_moving and self._layers.is_steady)
         longest_s = min(self._longest_s, self._outlet.buffer_s * BUFFER_SHARE)
-        return BLOCK_FRAMES * max(1, int(longest_s / to_seconds(BLOCK_FRAMES) + _ROUNDED) if is_quiet else 1)
+        return BLOCK_FRAMES * max(1, int(longest_s / to_seconds(BLOCK_FRAMES) + ROUNDED_BLOCKS) if is_quiet else 1)
 
     def _render(self) -> Block:
         frames = self._block_frames()

@@ -11,7 +11,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from player.audio.engine import BLOCK_FRAMES, Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import BLOCK_FRAMES, EngineSettings
 from player.audio.output import AudioOutput, Written
 from player.core.engine_orders import Crossfade, QuitEngine, RampTo, Then
 from player.core.events import EngineFaulted

@@ -22,7 +22,8 @@ from player.app.offline import VirtualClock
 from player.audio.decoder.noise import NoiseDecoder
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.core.commands import Play, Request
 from player.core.events import EngineReport, News
 from player.core.settings.bed import Bed

@@ -19,7 +19,8 @@ from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.leveller import PlannedGain
 from player.audio.dsp.types import Block
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.cli.measure_first import MeasuredLibrary
 from player.core.clock import Clock, Now
 from player.core.commands import Command, Play, Request

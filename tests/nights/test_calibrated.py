@@ -15,7 +15,8 @@ import pytest
 
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.noise import NoiseDecoder
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.core.clock import Now
 from player.core.commands import Advance, Command, Play, Request, SetVolume, Stop
 from player.core.commands_level import Calibrate, NoteReading, SetLevel

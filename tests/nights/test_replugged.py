@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.audio.sinks.alsa import AlsaSink
 from player.audio.sinks.alsa_mixer import MixerPin
 from player.core.engine_orders import Crossfade, Item, PlayItem, RampTo

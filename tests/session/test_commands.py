@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from player.app.offline import Rehearsal, VirtualClock
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.core import commands as c
 from player.core import commands_level as p
 from player.core.clock import Now

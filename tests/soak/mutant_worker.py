@@ -28,7 +28,8 @@ from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from player.audio.dsp.declick import LONGEST_FRAMES, SELDOM_HOPS
 from player.audio.dsp.hearing import HOP_S
-from player.audio.engine import Engine, EngineSettings
+from player.audio.engine import Engine
+from player.audio.engine_settings import EngineSettings
 from player.core.clock import Now
 from player.core.commands import Next, Play, Request
 from player.core.events import Event, LibraryRead, News, Track
