@@ -32,6 +32,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from player.core.arguments import MAX_FADE_IN_S
 from player.core.clock import Now, elapsed_s, moved
 from player.core.commands import Asleep, Awake
 from player.core.events import has_file
@@ -197,6 +198,7 @@ class CrashResume:
         asleep_s = record.age_s + gone_s - settings.guard.asleep_after_s
         noticed_s = None if record.asleep_s is None else record.asleep_s + gone_s
         morning = None if record.morning is None else record.morning.later(gone_s)
+        fade_in_s = max(settings.fades.fade_in_s, min(record.rise_left_s - gone_s, MAX_FADE_IN_S))
         start = StartParams(
             why="resume",
             # the record is older than the sound was: what sank in between stays down
@@ -204,7 +206,7 @@ class CrashResume:
                 sunk(asked, taper_of(_phase_of(record), settings), min(gone_s, max(asleep_s, noticed_s or 0.0)))
             ),
             timer=record.timer,
-            fade_in_s=settings.fades.fade_in_s if morning is None else morning.left_s,
+            fade_in_s=fade_in_s if morning is None else morning.left_s,
             fade_out_s=record.fade_out_s,
             late_s=record.age_s + gone_s,
             then=record.then,

@@ -88,6 +88,10 @@ class VolumeRamp:
         if target_db == self.target_db:
             self.going_to = None
 
+    def rise_left_s(self, now_s: float) -> float:
+        """Seconds until a rise arrives at the set volume; 0 where none is under way."""
+        return max(0.0, self.arrives_s - now_s) if self.target_db > self.db else 0.0
+
     def is_own_rise(self, began_s: float) -> bool:
         """Whether a reduction by the guard from that moment on may be caused by an ordered rise."""
         return began_s <= self._own_rise_until_s

@@ -22,7 +22,7 @@ from player.core.commands import (
 )
 from player.core.engine_orders import PlayItem, RampTo
 from player.core.events import LibraryRead, Track
-from player.core.limits import MAX_RISE_DB_PER_S
+from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
 from player.core.settings.safety import NightCap, SessionSettings
 from player.core.settings.session import (
     TIMER_END_OF_TRACK,
@@ -512,3 +512,23 @@ def test_a_banned_file_is_known_again_by_its_content() -> None:
     nights.run_for(3 * 3600.0)
     assert "/new/name" not in {uri for _, uri in nights.engine.heard}
     assert len({uri for _, uri in nights.engine.heard}) == 3
+
+
+@pytest.mark.parametrize("is_restart", [False, True])
+def test_a_long_fade_in_goes_on_where_it_was(*, is_restart: bool) -> None:
+    """Two minutes into 20 it is 77 dB down: the resumed session is never louder than it would have been by then, and
+    reaches its level when it would have.
+    """
+    nights = Remembering(SETTINGS, EVENING)
+    nights.command(Play("rain", volume=50, timer=TIMER_OFF, fade_in_s=1200.0))
+    nights.run_for(120.0)
+    before_db = nights.engine.level_db()
+    if is_restart:
+        nights.restart()
+    else:
+        nights.die(2.0)
+    nights.run_for(60.0)
+    assert nights.state is State.PLAYING
+    assert nights.engine.level_db() <= before_db + 60.0 / 1000.0 * FADE_DEPTH_DB
+    nights.run_for(1100.0)
+    assert nights.engine.level_db() == pytest.approx(volume_to_db(50))

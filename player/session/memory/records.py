@@ -55,6 +55,7 @@ class SessionRecord:
         morning: the state of a morning at the time of writing; None for other sessions.
         beds: what plays under the tracks; ``is_bed_of_playlist`` where the playlist brought it, and ``is_bed_alone``
             where the tracks have ended, with ``timer`` that of the bed.
+        rise_left_s: what was left of a rise to the volume, a long fade-in say.
     """
 
     why: str
@@ -84,6 +85,7 @@ class SessionRecord:
     beds: tuple[Bed, ...] = ()
     is_bed_of_playlist: bool = True
     is_bed_alone: bool = False
+    rise_left_s: float = 0.0
 
     @property
     def opened_at_s(self) -> float:

@@ -91,6 +91,8 @@ def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
         beds=session.beds.now,
         is_bed_of_playlist=session.beds.is_of_playlist,
         is_bed_alone=session.tracks.is_gone,
+        # before the first sound nothing rises yet
+        rise_left_s=session.ramp.rise_left_s(now.boot_s) if session.ramp.arrives_s else session.fade_in_s,
     )
 
 
