@@ -38,10 +38,10 @@ from player.session.messages import Message
 from player.session.outcome import Outcome
 from player.storage.measurements_db import MeasurementsDb
 
-SIZES: Final = (100, 1_000, 20_000, 50_000)
+SIZES: Final = (100, 2_000, 20_000, 50_000)
 PER_FOLDER: Final = 100
 PLAN_BYTES: Final = 350
-HEARD_WITHIN_S: Final = 6.0
+HEARD_WITHIN_S: Final = 4.0
 WALL: Final = datetime(2026, 1, 15, 22, 30, tzinfo=UTC)
 ASKED: Final = ("stat", "lstat", "readlink", "access", "open", "scandir", "listdir")
 MEASURED: Final = Measured(240.0, -22.0, -23.0, 5.0, -15.0, -18.0, -20.0, -3.0, -19.0, calm_lufs=-23.0)

@@ -3,7 +3,7 @@
 Each file is measured by a scan worker (decoding by libVLC included) and by ``ffmpeg -af ebur128=peak=true -f null -``,
 in turns, each bound to the same single core, so that a second of processor time means the same for both. The figure is
 processor time, user and system, for a second of sound. The worker's start is shown apart: it is paid once for a scan,
-ffmpeg's for each file, and is left in there. Without files it makes three minutes of noise whose level moves, in six
+ffmpeg's for each file, and is left in there. Without files it makes two minutes of noise whose level moves, in six
 formats. The last lines are what a file costs besides its length, and 10 000 known tracks.
 """
 
@@ -26,7 +26,7 @@ from player.library.scanner import Scan
 from player.storage.measurements_db import MeasurementsDb
 
 ROUNDS: Final = 3
-DURATION_S: Final = 180.0
+DURATION_S: Final = 120.0
 SHORT_FILES: Final = 100
 RATES: Final = (44_100, 48_000)
 FORMATS: Final = {
