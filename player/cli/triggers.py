@@ -14,8 +14,8 @@ import json
 import os
 import queue
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -23,18 +23,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from player.cli.client.format import printable
 from player.cli.exit_codes import DONE, NO_ANSWER, REFUSED, USAGE
 from player.cli.paths import DEFAULT_CONFIG, add_config, config_file
-from player.core.clock import Clock, Now, SystemClock, moved
-from player.core.commands import Advance
+from player.cli.trigger_report import TriggerReport, consequence, judge
+from player.core.clock import Clock, Now, SystemClock
 from player.core.errors import LullError
-from player.core.states import OBEYED, State
+from player.core.states import State
 from player.core.units import VOLUME_MAX, parse_time_of_day
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.payload_values import as_object
 from player.mqtt.topics import Topics
-from player.mqtt.triggers.filters import INPUT, check_topic, matches
-from player.mqtt.triggers.gate import SpeakerStatus, quiet_refusal, would_start
-from player.mqtt.triggers.rule_engine import ConditionWatch, RuleEngine, RuleOutcome, Ruling, Verdict
-from player.mqtt.triggers.rules import DayPart, Trigger, wishes_of
+from player.mqtt.triggers.filters import INPUT, check_topic
+from player.mqtt.triggers.gate import SpeakerStatus
+from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
+from player.mqtt.triggers.rules import DayPart, wishes_of
 from player.system.input_devices import InputSystem
 from player.system.input_reader import InputReader, InputWish
 
@@ -96,82 +96,6 @@ def add_parser(commands: Any) -> None:
     watch.set_defaults(run=run_watch)
     keys = kinds.add_parser("keys", help="what buttons and knobs are called", description=KEYS, formatter_class=raw)
     keys.set_defaults(run=run_keys)
-
-
-@dataclass(frozen=True, slots=True)
-class TriggerReport:
-    """The result of one message for one trigger.
-
-    Attributes:
-        outcome: what the speaker would do; empty without a request.
-        is_done: whether something would be done.
-    """
-
-    trigger: Trigger
-    verdict: Verdict
-    outcome: str = ""
-    is_done: bool = False
-
-    def lines(self) -> Iterator[str]:
-        """For people."""
-        yield f"{self.trigger.name}: {self.verdict.ruling.value}: {self.verdict.why}"
-        if self.outcome:
-            yield f"  {self.trigger.asks}: {self.outcome}"
-
-    def fields(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "name": self.trigger.name,
-            "topic": self.trigger.topic,
-            "ruling": self.verdict.ruling.name.lower(),
-            "why": self.verdict.why,
-            "asks": self.trigger.asks,
-            "outcome": self.outcome or None,
-            "done": self.is_done,
-        }
-
-
-def consequence(trigger: Trigger, quiet_hours: DayPart | None, now: Now, standing: SpeakerStatus) -> tuple[str, bool]:
-    """What the speaker would do with the request of a trigger, and whether it would do anything."""
-    command, state = trigger.command, standing.state
-    if type(command) not in OBEYED[state]:
-        return f"refused, because the speaker is {_word(state)}", False
-    refusal = quiet_refusal(command, standing, quiet_hours, now)
-    if refusal is not None:
-        return f"refused: {refusal}", False
-    if not would_start(command, state):
-        text = f"accepted (the speaker is {_word(state)}; this starts no sound)"
-        # what comes next, and whether tracks play, is not known here
-        louder = replace(standing, is_next_phase_louder=True, is_bed_alone=state is not State.IDLE)
-        if (refusal := quiet_refusal(command, louder, quiet_hours, now)) is not None:
-            where = "the next phase is louder" if isinstance(command, Advance) else "only a bed plays"
-            text += f"; refused where {where}: {refusal}"
-        return text, True
-    return f"sound starts at {now.wall:%H:%M} (the speaker is {_word(state)})", True
-
-
-def judge(
-    trigger: Trigger, incoming: Incoming, now: Now, standing: SpeakerStatus, quiet_hours: DayPart | None
-) -> TriggerReport:
-    """The result of one message for a trigger without earlier messages."""
-    if not matches(trigger.topic, incoming.topic):
-        return TriggerReport(trigger, Verdict(Ruling.NOT, f"it listens to {trigger.topic}"))
-    watch = ConditionWatch(trigger)
-    watch.was_met = False
-    verdict = watch.take(incoming, now)
-    if verdict.ruling is Ruling.WAITS:
-        assert trigger.hold_s is not None, "only `for` waits"
-        then = Now(now.boot_s + trigger.hold_s, moved(now.wall, trigger.hold_s), trusted=now.trusted)
-        late = watch.fall_due(then)
-        if late.ruling is not Ruling.FIRES:
-            return TriggerReport(trigger, late)
-        after = Verdict(Ruling.WAITS, f"{verdict.why}, unless that ends first")
-        return TriggerReport(trigger, after, *consequence(trigger, quiet_hours, then, standing))
-    if verdict.ruling is not Ruling.FIRES:
-        return TriggerReport(trigger, verdict)
-    if trigger.is_edge:
-        verdict = Verdict(Ruling.FIRES, f"{verdict.why}, and it was not before")
-    return TriggerReport(trigger, verdict, *consequence(trigger, quiet_hours, now, standing))
 
 
 def run_test(args: argparse.Namespace) -> int:
@@ -389,10 +313,6 @@ def _volume(text: str) -> int:
     if not text.isdecimal() or int(text) > VOLUME_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is not a volume; write a whole number from 0 to {VOLUME_MAX}")
     return int(text)
-
-
-def _word(state: State) -> str:
-    return state.value.replace("_", " ")
 
 
 def _fail(reason: str, code: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from player.cli.main import main
-from player.cli.triggers import judge
+from player.cli.trigger_report import judge
 from player.config import parse
 from player.config.schema_triggers import TRIGGER
 from player.core.states import State
