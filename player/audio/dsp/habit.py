@@ -9,6 +9,9 @@ minute, is not habitual, however loud it is.
 
 A sound that becomes habitual is new at first: where the last 40 s were heard, the habit is at most 9 dB over what they
 habitually reached, and rises from there by 3 dB/s. Without that rule, a loud third of a file was let in at once.
+A sound that was not heard in the 80 s before it begins (they reached its level less than twice) is new for 50 s,
+however much of the file it fills: an alarm of half a minute in a file of one minute is not its habit. What was heard
+before a pause (strokes, pages, waves) is not new after it; a louder part that stays is let in after 50 s.
 
 A sound that comes back at least four times over more than 45 s (the call of a bird, a strike of a bowl, a louder
 reader) is habitual too, but it raises the habit by at most 9 dB (18 dB in an octave): a bark every ten seconds is still
@@ -56,10 +59,17 @@ _INTRODUCED: Final = 3
 """More than this many of the last 8 stretches must have been heard before a sound can count as new."""
 _NEW_DB: Final = 9.0
 _FARTHEST_DB: Final = 15.0
-"""Maximum by which the habit of a new sound is below its later habit."""
+"""Maximum by which the habit of a sound that was heard before is below its later habit."""
+_NEW_FOR: Final = 9
+"""A sound is new for this many stretches after those that are compared with it, the first two of its own included."""
+_ONE_BEFORE: Final = 2
+_TWO_BEFORE: Final = 5
+"""If this many stretches were heard before, two of them must reach a level that is not new; otherwise one."""
 SILENT_LUFS: Final = -70.0
 _FAINT_DB: Final = 30.0
 """A stretch this far below the habit counts as not heard: a voice after the noise of an empty room is not new."""
+_FAINT_LUFS: Final = -55.0
+"""A stretch above this level is heard, however far it is below the habit: an alarm after a whisper is new."""
 _FOLLOW_DB: Final = 15.0
 """Maximum rise of the habit per stretch: 3 dB/s, half of the 6 dB/s of C2."""
 
@@ -115,7 +125,9 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
     reached, anew = _reached(halves) if len(halves) else (halves, halves)
     known = np.concatenate((excerpts, reached))
     most_below = _MOST_BELOW if len(known) <= _INTRODUCING else len(known)
-    habit: BandPowers = _habit_of(known.T, anew.T, most_below)
+    habit = _habit_of(known.T, anew.T, most_below)
+    if len(halves):
+        habit[_WHOLE] = np.minimum(habit, _not_new(reached, habit[np.newaxis])[-1] + _NEW_DB)[_WHOLE]
     return habit
 
 
@@ -167,7 +179,7 @@ def _habit_of(windows: BandPowers, in_order: BandPowers, most_below: int = STRET
 
 
 def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
-    """The habit, limited at first to 9 dB over the habit of the last 40 s, where these were heard."""
+    """The habit, limited at first to 9 dB over the habit of the last 40 s, where these were heard; see `_not_new`."""
     is_heard = reached[:, :1] > np.maximum(SILENT_LUFS, usual[:, :1] - _FAINT_DB)
     nothing = np.full((_LATELY - 1, reached.shape[1]), np.inf)
     heard = np.concatenate((nothing, np.where(is_heard, reached, np.inf)))
@@ -176,7 +188,27 @@ def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
     rank = np.floor((1.0 - HABITUAL_SHARE) * np.maximum(count - 1, 0)).astype(np.intp)
     lately = np.where(count > _INTRODUCED, np.take_along_axis(windows, rank, axis=-1), np.inf)[..., 0]
     known: BandPowers = np.minimum(usual, np.maximum(lately + _NEW_DB, usual - _FARTHEST_DB))
-    return known
+    return np.minimum(known, _not_new(reached, usual) + _NEW_DB)
+
+
+def _not_new(reached: BandPowers, usual: BandPowers) -> BandPowers:
+    """The level that is not new in each stretch, shape as ``reached``; inf where too little was heard before.
+
+    It is what 80 s reached twice (once, if little of them was heard), of those that end in the last 45 s the lowest.
+
+    ``usual``: the habit of each stretch, or one of all.
+    """
+    is_heard = reached[:, :1] > np.clip(usual[:, :1] - _FAINT_DB, SILENT_LUFS, _FAINT_LUFS)
+    heard = np.where(is_heard, reached, -np.inf)
+    nothing = np.full((STRETCHES, heard.shape[1]), -np.inf)
+    before = np.lib.stride_tricks.sliding_window_view(np.concatenate((nothing, heard)), STRETCHES, axis=0)[:-1]
+    count = np.isfinite(before).sum(axis=-1)
+    once, twice = before.max(axis=-1), np.partition(before, -2, axis=-1)[..., -2]
+    known = np.where(count >= _TWO_BEFORE, twice, np.where(count >= _ONE_BEFORE, once, np.inf))
+    unknown = np.full((_NEW_FOR - 1, heard.shape[1]), np.inf)
+    lately = np.lib.stride_tricks.sliding_window_view(np.concatenate((unknown, known)), _NEW_FOR, axis=0)
+    lowest: BandPowers = lately.min(axis=-1)
+    return lowest
 
 
 def _come_back(windows: BandPowers) -> BandPowers:

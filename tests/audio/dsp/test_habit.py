@@ -68,8 +68,32 @@ def test_excerpts_count_for_what_most_stretches_reach_and_not_for_what_comes_bac
 
 
 def test_the_loud_half_of_the_first_minute_is_not_habitual() -> None:
-    """Eight of 13 stretches are loud, over 55 %, but five are below. Of 13 or 14 with nine they are habitual."""
+    """Eight of 13 stretches are loud, over 55 %, but five are below. What is new is at most 9 dB louder for 50 s."""
     nothing = np.zeros((0, len(STREAMS)))
     assert habit_so_far(nothing, levels([(25.0, 40.0)], 65.0))[0] == RAIN
-    assert habit_so_far(nothing, levels([(20.0, 45.0)], 65.0))[0] == SHOUT
-    assert habit_so_far(nothing, levels([(25.0, 45.0)], 70.0))[0] == SHOUT
+    assert habit_so_far(nothing, levels([(20.0, 45.0)], 65.0))[0] == AGAIN
+    assert habit_so_far(nothing, levels([(25.0, 45.0)], 70.0))[0] == AGAIN
+    assert habit_so_far(nothing, levels([(25.0, 55.0)], 80.0))[0] == SHOUT
+
+
+@pytest.mark.parametrize("lasts_s", [20.0, 30.0, 40.0])
+@pytest.mark.parametrize("at_s", [10.0, 25.0])
+@pytest.mark.parametrize("level", [RAIN + 25.0, RAIN + 38.0])
+def test_what_fills_most_of_a_short_file_is_new_when_it_begins(at_s: float, lasts_s: float, level: float) -> None:
+    """An alarm of most of a file, also more than 30 dB over the rain, is limited to 9 dB more, whatever follows."""
+    halves = levels([(at_s, lasts_s)], at_s + lasts_s + 5.0, level)
+    heard = slice(round(at_s / 5.0), round((at_s + lasts_s) / 5.0))
+    assert habit_of_stretches(halves)[heard, 0].max() <= AGAIN
+
+
+def test_a_louder_part_that_stays_is_let_in_after_50_s() -> None:
+    """It rises from 9 dB over the rain by 3 dB/s, until it is habitual."""
+    found = habit_of_stretches(levels([(30.0, 90.0)], 120.0))[:, 0]
+    assert (found[6:16] == AGAIN).all()
+    assert (found[16:] == SHOUT).all()
+
+
+def test_what_was_heard_before_a_pause_is_not_new() -> None:
+    """Strokes for 15 s, a pause of 10 s, and strokes again: the habit is theirs at once."""
+    found = habit_of_stretches(levels([(0.0, 15.0), (25.0, 60.0)], 85.0))[:, 0]
+    assert (found[5:] == SHOUT).all()
