@@ -9,9 +9,10 @@ minute, is not habitual, however loud it is.
 
 A sound that becomes habitual is new at first: where the last 40 s were heard, the habit is at most 9 dB over what they
 habitually reached, and rises from there by 3 dB/s. Without that rule, a loud third of a file was let in at once.
-A sound that was not heard in the 80 s before it begins (they reached its level less than twice) is new for 50 s,
-however much of the file it fills: an alarm of half a minute in a file of one minute is not its habit. What was heard
-before a pause (strokes, pages, waves) is not new after it; a louder part that stays is let in after 50 s.
+A sound that was not heard in the 80 s before it begins (they reached its level less than twice), and is gone 50 s
+later, is not habitual, however much of the file it fills: an alarm of half a minute in a file of one minute. What was
+heard before a pause (strokes, pages, waves) is not new after it, and neither is a louder part that stays. Live it is
+not known what will stay: that is let in after 50 s.
 
 A sound that comes back at least four times over more than 45 s (the call of a bird, a strike of a bowl, a louder
 reader) is habitual too, but it raises the habit by at most 9 dB (18 dB in an octave): a bark every ten seconds is still
@@ -194,20 +195,21 @@ def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:
 def _not_new(reached: BandPowers, usual: BandPowers) -> BandPowers:
     """The level that is not new in each stretch, shape as ``reached``; inf where too little was heard before.
 
-    It is what 80 s reached twice (once, if little of them was heard), of those that end in the last 45 s the lowest.
+    It is what the 80 s before reached twice (once, if little of them was heard), or the 80 s that follow 50 s later;
+    the lowest that was found for the stretch and the eight before it.
 
     ``usual``: the habit of each stretch, or one of all.
     """
     is_heard = reached[:, :1] > np.clip(usual[:, :1] - _FAINT_DB, SILENT_LUFS, _FAINT_LUFS)
-    heard = np.where(is_heard, reached, -np.inf)
-    nothing = np.full((STRETCHES, heard.shape[1]), -np.inf)
-    before = np.lib.stride_tricks.sliding_window_view(np.concatenate((nothing, heard)), STRETCHES, axis=0)[:-1]
+    nothing = np.full((STRETCHES + _NEW_FOR, reached.shape[1]), -np.inf)
+    heard = np.concatenate((nothing, np.where(is_heard, reached, -np.inf), nothing))
+    windows = np.lib.stride_tricks.sliding_window_view(heard, STRETCHES, axis=0)
+    before = windows[_NEW_FOR:][: len(reached)]
     count = np.isfinite(before).sum(axis=-1)
-    once, twice = before.max(axis=-1), np.partition(before, -2, axis=-1)[..., -2]
-    known = np.where(count >= _TWO_BEFORE, twice, np.where(count >= _ONE_BEFORE, once, np.inf))
-    unknown = np.full((_NEW_FOR - 1, heard.shape[1]), np.inf)
-    lately = np.lib.stride_tricks.sliding_window_view(np.concatenate((unknown, known)), _NEW_FOR, axis=0)
-    lowest: BandPowers = lately.min(axis=-1)
+    once = np.where(count >= _TWO_BEFORE, -np.inf, np.where(count >= _ONE_BEFORE, before.max(axis=-1), np.inf))
+    twice, later = (np.partition(part, -2, axis=-1)[..., -2] for part in (before, windows[-len(reached) :]))
+    known = np.concatenate((np.full_like(nothing[: _NEW_FOR - 1], np.inf), np.maximum(np.maximum(once, twice), later)))
+    lowest: BandPowers = np.lib.stride_tricks.sliding_window_view(known, _NEW_FOR, axis=0).min(axis=-1)
     return lowest
 
 
