@@ -39,6 +39,8 @@ from player.core.units import RATE_HZ
 
 WINDOW: Final = RATE_HZ // 100
 HEARD_DB: Final = 0.3
+BEFORE: Final = 5
+"""So many windows before a command the level stands still: 50 ms, and 50 that the recording may be early."""
 WITHIN_S: Final = 1.5
 """A command that is not heard within this time counts as not heard."""
 LEAST_MS: Final = 50.0
@@ -207,11 +209,13 @@ def measured(stage: Stage, rig: Rig) -> dict[str, list[float]]:
 
 
 def heard_after(samples: Samples, at_s: float, within_s: float = WITHIN_S) -> float | None:
-    """How long after an instant the level changes; None where it does not within such a time."""
+    """How long after an instant the level changes; None where it does not within such a time, or moved before."""
     first = int((at_s - 0.1) * RATE_HZ)
     part = samples[max(0, first) : first + int((0.1 + within_s) * RATE_HZ)]
     windows = part[: len(part) // WINDOW * WINDOW].reshape(-1, WINDOW * 2).astype(np.float64)
     levels = 10.0 * np.log10(np.square(windows).mean(axis=1) + 1e-20)
+    if len(levels) <= BEFORE or np.ptp(levels[:BEFORE]) > HEARD_DB:
+        return None
     changed = np.flatnonzero(np.abs(levels - np.median(levels[:10])) > HEARD_DB)
     return None if not len(changed) else float(changed[0] * WINDOW / RATE_HZ - 0.1)
 
@@ -263,7 +267,7 @@ def _table(found: dict[str, dict[str, list[float]]], times: int) -> report.Part:
         for kind in dict.fromkeys(KINDS.values()):
             values = delays_ms[kind]
             figures = (f"{statistics.median(values):.0f}", f"{max(values):.0f}") if values else ("", "")
-            lines.append(report.line(name, (kind, *figures, f"{len(values)}/{times}"), 16))
+            lines.append(report.line(name, (kind, *figures, f"{len(values)}/{max(times, len(values))}"), 16))
     ours = medians.pop(OURS, {})
     return report.Part("From a command to its sound", "\n".join(lines), report.compared(ours, medians))
 
