@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.habit import HALF, HALVES, habit_of_stretches
-from player.audio.dsp.leveller import STRANGER_DB, PlannedGain
+from player.audio.dsp.leveller import STRANGER_DB
 from player.audio.dsp.loudness_windows import Levels
 from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
+from player.audio.dsp.planned_gain import PlannedGain
 from player.audio.dsp.rises import AUDIBLE_BELOW_CALM_DB
 
 TOLD_DB: Final = 1.0

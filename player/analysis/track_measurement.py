@@ -21,9 +21,10 @@ from player.analysis.startle_search import Calm, find_surprises
 from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
 from player.audio.dsp.highpass import HighPass
-from player.audio.dsp.leveller import GainPlanner, Section, encode
+from player.audio.dsp.leveller import GainPlanner, Section
 from player.audio.dsp.native import kernel, power_meters
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
+from player.audio.dsp.planned_gain import encode
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
 from player.audio.dsp.types import Block
 from player.core.measurement import Measured
@@ -96,7 +97,7 @@ class Measurer:
         return self._measured(loudness, calm, self._planner.finish())
 
     def _measured(self, loudness: Loudness, calm: Calm, planned: Section) -> Measured:
-        plan = encode(planned.gain_db)
+        plan = encode(planned.gain_db, planned.octaves)
         return Measured(
             duration_s=to_seconds(self.frames),
             integrated_lufs=_heard(to_lufs(loudness.integrated)),

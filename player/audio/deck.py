@@ -15,9 +15,9 @@ import numpy as np
 
 from player.audio.dsp.crossfade import DeckGain
 from player.audio.dsp.gain import applied
-from player.audio.dsp.leveller import PlannedGain
 from player.audio.dsp.live_plan import BEGIN_FRAMES, LOOK_FRAMES, LivePlan
 from player.audio.dsp.native import kernel
+from player.audio.dsp.planned_gain import PlannedGain
 from player.audio.dsp.sanitise import Sanitiser
 from player.audio.dsp.seam import SHIFT_FRAMES, Seam, fit
 from player.audio.dsp.types import Block, Gains
@@ -292,7 +292,7 @@ class Deck:
         if self._excerpts is not None and self.played_frames == 0:
             self._excerpts.close()  # one may still be open; its result is no longer needed
         live_frame = self._shift_frames + self.played_frames
-        if self._live is not None and self._levelled is not None and self._live.has_arrived(live_frame):
+        if self._live is not None and self._levelled is not None and self._has_arrived(live_frame):
             self.item, self._item_gain = self._levelled, np.float32(db_to_gain(self._levelled.gain_db))
             self._live = None
         if self._live is not None:
@@ -300,10 +300,10 @@ class Deck:
         self.decoded = block = self.source.read(frames)
         trims: float | Gains = 1.0
         if self._live is not None:
-            block = self._live.apply(block, live_frame)
+            block = self._live.apply(block, live_frame, self.source.peek)
             trims = self._live.trims(live_frame, frames)
         else:
-            block = self._planned.apply(block, self._track_frame)
+            block = self._planned.apply(block, self._track_frame, self.source.peek)
         self.played_frames += len(block)
         self._track_frame += len(block)
         if self._live is None and len(block) == frames and (calm := self._calm(block)) is not None:
@@ -317,6 +317,11 @@ class Deck:
         shaped = self._shape(self._sanitiser.process(block), trims, may_rise=may_rise)
         self._follow(_power(shaped), frames)
         return shaped
+
+    def _has_arrived(self, live_frame: int) -> bool:
+        """Whether its plan may take over; the live plan lowers the whole sound where the plan lowers an octave."""
+        is_near = self._planned.has_octaves_near(self._track_frame)
+        return not is_near and self._live is not None and self._live.has_arrived(live_frame)
 
     def _calm(self, block: Block) -> Block | None:
         """The shaped block, if the deck plays unchanged and every sample of the block is good; otherwise None."""

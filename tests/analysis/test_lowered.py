@@ -7,8 +7,8 @@ import pytest
 
 from player.analysis.lowered import Lowered, Prominent, lowered_stretches
 from player.analysis.track_measurement import Measurer
-from player.audio.dsp.leveller import encode
 from player.audio.dsp.octaves import STREAMS
+from player.audio.dsp.planned_gain import encode
 from tests.audio.dsp.listener import TARGET, at_lufs
 from tests.signals import Sound, pink, tone, with_part
 

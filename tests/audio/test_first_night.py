@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from player.audio.deck import Deck
-from player.audio.dsp.leveller import encode
+from player.audio.dsp.planned_gain import encode
 from player.audio.excerpts import PATIENCE_S, PLACES, Excerpts
 from player.audio.mixer import Mixer
 from player.core.engine_orders import Crossfade, Item, LevelItem, RampTo

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from player.audio.dsp.leveller import encode as encode_plan
+from player.audio.dsp.planned_gain import encode as encode_plan
 from player.cli import scan, scan_table
 from player.cli.main import main
 from player.cli.measure_first import MeasureRun, progress_line

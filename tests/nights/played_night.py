@@ -17,7 +17,7 @@ import numpy as np
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.vlc_decoder import VlcDecoder
 from player.audio.dsp.chain import Chain
-from player.audio.dsp.leveller import PlannedGain
+from player.audio.dsp.planned_gain import PlannedGain
 from player.audio.dsp.types import Block
 from player.audio.engine import Engine
 from player.audio.engine_settings import EngineSettings
@@ -42,9 +42,9 @@ SEED = 1
 class Unplanned(PlannedGain):
     """Lowers nothing."""
 
-    def apply(self, block: Block, at_frame: int) -> Block:
+    def apply(self, block: Block, at_frame: int, peek: Callable[[int], Block]) -> Block:
         """The block as it is."""
-        del at_frame
+        del at_frame, peek
         return block
 
 

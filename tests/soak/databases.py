@@ -27,7 +27,7 @@ from typing import Final
 
 import numpy as np
 
-from player.audio.dsp.leveller import PlannedGain
+from player.audio.dsp.planned_gain import PlannedGain
 from player.core.commands import NeverAgain, Play, Stop
 from player.core.engine_orders import PlayItem, QueueItem
 from player.core.errors import StoreError
@@ -156,10 +156,11 @@ def try_measurements(folder: Path, music: Path) -> tuple[list[str], bool, bool]:
     nights.session.snapshot(nights.now)
     items = [order.item for order in nights.engine.orders if isinstance(order, PlayItem | QueueItem) and order.item]
     wrong.extend(f"gain of {item.gain_db} dB" for item in items if not -120.0 < item.gain_db <= MAX_GAIN_DB)
+    sound = np.ones((4800, 2), np.float32)
     for item in items:
         levels = (item.reached_lufs, item.habitual_lufs)
         wrong.extend(f"level {level}" for level in levels if level is not None and math.isnan(level))
-        if not np.isfinite(PlannedGain(item.plan or b"").apply(np.ones((4800, 2), np.float32), 9600)).all():
+        if not np.isfinite(PlannedGain(item.plan or b"").apply(sound, 9600, lambda frames: sound[:frames])).all():
             wrong.append("a plan that is no gain")
     mark = mark_of(str(music / "3.wav"))
     try:

@@ -11,28 +11,33 @@ measured after earlier strangers were lowered, because otherwise each stranger w
 
 A stranger is lowered to habit + 2 dB (octaves + 4 dB); one just above the bound is lowered only slightly. Then the
 levelled powers are judged by the code that judges the output (`player.audio.dsp.rises`). Sound near a prominent
-stranger that still rises too far is lowered further, but not below the audible level. An octave 20 dB over its habit
+stranger that still rises too far is lowered further, but not below the audible level, and by at most 1.5 times the
+square of the dB by which the stranger is over its bound: one just above the bound may rise like what is just below it.
+(Without that a strike of a bowl that was 1 dB over its bound was lowered by 28 dB.) An octave 20 dB over its habit
 marks a stranger that is itself too soft to count, such as a bark not louder than the voice around it. Within 0.8 s of a
 stranger, sound louder than calm + 7.5 LU over 400 ms (a stranger: + 5.5) or + 4.5 LU over 3 s is lowered too. Calm is
 measured more than one second away from any stranger.
 
+A stranger that is one in octaves alone, for as long as it and others less than two seconds apart last, is lowered in
+these octaves (`player.audio.dsp.octave_gain`), and the rest of the sound goes on. (With one gain for all octaves the
+insects of a night were lowered by 18 dB for a call that raised the whole by 2 dB.) What remains of the whole and of
+both ears is then assumed to be in proportion.
+
 A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
-Limitations: there is one gain for all octaves, so during a tone in rain the rain is lowered too. Rare natural sounds
+Limitations: during a stranger that stands out in the whole or in an ear, everything is lowered. Rare natural sounds
 (thunder, a branch that breaks) are strangers and are lowered.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from player.audio.dsp.gain import applied
 from player.audio.dsp.habit import habitual
 from player.audio.dsp.loudness_windows import (
     BOX,
@@ -49,9 +54,9 @@ from player.audio.dsp.loudness_windows import (
     mean,
     trailing,
 )
-from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, BandPowers
+from player.audio.dsp.octave_gain import NO_OCTAVE_GAINS, STEP_DB, OctaveGains
+from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels, rises_db
-from player.audio.dsp.types import Block
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 
 _EARS: Final = 2
@@ -69,6 +74,8 @@ _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
 """A stranger this far over the habit is prominent: near it rises are judged in all streams."""
 _SUDDEN_DB: Final = 4.0
 """A sound that never rises by this within 250 ms is a swell and not a stranger, however high it is."""
+_FURTHER: Final = 1.5
+"""Times the square of the dB by which a prominent stranger is over its bound: the most that rises lower it further."""
 _SHOWN_DB, _SHOWN_BELOW_CALM_DB = 20.0, 30.0
 """An octave this far over its habit, and at most this far below calm, marks a prominent stranger."""
 _NEAR, _BEFORE = round(0.3 / BAND_S), round(1.0 / BAND_S)
@@ -79,15 +86,12 @@ _EARLIER: Final = round(0.08 / BAND_S)
 _HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
 """A rise that ends at most this far over calm breaks no clause, however high it is."""
 _RISE_DB: Final = 9.2
+_LEAK_DB: Final = 1.0
+"""Sound between two octaves is lowered by this much less where one of them alone has a gain."""
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
 _SECTION, _CONTEXT = round(600.0 / BAND_S), round(90.0 / BAND_S)
 _LEAD: Final = round(10.3 / BAND_S)
-_STEP_DB: Final = 0.25
-_MIDDLE: Final = BAND_FRAMES - 512
-"""The frame, counted from the first of a hop, in the middle of the 1024 frames whose powers count for that hop."""
-_LOWEST_STEP: Final = 255
-"""Plans are kept in steps of 0.25 dB, so the largest reduction is 63.75 dB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Section:
         reached_lufs: the highest fast level of the sound that is not lowered; -inf for silence.
         momentary_lufs, short_term_lufs: the largest M and S with the plan; -inf for silence.
         peak_dbfs: the largest sample with the plan; -inf for silence.
+        octaves: gains of single octaves, on top of the gain of the whole.
     """
 
     gain_db: Levels
@@ -108,6 +113,15 @@ class Section:
     peak_dbfs: float = -math.inf
     momentary_lufs: float = -math.inf
     short_term_lufs: float = -math.inf
+    octaves: OctaveGains = NO_OCTAVE_GAINS
+
+    @property
+    def all_gains_db(self) -> Levels:
+        """The gains of the whole and of the octaves, shape (hops, 8)."""
+        gains = np.zeros((len(self.gain_db), 1 + _OCTAVES))
+        gains[:, 0] = self.gain_db
+        gains[self.octaves.hops, 1:] = self.octaves.gain_db
+        return gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +161,16 @@ class GainPlanner:
             self._plan(self._count)
         if not self._sections:
             return Section(np.zeros(0), float("-inf"))
+        lengths_of_all = [len(section.gain_db) for section in self._sections]
         heard = [section for section in self._sections if math.isfinite(section.calm_lufs)]
         calms, lengths = [section.calm_lufs for section in heard], [len(section.gain_db) for section in heard]
         powers = 10.0 ** (np.array(calms) / 10.0)
         calm = 10.0 * math.log10(np.average(powers, weights=lengths)) if heard else -math.inf
+        starts = np.cumsum([0, *lengths_of_all[:-1]]).tolist()
+        octaves = [
+            (section.octaves.hops + start, section.octaves.gain_db)
+            for start, section in zip(starts, self._sections, strict=True)
+        ]
         return Section(
             np.concatenate([section.gain_db for section in self._sections]),
             calm,
@@ -158,6 +178,7 @@ class GainPlanner:
             max(section.peak_dbfs for section in self._sections),
             max(section.momentary_lufs for section in self._sections),
             max(section.short_term_lufs for section in self._sections),
+            OctaveGains(*map(np.concatenate, zip(*octaves, strict=True))),
         )
 
     def _plan(self, until: int) -> None:
@@ -166,8 +187,8 @@ class GainPlanner:
         peaks = np.concatenate(self._peaks)
         part, planned = slice(self._context, until), plan(powers)
         gains = 10.0 ** (planned.gain_db[part] / 20.0)
-        levelled = np.maximum(powers[part, 0], TINY) * gains**2
-        untouched = np.where(planned.gain_db[part] > -_STEP_DB, levelled, 0.0)
+        levelled = levelled_powers(np.maximum(powers, TINY), planned)[part, 0]
+        untouched = np.where(planned.gain_db[part] > -STEP_DB, levelled, 0.0)
         peak = float((peaks[part] * gains).max(initial=0.0))
         self._sections.append(
             Section(
@@ -177,6 +198,7 @@ class GainPlanner:
                 20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
                 largest(trailing(levelled, MOMENTARY)),
                 loudest(levelled, SHORT_TERM),
+                planned.octaves.within(self._context, until).later(-self._context),
             )
         )
         first = max(0, until - _CONTEXT)
@@ -193,42 +215,66 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     calm = calm_level(powers[:, 0], levels[:, 0] > habit[:, 0] + STRANGER_DB[0]) if usual is None else usual.calm_lufs
     if not np.isfinite(calm):
         return Section(np.zeros(len(powers)), calm)
-    gain, is_sudden = np.zeros(len(powers)), np.zeros(len(powers), np.bool_)
+    gains, is_sudden = np.zeros((len(powers), 1 + _OCTAVES)), np.zeros(len(powers), np.bool_)
     for _ in range(_PASSES):
         strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
         found = is_sudden
         if strangers.any():  # computing the rises costs as much as the rest of the plan
-            found = is_sudden | _sudden(strangers, _rises(_lowered(powers, smoothed(gain)), calm) > _SUDDEN_DB)
+            found = is_sudden | _sudden(strangers, _rises(_lowered(powers, _all_smoothed(gains)), calm) > _SUDDEN_DB)
         strangers &= found[:, np.newaxis]
         has_more, is_sudden = not np.array_equal(found, is_sudden), found
+        near = _widened(strangers.any(axis=1), _CALM_NEAR)
         if usual is None:
-            calm = calm_level(powers[:, 0], _widened(strangers.any(axis=1), _CALM_NEAR))
-        gain = np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0).min(axis=1)
+            calm = calm_level(powers[:, 0], near)
+        by_octave = ~_stretches_with(strangers[:, :-_OCTAVES].any(axis=1), near)
+        gains = _split(np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0), by_octave)
         if not has_more:
             break
-    loud, near = _widened(strangers.any(axis=1), _LOUD_NEAR), _prominent(strangers, levels, habit, calm)
-    return Section(_within_bounds(powers, gain, levels, calm, near, loud), calm)
+    loud, room = _widened(strangers.any(axis=1), _LOUD_NEAR), _room(strangers, levels, habit, calm)
+    gains = _within_bounds(powers, gains, levels, (calm, by_octave), room, loud)
+    return Section(gains[:, 0], calm, octaves=OctaveGains.of(gains[:, 1:]))
 
 
-def _within_bounds(powers: BandPowers, gain: Levels, levels: Levels, calm: float, near: Marks, loud: Marks) -> Levels:
-    """The gains in dB, smoothed, after lowering further what still breaks a clause (see `_broken`)."""
-    if not (loud | near).any():
-        return np.zeros(len(powers))
-    lowest = np.minimum(gain, -np.maximum(levels - (calm + _HEARD_DB), 0.0).max(axis=1))
-    margin = np.where(loud, np.where(smoothed(gain) < 0.0, _UNSURE_LU, _MARGIN_LU), -np.inf)
+def _split(wanted: Levels, by_octave: Marks) -> Levels:
+    """From what each stream asks for, shape (hops, 10), the gain of the whole and those of the octaves, (hops, 8).
+
+    Where not ``by_octave`` all octaves have the gain of the whole.
+    """
+    whole, octaves = wanted[:, :-_OCTAVES].min(axis=1), wanted[:, -_OCTAVES:]
+    lowest = np.where(by_octave, whole, wanted.min(axis=1))
+    return np.column_stack((lowest, np.where(by_octave[:, np.newaxis], octaves, 0.0)))
+
+
+def _within_bounds(
+    powers: BandPowers, gains: Levels, levels: Levels, where: tuple[float, Marks], room: Levels, loud: Marks
+) -> Levels:
+    """The gains in dB, shape (hops, 8), smoothed, after lowering further what still breaks a clause (see `_broken`).
+
+    ``where``: the calm level, and the hops in which octaves have gains of their own.
+    """
+    calm, by_octave = where
+    if not (loud.any() or room.any()):
+        return np.zeros_like(gains)
+    lowest = np.minimum(gains, _split(-np.maximum(levels - (calm + _HEARD_DB), 0.0), by_octave))
+    margin = np.where(loud, np.where(smoothed(gains.min(axis=1)) < 0.0, _UNSURE_LU, _MARGIN_LU), -np.inf)
+    deepest = gains.min(axis=1) - room
     for _ in range(_ROUNDS):
-        more = _broken(powers, smoothed(gain), calm, near, margin)
+        rooms = np.maximum(gains.min(axis=1) - deepest, 0.0)
+        more = _split(-_broken(powers, _all_smoothed(gains), calm, rooms, margin), by_octave)
         if not more.any():
             break
-        gain = np.maximum(gain - more, lowest)
-    return smoothed(gain)
+        gains = np.maximum(gains + more, lowest)
+    return _all_smoothed(gains)
 
 
-def _prominent(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Marks:
-    """The hops near prominent strangers, where the rises of all streams are judged."""
-    is_shown = (levels > np.maximum(habit + _SHOWN_DB, calm - _SHOWN_BELOW_CALM_DB))[:, -_OCTAVES:]
-    is_prominent = (strangers & (levels > habit + _PROMINENT_DB)).any(axis=1) | is_shown.any(axis=1)
-    return np.asarray(_moving(is_prominent, _NEAR, _BEFORE).max(axis=-1))
+def _room(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Levels:
+    """By how many dB at most rises lower each hop further; 0 where no prominent stranger is near."""
+    is_shown = levels > np.maximum(habit + _SHOWN_DB, calm - _SHOWN_BELOW_CALM_DB)
+    is_shown[:, :-_OCTAVES] = False
+    is_prominent = (strangers & (levels > habit + _PROMINENT_DB)) | is_shown
+    over = np.where(is_prominent, levels - habit - STRANGER_DB, 0.0).max(axis=1)
+    room: Levels = _FURTHER * np.square(_moving(over, _NEAR, _BEFORE).max(axis=-1))
+    return room
 
 
 def _wanted(levels: Levels, habit: Levels, calm: float) -> Levels:
@@ -246,81 +292,49 @@ def smoothed(gain_db: Levels) -> Levels:
     return soft
 
 
-def encode(gain_db: Levels) -> bytes:
-    """A plan as compact bytes; empty if no gain rounds to a step of 0.25 dB or more."""
-    steps = np.minimum(np.ceil(-gain_db / _STEP_DB - 0.5), _LOWEST_STEP).clip(0).astype(np.uint8)
-    return zlib.compress(np.diff(steps, prepend=np.uint8(0)).tobytes(), 9) if steps.any() else b""
+def _all_smoothed(gains: Levels) -> Levels:
+    """Each column of shape (hops, 8)."""
+    found = np.zeros_like(gains)
+    for column in np.flatnonzero(gains.any(axis=0)).tolist():
+        found[:, column] = smoothed(gains[:, column])
+    return found
 
 
-class PlannedGain:
-    """Applies a plan to a track as it is read.
+def _broken(powers: BandPowers, gains: Levels, calm: float, room: Levels, margin: Levels) -> Levels:
+    """By how many dB each stream breaks a clause, shape (hops, 10).
 
-    Args:
-        encoded: the result of `encode`; a damaged one lowers nothing, so that only the guard protects.
+    Rises count where there is ``room``, and at most that; M and S (of the whole) where the margin is not -inf.
     """
-
-    def __init__(self, encoded: bytes) -> None:
-        try:
-            steps = np.frombuffer(zlib.decompress(encoded), np.uint8) if encoded else np.zeros(0, np.uint8)
-        except zlib.error:
-            steps = np.zeros(0, np.uint8)
-        self._steps = np.cumsum(steps, dtype=np.uint8)
-
-    @property
-    def lowered_db(self) -> Levels:
-        """The reduction of each 10 ms of the track; empty without a plan."""
-        return self._steps.astype(np.float64) * _STEP_DB
-
-    def apply(self, block: Block, at_frame: int) -> Block:
-        """The levelled block, shape (frames, 2), whose first frame is ``at_frame``; the same object if nothing changes.
-
-        The gain of a hop applies to its middle; between the middles the gain is linear in dB.
-        """
-        if not len(self._steps):
-            return block
-        first, last = _hops_of(block, at_frame)
-        steps = self._steps[max(first, 0) : max(last + 1, 0)]
-        if not steps.any():
-            return block
-        return interpolated(block, at_frame, steps.astype(np.float64) * -_STEP_DB, max(first, 0))
-
-
-def interpolated(block: Block, at_frame: int, gains_db: Levels, first_hop: int) -> Block:
-    """A block that begins at frame ``at_frame`` of its track, with one gain per hop from ``first_hop`` on.
-
-    The gains of other hops are 0 dB; if all are 0 dB, the result is the same object.
-    """
-    first, last = _hops_of(block, at_frame)
-    hops = np.arange(first, last + 1)
-    inside = np.clip(hops - first_hop, 0, max(0, len(gains_db) - 1))
-    found = np.where(inside == hops - first_hop, gains_db[inside], 0.0) if len(gains_db) else np.zeros(0)
-    if not len(block) or not found.any():
-        return block
-    frames = np.arange(at_frame, at_frame + len(block))
-    db = np.interp(frames, hops * BAND_FRAMES + _MIDDLE, found)
-    return applied(block, (10.0 ** (db / 20.0)).astype(np.float32))
-
-
-def _hops_of(block: Block, at_frame: int) -> tuple[int, int]:
-    """The first and the last hop whose gains a block needs."""
-    return (at_frame - _MIDDLE) // BAND_FRAMES, (at_frame + len(block) - _MIDDLE) // BAND_FRAMES + 1
-
-
-def _broken(powers: BandPowers, gain_db: Levels, calm: float, near: Marks, margin: Levels) -> Levels:
-    """By how many dB each hop breaks a clause: rises where ``near``, M and S where the margin is not -inf."""
-    left = _lowered(powers, gain_db)
+    left = _lowered(powers, gains)
     is_rising = mean(left, BOX) > RiseMeter(calm).heights(left)[0]  # a gain here does not affect earlier rises
-    rises = np.where(is_rising, _rises(left, calm, _UNSURE_LU), NO_RISE_DB).max(axis=1)
+    rises = np.where(is_rising, _rises(left, calm, _UNSURE_LU), NO_RISE_DB)
+    rises[:, -_OCTAVES:] += np.where(gains[:, 1:] < 0.0, _LEAK_DB, 0.0)
+    over = np.minimum(rises - _RISE_DB, room[:, np.newaxis])
     momentary = decibels(trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - margin)
     margin = np.minimum(margin, _MARGIN_LU)
     short_term = decibels(trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - margin)
-    over = np.maximum.reduce((np.where(near, rises - _RISE_DB, 0.0), momentary, short_term)).clip(0.0)
-    is_bound = (near | np.isfinite(margin)) & (over.max() >= 0.1)
-    return np.where(is_bound, _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
+    over[:, 0] = np.maximum.reduce((over[:, 0], momentary, short_term))
+    over = over.clip(0.0)
+    is_bound = ((room > 0.0) | np.isfinite(margin)) & (over.max() >= 0.1)
+    return np.where(is_bound[:, np.newaxis], _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
 
 
-def _lowered(powers: BandPowers, gain_db: Levels) -> BandPowers:
-    return powers * (10.0 ** (gain_db / 10.0))[:, np.newaxis]
+def levelled_powers(powers: BandPowers, planned: Section) -> BandPowers:
+    """Powers, shape (hops, 10), as they are with a plan."""
+    return _lowered(powers, planned.all_gains_db)
+
+
+def _lowered(powers: BandPowers, gains: Levels) -> BandPowers:
+    """The same with the gains of the whole and of the octaves, shape (hops, 8); ears as the whole."""
+    factors = 10.0 ** (gains / 10.0)
+    lowered = powers * factors[:, :1]
+    hops = np.flatnonzero((gains[:, 1:] < 0.0).any(axis=1))
+    if len(hops):
+        octaves, factors = powers[hops, -_OCTAVES:], factors[hops, 1:]
+        share = 1.0 - (octaves * (1.0 - factors)).sum(axis=1) / powers[hops, 0]
+        lowered[hops, :-_OCTAVES] *= np.maximum(share, factors.min(axis=1))[:, np.newaxis]
+        lowered[hops, -_OCTAVES:] *= factors
+    return lowered
 
 
 def _rises(powers: BandPowers, calm: float, unsure_lu: float = 0.0) -> BandPowers:
@@ -336,18 +350,23 @@ def _rises(powers: BandPowers, calm: float, unsure_lu: float = 0.0) -> BandPower
 
 def _sudden(strangers: Marks, rises: Marks) -> Marks:
     """The hops of those stretches of strangers in which one of these streams rises fast."""
-    stretch = _widened(np.any(strangers, axis=1), _NEAR)
-    number = np.cumsum(np.diff(stretch, prepend=False) & stretch)
     is_strange = _moving_any(strangers, _NEAR)
-    is_sudden = np.zeros(number[-1] + 1, np.bool_)
-    is_sudden[number[stretch & (is_strange & rises).any(axis=1)]] = True
-    found: Marks = stretch & is_sudden[number]
+    return _stretches_with(np.asarray((is_strange & rises).any(axis=1)), _widened(np.any(strangers, axis=1), _NEAR))
+
+
+def _stretches_with(marks: Marks, stretches: Marks) -> Marks:
+    """The hops of those stretches in which a hop is marked."""
+    number = np.cumsum(np.diff(stretches, prepend=False) & stretches)
+    has_mark = np.zeros(number[-1] + 1, np.bool_)
+    has_mark[number[stretches & marks]] = True
+    found: Marks = stretches & has_mark[number]
     return found
 
 
 def _moving(values: npt.NDArray[Any], back: int, ahead: int) -> npt.NDArray[Any]:
     """Each value with those before and after it, shape (values, back + 1 + ahead)."""
-    return np.lib.stride_tricks.sliding_window_view(np.pad(values, (back, ahead), mode="edge"), back + 1 + ahead)
+    sides = ((back, ahead), *[(0, 0)] * (values.ndim - 1))
+    return np.lib.stride_tricks.sliding_window_view(np.pad(values, sides, mode="edge"), back + 1 + ahead, axis=0)
 
 
 def _moving_any(marks: Marks, reach: int) -> Marks:

@@ -32,7 +32,7 @@ import numpy as np
 
 from player.audio.dsp.habit import SILENT_LUFS, STRETCH, STRETCHES, habit_so_far, half_seconds
 from player.audio.dsp.hearing import to_lufs
-from player.audio.dsp.leveller import STRANGER_DB, PlannedGain, Usual, interpolated, plan
+from player.audio.dsp.leveller import STRANGER_DB, Usual, plan
 from player.audio.dsp.loudness_windows import (
     MOMENTARY,
     SHORT_TERM,
@@ -42,7 +42,9 @@ from player.audio.dsp.loudness_windows import (
     calm_level,
     loudest,
 )
-from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, BandPowers, OctaveMeter
+from player.audio.dsp.octave_gain import OctaveGain, OctaveGains
+from player.audio.dsp.octaves import BAND_FRAMES, OCTAVES_HZ, STREAMS, BandPowers, OctaveMeter
+from player.audio.dsp.planned_gain import PlannedGain, interpolated
 from player.audio.dsp.rises import fast_levels
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import CEILING_DBTP, FAULT_LEVEL, MAX_GAIN_DB, MAX_RISE_DB_PER_S
@@ -59,8 +61,8 @@ STEP: Final = RATE_HZ // BAND_FRAMES
 """Hops of 10 ms that are planned together: a second."""
 AHEAD: Final = 2 * STEP
 """Hops after them that are examined as well."""
-_EDGE: Final = 3
-"""Hops after the end of a block whose gains it needs, because gains are interpolated between hops."""
+_EDGE: Final = 5
+"""Hops after the end of a block whose gains it needs: for octaves those in the middle of 43 ms that begin in it."""
 LOOK_FRAMES: Final = (STEP + AHEAD + _EDGE) * BAND_FRAMES
 """Frames after a block that the ring must contain, so that the plan does not lack any."""
 BEGIN_FRAMES: Final = 5 * RATE_HZ
@@ -81,6 +83,7 @@ _NEAR: Final = STEP // 2
 _SOFT: Final = 5
 _SAME_DB: Final = 0.25
 _THERE_DB: Final = 1e-6
+_GAINS: Final = 1 + len(OCTAVES_HZ)
 _RISE: Final = MAX_RISE_DB_PER_S / STEP
 
 
@@ -130,7 +133,8 @@ class LivePlan:
         self._stretches: deque[Levels] = deque(maxlen=STRETCHES)  # of the track, by half-seconds
         self._counted = 0  # hops that are in the stretches
         self._habit: Levels | None = None
-        self._gains: Levels = np.zeros(0)  # of the last hops before ``_planned``
+        self._gains = np.zeros((0, _GAINS))  # of the last hops before ``_planned``: of the whole, and of the octaves
+        self._octave_gain = OctaveGain()
         self._trims: Levels = np.zeros(0)
         self._planned = 0
         self._reached: deque[float] = deque(maxlen=_MEMORY // STEP)
@@ -139,7 +143,7 @@ class LivePlan:
         self._aim_db = 0.0
         self._is_aiming = False
         self._has_begun = False
-        self._known_db: Levels | None = None  # the reductions of a plan that was measured meanwhile
+        self._known_plan: PlannedGain | None = None  # one that was measured meanwhile
         self._known_from = 0  # the hop of that plan at which this track began to play
         self._known_reached: float | None = None
         self._arrived: int | None = None  # the hop from which on the gains are those of the plan
@@ -171,7 +175,7 @@ class LivePlan:
             gain_db: the item's gain as it is now known; the trim goes there.
             reached_lufs: what the file reaches with the plan, before any gain.
         """
-        self._known_db, self._known_from = plan.lowered_db, round(ahead_frames / BAND_FRAMES)
+        self._known_plan, self._known_from = plan, round(ahead_frames / BAND_FRAMES)
         self._known_reached = reached_lufs
         self._aim_db, self._is_aiming = gain_db - self._gain_db, True
         self._heard = self._excerpts = _Heard()
@@ -191,7 +195,7 @@ class LivePlan:
     @property
     def is_known(self) -> bool:
         """Whether enough of the track was heard to know what is habitual."""
-        return self._known_db is not None or len(self._seen) + len(self._stretches) >= _WELL_KNOWN
+        return self._known_plan is not None or len(self._seen) + len(self._stretches) >= _WELL_KNOWN
 
     @property
     def habitual_lufs(self) -> float | None:
@@ -204,7 +208,7 @@ class LivePlan:
 
         After `know` that of the whole file.
         """
-        if self._known_db is not None:
+        if self._known_plan is not None:
             return self._known_reached
         return max(self._reached) if self.habitual_lufs is not None and self._reached else None
 
@@ -225,13 +229,17 @@ class LivePlan:
         """
         self.begin(peek, at_frame)
         while self._planned < (at_frame + frames) // BAND_FRAMES + _EDGE:
-            if self._known_db is None:
+            if self._known_plan is None:
                 self._measure(peek, at_frame, self._planned + STEP + AHEAD)
             self._plan_a_second()
 
-    def apply(self, block: Block, at_frame: int) -> Block:
-        """The levelled block, shape (frames, 2); the same object if nothing is lowered."""
-        return interpolated(block, at_frame, self._gains, self._planned - len(self._gains))
+    def apply(self, block: Block, at_frame: int, peek: Callable[[int], Block]) -> Block:
+        """The levelled block, shape (frames, 2); the same object if nothing is lowered.
+
+        ``peek`` hands over the next frames after the block.
+        """
+        block = self._octave_gain.apply(block, at_frame, peek)
+        return interpolated(block, at_frame, self._gains[:, 0], self._planned - len(self._gains))
 
     def trims(self, at_frame: int, frames: int) -> float | Gains:
         """The trim as a gain: one number if it is constant, otherwise one per frame, float32."""
@@ -302,34 +310,28 @@ class LivePlan:
 
     def _plan_a_second(self) -> None:
         at = self._planned - self._first
-        wanted = self._wanted(at) if self._known_db is None else self._known(self._known_db)
-        before = self._gains[-1] if len(self._gains) else np.float64(0.0)
+        before_planned = self._planned + self._known_from - 1
+        wanted = self._wanted(at) if self._known_plan is None else self._known_plan.gains_db(before_planned, STEP + 1)
+        before = self._gains[-1] if len(self._gains) else np.zeros(_GAINS)
         off_db = self._aim_db - self.trim_db
         gains = _joined(before, wanted)
         if off_db < -_OFF_DB:  # reductions stay until the trim has fallen
             gains = np.minimum(gains, before)
         self._gains = np.concatenate((self._gains, gains))[-4 * STEP :]
-        is_there = self._known_db is not None and abs(off_db) < _THERE_DB and np.array_equal(gains, wanted[1:])
+        self._octave_gain.gains = OctaveGains.of(self._gains[:, 1:]).later(self._planned + STEP - len(self._gains))
+        is_there = self._known_plan is not None and abs(off_db) < _THERE_DB and np.array_equal(gains, wanted[1:])
         self._arrived = (self._planned if self._arrived is None else self._arrived) if is_there else None
         self._is_aiming = abs(off_db) > (0.0 if self._is_aiming else _OFF_DB)
         most = (CREEP_DB_PER_S if off_db > 0.0 else _SINK_DB_PER_S) / STEP * np.arange(1, STEP + 1)
         moved = np.clip(off_db, -most, most) if self._is_aiming else np.zeros(STEP)
         self._trims = np.concatenate((self._trims, self.trim_db + moved))[-4 * STEP :]
         self._planned += STEP
-        if self._known_db is None:
+        if self._known_plan is None:
             self._remember(at)
 
-    def _known(self, lowered_db: Levels) -> Levels:
-        """The gains of a known plan from the hop before the planned second on, shape (STEP + 1,)."""
-        gains = np.zeros(STEP + 1)
-        first = self._planned + self._known_from - 1
-        part = -lowered_db[max(0, first) : first + STEP + 1]
-        gains[max(0, -first) : max(0, -first) + len(part)] = part
-        return gains
-
     def _wanted(self, at: int) -> Levels:
-        """The wanted gains in dB from the hop before ``at`` on, shape (STEP + 1,)."""
-        found = np.zeros(STEP + 1)
+        """The wanted gains in dB from the hop before ``at`` on, shape (STEP + 1, 8)."""
+        found = np.zeros((STEP + 1, _GAINS))
         strange = self._strangers(self._heard.levels)
         if self._habit is None or not strange[max(0, at - _NEAR) :].any():
             return found
@@ -337,8 +339,8 @@ class LivePlan:
         if not math.isfinite(calm):
             return found
         first = max(0, _run_began(strange, at) - _PAST)
-        gains = plan(self._heard.powers[first:], Usual(self._habit, calm)).gain_db
-        part = gains[max(0, at - 1 - first) : at + STEP - first]
+        planned = plan(self._heard.powers[first:], Usual(self._habit, calm))
+        part = planned.all_gains_db[max(0, at - 1 - first) : at + STEP - first]
         found[(at == 0) : (at == 0) + len(part)] = part
         return found
 
@@ -348,7 +350,7 @@ class LivePlan:
         powers = self._heard.powers[first : at + STEP, 0]
         if len(powers):
             gains = self._gains[len(self._gains) - STEP - (at - first) :][: len(powers)]
-            kept = np.where(gains > -_SAME_DB, powers, 0.0)[:, np.newaxis]
+            kept = np.where(gains.min(axis=1) > -_SAME_DB, powers, 0.0)[:, np.newaxis]
             self._reached.append(to_lufs(max(float(fast_levels(kept, np.zeros(1))[-STEP:].max()), 1e-12)))
         old = max(0, at + STEP - _MEMORY)
         self._heard.forget(old)
@@ -373,13 +375,13 @@ def _run_began(strange: Marks, at: int) -> int:
     return at
 
 
-def _joined(before: np.float64, wanted: Levels) -> Levels:
-    """The gains in dB after the gain ``before``: the wanted gains, reached without a step.
+def _joined(before: Levels, wanted: Levels) -> Levels:
+    """The gains in dB after the gains ``before``, shape (8,): the wanted gains, reached without a step.
 
-    ``wanted`` begins with the wanted gain of the hop of ``before``.
+    ``wanted``, shape (hops, 8), begins with the wanted gains of the hop of ``before``.
     """
     off, gains = wanted[0] - before, wanted[1:]
-    hops = np.arange(1, len(gains) + 1)
+    hops = np.arange(1, len(gains) + 1)[:, np.newaxis]
     soft: Levels = gains - off * np.maximum(0.0, 1.0 - hops / _SOFT)
     line: Levels = np.minimum(gains, before + hops * _RISE)
-    return line if off > _SAME_DB else np.minimum(soft, 0.0)
+    return np.where(off > _SAME_DB, line, np.minimum(soft, 0.0))

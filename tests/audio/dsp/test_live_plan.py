@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from player.analysis.track_measurement import Measurer
-from player.audio.dsp.leveller import PlannedGain, encode
 from player.audio.dsp.live_plan import BEGIN_FRAMES, LOOK_FRAMES, LivePlan
+from player.audio.dsp.planned_gain import PlannedGain, encode
 from player.audio.dsp.types import Block
 from player.core.limits import MAX_RISE_DB_PER_S
 from player.core.measurement import programme_gain_db
@@ -17,6 +17,7 @@ from player.core.units import RATE_HZ
 from tests import effort
 
 LEVEL = 0.02
+ONES = np.ones((4_800, 2), np.float32)
 
 
 def noise(duration_s: float) -> Block:
@@ -38,8 +39,13 @@ def played(sound: Block, block: int = 4_800, ring_frames: int = LOOK_FRAMES) -> 
         ring = sound[at : at + (block + ring_frames if at else max(ring_frames, BEGIN_FRAMES))]
         peek: Callable[[int], Block] = lambda frames, ring=ring: ring[:frames].copy()  # noqa: E731
         live.look(peek, at, block)
-        parts.append(live.apply(sound[at : at + block], at))
+        parts.append(live.apply(sound[at : at + block], at, behind(sound, at + block)))
     return np.concatenate(parts)
+
+
+def behind(sound: Block, end: int) -> Callable[[int], Block]:
+    """The frames after a place, as a source hands them over."""
+    return lambda frames: sound[end : end + frames]
 
 
 def level_db(sound: Block, at_s: float, duration_s: float) -> float:
@@ -102,7 +108,7 @@ def test_what_is_lowered_waits_until_the_trim_has_sunk() -> None:
         ring = sound[at : at + max(RATE_HZ + LOOK_FRAMES, BEGIN_FRAMES)]
         live.look(lambda frames, ring=ring: ring[:frames].copy(), at, RATE_HZ)
         one = np.ones((RATE_HZ, 2), np.float32)
-        gains.append(float(live.apply(one, at).min()))
+        gains.append(float(live.apply(one, at, behind(one, 0)).min()))
         trims.append(live.trim_db)
     sinks = np.flatnonzero(np.diff(trims) < -2.9)
     assert len(sinks) > 5
@@ -155,7 +161,7 @@ def test_a_plan_keeps_step_with_a_ring_that_was_empty(block: int) -> None:
         is_empty = 22.0 <= at / RATE_HZ < 26.0
         ring = sound[at : at + block + (0 if is_empty else LOOK_FRAMES if at else BEGIN_FRAMES)]
         live.look(lambda frames, ring=ring: ring[:frames].copy(), at, block)  # type: ignore[misc]
-        parts.append(live.apply(sound[at : at + block], at))
+        parts.append(live.apply(sound[at : at + block], at, behind(sound, at + block)))
     out = np.concatenate(parts)
     assert max(level_db(out, 28.0 + part, 0.05) for part in np.arange(0.0, 0.46, 0.05)) < 3.5
     assert np.array_equal(out[: 27 * RATE_HZ], sound[: 27 * RATE_HZ])
@@ -167,7 +173,7 @@ def test_silence_is_no_level() -> None:
     live, sound = LivePlan(), np.zeros((20 * RATE_HZ, 2), np.float32)
     for at in range(0, len(sound), 4_800):
         live.look(lambda frames, at=at: sound[at : at + frames], at, 4_800)  # type: ignore[misc]
-        assert not live.apply(sound[at : at + 4_800], at).any()
+        assert not live.apply(sound[at : at + 4_800], at, behind(sound, at + 4_800)).any()
     assert live.habitual_lufs is None
     assert live.reached_lufs is None
 
@@ -231,7 +237,7 @@ def test_excerpts_tell_what_is_habitual_and_how_loud_it_is() -> None:
         live.look(lambda frames: sound[:frames].copy(), 0, 4 * RATE_HZ)
     assert told.is_known
     assert not alone.is_known
-    assert level_db(told.apply(sound[: 4 * RATE_HZ], 0), 3.0, 0.5) < 3.5
+    assert level_db(told.apply(sound[: 4 * RATE_HZ], 0, behind(sound, 4 * RATE_HZ)), 3.0, 0.5) < 3.5
     whole = LivePlan(-15.0)
     whole.begin(lambda frames: noise(5.0)[:frames])
     assert told.trim_db == pytest.approx(whole.trim_db, abs=0.5)
@@ -253,7 +259,7 @@ def test_a_file_that_is_measured_while_it_plays_follows_its_plan(began_s: float)
             trim_db = live.trim_db
             live.know(PlannedGain(encode(-reductions)), began, -15.0 + trim_db + 2.5, -20.0)
         live.look(lambda frames, at=at: sound[began + at : began + at + frames].copy(), at, 4_800)  # type: ignore[misc]
-        gains.append(live.apply(np.ones((4_800, 2), np.float32), at)[:, 0])
+        gains.append(live.apply(ONES, at, behind(ONES, 0))[:, 0])
         trims.append(np.broadcast_to(live.trims(at, 4_800), 4_800))
     gain_db, trim_dbs = (20.0 * np.log10(np.concatenate(one)[: len(sound) - began]) for one in (gains, trims))
     lowered = np.flatnonzero(gain_db < -11.0) + began
@@ -273,7 +279,7 @@ def test_a_stranger_that_is_lowered_when_the_measurement_comes_rises_slowly() ->
         if at == 25 * RATE_HZ:
             live.know(PlannedGain(b""), 0, 0.0, -20.0)
         live.look(lambda frames, at=at: sound[at : at + frames].copy(), at, 4_800)  # type: ignore[misc]
-        gains.append(live.apply(np.ones((4_800, 2), np.float32), at)[: len(sound) - at, 0])
+        gains.append(live.apply(ONES, at, behind(ONES, 0))[: len(sound) - at, 0])
     gain_db = 20.0 * np.log10(np.concatenate(gains))
     assert gain_db[25 * RATE_HZ] < -15.0
     assert gain_db[40 * RATE_HZ] == 0.0

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from player.audio.dsp.leveller import encode
+from player.audio.dsp.planned_gain import encode
 from player.cli.doctor import checks as doctoring
 from player.cli.doctor import command as doctor
 from player.cli.doctor import judge_machine as machine
