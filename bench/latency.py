@@ -214,7 +214,7 @@ def heard_after(samples: Samples, at_s: float, within_s: float = WITHIN_S) -> fl
     part = samples[max(0, first) : first + int((0.1 + within_s) * RATE_HZ)]
     windows = part[: len(part) // WINDOW * WINDOW].reshape(-1, WINDOW * 2).astype(np.float64)
     levels = 10.0 * np.log10(np.square(windows).mean(axis=1) + 1e-20)
-    if len(levels) <= BEFORE or np.ptp(levels[:BEFORE]) > HEARD_DB:
+    if len(levels) <= BEFORE or np.ptp(levels[:BEFORE]) > HEARD_DB / 3:
         return None
     changed = np.flatnonzero(np.abs(levels - np.median(levels[:10])) > HEARD_DB)
     return None if not len(changed) else float(changed[0] * WINDOW / RATE_HZ - 0.1)
