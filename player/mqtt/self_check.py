@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-BACK_WITHIN_S: Final = 8.0
+BACK_WITHIN_S: Final = 5.0
 EVERY_S: Final = 300.0
 TWIN_EVERY_S: Final = 20.0
 """While there is another speaker of this name: it answers each check, so its end is noticed soon."""
