@@ -114,13 +114,15 @@ class Judge:
     Args:
         floor_lufs: what the room hides, 12 dB below calm: no level counts as less.
         native: the native kernel, which processes chunks without an onset; None to work in Python.
+        tolerance_db: how much higher than the familiar level counts as familiar, for a judge that acts on a startle.
 
     Attributes:
         known: power up to which a fast level is familiar, whether it was heard lately or not; 0: nothing is known.
     """
 
-    def __init__(self, floor_lufs: float, native: Kernel | None = None) -> None:
+    def __init__(self, floor_lufs: float, native: Kernel | None = None, tolerance_db: float = 0.0) -> None:
         self._kernel = native
+        self._tolerance_db = tolerance_db
         self.hearing = Hearing()
         self.floor_lufs = floor_lufs
         self._floor = to_power(floor_lufs)
@@ -242,7 +244,7 @@ class Judge:
             return []
         at_s, level = self._hops * HOP_S, to_lufs(box)
         over_db = level - to_lufs(max(hearing.usual, self._floor))
-        familiar_db = level - max(to_lufs(self._familiar_box.value), LOWEST_LUFS)
+        familiar_db = level - max(to_lufs(self._familiar_box.value), LOWEST_LUFS) - self._tolerance_db
         return [Onset(at_s - HOP_S, at_s, level, over_db, over_db / HOP_S, over_db, familiar_db, is_burst=True)]
 
     def _sample(self, fast: float) -> list[Onset]:
@@ -288,7 +290,7 @@ class Judge:
 
     def _end_at(self, climb: _Climb, sample: int) -> None:
         climb.end = sample
-        climb.familiar = max(to_lufs(max(self.hearing.familiar, self.known)), LOWEST_LUFS)
+        climb.familiar = max(to_lufs(max(self.hearing.familiar, self.known)), LOWEST_LUFS) + self._tolerance_db
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from player.core.units import SILENCE_DB
 from tests import effort
 from tests.audio.dsp.listener import TARGET, at_lufs, faded_in, played, rain, whispers
 from tests.engine_rig import POWER_METER, let_dc_through
-from tests.signals import Sound, dc, in_blocks, pink, rng_for, silence, with_part
+from tests.signals import Sound, dc, in_blocks, pink, rng_for, scaled, silence, tone, with_part
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +45,15 @@ def test_a_startle_is_found_in_the_block_that_brings_it() -> None:
     finds = found(with_part(played(whispers(50.0)), 40.0, slam()))
     assert finds[0][0] == pytest.approx(40.0, abs=0.11)
     assert finds[0][1].clause == "C1"
+
+
+@pytest.mark.parametrize(("over_db", "clauses"), [(4.5, set()), (5.2, {"C1"})])
+def test_a_decibel_more_than_a_startle_is_muted(over_db: float, clauses: set[str]) -> None:
+    """A tone 3.5 dB over one heard shortly before is a startle event, but no reason to mute; 4.2 dB is one."""
+    sound = scaled(tone(36.0, 1_000.0, 0.5), -45.0)
+    for at_s, level_db in ((32.0, -20.0), (34.0, -20.0 + over_db)):
+        sound = with_part(sound, at_s, scaled(tone(0.5, 1_000.0, 0.5), level_db))
+    assert {broken.clause for at_s, broken in found(sound) if at_s > 33.0} == clauses
 
 
 def test_what_is_too_loud_for_too_long_is_found() -> None:
