@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -137,13 +138,15 @@ class Daemon:
 
     def _obey_last_stop(self) -> None:
         """Obey a stop that came since the last turn: what was stopped must not resume after a restart."""
-        now = self._now()
+        now, found = self._now(), list[object]()
         with contextlib.suppress(queue.Empty):
             while True:
                 message = self.inbox.get(timeout=0.0)
-                request = self._gateway.take(message, now.boot_s).request if isinstance(message, Incoming) else message
-                if isinstance(request, Request) and isinstance(request.command, Stop | Pause):
-                    self._handle(request, now)
+                sent = self._gateway.take(message, now.boot_s) if isinstance(message, Incoming) else None
+                found.append(message if sent is None else sent.request)
+        for request in chain(found, self._trigger_gate.take(now, lambda: self._speaker_status(now))):
+            if isinstance(request, Request) and isinstance(request.command, Stop | Pause):
+                self._handle(request, now)
 
     # The turn.
 
@@ -161,18 +164,7 @@ class Daemon:
             self._handle(ExternalProblem(f"mqtt-{finding.key}", finding.text), now)
         if (report := self._engine_watch.look(self._engine.turn_began_s, now.boot_s)) is not None:
             self._handle(report, now)
-        controller = self._controller
-        for found in self._trigger_gate.take(
-            now,
-            lambda: SpeakerStatus(
-                State.FADING_OUT if controller.tracks_layer.is_leaving else controller.state,
-                controller.volume,
-                controller.volume_at,
-                controller.tracks_layer.is_gone,
-                controller.louder.is_next_phase(now.boot_s),
-                controller.louder.brings_bed,
-            ),
-        ):
+        for found in self._trigger_gate.take(now, lambda: self._speaker_status(now)):
             if isinstance(found, Request) and isinstance(found.command, Stop):
                 self.inbox.void_waiting()
             self._publish_event(found, now) if isinstance(found, News) else self._handle(found, now)
@@ -181,6 +173,17 @@ class Daemon:
             now.boot_s, self._engine.blocks_rendered, is_silence_expected=self._expects_silence()
         ):
             self._parts.notifier.feed_watchdog()
+
+    def _speaker_status(self, now: Now) -> SpeakerStatus:
+        controller = self._controller
+        return SpeakerStatus(
+            State.FADING_OUT if controller.tracks_layer.is_leaving else controller.state,
+            controller.volume,
+            controller.volume_at,
+            controller.tracks_layer.is_gone,
+            controller.louder.is_next_phase(now.boot_s),
+            controller.louder.brings_bed,
+        )
 
     def _wait(self) -> Inbound | None:
         now = self._now()

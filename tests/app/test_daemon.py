@@ -167,6 +167,24 @@ def test_a_stop_that_comes_after_the_last_turn_before_a_restart_holds(
 
 
 @pytest.mark.slow
+def test_a_trigger_that_stops_after_the_last_turn_before_a_restart_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The button beside the bed is as good as a command."""
+    house = House(tmp_path)
+    house.write(CONFIG % 60 + "triggers:\n  - {name: button, topic: a/button, equals: single, do: stop}\n")
+    house.tell(Reload())
+    house.wait(lambda: house.link.heard == ("a/button",))
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
+    monkeypatch.setattr(house.notifier, "stopping", lambda: house.hear(Incoming("a/button", b"single")))
+    house.tell(Terminate(is_restart=True))
+    house.thread.join(PATIENCE_S)
+    assert not house.thread.is_alive()
+    assert house.memory.documents[RECORD] == "null"
+
+
+@pytest.mark.slow
 def test_everything_is_published_again_when_the_broker_comes_back(house: House) -> None:
     """A broker forgets: after each connect the whole state goes out, changed or not."""
     before = len(house.link.fields("lull/bedroom/state"))
