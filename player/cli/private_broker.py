@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import socket
@@ -18,8 +19,11 @@ log = logging.getLogger("lull")
 
 AGAIN_S: Final = 5.0
 """Minimum seconds between two starts."""
-_UNTIL_PIPE_CLOSES: Final = 'exec 3<&0 </dev/null; (read -r _ <&3; kill $$ 2>/dev/null) & exec 3<&-; exec "$@"'
-"""Shell program that runs a command, and ends it once nobody holds the other end of its input, even after kill -9."""
+_UNTIL_PIPE_CLOSES: Final = 'exec 3<&0 </dev/null; (read -r _ <&3 || kill $$ 2>/dev/null) & exec 3<&-; exec "$@"'
+"""Shell program that runs a command, and ends it once nobody holds the other end of its input, even after kill -9.
+
+A line on the input ends the watch: a command that has ended must not be killed, its number may be another process's.
+"""
 _SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 
 
@@ -62,9 +66,10 @@ class PrivateBroker:
         )
 
     def _let_go(self) -> None:
-        """Close the pipe of the process, where there is one."""
+        """End the watch over the process, where there is one."""
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
+                pipe.write(b"\n")
 
     def keep_up(self, _: object) -> None:
         """Start it again where it has ended, and say so; called from time to time, with what does not matter here."""

@@ -20,7 +20,7 @@ import pytest
 
 from player.cli import night, paths
 from player.cli.main import main
-from player.cli.private_broker import AGAIN_S, PrivateBroker
+from player.cli.private_broker import _UNTIL_PIPE_CLOSES, AGAIN_S, PrivateBroker
 from player.cli.terminal import line, meter
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Settings
@@ -169,6 +169,25 @@ def test_a_private_broker_that_was_killed_is_started_again(caplog: pytest.LogCap
         broker.keep_up(None)
     assert caplog.messages == [f"broker: the private one has ended, and was started again on 127.0.0.1:{broker.port}"]
     assert not answers("127.0.0.1", broker.port)
+
+
+@pytest.mark.parametrize("is_let_go", [False, True])
+def test_a_program_ends_with_its_pipe_unless_a_line_comes_before(*, is_let_go: bool) -> None:
+    """The number of one that has ended may be another process's, so it is let go and not killed."""
+    command = ["sh", "-c", _UNTIL_PIPE_CLOSES, "sh", "sleep", "60"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        if is_let_go:
+            process.stdin.write(b"\n")
+        process.stdin.close()
+        try:
+            if is_let_go:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+            else:
+                assert process.wait(30) == -signal.SIGTERM
+        finally:
+            process.kill()
 
 
 KILLED = """\
