@@ -41,14 +41,17 @@ def _is_shown(character: str) -> bool:
 
 
 def without_controls(text: str) -> str:
-    """Text of several lines without what a terminal would obey; it is replaced, line breaks and tabs stay."""
-    lines = text.split("\n")
-    if all(line.isprintable() for line in lines):
+    """Text of several lines without what a terminal would obey; it is replaced, line breaks and tabs stay.
+
+    Bytes of file names that are not UTF-8 (surrogates) are replaced too.
+    """
+    if all(line.isprintable() for line in text.split("\n")):
         return text
-    return "\n".join(
-        "".join(one if one == "\t" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
-        for line in lines
-    )
+    return "".join(one if one in "\n\t" or _is_writable(one) else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+def _is_writable(character: str) -> bool:
+    return character.isprintable() or (_is_shown(character) and unicodedata.category(character) != "Cs")
 
 
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]{1,15}:/{2,})([^\s\"'<>|]+)", re.IGNORECASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from player.core.events import LibraryRead, Track
-from player.core.text import MAX_SENTENCE, MAX_TITLE, clean_text, without_secrets
+from player.core.text import MAX_SENTENCE, MAX_TITLE, clean_text, without_controls, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,20 @@ from player.core.text import MAX_SENTENCE, MAX_TITLE, clean_text, without_secret
 def test_control_characters_become_spaces(text: str, shown: str) -> None:
     """NUL, escape, direction marks and line ends go; letters, emoji and bytes that are not UTF-8 stay."""
     assert clean_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("one\n\ttwo", "one\n\ttwo"),
+        ("a\x1b[2J\r\x9b\u202e\u2028b\n", "a\ufffd[2J\ufffd\ufffd\ufffd\ufffdb\n"),
+        ("caf\udce9", "caf\ufffd"),
+        ("雨の\u3000音\nbruit\xa0!\nمی\u200cخواهم 👩‍🚀\x07", "雨の\u3000音\nbruit\xa0!\nمی\u200cخواهم 👩‍🚀\ufffd"),
+    ],
+)
+def test_only_what_a_terminal_would_obey_is_replaced(text: str, shown: str) -> None:
+    """Lines, tabs, wide and fixed spaces and the joiners of Persian and emoji stay."""
+    assert without_controls(text) == shown
 
 
 def test_every_track_and_warning_is_cleaned_and_bounded() -> None:
