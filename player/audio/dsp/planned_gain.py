@@ -42,7 +42,7 @@ class PlannedGain:
             steps = np.frombuffer(found.decompress(encoded), np.uint8) if encoded else np.zeros(0, np.uint8)
         except zlib.error:
             steps = np.zeros(0, np.uint8)
-        self._steps = np.cumsum(steps, dtype=np.uint8)
+        self._steps = np.cumsum(steps if found.eof else steps[:0], dtype=np.uint8)
         self._octaves = OctaveGains.decode(found.unused_data)
         self._octave_gain = OctaveGain(self._octaves)
 

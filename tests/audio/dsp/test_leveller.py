@@ -309,8 +309,10 @@ def test_a_plan_takes_few_bytes_and_comes_back() -> None:
 
 def test_a_damaged_plan_lowers_nothing() -> None:
     """The guard is behind it."""
-    sound = rain(1.0)
-    assert PlannedGain(b"nonsense").apply(sound, 0, following(sound, len(sound))) is sound
+    sound, whole = rain(1.0), encode(-np.arange(100.0))
+    assert PlannedGain(whole).apply(sound, 0, following(sound, len(sound))) is not sound
+    for damaged in (b"nonsense", whole[:-1], whole[:-5], whole[:-1] + b"x"):
+        assert PlannedGain(damaged).apply(sound, 0, following(sound, len(sound))) is sound
 
 
 @pytest.mark.thorough
