@@ -209,7 +209,7 @@ def measured(stage: Stage, rig: Rig) -> dict[str, list[float]]:
 
 
 def heard_after(samples: Samples, at_s: float, within_s: float = WITHIN_S) -> float | None:
-    """How long after an instant the level changes; None where it does not within such a time, or moved before."""
+    """How long after an instant the level changes; None if it does not within that time, or was not constant before."""
     first = int((at_s - 0.1) * RATE_HZ)
     part = samples[max(0, first) : first + int((0.1 + within_s) * RATE_HZ)]
     windows = part[: len(part) // WINDOW * WINDOW].reshape(-1, WINDOW * 2).astype(np.float64)

@@ -319,7 +319,7 @@ class Deck:
         return shaped
 
     def _has_arrived(self, live_frame: int) -> bool:
-        """Whether its plan may take over; the live plan lowers the whole sound where the plan lowers an octave."""
+        """Whether its plan may take over; not where it lowers an octave, because that needs the sound before."""
         is_near = self._planned.has_octaves_near(self._track_frame)
         return not is_near and self._live is not None and self._live.has_arrived(live_frame)
 

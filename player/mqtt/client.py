@@ -76,7 +76,7 @@ NEWS_EXPIRY_S: Final = 60
 _MARKS: Final = frozenset({"id", "origin"})
 """User properties that are read from a command."""
 _LOOKS: Final = 5
-"""So often in a keep-alive interval the connection is looked after; each time wakes the processor."""
+"""How often in a keep-alive interval paho's loop returns, which wakes the processor, and checks the connection."""
 _HEAD_BYTES: Final = 300
 """Upper bound of the header and the properties of a message of ours, without its topic."""
 
