@@ -40,7 +40,8 @@ from player.core.units import RATE_HZ
 WINDOW: Final = RATE_HZ // 100
 HEARD_DB: Final = 0.3
 BEFORE: Final = 5
-"""So many windows before a command the level stands still: 50 ms, and 50 that the recording may be early."""
+"""Number of windows before a command in which the level must be constant: 50 ms. The 50 ms after them are left out,
+because the recording may be early."""
 WITHIN_S: Final = 1.5
 """A command that is not heard within this time counts as not heard."""
 LEAST_MS: Final = 50.0
@@ -137,9 +138,9 @@ ROUNDS: Final = (
     (3, (("forth", CALM_S), ("back", CALM_S))),
     (4, (("stop", CALM_S), ("play", CLOSED_S))),
 )
-"""What is sent again and again, each after a wait in seconds, and how many lulls share it."""
+"""How many lulls share the work, and what each of them is sent again and again, with the seconds to wait before it."""
 RIVALS_SHARE: Final = 2
-"""How many of each other player do."""
+"""How many of each other player share it."""
 APART_S: Final = 0.7
 """They are started one after the other: a start takes half a second of processor time, and none may break off another's
 sound, which doubles its buffer."""

@@ -89,7 +89,7 @@ def sample(pid: int) -> Sample:
     at_s = time.monotonic()
     for one in tree(pid):
         with suppress(FileNotFoundError, ProcessLookupError):
-            cpu_s[-one] = sum(map(int, _stat(one)[13:15])) / _TICKS_PER_S
+            cpu_s[-one] = sum(map(int, _stat(_PROC / str(one))[13:15])) / _TICKS_PER_S
             for task in (_PROC / str(one) / "task").iterdir():
                 with suppress(FileNotFoundError, ProcessLookupError):
                     cpu_s[int(task.name)] = _cpu_s(task)
@@ -120,7 +120,7 @@ def tree(pid: int) -> Iterator[int]:
     for folder in _PROC.iterdir():
         if folder.name.isdigit():
             with suppress(FileNotFoundError, ProcessLookupError):
-                children.setdefault(int(_stat(int(folder.name))[1]), []).append(int(folder.name))
+                children.setdefault(int(_stat(folder)[1]), []).append(int(folder.name))
     waiting = [pid]
     while waiting:
         one = waiting.pop()
@@ -131,13 +131,13 @@ def tree(pid: int) -> Iterator[int]:
 def is_running(pid: int) -> bool:
     """Whether the process is there and has not ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return _stat(pid)[0] not in {"Z", "X"}
+        return _stat(_PROC / str(pid))[0] not in {"Z", "X"}
     return False
 
 
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name, which may hold anything: proc_pid_stat(5), from field 3 on."""
-    return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+def _stat(folder: Path) -> list[str]:
+    """The fields of stat behind the name, which may hold anything: proc_pid_stat(5), from field 3 on."""
+    return (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def _cpu_s(task: Path) -> float:
@@ -145,8 +145,7 @@ def _cpu_s(task: Path) -> float:
     try:
         return int((task / "schedstat").read_text().split()[0]) / 1e9
     except FileNotFoundError:
-        fields = (task / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / _TICKS_PER_S
+        return sum(map(int, _stat(task)[11:13])) / _TICKS_PER_S
 
 
 def _fields(path: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ def gain_db(track: Track, playlist: Playlist, limits: LimitSettings) -> float:
 
 SAME_S: Final = 2.0
 SAME_SHARE: Final = 0.02
-"""Containers state lengths that differ from the measured ones by so much, whichever is longer."""
+"""A stated length may differ from the measured one by the larger of the two: containers are inexact."""
 
 
 @dataclass(slots=True)
