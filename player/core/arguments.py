@@ -101,7 +101,7 @@ def _length(unit_s: float, lowest_s: float, highest_s: float) -> Kind:
     low, high = ("-" * (lowest_s < 0) + format_duration(abs(lowest_s))), format_duration(highest_s)
     return Kind(
         lambda name, value: duration_s(name, value, unit_s),
-        f"{low} to {high}; a number without a unit is {unit}, otherwise as in {other}",
+        f"{low} to {high}; a number without a unit is {unit}; with a unit, for example {other}",
         {"anyOf": [{"type": "number", **limits}, _TEXT]},
         check=lambda name, value_s: check_length(name, value_s, lowest_s, highest_s),
         from_seconds=lambda value_s: value_s,

@@ -87,8 +87,8 @@ complete -c lull -n '__fish_seen_subcommand_from rehearse' -F
 complete -c lull -n '__fish_seen_subcommand_from rehearse' -F
 complete -c lull -n '__fish_seen_subcommand_from play' -l volume -x -d 'the volume: 0 to 100, at most volume.max; or 35 dBA'
 complete -c lull -n '__fish_seen_subcommand_from play' -l timer -x -d 'when it is to be silent: minutes, 45m, 1h30, at most 24h; until 06:30; off, end-of-track, end-of-playlist'
-complete -c lull -n '__fish_seen_subcommand_from play' -l fade-in -x -d 'length of the fade-in, never faster than 6 dB/s: 0s to 1h; a number without a unit is seconds, otherwise as in 10m'
-complete -c lull -n '__fish_seen_subcommand_from play' -l fade-out -x -d 'length of the fade-out: 0s to 2h; a number without a unit is seconds, otherwise as in 10m'
+complete -c lull -n '__fish_seen_subcommand_from play' -l fade-in -x -d 'length of the fade-in, never faster than 6 dB/s: 0s to 1h; a number without a unit is seconds; with a unit, for example 10m'
+complete -c lull -n '__fish_seen_subcommand_from play' -l fade-out -x -d 'length of the fade-out: 0s to 2h; a number without a unit is seconds; with a unit, for example 10m'
 complete -c lull -n '__fish_seen_subcommand_from play' -l track -x -d 'begin with this track of the library: its title, or a part of it: up to 200 characters'
 complete -c lull -n '__fish_seen_subcommand_from play' -l then -x -d 'what follows when the timer ends; [] for nothing: a list of objects with playlist, volume, one of for, until and timer, taper, when_asleep, bed'
 complete -c lull -n '__fish_seen_subcommand_from play' -l bed -x -d 'what plays under the tracks: a playlist; an object with playlist, gain (-40 to -3 dB, default -12) and outlasts; a list of up to 2; or off'
