@@ -112,6 +112,10 @@ class WritePolicy:
         self._room = Bucket(BUCKET, 1.0 / SIGN_OF_LIFE_S)
         self._heard: list[HeardEntry] = []
         self._ended: list[EndedSession] = []
+        self._base = written.record
+        """What a wish is compared with: what was written, or the first record since sleep was detected or over."""
+        self._has_turned = self._has_wish = False
+        """Since the last write: whether sleep was detected or over, and whether something was wished before that."""
 
     @property
     def due_s(self) -> float | None:
@@ -153,8 +157,12 @@ class WritePolicy:
         is_calm = now_s >= self._wrote_s + SOON_S
         changed = _changed(self._written, documents)
         is_other = _standing(documents.record) != _standing(self._written.record)
-        has_turned = _has_turned_over(self._written.record, documents.record)
-        is_at_once = is_other or bool(self._ended or changed & _AT_ONCE) or (has_turned and self._room.take(now_s))
+        if _has_turned_over(self._base, documents.record):
+            # what sleep changes in the end and the guard is not a wish, and is written with it
+            self._base, self._has_turned, self._has_wish = documents.record, True, self._is_pending
+        is_at_once = (
+            is_other or bool(self._ended or changed & _AT_ONCE) or (self._has_turned and self._room.take(now_s))
+        )
         is_soon = self._is_soon(changed, documents.record)
         if (
             is_at_once
@@ -171,10 +179,9 @@ class WritePolicy:
             self._write(documents, now_s, out)
 
     def _is_soon(self, changed: set[str], record: SessionRecord | None) -> bool:
-        if changed - {RECORD, NIGHT}:
+        if self._has_wish or changed - {RECORD, NIGHT}:
             return True
-        old = self._written.record
-        return old is not None and record is not None and _is_another_wish(old, record)
+        return self._base is not None and record is not None and _is_another_wish(self._base, record)
 
     def _is_wanted(self, record: SessionRecord | None, now_s: float) -> bool:
         if self._heard:
@@ -183,11 +190,12 @@ class WritePolicy:
         if old is None or record is None:
             return False
         is_other = (old.track, old.following, old.volume) != (record.track, record.following, record.volume)
-        return is_other or _has_turned_over(old, record) or now_s - self._wrote_s >= SIGN_OF_LIFE_S
+        return is_other or self._has_turned or now_s - self._wrote_s >= SIGN_OF_LIFE_S
 
     def _write(self, documents: Documents, now_s: float, out: Outcome) -> None:
         out.writes.append(Batch(texts(documents, self._written), tuple(self._heard), tuple(self._ended)))
         self._written, self._wrote_s, self._is_pending = documents, now_s, False
+        self._base, self._has_turned, self._has_wish = documents.record, False, False
         self._heard, self._ended = [], []
 
 
@@ -220,8 +228,8 @@ def _snoozes(record: SessionRecord) -> bool:
 
 def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
     """Whether something else was asked for since, or the night continues in another way."""
-    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.beds) != (
-        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.beds,
+    if (old.why, old.playlist, old.timer, old.mode, old.fade_out_s, old.then, old.phase, old.is_strict, old.beds) != (
+        new.why, new.playlist, new.timer, new.mode, new.fade_out_s, new.then, new.phase, new.is_strict, new.beds,
     ):  # fmt: skip
         return True
     if _snoozes(old) != _snoozes(new):
@@ -230,10 +238,6 @@ def _is_another_wish(old: SessionRecord, new: SessionRecord) -> bool:
         return True
     if old.track == new.track and abs(old.opened_at_s - new.opened_at_s) > 1.0:
         return True  # a seek; the place would otherwise be worked out from where it was
-    if _has_turned_over(old, new):
-        return False  # what sleep changes in the end and the guard is written with it
-    if old.is_strict != new.is_strict:
-        return True
     before_s, after_s = old.ends_boot_s, new.ends_boot_s
     if before_s is None or after_s is None:
         return before_s != after_s

@@ -55,6 +55,11 @@ def due_s(nights: Remembering) -> float:
     return nights.session.wait_s(nights.now)
 
 
+def ends_boot_s(nights: Remembering) -> object:
+    """When the session is silent, to a second, on the boot clock."""
+    return None if nights.left_s is None else pytest.approx(nights.now.boot_s + nights.left_s, abs=1.0)
+
+
 WISHES: list[Command] = [
     SetVolume(10), SetTimer(TimerSetting.clock(600.0)), SetTimer(TIMER_OFF), ExtendTimer(900.0), ShortenTimer(60.0),
 ]  # fmt: skip
@@ -69,11 +74,12 @@ def test_that_somebody_sleeps_is_written_at_once(nights: Remembering) -> None:
         nights.run_for(WELL_S)
 
 
-def test_a_sensor_that_flaps_writes_no_more_than_the_quota(nights: Remembering) -> None:
+@pytest.mark.parametrize("timer", [TIMER_OFF, TimerSetting.clock(4 * 3600.0)], ids=["off", "4h"])
+def test_a_sensor_that_flaps_writes_no_more_than_the_quota(nights: Remembering, timer: TimerSetting) -> None:
     """A bed sensor that changes its mind every 20 s for an hour makes at most the 10 writes of a full bucket and one
-    each 400 s; once it rests, the last word is in the store.
+    each 400 s, although sleep brings the end forward each time; once it rests, the last word is in the store.
     """
-    nights.command(SetTimer(TIMER_OFF))
+    nights.command(SetTimer(timer))
     nights.run_for(WELL_S)
     before = len(nights.store.batches)
     for _ in range(90):
@@ -86,6 +92,26 @@ def test_a_sensor_that_flaps_writes_no_more_than_the_quota(nights: Remembering) 
     nights.run_for(2 * SIGN_OF_LIFE_S)
     assert record(nights).asleep_s is not None
     assert record(nights).is_strict
+    assert record(nights).ends_boot_s == ends_boot_s(nights)
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_a_wish_does_not_wait_until_the_quota_has_room_for_sleep(nights: Remembering, *, is_before: bool) -> None:
+    """A flapping sensor has used the quota, so sleep is not written yet; a longer timer is, five seconds later."""
+    nights.command(SetTimer(TimerSetting.clock(4 * 3600.0)))
+    nights.run_for(WELL_S)
+    for command in (Asleep(), Awake()) * 7:
+        nights.command(command)
+        nights.run_for(10.0)
+    nights.command(SetVolume(10))
+    nights.run_for(1.0)
+    before = len(nights.store.batches)
+    for command in (ExtendTimer(900.0), Asleep()) if is_before else (Asleep(), ExtendTimer(900.0)):
+        nights.command(command)
+    assert len(nights.store.batches) == before
+    nights.run_for(SOON_S)
+    assert len(nights.store.batches) == before + 1
+    assert record(nights).ends_boot_s == ends_boot_s(nights)
 
 
 @pytest.mark.parametrize("wish", WISHES, ids=str)
