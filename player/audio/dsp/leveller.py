@@ -20,8 +20,9 @@ measured more than one second away from any stranger.
 
 A stranger that is one in octaves alone, for as long as it and others less than two seconds apart last, is lowered in
 these octaves (`player.audio.dsp.octave_gain`), and the rest of the sound goes on. (With one gain for all octaves the
-insects of a night were lowered by 18 dB for a call that raised the whole by 2 dB.) What remains of the whole and of
-both ears is then assumed to be in proportion.
+insects of a night were lowered by 18 dB for a call that raised the whole by 2 dB.) What stands out for less than 0.12 s
+may be a click and is lowered as a whole, because `player.audio.dsp.declick` would not recognise one that frames of
+43 ms have spread. What remains of the whole and of both ears is assumed to be in proportion.
 
 A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
@@ -88,6 +89,8 @@ _HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
 _RISE_DB: Final = 9.2
 _LEAK_DB: Final = 1.0
 """Sound between two octaves is lowered by this much less where one of them alone has a gain."""
+_SHORTEST: Final = round(0.12 / BAND_S)
+"""What stands out in octaves alone for less than this many hops may be a click."""
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
 _SECTION, _CONTEXT = round(600.0 / BAND_S), round(90.0 / BAND_S)
@@ -226,7 +229,8 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
         near = _widened(strangers.any(axis=1), _CALM_NEAR)
         if usual is None:
             calm = calm_level(powers[:, 0], near)
-        by_octave = ~_stretches_with(strangers[:, :-_OCTAVES].any(axis=1), near)
+        as_a_whole = strangers[:, :-_OCTAVES].any(axis=1) | _short(strangers.any(axis=1))
+        by_octave = ~_stretches_with(as_a_whole, near)
         gains = _split(np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0), by_octave)
         if not has_more:
             break
@@ -352,6 +356,14 @@ def _sudden(strangers: Marks, rises: Marks) -> Marks:
     """The hops of those stretches of strangers in which one of these streams rises fast."""
     is_strange = _moving_any(strangers, _NEAR)
     return _stretches_with(np.asarray((is_strange & rises).any(axis=1)), _widened(np.any(strangers, axis=1), _NEAR))
+
+
+def _short(marks: Marks) -> Marks:
+    """The hops of those runs of marks that are shorter than `_SHORTEST`."""
+    number = np.cumsum(np.diff(marks, prepend=False) & marks)
+    length = np.bincount(number[marks], minlength=int(number[-1]) + 1)
+    found: Marks = marks & (length[number] < _SHORTEST)
+    return found
 
 
 def _stretches_with(marks: Marks, stretches: Marks) -> Marks:

@@ -51,6 +51,15 @@ def octave_db(sound: Block, octave: int) -> float:
     return float(10 * np.log10(powers[:, 3 + octave].mean()))
 
 
+def test_a_click_is_lowered_as_a_whole() -> None:
+    """A single sample stands out in octaves alone; a frame of 43 ms would spread it, and nothing could take it away."""
+    sound = insects()
+    sound[round(CALL_S * RATE_HZ)] = 0.25
+    planned = plan_of(sound)
+    assert planned.gain_db.min() < -3.0
+    assert not len(planned.octaves.hops)
+
+
 def test_only_the_octave_of_the_call_is_lowered() -> None:
     """The call falls by more than 10 dB; the insects stay within half a decibel, and all else bit for bit."""
     sound = insects() + call()
