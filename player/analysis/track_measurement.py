@@ -12,7 +12,6 @@ from array import array
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from player.analysis.ebur128 import HopMeter
 from player.analysis.loudness import Loudness, measure_loudness
@@ -22,7 +21,7 @@ from player.analysis.true_peak import TruePeak
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
 from player.audio.dsp.highpass import HighPass
 from player.audio.dsp.leveller import GainPlanner, Section
-from player.audio.dsp.native import kernel, power_meters
+from player.audio.dsp.native import hop_peaks, kernel, power_meters
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.planned_gain import encode
 from player.audio.dsp.sanitise import LOOK_AHEAD_FRAMES, Sanitiser
@@ -85,7 +84,7 @@ class Measurer:
         if whole:
             heard = self._high_pass.process(sound[:whole])
             powers = self._octaves.powers(heard)
-            self._planner.add(powers, _peaks(heard))
+            self._planner.add(powers, hop_peaks(kernel(), heard, BAND_FRAMES))
             self._prominent.add(powers)
 
     def finish(self) -> Measured:
@@ -118,14 +117,6 @@ class Measurer:
             planned_momentary_lufs=_heard(planned.momentary_lufs),
             planned_short_lufs=_heard(planned.short_term_lufs),
         )
-
-
-def _peaks(sound: Block) -> npt.NDArray[np.float32]:
-    """The largest magnitude in each 10 ms."""
-    if (native := kernel()) is not None:
-        return native.hop_peaks(sound, BAND_FRAMES)
-    peaks: npt.NDArray[np.float32] = np.abs(sound.reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1)
-    return peaks
 
 
 def _heard(level_db: float) -> float:

@@ -74,7 +74,7 @@ from player.audio.dsp.guard_episodes import Episodes
 from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, Familiar, Hearing, to_power
 from player.audio.dsp.licence import Licence
 from player.audio.dsp.loudness_budget import LoudnessBudget
-from player.audio.dsp.native import Kernel, KernelMeter
+from player.audio.dsp.native import Kernel, KernelMeter, hop_peaks
 from player.audio.dsp.types import Block, MakePowerMeter
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 from player.core.units import CHANNELS
@@ -117,7 +117,8 @@ class Guard:
 
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
-        self._used_to = self._came = self._came_most = 0.0  # H; E of the input, up to the hop that is held back
+        self._used_to = 0.0  # H
+        self._came = self._came_most = 0.0  # E of the input, up to the hop that is held back
         self.licence = Licence()
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
@@ -173,9 +174,10 @@ class Guard:
         full, low, left = volumes.full, volumes.low, volumes.left
         count = len(hops) // HOP_FRAMES
         powers = self._meter.powers(hops)
-        squares = np.square(self._peaks_of(hops)) if count else np.zeros(0, np.float32)
+        squares = np.square(hop_peaks(self._kernel, hops, HOP_FRAMES))
         peaks = squares.tolist()
-        borders, at = [self._border], 0
+        borders = [self._border]
+        at = 0
         while at < count:
             for came, used_to in self._calm_chunks(powers[at:], squares[at:], volumes, at):
                 self._know(came, used_to, low[at], left[at])
@@ -246,7 +248,8 @@ class Guard:
                 part.load()
             self._late_power, self._late_peak, self._used_to, *bounds = self._lent[:5].tolist()
             self._fast_bound, self._box_bound = bounds
-            self._came, self._border = FAST_KEEP * self._hearing.fast + FAST_TAKE * self._late_power, 1.0
+            self._came = FAST_KEEP * self._hearing.fast + FAST_TAKE * self._late_power
+            self._border = 1.0
 
     @property
     def terms(self) -> tuple[float, float, float, bool, bool]:
@@ -279,12 +282,6 @@ class Guard:
         """Take the state back; the kernel has processed this many hops."""
         self._take_back(has_moved=hops > 0)
         self.licence.came.load()
-
-    def _peaks_of(self, hops: Block) -> npt.NDArray[np.float32]:
-        if self._kernel is not None:
-            return self._kernel.hop_peaks(hops, HOP_FRAMES)
-        peaks: npt.NDArray[np.float32] = np.abs(hops.reshape(len(hops) // HOP_FRAMES, -1)).max(axis=1)
-        return peaks
 
     def _step(self, power: float, peak: float, full: float, low: float, left: float) -> float:
         """Compute the gain of one hop; returns the power gain at its start, which completes the hop before."""
@@ -326,7 +323,8 @@ class Guard:
             return False
         self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
-        self._came, self._border = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power, 1.0
+        self._came = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power
+        self._border = 1.0
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
         self._fast_bound *= LET_DOWN_CHUNK

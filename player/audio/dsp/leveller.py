@@ -55,7 +55,7 @@ from player.audio.dsp.loudness_windows import (
     mean,
     trailing,
 )
-from player.audio.dsp.octave_gain import NO_OCTAVE_GAINS, STEP_DB, OctaveGains
+from player.audio.dsp.octave_gain import GAINS, NO_OCTAVE_GAINS, STEP_DB, OctaveGains
 from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
 from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels, rises_db
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
@@ -121,7 +121,7 @@ class Section:
     @property
     def all_gains_db(self) -> Levels:
         """The gains of the whole and of the octaves, shape (hops, 8)."""
-        gains = np.zeros((len(self.gain_db), 1 + _OCTAVES))
+        gains = np.zeros((len(self.gain_db), GAINS))
         gains[:, 0] = self.gain_db
         gains[self.octaves.hops, 1:] = self.octaves.gain_db
         return gains
@@ -164,16 +164,13 @@ class GainPlanner:
             self._plan(self._count)
         if not self._sections:
             return Section(np.zeros(0), float("-inf"))
-        lengths_of_all = [len(section.gain_db) for section in self._sections]
         heard = [section for section in self._sections if math.isfinite(section.calm_lufs)]
         calms, lengths = [section.calm_lufs for section in heard], [len(section.gain_db) for section in heard]
         powers = 10.0 ** (np.array(calms) / 10.0)
         calm = 10.0 * math.log10(np.average(powers, weights=lengths)) if heard else -math.inf
-        starts = np.cumsum([0, *lengths_of_all[:-1]]).tolist()
-        octaves = [
-            (section.octaves.hops + start, section.octaves.gain_db)
-            for start, section in zip(starts, self._sections, strict=True)
-        ]
+        ends = np.cumsum([len(section.gain_db) for section in self._sections]).tolist()
+        octaves = [part.octaves.later(start) for start, part in zip([0, *ends[:-1]], self._sections, strict=True)]
+        hops, gains_db = [one.hops for one in octaves], [one.gain_db for one in octaves]
         return Section(
             np.concatenate([section.gain_db for section in self._sections]),
             calm,
@@ -181,7 +178,7 @@ class GainPlanner:
             max(section.peak_dbfs for section in self._sections),
             max(section.momentary_lufs for section in self._sections),
             max(section.short_term_lufs for section in self._sections),
-            OctaveGains(*map(np.concatenate, zip(*octaves, strict=True))),
+            OctaveGains(np.concatenate(hops), np.concatenate(gains_db)),
         )
 
     def _plan(self, until: int) -> None:
@@ -218,7 +215,7 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     calm = calm_level(powers[:, 0], levels[:, 0] > habit[:, 0] + STRANGER_DB[0]) if usual is None else usual.calm_lufs
     if not np.isfinite(calm):
         return Section(np.zeros(len(powers)), calm)
-    gains, is_sudden = np.zeros((len(powers), 1 + _OCTAVES)), np.zeros(len(powers), np.bool_)
+    gains, is_sudden = np.zeros((len(powers), GAINS)), np.zeros(len(powers), np.bool_)
     for _ in range(_PASSES):
         strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
         found = is_sudden
@@ -358,9 +355,14 @@ def _sudden(strangers: Marks, rises: Marks) -> Marks:
     return _stretches_with(np.asarray((is_strange & rises).any(axis=1)), _widened(np.any(strangers, axis=1), _NEAR))
 
 
+def _numbered(marks: Marks) -> npt.NDArray[np.int64]:
+    """The number of the run of marks to which each hop belongs, from 1 on; behind a run still its number."""
+    return np.cumsum(np.diff(marks, prepend=False) & marks)
+
+
 def _short(marks: Marks) -> Marks:
     """The hops of those runs of marks that are shorter than `_SHORTEST`."""
-    number = np.cumsum(np.diff(marks, prepend=False) & marks)
+    number = _numbered(marks)
     length = np.bincount(number[marks], minlength=int(number[-1]) + 1)
     found: Marks = marks & (length[number] < _SHORTEST)
     return found
@@ -368,7 +370,7 @@ def _short(marks: Marks) -> Marks:
 
 def _stretches_with(marks: Marks, stretches: Marks) -> Marks:
     """The hops of those stretches in which a hop is marked."""
-    number = np.cumsum(np.diff(stretches, prepend=False) & stretches)
+    number = _numbered(stretches)
     has_mark = np.zeros(number[-1] + 1, np.bool_)
     has_mark[number[stretches & marks]] = True
     found: Marks = stretches & has_mark[number]

@@ -42,8 +42,9 @@ from player.audio.dsp.loudness_windows import (
     calm_level,
     loudest,
 )
-from player.audio.dsp.octave_gain import OctaveGain, OctaveGains
-from player.audio.dsp.octaves import BAND_FRAMES, OCTAVES_HZ, STREAMS, BandPowers, OctaveMeter
+from player.audio.dsp.native import hop_peaks, kernel
+from player.audio.dsp.octave_gain import GAINS, OctaveGain, OctaveGains
+from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, BandPowers, OctaveMeter
 from player.audio.dsp.planned_gain import PlannedGain, interpolated
 from player.audio.dsp.rises import fast_levels
 from player.audio.dsp.types import Block, Gains
@@ -55,7 +56,7 @@ from player.core.measurement import (
     SHORT_TERM_ROOM_LU,
     UNMEASURED_LUFS,
 )
-from player.core.units import CHANNELS, RATE_HZ, db_to_gain, gain_to_db
+from player.core.units import RATE_HZ, db_to_gain, gain_to_db
 
 STEP: Final = RATE_HZ // BAND_FRAMES
 """Hops of 10 ms that are planned together: a second."""
@@ -83,7 +84,6 @@ _NEAR: Final = STEP // 2
 _SOFT: Final = 5
 _SAME_DB: Final = 0.25
 _THERE_DB: Final = 1e-6
-_GAINS: Final = 1 + len(OCTAVES_HZ)
 _RISE: Final = MAX_RISE_DB_PER_S / STEP
 
 
@@ -133,7 +133,7 @@ class LivePlan:
         self._stretches: deque[Levels] = deque(maxlen=STRETCHES)  # of the track, by half-seconds
         self._counted = 0  # hops that are in the stretches
         self._habit: Levels | None = None
-        self._gains = np.zeros((0, _GAINS))  # of the last hops before ``_planned``: of the whole, and of the octaves
+        self._gains = np.zeros((0, GAINS))  # of the last hops before ``_planned``: of the whole, and of the octaves
         self._octave_gain = OctaveGain()
         self._trims: Levels = np.zeros(0)
         self._planned = 0
@@ -312,7 +312,7 @@ class LivePlan:
         at = self._planned - self._first
         before_planned = self._planned + self._known_from - 1
         wanted = self._wanted(at) if self._known_plan is None else self._known_plan.gains_db(before_planned, STEP + 1)
-        before = self._gains[-1] if len(self._gains) else np.zeros(_GAINS)
+        before = self._gains[-1] if len(self._gains) else np.zeros(GAINS)
         off_db = self._aim_db - self.trim_db
         gains = _joined(before, wanted)
         if off_db < -_OFF_DB:  # reductions stay until the trim has fallen
@@ -331,7 +331,7 @@ class LivePlan:
 
     def _wanted(self, at: int) -> Levels:
         """The wanted gains in dB from the hop before ``at`` on, shape (STEP + 1, 8)."""
-        found = np.zeros((STEP + 1, _GAINS))
+        found = np.zeros((STEP + 1, GAINS))
         strange = self._strangers(self._heard.levels)
         if self._habit is None or not strange[max(0, at - _NEAR) :].any():
             return found
@@ -364,8 +364,7 @@ def _measured(meter: OctaveMeter, sound: Block) -> tuple[BandPowers, Levels]:
         return np.zeros((0, len(STREAMS))), np.zeros(0)
     good = np.clip(np.nan_to_num(whole, nan=0.0), -FAULT_LEVEL, FAULT_LEVEL)
     good -= good.mean(axis=0)
-    peaks: Levels = np.abs(good.reshape(-1, BAND_FRAMES * CHANNELS)).max(axis=1).astype(np.float64)
-    return meter.powers(good), peaks
+    return meter.powers(good), hop_peaks(kernel(), good, BAND_FRAMES).astype(np.float64)
 
 
 def _run_began(strange: Marks, at: int) -> int:

@@ -233,6 +233,14 @@ class KernelMeter:
         return self._kernel.hop_powers(self.state, block, self._hop_frames)
 
 
+def hop_peaks(native: Kernel | None, block: Block, hop_frames: int) -> Floats:
+    """The largest magnitude in each hop of a block of whole hops, finite; by the kernel if there is one."""
+    if native is not None:
+        return native.hop_peaks(block, hop_frames)
+    peaks: Floats = np.abs(block.reshape(-1, hop_frames * CHANNELS)).max(axis=1)
+    return peaks
+
+
 def power_meters(otherwise: Callable[[int], Any]) -> Callable[[int], Any]:
     """What makes power meters: the kernel's, or others where there is no kernel."""
     native = kernel()

@@ -33,6 +33,8 @@ _SIZE: Final = 2048
 _HALF: Final = _SIZE // 2
 _WINDOW: Final = np.sin(np.pi * (np.arange(_SIZE) + 0.5) / _SIZE)
 _EDGE_BINS: Final = 3
+GAINS: Final = 1 + len(OCTAVES_HZ)
+"""Gains of a hop: that of the whole, then those of the octaves."""
 _ENTRY: Final = 4 + len(OCTAVES_HZ)
 """Bytes of a hop: its number and a step for each octave."""
 
@@ -47,6 +49,12 @@ def _shares() -> Levels:
 
 
 _SHARES: Final = _shares()
+
+
+def steps_of(gain_db: Levels) -> npt.NDArray[np.uint8]:
+    """Gains, any shape, as the steps in which they are kept."""
+    steps: npt.NDArray[np.uint8] = np.minimum(np.ceil(-gain_db / STEP_DB - 0.5), LOWEST_STEP).clip(0).astype(np.uint8)
+    return steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,8 @@ class OctaveGains:
 
     def encode(self) -> bytes:
         """As compact bytes; empty without gains."""
-        steps = np.minimum(np.ceil(-self.gain_db / STEP_DB - 0.5), LOWEST_STEP).clip(0).astype(np.uint8)
-        return zlib.compress(self.hops.astype("<u4").tobytes() + steps.tobytes(), 9) if len(self.hops) else b""
+        plain = self.hops.astype("<u4").tobytes() + steps_of(self.gain_db).tobytes()
+        return zlib.compress(plain, 9) if plain else b""
 
     def later(self, hops: int) -> OctaveGains:
         """The same, so many hops later."""

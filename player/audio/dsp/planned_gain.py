@@ -13,7 +13,7 @@ import numpy as np
 
 from player.audio.dsp.gain import applied
 from player.audio.dsp.loudness_windows import Levels
-from player.audio.dsp.octave_gain import HOP_MIDDLE, LOWEST_STEP, NO_OCTAVE_GAINS, STEP_DB, OctaveGain, OctaveGains
+from player.audio.dsp.octave_gain import GAINS, HOP_MIDDLE, NO_OCTAVE_GAINS, STEP_DB, OctaveGain, OctaveGains, steps_of
 from player.audio.dsp.octaves import BAND_FRAMES
 from player.audio.dsp.types import Block
 
@@ -23,7 +23,7 @@ def encode(gain_db: Levels, octaves: OctaveGains = NO_OCTAVE_GAINS) -> bytes:
 
     The gains of the octaves stand behind those of the whole, compressed for themselves.
     """
-    steps = np.minimum(np.ceil(-gain_db / STEP_DB - 0.5), LOWEST_STEP).clip(0).astype(np.uint8)
+    steps = steps_of(gain_db)
     by_octave = octaves.encode()
     whole = np.diff(steps, prepend=np.uint8(0)).tobytes() if steps.any() else b""
     return zlib.compress(whole, 9) + by_octave if whole or by_octave else b""
@@ -48,7 +48,7 @@ class PlannedGain:
 
     def gains_db(self, first: int, count: int) -> Levels:
         """The gains of so many hops from ``first`` on, shape (count, 8): of the whole, then of the octaves."""
-        gains = np.zeros((count, 8))
+        gains = np.zeros((count, GAINS))
         known = self._steps[max(0, first) : max(0, first + count)]
         gains[max(0, -first) :][: len(known), 0] = known * -STEP_DB
         octaves = self._octaves.within(first, first + count)
