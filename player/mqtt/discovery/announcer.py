@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -157,14 +158,15 @@ class Announcer:
 
     def take_back(self) -> tuple[Publication, ...]:
         """Messages that remove every announcement, for a speaker that leaves this broker."""
-        found = [Publication(topic, b"") for topic in self._known]
+        found = [Publication(topic, b"") for topic in _device_last(self._known)]
         self._known = {}
         return tuple(found)
 
     def _removed(self) -> list[Publication]:
         """Messages that remove what was announced and is out of date."""
         out = []
-        for topic, payload in self._known.items():
+        for topic in _device_last(self._known):
+            payload = self._known[topic]
             if topic not in self._wanted:
                 out.append(Publication(topic, b""))
                 if topic == self._speaker.media_topic:
@@ -188,6 +190,15 @@ class Announcer:
             out += _cleared(root)
         self._old_roots = set()
         return out
+
+
+def _device_last(topics: Iterable[str]) -> list[str]:
+    """Topics of announcements in the order in which they are removed: those of whole devices last.
+
+    Home Assistant removes with a device also the entities that have a message of their own, and logs a warning for
+    each that is still there.
+    """
+    return sorted(topics, key=lambda topic: topic.split("/")[-3] == "device")
 
 
 def _cleared(root: str) -> list[Publication]:

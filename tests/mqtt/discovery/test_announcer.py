@@ -305,6 +305,21 @@ def test_who_leaves_a_broker_takes_everything_back() -> None:
     assert speaker.take_back() == ()
 
 
+@pytest.mark.parametrize("becomes", [{"mode": DiscoveryMode.OFF}, {"id": "other"}, {"prefix": "ha"}])
+def test_the_whole_device_is_removed_last(becomes: dict[str, Any]) -> None:
+    """Home Assistant logs a warning for each entity with a message of its own that is there when its device goes."""
+    broker = Broker()
+    old, new = homes(), homes(**becomes)
+    broker.meet(old)
+    broker.take(old.announce(PLAYING, LATER))
+    new.inherit(old)
+    broker.meet(new, 20.0)
+    for told in (new.announce(PLAYING, 40.0), old.take_back()):
+        removed = [one.topic for one in told if not one.payload and one.topic.endswith("/config")]
+        assert removed[-1] == DEVICE
+        assert len(removed) > 1
+
+
 def test_a_broker_that_has_lost_everything_is_told_anew() -> None:
     """With nothing about what is gone, because nothing is there."""
     speaker = homes()
