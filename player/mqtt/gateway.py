@@ -2,8 +2,8 @@
 
 When a reload changes the broker or how it is reached, a second link is made. Until that one is connected everything
 is sent over the first. Then the new link publishes, and both are heard until the new one has received a message of its
-own: so no command is lost on the way, above all no stop. A new link that does not connect in time replaces the old one
-all the same.
+own: so no command is lost on the way, above all no stop. Where the new one is lost before that, the old one is heard
+until it is back. A new link that does not connect in time replaces the old one all the same.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from player.mqtt.triggers.mailbox import MailboxFilled
 
 LINK_STOP_S: Final = 1.0
 REPLACE_WITHIN_S: Final = 30.0
-"""Maximum seconds that the old link is kept while the new one is not connected."""
+"""Maximum seconds that the old link is kept while the new one is not connected (any more)."""
 CONFIRM_S: Final = 3.0
 """Seconds that both links are read if the new one does not receive its own message."""
 LINGER_S: Final = 0.5
@@ -135,7 +135,10 @@ class Gateway:
         number, self._links_made = self._links_made, self._links_made + 1
         route = Route(number, names, announcer.filters, is_successor)
         router = MessageRouter(route, self._triggers.mailbox, self._duplicates, self._deliver)
-        link = self._make_link(mqtt, device, router.route, announcer.filters, number)
+        others = announcer.filters
+        if before is not None and before.topics.root != names.root:
+            others += (before.topics.self_check,)  # the marker has to reach both links
+        link = self._make_link(mqtt, device, router.route, others, number)
         self._triggers.attach(link.listen)
         return _Line(number, mqtt, names, link, announcer, SelfCheck(self._token, device, names.self_check))
 
@@ -211,7 +214,10 @@ class Gateway:
         line.announcer.connected(boot_s)
         line.check.connected(boot_s)
         if line is self._next:
-            self._replace(boot_s + CONFIRM_S)
+            self._replace(math.inf)
+        if line is self._line and self._old is not None:
+            self._old_until_s = boot_s + CONFIRM_S
+            line.link.publish(self._old.topics.self_check, self._duplicates.marker, qos=1)
         self._forget_published()
         self._tracks_throttle.forget()
 
@@ -227,6 +233,8 @@ class Gateway:
             self._replace(boot_s)
         elif line is self._old:
             self._old_until_s = boot_s
+        elif self._old is not None:
+            self._old_until_s = boot_s + REPLACE_WITHIN_S
 
     def findings(self, boot_s: float) -> tuple[ConnectionFinding, ...]:
         """The changes in the problems of the connection since the last call; also sends the check when it is due.
@@ -322,10 +330,11 @@ class Gateway:
 
     def reply(self, answer: Answer, snapshot: Snapshot) -> None:
         """Publish the answer to a request that expects one; at both brokers, while one replaces the other."""
-        if answer.reply_to is None:
+        if answer.reply_to is None or self._line is None:
             return
-        for line in (self._line, self._old):
-            if line is not None and (line is self._line or self._line is None or line.broker != self._line.broker):
+        is_enough = self._line.is_up and self._old is not None and self._old.broker == self._line.broker
+        for line in (self._line, None if is_enough else self._old):
+            if line is not None:
                 topic = answer.reply_to.topic or line.topics.reply
                 payload = payloads.reply(answer, snapshot, line.topics.device)
                 line.link.publish(topic, payload, qos=1, correlation=answer.reply_to.correlation)

@@ -148,10 +148,10 @@ class MqttLink:
         self._connection.publish(self._topics.availability, ONLINE, retain=True, qos=1)
         self._last_reason = None
         self._is_up = True
-        self._deliver(LinkUp(self._connection.fell_back_to))
         with self._lock:
             self._subscribed = ()
             self._update_subscriptions()
+        self._deliver(LinkUp(self._connection.fell_back_to))  # what is published from now on follows each subscription
 
     def _on_message(self, incoming: Incoming) -> None:
         if incoming.topic == self._topics.availability:

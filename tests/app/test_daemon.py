@@ -13,6 +13,7 @@ from player.app.parts import Reload, Terminate
 from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop
 from player.mqtt import gateway, router
 from player.mqtt.incoming import Incoming, LinkUp
+from player.mqtt.self_check import is_token
 from player.session.memory.records import RECORD
 from player.session.messages import ExternalProblem
 from tests.daemon_rig import CONFIG, PATIENCE_S, House, NewTrack, lived_in
@@ -243,9 +244,12 @@ def test_what_nobody_measured_is_handed_to_the_background_scan_and_looked_at_aga
 def own_check(house: House, number: int) -> None:
     """The message of its own comes back over that link."""
     topic = "lull/bedroom/cmd/self_check"
-    house.wait(lambda: any(name == topic for name, *_ in list(house.links[number].sent)))
-    token = next(payload for name, payload, *_ in house.links[number].sent if name == topic)
-    house.hears[number](Incoming(topic, token))
+
+    def checks() -> list[bytes]:
+        return [said for name, said, *_ in list(house.links[number].sent) if name == topic and is_token(said)]
+
+    house.wait(lambda: bool(checks()))
+    house.hears[number](Incoming(topic, checks()[0]))
 
 
 @pytest.mark.slow

@@ -116,16 +116,21 @@ def test_a_stop_at_the_moment_of_a_reload_is_obeyed(reloads: Reloads, change: di
         reloads.wait_connected(number + 2)
 
 
-def test_each_command_around_a_reload_is_obeyed_once(reloads: Reloads) -> None:
-    """Thirty steps of the volume, 25 ms apart, while the address changes: from 10 to 40, neither 39 nor 41."""
-    reloads.reload(port="OTHER")
+@pytest.mark.parametrize(
+    "change",
+    effort.first(1, [*CHANGES[:3], {"device": "bedside"}, {"port": "OTHER", "more": ", protocol: 3.1.1"}]),
+    ids=str,
+)
+def test_each_command_around_a_reload_is_obeyed_once(reloads: Reloads, change: dict[str, str]) -> None:
+    """Thirty steps of the volume, 25 ms apart, while the connection changes: from 10 to 40, neither 39 nor 41."""
+    reloads.reload(**change)
     for _ in range(30):
-        reloads.listener.send("lull/bedroom/cmd/volume", b"+1")
+        reloads.listener.send("lull/all/cmd/volume", b"+1")
         time.sleep(0.025)
     reloads.wait_connected(2)
     reloads.listener.wait_state("thirty steps", lambda state: state["volume"] == 40)
     time.sleep(0.5)
-    assert reloads.listener.command("status")[1]["state"]["volume"] == 40
+    assert [heard.fields["volume"] for heard in reloads.listener.heard if heard.is_state][-1] == 40
 
 
 def test_a_broker_that_is_not_there_leaves_the_old_connection_for_a_while(reloads: Reloads) -> None:

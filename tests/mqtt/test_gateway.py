@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from player.core.commands import SetVolume
+from player.core.commands import ReplyTo, SetVolume
 from player.core.events import Answer
 from player.core.settings.mqtt import Identity, MqttSettings
 from player.mqtt.gateway import CONFIRM_S, LINGER_S, REPLACE_WITHIN_S, Gateway
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from player.mqtt.intake import Intake
-from player.mqtt.self_check import TWIN, ConnectionFinding
+from player.mqtt.self_check import TWIN, ConnectionFinding, is_token
 from player.mqtt.triggers.gate import TriggerGate
 from player.mqtt.triggers.rules import TriggerSettings
 from tests.fakes.clock import FakeClock
@@ -32,6 +32,9 @@ class PlainLink:
     sent: list[str] = field(default_factory=list)
     ended: list[bool] = field(default_factory=list)
     kept: dict[str, bytes] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    deliver: Callable[[Arrival], None] = lambda _arrival: None
+    markers: list[tuple[str, bytes]] = field(default_factory=list)
     has_refused: bool = False
 
     def start(self) -> None:
@@ -50,8 +53,10 @@ class PlainLink:
         self.sent.append(topic)
         if retain:
             self.kept[topic] = payload
-        if topic.endswith("/self_check"):
+        if topic.endswith("/self_check") and is_token(payload):
             self.token = payload
+        elif topic.endswith("/self_check"):
+            self.markers.append((topic, payload))
 
 
 class Bench:
@@ -67,10 +72,15 @@ class Bench:
         self.up(0)
 
     def _make(
-        self, settings: MqttSettings, device: str, _deliver: Callable[[Arrival], None], _others: object, number: int
+        self,
+        settings: MqttSettings,
+        device: str,
+        deliver: Callable[[Arrival], None],
+        others: tuple[str, ...],
+        number: int,
     ) -> PlainLink:
         assert number == len(self.links)
-        self.links.append(PlainLink(settings, device))
+        self.links.append(PlainLink(settings, device, others=others, deliver=deliver))
         return self.links[-1]
 
     @property
@@ -81,6 +91,7 @@ class Bench:
         self.gateway.open(settings, device, self.now_s)
 
     def up(self, number: int) -> None:
+        self.links[number].deliver(LinkUp())
         self.gateway.connected(LinkUp(link=number), self.now_s)
 
     def turn(self) -> tuple[ConnectionFinding, ...]:
@@ -202,6 +213,50 @@ def test_a_command_over_the_old_link_is_read_with_its_names_and_answered_where_i
     bench.gateway.reply(Answer(request.reply_to, is_done=True, text="volume 5", data={}), PLAYING)
     assert "lull/bedroom/reply" in bench.links[0].sent
     assert "lull/kitchen/reply" in bench.links[1].sent
+
+
+def test_a_new_link_publishes_a_marker_where_both_hear_it(bench: Bench) -> None:
+    """On the old name, after its subscriptions and before its own check; each connection has another one."""
+    bench.open(HOME, "kitchen")
+    assert "lull/bedroom/cmd/self_check" in bench.links[1].others
+    bench.up(1)
+    bench.turn()
+    checks = [topic for topic in bench.links[1].sent if topic.endswith("/self_check")]
+    assert checks == ["lull/bedroom/cmd/self_check", "lull/kitchen/cmd/self_check"]
+    bench.gateway.disconnected(LinkDown("gone", link=1), bench.now_s)
+    bench.up(1)
+    (first, second) = bench.links[1].markers
+    assert first[1] != second[1]
+    bench.confirm(1)
+    bench.advance(LINGER_S + 0.1)
+    bench.up(1)
+    assert len(bench.links[1].markers) == 2, "the old link has ended"
+
+
+def test_the_marker_is_no_other_speaker(bench: Bench) -> None:
+    """Also where it arrives late, after that of the next connection."""
+    bench.open(MqttSettings(host="home", keepalive_s=90))
+    bench.up(1)
+    bench.up(1)
+    for topic, payload in bench.links[1].markers:
+        bench.gateway.take(Incoming(topic, payload, link=1), bench.now_s)
+    assert bench.turn() == ()
+
+
+def test_where_the_new_link_is_lost_the_old_one_is_heard_and_answers_until_it_is_back(bench: Bench) -> None:
+    """Although the new one has published already; but no longer than one that never connects."""
+    bench.open(MqttSettings(host="home", keepalive_s=90))
+    bench.up(1)
+    bench.gateway.disconnected(LinkDown("gone", link=1), bench.now_s)
+    bench.advance(REPLACE_WITHIN_S - 0.1)
+    assert bench.links[0].ended == []
+    bench.gateway.reply(Answer(ReplyTo("7", None, None), is_done=True, text="volume 5", data={}), PLAYING)
+    assert "lull/bedroom/reply" in bench.links[0].sent
+    bench.up(1)
+    bench.advance(CONFIRM_S - 0.1)
+    assert bench.links[0].ended == []
+    bench.advance(0.2)
+    assert bench.links[0].ended == [False]
 
 
 def test_what_was_wrong_with_a_connection_ends_with_it(bench: Bench) -> None:
