@@ -17,6 +17,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 import yaml
 
+from player.core.text import is_harmless, quoted_text
+
 MAX_NODES: Final = 20_000
 MAX_DEPTH: Final = 16
 SHOWN_CHARS: Final = 60
@@ -116,13 +118,13 @@ def read_tree(text: str) -> tuple[Node | None, tuple[Fault, ...]]:
 
 def join(path: str, key: str) -> str:
     """The path of a key below a path, fit to be printed."""
-    word = key if key.isprintable() and 0 < len(key) <= SHOWN_CHARS else shown(key)
+    word = key if is_harmless(key) and 0 < len(key) <= SHOWN_CHARS else shown(key)
     return f"{path}.{word}" if path else word
 
 
 def shown(text: str) -> str:
     """A text in quotes as a message shows it: escaped, and shortened when it is long."""
-    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "...")
+    return quoted_text(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "...")
 
 
 def _code_point(character: str | int) -> str:

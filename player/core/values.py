@@ -18,7 +18,7 @@ from player.core.pillow import AskedLevel, parse_level
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.safety import Taper
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
-from player.core.text import MAX_TITLE, clean_text
+from player.core.text import MAX_TITLE, clean_text, is_harmless, quoted_text
 from player.core.units import parse_duration_s, parse_time_of_day
 
 MAX_TEXT: Final = 64
@@ -41,7 +41,7 @@ _CLOCK: Final = re.compile(r"(?:([0-9]{1,2}):)?([0-9]{1,3}):([0-5][0-9])")
 def quoted(value: object) -> str:
     """The value as it is shown in a reason: quoted, and cut to forty characters."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return repr(text if len(text) <= 40 else text[:39] + "…")
+    return quoted_text(text if len(text) <= 40 else text[:39] + "…")
 
 
 def check_keys(what: str, fields: Mapping[str, Any], allowed: Iterable[str]) -> None:
@@ -85,7 +85,7 @@ def text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise Refused(f"{name} {quoted(value)} is not a text")
     found = value.strip()
-    if not found or len(found) > MAX_TEXT or not found.isprintable():
+    if not found or len(found) > MAX_TEXT or not is_harmless(found):
         raise Refused(f"{name} {quoted(value)} is not usable; write 1 to {MAX_TEXT} printable characters")
     return found
 

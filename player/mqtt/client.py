@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from player.core.settings.mqtt import MqttProtocol, MqttSettings, TlsSettings
+from player.core.text import clean_text
 from player.mqtt.connection import ConnectionPlan
 from player.mqtt.identity import PAHO_LOG
 from player.mqtt.incoming import Incoming
@@ -350,7 +351,7 @@ def _properties(packet_type: int) -> Properties:
 def _words(code: ReasonCode, properties: Properties | None) -> str:
     """A reason code in words, with what the broker says about it, as far as that can be shown."""
     said = getattr(properties, "ReasonString", None)
-    shown = "".join(character for character in said[:200] if character.isprintable()) if said else ""
+    shown = clean_text(said, 200) if said else ""
     return f"{code} ({shown})" if shown else str(code)
 
 

@@ -12,6 +12,7 @@ import re
 from typing import Any, Final
 
 from player.core.errors import Refused
+from player.core.text import is_harmless
 from player.core.values import Value, quoted
 
 MAX_PAYLOAD_BYTES: Final = 4096
@@ -43,7 +44,7 @@ def read(payload: bytes) -> Value:
 
 
 def _plain(text: str) -> str | None:
-    if not all(character.isprintable() for character in text):
+    if not is_harmless(text):
         raise Refused(f"the payload {quoted(text)} has control characters")
     return text or None
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from player.core.commands import ReplyTo, Request, Stop
 from player.core.errors import Refused
+from player.core.text import is_harmless, without_controls
 from player.core.values import Value, quoted, text
 from player.core.verbs import to_command
 from player.mqtt.incoming import Incoming
@@ -115,7 +116,7 @@ class Topics:
         other speakers, so that they cannot be made to command each other. Below the prefix only ``reply`` is allowed.
         """
         levels = topic.split("/")
-        is_name = 0 < len(topic.encode("utf-8", "replace")) <= 1024 and topic.isprintable() and topic[0] != "$"
+        is_name = 0 < len(topic.encode("utf-8", "replace")) <= 1024 and is_harmless(topic) and topic[0] != "$"
         if not is_name or set("+#") & set(topic) or _NO_ANSWERS & set(levels):
             return False
         if topic.startswith(tuple(f"{root}/" for root in (self.discovery, "homeassistant"))):
@@ -182,7 +183,7 @@ def reply_to(topics: Topics, incoming: Incoming) -> ReplyTo | None:
 
 def _shown(topic: str) -> str:
     """A topic in a reason: bounded, without control characters."""
-    return "".join(character if character.isprintable() else "?" for character in topic[:_SHOWN_TOPIC])
+    return without_controls(topic[:_SHOWN_TOPIC], kept="")
 
 
 def _verb_in(value: Value) -> tuple[str, Value]:

@@ -9,6 +9,7 @@ from player.core.clock import Now
 from player.core.errors import Refused, did_you_mean
 from player.core.events import Track
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
+from player.core.text import quoted_text
 from player.session.memory.memory import RememberedTrack
 
 Titled = TypeVar("Titled", Track, RememberedTrack)
@@ -51,9 +52,9 @@ def find_track(name: str, among: Sequence[Titled], place: str | None = None) -> 
     titles = sorted({track.title for track in found})
     if len(titles) > 1:
         more = f" and {len(titles) - CHOICES} more" if len(titles) > CHOICES else ""
-        raise Refused(f"{len(titles)} tracks match {name!r}: {', '.join(titles[:CHOICES])}{more}")
+        raise Refused(f"{len(titles)} tracks match {quoted_text(name)}: {', '.join(titles[:CHOICES])}{more}")
     if found:
-        raise Refused(f"{len(found)} tracks are called {titles[0]!r}; name the playlist too")
+        raise Refused(f"{len(found)} tracks are called {quoted_text(titles[0])}; name the playlist too")
     where = "" if place is None else f" in {place!r}"
     raise Refused(f"no track {name!r}{where}{did_you_mean(name, [track.title for track in among])}")
 

@@ -30,6 +30,7 @@ from player.core.limits import STOP_NOW_S
 from player.core.settings.bed import Bed, named_beds
 from player.core.settings.session import Playlist
 from player.core.states import State
+from player.core.text import quoted_text
 from player.core.units import format_place
 from player.session import bed_alone
 from player.session.calibrate import volume_at
@@ -131,7 +132,9 @@ def _check_name(playback: Playback, name: str) -> None:
             title = playback.find_track(name, playback.places_to_look())[1].title
         except Refused:
             raise refusal from None
-        raise Refused(f"{refusal}. There is a track {title!r}: play it with --track, or as track in JSON") from None
+        raise Refused(
+            f"{refusal}. There is a track {quoted_text(title)}: play it with --track, or as track in JSON"
+        ) from None
 
 
 def _play_on(playback: Playback, session: Session, play: Play, now: Now, out: Outcome) -> None:

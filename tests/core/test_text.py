@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from player.core.events import LibraryRead, Track
-from player.core.text import MAX_SENTENCE, MAX_TITLE, clean_text, without_controls, without_secrets
+from player.core.text import (
+    MAX_SENTENCE,
+    MAX_TITLE,
+    clean_text,
+    is_harmless,
+    quoted_text,
+    without_controls,
+    without_secrets,
+)
+
+BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+"""What turns the direction of writing for more than one character."""
 
 
 @pytest.mark.parametrize(
@@ -14,13 +31,21 @@ from player.core.text import MAX_SENTENCE, MAX_TITLE, clean_text, without_contro
         ("rain\0fall", "rain fall"),
         ("\x1b]0;owned\x07\x1b[2Jgone", "]0;owned [2Jgone"),
         ("a\u202eb\u2066c", "a b c"),
+        ("שיר\u200f! نغمة\u061c C++\u200e", "שיר\u200f! نغمة\u061c C++\u200e"),
+        ("Wald\u00adspaziergang", "Wald\u00adspaziergang"),
+        ("बारिश क्\u200dष \U0001fa77 \U0001fae9", "बारिश क्\u200dष \U0001fa77 \U0001fae9"),
+        ("Gru\u0308ße", "Grüße"),
+        ("bruit\u00a0blanc\u202f!", "bruit blanc !"),
+        ("\u200b\ufeff\u200e ", ""),
         ("one\r\ntwo\u2028three\x85", "one two three"),
         ("  Grüße 雨 👩‍🚀  ", "Grüße 雨 👩‍🚀"),
         ("caf\udce9", "caf\udce9"),
     ],
 )
 def test_control_characters_become_spaces(text: str, shown: str) -> None:
-    """NUL, escape, direction marks and line ends go; letters, emoji and bytes that are not UTF-8 stay."""
+    """NUL, escape, line ends and what turns the direction of writing go; letters of any script, the joiners and marks
+    that they need, emoji newer than this Python, and bytes that are not UTF-8 stay.
+    """
     assert clean_text(text) == shown
 
 
@@ -36,6 +61,35 @@ def test_control_characters_become_spaces(text: str, shown: str) -> None:
 def test_only_what_a_terminal_would_obey_is_replaced(text: str, shown: str) -> None:
     """Lines, tabs, wide and fixed spaces and the joiners of Persian and emoji stay."""
     assert without_controls(text) == shown
+
+
+def test_without_lines_only_those_are_replaced_too() -> None:
+    """As where one fact is shown on a line."""
+    assert without_controls("one\n\ttwo\u200c", kept="") == "one\ufffd\ufffdtwo\u200c"
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("\0\x1b\x9b\u202e\u2066\u200c\xa0\udce9"))))
+def test_one_law_says_what_is_harmless(text: str) -> None:
+    """What is shown is harmless, what is harmless is shown as it is, and no harmful character is left in a title."""
+    shown = without_controls(text, kept="")
+    assert is_harmless(shown)
+    assert len(shown) == len(text)
+    assert (shown == text) == is_harmless(text)
+    assert is_harmless(re.sub("[\ud800-\udfff]", "", clean_text(text)))
+    for character in text:
+        is_bidi = unicodedata.bidirectional(character) in BIDI
+        if is_bidi or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+            assert not is_harmless(character)
+
+
+@given(st.text())
+def test_a_text_in_quotes_is_as_repr_writes_it_without_needless_escapes(text: str) -> None:
+    """A Persian word stays readable."""
+    assert quoted_text("می\u200cخواهم") == "'می\u200cخواهم'"
+    assert is_harmless(quoted_text(text))
+    assert ast.literal_eval(quoted_text(text)) == text
+    if text.isprintable():
+        assert quoted_text(text) == repr(text)
 
 
 def test_every_track_and_warning_is_cleaned_and_bounded() -> None:

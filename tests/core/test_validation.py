@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from player.core.validation import check_length
+from player.core.validation import check_length, check_name
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,16 @@ def test_a_length_is_named_in_the_units_that_people_write(value_s: float, said: 
 def test_a_length_within_its_range_passes(value_s: float) -> None:
     """Both ends belong to it."""
     check_length("max", value_s, 600, 86_400)
+
+
+@pytest.mark.parametrize("name", ["Regen-2", "_a.b c", "बारिश", "ฝน ตก", "می\u200cخواهم", "Bu\u0308cher"])
+def test_a_name_may_be_in_any_script(name: str) -> None:
+    """With vowel signs, joiners and accents."""
+    check_name("playlist", name)
+
+
+@pytest.mark.parametrize("name", ["", " a", "a/b", "a+", "#", "a\nb", "a\0", "a\u202eb", "a\u200eb", "💤", "x" * 65])
+def test_what_cannot_be_a_topic_level_or_be_typed_is_no_name(name: str) -> None:
+    """The reason shows it, and what is allowed."""
+    with pytest.raises(ValueError, match="is not a name: use up to 64 letters"):
+        check_name("playlist", name)

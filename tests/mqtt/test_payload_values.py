@@ -25,6 +25,7 @@ def refusal(payload: bytes) -> str:
         (b"  \r\n", None),
         (b"rain\n", "rain"),
         ("Wald im Frühling".encode(), "Wald im Frühling"),
+        ("Chut\u202f! می\u200cخواهم".encode(), "Chut\u202f! می\u200cخواهم"),
         (b'"rain"', "rain"),
         (b'""', None),
         (b"15.0", "15.0"),

@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from player.core.settings.session import ONCE
-from player.core.text import without_secrets
+from player.core.text import without_controls, without_secrets
 from player.core.units import format_duration
 
 
 def printable(text: object) -> str:
-    """The text without control characters and passwords, because titles come from any source."""
-    shown = without_secrets(str(text))
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown)
+    """The text on one line, without control characters and passwords, because titles come from any source."""
+    return without_controls(without_secrets(str(text)), kept="")
 
 
 def status(device: str, state: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from player.core.text import is_harmless
+
 LONGEST: Final = 256
 INPUT: Final = "input:"
 """Prefix of the topic of an input device; its name or path follows."""
@@ -21,8 +23,8 @@ def check_filter(text: str) -> None:
     """Raise ValueError naming what is wrong, unless the text can be subscribed."""
     if not text:
         raise ValueError("is empty; write a topic, such as zigbee2mqtt/bedside button/action")
-    if len(text) > LONGEST or not text.isprintable():
-        raise ValueError(f"is not a topic; use up to {LONGEST} printable characters")
+    if len(text) > LONGEST or not is_harmless(text):
+        raise ValueError(f"is not a topic; use up to {LONGEST} characters, none of them a control character")
     if text.startswith(INPUT):
         if not text.removeprefix(INPUT).strip():
             raise ValueError(f"{text!r} names no device; `lull doctor` lists those that are there")

@@ -403,6 +403,12 @@ def test_a_title_cannot_command_the_terminal() -> None:
         assert all(character.isprintable() or character == "\n" for character in text)
 
 
+@pytest.mark.parametrize("title", ["می\u200cخواهم", "क्\u200dष", "👩\u200d🚀", "bruit\u202f!", "שלום\u200f!"])
+def test_a_title_in_any_script_is_shown_as_it_is(title: str) -> None:
+    """With its joiners, spaces and direction marks."""
+    assert title in shown.status("bedroom", state_of(replace(PLAYING, track=title)))
+
+
 def test_watch_shows_state_events_and_availability() -> None:
     """A line each; answers to others are not its business."""
     topics = Topics("lull", "bedroom")
