@@ -85,9 +85,8 @@ def add_parser(commands: Any) -> None:
     test.add_argument("--retained", action="store_true", help="treat it as a retained message")
     test.add_argument(
         "--state",
-        type=State,
-        choices=list(State),
-        default=State.IDLE,
+        choices=[state.value for state in State],
+        default=State.IDLE.value,
         help="state of the speaker then (default: idle)",
     )
     test.add_argument("--volume", type=_volume, metavar="N", help="its volume then (default: volume.default)")
@@ -110,10 +109,11 @@ def run_test(args: argparse.Namespace) -> int:
     incoming = Incoming(args.topic, payload, args.retained)
     quiet_hours = config.triggers.quiet_hours
     volume = config.settings.volume.default if args.volume is None else args.volume
-    standing = SpeakerStatus(args.state, volume, _volumes(config), brings_bed=_bringers(config))
+    state = State(args.state)
+    standing = SpeakerStatus(state, volume, _volumes(config), brings_bed=_bringers(config))
     told = [judge(rule, incoming, now, standing, quiet_hours) for rule in config.triggers.rules]
     if args.json:
-        print(json.dumps(_fields(incoming, now, args.state, told), indent=2))
+        print(json.dumps(_fields(incoming, now, state, told), indent=2))
     else:
         print("\n".join(printable(line) for one in told for line in one.lines()))
     return DONE if any(one.is_done for one in told) else REFUSED

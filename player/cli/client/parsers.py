@@ -115,7 +115,10 @@ def _common_options() -> argparse.ArgumentParser:
 
 
 def _timeout_s(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= 600:
-        raise argparse.ArgumentTypeError(f"{text} is out of range; allowed is more than 0, up to 600")
+        raise argparse.ArgumentTypeError(f"{text!r} is not usable; allowed are seconds, more than 0, up to 600")
     return value

@@ -176,6 +176,16 @@ def test_arguments_that_do_not_fit_are_2(argv: str) -> None:
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize("text", ["x", "0", "-1", "nan", "601"])
+def test_a_timeout_that_is_not_usable_is_named_with_what_is_allowed(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Text and numbers out of range alike."""
+    with pytest.raises(SystemExit):
+        parse("status", f"--timeout={text}")
+    assert f"'{text}' is not usable; allowed are seconds, more than 0, up to 600" in capsys.readouterr().err
+
+
 def test_a_broker_that_is_not_there_is_3_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     """Host, port, and what to check."""
     port = free_port()
