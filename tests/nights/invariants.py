@@ -276,13 +276,9 @@ def play(story: Story, lasts_s: float) -> None:
     for happening in story.happenings:
         _live(nights, watcher, began_s + happening.at_s)
         watcher.hear_news()
-        before_s = nights.now.boot_s
-        deaths = nights.deaths
         with _dying(nights, watcher):
             happening.do(nights)
             nights.take_reports()
-        if nights.deaths > deaths:
-            watcher.die(before_s)
         watcher.note(happening)
         watcher.look()
     _live(nights, watcher, began_s + lasts_s)
@@ -302,9 +298,16 @@ def _live(nights: Remembering, watcher: Watcher, until_s: float) -> None:
 
 @contextlib.contextmanager
 def _dying(nights: Remembering, watcher: Watcher) -> Iterator[None]:
+    """What may kill the daemon, even twice: at a write while it comes back from a death that was meant."""
+    before_s, deaths = nights.now.boot_s, nights.deaths
+    has_died_at_write = False
     try:
         yield
     except Died:
+        has_died_at_write = True
+    if nights.deaths > deaths:
+        watcher.die(before_s)
+    if has_died_at_write:
         watcher.hear_news()  # what was told before it died belongs to the session that is over
         before_s = nights.now.boot_s
         nights.die()
