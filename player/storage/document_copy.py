@@ -45,6 +45,20 @@ def read_copy(folder: Path) -> dict[str, str]:
     return documents if is_whole else {}
 
 
+def set_aside(folder: Path) -> str | None:
+    """Keep a copy that cannot be read as ``memory.json.damaged``; returns what is lost, None where there is none."""
+    path = folder / FILE_NAME
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        os.replace(path, f"{path}.damaged")
+    except OSError:
+        return None
+    return (
+        f"{path} was damaged; it is kept as {FILE_NAME}.damaged, and bans, likes and settings that only it had are lost"
+    )
+
+
 def write_copy(folder: Path, documents: Mapping[str, str]) -> None:
     """Replace the copy; when this returns it is on the disk. Raises StoreError, and then the old one is still there."""
     kept = {name: documents[name] for name in COPIED if name in documents}

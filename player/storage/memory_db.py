@@ -15,6 +15,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +36,7 @@ from player.session.memory.records import (
     read_texts,
     texts,
 )
-from player.storage.document_copy import COPIED, read_copy, write_copy
+from player.storage.document_copy import COPIED, read_copy, set_aside, write_copy
 from player.storage.document_copy import FILE_NAME as COPY_NAME
 from player.storage.sqlite import READ_FAULTS, DamagedDatabase, Database, SchemaLayout, open_to_read, transaction
 from player.system.bounded import BoundedCall, CallHangs
@@ -145,6 +146,9 @@ class MemoryDb:
         """Everything that was saved; a record of a session that is returned has been counted."""
         self._copied = self._read_copy()
         recalled = self._base.ask(self._recall)
+        if self._folder is not None and not self._copied and (self.losses or recalled.documents == Documents()):
+            lost = set_aside(self._folder)
+            recalled = replace(recalled, faults=(*recalled.faults, *filter(None, [lost])))
         self._copy(texts(recalled.documents))
         return recalled
 
@@ -296,4 +300,5 @@ def _iso(at: datetime) -> str:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 9 else 0
+    is_whole = text is not None and text.isascii() and text.removeprefix("-").isdecimal() and len(text) < 9
+    return int(text) if text is not None and is_whole else 0

@@ -143,6 +143,41 @@ def test_a_person_who_looks_is_told_of_a_damaged_database_and_shown_the_bans(tmp
     assert "cannot be read" in recalled.faults[0]
 
 
+@pytest.mark.parametrize("base", [b"no database" * 1000, b"", None])
+def test_where_both_are_lost_it_is_said_and_both_are_kept(tmp_path: Path, base: bytes | None) -> None:
+    """The database damaged, empty or removed: the copy is set aside, and no fault is told at the next start."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    store.close()
+    (tmp_path / FILE_NAME).unlink()
+    if base is not None:
+        (tmp_path / FILE_NAME).write_bytes(base)
+    (tmp_path / COPY_NAME).write_bytes(b"rubbish")
+    store = MemoryDb(tmp_path, "this")
+    recalled = store.recall()
+    assert recalled.documents == Documents()
+    (told,) = recalled.faults
+    assert told.startswith(f"{tmp_path / COPY_NAME} was damaged; it is kept as {COPY_NAME}.damaged, and ")
+    assert (tmp_path / f"{COPY_NAME}.damaged").read_bytes() == b"rubbish"
+    store.close()
+    store = MemoryDb(tmp_path, "this")
+    assert store.recall().faults == ()
+    store.close()
+
+
+def test_a_damaged_copy_beside_a_good_database_is_written_anew(tmp_path: Path) -> None:
+    """Nothing is lost, so nothing is said."""
+    store = MemoryDb(tmp_path, "this")
+    store.write(Batch(texts(KEPT)))
+    store.close()
+    (tmp_path / COPY_NAME).write_bytes(b"rubbish")
+    store = MemoryDb(tmp_path, "this")
+    assert (store.recall().faults, store.losses) == ((), ())
+    store.close()
+    assert read_copy(tmp_path) == DOCUMENTS
+    assert not (tmp_path / f"{COPY_NAME}.damaged").exists()
+
+
 def test_nothing_is_written_where_there_is_nothing_to_keep(tmp_path: Path) -> None:
     """The first start of a speaker: no copy of defaults."""
     store = MemoryDb(tmp_path, "this")
