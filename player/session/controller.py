@@ -64,7 +64,7 @@ from player.core.states import OBEYED, State
 from player.core.units import counted
 from player.session import calibrate, commands, commands_memory, commands_timer, recovery
 from player.session.beds import TracksLayer
-from player.session.crash_resume import CrashResume
+from player.session.crash_resume import RESTARTED, CrashResume
 from player.session.library_findings import LibraryFindings
 from player.session.louder import Louder
 from player.session.memory.memory import Memory, WatchList
@@ -320,7 +320,7 @@ class Controller:
             self._playback.interrupted.give_up("the speaker is shutting down", out)
             self._playback.stop(shutdown.over_s, "shutdown", out)
         elif session is not None:
-            self._crash_resume.tries = 0  # nothing crashed
+            self._crash_resume.tries = RESTARTED
             recovery.stay_silent(session, math.inf, now.boot_s, out, shutdown.over_s)
 
     def _update_favourites(self, now: Now, out: Outcome) -> None:

@@ -53,6 +53,8 @@ from player.session.track_selection import NEAR_THE_END_S, ResumePoint
 
 PAUSES_S: Final = (0.0, 30.0, 120.0)
 """Seconds to wait before each attempt; there is no attempt after the last."""
+RESTARTED: Final = -1
+"""The count that a clean restart leaves: the store counts the start after it too, and nothing has crashed."""
 WELL_S: Final = 600.0
 """Seconds after which a resumed session resets the count of crashes."""
 OPENED_AHEAD_S: Final = 40.0
@@ -70,7 +72,7 @@ class CrashResume:
         memory: is told what may have crashed the decoder.
 
     Attributes:
-        tries: how often a record was resumed since a session last ran well.
+        tries: how often a record was resumed since a session last ran well, or since a clean restart.
         problem: why it stays silent, or waits; None without a problem.
     """
 
@@ -103,10 +105,10 @@ class CrashResume:
             return
         self._is_waiting = False
         record = _moved_on(record, self._gone_s(record, now), playback.settings, now)
-        assert self.tries > 0, "the store counts each time that it hands out a record"
+        assert self.tries > RESTARTED, "the store counts each time that it hands out a record"
         reason = self._why_not(record, playback.settings, now)
         gone_s = self._gone_s(record, now)
-        is_due = now.boot_s - self._since_s >= PAUSES_S[min(self.tries, len(PAUSES_S)) - 1]
+        is_due = now.boot_s - self._since_s >= PAUSES_S[max(0, min(self.tries, len(PAUSES_S)) - 1)]
         if reason is not None:
             self._give_up(interrupted, reason, out)
         elif gone_s is not None and is_due and not interrupted.is_paused:
@@ -154,7 +156,7 @@ class CrashResume:
         """Reset the count of crashes for another session, or for one that has run long enough."""
         if session is None:
             self.tries = 0
-        elif not session.is_resumed or now_s - session.started.boot_s >= WELL_S:
+        elif self.tries != RESTARTED and (not session.is_resumed or now_s - session.started.boot_s >= WELL_S):
             self.tries, self.problem = 0, None
 
     def _gone_s(self, record: SessionRecord, now: Now) -> float | None:

@@ -174,6 +174,21 @@ def test_restarts_do_not_count_as_crashes() -> None:
     assert not nights.session.problems(nights.now)
 
 
+def test_a_crash_after_a_restart_is_the_first_one() -> None:
+    """An upgrade, and soon after it two kills: the first is resumed at once, the second after half a minute."""
+    nights = playing()
+    nights.restart()
+    nights.run_for(8.0)
+    nights.die(off_s=2.0)
+    assert nights.state is State.PLAYING
+    nights.run_for(8.0)
+    nights.die(off_s=2.0)
+    nights.run_for(29.0)
+    assert nights.state is State.IDLE
+    nights.run_for(15.0)
+    assert nights.state is State.PLAYING
+
+
 def test_a_restart_keeps_what_was_not_stopped_or_paused() -> None:
     """A stop while it ends holds, as do a stop before it and a pause by hand; a session that waits goes on waiting."""
     for command in (Stop(), Pause()):
