@@ -20,9 +20,10 @@ measured more than one second away from any stranger.
 
 A stranger that is one in octaves alone, for as long as it and others less than two seconds apart last, is lowered in
 these octaves (`player.audio.dsp.octave_gain`), and the rest of the sound goes on. (With one gain for all octaves the
-insects of a night were lowered by 18 dB for a call that raised the whole by 2 dB.) What stands out for less than 0.12 s
-may be a click and is lowered as a whole, because `player.audio.dsp.declick` would not recognise one that frames of
-43 ms have spread. What remains of the whole and of both ears is assumed to be in proportion.
+insects of a night were lowered by 18 dB for a call that raised the whole by 2 dB.) What has its power within 30 ms may
+be a click and is lowered as a whole from 0.15 s before to 0.15 s after it, because `player.audio.dsp.declick` would not
+recognise one that frames of 43 ms have spread. (When all that stood out for less than 0.12 s was, with all strangers
+near it, the night fell by 21 dB.) What remains of the whole and of both ears is assumed to be in proportion.
 
 A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
@@ -89,8 +90,10 @@ _HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
 _RISE_DB: Final = 9.2
 _LEAK_DB: Final = 1.0
 """Sound between two octaves is lowered by this much less where one of them alone has a gain."""
-_SHORTEST: Final = round(0.12 / BAND_S)
-"""What stands out in octaves alone for less than this many hops may be a click."""
+_CLICK_SHARE: Final = 0.8
+_AROUND, _CLICK_NEAR = round(0.1 / BAND_S), round(0.15 / BAND_S)
+"""Where three hops have this share of the power of an octave from so many hops before to as many after, it may be a
+click; so many hops before and after it have one gain."""
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
 _SECTION, _CONTEXT = round(600.0 / BAND_S), round(90.0 / BAND_S)
@@ -226,8 +229,8 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
         near = _widened(strangers.any(axis=1), _CALM_NEAR)
         if usual is None:
             calm = calm_level(powers[:, 0], near)
-        as_a_whole = strangers[:, :-_OCTAVES].any(axis=1) | _short(strangers.any(axis=1))
-        by_octave = ~_stretches_with(as_a_whole, near)
+        as_a_whole = _stretches_with(strangers[:, :-_OCTAVES].any(axis=1), near)
+        by_octave = ~(as_a_whole | _near_clicks(powers[:, -_OCTAVES:], strangers[:, -_OCTAVES:]))
         gains = _split(np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0), by_octave)
         if not has_more:
             break
@@ -360,12 +363,10 @@ def _numbered(marks: Marks) -> npt.NDArray[np.int64]:
     return np.cumsum(np.diff(marks, prepend=False) & marks)
 
 
-def _short(marks: Marks) -> Marks:
-    """The hops of those runs of marks that are shorter than `_SHORTEST`."""
-    number = _numbered(marks)
-    length = np.bincount(number[marks], minlength=int(number[-1]) + 1)
-    found: Marks = marks & (length[number] < _SHORTEST)
-    return found
+def _near_clicks(powers: BandPowers, strangers: Marks) -> Marks:
+    """The hops near what may be a click in one of the octaves, shape (hops,)."""
+    short = _moving(powers, 1, 1).sum(axis=-1) > _CLICK_SHARE * _moving(powers, _AROUND, _AROUND).sum(axis=-1)
+    return _widened((short & _moving_any(strangers, BOX)).any(axis=1), _CLICK_NEAR)
 
 
 def _stretches_with(marks: Marks, stretches: Marks) -> Marks:

@@ -60,6 +60,26 @@ def test_a_click_is_lowered_as_a_whole() -> None:
     assert not len(planned.octaves.hops)
 
 
+def test_beside_a_click_only_its_moment_is_lowered_as_a_whole() -> None:
+    """A click 0.9 s after the call: the whole falls for less than half a second, and the call only in its octave."""
+    sound = insects() + call()
+    click = CALL_S + CALL_LASTS_S + 0.9
+    sound[round(click * RATE_HZ)] = 0.25
+    planned = plan_of(sound)
+    lowered_s = np.flatnonzero(planned.gain_db) / 100.0
+    assert click - 0.25 < lowered_s.min() < click < lowered_s.max() < click + 0.25
+    assert CALL_S < planned.octaves.hops.mean() / 100.0 < CALL_S + CALL_LASTS_S
+
+
+def test_a_short_call_is_no_click() -> None:
+    """A tone of 80 ms is lowered in its octave, although it is as short as the boxes in which levels are judged."""
+    sound = insects() + call()
+    sound[round((CALL_S + 0.08) * RATE_HZ) :] = insects()[round((CALL_S + 0.08) * RATE_HZ) :]
+    planned = plan_of(sound)
+    assert not planned.gain_db.any()
+    assert len(planned.octaves.hops)
+
+
 def test_only_the_octave_of_the_call_is_lowered() -> None:
     """The call falls by more than 10 dB; the insects stay within half a decibel, and all else bit for bit."""
     sound = insects() + call()
