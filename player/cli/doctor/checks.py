@@ -98,7 +98,12 @@ class Setup:
     @property
     def is_service(self) -> bool:
         """Whether it is installed as a service; then the journal has what it tells."""
-        return self.service is not None and self.service.is_loaded
+        return self.unit is not None
+
+    @property
+    def unit(self) -> str | None:
+        """The name of the service; None where it is not installed as one."""
+        return self.service.unit if self.service is not None and self.service.is_loaded else None
 
     @property
     def memory(self) -> Memory:
@@ -125,13 +130,21 @@ def _without_config() -> Config:
 
 
 def _admit(config: Config, faults: tuple[str, ...], path: Path, *, is_there: bool) -> Setup:
-    service = ask_service(FIRST_S)
+    service = _service_of(config.speaker)
     is_loaded = service is not None and service.is_loaded
     account = account_of(service.user, service.groups) if service is not None and is_loaded else account_of(None)
     active_pid = service.pid if service is not None and service.active == "active" else 0
     recalled, ended, fault = _remembered(config.state_dir)
     pid = holder_of(config.state_dir) or active_pid
     return Setup(path, is_there, config, faults, service, account, pid, recalled, ended, fault)
+
+
+def _service_of(speaker: str | None) -> Service | None:
+    """The service that plays this speaker: one of its own where that runs or is enabled, otherwise the plain one."""
+    own = None if speaker is None else ask_service(f"lull@{speaker}", FIRST_S)
+    if own is not None and (own.is_enabled or own.active != "inactive"):
+        return own
+    return ask_service("lull", FIRST_S)
 
 
 def _remembered(state_dir: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...], str | None]:
@@ -183,9 +196,7 @@ def checks_of(patient: Setup, clock: Clock) -> list[Check]:
         Check("permissions", lambda: _rights(patient)),
         Check("inputs", lambda: _inputs(patient)),
         Check("power", lambda: machine.judge_power(read_throttled(ASK_S), hardware())),
-        Check(
-            "last night", lambda: machine.judge_last_night(_last_night(patient, clock), is_service=patient.is_service)
-        ),
+        Check("last night", lambda: machine.judge_last_night(_last_night(patient, clock), patient.unit)),
         Check("versions", lambda: machine.judge_versions(read_machine())),
     ]
 
@@ -241,7 +252,7 @@ def _broker(patient: Setup) -> Iterator[Finding]:
     assert mqtt is not None, "not checked without a broker"
     state = probe(mqtt, device, ASK_S)
     yield house.judge_broker(state, is_needed=patient.is_there)
-    yield from house.judge_speaker(state, device, is_running=patient.is_running, is_service=patient.is_service)
+    yield from house.judge_speaker(state, device, patient.unit, is_running=patient.is_running)
 
 
 def _clock(patient: Setup, clock: Clock) -> Finding:
@@ -310,7 +321,7 @@ def _last_night(patient: Setup, clock: Clock) -> LastNight:
     crashed = [
         JournalEvent(death.at, f"lull crashed on {Path(death.uri).name}") for death in deaths if death.at is not None
     ]
-    problems, is_journal_read = read_journal(wall.tzinfo, ASK_S)
+    problems, is_journal_read = read_journal(patient.unit or "lull", wall.tzinfo, ASK_S)
     fault = patient.memory_fault if patient.memory_fault and "does not exist" not in patient.memory_fault else None
     troubled = [JournalEvent(end.started, counted(end.problems, "problem")) for end in ended if end.problems]
     happened = tuple(broken), tuple(troubled), (*crashed, *problems)

@@ -133,6 +133,7 @@ class Service:
 
     Attributes:
         is_loaded: there is such a unit.
+        unit: its name without ``.service``: ``lull``, or ``lull@`` and the name of one of several speakers.
         user: the user that it runs as.
         watchdog_s: its period, 0 without one.
         result: how it ended last, ``success`` when it did not.
@@ -140,6 +141,7 @@ class Service:
     """
 
     is_loaded: bool
+    unit: str = "lull"
     is_enabled: bool = False
     active: str = "inactive"
     pid: int = 0

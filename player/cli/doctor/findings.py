@@ -78,6 +78,6 @@ def shortened(items: Iterable[str], most: int = 3) -> str:
     return "; ".join(listed[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
-def log(more: str = "", *, is_service: bool) -> str:
-    """Where lull tells what happens: the journal of the service, or the terminal that it was started in."""
-    return f"journalctl -u lull{more}" if is_service else "what lull printed in its terminal"
+def log(unit: str | None, more: str = "") -> str:
+    """Where lull tells what happens: the journal of this unit, or without one the terminal that it was started in."""
+    return f"journalctl -u {unit}{more}" if unit is not None else "what lull printed in its terminal"

@@ -58,14 +58,16 @@ def judge_service(service: Service | None, installed: Installed, *, is_running: 
         yield warning("service", what, installed.value)
         return
     if service.active != "active":
-        mend = "sudo systemctl enable --now lull; journalctl -u lull -n 50 says why it ended"
+        mend = f"sudo systemctl enable --now {service.unit}; {log(service.unit, ' -n 50')} says why it ended"
         yield wrong("service", f"is {service.active}" + _result(service), mend)
     elif not service.is_enabled:
-        yield warning("service", "is running, but will not start at the next boot", "sudo systemctl enable lull")
+        yield warning(
+            "service", "is running, but will not start at the next boot", f"sudo systemctl enable {service.unit}"
+        )
     else:
         yield right("service", f"runs (process {service.pid}) and is started at boot")
     if service.restarts >= MANY_RESTARTS:
-        mend = "journalctl -u lull says why; lull bans lists files that were left out for it"
+        mend = f"{log(service.unit)} says why; lull bans lists files that were left out for it"
         yield warning("service", f"was restarted {service.restarts} times{_result(service)}", mend)
     if service.watchdog_s <= 0:
         yield warning("watchdog", "is off: nothing would restart lull if it hangs", "WatchdogSec=30 in the unit")
@@ -94,23 +96,23 @@ def judge_power(throttled: int | None, model: str) -> Iterator[Finding]:
         yield right("power", f"{voltage}; not slowed down by heat since the machine was started")
 
 
-def judge_last_night(night: LastNight, *, is_service: bool) -> Iterator[Finding]:
+def judge_last_night(night: LastNight, unit: str | None) -> Iterator[Finding]:
     """What went wrong in the last day and night."""
     check = "last night"
     if night.fault is not None:
         yield warning(check, f"unknown: {night.fault}", "sudo lull doctor, if only lull may read it")
         return
     for one in night.broken_off:
-        mend = f"a power cut, or see {log(is_service=is_service)}"
+        mend = f"a power cut, or see {log(unit)}"
         yield warning(check, f"the session of {one.at:%a %H:%M} ended unexpectedly: {one.text}", mend)
     if night.troubled and not night.problems:  # the journal is gone, or closed to this user; the memory only counts
         told = shortened(f"the session of {one.at:%a %H:%M} had {one.text}" for one in night.troubled)
-        yield warning(check, told, ("sudo " if is_service else "") + log(" LULL_EVENT=problem", is_service=is_service))
+        yield warning(check, told, ("" if unit is None else "sudo ") + log(unit, " LULL_EVENT=problem"))
     if night.problems:
         told = shortened(f"{one.at:%H:%M} {one.text}" for one in night.problems)
-        yield warning(check, told, log(" LULL_EVENT=problem", is_service=is_service))
+        yield warning(check, told, log(unit, " LULL_EVENT=problem"))
     if not night.broken_off and not night.troubled and not night.problems:
-        unread = "" if night.is_journal_read or not is_service else "; the journal may not be read by this user"
+        unread = "" if night.is_journal_read or unit is None else "; the journal may not be read by this user"
         yield right(check, f"{counted(night.sessions, 'session')}, no problem{unread}")
 
 

@@ -61,18 +61,16 @@ def judge_broker(state: BrokerState, *, is_needed: bool = True) -> Finding:
     return right("broker", f"{state.address} accepts the login")
 
 
-def judge_speaker(state: BrokerState, device: str, *, is_running: bool, is_service: bool) -> Iterator[Finding]:
+def judge_speaker(state: BrokerState, device: str, unit: str | None, *, is_running: bool) -> Iterator[Finding]:
     """Whether the daemon is connected to the broker, and the problems that it reports."""
     if state.reached is not BrokerAnswer.UP or state.password_fault is not None:
         return
     if state.availability != "online":
         if is_running:
-            yield wrong(
-                "speaker", f"lull runs, but {device} is not online at the broker", log(" -n 50", is_service=is_service)
-            )
+            yield wrong("speaker", f"lull runs, but {device} is not online at the broker", log(unit, " -n 50"))
         return
     for problem in state.problems:
-        yield wrong("speaker", f"{device} reports: {problem}", f"{log(is_service=is_service)} shows since when")
+        yield wrong("speaker", f"{device} reports: {problem}", f"{log(unit)} shows since when")
     if not state.problems:
         yield right("speaker", f"{device} is online and has no problem")
 

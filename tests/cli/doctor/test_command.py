@@ -44,8 +44,8 @@ def lull(*words: str) -> int:
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which all checks are quick: no ALSA is asked, and systemd is not here."""
-    monkeypatch.setattr(doctoring, "ask_service", lambda _limit_s: None)
-    monkeypatch.setattr(doctoring, "read_journal", lambda _zone, _limit_s: ((), True))
+    monkeypatch.setattr(doctoring, "ask_service", lambda _unit, _limit_s: None)
+    monkeypatch.setattr(doctoring, "read_journal", lambda _unit, _zone, _limit_s: ((), True))
     monkeypatch.setattr(doctoring, "read_throttled", lambda _limit_s: None)
 
 
@@ -114,10 +114,42 @@ def test_a_service_is_measured_for_as_its_user(
     user = account_of(None)
     assert user is not None
     service = Service(is_loaded=True, user=user.name)
-    monkeypatch.setattr(doctoring, "ask_service", lambda _limit_s: service)
+    monkeypatch.setattr(doctoring, "ask_service", lambda _unit, _limit_s: service)
     lull("doctor", "--json", "--config", str(config(tmp_path)))
     mends = [found["mend"] for found in json.loads(capsys.readouterr().out)["findings"]]
     assert f"sudo -u {user.name} lull scan --config {tmp_path / 'lull.yaml'}" in mends
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (Service(is_loaded=True, unit="lull@left", is_enabled=True, active="failed"), "lull@left"),
+        (Service(is_loaded=True, unit="lull@left", active="active"), "lull@left"),
+        (Service(is_loaded=True, unit="lull@left"), "lull"),
+        (None, "lull"),
+    ],
+)
+def test_one_of_several_speakers_has_a_service_of_its_own_or_the_plain_one(
+    own: Service | None,
+    expected: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two on one machine are lull@left and lull@right; a file for the whole house has one speaker for each machine."""
+    units = {"lull@left": own, "lull": Service(is_loaded=True, active="failed")}
+    read = []
+    monkeypatch.setattr(doctoring, "ask_service", lambda unit, _limit_s: units[unit])
+    monkeypatch.setattr(doctoring, "read_journal", lambda unit, _zone, _limit_s: (read.append(unit) or (), True))
+    path = config(tmp_path)
+    text = path.read_text(encoding="utf-8").replace("device: bedroom\n", "")
+    path.write_text(f"{text}speakers: {{left: {{state_dir: left}}, right: {{state_dir: right}}}}\n", encoding="utf-8")
+    lull("doctor", "--json", "--device", "left", "--config", str(path))
+    mends = [found["mend"] for found in json.loads(capsys.readouterr().out)["findings"] if found["check"] == "service"]
+    assert read == [expected]
+    is_active = own is not None and own.active == "active"
+    assert any(f"sudo systemctl enable {'' if is_active else '--now '}{expected}" in (mend or "") for mend in mends)
 
 
 @pytest.mark.usefixtures("quiet")

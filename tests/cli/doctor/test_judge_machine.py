@@ -91,16 +91,16 @@ def test_last_night_is_told() -> None:
     broken = LastNight(
         1, (JournalEvent(EVENING, "rain, after 20 min"),), problems=(JournalEvent(EVENING, "no sound device"),)
     )
-    found = list(machine.judge_last_night(broken, is_service=True))
+    found = list(machine.judge_last_night(broken, "lull"))
     assert levels(found) == [Level.WARNING, Level.WARNING]
     assert "Sun 22:30" in found[0].what
     assert "22:30 no sound device" in found[1].what
     counted = LastNight(1, troubled=(JournalEvent(EVENING, "2 problems"),), is_journal_read=False)
-    (found,) = machine.judge_last_night(counted, is_service=True)
+    (found,) = machine.judge_last_night(counted, "lull")
     assert (found.level, found.what) == (Level.WARNING, "the session of Sun 22:30 had 2 problems")
-    (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False), is_service=True)
+    (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False), "lull")
     assert (quiet.level, quiet.what) == (Level.RIGHT, "1 session, no problem; the journal may not be read by this user")
-    assert levels(list(machine.judge_last_night(LastNight(fault="closed"), is_service=True))) == [Level.WARNING]
+    assert levels(list(machine.judge_last_night(LastNight(fault="closed"), "lull"))) == [Level.WARNING]
 
 
 def test_without_a_service_nobody_is_sent_to_the_journal() -> None:
@@ -108,9 +108,9 @@ def test_without_a_service_nobody_is_sent_to_the_journal() -> None:
     night = LastNight(
         1, (JournalEvent(EVENING, "rain"),), (JournalEvent(EVENING, "2 problems"),), is_journal_read=False
     )
-    mends = [one.mend or "" for one in machine.judge_last_night(night, is_service=False)]
+    mends = [one.mend or "" for one in machine.judge_last_night(night, None)]
     assert mends == ["a power cut, or see what lull printed in its terminal", "what lull printed in its terminal"]
-    (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False), is_service=False)
+    (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False), None)
     assert quiet.what == "1 session, no problem"
 
 

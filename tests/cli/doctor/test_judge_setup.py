@@ -59,25 +59,25 @@ def test_without_the_password_the_login_is_not_called_wrong() -> None:
     """Who may not read it cannot tell; root can."""
     state = replace(UP, password_fault="/etc/lull/pw: Permission denied")  # noqa: S106 - no password
     assert house.judge_broker(state).level is Level.WARNING
-    assert not list(house.judge_speaker(state, "bedroom", is_running=True, is_service=True))
+    assert not list(house.judge_speaker(state, "bedroom", "lull", is_running=True))
 
 
 def test_what_the_running_speaker_complains_of_is_wrong() -> None:
     """Each problem of its state is a line."""
     state = replace(UP, problems=("the sound device is missing", "memory"))
-    assert levels(list(house.judge_speaker(state, "bedroom", is_running=True, is_service=True))) == [
+    assert levels(list(house.judge_speaker(state, "bedroom", "lull", is_running=True))) == [
         Level.WRONG,
         Level.WRONG,
     ]
-    assert levels(list(house.judge_speaker(UP, "bedroom", is_running=True, is_service=True))) == [Level.RIGHT]
+    assert levels(list(house.judge_speaker(UP, "bedroom", "lull", is_running=True))) == [Level.RIGHT]
 
 
 def test_a_daemon_that_the_broker_does_not_know_is_wrong() -> None:
     """It runs and is not online; where none runs, nobody expects it to be."""
     for availability in (None, "offline"):
         state = replace(UP, availability=availability)
-        assert levels(list(house.judge_speaker(state, "bedroom", is_running=True, is_service=True))) == [Level.WRONG]
-        assert not list(house.judge_speaker(state, "bedroom", is_running=False, is_service=True))
+        assert levels(list(house.judge_speaker(state, "bedroom", "lull", is_running=True))) == [Level.WRONG]
+        assert not list(house.judge_speaker(state, "bedroom", "lull", is_running=False))
 
 
 def test_a_playlist_with_music_is_right() -> None:

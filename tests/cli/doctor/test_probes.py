@@ -76,7 +76,7 @@ def test_the_unit_is_read() -> None:
         "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nMainPID=70\nUser=lull\nNRestarts=2\n"
         "WatchdogUSec=1min 30s\nResult=success\nSupplementaryGroups=music video\n"
     )
-    found = service.ask_service(5, (*SHELL, f"printf '{said}'"))
+    found = service.ask_service("lull", 5, (*SHELL, f"printf '{said}'"))
     assert found is not None
     assert (found.is_loaded, found.is_enabled, found.active, found.pid, found.user) == (
         True,
@@ -91,7 +91,7 @@ def test_the_unit_is_read() -> None:
 @pytest.mark.parametrize("command", [(*SHELL, "exit 1"), ("lull-test-no-such-command",), (*SHELL, "sleep 5")])
 def test_without_systemd_there_is_no_unit(command: tuple[str, ...]) -> None:
     """Not booted by it, not installed, or silent: None, soon."""
-    assert service.ask_service(0.1, command) is None
+    assert service.ask_service("lull", 0.1, command) is None
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_systemds_times_are_read(text: str, expected_s: float) -> None:
 def test_problems_are_read_from_the_journal() -> None:
     """Entries that are no JSON are passed over; a hint on stderr says that not all was shown."""
     entry = '{"__REALTIME_TIMESTAMP":"1774823400000000","MESSAGE":"no sound device"}'
-    happened, is_read = service.read_journal(UTC, 5, (*SHELL, f"printf '%s\\nrubbish\\n' '{entry}'"))
+    happened, is_read = service.read_journal("lull", UTC, 5, (*SHELL, f"printf '%s\\nrubbish\\n' '{entry}'"))
     assert [(one.at, one.text) for one in happened] == [(datetime(2026, 3, 29, 22, 30, tzinfo=UTC), "no sound device")]
     assert is_read
-    assert service.read_journal(UTC, 5, (*SHELL, "echo 'Hint: You are not seeing messages' >&2")) == ((), False)
-    assert service.read_journal(UTC, 5, ("lull-test-no-such-command",)) == ((), False)
+    assert service.read_journal("lull", UTC, 5, (*SHELL, "echo 'Hint: You are not seeing messages' >&2")) == ((), False)
+    assert service.read_journal("lull", UTC, 5, ("lull-test-no-such-command",)) == ((), False)
 
 
 # The machine.

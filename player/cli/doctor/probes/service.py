@@ -10,7 +10,6 @@ from typing import Final
 
 from player.cli.doctor.facts import JournalEvent, Service
 
-UNIT: Final = "lull.service"
 _ASKED: Final = (
     "LoadState", "ActiveState", "UnitFileState", "MainPID", "User", "NRestarts", "WatchdogUSec", "Result",
     "SupplementaryGroups",
@@ -19,14 +18,15 @@ _TOLD: Final = ("problem", "start_missed", "session_lost")
 _SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def ask_service(limit_s: float, command: tuple[str, ...] = ("systemctl",)) -> Service | None:
-    """The unit as systemd knows it; None where systemd does not run or does not answer."""
-    words = [*command, "show", UNIT, *(f"--property={name}" for name in _ASKED)]
+def ask_service(unit: str, limit_s: float, command: tuple[str, ...] = ("systemctl",)) -> Service | None:
+    """The unit of that name as systemd knows it; None where systemd does not run or does not answer."""
+    words = [*command, "show", f"{unit}.service", *(f"--property={name}" for name in _ASKED)]
     said = _run(words, limit_s)
     if said is None or said.returncode != 0:
         return None
     values = dict(line.partition("=")[::2] for line in said.stdout.splitlines())
     return Service(
+        unit=unit,
         is_loaded=values.get("LoadState") == "loaded",
         is_enabled=values.get("UnitFileState", "").startswith("enabled"),
         active=values.get("ActiveState", "inactive"),
@@ -45,10 +45,10 @@ def seconds_of(text: str) -> float:
 
 
 def read_journal(
-    zone: tzinfo, limit_s: float, command: tuple[str, ...] = ("journalctl",)
+    unit: str, zone: tzinfo, limit_s: float, command: tuple[str, ...] = ("journalctl",)
 ) -> tuple[tuple[JournalEvent, ...], bool]:
-    """The problems in the journal of the last day and a half, and whether this user can read all of it."""
-    words = [*command, f"--unit={UNIT}", "--since=-36h", "--output=json", "--no-pager"]
+    """The problems in the unit's journal of the last day and a half, and whether this user can read all of it."""
+    words = [*command, f"--unit={unit}.service", "--since=-36h", "--output=json", "--no-pager"]
     said = _run([*words, *(f"LULL_EVENT={name}" for name in _TOLD)], limit_s)
     if said is None:
         return (), False
