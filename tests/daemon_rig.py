@@ -55,6 +55,7 @@ class FakeLink:
     is_stopped: bool = False
     heard: tuple[str, ...] = ()
     has_refused: bool = False
+    refused: tuple[str, ...] = ()
     said_offline: bool = False
 
     def start(self) -> None:

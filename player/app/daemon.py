@@ -33,7 +33,7 @@ from player.audio.engine_settings import EngineSettings
 from player.config import Config, differences, load
 from player.core import engine_orders as orders
 from player.core.clock import Now
-from player.core.commands import Pause, Request, Stop
+from player.core.commands import Pause, Request, Stop, Toggle
 from player.core.errors import ConfigError
 from player.core.events import Answer, Event, ItemStarted, LibraryRead, News, ScanMoved
 from player.core.snapshot import Snapshot
@@ -137,7 +137,7 @@ class Daemon:
         self._engine_thread.join(timeout=QUIT_MARGIN_S + 2 * self._config.audio.buffer_s)
 
     def _obey_last_stop(self) -> None:
-        """Obey a stop that came since the last turn: what was stopped must not resume after a restart."""
+        """Obey a stop or pause that came since the last turn: what it stops must not resume after a restart."""
         now, found = self._now(), list[object]()
         with contextlib.suppress(queue.Empty):
             while True:
@@ -145,7 +145,7 @@ class Daemon:
                 sent = self._gateway.take(message, now.boot_s) if isinstance(message, Incoming) else None
                 found.append(message if sent is None else sent.request)
         for request in chain(found, self._trigger_gate.take(now, lambda: self._speaker_status(now))):
-            if isinstance(request, Request) and isinstance(request.command, Stop | Pause):
+            if isinstance(request, Request) and isinstance(request.command, Stop | Pause | Toggle):
                 self._handle(request, now)
 
     # The turn.

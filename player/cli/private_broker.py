@@ -27,6 +27,11 @@ A line on the input ends the watch: a command that has ended must not be killed,
 _SBIN: Final = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 
 
+def mosquitto() -> str | None:
+    """The path of mosquitto; None where it is not installed."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SBIN)
+
+
 class PrivateBroker:
     """``with PrivateBroker() as broker:`` runs it.
 
@@ -42,7 +47,7 @@ class PrivateBroker:
         self._started_s = 0.0
 
     def __enter__(self) -> PrivateBroker:
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SBIN)
+        program = mosquitto()
         if program is None:
             raise LullError("mosquitto is not installed; install it, or set `mqtt` in the config")
         self.port = _free_port()

@@ -6,7 +6,7 @@ journal, and later to the store. Names are in the past tense.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from player.core.commands import ReplyTo
@@ -219,12 +219,14 @@ class LibraryRead:
 class ScanMoved:
     """The background scan has looked into ``found`` more files since it told last; ``is_over`` when none is left.
 
-    ``fault`` is why it cannot go on for now; it tries again by itself.
+    ``fault`` is why it cannot go on for now; it tries again by itself. ``files`` are those it was begun
+    with.
     """
 
     found: int
     is_over: bool
     fault: str | None = None
+    files: tuple[str, ...] = field(default=(), compare=False)
 
 
 # News: session -> everyone.

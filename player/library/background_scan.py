@@ -64,7 +64,7 @@ class BackgroundScanner:
         """Measure these files, in this order, instead of a running scan."""
         self.stop()
         scan = self._scan = Scan(paths, self._store, self._clock, self._settings)
-        self._thread = threading.Thread(target=self._run, args=(scan,), name="lull-scan", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(scan, paths), name="lull-scan", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -74,16 +74,16 @@ class BackgroundScanner:
             scan.stop()
             self._thread.join(STOP_S)
 
-    def _run(self, scan: Scan) -> None:
+    def _run(self, scan: Scan, paths: tuple[str, ...]) -> None:
         """The life of the thread."""
         try:
-            while (fault := self._attempt(scan)) is not None and not scan.wait_stopped(self._retry_s):
+            while (fault := self._attempt(scan, paths)) is not None and not scan.wait_stopped(self._retry_s):
                 log.debug("measuring is tried again: %s", fault)
         except Exception:  # the thread ends here; a bug in measuring must not end a night
             log.exception("the background scan failed")
-            self._tell(scan, ScanMoved(0, is_over=True))
+            self._tell(scan, ScanMoved(0, is_over=True, files=paths))
 
-    def _attempt(self, scan: Scan) -> str | None:
+    def _attempt(self, scan: Scan, paths: tuple[str, ...]) -> str | None:
         """Measure the unmeasured files; returns why that failed, or None."""
         found = 0
         told_s = float("-inf")
@@ -98,7 +98,7 @@ class BackgroundScanner:
             text = f"tracks cannot be measured, so they count as loud: {fault}"
             self._tell(scan, ScanMoved(found, is_over=False, fault=text))
             return text
-        self._tell(scan, ScanMoved(found, is_over=True))
+        self._tell(scan, ScanMoved(found, is_over=True, files=paths))
         return None
 
     def _tell(self, scan: Scan, moved: ScanMoved) -> None:
@@ -124,8 +124,8 @@ class ScanQueue:
         self._unmeasured[read.playlist] = read.unmeasured
 
     def on_progress(self, moved: ScanMoved) -> None:
-        """Take the progress of the scan, or its end."""
-        if moved.is_over:
+        """Take the progress of the scan, or its end; the end of one that has been replaced meanwhile is none."""
+        if moved.is_over and moved.files == self._under_way:
             self._put_first.clear()
             self._tried.update(self._under_way)
             self._under_way = ()

@@ -88,6 +88,9 @@ class PahoConnection:
     Args:
         on_up: called on the serving thread when connected and subscribed.
         on_message: called on the serving thread with each message.
+
+    Attributes:
+        refused: the filters that the broker does not let it subscribe, as far as it has said so.
     """
 
     def __init__(
@@ -111,6 +114,8 @@ class PahoConnection:
         self._free_slots = threading.Semaphore(MAX_UNSENT)
         self._limit: int | None = None
         self._warned: set[str] = set()
+        self._asked: dict[int | None, tuple[str, ...]] = {}
+        self.refused: frozenset[str] = frozenset()
         self._client = self._new_client()
 
     @property
@@ -233,7 +238,7 @@ class PahoConnection:
             if gone:
                 self._client.unsubscribe(list(gone))
             if new:
-                self._client.subscribe([self._filter(name, is_command=False) for name in new])
+                self._subscribe(self._client, new, [self._filter(name, is_command=False) for name in new])
 
     def close(self, last: tuple[str, bytes] | None = None, timeout_s: float = 0.0) -> None:
         """Disconnect; before that publish a last retained message and wait at most this long until it has arrived."""
@@ -259,8 +264,12 @@ class PahoConnection:
         self._limit = getattr(properties, "MaximumPacketSize", None)
         subscriptions = self._subscriptions()
         if subscriptions:
-            client.subscribe(subscriptions)
+            self._subscribe(client, (*self._plan.commands, *self._plan.others), subscriptions)
         self._on_up()
+
+    def _subscribe(self, client: Client, names: tuple[str, ...], filters: list[Any]) -> None:
+        """Subscribe, and remember what the answer is about."""
+        self._asked[client.subscribe(filters)[1]] = names
 
     def _subscriptions(self) -> list[Any]:
         plan = self._plan
@@ -284,12 +293,14 @@ class PahoConnection:
             self._reason = f"the broker ended the connection: {_words(code, properties)}{_advice(str(code))}"
 
     def _subscribed(
-        self, _client: Client, _data: Any, _mid: int, codes: list[ReasonCode], properties: Properties | None
+        self, _client: Client, _data: Any, mid: int, codes: list[ReasonCode], properties: Properties | None
     ) -> None:
-        for code in codes:
+        names = self._asked.pop(mid, ("a topic",) * len(codes))
+        for name, code in zip(names, codes, strict=False):
             if code.is_failure:
+                self.refused |= {name}
                 words = _words(code, properties)
-                log.warning("broker: subscription refused (%s); check this user's access rights", words)
+                log.warning("broker: subscription of %r refused (%s); check this user's access rights", name, words)
 
     def _published(
         self, _client: Client, _data: Any, _mid: int, code: ReasonCode, properties: Properties | None

@@ -54,6 +54,11 @@ class Connection(Protocol):
         """Whether the broker has refused a message; MQTT 3.1.1 does not say."""
         ...
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The filters that the broker does not let it subscribe, as far as it has said so."""
+        ...
+
     def subscribe(self, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
         """Subscribe new topics and unsubscribe others, from any thread, without waiting."""
         ...
@@ -73,6 +78,11 @@ class Link(Protocol):
     @property
     def has_refused(self) -> bool:
         """Whether the broker has refused a message on this connection; MQTT 3.1.1 does not say."""
+        ...
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The topics of commands and triggers that the broker does not let this connection subscribe."""
         ...
 
     def start(self) -> None:

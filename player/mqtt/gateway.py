@@ -251,6 +251,7 @@ class Gateway:
             if not line.check.has_twin:
                 self._forget_published()
                 self._tracks_throttle.forget()
+        line.check.note_refused(line.link.refused)
         return (*withdrawn, *line.check.findings(boot_s, may_send=not line.link.has_refused))
 
     def take(self, message: Incoming | Refusal, boot_s: float) -> IntakeResult:

@@ -74,6 +74,13 @@ class MqttLink:
         connection = self._connection
         return connection is not None and connection.has_refused
 
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The topics of commands and triggers that the broker does not let this connection subscribe."""
+        connection = self._connection
+        wanted = (*self._plan.commands, *self._wanted)
+        return () if connection is None else tuple(name for name in wanted if name in connection.refused)
+
     def start(self) -> None:
         """Begin to connect; returns at once."""
         self._thread.start()

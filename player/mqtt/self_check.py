@@ -15,6 +15,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from player.core.values import quoted
+
 BACK_WITHIN_S: Final = 5.0
 EVERY_S: Final = 300.0
 TWIN_EVERY_S: Final = 20.0
@@ -26,11 +28,14 @@ SHORT_S: Final = 60.0
 LOSSES: Final = 3
 LOSSES_WITHIN_S: Final = 300.0
 """This many connections shorter than `SHORT_S` within this time are not an accident."""
+NAMED: Final = 5
+"""Maximum number of refused topics that are named."""
 QUIET_S: Final = 600.0
 
 DEAF: Final = "deaf"
 TWIN: Final = "twin"
 QUARREL: Final = "quarrel"
+REFUSED: Final = "refused"
 
 
 _TOKEN: Final = re.compile(rb"[0-9a-f]{16}")
@@ -130,6 +135,16 @@ class SelfCheck:
     def wait_s(self, now_s: float) -> float:
         """Time until something is due; infinite while not connected."""
         return max(0.0, min(self._next_s, self._back_by_s) - now_s)
+
+    def note_refused(self, topics: tuple[str, ...]) -> None:
+        """Note the topics that the broker does not let this connection subscribe; not every broker says so."""
+        if topics:
+            named = ", ".join(map(quoted, topics[:NAMED])) + (
+                f" and {len(topics) - NAMED} more" if len(topics) > NAMED else ""
+            )
+            self._find(REFUSED, f"the broker does not let this speaker read {named}: check this user's access rights")
+        else:
+            self._clear(REFUSED)
 
     def findings(self, now_s: float, *, may_send: bool) -> tuple[ConnectionFinding, ...]:
         """The findings that have changed since the last call.

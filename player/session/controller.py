@@ -234,7 +234,8 @@ class Controller:
     def _answer(self, request: Request, now: Now, out: Outcome) -> None:
         """Carry out a request and answer it; a refusal is announced even when no answer is expected."""
         try:
-            if self._is_closing and not isinstance(request.command, (Stop, Pause, *QUERIES)):
+            is_pause = isinstance(request.command, Toggle) and self.state in {State.PLAYING, State.FADING_OUT}
+            if self._is_closing and not is_pause and not isinstance(request.command, (Stop, Pause, *QUERIES)):
                 raise Refused("the speaker is shutting down")
             self._check_state(request)
             command = calibrate.in_volumes(request.command, self._memory, self._settings)

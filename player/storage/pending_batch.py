@@ -12,7 +12,7 @@ from typing import Final
 
 from player.session.memory.records import Batch
 
-MOST_ENTRIES: Final = 5_000
+MOST_WAITING: Final = 5_000
 """Maximum number of waiting log entries; then the oldest is dropped."""
 NOTHING: Final = Batch({})
 Done = Callable[[str | None], None]
@@ -77,4 +77,4 @@ class PendingBatch:
 def joined(first: Batch, second: Batch) -> Batch:
     """Both in one; of the logs the latest entries."""
     heard, ended = first.heard + second.heard, first.ended + second.ended
-    return Batch({**first.documents, **second.documents}, heard[-MOST_ENTRIES:], ended[-MOST_ENTRIES:])
+    return Batch({**first.documents, **second.documents}, heard[-MOST_WAITING:], ended[-MOST_WAITING:])

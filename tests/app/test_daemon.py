@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from player.app.parts import Reload, Terminate
-from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop
+from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop, Toggle
 from player.mqtt import gateway, router
 from player.mqtt.incoming import Incoming, LinkUp
 from player.mqtt.self_check import is_token
@@ -152,15 +152,17 @@ def test_before_a_restart_it_falls_silent_and_keeps_the_session(tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [Stop(), Pause()], ids=["stop", "pause"])
+@pytest.mark.parametrize("command", [Stop(), Pause(), Toggle()], ids=["stop", "pause", "toggle"])
 def test_a_stop_that_comes_after_the_last_turn_before_a_restart_holds(
-    tmp_path: Path, command: Stop | Pause, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, command: Stop | Pause | Toggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parts are being closed when it arrives; the next start does not resume what was stopped."""
+    """The parts are being closed when it arrives; the next start does not resume what was stopped. A toggle of a button
+    that bounces does not take that back.
+    """
     house = House(tmp_path)
     house.tell(Request(Play(), "test"))
     house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].track == "tone")
-    monkeypatch.setattr(house.notifier, "stopping", lambda: house.tell(Request(command, "test")))
+    monkeypatch.setattr(house.notifier, "stopping", lambda: [house.tell(Request(command, "test")) for _ in range(2)])
     house.tell(Terminate(is_restart=True))
     house.thread.join(PATIENCE_S)
     assert not house.thread.is_alive()

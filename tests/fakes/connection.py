@@ -16,6 +16,7 @@ class FakeConnection:
 
     fell_back_to: str | None = None
     has_refused: bool = False
+    refused: frozenset[str] = frozenset()
 
     def __init__(self, plan: ConnectionPlan, on_up: Callable[[], None], on_message: Callable[[Incoming], None]) -> None:
         self.plan = plan

@@ -28,4 +28,4 @@ class FakeScan:
 
     def move(self, found: int, *, is_over: bool, fault: str | None = None) -> None:
         """Say that it got on, or why it cannot."""
-        self._deliver(ScanMoved(found, is_over, fault))
+        self._deliver(ScanMoved(found, is_over, fault, self.started[-1]))

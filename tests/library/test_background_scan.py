@@ -188,8 +188,8 @@ def test_another_playlist_takes_precedence(measuring: ScanQueue) -> None:
 
 def test_what_could_not_be_measured_is_not_tried_for_ever(measuring: ScanQueue) -> None:
     """A scan is over, its files are as unmeasured as before: there is no next one, however often the library looks."""
-    measuring.next_files("rain")
-    measuring.on_progress(ScanMoved(0, is_over=True))
+    begun = measuring.next_files("rain")
+    measuring.on_progress(ScanMoved(0, is_over=True, files=begun))
     for _ in range(3):
         measuring.on_library_read(read("rain", "/r1", "/both"))
         assert measuring.next_files("rain") == ()
@@ -197,16 +197,16 @@ def test_what_could_not_be_measured_is_not_tried_for_ever(measuring: ScanQueue) 
 
 def test_new_files_are_measured_and_the_old_ones_are_not_tried_again(measuring: ScanQueue) -> None:
     """A track was added to the folder."""
-    measuring.next_files("rain")
-    measuring.on_progress(ScanMoved(0, is_over=True))
+    begun = measuring.next_files("rain")
+    measuring.on_progress(ScanMoved(0, is_over=True, files=begun))
     measuring.on_library_read(read("rain", "/r1", "/both", "/new"))
     assert measuring.next_files("rain") == ("/new",)
 
 
 def test_a_night_gives_everything_another_chance(measuring: ScanQueue) -> None:
     """A share may have been away when it was tried."""
-    measuring.next_files("rain")
-    measuring.on_progress(ScanMoved(0, is_over=True))
+    begun = measuring.next_files("rain")
+    measuring.on_progress(ScanMoved(0, is_over=True, files=begun))
     measuring.retry_failed()
     assert measuring.next_files("rain") == ("/r1", "/both", "/w1")
 
@@ -219,6 +219,17 @@ def test_progress_is_not_the_end(measuring: ScanQueue) -> None:
     assert measuring.next_files("rain") == ()
 
 
+def test_the_end_of_a_scan_that_was_replaced_is_not_that_of_its_successor(measuring: ScanQueue) -> None:
+    """It waited in the inbox while another playlist began: the files of that one still count as under way."""
+    replaced = measuring.next_files("rain")
+    begun = measuring.next_files("whispers")
+    measuring.on_progress(ScanMoved(0, is_over=True, files=replaced))
+    measuring.on_library_read(read("rain", "/r1", "/both", "/new"))
+    assert measuring.next_files("whispers") == ()
+    measuring.on_progress(ScanMoved(0, is_over=True, files=begun))
+    assert measuring.next_files("whispers") == ("/new",)
+
+
 def test_where_all_is_measured_nothing_is_done() -> None:
     """No playlist, or none with anything to measure."""
     measuring = ScanQueue()
@@ -229,8 +240,8 @@ def test_where_all_is_measured_nothing_is_done() -> None:
 
 def test_a_file_that_changed_after_it_was_measured_is_measured_again(measuring: ScanQueue) -> None:
     """It was tried, then known, and is unknown again."""
-    measuring.next_files("rain")
-    measuring.on_progress(ScanMoved(3, is_over=True))
+    begun = measuring.next_files("rain")
+    measuring.on_progress(ScanMoved(3, is_over=True, files=begun))
     measuring.on_library_read(read("rain"))
     measuring.on_library_read(read("whispers"))
     measuring.on_library_read(read("rain", "/r1"))

@@ -171,6 +171,7 @@ class RecordingLink:
 
     sent: list[tuple[str, bytes, bool]] = field(default_factory=list)
     has_refused: bool = False
+    refused: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Nothing to do."""

@@ -401,6 +401,27 @@ def test_a_connection_that_has_ended_leaves_no_socket_to_the_garbage_collector()
             assert (broker._client._sock, broker._client._sockpairR, broker._client._sockpairW) == (None, None, None)
 
 
+@pytest.mark.slow
+def test_a_subscription_that_the_broker_refuses_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """Two are asked for, and the answer to the second one is a failure (0x80)."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], protocol=MqttProtocol.V311)
+        plan = ConnectionPlan("id", ("lull/bedroom/cmd/#",), ("a/b",))
+        broker = PahoConnection(settings, None, plan, lambda: None, lambda _message: None)
+        thread = threading.Thread(target=broker.serve)
+        thread.start()
+        client, _ = server.accept()
+        client.recv(1024)
+        client.sendall(b"\x20\x02\x00\x00")
+        asked = client.recv(1024)
+        client.sendall(b"\x90\x04" + asked[2:4] + b"\x01\x80")
+        client.shutdown(socket.SHUT_WR)
+        thread.join(WAIT_S)
+        client.close()
+    assert broker.refused == {"a/b"}
+    assert "subscription of 'a/b' refused" in caplog.text
+
+
 def test_a_publication_while_the_connection_is_torn_down_is_dropped() -> None:
     """The main thread publishes what it likes; sockets that the other thread closes under it are no exception."""
     broker = PahoConnection(MqttSettings(), None, ConnectionPlan("id"), lambda: None, lambda _message: None)

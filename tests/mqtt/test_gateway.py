@@ -36,6 +36,7 @@ class PlainLink:
     deliver: Callable[[Arrival], None] = lambda _arrival: None
     markers: list[tuple[str, bytes]] = field(default_factory=list)
     has_refused: bool = False
+    refused: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Nothing to do."""
@@ -269,6 +270,19 @@ def test_what_was_wrong_with_a_connection_ends_with_it(bench: Bench) -> None:
     bench.turn()
     bench.confirm(1)
     assert bench.advance(LINGER_S + 0.1) == (ConnectionFinding(TWIN, None),)
+
+
+def test_a_topic_that_may_not_be_subscribed_is_a_problem_while_that_is_so(bench: Bench) -> None:
+    """It is named; so is the number of those that are not named."""
+    bench.links[0].refused = ("a/button", *(f"b/{number}" for number in range(6)))
+    (found,) = bench.turn()
+    assert found.text == (
+        "the broker does not let this speaker read 'a/button', 'b/0', 'b/1', 'b/2', 'b/3' and 2 more: "
+        "check this user's access rights"
+    )
+    assert bench.turn() == ()
+    bench.links[0].refused = ()
+    assert bench.turn() == (ConnectionFinding(found.key, None),)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"1", b"somebody else", b"0123456789ABCDEF", b"0123456789abcdef0"])

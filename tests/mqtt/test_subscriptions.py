@@ -50,6 +50,19 @@ def test_what_was_asked_for_before_is_subscribed_with_each_connection(house: Hou
     assert asked(house.up()) == (("a/+", "b"), ())
 
 
+def test_what_the_broker_refuses_is_known_as_long_as_it_is_wanted(house: House) -> None:
+    """Topics of triggers; those that only discovery reads are not missed."""
+    house.link.listen(("a", "b"))
+    house.link.start()
+    connection = house.up()
+    asked(connection)
+    assert house.link.refused == ()
+    connection.refused = frozenset({"b", "homeassistant/status"})
+    assert house.link.refused == ("b",)
+    house.link.listen(("a",))
+    assert house.link.refused == ()
+
+
 def test_a_change_subscribes_what_is_new_and_leaves_what_is_gone(house: House) -> None:
     """The connection stays, and so does what did not change."""
     house.link.listen(("a", "b"))

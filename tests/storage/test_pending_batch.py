@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from player.session.memory.records import Batch
-from player.storage.pending_batch import MOST_ENTRIES, NOTHING, PendingBatch
+from player.storage.pending_batch import MOST_WAITING, NOTHING, PendingBatch
 from tests.contracts.test_memory import ENDED
 
 
@@ -14,11 +14,11 @@ def test_however_much_is_put_it_stays_one_batch_of_bounded_size() -> None:
     pending = PendingBatch()
     (ended,) = ENDED[:1]
     for at in range(3):
-        entries = tuple(replace(ended, minutes=float(at)) for _ in range(MOST_ENTRIES))
+        entries = tuple(replace(ended, minutes=float(at)) for _ in range(MOST_WAITING))
         pending.put(Batch({"night": str(at), f"only {at}": "x"}, (), entries), change=at)
     taken = pending.take(None)
     assert taken.batch.documents == {"night": "2", "only 0": "x", "only 1": "x", "only 2": "x"}
-    assert [one.minutes for one in taken.batch.ended] == [2.0] * MOST_ENTRIES
+    assert [one.minutes for one in taken.batch.ended] == [2.0] * MOST_WAITING
     assert taken.change == 2
     assert not taken.is_closed
 

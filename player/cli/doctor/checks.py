@@ -29,6 +29,7 @@ from player.cli.doctor.probes.broker import probe
 from player.cli.doctor.probes.host import how_installed, read_cards, read_machine, read_throttled
 from player.cli.doctor.probes.service import ask_service, read_journal
 from player.cli.paths import DEFAULT_CONFIG, config_file, own_home
+from player.cli.private_broker import mosquitto
 from player.config import Config, salvage
 from player.core.clock import Clock, SystemClock
 from player.core.errors import StoreError
@@ -251,7 +252,7 @@ def _broker(patient: Setup) -> Iterator[Finding]:
     mqtt, device = patient.config.mqtt, patient.config.settings.device
     assert mqtt is not None, "not checked without a broker"
     state = probe(mqtt, device, ASK_S)
-    yield house.judge_broker(state, is_needed=patient.is_there)
+    yield house.judge_broker(state, is_needed=patient.is_there, has_mosquitto=mosquitto() is not None)
     yield from house.judge_speaker(state, device, patient.unit, is_running=patient.is_running)
 
 

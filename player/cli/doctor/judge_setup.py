@@ -47,9 +47,12 @@ def judge_levels(known: str | None, notes: Sequence[str]) -> list[Finding]:
     return [right("pillow", known)]
 
 
-def judge_broker(state: BrokerState, *, is_needed: bool = True) -> Finding:
+def judge_broker(state: BrokerState, *, is_needed: bool = True, has_mosquitto: bool = True) -> Finding:
     """Whether the broker accepts this speaker; without a config `lull night` starts one where there is none."""
     if state.reached is BrokerAnswer.REFUSED and not is_needed:
+        if not has_mosquitto:
+            what = f"{state.address}: {_WORDS[state.reached]}, and mosquitto, which lull night would start, is missing"
+            return wrong("broker", what, "sudo apt install mosquitto, or set mqtt in a config")
         return right("broker", f"{state.address}: {_WORDS[state.reached]}; lull night starts one of its own")
     if state.reached is not BrokerAnswer.UP:
         said = f" ({state.reason})" if state.reason else ""

@@ -52,7 +52,8 @@ SIGN_OF_LIFE_S: Final = 400.0
 BUCKET: Final = 10.0
 LARGE_STEP: Final = 4
 """A change of the volume by this many points is taken as made by a person; tapering changes it by less."""
-MOST_ENTRIES: Final = 1000
+MOST_HEARD: Final = 1000
+"""Maximum number of tracks heard that wait to be written."""
 _AT_ONCE: Final = frozenset({"bans", "likes", "deaths", "tries", "switches", "calibration"})
 
 
@@ -149,7 +150,7 @@ class WritePolicy:
                 HeardEntry(wall, name, uri, known[uri].title if uri in known else _title_of(uri), how)
                 for name, uri, how in rotation.pop_heard()
             ]
-            self._heard = [*self._heard, *heard][-MOST_ENTRIES:]
+            self._heard = [*self._heard, *heard][-MOST_HEARD:]
         self._ended += out.ended
 
     def write_what_is_due(self, documents: Documents, now_s: float, out: Outcome) -> None:

@@ -48,6 +48,10 @@ def test_without_a_config_a_broker_that_is_not_there_is_right() -> None:
     assert found.level is Level.RIGHT
     assert found.what == "localhost:1883: nothing listens there; lull night starts one of its own"
     assert house.judge_broker(BrokerState(BrokerAnswer.TLS, "localhost:1883"), is_needed=False).level is Level.WRONG
+    nothing = BrokerState(BrokerAnswer.REFUSED, "localhost:1883")
+    found = house.judge_broker(nothing, is_needed=False, has_mosquitto=False)
+    assert found.level is Level.WRONG
+    assert "mosquitto, which lull night would start, is missing" in found.what
 
 
 def test_a_broker_that_lets_lull_in_is_right() -> None:
