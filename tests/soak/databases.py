@@ -88,7 +88,7 @@ def try_memory(folder: Path) -> tuple[list[str], bool, bool]:
     wrong: list[str] = []
     said: list[str | None] = []
     sources = MemorySources(lambda: MemoryDb(folder, "this"), lambda: look_into(folder)[0])
-    writer = WriterThread(sources, said.append, lambda _: None, retry_s=0.05)
+    writer = WriterThread(sources, said.append, lambda _: None, recall_s=PATIENCE_S, retry_s=0.05)
     recalled = writer.recall()
     known = {ban.uri for ban in recalled.documents.bans}
     nights = Nights(Settings(playlists=(Playlist("rain", ("/rain",)),)), AT, (*BANNED, *TRACKS), recalled=recalled)
