@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from player.analysis.track_measurement import Measurer
+from player.audio.decoder.cut_off import cut_off
 from player.audio.decoder.unheard import unheard
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from player.audio.ports import Decoder
@@ -82,7 +83,9 @@ def measure_file(decoder: Decoder, path: str, tell: Callable[[float], None]) -> 
     if measurer.frames == 0:
         return MeasureResult(None, fault or "has no sound in it")
     measured = measurer.finish()
-    return MeasureResult(replace(measured, chapters=read_chapters(path, measured.duration_s)), fault or unheard(path))
+    return MeasureResult(
+        replace(measured, chapters=read_chapters(path, measured.duration_s)), fault or unheard(path) or cut_off(path)
+    )
 
 
 def run_at_idle_priority() -> None:

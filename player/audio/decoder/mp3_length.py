@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 _LOOK_BYTES: Final = 65_536
 _LOOKS: Final = 32
@@ -95,18 +95,40 @@ def _mean_bits_per_s(path: Path, begin: int, stream_bytes: int) -> float:
 
 def _told(head: bytes, first: _Frame, stream_bytes: int) -> Mp3Length | None:
     """The length from the Xing or Info header in the first frame, None without one."""
+    header = _header(head, first)
+    if header is None:
+        return None
+    tag, duration_s, told_bytes = header
+    if told_bytes and stream_bytes > 1.02 * told_bytes + _MOST_TAG_BYTES:  # several files, one after the other
+        return Mp3Length(duration_s * stream_bytes / told_bytes)
+    if tag == b"Xing" and told_bytes:
+        return Mp3Length(duration_s)
+    return Mp3Length(duration_s, stream_bytes * 8 / duration_s / first.bits_per_s)
+
+
+def _header(head: bytes, first: _Frame) -> tuple[bytes, float, int] | None:
+    """The tag, the seconds and the bytes (0: unknown) of the Xing or Info header in the first frame."""
     place = 4 + first.side_bytes
     tag, flags = head[place : place + 4], int.from_bytes(head[place + 4 : place + 8], "big")
     count = int.from_bytes(head[place + 8 : place + 12], "big")
     if tag not in {b"Xing", b"Info"} or not flags & 1 or not count:
         return None
-    duration_s = count * first.samples / first.rate_hz
     told_bytes = int.from_bytes(head[place + 12 : place + 16], "big") if flags & 2 else 0
-    if told_bytes and stream_bytes > 1.02 * told_bytes + _MOST_TAG_BYTES:  # several files, one after the other
-        return Mp3Length(duration_s * stream_bytes / told_bytes)
-    if tag == b"Xing" and flags & 2:
-        return Mp3Length(duration_s)
-    return Mp3Length(duration_s, stream_bytes * 8 / duration_s / first.bits_per_s)
+    return tag, count * first.samples / first.rate_hz, told_bytes
+
+
+def missing_s(file: BinaryIO, size: int) -> float:
+    """Seconds that a file of ``size`` bytes lacks, by its Xing or Info header; 0 without one, and for other files."""
+    file.seek(0)
+    offset = _tag_bytes(file.read(10))
+    file.seek(offset)
+    head = file.read(_LOOK_BYTES // 8)
+    at, first = next(_frames(head), (0, None))
+    header = None if first is None else _header(head[at:], first)
+    if header is None:
+        return 0.0
+    _, duration_s, told_bytes = header
+    return duration_s * max(0.0, 1.0 - (size - offset - at) / told_bytes) if told_bytes else 0.0
 
 
 def _tag_bytes(head: bytes) -> int:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 JOINED: Final = "holds another recording after its end, which is not played; make two files of it"
@@ -22,7 +24,8 @@ _EXTENSIBLE: Final = 0xFFFE
 _MOST_CHUNKS: Final = 100
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 _SEGMENT: Final = b"\x18\x53\x80\x67"
-_WAVPACK: Final = struct.Struct("<4sIHBBII")
+_WAVPACK: Final = struct.Struct("<4sIHBBIII")
+WAVPACK_HEAD_BYTES: Final = _WAVPACK.size
 _MOST_BLOCKS: Final = 100_000
 """Maximum number of blocks or frames that are read: half a day of sound."""
 
@@ -68,7 +71,7 @@ def _is_joined(file: BinaryIO) -> bool:
         case b"FORM" if form in {b"AIFF", b"AIFC"}:
             return _has_at(file, _after(int.from_bytes(head[4:8], "big")), magic)
         case b"TTA1":
-            return _has_at(file, _end_of_tta(file, head), magic)
+            return _has_at(file, end_of_tta(file, head), magic)
         case b"wvpk":
             return _begins_again(file)
         case _:
@@ -98,7 +101,7 @@ def _past_tags(file: BinaryIO, at: int) -> int:
     return at + 128 if head[:3] == b"TAG" else at
 
 
-def _end_of_tta(file: BinaryIO, head: bytes) -> int | None:
+def end_of_tta(file: BinaryIO, head: bytes) -> int | None:
     """The offset after the header, the table of the frames' lengths, and the frames."""
     rate, samples = int.from_bytes(head[10:14], "little"), int.from_bytes(head[14:18], "little")
     frames = -(-samples // (256 * rate // 245)) if rate else _MOST_BLOCKS
@@ -131,18 +134,40 @@ def _number(file: BinaryIO) -> int | None:
     return None if value == (1 << 7 * (more + 1)) - 1 else value
 
 
-def _begins_again(file: BinaryIO) -> bool:
-    """Whether a WavPack file contains another first block after later ones."""
-    at, last = 0, 0
+@dataclass(frozen=True, slots=True)
+class WavpackBlock:
+    """A block: the number of its first sample, how many it has, and the offset of its end, as its header says.
+
+    One without samples holds what belongs to the whole recording, and may stand behind the others.
+    """
+
+    index: int
+    samples: int
+    end: int
+
+
+def wavpack_blocks(file: BinaryIO) -> Iterator[WavpackBlock]:
+    """The blocks of a WavPack file up to its tags."""
+    at = 0
     for _ in range(_MOST_BLOCKS):
         file.seek(at)
         head = file.read(_WAVPACK.size)
         if len(head) < _WAVPACK.size:
-            return False
-        magic, length, *_, index = _WAVPACK.unpack(head)
+            return
+        magic, length, *_, index, samples = _WAVPACK.unpack(head)
         if magic != b"wvpk" or length < _WAVPACK.size - 8:
-            return _has_at(file, at, b"wvpk")
-        if index < last:
-            return not index
-        at, last = at + 8 + length, index
-    return False
+            return
+        at += 8 + length
+        yield WavpackBlock(index, samples, at)
+
+
+def _begins_again(file: BinaryIO) -> bool:
+    """Whether a WavPack file contains another first block after later ones, or after tags."""
+    at, last = 0, 0
+    for block in wavpack_blocks(file):
+        at = block.end
+        if block.samples:
+            if block.index < last:
+                return not block.index
+            last = block.index
+    return _past_tags(file, at) > at and _has_at(file, at, b"wvpk")

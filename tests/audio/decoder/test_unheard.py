@@ -40,7 +40,8 @@ def tta(samples: int = 120_000) -> bytes:
 
 def wavpack() -> bytes:
     """Three blocks of 100 samples."""
-    blocks = (struct.pack("<4sIHBBII", b"wvpk", 34, 0x410, 0, 0, 300, index) + bytes(22) for index in (0, 100, 200))
+    head = (b"wvpk", 34, 0x410, 0, 0, 300)
+    blocks = (struct.pack("<4sIHBBIII", *head, index, 100) + bytes(18) for index in (0, 100, 200))
     return b"".join(blocks)
 
 
