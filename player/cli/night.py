@@ -111,10 +111,10 @@ def run(args: argparse.Namespace) -> int:
         config = replace(config, mqtt=broker)
         if is_trial:
             stack.callback(print, NEXT.format(lull=_program()))
-            _tell_others(config, stack)
+        is_found = is_trial and _tell_others(config, stack)
         if config.audio.output is OutputKind.WAV:
             stack.callback(_say_where, Path(config.audio.path or ""))
-        _say_how_to_control(config, is_trial=is_trial)
+        _say_how_to_control(config, is_trial=is_trial, is_found=is_found)
         live = LiveLine()
         stack.callback(live.end)
         _serve(config, (live,) if private is None else (live, private.keep_up), is_trial=is_trial)
@@ -129,8 +129,11 @@ def _serve(config: Config, watchers: tuple[Callable[[Snapshot], None], ...], *, 
     serve(config, watchers, autoplay=is_trial)
 
 
-def _tell_others(config: Config, stack: contextlib.ExitStack) -> None:
-    """Write a file with what plays and how to control it, for `player.cli.paths.config_file`; removed at the end."""
+def _tell_others(config: Config, stack: contextlib.ExitStack) -> bool:
+    """Write a file with what plays and how to control it, for `player.cli.paths.config_file`; removed at the end.
+
+    Returns whether that was possible; on a disk that is full or read-only the night is played all the same.
+    """
     mqtt, audio, settings = config.mqtt, config.audio, config.settings
     told = {
         "device": settings.device,
@@ -148,8 +151,15 @@ def _tell_others(config: Config, stack: contextlib.ExitStack) -> None:
         "state_dir": str(config.state_dir),
     }
     file = config.state_dir / RUNNING
-    file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    try:
+        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    except OSError as fault:
+        print(f"{file} cannot be written: {fault.strerror or fault}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+        return False
     stack.callback(file.unlink, missing_ok=True)
+    return True
 
 
 def _config(args: argparse.Namespace, home: Path) -> Config:
@@ -319,10 +329,11 @@ def _clear_broker(config: Config) -> None:
         print(f"broker: the messages of this trial were not removed: {error}", file=sys.stderr)
 
 
-def _say_how_to_control(config: Config, *, is_trial: bool) -> None:
+def _say_how_to_control(config: Config, *, is_trial: bool, is_found: bool) -> None:
+    """Print commands for another terminal; ``is_found``: the file of `_tell_others` says where the broker is."""
     settings = config.settings
     if config.mqtt is not None:
-        if not is_trial:
+        if not is_found:
             options = f" --host {config.mqtt.host} --port {config.mqtt.port}"
         elif chosen_config(None) is None and config.state_dir == own_home():
             options = ""

@@ -107,9 +107,24 @@ def test_the_commands_that_are_shown_reach_the_trial(
     home = usual if is_usual else tmp_path / "other"
     config = night._config(argparse.Namespace(config=None, paths=["noise:rain"], device=None), home)
     assert config.settings.device != Settings(playlists=()).device
-    night._say_how_to_control(config, is_trial=True)
+    night._say_how_to_control(config, is_trial=True, is_found=True)
     told = f" --config {home / paths.RUNNING}"
     assert (f"volume +5{told}, " in capsys.readouterr().out) == (has_config or not is_usual)
+
+
+def test_where_its_file_cannot_be_written_the_night_is_played_and_the_broker_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A home that is read-only or full: a note instead of the file, and commands with the broker's address."""
+    home = tmp_path / "home"
+    (home / paths.RUNNING).mkdir(parents=True)
+    config = night._config(argparse.Namespace(config=None, paths=["noise:rain"], device=None), home)
+    with contextlib.ExitStack() as stack:
+        assert not night._tell_others(config, stack)
+    night._say_how_to_control(config, is_trial=True, is_found=False)
+    out, err = capsys.readouterr()
+    assert f"{home / paths.RUNNING} cannot be written: Is a directory" in err
+    assert "volume +5 --host localhost --port 1883, " in out
 
 
 def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:
